@@ -1,0 +1,137 @@
+/**
+ * The one error table. The HTTP status, the problem document, the metric label, the log field, the span
+ * attribute `error.type`, the OpenAPI responses, the alerts and the runbook anchors all come from it.
+ */
+
+export const errorCategories = [
+  'validation',
+  'authentication',
+  'authorization',
+  'not_found',
+  'conflict',
+  'rate_limit',
+  'pricing',
+  'database',
+  'external_api',
+  'overload',
+  'internal',
+] as const;
+export type ErrorCategory = (typeof errorCategories)[number];
+
+export type ErrorDefinition = {
+  readonly status: number;
+  readonly category: ErrorCategory;
+  readonly title: string;
+  /** Whether the same request may succeed later without being changed. */
+  readonly retryable: boolean;
+};
+
+const row = (status: number, category: ErrorCategory, title: string, retryable = false): ErrorDefinition => ({
+  status,
+  category,
+  title,
+  retryable,
+});
+
+export const errorTable = {
+  validation_failed: row(422, 'validation', 'The request breaks its schema'),
+  malformed_body: row(400, 'validation', 'The body cannot be parsed'),
+  malformed_request: row(400, 'validation', 'The HTTP request cannot be parsed'),
+  unsupported_media_type: row(415, 'validation', 'The media type is not supported'),
+  payload_too_large: row(413, 'validation', 'The body is too large'),
+  headers_too_large: row(431, 'validation', 'The header section is too large'),
+  request_timeout: row(408, 'validation', 'The request did not arrive in time', true),
+  not_acceptable: row(406, 'validation', 'No acceptable representation'),
+
+  route_not_found: row(404, 'not_found', 'No such route'),
+  resource_not_found: row(404, 'not_found', 'No such resource'),
+  method_not_allowed: row(405, 'not_found', 'The method is not allowed here'),
+
+  credentials_missing: row(401, 'authentication', 'Credentials are missing'),
+  token_expired: row(401, 'authentication', 'The token has expired'),
+  token_not_yet_valid: row(401, 'authentication', 'The token is not valid yet'),
+  token_signature_invalid: row(401, 'authentication', 'The token signature is invalid'),
+  token_malformed: row(401, 'authentication', 'The token is malformed'),
+  token_audience_mismatch: row(401, 'authentication', 'The token is for another audience'),
+  token_issuer_mismatch: row(401, 'authentication', 'The token is from another issuer'),
+  token_type_invalid: row(401, 'authentication', 'The token is of the wrong type'),
+  token_algorithm_not_allowed: row(401, 'authentication', 'The token algorithm is not allowed'),
+  token_key_unknown: row(401, 'authentication', 'The token key is unknown'),
+  token_claim_missing: row(401, 'authentication', 'The token lacks a claim'),
+  token_revoked: row(401, 'authentication', 'The token is revoked'),
+  credentials_invalid: row(401, 'authentication', 'Wrong e-mail or password'),
+  client_credentials_invalid: row(401, 'authentication', 'Wrong client credentials'),
+  api_key_invalid: row(401, 'authentication', 'Wrong API key'),
+  auth_service_error: row(500, 'internal', 'The authentication service failed', true),
+
+  scope_insufficient: row(403, 'authorization', 'The token lacks the scope'),
+  csrf_token_invalid: row(403, 'authorization', 'The CSRF token is missing or wrong'),
+
+  idempotency_key_reused: row(422, 'conflict', 'The idempotency key was used with another body'),
+  idempotency_in_progress: row(409, 'conflict', 'The first request with this idempotency key still runs', true),
+  precondition_required: row(428, 'conflict', 'If-Match is required'),
+  precondition_failed: row(412, 'conflict', 'The resource has changed'),
+  refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
+
+  rate_limit_exceeded: row(429, 'rate_limit', 'Over the rate limit', true),
+
+  pricing_model_unknown: row(400, 'pricing', 'Unknown pricing model'),
+  pricing_calculation_failed: row(422, 'pricing', 'The calculation failed'),
+  pricing_engine_unavailable: row(500, 'pricing', 'The pricing engine could not be built', true),
+
+  database_unavailable: row(503, 'database', 'The database is unavailable', true),
+  database_pool_exhausted: row(503, 'database', 'All database connections are in use', true),
+  database_timeout: row(503, 'database', 'The database did not answer in time', true),
+  database_conflict: row(503, 'database', 'Concurrent transactions kept conflicting', true),
+  database_schema_outdated: row(503, 'database', 'The database schema is behind this feature', true),
+
+  external_api_bad_response: row(502, 'external_api', 'An external API gave a bad answer', true),
+  external_api_unavailable: row(503, 'external_api', 'An external API is unavailable', true),
+  external_api_timeout: row(504, 'external_api', 'An external API did not answer in time', true),
+
+  overloaded: row(503, 'overload', 'The service is overloaded', true),
+  shutting_down: row(503, 'overload', 'The service is shutting down', true),
+
+  internal_error: row(500, 'internal', 'Internal error'),
+} as const satisfies Record<string, ErrorDefinition>;
+
+export type ErrorCode = keyof typeof errorTable;
+export const errorCodes = Object.keys(errorTable) as ErrorCode[];
+
+export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(errorTable, value);
+
+/** One broken member of a request: `pointer` is a JSON Pointer into the body, or `query.NAME`, `path.NAME`, `header.NAME`. */
+export type FieldError = { readonly pointer: string; readonly code: string; readonly detail: string };
+
+export type AppErrorOptions = {
+  readonly cause?: unknown;
+  readonly errors?: readonly FieldError[];
+  /** Seconds; becomes `Retry-After`. */
+  readonly retryAfter?: number;
+  /** Response headers that this refusal carries, `WWW-Authenticate` for example. */
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** The only error class thrown on purpose. `detail` is shown to the caller: no secret, no literal of a statement. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly retryAfter: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, detail?: string, options: AppErrorOptions = {}) {
+    super(detail ?? errorTable[code].title, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors;
+    this.retryAfter = options.retryAfter;
+    this.headers = options.headers ?? {};
+  }
+
+  get definition(): ErrorDefinition {
+    return errorTable[this.code];
+  }
+}
+
+/** The table's code for anything thrown: an AppError's own, else `internal_error`. */
+export const codeOf = (error: unknown): ErrorCode => (error instanceof AppError ? error.code : 'internal_error');

@@ -1,0 +1,11 @@
+/** ERROR means that somebody must act. Field names are snake_case; the implementation adds request and trace ids. */
+export type Logger = {
+  readonly debug: (fields: LogFields, message: string) => void;
+  readonly info: (fields: LogFields, message: string) => void;
+  readonly warn: (fields: LogFields, message: string) => void;
+  readonly error: (fields: LogFields, message: string) => void;
+};
+export type LogFields = Readonly<Record<string, unknown>>;
+
+const nothing = (): void => {};
+export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };

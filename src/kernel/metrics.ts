@@ -1,0 +1,208 @@
+import { errorCategories, errorCodes, errorTable } from './errors.ts';
+import { faultModes, faultPoints } from './faults.ts';
+import { dependencies } from './health.ts';
+import { tokenFormats } from './principal.ts';
+import { rateLimitPolicies } from './route.ts';
+import { transactionOperations } from './unit-of-work.ts';
+
+/**
+ * The metric catalogue as data. Label values come from closed sets; `open` marks a label whose set is closed by
+ * another declaration (route templates, universes, table names), never by what a caller sends.
+ */
+type Labels = Readonly<Record<string, readonly string[] | 'open'>>;
+export type MetricDeclaration = {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: Labels;
+  readonly buckets?: readonly number[];
+};
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', '_OTHER'] as const;
+const errorType = ['', ...errorCodes] as const;
+const authenticationCodes = errorCodes.filter((code) => errorTable[code].category === 'authentication');
+const pricingModels = [
+  'black_scholes',
+  'black76',
+  'bachelier',
+  'heston',
+  'binomial_lr',
+  'andersen_lake',
+  'baw',
+  'unknown',
+] as const;
+const pricingOperations = ['price', 'greeks', 'implied_volatility', 'batch'] as const;
+
+/** Seconds. */
+export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const longDurationBuckets = [...durationBuckets, 30, 60];
+
+export const metricCatalogue = {
+  http_server_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of HTTP server requests in seconds',
+    labels: {
+      http_request_method: methods,
+      http_route: 'open',
+      http_response_status_code: 'open',
+      error_type: errorType,
+    },
+  },
+  http_server_active_requests: {
+    type: 'gauge',
+    help: 'HTTP server requests in progress',
+    labels: { http_request_method: methods },
+  },
+  volwatch_errors_total: {
+    type: 'counter',
+    help: 'Problem documents answered, by category, code and route',
+    labels: { category: errorCategories, code: errorCodes, http_route: 'open' },
+  },
+  volwatch_auth_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of authentication operations in seconds',
+    labels: {
+      operation: ['verify_token', 'issue_token', 'login', 'api_key', 'refresh'],
+      outcome: ['ok', 'refused', 'error'],
+    },
+  },
+  volwatch_auth_failures_total: {
+    type: 'counter',
+    help: 'Refused authentications by reason',
+    labels: { reason: authenticationCodes },
+  },
+  volwatch_auth_tokens_total: {
+    type: 'counter',
+    help: 'Accepted access tokens by format',
+    labels: { format: tokenFormats },
+  },
+  db_client_operation_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of database client operations in seconds',
+    labels: { db_operation_name: 'open', db_collection_name: 'open', error_type: errorType },
+  },
+  volwatch_db_transactions_total: {
+    type: 'counter',
+    help: 'Units of work by operation and outcome; reason is the error code of a rollback',
+    labels: { operation: transactionOperations, outcome: ['committed', 'rolled_back'], reason: errorType },
+  },
+  volwatch_db_transaction_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of units of work in seconds',
+    labels: { operation: transactionOperations, outcome: ['committed', 'rolled_back'] },
+    buckets: longDurationBuckets,
+  },
+  db_client_connection_count: {
+    type: 'gauge',
+    help: 'Database connections by state',
+    labels: { state: ['idle', 'used'], pool: 'open' },
+  },
+  db_client_connection_max: {
+    type: 'gauge',
+    help: 'Largest number of database connections allowed',
+    labels: { pool: 'open' },
+  },
+  db_client_connection_pending_requests: {
+    type: 'gauge',
+    help: 'Requests waiting for a database connection',
+    labels: { pool: 'open' },
+  },
+  db_client_connection_timeouts_total: {
+    type: 'counter',
+    help: 'Requests that gave up waiting for a database connection',
+    labels: { pool: 'open' },
+  },
+  db_client_connection_wait_time_seconds: {
+    type: 'histogram',
+    help: 'Time to obtain a database connection in seconds',
+    labels: { pool: 'open' },
+  },
+  volwatch_pricing_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of pricing operations in seconds',
+    labels: { operation: pricingOperations, model: pricingModels },
+    buckets: longDurationBuckets,
+  },
+  volwatch_pricing_options_total: {
+    type: 'counter',
+    help: 'Options priced by operation, model and outcome',
+    labels: { operation: pricingOperations, model: pricingModels, outcome: ['ok', 'invalid', 'failed'] },
+  },
+  volwatch_pricing_batch_size: {
+    type: 'histogram',
+    help: 'Rows in a pricing batch',
+    labels: { format: ['objects', 'columns', 'arrow'] },
+    buckets: [1, 10, 100, 1_000, 10_000, 100_000],
+  },
+  volwatch_dependency_up: {
+    type: 'gauge',
+    help: '1 while the dependency answers its health check',
+    labels: { dependency: dependencies },
+  },
+  volwatch_refresh_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of refreshes in seconds',
+    labels: { universe: 'open', outcome: ['succeeded', 'rolled_back', 'failed'] },
+    buckets: longDurationBuckets,
+  },
+  volwatch_refresh_rows_total: {
+    type: 'counter',
+    help: 'Rows written by committed refreshes',
+    labels: { kind: ['assets', 'prices', 'index_values'] },
+  },
+  volwatch_refresh_last_success_timestamp_seconds: {
+    type: 'gauge',
+    help: 'Unix time of the last committed refresh',
+    labels: { universe: 'open' },
+  },
+  volwatch_faults_injected_total: {
+    type: 'counter',
+    help: 'Injected faults that were felt',
+    labels: { point: faultPoints, mode: faultModes },
+  },
+  volwatch_telemetry_dropped_total: {
+    type: 'counter',
+    help: 'Telemetry items dropped before export',
+    labels: { signal: ['traces', 'logs'], reason: ['queue_full', 'export_failed', 'shutdown'] },
+  },
+  volwatch_rate_limit_decisions_total: {
+    type: 'counter',
+    help: 'Rate limit decisions',
+    labels: {
+      policy: rateLimitPolicies,
+      subject: ['ip', 'user', 'client', 'api_key'],
+      outcome: ['allowed', 'limited'],
+      backend: ['redis', 'memory'],
+    },
+  },
+  volwatch_build_info: {
+    type: 'gauge',
+    help: '1, with the build in its labels',
+    labels: { version: 'open', commit: 'open', node_version: 'open' },
+  },
+} as const satisfies Record<string, MetricDeclaration>;
+
+export type MetricName = keyof typeof metricCatalogue;
+type NamesOf<Type extends MetricDeclaration['type']> = {
+  [Name in MetricName]: (typeof metricCatalogue)[Name]['type'] extends Type ? Name : never;
+}[MetricName];
+export type CounterName = NamesOf<'counter'>;
+export type GaugeName = NamesOf<'gauge'>;
+export type HistogramName = NamesOf<'histogram'>;
+
+export type LabelsOf<Name extends MetricName> = {
+  readonly [
+    Label in keyof (typeof metricCatalogue)[Name]['labels']
+  ]: (typeof metricCatalogue)[Name]['labels'][Label] extends readonly (infer Value)[] ? Value : string;
+};
+
+/** Where rooms report to; implemented by telemetry/ on a prom-client Registry, or by nothing when telemetry is off. */
+export type Metrics = {
+  readonly count: <Name extends CounterName>(name: Name, labels: LabelsOf<Name>, amount?: number) => void;
+  readonly set: <Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, value: number) => void;
+  readonly add: <Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, amount: number) => void;
+  /** Carries an exemplar when the active span is sampled. */
+  readonly observe: <Name extends HistogramName>(name: Name, labels: LabelsOf<Name>, value: number) => void;
+};
+
+const nothing = (): void => {};
+export const noMetrics: Metrics = { count: nothing, set: nothing, add: nothing, observe: nothing };

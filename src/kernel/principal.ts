@@ -1,0 +1,17 @@
+export const scopes = ['market:refresh', 'ml:read', 'audit:read', 'users:admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+export const tokenFormats = ['enhanced', 'legacy', 'client'] as const;
+export type TokenFormat = (typeof tokenFormats)[number];
+
+/** Who the caller is. `subject` is a user id, a client id or an API key's id. */
+export type Principal = {
+  readonly kind: 'client' | 'user' | 'api_key';
+  readonly subject: string;
+  readonly scopes: readonly Scope[];
+  readonly email?: string;
+  readonly role?: string;
+  readonly tokenFormat?: TokenFormat;
+  /** The access token's `jti`, for revocation. */
+  readonly tokenId?: string;
+};
