@@ -1,0 +1,4 @@
+import type { Migration } from './migration.ts';
+
+/** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
+export const migrations: readonly Migration[] = [];
