@@ -110,7 +110,21 @@ export type AppErrorOptions = {
   readonly retryAfter?: number;
   /** Response headers that this refusal carries, `WWW-Authenticate` for example. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** RFC 6749 `error` of a token endpoint's refusal, where the code alone does not say it. */
+  readonly oauthError?: OAuthError;
 };
+
+export const oauthErrors = [
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'server_error',
+  'temporarily_unavailable',
+] as const;
+export type OAuthError = (typeof oauthErrors)[number];
 
 /** The only error class thrown on purpose. `detail` is shown to the caller: no secret, no literal of a statement. */
 export class AppError extends Error {
@@ -119,6 +133,7 @@ export class AppError extends Error {
   readonly errors: readonly FieldError[] | undefined;
   readonly retryAfter: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly oauthError: OAuthError | undefined;
 
   constructor(code: ErrorCode, detail?: string, options: AppErrorOptions = {}) {
     super(detail ?? errorTable[code].title, options.cause === undefined ? undefined : { cause: options.cause });
@@ -126,6 +141,7 @@ export class AppError extends Error {
     this.errors = options.errors;
     this.retryAfter = options.retryAfter;
     this.headers = options.headers ?? {};
+    this.oauthError = options.oauthError;
   }
 
   get definition(): ErrorDefinition {

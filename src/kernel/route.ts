@@ -63,6 +63,10 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly errors: readonly ErrorCode[];
   /** `weak`: a weak ETag over the body, and 304 for a matching If-None-Match. */
   readonly etag?: 'weak';
+  /** The query has `fields` (see `fieldsQuery`): the members of each object in `data` are picked by it. */
+  readonly fields?: true;
+  /** `oauth`: errors are RFC 6749 `application/json` with the problem's members beside. Default `problem`. */
+  readonly errorFormat?: 'problem' | 'oauth';
   /** Throws AppError for every refusal. */
   readonly handler: (input: Input<R>) => Promise<Reply<S>>;
 };
