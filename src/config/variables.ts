@@ -1,0 +1,210 @@
+import { z } from 'zod';
+
+/**
+ * Every environment variable of the service, in the order of docs/configuration.md, which is generated from this file.
+ * An empty value counts as unset.
+ */
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+const milliseconds = (max = 600_000) => integer(1, max);
+const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
+const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, `must be one of ${values.join(', ')}`);
+const text = z.string();
+const url = (...protocols: string[]) =>
+  z.string().refine(
+    (value) => {
+      const parsed = URL.parse(value);
+      return parsed !== null && protocols.includes(parsed.protocol);
+    },
+    `must be a URL starting with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+type Variable<Schema extends z.ZodType> = {
+  readonly schema: Schema;
+  /** What an unset variable means, as it would be written in the environment. */
+  readonly fallback: string | undefined;
+  readonly help: string;
+  /** Never printed. */
+  readonly secret?: true;
+};
+const variable = <Schema extends z.ZodType>(schema: Schema, fallback: string, help: string): Variable<Schema> => ({
+  schema,
+  fallback,
+  help,
+});
+const optional = <Schema extends z.ZodType>(schema: Schema, help: string): Variable<z.ZodOptional<Schema>> => ({
+  schema: schema.optional(),
+  fallback: undefined,
+  help,
+});
+const secret = <Schema extends z.ZodType>(schema: Schema, help: string): Variable<z.ZodOptional<Schema>> => ({
+  ...optional(schema, help),
+  secret: true,
+});
+
+export const configSections = {
+  Service: {
+    NODE_ENV: variable(
+      oneOf(['development', 'test', 'production']),
+      'development',
+      'Production refuses every laptop-only default',
+    ),
+    HOST: variable(text, '127.0.0.1', 'Address that the API listens on'),
+    PORT: variable(integer(0, 65_535), '3000', 'Port of the API; 0 picks a free one'),
+    METRICS_HOST: variable(text, '127.0.0.1', 'Address of the admin port: keep it private'),
+    METRICS_PORT: variable(
+      integer(0, 65_535),
+      '9464',
+      'Port of `/metrics` and the operator routes; 0 picks a free one',
+    ),
+    VOLWATCH_DIRECTORY: variable(text, '.volwatch', 'Where a laptop run keeps its database and its signing key'),
+    SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'How long a stopping process waits for requests in progress'),
+    LOG_LEVEL: variable(oneOf(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'Lowest level written to stdout'),
+  },
+  'The edge': {
+    BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Largest request body, after decompression'),
+    BATCH_BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '67108864', 'Largest body of a pricing batch'),
+    HEADERS_TIMEOUT_MS: variable(milliseconds(), '10000', 'A client must have sent its headers by then'),
+    REQUEST_TIMEOUT_MS: variable(milliseconds(), '30000', 'A client must have sent its whole request by then'),
+    KEEP_ALIVE_TIMEOUT_MS: variable(
+      milliseconds(),
+      '65000',
+      "An idle connection is closed after this; keep it above the balancer's own",
+    ),
+    TRUSTED_PROXIES: variable(list, '', 'Addresses or CIDRs whose `X-Forwarded-For` is believed, comma-separated'),
+    CORS_ORIGINS: variable(list, '', 'Origins that browsers may call from, comma-separated'),
+  },
+  Database: {
+    DATABASE_URL: secret(
+      url('postgres:', 'postgresql:'),
+      'PostgreSQL. Unset, outside production: the service runs its own',
+    ),
+    DATABASE_SSL: variable(
+      oneOf(['disable', 'require', 'verify-full']),
+      'disable',
+      "`require` encrypts; `verify-full` also checks the server's certificate and name",
+    ),
+    DATABASE_POOL_MAX: variable(integer(1, 1_000), '10', 'Connections of one process'),
+    DATABASE_ACQUIRE_TIMEOUT_MS: variable(
+      milliseconds(),
+      '1000',
+      'Longest wait for a connection, then 503 `database_pool_exhausted`',
+    ),
+    DATABASE_STATEMENT_TIMEOUT_MS: variable(milliseconds(), '5000', 'Longest statement, then 503 `database_timeout`'),
+    DATABASE_REFRESH_STATEMENT_TIMEOUT_MS: variable(
+      milliseconds(),
+      '60000',
+      'Longest statement of a refresh, whose bulk writes outlast a request',
+    ),
+    DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS: variable(
+      milliseconds(),
+      '10000',
+      'PostgreSQL ends a transaction that is idle for this long',
+    ),
+    DATABASE_TRANSACTION_RETRIES: variable(
+      integer(0, 20),
+      '5',
+      'Repetitions after a serialization failure or deadlock, then 503 `database_conflict`',
+    ),
+  },
+  Redis: {
+    REDIS_URL: secret(
+      url('redis:', 'rediss:'),
+      'Redis. Unset, outside production: limits and caches live in the process',
+    ),
+    REDIS_COMMAND_TIMEOUT_MS: variable(milliseconds(), '200', 'Longest wait for a Redis command'),
+  },
+  Authentication: {
+    JWT_PRIVATE_KEY: secret(
+      text,
+      'PKCS#8 PEM of the signing key, with real or `\\n` line ends. Unset, outside production: one is made',
+    ),
+    JWT_PUBLIC_KEYS: optional(text, 'Further verifying keys: concatenated SPKI PEMs or a JWKS'),
+    JWT_ISSUER: variable(text, 'https://volwatch.local', '`iss` of access tokens'),
+    JWT_AUDIENCE: variable(text, 'volwatch-api', '`aud` of access tokens'),
+    JWT_CLOCK_TOLERANCE_SECONDS: variable(integer(0, 300), '5', 'Clock difference forgiven when a token is checked'),
+    ACCESS_TOKEN_EXPIRE_MINUTES: variable(integer(1, 1_440), '15', 'Life of an access token'),
+    BOOTSTRAP_CLIENT_ID: optional(text, 'A client that exists from the first start, with every scope'),
+    BOOTSTRAP_CLIENT_SECRET: secret(z.string().min(8, 'must have at least 8 characters'), 'Its secret'),
+    CURSOR_SECRET: secret(
+      z.string().min(16, 'must have at least 16 characters'),
+      "Key of the cursors' integrity; unset: derived from the signing key",
+    ),
+  },
+  'Market data': {
+    MARKET_DATA_PROVIDER: variable(
+      oneOf(['sample']),
+      'sample',
+      'Where prices come from; `sample` is the bundled public data',
+    ),
+    PROVIDER_TIMEOUT_MS: variable(milliseconds(), '10000', 'Longest wait for the provider'),
+    REFRESH_STALE_AFTER_HOURS: variable(
+      integer(1, 8_760),
+      '24',
+      'At start, a universe not refreshed for this long is refreshed',
+    ),
+  },
+  Telemetry: {
+    TELEMETRY_ENABLED: variable(
+      boolean,
+      'true',
+      'Spans and metrics; `/metrics` keeps build and process metrics when off',
+    ),
+    OTEL_SERVICE_NAME: variable(text, 'volwatch', 'Standard OpenTelemetry'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+      url('http:', 'https:'),
+      'Standard OpenTelemetry; unset with the next one: nothing is exported',
+    ),
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional(url('http:', 'https:'), 'Standard OpenTelemetry'),
+    OTEL_TRACES_SAMPLER: variable(
+      oneOf([
+        'always_on',
+        'always_off',
+        'traceidratio',
+        'parentbased_always_on',
+        'parentbased_always_off',
+        'parentbased_traceidratio',
+      ]),
+      'parentbased_always_on',
+      'Standard OpenTelemetry',
+    ),
+    OTEL_TRACES_SAMPLER_ARG: optional(
+      z
+        .string()
+        .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'must be from 0 to 1')
+        .transform(Number),
+      'Standard OpenTelemetry: the sampled share',
+    ),
+    FAULT_INJECTION: variable(boolean, 'false', 'Fault points on the admin port; refused in production'),
+  },
+} as const;
+
+type Sections = typeof configSections;
+type Variables = { [Section in keyof Sections]: Sections[Section] }[keyof Sections];
+type UnionToIntersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void
+  ? I
+  : never;
+type AllVariables = UnionToIntersection<Variables>;
+
+export type Config = {
+  readonly [Name in keyof AllVariables]: AllVariables[Name] extends { readonly schema: infer Schema extends z.ZodType }
+    ? z.output<Schema>
+    : never;
+};
+
+export const configVariables: Readonly<Record<string, Variable<z.ZodType>>> = Object.assign(
+  {},
+  ...Object.values(configSections),
+) as Record<string, Variable<z.ZodType>>;
