@@ -1,0 +1,33 @@
+/**
+ * Writes every generated file of the repository, or with `--check` fails when one of them is stale.
+ * A generated file is a path and a function that gives its whole text.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { configurationPage } from './generate/configuration-page.ts';
+import { errorsPage } from './generate/errors-page.ts';
+import { telemetryPage } from './generate/telemetry-page.ts';
+
+const generated: Readonly<Record<string, () => string>> = {
+  'docs/configuration.md': configurationPage,
+  'docs/errors.md': errorsPage,
+  'docs/telemetry.md': telemetryPage,
+};
+
+const current = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+const check = process.argv.includes('--check');
+const stale = Object.entries(generated).filter(([path, text]) => current(path) !== text());
+for (const [path, text] of stale) {
+  if (check) console.error(`${path} is stale: run npm run generate`);
+  else {
+    writeFileSync(path, text());
+    console.log(`wrote ${path}`);
+  }
+}
+process.exitCode = check && stale.length > 0 ? 1 : 0;

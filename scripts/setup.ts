@@ -1,0 +1,75 @@
+/**
+ * Installs what the tests need beside npm packages, through the system's package manager: a redis-server and a
+ * Chromium. `npm run setup` skips what is there and says what to do where it cannot install.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+type Need = {
+  readonly program: string;
+  readonly alternatives: readonly string[];
+  readonly packages: Record<string, string>;
+};
+
+const needs: readonly Need[] = [
+  {
+    program: 'redis-server',
+    alternatives: ['redis-server', 'valkey-server'],
+    packages: { 'apt-get': 'redis-server', dnf: 'redis', apk: 'redis', brew: 'redis', pacman: 'redis' },
+  },
+  {
+    program: 'chromium',
+    alternatives: ['chromium', 'chromium-browser', 'google-chrome'],
+    packages: { 'apt-get': 'chromium', dnf: 'chromium', apk: 'chromium', brew: 'chromium', pacman: 'chromium' },
+  },
+];
+
+const installs: Record<string, readonly string[]> = {
+  'apt-get': ['install', '-y', '--no-install-recommends'],
+  dnf: ['install', '-y'],
+  apk: ['add'],
+  brew: ['install'],
+  pacman: ['-S', '--noconfirm'],
+};
+
+const onPath = (program: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
+const run = (command: string, args: readonly string[]): boolean => {
+  console.log(`$ ${[command, ...args].join(' ')}`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  return spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: environment }).status === 0;
+};
+
+const missing = needs.filter(({ alternatives }) => !alternatives.some(onPath));
+for (const { program } of needs.filter((need) => !missing.includes(need))) console.log(`${program}: there`);
+
+const manager = Object.keys(installs).find(onPath);
+const prefix = process.getuid?.() === 0 || manager === 'brew' ? [] : onPath('sudo') ? ['sudo', '-n'] : undefined;
+
+const install = (need: Need): boolean => {
+  if (manager === undefined || prefix === undefined) return false;
+  const [command, ...rest] = [...prefix, manager, ...installs[manager]!, need.packages[manager]!];
+  return run(command!, rest);
+};
+
+if (missing.length > 0 && manager === 'apt-get' && prefix !== undefined) {
+  const [command, ...rest] = [...prefix, 'apt-get', 'update', '-qq'];
+  run(command!, rest);
+}
+const failed = missing.filter((need) => !install(need));
+for (const { program, packages } of failed) {
+  console.error(
+    `${program} is missing and could not be installed here. Install it with your package manager ` +
+      `(Debian and Ubuntu: sudo apt-get install ${packages['apt-get']}; macOS: brew install ${packages['brew']}) and run this again.`,
+  );
+}
+process.exitCode = failed.length > 0 ? 1 : 0;

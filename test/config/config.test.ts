@@ -1,0 +1,71 @@
+import test from 'ava';
+import { ConfigError, loadConfig, readTelemetrySettings } from '#src/config.ts';
+
+const faultsOf = (environment: Record<string, string>): readonly string[] => {
+  try {
+    loadConfig(environment);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+};
+
+test('an empty environment gives the documented defaults, frozen', (t) => {
+  const config = loadConfig({});
+  t.is(config.PORT, 3000);
+  t.is(config.METRICS_HOST, '127.0.0.1');
+  t.is(config.DATABASE_ACQUIRE_TIMEOUT_MS, 1000);
+  t.deepEqual(config.TRUSTED_PROXIES, []);
+  t.is(config.DATABASE_URL, undefined);
+  t.true(Object.isFrozen(config));
+});
+
+test('an empty value counts as unset', (t) => {
+  t.is(loadConfig({ PORT: '', DATABASE_URL: '' }).PORT, 3000);
+});
+
+test('all faults are reported at once, with names and without values', (t) => {
+  const faults = faultsOf({ PORT: 'ninety', DATABASE_SSL: 'maybe', DATABASE_URL: 'mysql://root:hunter2@db/x', LOG_LEVEL: 'loud' });
+  t.deepEqual(
+    faults.map((fault) => fault.split(' ')[0]),
+    ['PORT', 'LOG_LEVEL', 'DATABASE_URL', 'DATABASE_SSL'],
+  );
+  t.false(faults.join(' ').includes('hunter2'));
+});
+
+for (const [name, value] of [
+  ['PORT', '65536'],
+  ['PORT', '-1'],
+  ['PORT', '1e3'],
+  ['DATABASE_POOL_MAX', '0'],
+  ['BODY_LIMIT_BYTES', '1.5'],
+  ['TELEMETRY_ENABLED', 'yes'],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
+  ['ACCESS_TOKEN_EXPIRE_MINUTES', '0'],
+] as const) {
+  test(`${name}=${value} is refused`, (t) => {
+    const faults = faultsOf({ [name]: value });
+    t.is(faults.length, 1);
+    t.true(faults[0]!.startsWith(`${name} `));
+  });
+}
+
+test('production names each missing variable and refuses fault injection', (t) => {
+  t.deepEqual(faultsOf({ NODE_ENV: 'production', FAULT_INJECTION: 'true' }), [
+    'DATABASE_URL is required in production',
+    'REDIS_URL is required in production',
+    'JWT_PRIVATE_KEY is required in production',
+    'FAULT_INJECTION is refused in production',
+  ]);
+});
+
+test('half a bootstrap client is refused by the name of the other half', (t) => {
+  t.true(faultsOf({ BOOTSTRAP_CLIENT_ID: 'ops' })[0]!.startsWith('BOOTSTRAP_CLIENT_SECRET '));
+  t.true(faultsOf({ BOOTSTRAP_CLIENT_SECRET: 'long enough' })[0]!.startsWith('BOOTSTRAP_CLIENT_ID '));
+});
+
+test('telemetry settings survive a faulty configuration by being absent', (t) => {
+  t.is(readTelemetrySettings({ PORT: 'x' }), undefined);
+  t.is(readTelemetrySettings({})?.TELEMETRY_ENABLED, true);
+});
