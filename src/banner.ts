@@ -1,0 +1,21 @@
+import type { Config } from './config.ts';
+
+export type Addresses = { readonly url: string; readonly adminUrl: string };
+
+const option = '{"spot":100,"strike":105,"time_to_expiry":0.5,"rate":0.03,"volatility":0.2,"option_type":"call"}';
+
+/** What a person sees on stderr once the service is ready: where it is, and three lines to paste. */
+export const banner = ({ url, adminUrl }: Addresses, config: Config): string => `
+Volwatch is ready
+  API      ${url}/api/v1   documented at ${url}/docs
+  health   ${url}/health
+  metrics  ${adminUrl}/metrics
+  data     ${config.DATABASE_URL === undefined ? `its own PostgreSQL under ${config.VOLWATCH_DIRECTORY}/` : 'PostgreSQL at DATABASE_URL'}
+
+Try
+  curl -s ${url}/api/v1/pricing/price -H 'content-type: application/json' -d '${option}'
+  curl -s '${url}/api/v1/indexes/TECH5_EW/values?from=2010-01-01'
+  curl -s '${url}/api/v1/assets/AAPL/prices?limit=3&fields=date,close'
+
+Ctrl-C stops it.
+`;

@@ -1,0 +1,111 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string; readonly level?: string };
+
+/** The service as an operator runs it: a process of its own, known by its addresses, log and exit status. */
+export type Service = {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly log: readonly LogLine[];
+  readonly stderr: () => string;
+  /** Resolves when a log line matches; rejects when the process ends or `timeoutMs` passes. */
+  readonly logged: (matches: (line: LogLine) => boolean, timeoutMs?: number) => Promise<LogLine>;
+  readonly ready: (timeoutMs?: number) => Promise<void>;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** SIGTERM, then SIGKILL after `graceMs`; harmless when it has ended. */
+  readonly stop: (graceMs?: number) => Promise<number | null>;
+};
+
+export type ServiceOptions = {
+  /** Laid over a quiet default: free ports, telemetry on, no export. `undefined` removes a variable. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly nodeArguments?: readonly string[];
+};
+
+const defaults = { NODE_ENV: 'test', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'info' };
+
+export const startService = async ({ environment = {}, nodeArguments = [] }: ServiceOptions = {}): Promise<Service> => {
+  const child = spawn(process.execPath, [...nodeArguments, '--import', './src/telemetry/preload.ts', 'src/main.ts'], {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...defaults, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: LogLine[] = [];
+  const watchers = new Set<() => void>();
+  let stderr = '';
+  let ended = false;
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    try {
+      log.push(JSON.parse(text) as LogLine);
+    } catch {
+      log.push({ unparsed: text });
+    }
+    for (const watch of watchers) watch();
+  });
+  const exited = once(child, 'exit').then(([code, signal]) => {
+    ended = true;
+    for (const watch of watchers) watch();
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+  });
+
+  const logged: Service['logged'] = (matches, timeoutMs = 30_000) =>
+    new Promise((resolve, reject) => {
+      const settle = (act: () => void) => {
+        watchers.delete(watch);
+        clearTimeout(timer);
+        act();
+      };
+      const watch = () => {
+        const found = log.find(matches);
+        if (found) settle(() => resolve(found));
+        else if (ended) settle(() => reject(new Error(`the service ended first (${child.exitCode}): ${stderr}`)));
+      };
+      const timer = setTimeout(
+        () => settle(() => reject(new Error(`not logged within ${timeoutMs} ms: ${stderr}`))),
+        timeoutMs,
+      );
+      watchers.add(watch);
+      watch();
+    });
+
+  const stop: Service['stop'] = async (graceMs = 20_000) => {
+    if (!ended) child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    const { code } = await exited;
+    clearTimeout(timer);
+    return code;
+  };
+
+  const listening = await logged(({ msg }) => msg === 'listening').catch(async (error: unknown) => {
+    await stop(1_000);
+    throw error;
+  });
+  const url = String(listening['url']);
+  const ready: Service['ready'] = async (timeoutMs = 60_000) => {
+    const deadline = Date.now() + timeoutMs;
+    while (Date.now() < deadline && !ended) {
+      const response = await fetch(`${url}/health/ready`).catch(() => undefined);
+      await response?.arrayBuffer();
+      if (response?.status === 200) return;
+      await sleep(25);
+    }
+    throw new Error(`not ready within ${timeoutMs} ms: ${stderr}`);
+  };
+  return {
+    process: child,
+    pid: child.pid!,
+    url,
+    adminUrl: String(listening['admin_url']),
+    log,
+    stderr: () => stderr,
+    logged,
+    ready,
+    exited,
+    stop,
+  };
+};
