@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from '@mikro-orm/postgresql';
 
 /** Closed set: the `operation` label of the transaction metrics and the name of the `db.transaction` span. */
@@ -9,7 +10,11 @@ export const transactionOperations = [
 ] as const;
 export type TransactionOperation = (typeof transactionOperations)[number];
 
-/** One statement with bound parameters (`$1`, `$2`): its literals never reach a log or a span. */
+/**
+ * One statement with bound parameters (`$1`, `$2`): its literals never reach a log or a span. Values come back as:
+ * date -> `YYYY-MM-DD` string, timestamptz -> Date, bigint -> number, double precision -> number, numeric -> string.
+ * @throws AppError of category database for faults of the connection or the server; anything else is pg's own error
+ */
 export type Query = <Row extends Record<string, unknown> = Record<string, unknown>>(
   text: string,
   parameters?: readonly unknown[],
@@ -27,6 +32,8 @@ export type UnitOfWorkOptions = {
   /** `new` (default) refuses to run inside another unit of work; `join` takes part in the surrounding one. */
   readonly propagation?: 'new' | 'join';
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
+  /** Longest single statement, in place of the pool's own limit: for bulk writes. */
+  readonly statementTimeoutMs?: number;
 };
 
 export type UnitOfWork = {
@@ -45,4 +52,30 @@ export type Reader = { readonly query: Query };
 export type Lock = {
   /** @returns `undefined` at once when somebody else holds `name`. */
   readonly tryWith: <T>(name: string, work: () => Promise<T>) => Promise<{ readonly value: T } | undefined>;
+};
+
+const active = new AsyncLocalStorage<{ readonly transaction: Transaction; open: boolean }>();
+
+/** For the implementation of UnitOfWork alone: what `work` starts sees `transaction` as current until `work` settles. */
+export const runInTransaction = async <T>(transaction: Transaction, work: () => Promise<T>): Promise<T> => {
+  const state = { transaction, open: true };
+  try {
+    return await active.run(state, work);
+  } finally {
+    state.open = false;
+  }
+};
+
+export const currentTransaction = (): Transaction | undefined => {
+  const state = active.getStore();
+  return state?.open ? state.transaction : undefined;
+};
+
+/**
+ * The guard that everything calling over the network stands behind: a transaction held open across a remote call keeps
+ * its locks and its connection for as long as the other side likes.
+ * @throws Error (a mistake in the code, so `internal_error`) inside a unit of work
+ */
+export const assertOutsideTransaction = (call: string): void => {
+  if (currentTransaction()) throw new Error(`${call} was attempted inside a transaction; call it before it begins`);
 };

@@ -1,0 +1,77 @@
+import { AppError, errorTable, isErrorCode, type ErrorCode } from '#src/kernel/errors.ts';
+
+/** SQLSTATEs by exact code; https://www.postgresql.org/docs/18/errcodes-appendix.html */
+const byState: Readonly<Record<string, ErrorCode>> = {
+  '40001': 'database_conflict',
+  '40P01': 'database_conflict',
+  '57014': 'database_timeout',
+  '25P03': 'database_timeout',
+  '25P04': 'database_timeout',
+  '55P03': 'database_timeout',
+  '42P01': 'database_schema_outdated',
+  '42703': 'database_schema_outdated',
+  '3F000': 'database_schema_outdated',
+  '25006': 'database_unavailable',
+  '3D000': 'database_unavailable',
+};
+
+/** Whole classes that mean "no working server": connection, authorization, resources, operator, system. */
+const unavailableClasses = new Set(['08', '28', '53', '57', '58']);
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/** What pg says without a code; its wording is pinned by the fault tests. */
+const lostMessages = [
+  /^Connection terminated/,
+  /not queryable$/,
+  /^The server does not support SSL/,
+  /^Cannot use a pool after calling end/,
+  /^There was an error establishing an SSL connection/,
+];
+
+const propertyOf = (error: unknown, name: 'code' | 'severity'): string | undefined => {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === 'string' ? value : undefined;
+};
+
+const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code);
+
+const codeFor = (error: unknown): ErrorCode | undefined => {
+  const code = propertyOf(error, 'code');
+  if (code !== undefined) {
+    // MikroORM copies the properties of what the driver threw, our own AppError included, onto its own exception.
+    if (isErrorCode(code) && errorTable[code].category === 'database') return code;
+    if (networkCodes.has(code) || code.startsWith('ERR_TLS') || code.startsWith('CERT_')) return 'database_unavailable';
+    if (isSqlState(code))
+      return byState[code] ?? (unavailableClasses.has(code.slice(0, 2)) ? 'database_unavailable' : undefined);
+  }
+  const message = error instanceof Error ? error.message : '';
+  if (message === 'Query read timeout') return 'database_timeout';
+  if (lostMessages.some((pattern) => pattern.test(message))) return 'database_unavailable';
+  return undefined;
+};
+
+/** True unless the server itself refused the one statement: the connection may then be used again. */
+export const breaksConnection = (error: unknown): boolean => propertyOf(error, 'severity') !== 'ERROR';
+
+/**
+ * A fault of the database as an AppError whose `detail` holds nothing of the statement; anything else (a broken
+ * constraint, a mistake in the code, an AppError) comes back as it is.
+ * @param earlier what the connection reported before the statement was sent: the reason why it is not usable
+ */
+export const translate = (error: unknown, earlier?: unknown): unknown => {
+  if (error instanceof AppError) return error;
+  const code = (earlier === undefined ? undefined : codeFor(earlier)) ?? codeFor(error);
+  return code === undefined ? error : new AppError(code, undefined, { cause: error });
+};

@@ -1,0 +1,30 @@
+import type { Lock } from '#src/kernel/unit-of-work.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Pool } from './pool.ts';
+
+/** Keeps our names apart from whatever else takes advisory locks in the same database. */
+const acquireSql = `select pg_try_advisory_lock(hashtext('volwatch'), hashtext($1)) as locked`;
+const releaseSql = `select pg_advisory_unlock(hashtext('volwatch'), hashtext($1)) as unlocked`;
+
+/**
+ * A session advisory lock on a connection of its own: PostgreSQL itself lets go of it when the process dies. Each held
+ * lock takes one pooled connection.
+ */
+export const createLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
+  tryWith: async (name, work) => {
+    const connection = await pool.acquire();
+    try {
+      const [row] = (await connection.query(acquireSql, [name])).rows;
+      if (row?.['locked'] !== true) return undefined;
+      try {
+        return { value: await work() };
+      } finally {
+        if (connection.broken())
+          logger.warn({ lock: name }, 'The connection holding a lock was lost while it was held');
+        else await connection.query(releaseSql, [name]).catch(() => {});
+      }
+    } finally {
+      connection.release();
+    }
+  },
+});

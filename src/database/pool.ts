@@ -1,0 +1,174 @@
+import pg from 'pg';
+import { AppError, codeOf } from '#src/kernel/errors.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import { addTiming } from '#src/kernel/request-context.ts';
+import { breaksConnection, translate } from './errors.ts';
+import { statementLabels } from './statement-labels.ts';
+
+export type PoolOptions = {
+  readonly url: string;
+  readonly ssl: 'disable' | 'require' | 'verify-full';
+  readonly poolMax: number;
+  readonly acquireTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly idleInTransactionTimeoutMs: number;
+  readonly applicationName: string;
+};
+
+export type PoolDeps = PoolOptions & {
+  /** Closed set of the `db_collection_name` label. */
+  readonly tables: ReadonlySet<string>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+};
+
+export type Connection = {
+  /** @param types how values are parsed; `rawTypes` unless told. @throws what `translate` makes of the fault */
+  readonly query: (
+    text: string,
+    parameters?: readonly unknown[],
+    types?: pg.CustomTypesConfig,
+  ) => Promise<pg.QueryResult>;
+  /** Lets the statements up to the end of the transaction that has begun take `milliseconds` each. */
+  readonly allow: (milliseconds: number) => Promise<void>;
+  /** True once the connection can no longer be trusted: `release` then closes it, which also rolls back. */
+  readonly broken: () => boolean;
+  readonly release: () => void;
+};
+
+export type Pool = {
+  /** @throws AppError `database_pool_exhausted`, `database_unavailable`, both within the acquire timeout */
+  readonly acquire: () => Promise<Connection>;
+  /** Sets the connection gauges; called at scrape time. */
+  readonly collect: () => void;
+  readonly end: () => Promise<void>;
+};
+
+const labels = { pool: 'primary' };
+/** How much longer than the server the client waits: only a server that has gone silent is caught by the client. */
+const silenceMarginMs = 1_000;
+
+const keep = (value: string): string => value;
+const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): pg.CustomTypesConfig => {
+  const types = new pg.TypeOverrides();
+  for (const [oid, parser] of Object.entries(parsers)) types.setTypeParser(Number(oid), 'text', parser);
+  return types;
+};
+/** As the kernel's `Query` documents: date stays text, bigint becomes a number. */
+const rawTypes = overrides({ 1082: keep, 20: Number });
+/** As MikroORM's own pool has it: dates and timestamps stay text, its mapped types parse them. */
+export const ormTypes = overrides({ 1082: keep, 1114: keep, 1184: keep, 1186: keep });
+
+/** What pg is to be told. `require` encrypts without asking who answers; `verify-full` checks chain and host name. */
+export const clientOptions = ({ url, ssl, applicationName }: Pick<PoolOptions, 'url' | 'ssl' | 'applicationName'>) => {
+  const address = new URL(url);
+  // pg lets `sslmode` and its kin in the URL win over the ssl option: DATABASE_SSL is the one place that decides.
+  for (const name of ['sslmode', 'ssl', 'sslcert', 'sslkey', 'sslrootcert']) address.searchParams.delete(name);
+  return {
+    connectionString: address.href,
+    ssl: ssl === 'disable' ? false : { rejectUnauthorized: ssl === 'verify-full' },
+    application_name: applicationName,
+    keepAlive: true,
+  };
+};
+
+/** A pool of one for MikroORM's schema comparison, which connects by itself; never used while serving. */
+export const ormPool = (options: PoolOptions): pg.Pool => {
+  const pool = new pg.Pool({
+    ...clientOptions(options),
+    max: 1,
+    allowExitOnIdle: true,
+    connectionTimeoutMillis: options.acquireTimeoutMs,
+  });
+  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('error', () => {});
+  return pool;
+};
+
+/** The one pool. Every statement of the service passes through `Connection.query`, where it is timed and its faults are named. */
+export const createPool = (deps: PoolDeps): Pool => {
+  const { metrics, clock, logger } = deps;
+  const pool = new pg.Pool({
+    ...clientOptions(deps),
+    max: deps.poolMax,
+    idleTimeoutMillis: 30_000,
+    connectionTimeoutMillis: deps.acquireTimeoutMs,
+    statement_timeout: deps.statementTimeoutMs,
+    idle_in_transaction_session_timeout: deps.idleInTransactionTimeoutMs,
+  });
+  const faults = new WeakMap<object, Error>();
+  let used = 0;
+  pool.on('acquire', () => void (used += 1));
+  pool.on('release', () => void (used -= 1));
+  // An 'error' event without a listener ends the process; pg-pool takes its own off while a client is out.
+  pool.on('connect', (client) => client.on('error', (error) => faults.set(client, error)));
+  pool.on('error', (error) => logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost'));
+
+  const connect = async (): Promise<pg.PoolClient> => {
+    const started = clock.monotonic();
+    try {
+      return await pool.connect();
+    } catch (error) {
+      if (!(error instanceof Error && error.message === 'timeout exceeded when trying to connect'))
+        throw translate(error);
+      metrics.count('db_client_connection_timeouts_total', labels);
+      // Slots taken by attempts that never connect are not a pool in use: then the server is away.
+      throw new AppError(used >= deps.poolMax ? 'database_pool_exhausted' : 'database_unavailable', undefined, {
+        cause: error,
+      });
+    } finally {
+      const waited = clock.monotonic() - started;
+      metrics.observe('db_client_connection_wait_time_seconds', labels, waited / 1_000);
+      addTiming('db', waited);
+    }
+  };
+
+  const acquire = async (): Promise<Connection> => {
+    const client = await connect();
+    let broken = false;
+    let patience = deps.statementTimeoutMs + silenceMarginMs;
+    const query: Connection['query'] = async (text, parameters = [], types = rawTypes) => {
+      const started = clock.monotonic();
+      let errorType: ReturnType<typeof codeOf> | '' = '';
+      try {
+        return await client.query({ text, values: [...parameters], types, query_timeout: patience } as pg.QueryConfig);
+      } catch (error) {
+        broken ||= breaksConnection(error);
+        const translated = translate(error, faults.get(client));
+        errorType = codeOf(translated);
+        throw translated;
+      } finally {
+        const took = clock.monotonic() - started;
+        metrics.observe(
+          'db_client_operation_duration_seconds',
+          { ...statementLabels(text, deps.tables), error_type: errorType },
+          took / 1_000,
+        );
+        addTiming('db', took);
+      }
+    };
+    return {
+      query,
+      allow: async (milliseconds) => {
+        patience = milliseconds + silenceMarginMs;
+        await query(`select set_config('statement_timeout', $1, true)`, [String(milliseconds)]);
+      },
+      broken: () => broken || faults.has(client),
+      release: () => client.release(broken || faults.has(client)),
+    };
+  };
+
+  return {
+    acquire,
+    collect: () => {
+      metrics.set('db_client_connection_count', { ...labels, state: 'idle' }, pool.idleCount);
+      metrics.set('db_client_connection_count', { ...labels, state: 'used' }, pool.totalCount - pool.idleCount);
+      metrics.set('db_client_connection_pending_requests', labels, pool.waitingCount);
+      metrics.set('db_client_connection_max', labels, deps.poolMax);
+    },
+    end: () => pool.end(),
+  };
+};

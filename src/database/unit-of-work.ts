@@ -1,0 +1,180 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { Kysely, PostgresDialect } from 'kysely';
+import { AppError, codeOf, errorTable } from '#src/kernel/errors.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import {
+  currentTransaction,
+  runInTransaction,
+  type Query,
+  type Transaction,
+  type UnitOfWork,
+  type UnitOfWorkOptions,
+} from '#src/kernel/unit-of-work.ts';
+import { translate } from './errors.ts';
+import { ormTypes, type Connection, type Pool } from './pool.ts';
+
+export type UnitOfWorkDeps = {
+  readonly pool: Pool;
+  /** A new identity map, not yet in any transaction. */
+  readonly forkEntityManager: () => EntityManager;
+  /** How many times a serialization failure or deadlock runs `work` again. */
+  readonly maxTransactionRetries: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+};
+
+type Operation = UnitOfWorkOptions['operation'];
+
+/** Full jitter under a doubling ceiling of at most 200 ms. */
+const backOff = (attempt: number): number => Math.random() * Math.min(200, 10 * 2 ** attempt);
+
+/**
+ * MikroORM's transaction context is a Kysely; this one only knows the connection that we have begun on. Kysely's own
+ * ControlledTransaction keeps the connection out of the pool for good when COMMIT or ROLLBACK fails, so begin, commit,
+ * rollback and release are ours.
+ */
+const transactionContext = (connection: Connection): Kysely<unknown> => {
+  const client = {
+    query: (text: string, parameters: readonly unknown[]) => connection.query(text, parameters, ormTypes),
+    release: () => {},
+  };
+  // Kysely's pool type is wider than what it calls: connect(), query(text, parameters) and release().
+  const pool = { connect: async () => client, end: async () => {}, options: {} } as unknown as ConstructorParameters<
+    typeof PostgresDialect
+  >[0]['pool'];
+  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+};
+
+const rowsOf = (connection: Connection): Query =>
+  (async (text: string, parameters?: readonly unknown[]) => (await connection.query(text, parameters)).rows) as Query;
+
+const describeFailure = (span: Span, error: unknown): void => {
+  const code = codeOf(error);
+  span.setAttributes({
+    'volwatch.transaction.outcome': 'rolled_back',
+    'volwatch.transaction.rollback_reason': code,
+    'error.type': code,
+  });
+  if (errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+};
+
+/** See the port's docstring. Each attempt counts as one transaction, so the counters agree with pg_stat_database. */
+export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
+  const { metrics, clock, logger } = deps;
+
+  const commit = async (connection: Connection, operation: Operation): Promise<void> => {
+    let answer;
+    try {
+      answer = await connection.query('commit');
+    } catch (error) {
+      if (connection.broken()) {
+        logger.error(
+          { operation, code: codeOf(error), outcome: 'unknown' },
+          'The connection was lost during commit: whether the transaction committed is unknown',
+        );
+      }
+      throw error;
+    }
+    // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error.
+    if (answer.command !== 'COMMIT')
+      throw new Error('The transaction had failed before commit: an error was swallowed');
+  };
+
+  const attempt = async <T>(
+    { operation, isolation = 'read committed', statementTimeoutMs }: UnitOfWorkOptions,
+    work: (transaction: Transaction) => Promise<T>,
+  ): Promise<T> => {
+    const connection = await deps.pool.acquire();
+    try {
+      await connection.query(`begin isolation level ${isolation}`);
+      try {
+        if (statementTimeoutMs !== undefined) await connection.allow(statementTimeoutMs);
+        const em = deps.forkEntityManager();
+        em.setTransactionContext(transactionContext(connection));
+        const transaction: Transaction = { em, query: rowsOf(connection) };
+        const result = await runInTransaction(transaction, async () => {
+          const value = await work(transaction);
+          await em.flush();
+          return value;
+        });
+        await commit(connection, operation);
+        return result;
+      } catch (error) {
+        // A broken connection cannot carry a ROLLBACK; closing it makes the server roll back.
+        if (!connection.broken()) await connection.query('rollback').catch(() => {});
+        throw error;
+      }
+    } finally {
+      connection.release();
+    }
+  };
+
+  const measured = async <T>(
+    options: UnitOfWorkOptions,
+    work: (transaction: Transaction) => Promise<T>,
+  ): Promise<T> => {
+    const { operation } = options;
+    const started = clock.monotonic();
+    const finish = (outcome: 'committed' | 'rolled_back', reason: ReturnType<typeof codeOf> | ''): void => {
+      metrics.count('volwatch_db_transactions_total', { operation, outcome, reason });
+      metrics.observe(
+        'volwatch_db_transaction_duration_seconds',
+        { operation, outcome },
+        (clock.monotonic() - started) / 1_000,
+      );
+    };
+    try {
+      const result = await attempt(options, work);
+      finish('committed', '');
+      return result;
+    } catch (error) {
+      const translated = translate(error);
+      finish('rolled_back', codeOf(translated));
+      throw translated;
+    }
+  };
+
+  const withRetries = async <T>(
+    span: Span,
+    options: UnitOfWorkOptions,
+    work: (transaction: Transaction) => Promise<T>,
+  ): Promise<T> => {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        const result = await measured(options, work);
+        span.setAttribute('volwatch.transaction.outcome', 'committed');
+        return result;
+      } catch (error) {
+        const conflict = error instanceof AppError && error.code === 'database_conflict';
+        if (!conflict || retries >= deps.maxTransactionRetries) {
+          describeFailure(span, error);
+          throw error;
+        }
+        span.addEvent('transaction.retry', { 'volwatch.transaction.retry': retries + 1 });
+        await sleep(backOff(retries));
+      }
+    }
+  };
+
+  return {
+    run: async (options, work) => {
+      const surrounding = currentTransaction();
+      if (surrounding) {
+        if (options.propagation === 'join') return work(surrounding);
+        throw new Error(`Unit of work ${options.operation} began inside another; join it explicitly or run it after`);
+      }
+      return trace.getTracer('volwatch').startActiveSpan(`db.transaction ${options.operation}`, async (span) => {
+        try {
+          return await withRetries(span, options, work);
+        } finally {
+          span.end();
+        }
+      });
+    },
+  };
+};
