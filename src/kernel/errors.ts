@@ -42,6 +42,7 @@ export const errorTable = {
   headers_too_large: row(431, 'validation', 'The header section is too large'),
   request_timeout: row(408, 'validation', 'The request did not arrive in time', true),
   not_acceptable: row(406, 'validation', 'No acceptable representation'),
+  oauth_request_invalid: row(400, 'validation', 'The token request is refused'),
 
   route_not_found: row(404, 'not_found', 'No such route'),
   resource_not_found: row(404, 'not_found', 'No such resource'),

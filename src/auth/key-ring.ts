@@ -1,0 +1,98 @@
+import type { CryptoKey } from 'jose';
+import { developmentKey } from './development-key.ts';
+import { importSigningKey, KeyFault, readPublicKeys } from './key-import.ts';
+
+export type SigningAlgorithm = 'RS256' | 'EdDSA';
+
+/** A public JWK as the JWKS endpoint shows it. */
+export type PublicJwk = {
+  readonly kty: string;
+  readonly kid: string;
+  readonly use: 'sig';
+  readonly alg: SigningAlgorithm;
+  readonly n?: string;
+  readonly e?: string;
+  readonly crv?: string;
+  readonly x?: string;
+};
+
+export type VerifyingKey = {
+  /** The `kid`: RFC 7638 thumbprint unless a JWKS entry names its own. */
+  readonly id: string;
+  readonly thumbprint: string;
+  readonly algorithm: SigningAlgorithm;
+  readonly key: CryptoKey;
+  readonly jwk: PublicJwk;
+};
+
+export type SigningKey = VerifyingKey & { readonly privateKey: CryptoKey };
+
+export type KeyRing = {
+  readonly signing: SigningKey;
+  /** By `kid`; the signing key's own public half included. */
+  readonly verifying: ReadonlyMap<string, VerifyingKey>;
+  /** The algorithms of the keys at hand: what a token may name. */
+  readonly algorithms: ReadonlySet<string>;
+  /** RFC 7517, signing key first. */
+  readonly jwks: { readonly keys: readonly PublicJwk[] };
+};
+
+export type KeyRingOptions = {
+  /** `JWT_PRIVATE_KEY`: PKCS#8 PEM. */
+  readonly privateKeyPem?: string | undefined;
+  /** `JWT_PUBLIC_KEYS`: concatenated SPKI PEMs or a JWKS. */
+  readonly publicKeys?: string | undefined;
+  /** Where a key is kept that is made in the absence of `privateKeyPem`, outside production. */
+  readonly directory?: string | undefined;
+  readonly production: boolean;
+};
+
+export type KeyRingResult =
+  | { readonly keyRing: KeyRing; readonly faults?: never }
+  | { readonly keyRing?: never; readonly faults: readonly string[] };
+
+/** @returns the ring, or every fault of the key material, each naming its variable and never its value */
+export const loadKeyRing = async (options: KeyRingOptions): Promise<KeyRingResult> => {
+  const faults: string[] = [];
+  const attempt = async <T>(name: string, work: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof KeyFault)) throw error;
+      faults.push(`${name} ${error.message}`);
+      return undefined;
+    }
+  };
+
+  const signing = await attempt('JWT_PRIVATE_KEY', async () => importSigningKey(await privateKeyPem(options)));
+  const verifying = new Map<string, VerifyingKey>();
+  if (signing) verifying.set(signing.id, signing);
+
+  const { publicKeys } = options;
+  const imports = (publicKeys && (await attempt('JWT_PUBLIC_KEYS', () => readPublicKeys(publicKeys)))) || [];
+  for (const [position, load] of imports.entries()) {
+    const name = `JWT_PUBLIC_KEYS key ${position + 1}`;
+    const key = await attempt(name, load);
+    if (!key) continue;
+    const same = verifying.get(key.id);
+    if (!same) verifying.set(key.id, key);
+    else if (same.thumbprint !== key.thumbprint) faults.push(`${name} has the kid of another key`);
+  }
+
+  if (!signing || faults.length > 0) return { faults };
+  const keys = [...verifying.values()];
+  return {
+    keyRing: {
+      signing,
+      verifying,
+      algorithms: new Set(keys.map(({ algorithm }) => algorithm)),
+      jwks: { keys: keys.map(({ jwk }) => jwk) },
+    },
+  };
+};
+
+const privateKeyPem = async (options: KeyRingOptions): Promise<string> => {
+  if (options.privateKeyPem !== undefined) return options.privateKeyPem;
+  if (options.production || options.directory === undefined) throw new KeyFault('is required in production');
+  return developmentKey(options.directory);
+};

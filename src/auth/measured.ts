@@ -1,0 +1,48 @@
+import { SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
+import { addTiming } from '#src/kernel/request-context.ts';
+
+type Operation = LabelsOf<'volwatch_auth_duration_seconds'>['operation'];
+export type AuthFailureReason = LabelsOf<'volwatch_auth_failures_total'>['reason'];
+export type Measure = <T>(operation: Operation, work: () => Promise<T>) => Promise<T>;
+
+/** A refusal of what the caller showed, as opposed to a failure of ours or a fault of the request's form. */
+const isAuthenticationFailure = (error: AppError): error is AppError & { readonly code: AuthFailureReason } =>
+  error.definition.category === 'authentication';
+
+/** Counts a refused authentication by its reason. */
+export const countFailure = (metrics: Metrics, error: AppError): void => {
+  if (isAuthenticationFailure(error)) metrics.count('volwatch_auth_failures_total', { reason: error.code });
+};
+
+/**
+ * Runs one authentication operation in its span `auth.OPERATION`, with its histogram, its failure count and its part
+ * of `Server-Timing`. Whatever is thrown and is no AppError becomes `auth_service_error`: a fault of ours must not
+ * look like a bad credential.
+ */
+export const createMeasure = ({ clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics }): Measure => {
+  const tracer = trace.getTracer('volwatch.auth');
+  return (operation, work) =>
+    tracer.startActiveSpan(`auth.${operation}`, async (span) => {
+      const start = clock.monotonic();
+      let outcome: LabelsOf<'volwatch_auth_duration_seconds'>['outcome'] = 'ok';
+      try {
+        return await work();
+      } catch (thrown) {
+        const error =
+          thrown instanceof AppError ? thrown : new AppError('auth_service_error', undefined, { cause: thrown });
+        outcome = error.definition.status >= 500 ? 'error' : 'refused';
+        span.setAttribute('error.type', error.code);
+        if (outcome === 'error') span.setStatus({ code: SpanStatusCode.ERROR });
+        countFailure(metrics, error);
+        throw error;
+      } finally {
+        const milliseconds = clock.monotonic() - start;
+        addTiming('auth', milliseconds);
+        metrics.observe('volwatch_auth_duration_seconds', { operation, outcome }, milliseconds / 1000);
+        span.end();
+      }
+    });
+};

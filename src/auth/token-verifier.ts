@@ -1,0 +1,77 @@
+import { compactVerify, errors } from 'jose';
+import type { Clock } from '#src/kernel/clock.ts';
+import type { Faults } from '#src/kernel/faults.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import { currentRequest } from '#src/kernel/request-context.ts';
+import type { KeyRing, VerifyingKey } from './key-ring.ts';
+import type { Measure } from './measured.ts';
+import { parseStrictObject } from './strict-json.ts';
+import { principalOf, type ClaimRules } from './token-claims.ts';
+import { readHeader, type TokenHeader } from './token-header.ts';
+import { tokenRefused } from './token-refusal.ts';
+
+export type TokenVerifierDeps = ClaimRules & {
+  readonly keyRing: KeyRing;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly faults: Faults;
+  readonly measure: Measure;
+  /** Whether a good token was withdrawn before its end. Throws its dependency's AppError when it cannot tell. */
+  readonly isRevoked?: ((principal: Principal) => Promise<boolean>) | undefined;
+};
+
+export type TokenVerifier = {
+  /**
+   * Checks, in this order and stopping at the first fault: size, form and header (`token_malformed`), algorithm
+   * (`token_algorithm_not_allowed`), key (`token_key_unknown`), signature (`token_signature_invalid`), then the
+   * claims in the order of `principalOf`, then revocation (`token_revoked`). Nothing of the payload is read before
+   * its signature holds.
+   * @throws AppError one of the `token_*` codes with its RFC 6750 challenge, a dependency's own 503, `auth_service_error`
+   */
+  readonly verify: (token: string) => Promise<Principal>;
+};
+
+export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
+  const { keyRing, clock, metrics, faults, measure, isRevoked } = deps;
+
+  const check = async (token: string): Promise<Principal> => {
+    if (faults.armed('auth.verify')) await faults.reach('auth.verify', currentRequest()?.signal);
+    const header = readHeader(token);
+    const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header)));
+    if (!payload) throw tokenRefused('token_malformed');
+    const principal = principalOf(payload, header.typ, deps, clock.now().getTime() / 1000);
+    if (isRevoked && (await isRevoked(principal))) throw tokenRefused('token_revoked');
+    metrics.count('volwatch_auth_tokens_total', { format: principal.tokenFormat });
+    return principal;
+  };
+
+  return { verify: (token) => measure('verify_token', () => check(token)) };
+};
+
+/** The one key that `kid` names; without a `kid`, as in legacy tokens, each key of the algorithm. */
+const candidateKeys = ({ verifying, algorithms }: KeyRing, { alg, kid }: TokenHeader): readonly VerifyingKey[] => {
+  if (!algorithms.has(alg)) throw tokenRefused('token_algorithm_not_allowed');
+  if (kid === undefined) return [...verifying.values()].filter(({ algorithm }) => algorithm === alg);
+  const key = verifying.get(kid);
+  if (!key) throw tokenRefused('token_key_unknown');
+  if (key.algorithm !== alg) throw tokenRefused('token_algorithm_not_allowed');
+  return [key];
+};
+
+const signedPayload = async (
+  token: string,
+  { alg }: TokenHeader,
+  keys: readonly VerifyingKey[],
+): Promise<Uint8Array> => {
+  for (const { key } of keys) {
+    try {
+      return (await compactVerify(token, key, { algorithms: [alg] })).payload;
+    } catch (error) {
+      if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+      if (error instanceof errors.JWSInvalid) throw tokenRefused('token_malformed');
+      throw error;
+    }
+  }
+  throw tokenRefused('token_signature_invalid');
+};
