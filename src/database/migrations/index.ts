@@ -1,4 +1,5 @@
+import { marketData } from './0001-market-data.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [marketData];
