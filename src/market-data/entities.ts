@@ -1,0 +1,96 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import type { refreshSources } from './provider.ts';
+import type { indexMethods } from './universes.ts';
+
+export const AssetEntity = defineEntity({
+  name: 'Asset',
+  tableName: 'asset',
+  properties: {
+    id: p.integer().primary(),
+    symbol: p.text().unique('asset_symbol_unique'),
+    name: p.text(),
+    exchange: p.text(),
+    currency: p.text(),
+  },
+});
+
+export const PriceEntity = defineEntity({
+  name: 'Price',
+  tableName: 'price',
+  properties: {
+    asset: () => p.manyToOne(AssetEntity).primary().updateRule('no action').deleteRule('no action'),
+    date: p.date().primary(),
+    open: p.double().nullable(),
+    high: p.double().nullable(),
+    low: p.double().nullable(),
+    close: p.double(),
+    volume: p.double().nullable(),
+  },
+});
+
+export const MarketIndexEntity = defineEntity({
+  name: 'MarketIndex',
+  tableName: 'market_index',
+  properties: {
+    id: p.integer().primary(),
+    code: p.text().unique('market_index_code_unique'),
+    name: p.text(),
+    universe: p.text(),
+    method: p.text().$type<(typeof indexMethods)[number]>(),
+  },
+});
+
+export const IndexConstituentEntity = defineEntity({
+  name: 'IndexConstituent',
+  tableName: 'index_constituent',
+  properties: {
+    index: () => p.manyToOne(MarketIndexEntity).primary().updateRule('no action').deleteRule('no action'),
+    asset: () => p.manyToOne(AssetEntity).primary().updateRule('no action').deleteRule('no action'),
+  },
+});
+
+export const IndexValueEntity = defineEntity({
+  name: 'IndexValue',
+  tableName: 'index_value',
+  properties: {
+    index: () => p.manyToOne(MarketIndexEntity).primary().updateRule('no action').deleteRule('no action'),
+    date: p.date().primary(),
+    value: p.double(),
+  },
+});
+
+export const refreshTriggers = ['request', 'schedule', 'startup'] as const;
+export const refreshStatuses = ['running', 'succeeded', 'rolled_back', 'failed'] as const;
+
+export const RefreshEntity = defineEntity({
+  name: 'Refresh',
+  tableName: 'refresh',
+  indexes: [{ name: 'refresh_status_index', properties: ['status', 'universe', 'finishedAt'] }],
+  properties: {
+    id: p.uuid().primary(),
+    universe: p.text(),
+    trigger: p.text().$type<(typeof refreshTriggers)[number]>(),
+    status: p.text().$type<(typeof refreshStatuses)[number]>(),
+    reason: p.text().nullable(),
+    errorDetail: p.text().nullable(),
+    startedAt: p.datetime(),
+    finishedAt: p.datetime().nullable(),
+    /** Set by the applying transaction itself: whether its rows are there is then never a guess. */
+    appliedAt: p.datetime().nullable(),
+    assets: p.integer().default(0),
+    prices: p.integer().default(0),
+    indexValues: p.integer().default(0),
+    source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
+    traceId: p.text().nullable(),
+  },
+});
+
+/** For the database room's entity list. */
+export const marketDataEntities = [
+  AssetEntity,
+  PriceEntity,
+  MarketIndexEntity,
+  IndexConstituentEntity,
+  IndexValueEntity,
+  RefreshEntity,
+];

@@ -1,0 +1,136 @@
+import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { PriceBar } from './provider.ts';
+import { refreshColumns, toRefreshRecord } from './refresh-records.ts';
+import type { RefreshRecord, RefreshRow } from './refresh-records.ts';
+import { dated } from './sql.ts';
+import type { IndexMethod } from './universes.ts';
+
+/** One page: rows after the key `after` (exclusive), at most `limit`; `from` and `to` are inclusive dates. */
+export type PageRequest = {
+  readonly after: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly limit: number;
+};
+
+/** `first_date` and `last_date` span the stored prices; null while there are none. */
+export type AssetView = {
+  readonly symbol: string;
+  readonly name: string;
+  readonly exchange: string;
+  readonly currency: string;
+  readonly first_date: string | null;
+  readonly last_date: string | null;
+};
+
+export type IndexView = {
+  readonly code: string;
+  readonly name: string;
+  readonly universe: string;
+  readonly method: IndexMethod;
+  readonly constituents: readonly string[];
+  readonly first_date: string | null;
+  readonly last_date: string | null;
+};
+
+export type IndexValueView = { readonly date: string; readonly value: number };
+
+export type MarketDataQueries = {
+  /** By symbol; `from` and `to` keep those with a price in between. */
+  readonly assets: (page: PageRequest) => Promise<AssetView[]>;
+  readonly asset: (symbol: string) => Promise<AssetView | undefined>;
+  /** Oldest first; undefined for an unknown symbol. */
+  readonly prices: (symbol: string, page: PageRequest) => Promise<PriceBar[] | undefined>;
+  /** By code; `from` and `to` keep those with a value in between. */
+  readonly indexes: (page: PageRequest) => Promise<IndexView[]>;
+  readonly index: (code: string) => Promise<IndexView | undefined>;
+  /** Oldest first; undefined for an unknown code. */
+  readonly indexValues: (code: string, page: PageRequest) => Promise<IndexValueView[] | undefined>;
+  /** Newest first (ids are in order of time); `from` and `to` are UTC days of `started_at`. */
+  readonly refreshes: (page: PageRequest) => Promise<RefreshRecord[]>;
+  readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
+};
+
+/** Every read statement, with bound parameters; exported so that their plans can be looked at. */
+export const statements = {
+  assets: `
+    select symbol, name, exchange, currency, span.first_date, span.last_date from asset
+    cross join lateral (
+      select min(date) as first_date, max(date) as last_date from price where asset_id = asset.id
+    ) span
+    where ($1::text is null or symbol > $1) and (($2::date is null and $3::date is null) or exists (
+      select 1 from price where asset_id = asset.id and ${dated('price.date', 2)}
+    ))
+    order by symbol limit $4`,
+  asset: `
+    select symbol, name, exchange, currency, span.first_date, span.last_date from asset
+    cross join lateral (
+      select min(date) as first_date, max(date) as last_date from price where asset_id = asset.id
+    ) span
+    where symbol = $1`,
+  assetId: 'select id from asset where symbol = $1',
+  prices: `
+    select date, open, high, low, close, volume from price
+    where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${dated('date', 3)}
+    order by price.date limit $5`,
+  indexes: `
+    select code, name, universe, method, array(
+      select asset.symbol from index_constituent join asset on asset.id = asset_id
+      where index_id = market_index.id order by asset.symbol
+    ) as constituents, span.first_date, span.last_date from market_index
+    cross join lateral (
+      select min(date) as first_date, max(date) as last_date from index_value
+      where index_id = market_index.id
+    ) span
+    where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
+      select 1 from index_value where index_id = market_index.id and ${dated('index_value.date', 2)}
+    ))
+    order by code limit $4`,
+  index: `
+    select code, name, universe, method, array(
+      select asset.symbol from index_constituent join asset on asset.id = asset_id
+      where index_id = market_index.id order by asset.symbol
+    ) as constituents, span.first_date, span.last_date from market_index
+    cross join lateral (
+      select min(date) as first_date, max(date) as last_date from index_value
+      where index_id = market_index.id
+    ) span
+    where code = $1`,
+  indexId: 'select id from market_index where code = $1',
+  indexValues: `
+    select date, value from index_value
+    where index_id = $1 and date > coalesce($2::date, '-infinity') and ${dated('date', 3)}
+    order by index_value.date limit $5`,
+  refreshes: `
+    select ${refreshColumns} from refresh
+    where id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+      and started_at >= coalesce($2::date, '-infinity')::timestamp at time zone 'UTC'
+      and started_at < coalesce($3::date + 1, 'infinity')::timestamp at time zone 'UTC'
+    order by refresh.id desc limit $4`,
+  refresh: `select ${refreshColumns} from refresh where id = $1`,
+};
+
+export type MarketDataQueriesDependencies = { readonly reader: Reader };
+
+export const createMarketDataQueries = ({ reader: { query } }: MarketDataQueriesDependencies): MarketDataQueries => {
+  const idOf = async (statement: string, name: string): Promise<number | undefined> =>
+    (await query<{ id: number }>(statement, [name]))[0]?.id;
+  const pageOf = ({ after, from, to, limit }: PageRequest) => [after, from, to, limit] as const;
+
+  return {
+    assets: (page) => query<AssetView>(statements.assets, pageOf(page)),
+    asset: async (symbol) => (await query<AssetView>(statements.asset, [symbol]))[0],
+    prices: async (symbol, page) => {
+      const id = await idOf(statements.assetId, symbol);
+      return id === undefined ? undefined : query<PriceBar>(statements.prices, [id, ...pageOf(page)]);
+    },
+    indexes: (page) => query<IndexView>(statements.indexes, pageOf(page)),
+    index: async (code) => (await query<IndexView>(statements.index, [code]))[0],
+    indexValues: async (code, page) => {
+      const id = await idOf(statements.indexId, code);
+      return id === undefined ? undefined : query<IndexValueView>(statements.indexValues, [id, ...pageOf(page)]);
+    },
+    refreshes: async (page) => (await query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
+    refresh: async (id) => (await query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],
+  };
+};

@@ -1,0 +1,126 @@
+import { errorTable, isErrorCode } from '#src/kernel/errors.ts';
+import type { ErrorCategory, ErrorCode } from '#src/kernel/errors.ts';
+import type { Transaction } from '#src/kernel/unit-of-work.ts';
+import type { refreshStatuses, refreshTriggers } from './entities.ts';
+import type { RefreshSource } from './provider.ts';
+import { instant } from './sql.ts';
+
+export type RefreshTrigger = (typeof refreshTriggers)[number];
+export type RefreshStatus = (typeof refreshStatuses)[number];
+export type RefreshCounts = { readonly assets: number; readonly prices: number; readonly index_values: number };
+
+/** As the API shows it. Counts are rows written; instants are RFC 3339 UTC. */
+export type RefreshRecord = RefreshCounts & {
+  readonly id: string;
+  readonly universe: string;
+  readonly trigger: RefreshTrigger;
+  readonly status: RefreshStatus;
+  readonly reason: ErrorCode | null;
+  readonly started_at: string;
+  readonly finished_at: string | null;
+  /** Null until something was fetched. */
+  readonly source: RefreshSource | null;
+  readonly error: { readonly code: ErrorCode; readonly category: ErrorCategory; readonly detail: string } | null;
+  /** Null when telemetry is off. */
+  readonly trace_id: string | null;
+};
+
+export const refreshColumns = `id, universe, trigger, status, reason, error_detail, ${instant('started_at')},
+  ${instant('finished_at')}, assets, prices, index_values, source, trace_id`;
+
+export type RefreshRow = Omit<RefreshRecord, 'reason' | 'error'> & {
+  readonly reason: string | null;
+  readonly error_detail: string | null;
+};
+
+export const toRefreshRecord = ({ reason, error_detail: detail, ...row }: RefreshRow): RefreshRecord => {
+  const code = reason === null ? null : isErrorCode(reason) ? reason : 'internal_error';
+  const error = code && { code, category: errorTable[code].category, detail: detail ?? errorTable[code].title };
+  return { ...row, reason: code, error };
+};
+
+const single = (rows: readonly RefreshRow[]): RefreshRecord => {
+  const [row] = rows;
+  if (!row) throw new Error('The refresh record is gone');
+  return toRefreshRecord(row);
+};
+
+export type NewRefresh = Pick<RefreshRecord, 'id' | 'universe' | 'trigger' | 'started_at' | 'trace_id'>;
+
+export const insertRunning = async ({ query }: Transaction, refresh: NewRefresh): Promise<RefreshRecord> =>
+  single(
+    await query<RefreshRow>(
+      `insert into refresh (id, universe, trigger, status, started_at, trace_id)
+       values ($1, $2, $3, 'running', $4, $5) returning ${refreshColumns}`,
+      [refresh.id, refresh.universe, refresh.trigger, refresh.started_at, refresh.trace_id],
+    ),
+  );
+
+/**
+ * Locks the record for the length of the transaction. False when somebody closed it, who then holds that this process
+ * is dead: its rows must not be written any more.
+ */
+export const claimRunning = async ({ query }: Transaction, id: string): Promise<boolean> =>
+  (await query(`select 1 from refresh where id = $1 and status = 'running' for update`, [id])).length === 1;
+
+/** Part of the applying transaction, so that the mark and the rows are there together or not at all. */
+export const markApplied = async (
+  { query }: Transaction,
+  id: string,
+  { counts, at }: { readonly counts: RefreshCounts; readonly at: string },
+): Promise<void> => {
+  await query(`update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5 where id = $1`, [
+    id,
+    at,
+    counts.assets,
+    counts.prices,
+    counts.index_values,
+  ]);
+};
+
+export type Outcome = {
+  readonly status: 'succeeded' | 'rolled_back' | 'failed';
+  readonly reason: ErrorCode | null;
+  readonly detail: string | null;
+  readonly source: RefreshSource | null;
+  readonly at: string;
+};
+
+/**
+ * Ends a running record. The applying transaction's own mark wins over `outcome`: when the connection broke during
+ * its commit, only the mark tells which way it went.
+ */
+export const recordOutcome = async ({ query }: Transaction, id: string, outcome: Outcome): Promise<RefreshRecord> => {
+  await query(
+    `update refresh set
+       status = case when applied_at is null then $2 else 'succeeded' end,
+       reason = case when applied_at is null then $3 end,
+       error_detail = case when applied_at is null then $4 end,
+       source = $5,
+       finished_at = $6
+     where id = $1 and status = 'running'`,
+    [id, outcome.status, outcome.reason, outcome.detail, outcome.source, outcome.at],
+  );
+  return single(await query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]));
+};
+
+/**
+ * Ends the universe's running records, which only the holder of its lock may do: nobody else can be running then. One
+ * whose transaction is still open all the same (its process lost the lock, not its life) is left alone.
+ * @returns how many were closed
+ */
+export const closeRunning = async ({ query }: Transaction, universe: string, at: string): Promise<number> => {
+  const closed = await query(
+    `with dangling as (
+       select id from refresh where status = 'running' and universe = $1 for update skip locked
+     )
+     update refresh set
+       status = case when applied_at is null then 'rolled_back' else 'succeeded' end,
+       reason = case when applied_at is null then 'internal_error' end,
+       error_detail = case when applied_at is null then 'The process ended before the refresh did' end,
+       finished_at = $2
+     from dangling where refresh.id = dangling.id returning refresh.id`,
+    [universe, at],
+  );
+  return closed.length;
+};

@@ -1,0 +1,169 @@
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import type { Span } from '@opentelemetry/api';
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError, codeOf, errorTable } from '#src/kernel/errors.ts';
+import type { FaultPoint, Faults } from '#src/kernel/faults.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import { assertOutsideTransaction } from '#src/kernel/unit-of-work.ts';
+import type { UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { orAbort, withDeadline } from './deadline.ts';
+import { assertFetched } from './provider.ts';
+import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
+import { claimRunning, closeRunning, insertRunning, markApplied, recordOutcome } from './refresh-records.ts';
+import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
+import { calculateIndexValues, ensureAssets, storePrices } from './refresh-steps.ts';
+import { failSpan, inSpan } from './spans.ts';
+import type { Universe } from './universes.ts';
+
+export type RefreshRunDependencies = {
+  readonly unitOfWork: UnitOfWork;
+  readonly provider: MarketDataProvider;
+  readonly faults: Faults;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly ids: () => string;
+  /** Milliseconds: how long fetching, and the applying transaction, may take. */
+  readonly timeouts: { readonly fetchMs: number; readonly applyMs: number };
+};
+
+export type RefreshRun = {
+  readonly universe: Universe;
+  readonly trigger: RefreshTrigger;
+  readonly signal: AbortSignal;
+  /** Whether the caller waits: then the run belongs to the caller's trace, else to a new one linked to it. */
+  readonly waited: boolean;
+  /** Called with the running record once it is stored. */
+  readonly onRecorded: (record: RefreshRecord) => void;
+};
+
+type Progress = { fetched: FetchedUniverse | undefined; applying: boolean };
+
+/** One refresh from its record to its outcome, by a caller who holds the universe's lock. */
+export const createRefreshRun = (deps: RefreshRunDependencies) => {
+  const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts } = deps;
+  const now = (): string => clock.now().toISOString();
+
+  const step = <T>(name: string, point: FaultPoint, signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
+    inSpan(`refresh.${name}`, {}, async () => {
+      signal.throwIfAborted();
+      await faults.reach(point, signal);
+      return work();
+    });
+
+  const fetch = (universe: Universe, outer: AbortSignal): Promise<FetchedUniverse> =>
+    withDeadline({ milliseconds: timeouts.fetchMs, code: 'external_api_timeout', outer }, (signal) =>
+      step('fetch', 'provider.fetch', signal, async () => {
+        assertOutsideTransaction('Fetching market data');
+        const fetched = await orAbort(provider.fetch(universe, signal), signal);
+        assertFetched(universe, fetched);
+        return fetched;
+      }),
+    );
+
+  const apply = (
+    id: string,
+    { universe, signal: outer }: RefreshRun,
+    fetched: FetchedUniverse,
+    onBegun: () => void,
+  ): Promise<RefreshCounts> =>
+    unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
+      withDeadline({ milliseconds: timeouts.applyMs, code: 'database_timeout', outer }, async (signal) => {
+        onBegun();
+        if (!(await claimRunning(transaction, id))) {
+          throw new AppError('database_unavailable', 'The lock of this universe was lost');
+        }
+        const ensured = await step('ensure_assets', 'refresh.ensure_assets', signal, () =>
+          ensureAssets(transaction, universe),
+        );
+        const prices = await step('store_prices', 'refresh.store_prices', signal, () =>
+          storePrices(transaction, ensured, fetched),
+        );
+        const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
+          calculateIndexValues(transaction, ensured, universe),
+        );
+        const counts = { assets: ensured.assets.size, prices, index_values: indexValues };
+        await markApplied(transaction, id, { counts, at: now() });
+        await faults.reach('refresh.commit', signal);
+        return counts;
+      }),
+    );
+
+  const failure = (error: unknown, { fetched, applying }: Progress): Outcome => {
+    const reason = codeOf(error);
+    return {
+      status: applying ? 'rolled_back' : 'failed',
+      reason,
+      detail: error instanceof AppError ? error.message : errorTable[reason].title,
+      source: fetched?.source ?? null,
+      at: now(),
+    };
+  };
+
+  const attempt = async (id: string, run: RefreshRun, span: Span): Promise<Outcome> => {
+    const progress: Progress = { fetched: undefined, applying: false };
+    try {
+      progress.fetched = await fetch(run.universe, run.signal);
+      await apply(id, run, progress.fetched, () => {
+        progress.applying = true;
+      });
+      return { status: 'succeeded', reason: null, detail: null, source: progress.fetched.source, at: now() };
+    } catch (error) {
+      failSpan(span, error);
+      const outcome = failure(error, progress);
+      // Only an error outside the table needs its stack looked at; the rest is explained by its code.
+      const level = outcome.reason === 'internal_error' ? 'error' : 'warn';
+      logger[level](
+        { universe: run.universe.name, refresh_id: id, code: outcome.reason, err: error },
+        'refresh failed',
+      );
+      return outcome;
+    }
+  };
+
+  const report = (record: RefreshRecord, outcome: Outcome, startedAt: number): void => {
+    const { universe, status } = record;
+    // A record that somebody else closed keeps their word, the metric too.
+    const label = status === 'running' ? outcome.status : status;
+    const seconds = (clock.monotonic() - startedAt) / 1000;
+    metrics.observe('volwatch_refresh_duration_seconds', { universe, outcome: label }, seconds);
+    if (label !== 'succeeded') return;
+    for (const kind of ['assets', 'prices', 'index_values'] as const) {
+      metrics.count('volwatch_refresh_rows_total', { kind }, record[kind]);
+    }
+    metrics.set('volwatch_refresh_last_success_timestamp_seconds', { universe }, clock.now().getTime() / 1000);
+    logger.info({ universe, refresh_id: record.id, prices: record.prices }, 'refresh succeeded');
+  };
+
+  /** @throws AppError of category database when the record or its outcome cannot be stored */
+  return (run: RefreshRun): Promise<RefreshRecord> => {
+    const caller = trace.getActiveSpan()?.spanContext();
+    const detached = { root: true, links: caller ? [{ context: caller }] : [] };
+    const attributes = { 'refresh.universe': run.universe.name, 'refresh.trigger': run.trigger };
+    return inSpan('refresh.run', { attributes, ...(run.waited ? {} : detached) }, async (span) => {
+      const startedAt = clock.monotonic();
+      const spanContext = span.spanContext();
+      const id = ids();
+      run.onRecorded(
+        await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+          await closeRunning(transaction, run.universe.name, now());
+          return insertRunning(transaction, {
+            id,
+            universe: run.universe.name,
+            trigger: run.trigger,
+            started_at: now(),
+            trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
+          });
+        }),
+      );
+      const outcome = await attempt(id, run, span);
+      const record = await unitOfWork.run({ operation: 'refresh.finish' }, (transaction) =>
+        recordOutcome(transaction, id, outcome),
+      );
+      span.setAttribute('refresh.outcome', record.status);
+      report(record, outcome, startedAt);
+      return record;
+    });
+  };
+};

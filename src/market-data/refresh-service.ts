@@ -1,0 +1,167 @@
+import { AppError, codeOf } from '#src/kernel/errors.ts';
+import type { Lock, Reader } from '#src/kernel/unit-of-work.ts';
+import { closeRunning } from './refresh-records.ts';
+import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
+import { createRefreshRun } from './refresh-run.ts';
+import type { RefreshRunDependencies } from './refresh-run.ts';
+import type { Universe } from './universes.ts';
+
+export type RefreshServiceDependencies = RefreshRunDependencies & {
+  readonly reader: Reader;
+  readonly lock: Lock;
+  readonly universes: readonly Universe[];
+};
+
+export type RefreshRequest = {
+  readonly universe: string;
+  readonly trigger: RefreshTrigger;
+  /** Aborting it rolls the refresh back. */
+  readonly signal?: AbortSignal;
+};
+
+export type StartedRefresh = {
+  /** As stored, running. */
+  readonly record: RefreshRecord;
+  /** Resolves with the ended record, rolled back or not; rejects only when the outcome could not be stored. */
+  readonly ended: Promise<RefreshRecord>;
+};
+
+export type RefreshService = {
+  /**
+   * Takes the universe's lock, stores the record and goes on in the background, tracked by `idle`. With `waited` the
+   * refresh joins the caller's trace.
+   * @throws AppError `validation_failed` (/universe), `refresh_in_progress`, `shutting_down`, or of category database
+   */
+  readonly start: (request: RefreshRequest & { readonly waited: boolean }) => Promise<StartedRefresh>;
+  /** As `start`, to the end. */
+  readonly run: (request: RefreshRequest) => Promise<RefreshRecord>;
+  /** Ends the records that dead processes left running; those of living ones stay. @returns how many */
+  readonly closeDangling: () => Promise<number>;
+  /** Sets the last-success gauges from the database; 0 for a universe that never was refreshed. */
+  readonly restoreMetrics: () => Promise<void>;
+  /** Refreshes each universe that never was, or not for `staleAfterMs`; a failure is logged and does not throw. */
+  readonly refreshStale: (options: { readonly staleAfterMs: number }) => Promise<void>;
+  /** Resolves when nothing runs. */
+  readonly idle: () => Promise<void>;
+  /** Refuses new refreshes, rolls running ones back with `shutting_down` and waits for them. */
+  readonly close: () => Promise<void>;
+};
+
+const lockName = (universe: string): string => `refresh:${universe}`;
+
+export const createRefreshService = (deps: RefreshServiceDependencies): RefreshService => {
+  const { unitOfWork, reader, lock, metrics, clock, logger, universes } = deps;
+  const runRefresh = createRefreshRun(deps);
+  const stop = new AbortController();
+  const running = new Set<Promise<unknown>>();
+
+  const universeNamed = (name: string): Universe => {
+    const universe = universes.find((candidate) => candidate.name === name);
+    if (universe) return universe;
+    const known = universes.map((candidate) => candidate.name).join(', ');
+    throw new AppError('validation_failed', undefined, {
+      errors: [{ pointer: '/universe', code: 'invalid_value', detail: `Must be one of: ${known}` }],
+    });
+  };
+
+  const start: RefreshService['start'] = async ({ universe: name, trigger, signal = stop.signal, waited }) => {
+    const universe = universeNamed(name);
+    stop.signal.throwIfAborted();
+    const recorded = Promise.withResolvers<RefreshRecord>();
+    let stored = false;
+    const onRecorded = (record: RefreshRecord): void => {
+      stored = true;
+      recorded.resolve(record);
+    };
+    const locked = async (): Promise<RefreshRecord> => {
+      const held = await lock.tryWith(lockName(name), () =>
+        runRefresh({
+          universe,
+          trigger,
+          waited,
+          onRecorded,
+          signal: AbortSignal.any([stop.signal, signal]),
+        }),
+      );
+      if (!held) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
+      return held.value;
+    };
+    const ended = locked();
+    running.add(ended);
+    const settle = async (): Promise<void> => {
+      try {
+        await ended;
+      } catch (error) {
+        recorded.reject(error);
+        // Before the record is stored the error is the caller's answer; after it nobody may be listening any more.
+        const fields = { universe: name, code: codeOf(error), err: error };
+        if (stored) logger.error(fields, 'the outcome of a refresh could not be recorded');
+      } finally {
+        running.delete(ended);
+      }
+    };
+    void settle();
+    return { record: await recorded.promise, ended };
+  };
+
+  const run: RefreshService['run'] = async (request) => (await start({ ...request, waited: true })).ended;
+
+  const lastSuccesses = async (): Promise<Map<string, number>> => {
+    const rows = await reader.query<{ universe: string; seconds: number }>(
+      `select universe, extract(epoch from max(finished_at))::float8 as seconds
+       from refresh where status = 'succeeded' group by universe`,
+    );
+    return new Map(rows.map(({ universe, seconds }) => [universe, seconds]));
+  };
+
+  return {
+    start,
+    run,
+
+    closeDangling: async () => {
+      const left = await reader.query<{ universe: string }>(
+        `select distinct universe from refresh where status = 'running'`,
+      );
+      let closed = 0;
+      for (const { universe } of left) {
+        const held = await lock.tryWith(lockName(universe), () =>
+          unitOfWork.run({ operation: 'refresh.close_dangling' }, (transaction) =>
+            closeRunning(transaction, universe, clock.now().toISOString()),
+          ),
+        );
+        closed += held?.value ?? 0;
+      }
+      if (closed > 0) logger.warn({ closed }, 'closed refreshes that another run left behind');
+      return closed;
+    },
+
+    restoreMetrics: async () => {
+      const seconds = await lastSuccesses();
+      for (const { name: universe } of universes) {
+        metrics.set('volwatch_refresh_last_success_timestamp_seconds', { universe }, seconds.get(universe) ?? 0);
+      }
+    },
+
+    refreshStale: async ({ staleAfterMs }) => {
+      const seconds = await lastSuccesses();
+      const oldest = (clock.now().getTime() - staleAfterMs) / 1000;
+      for (const { name: universe } of universes) {
+        if ((seconds.get(universe) ?? -Infinity) >= oldest) continue;
+        try {
+          await run({ universe, trigger: 'startup' });
+        } catch (error) {
+          logger.warn({ universe, code: codeOf(error) }, 'refresh at start did not run');
+        }
+      }
+    },
+
+    idle: async () => {
+      await Promise.allSettled(running);
+    },
+
+    close: async () => {
+      stop.abort(new AppError('shutting_down'));
+      await Promise.allSettled(running);
+    },
+  };
+};

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/errors.ts';
+import { listOf } from '#src/kernel/pagination.ts';
+import type { Cursors } from '#src/kernel/pagination.ts';
+import { defineRoute } from '#src/kernel/route.ts';
+import type { Route } from '#src/kernel/route.ts';
+import { createPages } from './pages.ts';
+import type { MarketDataQueries } from './queries.ts';
+import { createRefreshRoutes } from './refresh-routes.ts';
+import type { RefreshService } from './refresh-service.ts';
+import { assetSchema, indexSchema, indexValueSchema, listQuery, nameParameter, priceSchema } from './schemas.ts';
+
+export type MarketDataRoutesDependencies = {
+  readonly refreshes: RefreshService;
+  readonly queries: MarketDataQueries;
+  readonly cursors: Cursors;
+};
+
+const found = <T>(value: T | undefined, what: string): T => {
+  if (value === undefined) throw new AppError('resource_not_found', `There is no such ${what}`);
+  return value;
+};
+
+const read = { method: 'GET', tag: 'Market data', auth: 'public', rateLimit: 'ip', etag: 'weak' } as const;
+const bySymbol = z.strictObject({ symbol: nameParameter });
+const byCode = z.strictObject({ code: nameParameter });
+
+/** Assets, prices, indexes and refreshes, as the API contract has them. */
+export const createMarketDataRoutes = ({ refreshes, queries, cursors }: MarketDataRoutesDependencies): Route[] => {
+  const pages = createPages({ cursors });
+
+  return [
+    defineRoute({
+      ...read,
+      path: '/assets',
+      summary: 'Assets by symbol',
+      request: { query: listQuery(assetSchema) },
+      responses: { 200: listOf(assetSchema) },
+      fields: true,
+      errors: [],
+      handler: async ({ query }) => ({
+        status: 200 as const,
+        body: await pages.answer('assets', query, queries.assets, ({ symbol }) => symbol),
+      }),
+    }),
+    defineRoute({
+      ...read,
+      path: '/assets/{symbol}',
+      summary: 'One asset',
+      request: { path: bySymbol },
+      responses: { 200: assetSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path }) => ({ status: 200 as const, body: found(await queries.asset(path.symbol), 'asset') }),
+    }),
+    defineRoute({
+      ...read,
+      path: '/assets/{symbol}/prices',
+      summary: 'Prices of an asset, oldest first',
+      request: { path: bySymbol, query: listQuery(priceSchema) },
+      responses: { 200: listOf(priceSchema) },
+      fields: true,
+      errors: ['resource_not_found'],
+      handler: async ({ path: { symbol }, query }) => {
+        const load = async (page: Parameters<typeof queries.prices>[1]) =>
+          found(await queries.prices(symbol, page), 'asset');
+        return { status: 200 as const, body: await pages.answer(`prices ${symbol}`, query, load, ({ date }) => date) };
+      },
+    }),
+    defineRoute({
+      ...read,
+      path: '/indexes',
+      summary: 'Indexes by code',
+      request: { query: listQuery(indexSchema) },
+      responses: { 200: listOf(indexSchema) },
+      fields: true,
+      errors: [],
+      handler: async ({ query }) => ({
+        status: 200 as const,
+        body: await pages.answer('indexes', query, queries.indexes, ({ code }) => code),
+      }),
+    }),
+    defineRoute({
+      ...read,
+      path: '/indexes/{code}',
+      summary: 'One index',
+      request: { path: byCode },
+      responses: { 200: indexSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path }) => ({ status: 200 as const, body: found(await queries.index(path.code), 'index') }),
+    }),
+    defineRoute({
+      ...read,
+      path: '/indexes/{code}/values',
+      summary: 'Values of an index, oldest first',
+      request: { path: byCode, query: listQuery(indexValueSchema) },
+      responses: { 200: listOf(indexValueSchema) },
+      fields: true,
+      errors: ['resource_not_found'],
+      handler: async ({ path: { code }, query }) => {
+        const load = async (page: Parameters<typeof queries.indexValues>[1]) =>
+          found(await queries.indexValues(code, page), 'index');
+        return { status: 200 as const, body: await pages.answer(`values ${code}`, query, load, ({ date }) => date) };
+      },
+    }),
+    ...createRefreshRoutes({ refreshes, queries, pages }),
+  ];
+};

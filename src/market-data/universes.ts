@@ -1,0 +1,58 @@
+/** What a universe holds, as configuration: adding one here is all that a new universe needs beside a provider that knows it. */
+
+export const indexMethods = ['equal_weighted', 'price_weighted', 'rebased'] as const;
+export type IndexMethod = (typeof indexMethods)[number];
+
+export type AssetDefinition = {
+  readonly symbol: string;
+  readonly name: string;
+  readonly exchange: string;
+  readonly currency: string;
+};
+
+export type IndexDefinition = {
+  readonly code: string;
+  readonly name: string;
+  readonly method: IndexMethod;
+  /** Symbols of the universe's assets; exactly one for `rebased`. */
+  readonly constituents: readonly string[];
+};
+
+export type Universe = {
+  readonly name: string;
+  readonly interval: '1month' | '1day';
+  readonly assets: readonly AssetDefinition[];
+  readonly indexes: readonly IndexDefinition[];
+};
+
+const nasdaq = (symbol: string, name: string): AssetDefinition => ({
+  symbol,
+  name,
+  exchange: 'NASDAQ',
+  currency: 'USD',
+});
+const tech5Symbols = ['MSFT', 'AMZN', 'IBM', 'AAPL', 'GOOG'];
+
+export const bundledUniverses: readonly Universe[] = [
+  {
+    name: 'tech5',
+    interval: '1month',
+    assets: [
+      nasdaq('MSFT', 'Microsoft'),
+      nasdaq('AMZN', 'Amazon.com'),
+      { symbol: 'IBM', name: 'International Business Machines', exchange: 'NYSE', currency: 'USD' },
+      nasdaq('AAPL', 'Apple'),
+      nasdaq('GOOG', 'Google'),
+    ],
+    indexes: [
+      { code: 'TECH5_EW', name: 'Tech 5 equal-weighted', method: 'equal_weighted', constituents: tech5Symbols },
+      { code: 'TECH5_PW', name: 'Tech 5 price-weighted', method: 'price_weighted', constituents: tech5Symbols },
+    ],
+  },
+  {
+    name: 'sp500',
+    interval: '1day',
+    assets: [{ symbol: '^GSPC', name: 'S&P 500', exchange: 'SNP', currency: 'USD' }],
+    indexes: [{ code: 'SP500', name: 'S&P 500 rebased to 1000', method: 'rebased', constituents: ['^GSPC'] }],
+  },
+];
