@@ -68,7 +68,7 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   /** `oauth`: errors are RFC 6749 `application/json` with the problem's members beside. Default `problem`. */
   readonly errorFormat?: 'problem' | 'oauth';
   /** Throws AppError for every refusal. */
-  readonly handler: (input: Input<R>) => Promise<Reply<S>>;
+  readonly handler: (input: Input<NoInfer<R>>) => Promise<Reply<NoInfer<S>>>;
 };
 
 /** A declared route with its types forgotten: what the http room works with. */

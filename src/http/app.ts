@@ -1,0 +1,77 @@
+import Koa from 'koa';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { systemClock, type Clock } from '#src/kernel/clock.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import type { Route } from '#src/kernel/route.ts';
+import { createClientIp } from './client-ip.ts';
+import { dispatch, type Limits } from './dispatch.ts';
+import { docsRoutes } from './docs-routes.ts';
+import { errorBoundary } from './error-boundary.ts';
+import { createOpenApi, type OpenApiInfo } from './openapi.ts';
+import { problemRoutes } from './problem-routes.ts';
+import { createRequestLog } from './request-log.ts';
+import { requestScope } from './request-scope.ts';
+import { createRouteTable } from './router.ts';
+import { headersMiddleware } from './security-headers.ts';
+import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './types.ts';
+
+const defaultDeadlineMs = 30_000;
+
+export type AppDependencies = {
+  readonly routes: readonly Route[];
+  readonly basePath: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock?: Clock;
+  readonly authenticate: Authenticate;
+  readonly rateLimit?: RateLimit;
+  readonly csrf?: CheckCsrf;
+  readonly limits: Limits;
+  /** Hides what unexpected errors say, and adds HSTS. */
+  readonly production: boolean;
+  /** Checks every reply against its declaration: in tests and outside production. */
+  readonly validateResponses: boolean;
+  /** Addresses or CIDRs whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly openapi: OpenApiInfo;
+};
+
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** The Koa app: the declared routes, and those about the service itself (`/openapi.json`, `/docs`, `/problems`). */
+export const createApp = (deps: AppDependencies): RequestListener => {
+  const { basePath, logger, metrics, clock = systemClock, production, limits } = deps;
+  const described = [...deps.routes, ...problemRoutes()];
+  const openApi = createOpenApi({ routes: described, basePath, info: deps.openapi });
+  const routes = [...described, ...docsRoutes(openApi)];
+  const routeTable = createRouteTable({ routes, basePath, validateResponses: deps.validateResponses });
+  const app = new Koa<HttpState>();
+  // Everything foreseeable ends in the error boundary; what is left is a broken socket.
+  app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
+
+  app.use(
+    requestScope({
+      clock,
+      metrics,
+      routeTable,
+      clientIp: createClientIp(deps.trustedProxies),
+      requestLog: createRequestLog(logger),
+      deadlineMs: limits.requestDeadlineMs ?? defaultDeadlineMs,
+    }),
+  );
+  app.use(errorBoundary({ metrics, production }));
+  app.use(headersMiddleware({ production, corsOrigins: deps.corsOrigins }));
+  app.use(
+    dispatch({
+      routeTable,
+      clock,
+      authenticate: deps.authenticate,
+      rateLimit: deps.rateLimit,
+      csrf: deps.csrf,
+      limits,
+    }),
+  );
+  return app.callback() as RequestListener;
+};

@@ -1,0 +1,37 @@
+import { BlockList, isIP } from 'node:net';
+
+const normalise = (address: string): string => {
+  const plain = address.trim().replace(/^\[(.*)\]$/, '$1');
+  return plain.startsWith('::ffff:') && isIP(plain.slice(7)) === 4 ? plain.slice(7) : plain;
+};
+const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+export type ClientIp = (peer: string | undefined, forwardedFor: string | undefined) => string;
+
+/**
+ * Who the client is: the peer, or, where the peer is a trusted proxy, the last address of `X-Forwarded-For` that is
+ * not one itself. What stands left of that address was written by the client and means nothing.
+ * @param trustedProxies addresses or CIDRs; throws for anything else
+ */
+export const createClientIp = (trustedProxies: readonly string[]): ClientIp => {
+  const trusted = new BlockList();
+  for (const entry of trustedProxies) {
+    const [address = '', prefix] = entry.split('/');
+    if (isIP(address) === 0) throw new Error(`Not an address or CIDR: ${entry}`);
+    if (prefix === undefined) trusted.addAddress(address, familyOf(address));
+    else trusted.addSubnet(address, Number(prefix), familyOf(address));
+  }
+  const isTrusted = (address: string): boolean => isIP(address) !== 0 && trusted.check(address, familyOf(address));
+
+  return (peer, forwardedFor) => {
+    let client = normalise(peer ?? '');
+    if (forwardedFor === undefined || trustedProxies.length === 0) return client;
+    const hops = forwardedFor.split(',');
+    while (isTrusted(client)) {
+      const hop = hops.pop();
+      if (hop === undefined || isIP(normalise(hop)) === 0) break;
+      client = normalise(hop);
+    }
+    return client;
+  };
+};

@@ -1,0 +1,131 @@
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError, type FieldError } from '#src/kernel/errors.ts';
+import { addTiming } from '#src/kernel/request-context.ts';
+import type { Input, RequestSchemas } from '#src/kernel/route.ts';
+import { readBody } from './body.ts';
+import type { CompiledRoute } from './compiled-route.ts';
+import { checkReply, selectFields, sendReply } from './reply.ts';
+import type { RouteTable } from './router.ts';
+import type { Authenticate, CheckCsrf, HttpContext, HttpMiddleware, RateLimit } from './types.ts';
+import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
+
+export type Limits = {
+  readonly bodyLimitBytes: number;
+  readonly batchBodyLimitBytes: number;
+  /** How long a handler may go on before its signal is aborted; 30 s unless told. */
+  readonly requestDeadlineMs?: number;
+};
+
+type Dependencies = {
+  readonly routeTable: RouteTable;
+  readonly clock: Clock;
+  readonly authenticate: Authenticate;
+  readonly rateLimit: RateLimit | undefined;
+  readonly csrf: CheckCsrf | undefined;
+  readonly limits: Limits;
+};
+
+/** The route of this request. @throws AppError `malformed_request`, `route_not_found`, `method_not_allowed`, `not_acceptable` */
+const findRoute = (ctx: HttpContext): CompiledRoute => {
+  const { match } = ctx.state;
+  const { headers, rawHeaders, httpVersion } = ctx.req;
+  // Node keeps the first of two Host headers; whoever stands in front of us may have kept the other.
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) {
+    throw new AppError('malformed_request', 'Exactly one Host header is required');
+  }
+  if (match.kind === 'none') throw new AppError('route_not_found', 'No route has this path');
+  if (match.kind === 'method') {
+    throw new AppError('method_not_allowed', `Allowed here: ${match.allow}`, { headers: { Allow: match.allow } });
+  }
+  const { produces } = match.route;
+  const { accept } = headers;
+  if (accept !== undefined && accept !== '*/*' && accept !== produces && ctx.accepts(produces) === false) {
+    throw new AppError('not_acceptable', `This route answers ${produces}`);
+  }
+  return match.route;
+};
+
+/** The parsed request. @throws AppError `validation_failed` and those of the body */
+const parseInput = async (
+  ctx: HttpContext,
+  route: CompiledRoute,
+  { routeTable, limits }: Dependencies,
+): Promise<Input<RequestSchemas>> => {
+  const errors: FieldError[] = [];
+  const parse = (
+    part: 'path' | 'query' | 'header',
+    schema: CompiledRoute['path'],
+    value: Record<string, unknown>,
+  ): Record<string, unknown> | undefined => {
+    const parsed = schema?.safeParse(value);
+    if (parsed?.error) errors.push(...fieldErrors(part, parsed.error, value));
+    return parsed?.data;
+  };
+
+  const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
+  const query = parse('query', route.query, parseQuery(ctx.querystring));
+  const picked: Record<string, unknown> = {};
+  for (const name of route.headerNames) {
+    const value = ctx.req.headers[name];
+    if (value !== undefined) picked[name] = value;
+  }
+  const headers = parse('header', route.headers, picked);
+
+  let body: unknown;
+  if (route.body !== undefined) {
+    const batch = route.declaration.bodyLimit === 'batch';
+    const raw = await readBody(ctx.req, route, batch ? limits.batchBodyLimitBytes : limits.bodyLimitBytes);
+    const parsed = route.body.safeParse(raw);
+    if (parsed.error) errors.push(...fieldErrors('body', parsed.error, raw));
+    body = parsed.data;
+  }
+  if (errors.length > 0) throw validationFailed(errors);
+  return { path, query, headers, body, context: ctx.state.request } as Input<RequestSchemas>;
+};
+
+/** The inner half of the chain, from the route to its reply, in the order in which it happens. */
+export const dispatch = (deps: Dependencies): HttpMiddleware => {
+  const { authenticate, rateLimit, csrf, clock } = deps;
+
+  const identify = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
+    if (declaration.auth === 'public') return;
+    const started = clock.monotonic();
+    const principal = await authenticate(ctx.req, declaration.auth);
+    addTiming('auth', clock.monotonic() - started);
+    if (principal) ctx.state.request.principal = principal;
+  };
+
+  const limit = async (ctx: HttpContext, route: CompiledRoute): Promise<void> => {
+    const { request } = ctx.state;
+    const policy = route.declaration.rateLimit;
+    if (rateLimit === undefined || policy === 'none') return;
+    ctx.set(await rateLimit(request, request.principal?.kind ?? policy, request.principal));
+  };
+
+  return async (ctx) => {
+    const { match } = ctx.state;
+    if (ctx.method === 'OPTIONS' && match.kind !== 'none') {
+      ctx.set('Allow', match.allow);
+      ctx.status = 204;
+      return;
+    }
+    const route = findRoute(ctx);
+    if (rateLimit) await limit(ctx, route);
+    if (route.declaration.auth !== 'public') {
+      await identify(ctx, route);
+      if (ctx.state.request.principal) await limit(ctx, route);
+    }
+    if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD')
+      await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
+    const input = await parseInput(ctx, route, deps);
+    const reply = await route.declaration.handler(input);
+    checkReply(route, reply);
+    const body = route.declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
+    sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+  };
+};

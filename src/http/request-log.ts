@@ -1,0 +1,64 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { AppError, ErrorCode } from '#src/kernel/errors.ts';
+import type { Logger, LogFields } from '#src/kernel/logger.ts';
+import type { RequestContext } from '#src/kernel/request-context.ts';
+
+export type RequestLogEntry = {
+  readonly request: RequestContext;
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly failure: AppError | undefined;
+};
+export type RequestLog = (entry: RequestLogEntry) => void;
+
+/** Nobody's retry cures these: somebody must act. The other 5xx are a dependency's and have their own alerts. */
+const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'internal_error',
+  'auth_service_error',
+  'pricing_engine_unavailable',
+  'database_schema_outdated',
+]);
+
+const rememberedAddresses = 10_000;
+
+const describe = (thrown: unknown): LogFields => {
+  if (!(thrown instanceof Error)) return { type: typeof thrown };
+  return { type: thrown.name, message: thrown.message, stack: thrown.stack };
+};
+
+/** One line a request. Runs inside the request, so that the logger adds `request_id`, `trace_id` and `span_id`. */
+export const createRequestLog = (logger: Logger): RequestLog => {
+  // A key of this process alone: lines can be grouped by client, and nobody can try all addresses against them.
+  const key = randomBytes(32);
+  const hashes = new Map<string, string>();
+  const hashOf = (address: string): string => {
+    const known = hashes.get(address);
+    if (known !== undefined) return known;
+    if (hashes.size >= rememberedAddresses) hashes.clear();
+    const hash = createHmac('sha256', key).update(address).digest('hex').slice(0, 16);
+    hashes.set(address, hash);
+    return hash;
+  };
+
+  return ({ request, method, route, status, milliseconds, failure }) => {
+    const level =
+      failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
+    logger[level](
+      {
+        request_id: request.requestId,
+        trace_id: request.traceId,
+        method,
+        route,
+        status,
+        duration_ms: Math.round(milliseconds * 100) / 100,
+        ...(failure && { code: failure.code, category: failure.definition.category }),
+        ...(failure && status >= 500 && { error: describe(failure.cause ?? failure) }),
+        ...(request.principal && { principal_kind: request.principal.kind }),
+        client_ip_hash: hashOf(request.clientIp),
+      },
+      'request',
+    );
+  };
+};

@@ -1,0 +1,72 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { RequestListener } from './app.ts';
+import { answerParserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
+
+export type HttpServerDependencies = ParserRefusalDependencies & {
+  readonly app: RequestListener;
+  /** Milliseconds for the header section to arrive. */
+  readonly headersTimeoutMs: number;
+  /** Milliseconds for the whole request to arrive. */
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs?: number;
+};
+
+export type HttpServer = {
+  /** @returns the port really used */
+  readonly listen: (options: { readonly port: number; readonly host: string }) => Promise<number>;
+  /** From now on every answer closes its connection; new requests are still served. */
+  readonly drain: () => void;
+  /** Stops listening and waits for the requests in progress, at most `graceMs`; then cuts what is left. */
+  readonly close: (options: { readonly graceMs: number }) => Promise<void>;
+};
+
+const defaultKeepAliveMs = 65_000;
+/** How often Node looks for slow clients: the timeouts are exact to this. */
+const longestCheckIntervalMs = 1000;
+
+/** A node:http server that cuts slow clients, answers what the parser refuses, and can be drained. */
+export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
+  const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs } = deps;
+  let draining = false;
+  const server: Server = createServer({
+    headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(longestCheckIntervalMs, headersTimeoutMs, requestTimeoutMs),
+    // Node's own refusal has no body and none of our headers; the app refuses instead.
+    requireHostHeader: false,
+  });
+  const serve: RequestListener = (request, response) => {
+    if (draining) response.setHeader('Connection', 'close');
+    app(request, response);
+  };
+  server.on('request', serve);
+  // An expectation that we do not know is no reason to refuse: the request is served as it is.
+  server.on('checkExpectation', serve);
+  server.on('clientError', (error, socket) => answerParserRefusal(deps, error, socket));
+
+  return {
+    listen: async ({ port, host }) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ port, host }, () => {
+          server.off('error', reject);
+          resolve((server.address() as AddressInfo).port);
+        });
+      }),
+    drain: () => {
+      draining = true;
+    },
+    close: async ({ graceMs }) =>
+      new Promise((resolve) => {
+        draining = true;
+        const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+};

@@ -1,0 +1,41 @@
+import type Koa from 'koa';
+import type { Span } from '@opentelemetry/api';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { AppError } from '#src/kernel/errors.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import type { RequestContext } from '#src/kernel/request-context.ts';
+import type { AuthPolicy, RateLimitPolicy } from '#src/kernel/route.ts';
+import type { Match } from './router.ts';
+
+export type HttpState = {
+  request: RequestContext;
+  match: Match;
+  span: Span;
+  /** What the error boundary answered with, for the span, the metrics and the log line outside it. */
+  failure?: AppError;
+};
+export type HttpContext = Koa.ParameterizedContext<HttpState>;
+export type HttpMiddleware = Koa.Middleware<HttpState>;
+
+/** @throws AppError of category authentication or authorization, or of the dependency that failed meanwhile */
+export type Authenticate = (
+  request: { readonly headers: IncomingHttpHeaders },
+  policy: Exclude<AuthPolicy, 'public'>,
+) => Promise<Principal | undefined>;
+
+/**
+ * Called once before authentication with the route's own policy, then with the principal's kind.
+ * @returns headers of the answer
+ * @throws AppError `rate_limit_exceeded`
+ */
+export type RateLimit = (
+  context: RequestContext,
+  policy: RateLimitPolicy,
+  principal: Principal | undefined,
+) => Promise<Readonly<Record<string, string>>>;
+
+/** Called for unsafe methods. @throws AppError `csrf_token_invalid` */
+export type CheckCsrf = (
+  request: { readonly method: string; readonly headers: IncomingHttpHeaders },
+  principal: Principal | undefined,
+) => Promise<void>;
