@@ -1,0 +1,152 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { AppError } from '../kernel/errors.ts';
+import { uuidv7 } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { findRoute, type AdminReply, type AdminRoute } from './admin-router.ts';
+import { negotiateFormat, renderMetrics } from './exposition.ts';
+import { faultRoutes } from './fault-routes.ts';
+import type { FaultControl } from './faults.ts';
+
+export type AdminServerDeps = {
+  readonly registry: Registry;
+  /** Given: the fault routes exist. */
+  readonly faults?: FaultControl;
+  /** Run before each scrape, to set gauges that are read rather than counted. One that throws is logged and skipped. */
+  readonly collectors?: readonly (() => void)[];
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly logger: Logger;
+  readonly extraRoutes?: readonly AdminRoute[];
+};
+
+export type AdminServer = {
+  /** @throws the system's error when the address is taken */
+  readonly listen: () => Promise<{ readonly port: number }>;
+  readonly close: () => Promise<void>;
+};
+
+const longestBody = 16_384;
+const headersTimeoutMs = 5_000;
+const requestTimeoutMs = 10_000;
+const mostConnections = 128;
+
+const readBody = async (request: IncomingMessage): Promise<unknown> => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > longestBody) throw new AppError('payload_too_large');
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+  } catch (error) {
+    throw new AppError('malformed_body', undefined, { cause: error });
+  }
+};
+
+const send = (
+  response: ServerResponse,
+  { status, body, contentType }: AdminReply,
+  headers: Readonly<Record<string, string>>,
+): void => {
+  const text = body === null || typeof body === 'string' ? body : JSON.stringify(body);
+  response.writeHead(status, {
+    ...headers,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(text !== null && {
+      'Content-Type': contentType ?? 'application/json',
+      'Content-Length': Buffer.byteLength(text),
+    }),
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : (text ?? undefined));
+};
+
+const problem = (error: AppError, instance: string, requestId: string): AdminReply => ({
+  status: error.definition.status,
+  contentType: 'application/problem+json',
+  body: {
+    type: `/problems/${error.code}`,
+    title: error.definition.title,
+    status: error.definition.status,
+    detail: error.message,
+    instance,
+    code: error.code,
+    category: error.definition.category,
+    request_id: requestId,
+    ...(error.errors && { errors: error.errors, errors_total: error.errors.length }),
+  },
+});
+
+const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): AdminRoute => ({
+  method: 'GET',
+  path: '/metrics',
+  handle: async ({ headers }) => {
+    for (const collect of collectors) {
+      try {
+        collect();
+      } catch (error) {
+        logger.warn({ error }, 'a metrics collector failed');
+      }
+    }
+    const { contentType, body } = await renderMetrics(registry, negotiateFormat(headers.accept));
+    return { status: 200, contentType, body };
+  },
+});
+
+/** The operator's side of the service, on an address of its own that is never public: metrics, faults and what `extraRoutes` add. */
+export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
+  const { faults, host, port, logger, extraRoutes = [] } = deps;
+  const routes = [metricsRoute(deps), ...(faults ? faultRoutes(faults) : []), ...extraRoutes];
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const requestId = uuidv7();
+    const headers: Record<string, string> = { 'X-Request-ID': requestId };
+    // Split by hand: the target may be anything at all, and URL would refuse some of it.
+    const [path = '/', search = ''] = (request.url ?? '/').split('?', 2);
+    try {
+      const { route, parameters } = findRoute(routes, request.method ?? '', path);
+      const body = (): Promise<unknown> => readBody(request);
+      const query = new URLSearchParams(search);
+      send(response, await route.handle({ parameters, query, headers: request.headers, body }), headers);
+    } catch (error) {
+      const refusal =
+        error instanceof AppError ? error : new AppError('internal_error', 'An unexpected error occurred');
+      if (refusal !== error) logger.error({ error, request_id: requestId }, 'an admin request failed');
+      // The rest of an unread body is not worth waiting for.
+      if (!request.complete) headers.Connection = 'close';
+      send(response, problem(refusal, path, requestId), { ...headers, ...refusal.headers });
+    }
+  };
+
+  const server = createServer(
+    { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
+    (request, response) => {
+      void answer(request, response).catch((error: unknown) => {
+        logger.warn({ error }, 'an admin response could not be sent');
+        response.destroy();
+      });
+    },
+  );
+  server.maxConnections = mostConnections;
+
+  return {
+    listen: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve({ port: (server.address() as AddressInfo).port });
+        });
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};

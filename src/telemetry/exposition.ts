@@ -1,0 +1,39 @@
+import { Registry, type OpenMetricsContentType, type PrometheusContentType } from 'prom-client';
+
+export type ExpositionFormat = 'text' | 'openmetrics';
+
+const range = /^\s*(?<type>[^;\s]+)\s*(?<parameters>(?:;[^;]*)*)$/;
+
+/** OpenMetrics 1.0 only where the Accept header names it, in a version that we speak, at least as gladly as plain text. */
+export const negotiateFormat = (accept: string | undefined): ExpositionFormat => {
+  let openMetrics = 0;
+  let text = 0;
+  for (const part of (accept ?? '').slice(0, 1_024).split(',')) {
+    const { type = '', parameters = '' } = range.exec(part)?.groups ?? {};
+    const quality = Number(/;\s*q=([\d.]+)/i.exec(parameters)?.[1] ?? 1);
+    const version = /;\s*version="?([\d.]+)/i.exec(parameters)?.[1];
+    if (!Number.isFinite(quality)) continue;
+    if (type.toLowerCase() === 'application/openmetrics-text' && (version ?? '1.0.0') === '1.0.0') {
+      openMetrics = Math.max(openMetrics, quality);
+    } else if (/^(?:text\/plain|text\/\*)$/i.test(type) && (version ?? '0.0.4') === '0.0.4') {
+      text = Math.max(text, quality);
+    }
+  }
+  return openMetrics > 0 && openMetrics >= text ? 'openmetrics' : 'text';
+};
+
+/**
+ * The registry as text. Rendering OpenMetrics takes `_total` off the names of counters, on the metric itself and for
+ * good; so each metric is rendered through an object that inherits from it and takes that write in its stead.
+ */
+export const renderMetrics = async (
+  registry: Registry,
+  format: ExpositionFormat,
+): Promise<{ readonly contentType: string; readonly body: string }> => {
+  const view = new Registry<PrometheusContentType | OpenMetricsContentType>();
+  view.setContentType(format === 'openmetrics' ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);
+  for (const metric of registry.getMetricsAsArray() as unknown as Parameters<Registry['registerMetric']>[0][]) {
+    view.registerMetric(Object.create(metric) as typeof metric);
+  }
+  return { contentType: view.contentType, body: await view.metrics() };
+};

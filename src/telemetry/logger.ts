@@ -1,0 +1,63 @@
+import { trace, isSpanContextValid } from '@opentelemetry/api';
+import { pino, type DestinationStream } from 'pino';
+import type { LogFields, Logger } from '../kernel/logger.ts';
+import { currentRequest } from '../kernel/request-context.ts';
+import { redactText, redactValue } from './redaction.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export type LoggerDeps = {
+  readonly level: LogLevel;
+  /** Default: standard output, written without blocking the event loop. */
+  readonly destination?: DestinationStream;
+};
+
+/** `flush` writes what is buffered, synchronously: for the end of the process. */
+export type FlushableLogger = Logger & { readonly flush: () => void };
+
+const correlation = (): object => {
+  const span = trace.getActiveSpan()?.spanContext();
+  const request = currentRequest();
+  const traceId = span && isSpanContextValid(span) ? span.traceId : request?.traceId;
+  return {
+    ...(request !== undefined && { request_id: request.requestId }),
+    ...(traceId !== undefined && { trace_id: traceId }),
+    ...(span && isSpanContextValid(span) && { span_id: span.spanId }),
+  };
+};
+
+/**
+ * JSON lines: `time` (RFC 3339), `level` (a word), `request_id`, `trace_id`, `span_id` where there are any, the fields
+ * with secrets and personal data redacted at any depth, `message`. An Error under any name becomes
+ * `{ type, message, code?, stack?, cause? }` without literals of statements.
+ */
+export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogger => {
+  const stream = destination ?? pino.destination({ dest: 1, sync: false });
+  const log = pino(
+    {
+      level,
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      // Errors are described by redactValue; pino's own serializer would put a driver's statement back.
+      serializers: {},
+    },
+    stream,
+  );
+  const at =
+    (name: Exclude<LogLevel, 'silent'>) =>
+    (fields: LogFields, message: string): void => {
+      if (!log.isLevelEnabled(name)) return;
+      log[name]({ ...correlation(), ...(redactValue(fields) as object) }, redactText(message));
+    };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    flush: () => {
+      if ('flushSync' in stream && typeof stream.flushSync === 'function') stream.flushSync();
+    },
+  };
+};
