@@ -84,9 +84,10 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     // The pool is ours; MikroORM only reaches it for schema comparison. Units of work bring their own connection.
     driverOptions: new Kysely({ dialect: new PostgresDialect({ pool: async () => ormPool(deps) }) }),
     schemaGenerator: { skipTables: ['schema_migrations'] },
+    discovery: { warnWhenNoEntities: false },
     debug: false,
   });
-  const tables = new Set(Object.values(orm.getMetadata().getAll()).map(({ tableName }) => tableName));
+  const tables = new Set([...orm.getMetadata().getAll().values()].map(({ tableName }) => tableName));
   const pool = createPool({ ...deps, tables });
   const reader = createReader(pool);
   const migrator = createMigrator({ ...deps, migrations });

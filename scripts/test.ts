@@ -1,0 +1,108 @@
+/**
+ * Runs AVA beside the real servers that tests use: one PostgreSQL with a migrated template database, one Redis, both on
+ * free loopback ports and gone afterwards. `node scripts/test.ts [--coverage] [ava arguments]`
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { createTemplate } from '#test/support/migrations.ts';
+
+const onPath = (program: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
+const freePort = (): Promise<number> =>
+  new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => done(port));
+    });
+  });
+
+const exited = (child: ChildProcess): Promise<number> =>
+  new Promise((done) => {
+    if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode ?? 1);
+    child.once('exit', (code) => done(code ?? 1));
+  });
+
+const startRedis = async (directory: string): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> => {
+  const program = ['redis-server', 'valkey-server'].find(onPath);
+  if (!program)
+    throw new Error('No redis-server (or valkey-server) on PATH, which the tests need: run `npm run setup`');
+  const port = await freePort();
+  const settings = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    directory,
+  ];
+  // Groups of their own: Ctrl-C reaches the tests first, and the servers when they are done.
+  const child = spawn(program, settings, { stdio: 'ignore', detached: true });
+  const client = new Redis({ port, lazyConnect: true, retryStrategy: () => null });
+  client.on('error', () => {});
+  for (let attempt = 0; client.status !== 'ready'; attempt += 1) {
+    if (attempt === 100 || child.exitCode !== null) throw new Error(`${program} did not start`);
+    await client.connect().catch(() => sleep(50));
+  }
+  client.disconnect();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited(child);
+    },
+  };
+};
+
+const coverage = process.argv.includes('--coverage');
+const avaArguments = process.argv.slice(2).filter((argument) => argument !== '--coverage');
+const directory = mkdtempSync(join(tmpdir(), 'volwatch-test-'));
+// As root the server runs as user postgres, who must be able to enter.
+chmodSync(directory, 0o711);
+const stops: (() => Promise<void>)[] = [];
+let tests: ChildProcess | undefined;
+let status = 1;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tests?.kill(signal));
+
+try {
+  const redis = await startRedis(directory);
+  stops.push(redis.stop);
+  const postgres = await startEmbeddedPostgres({
+    directory,
+    logger: silentLogger,
+    durable: false,
+    maxConnections: 200,
+  });
+  stops.push(postgres.stop);
+  await createTemplate(postgres.url);
+  const ava = ['node_modules/ava/entrypoints/cli.js', ...avaArguments];
+  tests = spawn(process.execPath, coverage ? ['node_modules/c8/bin/c8.js', process.execPath, ...ava] : ava, {
+    stdio: 'inherit',
+    env: { ...process.env, TEST_DATABASE_URL: postgres.url, TEST_REDIS_URL: redis.url },
+  });
+  status = await exited(tests);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+} finally {
+  for (const stop of stops.reverse()) await stop();
+  rmSync(directory, { recursive: true, force: true });
+}
+process.exitCode = status;

@@ -1,0 +1,74 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type TcpProxy = {
+  readonly port: number;
+  /** Ends every connection with a reset and refuses new ones at once. */
+  readonly cut: () => void;
+  /** Accepts, keeps open, passes nothing on in either direction. */
+  readonly blackhole: () => void;
+  readonly latency: (milliseconds: number) => void;
+  /** Passes everything on again; connections made while cut or black-holed stay dead. */
+  readonly restore: () => void;
+  readonly close: () => Promise<void>;
+};
+
+/** A TCP hop in front of a real server, through which tests break the network. */
+export const createTcpProxy = async (options: {
+  readonly target: { readonly host: string; readonly port: number };
+}): Promise<TcpProxy> => {
+  let mode: 'open' | 'cut' | 'blackhole' = 'open';
+  let delay = 0;
+  const sockets = new Set<Socket>();
+
+  const hold = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('error', () => {});
+    socket.once('close', () => sockets.delete(socket));
+  };
+  const pass = (from: Socket, to: Socket): void => {
+    // One chain per direction, so that latency keeps the order.
+    let last = Promise.resolve();
+    from.on('data', (chunk) => {
+      last = last.then(async () => {
+        if (delay > 0) await sleep(delay);
+        if (mode === 'open' && !to.destroyed) to.write(chunk);
+      });
+    });
+    from.once('close', () => void last.then(() => (mode === 'blackhole' ? undefined : to.destroy())));
+  };
+
+  const server = createServer((client) => {
+    hold(client);
+    if (mode === 'cut') return void client.resetAndDestroy();
+    if (mode === 'blackhole') return void client.resume();
+    const upstream = connect(options.target);
+    hold(upstream);
+    pass(client, upstream);
+    pass(upstream, client);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const drop = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut: () => {
+      mode = 'cut';
+      drop();
+    },
+    blackhole: () => void (mode = 'blackhole'),
+    latency: (milliseconds) => void (delay = milliseconds),
+    restore: () => {
+      mode = 'open';
+      delay = 0;
+    },
+    close: async () => {
+      mode = 'cut';
+      drop();
+      await new Promise<void>((done) => server.close(() => done()));
+    },
+  };
+};
