@@ -38,10 +38,11 @@ export const equalWeighted = (constituents: readonly CloseSeries[]): IndexPoint[
     for (const [column, close] of closes.entries()) {
       const before = previous[column];
       if (close === undefined || before === undefined) continue;
-      sum += close / before - 1;
+      sum += close / before;
       priced += 1;
     }
-    if (priced > 0) value *= 1 + sum / priced;
+    // The mean of the ratios is 1 plus the mean of the returns, without cancelling digits on a crash.
+    if (priced > 0) value *= sum / priced;
     previous = closes;
     return { date, value };
   });

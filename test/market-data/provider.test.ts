@@ -1,0 +1,112 @@
+import test from 'ava';
+import { AppError } from '#src/kernel/errors.ts';
+import { indexCalculators } from '#src/market-data/index-calculators.ts';
+import { assertFetched } from '#src/market-data/provider.ts';
+import type { PriceBar } from '#src/market-data/provider.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
+import { bundledUniverses } from '#src/market-data/universes.ts';
+import type { Universe } from '#src/market-data/universes.ts';
+
+const signal = new AbortController().signal;
+const provider = createSampleFileProvider({ directory: sampleDataDirectory });
+const [tech5, sp500] = bundledUniverses as [Universe, Universe];
+
+test('sample provider: both universes pass the guard, with the documented number of rows', async (t) => {
+  for (const [universe, rows] of [
+    [tech5, 560],
+    [sp500, 5105],
+  ] as const) {
+    const fetched = await provider.fetch(universe, signal);
+    t.notThrows(() => assertFetched(universe, fetched));
+    t.is(fetched.source, 'provider');
+    t.is(
+      fetched.series.reduce((sum, { prices }) => sum + prices.length, 0),
+      rows,
+    );
+  }
+});
+
+test('sample provider: absent columns are null, present ones read', async (t) => {
+  const monthly = (await provider.fetch(tech5, signal)).series.find(({ symbol }) => symbol === 'MSFT');
+  t.deepEqual(monthly?.prices[0], {
+    date: '2000-01-01',
+    open: null,
+    high: null,
+    low: null,
+    close: 39.81,
+    volume: null,
+  });
+  const daily = (await provider.fetch(sp500, signal)).series[0];
+  t.deepEqual(daily?.prices[0], {
+    ...{ date: '2000-01-03', open: 1469.25, high: 1478, low: 1438.359985, close: 1455.219971, volume: 931_800_000 },
+  });
+});
+
+test('the indexes of the sample data end where their definitions say', async (t) => {
+  const ends = {
+    TECH5_EW: ['2010-03-01', 3663.230343],
+    TECH5_PW: ['2010-03-01', 2789.5576355],
+    SP500: ['2020-04-17', 1975.3440142],
+  };
+  for (const universe of bundledUniverses) {
+    const { series } = await provider.fetch(universe, signal);
+    for (const index of universe.indexes) {
+      const prices = index.constituents.map((symbol) => series.find((one) => one.symbol === symbol)!.prices);
+      const last = indexCalculators[index.method](prices).at(-1)!;
+      const [date, value] = ends[index.code as keyof typeof ends] as [string, number];
+      t.is(last.date, date);
+      t.true(Math.abs(last.value / value - 1) < 1e-9, `${index.code} ${last.value}`);
+    }
+  }
+});
+
+test('sample provider: a universe without a file, a missing directory and an aborted read are refused by code', async (t) => {
+  const unknown = await t.throwsAsync(provider.fetch({ ...tech5, name: 'constructor' }, signal), {
+    instanceOf: AppError,
+  });
+  t.is(unknown?.code, 'external_api_unavailable');
+  const nowhere = createSampleFileProvider({ directory: '/nonexistent' });
+  const missing = await t.throwsAsync(nowhere.fetch(tech5, signal), { instanceOf: AppError });
+  t.is(missing?.code, 'external_api_unavailable');
+  t.notRegex(missing?.message ?? '', /nonexistent/);
+  await t.throwsAsync(provider.fetch(tech5, AbortSignal.abort()), { instanceOf: AppError });
+});
+
+const bar = (change: Partial<PriceBar> = {}): PriceBar => ({
+  ...{ date: '2000-01-03', open: 1, high: 1, low: 1, close: 1, volume: 0 },
+  ...change,
+});
+const gspc = (...prices: PriceBar[]) => [{ symbol: '^GSPC', prices }];
+const badAnswers = {
+  'a close of NaN': gspc(bar({ close: Number.NaN })),
+  'a close of 0': gspc(bar({ close: 0 })),
+  'a negative close': gspc(bar({ close: -1 })),
+  'an infinite close': gspc(bar({ close: Infinity })),
+  'an open of NaN': gspc(bar({ open: Number.NaN })),
+  'a low of 0': gspc(bar({ low: 0 })),
+  'a volume of NaN': gspc(bar({ volume: Number.NaN })),
+  'a negative volume': gspc(bar({ volume: -1 })),
+  'a day that does not exist': gspc(bar({ date: '2001-02-29' })),
+  'a day twice': gspc(bar(), bar()),
+  'days backwards': gspc(bar({ date: '2000-01-04' }), bar()),
+  'no bars': gspc(),
+  'no series': [],
+  'a series twice': [...gspc(bar()), ...gspc(bar())],
+  'a symbol not asked for': [...gspc(bar()), { symbol: 'MSFT', prices: [bar()] }],
+};
+
+for (const [what, series] of Object.entries(badAnswers)) {
+  test(`guard refuses ${what}`, (t) => {
+    const error = t.throws(() => assertFetched(sp500, { source: 'provider', series }), { instanceOf: AppError });
+    t.is(error.code, 'external_api_bad_response');
+  });
+}
+
+test('guard lets absent columns pass', (t) => {
+  t.notThrows(() =>
+    assertFetched(sp500, {
+      source: 'provider',
+      series: gspc(bar({ open: null, high: null, low: null, volume: null })),
+    }),
+  );
+});
