@@ -119,7 +119,8 @@ export const metricCatalogue = {
   volwatch_pricing_duration_seconds: {
     type: 'histogram',
     help: 'Duration of pricing operations in seconds',
-    labels: { operation: pricingOperations, model: pricingModels },
+    // A batch may hold rows of several models.
+    labels: { operation: pricingOperations, model: [...pricingModels, 'mixed'] },
     buckets: longDurationBuckets,
   },
   volwatch_pricing_options_total: {

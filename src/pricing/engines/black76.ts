@@ -1,0 +1,36 @@
+import { signOf, type ForwardOption, type PricingEngine } from '../engine.ts';
+import { blackScholesEvaluate, blackScholesPrice } from './black-scholes.ts';
+
+/**
+ * F. Black, "The pricing of commodity contracts", J. Financial Economics 3 (1976), 167-179: Black-Scholes-Merton on the
+ * forward with the yield equal to the rate. Derivatives hold the forward fixed, so rho = -time * price and the dividend
+ * yield, already in the forward, has no effect of its own.
+ */
+export const black76Price = (
+  forward: number,
+  strike: number,
+  time: number,
+  rate: number,
+  volatility: number,
+  sign: number,
+): number => blackScholesPrice(forward, strike, time, rate, rate, volatility, sign);
+
+/** Writes price and the 16 greeks by the forward. */
+export const black76Evaluate = (
+  forward: number,
+  strike: number,
+  time: number,
+  rate: number,
+  volatility: number,
+  sign: number,
+  out: Float64Array,
+): void => {
+  blackScholesEvaluate(forward, strike, time, rate, rate, volatility, sign, out);
+  out[5] = -time * out[0]!;
+  out[6] = 0;
+};
+
+export const createBlack76Engine = (): PricingEngine<ForwardOption> => ({
+  price: (o) => black76Price(o.forward, o.strike, o.time_to_expiry, o.rate, o.volatility, signOf(o)),
+  evaluate: (o, out) => black76Evaluate(o.forward, o.strike, o.time_to_expiry, o.rate, o.volatility, signOf(o), out),
+});

@@ -1,0 +1,83 @@
+import { optionTypes } from './engine.ts';
+
+/** A numeric member of a pricing request; validation, documentation and `GET /pricing/models` all read it. */
+export type NumberInput = {
+  readonly name: string;
+  readonly minimum: number;
+  readonly exclusiveMinimum?: true;
+  readonly maximum: number;
+  /** Absent: the member is required. */
+  readonly default?: number;
+  readonly description: string;
+};
+
+/** Prices in absolute value, and the Bachelier volatility, reach up to this. */
+const LARGEST_PRICE = 1e12;
+
+const price = (name: string, description: string): NumberInput => ({
+  name,
+  minimum: 0,
+  exclusiveMinimum: true,
+  maximum: LARGEST_PRICE,
+  description,
+});
+const signedPrice = (name: string, description: string): NumberInput => ({
+  name,
+  minimum: -LARGEST_PRICE,
+  maximum: LARGEST_PRICE,
+  description,
+});
+
+export const spot = price('spot', 'Price of the underlying');
+export const forward = price('forward', 'Forward price of the underlying for the expiry');
+export const strike = price('strike', 'Strike price');
+export const signedForward = signedPrice('forward', 'Forward price of the underlying for the expiry; may be negative');
+export const signedStrike = signedPrice('strike', 'Strike price; may be negative');
+export const timeToExpiry: NumberInput = {
+  name: 'time_to_expiry',
+  minimum: 0,
+  maximum: 200,
+  description: 'Years to expiry; 0 is the payoff',
+};
+export const rate: NumberInput = {
+  name: 'rate',
+  minimum: -1,
+  maximum: 10,
+  description: 'Risk-free rate, continuously compounded, per year',
+};
+export const dividendYield: NumberInput = {
+  name: 'dividend_yield',
+  minimum: -1,
+  maximum: 10,
+  default: 0,
+  description: 'Dividend yield, continuously compounded, per year',
+};
+export const volatility: NumberInput = {
+  name: 'volatility',
+  minimum: 0,
+  maximum: 100,
+  description: 'Volatility per square root of a year, 0.2 for 20 %; 0 is the discounted payoff of the forward',
+};
+export const absoluteVolatility: NumberInput = {
+  name: 'volatility',
+  minimum: 0,
+  maximum: LARGEST_PRICE,
+  description: 'Absolute volatility, in price units per square root of a year',
+};
+
+export const isInRange = (input: NumberInput, value: number): boolean =>
+  value <= input.maximum && (input.exclusiveMinimum ? value > input.minimum : value >= input.minimum);
+
+export const rangeOf = (input: NumberInput): string =>
+  `${input.exclusiveMinimum ? 'greater than' : 'at least'} ${input.minimum} and at most ${input.maximum}`;
+
+/** JSON Schema (2020-12, OpenAPI 3.1) of one numeric member. */
+export const schemaOf = (input: NumberInput): Record<string, unknown> => ({
+  type: 'number',
+  [input.exclusiveMinimum ? 'exclusiveMinimum' : 'minimum']: input.minimum,
+  maximum: input.maximum,
+  ...(input.default === undefined ? {} : { default: input.default }),
+  description: input.description,
+});
+
+export const optionTypeSchema = { type: 'string', enum: optionTypes };

@@ -1,0 +1,30 @@
+/** The order in which engines write their results: `price`, then the greeks of the API. */
+export const outputNames = [
+  'price',
+  'delta',
+  'gamma',
+  'vega',
+  'theta',
+  'rho',
+  'dividend_rho',
+  'vanna',
+  'volga',
+  'charm',
+  'veta',
+  'speed',
+  'zomma',
+  'color',
+  'ultima',
+  'dual_delta',
+  'dual_gamma',
+] as const;
+export type OutputName = (typeof outputNames)[number];
+export type GreekName = Exclude<OutputName, 'price'>;
+
+export const greekNames = outputNames.slice(1) as readonly GreekName[];
+/** What `greeks` answers when `outputs` is absent: the first-order greeks and gamma. */
+export const defaultGreeks: readonly GreekName[] = greekNames.slice(0, 6);
+
+export const indexOfOutput = Object.fromEntries(outputNames.map((name, index) => [name, index])) as Readonly<
+  Record<OutputName, number>
+>;
