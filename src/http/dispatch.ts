@@ -97,7 +97,13 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     const started = clock.monotonic();
     const principal = await authenticate(ctx.req, declaration.auth);
     addTiming('auth', clock.monotonic() - started);
-    if (principal) ctx.state.request.principal = principal;
+    // Fails closed: whoever forgot to refuse, nobody unknown gets past here.
+    if (principal === undefined) {
+      throw new AppError('credentials_missing', 'This route needs credentials', {
+        headers: { 'WWW-Authenticate': 'Bearer' },
+      });
+    }
+    ctx.state.request.principal = principal;
   };
 
   const limit = async (ctx: HttpContext, route: CompiledRoute): Promise<void> => {
@@ -115,10 +121,10 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
       return;
     }
     const route = findRoute(ctx);
-    if (rateLimit) await limit(ctx, route);
+    await limit(ctx, route);
     if (route.declaration.auth !== 'public') {
       await identify(ctx, route);
-      if (ctx.state.request.principal) await limit(ctx, route);
+      await limit(ctx, route);
     }
     if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD')
       await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { AppError, ErrorCode } from '#src/kernel/errors.ts';
-import type { Logger, LogFields } from '#src/kernel/logger.ts';
+import type { Logger } from '#src/kernel/logger.ts';
 import type { RequestContext } from '#src/kernel/request-context.ts';
 
 export type RequestLogEntry = {
@@ -22,11 +22,6 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 const rememberedAddresses = 10_000;
-
-const describe = (thrown: unknown): LogFields => {
-  if (!(thrown instanceof Error)) return { type: typeof thrown };
-  return { type: thrown.name, message: thrown.message, stack: thrown.stack };
-};
 
 /** One line a request. Runs inside the request, so that the logger adds `request_id`, `trace_id` and `span_id`. */
 export const createRequestLog = (logger: Logger): RequestLog => {
@@ -54,7 +49,7 @@ export const createRequestLog = (logger: Logger): RequestLog => {
         status,
         duration_ms: Math.round(milliseconds * 100) / 100,
         ...(failure && { code: failure.code, category: failure.definition.category }),
-        ...(failure && status >= 500 && { error: describe(failure.cause ?? failure) }),
+        ...(failure && status >= 500 && { error: failure.cause ?? failure }),
         ...(request.principal && { principal_kind: request.principal.kind }),
         client_ip_hash: hashOf(request.clientIp),
       },

@@ -1,0 +1,96 @@
+import { connect } from 'node:net';
+import type { ExecutionContext } from 'ava';
+import { createApp, type AppDependencies } from '#src/http/app.ts';
+import { createHttpServer, type HttpServer } from '#src/http/server.ts';
+import { systemClock } from '#src/kernel/clock.ts';
+import type { LogFields, Logger } from '#src/kernel/logger.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import type { Route } from '#src/kernel/route.ts';
+
+export type Reported = {
+  readonly kind: string;
+  readonly name: string;
+  readonly labels: Record<string, string>;
+  readonly value: number;
+};
+export type Line = { readonly level: string; readonly message: string } & LogFields;
+
+/** Keeps what rooms report. */
+export const recordingMetrics = () => {
+  const reported: Reported[] = [];
+  const keep =
+    (kind: string) =>
+    (name: string, labels: object, value = 1) => {
+      reported.push({ kind, name, labels: labels as Record<string, string>, value });
+    };
+  const metrics = { count: keep('count'), set: keep('set'), add: keep('add'), observe: keep('observe') } as Metrics;
+  return { metrics, reported };
+};
+
+export const recordingLogger = () => {
+  const lines: Line[] = [];
+  const keep = (level: string) => (fields: LogFields, message: string) => {
+    lines.push({ level, message, ...fields });
+  };
+  const logger: Logger = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
+  return { logger, lines };
+};
+
+export type Setup = Partial<AppDependencies> & {
+  readonly routes: readonly Route[];
+  readonly headersTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+};
+
+/** The app on a real server, on a free port. */
+export const serve = async (t: ExecutionContext, options: Setup) => {
+  const { metrics, reported } = recordingMetrics();
+  const { logger, lines } = recordingLogger();
+  const { headersTimeoutMs = 10_000, requestTimeoutMs = 30_000, production = false } = options;
+  const app = createApp({
+    basePath: '/api/v1',
+    logger,
+    metrics,
+    authenticate: async () => undefined,
+    limits: { bodyLimitBytes: 1024, batchBodyLimitBytes: 4096 },
+    production,
+    validateResponses: true,
+    trustedProxies: [],
+    corsOrigins: [],
+    openapi: { title: 'Test', version: '1.0.0' },
+    ...options,
+  });
+  const server: HttpServer = createHttpServer({
+    app,
+    headersTimeoutMs,
+    requestTimeoutMs,
+    logger,
+    metrics,
+    clock: systemClock,
+    production,
+  });
+  const port = await server.listen({ port: 0, host: '127.0.0.1' });
+  t.teardown(async () => server.close({ graceMs: 0 }));
+  const call = async (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(`http://127.0.0.1:${port}${path}`, init);
+  /** Sends bytes as they are and gives back everything until the server closes or `untilMs` have passed. */
+  const raw = async (bytes: string | Buffer, untilMs = 500): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+      let answer = '';
+      const timer = setTimeout(() => socket.destroy(), untilMs);
+      socket.on('data', (chunk) => (answer += chunk.toString()));
+      socket.on('error', reject);
+      socket.on('close', () => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
+  return { call, raw, port, server, reported, lines };
+};
+
+export const jsonBody = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json', ...headers },
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+});
