@@ -7,11 +7,11 @@ import { credentialsMissing, scopeInsufficient } from './token-refusal.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
 /**
- * Who sent these headers, where `policy` wants to know; undefined on a public route, whose credentials are not looked at.
+ * Who sent this request, where `policy` wants to know; undefined on a public route, whose credentials are not looked at.
  * @throws AppError `credentials_missing`, a `token_*` code, `scope_insufficient`, or what the verifier's dependencies throw
  */
 export type Authenticate = (
-  headers: Pick<IncomingHttpHeaders, 'authorization'>,
+  request: { readonly headers: Pick<IncomingHttpHeaders, 'authorization'> },
   policy: AuthPolicy,
 ) => Promise<Principal | undefined>;
 
@@ -19,7 +19,7 @@ export type AuthenticatorDeps = { readonly verifier: TokenVerifier; readonly met
 
 export const createAuthenticator =
   ({ verifier, metrics }: AuthenticatorDeps): Authenticate =>
-  async (headers, policy) => {
+  async ({ headers }, policy) => {
     if (policy === 'public') return undefined;
     const token = bearerToken(headers.authorization);
     if (token === undefined) {

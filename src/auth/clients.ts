@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { scopes, type Scope } from '#src/kernel/principal.ts';
 
-export type Client = { readonly id: string; readonly scopes: readonly Scope[] };
+type Client = { readonly id: string; readonly scopes: readonly Scope[] };
 
 export type ClientStore = {
   /**

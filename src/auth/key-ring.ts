@@ -5,7 +5,7 @@ import { importSigningKey, KeyFault, readPublicKeys } from './key-import.ts';
 export type SigningAlgorithm = 'RS256' | 'EdDSA';
 
 /** A public JWK as the JWKS endpoint shows it. */
-export type PublicJwk = {
+type PublicJwk = {
   readonly kty: string;
   readonly kid: string;
   readonly use: 'sig';

@@ -5,7 +5,7 @@ import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
 import { addTiming } from '#src/kernel/request-context.ts';
 
 type Operation = LabelsOf<'volwatch_auth_duration_seconds'>['operation'];
-export type AuthFailureReason = LabelsOf<'volwatch_auth_failures_total'>['reason'];
+type AuthFailureReason = LabelsOf<'volwatch_auth_failures_total'>['reason'];
 export type Measure = <T>(operation: Operation, work: () => Promise<T>) => Promise<T>;
 
 /** A refusal of what the caller showed, as opposed to a failure of ours or a fault of the request's form. */

@@ -13,11 +13,11 @@ export type TokenIssuerDeps = {
 };
 
 /** For whom: a client, or a user with e-mail and role. Subjects hold no `@`, which marks the legacy shape. */
-export type TokenSubject =
+type TokenSubject =
   | { readonly kind: 'client'; readonly subject: string }
   | { readonly kind: 'user'; readonly subject: string; readonly email: string; readonly role: string };
 
-export type IssuedToken = {
+type IssuedToken = {
   readonly accessToken: string;
   readonly tokenId: string;
   readonly expiresInSeconds: number;

@@ -1,0 +1,99 @@
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
+import { createBootstrapClients } from '#src/auth/clients.ts';
+import { loadKeyRing, type KeyRing, type KeyRingOptions } from '#src/auth/key-ring.ts';
+import { noFaults } from '#src/kernel/faults.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import type { AuthPolicy, Route } from '#src/kernel/route.ts';
+import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+
+export const issuer = 'https://volwatch.test';
+export const audience = 'volwatch-test';
+/** The instant at which every test token is shown. */
+export const now = 1_800_000_000;
+
+export const pemOf = (key: KeyObject): string =>
+  key.type === 'private'
+    ? key.export({ type: 'pkcs8', format: 'pem' }).toString()
+    : key.export({ type: 'spki', format: 'pem' }).toString();
+
+export const rsaPair = (bits = 2048) => generateKeyPairSync('rsa', { modulusLength: bits });
+export const edPair = () => generateKeyPairSync('ed25519');
+
+export const ringOf = async (options: Partial<KeyRingOptions>): Promise<KeyRing> => {
+  const { keyRing, faults } = await loadKeyRing({ production: true, ...options });
+  if (!keyRing) throw new Error(faults.join('\n'));
+  return keyRing;
+};
+
+const signing = rsaPair();
+const further = edPair();
+const stranger = rsaPair();
+export const keys = { signing, further, stranger };
+const ring = await ringOf({ privateKeyPem: pemOf(signing.privateKey), publicKeys: pemOf(further.publicKey) });
+export const kids = { signing: ring.signing.id, further: ring.jwks.keys[1]!.kid };
+
+export type Setup = {
+  readonly auth: Auth;
+  readonly metrics: RecordedMetrics;
+  readonly route: (path: string) => Route;
+  readonly show: (authorization: string | undefined, policy?: AuthPolicy) => Promise<Principal | undefined>;
+};
+
+/** The auth room with a fixed clock, its metrics recorded. */
+export const setup = (overrides: Partial<AuthDeps> = {}): Setup => {
+  const metrics = recordMetrics();
+  const auth = createAuth({
+    keyRing: ring,
+    issuer,
+    audience,
+    publicUrl: 'https://api.volwatch.test',
+    accessTokenSeconds: 900,
+    clockToleranceSeconds: 5,
+    clients: createBootstrapClients({ id: 'desk', secret: 'a secret: 100%+' }),
+    clock: { now: () => new Date(now * 1000), monotonic: () => performance.now() },
+    metrics,
+    faults: noFaults,
+    ...overrides,
+  });
+  return {
+    auth,
+    metrics,
+    route: (path) => auth.routes.find((route) => route.path === path)!,
+    show: (authorization, policy = 'authenticated') =>
+      auth.authenticate({ headers: authorization === undefined ? {} : { authorization } }, policy),
+  };
+};
+
+export const clientClaims = {
+  iss: issuer,
+  aud: audience,
+  sub: 'desk',
+  iat: now - 10,
+  nbf: now - 10,
+  exp: now + 600,
+  jti: 'token-1',
+  scope: 'market:refresh ml:read',
+};
+export const enhancedClaims = { ...clientClaims, sub: 'user-7', email: 'ada@example.org', role: 'analyst' };
+export const legacyClaims = {
+  iss: issuer,
+  aud: audience,
+  sub: 'ada@example.org',
+  id: 'user-7',
+  role: 'analyst',
+  exp: now + 600,
+  scope: 'market:refresh ml:read',
+};
+
+export const encode = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+
+export const goodHeader = { alg: 'RS256', kid: kids.signing, typ: 'at+jwt' };
+
+/** A token made by hand, so that it may be as wrong as a test likes; strings stand for raw JSON text. */
+export const craft = (header: unknown, payload: unknown, key: KeyObject = signing.privateKey): string => {
+  const input = `${encode(header)}.${encode(payload)}`;
+  const signature = sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', Buffer.from(input), key);
+  return `${input}.${signature.toString('base64url')}`;
+};
