@@ -104,7 +104,12 @@ export const createPool = (deps: PoolDeps): Pool => {
   pool.on('acquire', () => void (used += 1));
   pool.on('release', () => void (used -= 1));
   // An 'error' event without a listener ends the process; pg-pool takes its own off while a client is out.
-  pool.on('connect', (client) => client.on('error', (error) => faults.set(client, error)));
+  // The first error is the reason (25P03, 57P01); "terminated unexpectedly" follows it.
+  pool.on('connect', (client) => {
+    client.on('error', (error) => {
+      if (!faults.has(client)) faults.set(client, error);
+    });
+  });
   pool.on('error', (error) => logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost'));
 
   const connect = async (): Promise<pg.PoolClient> => {

@@ -1,0 +1,235 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { codeOf } from '#src/kernel/errors.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import { databaseSettings } from '#test/support/database.ts';
+import { captureSpans } from '#test/support/spans.ts';
+import { createTcpProxy } from '#test/support/tcp-proxy.ts';
+import { balances, setup, setupBehindProxy } from './setup.ts';
+
+const operation = 'refresh.apply';
+const transactions = 'volwatch_db_transactions_total';
+
+/** Outcome of `work` as its error code, and how long it took in milliseconds. */
+const failure = async (work: Promise<unknown>): Promise<{ readonly code: string; readonly took: number }> => {
+  const started = performance.now();
+  const code = await work.then(
+    () => 'none',
+    (error: unknown) => codeOf(error),
+  );
+  return { code, took: performance.now() - started };
+};
+
+const remembering = (): Logger & { readonly errors: Record<string, unknown>[] } => {
+  const errors: Record<string, unknown>[] = [];
+  const nothing = (): void => {};
+  return { errors, debug: nothing, info: nothing, warn: nothing, error: (fields) => errors.push({ ...fields }) };
+};
+
+test.serial('a connection cut mid-transaction rolls back, says so, and leaves the pool whole', async (t) => {
+  const { database, admin, metrics, proxy } = await setupBehindProxy(t, { poolMax: 2 });
+  const spans = captureSpans(t);
+  for (let round = 1; round <= 3; round += 1) {
+    const { code } = await failure(
+      database.unitOfWork.run({ operation }, async ({ query }) => {
+        await query('update account set balance = 0');
+        proxy.cut();
+        await query('select 1');
+      }),
+    );
+    t.is(code, 'database_unavailable');
+    t.is(metrics.value(transactions, { outcome: 'rolled_back', reason: 'database_unavailable' }), round);
+    proxy.restore();
+  }
+  t.deepEqual(await balances(admin), [100, 100]);
+  const span = spans.named('db.transaction refresh.apply').at(-1);
+  t.is(span?.attributes['volwatch.transaction.rollback_reason'], 'database_unavailable');
+  t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }]);
+});
+
+test('a connection lost during commit counts as rolled back and is logged as unknown', async (t) => {
+  const logger = remembering();
+  const { database, metrics, proxy } = await setupBehindProxy(t, { logger });
+  const { code } = await failure(
+    database.unitOfWork.run({ operation }, async ({ query }) => {
+      await query('update account set balance = 0');
+      // COMMIT is already on its way when the network goes.
+      proxy.latency(100);
+      setTimeout(() => proxy.cut(), 50);
+    }),
+  );
+  t.is(code, 'database_unavailable');
+  t.is(metrics.value(transactions, { outcome: 'rolled_back', reason: 'database_unavailable' }), 1);
+  t.like(logger.errors[0], { outcome: 'unknown', operation, code: 'database_unavailable' });
+});
+
+test('an administrator ending the session is database_unavailable, not a crash', async (t) => {
+  const { database, admin } = await setup(t);
+  const { code } = await failure(
+    database.unitOfWork.run({ operation }, async ({ query }) => {
+      const [row] = await query<{ pid: number }>('select pg_backend_pid() as pid');
+      await admin.query('select pg_terminate_backend($1)', [row?.pid]);
+      await sleep(50);
+      await query('select 1');
+    }),
+  );
+  t.is(code, 'database_unavailable');
+  t.is((await database.healthCheck.check(AbortSignal.timeout(1_000))).status, 'up');
+});
+
+test('an exhausted pool answers within its timeout', async (t) => {
+  const { database, metrics } = await setup(t, { poolMax: 1, acquireTimeoutMs: 300 });
+  const held = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const first = database.unitOfWork.run({ operation }, async () => {
+    begun.resolve();
+    await held.promise;
+  });
+  await begun.promise;
+  const waiting = failure(database.unitOfWork.run({ operation }, async () => {}));
+  database.collect();
+  t.is(metrics.value('db_client_connection_count', { state: 'used', pool: 'primary' }), 1);
+  t.is(metrics.value('db_client_connection_pending_requests'), 1);
+  const { code, took } = await waiting;
+  held.resolve();
+  await first;
+  t.is(code, 'database_pool_exhausted');
+  t.true(took >= 290 && took < 1_000, `took ${took} ms`);
+  t.is(metrics.value('db_client_connection_timeouts_total', { pool: 'primary' }), 1);
+  t.is(metrics.value(transactions, { outcome: 'rolled_back', reason: 'database_pool_exhausted' }), 1);
+  database.collect();
+  t.is(metrics.value('db_client_connection_count', { state: 'used' }), 0);
+  t.is(metrics.value('db_client_connection_max'), 1);
+});
+
+test('a slow statement is database_timeout; a unit of work may ask for longer ones', async (t) => {
+  const { database, metrics } = await setup(t, { statementTimeoutMs: 150 });
+  const { code, took } = await failure(
+    database.unitOfWork.run({ operation }, ({ query }) => query('select pg_sleep(3)')),
+  );
+  t.is(code, 'database_timeout');
+  t.true(took < 1_000, `took ${took} ms`);
+  t.is(metrics.value(transactions, { outcome: 'rolled_back', reason: 'database_timeout' }), 1);
+  t.is(
+    metrics.value('db_client_operation_duration_seconds', {
+      db_operation_name: 'SELECT',
+      error_type: 'database_timeout',
+    }),
+    1,
+  );
+  await t.notThrowsAsync(
+    database.unitOfWork.run({ operation, statementTimeoutMs: 2_000 }, ({ query }) => query('select pg_sleep(0.3)')),
+  );
+  t.is((await failure(database.reader.query('select pg_sleep(3)'))).code, 'database_timeout');
+});
+
+test('a transaction idle for too long is ended by the server as database_timeout', async (t) => {
+  const { database, admin } = await setup(t, { idleInTransactionTimeoutMs: 100 });
+  const { code } = await failure(
+    database.unitOfWork.run({ operation }, async ({ query }) => {
+      await query('update account set balance = 0');
+      await sleep(400);
+      await query('select 1');
+    }),
+  );
+  t.is(code, 'database_timeout');
+  t.deepEqual(await balances(admin), [100, 100]);
+});
+
+test('a server that goes silent mid-statement is given up on a second after the statement timeout', async (t) => {
+  const { database, proxy } = await setupBehindProxy(t, { statementTimeoutMs: 200 });
+  await database.reader.query('select 1');
+  proxy.blackhole();
+  const { code, took } = await failure(database.reader.query('select 1'));
+  t.is(code, 'database_timeout');
+  t.true(took < 2_000, `took ${took} ms`);
+  const started = performance.now();
+  t.deepEqual(await database.healthCheck.check(AbortSignal.timeout(500)), {
+    status: 'down',
+    detail: 'database_unavailable',
+  });
+  t.true(performance.now() - started < 700);
+  proxy.restore();
+  t.is((await database.healthCheck.check(AbortSignal.timeout(1_000))).status, 'up');
+});
+
+test('connecting into a black hole is bounded, also for those who queue behind it', async (t) => {
+  const { database, proxy } = await setupBehindProxy(t, { poolMax: 1, acquireTimeoutMs: 300 });
+  proxy.blackhole();
+  const outcomes = await Promise.all([1, 2, 3].map(() => failure(database.reader.query('select 1'))));
+  for (const { code, took } of outcomes) {
+    t.is(code, 'database_unavailable');
+    t.true(took < 1_000, `took ${took} ms`);
+  }
+});
+
+test('a missing table or column is database_schema_outdated, a read-only server database_unavailable', async (t) => {
+  const { database } = await setup(t);
+  t.is((await failure(database.reader.query('select 1 from not_there'))).code, 'database_schema_outdated');
+  t.is((await failure(database.reader.query('select not_there from account'))).code, 'database_schema_outdated');
+  const readOnly = database.unitOfWork.run({ operation }, async ({ query }) => {
+    await query('set transaction read only');
+    await query('delete from account');
+  });
+  t.is((await failure(readOnly)).code, 'database_unavailable');
+});
+
+test('the service can be built while the server is away, and becomes ready when it comes', async (t) => {
+  const { admin } = await setup(t);
+  const target = new URL(admin.url);
+  const proxy = await createTcpProxy({ target: { host: target.hostname, port: Number(target.port) } });
+  proxy.cut();
+  target.port = String(proxy.port);
+  const database = await createDatabase(databaseSettings(target.href));
+  t.teardown(async () => {
+    await proxy.close();
+    await database.close();
+  });
+  t.deepEqual(await database.healthCheck.check(AbortSignal.timeout(1_000)), {
+    status: 'down',
+    detail: 'database_unavailable',
+  });
+  t.is((await failure(database.unitOfWork.run({ operation }, async () => {}))).code, 'database_unavailable');
+
+  await t.throwsAsync(database.waitUntilReady({ signal: AbortSignal.timeout(100) }));
+  const ready = database.waitUntilReady({ signal: AbortSignal.timeout(10_000) });
+  setTimeout(() => proxy.restore(), 300);
+  await ready;
+  t.deepEqual(await database.migrator.pending(), []);
+  t.is((await database.healthCheck.check(AbortSignal.timeout(1_000))).status, 'up');
+});
+
+test('a lock is held by one at a time, per name, and let go on every path', async (t) => {
+  const { database, admin } = await setup(t);
+  const other = await createDatabase(databaseSettings(admin.url));
+  t.teardown(() => other.close());
+  const done = await database.lock.tryWith('refresh tech5', async () => {
+    t.is(await other.lock.tryWith('refresh tech5', async () => 'both'), undefined);
+    t.deepEqual(await other.lock.tryWith('refresh sp500', async () => 'another'), { value: 'another' });
+    return 'held';
+  });
+  t.deepEqual(done, { value: 'held' });
+  await t.throwsAsync(
+    database.lock.tryWith('refresh tech5', async () => {
+      throw new Error('work fails');
+    }),
+    { message: 'work fails' },
+  );
+  t.deepEqual(await other.lock.tryWith('refresh tech5', async () => 'free'), { value: 'free' });
+});
+
+test('a lock goes with its connection', async (t) => {
+  const { database, admin, proxy } = await setupBehindProxy(t);
+  const other = await createDatabase(databaseSettings(admin.url));
+  t.teardown(() => other.close());
+  await database.lock.tryWith('refresh tech5', async () => {
+    proxy.cut();
+    let taken: unknown;
+    for (let attempt = 0; taken === undefined && attempt < 100; attempt += 1) {
+      taken = await other.lock.tryWith('refresh tech5', async () => true);
+      await sleep(20);
+    }
+    t.deepEqual(taken, { value: true });
+  });
+});

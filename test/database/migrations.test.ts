@@ -1,0 +1,55 @@
+import test from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { createMigrator } from '#src/database/migrator.ts';
+import { migrations } from '#src/database/migrations/index.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { marketDataEntities } from '#src/market-data/entities.ts';
+import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+
+const names = migrations.map(({ name }) => name);
+const tables = `select table_name from information_schema.tables where table_schema = 'public' order by 1`;
+const entities = marketDataEntities;
+
+const migratorOf = (url: string, list = migrations) =>
+  createMigrator({ url, ssl: 'disable', applicationName: 'tests', migrations: list, logger: silentLogger });
+
+test('up, down to nothing and up again give the same schema', async (t) => {
+  const { url, query } = await setupDatabase(t, { migrated: false });
+  const migrator = migratorOf(url);
+  t.deepEqual(await migrator.pending(), names);
+  t.deepEqual(await migrator.up(), names);
+  t.deepEqual(await migrator.up(), []);
+  const full = await query(tables);
+  t.true(full.length > 1);
+  for (const name of names.toReversed()) t.is(await migrator.down(), name);
+  t.is(await migrator.down(), undefined);
+  t.deepEqual(await query(tables), [{ table_name: 'schema_migrations' }]);
+  t.deepEqual(await migrator.up(), names);
+  t.deepEqual(await query(tables), full);
+});
+
+test('two processes migrating at once take turns', async (t) => {
+  const { url } = await setupDatabase(t, { migrated: false });
+  const ran = await Promise.all([1, 2, 3].map(() => migratorOf(url).up()));
+  t.deepEqual(ran.flat(), names);
+});
+
+test('a faulty migration leaves nothing of itself, and the earlier ones stay', async (t) => {
+  const { url, query } = await setupDatabase(t, { migrated: false });
+  const migrator = migratorOf(url, [
+    { name: '1', up: ['create table first (id int)'], down: ['drop table first'] },
+    { name: '2', up: ['create table second (id int)', 'create table broken (id nonsense)'], down: [] },
+  ]);
+  await t.throwsAsync(migrator.up(), { message: /nonsense/ });
+  t.deepEqual(await query(tables), [{ table_name: 'first' }, { table_name: 'schema_migrations' }]);
+  t.deepEqual(await migrator.pending(), ['2']);
+});
+
+test('the entities and the migrated schema agree', async (t) => {
+  const { url, query } = await setupDatabase(t);
+  const database = await createDatabase({ ...databaseSettings(url), entities });
+  t.teardown(() => database.close());
+  t.is(await database.drift(), '');
+  await query('alter table asset drop column currency');
+  t.regex(await database.drift(), /currency/);
+});
