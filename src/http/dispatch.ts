@@ -106,11 +106,13 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     ctx.state.request.principal = principal;
   };
 
+  /** By address (or login) while nobody is known, by the caller afterwards. */
   const limit = async (ctx: HttpContext, route: CompiledRoute): Promise<void> => {
     const { request } = ctx.state;
     const policy = route.declaration.rateLimit;
     if (rateLimit === undefined || policy === 'none') return;
-    ctx.set(await rateLimit(request, request.principal?.kind ?? policy, request.principal));
+    const stage = request.principal?.kind ?? (policy === 'login' ? 'login' : 'ip');
+    ctx.set(await rateLimit(request, stage, request.principal));
   };
 
   return async (ctx) => {
@@ -126,8 +128,9 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
       await identify(ctx, route);
       await limit(ctx, route);
     }
-    if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD')
+    if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
+    }
     const input = await parseInput(ctx, route, deps);
     const reply = await route.declaration.handler(input);
     checkReply(route, reply);

@@ -24,7 +24,7 @@ export type Authenticate = (
 ) => Promise<Principal | undefined>;
 
 /**
- * Called once before authentication with the route's own policy, then with the principal's kind.
+ * Called before authentication with `ip` or `login`, then with the principal's kind.
  * @returns headers of the answer
  * @throws AppError `rate_limit_exceeded`
  */

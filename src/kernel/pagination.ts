@@ -14,7 +14,9 @@ export const integerParameter = (minimum: number, maximum: number) =>
 
 /** The query members that every list has; spread into a route's own query schema. */
 export const pageQuery = {
-  limit: integerParameter(1, maximumLimit).default(defaultLimit),
+  limit: integerParameter(1, maximumLimit)
+    .default(defaultLimit)
+    .describe(`Rows in a page; ${defaultLimit} unless told`),
   cursor: z.string().min(1).max(1024).optional(),
 };
 

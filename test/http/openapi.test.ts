@@ -1,0 +1,125 @@
+import test from 'ava';
+import { z } from 'zod';
+import { createHealth } from '#src/http/health.ts';
+import { errorCodes } from '#src/kernel/errors.ts';
+import { systemClock } from '#src/kernel/clock.ts';
+import { noMetrics } from '#src/kernel/metrics.ts';
+import { fieldsQuery, listOf, pageQuery } from '#src/kernel/pagination.ts';
+import { defineRoute } from '#src/kernel/route.ts';
+import { serve } from './support.ts';
+
+const item = z.strictObject({ symbol: z.string().meta({ id: 'Symbol' }), name: z.string().nullable() });
+const routes = [
+  defineRoute({
+    method: 'GET',
+    path: '/items/{symbol}/prices',
+    tag: 'items',
+    summary: 'Prices',
+    auth: { scope: 'ml:read' },
+    rateLimit: 'user',
+    etag: 'weak',
+    fields: true,
+    request: {
+      path: z.strictObject({ symbol: z.string() }),
+      query: z.strictObject({ ...pageQuery, fields: fieldsQuery(item) }),
+      headers: z.object({ prefer: z.string().optional() }),
+    },
+    responses: { 200: listOf(item) },
+    errors: ['resource_not_found', 'database_unavailable'],
+    handler: async ({ query }) => ({
+      status: 200,
+      body: { data: [], page: { next_cursor: null, limit: query.limit } },
+    }),
+  }),
+  defineRoute({
+    method: 'POST',
+    path: '/items',
+    tag: 'items',
+    summary: 'Makes one',
+    auth: 'public',
+    rateLimit: 'ip',
+    request: { body: item },
+    responses: { 201: item, 204: null },
+    errors: [],
+    handler: async ({ body }) => ({ status: 201, body }),
+  }),
+  ...createHealth({ checks: [], clock: systemClock, metrics: noMetrics, version: '1', isDraining: () => false }).routes,
+];
+
+type Operation = {
+  operationId: string;
+  parameters: { name: string; in: string; required: boolean; schema: unknown }[];
+  requestBody?: { content: Record<string, { schema: Record<string, unknown> }> };
+  responses: Record<string, { description: string; content?: Record<string, { schema: Record<string, unknown> }> }>;
+  security: unknown[];
+};
+type Document = { openapi: string; paths: Record<string, Record<string, Operation>> };
+
+test('the document is well-formed OpenAPI 3.1 and says everything about a route', async (t) => {
+  const { call } = await serve(t, { routes });
+  const document = (await (await call('/openapi.json')).json()) as Document;
+  t.is(document.openapi, '3.1.0');
+
+  for (const [, reference] of JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)) {
+    let target: unknown = document;
+    for (const piece of reference!.replace(/^#\//, '').split('/')) target = (target as Record<string, unknown>)[piece];
+    t.true(typeof target === 'object', reference);
+  }
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+  const ids = operations.map(({ operation }) => operation.operationId);
+  t.is(new Set(ids).size, ids.length);
+  for (const { path, operation } of operations) {
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const declared = operation.parameters.filter((each) => each.in === 'path');
+    t.deepEqual(
+      declared.map(({ name }) => name),
+      inPath as string[],
+      path,
+    );
+    t.true(declared.every(({ required }) => required));
+    t.true(Object.keys(operation.responses).length > 0);
+    for (const { description } of Object.values(operation.responses)) t.truthy(description);
+    t.truthy(operation.responses['500']?.content?.['application/problem+json'], path);
+  }
+
+  const prices = document.paths['/api/v1/items/{symbol}/prices']?.['get'];
+  t.deepEqual(prices?.parameters.find(({ name }) => name === 'limit')?.schema, {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1000,
+  });
+  for (const status of ['200', '304', '401', '403', '404', '406', '422', '429', '500', '503']) {
+    t.truthy(prices?.responses[status], status);
+  }
+  t.deepEqual(prices?.security, [{ bearer: ['ml:read'] }, { apiKey: ['ml:read'] }, { cookie: ['ml:read'] }]);
+  const made = document.paths['/api/v1/items']?.['post'];
+  t.is(made?.requestBody?.content['application/json']?.schema['additionalProperties'], false);
+  t.truthy(made?.responses['413'] && made.responses['415']);
+  t.is(made?.responses['204']?.content, undefined);
+});
+
+test('the docs page loads everything from its own origin and runs no inline script', async (t) => {
+  const { call } = await serve(t, { routes });
+  const response = await call('/docs');
+  const html = await response.text();
+  t.regex(response.headers.get('content-security-policy') ?? '', /script-src 'self'(;|$)/);
+  t.notRegex(html, /<script>|<style|style=|https?:/);
+  const links = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link!);
+  t.true(links.length >= 4);
+  for (const link of links) {
+    const asset = await call(link);
+    t.is(asset.status, 200, link);
+    t.regex(asset.headers.get('cache-control') ?? '', /max-age/);
+    t.true((await asset.arrayBuffer()).byteLength > 0);
+  }
+  t.is((await call('/docs/swagger-ui.css')).headers.get('content-type'), 'text/css; charset=utf-8');
+});
+
+test('the index of problems links every code; an unknown one is 404', async (t) => {
+  const { call } = await serve(t, { routes });
+  const html = await (await call('/problems')).text();
+  for (const code of errorCodes) t.true(html.includes(`href="/problems/${code}"`), code);
+  t.is((await call('/problems/nothing')).status, 404);
+});

@@ -1,0 +1,145 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { z } from 'zod';
+import { defineRoute } from '#src/kernel/route.ts';
+import { jsonBody, serve } from './support.ts';
+
+const started = new EventTarget();
+let aborted = 0;
+const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
+const routes = [
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/slow',
+    request: {},
+    responses: { 200: z.strictObject({ done: z.boolean() }) },
+    handler: async () => {
+      started.dispatchEvent(new Event('slow'));
+      await sleep(150);
+      return { status: 200, body: { done: true } };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/waits',
+    request: {},
+    responses: { 204: null },
+    handler: async ({ context }) => {
+      started.dispatchEvent(new Event('waits'));
+      await once(context.signal, 'abort');
+      aborted += 1;
+      return { status: 204, body: null };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/echo',
+    request: { body: z.strictObject({ n: z.number() }) },
+    responses: { 200: z.strictObject({ n: z.number() }) },
+    handler: async ({ body }) => ({ status: 200, body }),
+  }),
+];
+
+const refusals: [string, string, number, string][] = [
+  ['nonsense', 'NONSENSE\r\n\r\n', 400, 'malformed_request'],
+  [
+    'a header section of 20 kB',
+    `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'headers_too_large',
+  ],
+  [
+    'two Host headers',
+    'GET /api/v1/slow HTTP/1.1\r\nHost: a\r\nhost: b\r\nConnection: close\r\n\r\n',
+    400,
+    'malformed_request',
+  ],
+  ['no Host header', 'GET /api/v1/slow HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'malformed_request'],
+  [
+    'both length and chunks',
+    'POST /api/v1/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+    'malformed_request',
+  ],
+];
+for (const [name, bytes, status, code] of refusals) {
+  test(`refuses ${name} with a problem document`, async (t) => {
+    const { raw, reported, lines } = await serve(t, { routes });
+    const answer = await raw(bytes);
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    t.true(head.startsWith(`HTTP/1.1 ${status} `), head);
+    for (const header of ['x-request-id: ', 'x-trace-id: ', 'server-timing: total;dur=', 'application/problem+json']) {
+      t.true(head.toLowerCase().includes(header), header);
+    }
+    t.like(JSON.parse(body), { status, code });
+    const errors = reported.filter((each) => each.name === 'volwatch_errors_total');
+    t.deepEqual(
+      errors.map(({ labels }) => labels['code']),
+      [code],
+    );
+    t.is(lines.filter((line) => line['code'] === code).length, 1);
+  });
+}
+
+test('cuts a client whose headers, or whose body, never end', async (t) => {
+  const { raw } = await serve(t, { routes, headersTimeoutMs: 100, requestTimeoutMs: 100 });
+  const begun = performance.now();
+  const [headers, body] = await Promise.all([
+    raw('GET /api/v1/slow HTTP/1.1\r\nHost: a\r\n', 2000),
+    raw('POST /api/v1/echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{', 2000),
+  ]);
+  t.true(performance.now() - begun < 1500);
+  t.true(headers.startsWith('HTTP/1.1 408 '), headers);
+  t.true(body.startsWith('HTTP/1.1 408 '), body);
+  t.true(body.includes('"request_timeout"'));
+});
+
+test('a client that leaves aborts the signal of its handler', async (t) => {
+  const { port } = await serve(t, { routes });
+  const reached = once(started, 'waits');
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET /api/v1/waits HTTP/1.1\r\nHost: a\r\n\r\n'));
+  await reached;
+  socket.destroy();
+  for (let turn = 0; turn < 100 && aborted === 0; turn += 1) await sleep(10);
+  t.is(aborted, 1);
+});
+
+test('the deadline of a request aborts the signal of its handler', async (t) => {
+  const limits = { bodyLimitBytes: 100, batchBodyLimitBytes: 100, requestDeadlineMs: 50 };
+  const { call } = await serve(t, { routes, limits });
+  t.is((await call('/api/v1/waits')).status, 204);
+});
+
+test('a draining server still serves, closes each connection, and ends with the last request', async (t) => {
+  const { call, server } = await serve(t, { routes });
+  t.not((await call('/api/v1/echo', jsonBody({ n: 1 }))).headers.get('connection'), 'close');
+  server.drain();
+  const drained = await call('/api/v1/echo', jsonBody({ n: 1 }));
+  t.is(drained.status, 200);
+  t.is(drained.headers.get('connection'), 'close');
+
+  const reached = once(started, 'slow');
+  const slow = call('/api/v1/slow');
+  await reached;
+  const closed = server.close({ graceMs: 5000 });
+  t.is((await slow).status, 200);
+  await closed;
+  await t.throwsAsync(call('/api/v1/echo'));
+});
+
+test('close cuts what outlasts the grace', async (t) => {
+  const { call, server } = await serve(t, { routes });
+  const reached = once(started, 'waits');
+  const waiting = call('/api/v1/waits');
+  const failed = t.throwsAsync(waiting);
+  await reached;
+  const begun = performance.now();
+  await server.close({ graceMs: 100 });
+  t.true(performance.now() - begun < 1000);
+  await failed;
+});
