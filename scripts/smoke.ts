@@ -6,16 +6,19 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import assert from 'node:assert/strict';
 import { startService } from '#test/support/service.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'volwatch-smoke-'));
 const environment = { NODE_ENV: undefined, VOLWATCH_DIRECTORY: directory };
 
+const running: Awaited<ReturnType<typeof startService>>[] = [];
 const start = async (name: string) => {
   const began = performance.now();
   const service = await startService({ environment });
-  await service.logged(({ msg }) => msg === 'started', 120_000);
+  running.push(service);
+  await service.ready(120_000);
   console.log(`${name}: started in ${((performance.now() - began) / 1000).toFixed(2)} s`);
   return service;
 };
@@ -28,6 +31,8 @@ const interrupt = async (service: Awaited<ReturnType<typeof start>>) => {
 
 try {
   const first = await start('first start');
+  await first.logged(({ message }) => message === 'started', 60_000);
+  while (!first.stderr().includes('Ctrl-C')) await sleep(20);
   const lines = first
     .stderr()
     .split('\n')
@@ -62,5 +67,6 @@ try {
   await interrupt(second);
   console.log('smoke: ok');
 } finally {
+  await Promise.all(running.map((service) => service.stop(5_000)));
   rmSync(directory, { recursive: true, force: true });
 }

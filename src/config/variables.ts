@@ -70,6 +70,11 @@ export const configSections = {
       'Port of `/metrics` and the operator routes; 0 picks a free one',
     ),
     VOLWATCH_DIRECTORY: variable(text, '.volwatch', 'Where a laptop run keeps its database and its signing key'),
+    PUBLIC_URL: optional(
+      url('http:', 'https:'),
+      'Where clients reach the API, for absolute addresses in metadata; unset: HOST and PORT',
+    ),
+    GIT_COMMIT: variable(text, 'unknown', 'The commit that was built, for `volwatch_build_info`'),
     SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'How long a stopping process waits for requests in progress'),
     LOG_LEVEL: variable(oneOf(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'Lowest level written to stdout'),
   },

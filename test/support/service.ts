@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string; readonly level?: string };
+export type LogLine = Readonly<Record<string, unknown>> & { readonly message?: string; readonly level?: string };
 
 /** The service as an operator runs it: a process of its own, known by its addresses, log and exit status. */
 export type Service = {
@@ -81,7 +81,7 @@ export const startService = async ({ environment = {}, nodeArguments = [] }: Ser
     return code;
   };
 
-  const listening = await logged(({ msg }) => msg === 'listening').catch(async (error: unknown) => {
+  const listening = await logged(({ message }) => message === 'listening').catch(async (error: unknown) => {
     await stop(1_000);
     throw error;
   });
