@@ -13,6 +13,8 @@ export type RefreshRoutesDependencies = {
   readonly refreshes: RefreshService;
   readonly queries: MarketDataQueries;
   readonly pages: Pages;
+  /** What stands before every path, for `Location`. */
+  readonly basePath: string;
 };
 
 /** Seconds; a longer wish is cut to it. */
@@ -43,7 +45,7 @@ const endedWithin = async (
 
 const admin = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'user' } as const;
 
-export const createRefreshRoutes = ({ refreshes, queries, pages }: RefreshRoutesDependencies): Route[] => [
+export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: RefreshRoutesDependencies): Route[] => [
   defineRoute({
     ...admin,
     method: 'POST',
@@ -62,7 +64,11 @@ export const createRefreshRoutes = ({ refreshes, queries, pages }: RefreshRoutes
       const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
       return final
         ? { status: 200 as const, body: final, headers: applied }
-        : { status: 202 as const, body: record, headers: { Location: `/api/v1/refreshes/${record.id}`, ...applied } };
+        : {
+            status: 202 as const,
+            body: record,
+            headers: { Location: `${basePath}/refreshes/${record.id}`, ...applied },
+          };
     },
   }),
   defineRoute({

@@ -14,6 +14,8 @@ export type MarketDataRoutesDependencies = {
   readonly refreshes: RefreshService;
   readonly queries: MarketDataQueries;
   readonly cursors: Cursors;
+  /** What stands before every path, for `Location`. */
+  readonly basePath: string;
 };
 
 const found = <T>(value: T | undefined, what: string): T => {
@@ -26,7 +28,12 @@ const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
 
 /** Assets, prices, indexes and refreshes, as the API contract has them. */
-export const createMarketDataRoutes = ({ refreshes, queries, cursors }: MarketDataRoutesDependencies): Route[] => {
+export const createMarketDataRoutes = ({
+  refreshes,
+  queries,
+  cursors,
+  basePath,
+}: MarketDataRoutesDependencies): Route[] => {
   const pages = createPages({ cursors });
 
   return [
@@ -102,6 +109,6 @@ export const createMarketDataRoutes = ({ refreshes, queries, cursors }: MarketDa
         return { status: 200 as const, body: await pages.answer(`values ${code}`, query, load, ({ date }) => date) };
       },
     }),
-    ...createRefreshRoutes({ refreshes, queries, pages }),
+    ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
   ];
 };

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { AppError } from '#src/kernel/errors.ts';
 import { parseDailyBars, parseMonthlyCloses, parseWrittenDate } from '#src/market-data/csv.ts';
 import { isCalendarDate } from '#src/market-data/provider.ts';

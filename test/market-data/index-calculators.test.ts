@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { equalWeighted, indexBase, priceWeighted, rebased } from '#src/market-data/index-calculators.ts';
 import type { Close, CloseSeries, IndexPoint } from '#src/market-data/index-calculators.ts';
 

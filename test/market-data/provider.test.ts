@@ -38,7 +38,12 @@ test('sample provider: absent columns are null, present ones read', async (t) =>
   });
   const daily = (await provider.fetch(sp500, signal)).series[0];
   t.deepEqual(daily?.prices[0], {
-    ...{ date: '2000-01-03', open: 1469.25, high: 1478, low: 1438.359985, close: 1455.219971, volume: 931_800_000 },
+    date: '2000-01-03',
+    open: 1469.25,
+    high: 1478,
+    low: 1438.359985,
+    close: 1455.219971,
+    volume: 931_800_000,
   });
 });
 
@@ -72,10 +77,8 @@ test('sample provider: a universe without a file, a missing directory and an abo
   await t.throwsAsync(provider.fetch(tech5, AbortSignal.abort()), { instanceOf: AppError });
 });
 
-const bar = (change: Partial<PriceBar> = {}): PriceBar => ({
-  ...{ date: '2000-01-03', open: 1, high: 1, low: 1, close: 1, volume: 0 },
-  ...change,
-});
+const plain: PriceBar = { date: '2000-01-03', open: 1, high: 1, low: 1, close: 1, volume: 0 };
+const bar = (change: Partial<PriceBar> = {}): PriceBar => ({ ...plain, ...change });
 const gspc = (...prices: PriceBar[]) => [{ symbol: '^GSPC', prices }];
 const badAnswers = {
   'a close of NaN': gspc(bar({ close: Number.NaN })),

@@ -1,0 +1,132 @@
+import { trace } from '@opentelemetry/api';
+import test from 'ava';
+import { AppError } from '#src/kernel/errors.ts';
+import { captureSpans } from '#test/support/spans.ts';
+import { felt, setup } from './setup.ts';
+
+const lastSuccess = 'volwatch_refresh_last_success_timestamp_seconds';
+const hang = { mode: 'hang', probability: 1, delay_ms: 0 } as const;
+const day = 86_400_000;
+
+test.serial("waited for, a refresh belongs to the caller's trace; else to a new one linked to it", async (t) => {
+  const { refreshes } = await setup(t);
+  const spans = captureSpans(t);
+  const tracer = trace.getTracer('test');
+  const start = (waited: boolean) =>
+    tracer.startActiveSpan('caller', async (span) => {
+      const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited });
+      span.end();
+      return { caller: span.spanContext(), record: await ended };
+    });
+
+  const attached = await start(true);
+  t.is(attached.record.trace_id, attached.caller.traceId);
+  const detached = await start(false);
+  t.not(detached.record.trace_id, detached.caller.traceId);
+  const run = spans.named('refresh.run').at(-1);
+  t.is(run?.spanContext().traceId, detached.record.trace_id ?? '');
+  t.is(run?.parentSpanContext, undefined);
+  t.deepEqual(
+    run?.links.map(({ context }) => context.spanId),
+    [detached.caller.spanId],
+  );
+});
+
+test.serial('start answers while the refresh still runs; idle waits for it', async (t) => {
+  const { refreshes, faults, admin } = await setup(t);
+  faults.set('refresh.store_prices', hang);
+  const { record } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+
+  t.like(record, { status: 'running', finished_at: null, source: null, reason: null, error: null, prices: 0 });
+  t.deepEqual(await admin.query('select id, status from refresh'), [{ id: record.id, status: 'running' }]);
+  const idle = refreshes.idle().then(() => 'idle');
+  t.is(await Promise.race([idle, admin.query('select 1').then(() => 'busy')]), 'busy');
+  faults.clear('refresh.store_prices');
+  t.is(await idle, 'idle');
+  t.deepEqual(await admin.query('select status from refresh'), [{ status: 'succeeded' }]);
+});
+
+test.serial('within one process too, a universe is refreshed once at a time', async (t) => {
+  const { refreshes, faults } = await setup(t);
+  faults.set('provider.fetch', hang);
+  const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+
+  const error = await t.throwsAsync(refreshes.run({ universe: 'tech5', trigger: 'request' }), { instanceOf: AppError });
+  t.is(error?.code, 'refresh_in_progress');
+  faults.clear('provider.fetch');
+  t.is((await ended).status, 'succeeded');
+  t.is((await refreshes.run({ universe: 'tech5', trigger: 'request' })).status, 'succeeded');
+});
+
+for (const [point, status] of [
+  ['provider.fetch', 'failed'],
+  ['refresh.store_prices', 'rolled_back'],
+] as const) {
+  test.serial(`close at ${point}: ended as ${status} with shutting_down, nothing new begins`, async (t) => {
+    const service = await setup(t);
+    const { refreshes, faults, admin } = service;
+    faults.set(point, hang);
+    const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+    await felt(service, point);
+
+    await refreshes.close();
+
+    t.like(await ended, { status, reason: 'shutting_down' });
+    t.deepEqual(await admin.query('select count(*)::int as rows from price'), [{ rows: 0 }]);
+    const refused = await t.throwsAsync(refreshes.run({ universe: 'tech5', trigger: 'request' }), {
+      instanceOf: AppError,
+    });
+    t.is(refused?.code, 'shutting_down');
+  });
+}
+
+test.serial('a caller can abort its refresh', async (t) => {
+  const service = await setup(t);
+  const { refreshes, faults } = service;
+  faults.set('refresh.store_prices', hang);
+  const abort = new AbortController();
+  const { ended } = await refreshes.start({
+    universe: 'tech5',
+    trigger: 'schedule',
+    waited: true,
+    signal: abort.signal,
+  });
+  await felt(service, 'refresh.store_prices');
+  abort.abort();
+  t.like(await ended, { status: 'rolled_back', reason: 'shutting_down' });
+});
+
+test.serial(
+  'at start: what never was or is stale is refreshed, what is fresh is left, gauges come from the database',
+  async (t) => {
+    const { refreshes, metrics, admin } = await setup(t);
+    await refreshes.restoreMetrics();
+    t.is(metrics.value(lastSuccess), 0);
+
+    await refreshes.refreshStale({ staleAfterMs: day });
+    const all = 'select universe, trigger, status from refresh order by id';
+    t.deepEqual(await admin.query(all), [
+      { universe: 'tech5', trigger: 'startup', status: 'succeeded' },
+      { universe: 'sp500', trigger: 'startup', status: 'succeeded' },
+    ]);
+    await refreshes.refreshStale({ staleAfterMs: day });
+    t.is((await admin.query(all)).length, 2);
+
+    await admin.query(`update refresh set finished_at = '2020-01-01T00:00:00Z' where universe = 'sp500'`);
+    await refreshes.restoreMetrics();
+    t.is(metrics.value(lastSuccess, { universe: 'sp500' }), Date.UTC(2020, 0, 1) / 1000);
+    await refreshes.refreshStale({ staleAfterMs: day });
+    t.is((await admin.query(all)).at(-1)?.['universe'], 'sp500');
+    t.is((await admin.query(all)).length, 3);
+  },
+);
+
+test.serial('at start: a failing universe does not keep the next one from being refreshed', async (t) => {
+  const { refreshes, faults, admin } = await setup(t);
+  faults.set('provider.fetch', { mode: 'error', probability: 1, delay_ms: 0, count: 1 });
+  await t.notThrowsAsync(refreshes.refreshStale({ staleAfterMs: day }));
+  t.deepEqual(await admin.query('select universe, status from refresh order by id'), [
+    { universe: 'tech5', status: 'failed' },
+    { universe: 'sp500', status: 'succeeded' },
+  ]);
+});

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { createDatabase, type Database, type DatabaseDeps } from '#src/database/database.ts';
+import { systemClock } from '#src/kernel/clock.ts';
+import type { FaultPoint } from '#src/kernel/faults.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { marketDataEntities } from '#src/market-data/entities.ts';
+import type { MarketDataProvider, PriceBar } from '#src/market-data/provider.ts';
+import { createRefreshService } from '#src/market-data/refresh-service.ts';
+import type { RefreshService, RefreshServiceDependencies } from '#src/market-data/refresh-service.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
+import { bundledUniverses } from '#src/market-data/universes.ts';
+import { createFaults, type FaultControl } from '#src/telemetry/faults.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
+import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+
+export type Setup = {
+  readonly refreshes: RefreshService;
+  readonly database: Database;
+  /** Past the code under test. */
+  readonly admin: TestDatabase;
+  readonly metrics: RecordedMetrics;
+  readonly faults: FaultControl;
+};
+
+export type Overrides = {
+  readonly service?: Partial<RefreshServiceDependencies>;
+  readonly database?: Partial<DatabaseDeps>;
+};
+
+export const sampleProvider = createSampleFileProvider({ directory: sampleDataDirectory });
+
+/** The sample data with every close times `factor()`: with another factor a refresh leaves a trace unless undone. */
+export const scaledProvider = (factor: () => number): MarketDataProvider => ({
+  fetch: async (universe, signal) => {
+    const { source, series } = await sampleProvider.fetch(universe, signal);
+    const scale = (bar: PriceBar): PriceBar => ({ ...bar, close: bar.close * factor() });
+    return { source, series: series.map(({ symbol, prices }) => ({ symbol, prices: prices.map(scale) })) };
+  },
+});
+
+/** A refresh service over the sample data on a migrated database of its own. */
+export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Promise<Setup> => {
+  const admin = await setupDatabase(t);
+  const metrics = recordMetrics();
+  const faults = createFaults({ enabled: true, metrics, logger: silentLogger });
+  const database = await createDatabase({
+    ...databaseSettings(admin.url),
+    entities: marketDataEntities,
+    metrics,
+    ...overrides.database,
+  });
+  const refreshes = createRefreshService({
+    unitOfWork: database.unitOfWork,
+    reader: database.reader,
+    lock: database.lock,
+    provider: sampleProvider,
+    faults,
+    metrics,
+    clock: systemClock,
+    logger: silentLogger,
+    ids: uuidv7,
+    universes: bundledUniverses,
+    timeouts: { fetchMs: 5_000, applyMs: 20_000 },
+    ...overrides.service,
+  });
+  t.teardown(async () => {
+    await refreshes.close();
+    await database.close();
+  });
+  return { refreshes, database, admin, metrics, faults };
+};
+
+const dataTables = ['asset', 'price', 'market_index', 'index_constituent', 'index_value'];
+
+/** Row count and checksum over every byte of every row of the data tables; equal only when nothing changed. */
+export const fingerprint = async (admin: TestDatabase): Promise<readonly unknown[]> =>
+  Promise.all(
+    dataTables.map(async (table) => {
+      const [row] = await admin.query(
+        `select count(*)::int as rows, md5(string_agg(t::text, '|' order by t::text)) as sum from ${table} t`,
+      );
+      return { table, rows: row?.['rows'], sum: row?.['sum'] };
+    }),
+  );
+
+/** Resolves once an injected fault has been felt at `point`. */
+export const felt = async ({ metrics }: Setup, point: FaultPoint): Promise<void> => {
+  while (metrics.value('volwatch_faults_injected_total', { point }) === 0) await sleep(2);
+};
