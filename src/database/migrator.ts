@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import type { Logger } from '#src/kernel/logger.ts';
 import { translate } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
@@ -18,7 +18,12 @@ export type Migrator = {
   readonly pending: () => Promise<readonly string[]>;
 };
 
-const connectTimeoutMs = 5_000;
+const bounds = {
+  connectionTimeoutMillis: 5_000,
+  lock_timeout: 60_000,
+  query_timeout: 600_000,
+  keepAliveInitialDelayMillis: 10_000,
+};
 
 /**
  * Migrations are plain SQL run by this page of code rather than by MikroORM's migrator: it loads nothing by file name,
@@ -28,9 +33,9 @@ const connectTimeoutMs = 5_000;
 export const createMigrator = (deps: MigratorDeps): Migrator => {
   const { migrations, logger } = deps;
 
-  const withClient = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
+  const withClient = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
     // A connection of its own: the pool's statement timeout must not cut a long migration or the wait for the lock.
-    const client = new pg.Client({ ...clientOptions(deps), connectionTimeoutMillis: connectTimeoutMs });
+    const client = new Client({ ...clientOptions(deps), ...bounds });
     client.on('error', () => {});
     try {
       await client.connect();
@@ -47,17 +52,12 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
     }
   };
 
-  const applied = async (client: pg.Client): Promise<ReadonlySet<string>> => {
+  const applied = async (client: Client): Promise<ReadonlySet<string>> => {
     const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
     return new Set(rows.map(({ name }) => name));
   };
 
-  const step = async (
-    client: pg.Client,
-    statements: readonly string[],
-    record: string,
-    name: string,
-  ): Promise<void> => {
+  const step = async (client: Client, statements: readonly string[], record: string, name: string): Promise<void> => {
     await client.query('begin');
     try {
       for (const statement of statements) await client.query(statement);

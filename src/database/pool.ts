@@ -1,4 +1,11 @@
-import pg from 'pg';
+import {
+  Pool as PgPool,
+  TypeOverrides,
+  type CustomTypesConfig,
+  type PoolClient,
+  type QueryConfig,
+  type QueryResult,
+} from 'pg';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import type { Logger } from '#src/kernel/logger.ts';
@@ -27,11 +34,7 @@ export type PoolDeps = PoolOptions & {
 
 export type Connection = {
   /** @param types how values are parsed; `rawTypes` unless told. @throws what `translate` makes of the fault */
-  readonly query: (
-    text: string,
-    parameters?: readonly unknown[],
-    types?: pg.CustomTypesConfig,
-  ) => Promise<pg.QueryResult>;
+  readonly query: (text: string, parameters?: readonly unknown[], types?: CustomTypesConfig) => Promise<QueryResult>;
   /** Lets the statements up to the end of the transaction that has begun take `milliseconds` each. */
   readonly allow: (milliseconds: number) => Promise<void>;
   /** True once the connection can no longer be trusted: `release` then closes it, which also rolls back. */
@@ -52,8 +55,8 @@ const labels = { pool: 'primary' };
 const silenceMarginMs = 1_000;
 
 const keep = (value: string): string => value;
-const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): pg.CustomTypesConfig => {
-  const types = new pg.TypeOverrides();
+const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): CustomTypesConfig => {
+  const types = new TypeOverrides();
   for (const [oid, parser] of Object.entries(parsers)) types.setTypeParser(Number(oid), 'text', parser);
   return types;
 };
@@ -75,9 +78,9 @@ export const clientOptions = ({ url, ssl, applicationName }: Pick<PoolOptions, '
   };
 };
 
-/** A pool of one for MikroORM's schema comparison, which connects by itself; never used while serving. */
-export const ormPool = (options: PoolOptions): pg.Pool => {
-  const pool = new pg.Pool({
+/** A pool of one beside the main one: for health checks, which must not queue behind work, and schema comparison. */
+export const createSidePool = (options: PoolOptions): PgPool => {
+  const pool = new PgPool({
     ...clientOptions(options),
     max: 1,
     allowExitOnIdle: true,
@@ -91,7 +94,7 @@ export const ormPool = (options: PoolOptions): pg.Pool => {
 /** The one pool. Every statement of the service passes through `Connection.query`, where it is timed and its faults are named. */
 export const createPool = (deps: PoolDeps): Pool => {
   const { metrics, clock, logger } = deps;
-  const pool = new pg.Pool({
+  const pool = new PgPool({
     ...clientOptions(deps),
     max: deps.poolMax,
     idleTimeoutMillis: 30_000,
@@ -112,7 +115,7 @@ export const createPool = (deps: PoolDeps): Pool => {
   });
   pool.on('error', (error) => logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost'));
 
-  const connect = async (): Promise<pg.PoolClient> => {
+  const connect = async (): Promise<PoolClient> => {
     const started = clock.monotonic();
     try {
       return await pool.connect();
@@ -139,7 +142,7 @@ export const createPool = (deps: PoolDeps): Pool => {
       const started = clock.monotonic();
       let errorType: ReturnType<typeof codeOf> | '' = '';
       try {
-        return await client.query({ text, values: [...parameters], types, query_timeout: patience } as pg.QueryConfig);
+        return await client.query({ text, values: [...parameters], types, query_timeout: patience } as QueryConfig);
       } catch (error) {
         broken ||= breaksConnection(error);
         const translated = translate(error, faults.get(client));

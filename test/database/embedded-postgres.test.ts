@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
-import pg from 'pg';
+import { Client } from 'pg';
 import { isAlive, eventually } from '#src/database/embedded-postgres-host.ts';
 import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
@@ -21,7 +21,7 @@ const setup = (t: ExecutionContext): string => {
 const start = (directory: string) => startEmbeddedPostgres({ directory, logger: silentLogger });
 
 const ask = async (url: string, text: string): Promise<unknown> => {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     return Object.values((await client.query<Record<string, unknown>>(text)).rows[0] ?? {})[0];

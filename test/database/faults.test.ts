@@ -164,6 +164,23 @@ test('connecting into a black hole is bounded, also for those who queue behind i
   }
 });
 
+test('health does not queue behind a busy pool', async (t) => {
+  const { database } = await setup(t, { poolMax: 1 });
+  await database.unitOfWork.run({ operation }, async () => {
+    t.deepEqual(await database.healthCheck.check(AbortSignal.timeout(1_000)), { status: 'up' });
+  });
+});
+
+test('a server without TLS is refused where TLS is required, whatever the URL says', async (t) => {
+  const { admin } = await setup(t);
+  for (const ssl of ['require', 'verify-full'] as const) {
+    const database = await createDatabase({ ...databaseSettings(`${admin.url}?sslmode=disable`), ssl });
+    t.teardown(() => database.close());
+    t.is((await failure(database.reader.query('select 1'))).code, 'database_unavailable');
+    t.is((await failure(database.migrator.up())).code, 'database_unavailable');
+  }
+});
+
 test('a missing table or column is database_schema_outdated, a read-only server database_unavailable', async (t) => {
   const { database } = await setup(t);
   t.is((await failure(database.reader.query('select 1 from not_there'))).code, 'database_schema_outdated');

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
-import pg from 'pg';
+import { Client } from 'pg';
 import type { DatabaseDeps } from '#src/database/database.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
@@ -23,7 +23,7 @@ const adminUrl = (): string => {
 };
 
 const statement = async (url: string, text: string, parameters: readonly unknown[] = []) => {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   client.on('error', () => {});
   await client.connect();
   try {
@@ -44,7 +44,9 @@ export const setupDatabase = async (
   const admin = adminUrl();
   const name = `test_${randomBytes(8).toString('hex')}`;
   await statement(admin, `create database ${name} template ${migrated ? templateName : 'template0'}`);
-  t.teardown(() => statement(admin, `drop database if exists ${name} with (force)`).then(() => {}));
+  t.teardown(async () => {
+    await statement(admin, `drop database if exists ${name} with (force)`);
+  });
   const url = new URL(admin);
   url.pathname = `/${name}`;
   return { url: url.href, query: (text, parameters) => statement(url.href, text, parameters) };

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import { createMigrator } from '#src/database/migrator.ts';
 import { migrations } from '#src/database/migrations/index.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
@@ -8,7 +8,7 @@ export const templateName = 'volwatch_template';
 
 /** Made once a test run, by scripts/test.ts. */
 export const createTemplate = async (adminUrl: string): Promise<void> => {
-  const admin = new pg.Client({ connectionString: adminUrl });
+  const admin = new Client({ connectionString: adminUrl });
   await admin.connect();
   try {
     await admin.query(`create database ${templateName}`);

@@ -30,23 +30,27 @@ export const createTcpProxy = async (options: {
   const pass = (from: Socket, to: Socket): void => {
     // One chain per direction, so that latency keeps the order.
     let last = Promise.resolve();
+    const after = async (before: Promise<void>, chunk: Buffer): Promise<void> => {
+      await before;
+      if (delay > 0) await sleep(delay);
+      if (mode === 'open' && !to.destroyed) to.write(chunk);
+    };
     from.on('data', (chunk) => {
-      last = last.then(async () => {
-        if (delay > 0) await sleep(delay);
-        if (mode === 'open' && !to.destroyed) to.write(chunk);
-      });
+      last = after(last, chunk);
     });
     from.once('close', () => void last.then(() => (mode === 'blackhole' ? undefined : to.destroy())));
   };
 
   const server = createServer((client) => {
     hold(client);
-    if (mode === 'cut') return void client.resetAndDestroy();
-    if (mode === 'blackhole') return void client.resume();
-    const upstream = connect(options.target);
-    hold(upstream);
-    pass(client, upstream);
-    pass(upstream, client);
+    if (mode === 'cut') client.resetAndDestroy();
+    else if (mode === 'blackhole') client.resume();
+    else {
+      const upstream = connect(options.target);
+      hold(upstream);
+      pass(client, upstream);
+      pass(upstream, client);
+    }
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const drop = (): void => {
