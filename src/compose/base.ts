@@ -1,0 +1,38 @@
+import { mkdirSync } from 'node:fs';
+import { Registry } from 'prom-client';
+import manifest from '../../package.json' with { type: 'json' };
+import type { Config } from '../config.ts';
+import { systemClock, type Clock } from '../kernel/clock.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import { createFaults, type FaultControl } from '../telemetry/faults.ts';
+import { createLogger, type FlushableLogger } from '../telemetry/logger.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { telemetryRuntime, type TelemetryRuntime } from '../telemetry/runtime.ts';
+
+/** What every room is given. */
+export type Base = {
+  readonly config: Config;
+  readonly production: boolean;
+  readonly clock: Clock;
+  readonly logger: FlushableLogger;
+  readonly registry: Registry;
+  readonly metrics: Metrics;
+  readonly faults: FaultControl;
+  readonly telemetry: TelemetryRuntime;
+  readonly build: { readonly version: string; readonly commit: string; readonly description: string };
+};
+
+export const composeBase = (config: Config): Base => {
+  const production = config.NODE_ENV === 'production';
+  if (!production) mkdirSync(config.VOLWATCH_DIRECTORY, { recursive: true });
+  const build = { version: manifest.version, commit: config.GIT_COMMIT, description: manifest.description };
+  const logger = createLogger({ level: config.LOG_LEVEL });
+  const registry = new Registry();
+  const metrics = createMetrics({ registry, enabled: config.TELEMETRY_ENABLED, build });
+  const faults = createFaults({ enabled: config.FAULT_INJECTION, metrics, logger });
+  const telemetry = telemetryRuntime();
+  telemetry.onDropped((reason, spans) => {
+    metrics.count('volwatch_telemetry_dropped_total', { signal: 'traces', reason }, spans);
+  });
+  return { config, production, clock: systemClock, logger, registry, metrics, faults, telemetry, build };
+};

@@ -1,0 +1,58 @@
+import type { Auth } from '../auth/auth.ts';
+import { createApp } from '../http/app.ts';
+import { createHealth } from '../http/health.ts';
+import { createHttpServer, type HttpServer } from '../http/server.ts';
+import type { HealthCheck } from '../kernel/health.ts';
+import type { Route } from '../kernel/route.ts';
+import { createAdminServer, type AdminServer } from '../telemetry/admin-server.ts';
+import type { Base } from './base.ts';
+
+export type EdgeParts = {
+  readonly auth: Auth;
+  readonly routes: readonly Route[];
+  readonly checks: readonly HealthCheck[];
+  /** Run before each scrape. */
+  readonly collectors: readonly (() => void)[];
+  readonly isDraining: () => boolean;
+};
+
+export type Edge = { readonly server: HttpServer; readonly admin: AdminServer };
+
+/** The two listeners: the API with health and documentation, and the operator's port. */
+export const composeEdge = (base: Base, { auth, routes, checks, collectors, isDraining }: EdgeParts): Edge => {
+  const { config, production, clock, logger, metrics, registry, faults, build } = base;
+  const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
+  const app = createApp({
+    routes: [...health.routes, ...routes],
+    basePath: '/api/v1',
+    openapi: { title: 'Volwatch', version: build.version, description: build.description },
+    authenticate: auth.authenticate,
+    limits: { bodyLimitBytes: config.BODY_LIMIT_BYTES, batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES },
+    production,
+    validateResponses: !production,
+    trustedProxies: config.TRUSTED_PROXIES,
+    corsOrigins: config.CORS_ORIGINS,
+    logger,
+    metrics,
+    clock,
+  });
+  const server = createHttpServer({
+    app,
+    headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
+    requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+    production,
+    clock,
+    logger,
+    metrics,
+  });
+  const admin = createAdminServer({
+    registry,
+    ...(config.FAULT_INJECTION && { faults }),
+    collectors,
+    host: config.METRICS_HOST,
+    port: config.METRICS_PORT,
+    logger,
+  });
+  return { server, admin };
+};
