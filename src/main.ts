@@ -29,7 +29,7 @@ const handleSignals = (service: Service): void => {
   const onFatal = (kind: string) => (error: unknown) => {
     service.logger.error({ err: error, kind }, 'uncaught');
     setTimeout(() => process.exit(1), 5_000).unref();
-    service.stop(kind).finally(() => process.exit(1));
+    void service.stop(kind).finally(() => process.exit(1));
   };
   process.on('uncaughtException', onFatal('uncaughtException')).on('unhandledRejection', onFatal('unhandledRejection'));
 };

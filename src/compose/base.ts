@@ -9,6 +9,9 @@ import { createLogger, type FlushableLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { telemetryRuntime, type TelemetryRuntime } from '../telemetry/runtime.ts';
 
+/** Where every route stands that is not at the root. */
+export const basePath = '/api/v1';
+
 /** What every room is given. */
 export type Base = {
   readonly config: Config;

@@ -5,7 +5,7 @@ import { createHttpServer, type HttpServer } from '../http/server.ts';
 import type { HealthCheck } from '../kernel/health.ts';
 import type { Route } from '../kernel/route.ts';
 import { createAdminServer, type AdminServer } from '../telemetry/admin-server.ts';
-import type { Base } from './base.ts';
+import { basePath, type Base } from './base.ts';
 
 export type EdgeParts = {
   readonly auth: Auth;
@@ -24,7 +24,7 @@ export const composeEdge = (base: Base, { auth, routes, checks, collectors, isDr
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
   const app = createApp({
     routes: [...health.routes, ...routes],
-    basePath: '/api/v1',
+    basePath,
     openapi: { title: 'Volwatch', version: build.version, description: build.description },
     authenticate: auth.authenticate,
     limits: { bodyLimitBytes: config.BODY_LIMIT_BYTES, batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES },

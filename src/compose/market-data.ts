@@ -9,7 +9,7 @@ import { createRefreshService, type RefreshService } from '../market-data/refres
 import { createMarketDataRoutes } from '../market-data/routes.ts';
 import { createSampleFileProvider, sampleDataDirectory } from '../market-data/sample-file-provider.ts';
 import { bundledUniverses } from '../market-data/universes.ts';
-import type { Base } from './base.ts';
+import { basePath, type Base } from './base.ts';
 
 export type MarketData = { readonly refreshes: RefreshService; readonly routes: readonly Route[] };
 
@@ -31,5 +31,6 @@ export const composeMarketData = async (base: Base, database: Database, keyRing:
   });
   const queries = createMarketDataQueries({ reader });
   const secret = config.CURSOR_SECRET ?? (await derivedSecret(keyRing.signing, 'cursors'));
-  return { refreshes, routes: createMarketDataRoutes({ refreshes, queries, cursors: createCursors({ secret }) }) };
+  const cursors = createCursors({ secret });
+  return { refreshes, routes: createMarketDataRoutes({ refreshes, queries, cursors, basePath }) };
 };
