@@ -40,8 +40,8 @@ export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogge
       messageKey: 'message',
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      // Errors are described by redactValue; pino's own serializer would put a driver's statement back.
-      serializers: {},
+      // Errors are described by redactValue already; pino would describe the description.
+      serializers: { err: (value: unknown) => value },
     },
     stream,
   );

@@ -1,0 +1,149 @@
+import { context, trace, TraceFlags } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import test from 'ava';
+import { Registry } from 'prom-client';
+import { errorCategories, errorCodes } from '#src/kernel/errors.ts';
+import { metricCatalogue, type MetricDeclaration } from '#src/kernel/metrics.ts';
+import { negotiateFormat, renderMetrics } from '#src/telemetry/exposition.ts';
+import { createMetrics } from '#src/telemetry/metrics.ts';
+
+const build = { version: '1.2.3', commit: 'abc' };
+const traceId = '0af7651916cd43dd8448eb211c80319c';
+const spanId = 'b7ad6b7169203331';
+
+test.before(() => {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+});
+
+const setup = () => {
+  const registry = new Registry();
+  return { registry, metrics: createMetrics({ registry, enabled: true, build }) };
+};
+
+const inSpan = (traceFlags: TraceFlags, work: () => void): void =>
+  context.with(trace.setSpanContext(context.active(), { traceId, spanId, traceFlags }), work);
+
+const routeLabels = {
+  http_request_method: 'POST',
+  http_route: '/pricing/price',
+  http_response_status_code: '200',
+  error_type: '',
+} as const;
+
+test('every metric of the catalogue is registered with its type and help', async (t) => {
+  const { registry } = setup();
+  const { body } = await renderMetrics(registry, 'text');
+  for (const [name, { type, help }] of Object.entries<MetricDeclaration>(metricCatalogue)) {
+    t.true(body.includes(`# HELP ${name} ${help}\n`), name);
+    t.true(body.includes(`# TYPE ${name} ${type}\n`), name);
+  }
+});
+
+test('counters stand at 0 from boot: every category and code, every fault point, transactions by reason', async (t) => {
+  const { registry } = setup();
+  const { body } = await renderMetrics(registry, 'text');
+  for (const category of errorCategories)
+    t.regex(body, new RegExp(`volwatch_errors_total\\{category="${category}",.*\\} 0`));
+  for (const code of errorCodes)
+    t.regex(body, new RegExp(`volwatch_errors_total\\{.*code="${code}",http_route="unmatched"\\} 0`));
+  t.true(body.includes('volwatch_db_transactions_total{operation="refresh.apply",outcome="committed",reason=""} 0'));
+  t.true(body.includes('operation="refresh.apply",outcome="rolled_back",reason="database_unavailable"} 0'));
+  t.true(body.includes('volwatch_faults_injected_total{point="cache.get",mode="hang"} 0'));
+  t.true(body.includes('volwatch_auth_failures_total{reason="token_expired"} 0'));
+  t.true(body.includes('volwatch_telemetry_dropped_total{signal="traces",reason="queue_full"} 0'));
+});
+
+test('counters, gauges and histograms move by what is reported', async (t) => {
+  const { registry, metrics } = setup();
+  metrics.count('volwatch_refresh_rows_total', { kind: 'prices' }, 560);
+  metrics.count('volwatch_refresh_rows_total', { kind: 'prices' });
+  metrics.set('volwatch_dependency_up', { dependency: 'postgres' }, 1);
+  metrics.add('http_server_active_requests', { http_request_method: 'GET' }, 2);
+  metrics.add('http_server_active_requests', { http_request_method: 'GET' }, -1);
+  metrics.observe('http_server_request_duration_seconds', routeLabels, 0.003);
+  metrics.observe('volwatch_pricing_batch_size', { format: 'objects' }, 50);
+  const { body } = await renderMetrics(registry, 'text');
+  t.true(body.includes('volwatch_refresh_rows_total{kind="prices"} 561'));
+  t.true(body.includes('volwatch_dependency_up{dependency="postgres"} 1'));
+  t.true(body.includes('http_server_active_requests{http_request_method="GET"} 1'));
+  t.regex(body, /http_server_request_duration_seconds_bucket\{le="0.0025",.*\} 0/);
+  t.regex(body, /http_server_request_duration_seconds_bucket\{le="0.005",.*http_route="\/pricing\/price".*\} 1/);
+  t.true(body.includes('volwatch_pricing_batch_size_bucket{le="100",format="objects"} 1'));
+});
+
+test('an exemplar comes from a sampled span only', async (t) => {
+  const { registry, metrics } = setup();
+  metrics.observe('http_server_request_duration_seconds', routeLabels, 0.003);
+  inSpan(TraceFlags.NONE, () => metrics.observe('http_server_request_duration_seconds', routeLabels, 0.003));
+  t.notRegex((await renderMetrics(registry, 'openmetrics')).body, /trace_id/);
+  inSpan(TraceFlags.SAMPLED, () => metrics.observe('http_server_request_duration_seconds', routeLabels, 0.003));
+  t.regex(
+    (await renderMetrics(registry, 'openmetrics')).body,
+    new RegExp(`_bucket\\{le="0.005",.*\\} 3 # \\{trace_id="${traceId}",span_id="${spanId}"\\} 0.003 \\d`),
+  );
+});
+
+test('every duration histogram takes exemplars, and no other', (t) => {
+  const { registry } = setup();
+  for (const [name, { type }] of Object.entries<MetricDeclaration>(metricCatalogue)) {
+    if (type !== 'histogram') continue;
+    const metric = registry.getSingleMetric(name) as unknown as { enableExemplars: boolean };
+    t.is(metric.enableExemplars, name.endsWith('_duration_seconds'), name);
+  }
+});
+
+test('both formats stay right when scraped in turn and at once', async (t) => {
+  const { registry, metrics } = setup();
+  inSpan(TraceFlags.SAMPLED, () => metrics.observe('http_server_request_duration_seconds', routeLabels, 0.003));
+  const check = (text: string, open: string): void => {
+    t.true(text.includes('# TYPE volwatch_errors_total counter\n'));
+    t.regex(text, /^process_cpu_user_seconds_total /m);
+    t.notRegex(text, /trace_id|# EOF/);
+    t.true(open.includes('# TYPE volwatch_errors counter\n'));
+    t.regex(open, /^volwatch_errors_total\{/m);
+    t.regex(open, /^process_cpu_user_seconds_total /m);
+    t.notRegex(open, /_total_total/);
+    t.regex(open, /trace_id/);
+    t.true(open.endsWith('\n# EOF\n'));
+  };
+  for (let round = 0; round < 3; round += 1) {
+    const open = await renderMetrics(registry, 'openmetrics');
+    const text = await renderMetrics(registry, 'text');
+    t.is(open.contentType, 'application/openmetrics-text; version=1.0.0; charset=utf-8');
+    t.is(text.contentType, 'text/plain; version=0.0.4; charset=utf-8');
+    check(text.body, open.body);
+    const [first, second] = await Promise.all([
+      renderMetrics(registry, 'openmetrics'),
+      renderMetrics(registry, 'text'),
+    ]);
+    check(second.body, first.body);
+  }
+});
+
+test('switched off, build and process metrics remain and reports are forgotten', async (t) => {
+  const registry = new Registry();
+  const metrics = createMetrics({ registry, enabled: false, build });
+  metrics.count('volwatch_refresh_rows_total', { kind: 'prices' });
+  const { body } = await renderMetrics(registry, 'text');
+  t.true(body.includes(`volwatch_build_info{version="1.2.3",commit="abc",node_version="${process.version}"} 1`));
+  t.regex(body, /^nodejs_eventloop_lag_seconds /m);
+  t.notRegex(body, /volwatch_refresh/);
+});
+
+const accepted: readonly (readonly [accept: string | undefined, format: string])[] = [
+  [undefined, 'text'],
+  ['*/*', 'text'],
+  ['text/plain', 'text'],
+  ['application/openmetrics-text', 'openmetrics'],
+  ['application/openmetrics-text; version=1.0.0; charset=utf-8', 'openmetrics'],
+  ['application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1', 'openmetrics'],
+  ['application/openmetrics-text;version=1.0.0;q=0.1,text/plain;version=0.0.4;q=0.9', 'text'],
+  ['application/openmetrics-text;version=0.0.1', 'text'],
+  ['application/openmetrics-text;q=0', 'text'],
+  ['application/openmetrics-text;version=2.0.0', 'text'],
+];
+for (const [accept, format] of accepted) {
+  test(`Accept ${accept ?? 'absent'} is answered with ${format}`, (t) => {
+    t.is(negotiateFormat(accept), format as ReturnType<typeof negotiateFormat>);
+  });
+}

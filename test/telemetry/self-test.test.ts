@@ -1,0 +1,34 @@
+import test from 'ava';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { setTelemetryRuntime, telemetryRuntime, type TelemetryRuntime } from '#src/telemetry/runtime.ts';
+import { runTelemetrySelfTest } from '#src/telemetry/self-test.ts';
+
+const off = telemetryRuntime();
+
+const setup = (overrides: Partial<TelemetryRuntime>) => {
+  const warnings: [fields: unknown, message: string][] = [];
+  setTelemetryRuntime({ ...off, enabled: true, recordsChildren: true, ...overrides });
+  return {
+    warnings,
+    logger: { ...silentLogger, warn: (fields: unknown, message: string) => void warnings.push([fields, message]) },
+  };
+};
+
+test.serial('what is not instrumented is named in one warning', async (t) => {
+  const { logger, warnings } = setup({
+    scopesSeenDuring: async (work) => {
+      await work();
+      return new Set(['volwatch', '@opentelemetry/instrumentation-pg']);
+    },
+  });
+  t.deepEqual(await runTelemetrySelfTest({ logger }), ['ioredis', 'undici']);
+  t.deepEqual(warnings, [[{ missing_spans: ['ioredis', 'undici'] }, 'instrumentation is incomplete']]);
+});
+
+test.serial('with telemetry off, or a sampler that hides children, nothing is tried', async (t) => {
+  for (const state of [{ enabled: false }, { recordsChildren: false }]) {
+    const { logger, warnings } = setup({ ...state, scopesSeenDuring: () => Promise.reject(new Error('tried')) });
+    t.deepEqual(await runTelemetrySelfTest({ logger }), []);
+    t.is(warnings.length, 0);
+  }
+});

@@ -1,0 +1,143 @@
+import { SpanKind, SpanStatusCode, TraceFlags, type Tracer } from '@opentelemetry/api';
+import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
+import {
+  AlwaysOffSampler,
+  InMemorySpanExporter,
+  TracerProvider,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace';
+import test from 'ava';
+import { createDropCounter, createSpanPipeline } from '#src/telemetry/span-pipeline.ts';
+
+type Lost = { queue_full: number; export_failed: number; shutdown: number };
+
+const setup = (exporter: SpanExporter, maxQueueSize = 4) => {
+  const lost: Lost = { queue_full: 0, export_failed: 0, shutdown: 0 };
+  const pipeline = createSpanPipeline({
+    exporter,
+    maxQueueSize,
+    scheduledDelayMs: 60_000,
+    onDropped: (reason, spans) => void (lost[reason] += spans),
+  });
+  const tracer = new TracerProvider({ spanProcessors: [pipeline] }).getTracer('test');
+  return { pipeline, tracer, lost };
+};
+
+const makeSpans = (tracer: Tracer, number: number): void => {
+  for (let index = 0; index < number; index += 1) tracer.startSpan(`span ${index}`).end();
+};
+
+const hangingExporter = (): SpanExporter & { readonly finish: (result: ExportResult) => void } => {
+  const waiting: ((result: ExportResult) => void)[] = [];
+  return {
+    export: (_spans: ReadableSpan[], done) => void waiting.push(done),
+    shutdown: async () => {},
+    finish: (result) => {
+      for (const done of waiting.splice(0)) done(result);
+    },
+  };
+};
+
+test('spans leave redacted; the span itself and its times stay as they were', async (t) => {
+  const exporter = new InMemorySpanExporter();
+  const { pipeline, tracer } = setup(exporter);
+  const span = tracer.startSpan('pg.query:INSERT', {
+    kind: SpanKind.CLIENT,
+    attributes: { 'db.system.name': 'postgresql', 'db.query.text': `insert into t values ('hunter2', 7)` },
+  });
+  span.recordException(new Error('value "hunter2" is too long'));
+  span.setStatus({ code: SpanStatusCode.ERROR, message: 'value "hunter2" is too long' });
+  span.end();
+  const http = tracer.startSpan('GET', { attributes: { 'url.full': 'https://api.test/x?apikey=hunter2' } });
+  http.recordException(new Error('GET https://api.test/x?apikey=hunter2 failed'));
+  http.end();
+  await pipeline.forceFlush();
+  const [query, get] = exporter.getFinishedSpans();
+  t.is(query?.attributes['db.query.text'], 'insert into t values (?)');
+  t.is(query?.status.code, SpanStatusCode.ERROR);
+  t.is(query?.spanContext().spanId, span.spanContext().spanId);
+  t.true((query?.endTime[0] ?? 0) > 0);
+  t.is(get?.events.length, 1);
+  t.notRegex(
+    JSON.stringify([query?.attributes, query?.events, query?.status, get?.attributes, get?.events]),
+    /hunter2/,
+  );
+});
+
+test('what does not fit into the queue is counted, exactly', async (t) => {
+  const exporter = hangingExporter();
+  const { pipeline, tracer, lost } = setup(exporter, 4);
+  // The first four fill a batch and go out at once; the next four wait behind it.
+  makeSpans(tracer, 11);
+  t.deepEqual(lost, { queue_full: 3, export_failed: 0, shutdown: 0 });
+  const flushed = pipeline.forceFlush();
+  exporter.finish({ code: ExportResultCode.SUCCESS });
+  await flushed;
+  makeSpans(tracer, 1);
+  t.is(lost.queue_full, 3);
+});
+
+test('a failed export counts every span of its batch', async (t) => {
+  const exporter = hangingExporter();
+  const { pipeline, tracer, lost } = setup(exporter);
+  makeSpans(tracer, 3);
+  const flushed = pipeline.forceFlush().catch(() => {});
+  exporter.finish({ code: ExportResultCode.FAILED, error: new Error('ECONNREFUSED') });
+  await flushed;
+  t.deepEqual(lost, { queue_full: 0, export_failed: 3, shutdown: 0 });
+});
+
+test('closing is bounded, counts what was not sent, and is done once', async (t) => {
+  const { pipeline, tracer, lost } = setup(hangingExporter());
+  makeSpans(tracer, 3);
+  const started = performance.now();
+  await pipeline.close(50);
+  t.true(performance.now() - started < 1_000);
+  t.is(lost.shutdown, 3);
+  await pipeline.close(50);
+  t.is(lost.shutdown, 3);
+  makeSpans(tracer, 1);
+  t.is(lost.shutdown, 4);
+});
+
+test('closing sends what is queued', async (t) => {
+  const sent: string[] = [];
+  const { pipeline, tracer, lost } = setup({
+    export: (spans, done) => {
+      sent.push(...spans.map((span) => span.name));
+      done({ code: ExportResultCode.SUCCESS });
+    },
+    shutdown: async () => {},
+  });
+  makeSpans(tracer, 2);
+  await pipeline.close(1_000);
+  t.deepEqual(sent, ['span 0', 'span 1']);
+  t.deepEqual(lost, { queue_full: 0, export_failed: 0, shutdown: 0 });
+});
+
+test('an unsampled span is neither sent nor counted', async (t) => {
+  const exporter = new InMemorySpanExporter();
+  const { pipeline, lost } = setup(exporter, 1);
+  const tracer = new TracerProvider({ sampler: new AlwaysOffSampler(), spanProcessors: [pipeline] }).getTracer('test');
+  const span = tracer.startSpan('unsampled');
+  t.is(span.spanContext().traceFlags, TraceFlags.NONE);
+  span.end();
+  makeSpans(tracer, 5);
+  await pipeline.forceFlush();
+  t.is(exporter.getFinishedSpans().length, 0);
+  t.deepEqual(lost, { queue_full: 0, export_failed: 0, shutdown: 0 });
+});
+
+test('losses from before anybody listened are told to the first listener', (t) => {
+  const counter = createDropCounter();
+  counter.record('queue_full', 2);
+  counter.record('queue_full', 3);
+  const told: [string, number][] = [];
+  counter.subscribe((reason, spans) => void told.push([reason, spans]));
+  counter.record('export_failed', 1);
+  t.deepEqual(told, [
+    ['queue_full', 5],
+    ['export_failed', 1],
+  ]);
+});
