@@ -25,7 +25,10 @@ const collect = async (stream: Readable, limit: number, onFault: (cause: Error) 
     stream.on('data', take);
     stream.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
     stream.once('error', (cause) => refuse(onFault(cause)));
-    stream.once('close', () => refuse(onFault(new Error('closed early'))));
+    stream.once('close', () => {
+      // Every stream closes; only one that has not ended closes too early.
+      if (!stream.readableEnded) refuse(onFault(new Error('closed early')));
+    });
   });
 
 const incomplete = (cause: Error): AppError => new AppError('request_timeout', 'The body did not arrive', { cause });

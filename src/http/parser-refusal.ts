@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '#src/kernel/clock.ts';
@@ -7,7 +6,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import { problemOf, problemType, reasonPhrase } from './problem.ts';
-import { serverTiming } from './request-identity.ts';
+import { randomTraceId, serverTiming } from './request-identity.ts';
 import { securityHeaders } from './security-headers.ts';
 
 export type ParserRefusalDependencies = {
@@ -44,7 +43,7 @@ export const answerParserRefusal = (
   const error = new AppError(codes[fault.code ?? ''] ?? 'malformed_request');
   const { status, category } = error.definition;
   const requestId = uuidv7();
-  const traceId = randomBytes(16).toString('hex');
+  const traceId = randomTraceId();
   const body = JSON.stringify(problemOf(error, { production, instance: '/', requestId, traceId }));
   const milliseconds = clock.monotonic() - started;
   const headers: readonly (readonly [string, string])[] = [

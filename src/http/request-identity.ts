@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { timingParts, type RequestContext, type TimingPart } from '#src/kernel/request-context.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 
@@ -9,10 +9,11 @@ const traceparentPattern = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0
 export const requestIdFrom = (header: string | string[] | undefined): string =>
   typeof header === 'string' && requestIdPattern.test(header) ? header : uuidv7();
 
+export const randomTraceId = (): string => randomUUID().replaceAll('-', '');
+
 /** For when no tracer makes one: the caller's, else a random one. */
 export const traceIdFrom = (traceparent: string | string[] | undefined): string =>
-  (typeof traceparent === 'string' ? traceparentPattern.exec(traceparent)?.[1] : undefined) ??
-  randomBytes(16).toString('hex');
+  (typeof traceparent === 'string' ? traceparentPattern.exec(traceparent)?.[1] : undefined) ?? randomTraceId();
 
 /** `Server-Timing` in milliseconds: `total`, and the parts that took part. */
 export const serverTiming = (total: number, timings: RequestContext['timings']): string => {
