@@ -58,12 +58,12 @@ const prefix = process.getuid?.() === 0 || manager === 'brew' ? [] : onPath('sud
 const install = (need: Need): boolean => {
   if (manager === undefined || prefix === undefined) return false;
   const [command, ...rest] = [...prefix, manager, ...installs[manager]!, need.packages[manager]!];
-  return run(command!, rest);
+  return run(command, rest);
 };
 
 if (missing.length > 0 && manager === 'apt-get' && prefix !== undefined) {
   const [command, ...rest] = [...prefix, 'apt-get', 'update', '-qq'];
-  run(command!, rest);
+  run(command, rest);
 }
 const failed = missing.filter((need) => !install(need));
 for (const { program, packages } of failed) {
