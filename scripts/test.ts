@@ -3,12 +3,13 @@
  * free loopback ports and gone afterwards. `node scripts/test.ts [--coverage] [ava arguments]`
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { commandOf, isAlive } from '#src/database/embedded-postgres-host.ts';
 import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
 import { createTemplate } from '#test/support/migrations.ts';
@@ -42,18 +43,8 @@ const startRedis = async (directory: string): Promise<{ readonly url: string; re
   if (!program)
     throw new Error('No redis-server (or valkey-server) on PATH, which the tests need: run `npm run setup`');
   const port = await freePort();
-  const settings = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--dir',
-    directory,
-  ];
+  const files = ['--save', '', '--appendonly', 'no', '--dir', directory, '--pidfile', join(directory, 'redis.pid')];
+  const settings = ['--port', String(port), '--bind', '127.0.0.1', ...files];
   // Groups of their own: Ctrl-C reaches the tests first, and the servers when they are done.
   const child = spawn(program, settings, { stdio: 'ignore', detached: true });
   const client = new Redis({ port, lazyConnect: true, retryStrategy: () => null });
@@ -72,9 +63,33 @@ const startRedis = async (directory: string): Promise<{ readonly url: string; re
   };
 };
 
+const prefix = 'volwatch-test-';
+
+/** Ends the servers of an earlier run that was killed, and removes what it left. */
+const sweep = (): void => {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix))) {
+    const owner = Number(name.slice(prefix.length).split('-')[0]);
+    if (!Number.isInteger(owner) || isAlive(owner)) continue;
+    const left = join(tmpdir(), name);
+    for (const [file, program] of [
+      ['postgres/data/postmaster.pid', left],
+      ['redis.pid', '-server'],
+    ] as const) {
+      try {
+        const pid = Number(readFileSync(join(left, file), 'utf8').split('\n')[0]);
+        if (commandOf(pid).includes(program)) process.kill(pid, 'SIGQUIT');
+      } catch {
+        // Not there, or not ours to read or end.
+      }
+    }
+    rmSync(left, { recursive: true, force: true });
+  }
+};
+
 const coverage = process.argv.includes('--coverage');
 const avaArguments = process.argv.slice(2).filter((argument) => argument !== '--coverage');
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-test-'));
+sweep();
+const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 // As root the server runs as user postgres, who must be able to enter.
 chmodSync(directory, 0o711);
 const stops: (() => Promise<void>)[] = [];
