@@ -73,5 +73,6 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       limits,
     }),
   );
-  return app.callback() as RequestListener;
+  const handle = app.callback();
+  return (request, response) => void handle(request, response);
 };

@@ -85,7 +85,7 @@ const parseInput = async (
     body = parsed.data;
   }
   if (errors.length > 0) throw validationFailed(errors);
-  return { path, query, headers, body, context: ctx.state.request } as Input<RequestSchemas>;
+  return { path, query, headers, body, context: ctx.state.request };
 };
 
 /** The inner half of the chain, from the route to its reply, in the order in which it happens. */

@@ -65,11 +65,11 @@ const parametersOf = (route: Route, components: Json): Json[] =>
       properties?: Record<string, Json>;
       required?: string[];
     };
-    return Object.entries(properties).map(([name, { description, ...rest }]) => ({
+    return Object.entries(properties).map(([name, { description = '', ...rest }]) => ({
       name,
       in: part === 'headers' ? 'header' : part,
       required: part === 'path' || required.includes(name),
-      ...(description !== undefined && { description }),
+      description,
       schema: rest,
     }));
   });
@@ -78,7 +78,7 @@ const parametersOf = (route: Route, components: Json): Json[] =>
 const withoutRequired = (schema: Json): Json => {
   const copy = structuredClone(schema) as { properties?: { data?: { items?: Json } } };
   delete copy.properties?.data?.items?.['required'];
-  return copy as Json;
+  return copy;
 };
 
 const responsesOf = (route: Route, components: Json): Json => {

@@ -70,8 +70,7 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     ctx.body = reply.body;
     return;
   }
-  const json = isJsonType(route.produces);
-  const text = json ? JSON.stringify(reply.body) : String(reply.body);
+  const text = typeof reply.body === 'string' && !isJsonType(route.produces) ? reply.body : JSON.stringify(reply.body);
   if (route.declaration.etag === 'weak' && reply.status === 200) {
     const etag = weakEtag(text);
     res.setHeader('ETag', etag);

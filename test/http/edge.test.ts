@@ -319,6 +319,32 @@ test('the chain asks the IP limit, authenticates, asks the limit of the caller, 
   t.regex(String(lines[0]?.['client_ip_hash']), /^[0-9a-f]{16}$/);
 });
 
+test('numbers beyond a double, deep nesting and an unknown expectation are no 5xx', async (t) => {
+  const { call, raw } = await serve(t, { routes, limits: { bodyLimitBytes: 100_000, batchBodyLimitBytes: 100_000 } });
+  t.is((await call('/api/v1/echo', jsonBody('{"spot":1e999}'))).status, 422);
+  t.is((await call('/api/v1/echo', jsonBody('['.repeat(90_000)))).status, 400);
+  t.is((await call('/api/v1/echo', jsonBody('['.repeat(45_000) + ']'.repeat(45_000)))).status, 422);
+  t.regex(await raw('GET /api/v1/items HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n'), /^HTTP\/1.1 200 /);
+  t.regex(await raw('GET http://a/api/v1/items HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1.1 200 /);
+  t.regex(await raw('OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1.1 404 /);
+  t.is((await call('/docs', { headers: { Accept: 'text/html' } })).status, 200);
+});
+
+test('HSTS in production only; security headers always', async (t) => {
+  const production = await serve(t, { routes, production: true });
+  const elsewhere = await serve(t, { routes });
+  const maxAge = /max-age=(\d+)/.exec(
+    (await production.call('/nowhere')).headers.get('strict-transport-security') ?? '',
+  );
+  t.true(Number(maxAge?.[1]) >= 180 * 24 * 3600);
+  const { headers } = await elsewhere.call('/api/v1/items');
+  t.false(headers.has('strict-transport-security'));
+  t.is(headers.get('x-content-type-options'), 'nosniff');
+  t.is(headers.get('x-frame-options'), 'DENY');
+  for (const name of ['referrer-policy', 'permissions-policy', 'content-security-policy'])
+    t.true(headers.has(name), name);
+});
+
 test('ids: a well-formed one of the caller is kept, anything else replaced', async (t) => {
   const { call } = await serve(t, { routes });
   const send = async (id: string) =>

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { z } from 'zod';
 import { createClientIp } from '#src/http/client-ip.ts';
 import { fieldErrors, parseQuery, toPointer } from '#src/http/validation.ts';
