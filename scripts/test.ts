@@ -82,7 +82,7 @@ const sweep = (): void => {
         // Not there, or not ours to read or end.
       }
     }
-    rmSync(left, { recursive: true, force: true });
+    rmSync(left, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 };
 
