@@ -35,6 +35,15 @@ export const outOfTheMoney = (near: number, far: number, distance: number, devia
 /** Beyond h = -40 the density is 0 whatever the difference is. */
 const differenceAt = (h: number, t: number): number => (h < -40 ? 0 : millsDifference(h, t));
 
+/**
+ * asset - cash near the money from what they have in common, since the difference of the two rounded products cancels:
+ * `x` is the log of their ratio, `growth` its part that is not in the spot.
+ */
+const intrinsic = (spot: number, strike: number, x: number, growth: number, asset: number, cash: number): number => {
+  if (growth === 0) return (asset / spot) * (spot - strike);
+  return Math.abs(x) < 0.5 ? cash * Math.expm1(x) : asset - cash;
+};
+
 /** Spot, strike, years, rate, yield, volatility, sign (+1 call, -1 put) -> price. */
 export const blackScholesPrice = (
   spot: number,
@@ -47,10 +56,11 @@ export const blackScholesPrice = (
 ): number => {
   const asset = spot * Math.exp(-dividendYield * time);
   const cash = strike * Math.exp(-rate * time);
-  const x = logRatio(spot, strike) + (rate - dividendYield) * time;
+  const growth = (rate - dividendYield) * time;
+  const x = logRatio(spot, strike) + growth;
   const deviation = volatility * Math.sqrt(time);
   const outside = x <= 0 ? outOfTheMoney(asset, cash, -x, deviation) : outOfTheMoney(cash, asset, x, deviation);
-  return sign * x > 0 ? sign * (asset - cash) + outside : outside;
+  return sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + outside : outside;
 };
 
 /**
@@ -74,7 +84,8 @@ export const blackScholesEvaluate = (
   const cash = strike * rateDiscount;
   const root = Math.sqrt(time);
   const deviation = volatility * root;
-  const x = logRatio(spot, strike) + carry * time;
+  const growth = carry * time;
+  const x = logRatio(spot, strike) + growth;
   const atTheMoney = x === 0;
   // With time and volatility both zero at the money, d1 tends to a value that depends on the way there unless carry is 0.
   const pathDependent = atTheMoney && time === 0 && volatility === 0 && carry !== 0;
@@ -85,7 +96,7 @@ export const blackScholesEvaluate = (
   const n2 = normalCdf(sign * d2);
   const outside = x <= 0 ? outOfTheMoney(asset, cash, -x, deviation) : outOfTheMoney(cash, asset, x, deviation);
 
-  out[0] = sign * x > 0 ? sign * (asset - cash) + outside : outside;
+  out[0] = sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + outside : outside;
   out[1] = sign * yieldDiscount * n1;
   out[5] = sign * time * cash * n2;
   out[6] = -sign * time * asset * n1;

@@ -1,0 +1,167 @@
+import test from 'ava';
+import { AppError } from '#src/kernel/errors.ts';
+import type { Faults } from '#src/kernel/faults.ts';
+import { createBlackScholesEngine } from '#src/pricing/engines/black-scholes.ts';
+import { greekNames } from '#src/pricing/outputs.ts';
+import { captureSpans } from '#test/support/spans.ts';
+import { blackScholes, call, setup } from './setup.ts';
+
+const codeFrom = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'ok',
+    (error: unknown) => (error instanceof AppError ? error.code : String(error)),
+  );
+
+test.serial('price echoes every input with defaults, in a span and two metrics', async (t) => {
+  const spans = captureSpans(t);
+  const { service, metrics, options } = setup();
+  const { price, computation_time_ms, ...echo } = await service.price(call);
+  t.is(price.toFixed(4), '4.7594');
+  t.true(computation_time_ms >= 0);
+  t.deepEqual(echo, { ...call, model: 'black_scholes', exercise_style: 'european', dividend_yield: 0 });
+  t.deepEqual(spans.named('pricing.price')[0]?.attributes, {
+    'pricing.model': 'black_scholes',
+    'pricing.exercise_style': 'european',
+  });
+  t.is(options({ operation: 'price', model: 'black_scholes', outcome: 'ok' }), 1);
+  t.is(metrics.value('volwatch_pricing_duration_seconds', { operation: 'price', model: 'black_scholes' }), 1);
+});
+
+test.serial('greeks answers the first six, or those asked for', async (t) => {
+  const { service } = setup();
+  const first = await service.greeks(call);
+  t.deepEqual(
+    greekNames.filter((name) => name in first),
+    ['delta', 'gamma', 'vega', 'theta', 'rho', 'dividend_rho'],
+  );
+  const asked = await service.greeks({ ...call, outputs: ['color', 'vanna', 'color'] });
+  t.deepEqual(
+    greekNames.filter((name) => name in asked),
+    ['vanna', 'color'],
+  );
+  t.is(await codeFrom(service.greeks({ ...call, outputs: ['price2'] })), 'validation_failed');
+  t.is(await codeFrom(service.greeks({ ...call, strike: 42, time_to_expiry: 0 })), 'pricing_calculation_failed');
+  t.is((await service.greeks({ ...call, strike: 42, time_to_expiry: 0, outputs: ['vega'] })).vega, 0);
+});
+
+test.serial('the three failures of an engine have a code, a span and a metric each', async (t) => {
+  const spans = captureSpans(t);
+  const unbuildable = {
+    ...blackScholes,
+    build: () => {
+      throw new Error('no memory');
+    },
+  };
+  const throwing = {
+    ...blackScholes,
+    build: () => ({
+      price: () => {
+        throw new Error('boom');
+      },
+      evaluate: () => {},
+    }),
+  };
+  const infinite = { ...blackScholes, build: () => ({ price: () => Number.NaN, evaluate: () => {} }) };
+  const cases = [
+    [blackScholes, { ...call, model: 'lattice' }, 'pricing_model_unknown', 'unknown', 'invalid', 0],
+    [unbuildable, call, 'pricing_engine_unavailable', 'black_scholes', 'failed', 2],
+    [throwing, call, 'pricing_calculation_failed', 'black_scholes', 'failed', 0],
+    [infinite, call, 'pricing_calculation_failed', 'black_scholes', 'failed', 0],
+    [blackScholes, { ...call, spot: 0 }, 'validation_failed', 'black_scholes', 'invalid', 0],
+  ] as const;
+  for (const [model, body, code, label, outcome, status] of cases) {
+    spans.reset();
+    const { service, options } = setup({ models: [model] });
+    t.is(await codeFrom(service.price(body)), code);
+    const [span] = spans.named('pricing.price');
+    t.is(span?.attributes['error.type'], code);
+    t.is(span?.status.code, status);
+    t.is(options({ operation: 'price', model: label, outcome }), 1);
+  }
+});
+
+test.serial('an engine that could not be built is tried again, and reported as somebody’s to mend', async (t) => {
+  let builds = 0;
+  const build = () => {
+    builds++;
+    if (builds === 1) throw new Error('not yet');
+    return createBlackScholesEngine();
+  };
+  const { service, lines } = setup({ models: [{ ...blackScholes, build: build as typeof blackScholes.build }] });
+  t.is(await codeFrom(service.price(call)), 'pricing_engine_unavailable');
+  t.deepEqual(
+    lines.map(({ level }) => level),
+    ['error'],
+  );
+  t.is(await codeFrom(service.price(call)), 'ok');
+  t.is(await codeFrom(service.price(call)), 'ok');
+  t.is(builds, 2);
+});
+
+test.serial('a batch answers each row as the single call does, in order, with its failures in place', async (t) => {
+  const spans = captureSpans(t);
+  const { service, options, metrics } = setup();
+  const rows = [
+    call,
+    { ...call, volatility: -1 },
+    { ...call, model: 'lattice' },
+    null,
+    {
+      model: 'black76',
+      forward: 20,
+      strike: 20,
+      time_to_expiry: 1 / 3,
+      rate: 0.09,
+      volatility: 0.25,
+      option_type: 'put',
+    },
+    { ...call, exercise_style: 'american' },
+  ];
+  const outputs = ['price', 'delta', 'vega'];
+  const batch = await service.batch({ options: rows, outputs });
+  t.like(batch, { total_count: 6, succeeded: 2, failed: 4 });
+  for (const index of [0, 4]) {
+    const { computation_time_ms: _, ...single } = await service.greeks({
+      ...(rows[index] as object),
+      outputs: ['delta', 'vega'],
+    });
+    t.deepEqual(batch.results[index], single);
+  }
+  t.deepEqual(batch.results[1], {
+    ...call,
+    volatility: -1,
+    error: {
+      code: 'validation_failed',
+      category: 'validation',
+      detail: 'volatility must be at least 0 and at most 100',
+      pointer: '/options/1/volatility',
+    },
+  });
+  t.like(batch.results[2], { model: 'lattice', error: { code: 'pricing_model_unknown', category: 'pricing' } });
+  t.like(batch.results[3], { error: { code: 'validation_failed', pointer: '/options/3' } });
+  t.like(batch.results[5], { error: { code: 'validation_failed', pointer: '/options/5/exercise_style' } });
+
+  t.like(spans.named('pricing.batch')[0]?.attributes, {
+    'pricing.model': 'mixed',
+    'pricing.exercise_style': 'european',
+    'pricing.batch.size': 6,
+    'pricing.batch.failed': 4,
+  });
+  t.is(options({ operation: 'batch', model: 'black_scholes', outcome: 'ok' }), 1);
+  t.is(options({ operation: 'batch', model: 'black_scholes', outcome: 'invalid' }), 2);
+  t.is(options({ operation: 'batch', model: 'unknown', outcome: 'invalid' }), 2);
+  t.is(options({ operation: 'batch', model: 'black76', outcome: 'ok' }), 1);
+  t.is(metrics.value('volwatch_pricing_batch_size', { format: 'objects' }), 1);
+});
+
+test.serial('a fault at pricing.engine fails a single call and, in a batch, its rows', async (t) => {
+  const reach = async (point: string) => {
+    if (point === 'pricing.engine') throw new AppError('pricing_calculation_failed', 'Injected');
+  };
+  const faults: Faults = { armed: (point) => point === 'pricing.engine', reach };
+  const { service } = setup({ faults });
+  t.is(await codeFrom(service.price(call)), 'pricing_calculation_failed');
+  const batch = await service.batch({ options: [call, call] });
+  t.like(batch, { succeeded: 0, failed: 2 });
+  t.like(batch.results[1], { ...call, error: { code: 'pricing_calculation_failed', detail: 'Injected' } });
+});
