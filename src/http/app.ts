@@ -66,7 +66,6 @@ export const createApp = (deps: AppDependencies): RequestListener => {
   app.use(
     dispatch({
       routeTable,
-      clock,
       authenticate: deps.authenticate,
       rateLimit: deps.rateLimit,
       csrf: deps.csrf,

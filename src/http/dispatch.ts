@@ -1,6 +1,4 @@
-import type { Clock } from '#src/kernel/clock.ts';
 import { AppError, type FieldError } from '#src/kernel/errors.ts';
-import { addTiming } from '#src/kernel/request-context.ts';
 import type { Input, RequestSchemas } from '#src/kernel/route.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
@@ -18,7 +16,6 @@ export type Limits = {
 
 type Dependencies = {
   readonly routeTable: RouteTable;
-  readonly clock: Clock;
   readonly authenticate: Authenticate;
   readonly rateLimit: RateLimit | undefined;
   readonly csrf: CheckCsrf | undefined;
@@ -90,13 +87,11 @@ const parseInput = async (
 
 /** The inner half of the chain, from the route to its reply, in the order in which it happens. */
 export const dispatch = (deps: Dependencies): HttpMiddleware => {
-  const { authenticate, rateLimit, csrf, clock } = deps;
+  const { authenticate, rateLimit, csrf } = deps;
 
   const identify = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
     if (declaration.auth === 'public') return;
-    const started = clock.monotonic();
     const principal = await authenticate(ctx.req, declaration.auth);
-    addTiming('auth', clock.monotonic() - started);
     // Fails closed: whoever forgot to refuse, nobody unknown gets past here.
     if (principal === undefined) {
       throw new AppError('credentials_missing', 'This route needs credentials', {

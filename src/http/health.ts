@@ -26,7 +26,7 @@ const reportSchema = z.strictObject({
     >,
   ),
 });
-export type HealthReport = z.output<typeof reportSchema>;
+type HealthReport = z.output<typeof reportSchema>;
 
 export type HealthDependencies = {
   readonly checks: readonly HealthCheck[];

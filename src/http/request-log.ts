@@ -3,7 +3,7 @@ import type { AppError, ErrorCode } from '#src/kernel/errors.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { RequestContext } from '#src/kernel/request-context.ts';
 
-export type RequestLogEntry = {
+type RequestLogEntry = {
   readonly request: RequestContext;
   readonly method: string;
   readonly route: string;

@@ -61,6 +61,8 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
     close: async ({ graceMs }) =>
       new Promise((resolve) => {
         draining = true;
+        // At once where no time is given: a second call may cut short what the first one waits for.
+        if (graceMs <= 0) server.closeAllConnections();
         const timer = setTimeout(() => server.closeAllConnections(), graceMs);
         server.close(() => {
           clearTimeout(timer);

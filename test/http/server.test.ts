@@ -142,3 +142,16 @@ test.serial('close cuts what outlasts the grace', async (t) => {
   t.true(performance.now() - begun < 1000);
   await failed;
 });
+
+test.serial('a second close without grace cuts the first one short', async (t) => {
+  const { call, server } = await serve(t, { routes });
+  const reached = once(started, 'waits');
+  const failed = t.throwsAsync(call('/api/v1/waits'));
+  await reached;
+  const begun = performance.now();
+  const patient = server.close({ graceMs: 30_000 });
+  await server.close({ graceMs: 0 });
+  await patient;
+  t.true(performance.now() - begun < 1000);
+  await failed;
+});

@@ -7,13 +7,13 @@ import type { LogFields, Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Route } from '#src/kernel/route.ts';
 
-export type Reported = {
+type Reported = {
   readonly kind: string;
   readonly name: string;
   readonly labels: Record<string, string>;
   readonly value: number;
 };
-export type Line = { readonly level: string; readonly message: string } & LogFields;
+type Line = { readonly level: string; readonly message: string } & LogFields;
 
 /** Keeps what rooms report. */
 export const recordingMetrics = () => {
@@ -27,7 +27,7 @@ export const recordingMetrics = () => {
   return { metrics, reported };
 };
 
-export const recordingLogger = () => {
+const recordingLogger = () => {
   const lines: Line[] = [];
   const keep = (level: string) => (fields: LogFields, message: string) => {
     lines.push({ level, message, ...fields });
