@@ -24,7 +24,7 @@ export type Model = {
 };
 
 /** An engine is only ever given options read by its own model's inputs: here its option type is forgotten. */
-export const defineModel = <O extends Option>(
+const defineModel = <O extends Option>(
   declaration: Omit<Model, 'build'> & { readonly build: () => PricingEngine<O> },
 ): Model => declaration as unknown as Model;
 

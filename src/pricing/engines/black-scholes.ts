@@ -22,7 +22,7 @@ const SMALL_HALF_DEVIATION = 0.02;
  * the smaller, `far` the larger of the discounted forward and discounted strike. No cancellation: the two terms share
  * the factor near * phi(d1) = far * phi(d2), and where they nearly cancel their difference is a series.
  */
-export const outOfTheMoney = (near: number, far: number, distance: number, deviation: number): number => {
+const outOfTheMoney = (near: number, far: number, distance: number, deviation: number): number => {
   if (deviation === 0) return 0;
   const h = -distance / deviation;
   const t = 0.5 * deviation;
