@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Addresses } from './banner.ts';
 import { composeAuth, composeKeyRing } from './compose/auth.ts';
 import { composeBase } from './compose/base.ts';
@@ -5,6 +6,7 @@ import { composeEdge } from './compose/edge.ts';
 import { composeMarketData } from './compose/market-data.ts';
 import { composeStorage } from './compose/storage.ts';
 import type { Config } from './config.ts';
+import { codeOf, errorTable } from './kernel/errors.ts';
 import type { HealthCheck } from './kernel/health.ts';
 import type { Logger } from './kernel/logger.ts';
 import { createEngineFactory } from './pricing/engine-factory.ts';
@@ -24,8 +26,14 @@ export type Service = {
   readonly hurry: () => void;
 };
 
+/** A start that failed for a reason of the machine, which its message says in full. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
 const telemetryFlushMs = 3_000;
 const hourMs = 3_600_000;
+const retryBringUpMs = 1_000;
 
 /**
  * Constructs every service; `compose/` has a file for each part. Nothing listens before `start`.
@@ -54,8 +62,14 @@ export const compose = async (config: Config): Promise<Service> => {
 
   let addresses: Addresses | undefined;
   const listen = async (): Promise<void> => {
-    const adminPort = (await admin.listen()).port;
-    const port = await server.listen({ host: config.HOST, port: config.PORT });
+    stopped.signal.throwIfAborted();
+    const adminPort = (
+      await admin.listen().catch(cannotListen('METRICS_PORT', config.METRICS_HOST, config.METRICS_PORT))
+    ).port;
+    stopped.signal.throwIfAborted();
+    const port = await server
+      .listen({ host: config.HOST, port: config.PORT })
+      .catch(cannotListen('PORT', config.HOST, config.PORT));
     addresses = {
       url: `http://${config.HOST}:${port}`,
       adminUrl: `http://${config.METRICS_HOST}:${adminPort}`,
@@ -63,23 +77,42 @@ export const compose = async (config: Config): Promise<Service> => {
     logger.info({ url: addresses.url, admin_url: addresses.adminUrl }, 'listening');
   };
 
-  const bringUp = async (): Promise<void> => {
+  const prepareData = async (): Promise<void> => {
     await database.waitUntilReady({ signal: stopped.signal });
     await refreshes.closeDangling();
     migrated = true;
     await refreshes.restoreMetrics();
     await refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs });
+  };
+
+  /** The database may go away again between two steps: then all of them are taken again. */
+  const bringUp = async (): Promise<void> => {
+    for (let prepared = false; !prepared;) {
+      try {
+        await prepareData();
+        prepared = true;
+      } catch (error) {
+        if (errorTable[codeOf(error)].category !== 'database') throw error;
+        logger.warn({ code: codeOf(error), retry_in_ms: retryBringUpMs }, 'the start is interrupted');
+        await sleep(retryBringUpMs, undefined, { signal: stopped.signal });
+      }
+    }
     logger.info({}, 'started');
     await runTelemetrySelfTest({ logger });
   };
 
-  let graceMs = config.SHUTDOWN_GRACE_MS;
+  const hurried = new AbortController();
+  /** Serves on while balancers find out from `/health/ready`, then waits for what is in progress. */
+  const endRequests = async (): Promise<void> => {
+    server.drain();
+    await sleep(config.SHUTDOWN_DRAIN_MS, undefined, { signal: hurried.signal }).catch(() => {});
+    await server.close({ graceMs: hurried.signal.aborted ? 0 : config.SHUTDOWN_GRACE_MS });
+  };
   const close = async (reason: string): Promise<void> => {
     logger.info({ reason }, 'stopping');
     draining = true;
     stopped.abort(new Error(`stopping: ${reason}`));
-    server.drain();
-    await Promise.all([server.close({ graceMs }), refreshes.close()]);
+    await Promise.all([endRequests(), refreshes.close()]);
     await storage.close();
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);
@@ -102,11 +135,18 @@ export const compose = async (config: Config): Promise<Service> => {
     stopping: () => stopped.signal.aborted,
     stop: (reason) => (closing ??= close(reason)),
     hurry: () => {
-      graceMs = 0;
+      hurried.abort();
       void server.close({ graceMs: 0 });
     },
   };
 };
+
+const cannotListen =
+  (variable: string, host: string, port: number) =>
+  (error: Error & { readonly code?: string }): never => {
+    const why = error.code === 'EADDRINUSE' ? 'something else listens there already' : error.message;
+    throw new StartError(`Cannot listen on ${host}:${port} (${variable}): ${why}`, { cause: error });
+  };
 
 /** A database that answers is of no use before its schema is there. */
 const untilMigrated = (check: HealthCheck, migrated: () => boolean): HealthCheck => ({

@@ -1,5 +1,5 @@
 import { banner } from './banner.ts';
-import { compose, type Service } from './compose.ts';
+import { compose, StartError, type Service } from './compose.ts';
 import { ConfigError, configExitStatus, loadConfig } from './config.ts';
 
 /** A second signal, or a clean-up that hangs, must not keep the process: the balancer has long moved on. */
@@ -7,29 +7,41 @@ const hurriedExitStatus = 1;
 
 const start = async (): Promise<void> => {
   const config = loadConfig();
-  const service = await compose(config);
-  handleSignals(service);
-  await service.start();
+  const composing = compose(config);
+  handleSignals(composing);
+  const service = await composing;
+  try {
+    await service.start();
+  } catch (error) {
+    // Nothing that has begun is left behind, our own PostgreSQL least of all.
+    await service.stop('the start failed');
+    throw error;
+  }
   if (service.stopping()) return;
   if (config.NODE_ENV !== 'production') process.stderr.write(banner(service.addresses(), config));
 };
 
-const handleSignals = (service: Service): void => {
+/** Signals count from the first moment: one that comes while the service is being built stops it once it is. */
+const handleSignals = (composing: Promise<Service>): void => {
   let signalled = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (signalled) return service.hurry();
+    const again = signalled;
     signalled = true;
-    service.stop(signal).then(
-      () => process.exit(0),
-      () => process.exit(hurriedExitStatus),
-    );
+    composing
+      .then((service) => (again ? service.hurry() : service.stop(signal).then(() => process.exit(0))))
+      .catch(() => process.exit(hurriedExitStatus));
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
   const onFatal = (kind: string) => (error: unknown) => {
-    service.logger.error({ err: error, kind }, 'uncaught');
     setTimeout(() => process.exit(1), 5_000).unref();
-    void service.stop(kind).finally(() => process.exit(1));
+    composing
+      .then((service) => {
+        service.logger.error({ err: error, kind }, 'uncaught');
+        return service.stop(kind);
+      })
+      .catch(() => {})
+      .finally(() => process.exit(1));
   };
   process.on('uncaughtException', onFatal('uncaughtException')).on('unhandledRejection', onFatal('unhandledRejection'));
 };
@@ -38,6 +50,10 @@ start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);
     process.exit(configExitStatus);
+  }
+  if (error instanceof StartError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
   }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);

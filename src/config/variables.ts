@@ -76,6 +76,11 @@ export const configSections = {
     ),
     GIT_COMMIT: variable(text, 'unknown', 'The commit that was built, for `volwatch_build_info`'),
     SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'How long a stopping process waits for requests in progress'),
+    SHUTDOWN_DRAIN_MS: variable(
+      integer(0, 600_000),
+      '500',
+      'How long a stopping process still accepts requests, `/health/ready` being 503: give the balancer time to see it',
+    ),
     LOG_LEVEL: variable(oneOf(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'Lowest level written to stdout'),
   },
   'The edge': {
