@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../kernel/errors.ts';
 
-export type AdminMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type AdminMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-export type AdminRequest = {
+type AdminRequest = {
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];

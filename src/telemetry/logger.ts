@@ -12,8 +12,15 @@ export type LoggerDeps = {
   readonly destination?: DestinationStream;
 };
 
-/** `flush` writes what is buffered, synchronously: for the end of the process. */
-export type FlushableLogger = Logger & { readonly flush: () => void };
+export type FlushableLogger = Logger & {
+  /** Writes what is buffered, synchronously: for the end of the process. */
+  readonly flush: () => void;
+  /** Tells the listener of every line lost because whoever reads standard output does not keep up. */
+  readonly onDropped: (listener: () => void) => void;
+};
+
+/** Bytes kept for a reader of standard output that is behind; after that lines are dropped, not memory. */
+const longestBuffer = 16 * 1_048_576;
 
 const correlation = (): object => {
   const span = trace.getActiveSpan()?.spanContext();
@@ -32,7 +39,7 @@ const correlation = (): object => {
  * `{ type, message, code?, stack?, cause? }` without literals of statements.
  */
 export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogger => {
-  const stream = destination ?? pino.destination({ dest: 1, sync: false });
+  const stream = destination ?? pino.destination({ dest: 1, sync: false, maxLength: longestBuffer });
   const log = pino(
     {
       level,
@@ -58,6 +65,9 @@ export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogge
     error: at('error'),
     flush: () => {
       if ('flushSync' in stream && typeof stream.flushSync === 'function') stream.flushSync();
+    },
+    onDropped: (listener) => {
+      if ('on' in stream && typeof stream.on === 'function') stream.on('drop', listener);
     },
   };
 };

@@ -20,9 +20,9 @@ import {
 import { transactionOperations } from '../kernel/unit-of-work.ts';
 
 /** `new Registry()`: serves both formats, see exposition.ts. */
-export type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
+type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
 
-export type BuildInfo = { readonly version: string; readonly commit: string };
+type BuildInfo = { readonly version: string; readonly commit: string };
 
 export type MetricsDeps = {
   readonly registry: MetricsRegistry;

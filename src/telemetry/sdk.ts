@@ -23,7 +23,7 @@ import type { TelemetryRuntime } from './runtime.ts';
 const maxQueueSize = 2_048;
 const scheduledDelayMs = 1_000;
 
-export type SamplerName =
+type SamplerName =
   | 'always_on'
   | 'always_off'
   | 'traceidratio'

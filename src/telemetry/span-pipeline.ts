@@ -18,7 +18,7 @@ const redactEvent = (event: TimedEvent): TimedEvent => ({
 });
 
 /** The span as it may leave the process: attributes, events and status redacted, everything else the span's own. */
-export const redactSpan = (span: ReadableSpan): ReadableSpan => {
+const redactSpan = (span: ReadableSpan): ReadableSpan => {
   const database = span.attributes['db.system.name'] !== undefined || span.attributes['db.system'] !== undefined;
   return Object.create(span, {
     attributes: { value: redactAttributes(span.attributes) },

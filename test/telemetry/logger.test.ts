@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { context, trace, TraceFlags } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import test from 'ava';
@@ -83,4 +86,13 @@ test('an error under any name is described without the literals of its statement
     t.like(last()[name], { type: 'Error', code: '22001', message: 'value ? is too long' });
   }
   t.notRegex(lines.join(''), /hunter2/);
+});
+
+test('a reader that stands still costs lines, which are counted, not memory', async (t) => {
+  const program = fileURLToPath(import.meta.resolve('./fixtures/noisy-program.ts'));
+  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  child.stdout.pause();
+  const { dropped } = JSON.parse(await text(child.stderr)) as { dropped: number };
+  t.true(dropped > 1_000 && dropped < 6_000, String(dropped));
 });

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { setupDatabase } from '#test/support/database.ts';
@@ -16,6 +17,8 @@ type Outcome = {
   dropped: number;
   signalHandlers: number;
 };
+
+const programUrl = import.meta.resolve('./fixtures/instrumented-program.ts');
 
 const freePort = async (): Promise<number> => {
   const server = createTcpServer();
@@ -49,7 +52,7 @@ const setup = async (t: ExecutionContext) => {
     startCollector(t),
   ]);
   const run = async (env: Readonly<Record<string, string>>): Promise<Outcome> => {
-    const program = ['--import', './src/telemetry/preload.ts', 'test/telemetry/fixtures/instrumented-program.ts'];
+    const program = ['--import', './src/telemetry/preload.ts', fileURLToPath(programUrl)];
     const { stdout } = await promisify(execFile)(process.execPath, [...program, databaseUrl, redisUrl, collector.url], {
       env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'test', ...env },
       timeout: 30_000,
