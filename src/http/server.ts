@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestListener } from './app.ts';
 import { answerParserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
 
@@ -17,13 +18,19 @@ export type HttpServer = {
   readonly listen: (options: { readonly port: number; readonly host: string }) => Promise<number>;
   /** From now on every answer closes its connection; new requests are still served. */
   readonly drain: () => void;
-  /** Stops listening and waits for the requests in progress, at most `graceMs`; then cuts what is left. */
-  readonly close: (options: { readonly graceMs: number }) => Promise<void>;
+  /**
+   * Drains, stops listening and waits for the requests in progress, at most `graceMs` in all; then cuts what is left.
+   * Node closes idle connections as soon as it stops listening, and with them requests that are on their way: for
+   * `lingerMs`, or until nobody is connected, everything is still served.
+   */
+  readonly close: (options: { readonly graceMs: number; readonly lingerMs?: number }) => Promise<void>;
 };
 
 const defaultKeepAliveMs = 65_000;
 /** How often Node looks for slow clients: the timeouts are exact to this. */
 const longestCheckIntervalMs = 1000;
+/** How often a lingering server looks whether anybody is still connected. */
+const lookAgainMs = 20;
 
 /** A node:http server that cuts slow clients, answers what the parser refuses, and can be drained. */
 export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
@@ -46,6 +53,9 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
   server.on('checkExpectation', serve);
   server.on('clientError', (error, socket) => answerParserRefusal(deps, error, socket));
 
+  const isConnected = async (): Promise<boolean> =>
+    new Promise((resolve) => server.getConnections((_, count) => resolve(count > 0)));
+
   return {
     listen: async ({ port, host }) =>
       new Promise((resolve, reject) => {
@@ -58,17 +68,19 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
     drain: () => {
       draining = true;
     },
-    close: async ({ graceMs }) =>
-      new Promise((resolve) => {
-        draining = true;
-        // At once where no time is given: a second call may cut short what the first one waits for.
-        if (graceMs <= 0) server.closeAllConnections();
-        const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    close: async ({ graceMs, lingerMs = 0 }) => {
+      draining = true;
+      // At once where no time is given: a second call may cut short what the first one waits for.
+      if (graceMs <= 0) server.closeAllConnections();
+      const begun = performance.now();
+      while (performance.now() - begun < Math.min(lingerMs, graceMs) && (await isConnected())) await sleep(lookAgainMs);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => server.closeAllConnections(), Math.max(0, begun + graceMs - performance.now()));
         server.close(() => {
           clearTimeout(timer);
           resolve();
         });
-        server.closeIdleConnections();
-      }),
+      });
+    },
   };
 };

@@ -29,7 +29,8 @@ export const fieldsQuery = (item: z.ZodObject) => {
       error: `Must be a comma-separated list of: ${known.join(', ')}`,
     })
     .transform((value) => [...new Set(value.split(','))])
-    .optional();
+    .optional()
+    .describe(`Which members each row has, comma-separated, of: ${known.join(', ')}`);
 };
 
 /** The body of every list: `{ data, page: { next_cursor, limit } }`. */

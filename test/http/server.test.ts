@@ -143,6 +143,20 @@ test.serial('close cuts what outlasts the grace', async (t) => {
   await failed;
 });
 
+test('while it lingers, a request on an open connection is still served, and closes it', async (t) => {
+  const { port, server } = await serve(t, { routes });
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  const begun = performance.now();
+  const closed = server.close({ graceMs: 5000, lingerMs: 2000 });
+  await sleep(50);
+  socket.write('GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  t.regex(answer.toString(), /^HTTP\/1.1 404 [^]*\r\nConnection: close\r\n/);
+  await closed;
+  t.true(performance.now() - begun < 1500, 'it ends with the last connection');
+});
+
 test.serial('a second close without grace cuts the first one short', async (t) => {
   const { call, server } = await serve(t, { routes });
   const reached = once(started, 'waits');
