@@ -51,56 +51,45 @@ export type MarketDataQueries = {
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
 };
 
+const selectAssets = `
+  select symbol, name, exchange, currency, span.first_date, span.last_date from asset
+  cross join lateral (
+    select min(date) as first_date, max(date) as last_date from price where asset_id = asset.id
+  ) span`;
+
+const selectIndexes = `
+  select code, name, universe, method, array(
+    select asset.symbol from index_constituent join asset on asset.id = asset_id
+    where index_id = market_index.id order by asset.symbol
+  ) as constituents, span.first_date, span.last_date from market_index
+  cross join lateral (
+    select min(date) as first_date, max(date) as last_date from index_value where index_id = market_index.id
+  ) span`;
+
 /** Every read statement, with bound parameters; exported so that their plans can be looked at. */
 export const statements = {
-  assets: `
-    select symbol, name, exchange, currency, span.first_date, span.last_date from asset
-    cross join lateral (
-      select min(date) as first_date, max(date) as last_date from price where asset_id = asset.id
-    ) span
+  assets: `${selectAssets}
     where ($1::text is null or symbol > $1) and (($2::date is null and $3::date is null) or exists (
       select 1 from price where asset_id = asset.id and ${dated('price.date', 2)}
     ))
     order by symbol limit $4`,
-  asset: `
-    select symbol, name, exchange, currency, span.first_date, span.last_date from asset
-    cross join lateral (
-      select min(date) as first_date, max(date) as last_date from price where asset_id = asset.id
-    ) span
-    where symbol = $1`,
+  asset: `${selectAssets} where symbol = $1`,
   assetId: 'select id from asset where symbol = $1',
   prices: `
     select date, open, high, low, close, volume from price
     where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${dated('date', 3)}
-    order by price.date limit $5`,
-  indexes: `
-    select code, name, universe, method, array(
-      select asset.symbol from index_constituent join asset on asset.id = asset_id
-      where index_id = market_index.id order by asset.symbol
-    ) as constituents, span.first_date, span.last_date from market_index
-    cross join lateral (
-      select min(date) as first_date, max(date) as last_date from index_value
-      where index_id = market_index.id
-    ) span
+    order by date limit $5`,
+  indexes: `${selectIndexes}
     where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
       select 1 from index_value where index_id = market_index.id and ${dated('index_value.date', 2)}
     ))
     order by code limit $4`,
-  index: `
-    select code, name, universe, method, array(
-      select asset.symbol from index_constituent join asset on asset.id = asset_id
-      where index_id = market_index.id order by asset.symbol
-    ) as constituents, span.first_date, span.last_date from market_index
-    cross join lateral (
-      select min(date) as first_date, max(date) as last_date from index_value
-      where index_id = market_index.id
-    ) span
-    where code = $1`,
+  index: `${selectIndexes} where code = $1`,
   indexId: 'select id from market_index where code = $1',
   indexValues: `
     select date, value from index_value
     where index_id = $1 and date > coalesce($2::date, '-infinity') and ${dated('date', 3)}
-    order by index_value.date limit $5`,
+    order by date limit $5`,
   refreshes: `
     select ${refreshColumns} from refresh
     where id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')

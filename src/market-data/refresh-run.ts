@@ -68,7 +68,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     fetched: FetchedUniverse,
     onBegun: () => void,
   ): Promise<RefreshCounts> =>
-    unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
+    unitOfWork.run({ operation: 'refresh.apply', statementTimeoutMs: timeouts.applyMs }, (transaction) =>
       withDeadline({ milliseconds: timeouts.applyMs, code: 'database_timeout', outer }, async (signal) => {
         onBegun();
         if (!(await claimRunning(transaction, id))) {

@@ -6,7 +6,9 @@ import { isCalendarDate, refreshSources } from './provider.ts';
 import { indexMethods } from './universes.ts';
 
 const date = z.iso.date();
-const dateParameter = z.iso.date().refine(isCalendarDate, { error: 'Must be a date from 1000-01-01 on' });
+const dateParameter = z.iso
+  .date({ abort: true })
+  .refine(isCalendarDate, { error: 'Must be a date from 1000-01-01 on' });
 const count = z.int().min(0);
 
 export const assetSchema = z.strictObject({

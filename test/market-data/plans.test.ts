@@ -1,0 +1,65 @@
+import test from 'ava';
+import pg from 'pg';
+import { statements } from '#src/market-data/queries.ts';
+import { setupDatabase } from '#test/support/database.ts';
+
+type Plan = {
+  readonly 'Node Type': string;
+  readonly 'Index Name'?: string;
+  readonly 'Relation Name'?: string;
+  readonly Plans?: readonly Plan[];
+};
+
+const flatten = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(flatten)];
+
+/** Large enough that reading a whole table would be dearer than its index. */
+const fill = [
+  `insert into asset (symbol, name, exchange, currency) select 'S' || n, 'n', 'e', 'c' from generate_series(1, 3000) n`,
+  `insert into market_index (code, name, universe, method) select 'I' || n, 'n', 'u', 'rebased' from generate_series(1, 3000) n`,
+  `insert into price (asset_id, date, close) select a, date '2000-01-01' + d, 1 from generate_series(1, 200) a, generate_series(1, 200) d`,
+  `insert into index_value (index_id, date, value) select a, date '2000-01-01' + d, 1 from generate_series(1, 200) a, generate_series(1, 200) d`,
+  `insert into index_constituent select n, n from generate_series(1, 3000) n`,
+  `insert into refresh (id, universe, trigger, status, started_at) select gen_random_uuid(), 'u', 'request', 'succeeded', now() from generate_series(1, 3000)`,
+  'analyze',
+];
+
+const page = [null, null, 11] as const;
+const uuid = '80000000-0000-4000-8000-000000000000';
+const expectations: Readonly<
+  Record<keyof typeof statements, readonly [parameters: readonly unknown[], indexes: readonly string[]]>
+> = {
+  assets: [
+    ['S5', ...page],
+    ['asset_symbol_unique', 'price_pkey'],
+  ],
+  asset: [['S5'], ['asset_symbol_unique', 'price_pkey']],
+  assetId: [['S5'], ['asset_symbol_unique']],
+  prices: [[7, '2000-03-01', ...page], ['price_pkey']],
+  indexes: [
+    ['I5', ...page],
+    ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey'],
+  ],
+  index: [['I5'], ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey']],
+  indexId: [['I5'], ['market_index_code_unique']],
+  indexValues: [[7, '2000-03-01', ...page], ['index_value_pkey']],
+  refreshes: [[uuid, ...page], ['refresh_pkey']],
+  refresh: [[uuid], ['refresh_pkey']],
+};
+
+test('every read statement finds its rows by an index, never by reading a whole table', async (t) => {
+  const { url } = await setupDatabase(t);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  t.teardown(() => client.end());
+  for (const statement of fill) await client.query(statement);
+
+  for (const [name, [parameters, indexes]] of Object.entries(expectations)) {
+    const text = statements[name as keyof typeof statements];
+    const { rows } = await client.query(`explain (format json) ${text}`, [...parameters]);
+    const nodes = flatten(rows[0]['QUERY PLAN'][0].Plan as Plan);
+    const used = new Set(nodes.map((node) => node['Index Name']));
+    for (const index of indexes) t.true(used.has(index), `${name} does not use ${index}`);
+    const whole = nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']);
+    t.deepEqual(whole, [], `${name} reads a whole table`);
+  }
+});
