@@ -52,13 +52,13 @@ export const setupDatabase = async (
   return { url: url.href, query: (text, parameters) => statement(url.href, text, parameters) };
 };
 
-/** Ordinary settings for `createDatabase`, short timeouts; lay your own over them. */
+/** Ordinary settings for `createDatabase`, timeouts that a busy machine does not reach; lay your own over them. */
 export const databaseSettings = (url: string): DatabaseDeps => ({
   url,
   ssl: 'disable',
   poolMax: 5,
-  acquireTimeoutMs: 300,
-  statementTimeoutMs: 2_000,
+  acquireTimeoutMs: 5_000,
+  statementTimeoutMs: 5_000,
   idleInTransactionTimeoutMs: 5_000,
   applicationName: 'tests',
   maxTransactionRetries: 3,
