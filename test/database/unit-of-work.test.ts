@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanStatusCode } from '@opentelemetry/api';
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import test from 'ava';
+import { createDatabase } from '#src/database/database.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import { runInRequest } from '#src/kernel/request-context.ts';
 import { assertOutsideTransaction, currentTransaction } from '#src/kernel/unit-of-work.ts';
+import { databaseSettings } from '#test/support/database.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
 import { captureSpans } from '#test/support/spans.ts';
 import { balances, setup } from './setup.ts';
 
@@ -241,4 +245,28 @@ test('values come back as the port documents them', async (t) => {
     float: 0.1,
     exact: '0.10',
   });
+});
+
+test('the rollback counter agrees with what the server counted', async (t) => {
+  const { admin } = await setup(t);
+  const metrics = recordMetrics();
+  const database = await createDatabase({ ...databaseSettings(admin.url), metrics, maxTransactionRetries: 1 });
+  const rollbacks = async (): Promise<number> => {
+    const text = 'select xact_rollback::int as count from pg_stat_database where datname = current_database()';
+    return Number((await admin.query(text))[0]?.['count']);
+  };
+  const before = await rollbacks();
+  const fail = (text: string) => database.unitOfWork.run({ operation }, ({ query }) => query(text));
+  await database.unitOfWork.run({ operation }, ({ query }) => query('update account set balance = 1'));
+  await t.throwsAsync(fail('select 1 / 0'));
+  await t.throwsAsync(fail(`do $$ begin raise exception 'again' using errcode = '40001'; end $$`));
+  // A backend reports what it counted when it ends, at the latest.
+  await database.close();
+  let seen = 0;
+  for (let attempt = 0; attempt < 100 && seen < 3; attempt += 1) {
+    seen = (await rollbacks()) - before;
+    await sleep(20);
+  }
+  t.is(seen, 3);
+  t.is(metrics.value(transactions, { outcome: 'rolled_back' }), 3);
 });
