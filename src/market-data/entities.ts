@@ -14,7 +14,7 @@ export const AssetEntity = defineEntity({
   },
 });
 
-export const PriceEntity = defineEntity({
+const PriceEntity = defineEntity({
   name: 'Price',
   tableName: 'price',
   properties: {
@@ -40,7 +40,7 @@ export const MarketIndexEntity = defineEntity({
   },
 });
 
-export const IndexConstituentEntity = defineEntity({
+const IndexConstituentEntity = defineEntity({
   name: 'IndexConstituent',
   tableName: 'index_constituent',
   properties: {
@@ -49,7 +49,7 @@ export const IndexConstituentEntity = defineEntity({
   },
 });
 
-export const IndexValueEntity = defineEntity({
+const IndexValueEntity = defineEntity({
   name: 'IndexValue',
   tableName: 'index_value',
   properties: {
@@ -62,7 +62,7 @@ export const IndexValueEntity = defineEntity({
 export const refreshTriggers = ['request', 'schedule', 'startup'] as const;
 export const refreshStatuses = ['running', 'succeeded', 'rolled_back', 'failed'] as const;
 
-export const RefreshEntity = defineEntity({
+const RefreshEntity = defineEntity({
   name: 'Refresh',
   tableName: 'refresh',
   indexes: [{ name: 'refresh_status_index', properties: ['status', 'universe', 'finishedAt'] }],

@@ -9,7 +9,7 @@ type ListQuery = {
   readonly to?: string | undefined;
 };
 
-export type Page<Item> = {
+type Page<Item> = {
   readonly data: Item[];
   readonly page: { readonly next_cursor: string | null; readonly limit: number };
 };

@@ -14,7 +14,7 @@ export type PageRequest = {
 };
 
 /** `first_date` and `last_date` span the stored prices; null while there are none. */
-export type AssetView = {
+type AssetView = {
   readonly symbol: string;
   readonly name: string;
   readonly exchange: string;
@@ -23,7 +23,7 @@ export type AssetView = {
   readonly last_date: string | null;
 };
 
-export type IndexView = {
+type IndexView = {
   readonly code: string;
   readonly name: string;
   readonly universe: string;
@@ -33,7 +33,7 @@ export type IndexView = {
   readonly last_date: string | null;
 };
 
-export type IndexValueView = { readonly date: string; readonly value: number };
+type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
   /** By symbol; `from` and `to` keep those with a price in between. */

@@ -6,7 +6,7 @@ import type { RefreshSource } from './provider.ts';
 import { instant } from './sql.ts';
 
 export type RefreshTrigger = (typeof refreshTriggers)[number];
-export type RefreshStatus = (typeof refreshStatuses)[number];
+type RefreshStatus = (typeof refreshStatuses)[number];
 export type RefreshCounts = { readonly assets: number; readonly prices: number; readonly index_values: number };
 
 /** As the API shows it. Counts are rows written; instants are RFC 3339 UTC. */

@@ -12,14 +12,14 @@ export type RefreshServiceDependencies = RefreshRunDependencies & {
   readonly universes: readonly Universe[];
 };
 
-export type RefreshRequest = {
+type RefreshRequest = {
   readonly universe: string;
   readonly trigger: RefreshTrigger;
   /** Aborting it rolls the refresh back. */
   readonly signal?: AbortSignal;
 };
 
-export type StartedRefresh = {
+type StartedRefresh = {
   /** As stored, running. */
   readonly record: RefreshRecord;
   /** Resolves with the ended record, rolled back or not; rejects only when the outcome could not be stored. */

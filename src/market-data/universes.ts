@@ -3,7 +3,7 @@
 export const indexMethods = ['equal_weighted', 'price_weighted', 'rebased'] as const;
 export type IndexMethod = (typeof indexMethods)[number];
 
-export type AssetDefinition = {
+type AssetDefinition = {
   readonly symbol: string;
   readonly name: string;
   readonly exchange: string;

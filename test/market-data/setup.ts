@@ -29,7 +29,7 @@ export type Overrides = {
   readonly database?: Partial<DatabaseDeps>;
 };
 
-export const sampleProvider = createSampleFileProvider({ directory: sampleDataDirectory });
+const sampleProvider = createSampleFileProvider({ directory: sampleDataDirectory });
 
 /** The sample data with every close times `factor()`: with another factor a refresh leaves a trace unless undone. */
 export const scaledProvider = (factor: () => number): MarketDataProvider => ({
