@@ -25,14 +25,21 @@ export type ServiceOptions = {
   /** Laid over a quiet default: free ports, telemetry on, no export. `undefined` removes a variable. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly nodeArguments?: readonly string[];
+  /** In a process group of its own, which a test can signal as a terminal's Ctrl-C does. */
+  readonly detached?: boolean;
 };
 
 const defaults = { NODE_ENV: 'test', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'info' };
 
-export const startService = async ({ environment = {}, nodeArguments = [] }: ServiceOptions = {}): Promise<Service> => {
+export const startService = async ({
+  environment = {},
+  nodeArguments = [],
+  detached = false,
+}: ServiceOptions = {}): Promise<Service> => {
   const child = spawn(process.execPath, [...nodeArguments, '--import', './src/telemetry/preload.ts', 'src/main.ts'], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...defaults, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached,
   });
   const log: LogLine[] = [];
   const watchers = new Set<() => void>();

@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { setupDatabase } from '#test/support/database.ts';
+import { call, option, price, serve, setFault, temporaryDirectory, until } from './setup.ts';
+
+type Reply = { readonly status: number | undefined; readonly connection: string | undefined; readonly text: string };
+
+/** Over a connection of the agent's: fetch hides which one it uses, and the Connection header. */
+const send = (url: string, agent: Agent, body?: unknown): Promise<Reply> =>
+  new Promise((resolve, reject) => {
+    const answered = (response: IncomingMessage): void => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ status: response.statusCode, connection: response.headers.connection, text }));
+    };
+    const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const request = httpRequest(url, { agent, method: body === undefined ? 'GET' : 'POST', headers }, answered);
+    request.on('error', reject);
+    request.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('SIGTERM: ready turns 503, requests in progress are finished, the status is 0', async (t) => {
+  const database = await setupDatabase(t);
+  const service = await serve(t, { DATABASE_URL: database.url, SHUTDOWN_DRAIN_MS: '800' });
+  await service.logged(({ message }) => message === 'started');
+  const agent = new Agent({ keepAlive: true });
+  t.teardown(() => agent.destroy());
+  t.is((await send(`${service.url}/health/ready`, agent)).connection, 'keep-alive');
+  await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 1_500, count: 1 });
+  const slow = send(`${service.url}/api/v1/pricing/price`, new Agent(), option);
+  await service.logged(({ fault_point: point }) => point === 'pricing.engine');
+
+  service.process.kill('SIGTERM');
+  await service.logged(({ message }) => message === 'stopping');
+  t.like(await send(`${service.url}/health/ready`, agent), { status: 503, connection: 'close' });
+  t.like(await send(`${service.url}/health/live`, agent), { status: 200, connection: 'close' });
+  t.like(await send(`${service.url}/api/v1/pricing/price`, agent, option), { status: 200, connection: 'close' });
+  await sleep(1_000);
+  await t.throwsAsync(send(`${service.url}/health/live`, agent), undefined, 'after the drain nobody new gets in');
+
+  const finished = await slow;
+  t.like(finished, { status: 200, connection: 'close' });
+  t.is(typeof (JSON.parse(finished.text) as { price: unknown }).price, 'number');
+  t.is((await service.exited).code, 0);
+  t.is(service.log.at(-1)?.message, 'stopped');
+});
+
+test('a second signal does not wait for requests that hang', async (t) => {
+  const service = await serve(t, { DATABASE_URL: 'postgres://127.0.0.1:1/none' });
+  await setFault(service, 'pricing.engine', { mode: 'hang' });
+  const hanging = price(service);
+  hanging.catch(() => {});
+  await service.logged(({ fault_point: point }) => point === 'pricing.engine');
+  service.process.kill('SIGTERM');
+  await service.logged(({ message }) => message === 'stopping');
+  await sleep(300);
+  t.is(service.process.exitCode, null, 'the first signal waits');
+  const began = performance.now();
+  service.process.kill('SIGTERM');
+  t.is((await service.exited).code, 0);
+  t.true(performance.now() - began < 3_000);
+  await t.throwsAsync(hanging);
+});
+
+test('a killed run stops nobody; Ctrl-C ends the service and its own PostgreSQL', async (t) => {
+  const directory = temporaryDirectory(t);
+  const environment = { VOLWATCH_DIRECTORY: directory };
+  const pidFile = join(directory, 'postgres', 'data', 'postmaster.pid');
+  const postgres = (): number => Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+
+  const killed = await serve(t, environment);
+  await killed.ready();
+  killed.process.kill('SIGKILL');
+  await killed.exited;
+  const pid = postgres();
+  t.true(alive(pid));
+  t.teardown(() => alive(pid) && process.kill(pid, 'SIGQUIT'));
+
+  const service = await serve(t, environment, { detached: true });
+  await service.ready();
+  await service.logged(({ message }) => message === 'started');
+  t.is((await call(`${service.url}/api/v1/indexes/TECH5_EW/values`)).status, 200);
+  const last = postgres();
+  process.kill(-service.pid, 'SIGINT');
+  t.is((await service.exited).code, 0, service.stderr());
+  t.is(service.log.at(-1)?.message, 'stopped');
+  t.true(await until(() => !alive(pid) && !alive(last), 1_000));
+  t.false(existsSync(pidFile));
+});

@@ -1,0 +1,58 @@
+import test from 'ava';
+import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
+import { call, metric, scrape, serve, type Answer } from './setup.ts';
+
+const secretText = 'what-only-the-server-knows';
+
+/** Nothing in the error table fits a value that cannot be converted: that is a mistake, the service's own or the schema's. */
+const breakReads = async (database: TestDatabase): Promise<void> => {
+  await database.query('alter table asset rename to asset_kept');
+  await database.query(`create view asset as select * from asset_kept where ('${secretText}' || symbol)::int = 1`);
+};
+
+const unexpectedIn = async (answer: Answer) => ({
+  status: answer.status,
+  code: answer.body['code'],
+  category: answer.body['category'],
+  retryAfter: answer.headers.get('retry-after'),
+});
+const internal = { status: 500, code: 'internal_error', category: 'internal', retryAfter: null };
+
+for (const NODE_ENV of ['production', 'development'] as const) {
+  test(`an unexpected error, NODE_ENV=${NODE_ENV}`, async (t) => {
+    const database = await setupDatabase(t);
+    const production = NODE_ENV === 'production';
+    const service = await serve(t, {
+      NODE_ENV,
+      DATABASE_URL: database.url,
+      ...(production && { FAULT_INJECTION: undefined, REDIS_URL: 'redis://127.0.0.1:1' }),
+    });
+    await service.logged(({ message }) => message === 'started');
+    await breakReads(database);
+
+    const answer = await call(`${service.url}/api/v1/assets`);
+    t.deepEqual(await unexpectedIn(answer), internal);
+    if (production) {
+      t.is(answer.body['detail'], 'An unexpected error occurred');
+      t.false('stack' in answer.body);
+      t.false(answer.text.includes(secretText));
+      t.regex(answer.headers.get('strict-transport-security') ?? '', /max-age=\d{8}/);
+    } else {
+      t.regex(String(answer.body['stack']), /\n\s+at .*\.ts:\d+/);
+    }
+    const line = await service.logged(({ code }) => code === 'internal_error');
+    t.is(line.level, 'error');
+    t.is(line['trace_id'], answer.headers.get('x-trace-id'));
+    t.regex(String((line['error'] as Record<string, unknown>)['stack']), /\.ts:\d+/);
+    t.false(JSON.stringify(service.log).includes(secretText));
+    const labels = { category: 'internal', code: 'internal_error', http_route: '/api/v1/assets' };
+    t.is(metric(await scrape(service), 'volwatch_errors_total', labels), 1);
+
+    // A table that is not there is a deployment's fault with a code of its own.
+    await database.query('drop view asset');
+    const outdated = await call(`${service.url}/api/v1/assets`);
+    t.like(outdated.body, { status: 503, code: 'database_schema_outdated', category: 'database' });
+    t.is((await call(`${service.url}/api/v1/indexes`)).status, 200);
+    t.is(await service.stop(), 0);
+  });
+}
