@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, parse } from 'node:path';
@@ -77,6 +77,15 @@ const passable = (path: string): boolean => {
   }
 };
 
+/** Kept in a file of the directory, so that removing the directory means starting with an empty database. */
+const homeElsewhere = (directory: string, elsewhere: string): string => {
+  const pointer = join(directory, 'postgres-is-at');
+  if (!existsSync(pointer)) {
+    writeFileSync(pointer, `${join(elsewhere, randomBytes(6).toString('hex'))}\n`, { mode: 0o600 });
+  }
+  return readFileSync(pointer, 'utf8').trim();
+};
+
 /**
  * Where the server's files go. Under a home or temporary directory that user postgres cannot enter (root with a
  * checkout in /root, say) they go to /var/lib/volwatch instead, the binaries included.
@@ -95,17 +104,18 @@ export const hostFor = async (
   if (!account) return { home: join(directory, 'postgres'), binaries: found };
   chmodSync(directory, statSync(directory).mode | 0o011);
   const native = dirname(dirname(found.postgres));
-  const name = createHash('sha256').update(directory).digest('hex').slice(0, 12);
   const elsewhere = '/var/lib/volwatch';
-  if (!passable(directory) || !passable(native)) mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
-  const home = passable(directory) ? join(directory, 'postgres') : join(elsewhere, name);
-  if (passable(native)) return { home, binaries: found };
+  if (!passable(directory) || !passable(found.postgres)) mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
+  const home = passable(directory) ? join(directory, 'postgres') : homeElsewhere(directory, elsewhere);
+  if (passable(found.postgres)) return { home, binaries: found };
   const copy = join(elsewhere, `native-${createHash('sha256').update(native).digest('hex').slice(0, 12)}`);
   const marker = join(copy, 'complete');
   const version = String(statSync(found.postgres).mtimeMs);
   if (!existsSync(marker) || readFileSync(marker, 'utf8') !== version) {
     rmSync(copy, { recursive: true, force: true });
     cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+    // Installed under a strict umask, the files themselves are closed to others too.
+    execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, copy]);
     chmodSync(copy, 0o755);
     writeFileSync(marker, version);
   }
