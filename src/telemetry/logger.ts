@@ -1,4 +1,4 @@
-import { trace, isSpanContextValid } from '@opentelemetry/api';
+import { INVALID_TRACEID, trace } from '@opentelemetry/api';
 import { pino, type DestinationStream } from 'pino';
 import type { LogFields, Logger } from '../kernel/logger.ts';
 import { currentRequest } from '../kernel/request-context.ts';
@@ -22,15 +22,21 @@ export type FlushableLogger = Logger & {
 /** Bytes kept for a reader of standard output that is behind; after that lines are dropped, not memory. */
 const longestBuffer = 16 * 1_048_576;
 
-const correlation = (): object => {
-  const span = trace.getActiveSpan()?.spanContext();
+type Correlation = { request_id?: string; trace_id?: string; span_id?: string };
+
+const correlation = (): Correlation => {
+  const fields: Correlation = {};
   const request = currentRequest();
-  const traceId = span && isSpanContextValid(span) ? span.traceId : request?.traceId;
-  return {
-    ...(request !== undefined && { request_id: request.requestId }),
-    ...(traceId !== undefined && { trace_id: traceId }),
-    ...(span && isSpanContextValid(span) && { span_id: span.spanId }),
-  };
+  if (request !== undefined) {
+    fields.request_id = request.requestId;
+    fields.trace_id = request.traceId;
+  }
+  const span = trace.getActiveSpan()?.spanContext();
+  if (span !== undefined && span.traceId !== INVALID_TRACEID) {
+    fields.trace_id = span.traceId;
+    fields.span_id = span.spanId;
+  }
+  return fields;
 };
 
 /**
