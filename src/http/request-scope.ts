@@ -1,4 +1,12 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  context,
+  INVALID_TRACEID,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import type { Span, Tracer } from '@opentelemetry/api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#src/kernel/clock.ts';
@@ -77,18 +85,23 @@ const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, templa
     template === 'unmatched' ? name : `${name} ${template}`,
     {
       kind: SpanKind.SERVER,
-      attributes: {
-        'http.request.method': method,
-        'url.path': ctx.path,
-        'url.scheme': 'http',
-        'network.protocol.version': ctx.req.httpVersion,
-        ...(template !== 'unmatched' && { 'http.route': template }),
-        ...(headers.host !== undefined && { 'server.address': headers.host.replace(portSuffix, '') }),
-        ...(headers['user-agent'] !== undefined && { 'user_agent.original': headers['user-agent'] }),
-      },
+      // For the sampler; the rest is only worth its price on a span that is kept.
+      attributes:
+        template === 'unmatched'
+          ? { 'http.request.method': method }
+          : { 'http.request.method': method, 'http.route': template },
     },
     parent,
   );
+  if (span.isRecording()) {
+    span.setAttributes({
+      'url.path': ctx.path,
+      'url.scheme': 'http',
+      'network.protocol.version': ctx.req.httpVersion,
+      ...(headers.host !== undefined && { 'server.address': headers.host.replace(portSuffix, '') }),
+      ...(headers['user-agent'] !== undefined && { 'user_agent.original': headers['user-agent'] }),
+    });
+  }
   return { span, parent };
 };
 
@@ -119,7 +132,8 @@ export const requestScope = (deps: Dependencies): HttpMiddleware => {
     const match = routeTable.match(ctx.method, ctx.path);
     const { span, parent } = startSpan(tracer, ctx, method, match.template);
     const spanContext = span.spanContext();
-    const traced = trace.isSpanContextValid(spanContext);
+    // All zeros when no tracer is registered.
+    const traced = spanContext.traceId !== INVALID_TRACEID;
     const traceId = traced ? spanContext.traceId : traceIdFrom(headers['traceparent']);
     const forwarded = headers['x-forwarded-for'];
     const ip = clientIp(socket.remoteAddress, Array.isArray(forwarded) ? forwarded.join(',') : forwarded);

@@ -122,4 +122,5 @@ test.serial("the server span continues the caller's trace", async (t) => {
   const span = exporter.getFinishedSpans().find((each) => each.spanContext().traceId === traceId);
   t.is(span?.parentSpanContext?.spanId, 'b'.repeat(16));
   t.is(span?.attributes['error.type'], undefined);
+  t.like(span?.attributes, { 'url.path': '/api/v1/fail/none', 'url.scheme': 'http', 'server.address': '127.0.0.1' });
 });
