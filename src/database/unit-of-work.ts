@@ -96,10 +96,12 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
         if (statementTimeoutMs !== undefined) await connection.allow(statementTimeoutMs);
         const em = deps.forkEntityManager();
         em.setTransactionContext(transactionContext(connection));
-        const transaction: Transaction = { em, query: rowsOf(connection) };
+        const last: (() => Promise<void>)[] = [];
+        const transaction: Transaction = { em, query: rowsOf(connection), beforeCommit: (hook) => last.push(hook) };
         const result = await runInTransaction(transaction, async () => {
           const value = await work(transaction);
           await em.flush();
+          for (const hook of last) await hook();
           return value;
         });
         await commit(connection, operation);

@@ -25,6 +25,8 @@ export type Transaction = {
   readonly em: EntityManager;
   /** Set-based SQL in the same transaction. */
   readonly query: Query;
+  /** Runs `work` after everything else and right before the commit: for locks that others wait for. */
+  readonly beforeCommit: (work: () => Promise<void>) => void;
 };
 
 export type UnitOfWorkOptions = {
