@@ -122,13 +122,14 @@ export const hostFor = async (
   return { home, binaries: { initdb: join(copy, 'bin/initdb'), postgres: join(copy, 'bin/postgres') } };
 };
 
-/** Runs a program to its end. @throws Error with what it printed when it fails */
+/** Runs a program to its end, out of reach of a Ctrl-C meant for the service. @throws Error with what it printed when it fails */
 export const runToEnd = (program: string, parameters: readonly string[], account: Account | undefined): Promise<void> =>
   new Promise((resolve, reject) => {
     const child = spawn(program, parameters, {
       ...account,
       cwd: '/',
       env: serverEnvironment,
+      detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let printed = '';

@@ -33,7 +33,7 @@ test('a service whose database is away at boot, then goes away in use, heals by 
   const database = await setupDatabase(t, { migrated: false });
   const { proxy, url } = await throughProxy(t, database.url);
   proxy.cut();
-  const service = await serve(t, { DATABASE_URL: url });
+  const service = await serve(t, { DATABASE_URL: url, DATABASE_STATEMENT_TIMEOUT_MS: '500' });
   const get = (path: string): Promise<Answer> => call(`${service.url}${path}`);
   const assets = (): Promise<Answer> => get('/api/v1/assets');
 
@@ -65,6 +65,19 @@ test('a service whose database is away at boot, then goes away in use, heals by 
   t.deepEqual(problem(await assets()), unavailable);
   t.is((await get('/health/live')).status, 200);
   t.true(await until(async () => (await get('/health/ready')).status === 503));
+  proxy.restore();
+  await service.ready(10_000);
+  t.is((await assets()).status, 200);
+
+  // Silent: nothing is refused and nothing answered.
+  proxy.blackhole();
+  const began = performance.now();
+  const unready = (): Promise<boolean> => until(async () => (await get('/health/ready')).status === 503, 2_400);
+  const [silent, noticed] = await Promise.all([assets(), unready()]);
+  t.deepEqual(problem(silent), { ...unavailable, code: 'database_timeout' });
+  t.true(noticed);
+  const took = performance.now() - began;
+  t.true(took < 2_500, `answered in ${took} ms`);
   proxy.restore();
   await service.ready(10_000);
   t.is((await assets()).status, 200);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { setupDatabase } from '#test/support/database.ts';
-import { call, option, price, serve, setFault, temporaryDirectory, until } from './setup.ts';
+import { call, option, price, refresh, serve, setFault, takeToken, temporaryDirectory, until } from './setup.ts';
 
 type Reply = { readonly status: number | undefined; readonly connection: string | undefined; readonly text: string };
 
@@ -38,12 +38,18 @@ test('SIGTERM: ready turns 503, requests in progress are finished, the status is
   const agent = new Agent({ keepAlive: true });
   t.teardown(() => agent.destroy());
   t.is((await send(`${service.url}/health/ready`, agent)).connection, 'keep-alive');
-  await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 1_500, count: 1 });
+  await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 2_500, count: 1 });
   const slow = send(`${service.url}/api/v1/pricing/price`, new Agent(), option);
   await service.logged(({ fault_point: point }) => point === 'pricing.engine');
+  const token = await takeToken(service);
+  await setFault(service, 'refresh.store_prices', { mode: 'hang' });
+  const interrupted = refresh(service, token, 'tech5');
+  await service.logged(({ fault_point: point }) => point === 'refresh.store_prices');
 
   service.process.kill('SIGTERM');
   await service.logged(({ message }) => message === 'stopping');
+  t.like((await interrupted).body, { status: 'rolled_back', reason: 'shutting_down' });
+  t.like((await refresh(service, token, 'sp500')).body, { status: 503, code: 'shutting_down' });
   t.like(await send(`${service.url}/health/ready`, agent), { status: 503, connection: 'close' });
   t.like(await send(`${service.url}/health/live`, agent), { status: 200, connection: 'close' });
   t.like(await send(`${service.url}/api/v1/pricing/price`, agent, option), { status: 200, connection: 'close' });
@@ -72,6 +78,23 @@ test('a second signal does not wait for requests that hang', async (t) => {
   t.is((await service.exited).code, 0);
   t.true(performance.now() - began < 3_000);
   await t.throwsAsync(hanging);
+});
+
+test('an exception that nobody caught is logged, requests in progress are finished, the status is 1', async (t) => {
+  const thrower = `data:text/javascript,process.once('SIGUSR2',()=>{throw new Error('nobody caught this')})`;
+  const service = await serve(
+    t,
+    { DATABASE_URL: 'postgres://127.0.0.1:1/none' },
+    { nodeArguments: ['--import', thrower] },
+  );
+  await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 500 });
+  const slow = price(service);
+  await service.logged(({ fault_point: point }) => point === 'pricing.engine');
+  service.process.kill('SIGUSR2');
+  t.is((await slow).status, 200);
+  t.is((await service.exited).code, 1);
+  const line = await service.logged(({ message }) => message === 'uncaught');
+  t.like(line, { level: 'error', kind: 'uncaughtException', err: { message: 'nobody caught this' } });
 });
 
 test('a killed run stops nobody; Ctrl-C ends the service and its own PostgreSQL', async (t) => {

@@ -95,7 +95,7 @@ export const startService = async ({
   const url = String(listening['url']);
   const ready: Service['ready'] = async (timeoutMs = 60_000) => {
     const deadline = Date.now() + timeoutMs;
-    while (Date.now() < deadline && !ended) {
+    while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
       const response = await fetch(`${url}/health/ready`).catch(() => undefined);
       await response?.arrayBuffer();
       if (response?.status === 200) return;
