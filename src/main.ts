@@ -13,6 +13,7 @@ const start = async (): Promise<void> => {
   try {
     await service.start();
   } catch (error) {
+    service.logger.error({ err: error }, 'the start failed');
     // Nothing that has begun is left behind, our own PostgreSQL least of all.
     await service.stop('the start failed');
     throw error;

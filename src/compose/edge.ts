@@ -4,7 +4,7 @@ import { createHealth } from '../http/health.ts';
 import { createHttpServer, type HttpServer } from '../http/server.ts';
 import type { HealthCheck } from '../kernel/health.ts';
 import type { Route } from '../kernel/route.ts';
-import { createAdminServer, type AdminServer } from '../telemetry/admin-server.ts';
+import { createAdminServer, type AdminServer, type Collector } from '../telemetry/admin-server.ts';
 import { basePath, type Base } from './base.ts';
 
 export type EdgeParts = {
@@ -12,7 +12,7 @@ export type EdgeParts = {
   readonly routes: readonly Route[];
   readonly checks: readonly HealthCheck[];
   /** Run before each scrape. */
-  readonly collectors: readonly (() => void)[];
+  readonly collectors: readonly Collector[];
   readonly isDraining: () => boolean;
 };
 
@@ -49,7 +49,8 @@ export const composeEdge = (base: Base, { auth, routes, checks, collectors, isDr
   const admin = createAdminServer({
     registry,
     ...(config.FAULT_INJECTION && { faults }),
-    collectors,
+    // Whoever scrapes without asking /health still learns which dependency is down.
+    collectors: [...collectors, health.read],
     host: config.METRICS_HOST,
     port: config.METRICS_PORT,
     logger,

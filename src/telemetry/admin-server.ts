@@ -9,12 +9,15 @@ import { negotiateFormat, renderMetrics } from './exposition.ts';
 import { faultRoutes } from './fault-routes.ts';
 import type { FaultControl } from './faults.ts';
 
+/** Sets gauges that are read rather than counted; bounded in time, since the scrape waits for it. */
+export type Collector = () => void | Promise<unknown>;
+
 export type AdminServerDeps = {
   readonly registry: Registry;
   /** Given: the fault routes exist. */
   readonly faults?: FaultControl;
-  /** Run before each scrape, to set gauges that are read rather than counted. One that throws is logged and skipped. */
-  readonly collectors?: readonly (() => void)[];
+  /** Run before each scrape. One that throws is logged and skipped. */
+  readonly collectors?: readonly Collector[];
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -88,7 +91,7 @@ const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): A
   handle: async ({ headers }) => {
     for (const collect of collectors) {
       try {
-        collect();
+        await collect();
       } catch (error) {
         logger.warn({ error }, 'a metrics collector failed');
       }

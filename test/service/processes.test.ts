@@ -75,3 +75,19 @@ test('two processes on one database take turns at a universe, and a killed one l
   t.is((await refresh(third, token, 'tech5')).body['status'], 'succeeded');
   t.not(await checksum(database), damaged);
 });
+
+test('two processes that start at once on an empty database both become ready', async (t) => {
+  const database = await setupDatabase(t, { migrated: false });
+  const services = await Promise.all([1, 2].map(() => serve(t, { DATABASE_URL: database.url })));
+  await Promise.all(services.map((service) => service.logged(({ message }) => message === 'started')));
+  for (const service of services) {
+    t.is((await call(`${service.url}/health/ready`)).status, 200);
+    t.is((await call(`${service.url}/api/v1/indexes/SP500/values?limit=1`)).status, 200);
+    t.deepEqual(
+      service.log.filter(({ level }) => level === 'error'),
+      [],
+    );
+  }
+  t.is((await database.query('select 1 from price')).length, 560 + 5_105);
+  t.deepEqual(await database.query(`select distinct status from refresh`), [{ status: 'succeeded' }]);
+});

@@ -86,3 +86,13 @@ test('without telemetry the service works, and /metrics keeps build and process'
     t.notRegex(text, /http_server_request_duration|db_client|volwatch_errors/);
   }
 });
+
+test('a schema that is not ours ends the start with a log line and status 1', async (t) => {
+  const database = await setupDatabase(t, { migrated: false });
+  await database.query('create table asset (somebody text)');
+  const service = await serve(t, { DATABASE_URL: database.url });
+  t.is((await service.exited).code, 1);
+  const line = service.log.find(({ message }) => message === 'the start failed');
+  t.like(line, { level: 'error', err: { code: '42P07' } });
+  t.is(service.log.at(-1)?.message, 'stopped');
+});
