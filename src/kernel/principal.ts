@@ -12,6 +12,10 @@ export type Principal = {
   readonly email?: string;
   readonly role?: string;
   readonly tokenFormat?: TokenFormat;
-  /** The access token's `jti`, for revocation. */
+  /** The access token's `jti` (or a digest that stands for it), for revocation. */
   readonly tokenId?: string;
+  /** Unix seconds of the access token's end. */
+  readonly tokenExpiresAt?: number;
+  /** Set when a cookie session authenticated the caller: then CSRF is checked, and logout ends this session. */
+  readonly sessionId?: string;
 };

@@ -7,6 +7,15 @@ export const transactionOperations = [
   'refresh.apply',
   'refresh.finish',
   'refresh.close_dangling',
+  'auth.register',
+  'auth.login',
+  'auth.logout',
+  'auth.refresh',
+  'auth.revoke',
+  'auth.refusal',
+  'auth.api_key',
+  'auth.client',
+  'auth.maintenance',
 ] as const;
 export type TransactionOperation = (typeof transactionOperations)[number];
 

@@ -1,0 +1,125 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+const OauthClientEntity = defineEntity({
+  name: 'OauthClient',
+  tableName: 'oauth_client',
+  properties: {
+    id: p.text().primary(),
+    name: p.text(),
+    secretHash: p.text(),
+    scopes: p.array(),
+    createdAt: p.datetime(),
+    rotatedAt: p.datetime().nullable(),
+    revokedAt: p.datetime().nullable(),
+  },
+});
+
+const UserAccountEntity = defineEntity({
+  name: 'UserAccount',
+  tableName: 'user_account',
+  properties: {
+    id: p.uuid().primary(),
+    email: p.text().unique('user_account_email_unique'),
+    passwordHash: p.text(),
+    role: p.text(),
+    scopes: p.array(),
+    createdAt: p.datetime(),
+  },
+});
+
+/** All refresh tokens that descend from one sign-in: they live and die together. */
+const RefreshFamilyEntity = defineEntity({
+  name: 'RefreshFamily',
+  tableName: 'refresh_family',
+  indexes: [
+    { name: 'refresh_family_user_index', properties: ['user'] },
+    { name: 'refresh_family_expires_index', properties: ['expiresAt'] },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    user: () => p.manyToOne(UserAccountEntity).updateRule('no action').deleteRule('cascade'),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime(),
+    revokedAt: p.datetime().nullable(),
+    revokedReason: p.text().nullable(),
+  },
+});
+
+const RefreshTokenEntity = defineEntity({
+  name: 'RefreshToken',
+  tableName: 'refresh_token',
+  indexes: [{ name: 'refresh_token_family_index', properties: ['family'] }],
+  properties: {
+    tokenHash: p.blob().primary(),
+    family: () => p.manyToOne(RefreshFamilyEntity).updateRule('no action').deleteRule('cascade'),
+    scopes: p.array(),
+    /** The access token that was issued beside it: ends when the family does. */
+    accessTokenId: p.text().unique('refresh_token_access_token_unique'),
+    accessExpiresAt: p.datetime(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime(),
+    usedAt: p.datetime().nullable(),
+  },
+});
+
+const RevokedTokenEntity = defineEntity({
+  name: 'RevokedToken',
+  tableName: 'revoked_token',
+  indexes: [
+    { name: 'revoked_token_revoked_index', properties: ['revokedAt'] },
+    { name: 'revoked_token_expires_index', properties: ['expiresAt'] },
+  ],
+  properties: {
+    tokenId: p.text().primary(),
+    revokedAt: p.datetime(),
+    /** When the token would have ended anyway: then this row is of no more use. */
+    expiresAt: p.datetime(),
+  },
+});
+
+const UserSessionEntity = defineEntity({
+  name: 'UserSession',
+  tableName: 'user_session',
+  indexes: [
+    { name: 'user_session_user_index', properties: ['user'] },
+    { name: 'user_session_expires_index', properties: ['expiresAt'] },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    tokenHash: p.blob().unique('user_session_token_hash_unique'),
+    user: () => p.manyToOne(UserAccountEntity).updateRule('no action').deleteRule('cascade'),
+    createdAt: p.datetime(),
+    seenAt: p.datetime(),
+    expiresAt: p.datetime(),
+  },
+});
+
+const ApiKeyEntity = defineEntity({
+  name: 'ApiKey',
+  tableName: 'api_key',
+  indexes: [{ name: 'api_key_owner_index', properties: ['ownerKind', 'ownerId', 'id'] }],
+  properties: {
+    id: p.uuid().primary(),
+    keyHash: p.blob().unique('api_key_key_hash_unique'),
+    prefix: p.text(),
+    name: p.text(),
+    ownerKind: p.text().$type<'user' | 'client'>(),
+    ownerId: p.text(),
+    scopes: p.array(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime().nullable(),
+    revokedAt: p.datetime().nullable(),
+    lastUsedAt: p.datetime().nullable(),
+  },
+});
+
+/** For the database room's entity list. */
+export const authEntities = [
+  OauthClientEntity,
+  UserAccountEntity,
+  RefreshFamilyEntity,
+  RefreshTokenEntity,
+  RevokedTokenEntity,
+  UserSessionEntity,
+  ApiKeyEntity,
+];

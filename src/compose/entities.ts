@@ -1,0 +1,6 @@
+import { auditEntities } from '../audit/entities.ts';
+import { authEntities } from '../auth/entities.ts';
+import { marketDataEntities } from '../market-data/entities.ts';
+
+/** Every table of every room, for the schema comparison and the statement labels. */
+export const entities = [...marketDataEntities, ...auditEntities, ...authEntities];
