@@ -55,7 +55,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const { server, admin } = composeEdge(base, {
     auth,
     routes: [...auth.routes, ...createPricingRoutes({ service: pricing }), ...marketDataRoutes],
-    checks: [untilMigrated(database.healthCheck, () => migrated)],
+    checks: [untilMigrated(database.healthCheck, () => migrated), storage.redisCheck],
     collectors: [database.collect],
     isDraining: () => draining,
   });

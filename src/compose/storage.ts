@@ -1,12 +1,21 @@
 import { createDatabase, type Database } from '../database/database.ts';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
-import { marketDataEntities } from '../market-data/entities.ts';
+import type { HealthCheck } from '../kernel/health.ts';
+import { createRedis, withoutRedis, type RedisConnection } from '../redis/client.ts';
 import type { Base } from './base.ts';
+import { entities } from './entities.ts';
 
-export type Storage = { readonly database: Database; readonly close: () => Promise<void> };
+export type Storage = {
+  readonly database: Database;
+  /** Undefined without REDIS_URL: what would use it stays in the process. */
+  readonly redis: RedisConnection | undefined;
+  readonly redisCheck: HealthCheck;
+  readonly close: () => Promise<void>;
+};
 
 /** The database, its own server included when the environment names none. */
-export const composeStorage = async ({ config, logger, metrics, clock }: Base): Promise<Storage> => {
+export const composeStorage = async (base: Base): Promise<Storage> => {
+  const { config, logger, metrics, clock } = base;
   const embedded =
     config.DATABASE_URL === undefined
       ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger })
@@ -20,16 +29,34 @@ export const composeStorage = async ({ config, logger, metrics, clock }: Base): 
     idleInTransactionTimeoutMs: config.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
     maxTransactionRetries: config.DATABASE_TRANSACTION_RETRIES,
     applicationName: config.OTEL_SERVICE_NAME,
-    entities: marketDataEntities,
+    entities,
     logger,
     metrics,
     clock,
   });
+  const redis = composeRedis(base);
   return {
     database,
+    redis,
+    redisCheck: redis?.healthCheck ?? withoutRedis,
     close: async () => {
+      await redis?.close();
       await database.close();
       await embedded?.stop();
     },
   };
+};
+
+const composeRedis = ({ config, logger, metrics, clock }: Base): RedisConnection | undefined => {
+  if (config.REDIS_URL !== undefined) {
+    return createRedis({
+      url: config.REDIS_URL,
+      commandTimeoutMs: config.REDIS_COMMAND_TIMEOUT_MS,
+      logger,
+      metrics,
+      clock,
+    });
+  }
+  logger.info({}, 'REDIS_URL is not set: limits and caches live in this process');
+  return undefined;
 };

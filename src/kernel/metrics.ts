@@ -1,3 +1,4 @@
+import { auditActions, auditOutcomes } from './audit.ts';
 import { errorCategories, errorCodes, errorTable } from './errors.ts';
 import { faultModes, faultPoints } from './faults.ts';
 import { dependencies } from './health.ts';
@@ -61,7 +62,7 @@ export const metricCatalogue = {
     type: 'histogram',
     help: 'Duration of authentication operations in seconds',
     labels: {
-      operation: ['verify_token', 'issue_token', 'login', 'api_key', 'refresh'],
+      operation: ['verify_token', 'issue_token', 'login', 'api_key', 'refresh', 'register', 'session', 'revoke'],
       outcome: ['ok', 'refused', 'error'],
     },
   },
@@ -139,6 +140,21 @@ export const metricCatalogue = {
     help: '1 while the dependency answers its health check',
     labels: { dependency: dependencies },
   },
+  volwatch_circuit_breaker_state: {
+    type: 'gauge',
+    help: '0 closed, 1 half-open, 2 open',
+    labels: { dependency: dependencies },
+  },
+  volwatch_dependency_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of requests to a dependency in seconds; rejected: not sent',
+    labels: { dependency: dependencies, outcome: ['ok', 'error', 'timeout', 'rejected'] },
+  },
+  volwatch_retries_total: {
+    type: 'counter',
+    help: 'Requests to a dependency that were sent again',
+    labels: { dependency: dependencies },
+  },
   volwatch_refresh_duration_seconds: {
     type: 'histogram',
     help: 'Duration of refreshes in seconds',
@@ -174,6 +190,11 @@ export const metricCatalogue = {
       outcome: ['allowed', 'limited'],
       backend: ['redis', 'memory'],
     },
+  },
+  volwatch_audit_events_total: {
+    type: 'counter',
+    help: 'Audit events written by action and outcome',
+    labels: { action: auditActions, outcome: auditOutcomes },
   },
   volwatch_build_info: {
     type: 'gauge',
