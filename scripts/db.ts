@@ -4,11 +4,11 @@
  */
 import { createDatabase } from '#src/database/database.ts';
 import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { entities } from '#src/compose/entities.ts';
 import { loadConfig } from '#src/config.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import { noMetrics } from '#src/kernel/metrics.ts';
-import { marketDataEntities } from '#src/market-data/entities.ts';
 
 const commands = ['migrate', 'rollback', 'verify'] as const;
 const command = commands.find((name) => name === process.argv[2]);
@@ -34,7 +34,7 @@ const main = async (): Promise<number> => {
     idleInTransactionTimeoutMs: config.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
     applicationName: 'volwatch-db',
     maxTransactionRetries: 0,
-    entities: marketDataEntities,
+    entities,
     logger,
     metrics: noMetrics,
     clock: systemClock,

@@ -105,7 +105,8 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     dbName: new URL(deps.url).pathname.slice(1),
     // MikroORM itself connects for schema comparison only; units of work bring their own connection.
     driverOptions: new Kysely({ dialect: new PostgresDialect({ pool: async () => createSidePool(deps) }) }),
-    schemaGenerator: { skipTables: ['schema_migrations'] },
+    // Triggers are the migrations' own: entities cannot say one that fires on TRUNCATE.
+    schemaGenerator: { skipTables: ['schema_migrations'], ignoreTriggers: true },
     discovery: { warnWhenNoEntities: false },
     debug: false,
   });

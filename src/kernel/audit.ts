@@ -16,6 +16,7 @@ export type AuditStream = `${AuditStreamKind}:${string}`;
 /** What happened, in the past tense. */
 export const auditActions = [
   'refresh.started',
+  'refresh.applied',
   'refresh.succeeded',
   'refresh.rolled_back',
   'refresh.failed',
@@ -29,7 +30,6 @@ export const auditActions = [
   'user.deleted',
   'session.revoked',
   'csrf.refused',
-  'token.issued',
   'token.revoked',
   'refresh_token.reused',
   'client.created',

@@ -1,14 +1,13 @@
 import test from 'ava';
+import { entities } from '#src/compose/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { createMigrator } from '#src/database/migrator.ts';
 import { migrations } from '#src/database/migrations/index.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
-import { marketDataEntities } from '#src/market-data/entities.ts';
 import { databaseSettings, setupDatabase } from '#test/support/database.ts';
 
 const names = migrations.map(({ name }) => name);
 const tables = `select table_name from information_schema.tables where table_schema = 'public' order by 1`;
-const entities = marketDataEntities;
 
 const migratorOf = (url: string, list = migrations) =>
   createMigrator({ url, ssl: 'disable', applicationName: 'tests', migrations: list, logger: silentLogger });

@@ -1,0 +1,95 @@
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import { actorOf, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/audit.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import { currentRequest } from '#src/kernel/request-context.ts';
+import type { Query, Transaction } from '#src/kernel/unit-of-work.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { contentOf, type EventContent } from './event-content.ts';
+
+export type AuditTrailDeps = {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** A UUIDv7 of the given Unix milliseconds. */
+  readonly ids: (now: number) => string;
+};
+
+/**
+ * Moves the stream's head and appends the event in one statement. The head's row lock, held until the commit, is what
+ * makes concurrent transactions take turns; PostgreSQL hashes, `chainedHash` is what verification computes again.
+ */
+const append = `
+  with head as (
+    insert into audit_stream as head (stream, sequence, previous_hash, hash)
+    values ($2, 1, decode(repeat('00', 32), 'hex'), sha256(decode(repeat('00', 32), 'hex') || convert_to($12, 'UTF8')))
+    on conflict (stream) do update set
+      sequence = head.sequence + 1,
+      previous_hash = head.hash,
+      hash = sha256(head.hash || convert_to($12, 'UTF8'))
+    returning sequence, previous_hash, hash
+  )
+  insert into audit_event (id, stream, action, outcome, actor_kind, actor_subject, target, reason, request_id, trace_id,
+    occurred_at, data, sequence, previous_hash, hash)
+  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, sequence, previous_hash, hash from head`;
+
+const currentActor = (): AuditActor => {
+  const request = currentRequest();
+  if (request?.principal) return actorOf(request.principal);
+  return { kind: request ? 'anonymous' : 'system', subject: null };
+};
+
+/** The active span's, for work that left the request's trace; else the request's own. */
+const currentTraceId = (): string | null => {
+  const span = trace.getActiveSpan()?.spanContext();
+  return span && isSpanContextValid(span) ? span.traceId : (currentRequest()?.traceId ?? null);
+};
+
+const byStream = (left: EventContent, right: EventContent): number =>
+  left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0;
+
+/** The audit trail on PostgreSQL: tables of migration `0002-audit-trail`. See the port for what callers may rely on. */
+export const createAuditTrail = ({ clock, metrics, ids }: AuditTrailDeps): AuditTrail => {
+  const waiting = new WeakMap<Transaction, EventContent[]>();
+
+  const write = async (query: Query, event: EventContent): Promise<void> => {
+    const { id, stream, action, outcome, actor, target, reason, request_id, trace_id, occurred_at, data } = event;
+    const own = [id, stream, action, outcome, actor.kind, actor.subject, target, reason, request_id, trace_id];
+    await query(append, [...own, occurred_at, contentOf(event), canonicalJson(data)]);
+  };
+
+  const contentFor = (event: AuditEvent): EventContent => {
+    const now = clock.now();
+    return {
+      id: ids(now.getTime()),
+      stream: event.stream,
+      action: event.action,
+      outcome: event.outcome,
+      actor: event.actor ?? currentActor(),
+      target: event.target,
+      reason: event.reason ?? null,
+      request_id: currentRequest()?.requestId ?? null,
+      trace_id: currentTraceId(),
+      occurred_at: now.toISOString(),
+      data: event.data ?? {},
+    };
+  };
+
+  return {
+    record: async (transaction, event) => {
+      let events = waiting.get(transaction);
+      if (!events) {
+        const pending: EventContent[] = [];
+        waiting.set(transaction, (events = pending));
+        transaction.beforeCommit(async () => {
+          // Heads are locked in one order by everybody (the sort is stable), so two transactions never wait for each other.
+          for (const content of pending.sort(byStream)) {
+            await write(transaction.query, content);
+            metrics.count('volwatch_audit_events_total', { action: content.action, outcome: content.outcome });
+          }
+        });
+      }
+      events.push(contentFor(event));
+      trace.getActiveSpan()?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': event.stream });
+    },
+  };
+};

@@ -1,0 +1,46 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/audit.ts';
+
+/** The head of each chain: how long it is and where it ends. A head may only move one event onwards (a trigger). */
+const AuditStreamEntity = defineEntity({
+  name: 'AuditStream',
+  tableName: 'audit_stream',
+  properties: {
+    stream: p.text().primary(),
+    sequence: p.bigint('number'),
+    previousHash: p.blob(),
+    hash: p.blob(),
+  },
+});
+
+/** Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. Ids are UUIDv7 of `occurredAt`, so in order of time. */
+const AuditEventEntity = defineEntity({
+  name: 'AuditEvent',
+  tableName: 'audit_event',
+  properties: {
+    id: p.uuid().primary(),
+    stream: p.text(),
+    sequence: p.bigint('number'),
+    action: p.text().$type<AuditAction>(),
+    outcome: p.text().$type<AuditOutcome>(),
+    actorKind: p.text().$type<AuditActor['kind']>(),
+    actorSubject: p.text().nullable(),
+    target: p.text(),
+    reason: p.text().nullable(),
+    requestId: p.text().nullable(),
+    traceId: p.text().nullable(),
+    occurredAt: p.datetime(),
+    data: p.json<{ readonly [name: string]: Json }>(),
+    previousHash: p.blob(),
+    hash: p.blob(),
+  },
+  uniques: [{ properties: ['stream', 'sequence'], name: 'audit_event_stream_sequence_unique' }],
+  indexes: [
+    { properties: ['stream', 'id'], name: 'audit_event_stream_index' },
+    { properties: ['action', 'id'], name: 'audit_event_action_index' },
+    { properties: ['actorSubject', 'id'], name: 'audit_event_actor_index' },
+    { properties: ['target', 'id'], name: 'audit_event_target_index' },
+  ],
+});
+
+export const auditEntities = [AuditStreamEntity, AuditEventEntity];

@@ -1,0 +1,41 @@
+import type { ExecutionContext } from 'ava';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { auditEntities } from '#src/audit/entities.ts';
+import { createDatabase, type Database } from '#src/database/database.ts';
+import type { AuditEvent, AuditTrail } from '#src/kernel/audit.ts';
+import { systemClock } from '#src/kernel/clock.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
+import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+
+export type Setup = {
+  readonly audit: AuditTrail;
+  readonly database: Database;
+  /** Past the code under test, and a superuser. */
+  readonly admin: TestDatabase;
+  readonly metrics: RecordedMetrics;
+  /** Records each event, all in one transaction. */
+  readonly record: (...events: readonly AuditEvent[]) => Promise<void>;
+};
+
+/** An audit trail on a migrated database of its own. */
+export const setup = async (t: ExecutionContext): Promise<Setup> => {
+  const admin = await setupDatabase(t);
+  const metrics = recordMetrics();
+  const database = await createDatabase({ ...databaseSettings(admin.url), entities: auditEntities, metrics });
+  t.teardown(() => database.close());
+  const audit = createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 });
+  const record: Setup['record'] = (...events) =>
+    database.unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+      for (const event of events) await audit.record(transaction, event);
+    });
+  return { audit, database, admin, metrics, record };
+};
+
+export const startedEvent = (stream: AuditEvent['stream'] = 'refresh:tech5', target = 'one'): AuditEvent => ({
+  stream,
+  action: 'refresh.started',
+  outcome: 'success',
+  target,
+  data: { universe: 'tech5' },
+});
