@@ -1,0 +1,82 @@
+/**
+ * Builds the programs that checks run against (Prometheus, Alertmanager, the Collector, k6, Toxiproxy) from their pinned
+ * Go modules into .tools/bin, and leaves what is there. `node scripts/tools.ts NAME...`; without a name it lists them.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+type Tool = { readonly directory: string; readonly packages: Readonly<Record<string, string>>; readonly tags?: string };
+
+const prometheus = 'github.com/prometheus/prometheus/cmd';
+const alertmanager = 'github.com/prometheus/alertmanager/cmd';
+
+const tools: Readonly<Record<string, Tool>> = {
+  prometheus: {
+    directory: 'tools/prometheus',
+    packages: { prometheus: `${prometheus}/prometheus`, promtool: `${prometheus}/promtool` },
+    // Without these tags every cloud's client library is compiled too.
+    tags: 'remove_all_sd,enable_dns_sd,enable_kubernetes_sd',
+  },
+  alertmanager: {
+    directory: 'tools/alertmanager',
+    packages: { alertmanager: `${alertmanager}/alertmanager`, amtool: `${alertmanager}/amtool` },
+  },
+  otelcol: { directory: 'tools/otelcol', packages: { otelcol: '.' } },
+  k6: { directory: 'tools/k6', packages: { k6: 'go.k6.io/k6/v2' } },
+  toxiproxy: {
+    directory: 'tools/toxiproxy',
+    packages: { 'toxiproxy-server': 'github.com/Shopify/toxiproxy/v2/cmd/server' },
+  },
+  composecheck: { directory: 'tools/composecheck', packages: { composecheck: '.' } },
+};
+
+const binaries = resolve('.tools/bin');
+const seconds = (since: number): string => `${Math.round((Date.now() - since) / 1_000)} s`;
+
+const build = (tool: Tool, binary: string, source: string): Promise<void> =>
+  new Promise((done, fail) => {
+    const started = Date.now();
+    const unfinished = join(binaries, `.${binary}.${process.pid}`);
+    console.log(`${binary}: building ${source}`);
+    const progress = setInterval(() => console.log(`${binary}: still building, ${seconds(started)}`), 30_000);
+    const tags = tool.tags === undefined ? [] : ['-tags', tool.tags];
+    const compiler = spawn(
+      'go',
+      ['build', '-buildvcs=false', '-trimpath', '-ldflags=-s -w', ...tags, '-o', unfinished, source],
+      { cwd: tool.directory, stdio: 'inherit', env: { ...process.env, GOFLAGS: '-mod=readonly', CGO_ENABLED: '0' } },
+    );
+    compiler.once('error', (error) => {
+      clearInterval(progress);
+      fail(new Error(`${binary}: Go is needed to build it: ${error.message}`, { cause: error }));
+    });
+    compiler.once('exit', (status) => {
+      clearInterval(progress);
+      if (status !== 0) return fail(new Error(`${binary}: the build ended with status ${status}`));
+      // In one step, so that a build that was cut short is never taken for a program.
+      renameSync(unfinished, join(binaries, binary));
+      console.log(`${binary}: built in ${seconds(started)}`);
+      done();
+    });
+  });
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !Object.hasOwn(tools, name));
+if (wanted.length === 0 || unknown.length > 0) {
+  console.error(`usage: node scripts/tools.ts NAME...   NAME is one of ${Object.keys(tools).join(', ')}`);
+  process.exitCode = 64;
+} else {
+  mkdirSync(binaries, { recursive: true });
+  try {
+    for (const name of wanted) {
+      const tool = tools[name]!;
+      for (const [binary, source] of Object.entries(tool.packages)) {
+        if (existsSync(join(binaries, binary))) console.log(`${binary}: there already`);
+        else await build(tool, binary, source);
+      }
+    }
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
