@@ -37,5 +37,8 @@ export const composeBase = (config: Config): Base => {
   telemetry.onDropped((reason, spans) => {
     metrics.count('volwatch_telemetry_dropped_total', { signal: 'traces', reason }, spans);
   });
+  logger.onDropped(() => {
+    metrics.count('volwatch_telemetry_dropped_total', { signal: 'logs', reason: 'queue_full' });
+  });
   return { config, production, clock: systemClock, logger, registry, metrics, faults, telemetry, build };
 };

@@ -1,22 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { context, propagation, trace } from '@opentelemetry/api';
+import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
-import { registerInstrumentations } from '@opentelemetry/instrumentation';
-import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
-import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
-import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import { NodeSDK } from '@opentelemetry/sdk-node';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
   ParentBasedSampler,
   TraceIdRatioBasedSampler,
-  TracerProvider,
   type Sampler,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace';
+import { instrumentations } from './instrumentations.ts';
 import { createDropCounter, createSpanPipeline, createSpanProbe, within } from './span-pipeline.ts';
 import type { TelemetryRuntime } from './runtime.ts';
 
@@ -66,25 +63,21 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
     .merge(resourceFromAttributes({ 'service.instance.id': randomUUID(), 'service.version': options.serviceVersion }))
     .merge(detectResources({ detectors: [envDetector] }))
     .merge(resourceFromAttributes({ 'service.name': options.serviceName }));
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(
-    new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
-  );
-  trace.setGlobalTracerProvider(
-    new TracerProvider({
-      resource,
-      sampler: createSampler(options.sampler, options.samplerRatio),
-      spanLimits: { attributeCountLimit: 64, eventCountLimit: 32, linkCountLimit: 32 },
-      spanProcessors: [probe],
+  new NodeSDK({
+    resource,
+    autoDetectResources: false,
+    contextManager: new AsyncLocalStorageContextManager(),
+    textMapPropagator: new CompositePropagator({
+      propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
     }),
-  );
-  registerInstrumentations({
-    instrumentations: [
-      new PgInstrumentation({ requireParentSpan: true }),
-      new IORedisInstrumentation({ requireParentSpan: true, dbStatementSerializer: (command) => command }),
-      new UndiciInstrumentation({ requireParentforSpans: true }),
-    ],
-  });
+    sampler: createSampler(options.sampler, options.samplerRatio),
+    spanLimits: { attributeCountLimit: 64, eventCountLimit: 32, linkCountLimit: 32 },
+    spanProcessors: [probe],
+    // Metrics leave by /metrics and logs by stdout: nothing of theirs is set up from the environment.
+    metricReaders: [],
+    logRecordProcessors: [],
+    instrumentations: [getNodeAutoInstrumentations(instrumentations)],
+  }).start();
   return {
     enabled: true,
     exporting: pipeline !== undefined,

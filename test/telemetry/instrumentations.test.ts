@@ -1,0 +1,12 @@
+import test from 'ava';
+import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node';
+import { instrumentations } from '#src/telemetry/instrumentations.ts';
+
+test('of the bundle only pg, ioredis and undici are on: a release that brings another must switch it off by name', (t) => {
+  const on = getNodeAutoInstrumentations(instrumentations);
+  t.teardown(() => on.forEach((instrumentation) => instrumentation.disable()));
+  t.deepEqual(
+    on.map(({ instrumentationName }) => instrumentationName.replace('@opentelemetry/instrumentation-', '')).toSorted(),
+    ['ioredis', 'pg', 'undici'],
+  );
+});
