@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Addresses } from './banner.ts';
+import { composeAudit } from './compose/audit.ts';
 import { composeAuth, composeKeyRing } from './compose/auth.ts';
 import { composeBase } from './compose/base.ts';
+import { composeCursors } from './compose/cursors.ts';
 import { composeEdge } from './compose/edge.ts';
 import { composeMarketData } from './compose/market-data.ts';
 import { composeStorage } from './compose/storage.ts';
@@ -45,7 +47,9 @@ export const compose = async (config: Config): Promise<Service> => {
   const keyRing = await composeKeyRing(base);
   const storage = await composeStorage(base);
   const { database } = storage;
-  const { refreshes, routes: marketDataRoutes } = await composeMarketData(base, database, keyRing);
+  const cursors = await composeCursors(base, keyRing);
+  const audit = composeAudit(base, database, cursors);
+  const { refreshes, routes: marketDataRoutes } = composeMarketData(base, database, { audit: audit.trail, cursors });
   const pricing = createPricingService({ engines: createEngineFactory(), clock, metrics, faults, logger });
   const auth = composeAuth(base, keyRing);
 
@@ -54,10 +58,11 @@ export const compose = async (config: Config): Promise<Service> => {
   const stopped = new AbortController();
   const { server, admin } = composeEdge(base, {
     auth,
-    routes: [...auth.routes, ...createPricingRoutes({ service: pricing }), ...marketDataRoutes],
+    routes: [...auth.routes, ...createPricingRoutes({ service: pricing }), ...marketDataRoutes, ...audit.routes],
     checks: [untilMigrated(database.healthCheck, () => migrated), storage.redisCheck],
     collectors: [database.collect],
     isDraining: () => draining,
+    unitOfWork: database.unitOfWork,
   });
 
   let addresses: Addresses | undefined;

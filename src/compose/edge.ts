@@ -2,8 +2,10 @@ import type { Auth } from '../auth/auth.ts';
 import { createApp } from '../http/app.ts';
 import { createHealth } from '../http/health.ts';
 import { createHttpServer, type HttpServer } from '../http/server.ts';
+import { createIdempotency } from '../idempotency/idempotency.ts';
 import type { HealthCheck } from '../kernel/health.ts';
 import type { Route } from '../kernel/route.ts';
+import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { createAdminServer, type AdminServer, type Collector } from '../telemetry/admin-server.ts';
 import { basePath, type Base } from './base.ts';
 
@@ -14,12 +16,16 @@ export type EdgeParts = {
   /** Run before each scrape. */
   readonly collectors: readonly Collector[];
   readonly isDraining: () => boolean;
+  readonly unitOfWork: UnitOfWork;
 };
 
 export type Edge = { readonly server: HttpServer; readonly admin: AdminServer };
 
 /** The two listeners: the API with health and documentation, and the operator's port. */
-export const composeEdge = (base: Base, { auth, routes, checks, collectors, isDraining }: EdgeParts): Edge => {
+export const composeEdge = (
+  base: Base,
+  { auth, routes, checks, collectors, isDraining, unitOfWork }: EdgeParts,
+): Edge => {
   const { config, production, clock, logger, metrics, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
   const app = createApp({
@@ -27,6 +33,13 @@ export const composeEdge = (base: Base, { auth, routes, checks, collectors, isDr
     basePath,
     openapi: { title: 'Volwatch', version: build.version, description: build.description },
     authenticate: auth.authenticate,
+    idempotency: createIdempotency({
+      unitOfWork,
+      metrics,
+      logger,
+      ttlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
+      leaseMs: config.IDEMPOTENCY_LEASE_MS,
+    }),
     limits: { bodyLimitBytes: config.BODY_LIMIT_BYTES, batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES },
     production,
     validateResponses: !production,

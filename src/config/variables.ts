@@ -129,6 +129,14 @@ export const configSections = {
       'Repetitions after a serialization failure or deadlock, then 503 `database_conflict`',
     ),
   },
+  Resilience: {
+    IDEMPOTENCY_TTL_HOURS: variable(integer(1, 720), '24', 'How long the answer to an `Idempotency-Key` is remembered'),
+    IDEMPOTENCY_LEASE_MS: variable(
+      integer(100, 600_000),
+      '10000',
+      'After this long without a sign of life, a request under an `Idempotency-Key` is taken to have died',
+    ),
+  },
   Redis: {
     REDIS_URL: secret(
       url('redis:', 'rediss:'),

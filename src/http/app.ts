@@ -1,6 +1,7 @@
 import Koa from 'koa';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { systemClock, type Clock } from '#src/kernel/clock.ts';
+import type { Idempotency } from '#src/kernel/idempotency.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Route } from '#src/kernel/route.ts';
@@ -27,6 +28,7 @@ export type AppDependencies = {
   readonly authenticate: Authenticate;
   readonly rateLimit?: RateLimit;
   readonly csrf?: CheckCsrf;
+  readonly idempotency?: Idempotency;
   readonly limits: Limits;
   /** Hides what unexpected errors say, and adds HSTS. */
   readonly production: boolean;
@@ -69,6 +71,7 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       authenticate: deps.authenticate,
       rateLimit: deps.rateLimit,
       csrf: deps.csrf,
+      idempotency: deps.idempotency,
       limits,
     }),
   );

@@ -36,6 +36,9 @@ export const compileRoute = (
     .flatMap((piece, position) => (/^\{\w+\}$/.test(piece) ? [[piece.slice(1, -1), position] as const] : []));
   const undeclared = parameterPositions.filter(([name]) => path === undefined || !Object.hasOwn(path.shape, name));
   if (undeclared.length > 0) throw new Error(`No schema for a path parameter of ${template}`);
+  if (declaration.idempotency && declaration.auth === 'public') {
+    throw new Error(`${template} honours Idempotency-Key, which needs an authenticated caller`);
+  }
   return {
     declaration,
     template,

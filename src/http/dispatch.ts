@@ -1,7 +1,9 @@
 import { AppError, type FieldError } from '#src/kernel/errors.ts';
+import type { Idempotency } from '#src/kernel/idempotency.ts';
 import type { Input, RequestSchemas } from '#src/kernel/route.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
+import { handle } from './idempotent.ts';
 import { checkReply, selectFields, sendReply } from './reply.ts';
 import type { RouteTable } from './router.ts';
 import type { Authenticate, CheckCsrf, HttpContext, HttpMiddleware, RateLimit } from './types.ts';
@@ -19,6 +21,7 @@ type Dependencies = {
   readonly authenticate: Authenticate;
   readonly rateLimit: RateLimit | undefined;
   readonly csrf: CheckCsrf | undefined;
+  readonly idempotency: Idempotency | undefined;
   readonly limits: Limits;
 };
 
@@ -127,7 +130,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
       await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
     }
     const input = await parseInput(ctx, route, deps);
-    const reply = await route.declaration.handler(input);
+    const reply = await handle(ctx, route, input, deps.idempotency);
     checkReply(route, reply);
     const body = route.declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
     sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });

@@ -18,6 +18,7 @@ const codesOf = (route: Route): ErrorCode[] => {
       codes.add(code);
     }
   }
+  if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress');
   if (route.auth !== 'public') codes.add('credentials_missing').add('auth_service_error');
   if (typeof route.auth === 'object') codes.add('scope_insufficient');
   if (route.rateLimit !== 'none') codes.add('rate_limit_exceeded');
@@ -57,8 +58,17 @@ const toSchema = (schema: z.ZodType, io: 'input' | 'output', components: Json): 
   return hoist(json) as Json;
 };
 
-const parametersOf = (route: Route, components: Json): Json[] =>
-  (['path', 'query', 'headers'] as const).flatMap((part) => {
+const idempotencyKey: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'Repeating a request under the same key has one effect; the repetition is answered as the first was',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+const parametersOf = (route: Route, components: Json): Json[] => [
+  ...(route.idempotency ? [idempotencyKey] : []),
+  ...(['path', 'query', 'headers'] as const).flatMap((part) => {
     const schema = route.request[part];
     if (schema === undefined) return [];
     const { properties = {}, required = [] } = toSchema(schema, 'input', components) as {
@@ -72,7 +82,8 @@ const parametersOf = (route: Route, components: Json): Json[] =>
       description,
       schema: rest,
     }));
-  });
+  }),
+];
 
 /** With `fields`, any member of an item may be left out. */
 const withoutRequired = (schema: Json): Json => {

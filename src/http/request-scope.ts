@@ -12,6 +12,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#src/kernel/clock.ts';
 import type { AppError } from '#src/kernel/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
+import type { IdempotencyClaim } from '#src/kernel/idempotency.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/request-context.ts';
 import type { ClientIp } from './client-ip.ts';
@@ -40,6 +41,7 @@ class RequestScope implements RequestContext {
   readonly clientIp: string;
   readonly timings: RequestContext['timings'] = {};
   principal?: Principal;
+  idempotency?: IdempotencyClaim;
   readonly #response: ServerResponse;
   readonly #deadlineMs: number;
   #controller: AbortController | undefined;

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestListener } from './app.ts';
@@ -29,6 +29,7 @@ export type HttpServer = {
 const defaultKeepAliveMs = 65_000;
 /** How often Node looks for slow clients: the timeouts are exact to this. */
 const longestCheckIntervalMs = 1000;
+const sweepIntervalMs = 50;
 /** How often a lingering server looks whether anybody is still connected. */
 const lookAgainMs = 20;
 
@@ -44,8 +45,11 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
     // Node's own refusal has no body and none of our headers; the app refuses instead.
     requireHostHeader: false,
   });
+  const inProgress = new Set<ServerResponse>();
   const serve: RequestListener = (request, response) => {
     if (draining) response.setHeader('Connection', 'close');
+    inProgress.add(response);
+    response.once('close', () => inProgress.delete(response));
     app(request, response);
   };
   server.on('request', serve);
@@ -55,6 +59,11 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
 
   const isConnected = async (): Promise<boolean> =>
     new Promise((resolve) => server.getConnections((_, count) => resolve(count > 0)));
+
+  const drain = (): void => {
+    draining = true;
+    for (const response of inProgress) if (!response.headersSent) response.setHeader('Connection', 'close');
+  };
 
   return {
     listen: async ({ port, host }) =>

@@ -196,6 +196,11 @@ export const metricCatalogue = {
     help: 'Audit events written by action and outcome',
     labels: { action: auditActions, outcome: auditOutcomes },
   },
+  volwatch_idempotent_requests_total: {
+    type: 'counter',
+    help: 'Requests with an Idempotency-Key: ran, answered from an earlier run, or refused',
+    labels: { outcome: ['ran', 'replayed', 'refused'] },
+  },
   volwatch_build_info: {
     type: 'gauge',
     help: '1, with the build in its labels',

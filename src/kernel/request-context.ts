@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IdempotencyClaim } from './idempotency.ts';
 import type { Principal } from './principal.ts';
 
 /** The parts of `Server-Timing` beside `total`. */
@@ -14,6 +15,8 @@ export type RequestContext = {
   /** Milliseconds spent per part. */
   readonly timings: Partial<Record<TimingPart, number>>;
   principal?: Principal;
+  /** While the handler runs under an `Idempotency-Key`. */
+  idempotency?: IdempotencyClaim;
 };
 
 const storage = new AsyncLocalStorage<RequestContext>();

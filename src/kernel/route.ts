@@ -65,6 +65,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly etag?: 'weak';
   /** The query has `fields` (see `fieldsQuery`): the members of each object in `data` are picked by it. */
   readonly fields?: true;
+  /** Honours `Idempotency-Key`: needs an authenticated caller, and an answer without secrets, for it is stored. */
+  readonly idempotency?: true;
   /** `oauth`: errors are RFC 6749 `application/json` with the problem's members beside. Default `problem`. */
   readonly errorFormat?: 'problem' | 'oauth';
   /** Throws AppError for every refusal. */

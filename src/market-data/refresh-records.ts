@@ -88,29 +88,39 @@ export type Outcome = {
 
 /**
  * Ends a running record. The applying transaction's own mark wins over `outcome`: when the connection broke during
- * its commit, only the mark tells which way it went.
+ * its commit, only the mark tells which way it went. `ended` is false when somebody else had closed the record.
  */
-export const recordOutcome = async ({ query }: Transaction, id: string, outcome: Outcome): Promise<RefreshRecord> => {
-  await query(
+export const recordOutcome = async (
+  { query }: Transaction,
+  id: string,
+  outcome: Outcome,
+): Promise<{ readonly record: RefreshRecord; readonly ended: boolean }> => {
+  const ended = await query<RefreshRow>(
     `update refresh set
        status = case when applied_at is null then $2 else 'succeeded' end,
        reason = case when applied_at is null then $3 end,
        error_detail = case when applied_at is null then $4 end,
        source = $5,
        finished_at = $6
-     where id = $1 and status = 'running'`,
+     where id = $1 and status = 'running' returning ${refreshColumns}`,
     [id, outcome.status, outcome.reason, outcome.detail, outcome.source, outcome.at],
   );
-  return single(await query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]));
+  if (ended.length > 0) return { record: single(ended), ended: true };
+  const stored = await query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]);
+  return { record: single(stored), ended: false };
 };
 
 /**
  * Ends the universe's running records, which only the holder of its lock may do: nobody else can be running then. One
  * whose transaction is still open all the same (its process lost the lock, not its life) is left alone.
- * @returns how many were closed
+ * @returns those closed
  */
-export const closeRunning = async ({ query }: Transaction, universe: string, at: string): Promise<number> => {
-  const closed = await query(
+export const closeRunning = async (
+  { query }: Transaction,
+  universe: string,
+  at: string,
+): Promise<readonly RefreshRecord[]> => {
+  const closed = await query<RefreshRow>(
     `with dangling as (
        select id from refresh where status = 'running' and universe = $1 for update skip locked
      )
@@ -119,8 +129,8 @@ export const closeRunning = async ({ query }: Transaction, universe: string, at:
        reason = case when applied_at is null then 'internal_error' end,
        error_detail = case when applied_at is null then 'The process ended before the refresh did' end,
        finished_at = $2
-     from dangling where refresh.id = dangling.id returning refresh.id`,
+     where id in (select id from dangling) returning ${refreshColumns}`,
     [universe, at],
   );
-  return closed.length;
+  return closed.map(toRefreshRecord);
 };

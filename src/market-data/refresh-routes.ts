@@ -57,18 +57,24 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     },
     responses: { 200: refreshSchema, 202: refreshSchema },
     errors: ['refresh_in_progress', 'shutting_down'],
+    idempotency: true,
     handler: async ({ headers, body: { universe }, context }) => {
       const seconds = waitOf(headers.prefer);
-      const { record, ended } = await refreshes.start({ universe, trigger: 'request', waited: seconds > 0 });
+      const accepted = (record: RefreshRecord) => ({
+        status: 202 as const,
+        body: record,
+        headers: { Location: `${basePath}/refreshes/${record.id}` },
+      });
+      const { record, ended } = await refreshes.start({
+        universe,
+        trigger: 'request',
+        waited: seconds > 0,
+        alongRecord: async (transaction, stored) => context.idempotency?.remember(transaction, accepted(stored)),
+      });
       const final = seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined;
       const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
-      return final
-        ? { status: 200 as const, body: final, headers: applied }
-        : {
-            status: 202 as const,
-            body: record,
-            headers: { Location: `${basePath}/refreshes/${record.id}`, ...applied },
-          };
+      const reply = final ? { status: 200 as const, body: final } : accepted(record);
+      return { ...reply, headers: { ...('headers' in reply && reply.headers), ...applied } };
     },
   }),
   defineRoute({

@@ -1,15 +1,17 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import type { Span } from '@opentelemetry/api';
+import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError, codeOf, errorTable } from '#src/kernel/errors.ts';
 import type { FaultPoint, Faults } from '#src/kernel/faults.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import { assertOutsideTransaction } from '#src/kernel/unit-of-work.ts';
-import type { UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import { orAbort, withDeadline } from './deadline.ts';
 import { assertFetched } from './provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
+import { createRefreshEvents } from './refresh-events.ts';
 import { claimRunning, closeRunning, insertRunning, markApplied, recordOutcome } from './refresh-records.ts';
 import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { calculateIndexValues, ensureAssets, storePrices } from './refresh-steps.ts';
@@ -18,6 +20,7 @@ import type { Universe } from './universes.ts';
 
 export type RefreshRunDependencies = {
   readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
   readonly provider: MarketDataProvider;
   readonly faults: Faults;
   readonly metrics: Metrics;
@@ -36,6 +39,8 @@ export type RefreshRun = {
   readonly waited: boolean;
   /** Called with the running record once it is stored. */
   readonly onRecorded: (record: RefreshRecord) => void;
+  /** Part of the transaction that stores the record: what belongs together with it. */
+  readonly alongRecord?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
 };
 
 type Progress = { fetched: FetchedUniverse | undefined; applying: boolean };
@@ -44,6 +49,7 @@ type Progress = { fetched: FetchedUniverse | undefined; applying: boolean };
 export const createRefreshRun = (deps: RefreshRunDependencies) => {
   const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts } = deps;
   const now = (): string => clock.now().toISOString();
+  const events = createRefreshEvents(deps.audit);
 
   const step = <T>(name: string, point: FaultPoint, signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
     inSpan(`refresh.${name}`, {}, async () => {
@@ -84,7 +90,9 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
           calculateIndexValues(transaction, ensured, universe),
         );
         const counts = { assets: ensured.assets.size, prices, index_values: indexValues };
-        await markApplied(transaction, id, { counts, at: now() });
+        const at = now();
+        await markApplied(transaction, id, { counts, at });
+        await events.applied(transaction, { id, universe: universe.name, counts, at });
         await faults.reach('refresh.commit', signal);
         return counts;
       }),
@@ -147,20 +155,27 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
       const id = ids();
       run.onRecorded(
         await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
-          await closeRunning(transaction, run.universe.name, now());
-          return insertRunning(transaction, {
+          for (const closed of await closeRunning(transaction, run.universe.name, now())) {
+            await events.ended(transaction, closed);
+          }
+          const record = await insertRunning(transaction, {
             id,
             universe: run.universe.name,
             trigger: run.trigger,
             started_at: now(),
             trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
           });
+          await events.started(transaction, record);
+          await run.alongRecord?.(transaction, record);
+          return record;
         }),
       );
       const outcome = await attempt(id, run, span);
-      const record = await unitOfWork.run({ operation: 'refresh.finish' }, (transaction) =>
-        recordOutcome(transaction, id, outcome),
-      );
+      const record = await unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
+        const { record: stored, ended } = await recordOutcome(transaction, id, outcome);
+        if (ended) await events.ended(transaction, stored);
+        return stored;
+      });
       span.setAttribute('refresh.outcome', record.status);
       report(record, outcome, startedAt);
       return record;

@@ -1,9 +1,10 @@
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { Lock, Reader } from '#src/kernel/unit-of-work.ts';
+import { createRefreshEvents } from './refresh-events.ts';
 import { closeRunning } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
-import type { RefreshRunDependencies } from './refresh-run.ts';
+import type { RefreshRun, RefreshRunDependencies } from './refresh-run.ts';
 import type { Universe } from './universes.ts';
 
 export type RefreshServiceDependencies = RefreshRunDependencies & {
@@ -17,6 +18,7 @@ type RefreshRequest = {
   readonly trigger: RefreshTrigger;
   /** Aborting it rolls the refresh back. */
   readonly signal?: AbortSignal;
+  readonly alongRecord?: RefreshRun['alongRecord'];
 };
 
 type StartedRefresh = {
@@ -52,6 +54,7 @@ const lockName = (universe: string): string => `refresh:${universe}`;
 export const createRefreshService = (deps: RefreshServiceDependencies): RefreshService => {
   const { unitOfWork, reader, lock, metrics, clock, logger, universes } = deps;
   const runRefresh = createRefreshRun(deps);
+  const events = createRefreshEvents(deps.audit);
   const stop = new AbortController();
   const running = new Set<Promise<unknown>>();
 
@@ -64,7 +67,13 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
     });
   };
 
-  const start: RefreshService['start'] = async ({ universe: name, trigger, signal = stop.signal, waited }) => {
+  const start: RefreshService['start'] = async ({
+    universe: name,
+    trigger,
+    signal = stop.signal,
+    waited,
+    alongRecord,
+  }) => {
     const universe = universeNamed(name);
     stop.signal.throwIfAborted();
     const recorded = Promise.withResolvers<RefreshRecord>();
@@ -80,6 +89,7 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
           trigger,
           waited,
           onRecorded,
+          alongRecord,
           signal: AbortSignal.any([stop.signal, signal]),
         }),
       );
@@ -125,9 +135,11 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
       let closed = 0;
       for (const { universe } of left) {
         const held = await lock.tryWith(lockName(universe), () =>
-          unitOfWork.run({ operation: 'refresh.close_dangling' }, (transaction) =>
-            closeRunning(transaction, universe, clock.now().toISOString()),
-          ),
+          unitOfWork.run({ operation: 'refresh.close_dangling' }, async (transaction) => {
+            const records = await closeRunning(transaction, universe, clock.now().toISOString());
+            for (const record of records) await events.ended(transaction, record);
+            return records.length;
+          }),
         );
         closed += held?.value ?? 0;
       }

@@ -38,7 +38,6 @@ export const auth: Migration = {
       access_token_id text not null constraint refresh_token_access_token_unique unique,
       access_expires_at timestamptz not null,
       created_at timestamptz not null,
-      expires_at timestamptz not null,
       used_at timestamptz null
     )`,
     'create index refresh_token_family_index on refresh_token (family_id)',

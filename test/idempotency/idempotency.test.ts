@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { createIdempotency } from '#src/idempotency/idempotency.ts';
+import { AppError, codeOf } from '#src/kernel/errors.ts';
+import type { IdempotentRequest, StoredReply } from '#src/kernel/idempotency.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+
+const metric = 'volwatch_idempotent_requests_total';
+const request: IdempotentRequest = { subject: 'client:desk', key: 'k-1', fingerprint: 'one' };
+
+const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000 } = {}) => {
+  const admin = await setupDatabase(t);
+  await admin.query('create table effect (id serial primary key)');
+  const metrics = recordMetrics();
+  const database = await createDatabase({ ...databaseSettings(admin.url), metrics });
+  t.teardown(() => database.close());
+  const { unitOfWork } = database;
+  const idempotency = createIdempotency({ unitOfWork, metrics, logger: silentLogger, leaseMs, ttlMs });
+  let runs = 0;
+  const work = async (): Promise<StoredReply> => {
+    runs += 1;
+    const rows = await unitOfWork.run({ operation: 'refresh.record' }, ({ query }) =>
+      query('insert into effect default values returning id'),
+    );
+    return { status: 201, body: { z: 1, a: rows[0]?.['id'], run: runs }, headers: { Location: `/effects/${runs}` } };
+  };
+  const effects = async (): Promise<number> => (await admin.query('select 1 from effect')).length;
+  return { admin, metrics, unitOfWork, idempotency, work, effects };
+};
+
+const refused = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'none',
+    (error: unknown) => codeOf(error),
+  );
+
+test('100 concurrent duplicates have one effect; the rest are refused or answered alike', async (t) => {
+  const { idempotency, metrics, work, effects } = await setup(t);
+  const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => idempotency.run(request, work)));
+  t.is(await effects(), 1);
+  const answers = outcomes.filter((outcome) => outcome.status === 'fulfilled').map(({ value }) => value.reply);
+  t.true(answers.length >= 1);
+  for (const answer of answers) t.deepEqual(answer, answers[0]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') t.is(codeOf(outcome.reason), 'idempotency_in_progress');
+  }
+  t.is(metrics.value(metric, { outcome: 'ran' }), 1);
+  t.is(metrics.value(metric), 100);
+
+  const later = await idempotency.run(request, work);
+  t.true(later.replayed);
+  t.is(JSON.stringify(later.reply), JSON.stringify(answers[0]), 'the very same text');
+  t.is(await effects(), 1);
+});
+
+test('another body under the same key is refused; another caller has keys of his own', async (t) => {
+  const { idempotency, work, effects } = await setup(t);
+  await idempotency.run(request, work);
+  t.is(await refused(idempotency.run({ ...request, fingerprint: 'two' }, work)), 'idempotency_key_reused');
+  t.is(await effects(), 1);
+  t.false((await idempotency.run({ ...request, subject: 'client:other', fingerprint: 'two' }, work)).replayed);
+  t.is(await effects(), 2);
+});
+
+test('a failure frees the key, unless the effect was remembered', async (t) => {
+  const { idempotency, work, effects, unitOfWork } = await setup(t);
+  const failing = async (): Promise<StoredReply> => {
+    throw new AppError('external_api_timeout');
+  };
+  t.is(await refused(idempotency.run(request, failing)), 'external_api_timeout');
+  t.false((await idempotency.run(request, work)).replayed);
+  t.is(await effects(), 1);
+
+  const reply = { status: 202, body: { id: 7 } };
+  const other = { ...request, key: 'k-2' };
+  const failsAfterwards = idempotency.run(other, async ({ remember }) => {
+    await unitOfWork.run({ operation: 'refresh.record' }, (transaction) => remember(transaction, reply));
+    throw new AppError('database_unavailable');
+  });
+  t.is(await refused(failsAfterwards), 'database_unavailable');
+  t.deepEqual(await idempotency.run(other, work), { reply, replayed: true });
+  t.is(await effects(), 1);
+});
+
+test('a key outlives neither its hours nor, with its lease, a dead owner', async (t) => {
+  const { idempotency, work, effects, admin } = await setup(t, { leaseMs: 5_000 });
+  await idempotency.run(request, work);
+  await admin.query(`update idempotency_key set expires_at = now() - interval '1 s'`);
+  t.false((await idempotency.run({ ...request, fingerprint: 'two' }, work)).replayed);
+  t.is(await effects(), 2);
+
+  // As a killed process leaves it, before its effect.
+  await admin.query('update idempotency_key set finished_at = null, reply = null');
+  const again = { ...request, fingerprint: 'two' };
+  t.is(await refused(idempotency.run(again, work)), 'idempotency_in_progress');
+  await admin.query(`update idempotency_key set lease_until = now() - interval '1 s'`);
+  t.false((await idempotency.run(again, work)).replayed);
+  t.is(await effects(), 3);
+});
+
+test('a living owner keeps its lease; one that lost it cannot have its effect', async (t) => {
+  const { idempotency, work, effects, admin, unitOfWork } = await setup(t, { leaseMs: 600 });
+  const gate = Promise.withResolvers<void>();
+  const slow = idempotency.run(request, async ({ remember }) => {
+    await gate.promise;
+    const reply = { status: 202, body: {} };
+    await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+      await transaction.query('insert into effect default values');
+      await remember(transaction, reply);
+    });
+    return reply;
+  });
+  await sleep(1_500);
+  t.is(await refused(idempotency.run(request, work)), 'idempotency_in_progress', 'renewed all the while');
+
+  // What a takeover does while the owner cannot reach the database.
+  await admin.query(`update idempotency_key set owner = gen_random_uuid()`);
+  gate.resolve();
+  t.is(await refused(slow), 'idempotency_in_progress');
+  t.is(await effects(), 0);
+});
