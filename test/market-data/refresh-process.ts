@@ -1,4 +1,5 @@
 /** A process of its own with a refresh service: `node refresh-process.ts DATABASE_URL`, then commands over IPC. */
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import { codeOf } from '#src/kernel/errors.ts';
@@ -28,6 +29,7 @@ const faults = createFaults({ enabled: true, metrics, logger });
 const database = await createDatabase({ ...databaseSettings(process.argv[2] ?? ''), entities: marketDataEntities });
 const refreshes = createRefreshService({
   unitOfWork: database.unitOfWork,
+  audit: createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 }),
   reader: database.reader,
   lock: database.lock,
   provider: scaledProvider(() => 3),

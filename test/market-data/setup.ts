@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase, type Database, type DatabaseDeps } from '#src/database/database.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import type { FaultPoint } from '#src/kernel/faults.ts';
@@ -53,6 +54,7 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
   });
   const refreshes = createRefreshService({
     unitOfWork: database.unitOfWork,
+    audit: createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 }),
     reader: database.reader,
     lock: database.lock,
     provider: sampleProvider,

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { auditActions, auditActorKinds, auditOutcomes, auditStreamKinds } from '#src/kernel/audit.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import { fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/pagination.ts';
+import { defineRoute, type Route } from '#src/kernel/route.ts';
+import type { AuditFilters, AuditQueries } from './queries.ts';
+
+export type AuditRoutesDeps = { readonly queries: AuditQueries; readonly cursors: Cursors };
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+const eventSchema = z.strictObject({
+  id: z.uuid(),
+  stream: z.string().describe(`One of ${auditStreamKinds.join(', ')}, a colon, and what it is about`),
+  sequence: z.int().min(1).describe('Place in the stream, from 1 without gaps'),
+  action: z.enum(auditActions),
+  outcome: z.enum(auditOutcomes),
+  actor: z.strictObject({ kind: z.enum(auditActorKinds), subject: z.string().nullable() }),
+  target: z.string(),
+  reason: z.string().nullable().describe('An error code'),
+  request_id: z.string().nullable(),
+  trace_id: z.string().nullable(),
+  occurred_at: z.iso.datetime(),
+  data: z.looseObject({}),
+  previous_hash: hash,
+  hash: hash.describe('SHA-256 over the previous hash and the canonical JSON of what stands above'),
+});
+
+const name = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => !text.includes('\0'), { error: 'Must not contain NUL' });
+const instant = z.iso.datetime({ offset: true }).describe('RFC 3339');
+
+const querySchema = z
+  .strictObject({
+    ...pageQuery,
+    stream: name.optional(),
+    action: z.enum(auditActions).optional(),
+    outcome: z.enum(auditOutcomes).optional(),
+    actor: name.optional().describe('The id of a user, client or API key'),
+    target: name.optional().describe('The id of what was acted upon'),
+    from: instant.optional(),
+    to: instant.optional(),
+    fields: fieldsQuery(eventSchema),
+  })
+  .refine(({ from, to }) => from === undefined || to === undefined || Date.parse(from) <= Date.parse(to), {
+    path: ['from'],
+    error: 'Must not be after to',
+  });
+
+/** What a cursor is bound to: the same list under the same filters. */
+const listOfFilters = (filters: AuditFilters): string =>
+  `audit ${createHash('sha256').update(JSON.stringify(filters)).digest('base64url')}`;
+
+const afterOf = (cursors: Cursors, cursor: string | undefined, list: string): string | null => {
+  if (cursor === undefined) return null;
+  const position = cursors.decode(cursor);
+  if (position['list'] === list) return String(position['after']);
+  throw new AppError('validation_failed', undefined, {
+    errors: [{ pointer: 'query.cursor', code: 'invalid_value', detail: 'Is a cursor of another query' }],
+  });
+};
+
+export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[] => [
+  defineRoute({
+    method: 'GET',
+    path: '/audit/events',
+    tag: 'Audit',
+    summary: 'What was done by whom, oldest first',
+    auth: { scope: 'audit:read' },
+    rateLimit: 'user',
+    request: { query: querySchema },
+    responses: { 200: listOf(eventSchema) },
+    fields: true,
+    etag: 'weak',
+    errors: [],
+    handler: async ({ query: { limit, cursor, stream, action, outcome, actor, target, from, to } }) => {
+      const filters: AuditFilters = { stream, action, outcome, actor, target, from, to };
+      const list = listOfFilters(filters);
+      // One row more than asked for tells whether there is a next page.
+      const rows = await queries.events({ ...filters, after: afterOf(cursors, cursor, list), limit: limit + 1 });
+      const data = rows.slice(0, limit);
+      const last = data.at(-1);
+      const next = rows.length > limit && last ? cursors.encode({ list, after: last.id }) : null;
+      return { status: 200 as const, body: { data, page: { next_cursor: next, limit } } };
+    },
+  }),
+];
