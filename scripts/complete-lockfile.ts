@@ -17,7 +17,7 @@ const lockfile = JSON.parse(readFileSync(path, 'utf8')) as Lockfile;
 /** `@oxfmt/binding-linux-arm64-musl` is for os linux, cpu arm64, libc musl. */
 const platform = (name: string): Record<string, string[]> | undefined => {
   const [, os, cpu, abi] =
-    /-(aix|android|darwin|freebsd|linux|openharmony|sunos|win32)-([a-z0-9]+)(?:-(\w+))?$/.exec(name) ?? [];
+    /[-/](aix|android|darwin|freebsd|linux|openharmony|sunos|win32)-([a-z0-9]+)(?:-(\w+))?$/.exec(name) ?? [];
   if (os === undefined || cpu === undefined) return name.includes('wasm32') ? { cpu: ['wasm32'] } : undefined;
   const libc = abi?.startsWith('gnu') ? 'glibc' : abi?.startsWith('musl') ? 'musl' : undefined;
   return { os: [os], cpu: [cpu], ...(os === 'linux' && libc && { libc: [libc] }) };
