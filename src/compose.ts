@@ -106,18 +106,12 @@ export const compose = async (config: Config): Promise<Service> => {
     await runTelemetrySelfTest({ logger });
   };
 
-  const hurried = new AbortController();
-  /** Serves on while balancers find out from `/health/ready`, then waits for what is in progress. */
-  const endRequests = async (): Promise<void> => {
-    server.drain();
-    await sleep(config.SHUTDOWN_DRAIN_MS, undefined, { signal: hurried.signal }).catch(() => {});
-    await server.close({ graceMs: hurried.signal.aborted ? 0 : config.SHUTDOWN_GRACE_MS });
-  };
   const close = async (reason: string): Promise<void> => {
     logger.info({ reason }, 'stopping');
     draining = true;
     stopped.abort(new Error(`stopping: ${reason}`));
-    await Promise.all([endRequests(), refreshes.close()]);
+    const { SHUTDOWN_GRACE_MS: graceMs, SHUTDOWN_DRAIN_MS: lingerMs } = config;
+    await Promise.all([server.close({ graceMs, lingerMs }), refreshes.close({ graceMs: config.SHUTDOWN_REFRESH_GRACE_MS })]);
     await storage.close();
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);
@@ -140,7 +134,6 @@ export const compose = async (config: Config): Promise<Service> => {
     stopping: () => stopped.signal.aborted,
     stop: (reason) => (closing ??= close(reason)),
     hurry: () => {
-      hurried.abort();
       void server.close({ graceMs: 0 });
     },
   };

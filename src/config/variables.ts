@@ -12,6 +12,7 @@ const integer = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
 const milliseconds = (max = 600_000) => integer(1, max);
+const points = integer(1, 1_000_000_000);
 const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.enum(values, `must be one of ${values.join(', ')}`);
@@ -79,7 +80,7 @@ export const configSections = {
     SHUTDOWN_DRAIN_MS: variable(
       integer(0, 600_000),
       '500',
-      'How long a stopping process still accepts requests, `/health/ready` being 503: give the balancer time to see it',
+      'How long a stopping process still accepts requests while anybody is connected, `/health/ready` being 503',
     ),
     LOG_LEVEL: variable(oneOf(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'Lowest level written to stdout'),
   },
@@ -95,6 +96,16 @@ export const configSections = {
     ),
     TRUSTED_PROXIES: variable(list, '', 'Addresses or CIDRs whose `X-Forwarded-For` is believed, comma-separated'),
     CORS_ORIGINS: variable(list, '', 'Origins that browsers may call from, comma-separated'),
+  },
+  'Rate limits': {
+    RATE_LIMIT_ENABLED: variable(boolean, 'true', '`false` lifts every limit, login throttling included'),
+    RATE_LIMIT_IP_PER_MINUTE: variable(points, '100', 'Requests of one address to public routes, and refused credentials'),
+    RATE_LIMIT_USER_PER_MINUTE: variable(points, '300', 'Requests of one user'),
+    RATE_LIMIT_CLIENT_PER_MINUTE: variable(points, '600', 'Requests of one OAuth client'),
+    RATE_LIMIT_API_KEY_PER_MINUTE: variable(points, '600', 'Requests with one API key'),
+    RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Sign-ins, registrations and token requests of one address'),
+    RATE_LIMIT_ACCOUNT_ATTEMPTS: variable(points, '10', 'Wrong passwords in a row for one account in a window'),
+    RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(integer(1, 86_400), '900', 'That window'),
   },
   Database: {
     DATABASE_URL: secret(

@@ -74,19 +74,20 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
           resolve((server.address() as AddressInfo).port);
         });
       }),
-    drain: () => {
-      draining = true;
-    },
+    drain,
     close: async ({ graceMs, lingerMs = 0 }) => {
-      draining = true;
+      drain();
       // At once where no time is given: a second call may cut short what the first one waits for.
       if (graceMs <= 0) server.closeAllConnections();
       const begun = performance.now();
       while (performance.now() - begun < Math.min(lingerMs, graceMs) && (await isConnected())) await sleep(lookAgainMs);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => server.closeAllConnections(), Math.max(0, begun + graceMs - performance.now()));
+        // Node closes those that are idle by now; an answer that had begun before the drain leaves its connection open.
+        const sweep = setInterval(() => server.closeIdleConnections(), sweepIntervalMs);
         server.close(() => {
           clearTimeout(timer);
+          clearInterval(sweep);
           resolve();
         });
       });

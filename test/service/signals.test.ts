@@ -36,10 +36,14 @@ test('SIGTERM: ready turns 503, requests in progress are finished, the status is
   const service = await serve(t, { DATABASE_URL: database.url, SHUTDOWN_DRAIN_MS: '800' });
   await service.logged(({ message }) => message === 'started');
   const agent = new Agent({ keepAlive: true });
-  t.teardown(() => agent.destroy());
+  const busy = new Agent({ keepAlive: true });
+  t.teardown(() => {
+    agent.destroy();
+    busy.destroy();
+  });
   t.is((await send(`${service.url}/health/ready`, agent)).connection, 'keep-alive');
   await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 2_500, count: 1 });
-  const slow = send(`${service.url}/api/v1/pricing/price`, new Agent(), option);
+  const slow = send(`${service.url}/api/v1/pricing/price`, busy, option);
   await service.logged(({ fault_point: point }) => point === 'pricing.engine');
   const token = await takeToken(service);
   await setFault(service, 'refresh.store_prices', { mode: 'hang' });
@@ -59,7 +63,9 @@ test('SIGTERM: ready turns 503, requests in progress are finished, the status is
   const finished = await slow;
   t.like(finished, { status: 200, connection: 'close' });
   t.is(typeof (JSON.parse(finished.text) as { price: unknown }).price, 'number');
+  const began = performance.now();
   t.is((await service.exited).code, 0);
+  t.true(performance.now() - began < 2_000, 'a connection kept alive by its client does not use up the grace');
   t.is(service.log.at(-1)?.message, 'stopped');
 });
 
