@@ -62,6 +62,7 @@ export const compose = async (config: Config): Promise<Service> => {
     checks: [untilMigrated(database.healthCheck, () => migrated), storage.redisCheck],
     collectors: [database.collect],
     isDraining: () => draining,
+    onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,
   });
 

@@ -1,16 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuditTrail } from '../audit/audit-trail.ts';
 import { createAuditQueries } from '../audit/queries.ts';
 import { createAuditRoutes } from '../audit/routes.ts';
 import type { Database } from '../database/database.ts';
 import type { AuditTrail } from '../kernel/audit.ts';
+import { codeOf } from '../kernel/errors.ts';
 import { uuidv7 } from '../kernel/ids.ts';
 import type { Cursors } from '../kernel/pagination.ts';
 import type { Route } from '../kernel/route.ts';
+import type { FaultChangeListener } from '../telemetry/fault-routes.ts';
 import type { Base } from './base.ts';
 
-export type Audit = { readonly trail: AuditTrail; readonly routes: readonly Route[] };
+export type Audit = {
+  readonly trail: AuditTrail;
+  readonly routes: readonly Route[];
+  readonly onFaultChange: FaultChangeListener;
+};
 
-export const composeAudit = ({ clock, metrics }: Base, { reader }: Database, cursors: Cursors): Audit => ({
-  trail: createAuditTrail({ clock, metrics, ids: uuidv7 }),
-  routes: createAuditRoutes({ queries: createAuditQueries({ reader }), cursors }),
-});
+const longestWaitMs = 1_000;
+
+export const composeAudit = (base: Base, database: Database, cursors: Cursors): Audit => {
+  const { clock, metrics, logger } = base;
+  const trail = createAuditTrail({ clock, metrics, ids: uuidv7 });
+
+  const recordFault: FaultChangeListener = (point, fault) =>
+    database.unitOfWork.run({ operation: 'fault.change' }, (transaction) =>
+      trail.record(transaction, {
+        stream: `fault:${point}`,
+        action: fault ? 'fault.injected' : 'fault.cleared',
+        outcome: 'success',
+        actor: { kind: 'operator', subject: null },
+        target: point,
+        data: { ...fault },
+      }),
+    );
+
+  return {
+    trail,
+    routes: createAuditRoutes({ queries: createAuditQueries({ reader: database.reader }), cursors }),
+    // Faults are rehearsed while the database is down too: then the log line stands for the event.
+    onFaultChange: async (point, fault) => {
+      const recorded = recordFault(point, fault).catch((error: unknown) =>
+        logger.error(
+          { fault_point: point, fault, code: codeOf(error) },
+          'a fault change is missing in the audit trail',
+        ),
+      );
+      await Promise.race([recorded, sleep(longestWaitMs, undefined, { ref: false })]);
+    },
+  };
+};

@@ -7,6 +7,7 @@ import type { HealthCheck } from '../kernel/health.ts';
 import type { Route } from '../kernel/route.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { createAdminServer, type AdminServer, type Collector } from '../telemetry/admin-server.ts';
+import type { FaultChangeListener } from '../telemetry/fault-routes.ts';
 import { basePath, type Base } from './base.ts';
 
 export type EdgeParts = {
@@ -16,6 +17,7 @@ export type EdgeParts = {
   /** Run before each scrape. */
   readonly collectors: readonly Collector[];
   readonly isDraining: () => boolean;
+  readonly onFaultChange: FaultChangeListener;
   readonly unitOfWork: UnitOfWork;
 };
 
@@ -24,7 +26,7 @@ export type Edge = { readonly server: HttpServer; readonly admin: AdminServer };
 /** The two listeners: the API with health and documentation, and the operator's port. */
 export const composeEdge = (
   base: Base,
-  { auth, routes, checks, collectors, isDraining, unitOfWork }: EdgeParts,
+  { auth, routes, checks, collectors, isDraining, unitOfWork, onFaultChange }: EdgeParts,
 ): Edge => {
   const { config, production, clock, logger, metrics, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
@@ -61,7 +63,7 @@ export const composeEdge = (
   });
   const admin = createAdminServer({
     registry,
-    ...(config.FAULT_INJECTION && { faults }),
+    ...(config.FAULT_INJECTION && { faults, onFaultChange }),
     // Whoever scrapes without asking /health still learns which dependency is down.
     collectors: [...collectors, health.read],
     host: config.METRICS_HOST,

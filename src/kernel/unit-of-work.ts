@@ -7,6 +7,7 @@ export const transactionOperations = [
   'refresh.apply',
   'refresh.finish',
   'refresh.close_dangling',
+  'fault.change',
   'idempotency.claim',
   'idempotency.renew',
   'idempotency.finish',

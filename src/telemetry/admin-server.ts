@@ -6,7 +6,7 @@ import { uuidv7 } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { findRoute, type AdminReply, type AdminRoute } from './admin-router.ts';
 import { negotiateFormat, renderMetrics } from './exposition.ts';
-import { faultRoutes } from './fault-routes.ts';
+import { faultRoutes, type FaultChangeListener } from './fault-routes.ts';
 import type { FaultControl } from './faults.ts';
 
 /** Sets gauges that are read rather than counted; bounded in time, since the scrape waits for it. */
@@ -16,6 +16,7 @@ export type AdminServerDeps = {
   readonly registry: Registry;
   /** Given: the fault routes exist. */
   readonly faults?: FaultControl;
+  readonly onFaultChange?: FaultChangeListener;
   /** Run before each scrape. One that throws is logged and skipped. */
   readonly collectors?: readonly Collector[];
   readonly host: string;
@@ -103,8 +104,8 @@ const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): A
 
 /** The operator's side of the service, on an address of its own that is never public: metrics, faults and what `extraRoutes` add. */
 export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
-  const { faults, host, port, logger, extraRoutes = [] } = deps;
-  const routes = [metricsRoute(deps), ...(faults ? faultRoutes(faults) : []), ...extraRoutes];
+  const { faults, onFaultChange = async () => {}, host, port, logger, extraRoutes = [] } = deps;
+  const routes = [metricsRoute(deps), ...(faults ? faultRoutes(faults, onFaultChange) : []), ...extraRoutes];
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const requestId = uuidv7();

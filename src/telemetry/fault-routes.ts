@@ -43,8 +43,11 @@ const parseFault = (body: unknown): Fault => {
   return { ...rest, ...(count !== undefined && { count }), ...(error_code !== undefined && { error_code }) };
 };
 
+/** Told of each change that an operator makes: of a fault before it works, of a clearing (null) after it. */
+export type FaultChangeListener = (point: FaultPoint, fault: Fault | null) => Promise<void>;
+
 /** `GET/DELETE /faults`, `GET/PUT/DELETE /faults/{point}`. No authentication: the admin port is not public. */
-export const faultRoutes = (faults: FaultControl): readonly AdminRoute[] => [
+export const faultRoutes = (faults: FaultControl, onChange: FaultChangeListener): readonly AdminRoute[] => [
   {
     method: 'GET',
     path: '/faults',
@@ -53,8 +56,11 @@ export const faultRoutes = (faults: FaultControl): readonly AdminRoute[] => [
   {
     method: 'DELETE',
     path: '/faults',
-    handle: () => {
+    handle: async () => {
+      const set = faults.list();
+      // Used-up faults are not listed, but somebody may still wait in one.
       for (const point of faultPoints) faults.clear(point);
+      for (const { point } of set) await onChange(point, null);
       return { status: 204, body: null };
     },
   },
@@ -74,6 +80,7 @@ export const faultRoutes = (faults: FaultControl): readonly AdminRoute[] => [
     handle: async ({ parameters, body }) => {
       const point = pointOf(parameters.point);
       const fault = parseFault(await body());
+      await onChange(point, fault);
       faults.set(point, fault);
       return { status: 200, body: { point, ...fault } };
     },
@@ -81,8 +88,11 @@ export const faultRoutes = (faults: FaultControl): readonly AdminRoute[] => [
   {
     method: 'DELETE',
     path: '/faults/{point}',
-    handle: ({ parameters }) => {
-      faults.clear(pointOf(parameters.point));
+    handle: async ({ parameters }) => {
+      const point = pointOf(parameters.point);
+      const set = faults.get(point) !== undefined;
+      faults.clear(point);
+      if (set) await onChange(point, null);
       return { status: 204, body: null };
     },
   },
