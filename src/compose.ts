@@ -6,6 +6,7 @@ import { composeBase } from './compose/base.ts';
 import { composeCursors } from './compose/cursors.ts';
 import { composeEdge } from './compose/edge.ts';
 import { composeMarketData } from './compose/market-data.ts';
+import { composeRateLimits } from './compose/rate-limits.ts';
 import { composeStorage } from './compose/storage.ts';
 import type { Config } from './config.ts';
 import { codeOf, errorTable } from './kernel/errors.ts';
@@ -36,6 +37,8 @@ export class StartError extends Error {
 const telemetryFlushMs = 3_000;
 const hourMs = 3_600_000;
 const retryBringUpMs = 1_000;
+/** For requests that clients have sent when the drain is over. */
+const onTheirWayMs = 100;
 
 /**
  * Constructs every service; `compose/` has a file for each part. Nothing listens before `start`.
@@ -51,6 +54,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const audit = composeAudit(base, database, cursors);
   const { refreshes, routes: marketDataRoutes } = composeMarketData(base, database, { audit: audit.trail, cursors });
   const pricing = createPricingService({ engines: createEngineFactory(), clock, metrics, faults, logger });
+  const rateLimits = await composeRateLimits(base, storage, keyRing);
   const auth = composeAuth(base, keyRing);
 
   let migrated = false;
@@ -59,11 +63,15 @@ export const compose = async (config: Config): Promise<Service> => {
   const { server, admin } = composeEdge(base, {
     auth,
     routes: [...auth.routes, ...createPricingRoutes({ service: pricing }), ...marketDataRoutes, ...audit.routes],
-    checks: [untilMigrated(database.healthCheck, () => migrated), storage.redisCheck],
+    checks: [
+      untilMigrated(database.healthCheck, () => migrated),
+      rateLimits?.withBackend(storage.redisCheck) ?? storage.redisCheck,
+    ],
     collectors: [database.collect],
     isDraining: () => draining,
     onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,
+    rateLimits,
   });
 
   let addresses: Addresses | undefined;
@@ -107,12 +115,23 @@ export const compose = async (config: Config): Promise<Service> => {
     await runTelemetrySelfTest({ logger });
   };
 
+  const hurried = new AbortController();
+  /**
+   * Serves on while the balancer finds out from `/health/ready`, whether or not anybody is connected right now: who
+   * comes later is refused. Then waits for what is in progress.
+   */
+  const endRequests = async (): Promise<void> => {
+    server.drain();
+    await sleep(config.SHUTDOWN_DRAIN_MS, undefined, { signal: hurried.signal }).catch(() => {});
+    const graceMs = hurried.signal.aborted ? 0 : config.SHUTDOWN_GRACE_MS;
+    await server.close({ graceMs, lingerMs: onTheirWayMs });
+  };
   const close = async (reason: string): Promise<void> => {
     logger.info({ reason }, 'stopping');
     draining = true;
     stopped.abort(new Error(`stopping: ${reason}`));
-    const { SHUTDOWN_GRACE_MS: graceMs, SHUTDOWN_DRAIN_MS: lingerMs } = config;
-    await Promise.all([server.close({ graceMs, lingerMs }), refreshes.close({ graceMs: config.SHUTDOWN_REFRESH_GRACE_MS })]);
+    await Promise.all([endRequests(), refreshes.close({ graceMs: config.SHUTDOWN_REFRESH_GRACE_MS })]);
+    rateLimits?.close();
     await storage.close();
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);
@@ -135,6 +154,8 @@ export const compose = async (config: Config): Promise<Service> => {
     stopping: () => stopped.signal.aborted,
     stop: (reason) => (closing ??= close(reason)),
     hurry: () => {
+      hurried.abort();
+      void refreshes.close();
       void server.close({ graceMs: 0 });
     },
   };

@@ -6,6 +6,7 @@ import { createIdempotency } from '../idempotency/idempotency.ts';
 import type { HealthCheck } from '../kernel/health.ts';
 import type { Route } from '../kernel/route.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { RateLimits } from '../rate-limit/rate-limits.ts';
 import { createAdminServer, type AdminServer, type Collector } from '../telemetry/admin-server.ts';
 import type { FaultChangeListener } from '../telemetry/fault-routes.ts';
 import { basePath, type Base } from './base.ts';
@@ -19,6 +20,7 @@ export type EdgeParts = {
   readonly isDraining: () => boolean;
   readonly onFaultChange: FaultChangeListener;
   readonly unitOfWork: UnitOfWork;
+  readonly rateLimits: RateLimits | undefined;
 };
 
 export type Edge = { readonly server: HttpServer; readonly admin: AdminServer };
@@ -26,7 +28,7 @@ export type Edge = { readonly server: HttpServer; readonly admin: AdminServer };
 /** The two listeners: the API with health and documentation, and the operator's port. */
 export const composeEdge = (
   base: Base,
-  { auth, routes, checks, collectors, isDraining, unitOfWork, onFaultChange }: EdgeParts,
+  { auth, routes, checks, collectors, isDraining, unitOfWork, onFaultChange, rateLimits }: EdgeParts,
 ): Edge => {
   const { config, production, clock, logger, metrics, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
@@ -35,6 +37,7 @@ export const composeEdge = (
     basePath,
     openapi: { title: 'Volwatch', version: build.version, description: build.description },
     authenticate: auth.authenticate,
+    ...(rateLimits && { rateLimit: rateLimits.limit }),
     idempotency: createIdempotency({
       unitOfWork,
       metrics,
@@ -65,10 +68,17 @@ export const composeEdge = (
     registry,
     ...(config.FAULT_INJECTION && { faults, onFaultChange }),
     // Whoever scrapes without asking /health still learns which dependency is down.
-    collectors: [...collectors, health.read],
+    collectors: [...collectors, health.read, ...(rateLimits ? [rateLimits.collect] : [])],
     host: config.METRICS_HOST,
     port: config.METRICS_PORT,
     logger,
+    extraRoutes: [
+      {
+        method: 'GET',
+        path: '/rate-limits/top',
+        handle: () => ({ status: 200, body: { data: rateLimits?.top() ?? [] } }),
+      },
+    ],
   });
   return { server, admin };
 };

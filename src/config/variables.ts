@@ -77,6 +77,11 @@ export const configSections = {
     ),
     GIT_COMMIT: variable(text, 'unknown', 'The commit that was built, for `volwatch_build_info`'),
     SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'How long a stopping process waits for requests in progress'),
+    SHUTDOWN_REFRESH_GRACE_MS: variable(
+      integer(0, 600_000),
+      '5000',
+      'How long a refresh may go on in a stopping process before it is rolled back; keep it below SHUTDOWN_GRACE_MS',
+    ),
     SHUTDOWN_DRAIN_MS: variable(
       integer(0, 600_000),
       '500',
@@ -99,7 +104,11 @@ export const configSections = {
   },
   'Rate limits': {
     RATE_LIMIT_ENABLED: variable(boolean, 'true', '`false` lifts every limit, login throttling included'),
-    RATE_LIMIT_IP_PER_MINUTE: variable(points, '100', 'Requests of one address to public routes, and refused credentials'),
+    RATE_LIMIT_IP_PER_MINUTE: variable(
+      points,
+      '100',
+      'Requests of one address to public routes, and refused credentials',
+    ),
     RATE_LIMIT_USER_PER_MINUTE: variable(points, '300', 'Requests of one user'),
     RATE_LIMIT_CLIENT_PER_MINUTE: variable(points, '600', 'Requests of one OAuth client'),
     RATE_LIMIT_API_KEY_PER_MINUTE: variable(points, '600', 'Requests with one API key'),

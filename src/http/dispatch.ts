@@ -1,4 +1,4 @@
-import { AppError, type FieldError } from '#src/kernel/errors.ts';
+import { AppError, type ErrorCategory, type FieldError } from '#src/kernel/errors.ts';
 import type { Idempotency } from '#src/kernel/idempotency.ts';
 import type { Input, RequestSchemas } from '#src/kernel/route.ts';
 import { readBody } from './body.ts';
@@ -88,29 +88,41 @@ const parseInput = async (
   return { path, query, headers, body, context: ctx.state.request };
 };
 
+const atAddressExpense: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
+
+const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, string>>): void => {
+  for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);
+};
+
 /** The inner half of the chain, from the route to its reply, in the order in which it happens. */
 export const dispatch = (deps: Dependencies): HttpMiddleware => {
   const { authenticate, rateLimit, csrf } = deps;
 
-  const identify = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
-    if (declaration.auth === 'public') return;
-    const principal = await authenticate(ctx.req, declaration.auth);
-    // Fails closed: whoever forgot to refuse, nobody unknown gets past here.
-    if (principal === undefined) {
-      throw new AppError('credentials_missing', 'This route needs credentials', {
-        headers: { 'WWW-Authenticate': 'Bearer' },
-      });
-    }
-    ctx.state.request.principal = principal;
-  };
-
-  /** By address (or login) while nobody is known, by the caller afterwards. */
-  const limit = async (ctx: HttpContext, route: CompiledRoute): Promise<void> => {
+  const limit = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
     const { request } = ctx.state;
-    const policy = route.declaration.rateLimit;
+    const { rateLimit: policy } = declaration;
     if (rateLimit === undefined || policy === 'none') return;
     const stage = request.principal?.kind ?? (policy === 'login' ? 'login' : 'ip');
-    ctx.set(await rateLimit(request, stage, request.principal));
+    setHeaders(ctx, await rateLimit(request, stage, request.principal));
+  };
+
+  /** The caller has a budget of their own; refused credentials are at the expense of the address that sent them. */
+  const identify = async (ctx: HttpContext, route: CompiledRoute): Promise<void> => {
+    const { auth } = route.declaration;
+    if (auth === 'public') return;
+    try {
+      const principal = await authenticate(ctx.req, auth);
+      // Fails closed: whoever forgot to refuse, nobody unknown gets past here.
+      if (principal === undefined) {
+        throw new AppError('credentials_missing', 'This route needs credentials', {
+          headers: { 'WWW-Authenticate': 'Bearer' },
+        });
+      }
+      ctx.state.request.principal = principal;
+    } catch (error) {
+      if (error instanceof AppError && atAddressExpense.has(error.definition.category)) await limit(ctx, route);
+      throw error;
+    }
   };
 
   return async (ctx) => {
@@ -121,11 +133,8 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
       return;
     }
     const route = findRoute(ctx);
+    await identify(ctx, route);
     await limit(ctx, route);
-    if (route.declaration.auth !== 'public') {
-      await identify(ctx, route);
-      await limit(ctx, route);
-    }
     if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
     }

@@ -24,7 +24,7 @@ export type Authenticate = (
 ) => Promise<Principal | undefined>;
 
 /**
- * Called before authentication with `ip` or `login`, then with the principal's kind.
+ * Called with the principal's kind; with `ip` or `login` on public routes and after refused credentials.
  * @returns headers of the answer
  * @throws AppError `rate_limit_exceeded`
  */

@@ -191,6 +191,12 @@ export const metricCatalogue = {
       backend: ['redis', 'memory'],
     },
   },
+  volwatch_rate_limit_top_limited: {
+    type: 'gauge',
+    help: 'Refusals of the ten most refused subjects within the last five to ten minutes',
+    // Ten series at any time: what leaves the top ten is removed.
+    labels: { rank: 'open', subject_hash: 'open' },
+  },
   volwatch_audit_events_total: {
     type: 'counter',
     help: 'Audit events written by action and outcome',
@@ -222,14 +228,18 @@ export type LabelsOf<Name extends MetricName> = {
   ]: (typeof metricCatalogue)[Name]['labels'][Label] extends readonly (infer Value)[] ? Value : string;
 };
 
+export type Series<Name extends GaugeName> = { readonly labels: LabelsOf<Name>; readonly value: number };
+
 /** Where rooms report to; implemented by telemetry/ on a prom-client Registry, or by nothing when telemetry is off. */
 export type Metrics = {
   readonly count: <Name extends CounterName>(name: Name, labels: LabelsOf<Name>, amount?: number) => void;
   readonly set: <Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, value: number) => void;
   readonly add: <Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, amount: number) => void;
+  /** Makes these the only series of the gauge. */
+  readonly replace: <Name extends GaugeName>(name: Name, series: readonly Series<Name>[]) => void;
   /** Carries an exemplar when the active span is sampled. */
   readonly observe: <Name extends HistogramName>(name: Name, labels: LabelsOf<Name>, value: number) => void;
 };
 
 const nothing = (): void => {};
-export const noMetrics: Metrics = { count: nothing, set: nothing, add: nothing, observe: nothing };
+export const noMetrics: Metrics = { count: nothing, set: nothing, add: nothing, replace: nothing, observe: nothing };

@@ -113,6 +113,11 @@ export const createMetrics = ({ registry, enabled, build }: MetricsDeps): Metric
     count: (name, labels, amount = 1) => counters.get(name)?.inc(labels as Labels, amount),
     set: (name, labels, value) => gauges.get(name)?.set(labels as Labels, value),
     add: (name, labels, amount) => gauges.get(name)?.inc(labels as Labels, amount),
+    replace: (name, series) => {
+      const gauge = gauges.get(name);
+      gauge?.reset();
+      for (const { labels, value } of series) gauge?.set(labels as Labels, value);
+    },
     observe: (name, labels, value) => {
       const entry = histograms.get(name);
       if (entry === undefined) return;

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { z } from 'zod';
+import { AppError } from '#src/kernel/errors.ts';
 import { fieldsQuery, listOf, pageQuery } from '#src/kernel/pagination.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import { defineRoute } from '#src/kernel/route.ts';
@@ -288,7 +289,7 @@ test('OPTIONS, CORS for listed origins only', async (t) => {
   t.is(foreign.headers.get('vary'), 'Origin');
 });
 
-test('the chain asks the IP limit, authenticates, asks the limit of the caller, then CSRF', async (t) => {
+test('the chain authenticates, asks the limit of the caller, then CSRF', async (t) => {
   const principal: Principal = { kind: 'client', subject: 'c1', scopes: ['ml:read'] };
   const asked: string[] = [];
   const { call, lines } = await serve(t, {
@@ -308,14 +309,28 @@ test('the chain asks the IP limit, authenticates, asks the limit of the caller, 
   const response = await call('/api/v1/secret', { method: 'DELETE' });
   t.is(response.status, 204);
   t.is(response.headers.get('ratelimit'), 'client');
-  t.deepEqual(asked, [
-    'limit ip 127.0.0.1 ',
-    'authenticate {"scope":"ml:read"}',
-    'limit client 127.0.0.1 c1',
-    'csrf DELETE',
-  ]);
+  t.deepEqual(asked, ['authenticate {"scope":"ml:read"}', 'limit client 127.0.0.1 c1', 'csrf DELETE']);
   t.is(lines[0]?.['principal_kind'], 'client');
   t.regex(String(lines[0]?.['client_ip_hash']), /^[0-9a-f]{16}$/);
+});
+
+test('refused credentials count against the address', async (t) => {
+  const asked: string[] = [];
+  const { call } = await serve(t, {
+    routes,
+    rateLimit: async (_, policy) => {
+      asked.push(policy);
+      if (asked.length > 1) throw new AppError('rate_limit_exceeded', 'Enough', { retryAfter: 7 });
+      return { RateLimit: 'first' };
+    },
+  });
+  const first = await call('/api/v1/secret', { method: 'DELETE' });
+  t.is(first.status, 401);
+  t.is(first.headers.get('ratelimit'), 'first');
+  const second = await call('/api/v1/secret', { method: 'DELETE' });
+  t.is(second.status, 429);
+  t.is(second.headers.get('retry-after'), '7');
+  t.deepEqual(asked, ['ip', 'ip']);
 });
 
 test('numbers beyond a double, deep nesting and an unknown expectation are no 5xx', async (t) => {

@@ -23,7 +23,13 @@ export const recordingMetrics = () => {
     (name: string, labels: object, value = 1) => {
       reported.push({ kind, name, labels: labels as Record<string, string>, value });
     };
-  const metrics = { count: keep('count'), set: keep('set'), add: keep('add'), observe: keep('observe') } as Metrics;
+  const metrics = {
+    count: keep('count'),
+    set: keep('set'),
+    add: keep('add'),
+    replace: () => {},
+    observe: keep('observe'),
+  } as Metrics;
   return { metrics, reported };
 };
 

@@ -17,6 +17,10 @@ export const recordMetrics = (): RecordedMetrics => {
     count: (name, labels, amount = 1) => change(name, labels, (before) => before + amount),
     set: (name, labels, value) => change(name, labels, () => value),
     add: (name, labels, amount) => change(name, labels, (before) => before + amount),
+    replace: (name, replacements) => {
+      for (const [key, entry] of series) if (entry.name === name) series.delete(key);
+      for (const { labels, value } of replacements) change(name, labels, () => value);
+    },
     observe: (name, labels) => change(name, labels, (before) => before + 1),
     value: (name, labels = {}) =>
       [...series.values()]

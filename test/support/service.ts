@@ -29,7 +29,7 @@ export type ServiceOptions = {
   readonly detached?: boolean;
 };
 
-const defaults = { NODE_ENV: 'test', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'info' };
+const defaults = { NODE_ENV: 'test', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'info', RATE_LIMIT_ENABLED: 'false' };
 
 export const startService = async ({
   environment = {},
