@@ -54,7 +54,8 @@ export const startService = async ({
     }
     for (const watch of watchers) watch();
   });
-  const exited = once(child, 'exit').then(([code, signal]) => {
+  // `close` comes after the last line of the log, `exit` may come before it.
+  const exited = once(child, 'close').then(([code, signal]) => {
     ended = true;
     for (const watch of watchers) watch();
     return { code: code as number | null, signal: signal as NodeJS.Signals | null };
