@@ -92,7 +92,7 @@ test('at zero time the price is the payoff and the greeks are its slopes', (t) =
 test('at zero volatility the price is the discounted payoff of the forward', (t) => {
   const call = evaluate('black_scholes', 1, [100, 100, 2, 0.05, 0.02, 0]);
   t.true(Math.abs(call.price - (100 * Math.exp(-0.04) - 100 * Math.exp(-0.1))) < 1e-13);
-  t.is(call.delta, Math.exp(-0.04));
+  t.true(Math.abs(call.delta - Math.exp(-0.04)) < 1e-15);
   t.is(call.vega, 0);
   t.true(outputNames.every((name) => Number.isFinite(call[name])));
   t.is(evaluate('black_scholes', -1, [100, 100, 2, 0.05, 0.02, 0]).price, 0);

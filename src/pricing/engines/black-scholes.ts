@@ -1,6 +1,8 @@
 import { signOf, type PricingEngine, type SpotOption } from '../engine.ts';
-import { gaussian, INV_SQRT_TWO_PI, millsRatio, normalCdf, normalPdf } from '../math/normal.ts';
-import { millsDifference } from '../math/mills.ts';
+import { exp } from '../math/exp.ts';
+import { logRatio } from '../math/log-ratio.ts';
+import { INV_SQRT_TWO_PI, normalCdf, normalPdf } from '../math/normal.ts';
+import { density, mills, millsDifference, SMALL_HALF_DEVIATION } from '../math/normal-fast.ts';
 
 /**
  * Black-Scholes-Merton with a continuous yield: F. Black and M. Scholes, J. Political Economy 81 (1973), 637-654;
@@ -8,40 +10,36 @@ import { millsDifference } from '../math/mills.ts';
  * Formulas", 2nd ed. (2007), chapter 2.
  */
 
-/** ln(a / b), relatively accurate for a near b: the subtraction is exact within a factor of two. */
-const logRatio = (a: number, b: number): number => {
-  const ratio = a / b;
-  return ratio > 0.5 && ratio < 2 ? Math.log1p((a - b) / b) : Math.log(ratio);
-};
-
-/** Under this share of 1 + |h| the difference of two near-equal terms is replaced by its Taylor series. */
-const SMALL_HALF_DEVIATION = 0.02;
+/** exp(-d1^2 / 2) is 0 in doubles from here on. */
+const DENSITY_UNDERFLOW = 38.6;
 
 /**
  * Price of the out-of-the-money side with log-moneyness -distance and deviation = volatility * sqrt(time): `near` is
- * the smaller, `far` the larger of the discounted forward and discounted strike. No cancellation: the two terms share
- * the factor near * phi(d1) = far * phi(d2), and where they nearly cancel their difference is a series.
+ * the smaller, `far` the larger of the discounted forward and discounted strike. No cancellation: both terms share the
+ * factor near * phi(d1) = far * phi(d2), and where they nearly cancel their difference is a series.
  */
-const outOfTheMoney = (near: number, far: number, distance: number, deviation: number): number => {
+export const outOfTheMoney = (near: number, distance: number, deviation: number): number => {
   if (deviation === 0) return 0;
   const h = -distance / deviation;
   const t = 0.5 * deviation;
   const d1 = h + t;
-  if (t < SMALL_HALF_DEVIATION * (1 - h)) return near * INV_SQRT_TWO_PI * gaussian(d1) * differenceAt(h, t);
-  if (d1 <= 0) return near * INV_SQRT_TWO_PI * gaussian(d1) * (millsRatio(d1) - millsRatio(h - t));
-  return near * normalCdf(d1) - far * normalCdf(h - t);
+  if (Math.abs(d1) > DENSITY_UNDERFLOW) return d1 > 0 ? near : 0;
+  const weight = near * INV_SQRT_TWO_PI * density(d1);
+  if (t < SMALL_HALF_DEVIATION * (1 - h)) return weight * millsDifference(h, t);
+  if (d1 <= 0) return weight * (mills(-d1) - mills(t - h));
+  return near - weight * (mills(d1) + mills(t - h));
 };
 
-/** Beyond h = -40 the density is 0 whatever the difference is. */
-const differenceAt = (h: number, t: number): number => (h < -40 ? 0 : millsDifference(h, t));
+/** Below this log-moneyness the difference of the rounded asset and cash would cancel. */
+const NEAR_THE_MONEY = 0.05;
 
 /**
  * asset - cash near the money from what they have in common, since the difference of the two rounded products cancels:
  * `x` is the log of their ratio, `growth` its part that is not in the spot.
  */
-const intrinsic = (spot: number, strike: number, x: number, growth: number, asset: number, cash: number): number => {
+export const intrinsic = (spot: number, strike: number, x: number, growth: number, asset: number, cash: number): number => {
   if (growth === 0) return (asset / spot) * (spot - strike);
-  return Math.abs(x) < 0.5 ? cash * Math.expm1(x) : asset - cash;
+  return Math.abs(x) < NEAR_THE_MONEY ? cash * Math.expm1(x) : asset - cash;
 };
 
 /** Spot, strike, years, rate, yield, volatility, sign (+1 call, -1 put) -> price. */
@@ -54,12 +52,11 @@ export const blackScholesPrice = (
   volatility: number,
   sign: number,
 ): number => {
-  const asset = spot * Math.exp(-dividendYield * time);
-  const cash = strike * Math.exp(-rate * time);
+  const asset = dividendYield === 0 ? spot : spot * exp(-dividendYield * time);
+  const cash = rate === 0 ? strike : strike * exp(-rate * time);
   const growth = (rate - dividendYield) * time;
   const x = logRatio(spot, strike) + growth;
-  const deviation = volatility * Math.sqrt(time);
-  const outside = x <= 0 ? outOfTheMoney(asset, cash, -x, deviation) : outOfTheMoney(cash, asset, x, deviation);
+  const outside = outOfTheMoney(x <= 0 ? asset : cash, Math.abs(x), volatility * Math.sqrt(time));
   return sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + outside : outside;
 };
 
@@ -78,8 +75,8 @@ export const blackScholesEvaluate = (
   out: Float64Array,
 ): void => {
   const carry = rate - dividendYield;
-  const yieldDiscount = Math.exp(-dividendYield * time);
-  const rateDiscount = Math.exp(-rate * time);
+  const yieldDiscount = exp(-dividendYield * time);
+  const rateDiscount = exp(-rate * time);
   const asset = spot * yieldDiscount;
   const cash = strike * rateDiscount;
   const root = Math.sqrt(time);
@@ -94,7 +91,7 @@ export const blackScholesEvaluate = (
   const d2 = h - 0.5 * deviation;
   const n1 = normalCdf(sign * d1);
   const n2 = normalCdf(sign * d2);
-  const outside = x <= 0 ? outOfTheMoney(asset, cash, -x, deviation) : outOfTheMoney(cash, asset, x, deviation);
+  const outside = outOfTheMoney(x <= 0 ? asset : cash, Math.abs(x), deviation);
 
   out[0] = sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + outside : outside;
   out[1] = sign * yieldDiscount * n1;
@@ -104,8 +101,8 @@ export const blackScholesEvaluate = (
   const drift = sign * (dividendYield * asset * n1 - rate * cash * n2);
   const yieldDrift = dividendYield === 0 ? 0 : sign * dividendYield * yieldDiscount * n1;
 
-  const density = pathDependent ? INV_SQRT_TWO_PI : normalPdf(d1);
-  if (density === 0) {
+  const phi = pathDependent ? INV_SQRT_TWO_PI : normalPdf(d1);
+  if (phi === 0) {
     // Every remaining term carries phi(d1), which is 0 faster than anything beside it grows.
     out.fill(0, 2, 5);
     out.fill(0, 7, 15);
@@ -114,7 +111,7 @@ export const blackScholesEvaluate = (
     out[16] = 0;
     return;
   }
-  const weight = yieldDiscount * density;
+  const weight = yieldDiscount * phi;
   const gamma = weight / (spot * deviation);
   const vega = spot * weight * root;
   const product = d1 * d2;
@@ -137,6 +134,61 @@ export const blackScholesEvaluate = (
     ? -vega * time * (0.25 - (deviation * deviation) / 16)
     : ((-vega / volatility) * (product * (1 - product) + d1 * d1 + d2 * d2)) / volatility;
   out[16] = (rateDiscount * normalPdf(d2)) / (strike * deviation);
+};
+
+/**
+ * Writes price, delta, gamma, vega, theta, rho and dividend_rho alone, in a third of the time of all: one density and
+ * two Mills ratios serve every one of them.
+ */
+export const blackScholesFirstOrder = (
+  spot: number,
+  strike: number,
+  time: number,
+  rate: number,
+  dividendYield: number,
+  volatility: number,
+  sign: number,
+  out: Float64Array,
+): void => {
+  const root = Math.sqrt(time);
+  const deviation = volatility * root;
+  const yieldDiscount = dividendYield === 0 ? 1 : exp(-dividendYield * time);
+  const asset = spot * yieldDiscount;
+  const cash = rate === 0 ? strike : strike * exp(-rate * time);
+  const growth = (rate - dividendYield) * time;
+  const x = logRatio(spot, strike) + growth;
+  const callIsOutside = x <= 0;
+  const near = callIsOutside ? asset : cash;
+  const h = -Math.abs(x) / deviation;
+  const t = 0.5 * deviation;
+  const d1 = h + t;
+  if (!(deviation > 0 && Math.abs(d1) < DENSITY_UNDERFLOW && h > -DENSITY_UNDERFLOW)) {
+    blackScholesEvaluate(spot, strike, time, rate, dividendYield, volatility, sign, out);
+    return;
+  }
+  const phi = INV_SQRT_TWO_PI * density(d1);
+  const weight = near * phi;
+  const nearRatio = mills(Math.abs(d1));
+  const farRatio = mills(t - h);
+  const nearTail = phi * nearRatio;
+  const far = callIsOutside ? cash : asset;
+  const farTail = (weight / far) * farRatio;
+  let outside = near - weight * (nearRatio + farRatio);
+  if (t < SMALL_HALF_DEVIATION * (1 - h)) outside = weight * millsDifference(h, t);
+  else if (d1 <= 0) outside = weight * (nearRatio - farRatio);
+  // The chances of both terms on the wanted side: the tail where that side is outside, else the rest.
+  const isOutside = callIsOutside === sign > 0;
+  const nearChance = d1 <= 0 === isOutside ? nearTail : 1 - nearTail;
+  const farChance = isOutside ? farTail : 1 - farTail;
+  const n1 = callIsOutside ? nearChance : farChance;
+  const n2 = callIsOutside ? farChance : nearChance;
+  out[0] = isOutside ? outside : sign * intrinsic(spot, strike, x, growth, asset, cash) + outside;
+  out[1] = sign * yieldDiscount * n1;
+  out[2] = weight / (spot * spot * deviation);
+  out[3] = weight * root;
+  out[4] = sign * (dividendYield * asset * n1 - rate * cash * n2) - (weight * volatility) / (2 * root);
+  out[5] = sign * time * cash * n2;
+  out[6] = -sign * time * asset * n1;
 };
 
 export const createBlackScholesEngine = (): PricingEngine<SpotOption> => ({

@@ -9,10 +9,10 @@ import { millsRatio } from './normal.ts';
  * (W. Gautschi, "Computational aspects of three-term recurrence relations", SIAM Review 9 (1967), 24-82).
  */
 
-/** Above this the forward recurrence loses less than one digit and the downward one converges slowly. */
-const FORWARD_FROM = -2.5;
-/** Highest Taylor order of `millsDifference`. */
-const ORDER = 11;
+/** Above this the forward recurrence loses less than a bit or two. */
+const FORWARD_FROM = -1;
+/** Highest Taylor order of `millsTailDifference`. */
+const ORDER = 13;
 /** The error of starting n steps above falls like exp(-2 |z| sqrt(n)): this many over z^2 reach double precision. */
 const CONVERGENCE = 360;
 
@@ -30,25 +30,13 @@ export const millsSlope = (z: number): number => {
 };
 
 /**
- * Y(h + t) - Y(h - t) for h <= 0 and 0 <= t <= 0.03 (1 + |h|): the odd terms of the Taylor series about h, after
+ * Y(h + t) - Y(h - t) for h <= -2.5 and 0 <= t <= 0.06 (1 + |h|): the odd terms of the Taylor series about h, after
  * P. Jaeckel, "Let's Be Rational", Wilmott 75 (2015), 40-53, section 6, with stable derivatives.
  */
-export const millsDifference = (h: number, t: number): number => {
+export const millsTailDifference = (h: number, t: number): number => {
   const value = millsRatio(h);
   const square = t * t;
   let sum = 1;
-  if (h > FORWARD_FROM) {
-    const y1 = 1 + h * value;
-    const y2 = h * y1 + value;
-    const y3 = h * y2 + 2 * y1;
-    const y4 = h * y3 + 3 * y2;
-    const y5 = h * y4 + 4 * y3;
-    const y6 = h * y5 + 5 * y4;
-    const y7 = h * y6 + 6 * y5;
-    const y8 = h * y7 + 7 * y6;
-    const y9 = h * y8 + 8 * y7;
-    return 2 * t * (y1 + square * (y3 / 6 + square * (y5 / 120 + square * (y7 / 5040 + (square * y9) / 362880))));
-  }
   let n = ORDER + Math.ceil(CONVERGENCE / (h * h));
   let ratio = startRatio(h, n + 1);
   for (; n > ORDER; n--) ratio = n / (ratio - h);

@@ -1,0 +1,26 @@
+/** What an inversion answers in place of a volatility when there is none. */
+export const BELOW_INTRINSIC = -1;
+export const ABOVE_MAXIMUM = -2;
+export const NO_INFORMATION = -3;
+export const NOT_CONVERGED = -4;
+
+export type ImpliedFailure = { readonly code: string; readonly detail: string };
+
+const failures: Readonly<Record<number, ImpliedFailure>> = {
+  [BELOW_INTRINSIC]: {
+    code: 'price_below_intrinsic',
+    detail: 'The price is below the least that the option can be worth, its value at zero volatility',
+  },
+  [ABOVE_MAXIMUM]: {
+    code: 'price_above_maximum',
+    detail: 'The price is above the most that the option can be worth at any volatility',
+  },
+  [NO_INFORMATION]: {
+    code: 'no_volatility_information',
+    detail: 'The price equals its limit for a range of volatilities: no digit of it depends on the volatility',
+  },
+  [NOT_CONVERGED]: { code: 'not_converged', detail: 'The search for the volatility did not converge' },
+};
+
+/** Why `volatility`, a negative code, is none. */
+export const impliedFailure = (volatility: number): ImpliedFailure => failures[volatility] ?? failures[NOT_CONVERGED]!;
