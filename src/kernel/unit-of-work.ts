@@ -8,6 +8,7 @@ export const transactionOperations = [
   'refresh.finish',
   'refresh.close_dangling',
   'fault.change',
+  'audit.verify',
   'idempotency.claim',
   'idempotency.renew',
   'idempotency.finish',

@@ -1,0 +1,45 @@
+import { entities } from '#src/compose/entities.ts';
+import { loadConfig, type Config } from '#src/config.ts';
+import { createDatabase, type Database } from '#src/database/database.ts';
+import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { systemClock } from '#src/kernel/clock.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import { noMetrics } from '#src/kernel/metrics.ts';
+
+const print = (fields: object, message: string): void => console.error(message, JSON.stringify(fields));
+const logger: Logger = { debug: () => {}, info: () => {}, warn: print, error: print };
+
+/**
+ * For commands: `work` with one connection to DATABASE_URL; without one, outside production, to the laptop's own
+ * database, which is started for it and stopped afterwards.
+ * @throws Error when a service already runs on the laptop's own database
+ */
+export const withDatabase = async <T>(
+  applicationName: string,
+  work: (database: Database, config: Config) => Promise<T>,
+): Promise<T> => {
+  const config = loadConfig();
+  const own = config.DATABASE_URL
+    ? undefined
+    : await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger });
+  const database = await createDatabase({
+    url: config.DATABASE_URL ?? own!.url,
+    ssl: config.DATABASE_SSL,
+    poolMax: 1,
+    acquireTimeoutMs: config.DATABASE_ACQUIRE_TIMEOUT_MS,
+    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    idleInTransactionTimeoutMs: config.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    applicationName,
+    maxTransactionRetries: 0,
+    entities,
+    logger,
+    metrics: noMetrics,
+    clock: systemClock,
+  });
+  try {
+    return await work(database, config);
+  } finally {
+    await database.close();
+    await own?.stop();
+  }
+};
