@@ -7,6 +7,7 @@ import { composeCursors } from './compose/cursors.ts';
 import { composeEdge } from './compose/edge.ts';
 import { composeMarketData } from './compose/market-data.ts';
 import { composeRateLimits } from './compose/rate-limits.ts';
+import { composeProvider } from './compose/provider.ts';
 import { composeStorage } from './compose/storage.ts';
 import type { Config } from './config.ts';
 import { codeOf, errorTable } from './kernel/errors.ts';
@@ -50,9 +51,14 @@ export const compose = async (config: Config): Promise<Service> => {
   const keyRing = await composeKeyRing(base);
   const storage = await composeStorage(base);
   const { database } = storage;
+  const provider = composeProvider(base, storage.redis);
   const cursors = await composeCursors(base, keyRing);
   const audit = composeAudit(base, database, cursors);
-  const { refreshes, routes: marketDataRoutes } = composeMarketData(base, database, { audit: audit.trail, cursors });
+  const { refreshes, routes: marketDataRoutes } = composeMarketData(base, database, {
+    audit: audit.trail,
+    cursors,
+    provider: provider.provider,
+  });
   const pricing = createPricingService({ engines: createEngineFactory(), clock, metrics, faults, logger });
   const rateLimits = await composeRateLimits(base, storage, keyRing);
   const auth = composeAuth(base, keyRing);
@@ -66,6 +72,7 @@ export const compose = async (config: Config): Promise<Service> => {
     checks: [
       untilMigrated(database.healthCheck, () => migrated),
       rateLimits?.withBackend(storage.redisCheck) ?? storage.redisCheck,
+      ...provider.checks,
     ],
     collectors: [database.collect],
     isDraining: () => draining,
@@ -132,6 +139,7 @@ export const compose = async (config: Config): Promise<Service> => {
     stopped.abort(new Error(`stopping: ${reason}`));
     await Promise.all([endRequests(), refreshes.close({ graceMs: config.SHUTDOWN_REFRESH_GRACE_MS })]);
     rateLimits?.close();
+    await provider.close();
     await storage.close();
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);

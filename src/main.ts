@@ -4,6 +4,8 @@ import { ConfigError, configExitStatus, loadConfig } from './config.ts';
 
 /** A second signal, or a clean-up that hangs, must not keep the process: the balancer has long moved on. */
 const hurriedExitStatus = 1;
+/** After an error that nobody caught the process is not to be trusted for long. */
+const fatalCleanUpMs = 5_000;
 
 const start = async (): Promise<void> => {
   const config = loadConfig();
@@ -34,8 +36,12 @@ const handleSignals = (composing: Promise<Service>): void => {
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
+  let failed = false;
   const onFatal = (kind: string) => (error: unknown) => {
-    setTimeout(() => process.exit(1), 5_000).unref();
+    // What breaks while the first failure is being cleaned up says nothing new.
+    if (failed) return;
+    failed = true;
+    setTimeout(() => process.exit(1), fatalCleanUpMs).unref();
     composing
       .then((service) => {
         service.logger.error({ err: error, kind }, 'uncaught');

@@ -1,6 +1,7 @@
 import type { Auth } from '../auth/auth.ts';
 import { createApp } from '../http/app.ts';
 import { createHealth } from '../http/health.ts';
+import { createLoadShedding } from '../http/load-shedding.ts';
 import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { createIdempotency } from '../idempotency/idempotency.ts';
 import type { HealthCheck } from '../kernel/health.ts';
@@ -32,6 +33,18 @@ export const composeEdge = (
 ): Edge => {
   const { config, production, clock, logger, metrics, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
+  const loadShedding = createLoadShedding(
+    {
+      limits: {
+        pricing: config.LOAD_LIMIT_PRICING,
+        batch: config.LOAD_LIMIT_BATCH,
+        read: config.LOAD_LIMIT_READ,
+        write: config.LOAD_LIMIT_WRITE,
+      },
+      lagMs: config.LOAD_LAG_MS,
+    },
+    metrics,
+  );
   const app = createApp({
     routes: [...health.routes, ...routes],
     basePath,
@@ -45,6 +58,7 @@ export const composeEdge = (
       ttlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
       leaseMs: config.IDEMPOTENCY_LEASE_MS,
     }),
+    loadShedding,
     limits: { bodyLimitBytes: config.BODY_LIMIT_BYTES, batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES },
     production,
     validateResponses: !production,

@@ -85,7 +85,7 @@ export const configSections = {
     SHUTDOWN_DRAIN_MS: variable(
       integer(0, 600_000),
       '500',
-      'How long a stopping process still accepts requests while anybody is connected, `/health/ready` being 503',
+      'How long a stopping process still accepts requests, `/health/ready` being 503: give the balancer time to see it',
     ),
     LOG_LEVEL: variable(oneOf(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'Lowest level written to stdout'),
   },
@@ -150,6 +150,15 @@ export const configSections = {
     ),
   },
   Resilience: {
+    LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Pricing requests in progress, then 503 `overloaded`'),
+    LOAD_LIMIT_BATCH: variable(integer(1, 100_000), '16', 'Pricing batches in progress, then 503 `overloaded`'),
+    LOAD_LIMIT_READ: variable(integer(1, 100_000), '1024', 'Reads in progress, then 503 `overloaded`'),
+    LOAD_LIMIT_WRITE: variable(integer(1, 100_000), '256', 'Other requests in progress, then 503 `overloaded`'),
+    LOAD_LAG_MS: variable(
+      milliseconds(),
+      '300',
+      'How late the event loop may run before pricing is 503 `overloaded`; reads and writes bear four times as much',
+    ),
     IDEMPOTENCY_TTL_HOURS: variable(integer(1, 720), '24', 'How long the answer to an `Idempotency-Key` is remembered'),
     IDEMPOTENCY_LEASE_MS: variable(
       integer(100, 600_000),
@@ -183,11 +192,25 @@ export const configSections = {
   },
   'Market data': {
     MARKET_DATA_PROVIDER: variable(
-      oneOf(['sample']),
+      oneOf(['sample', 'twelve_data']),
       'sample',
       'Where prices come from; `sample` is the bundled public data',
     ),
-    PROVIDER_TIMEOUT_MS: variable(milliseconds(), '10000', 'Longest wait for the provider'),
+    TWELVE_DATA_API_KEY: secret(text, 'Key of api.twelvedata.com; required with `twelve_data`'),
+    TWELVE_DATA_BASE_URL: variable(url('http:', 'https:'), 'https://api.twelvedata.com', 'Where its API is'),
+    TWELVE_DATA_CREDITS_PER_MINUTE: variable(
+      integer(1, 100_000),
+      '8',
+      'What the account may spend, over all processes: one for each symbol of a request',
+    ),
+    PROVIDER_TIMEOUT_MS: variable(
+      milliseconds(),
+      '10000',
+      'Longest wait for the provider, repetitions included; one attempt has a fair share of it',
+    ),
+    PROVIDER_RETRIES: variable(integer(0, 10), '2', 'Repetitions of a request to the provider that may succeed later'),
+    BREAKER_FAILURES: variable(integer(1, 1_000), '5', 'Consecutive failures of a dependency that open its circuit'),
+    BREAKER_RESET_MS: variable(milliseconds(), '30000', 'How long an open circuit waits before one call may try'),
     REFRESH_STALE_AFTER_HOURS: variable(
       integer(1, 8_760),
       '24',

@@ -15,7 +15,7 @@ import { createRequestLog } from './request-log.ts';
 import { requestScope } from './request-scope.ts';
 import { createRouteTable } from './router.ts';
 import { headersMiddleware } from './security-headers.ts';
-import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './types.ts';
+import type { Authenticate, CheckCsrf, HttpMiddleware, HttpState, RateLimit } from './types.ts';
 
 const defaultDeadlineMs = 30_000;
 
@@ -29,6 +29,7 @@ export type AppDependencies = {
   readonly rateLimit?: RateLimit;
   readonly csrf?: CheckCsrf;
   readonly idempotency?: Idempotency;
+  readonly loadShedding?: HttpMiddleware;
   readonly limits: Limits;
   /** Hides what unexpected errors say, and adds HSTS. */
   readonly production: boolean;
@@ -65,6 +66,7 @@ export const createApp = (deps: AppDependencies): RequestListener => {
   );
   app.use(errorBoundary({ metrics, production }));
   app.use(headersMiddleware({ production, corsOrigins: deps.corsOrigins }));
+  if (deps.loadShedding) app.use(deps.loadShedding);
   app.use(
     dispatch({
       routeTable,

@@ -33,6 +33,10 @@ const pricingModels = [
 ] as const;
 const pricingOperations = ['price', 'greeks', 'implied_volatility', 'batch'] as const;
 
+/** Classes of routes that are shed apart; health and auth are in none. */
+const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;
+export type LoadClass = (typeof loadClasses)[number];
+
 /** Seconds. */
 export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const longDurationBuckets = [...durationBuckets, 30, 60];
@@ -201,6 +205,11 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Audit events written by action and outcome',
     labels: { action: auditActions, outcome: auditOutcomes },
+  },
+  volwatch_load_shed_total: {
+    type: 'counter',
+    help: 'Requests refused early, by class of route and reason',
+    labels: { load_class: loadClasses, reason: ['concurrency', 'lag'] },
   },
   volwatch_idempotent_requests_total: {
     type: 'counter',

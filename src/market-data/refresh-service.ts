@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { Lock, Reader } from '#src/kernel/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
@@ -45,8 +46,11 @@ export type RefreshService = {
   readonly refreshStale: (options: { readonly staleAfterMs: number }) => Promise<void>;
   /** Resolves when nothing runs. */
   readonly idle: () => Promise<void>;
-  /** Refuses new refreshes, rolls running ones back with `shutting_down` and waits for them. */
-  readonly close: () => Promise<void>;
+  /**
+   * Refuses new refreshes, gives running ones `graceMs` (none unless told) to end, then rolls them back with
+   * `shutting_down` and waits for them. A second call may cut the grace of the first short.
+   */
+  readonly close: (options?: { readonly graceMs: number }) => Promise<void>;
 };
 
 const lockName = (universe: string): string => `refresh:${universe}`;
@@ -57,6 +61,7 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
   const events = createRefreshEvents(deps.audit);
   const stop = new AbortController();
   const running = new Set<Promise<unknown>>();
+  let closing = false;
 
   const universeNamed = (name: string): Universe => {
     const universe = universes.find((candidate) => candidate.name === name);
@@ -75,7 +80,7 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
     alongRecord,
   }) => {
     const universe = universeNamed(name);
-    stop.signal.throwIfAborted();
+    if (closing) throw new AppError('shutting_down');
     const recorded = Promise.withResolvers<RefreshRecord>();
     let stored = false;
     const onRecorded = (record: RefreshRecord): void => {
@@ -171,7 +176,14 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
       await Promise.allSettled(running);
     },
 
-    close: async () => {
+    close: async ({ graceMs } = { graceMs: 0 }) => {
+      closing = true;
+      if (graceMs > 0) {
+        const ended = new AbortController();
+        const patience = sleep(graceMs, undefined, { signal: ended.signal }).catch(() => {});
+        await Promise.race([Promise.allSettled(running), patience]);
+        ended.abort();
+      }
       stop.abort(new AppError('shutting_down'));
       await Promise.allSettled(running);
     },

@@ -30,6 +30,7 @@ export const settings = {
   BOOTSTRAP_CLIENT_SECRET: client.secret,
   FAULT_INJECTION: 'true',
   SHUTDOWN_DRAIN_MS: '0',
+  SHUTDOWN_REFRESH_GRACE_MS: '0',
   DATABASE_ACQUIRE_TIMEOUT_MS: '300',
 };
 

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { z } from 'zod';
+import { createLoadShedding, loadClassOf } from '#src/http/load-shedding.ts';
+import { defineRoute, type Route } from '#src/kernel/route.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+import { jsonBody, serve } from './support.ts';
+
+const common = { tag: 'test', summary: 'A route', rateLimit: 'none', errors: [] } as const;
+const ok = { 200: z.strictObject({}) };
+const done = { status: 200 as const, body: {} };
+const limits = { pricing: 2, batch: 1, read: 100, write: 100 };
+
+const routes = (price: () => Promise<void>): Route[] => [
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/pricing/price',
+    auth: 'public',
+    request: { body: z.strictObject({}) },
+    responses: ok,
+    handler: async () => {
+      await price();
+      return done;
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/assets',
+    auth: 'public',
+    request: {},
+    responses: ok,
+    handler: async () => done,
+  }),
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/health/live',
+    atRoot: true,
+    auth: 'public',
+    request: {},
+    responses: ok,
+    handler: async () => done,
+  }),
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/auth/token',
+    auth: 'public',
+    request: {},
+    responses: ok,
+    handler: async () => done,
+  }),
+];
+
+test('a route belongs to the class that its declaration says', (t) => {
+  const [price, assets, live, token] = routes(async () => {}) as [Route, Route, Route, Route];
+  t.is(loadClassOf(price), 'pricing');
+  t.is(loadClassOf({ ...price, bodyLimit: 'batch' }), 'batch');
+  t.is(loadClassOf(assets), 'read');
+  t.is(loadClassOf({ ...assets, method: 'POST' }), 'write');
+  t.is(loadClassOf(live), undefined);
+  t.is(loadClassOf(token), undefined);
+});
+
+test('beyond its limit a class is refused at once; the others, health and auth go on', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const metrics = recordMetrics();
+  const { call } = await serve(t, {
+    routes: routes(() => gate.promise),
+    loadShedding: createLoadShedding({ limits, lagMs: 60_000 }, metrics),
+  });
+  const held = [1, 2].map(() => call('/api/v1/pricing/price', jsonBody({})));
+  await sleep(100);
+  const began = performance.now();
+  // Refused before its body is looked at, or it would be a 400.
+  const refused = await call('/api/v1/pricing/price', jsonBody('not json'));
+  t.true(performance.now() - began < 200);
+  t.is(refused.status, 503);
+  t.is(refused.headers.get('retry-after'), '1');
+  t.like(await refused.json(), { code: 'overloaded', category: 'overload' });
+  t.is(metrics.value('volwatch_load_shed_total', { load_class: 'pricing', reason: 'concurrency' }), 1);
+  t.is((await call('/api/v1/assets')).status, 200);
+  t.is((await call('/health/live')).status, 200);
+  t.is((await call('/api/v1/auth/token', { method: 'POST' })).status, 200);
+  gate.resolve();
+  for (const response of await Promise.all(held)) t.is(response.status, 200);
+  t.is((await call('/api/v1/pricing/price', jsonBody({}))).status, 200, 'the places are free again');
+});
+
+test.serial('pricing that keeps the event loop busy is shed before reads suffer', async (t) => {
+  const metrics = recordMetrics();
+  const busy = async (): Promise<void> => {
+    for (const until = performance.now() + 10; performance.now() < until;);
+  };
+  const flood = async (lagMs: number) => {
+    const { call } = await serve(t, {
+      routes: routes(busy),
+      loadShedding: createLoadShedding({ limits: { ...limits, pricing: 1_000 }, lagMs }, metrics),
+    });
+    let over = false;
+    const priced: number[] = [];
+    const clients = Array.from({ length: 40 }, async () => {
+      while (!over) {
+        const response = await call('/api/v1/pricing/price', jsonBody({}));
+        await response.arrayBuffer();
+        priced.push(response.status);
+        if (response.status === 503) await sleep(50);
+      }
+    });
+    await sleep(600);
+    const took: number[] = [];
+    for (let read = 0; read < 7; read += 1) {
+      const began = performance.now();
+      t.is((await call('/api/v1/assets')).status, 200);
+      took.push(performance.now() - began);
+    }
+    over = true;
+    await Promise.all(clients);
+    return { median: took.sort((a, b) => a - b)[3]!, priced };
+  };
+  const unguarded = await flood(60_000);
+  const guarded = await flood(50);
+  t.true(guarded.priced.includes(503) && guarded.priced.includes(200));
+  t.true(metrics.value('volwatch_load_shed_total', { load_class: 'pricing', reason: 'lag' }) > 0);
+  t.is(metrics.value('volwatch_load_shed_total', { load_class: 'read' }), 0);
+  t.true(guarded.median < unguarded.median / 2, `${guarded.median} ms against ${unguarded.median} ms`);
+});
