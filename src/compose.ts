@@ -61,7 +61,12 @@ export const compose = async (config: Config): Promise<Service> => {
   });
   const pricing = createPricingService({ engines: createEngineFactory(), clock, metrics, faults, logger });
   const rateLimits = await composeRateLimits(base, storage, keyRing);
-  const auth = composeAuth(base, keyRing);
+  const auth = await composeAuth(base, database, {
+    keyRing,
+    audit: audit.trail,
+    cursors,
+    throttle: rateLimits?.loginThrottle,
+  });
 
   let migrated = false;
   let draining = false;
@@ -118,6 +123,7 @@ export const compose = async (config: Config): Promise<Service> => {
         await sleep(retryBringUpMs, undefined, { signal: stopped.signal });
       }
     }
+    auth.start();
     logger.info({}, 'started');
     await runTelemetrySelfTest({ logger });
   };
@@ -140,6 +146,7 @@ export const compose = async (config: Config): Promise<Service> => {
     await Promise.all([endRequests(), refreshes.close({ graceMs: config.SHUTDOWN_REFRESH_GRACE_MS })]);
     rateLimits?.close();
     await provider.close();
+    await auth.close();
     await storage.close();
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);

@@ -30,7 +30,11 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     if (parsed.success) config[name] = parsed.data;
     else faults.push(...parsed.error.issues.map((issue) => `${name} ${issue.message}`));
   }
-  faults.push(...productionFaults(config as Config), ...pairFaults(config as Config));
+  faults.push(
+    ...productionFaults(config as Config),
+    ...pairFaults(config as Config),
+    ...providerFaults(config as Config),
+  );
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config) as Config;
 };
@@ -54,6 +58,11 @@ const pairFaults = (config: Config): string[] => {
     `${id === undefined ? 'BOOTSTRAP_CLIENT_ID' : 'BOOTSTRAP_CLIENT_SECRET'} is required beside the other half of the bootstrap client`,
   ];
 };
+
+const providerFaults = ({ MARKET_DATA_PROVIDER: provider, TWELVE_DATA_API_KEY: key }: Config): string[] =>
+  provider === 'twelve_data' && key === undefined
+    ? ['TWELVE_DATA_API_KEY is required with MARKET_DATA_PROVIDER=twelve_data']
+    : [];
 
 export type TelemetrySettings = Pick<Config, 'TELEMETRY_ENABLED' | 'OTEL_SERVICE_NAME' | 'OTEL_TRACES_SAMPLER'> & {
   readonly OTEL_TRACES_SAMPLER_ARG?: number | undefined;

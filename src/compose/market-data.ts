@@ -6,7 +6,7 @@ import type { Route } from '../kernel/route.ts';
 import { createMarketDataQueries } from '../market-data/queries.ts';
 import { createRefreshService, type RefreshService } from '../market-data/refresh-service.ts';
 import { createMarketDataRoutes } from '../market-data/routes.ts';
-import { createSampleFileProvider, sampleDataDirectory } from '../market-data/sample-file-provider.ts';
+import type { MarketDataProvider } from '../market-data/provider.ts';
 import { bundledUniverses } from '../market-data/universes.ts';
 import { basePath, type Base } from './base.ts';
 
@@ -15,7 +15,11 @@ export type MarketData = { readonly refreshes: RefreshService; readonly routes: 
 export const composeMarketData = (
   base: Base,
   database: Database,
-  { audit, cursors }: { readonly audit: AuditTrail; readonly cursors: Cursors },
+  {
+    audit,
+    cursors,
+    provider,
+  }: { readonly audit: AuditTrail; readonly cursors: Cursors; readonly provider: MarketDataProvider },
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
   const { unitOfWork, reader, lock } = database;
@@ -23,7 +27,7 @@ export const composeMarketData = (
     unitOfWork,
     reader,
     lock,
-    provider: createSampleFileProvider({ directory: sampleDataDirectory }),
+    provider,
     universes: bundledUniverses,
     timeouts: { fetchMs: config.PROVIDER_TIMEOUT_MS, applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS },
     ids: uuidv7,

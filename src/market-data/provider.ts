@@ -17,10 +17,15 @@ export type RefreshSource = (typeof refreshSources)[number];
 export type FetchedSeries = { readonly symbol: string; readonly prices: readonly PriceBar[] };
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
 
+export type FetchOptions = {
+  /** Whether what was fetched earlier may stand in when the provider fails: never for a refresh that was asked for. */
+  readonly fallback: boolean;
+};
+
 /** Where prices come from. Fetching is never done inside a database transaction. */
 export type MarketDataProvider = {
   /** @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout` */
-  readonly fetch: (universe: Universe, signal: AbortSignal) => Promise<FetchedUniverse>;
+  readonly fetch: (universe: Universe, signal: AbortSignal, options: FetchOptions) => Promise<FetchedUniverse>;
 };
 
 const largestNumber = 1e15;

@@ -58,11 +58,11 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
       return work();
     });
 
-  const fetch = (universe: Universe, outer: AbortSignal): Promise<FetchedUniverse> =>
+  const fetch = ({ universe, trigger, signal: outer }: RefreshRun): Promise<FetchedUniverse> =>
     withDeadline({ milliseconds: timeouts.fetchMs, code: 'external_api_timeout', outer }, (signal) =>
       step('fetch', 'provider.fetch', signal, async () => {
         assertOutsideTransaction('Fetching market data');
-        const fetched = await orAbort(provider.fetch(universe, signal), signal);
+        const fetched = await orAbort(provider.fetch(universe, signal, { fallback: trigger !== 'request' }), signal);
         assertFetched(universe, fetched);
         return fetched;
       }),
@@ -112,7 +112,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
   const attempt = async (id: string, run: RefreshRun, span: Span): Promise<Outcome> => {
     const progress: Progress = { fetched: undefined, applying: false };
     try {
-      progress.fetched = await fetch(run.universe, run.signal);
+      progress.fetched = await fetch(run);
       await apply(id, run, progress.fetched, () => {
         progress.applying = true;
       });

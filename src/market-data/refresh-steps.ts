@@ -21,7 +21,11 @@ const idOf = (ids: ReadonlyMap<string, number>, name: string): number => {
 
 /** Brings assets, indexes and constituents to what the universe says; the few rows go through the identity map. */
 export const ensureAssets = async ({ em, query }: Transaction, universe: Universe): Promise<EnsuredIds> => {
-  const assetRows = await em.upsertMany(AssetEntity, [...universe.assets], { onConflictFields: ['symbol'] });
+  const assetRows = await em.upsertMany(
+    AssetEntity,
+    universe.assets.map(({ symbol, name, exchange, currency }) => ({ symbol, name, exchange, currency })),
+    { onConflictFields: ['symbol'] },
+  );
   const indexRows = await em.upsertMany(
     MarketIndexEntity,
     universe.indexes.map(({ code, name, method }) => ({ code, name, method, universe: universe.name })),

@@ -8,6 +8,8 @@ type AssetDefinition = {
   readonly name: string;
   readonly exchange: string;
   readonly currency: string;
+  /** What Twelve Data calls it, where that is something else. */
+  readonly twelveDataSymbol?: string;
 };
 
 export type IndexDefinition = {
@@ -21,6 +23,8 @@ export type IndexDefinition = {
 export type Universe = {
   readonly name: string;
   readonly interval: '1month' | '1day';
+  /** The first day that is asked for. */
+  readonly from: string;
   readonly assets: readonly AssetDefinition[];
   readonly indexes: readonly IndexDefinition[];
 };
@@ -37,6 +41,7 @@ export const bundledUniverses: readonly Universe[] = [
   {
     name: 'tech5',
     interval: '1month',
+    from: '2000-01-01',
     assets: [
       nasdaq('MSFT', 'Microsoft'),
       nasdaq('AMZN', 'Amazon.com'),
@@ -52,7 +57,8 @@ export const bundledUniverses: readonly Universe[] = [
   {
     name: 'sp500',
     interval: '1day',
-    assets: [{ symbol: '^GSPC', name: 'S&P 500', exchange: 'SNP', currency: 'USD' }],
+    from: '2000-01-01',
+    assets: [{ symbol: '^GSPC', name: 'S&P 500', exchange: 'SNP', currency: 'USD', twelveDataSymbol: 'SPX' }],
     indexes: [{ code: 'SP500', name: 'S&P 500 rebased to 1000', method: 'rebased', constituents: ['^GSPC'] }],
   },
 ];

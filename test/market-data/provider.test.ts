@@ -16,7 +16,7 @@ test('sample provider: both universes pass the guard, with the documented number
     [tech5, 560],
     [sp500, 5105],
   ] as const) {
-    const fetched = await provider.fetch(universe, signal);
+    const fetched = await provider.fetch(universe, signal, { fallback: false });
     t.notThrows(() => assertFetched(universe, fetched));
     t.is(fetched.source, 'provider');
     t.is(
@@ -27,7 +27,9 @@ test('sample provider: both universes pass the guard, with the documented number
 });
 
 test('sample provider: absent columns are null, present ones read', async (t) => {
-  const monthly = (await provider.fetch(tech5, signal)).series.find(({ symbol }) => symbol === 'MSFT');
+  const monthly = (await provider.fetch(tech5, signal, { fallback: false })).series.find(
+    ({ symbol }) => symbol === 'MSFT',
+  );
   t.deepEqual(monthly?.prices[0], {
     date: '2000-01-01',
     open: null,
@@ -36,7 +38,7 @@ test('sample provider: absent columns are null, present ones read', async (t) =>
     close: 39.81,
     volume: null,
   });
-  const daily = (await provider.fetch(sp500, signal)).series[0];
+  const daily = (await provider.fetch(sp500, signal, { fallback: false })).series[0];
   t.deepEqual(daily?.prices[0], {
     date: '2000-01-03',
     open: 1469.25,
@@ -54,7 +56,7 @@ test('the indexes of the sample data end where their definitions say', async (t)
     SP500: ['2020-04-17', 1975.3440142],
   };
   for (const universe of bundledUniverses) {
-    const { series } = await provider.fetch(universe, signal);
+    const { series } = await provider.fetch(universe, signal, { fallback: false });
     for (const index of universe.indexes) {
       const prices = index.constituents.map((symbol) => series.find((one) => one.symbol === symbol)!.prices);
       const last = indexCalculators[index.method](prices).at(-1)!;
@@ -66,15 +68,15 @@ test('the indexes of the sample data end where their definitions say', async (t)
 });
 
 test('sample provider: a universe without a file, a missing directory and an aborted read are refused by code', async (t) => {
-  const unknown = await t.throwsAsync(provider.fetch({ ...tech5, name: 'constructor' }, signal), {
+  const unknown = await t.throwsAsync(provider.fetch({ ...tech5, name: 'constructor' }, signal, { fallback: false }), {
     instanceOf: AppError,
   });
   t.is(unknown?.code, 'external_api_unavailable');
   const nowhere = createSampleFileProvider({ directory: '/nonexistent' });
-  const missing = await t.throwsAsync(nowhere.fetch(tech5, signal), { instanceOf: AppError });
+  const missing = await t.throwsAsync(nowhere.fetch(tech5, signal, { fallback: false }), { instanceOf: AppError });
   t.is(missing?.code, 'external_api_unavailable');
   t.notRegex(missing?.message ?? '', /nonexistent/);
-  await t.throwsAsync(provider.fetch(tech5, AbortSignal.abort()), { instanceOf: AppError });
+  await t.throwsAsync(provider.fetch(tech5, AbortSignal.abort(), { fallback: false }), { instanceOf: AppError });
 });
 
 const plain: PriceBar = { date: '2000-01-03', open: 1, high: 1, low: 1, close: 1, volume: 0 };

@@ -34,8 +34,8 @@ const sampleProvider = createSampleFileProvider({ directory: sampleDataDirectory
 
 /** The sample data with every close times `factor()`: with another factor a refresh leaves a trace unless undone. */
 export const scaledProvider = (factor: () => number): MarketDataProvider => ({
-  fetch: async (universe, signal) => {
-    const { source, series } = await sampleProvider.fetch(universe, signal);
+  fetch: async (universe, signal, options) => {
+    const { source, series } = await sampleProvider.fetch(universe, signal, options);
     const scale = (bar: PriceBar): PriceBar => ({ ...bar, close: bar.close * factor() });
     return { source, series: series.map(({ symbol, prices }) => ({ symbol, prices: prices.map(scale) })) };
   },
