@@ -1,45 +1,150 @@
+import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import type { Faults } from '#src/kernel/faults.ts';
+import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
-import type { Principal } from '#src/kernel/principal.ts';
+import type { Cursors } from '#src/kernel/pagination.ts';
+import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
 import type { Route } from '#src/kernel/route.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { accountRoutes } from './account-routes.ts';
+import { createAccounts } from './accounts.ts';
+import { apiKeyRoutes } from './api-key-routes.ts';
+import { createApiKeys } from './api-keys.ts';
 import { createAuthenticator, type Authenticate } from './authenticator.ts';
-import type { ClientStore } from './clients.ts';
+import { createClientStore, type ClientStoreDeps } from './clients.ts';
+import { createCsrfCheck, type CheckCsrf } from './csrf.ts';
 import type { KeyRing } from './key-ring.ts';
+import { createMaintenance } from './maintenance.ts';
 import { createMeasure } from './measured.ts';
+import { createPasswordRules } from './password-rules.ts';
+import { createRefreshTokens } from './refresh-tokens.ts';
+import { revocationRoute } from './revocation-endpoint.ts';
+import { createRevocations, type RevocationFeed } from './revocations.ts';
 import { keySetRoute, meRoute, metadataRoute } from './routes.ts';
+import { createSecretHasher, type SecretHasherOptions } from './secret-hasher.ts';
+import { createSessions } from './sessions.ts';
 import { tokenRoute } from './token-endpoint.ts';
 import { createTokenIssuer } from './token-issuer.ts';
 import { createTokenVerifier } from './token-verifier.ts';
+import { createUsageLog } from './usage-log.ts';
 
-export type AuthDeps = {
-  readonly keyRing: KeyRing;
+export type AuthSettings = {
   readonly issuer: string;
   readonly audience: string;
   /** Absolute base of the URLs in the metadata document. */
   readonly publicUrl: string;
   readonly accessTokenSeconds: number;
   readonly clockToleranceSeconds: number;
-  readonly clients: ClientStore;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly faults: Faults;
-  readonly isRevoked?: (principal: Principal) => Promise<boolean>;
+  readonly refreshTokenSeconds: number;
+  readonly sessionSeconds: number;
+  readonly sessionIdleSeconds: number;
+  readonly shortestPassword: number;
+  readonly hashing: SecretHasherOptions;
+  readonly revocationPollMs: number;
+  readonly usageFlushMs: number;
+  readonly cleanUpMs: number;
+  /** Origins whose pages may act for a signed-in user, beside the service's own. */
+  readonly origins: readonly string[];
 };
 
-export type Auth = { readonly routes: readonly Route[]; readonly authenticate: Authenticate };
+export type AuthDeps = {
+  readonly settings: AuthSettings;
+  readonly keyRing: KeyRing;
+  readonly bootstrap: ClientStoreDeps['bootstrap'];
+  readonly secrets: { readonly apiKeys: string | Uint8Array; readonly csrf: Uint8Array };
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly audit: AuditTrail;
+  readonly throttle: LoginThrottle;
+  readonly cursors: Cursors;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly faults: Faults;
+  readonly revocationFeed?: RevocationFeed | undefined;
+};
+
+export type Auth = {
+  readonly routes: readonly Route[];
+  readonly authenticate: Authenticate;
+  readonly csrf: CheckCsrf;
+  /** Deletes what has ended. @returns rows deleted */
+  readonly cleanUp: () => Promise<number>;
+  /** Begins to poll and to tidy up; the schema must be there. */
+  readonly start: () => void;
+  /** Before the database closes. */
+  readonly close: () => Promise<void>;
+};
 
 export const createAuth = (deps: AuthDeps): Auth => {
+  const { settings, keyRing, unitOfWork, clock, logger, metrics, secrets } = deps;
+  const { issuer, audience, publicUrl, sessionIdleSeconds, hashing } = settings;
+  const shared = { ...deps, ...settings };
   const measure = createMeasure(deps);
-  const verifier = createTokenVerifier({ ...deps, measure });
-  const tokens = createTokenIssuer({ ...deps, lifetimeSeconds: deps.accessTokenSeconds });
+  const revocations = createRevocations({ ...shared, pollMs: settings.revocationPollMs, feed: deps.revocationFeed });
+  const verifier = createTokenVerifier({ ...shared, measure, isRevoked: revocations.isRevoked });
+  const tokens = createTokenIssuer({ keyRing, issuer, audience, clock, lifetimeSeconds: settings.accessTokenSeconds });
+
+  const seen = createUsageLog({
+    unitOfWork,
+    logger,
+    statement: `update user_session set seen_at = greatest(seen_at, used.at)
+      from unnest($1::uuid[], $2::timestamptz[]) as used (id, at) where user_session.id = used.id`,
+  });
+  const used = createUsageLog({
+    unitOfWork,
+    logger,
+    statement: `update api_key set last_used_at = greatest(last_used_at, used.at)
+      from unnest($1::uuid[], $2::timestamptz[]) as used (id, at) where api_key.id = used.id`,
+  });
+
+  const refreshTokens = createRefreshTokens({
+    ...shared,
+    tokens,
+    revocations,
+    lifetimeSeconds: settings.refreshTokenSeconds,
+  });
+  const sessions = createSessions({
+    ...shared,
+    seen,
+    lifetimeSeconds: settings.sessionSeconds,
+    idleSeconds: sessionIdleSeconds,
+    csrfSecret: secrets.csrf,
+  });
+  const apiKeys = createApiKeys({ ...shared, used, secret: secrets.apiKeys });
+  const accounts = createAccounts({
+    ...shared,
+    hasher: createSecretHasher(hashing),
+    rules: createPasswordRules({ shortest: settings.shortestPassword }),
+    refreshTokens,
+    sessions,
+    revocations,
+  });
+  // Places of their own: a rush of clients with wrong secrets leaves sign-ins alone, and the other way round.
+  const clients = createClientStore({ ...shared, hasher: createSecretHasher({ ...hashing, concurrency: 1 }) });
+  const maintenance = createMaintenance({ ...shared, usageLogs: [seen, used], flushMs: settings.usageFlushMs });
+
   return {
     routes: [
-      tokenRoute({ clients: deps.clients, tokens, measure }),
-      meRoute(),
-      keySetRoute(deps.keyRing),
-      metadataRoute(deps.issuer, deps.publicUrl),
+      tokenRoute({ clients, tokens, refreshTokens, measure }),
+      revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
+      ...accountRoutes({ accounts, measure }),
+      meRoute(sessions),
+      ...apiKeyRoutes({ apiKeys, cursors: deps.cursors }),
+      keySetRoute(keyRing),
+      metadataRoute(issuer, publicUrl),
     ],
-    authenticate: createAuthenticator({ verifier, metrics: deps.metrics }),
+    authenticate: createAuthenticator({ verifier, apiKeys, sessions, metrics, measure }),
+    csrf: createCsrfCheck({ ...shared, sessions, origins: [new URL(publicUrl).origin, ...settings.origins] }),
+    cleanUp: maintenance.cleanUp,
+    start: () => {
+      revocations.start();
+      maintenance.start();
+    },
+    close: async () => {
+      revocations.close();
+      await maintenance.close();
+    },
   };
 };

@@ -1,36 +1,66 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { AppError } from '#src/kernel/errors.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import type { AuthPolicy } from '#src/kernel/route.ts';
-import { countFailure } from './measured.ts';
+import type { ApiKeys } from './api-keys.ts';
+import { sessionTokenFrom } from './cookies.ts';
+import { countFailure, type Measure } from './measured.ts';
+import type { Sessions } from './sessions.ts';
 import { credentialsMissing, scopeInsufficient } from './token-refusal.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
 /**
  * Who sent this request, where `policy` wants to know; undefined on a public route, whose credentials are not looked at.
- * @throws AppError `credentials_missing`, a `token_*` code, `scope_insufficient`, or what the verifier's dependencies throw
+ * One credential counts: a bearer token, else an API key, else a session cookie.
+ * @throws AppError `credentials_missing`, a `token_*` code, `api_key_invalid`, `scope_insufficient`, or what the
+ * dependencies of the check throw
  */
 export type Authenticate = (
-  request: { readonly headers: Pick<IncomingHttpHeaders, 'authorization'> },
+  request: {
+    readonly headers: Pick<IncomingHttpHeaders, 'authorization' | 'cookie'> & {
+      readonly 'x-api-key'?: string | string[] | undefined;
+    };
+  },
   policy: AuthPolicy,
 ) => Promise<Principal | undefined>;
 
-export type AuthenticatorDeps = { readonly verifier: TokenVerifier; readonly metrics: Metrics };
+export type AuthenticatorDeps = {
+  readonly verifier: TokenVerifier;
+  readonly apiKeys: Pick<ApiKeys, 'authenticate'>;
+  readonly sessions: Pick<Sessions, 'authenticate'>;
+  readonly metrics: Metrics;
+  readonly measure: Measure;
+};
 
-export const createAuthenticator =
-  ({ verifier, metrics }: AuthenticatorDeps): Authenticate =>
-  async ({ headers }, policy) => {
-    if (policy === 'public') return undefined;
+export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
+  const { verifier, apiKeys, sessions, metrics, measure } = deps;
+
+  const counted = (error: AppError): AppError => {
+    countFailure(metrics, error);
+    return error;
+  };
+
+  const identify = async (headers: Parameters<Authenticate>[0]['headers']): Promise<Principal> => {
     const token = bearerToken(headers.authorization);
-    if (token === undefined) {
-      const missing = credentialsMissing();
-      countFailure(metrics, missing);
-      throw missing;
-    }
-    const principal = await verifier.verify(token);
-    if (policy !== 'authenticated' && !principal.scopes.includes(policy.scope)) throw scopeInsufficient(policy.scope);
+    if (token !== undefined) return verifier.verify(token);
+    const key = headers['x-api-key'];
+    if (key !== undefined) return measure('api_key', () => apiKeys.authenticate(String(key)));
+    const session = sessionTokenFrom(headers);
+    const principal = session && (await measure('session', () => sessions.authenticate(session)));
+    if (!principal) throw counted(credentialsMissing());
     return principal;
   };
+
+  return async ({ headers }, policy) => {
+    if (policy === 'public') return undefined;
+    const principal = await identify(headers);
+    if (policy !== 'authenticated' && !principal.scopes.includes(policy.scope)) {
+      throw scopeInsufficient([policy.scope], `The token lacks the scope ${policy.scope}`);
+    }
+    return principal;
+  };
+};
 
 /**
  * Whatever stands after the scheme goes to the verifier, an empty or broken token included: the caller meant to show

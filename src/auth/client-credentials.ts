@@ -1,8 +1,8 @@
 import { AppError } from '#src/kernel/errors.ts';
 
-export type ClientCredentials = { readonly id: string; readonly secret: string };
+type ClientCredentials = { readonly id: string; readonly secret: string };
 
-type Shown = {
+export type ShownCredentials = {
   readonly authorization?: string | undefined;
   readonly client_id?: string | undefined;
   readonly client_secret?: string | undefined;
@@ -19,7 +19,11 @@ export const clientRefused = (): AppError =>
  * The client's id and secret from HTTP Basic or from the body (RFC 6749 section 2.3.1), from one of them only.
  * @throws AppError `client_credentials_invalid`; `oauth_request_invalid` when both are used
  */
-export const readClientCredentials = ({ authorization, client_id, client_secret }: Shown): ClientCredentials => {
+export const readClientCredentials = ({
+  authorization,
+  client_id,
+  client_secret,
+}: ShownCredentials): ClientCredentials => {
   if (authorization === undefined) {
     if (!client_id || !client_secret) throw clientRefused();
     return { id: client_id, secret: client_secret };

@@ -1,28 +1,66 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { scopes, type Scope } from '#src/kernel/principal.ts';
+import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { SecretHasher } from './secret-hasher.ts';
 
-type Client = { readonly id: string; readonly scopes: readonly Scope[] };
+export type Client = { readonly id: string; readonly scopes: readonly Scope[] };
 
 export type ClientStore = {
   /**
-   * @returns undefined for an unknown client and for a wrong secret alike, after the same time
-   * @throws AppError of the store's own dependency
+   * @returns undefined for an unknown or revoked client and for a wrong secret alike, after the same time
+   * @throws AppError `overloaded`, or of the store's own dependency
    */
   readonly authenticate: (id: string, secret: string) => Promise<Client | undefined>;
 };
 
-/** The one client that the environment names, with every scope. Without it nobody is known. */
-export const createBootstrapClients = (
-  bootstrap: { readonly id: string; readonly secret: string } | undefined,
-): ClientStore => {
-  // The secret of the environment is kept as its digest: equal lengths for the comparison, and no copy to leak.
+export type ClientStoreDeps = {
+  readonly reader: Reader;
+  readonly hasher: SecretHasher;
+  /** The one client that the environment names, with every scope. */
+  readonly bootstrap: { readonly id: string; readonly secret: string } | undefined;
+};
+
+type Row = { readonly id: string; readonly secret_hash: string; readonly scopes: Scope[] };
+
+/** Forgotten when so many are known: a memory, not a store. */
+const mostRemembered = 1_000;
+
+/** The environment's client first, then those that operators made. */
+export const createClientStore = ({ reader, hasher, bootstrap }: ClientStoreDeps): ClientStore => {
+  // Kept as digests: equal lengths for the comparison, and no copy to leak.
   const expected = bootstrap && { id: sha256(bootstrap.id), secret: sha256(bootstrap.secret) };
+  const fitsBootstrap = (id: string, secret: string): boolean => {
+    if (!expected) return false;
+    const idFits = timingSafeEqual(sha256(id), expected.id);
+    const secretFits = timingSafeEqual(sha256(secret), expected.secret);
+    return idFits && secretFits;
+  };
+
+  // A client asks for tokens all day: a secret that has fitted once is recognised by a digest under a key of this
+  // process, as long as the stored hash is the same. Only wrong secrets go on costing an argon2id each time.
+  const memoryKey = randomBytes(32);
+  const remembered = new Map<string, Buffer>();
+  const digest = (secret: string): Buffer => createHmac('sha256', memoryKey).update(secret).digest();
+
+  const fits = async (secret: string, stored: string | undefined): Promise<boolean> => {
+    const known = stored === undefined ? undefined : remembered.get(stored);
+    if (known && timingSafeEqual(known, digest(secret))) return true;
+    const { valid } = await hasher.verify(secret, stored);
+    if (valid && stored !== undefined) {
+      if (remembered.size >= mostRemembered) remembered.clear();
+      remembered.set(stored, digest(secret));
+    }
+    return valid;
+  };
+
   return {
     authenticate: async (id, secret) => {
-      if (!bootstrap || !expected) return undefined;
-      const idFits = timingSafeEqual(sha256(id), expected.id);
-      const secretFits = timingSafeEqual(sha256(secret), expected.secret);
-      return idFits && secretFits ? { id: bootstrap.id, scopes } : undefined;
+      if (bootstrap && fitsBootstrap(id, secret)) return { id: bootstrap.id, scopes };
+      const [client] = await reader.query<Row>(
+        'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
+        [id],
+      );
+      return (await fits(secret, client?.secret_hash)) && client ? { id: client.id, scopes: client.scopes } : undefined;
     },
   };
 };

@@ -57,7 +57,6 @@ const RefreshTokenEntity = defineEntity({
     accessTokenId: p.text().unique('refresh_token_access_token_unique'),
     accessExpiresAt: p.datetime(),
     createdAt: p.datetime(),
-    expiresAt: p.datetime(),
     usedAt: p.datetime().nullable(),
   },
 });

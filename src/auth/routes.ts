@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/errors.ts';
 import { scopes, tokenFormats } from '#src/kernel/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
+import { sessionTokenFrom } from './cookies.ts';
 import type { KeyRing } from './key-ring.ts';
+import type { Sessions } from './sessions.ts';
 
 const caller = z.object({
   subject: z.string(),
@@ -11,10 +13,11 @@ const caller = z.object({
   role: z.string().optional(),
   scopes: z.array(z.enum(scopes)),
   token_format: z.enum(tokenFormats).optional(),
+  csrf_token: z.string().optional().describe('Of a cookie session, for a page that was loaded again'),
 });
 
 /** `GET /auth/me`: the principal as this service sees it. */
-export const meRoute = (): Route =>
+export const meRoute = ({ csrfToken }: Pick<Sessions, 'csrfToken'>): Route =>
   defineRoute({
     method: 'GET',
     path: '/auth/me',
@@ -22,12 +25,13 @@ export const meRoute = (): Route =>
     summary: 'Who the caller is',
     auth: 'authenticated',
     rateLimit: 'user',
-    request: {},
+    request: { headers: z.object({ cookie: z.string().optional() }) },
     responses: { 200: caller },
     errors: [],
-    handler: async ({ context: { principal } }) => {
+    handler: async ({ headers, context: { principal } }) => {
       if (!principal) throw new AppError('auth_service_error');
-      const { subject, kind, email, role, scopes, tokenFormat } = principal;
+      const { subject, kind, email, role, scopes, tokenFormat, sessionId } = principal;
+      const session = sessionId === undefined ? undefined : sessionTokenFrom(headers);
       return {
         status: 200 as const,
         headers: { 'Cache-Control': 'no-store' },
@@ -38,6 +42,7 @@ export const meRoute = (): Route =>
           ...(role !== undefined && { role }),
           scopes: [...scopes],
           ...(tokenFormat !== undefined && { token_format: tokenFormat }),
+          ...(session !== undefined && { csrf_token: csrfToken(session) }),
         },
       };
     },
@@ -81,12 +86,17 @@ export const keySetRoute = (keyRing: KeyRing): Route =>
 const metadata = z.object({
   issuer: z.string(),
   token_endpoint: z.string(),
+  revocation_endpoint: z.string(),
   jwks_uri: z.string(),
   scopes_supported: z.array(z.enum(scopes)),
   response_types_supported: z.array(z.string()),
   grant_types_supported: z.array(z.string()),
   token_endpoint_auth_methods_supported: z.array(z.string()),
+  revocation_endpoint_auth_methods_supported: z.array(z.string()),
 });
+
+/** `none`: a user's refresh and revocation. */
+const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 
 /** `GET /.well-known/oauth-authorization-server` (RFC 8414). No response types: there is no authorization endpoint. */
 export const metadataRoute = (issuer: string, publicUrl: string): Route =>
@@ -108,11 +118,13 @@ export const metadataRoute = (issuer: string, publicUrl: string): Route =>
       body: {
         issuer,
         token_endpoint: new URL('/api/v1/auth/token', publicUrl).href,
+        revocation_endpoint: new URL('/api/v1/auth/revoke', publicUrl).href,
         jwks_uri: new URL('/.well-known/jwks.json', publicUrl).href,
         scopes_supported: [...scopes],
         response_types_supported: [],
-        grant_types_supported: ['client_credentials'],
-        token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+        grant_types_supported: ['client_credentials', 'refresh_token'],
+        token_endpoint_auth_methods_supported: authMethods,
+        revocation_endpoint_auth_methods_supported: authMethods,
       },
     }),
   });

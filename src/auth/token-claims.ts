@@ -102,6 +102,7 @@ const toPrincipal = (claims: Claims, format: TokenFormat): Principal & { readonl
     ...(email !== undefined && { email }),
     ...(claims.role !== undefined && { role: claims.role }),
     ...(claims.jti !== undefined && { tokenId: claims.jti }),
+    ...(claims.exp !== undefined && { tokenExpiresAt: claims.exp }),
   };
 };
 

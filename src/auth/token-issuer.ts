@@ -17,10 +17,11 @@ type TokenSubject =
   | { readonly kind: 'client'; readonly subject: string }
   | { readonly kind: 'user'; readonly subject: string; readonly email: string; readonly role: string };
 
-type IssuedToken = {
+export type IssuedToken = {
   readonly accessToken: string;
   readonly tokenId: string;
   readonly expiresInSeconds: number;
+  readonly expiresAt: Date;
   /** Space-separated. */
   readonly scope: string;
 };
@@ -38,6 +39,7 @@ export const createTokenIssuer = (deps: TokenIssuerDeps): TokenIssuer => ({
     const tokenId = uuidv7(now.getTime());
     const scope = scopes.join(' ');
     const own = subject.kind === 'user' ? { email: subject.email, role: subject.role } : { client_id: subject.subject };
+    const expiresAtSeconds = issuedAt + deps.lifetimeSeconds;
     const accessToken = await new SignJWT({ scope, ...own })
       .setProtectedHeader({ alg: algorithm, kid: id, typ: 'at+jwt' })
       .setIssuer(deps.issuer)
@@ -46,8 +48,9 @@ export const createTokenIssuer = (deps: TokenIssuerDeps): TokenIssuer => ({
       .setJti(tokenId)
       .setIssuedAt(issuedAt)
       .setNotBefore(issuedAt)
-      .setExpirationTime(issuedAt + deps.lifetimeSeconds)
+      .setExpirationTime(expiresAtSeconds)
       .sign(privateKey);
-    return { accessToken, tokenId, expiresInSeconds: deps.lifetimeSeconds, scope };
+    const expiresAt = new Date(expiresAtSeconds * 1000);
+    return { accessToken, tokenId, expiresInSeconds: deps.lifetimeSeconds, expiresAt, scope };
   },
 });

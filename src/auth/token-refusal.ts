@@ -32,12 +32,10 @@ export const credentialsMissing = (): AppError =>
     headers: { 'WWW-Authenticate': 'Bearer' },
   });
 
-/** 403: who the caller is stands, what it may do does not include `scope`. */
-export const scopeInsufficient = (scope: Scope): AppError => {
-  const detail = `The token lacks the scope ${scope}`;
-  return new AppError('scope_insufficient', detail, {
+/** 403: who the caller is stands, what it may do does not include what is needed. */
+export const scopeInsufficient = (needed: readonly Scope[], detail: string): AppError =>
+  new AppError('scope_insufficient', detail, {
     headers: {
-      'WWW-Authenticate': `Bearer error="insufficient_scope", error_description="${detail}", scope="${scope}"`,
+      'WWW-Authenticate': `Bearer error="insufficient_scope", error_description="${detail}", scope="${needed.join(' ')}"`,
     },
   });
-};

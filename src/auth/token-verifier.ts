@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { compactVerify, errors } from 'jose';
 import type { Clock } from '#src/kernel/clock.ts';
 import type { Faults } from '#src/kernel/faults.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
-import type { Principal } from '#src/kernel/principal.ts';
+import type { Principal, TokenFormat } from '#src/kernel/principal.ts';
 import { currentRequest } from '#src/kernel/request-context.ts';
 import type { KeyRing, VerifyingKey } from './key-ring.ts';
 import type { Measure } from './measured.ts';
@@ -18,7 +19,7 @@ export type TokenVerifierDeps = ClaimRules & {
   readonly faults: Faults;
   readonly measure: Measure;
   /** Whether a good token was withdrawn before its end. Throws its dependency's AppError when it cannot tell. */
-  readonly isRevoked?: ((principal: Principal) => Promise<boolean>) | undefined;
+  readonly isRevoked?: ((principal: Principal) => boolean | Promise<boolean>) | undefined;
 };
 
 export type TokenVerifier = {
@@ -30,24 +31,38 @@ export type TokenVerifier = {
    * @throws AppError one of the `token_*` codes with its RFC 6750 challenge, a dependency's own 503, `auth_service_error`
    */
   readonly verify: (token: string) => Promise<Principal>;
+  /** The same checks for a token that is the subject of a request, not its credential: neither timed nor counted. */
+  readonly inspect: (token: string) => Promise<Principal>;
 };
 
 export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
   const { keyRing, clock, metrics, faults, measure, isRevoked } = deps;
 
-  const check = async (token: string): Promise<Principal> => {
+  const inspect = async (token: string): Promise<Principal & { readonly tokenFormat: TokenFormat }> => {
     if (faults.armed('auth.verify')) await faults.reach('auth.verify', currentRequest()?.signal);
     const header = readHeader(token);
     const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header)));
     if (!payload) throw tokenRefused('token_malformed');
-    const principal = principalOf(payload, header.typ, deps, clock.now().getTime() / 1000);
+    const claimed = principalOf(payload, header.typ, deps, clock.now().getTime() / 1000);
+    const principal = claimed.tokenId === undefined ? { ...claimed, tokenId: standIn(token) } : claimed;
     if (isRevoked && (await isRevoked(principal))) throw tokenRefused('token_revoked');
+    return principal;
+  };
+
+  const check = async (token: string): Promise<Principal> => {
+    const principal = await inspect(token);
     metrics.count('volwatch_auth_tokens_total', { format: principal.tokenFormat });
     return principal;
   };
 
-  return { verify: (token) => measure('verify_token', () => check(token)) };
+  return { inspect, verify: (token) => measure('verify_token', () => check(token)) };
 };
+
+/** Legacy tokens may lack a `jti`: the digest of what was signed names them for revocation. */
+const standIn = (token: string): string =>
+  `sha256:${createHash('sha256')
+    .update(token.slice(0, token.lastIndexOf('.')))
+    .digest('base64url')}`;
 
 /** The one key that `kid` names; without a `kid`, as in legacy tokens, each key of the algorithm. */
 const candidateKeys = ({ verifying, algorithms }: KeyRing, { alg, kid }: TokenHeader): readonly VerifyingKey[] => {

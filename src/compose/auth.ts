@@ -1,7 +1,11 @@
 import { createAuth, type Auth } from '../auth/auth.ts';
-import { createBootstrapClients } from '../auth/clients.ts';
+import { derivedSecret } from '../auth/derived-secret.ts';
 import { loadKeyRing, type KeyRing } from '../auth/key-ring.ts';
 import { ConfigError, type Config } from '../config.ts';
+import type { Database } from '../database/database.ts';
+import type { AuditTrail } from '../kernel/audit.ts';
+import type { Cursors } from '../kernel/pagination.ts';
+import { noLoginThrottle, type LoginThrottle } from '../kernel/rate-limiter.ts';
 import type { Base } from './base.ts';
 
 /** @throws ConfigError for key material that cannot be used */
@@ -19,16 +23,60 @@ export const composeKeyRing = async ({ config, production }: Base): Promise<KeyR
 const bootstrapClient = ({ BOOTSTRAP_CLIENT_ID: id, BOOTSTRAP_CLIENT_SECRET: secret }: Config) =>
   id === undefined || secret === undefined ? undefined : { id, secret };
 
-export const composeAuth = ({ config, clock, metrics, faults }: Base, keyRing: KeyRing): Auth =>
-  createAuth({
+export const hashingOf = (config: Config) => ({
+  memoryKib: config.PASSWORD_HASH_MEMORY_KIB,
+  passes: config.PASSWORD_HASH_PASSES,
+  parallelism: config.PASSWORD_HASH_PARALLELISM,
+  concurrency: config.PASSWORD_HASH_CONCURRENCY,
+  queue: config.PASSWORD_HASH_QUEUE,
+});
+
+export type AuthParts = {
+  readonly keyRing: KeyRing;
+  readonly audit: AuditTrail;
+  readonly cursors: Cursors;
+  readonly throttle: LoginThrottle | undefined;
+};
+
+export const composeAuth = async (
+  { config, production, clock, logger, metrics, faults }: Base,
+  { unitOfWork, reader }: Database,
+  { keyRing, audit, cursors, throttle = noLoginThrottle }: AuthParts,
+): Promise<Auth> => {
+  if (production && config.API_KEY_SECRET === undefined) {
+    logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
+  }
+  return createAuth({
+    settings: {
+      issuer: config.JWT_ISSUER,
+      audience: config.JWT_AUDIENCE,
+      publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
+      accessTokenSeconds: config.ACCESS_TOKEN_EXPIRE_MINUTES * 60,
+      clockToleranceSeconds: config.JWT_CLOCK_TOLERANCE_SECONDS,
+      refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,
+      sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
+      sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
+      shortestPassword: config.PASSWORD_MIN_LENGTH,
+      hashing: hashingOf(config),
+      revocationPollMs: config.REVOCATION_POLL_MS,
+      usageFlushMs: config.AUTH_USAGE_FLUSH_MS,
+      cleanUpMs: config.AUTH_CLEANUP_MINUTES * 60_000,
+      origins: config.CORS_ORIGINS.filter((origin) => origin !== '*'),
+    },
     keyRing,
-    issuer: config.JWT_ISSUER,
-    audience: config.JWT_AUDIENCE,
-    publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
-    accessTokenSeconds: config.ACCESS_TOKEN_EXPIRE_MINUTES * 60,
-    clockToleranceSeconds: config.JWT_CLOCK_TOLERANCE_SECONDS,
-    clients: createBootstrapClients(bootstrapClient(config)),
+    bootstrap: bootstrapClient(config),
+    secrets: {
+      apiKeys: config.API_KEY_SECRET ?? (await derivedSecret(keyRing.signing, 'api keys')),
+      csrf: await derivedSecret(keyRing.signing, 'csrf tokens'),
+    },
+    unitOfWork,
+    reader,
+    audit,
+    throttle,
+    cursors,
     clock,
+    logger,
     metrics,
     faults,
   });
+};

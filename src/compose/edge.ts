@@ -50,6 +50,7 @@ export const composeEdge = (
     basePath,
     openapi: { title: 'Volwatch', version: build.version, description: build.description },
     authenticate: auth.authenticate,
+    csrf: auth.csrf,
     ...(rateLimits && { rateLimit: rateLimits.limit }),
     idempotency: createIdempotency({
       unitOfWork,

@@ -201,18 +201,22 @@ test('the metadata names the issuer of the tokens and this service as it is reac
     issuer,
     token_endpoint: 'https://api.volwatch.test/api/v1/auth/token',
     jwks_uri: 'https://api.volwatch.test/.well-known/jwks.json',
-    grant_types_supported: ['client_credentials'],
+    revocation_endpoint: 'https://api.volwatch.test/api/v1/auth/revoke',
+    grant_types_supported: ['client_credentials', 'refresh_token'],
   });
 });
 
 test('without a bootstrap client nobody gets a token', async (t) => {
-  const { token } = await start(t, { clients: { authenticate: async () => undefined } });
+  const { token } = await start(t, { bootstrap: undefined });
   t.is((await token(inBody)).response.status, 401);
 });
 
 test.serial('a client store that fails is a fault of ours: 500, span ERROR, outcome error', async (t) => {
   const spans = captureSpans(t);
-  const { token, metrics } = await start(t, { clients: { authenticate: () => Promise.reject(new Error('disk')) } });
+  const { token, metrics } = await start(t, {
+    bootstrap: undefined,
+    reader: { query: () => Promise.reject(new Error('disk')) },
+  });
   const { response, body } = await token(inBody);
   t.is(response.status, 500);
   t.like(body, { code: 'auth_service_error', error: 'server_error' });

@@ -1,10 +1,14 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
-import { createBootstrapClients } from '#src/auth/clients.ts';
+import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
 import { loadKeyRing, type KeyRing, type KeyRingOptions } from '#src/auth/key-ring.ts';
+import { noAudit } from '#src/kernel/audit.ts';
 import { noFaults } from '#src/kernel/faults.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { createCursors } from '#src/kernel/pagination.ts';
 import type { Principal } from '#src/kernel/principal.ts';
+import { noLoginThrottle } from '#src/kernel/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/route.ts';
+import type { Query, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
 
 export const issuer = 'https://volwatch.test';
@@ -40,18 +44,52 @@ export type Setup = {
   readonly show: (authorization: string | undefined, policy?: AuthPolicy) => Promise<Principal | undefined>;
 };
 
-/** The auth room with a fixed clock, its metrics recorded. */
-export const setup = (overrides: Partial<AuthDeps> = {}): Setup => {
+/** Weak enough to be quick. */
+export const quickHashing = { memoryKib: 64, passes: 1, parallelism: 1, concurrency: 2, queue: 64 };
+
+export const settings: AuthSettings = {
+  issuer,
+  audience,
+  publicUrl: 'https://api.volwatch.test',
+  accessTokenSeconds: 900,
+  clockToleranceSeconds: 5,
+  refreshTokenSeconds: 86_400,
+  sessionSeconds: 43_200,
+  sessionIdleSeconds: 3_600,
+  shortestPassword: 8,
+  hashing: quickHashing,
+  revocationPollMs: 50,
+  usageFlushMs: 60_000,
+  cleanUpMs: 60_000,
+  origins: ['https://app.volwatch.test'],
+};
+
+const noDatabase: UnitOfWork = { run: () => Promise.reject(new Error('this test has no database')) };
+
+export type Overrides = Partial<AuthDeps> & {
+  readonly isRevoked?: (principal: { readonly tokenId: unknown }) => Promise<boolean>;
+};
+
+/** An empty database, where only revoked tokens are known. */
+const emptyDatabase = (isRevoked: Overrides['isRevoked']): Query =>
+  (async (text: string, [first]: readonly unknown[] = []) =>
+    text.includes('revoked_token') && (await isRevoked?.({ tokenId: first })) ? [{ found: 1 }] : []) as Query;
+
+/** The auth room with a fixed clock and no database, its metrics recorded. */
+export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
   const metrics = recordMetrics();
   const auth = createAuth({
+    settings,
     keyRing: ring,
-    issuer,
-    audience,
-    publicUrl: 'https://api.volwatch.test',
-    accessTokenSeconds: 900,
-    clockToleranceSeconds: 5,
-    clients: createBootstrapClients({ id: 'desk', secret: 'a secret: 100%+' }),
+    bootstrap: { id: 'desk', secret: 'a secret: 100%+' },
+    secrets: { apiKeys: 'test secret of keys', csrf: Buffer.from('test secret of csrf') },
+    unitOfWork: noDatabase,
+    reader: { query: emptyDatabase(isRevoked) },
+    audit: noAudit,
+    throttle: noLoginThrottle,
+    cursors: createCursors({ secret: 'test secret of cursors' }),
     clock: { now: () => new Date(now * 1000), monotonic: () => performance.now() },
+    logger: silentLogger,
     metrics,
     faults: noFaults,
     ...overrides,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { SpanStatusCode } from '@opentelemetry/api';
 import test from 'ava';
 import * as fc from 'fast-check';
@@ -8,11 +9,12 @@ import { captureSpans } from '#test/support/spans.ts';
 import { clientClaims, craft, enhancedClaims, goodHeader, keys, kids, legacyClaims, now, setup } from './setup.ts';
 
 const scopes = ['market:refresh', 'ml:read'];
+const bareLegacy = craft({ alg: 'RS256' }, legacyClaims);
 const accepted: [string, string, object][] = [
   [
     'a client token',
     craft(goodHeader, clientClaims),
-    { kind: 'client', subject: 'desk', scopes, tokenFormat: 'client', tokenId: 'token-1' },
+    { kind: 'client', subject: 'desk', scopes, tokenFormat: 'client', tokenId: 'token-1', tokenExpiresAt: now + 600 },
   ],
   [
     'an enhanced user token',
@@ -25,12 +27,22 @@ const accepted: [string, string, object][] = [
       scopes,
       tokenFormat: 'enhanced',
       tokenId: 'token-1',
+      tokenExpiresAt: now + 600,
     },
   ],
   [
     'a legacy user token without typ, kid, email, jti, nbf, iat',
-    craft({ alg: 'RS256' }, legacyClaims),
-    { kind: 'user', subject: 'user-7', email: 'ada@example.org', role: 'analyst', scopes, tokenFormat: 'legacy' },
+    bareLegacy,
+    {
+      kind: 'user',
+      subject: 'user-7',
+      email: 'ada@example.org',
+      role: 'analyst',
+      scopes,
+      tokenFormat: 'legacy',
+      tokenId: `sha256:${createHash('sha256').update(bareLegacy.split('.').slice(0, 2).join('.')).digest('base64url')}`,
+      tokenExpiresAt: now + 600,
+    },
   ],
   [
     'a legacy user token with all of them',
@@ -43,6 +55,7 @@ const accepted: [string, string, object][] = [
       scopes,
       tokenFormat: 'legacy',
       tokenId: 'token-1',
+      tokenExpiresAt: now + 600,
     },
   ],
 ];

@@ -1,0 +1,135 @@
+import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/audit.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { PasswordRules } from './password-rules.ts';
+import type { RefreshTokens, TokenPair } from './refresh-tokens.ts';
+import type { EndedToken, Revocations } from './revocations.ts';
+import type { SecretHasher } from './secret-hasher.ts';
+import type { NewSession, Sessions } from './sessions.ts';
+import { findUser, insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
+
+export type AccountsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly hasher: SecretHasher;
+  readonly rules: PasswordRules;
+  readonly throttle: LoginThrottle;
+  readonly refreshTokens: RefreshTokens;
+  readonly sessions: Sessions;
+  readonly revocations: Revocations;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+};
+
+export type SignIn = { readonly email: string; readonly password: string };
+
+export type Accounts = {
+  /**
+   * Makes an account, or does nothing when the address has one: the caller cannot tell which, by the time neither.
+   * @throws AppError `validation_failed` for a password against the rules, `overloaded`
+   */
+  readonly register: (signIn: SignIn) => Promise<void>;
+  /** @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded` */
+  readonly login: (signIn: SignIn) => Promise<TokenPair>;
+  /** As `login`, for a browser. `previous`: the session token that came with the request, which ends. */
+  readonly openSession: (signIn: SignIn, previous: string | undefined) => Promise<NewSession & { readonly user: User }>;
+  /** Ends what the caller is signed in with: the session, or the access token and its refresh family. */
+  readonly logout: (principal: Principal) => Promise<void>;
+};
+
+const signInRefused = (): AppError =>
+  new AppError('credentials_invalid', 'Wrong e-mail or password', { headers: { 'WWW-Authenticate': 'Bearer' } });
+
+/** People: accounts with e-mail and password. */
+export const createAccounts = (deps: AccountsDeps): Accounts => {
+  const { unitOfWork, reader, hasher, rules, throttle, refreshTokens, sessions, revocations, audit, clock } = deps;
+
+  const recordRefusal = (user: User | undefined): Promise<void> =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) => {
+      const refusal = { action: 'user.sign_in_refused', outcome: 'refused', reason: 'credentials_invalid' } as const;
+      const event: AuditEvent = user
+        ? { ...refusal, stream: `user:${user.id}`, target: user.id }
+        : { ...refusal, stream: anonymousStream(), target: 'unknown' };
+      return audit.record(transaction, event);
+    });
+
+  /** Whoever knows the password, with what it takes to end in `begin`, which runs in the sign-in's transaction. */
+  const signIn = async <Result>(
+    { email, password }: SignIn,
+    begin: (transaction: Transaction, user: User) => Promise<Result>,
+  ): Promise<Result> => {
+    const account = normalizedEmail(email);
+    await throttle.attempt(account);
+    const user = await findUser(reader.query, account);
+    const { valid, outdated } = await hasher.verify(password, user?.password_hash);
+    if (!valid || !user) {
+      await recordRefusal(user);
+      throw signInRefused();
+    }
+    const newHash = outdated ? await hasher.hash(password) : undefined;
+    const result = await unitOfWork.run({ operation: 'auth.login' }, async (transaction) => {
+      const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
+      if (newHash !== undefined) {
+        await replacePasswordHash(transaction.query, user.id, { before: user.password_hash, after: newHash });
+        await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
+      }
+      const actor = { kind: 'user', subject: user.id } as const;
+      await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
+      return begin(transaction, user);
+    });
+    await throttle.succeeded(account);
+    return result;
+  };
+
+  return {
+    register: async ({ email, password }) => {
+      const account = normalizedEmail(email);
+      rules.check(password, account);
+      const hash = await hasher.hash(password);
+      const id = uuidv7();
+      const createdAt = clock.now();
+      await unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
+        const user = { ...newUser, id, email: account, password_hash: hash };
+        if (!(await insertUser(transaction.query, user, createdAt))) return;
+        await audit.record(transaction, {
+          stream: `user:${id}`,
+          action: 'user.registered',
+          outcome: 'success',
+          target: id,
+          data: { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() },
+        });
+      });
+    },
+
+    login: (shown) => signIn(shown, (transaction, user) => refreshTokens.open(transaction, user)),
+
+    openSession: (shown, previous) =>
+      signIn(shown, async (transaction, user) => ({ ...(await sessions.open(transaction, user, previous)), user })),
+
+    logout: async (principal) => {
+      const { kind, subject, sessionId, tokenId, tokenExpiresAt } = principal;
+      // A key is no sign-in: it ends by DELETE /api-keys/{id}.
+      if (kind === 'api_key') return;
+      const ended = await unitOfWork.run({ operation: 'auth.logout' }, async (transaction) => {
+        const event = { stream: `${kind}:${subject}`, outcome: 'success' } as const;
+        if (sessionId !== undefined) {
+          await sessions.end(transaction, sessionId);
+          await audit.record(transaction, { ...event, action: 'user.signed_out', target: sessionId });
+          return [];
+        }
+        if (tokenId === undefined || tokenExpiresAt === undefined) return [];
+        const own: EndedToken = { id: tokenId, expiresAt: new Date(tokenExpiresAt * 1000) };
+        const family = await refreshTokens.endFamilyOf(transaction, principal);
+        await revocations.record(transaction, [own]);
+        const action = kind === 'user' ? 'user.signed_out' : 'token.revoked';
+        await audit.record(transaction, { ...event, action, target: tokenId });
+        return [own, ...family];
+      });
+      revocations.announce(ended);
+    },
+  };
+};

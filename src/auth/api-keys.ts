@@ -1,0 +1,177 @@
+import { createHmac, randomInt } from 'node:crypto';
+import type { AuditTrail } from '#src/kernel/audit.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import type { Principal, Scope } from '#src/kernel/principal.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { newOpaqueToken } from './opaque-token.ts';
+import { grantable } from './scopes.ts';
+import { scopeInsufficient } from './token-refusal.ts';
+import type { UsageLog } from './usage-log.ts';
+
+export type ApiKeysDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly used: UsageLog;
+  /** Key of the digests: a copy of the table alone verifies nothing. */
+  readonly secret: string | Uint8Array;
+};
+
+/** A key as its owner sees it; the key itself is shown once, at its creation. */
+export type ApiKey = {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly scopes: readonly Scope[];
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+  readonly last_used_at: Date | null;
+};
+
+export type NewApiKey = {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly expiresInDays: number | undefined;
+};
+
+/** After the key `after`, created within `from` and `to` (inclusive dates, UTC). */
+export type ApiKeyPage = {
+  readonly after: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly limit: number;
+};
+
+export type ApiKeys = {
+  /** @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is itself a key */
+  readonly create: (owner: Principal, wanted: NewApiKey) => Promise<ApiKey & { readonly key: string }>;
+  /** The owner's living keys, oldest first. */
+  readonly list: (owner: Principal, page: ApiKeyPage) => Promise<readonly ApiKey[]>;
+  /** @throws AppError `resource_not_found`, also for somebody else's key */
+  readonly revoke: (owner: Principal, id: string) => Promise<void>;
+  /** @throws AppError `api_key_invalid` for a key that is unknown, revoked, expired or whose owner is gone */
+  readonly authenticate: (key: string) => Promise<Principal>;
+};
+
+const form = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
+const dayMs = 86_400_000;
+const columns = 'id, name, prefix, scopes, created_at, expires_at, last_used_at';
+
+/** Readable, to tell keys apart in lists and leaks. */
+const newPrefix = (): string =>
+  `vwk_${Array.from({ length: 8 }, () => 'abcdefghijklmnopqrstuvwxyz0123456789'[randomInt(36)]).join('')}`;
+
+const refused = (): AppError =>
+  new AppError('api_key_invalid', 'The API key is unknown, revoked or expired', {
+    headers: { 'WWW-Authenticate': 'ApiKey realm="volwatch"' },
+  });
+
+type Found = {
+  readonly id: string;
+  readonly scopes: Scope[];
+  readonly user_scopes: Scope[] | null;
+  readonly client_scopes: Scope[] | null;
+  readonly owner_gone: boolean;
+};
+
+/** Keys do not manage keys: one that leaks must not be able to outlive its revocation through another. */
+const ownerOf = ({ kind, subject, scopes }: Principal): { readonly kind: 'user' | 'client'; readonly id: string } => {
+  if (kind === 'api_key') throw scopeInsufficient(scopes, 'An API key cannot manage API keys');
+  return { kind, id: subject };
+};
+
+export const createApiKeys = ({ unitOfWork, reader, audit, clock, used, secret }: ApiKeysDeps): ApiKeys => {
+  const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
+
+  return {
+    create: async (principal, { name, scopes, expiresInDays }) => {
+      const owner = ownerOf(principal);
+      const missing = scopes.find((scope) => !principal.scopes.includes(scope));
+      if (missing !== undefined) throw scopeInsufficient([missing], `The caller lacks the scope ${missing}`);
+      const id = uuidv7();
+      const prefix = newPrefix();
+      const key = newOpaqueToken(`${prefix}_`);
+      const created = clock.now();
+      const expires = expiresInDays === undefined ? null : new Date(created.getTime() + expiresInDays * dayMs);
+      const held = grantable(scopes, principal.scopes);
+      return unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
+        const [row] = await transaction.query<ApiKey>(
+          `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,
+          [id, digest(key), prefix, name, owner.kind, owner.id, held, created, expires],
+        );
+        await audit.record(transaction, {
+          stream: `api_key:${id}`,
+          action: 'api_key.created',
+          outcome: 'success',
+          target: id,
+          data: {
+            owner_kind: owner.kind,
+            owner_id: owner.id,
+            prefix,
+            scopes: held,
+            created_at: created.toISOString(),
+            expires_at: expires?.toISOString() ?? null,
+          },
+        });
+        return { ...row!, key };
+      });
+    },
+
+    list: async (principal, { after, from, to, limit }) => {
+      const owner = ownerOf(principal);
+      return reader.query<ApiKey>(
+        `select ${columns} from api_key
+         where owner_kind = $1 and owner_id = $2 and revoked_at is null and (expires_at is null or expires_at > $3)
+           and ($4::uuid is null or id > $4)
+           and ($5::date is null or created_at >= $5::date::timestamp at time zone 'UTC')
+           and ($6::date is null or created_at < ($6::date + 1)::timestamp at time zone 'UTC')
+         order by id limit $7`,
+        [owner.kind, owner.id, clock.now(), after, from, to, limit],
+      );
+    },
+
+    revoke: async (principal, id) => {
+      const owner = ownerOf(principal);
+      await unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
+        const revokedAt = clock.now();
+        const revoked = await transaction.query(
+          `update api_key set revoked_at = $4
+           where id = $1 and owner_kind = $2 and owner_id = $3 and revoked_at is null returning id`,
+          [id, owner.kind, owner.id, revokedAt],
+        );
+        if (revoked.length === 0) throw new AppError('resource_not_found', 'There is no such API key');
+        await audit.record(transaction, {
+          stream: `api_key:${id}`,
+          action: 'api_key.revoked',
+          outcome: 'success',
+          target: id,
+          data: { revoked_at: revokedAt.toISOString() },
+        });
+      });
+    },
+
+    authenticate: async (key) => {
+      if (!form.test(key)) throw refused();
+      const now = clock.now();
+      const [found] = await reader.query<Found>(
+        `select key.id, key.scopes, account.scopes as user_scopes, client.scopes as client_scopes,
+           client.revoked_at is not null as owner_gone
+         from api_key as key
+         left join user_account as account on account.id =
+           case when key.owner_kind = 'user' and key.owner_id ~ '^[0-9a-f-]{36}$' then key.owner_id::uuid end
+         left join oauth_client as client on key.owner_kind = 'client' and client.id = key.owner_id
+         where key.key_hash = $1 and key.revoked_at is null and (key.expires_at is null or key.expires_at > $2)`,
+        [digest(key), now],
+      );
+      if (!found || found.owner_gone) throw refused();
+      used.note(found.id, now);
+      // An owner known by tokens alone, whom this service keeps no account of, cannot lose scopes here.
+      const held = found.user_scopes ?? found.client_scopes ?? found.scopes;
+      return { kind: 'api_key', subject: found.id, scopes: grantable(found.scopes, held) };
+    },
+  };
+};

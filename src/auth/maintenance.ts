@@ -1,0 +1,71 @@
+import { context } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
+import type { Clock } from '#src/kernel/clock.ts';
+import { codeOf } from '#src/kernel/errors.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { UsageLog } from './usage-log.ts';
+
+export type MaintenanceDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly usageLogs: readonly UsageLog[];
+  readonly flushMs: number;
+  readonly cleanUpMs: number;
+  /** A session that was not used for so long is over. */
+  readonly sessionIdleSeconds: number;
+};
+
+export type Maintenance = {
+  /** Deletes what has ended by itself, a statement a table. @returns rows deleted */
+  readonly cleanUp: () => Promise<number>;
+  readonly start: () => void;
+  /** Writes what is still to be written. */
+  readonly close: () => Promise<void>;
+};
+
+/** Revoked tokens stay for the greatest clock tolerance that the configuration allows. */
+const statements = [
+  `delete from revoked_token where expires_at < $1::timestamptz - interval '5 minutes' returning 1`,
+  'delete from refresh_family where expires_at < $1 returning 1',
+  'delete from user_session where expires_at < $1 or seen_at < $2 returning 1',
+];
+
+export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
+  const { unitOfWork, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
+  const timers: NodeJS.Timeout[] = [];
+
+  const cleanUp = (): Promise<number> =>
+    unitOfWork.run({ operation: 'auth.maintenance' }, async ({ query }) => {
+      const now = clock.now();
+      const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
+      let deleted = 0;
+      for (const [position, statement] of statements.entries()) {
+        deleted += (await query(statement, position === 2 ? [now, idle] : [now])).length;
+      }
+      return deleted;
+    });
+
+  const tidy = async (): Promise<void> => {
+    try {
+      await context.with(suppressTracing(context.active()), cleanUp);
+    } catch (error) {
+      logger.warn({ code: codeOf(error) }, 'ended tokens and sessions cannot be deleted yet');
+    }
+  };
+  const flush = async (): Promise<void> => {
+    for (const log of usageLogs) await log.flush();
+  };
+
+  return {
+    cleanUp,
+    start: () => {
+      timers.push(setInterval(() => void flush(), flushMs).unref(), setInterval(() => void tidy(), cleanUpMs).unref());
+    },
+    close: async () => {
+      for (const timer of timers) clearInterval(timer);
+      await flush();
+    },
+  };
+};

@@ -1,0 +1,95 @@
+import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import { createBoundedWork, type BoundedWorkOptions } from './bounded-work.ts';
+
+/** argon2id (RFC 9106). OWASP's least: 19 MiB, 2 passes, 1 lane. */
+export type HashParameters = {
+  readonly memoryKib: number;
+  readonly passes: number;
+  readonly parallelism: number;
+};
+
+export type SecretHasherOptions = HashParameters & BoundedWorkOptions;
+
+export type SecretHasher = {
+  /** @returns a PHC string, with a salt of its own */
+  readonly hash: (secret: string) => Promise<string>;
+  /**
+   * @param stored a PHC string; undefined (nobody there) costs the same time and is never valid
+   * @returns `outdated`: valid, and made with other parameters than today's
+   */
+  readonly verify: (
+    secret: string,
+    stored: string | undefined,
+  ) => Promise<{ readonly valid: boolean; readonly outdated: boolean }>;
+};
+
+const saltBytes = 16;
+const hashBytes = 32;
+const derive = promisify(argon2);
+
+type Stored = HashParameters & { readonly salt: Buffer; readonly hash: Buffer };
+
+const unpadded = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64').replaceAll('=', '');
+
+const format = ({ memoryKib, passes, parallelism, salt, hash }: Stored): string =>
+  `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${unpadded(salt)}$${unpadded(hash)}`;
+
+const parse = (text: string): Stored => {
+  const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/.exec(text);
+  if (!found) throw new Error('A stored secret is no argon2id hash');
+  const [memoryKib, passes, parallelism] = found.slice(1, 4).map(Number);
+  return {
+    memoryKib: memoryKib!,
+    passes: passes!,
+    parallelism: parallelism!,
+    salt: Buffer.from(found[4]!, 'base64'),
+    hash: Buffer.from(found[5]!, 'base64'),
+  };
+};
+
+/**
+ * Hashing runs on Node's thread pool, four threads that also verify token signatures: `concurrency` below four keeps
+ * a rush of sign-ins from holding up everybody else, and the bounded queue from piling up memory.
+ * @throws AppError `overloaded` from both functions when the queue is full
+ */
+export const createSecretHasher = (options: SecretHasherOptions): SecretHasher => {
+  const { memoryKib, passes, parallelism } = options;
+  const work = createBoundedWork(options);
+
+  const digest = (secret: string, salt: Buffer, using: HashParameters, length: number): Promise<Buffer> =>
+    work.run(() =>
+      derive('argon2id', {
+        message: secret.normalize('NFKC'),
+        nonce: salt,
+        memory: using.memoryKib,
+        passes: using.passes,
+        parallelism: using.parallelism,
+        tagLength: length,
+      }),
+    );
+
+  const nobody: Stored = {
+    memoryKib,
+    passes,
+    parallelism,
+    salt: randomBytes(saltBytes),
+    hash: randomBytes(hashBytes),
+  };
+
+  return {
+    hash: async (secret) => {
+      const salt = randomBytes(saltBytes);
+      const hash = await digest(secret, salt, options, hashBytes);
+      return format({ memoryKib, passes, parallelism, salt, hash });
+    },
+    verify: async (secret, stored) => {
+      const expected = stored === undefined ? nobody : parse(stored);
+      const actual = await digest(secret, expected.salt, expected, expected.hash.length);
+      const valid = timingSafeEqual(actual, expected.hash) && stored !== undefined;
+      const same =
+        expected.memoryKib === memoryKib && expected.passes === passes && expected.parallelism === parallelism;
+      return { valid, outdated: valid && !same };
+    },
+  };
+};

@@ -1,0 +1,47 @@
+import type { Scope } from '#src/kernel/principal.ts';
+import type { Query } from '#src/kernel/unit-of-work.ts';
+
+export type User = {
+  readonly id: string;
+  readonly email: string;
+  readonly role: string;
+  readonly scopes: readonly Scope[];
+};
+
+/** What a new account may do; more comes from an operator. */
+export const newUser = { role: 'user', scopes: ['ml:read'] } as const satisfies Pick<User, 'role' | 'scopes'>;
+
+/**
+ * The form under which an address is stored and looked for: one account for all its spellings. The local part is
+ * lower-cased too; in theory it may be case-sensitive, in practice two people never share one.
+ */
+export const normalizedEmail = (email: string): string => email.trim().normalize('NFKC').toLowerCase();
+
+export type StoredUser = User & { readonly password_hash: string };
+
+export const findUser = async (query: Query, email: string): Promise<StoredUser | undefined> => {
+  const [user] = await query<StoredUser>(
+    'select id, email, role, scopes, password_hash from user_account where email = $1',
+    [email],
+  );
+  return user;
+};
+
+/** @returns false when the address is taken */
+export const insertUser = async (query: Query, user: StoredUser, createdAt: Date): Promise<boolean> => {
+  const inserted = await query(
+    `insert into user_account (id, email, password_hash, role, scopes, created_at)
+     values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing returning id`,
+    [user.id, user.email, user.password_hash, user.role, user.scopes, createdAt],
+  );
+  return inserted.length > 0;
+};
+
+/** Only while the hash is still `before`: a password changed meanwhile stays. */
+export const replacePasswordHash = async (
+  query: Query,
+  id: string,
+  { before, after }: { readonly before: string; readonly after: string },
+): Promise<void> => {
+  await query('update user_account set password_hash = $3 where id = $1 and password_hash = $2', [id, before, after]);
+};
