@@ -3,11 +3,14 @@ import { AppError } from '#src/kernel/errors.ts';
 import type { PriceBar } from './provider.ts';
 import { secondsToNextMinute, throttled } from './twelve-data-http.ts';
 
-/** Numbers come as strings; `NaN`, an empty text and exponents out of range are not numbers. */
-const decimal = z
-  .string()
-  .regex(/^-?\d{1,18}(\.\d{1,18})?$/)
-  .transform(Number);
+/** Numbers come as strings; `NaN`, an empty text and exponents are not numbers. Plain JSON numbers lose nothing. */
+const decimal = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^-?\d{1,18}(\.\d{1,18})?$/)
+    .transform(Number),
+]);
 
 /** `YYYY-MM-DD`, or with a time of day, in the exchange's own time zone: its date is the trading day. */
 const tradingDay = z
@@ -41,7 +44,7 @@ const bad = (what: string, cause?: unknown): AppError =>
   new AppError('external_api_bad_response', `The market data provider answered with ${what}`, { cause });
 
 /** 400 "No data is available on the specified dates" and 404 stand for an empty page of a known symbol too. */
-const noDataCodes = [400, 404];
+const noDataCodes: ReadonlySet<number> = new Set([400, 404]);
 
 /** Where and how the answer breaks the schema, without a value of it. */
 const describe = (error: z.ZodError): string => {
@@ -52,7 +55,7 @@ const describe = (error: z.ZodError): string => {
 const readSeries = (symbol: string, body: unknown, interval: string): WireSeries | undefined => {
   const refused = refusalSchema.safeParse(body);
   if (refused.success) {
-    if (noDataCodes.includes(refused.data.code)) return undefined;
+    if (noDataCodes.has(refused.data.code)) return undefined;
     // A batch is answered as far as the credits go.
     if (refused.data.code === 429) throw throttled(secondsToNextMinute(Date.now()));
     throw bad(`error ${refused.data.code}`);

@@ -40,7 +40,6 @@ export const createBreaker = (deps: BreakerDeps): Breaker => {
     breaker: new ConsecutiveBreaker(failures),
     // The gate below is what decides: it opens only once this has certainly passed.
     halfOpenAfter: 0,
-    halfOpenSampling: { calls: 1, threshold: 1 },
   });
   let openedAt = -Infinity;
   let probing = false;

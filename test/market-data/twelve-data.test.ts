@@ -1,0 +1,230 @@
+import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { runInTransaction, type Transaction } from '#src/kernel/unit-of-work.ts';
+import { assertFetched } from '#src/market-data/provider.ts';
+import { createTwelveDataHttp } from '#src/market-data/twelve-data-http.ts';
+import { createTwelveData } from '#src/market-data/twelve-data.ts';
+import { bundledUniverses, type Universe } from '#src/market-data/universes.ts';
+import { createCredits } from '#src/redis/credits.ts';
+import { createPolicy } from '#src/resilience/policy.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataFault } from '#test/support/twelve-data-server.ts';
+
+const [tech5, sp500] = bundledUniverses as [Universe, Universe];
+const noFallback = { fallback: false };
+const duration = 'volwatch_dependency_request_duration_seconds';
+
+type Settings = { readonly timeoutMs?: number; readonly retries?: number; readonly perMinute?: number };
+
+const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perMinute = 1_000 }: Settings = {}) => {
+  const server = await startTwelveDataServer(t);
+  const metrics = recordMetrics();
+  const http = createTwelveDataHttp({ baseUrl: server.url, apiKey, connectTimeoutMs: 500 });
+  t.teardown(http.close);
+  const policy = createPolicy({
+    dependency: 'twelve_data',
+    attemptTimeoutMs: timeoutMs / (retries + 1),
+    retries,
+    breaker: { failures: 3, resetMs: 200 },
+    bulkhead: { concurrent: 4, waiting: 4 },
+    logger: silentLogger,
+    metrics,
+    clock: systemClock,
+  });
+  const credits = createCredits({ name: 'test', perMinute, redis: undefined, clock: systemClock });
+  const provider = createTwelveData({ http, policy, credits, timeoutMs, clock: systemClock });
+  const fetch = (universe: Universe) => provider.fetch(universe, new AbortController().signal, noFallback);
+  const refused = async (universe: Universe) => {
+    const begun = performance.now();
+    const error = await t.throwsAsync(fetch(universe), { instanceOf: AppError });
+    return { code: error?.code, error, took: performance.now() - begun };
+  };
+  return { server, metrics, provider, fetch, refused };
+};
+
+test('one request for all symbols of a universe, the key in a header', async (t) => {
+  const { server, fetch, metrics, provider } = await setup(t);
+  const fetched = await fetch(tech5);
+  t.notThrows(() => assertFetched(tech5, fetched));
+  t.is(fetched.source, 'provider');
+  t.is(server.requests.length, 1);
+  const [{ query, authorization } = t.fail()] = server.requests;
+  t.is(query.get('symbol'), 'MSFT,AMZN,IBM,AAPL,GOOG');
+  t.is(query.get('interval'), '1month');
+  t.is(authorization, `apikey ${apiKey}`);
+  t.false(query.toString().includes(apiKey));
+  t.deepEqual(fetched.series[0]?.prices[0], {
+    date: '2000-01-01',
+    open: 49.5,
+    high: 51,
+    low: 49,
+    close: 50,
+    volume: 1000,
+  });
+  t.is(metrics.value(duration, { dependency: 'twelve_data', outcome: 'ok' }), 1);
+  t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'up');
+});
+
+test('more than a page of daily bars comes whole, oldest first, without a volume', async (t) => {
+  const { server, fetch } = await setup(t);
+  const fetched = await fetch(sp500);
+  t.notThrows(() => assertFetched(sp500, fetched));
+  t.is(fetched.series[0]?.symbol, '^GSPC');
+  t.is(fetched.series[0]?.prices.length, 5_300);
+  t.is(fetched.series[0]?.prices[0]?.volume, null);
+  t.true(server.requests.length > 1);
+  t.true(server.requests.every(({ query }) => query.get('symbol') === 'SPX'));
+});
+
+type Series = { values: Record<string, unknown>[]; meta: Record<string, unknown> };
+const first = (change: (series: Series) => void): TwelveDataFault => ({
+  kind: 'change',
+  change: (body) => {
+    change(body['MSFT'] as Series);
+    return body;
+  },
+});
+
+const lies: Readonly<Record<string, TwelveDataFault>> = {
+  'status 500': { kind: 'status', status: 500 },
+  'error 500 with status 200': { kind: 'error_in_200', code: 500 },
+  'a refused key with status 200': { kind: 'error_in_200', code: 401 },
+  'a refused key': { kind: 'status', status: 401 },
+  'a redirect': { kind: 'status', status: 302 },
+  'a reset in the middle of the body': { kind: 'reset' },
+  'a truncated body': { kind: 'truncated' },
+  'something other than JSON': { kind: 'not_json' },
+  null: { kind: 'change', change: () => null },
+  'a list': { kind: 'change', change: () => [] },
+  'a price NaN': first(({ values }) => (values[3]!['close'] = 'NaN')),
+  'a price null': first(({ values }) => (values[3]!['close'] = null)),
+  'a price that is a list': first(({ values }) => (values[3]!['close'] = ['51.5'])),
+  'an infinite price': first(({ values }) => (values[3]!['close'] = '1e999')),
+  'schema drift': first(({ values }) => {
+    values[3]!['last'] = values[3]!['close'];
+    delete values[3]!['close'];
+  }),
+  'a symbol less': {
+    kind: 'change',
+    change: (body) => Object.fromEntries(Object.entries(body).filter(([symbol]) => symbol !== 'MSFT')),
+  },
+  'an error for one symbol': {
+    kind: 'change',
+    change: (body) => ({ ...body, IBM: { code: 404, message: 'not found', status: 'error' } }),
+  },
+  "another symbol's prices": first(({ meta }) => (meta['symbol'] = 'IBM')),
+  'another interval': first(({ meta }) => (meta['interval'] = '1day')),
+  'another currency': first(({ meta }) => (meta['currency'] = 'GBp')),
+  'two prices for one date': first(({ values }) => values.push({ ...values[0]!, close: '7.0' })),
+  'a price from the future': first(({ values }) => (values[23]!['datetime'] = '2999-12-01')),
+};
+
+for (const [name, fault] of Object.entries(lies)) {
+  test(`refused as a bad response: ${name}`, async (t) => {
+    const { server, refused, provider } = await setup(t);
+    server.fault = fault;
+    const { code, error } = await refused(tech5);
+    t.is(code, 'external_api_bad_response');
+    t.false(`${error?.message} ${String(error?.cause)}`.includes(apiKey));
+    t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'degraded');
+  });
+}
+
+test('a date that comes twice with the same prices counts once; times of day and clock skew change no date', async (t) => {
+  const { server, fetch } = await setup(t);
+  server.clockSkewMs = -3 * 86_400_000;
+  server.fault = first(({ values }) => {
+    values.push({ ...values[0]! });
+    values[1]!['datetime'] = `${String(values[1]!['datetime'])} 23:30:00`;
+  });
+  const fetched = await fetch(tech5);
+  t.notThrows(() => assertFetched(tech5, fetched));
+  t.is(fetched.series[0]?.prices.length, 24);
+  t.is(fetched.series[0]?.prices[1]?.date, '2000-02-01');
+});
+
+for (const kind of ['hang', 'drip'] as const) {
+  test(`given up after the timeout: ${kind}`, async (t) => {
+    const { server, refused, metrics } = await setup(t, { timeoutMs: 300 });
+    server.fault = { kind };
+    const { code, took } = await refused(tech5);
+    t.is(code, 'external_api_timeout');
+    t.true(took < 900, `${took} ms`);
+    t.is(metrics.value(duration, { outcome: 'timeout' }), 1);
+  });
+}
+
+test('a provider that is not there is unavailable, at once', async (t) => {
+  const metrics = recordMetrics();
+  const http = createTwelveDataHttp({ baseUrl: 'http://127.0.0.1:9', apiKey, connectTimeoutMs: 500 });
+  t.teardown(http.close);
+  const error = await t.throwsAsync(http.get('time_series', {}, AbortSignal.timeout(1_000)), { instanceOf: AppError });
+  t.is(error?.code, 'external_api_unavailable');
+  t.is(metrics.value(duration), 0);
+});
+
+test('429: Retry-After is honoured within the deadline, and given to the caller beyond it', async (t) => {
+  const { server, fetch, refused, metrics } = await setup(t, { retries: 2, timeoutMs: 6_000 });
+  server.fault = { kind: 'throttle', retryAfter: '1' };
+  setTimeout(() => (server.fault = undefined), 500);
+  const begun = performance.now();
+  await fetch(tech5);
+  t.true(performance.now() - begun >= 1_000);
+  t.is(server.requests.length, 2);
+  t.is(metrics.value('volwatch_retries_total', { dependency: 'twelve_data' }), 1);
+
+  server.fault = { kind: 'throttle', retryAfter: '30' };
+  const { code, error, took } = await refused(tech5);
+  t.is(code, 'external_api_unavailable');
+  t.is(error?.retryAfter, 30);
+  t.true(took < 1_000);
+  t.is(server.requests.length, 3);
+});
+
+test('429 with status 200, and a date by a skewed clock', async (t) => {
+  const { server, refused } = await setup(t);
+  server.fault = { kind: 'throttle', inBody: true };
+  const { code, error } = await refused(tech5);
+  t.is(code, 'external_api_unavailable');
+  t.true((error?.retryAfter ?? 0) >= 1 && (error?.retryAfter ?? 99) <= 60);
+  server.clockSkewMs = 3_600_000;
+  server.fault = { kind: 'throttle', retryAfter: new Date(Date.now() + 3_600_000 + 40_000).toUTCString() };
+  const { error: dated } = await refused(tech5);
+  t.true(Math.abs((dated?.retryAfter ?? 0) - 40) <= 2, String(dated?.retryAfter));
+});
+
+test('spent credits are not overdrawn: the next request is refused without being sent', async (t) => {
+  const { server, fetch, refused } = await setup(t, { perMinute: 8, timeoutMs: 500 });
+  await fetch(tech5);
+  const { code, error } = await refused(tech5);
+  t.is(code, 'external_api_unavailable');
+  t.true((error?.retryAfter ?? 0) > 0);
+  t.is(server.requests.length, 1);
+});
+
+test('a failing provider opens the circuit, which lets one probe through and closes by itself', async (t) => {
+  const { server, refused, fetch, metrics, provider } = await setup(t);
+  server.fault = { kind: 'status', status: 503 };
+  for (let call = 0; call < 3; call += 1) await refused(tech5);
+  t.is(metrics.value('volwatch_circuit_breaker_state', { dependency: 'twelve_data' }), 2);
+  t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'down');
+  const sent = server.requests.length;
+  t.is((await refused(tech5)).code, 'external_api_unavailable');
+  t.is(server.requests.length, sent);
+  server.fault = undefined;
+  await new Promise((done) => setTimeout(done, 250));
+  await fetch(tech5);
+  t.is(metrics.value('volwatch_circuit_breaker_state', { dependency: 'twelve_data' }), 0);
+  t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'up');
+});
+
+test('the provider is never called inside a transaction', async (t) => {
+  const { server, fetch } = await setup(t);
+  await t.throwsAsync(
+    runInTransaction({} as Transaction, () => fetch(tech5)),
+    { message: /inside a transaction/ },
+  );
+  t.is(server.requests.length, 0);
+});

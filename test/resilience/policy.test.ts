@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { systemClock } from '#src/kernel/clock.ts';
+import { AppError, codeOf } from '#src/kernel/errors.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Policy } from '#src/kernel/policy.ts';
+import { createPolicy, type PolicyDeps } from '#src/resilience/policy.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+
+const setup = (overrides: Partial<PolicyDeps> = {}) => {
+  const metrics = recordMetrics();
+  const lines: string[] = [];
+  const log = (fields: object, message: string): void => void lines.push(`${message} ${JSON.stringify(fields)}`);
+  const logger: Logger = { debug: log, info: log, warn: log, error: log };
+  const policy = createPolicy({
+    dependency: 'twelve_data',
+    attemptTimeoutMs: 200,
+    retries: 2,
+    breaker: { failures: 3, resetMs: 100 },
+    bulkhead: { concurrent: 1_000, waiting: 0 },
+    logger,
+    metrics,
+    clock: systemClock,
+    ...overrides,
+  });
+  return { policy, metrics, lines };
+};
+
+const call = (overrides: { readonly signal?: AbortSignal; readonly idempotent?: boolean } = {}) => ({
+  signal: new AbortController().signal,
+  deadline: systemClock.monotonic() + 10_000,
+  idempotent: true,
+  ...overrides,
+});
+
+const down = async (): Promise<never> => {
+  throw new AppError('external_api_unavailable');
+};
+const codeOfRun = (policy: Policy, work: (signal: AbortSignal) => Promise<unknown>, options = call()) =>
+  policy.run(options, work).then(
+    () => 'ok',
+    (error: unknown) => codeOf(error),
+  );
+
+test('an attempt that takes too long is stopped, not left running', async (t) => {
+  const { policy, metrics } = setup({ retries: 0, attemptTimeoutMs: 50 });
+  let stopped = false;
+  const code = await codeOfRun(policy, async (signal) => {
+    await sleep(5_000, undefined, { signal }).catch((error: unknown) => {
+      stopped = true;
+      throw error;
+    });
+  });
+  t.is(code, 'external_api_timeout');
+  t.true(stopped);
+  t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'timeout' }), 1);
+});
+
+test('what may pass by itself is tried again when it may be sent twice; anything else is not', async (t) => {
+  const { policy, metrics } = setup({ breaker: { failures: 100, resetMs: 100 } });
+  let attempts = 0;
+  const stumble = async (): Promise<string> => {
+    attempts += 1;
+    if (attempts < 3) return down();
+    return 'answer';
+  };
+  t.is(await policy.run(call(), stumble), 'answer');
+  t.is(attempts, 3);
+  t.is(metrics.value('volwatch_retries_total', { dependency: 'twelve_data' }), 2);
+
+  attempts = 0;
+  t.is(await codeOfRun(policy, stumble, call({ idempotent: false })), 'external_api_unavailable');
+  t.is(attempts, 1);
+  attempts = 0;
+  const mistake = async (): Promise<never> => {
+    attempts += 1;
+    throw new Error('a mistake of ours');
+  };
+  t.is(await codeOfRun(policy, mistake), 'internal_error');
+  t.is(attempts, 1);
+});
+
+test('a thousand calls of a dependency that is down make at most 1.1 attempts each', async (t) => {
+  const { policy, metrics } = setup({ breaker: { failures: 1_000_000, resetMs: 100 } });
+  let attempts = 0;
+  const counted = async (): Promise<never> => {
+    attempts += 1;
+    return down();
+  };
+  await Promise.all(Array.from({ length: 1_000 }, () => codeOfRun(policy, counted)));
+  t.true(attempts >= 1_000 && attempts <= 1_100, String(attempts));
+  t.is(metrics.value('volwatch_retries_total'), attempts - 1_000);
+});
+
+test('half-open lets exactly one of many callers through; its success lets everybody through', async (t) => {
+  const { policy, metrics, lines } = setup({ retries: 0 });
+  for (let failure = 0; failure < 3; failure += 1) await codeOfRun(policy, down);
+  t.is(policy.state(), 'open');
+  t.is(metrics.value('volwatch_circuit_breaker_state', { dependency: 'twelve_data' }), 2);
+  await sleep(120);
+  let running = 0;
+  const probe = async (): Promise<void> => {
+    running += 1;
+    await sleep(50);
+  };
+  const codes = await Promise.all(Array.from({ length: 10 }, () => codeOfRun(policy, probe)));
+  t.is(running, 1);
+  t.is(codes.filter((code) => code === 'ok').length, 1);
+  t.is(codes.filter((code) => code === 'external_api_unavailable').length, 9);
+  t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'rejected' }), 9);
+  t.is(policy.state(), 'closed');
+  t.is(await codeOfRun(policy, probe), 'ok');
+  t.deepEqual(
+    lines.map((line) => /"state":"(\w+)"/.exec(line)?.[1]),
+    ['open', 'half_open', 'closed'],
+  );
+});
+
+test('a probe that fails opens the circuit again, which says when to come back', async (t) => {
+  const { policy } = setup({ retries: 0, breaker: { failures: 1, resetMs: 1_500 } });
+  await codeOfRun(policy, down);
+  const error = await t.throwsAsync(policy.run(call(), down), { instanceOf: AppError });
+  t.is(error?.retryAfter, 2);
+});
+
+test('an answer to come back later neither opens the circuit nor is repeated past the deadline', async (t) => {
+  const { policy } = setup({ breaker: { failures: 1, resetMs: 100 } });
+  let attempts = 0;
+  const throttled = async (): Promise<never> => {
+    attempts += 1;
+    throw new AppError('external_api_unavailable', undefined, { retryAfter: 60 });
+  };
+  t.is(await codeOfRun(policy, throttled), 'external_api_unavailable');
+  t.is(attempts, 1);
+  t.is(policy.state(), 'closed');
+});
+
+test('beyond its places and its queue a call is refused at once; one that waits heeds its signal', async (t) => {
+  const { policy } = setup({ retries: 0, bulkhead: { concurrent: 1, waiting: 1 } });
+  const first = codeOfRun(policy, () => sleep(100));
+  const gone = new AbortController();
+  const waiting = codeOfRun(policy, async () => t.fail(), call({ signal: gone.signal }));
+  t.is(await codeOfRun(policy, async () => t.fail()), 'external_api_unavailable');
+  gone.abort(new AppError('shutting_down'));
+  t.is(await waiting, 'shutting_down');
+  t.is(await first, 'ok');
+});
