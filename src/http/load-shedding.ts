@@ -56,7 +56,10 @@ export const createLoadShedding = ({ limits, lagMs }: LoadSheddingOptions, metri
   return async (ctx, next) => {
     const { match } = ctx.state;
     const load = match.kind === 'route' ? loadClassOf(match.route.declaration) : undefined;
-    if (load === undefined) return next();
+    if (load === undefined) {
+      await next();
+      return;
+    }
     const patience = load === 'pricing' || load === 'batch' ? lagMs : lagMs * leniency;
     if (lag() > patience) refuse(load, 'lag');
     if (inProgress[load] >= limits[load]) refuse(load, 'concurrency');

@@ -99,10 +99,10 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
       routes: routes(busy),
       loadShedding: createLoadShedding({ limits: { ...limits, pricing: 1_000 }, lagMs }, metrics),
     });
-    let over = false;
+    const over = new AbortController();
     const priced: number[] = [];
     const clients = Array.from({ length: 40 }, async () => {
-      while (!over) {
+      while (!over.signal.aborted) {
         const response = await call('/api/v1/pricing/price', jsonBody({}));
         await response.arrayBuffer();
         priced.push(response.status);
@@ -116,7 +116,7 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
       t.is((await call('/api/v1/assets')).status, 200);
       took.push(performance.now() - began);
     }
-    over = true;
+    over.abort();
     await Promise.all(clients);
     return { median: took.sort((a, b) => a - b)[3]!, priced };
   };

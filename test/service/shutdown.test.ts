@@ -27,9 +27,9 @@ const openLoop = (services: readonly Service[], ratePerSecond: number) => {
   const answers: (number | string)[] = [];
   const inFlight = new Set<Promise<void>>();
   let target = services[0]!;
-  let stopped = false;
+  const stopped = new AbortController();
   const probe = async (): Promise<void> => {
-    for (; !stopped; await sleep(100)) {
+    for (; !stopped.signal.aborted; await sleep(100)) {
       for (const service of services) {
         const status = await fetch(`${service.url}/health/ready`).then(
           async (response) => {
@@ -50,7 +50,7 @@ const openLoop = (services: readonly Service[], ratePerSecond: number) => {
   };
   const pump = async (): Promise<void> => {
     const began = performance.now();
-    for (let sent = 0; !stopped; await sleep(5)) {
+    for (let sent = 0; !stopped.signal.aborted; await sleep(5)) {
       for (; sent < ((performance.now() - began) / 1000) * ratePerSecond; sent += 1) {
         const pending: Promise<void> = one(sent).finally(() => inFlight.delete(pending));
         inFlight.add(pending);
@@ -60,7 +60,7 @@ const openLoop = (services: readonly Service[], ratePerSecond: number) => {
   const loops = [probe(), pump()];
   return {
     end: async () => {
-      stopped = true;
+      stopped.abort();
       await Promise.all([...loops, ...inFlight]);
       agent.destroy();
       return answers;
