@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import type { RequestContext } from '#src/kernel/request-context.ts';
+import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
+import { createRedis } from '#src/redis/client.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+
+const quota = { points: 5, windowSeconds: 60 };
+const policies = { ip: quota, login: quota, user: quota, client: quota, api_key: quota, account: quota };
+const decisions = 'volwatch_rate_limit_decisions_total';
+
+const setup = (t: ExecutionContext, { redis = true } = {}) => {
+  const metrics = recordMetrics();
+  const common = { logger: silentLogger, metrics, clock: systemClock };
+  const connection = redis
+    ? createRedis({ url: process.env['TEST_REDIS_URL'] ?? '', commandTimeoutMs: 2_000, ...common })
+    : undefined;
+  const hashKey = Buffer.from('key');
+  const limits = createRateLimits({ policies, redis: connection?.client, hashKey, ...common });
+  t.teardown(async () => {
+    limits.close();
+    await connection?.close();
+  });
+  const connected = new Promise<void>((resolve) => {
+    if (connection) connection.client.once('ready', () => resolve());
+    else resolve();
+  });
+  return { limits, metrics, connected };
+};
+
+const from = (clientIp: string): RequestContext => ({
+  requestId: 'r',
+  traceId: 't',
+  clientIp,
+  signal: new AbortController().signal,
+  timings: {},
+});
+const someAddress = (): string =>
+  `2001:db8:${randomUUID().slice(0, 4)}:${randomUUID().slice(0, 4)}::${randomUUID().slice(0, 4)}`;
+
+const refusalOf = async (attempt: Promise<unknown>): Promise<AppError | undefined> =>
+  attempt.then(
+    () => undefined,
+    (error: unknown) => (error instanceof AppError ? error : Promise.reject(error as Error)),
+  );
+
+for (const backend of ['redis', 'memory'] as const) {
+  test(`${backend}: headers count down, then 429 with Retry-After; every decision is counted`, async (t) => {
+    const { limits, metrics, connected } = setup(t, { redis: backend === 'redis' });
+    await connected;
+    const context = from(someAddress());
+    for (let left = quota.points - 1; left >= 0; left -= 1) {
+      const headers = await limits.limit(context, 'ip', undefined);
+      t.is(headers['RateLimit-Policy'], '"ip";q=5;w=60');
+      t.regex(headers['RateLimit'] ?? '', new RegExp(`^"ip";r=${left};t=(60|59)$`));
+    }
+    for (let again = 0; again < 3; again += 1) {
+      const refusal = await refusalOf(limits.limit(context, 'ip', undefined));
+      t.is(refusal?.code, 'rate_limit_exceeded');
+      t.true(refusal!.retryAfter! > 55 && refusal!.retryAfter! <= 60);
+      t.regex(refusal?.headers['RateLimit'] ?? '', /^"ip";r=0;t=\d+$/);
+      t.is(refusal?.headers['RateLimit-Policy'], '"ip";q=5;w=60');
+      t.false(refusal?.message.includes(context.clientIp));
+    }
+    t.is(metrics.value(decisions, { policy: 'ip', subject: 'ip', outcome: 'allowed', backend }), quota.points);
+    t.is(metrics.value(decisions, { policy: 'ip', subject: 'ip', outcome: 'limited', backend }), 3);
+  });
+
+  test(`${backend}: an account is throttled whatever the address, until its password was right`, async (t) => {
+    const { limits, metrics, connected } = setup(t, { redis: backend === 'redis' });
+    await connected;
+    const { loginThrottle } = limits;
+    const account = `${randomUUID()}@example.com`;
+    for (let attempt = 0; attempt < quota.points; attempt += 1) await loginThrottle.attempt(account);
+    const refusal = await refusalOf(loginThrottle.attempt(` ${account.toUpperCase()} `));
+    t.is(refusal?.code, 'rate_limit_exceeded');
+    t.is(metrics.value(decisions, { policy: 'login', subject: 'user', outcome: 'limited', backend }), 1);
+    t.false(JSON.stringify(limits.top()).includes(account));
+    await loginThrottle.succeeded(account);
+    t.is(await refusalOf(loginThrottle.attempt(account)), undefined);
+  });
+}
+
+test('budgets are apart: by address, by policy, by caller; one /64 shares', async (t) => {
+  const { limits, connected } = setup(t);
+  await connected;
+  const context = from(someAddress());
+  const principal: Principal = { kind: 'client', subject: randomUUID(), scopes: [] };
+  for (let used = 0; used < quota.points; used += 1) await limits.limit(context, 'ip', undefined);
+  t.truthy(await refusalOf(limits.limit(context, 'ip', undefined)));
+  const sibling = from(`${context.clientIp.split('::')[0]}::ffff`);
+  t.truthy(await refusalOf(limits.limit(sibling, 'ip', undefined)));
+  t.falsy(await refusalOf(limits.limit(from(someAddress()), 'ip', undefined)));
+  t.falsy(await refusalOf(limits.limit(context, 'login', undefined)));
+  t.falsy(await refusalOf(limits.limit(context, 'client', principal)));
+  t.falsy(await refusalOf(limits.limit(context, 'user', { ...principal, kind: 'user' })));
+});
+
+test('simultaneous requests over several connections land exactly on the quota', async (t) => {
+  const instances = [setup(t), setup(t), setup(t)];
+  await Promise.all(instances.map(({ connected }) => connected));
+  const context = from(someAddress());
+  const attempts = Array.from({ length: 60 }, async (_, index) =>
+    refusalOf(instances[index % 3]!.limits.limit(context, 'ip', undefined)),
+  );
+  const refusals = await Promise.all(attempts);
+  t.is(refusals.filter((refusal) => refusal === undefined).length, quota.points);
+});
+
+test('the top ten: hashes in the gauge, which lets go of them; addresses for the operator', async (t) => {
+  const { limits, metrics } = setup(t, { redis: false });
+  for (let used = 0; used < quota.points + 3; used += 1) {
+    await refusalOf(limits.limit(from('203.0.113.9'), 'ip', undefined));
+  }
+  limits.collect();
+  const [first] = limits.top();
+  t.like(first, { rank: 1, policy: 'ip', subject_kind: 'ip', subject: '203.0.113.9', limited: 3 });
+  const labels = { rank: '1', subject_hash: first!.subject_hash };
+  t.is(metrics.value('volwatch_rate_limit_top_limited', labels), 3);
+  for (let used = 0; used < quota.points + 9; used += 1) {
+    await refusalOf(limits.limit(from('203.0.113.10'), 'ip', undefined));
+  }
+  limits.collect();
+  t.is(metrics.value('volwatch_rate_limit_top_limited', labels), 0, 'the rank is somebody else’s now');
+  t.is(metrics.value('volwatch_rate_limit_top_limited', { rank: '2', subject_hash: first!.subject_hash }), 3);
+});
