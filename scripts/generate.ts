@@ -5,12 +5,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage } from './generate/configuration-page.ts';
 import { errorsPage } from './generate/errors-page.ts';
+import { operations } from './generate/operations.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
 const generated: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/errors.md': errorsPage,
   'docs/telemetry.md': telemetryPage,
+  ...operations,
 };
 
 const current = (path: string): string | undefined => {

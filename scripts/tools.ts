@@ -1,5 +1,5 @@
 /**
- * Builds the programs that checks run against (Prometheus, Alertmanager, the Collector, k6, Toxiproxy) from their pinned
+ * Builds the programs that checks run against (Prometheus, Alertmanager, the Collector, PostgreSQL's exporter, k6, Toxiproxy) from their pinned
  * Go modules into .tools/bin, and leaves what is there. `node scripts/tools.ts NAME...`; without a name it lists them.
  */
 import { spawn } from 'node:child_process';
@@ -27,6 +27,10 @@ const tools: Readonly<Record<string, Tool>> = {
   toxiproxy: {
     directory: 'tools/toxiproxy',
     packages: { 'toxiproxy-server': 'github.com/Shopify/toxiproxy/v2/cmd/server' },
+  },
+  'postgres-exporter': {
+    directory: 'tools/postgres-exporter',
+    packages: { postgres_exporter: 'github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter' },
   },
   composecheck: { directory: 'tools/composecheck', packages: { composecheck: '.' } },
 };

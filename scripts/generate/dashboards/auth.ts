@@ -1,0 +1,99 @@
+import { budgetOf, findSlo } from '../slo/slo.ts';
+import { of, quantiles, share, sumRate, type DashboardSpec } from './spec.ts';
+
+const decisions = 'volwatch_rate_limit_decisions_total';
+const verification = 'volwatch_auth_duration_seconds';
+
+export const auth: DashboardSpec = {
+  uid: 'volwatch-auth',
+  file: 'auth-and-limits',
+  title: 'Volwatch / Auth and limits',
+  description: 'Who is refused, why, and whether the limiter still counts across instances.',
+  rows: [
+    {
+      title: 'Authentication',
+      panels: [
+        {
+          id: 1,
+          kind: 'timeseries',
+          title: 'Why are callers refused?',
+          description:
+            'Refused authentications per second by reason. One reason rising is a client; signature or unknown key rising everywhere is a key rotation gone wrong.',
+          unit: 'events/s',
+          queries: [
+            { expr: `${sumRate(of('volwatch_auth_failures_total'), 'reason')} > 0 or vector(0)`, legend: '{{reason}}' },
+          ],
+          stacked: true,
+        },
+        {
+          id: 2,
+          kind: 'timeseries',
+          title: 'Does verification itself fail?',
+          description: 'Share of token verifications that ended in a server error. The line is the auth budget.',
+          unit: 'share',
+          queries: [
+            {
+              expr: share(
+                of(`${verification}_count`, 'operation="verify_token",outcome="error"'),
+                of(`${verification}_count`, 'operation="verify_token"'),
+              ),
+              legend: 'failed',
+            },
+          ],
+          thresholds: [{ value: budgetOf(findSlo('auth')), color: 'red' }],
+          alerts: ['AuthBudgetBurn'],
+        },
+        {
+          id: 3,
+          kind: 'timeseries',
+          title: 'How long does a verification take?',
+          description: 'p50, p95, p99 of token verification; points open the trace. Most of it is the signature.',
+          unit: 'seconds',
+          queries: quantiles(of(`${verification}_bucket`, 'operation="verify_token"')),
+          exemplars: true,
+        },
+        {
+          id: 4,
+          kind: 'timeseries',
+          title: 'Which token formats are still in use?',
+          description: 'Accepted tokens per second by format: legacy can be retired once it stays at zero.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_auth_tokens_total'), 'format'), legend: '{{format}}' }],
+          stacked: true,
+        },
+      ],
+    },
+    {
+      title: 'Limits',
+      panels: [
+        {
+          id: 10,
+          kind: 'timeseries',
+          title: 'Which policy turns callers away?',
+          description: 'Share of decisions that limited, by policy.',
+          unit: 'share',
+          queries: [{ expr: share(of(decisions, 'outcome="limited"'), of(decisions), 'policy'), legend: '{{policy}}' }],
+        },
+        {
+          id: 11,
+          kind: 'timeseries',
+          title: 'Are limits counted in Redis, or by each process alone?',
+          description:
+            'Decisions per second by backend. In memory each instance counts for itself: the limit is multiplied by the number of instances.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of(decisions), 'backend'), legend: '{{backend}}' }],
+          stacked: true,
+          alerts: ['LimiterFellBackToMemory'],
+        },
+        {
+          id: 12,
+          kind: 'table',
+          title: 'Who is limited most?',
+          description: 'The ten most limited subjects by hash: compare with client_ip_hash or principal in the log.',
+          unit: 'count',
+          queries: [{ expr: of('volwatch_rate_limit_top_limited'), legend: '{{rank}} {{subject_hash}}' }],
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,23 @@
+import { sloDocument } from '../slo/slo.ts';
+import type { DashboardSpec } from './spec.ts';
+
+/** The address of the panel that shows an alert's value. */
+export type DashboardLinks = (alert: string) => string;
+
+/** @throws Error for an alert that no panel shows */
+export const dashboardLinks = (dashboards: readonly DashboardSpec[]): DashboardLinks => {
+  const links = new Map(
+    dashboards.flatMap(({ uid, rows }) =>
+      rows
+        .flatMap(({ panels }) => panels)
+        .flatMap(({ id, alerts = [] }) =>
+          alerts.map((alert) => [alert, `${sloDocument.links.dashboards}/${uid}?viewPanel=${id}`] as const),
+        ),
+    ),
+  );
+  return (alert) => {
+    const link = links.get(alert);
+    if (link === undefined) throw new Error(`no panel shows ${alert}`);
+    return link;
+  };
+};

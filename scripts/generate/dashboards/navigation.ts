@@ -1,0 +1,91 @@
+import type { PanelSpec } from './spec.ts';
+
+/** The time range and the variables travel with every link. */
+const range = '${__url_time_range}';
+const here = { from: '${__from}', to: '${__to}' };
+
+/** An Explore address: `pane` as Grafana's own, with the dashboard's time range. */
+const explore = (datasource: string, query: object): string => {
+  const panes = { p: { datasource, queries: [{ refId: 'A', ...query }], range: here } };
+  return `/explore?schemaVersion=1&panes=${JSON.stringify(panes)}`;
+};
+
+const logsOfRoute =
+  '{service_name="volwatch"} | json | route=`${__field.labels.http_route}` | line_format "{{.status}} {{.code}} {{.trace_id}} {{.message}}"';
+
+/** From a point of a panel to the traces and the log lines of the same minutes. */
+export const dataLinks = (panel: PanelSpec): readonly object[] => {
+  const byRoute = panel.queries.some(({ legend }) => legend.includes('http_route'));
+  return [
+    {
+      title: 'Traces of these minutes',
+      url: explore('${traces}', { queryType: 'search', service: 'volwatch' }),
+      targetBlank: true,
+    },
+    {
+      title: byRoute ? 'Log lines of this route' : 'Log lines with an error code',
+      url: explore('${logs}', { expr: byRoute ? logsOfRoute : '{service_name="volwatch"} | json | code!=""' }),
+      targetBlank: true,
+    },
+    { title: 'Service overview', url: `/d/volwatch-overview?${range}&\${instance:queryparam}&\${route:queryparam}` },
+  ];
+};
+
+/** The list at each dashboard's top. */
+export const dashboardLinksBar = [
+  {
+    title: 'Volwatch dashboards',
+    type: 'dashboards',
+    tags: ['volwatch'],
+    asDropdown: true,
+    includeVars: true,
+    keepTime: true,
+    targetBlank: false,
+    icon: 'external link',
+    tooltip: '',
+    url: '',
+  },
+];
+
+const annotation = (name: string, expr: string, iconColor: string, titleFormat: string, textFormat: string) => ({
+  name,
+  expr,
+  iconColor,
+  titleFormat,
+  textFormat,
+});
+
+/** Also read by the verification: each expression must parse and, once its event happened, answer. */
+export const annotationQueries = [
+  annotation(
+    'Deploys',
+    'count by (version, commit) (volwatch_build_info{job="volwatch"}) unless count by (version, commit) (volwatch_build_info{job="volwatch"} offset 1m)',
+    'blue',
+    'Deploy',
+    '{{version}} {{commit}}',
+  ),
+  annotation(
+    'Refreshes',
+    'sum by (universe, outcome) (increase(volwatch_refresh_duration_seconds_count{job="volwatch"}[1m])) > 0',
+    'purple',
+    'Refresh',
+    '{{universe}} {{outcome}}',
+  ),
+  annotation(
+    'Injected faults',
+    'sum by (point, mode) (increase(volwatch_faults_injected_total{job="volwatch"}[1m])) > 0',
+    'orange',
+    'Fault injected',
+    '{{point}} {{mode}}',
+  ),
+  annotation(
+    'Alerts',
+    'max by (alertname, severity) (ALERTS{alertstate="firing"})',
+    'red',
+    '{{alertname}}',
+    '{{severity}}',
+  ),
+];
+
+export const annotations = (datasource: object): readonly object[] =>
+  annotationQueries.map((query) => ({ ...query, datasource, enable: true, hide: false, step: '30s' }));

@@ -1,0 +1,203 @@
+import { budgetOf, findSlo, limitOf, sloDocument, sloRecord } from '../slo/slo.ts';
+import { of, ofRoutes, quantile, share, sumRate, type DashboardSpec } from './spec.ts';
+
+const requests = 'http_server_request_duration_seconds';
+const routeOf = 'http_request_method, http_route';
+const routeLegend = '{{http_request_method}} {{http_route}}';
+const latencyAlerts = sloDocument.slos.filter((slo) => slo.kind === 'latency').map(({ alert }) => alert);
+
+/** Budget left over the window, by level: 1 is untouched, below 0 the level is broken. */
+const budgetLeft = sloDocument.slos.map((slo) => ({
+  expr: `1 - ${sloRecord(sloDocument.window)}{slo="${slo.name}"} / ${budgetOf(slo)}`,
+  legend: slo.name,
+}));
+
+export const overview: DashboardSpec = {
+  uid: 'volwatch-overview',
+  file: 'service-overview',
+  title: 'Volwatch / Service overview',
+  description: 'Start here: are the service levels kept, which route fails or is slow, and why.',
+  rows: [
+    {
+      title: 'Are the service levels kept?',
+      panels: [
+        {
+          id: 1,
+          kind: 'stat',
+          title: 'How much error budget is left?',
+          description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes.`,
+          unit: 'share',
+          queries: budgetLeft,
+          lowIsBad: true,
+          thresholds: [
+            { value: 0, color: 'yellow' },
+            { value: 0.5, color: 'green' },
+          ],
+          width: 24,
+        },
+        {
+          id: 2,
+          kind: 'timeseries',
+          title: 'Is a budget burning faster than it may?',
+          description:
+            'Burn rate over 1 h. At 1 the budget lasts exactly its window; 6 and 14.4 page, 1 and 3 over longer windows open a ticket.',
+          unit: 'rate',
+          queries: sloDocument.slos.map((slo) => ({
+            expr: `${sloRecord('1h')}{slo="${slo.name}"} / ${budgetOf(slo)}`,
+            legend: slo.name,
+          })),
+          thresholds: [
+            { value: 1, color: 'yellow' },
+            { value: 6, color: 'orange' },
+            { value: 14.4, color: 'red' },
+          ],
+          alerts: ['AvailabilityBudgetBurn'],
+        },
+        {
+          id: 3,
+          kind: 'states',
+          title: 'Which alerts are firing?',
+          description: 'Alerts of Prometheus by severity; each carries a link to its runbook page.',
+          unit: 'state',
+          queries: [
+            {
+              expr: 'sum by (alertname, severity) (ALERTS{alertstate="firing"}) or vector(0)',
+              legend: '{{alertname}} {{severity}}',
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Rate, errors, duration',
+      panels: [
+        {
+          id: 10,
+          kind: 'timeseries',
+          title: 'How many requests does each route serve?',
+          description: 'Requests per second by route, health checks left out.',
+          unit: 'requests/s',
+          queries: [{ expr: sumRate(ofRoutes(`${requests}_count`), routeOf), legend: routeLegend }],
+          stacked: true,
+        },
+        {
+          id: 11,
+          kind: 'timeseries',
+          title: 'Which route answers with server errors?',
+          description: 'Share of answers that are 5xx, by route. The line is the availability budget.',
+          unit: 'share',
+          queries: [
+            {
+              expr: share(
+                ofRoutes(`${requests}_count`, 'http_response_status_code=~"5.."'),
+                ofRoutes(`${requests}_count`),
+                routeOf,
+              ),
+              legend: routeLegend,
+            },
+          ],
+          thresholds: [{ value: budgetOf(findSlo('availability')), color: 'red' }],
+          alerts: ['ServerErrorsByRoute'],
+        },
+        {
+          id: 12,
+          kind: 'timeseries',
+          title: 'How slow is the slowest 1 % of each route?',
+          description:
+            'p99 by route; each point opens the trace of one such request. The lines are the levels of pricing and of reads.',
+          unit: 'seconds',
+          queries: [{ expr: quantile(0.99, ofRoutes(`${requests}_bucket`), routeOf), legend: routeLegend }],
+          thresholds: [
+            { value: limitOf('pricing_latency') / 1_000, color: 'yellow' },
+            { value: limitOf('read_latency') / 1_000, color: 'red' },
+          ],
+          exemplars: true,
+          alerts: latencyAlerts,
+        },
+        {
+          id: 13,
+          kind: 'timeseries',
+          title: 'What goes wrong, by category?',
+          description: 'Problem documents per second by category of the error table.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_errors_total'), 'category'), legend: '{{category}}' }],
+          stacked: true,
+        },
+        {
+          id: 14,
+          kind: 'table',
+          title: 'Which error codes are answered most?',
+          description: 'Codes of the last hour by route: the code is what logs, spans and the runbooks call it too.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `topk(15, sum by (code, http_route) (increase(${of('volwatch_errors_total')}[1h])) > 0)`,
+              legend: '{{code}} {{http_route}}',
+            },
+          ],
+        },
+        {
+          id: 15,
+          kind: 'timeseries',
+          title: 'Does a route refuse an unusual share of requests?',
+          description: 'Share of answers that are 422, by route: a client that broke, or a release of ours that did.',
+          unit: 'share',
+          queries: [
+            {
+              expr: share(
+                ofRoutes(`${requests}_count`, 'http_response_status_code="422"'),
+                ofRoutes(`${requests}_count`),
+                routeOf,
+              ),
+              legend: routeLegend,
+            },
+          ],
+          thresholds: [{ value: 0.2, color: 'yellow' }],
+          thresholdSource: 'alerts/rules/causes.yml',
+          alerts: ['InvalidRequestsByRoute'],
+        },
+      ],
+    },
+    {
+      title: 'Saturation',
+      panels: [
+        {
+          id: 20,
+          kind: 'timeseries',
+          title: 'How many requests are in progress?',
+          description: 'Requests accepted and not answered yet; a rise at a steady rate means that something waits.',
+          unit: 'count',
+          queries: [{ expr: `sum by (instance) (${of('http_server_active_requests')})`, legend: '{{instance}}' }],
+          width: 8,
+        },
+        {
+          id: 21,
+          kind: 'timeseries',
+          title: 'Is the processor the limit?',
+          description: 'Cores in use by each process. One is all that a single event loop can use; workers add theirs.',
+          unit: 'rate',
+          queries: [
+            {
+              expr: sumRate(of('process_cpu_seconds_total'), 'instance'),
+              legend: '{{instance}}',
+            },
+          ],
+          width: 8,
+        },
+        {
+          id: 22,
+          kind: 'states',
+          title: 'Is every instance up?',
+          description: '1 while Prometheus can scrape the instance.',
+          unit: 'state',
+          queries: [{ expr: 'up{job="volwatch"}', legend: '{{instance}}' }],
+          lowIsBad: true,
+          thresholds: [{ value: 1, color: 'green' }],
+          thresholdSource: 'alerts/rules/causes.yml',
+          alerts: ['InstanceDown'],
+          width: 8,
+        },
+      ],
+    },
+  ],
+};

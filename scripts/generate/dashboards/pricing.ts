@@ -1,0 +1,124 @@
+import { limitOf } from '../slo/slo.ts';
+import { of, quantile, quantiles, sumRate, type DashboardSpec, type PanelSpec } from './spec.ts';
+
+const durations = (labels: string): string => of('volwatch_pricing_duration_seconds_bucket', labels);
+const batchSeconds = limitOf('batch_latency') / 1_000;
+
+const latencyByModel = (id: number, q: number): PanelSpec => ({
+  id,
+  kind: 'timeseries',
+  title: `How long does a calculation take at p${q * 100}?`,
+  description: 'By model and operation, batches left out; points open the trace. The line is the level of pricing.',
+  unit: 'seconds',
+  queries: [
+    { expr: quantile(q, durations('operation!="batch"'), 'model, operation'), legend: '{{model}} {{operation}}' },
+  ],
+  thresholds: [{ value: limitOf('pricing_latency') / 1_000, color: 'red' }],
+  exemplars: true,
+  width: 8,
+});
+
+export const pricing: DashboardSpec = {
+  uid: 'volwatch-pricing',
+  file: 'pricing',
+  title: 'Volwatch / Pricing',
+  description: 'How fast are prices, how many, and which inputs cannot be priced.',
+  rows: [
+    {
+      title: 'Calculations',
+      panels: [
+        latencyByModel(1, 0.5),
+        latencyByModel(2, 0.95),
+        latencyByModel(3, 0.99),
+        {
+          id: 4,
+          kind: 'timeseries',
+          title: 'How many options are priced, and how do they end?',
+          description: 'Options per second by outcome: invalid is the input, failed is the calculation.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_pricing_options_total'), 'outcome'), legend: '{{outcome}}' }],
+          stacked: true,
+        },
+        {
+          id: 5,
+          kind: 'timeseries',
+          title: 'Which model is used?',
+          description: 'Options per second by model and operation.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of('volwatch_pricing_options_total'), 'model, operation')} > 0`,
+              legend: '{{model}} {{operation}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
+          id: 6,
+          kind: 'timeseries',
+          title: 'How many iterations does the solver take?',
+          description: 'p95 by model. A rise means inputs near the edge of what can be inverted.',
+          unit: 'count',
+          queries: [
+            { expr: quantile(0.95, of('volwatch_pricing_solver_iterations_bucket'), 'model'), legend: '{{model}}' },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Batches',
+      panels: [
+        {
+          id: 10,
+          kind: 'timeseries',
+          title: 'How large are batches?',
+          description: 'Median and p95 of rows, by format.',
+          unit: 'count',
+          queries: [0.5, 0.95].map((q) => ({
+            expr: quantile(q, of('volwatch_pricing_batch_size_bucket'), 'format'),
+            legend: `p${q * 100} {{format}}`,
+          })),
+        },
+        {
+          id: 11,
+          kind: 'timeseries',
+          title: 'How long does a batch take?',
+          description:
+            'Of all sizes, the request as a whole; points open the trace. The line is the level of batches of up to 1,000.',
+          unit: 'seconds',
+          queries: quantiles(of('http_server_request_duration_seconds_bucket', 'http_route="/api/v1/pricing/batch"')),
+          thresholds: [{ value: batchSeconds, color: 'red' }],
+          exemplars: true,
+          alerts: ['BatchLatencyBudgetBurn'],
+        },
+        {
+          id: 12,
+          kind: 'timeseries',
+          title: 'Do batches wait for a worker?',
+          description: 'Tasks queued and workers busy. A queue with every worker busy is the limit of this machine.',
+          unit: 'count',
+          queries: [
+            { expr: `sum (${of('volwatch_workers_queue_size')})`, legend: 'queued' },
+            { expr: `sum (${of('volwatch_workers_busy')})`, legend: 'busy' },
+          ],
+        },
+        {
+          id: 13,
+          kind: 'timeseries',
+          title: 'Do workers die?',
+          description: 'Workers started again after they ended on their own, per ten minutes.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (instance) (increase(${of('volwatch_workers_restarts_total')}[10m]))`,
+              legend: '{{instance}}',
+            },
+          ],
+          thresholds: [{ value: 2, color: 'red' }],
+          thresholdSource: 'alerts/rules/causes.yml',
+          alerts: ['WorkersRestarting'],
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,168 @@
+import { budgetOf, findSlo, sloRecord } from '../slo/slo.ts';
+import { of, quantile, rate, sumRate, type DashboardSpec } from './spec.ts';
+
+const transactions = 'volwatch_db_transactions_total';
+const rollbackLine = [{ value: budgetOf(findSlo('refresh')), color: 'red' }] as const;
+const freshness = findSlo('freshness');
+const staleSeconds = freshness.kind === 'staleness' ? freshness.schedule_hours * 3_600 * freshness.times : 0;
+
+export const refreshes: DashboardSpec = {
+  uid: 'volwatch-refreshes',
+  file: 'refreshes-and-transactions',
+  title: 'Volwatch / Refreshes and transactions',
+  description: 'Are data fresh, do transactions roll back, and for what reason.',
+  rows: [
+    {
+      title: 'Refreshes',
+      panels: [
+        {
+          id: 1,
+          kind: 'stat',
+          title: 'How old is the data of each universe?',
+          description: 'Time since the last committed refresh. The line is the freshness level: twice the schedule.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: `time() - max by (universe) (${of('volwatch_refresh_last_success_timestamp_seconds')})`,
+              legend: '{{universe}}',
+            },
+          ],
+          thresholds: [
+            { value: staleSeconds / 2, color: 'yellow' },
+            { value: staleSeconds, color: 'red' },
+          ],
+          alerts: ['RefreshStale', 'FreshnessBudgetBurn'],
+        },
+        {
+          id: 2,
+          kind: 'bars',
+          title: 'Do refreshes succeed?',
+          description: 'Refreshes by universe and outcome. A rolled-back one changed nothing.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (universe, outcome) (increase(${of('volwatch_refresh_duration_seconds_count')}[$__rate_interval]))`,
+              legend: '{{universe}} {{outcome}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
+          id: 3,
+          kind: 'timeseries',
+          title: 'How long does a refresh take?',
+          description: 'p95 by universe, the provider included; points open the trace.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: quantile(0.95, of('volwatch_refresh_duration_seconds_bucket'), 'universe'),
+              legend: '{{universe}}',
+            },
+          ],
+          exemplars: true,
+        },
+        {
+          id: 4,
+          kind: 'bars',
+          title: 'How many rows do refreshes write?',
+          description: 'Rows of committed refreshes by kind. None while refreshes succeed: the provider sends nothing.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (kind) (increase(${of('volwatch_refresh_rows_total')}[$__rate_interval]))`,
+              legend: '{{kind}}',
+            },
+          ],
+          stacked: true,
+        },
+      ],
+    },
+    {
+      title: 'Transactions',
+      panels: [
+        {
+          id: 10,
+          kind: 'timeseries',
+          title: 'Which operation rolls back more than it may?',
+          description: 'Rolled-back share of units of work, by operation. The line is the budget of the refresh level.',
+          unit: 'share',
+          queries: [
+            {
+              expr: `sum by (operation) (${rate(of(transactions, 'outcome="rolled_back"'))}) / sum by (operation) (${rate(of(transactions))})`,
+              legend: '{{operation}}',
+            },
+          ],
+          thresholds: rollbackLine,
+          alerts: ['RollbackRate', 'RefreshBudgetBurn'],
+        },
+        {
+          id: 11,
+          kind: 'timeseries',
+          title: 'Why do they roll back?',
+          description: 'Rollbacks per second by reason: the code of the error table that logs and spans carry too.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of(transactions, 'outcome="rolled_back"'), 'operation, reason')} > 0 or vector(0)`,
+              legend: '{{operation}} {{reason}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
+          id: 12,
+          kind: 'timeseries',
+          title: 'How long do transactions hold their locks?',
+          description: 'p95 of units of work by operation and outcome; points open the trace.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: quantile(0.95, of('volwatch_db_transaction_duration_seconds_bucket'), 'operation, outcome'),
+              legend: '{{operation}} {{outcome}}',
+            },
+          ],
+          exemplars: true,
+        },
+        {
+          id: 13,
+          kind: 'timeseries',
+          title: 'Do callers meet a refresh that already runs, or each other?',
+          description:
+            'Lock conflicts per second: refused second refreshes, and transactions given up after repeated conflicts.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: sumRate(of('volwatch_errors_total', 'code=~"refresh_in_progress|database_conflict"'), 'code'),
+              legend: '{{code}}',
+            },
+          ],
+        },
+        {
+          id: 14,
+          kind: 'timeseries',
+          title: 'Does PostgreSQL count the same?',
+          description:
+            "PostgreSQL's own commits and rollbacks beside ours. It also counts each statement outside a transaction as a commit; rollbacks must agree.",
+          unit: 'events/s',
+          queries: [
+            { expr: sumRate('pg_stat_database_xact_commit{datname!~"template.*"}'), legend: 'PostgreSQL commits' },
+            { expr: sumRate('pg_stat_database_xact_rollback{datname!~"template.*"}'), legend: 'PostgreSQL rollbacks' },
+            { expr: sumRate(of(transactions), 'outcome'), legend: 'units of work {{outcome}}' },
+          ],
+        },
+        {
+          id: 15,
+          kind: 'timeseries',
+          title: 'Does the refresh level hold?',
+          description: 'Share of refresh transactions rolled back, over one hour and one day. The line is the budget.',
+          unit: 'share',
+          queries: [
+            { expr: `${sloRecord('1h')}{slo="refresh"}`, legend: '1 h' },
+            { expr: `${sloRecord('1d')}{slo="refresh"}`, legend: '1 d' },
+          ],
+          thresholds: rollbackLine,
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,23 @@
+import { causeRules, causeTests } from './alerts/cause-files.ts';
+import { dashboards } from './dashboards/index.ts';
+import { dashboardLinks } from './dashboards/links.ts';
+import { toGrafana } from './dashboards/sdk.ts';
+import { sloPage } from './slo/page.ts';
+import { sloRules } from './slo/rules.ts';
+import { sloTests } from './slo/tests.ts';
+import { loadThresholds } from './slo/thresholds.ts';
+
+const links = dashboardLinks(dashboards);
+
+/** Rules, their tests, dashboards and pages that derive from slo.yaml and the alerts' declarations. */
+export const operations: Readonly<Record<string, () => string>> = {
+  'alerts/rules/slo.yml': () => sloRules(links),
+  'alerts/rules/causes.yml': () => causeRules(links),
+  'alerts/tests/slo.yml': () => sloTests(links),
+  'alerts/tests/causes.yml': () => causeTests(links),
+  'docs/slo.md': sloPage,
+  'load/thresholds.json': loadThresholds,
+  ...Object.fromEntries(
+    dashboards.map((spec) => [`dashboards/${spec.file}.json`, () => `${JSON.stringify(toGrafana(spec), null, 2)}\n`]),
+  ),
+};

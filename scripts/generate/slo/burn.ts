@@ -1,0 +1,22 @@
+/**
+ * Multi-window burn-rate alerts (Site Reliability Workbook, chapter 5). At 1x the budget lasts its whole window; the
+ * short window makes an alert resolve soon after the burning stops.
+ */
+export type Burn = {
+  readonly factor: number;
+  readonly long: string;
+  readonly short: string;
+  readonly severity: 'page' | 'ticket';
+  /** Share of a 30-day budget gone when the alert fires. */
+  readonly spent: string;
+};
+
+export const burns: readonly Burn[] = [
+  { factor: 14.4, long: '1h', short: '5m', severity: 'page', spent: '2 %' },
+  { factor: 6, long: '6h', short: '30m', severity: 'page', spent: '5 %' },
+  { factor: 3, long: '1d', short: '2h', severity: 'ticket', spent: '10 %' },
+  { factor: 1, long: '3d', short: '6h', severity: 'ticket', spent: '10 %' },
+];
+
+export const severityOf = (slo: { readonly pages: boolean }, burn: Burn): 'page' | 'ticket' =>
+  slo.pages ? burn.severity : 'ticket';

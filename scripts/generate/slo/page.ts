@@ -1,0 +1,48 @@
+import { notice, table } from '../markdown.ts';
+import { burns } from './burn.ts';
+import { budgetOf, errorRatio, sloDocument, staleRecord, type Slo } from './slo.ts';
+
+const windowMinutes = Number.parseInt(sloDocument.window, 10) * 24 * 60;
+
+const meaning = (slo: Slo): string =>
+  slo.kind === 'staleness'
+    ? `Of ${Math.round(windowMinutes * budgetOf(slo))} minutes in ${sloDocument.window} it may be stale.`
+    : `At one level of traffic that is ${Math.round(windowMinutes * budgetOf(slo))} minutes of total failure in ${sloDocument.window}.`;
+
+const section = (slo: Slo): string => `## ${slo.name}
+
+${slo.title}, in ${slo.objective} % of cases. ${meaning(slo)}
+
+When it is not kept: ${slo.users} Alert [${slo.alert}](runbooks/${slo.alert}.md)${slo.pages ? '' : ', which opens tickets and never pages'}.
+${'routes' in slo ? `\nRoutes: ${slo.routes.map((route) => `\`${slo.method} ${route}\``).join(', ')}.\n` : ''}
+\`\`\`promql
+${slo.kind === 'staleness' ? `${staleRecord(slo).record} = ${staleRecord(slo).expr}\n` : ''}${errorRatio(slo, '1h')}
+\`\`\`
+`;
+
+/** docs/slo.md */
+export const sloPage = (): string => `${notice('slo.yaml')}
+# Service levels
+
+${table(
+  ['level', 'objective', `over ${sloDocument.window}`, 'alert'],
+  sloDocument.slos.map((slo) => [
+    slo.name,
+    `${slo.objective} %`,
+    slo.title,
+    `[${slo.alert}](runbooks/${slo.alert}.md)`,
+  ]),
+)}
+
+The expressions below give the share of bad events in one hour. Budgets burn at this rate divided by what is allowed;
+each level alerts on four pairs of windows:
+
+${table(
+  ['burn rate over', 'in both', 'severity', 'of the budget gone'],
+  burns.map(({ factor, long, short, severity, spent }) => [`${factor}x`, `${long} and ${short}`, severity, spent]),
+)}
+
+Everything else derives from slo.yaml too: alerts/rules/slo.yml and its unit tests, the lines in the dashboards, and
+load/thresholds.json, which load tests are held to.
+
+${sloDocument.slos.map(section).join('\n')}`;
