@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { compareState, rebuildState } from '#src/audit/replay.ts';
+import { verifyAuditTrail } from '#src/audit/verification.ts';
+import { felt, setup } from '#test/market-data/setup.ts';
+
+const once = { probability: 1, delay_ms: 0, count: 1 };
+
+test('the refresh records can be rebuilt from their events: succeeded, failed, rolled back, left behind, running', async (t) => {
+  const made = await setup(t);
+  const { refreshes, faults, admin, database } = made;
+  const run = () => refreshes.run({ universe: 'tech5', trigger: 'request' });
+  await run();
+  faults.set('provider.fetch', { mode: 'error', ...once });
+  t.is((await run()).status, 'failed');
+  faults.set('refresh.store_prices', { mode: 'error', ...once });
+  t.is((await run()).status, 'rolled_back');
+  // As a killed process leaves it: recorded as running, nobody at work.
+  const left = `insert into refresh (id, universe, trigger, status, started_at, trace_id)
+    select '01900000-0000-7000-8000-000000000000', universe, trigger, 'running', started_at, trace_id from refresh limit 1`;
+  await admin.query(left);
+  t.is(await refreshes.closeDangling(), 1);
+  faults.set('provider.fetch', { mode: 'hang', probability: 1, delay_ms: 0 });
+  const { record, ended } = await refreshes.start({ universe: 'sp500', trigger: 'startup', waited: false });
+  await felt(made, 'provider.fetch');
+
+  const rebuilt = await rebuildState(database.reader, 'refresh');
+  t.deepEqual(
+    [...rebuilt.values()].map(({ status }) => String(status)).sort((left, right) => (left < right ? -1 : 1)),
+    ['failed', 'rolled_back', 'rolled_back', 'running', 'succeeded'],
+  );
+  t.like(rebuilt.get(record.id), { universe: 'sp500', status: 'running', trigger: 'startup', finished_at: null });
+  // The row put in by hand has no beginning in the trail; the rest agrees to the last column.
+  const differences = await compareState(database.reader);
+  t.deepEqual(
+    differences.map(({ table, id }) => [table, id]),
+    [['refresh', '01900000-0000-7000-8000-000000000000']],
+  );
+
+  faults.clear('provider.fetch');
+  t.is((await ended).status, 'succeeded');
+  const [row] = await admin.query(
+    `select to_jsonb(refresh) - array['id', 'started_at', 'finished_at', 'applied_at'] as state from refresh where id = $1`,
+    [record.id],
+  );
+  t.like((await rebuildState(database.reader, 'refresh')).get(record.id), row?.['state'] as object);
+  const { faults: broken, events } = await verifyAuditTrail(database.reader);
+  t.deepEqual(broken, []);
+  t.is(events, 3 + 2 + 2 + 1 + 3);
+});
+
+test('a refresh that is rolled back leaves no event of having been applied', async (t) => {
+  const { refreshes, faults, admin } = await setup(t);
+  faults.set('refresh.commit', { mode: 'error', ...once });
+  await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  const events = await admin.query('select action, outcome, reason from audit_event order by sequence');
+  t.deepEqual(events, [
+    { action: 'refresh.started', outcome: 'success', reason: null },
+    { action: 'refresh.rolled_back', outcome: 'failure', reason: 'database_unavailable' },
+  ]);
+});
+
+test('a row that was changed, added or removed beside its events is named', async (t) => {
+  const { refreshes, admin, database } = await setup(t);
+  const first = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  await sleep(2);
+  const second = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  t.deepEqual(await compareState(database.reader), []);
+
+  await admin.query(`update refresh set prices = prices + 1, source = 'cache' where id = $1`, [first.id]);
+  await admin.query('delete from refresh where id = $1', [second.id]);
+
+  t.deepEqual(await compareState(database.reader), [
+    { table: 'refresh', id: first.id, problem: 'differs from its events in prices, source' },
+    { table: 'refresh', id: second.id, problem: 'has events, and is gone from the table' },
+  ]);
+});
