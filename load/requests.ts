@@ -1,0 +1,61 @@
+import { check } from 'k6';
+import http, { type RefinedResponse, type ResponseType } from 'k6/http';
+import { Counter } from 'k6/metrics';
+import { api } from './target.ts';
+import { levelOf } from './thresholds.ts';
+
+export const optionsPriced = new Counter('options_priced');
+const staleAnswers = new Counter('stale_answers');
+export const rolledBackRefreshes = new Counter('rolled_back_refreshes');
+/** Answers that a client cannot use: a 5xx, or a status that the request should not have got. */
+const unexpected = new Counter('unexpected_answers');
+
+const hex = (length: number): string => {
+  let text = '';
+  while (text.length < length) text += Math.floor(Math.random() * 16).toString(16);
+  return text;
+};
+
+/** A W3C trace context of our own, so that a slow request can be opened in the trace store. */
+const traceparent = (): string => `00-${hex(32)}-${hex(16)}-01`;
+
+export type Call = {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** The route's template: thresholds and metrics are per template, never per path. */
+  readonly route: string;
+  readonly body?: unknown;
+  readonly form?: Record<string, string>;
+  readonly headers?: Record<string, string>;
+  readonly expect?: readonly number[];
+  /** Another service level than the route's own. */
+  readonly level?: string;
+};
+
+/** Sends one request under the route's tag and checks its status. */
+export const send = ({
+  method,
+  path,
+  route,
+  body,
+  form,
+  headers = {},
+  expect = [200],
+  level = levelOf(method, route),
+}: Call) => {
+  const payload = body === undefined ? (form ?? null) : JSON.stringify(body);
+  const response: RefinedResponse<ResponseType | undefined> = http.request(method, `${api}${path}`, payload, {
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      traceparent: traceparent(),
+      ...headers,
+    },
+    tags: { name: `${method} ${route}`, route, slo: level },
+    responseCallback: http.expectedStatuses(...expect),
+    timeout: '10s',
+  });
+  const fine = check(response, { 'status is as expected': ({ status }) => expect.includes(status) }, { route });
+  if (!fine) unexpected.add(1, { route, status: String(response.status) });
+  if (response.headers['Age'] !== undefined && Number(response.headers['Age']) > 0) staleAnswers.add(1, { route });
+  return response;
+};

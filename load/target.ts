@@ -1,0 +1,14 @@
+/** Where the load goes, and the refusal to send it to somebody else's machine by mistake. */
+
+const loopback = /^https?:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?\/?$/;
+
+/** Base URL without a trailing slash. */
+export const target = (__ENV['TARGET'] ?? 'http://127.0.0.1:3000').replace(/\/$/, '');
+
+if (!loopback.test(target) && __ENV['I_OWN_THE_TARGET'] !== target) {
+  throw new Error(
+    `${target} is not on this machine. To load it all the same, say so twice: TARGET=${target} I_OWN_THE_TARGET=${target}`,
+  );
+}
+
+export const api = `${target}/api/v1`;

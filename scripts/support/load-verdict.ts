@@ -1,0 +1,65 @@
+/** What k6's handleSummary is given, as far as a verdict needs it. */
+export type Summary = {
+  readonly metrics: Readonly<
+    Record<
+      string,
+      {
+        readonly values: Readonly<Record<string, number>>;
+        readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
+      }
+    >
+  >;
+};
+
+export type Verdict = { readonly lines: readonly string[]; readonly passed: boolean };
+
+/** Thresholds that exist only so that k6 keeps the figure. */
+const alwaysHolds = />=0$/;
+
+const figure = (value: number | undefined, unit = ''): string =>
+  value === undefined ? '-' : `${Number(value.toFixed(2))}${unit}`;
+
+/** The step after which p99 has more than tripled against the first, or the answers fall behind the arrivals. */
+const knee = (summary: Summary): string[] => {
+  const steps: { readonly step: number; readonly p99: number; readonly requests: number }[] = [];
+  for (let step = 0; ; step += 1) {
+    const durations = summary.metrics[`http_req_duration{step:${step}}`];
+    const requests = summary.metrics[`http_reqs{step:${step}}`];
+    if (!durations || !requests) break;
+    steps.push({ step, p99: durations.values['p(99)'] ?? 0, requests: requests.values['count'] ?? 0 });
+  }
+  if (steps.length === 0) return [];
+  const bent = steps.find(({ p99 }) => p99 > 3 * Math.max(steps[0]!.p99, 5));
+  return [
+    ...steps.map(({ step, p99, requests }) => `  step ${step + 1}: ${requests} requests, p99 ${figure(p99, ' ms')}`),
+    bent ? `  the knee is at step ${bent.step + 1}` : '  no knee within these steps: raise RATE',
+  ];
+};
+
+/** Reads k6's summary: which thresholds held, and the figures that a person asks for first. */
+export const verdict = (scenario: string, summary: Summary): Verdict => {
+  const broken = Object.entries(summary.metrics).flatMap(([metric, { thresholds = {}, values }]) =>
+    Object.entries(thresholds)
+      .filter(([expression, { ok }]) => !ok && !alwaysHolds.test(expression))
+      .map(([expression]) => `  broken: ${metric} ${expression} (${JSON.stringify(values)})`),
+  );
+  const held = Object.values(summary.metrics).flatMap(({ thresholds = {} }) =>
+    Object.entries(thresholds).filter(([expression, { ok }]) => ok && !alwaysHolds.test(expression)),
+  ).length;
+  const values = (metric: string) => summary.metrics[metric]?.values ?? {};
+  // A breakpoint run is meant to end at the first level broken: what it found is its result.
+  const passed = scenario === 'breakpoint' ? (values('http_reqs')['count'] ?? 0) > 0 : broken.length === 0 && held > 0;
+  return {
+    passed,
+    lines: [
+      `${passed ? 'PASSED' : 'FAILED'}: ${scenario}, ${held} thresholds held, ${broken.length} broken`,
+      `  ${figure(values('http_reqs')['count'])} requests, ${figure(values('http_reqs')['rate'])}/s, ` +
+        `p95 ${figure(values('http_req_duration')['p(95)'], ' ms')}, p99 ${figure(values('http_req_duration')['p(99)'], ' ms')}, ` +
+        `failed ${figure((values('http_req_failed')['rate'] ?? 0) * 100, ' %')}`,
+      `  ${figure(values('options_priced')['rate'])} options/s, ${figure(values('stale_answers')['count'] ?? 0)} stale answers, ` +
+        `${figure(values('rolled_back_refreshes')['count'] ?? 0)} refreshes rolled back`,
+      ...broken,
+      ...(scenario === 'stress' ? knee(summary) : []),
+    ],
+  };
+};
