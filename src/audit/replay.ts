@@ -22,11 +22,11 @@ const rebuildable = {
     streams: 'refresh',
     columns: [
       ...['universe', 'trigger', 'status', 'reason', 'error_detail', 'started_at', 'finished_at', 'applied_at'],
-      ...['assets', 'prices', 'index_values', 'source', 'trace_id'],
+      ...['assets', 'prices', 'index_values', 'quarantined', 'source', 'trace_id'],
     ],
     initial: {
       ...{ status: 'running', reason: null, error_detail: null, finished_at: null, applied_at: null, source: null },
-      ...{ assets: 0, prices: 0, index_values: 0 },
+      ...{ assets: 0, prices: 0, index_values: 0, quarantined: 0 },
     },
     also: ({ action, reason }) =>
       action === 'refresh.started' || action === 'refresh.applied'
@@ -45,8 +45,8 @@ const rebuildable = {
   },
 } as const satisfies Readonly<Record<string, Rebuildable>>;
 
-export type StateTable = keyof typeof rebuildable;
-export const stateTables = Object.keys(rebuildable) as StateTable[];
+type StateTable = keyof typeof rebuildable;
+const stateTables = Object.keys(rebuildable) as StateTable[];
 
 const batch = 1_000;
 
@@ -82,7 +82,7 @@ const readState = async ({ query }: Reader, table: StateTable): Promise<Readonly
   );
 };
 
-export type Difference = { readonly table: StateTable; readonly id: string; readonly problem: string };
+type Difference = { readonly table: StateTable; readonly id: string; readonly problem: string };
 
 /** Where the tables are not what the trail says they became. To be run in one snapshot. */
 export const compareState = async (reader: Reader): Promise<Difference[]> => {

@@ -29,6 +29,7 @@ export const composeMarketData = (
     lock,
     provider,
     universes: bundledUniverses,
+    quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
     timeouts: { fetchMs: config.PROVIDER_TIMEOUT_MS, applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS },
     ids: uuidv7,
     audit,
@@ -37,6 +38,6 @@ export const composeMarketData = (
     clock,
     logger,
   });
-  const queries = createMarketDataQueries({ reader });
+  const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader });
   return { refreshes, routes: createMarketDataRoutes({ refreshes, queries, cursors, basePath }) };
 };

@@ -121,6 +121,20 @@ export const configSections = {
       url('postgres:', 'postgresql:'),
       'PostgreSQL. Unset, outside production: the service runs its own',
     ),
+    DATABASE_REPLICA_URLS: secret(
+      list.refine(
+        (urls) => urls.every((each) => /^postgres(ql)?:$/.test(URL.parse(each)?.protocol ?? '')),
+        'must list URLs starting with postgres://',
+      ),
+      'Streaming replicas for reads, comma-separated; unset: the primary answers everything',
+    ),
+    DATABASE_REPLICA_MAX_LAG_MS: variable(milliseconds(), '5000', 'A replica further behind is not read from'),
+    DATABASE_REPLICA_TIMEOUT_MS: variable(
+      milliseconds(),
+      '1000',
+      'Longest statement on a replica, then the primary is asked',
+    ),
+    DATABASE_REPLICA_CHECK_MS: variable(milliseconds(), '1000', 'Time between two looks at the replicas'),
     DATABASE_SSL: variable(
       oneOf(['disable', 'require', 'verify-full']),
       'disable',
@@ -235,6 +249,11 @@ export const configSections = {
     PROVIDER_RETRIES: variable(integer(0, 10), '2', 'Repetitions of a request to the provider that may succeed later'),
     BREAKER_FAILURES: variable(integer(1, 1_000), '5', 'Consecutive failures of a dependency that open its circuit'),
     BREAKER_RESET_MS: variable(milliseconds(), '30000', 'How long an open circuit waits before one call may try'),
+    PRICE_QUARANTINE_FACTOR: variable(
+      integer(2, 1_000_000),
+      '5',
+      'A price that moves by more than this factor, up or down, is held back and reported',
+    ),
     REFRESH_STALE_AFTER_HOURS: variable(
       integer(1, 8_760),
       '24',

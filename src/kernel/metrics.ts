@@ -170,6 +170,11 @@ export const metricCatalogue = {
     help: 'Rows written by committed refreshes',
     labels: { kind: ['assets', 'prices', 'index_values'] },
   },
+  volwatch_prices_quarantined_total: {
+    type: 'counter',
+    help: 'Fetched bars held back because a price moved too far',
+    labels: { universe: 'open' },
+  },
   volwatch_refresh_last_success_timestamp_seconds: {
     type: 'gauge',
     help: 'Unix time of the last committed refresh',
@@ -210,6 +215,21 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Requests refused early, by class of route and reason',
     labels: { load_class: loadClasses, reason: ['concurrency', 'lag'] },
+  },
+  volwatch_replica_up: {
+    type: 'gauge',
+    help: '1 while the replica is read from, 0 while it is left out',
+    labels: { pool: 'open' },
+  },
+  volwatch_replica_lag_seconds: {
+    type: 'gauge',
+    help: 'How far the replica was behind when last looked at',
+    labels: { pool: 'open' },
+  },
+  volwatch_replica_fallbacks_total: {
+    type: 'counter',
+    help: 'Reads that failed on a replica and were answered by the primary',
+    labels: { pool: 'open' },
   },
   volwatch_idempotent_requests_total: {
     type: 'counter',

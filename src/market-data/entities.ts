@@ -80,8 +80,21 @@ const RefreshEntity = defineEntity({
     assets: p.integer().default(0),
     prices: p.integer().default(0),
     indexValues: p.integer().default(0),
+    quarantined: p.integer().default(0),
     source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
     traceId: p.text().nullable(),
+  },
+});
+
+const PriceQuarantineEntity = defineEntity({
+  name: 'PriceQuarantine',
+  tableName: 'price_quarantine',
+  properties: {
+    refresh: () => p.manyToOne(RefreshEntity).primary().updateRule('no action').deleteRule('cascade'),
+    asset: () => p.manyToOne(AssetEntity).primary().updateRule('no action').deleteRule('no action'),
+    date: p.date().primary(),
+    price: p.double(),
+    reference: p.double(),
   },
 });
 
@@ -93,4 +106,5 @@ export const marketDataEntities = [
   IndexConstituentEntity,
   IndexValueEntity,
   RefreshEntity,
+  PriceQuarantineEntity,
 ];

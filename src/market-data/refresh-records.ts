@@ -7,7 +7,13 @@ import { instant } from './sql.ts';
 
 export type RefreshTrigger = (typeof refreshTriggers)[number];
 type RefreshStatus = (typeof refreshStatuses)[number];
-export type RefreshCounts = { readonly assets: number; readonly prices: number; readonly index_values: number };
+export type RefreshCounts = {
+  readonly assets: number;
+  readonly prices: number;
+  readonly index_values: number;
+  /** Bars that were fetched and held back: their prices moved too far. */
+  readonly quarantined: number;
+};
 
 /** As the API shows it. Counts are rows written; instants are RFC 3339 UTC. */
 export type RefreshRecord = RefreshCounts & {
@@ -26,7 +32,7 @@ export type RefreshRecord = RefreshCounts & {
 };
 
 export const refreshColumns = `id, universe, trigger, status, reason, error_detail, ${instant('started_at')},
-  ${instant('finished_at')}, assets, prices, index_values, source, trace_id`;
+  ${instant('finished_at')}, assets, prices, index_values, quarantined, source, trace_id`;
 
 export type RefreshRow = Omit<RefreshRecord, 'reason' | 'error'> & {
   readonly reason: string | null;
@@ -69,13 +75,10 @@ export const markApplied = async (
   id: string,
   { counts, at }: { readonly counts: RefreshCounts; readonly at: string },
 ): Promise<void> => {
-  await query(`update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5 where id = $1`, [
-    id,
-    at,
-    counts.assets,
-    counts.prices,
-    counts.index_values,
-  ]);
+  await query(
+    `update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5, quarantined = $6 where id = $1`,
+    [id, at, counts.assets, counts.prices, counts.index_values, counts.quarantined],
+  );
 };
 
 export type Outcome = {

@@ -12,6 +12,8 @@ import { orAbort, withDeadline } from './deadline.ts';
 import { assertFetched } from './provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
 import { createRefreshEvents } from './refresh-events.ts';
+import { quarantinePrices } from './quarantine.ts';
+import type { QuarantinedPrice } from './quarantine.ts';
 import { claimRunning, closeRunning, insertRunning, markApplied, recordOutcome } from './refresh-records.ts';
 import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { calculateIndexValues, ensureAssets, storePrices } from './refresh-steps.ts';
@@ -27,6 +29,8 @@ export type RefreshRunDependencies = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ids: () => string;
+  /** A price that moves by more than this, up or down, is held back. */
+  readonly quarantineFactor: number;
   /** Milliseconds: how long fetching, and the applying transaction, may take. */
   readonly timeouts: { readonly fetchMs: number; readonly applyMs: number };
 };
@@ -43,11 +47,17 @@ export type RefreshRun = {
   readonly alongRecord?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
 };
 
-type Progress = { fetched: FetchedUniverse | undefined; applying: boolean };
+type Progress = {
+  fetched: FetchedUniverse | undefined;
+  applying: boolean;
+  quarantined: readonly QuarantinedPrice[];
+};
+
+const quarantinedInLog = 5;
 
 /** One refresh from its record to its outcome, by a caller who holds the universe's lock. */
 export const createRefreshRun = (deps: RefreshRunDependencies) => {
-  const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts } = deps;
+  const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts, quarantineFactor: factor } = deps;
   const now = (): string => clock.now().toISOString();
   const events = createRefreshEvents(deps.audit);
 
@@ -72,24 +82,29 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     id: string,
     { universe, signal: outer }: RefreshRun,
     fetched: FetchedUniverse,
-    onBegun: () => void,
+    progress: Progress,
   ): Promise<RefreshCounts> =>
     unitOfWork.run({ operation: 'refresh.apply', statementTimeoutMs: timeouts.applyMs }, (transaction) =>
       withDeadline({ milliseconds: timeouts.applyMs, code: 'database_timeout', outer }, async (signal) => {
-        onBegun();
+        progress.applying = true;
         if (!(await claimRunning(transaction, id))) {
           throw new AppError('database_unavailable', 'The lock of this universe was lost');
         }
         const ensured = await step('ensure_assets', 'refresh.ensure_assets', signal, () =>
           ensureAssets(transaction, universe),
         );
-        const prices = await step('store_prices', 'refresh.store_prices', signal, () =>
-          storePrices(transaction, ensured, fetched),
-        );
+        const { prices, quarantined } = await step('store_prices', 'refresh.store_prices', signal, async () => {
+          const sorted = await quarantinePrices(transaction, ensured, fetched, { refreshId: id, factor });
+          progress.quarantined = sorted.quarantined;
+          return {
+            prices: await storePrices(transaction, ensured, sorted.kept),
+            quarantined: sorted.quarantined.length,
+          };
+        });
         const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
           calculateIndexValues(transaction, ensured, universe),
         );
-        const counts = { assets: ensured.assets.size, prices, index_values: indexValues };
+        const counts = { assets: ensured.assets.size, prices, index_values: indexValues, quarantined };
         const at = now();
         await markApplied(transaction, id, { counts, at });
         await events.applied(transaction, { id, universe: universe.name, counts, at });
@@ -109,13 +124,21 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     };
   };
 
+  const reportQuarantined = (id: string, { name: universe }: Universe, prices: readonly QuarantinedPrice[]): void => {
+    if (prices.length === 0) return;
+    metrics.count('volwatch_prices_quarantined_total', { universe }, prices.length);
+    logger.error(
+      { universe, refresh_id: id, quarantined: prices.length, first: prices.slice(0, quarantinedInLog) },
+      'prices that moved too far were held back: see docs/resilience.md#quarantine',
+    );
+  };
+
   const attempt = async (id: string, run: RefreshRun, span: Span): Promise<Outcome> => {
-    const progress: Progress = { fetched: undefined, applying: false };
+    const progress: Progress = { fetched: undefined, applying: false, quarantined: [] };
     try {
       progress.fetched = await fetch(run);
-      await apply(id, run, progress.fetched, () => {
-        progress.applying = true;
-      });
+      await apply(id, run, progress.fetched, progress);
+      reportQuarantined(id, run.universe, progress.quarantined);
       return { status: 'succeeded', reason: null, detail: null, source: progress.fetched.source, at: now() };
     } catch (error) {
       failSpan(span, error);

@@ -52,6 +52,7 @@ export const refreshSchema = z.strictObject({
   assets: count,
   prices: count,
   index_values: count,
+  quarantined: count.describe('Bars held back because a price moved too far; the rest was written'),
   source: z.enum(refreshSources).nullable(),
   error: z.strictObject({ code: z.enum(errorCodes), category: z.enum(errorCategories), detail: z.string() }).nullable(),
   trace_id: z.string().nullable(),

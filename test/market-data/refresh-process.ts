@@ -39,6 +39,7 @@ const refreshes = createRefreshService({
   logger,
   ids: uuidv7,
   universes: bundledUniverses,
+  quarantineFactor: 5,
   timeouts: { fetchMs: 30_000, applyMs: 30_000 },
 });
 

@@ -208,6 +208,7 @@ test.serial('prices that overflow an index roll everything back', async (t) => {
   const explode = (index: number): number => (index % 2 === 0 ? 1e-300 : 1e15);
   const { refreshes, admin } = await setup(t, {
     service: {
+      quarantineFactor: Number.POSITIVE_INFINITY,
       provider: {
         fetch: async ({ assets }) => ({
           source: 'provider',

@@ -64,6 +64,7 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
     logger: silentLogger,
     ids: uuidv7,
     universes: bundledUniverses,
+    quarantineFactor: 5,
     timeouts: { fetchMs: 5_000, applyMs: 20_000 },
     ...overrides.service,
   });

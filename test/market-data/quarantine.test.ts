@@ -1,0 +1,75 @@
+import test from 'ava';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { FetchedUniverse, MarketDataProvider, PriceBar } from '#src/market-data/provider.ts';
+import { sortOut } from '#src/market-data/quarantine.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
+import { bundledUniverses } from '#src/market-data/universes.ts';
+import { fingerprint, setup } from './setup.ts';
+
+const sample = createSampleFileProvider({ directory: sampleDataDirectory });
+const bar = (day: number, close: number, high: number | null = null): PriceBar => ({
+  date: `2000-01-${String(day).padStart(2, '0')}`,
+  ...{ open: null, high, low: null, close, volume: null },
+});
+const heldDays = (closes: readonly PriceBar[], stored: Readonly<Record<string, number>> = {}): string[] =>
+  sortOut({ symbol: 'X', prices: closes }, new Map(Object.entries(stored)), 5).quarantined.map(({ date }) => date);
+
+test('held back: a spike, a collapse, a wild high, a wild first bar, a change of what is stored', (t) => {
+  t.deepEqual(heldDays([bar(3, 10), bar(4, 49), bar(5, 11)]), []);
+  t.deepEqual(heldDays([bar(3, 10), bar(4, 51), bar(5, 11)]), ['2000-01-04']);
+  t.deepEqual(heldDays([bar(3, 10), bar(4, 1.9), bar(5, 11)]), ['2000-01-04']);
+  t.deepEqual(heldDays([bar(3, 10), bar(4, 10, 500), bar(5, 11)]), ['2000-01-04']);
+  t.deepEqual(heldDays([bar(3, 1000), bar(4, 10), bar(5, 11)]), ['2000-01-03']);
+  t.deepEqual(heldDays([bar(3, 1000), bar(4, 1010)], { '2000-01-03': 10 }), ['2000-01-03', '2000-01-04']);
+  t.deepEqual(heldDays([bar(3, 100)], { '2000-01-03': 30 }), []);
+});
+
+/** The sample data with one close of AAPL, on 2005-01-01, times `factor()`. */
+const spiked = (factor: () => number): MarketDataProvider => ({
+  fetch: async (universe, signal, options): Promise<FetchedUniverse> => {
+    const { source, series } = await sample.fetch(universe, signal, options);
+    const change = (each: PriceBar): PriceBar =>
+      each.date === '2005-01-01' ? { ...each, close: each.close * factor() } : each;
+    return {
+      source,
+      series: series.map(({ symbol, prices }) => ({
+        symbol,
+        prices: symbol === 'AAPL' ? prices.map(change) : prices,
+      })),
+    };
+  },
+});
+
+test('a refresh stores everything else, says how many prices it held back, and where', async (t) => {
+  let factor = 1;
+  const errors: Record<string, unknown>[] = [];
+  const nothing = (): void => {};
+  const logger: Logger = {
+    debug: nothing,
+    info: nothing,
+    warn: nothing,
+    error: (fields) => errors.push({ ...fields }),
+  };
+  const { refreshes, admin, metrics } = await setup(t, { service: { provider: spiked(() => factor), logger } });
+  t.like(await refreshes.run({ universe: 'tech5', trigger: 'startup' }), { prices: 560, quarantined: 0 });
+  const before = await fingerprint(admin);
+
+  factor = 40;
+  const record = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  t.like(record, { status: 'succeeded', prices: 559, quarantined: 1, error: null });
+  t.deepEqual(await fingerprint(admin), before);
+  const rows = await admin.query(
+    `select refresh_id, symbol, date::text, price / reference as ratio
+     from price_quarantine join asset on asset.id = asset_id`,
+  );
+  t.deepEqual(rows, [{ refresh_id: record.id, symbol: 'AAPL', date: '2005-01-01', ratio: 40 }]);
+  t.is(metrics.value('volwatch_prices_quarantined_total', { universe: 'tech5' }), 1);
+  t.like(errors[0], { universe: 'tech5', refresh_id: record.id, quarantined: 1 });
+});
+
+test('the sample data itself moves by less', async (t) => {
+  for (const universe of bundledUniverses) {
+    const { series } = await sample.fetch(universe, AbortSignal.timeout(5_000), { fallback: false });
+    for (const each of series) t.deepEqual(sortOut(each, new Map(), 5).quarantined, []);
+  }
+});
