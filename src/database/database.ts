@@ -1,32 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MikroORM, type EntitySchema } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
-import type { QueryConfig } from 'pg';
 import { codeOf, type ErrorCode } from '#src/kernel/errors.ts';
 import type { HealthCheck } from '#src/kernel/health.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { bounded } from './bounded.ts';
 import { createLock } from './lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';
 import { migrations } from './migrations/index.ts';
-import { createPool, createSidePool, type Pool, type PoolOptions } from './pool.ts';
+import { createPool, createSidePool, queryOnce, type Pool, type PoolOptions } from './pool.ts';
+import { createReplicas, type ReplicaOptions, type Replicas } from './replicas.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
-export type DatabaseDeps = PoolOptions & {
-  /** How many times a conflicting transaction runs again before `database_conflict`. */
-  readonly maxTransactionRetries: number;
-  readonly entities: readonly EntitySchema[];
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-};
+export type DatabaseDeps = PoolOptions &
+  Partial<ReplicaOptions> & {
+    /** How many times a conflicting transaction runs again before `database_conflict`. */
+    readonly maxTransactionRetries: number;
+    readonly entities: readonly EntitySchema[];
+    readonly logger: Logger;
+    readonly metrics: Metrics;
+    readonly clock: Clock;
+  };
 
 export type Database = {
   readonly unitOfWork: UnitOfWork;
+  /** The primary. */
   readonly reader: Reader;
+  /** A replica that is near enough, else the primary; everything that this process has committed is seen. */
+  readonly replicaReader: Reader;
   readonly lock: Lock;
   readonly migrator: Migrator;
   readonly healthCheck: HealthCheck;
@@ -58,29 +63,24 @@ const createReader = (pool: Pool): Reader => ({
   }) as Query,
 });
 
-const unlessAborted = async <T>(signal: AbortSignal, work: Promise<T>): Promise<T> => {
-  const aborted = Promise.withResolvers<never>();
-  const give = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', give, { once: true });
-  if (signal.aborted) give();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', give);
-  }
+const noReplicas: ReplicaOptions = {
+  replicaUrls: [],
+  replicaMaxLagMs: 5_000,
+  replicaTimeoutMs: 1_000,
+  replicaCheckMs: 1_000,
 };
 
 const healthBoundMs = 1_000;
 
 /** On a connection of its own, so a pool that is merely busy is not a database that is down; bounded, so it never hangs. */
-const createHealthCheck = (pool: SidePool): HealthCheck => ({
+const createHealthCheck = (pool: SidePool, replicas: Replicas): HealthCheck => ({
   dependency: 'postgres',
   required: true,
   check: async (signal) => {
     const bound = AbortSignal.any([signal, AbortSignal.timeout(healthBoundMs)]);
     try {
-      await unlessAborted(bound, pool.query({ text: 'select 1', query_timeout: healthBoundMs } as QueryConfig));
-      return { status: 'up' };
+      await bounded(bound, queryOnce(pool, 'select 1', healthBoundMs));
+      return replicas.health();
     } catch (error) {
       return { status: 'down', detail: bound.aborted ? 'database_timeout' : codeOf(translate(error)) };
     }
@@ -113,19 +113,27 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
   const tables = new Set([...orm.getMetadata().getAll().values()].map(({ tableName }) => tableName));
   const pool = createPool({ ...deps, tables });
   const healthPool = createSidePool(deps);
+  const reader = createReader(pool);
+  const replicas = createReplicas({ ...noReplicas, ...deps, tables }, reader, healthPool);
   const migrator = createMigrator({ ...deps, migrations });
 
   return {
-    unitOfWork: createUnitOfWork({ ...deps, pool, forkEntityManager: () => orm.em.fork() }),
-    reader: createReader(pool),
+    unitOfWork: createUnitOfWork({
+      ...deps,
+      pool,
+      forkEntityManager: () => orm.em.fork(),
+      ...(deps.replicaUrls?.length ? { committed: replicas.committed } : {}),
+    }),
+    reader,
+    replicaReader: replicas.reader,
     lock: createLock({ pool, logger }),
     migrator,
-    healthCheck: createHealthCheck(healthPool),
+    healthCheck: createHealthCheck(healthPool, replicas),
     drift: async () => (await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim(),
     waitUntilReady: async ({ signal }) => {
       for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.most, delay * 2)) {
         try {
-          await unlessAborted(signal, migrator.up());
+          await bounded(signal, migrator.up());
           return;
         } catch (error) {
           signal.throwIfAborted();
@@ -138,8 +146,12 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
         await sleep(delay, undefined, { signal });
       }
     },
-    collect: pool.collect,
+    collect: () => {
+      pool.collect();
+      replicas.collect();
+    },
     close: async () => {
+      await replicas.close();
       await pool.end();
       await healthPool.end();
       await orm.close();

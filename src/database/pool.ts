@@ -25,6 +25,10 @@ export type PoolOptions = {
 };
 
 export type PoolDeps = PoolOptions & {
+  /** The `pool` label; `primary` unless told. */
+  readonly name?: string;
+  /** How much longer than the server the client waits: only a server that has gone silent is caught by the client. */
+  readonly silenceMarginMs?: number;
   /** Closed set of the `db_collection_name` label. */
   readonly tables: ReadonlySet<string>;
   readonly logger: Logger;
@@ -50,9 +54,7 @@ export type Pool = {
   readonly end: () => Promise<void>;
 };
 
-const labels = { pool: 'primary' };
-/** How much longer than the server the client waits: only a server that has gone silent is caught by the client. */
-const silenceMarginMs = 1_000;
+const defaultSilenceMarginMs = 1_000;
 
 const keep = (value: string): string => value;
 const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): CustomTypesConfig => {
@@ -91,9 +93,18 @@ export const createSidePool = (options: PoolOptions): PgPool => {
   return pool;
 };
 
-/** The one pool. Every statement of the service passes through `Connection.query`, where it is timed and its faults are named. */
+/** One statement on a side pool, given up on after `milliseconds`. */
+export const queryOnce = async (
+  pool: PgPool,
+  text: string,
+  milliseconds: number,
+): Promise<readonly Record<string, unknown>[]> =>
+  (await pool.query<Record<string, unknown>>({ text, query_timeout: milliseconds } as QueryConfig)).rows;
+
+/** A pool. Every statement of the service passes through `Connection.query`, where it is timed and its faults are named. */
 export const createPool = (deps: PoolDeps): Pool => {
-  const { metrics, clock, logger } = deps;
+  const { metrics, clock, logger, name = 'primary', silenceMarginMs = defaultSilenceMarginMs } = deps;
+  const labels = { pool: name };
   const pool = new PgPool({
     ...clientOptions(deps),
     max: deps.poolMax,

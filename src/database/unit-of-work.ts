@@ -23,6 +23,8 @@ export type UnitOfWorkDeps = {
   readonly forkEntityManager: () => EntityManager;
   /** How many times a serialization failure or deadlock runs `work` again. */
   readonly maxTransactionRetries: number;
+  /** Told the write-ahead log's position after each commit, undefined where it cannot be had. Only with replicas. */
+  readonly committed?: (position: string | undefined) => void;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -85,6 +87,16 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
       throw new Error('The transaction had failed before commit: an error was swallowed');
   };
 
+  const tellPosition = async (connection: Connection): Promise<void> => {
+    if (!deps.committed) return;
+    // Its failure must not make a committed transaction look like a failed one.
+    const answer = await connection
+      .query('select pg_current_wal_insert_lsn()::text as position')
+      .catch(() => undefined);
+    const position: unknown = answer?.rows[0]?.position;
+    deps.committed(typeof position === 'string' ? position : undefined);
+  };
+
   const attempt = async <T>(
     { operation, isolation = 'read committed', statementTimeoutMs }: UnitOfWorkOptions,
     work: (transaction: Transaction) => Promise<T>,
@@ -105,6 +117,7 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
           return value;
         });
         await commit(connection, operation);
+        await tellPosition(connection);
         return result;
       } catch (error) {
         // A broken connection cannot carry a ROLLBACK; closing it makes the server roll back.

@@ -14,6 +14,8 @@ export type RequestContext = {
   readonly signal: AbortSignal;
   /** Milliseconds spent per part. */
   readonly timings: Partial<Record<TimingPart, number>>;
+  /** The caller asked (`Cache-Control: no-cache`) for what is stored now: neither a cache nor a replica will do. */
+  readonly freshest?: boolean;
   principal?: Principal;
   /** While the handler runs under an `Idempotency-Key`. */
   idempotency?: IdempotencyClaim;

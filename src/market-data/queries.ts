@@ -99,9 +99,17 @@ export const statements = {
   refresh: `select ${refreshColumns} from refresh where id = $1`,
 };
 
-export type MarketDataQueriesDependencies = { readonly reader: Reader };
+export type MarketDataQueriesDependencies = {
+  /** May be a replica. */
+  readonly reader: Reader;
+  /** For refresh records: whoever was told their address finds them at once, wherever they ask. */
+  readonly primary: Reader;
+};
 
-export const createMarketDataQueries = ({ reader: { query } }: MarketDataQueriesDependencies): MarketDataQueries => {
+export const createMarketDataQueries = ({
+  reader: { query },
+  primary,
+}: MarketDataQueriesDependencies): MarketDataQueries => {
   const idOf = async (statement: string, name: string): Promise<number | undefined> =>
     (await query<{ id: number }>(statement, [name]))[0]?.id;
   const pageOf = ({ after, from, to, limit }: PageRequest) => [after, from, to, limit] as const;
@@ -119,7 +127,8 @@ export const createMarketDataQueries = ({ reader: { query } }: MarketDataQueries
       const id = await idOf(statements.indexId, code);
       return id === undefined ? undefined : query<IndexValueView>(statements.indexValues, [id, ...pageOf(page)]);
     },
-    refreshes: async (page) => (await query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
-    refresh: async (id) => (await query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],
+    refreshes: async (page) =>
+      (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
+    refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],
   };
 };

@@ -17,7 +17,7 @@ const operator: Principal = { kind: 'client', subject: 'operator', scopes: ['mar
 const setupHttp = async (t: ExecutionContext, overrides: Overrides = {}) => {
   const service = await setup(t, overrides);
   const { refreshes, database } = service;
-  const queries = createMarketDataQueries({ reader: database.reader });
+  const queries = createMarketDataQueries({ reader: database.reader, primary: database.reader });
   const cursors = createCursors({ secret: 'a secret for this test alone' });
   const routes = createMarketDataRoutes({ refreshes, queries, cursors, basePath: base });
   const { call } = await serve(t, { routes, authenticate: async () => operator });

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { databaseSettings } from '#test/support/database.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+import { startReplicated, statementOn } from '#test/support/replica.ts';
+import { createTcpProxy } from '#test/support/tcp-proxy.ts';
+
+const proxied = async (url: string) => {
+  const address = new URL(url);
+  const proxy = await createTcpProxy({ target: { host: address.hostname, port: Number(address.port) } });
+  address.port = String(proxy.port);
+  return { proxy, url: address.href };
+};
+
+const until = async (condition: () => Promise<boolean>, timeoutMs = 10_000): Promise<boolean> => {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(30)) if (await condition()) return true;
+  return condition();
+};
+
+test('reads go to a replica that is near enough; one that lags, is away, silent or flapping costs nobody an answer', async (t) => {
+  const { primaryUrl, replicaUrl } = await startReplicated(t);
+  await statementOn(primaryUrl, 'create table item (id int primary key)');
+  const [primary, replica] = await Promise.all([proxied(primaryUrl), proxied(replicaUrl)]);
+  const metrics = recordMetrics();
+  const database = await createDatabase({
+    ...databaseSettings(primary.url),
+    metrics,
+    replicaUrls: [replica.url],
+    replicaMaxLagMs: 700,
+    replicaTimeoutMs: 400,
+    replicaCheckMs: 100,
+  });
+  t.teardown(async () => {
+    await Promise.all([primary.proxy.close(), replica.proxy.close()]);
+    await database.close();
+  });
+  const read = async () => {
+    const [row] = await database.replicaReader.query<{ standby: boolean; items: number }>(
+      'select pg_is_in_recovery() as standby, (select count(*)::int from item) as items',
+    );
+    return row!;
+  };
+  const fromReplica = async (): Promise<boolean> => (await read()).standby;
+  const health = () => database.healthCheck.check(AbortSignal.timeout(1_000));
+  const gauge = (): number => {
+    database.collect();
+    return metrics.value('volwatch_replica_up', { pool: 'replica_1' });
+  };
+  const onReplica = (text: string) => statementOn(replicaUrl, text);
+
+  t.true(await until(fromReplica));
+  t.is(gauge(), 1);
+  t.like(await health(), { status: 'up' });
+  t.is(metrics.value('db_client_connection_max', { pool: 'replica_1' }), 5);
+
+  // Read your writes: the replica has not replayed yet, and is not asked until it has.
+  await onReplica('select pg_wal_replay_pause()');
+  await database.unitOfWork.run({ operation: 'refresh.apply' }, ({ query }) => query('insert into item values (1)'));
+  t.deepEqual(await read(), { standby: false, items: 1 });
+  await onReplica('select pg_wal_replay_resume()');
+  t.true(await until(fromReplica));
+  t.deepEqual(await read(), { standby: true, items: 1 });
+
+  // Lagging: somebody else writes, the replica does not follow.
+  await onReplica('select pg_wal_replay_pause()');
+  await statementOn(primaryUrl, 'insert into item values (2)');
+  t.true(await until(async () => !(await fromReplica()), 5_000));
+  t.is((await read()).items, 2);
+  t.deepEqual(await health(), { status: 'degraded', detail: 'replica_1: behind' });
+  t.is(gauge(), 0);
+  t.true(metrics.value('volwatch_replica_lag_seconds', { pool: 'replica_1' }) > 0.5);
+  await onReplica('select pg_wal_replay_resume()');
+  t.true(await until(fromReplica));
+
+  // Away: the reads that find it out are answered by the primary.
+  replica.proxy.cut();
+  for (let round = 0; round < 20; round += 1) t.is((await read()).items, 2);
+  t.like(await health(), { status: 'degraded' });
+  replica.proxy.restore();
+  t.true(await until(fromReplica));
+  t.is(gauge(), 1);
+
+  // Silent.
+  const before = metrics.value('volwatch_replica_fallbacks_total', { pool: 'replica_1' });
+  replica.proxy.blackhole();
+  const began = performance.now();
+  t.is((await read()).items, 2);
+  t.true(performance.now() - began < 1_500, 'the replica is given up on soon');
+  t.true(metrics.value('volwatch_replica_fallbacks_total', { pool: 'replica_1' }) > before);
+  replica.proxy.cut();
+  replica.proxy.restore();
+  t.true(await until(fromReplica));
+
+  // Flapping.
+  const flapping = new AbortController();
+  const flaps = (async () => {
+    for (let round = 0; round < 8; round += 1) {
+      replica.proxy.cut();
+      await sleep(80);
+      replica.proxy.restore();
+      await sleep(160);
+    }
+    flapping.abort();
+  })();
+  let reads = 0;
+  for (; !flapping.signal.aborted; reads += 1) t.is((await read()).items, 2);
+  await flaps;
+  t.true(reads > 50, `${reads} reads`);
+  t.true(await until(fromReplica));
+
+  // The primary is away: reads go on.
+  primary.proxy.cut();
+  t.deepEqual(await read(), { standby: true, items: 2 });
+  t.like(await health(), { status: 'down' });
+  primary.proxy.restore();
+});
