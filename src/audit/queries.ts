@@ -13,7 +13,7 @@ export type AuditFilters = {
   readonly to?: string | undefined;
 };
 
-export type AuditPage = AuditFilters & {
+type AuditPage = AuditFilters & {
   /** The id of the last event already seen. */
   readonly after: string | null;
   readonly limit: number;

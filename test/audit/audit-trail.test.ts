@@ -100,6 +100,22 @@ test('an event that cannot be written takes the change with it', async (t) => {
   t.deepEqual(await admin.query('select * from change'), []);
 });
 
+test('a stream is free for others until the transaction that recorded in it is about to commit', async (t) => {
+  const made = await setup(t);
+  const goOn = Promise.withResolvers<void>();
+  const slow = made.database.unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+    await made.audit.record(transaction, startedEvent('refresh:tech5', 'slow'));
+    await goOn.promise;
+  });
+  await made.record(startedEvent('refresh:tech5', 'quick'));
+  goOn.resolve();
+  await slow;
+  t.deepEqual(
+    (await chainOf(made, 'refresh:tech5')).map(({ target }) => target),
+    ['quick', 'slow'],
+  );
+});
+
 test('50 transactions at once on one stream make one unbroken chain', async (t) => {
   const made = await setup(t);
   await Promise.all(
