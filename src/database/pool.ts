@@ -105,6 +105,8 @@ export const queryOnce = async (
 export const createPool = (deps: PoolDeps): Pool => {
   const { metrics, clock, logger, name = 'primary', silenceMarginMs = defaultSilenceMarginMs } = deps;
   const labels = { pool: name };
+  // There from the start: the first increase of a series that was not there is invisible to `rate()`.
+  metrics.count('db_client_connection_timeouts_total', labels, 0);
   const pool = new PgPool({
     ...clientOptions(deps),
     max: deps.poolMax,

@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { eventually, type Scope } from './scope.ts';
+
+type Teardown = Pick<Scope, 'teardown'>;
+
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
+
+export const temporaryDirectory = (scope: Teardown): string => {
+  const directory = mkdtempSync(join(tmpdir(), 'volwatch-verify-'));
+  scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+};
+
+export type Program = { readonly pid: number; readonly output: () => string; readonly stop: () => Promise<void> };
+
+/** Whether `node scripts/tools.ts` has built it. */
+export const isBuilt = (name: string): boolean => existsSync(join('.tools/bin', name));
+
+/**
+ * A program of .tools/bin, ready when `readyUrl` answers 200, ended with the scope.
+ * @throws Error with its output when it ends first or is not ready within 30 s
+ */
+export const startProgram = async (
+  scope: Teardown,
+  name: string,
+  argumentList: readonly string[],
+  {
+    readyUrl,
+    environment = {},
+  }: { readonly readyUrl: string; readonly environment?: Readonly<Record<string, string>> },
+): Promise<Program> => {
+  if (!isBuilt(name)) throw new Error(`.tools/bin/${name} is missing: run node scripts/tools.ts`);
+  const child = spawn(resolve('.tools/bin', name), [...argumentList], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const ended = once(child, 'exit');
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+    await ended;
+    clearTimeout(timer);
+  };
+  scope.teardown(stop);
+  const up = await eventually(async () => {
+    if (child.exitCode !== null) return true;
+    const response = await fetch(readyUrl).catch(() => undefined);
+    await response?.arrayBuffer();
+    return response?.ok === true;
+  }, 30_000);
+  if (!up || child.exitCode !== null) throw new Error(`${name} did not start:\n${output}`);
+  return { pid: child.pid!, output: () => output, stop };
+};

@@ -1,0 +1,100 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { freePort, startProgram, temporaryDirectory } from './programs.ts';
+import type { Scope } from './scope.ts';
+
+export type Sample = {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly values: readonly [number, string][];
+};
+export type RuleState = {
+  readonly name: string;
+  readonly type: 'alerting' | 'recording';
+  readonly health: string;
+  readonly lastError?: string;
+  readonly query: string;
+  readonly state?: 'inactive' | 'pending' | 'firing';
+};
+
+export type Prometheus = {
+  readonly url: string;
+  /** Every series that `expr` had since `start` (Unix seconds). @throws Error with Prometheus's message */
+  readonly range: (expr: string, start: number) => Promise<readonly Sample[]>;
+  readonly get: <Data>(path: string, parameters?: Readonly<Record<string, string>>) => Promise<Data>;
+  readonly rules: () => Promise<readonly RuleState[]>;
+};
+
+export type PrometheusOptions = {
+  /** host:port by job name of alerts/prometheus.yml; jobs that are not named are left out. */
+  readonly targets: Readonly<Record<string, string>>;
+  readonly alertmanager?: string;
+  /** Makes the text of a rule file fit a run of minutes. */
+  readonly rewriteRules?: (text: string) => string;
+};
+
+type Configuration = {
+  global: Record<string, string>;
+  rule_files: string[];
+  alerting: unknown;
+  scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
+};
+
+/** The repository's own configuration and rules, with other addresses and a scrape each second. */
+const configure = (directory: string, { targets, alertmanager, rewriteRules }: PrometheusOptions): string => {
+  const configuration = parse(readFileSync('alerts/prometheus.yml', 'utf8')) as Configuration;
+  configuration.global = { ...configuration.global, scrape_interval: '1s', evaluation_interval: '1s' };
+  configuration.alerting = {
+    alertmanagers: alertmanager === undefined ? [] : [{ static_configs: [{ targets: [alertmanager] }] }],
+  };
+  configuration.scrape_configs = configuration.scrape_configs
+    .filter(({ job_name: job }) => targets[job] !== undefined)
+    .map((job) => ({ ...job, static_configs: [{ targets: [targets[job.job_name]!] }] }));
+  mkdirSync(join(directory, 'rules'));
+  for (const file of readdirSync('alerts/rules')) {
+    const text = readFileSync(join('alerts/rules', file), 'utf8');
+    writeFileSync(join(directory, 'rules', file), rewriteRules === undefined ? text : rewriteRules(text));
+  }
+  const path = join(directory, 'prometheus.yml');
+  writeFileSync(path, stringify(configuration));
+  return path;
+};
+
+export const startPrometheus = async (
+  scope: Pick<Scope, 'teardown'>,
+  options: PrometheusOptions,
+): Promise<Prometheus> => {
+  const directory = temporaryDirectory(scope);
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  await startProgram(
+    scope,
+    'prometheus',
+    [
+      `--config.file=${configure(directory, options)}`,
+      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--enable-feature=exemplar-storage',
+      '--log.level=warn',
+    ],
+    { readyUrl: `${url}/-/ready` },
+  );
+  const get: Prometheus['get'] = async <Data>(path: string, parameters: Readonly<Record<string, string>> = {}) => {
+    const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters).toString()}`);
+    const body = (await response.json()) as { status: string; error?: string; data: Data };
+    if (body.status !== 'success') throw new Error(body.error);
+    return body.data;
+  };
+  return {
+    url,
+    get,
+    range: async (expr, start) => {
+      const window = { start: String(start), end: String(Date.now() / 1_000), step: '1' };
+      return (await get<{ result: readonly Sample[] }>('query_range', { query: expr, ...window })).result;
+    },
+    rules: async () => {
+      const { groups } = await get<{ groups: readonly { rules: readonly RuleState[] }[] }>('rules');
+      return groups.flatMap(({ rules }) => rules);
+    },
+  };
+};

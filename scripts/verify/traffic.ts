@@ -1,0 +1,99 @@
+import {
+  call,
+  clearFault,
+  json,
+  option,
+  refresh,
+  setFault,
+  takeToken,
+  tokenRequest,
+  type Answer,
+} from '#test/service/setup.ts';
+import type { Stack } from './stack.ts';
+
+const models: Readonly<Record<string, object>> = {
+  black_scholes: {},
+  black76: { spot: undefined, forward: 100 },
+  bachelier: { spot: undefined, forward: 100, volatility: 20 },
+  binomial_lr: { exercise_style: 'american', steps: 101 },
+  andersen_lake: { exercise_style: 'american' },
+  baw: { exercise_style: 'american' },
+  heston: { volatility: undefined, heston: { v0: 0.04, kappa: 2, theta: 0.04, sigma: 0.3, rho: -0.7 } },
+};
+
+/** What callers do on a good day, each route once and some of what they get wrong. */
+export const ordinaryRound = async ({ service }: Stack, token: string): Promise<void> => {
+  const api = `${service.url}/api/v1`;
+  const post = (path: string, body: unknown): Promise<Answer> => call(`${api}${path}`, json(body));
+  const get = (path: string): Promise<Answer> => call(`${api}${path}`);
+  const authorized = { headers: { Authorization: `Bearer ${token}` } };
+  for (const [model, inputs] of Object.entries(models)) await post('/pricing/price', { ...option, ...inputs, model });
+  const rows = Array.from({ length: 200 }, (_, row) => ({ ...option, strike: 90 + row / 10 }));
+  await Promise.all([
+    post('/pricing/greeks', option),
+    post('/pricing/implied-volatility', { ...option, volatility: undefined, price: 4.4 }),
+    post('/pricing/batch', { options: rows }),
+    post('/pricing/batch', { columns: { strike: rows.map(({ strike }) => strike) }, ...{ outputs: ['price'] } }),
+    post('/pricing/batch', { options: [{ ...option, spot: -1 }, option] }),
+    post('/pricing/price', { ...option, spot: 'a hundred' }),
+    get('/assets'),
+    get('/assets/AAPL'),
+    get('/assets/AAPL/prices?limit=20'),
+    get('/assets/NOBODY'),
+    get('/indexes'),
+    get('/indexes/TECH5_EW'),
+    get('/indexes/TECH5_EW/values?limit=20'),
+    get('/no-such-route'),
+    call(`${api}/auth/me`, authorized),
+    call(`${api}/auth/me`, { headers: { Authorization: 'Bearer a.b.c' } }),
+    call(`${api}/auth/me`),
+    call(`${api}/refreshes`, authorized),
+  ]);
+};
+
+/** A refresh that commits, two that collide, one that rolls back. */
+export const refreshRound = async ({ service }: Stack, token: string): Promise<void> => {
+  await refresh(service, token, 'tech5');
+  await Promise.all([
+    refresh(service, token, 'sp500'),
+    refresh(service, token, 'sp500'),
+    refresh(service, token, 'sp500'),
+  ]);
+  await setFault(service, 'refresh.commit', { mode: 'error', count: 1 });
+  await refresh(service, token, 'tech5');
+  await clearFault(service, 'refresh.commit');
+};
+
+/** What goes wrong on a bad day: each dependency once, and faults of our own. */
+export const badRound = async (stack: Stack, token: string): Promise<void> => {
+  const { service, provider, redis } = stack;
+  await setFault(service, 'pricing.engine', { mode: 'error', count: 3, error_code: 'internal_error' });
+  await setFault(service, 'auth.verify', { mode: 'error', count: 2 });
+  await ordinaryRound(stack, token);
+  await clearFault(service, 'pricing.engine');
+  await clearFault(service, 'auth.verify');
+  provider.fault = { kind: 'status', status: 500 };
+  for (let attempt = 0; attempt < 3; attempt += 1) await refresh(service, token, 'tech5');
+  provider.fault = undefined;
+  await redis.stop();
+  await ordinaryRound(stack, token);
+  await redis.start();
+  await ordinaryRound(stack, token);
+};
+
+/** More sign-ins than an address may try. */
+export const limitedRound = async ({ service }: Stack, requests: number): Promise<void> => {
+  for (let sent = 0; sent < requests; sent += 1) {
+    await call(`${service.url}/api/v1/auth/token`, tokenRequest('not-the-secret'));
+  }
+};
+
+/** More reads at once than the pool has connections, over a slow network. */
+export const saturatedRound = async ({ service, database }: Stack, latencyMs = 150): Promise<void> => {
+  database.latency(latencyMs);
+  const path = `${service.url}/api/v1/assets/AAPL/prices?limit=1`;
+  await Promise.all(Array.from({ length: 24 }, () => call(path)));
+  database.latency(0);
+};
+
+export { takeToken };
