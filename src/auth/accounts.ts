@@ -25,7 +25,7 @@ export type AccountsDeps = {
   readonly clock: Clock;
 };
 
-export type SignIn = { readonly email: string; readonly password: string };
+type SignIn = { readonly email: string; readonly password: string };
 
 export type Accounts = {
   /**

@@ -25,13 +25,12 @@ const listed = created.omit({ key: true }).extend({ last_used_at: instant.nullab
 const mostDays = 3_650;
 
 const wanted = z.strictObject({
-  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
   name: z
     .string()
     .trim()
     .min(1)
     .max(100)
-    .regex(/^[^\u0000-\u001f\u007f]*$/),
+    .regex(/^\P{Cc}*$/u),
   scopes: z.array(z.enum(scopes)).max(scopes.length),
   expires_in_days: z.int().min(1).max(mostDays).optional(),
 });

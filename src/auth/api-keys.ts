@@ -31,14 +31,14 @@ export type ApiKey = {
   readonly last_used_at: Date | null;
 };
 
-export type NewApiKey = {
+type NewApiKey = {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly expiresInDays: number | undefined;
 };
 
 /** After the key `after`, created within `from` and `to` (inclusive dates, UTC). */
-export type ApiKeyPage = {
+type ApiKeyPage = {
   readonly after: string | null;
   readonly from: string | null;
   readonly to: string | null;

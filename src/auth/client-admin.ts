@@ -14,7 +14,7 @@ export type ClientAdminDeps = {
   readonly clock: Clock;
 };
 
-export type ClientRecord = {
+type ClientRecord = {
   readonly id: string;
   readonly name: string;
   readonly scopes: readonly Scope[];
@@ -24,7 +24,7 @@ export type ClientRecord = {
 };
 
 /** `secret` is shown here and never again. */
-export type ClientSecret = { readonly id: string; readonly secret: string };
+type ClientSecret = { readonly id: string; readonly secret: string };
 
 export type ClientAdmin = {
   readonly create: (client: { readonly name: string; readonly scopes: readonly Scope[] }) => Promise<ClientSecret>;

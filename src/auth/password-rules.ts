@@ -1,11 +1,11 @@
-import commonLanguage from '@zxcvbn-ts/language-common';
+import { dictionary } from '@zxcvbn-ts/language-common';
 import { AppError } from '#src/kernel/errors.ts';
 
 /** NIST SP 800-63B: at least 64 characters must be allowed; every one of them counts, none is demanded. */
 export const longestPassword = 256;
 
 /** 49,000 of the most used passwords, lower-case, from leaks. */
-const common: ReadonlySet<string> = new Set(commonLanguage.dictionary['passwords-common']);
+const common: ReadonlySet<string> = new Set(dictionary['passwords-common']);
 
 export type PasswordRules = {
   /**
@@ -26,8 +26,8 @@ const refuse = (code: string, detail: string): never => {
 export const createPasswordRules = ({ shortest }: { readonly shortest: number }): PasswordRules => ({
   check: (password, email) => {
     const normal = password.normalize('NFKC');
-    const length = [...normal].length;
-    if (length < shortest) refuse('too_small', `Must have at least ${shortest} characters`);
+    const length = Array.from(normal).length;
+    if (length < shortest) refuse('invalid_length', `Must have at least ${shortest} characters`);
     const lower = normal.toLowerCase();
     if (common.has(lower) || new Set(lower).size === 1) refuse('password_common', 'Is one of the best known passwords');
     const [local = ''] = email.split('@');

@@ -74,22 +74,17 @@ const findFamily = async (query: Query, refreshToken: string, now: Date): Promis
 export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   const { unitOfWork, tokens, revocations, audit, clock, lifetimeSeconds } = deps;
 
-  const issue = async (
-    { query }: Transaction,
-    familyId: string,
-    user: User,
-    scopes: readonly Scope[],
-    kept = scopes,
-  ) => {
-    const refreshToken = newOpaqueToken(prefix);
-    const { id: subject, email, role } = user;
-    const token = await tokens.issue({ kind: 'user', subject, email, role }, scopes);
+  const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
+    ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
+    refreshToken: newOpaqueToken(prefix),
+  });
+
+  const store = async ({ query }: Transaction, familyId: string, pair: TokenPair, scopes: readonly Scope[]) => {
     await query(
       `insert into refresh_token (token_hash, family_id, scopes, access_token_id, access_expires_at, created_at)
        values ($1, $2, $3, $4, $5, $6)`,
-      [tokenDigest(refreshToken), familyId, kept, token.tokenId, token.expiresAt, clock.now()],
+      [tokenDigest(pair.refreshToken), familyId, scopes, pair.tokenId, pair.expiresAt, clock.now()],
     );
-    return { ...token, refreshToken };
   };
 
   /** Its access tokens too, as far as they have not ended by themselves. */
@@ -122,7 +117,9 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         'insert into refresh_family (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)',
         [id, user.id, now, new Date(now.getTime() + lifetimeSeconds * 1000)],
       );
-      return issue(transaction, id, user, user.scopes);
+      const pair = await sign(user, user.scopes);
+      await store(transaction, id, pair, user.scopes);
+      return pair;
     },
 
     rotate: async (refreshToken, asked) => {
@@ -143,13 +140,15 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
           return { ended: await endFamily(transaction, familyId, 'reused') };
         }
         const kept = grantable(found.scopes, found.held);
-        const scopes = narrowed(kept, asked);
+        // Signed first, so that the token is spent as late as can be: who arrives until then is no thief.
+        const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, asked));
         const claimed = await query(
           'update refresh_token set used_at = $2 where token_hash = $1 and used_at is null returning family_id',
           [tokenDigest(refreshToken), clock.now()],
         );
         if (claimed.length === 0) return {};
-        return { pair: await issue(transaction, familyId, { ...found, scopes: found.held }, scopes, kept) };
+        await store(transaction, familyId, signed, kept);
+        return { pair: signed };
       });
       revocations.announce(ended);
       if (!pair) throw grantRefused();

@@ -10,6 +10,7 @@ import type { ClientStore } from './clients.ts';
 import type { Measure } from './measured.ts';
 import type { RefreshTokens } from './refresh-tokens.ts';
 import type { Revocations } from './revocations.ts';
+import { noStore } from './token-answer.ts';
 import { authenticateClient, showsClient } from './token-endpoint.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
@@ -89,11 +90,11 @@ export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
     request: { headers: z.object({ authorization: z.string().optional() }), body: revocationRequest },
     consumes: ['application/x-www-form-urlencoded'],
     errorFormat: 'oauth',
-    responses: { 200: null },
+    responses: { 200: z.strictObject({}) },
     errors: ['oauth_request_invalid', 'client_credentials_invalid', 'auth_service_error', 'overloaded'],
     handler: async ({ headers, body }) => {
       await measure('revoke', () => revoke(body.token, { ...body, authorization: headers.authorization }));
-      return { status: 200 as const, body: null, headers: { 'Cache-Control': 'no-store' } };
+      return { status: 200 as const, body: {}, headers: noStore };
     },
   });
 };

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { createBoundedWork, type BoundedWorkOptions } from './bounded-work.ts';
 
 /** argon2id (RFC 9106). OWASP's least: 19 MiB, 2 passes, 1 lane. */
-export type HashParameters = {
+type HashParameters = {
   readonly memoryKib: number;
   readonly passes: number;
   readonly parallelism: number;

@@ -1,0 +1,133 @@
+import type { ExecutionContext } from 'ava';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
+import { authEntities } from '#src/auth/entities.ts';
+import { createDatabase, type Database } from '#src/database/database.ts';
+import { noFaults } from '#src/kernel/faults.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { createCursors } from '#src/kernel/pagination.ts';
+import { noLoginThrottle } from '#src/kernel/rate-limiter.ts';
+import { serve } from '#test/http/support.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
+import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+import { ringOf, pemOf, keys, settings } from './setup.ts';
+
+const ring = await ringOf({ privateKeyPem: pemOf(keys.signing.privateKey) });
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+};
+
+export type Room = {
+  readonly auth: Auth;
+  readonly metrics: RecordedMetrics;
+  readonly database: Database;
+  readonly stored: TestDatabase;
+  /** Everybody's clock goes on. */
+  readonly advance: (seconds: number) => void;
+  readonly call: (path: string, init?: RequestInit) => Promise<Answer>;
+  readonly json: (path: string, body: unknown, headers?: Record<string, string>, method?: string) => Promise<Answer>;
+  readonly form: (path: string, body: Record<string, string>, headers?: Record<string, string>) => Promise<Answer>;
+  readonly me: (headers: Record<string, string>) => Promise<Answer>;
+};
+
+export type RoomOptions = {
+  readonly settings?: Partial<AuthSettings>;
+  /** Of another room: a second instance on the same database and clock. */
+  readonly beside?: Room;
+} & Partial<Omit<AuthDeps, 'settings'>>;
+
+const offsets = new WeakMap<TestDatabase, { seconds: number }>();
+
+const read = async (response: Response): Promise<Answer> => {
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+  };
+};
+
+/** The whole room over HTTP, on a database of its own, polling as in service. */
+export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}): Promise<Room> => {
+  const { settings: overriding, beside, ...deps } = options;
+  const stored = beside?.stored ?? (await setupDatabase(t));
+  const offset = offsets.get(stored) ?? { seconds: 0 };
+  offsets.set(stored, offset);
+  const clock = {
+    now: () => new Date(Date.now() + offset.seconds * 1000),
+    monotonic: () => performance.now(),
+  };
+  const metrics = recordMetrics();
+  const database = await createDatabase({ ...databaseSettings(stored.url), entities: authEntities, metrics });
+  const auth = createAuth({
+    settings: { ...settings, ...overriding },
+    keyRing: ring,
+    bootstrap: { id: 'desk', secret: 'bootstrap secret' },
+    secrets: { apiKeys: 'test secret of keys', csrf: Buffer.from('test secret of csrf') },
+    unitOfWork: database.unitOfWork,
+    reader: database.reader,
+    audit: createAuditTrail({ clock, metrics, ids: uuidv7 }),
+    throttle: noLoginThrottle,
+    cursors: createCursors({ secret: 'test secret of cursors' }),
+    clock,
+    logger: silentLogger,
+    metrics,
+    faults: noFaults,
+    ...deps,
+  });
+  const { call } = await serve(t, { routes: auth.routes, authenticate: auth.authenticate, csrf: auth.csrf });
+  auth.start();
+  t.teardown(async () => {
+    await auth.close();
+    await database.close();
+  });
+  const room: Room = {
+    auth,
+    metrics,
+    database,
+    stored,
+    advance: (seconds) => (offset.seconds += seconds),
+    call: async (path, init) => read(await call(`/api/v1${path}`, init)),
+    json: (path, body, headers = {}, method = 'POST') =>
+      room.call(path, {
+        method,
+        headers: { 'Content-Type': 'application/json', ...headers },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
+    form: (path, body, headers = {}) =>
+      room.call(path, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+        body: new URLSearchParams(body).toString(),
+      }),
+    me: (headers) => room.call('/auth/me', { headers }),
+  };
+  return room;
+};
+
+export const bearer = (token: unknown): Record<string, string> => ({ Authorization: `Bearer ${String(token)}` });
+export const ada = { email: 'ada@example.org', password: 'a rather long sentence' };
+
+/** A user who has an account and is signed in. */
+export const signedIn = async (room: Room, who = ada) => {
+  await room.json('/auth/register', who);
+  const { body } = await room.json('/auth/login', who);
+  return { access: String(body['access_token']), refresh: String(body['refresh_token']) };
+};
+
+export const refresh = (room: Room, token: string, more: Record<string, string> = {}): Promise<Answer> =>
+  room.form('/auth/token', { grant_type: 'refresh_token', refresh_token: token, ...more });
+
+/** A browser's view of a session: its cookie header and CSRF token. */
+export const openSession = async (room: Room, who = ada, headers: Record<string, string> = {}) => {
+  const answer = await room.json('/auth/login', { ...who, session: true }, headers);
+  const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? '';
+  return { answer, cookie, csrf: String(answer.body['csrf_token']) };
+};
+
+export const auditActions = async ({ stored }: Room): Promise<string[]> =>
+  (await stored.query('select action from audit_event order by id')).map((row) => String(row['action']));
