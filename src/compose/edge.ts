@@ -26,6 +26,8 @@ export type EdgeParts = {
 
 export type Edge = { readonly server: HttpServer; readonly admin: AdminServer };
 
+const healthEveryMs = 10_000;
+
 /** The two listeners: the API with health and documentation, and the operator's port. */
 export const composeEdge = (
   base: Base,
@@ -33,6 +35,9 @@ export const composeEdge = (
 ): Edge => {
   const { config, production, clock, logger, metrics, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
+  // A failure shows on the metrics of whoever does not ask, too, and `since` says when it really began.
+  void health.read();
+  setInterval(() => void health.read(), healthEveryMs).unref();
   const loadShedding = createLoadShedding(
     {
       limits: {
@@ -60,7 +65,15 @@ export const composeEdge = (
       leaseMs: config.IDEMPOTENCY_LEASE_MS,
     }),
     loadShedding,
-    limits: { bodyLimitBytes: config.BODY_LIMIT_BYTES, batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES },
+    limits: {
+      bodyLimitBytes: config.BODY_LIMIT_BYTES,
+      batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES,
+      jsonDepth: config.JSON_DEPTH_LIMIT,
+      queryParameters: config.QUERY_PARAMETER_LIMIT,
+      urlBytes: config.URL_LIMIT_BYTES,
+      headerCount: config.HEADER_COUNT_LIMIT,
+      requestDeadlineMs: config.REQUEST_DEADLINE_MS,
+    },
     production,
     validateResponses: !production,
     trustedProxies: config.TRUSTED_PROXIES,
@@ -74,6 +87,7 @@ export const composeEdge = (
     headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+    headerBytes: config.HEADER_LIMIT_BYTES,
     production,
     clock,
     logger,

@@ -92,8 +92,18 @@ export const configSections = {
   'The edge': {
     BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Largest request body, after decompression'),
     BATCH_BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '67108864', 'Largest body of a pricing batch'),
+    JSON_DEPTH_LIMIT: variable(integer(1, 1_000), '20', 'Deepest nesting of a JSON body, then 400 `malformed_body`'),
+    URL_LIMIT_BYTES: variable(integer(1, 65_536), '8192', 'Longest request target, then 414 `uri_too_long`'),
+    QUERY_PARAMETER_LIMIT: variable(integer(1, 10_000), '50', 'Most names in a query or form'),
+    HEADER_LIMIT_BYTES: variable(
+      integer(1_024, 1_048_576),
+      '16384',
+      'Largest header section, request target included, then 431 `headers_too_large`',
+    ),
+    HEADER_COUNT_LIMIT: variable(integer(1, 2_000), '100', 'Most header fields of a request, then 431'),
     HEADERS_TIMEOUT_MS: variable(milliseconds(), '10000', 'A client must have sent its headers by then'),
     REQUEST_TIMEOUT_MS: variable(milliseconds(), '30000', 'A client must have sent its whole request by then'),
+    REQUEST_DEADLINE_MS: variable(milliseconds(), '30000', 'Then the work for a request is given up'),
     KEEP_ALIVE_TIMEOUT_MS: variable(
       milliseconds(),
       '65000',

@@ -6,18 +6,19 @@ import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Route } from '#src/kernel/route.ts';
 import { createClientIp } from './client-ip.ts';
-import { dispatch, type Limits } from './dispatch.ts';
+import { compression } from './compression.ts';
+import { cors } from './cors.ts';
+import { dispatch } from './dispatch.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { errorBoundary } from './error-boundary.ts';
+import type { Limits } from './limits.ts';
 import { createOpenApi, type OpenApiInfo } from './openapi.ts';
 import { problemRoutes } from './problem-routes.ts';
 import { createRequestLog } from './request-log.ts';
 import { requestScope } from './request-scope.ts';
 import { createRouteTable } from './router.ts';
-import { headersMiddleware } from './security-headers.ts';
+import { securityHeaders } from './security-headers.ts';
 import type { Authenticate, CheckCsrf, HttpMiddleware, HttpState, RateLimit } from './types.ts';
-
-const defaultDeadlineMs = 30_000;
 
 export type AppDependencies = {
   readonly routes: readonly Route[];
@@ -61,11 +62,13 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       routeTable,
       clientIp: createClientIp(deps.trustedProxies),
       requestLog: createRequestLog(logger),
-      deadlineMs: limits.requestDeadlineMs ?? defaultDeadlineMs,
+      deadlineMs: limits.requestDeadlineMs,
     }),
   );
   app.use(errorBoundary({ metrics, production }));
-  app.use(headersMiddleware({ production, corsOrigins: deps.corsOrigins }));
+  app.use(securityHeaders(production));
+  app.use(cors(deps.corsOrigins));
+  app.use(compression());
   if (deps.loadShedding) app.use(deps.loadShedding);
   app.use(
     dispatch({

@@ -3,6 +3,8 @@ import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/errors.ts';
 import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
+import { isNestedDeeper } from './json-depth.ts';
+import type { Limits } from './limits.ts';
 import { parseQuery } from './validation.ts';
 
 const tooLarge = (limit: number): AppError =>
@@ -92,7 +94,11 @@ const textOf = (bytes: Buffer): string => {
   }
 };
 
-const parseJson = (text: string): unknown => {
+const parseJson = (bytes: Buffer, depth: number): unknown => {
+  if (isNestedDeeper(bytes, depth)) {
+    throw new AppError('malformed_body', `The body may be nested at most ${depth} levels deep`);
+  }
+  const text = textOf(bytes);
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -104,7 +110,7 @@ const parseJson = (text: string): unknown => {
  * The body as its media type means it: JSON parsed, a form as a map of texts, anything else as a Buffer.
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `malformed_body`, `request_timeout`
  */
-export const readBody = async (request: IncomingMessage, route: CompiledRoute, limit: number): Promise<unknown> => {
+export const readBody = async (request: IncomingMessage, route: CompiledRoute, limits: Limits): Promise<unknown> => {
   const { headers } = request;
   const absent = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
   if (absent) {
@@ -112,8 +118,9 @@ export const readBody = async (request: IncomingMessage, route: CompiledRoute, l
     throw new AppError('malformed_body', 'A body is required');
   }
   const type = checkMediaType(headers['content-type'], route.consumes);
-  const bytes = await readBytes(request, limit);
-  if (isJsonType(type)) return parseJson(textOf(bytes));
-  if (type === formType) return parseQuery(textOf(bytes));
+  const batch = route.declaration.bodyLimit === 'batch';
+  const bytes = await readBytes(request, batch ? limits.batchBodyLimitBytes : limits.bodyLimitBytes);
+  if (isJsonType(type)) return parseJson(bytes, limits.jsonDepth);
+  if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters);
   return bytes;
 };

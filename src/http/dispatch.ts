@@ -5,16 +5,11 @@ import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import { handle } from './idempotent.ts';
 import { checkReply, selectFields, sendReply } from './reply.ts';
+import type { Limits } from './limits.ts';
+import { checkHead } from './request-head.ts';
 import type { RouteTable } from './router.ts';
 import type { Authenticate, CheckCsrf, HttpContext, HttpMiddleware, RateLimit } from './types.ts';
 import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
-
-export type Limits = {
-  readonly bodyLimitBytes: number;
-  readonly batchBodyLimitBytes: number;
-  /** How long a handler may go on before its signal is aborted; 30 s unless told. */
-  readonly requestDeadlineMs?: number;
-};
 
 type Dependencies = {
   readonly routeTable: RouteTable;
@@ -25,25 +20,15 @@ type Dependencies = {
   readonly limits: Limits;
 };
 
-/** The route of this request. @throws AppError `malformed_request`, `route_not_found`, `method_not_allowed`, `not_acceptable` */
+/** The route of this request. @throws AppError `route_not_found`, `method_not_allowed`, `not_acceptable` */
 const findRoute = (ctx: HttpContext): CompiledRoute => {
   const { match } = ctx.state;
-  const { headers, rawHeaders, httpVersion } = ctx.req;
-  // Node keeps the first of two Host headers; whoever stands in front of us may have kept the other.
-  let hosts = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]!;
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-  }
-  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) {
-    throw new AppError('malformed_request', 'Exactly one Host header is required');
-  }
   if (match.kind === 'none') throw new AppError('route_not_found', 'No route has this path');
   if (match.kind === 'method') {
     throw new AppError('method_not_allowed', `Allowed here: ${match.allow}`, { headers: { Allow: match.allow } });
   }
   const { produces } = match.route;
-  const { accept } = headers;
+  const { accept } = ctx.req.headers;
   if (accept !== undefined && accept !== '*/*' && accept !== produces && ctx.accepts(produces) === false) {
     throw new AppError('not_acceptable', `This route answers ${produces}`);
   }
@@ -68,7 +53,7 @@ const parseInput = async (
   };
 
   const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
-  const query = parse('query', route.query, parseQuery(ctx.querystring));
+  const query = parse('query', route.query, parseQuery(ctx.querystring, limits.queryParameters));
   const picked: Record<string, unknown> = {};
   for (const name of route.headerNames) {
     const value = ctx.req.headers[name];
@@ -78,8 +63,7 @@ const parseInput = async (
 
   let body: unknown;
   if (route.body !== undefined) {
-    const batch = route.declaration.bodyLimit === 'batch';
-    const raw = await readBody(ctx.req, route, batch ? limits.batchBodyLimitBytes : limits.bodyLimitBytes);
+    const raw = await readBody(ctx.req, route, limits);
     const parsed = route.body.safeParse(raw);
     if (parsed.error) errors.push(...fieldErrors('body', parsed.error, raw));
     body = parsed.data;
@@ -127,6 +111,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
 
   return async (ctx) => {
     const { match } = ctx.state;
+    checkHead(ctx.req, deps.limits);
     if (ctx.method === 'OPTIONS' && match.kind !== 'none') {
       ctx.set('Allow', match.allow);
       ctx.status = 204;

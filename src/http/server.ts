@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestListener } from './app.ts';
-import { answerParserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
+import { parserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
 
 export type HttpServerDependencies = ParserRefusalDependencies & {
   readonly app: RequestListener;
@@ -11,6 +11,8 @@ export type HttpServerDependencies = ParserRefusalDependencies & {
   /** Milliseconds for the whole request to arrive. */
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs?: number;
+  /** Bytes of the header section, request target included. */
+  readonly headerBytes?: number;
 };
 
 export type HttpServer = {
@@ -35,12 +37,13 @@ const lookAgainMs = 20;
 
 /** A node:http server that cuts slow clients, answers what the parser refuses, and can be drained. */
 export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
-  const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs } = deps;
+  const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs, headerBytes } = deps;
   let draining = false;
   const server: Server = createServer({
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
+    ...(headerBytes !== undefined && { maxHeaderSize: headerBytes }),
     connectionsCheckingInterval: Math.min(longestCheckIntervalMs, headersTimeoutMs, requestTimeoutMs),
     // Node's own refusal has no body and none of our headers; the app refuses instead.
     requireHostHeader: false,
@@ -55,7 +58,7 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
   server.on('request', serve);
   // An expectation that we do not know is no reason to refuse: the request is served as it is.
   server.on('checkExpectation', serve);
-  server.on('clientError', (error, socket) => answerParserRefusal(deps, error, socket));
+  server.on('clientError', parserRefusal(deps));
 
   const isConnected = async (): Promise<boolean> =>
     new Promise((resolve) => server.getConnections((_, count) => resolve(count > 0)));

@@ -65,14 +65,19 @@ export const validationFailed = (errors: readonly FieldError[]): AppError =>
 
 /**
  * The query as a map of texts, percent-decoded, `+` being a space.
- * @throws AppError `validation_failed` for a repeated name, `malformed_request` for a broken percent-encoding
+ * @param most how many names it may have
+ * @throws AppError `validation_failed` for a repeated name or too many, `malformed_request` for a broken percent-encoding
  */
-export const parseQuery = (querystring: string): Record<string, string> => {
+export const parseQuery = (querystring: string, most = Infinity): Record<string, string> => {
   // Without a prototype, so that `__proto__` is a name like any other.
   const query = Object.create(null) as Record<string, string>;
   if (querystring === '') return query;
   const repeated: FieldError[] = [];
-  for (const pair of querystring.split('&')) {
+  const pairs = querystring.split('&');
+  if (pairs.length > most) {
+    throw validationFailed([{ pointer: 'query', code: 'too_many', detail: `At most ${most} names` }]);
+  }
+  for (const pair of pairs) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     const name = decode(equals === -1 ? pair : pair.slice(0, equals));

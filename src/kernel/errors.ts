@@ -39,6 +39,7 @@ export const errorTable = {
   malformed_request: row(400, 'validation', 'The HTTP request cannot be parsed'),
   unsupported_media_type: row(415, 'validation', 'The media type is not supported'),
   payload_too_large: row(413, 'validation', 'The body is too large'),
+  uri_too_long: row(414, 'validation', 'The request target is too long'),
   headers_too_large: row(431, 'validation', 'The header section is too large'),
   request_timeout: row(408, 'validation', 'The request did not arrive in time', true),
   not_acceptable: row(406, 'validation', 'No acceptable representation'),

@@ -42,10 +42,21 @@ const recordingLogger = () => {
   return { logger, lines };
 };
 
-export type Setup = Partial<AppDependencies> & {
+export type Setup = Partial<Omit<AppDependencies, 'limits'>> & {
+  readonly limits?: Partial<AppDependencies['limits']>;
   readonly routes: readonly Route[];
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
+};
+
+const limits = {
+  bodyLimitBytes: 1024,
+  batchBodyLimitBytes: 4096,
+  jsonDepth: 20,
+  queryParameters: 50,
+  urlBytes: 8192,
+  headerCount: 100,
+  requestDeadlineMs: 30_000,
 };
 
 /** The app on a real server, on a free port. */
@@ -58,13 +69,13 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     logger,
     metrics,
     authenticate: async () => undefined,
-    limits: { bodyLimitBytes: 1024, batchBodyLimitBytes: 4096 },
     production,
     validateResponses: true,
     trustedProxies: [],
     corsOrigins: [],
     openapi: { title: 'Test', version: '1.0.0' },
     ...options,
+    limits: { ...limits, ...options.limits },
   });
   const server: HttpServer = createHttpServer({
     app,
