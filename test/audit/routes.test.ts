@@ -119,6 +119,7 @@ test('fields, ETag and 304', async (t) => {
   const first = await http.get();
   const etag = first.headers.get('etag') ?? '';
   t.regex(etag, /^W\/"/);
+  t.is(first.headers.get('cache-control'), 'private, no-cache');
   t.is((await http.get('', { 'If-None-Match': etag })).status, 304);
   await http.record(startedEvent());
   t.is((await http.get('', { 'If-None-Match': etag })).status, 200);
