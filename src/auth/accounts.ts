@@ -1,6 +1,6 @@
 import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
+import { AppError, codeOf } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
@@ -48,14 +48,26 @@ const signInRefused = (): AppError =>
 export const createAccounts = (deps: AccountsDeps): Accounts => {
   const { unitOfWork, reader, hasher, rules, throttle, refreshTokens, sessions, revocations, audit, clock } = deps;
 
-  const recordRefusal = (user: User | undefined): Promise<void> =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) => {
-      const refusal = { action: 'user.sign_in_refused', outcome: 'refused', reason: 'credentials_invalid' } as const;
-      const event: AuditEvent = user
-        ? { ...refusal, stream: `user:${user.id}`, target: user.id }
-        : { ...refusal, stream: anonymousStream(), target: 'unknown' };
-      return audit.record(transaction, event);
-    });
+  const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: User): Promise<void> =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, {
+        ...refusal,
+        outcome: 'refused',
+        ...(user ? { stream: `user:${user.id}`, target: user.id } : { stream: anonymousStream(), target: 'unknown' }),
+      }),
+    );
+
+  /** The account is not looked for before: a throttled caller learns nothing, and neither does the trail. */
+  const throttled = async (account: string): Promise<void> => {
+    try {
+      await throttle.attempt(account);
+    } catch (error) {
+      if (codeOf(error) === 'rate_limit_exceeded') {
+        await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' });
+      }
+      throw error;
+    }
+  };
 
   /** Whoever knows the password, with what it takes to end in `begin`, which runs in the sign-in's transaction. */
   const signIn = async <Result>(
@@ -63,11 +75,11 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     begin: (transaction: Transaction, user: User) => Promise<Result>,
   ): Promise<Result> => {
     const account = normalizedEmail(email);
-    await throttle.attempt(account);
+    await throttled(account);
     const user = await findUser(reader.query, account);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
     if (!valid || !user) {
-      await recordRefusal(user);
+      await recordRefusal({ action: 'user.sign_in_refused', reason: 'credentials_invalid' }, user);
       throw signInRefused();
     }
     const newHash = outdated ? await hasher.hash(password) : undefined;
@@ -115,7 +127,9 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       // A key is no sign-in: it ends by DELETE /api-keys/{id}.
       if (kind === 'api_key') return;
       const ended = await unitOfWork.run({ operation: 'auth.logout' }, async (transaction) => {
-        const event = { stream: `${kind}:${subject}`, outcome: 'success' } as const;
+        // Not `client:`, whose events are those that its row is rebuilt from.
+        const stream = kind === 'user' ? (`user:${subject}` as const) : (`session:${subject}` as const);
+        const event = { stream, outcome: 'success' } as const;
         if (sessionId !== undefined) {
           await sessions.end(transaction, sessionId);
           await audit.record(transaction, { ...event, action: 'user.signed_out', target: sessionId });

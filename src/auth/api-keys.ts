@@ -74,7 +74,7 @@ type Found = {
   readonly scopes: Scope[];
   readonly user_scopes: Scope[] | null;
   readonly client_scopes: Scope[] | null;
-  readonly owner_gone: boolean;
+  readonly ended: boolean;
 };
 
 /** Keys do not manage keys: one that leaks must not be able to outlive its revocation through another. */
@@ -85,6 +85,18 @@ const ownerOf = ({ kind, subject, scopes }: Principal): { readonly kind: 'user' 
 
 export const createApiKeys = ({ unitOfWork, reader, audit, clock, used, secret }: ApiKeysDeps): ApiKeys => {
   const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
+
+  /** Of note, unlike a key that never was: somebody still has it. */
+  const recordUseOfEnded = (id: string): Promise<void> =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, {
+        stream: `api_key:${id}`,
+        action: 'api_key.refused',
+        outcome: 'refused',
+        target: id,
+        reason: 'api_key_invalid',
+      }),
+    );
 
   return {
     create: async (principal, { name, scopes, expiresInDays }) => {
@@ -159,15 +171,19 @@ export const createApiKeys = ({ unitOfWork, reader, audit, clock, used, secret }
       const now = clock.now();
       const [found] = await reader.query<Found>(
         `select key.id, key.scopes, account.scopes as user_scopes, client.scopes as client_scopes,
-           client.revoked_at is not null as owner_gone
+           key.revoked_at is not null or key.expires_at <= $2 or client.revoked_at is not null as ended
          from api_key as key
          left join user_account as account on account.id =
            case when key.owner_kind = 'user' and key.owner_id ~ '^[0-9a-f-]{36}$' then key.owner_id::uuid end
          left join oauth_client as client on key.owner_kind = 'client' and client.id = key.owner_id
-         where key.key_hash = $1 and key.revoked_at is null and (key.expires_at is null or key.expires_at > $2)`,
+         where key.key_hash = $1`,
         [digest(key), now],
       );
-      if (!found || found.owner_gone) throw refused();
+      if (!found) throw refused();
+      if (found.ended) {
+        await recordUseOfEnded(found.id);
+        throw refused();
+      }
       used.note(found.id, now);
       // An owner known by tokens alone, whom this service keeps no account of, cannot lose scopes here.
       const held = found.user_scopes ?? found.client_scopes ?? found.scopes;

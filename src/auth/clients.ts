@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { anonymousStream, type AuditTrail } from '#src/kernel/audit.ts';
 import { scopes, type Scope } from '#src/kernel/principal.ts';
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import type { SecretHasher } from './secret-hasher.ts';
 
 export type Client = { readonly id: string; readonly scopes: readonly Scope[] };
@@ -15,6 +16,8 @@ export type ClientStore = {
 
 export type ClientStoreDeps = {
   readonly reader: Reader;
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
   readonly hasher: SecretHasher;
   /** The one client that the environment names, with every scope. */
   readonly bootstrap: { readonly id: string; readonly secret: string } | undefined;
@@ -26,7 +29,8 @@ type Row = { readonly id: string; readonly secret_hash: string; readonly scopes:
 const mostRemembered = 1_000;
 
 /** The environment's client first, then those that operators made. */
-export const createClientStore = ({ reader, hasher, bootstrap }: ClientStoreDeps): ClientStore => {
+export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
+  const { reader, unitOfWork, audit, hasher, bootstrap } = deps;
   // Kept as digests: equal lengths for the comparison, and no copy to leak.
   const expected = bootstrap && { id: sha256(bootstrap.id), secret: sha256(bootstrap.secret) };
   const fitsBootstrap = (id: string, secret: string): boolean => {
@@ -53,6 +57,17 @@ export const createClientStore = ({ reader, hasher, bootstrap }: ClientStoreDeps
     return valid;
   };
 
+  const recordRefusal = (id: string | undefined): Promise<void> =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, {
+        stream: id === undefined ? anonymousStream() : `client:${id}`,
+        action: 'client.refused',
+        outcome: 'refused',
+        target: id ?? 'unknown',
+        reason: 'client_credentials_invalid',
+      }),
+    );
+
   return {
     authenticate: async (id, secret) => {
       if (bootstrap && fitsBootstrap(id, secret)) return { id: bootstrap.id, scopes };
@@ -60,7 +75,9 @@ export const createClientStore = ({ reader, hasher, bootstrap }: ClientStoreDeps
         'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
         [id],
       );
-      return (await fits(secret, client?.secret_hash)) && client ? { id: client.id, scopes: client.scopes } : undefined;
+      if ((await fits(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
+      await recordRefusal(client?.id);
+      return undefined;
     },
   };
 };

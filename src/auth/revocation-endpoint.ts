@@ -63,7 +63,7 @@ export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
     await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
       await revocations.record(transaction, ended);
       await audit.record(transaction, {
-        stream: kind === 'client' ? `client:${subject}` : `user:${subject}`,
+        stream: kind === 'client' ? `session:${subject}` : `user:${subject}`,
         action: 'token.revoked',
         outcome: 'success',
         actor: { kind, subject },

@@ -45,7 +45,7 @@ test('a key is shown once, is recognised, ends when deleted, and leaves its even
   t.like(ended.body, { code: 'api_key_invalid', category: 'authentication' });
   t.is(ended.headers.get('www-authenticate'), 'ApiKey realm="volwatch"');
   t.deepEqual((await room.call('/api-keys', { headers: owner })).body['data'], []);
-  t.deepEqual((await auditActions(room)).slice(-2), ['api_key.created', 'api_key.revoked']);
+  t.deepEqual((await auditActions(room)).slice(-3), ['api_key.created', 'api_key.revoked', 'api_key.refused']);
   t.is(room.metrics.value('volwatch_auth_duration_seconds', { operation: 'api_key', outcome: 'ok' }), 1);
   t.is(room.metrics.value('volwatch_auth_failures_total', { reason: 'api_key_invalid' }), 1);
 });
@@ -193,7 +193,10 @@ test('the last use is written now and then, not with each request', async (t) =>
       ?.last_used_at;
   while ((await lastUse()) === null) await sleep(20);
   t.true(Math.abs(Date.parse(String(await lastUse())) - Date.now()) < 10_000);
-  t.true(room.metrics.value('volwatch_db_transactions_total', { operation: 'auth.maintenance' }) - before <= 3);
+  t.true(
+    room.metrics.value('volwatch_db_transactions_total', { operation: 'auth.maintenance' }) - before < 15,
+    'far fewer than the 30 requests',
+  );
 });
 
 test('the keys of a revoked client end with it; those of a stranger whose tokens we accept do not need an account', async (t) => {

@@ -64,7 +64,10 @@ export const settings: AuthSettings = {
   origins: ['https://app.volwatch.test'],
 };
 
-const noDatabase: UnitOfWork = { run: () => Promise.reject(new Error('this test has no database')) };
+/** For the trail alone, which records nothing here. */
+const noDatabase: UnitOfWork = {
+  run: (_, work) => work({ em: undefined as never, query: async () => [], beforeCommit: () => {} }),
+};
 
 export type Overrides = Partial<AuthDeps> & {
   readonly isRevoked?: (principal: { readonly tokenId: unknown }) => Promise<boolean>;

@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import test from 'ava';
+import { compareState } from '#src/audit/replay.ts';
+import { auditActions, bearer, startRoom, type Room } from './room.ts';
+
+const token = (room: Room, id: string, secret: string) =>
+  room.form('/auth/token', { grant_type: 'client_credentials', client_id: id, client_secret: secret });
+
+type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** The command as an operator runs it. */
+const client = (room: Room, ...words: string[]): Promise<Ran> =>
+  new Promise((done) => {
+    const env = {
+      PATH: process.env['PATH'],
+      NODE_ENV: 'test',
+      DATABASE_URL: room.stored.url,
+      PASSWORD_HASH_MEMORY_KIB: '7168',
+      PASSWORD_HASH_PASSES: '1',
+    };
+    execFile(process.execPath, ['scripts/client.ts', ...words], { env }, (error, stdout, stderr) => {
+      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+
+const shown = ({ stdout }: Ran) => ({
+  id: /client_id\s+(\S+)/.exec(stdout)?.[1] ?? '',
+  secret: /client_secret\s+(\S+)/.exec(stdout)?.[1] ?? '',
+});
+
+test('a client is made, rotated and revoked from the command line; events and table agree', async (t) => {
+  const room = await startRoom(t);
+  const { id, secret } = shown(await client(room, 'create', 'Risk desk', '--scopes', 'ml:read,market:refresh'));
+  t.regex(secret, /^vwc_[\w-]{43}$/);
+  const granted = await token(room, id, secret);
+  t.is(granted.status, 200);
+  t.is(granted.body['scope'], 'market:refresh ml:read');
+  t.like((await room.me(bearer(granted.body['access_token']))).body, { kind: 'client', subject: id });
+  t.is((await token(room, id, secret)).status, 200, 'remembered');
+  t.is((await token(room, id, `${secret}x`)).status, 401);
+  t.is((await token(room, 'nobody', secret)).status, 401);
+
+  const rotated = shown(await client(room, 'rotate', id));
+  t.is(rotated.id, id);
+  t.is((await token(room, id, secret)).status, 401, 'the old secret ends at once');
+  t.is((await token(room, id, rotated.secret)).status, 200);
+
+  const stored = JSON.stringify(await room.stored.query('select * from oauth_client'));
+  t.regex(stored, /\$argon2id\$v=19\$m=7168,t=1,p=1\$/);
+  t.false(stored.includes(secret) || stored.includes(rotated.secret));
+  t.regex(
+    (await client(room, 'list')).stdout,
+    new RegExp(`^${id}\tRisk desk\tmarket:refresh,ml:read\t\\S+\tactive$`, 'm'),
+  );
+
+  t.is((await client(room, 'revoke', id)).code, 0);
+  t.is((await token(room, id, rotated.secret)).status, 401);
+  t.regex((await client(room, 'list')).stdout, /revoked/);
+  t.is((await client(room, 'revoke', id)).code, 1);
+  t.is((await client(room, 'rotate', id)).code, 1);
+
+  t.deepEqual(
+    (await auditActions(room)).filter((action) => action.startsWith('client.')),
+    [
+      ...['client.created', 'client.refused', 'client.refused', 'client.rotated', 'client.refused'],
+      ...['client.revoked', 'client.refused'],
+    ],
+  );
+  t.deepEqual(await compareState(room.database.reader), []);
+});
+
+const misused: [string, string[]][] = [
+  ['no command', []],
+  ['an unknown command', ['delete', 'x']],
+  ['create without a name', ['create', '--scopes', 'ml:read']],
+  ['create without scopes', ['create', 'desk']],
+  ['an unknown scope', ['create', 'desk', '--scopes', 'root']],
+  ['an unknown option', ['list', '--all']],
+];
+for (const [what, words] of misused) {
+  test(`the command refuses ${what} with status 64 and its usage`, async (t) => {
+    const ran = await client({ stored: { url: 'postgres://127.0.0.1:1/none' } } as Room, ...words);
+    t.is(ran.code, 64);
+    t.regex(ran.stderr, /usage: npm run client/);
+  });
+}
+
+test('keys and tokens of a signed-in client leave events that its row can still be rebuilt from', async (t) => {
+  const room = await startRoom(t);
+  const owner = bearer((await token(room, 'desk', 'bootstrap secret')).body['access_token']);
+  const key = await room.json('/api-keys', { name: 'k', scopes: ['ml:read'], expires_in_days: 1 }, owner);
+  await room.json('/api-keys', { name: 'l', scopes: [] }, owner);
+  await room.call(`/api-keys/${String(key.body['id'])}`, { method: 'DELETE', headers: owner });
+  await room.call('/auth/logout', { method: 'POST', headers: owner });
+  t.deepEqual(await compareState(room.database.reader), []);
+});
