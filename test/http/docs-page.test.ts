@@ -1,0 +1,84 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import anyTest, { type TestFn } from 'ava';
+import { chromium, type Browser } from 'playwright-core';
+import { z } from 'zod';
+import { defineRoute } from '#src/kernel/route.ts';
+import { serve } from './support.ts';
+
+const test = anyTest as TestFn<{ browser: Browser }>;
+
+const executablePath = (): string => {
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  const candidates = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .flatMap((directory) => names.map((name) => join(directory, name)));
+  for (const candidate of candidates) {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return candidate;
+    } catch {
+      // Not here.
+    }
+  }
+  throw new Error('No Chromium on PATH, which this test needs: run `npm run setup`');
+};
+
+test.before(async (t) => {
+  t.context.browser = await chromium.launch({ executablePath: executablePath(), args: ['--no-sandbox'] });
+});
+test.after.always(async (t) => t.context.browser?.close());
+
+const routes = [
+  defineRoute({
+    method: 'POST',
+    path: '/pricing/echo',
+    tag: 'pricing',
+    summary: 'Answers what it is sent',
+    auth: 'public',
+    rateLimit: 'ip',
+    request: { body: z.strictObject({ spot: z.number().positive().meta({ example: 100 }) }) },
+    responses: { 200: z.strictObject({ spot: z.number() }) },
+    errors: ['pricing_calculation_failed'],
+    handler: async ({ body }) => ({ status: 200, body }),
+  }),
+];
+
+test('the docs page works under its own policy, with nothing from elsewhere', async (t) => {
+  const { port } = await serve(t, { routes, production: false });
+  const origin = `http://127.0.0.1:${port}`;
+  const page = await t.context.browser.newPage();
+  const complaints: string[] = [];
+  const requested: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+  page.on('request', (request) => requested.push(request.url()));
+  // A violation of the policy need not break anything visible.
+  await page.addInitScript(`document.addEventListener('securitypolicyviolation', (event) => {
+    console.error('CSP: ' + event.violatedDirective + ' ' + event.blockedURI);
+  });`);
+
+  const answer = await page.goto(`${origin}/docs`);
+  t.regex(answer?.headers()['content-security-policy'] ?? '', /script-src 'self'(;|$)/);
+  await page.locator('#docs .info .title').waitFor();
+  t.regex((await page.locator('#docs .info .title').textContent()) ?? '', /^Test/);
+
+  // It is interactive: an operation opens and can be tried out against this origin.
+  const operation = page.locator('.opblock', { hasText: '/api/v1/pricing/echo' });
+  await operation.locator('.opblock-summary-control').click();
+  await operation.getByRole('button', { name: 'Try it out' }).click();
+  await operation.getByRole('button', { name: 'Execute' }).click();
+  await operation.locator('.live-responses-table .response-col_status', { hasText: '200' }).waitFor();
+  t.true(requested.includes(`${origin}/api/v1/pricing/echo`));
+
+  const image = process.env['DOCS_SCREENSHOT'];
+  if (image) await page.screenshot({ path: image, fullPage: true });
+  t.deepEqual(complaints, []);
+  t.deepEqual(
+    requested.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith('data:')),
+    [],
+  );
+});
