@@ -8,7 +8,7 @@ export type Sample = {
   readonly metric: Readonly<Record<string, string>>;
   readonly values: readonly [number, string][];
 };
-export type RuleState = {
+type RuleState = {
   readonly name: string;
   readonly type: 'alerting' | 'recording';
   readonly health: string;

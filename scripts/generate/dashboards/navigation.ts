@@ -55,8 +55,8 @@ const annotation = (name: string, expr: string, iconColor: string, titleFormat: 
   textFormat,
 });
 
-/** Also read by the verification: each expression must parse and, once its event happened, answer. */
-export const annotationQueries = [
+/** Each must parse and, once its event happened, answer: the verification asks. */
+const annotationQueries = [
   annotation(
     'Deploys',
     'count by (version, commit) (volwatch_build_info{job="volwatch"}) unless count by (version, commit) (volwatch_build_info{job="volwatch"} offset 1m)',

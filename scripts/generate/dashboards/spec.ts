@@ -11,7 +11,7 @@ export type Query = {
 };
 
 /** A line from which on a value is wrong; `from` says where the number was decided. */
-export type Threshold = { readonly value: number; readonly color: 'yellow' | 'orange' | 'red' | 'green' };
+type Threshold = { readonly value: number; readonly color: 'yellow' | 'orange' | 'red' | 'green' };
 
 export type PanelSpec = {
   /** Never changes: links of alerts carry it. */

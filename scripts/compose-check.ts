@@ -1,0 +1,43 @@
+/**
+ * Reads docker-compose.yml with Compose's own library (`node scripts/tools.ts composecheck` builds the reader): as it
+ * is with every variable of .env.example set, and refused with any one of them missing. Files that it mounts exist.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+
+const binary = '.tools/bin/composecheck';
+const names = [...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_]+)=$/gm)].map(([, name]) => name!);
+
+type Compose = { services: Record<string, { image?: string; ports?: string[]; volumes?: string[] }> };
+const services = Object.entries(
+  (parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as Compose).services,
+);
+
+const read = (without?: string): { good: boolean; text: string } => {
+  const environment = Object.fromEntries(names.filter((name) => name !== without).map((name) => [name, 'set']));
+  const { status, stdout, stderr } = spawnSync(binary, ['docker-compose.yml'], { env: environment, encoding: 'utf8' });
+  return { good: status === 0, text: stdout + stderr };
+};
+
+const faults: string[] = [];
+if (!existsSync(binary)) faults.push(`${binary} is missing: run node scripts/tools.ts composecheck`);
+else {
+  const whole = read();
+  if (!whole.good) faults.push(whole.text);
+  // The two addresses of Alertmanager are secrets, whose absence only the engine can see.
+  for (const name of names.filter((each) => !each.startsWith('ALERT_'))) {
+    if (read(name).good) faults.push(`${name} may be missing: it needs \${${name}:?}`);
+  }
+}
+for (const [name, { image = '', ports = [], volumes = [] }] of services) {
+  if (!/:v?\d+\.\d+/.test(image) && image !== 'volwatch:local') faults.push(`${name}: image ${image} is not pinned`);
+  for (const port of ports) if (!port.startsWith('127.0.0.1:')) faults.push(`${name}: ${port} is open beyond loopback`);
+  for (const [path] of volumes.map((volume) => volume.split(':'))) {
+    if (path!.startsWith('.') && !existsSync(path!)) faults.push(`${name}: ${path} does not exist`);
+  }
+}
+for (const fault of faults) console.error(fault);
+if (faults.length === 0)
+  console.log(`docker-compose.yml: ${services.length} services, ${names.length} variables required`);
+process.exitCode = faults.length === 0 ? 0 : 1;

@@ -1,0 +1,46 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { freePort, startProgram, temporaryDirectory, type Program } from './programs.ts';
+import type { Scope } from './scope.ts';
+
+export type Collector = {
+  /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
+  readonly url: string;
+  readonly metricsUrl: string;
+  readonly program: Program;
+  /** Everything that left for the trace store so far, as JSON lines. */
+  readonly exported: () => string;
+};
+
+/** The real Collector with otel-collector.yaml; only where its traces go is a file in place of the trace store. */
+export const startCollector = async (scope: Pick<Scope, 'teardown'>): Promise<Collector> => {
+  const directory = temporaryDirectory(scope);
+  const output = join(directory, 'traces.jsonl');
+  writeFileSync(output, '');
+  const override = join(directory, 'override.yaml');
+  writeFileSync(
+    override,
+    stringify({
+      exporters: { file: { path: output, flush_interval: '200ms' } },
+      service: { pipelines: { 'traces/out': { exporters: ['file'] } } },
+    }),
+  );
+  const [otlp, health, metrics] = await Promise.all([freePort(), freePort(), freePort()]);
+  const program = await startProgram(scope, 'otelcol', ['--config', 'otel-collector.yaml', '--config', override], {
+    readyUrl: `http://127.0.0.1:${health}`,
+    environment: {
+      COLLECTOR_OTLP_HTTP: `127.0.0.1:${otlp}`,
+      COLLECTOR_HEALTH: `127.0.0.1:${health}`,
+      COLLECTOR_METRICS: `127.0.0.1:${metrics}`,
+      COLLECTOR_DECISION_WAIT: '3s',
+      COLLECTOR_METRICS_FLUSH: '1s',
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${otlp}`,
+    metricsUrl: `http://127.0.0.1:${metrics}/metrics`,
+    program,
+    exported: () => readFileSync(output, 'utf8'),
+  };
+};
