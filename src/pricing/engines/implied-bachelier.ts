@@ -1,7 +1,7 @@
 import { exp } from '../math/exp.ts';
 import { millsPrime } from '../math/normal-fast.ts';
 import { INV_SQRT_TWO_PI } from '../math/normal.ts';
-import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION, NOT_CONVERGED } from './implied.ts';
+import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION, NOT_CONVERGED, type Inversion } from './implied.ts';
 
 /**
  * Normal implied volatility by the reduction of P. Jaeckel, "Implied Normal Volatility", Wilmott 90 (2017), 52-54:
@@ -13,8 +13,6 @@ const MOST_STEPS = 12;
 const LOG_SQRT_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 /** Rounding of price and intrinsic value: an outside value below this share of them has no digit left. */
 const NOISE = 4 * Number.EPSILON;
-
-export type Inversion = { readonly volatility: number; readonly iterations: number };
 
 /** The d > 0 with g(d) = `share`. */
 const invert = (share: number): { d: number; iterations: number } => {

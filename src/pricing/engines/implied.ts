@@ -4,6 +4,9 @@ export const ABOVE_MAXIMUM = -2;
 export const NO_INFORMATION = -3;
 export const NOT_CONVERGED = -4;
 
+/** A volatility or one of the codes above, and the steps of the solver. */
+export type Inversion = { readonly volatility: number; readonly iterations: number };
+
 export type ImpliedFailure = { readonly code: string; readonly detail: string };
 
 const failures: Readonly<Record<number, ImpliedFailure>> = {

@@ -1,6 +1,6 @@
 import { exp } from './exp.ts';
 import { millsSlope, millsTailDifference } from './mills.ts';
-import { millsRatio, normalCdf } from './normal.ts';
+import { millsRatio, normalCdf, normalPdf } from './normal.ts';
 import { tabulate } from './piecewise.ts';
 
 /**
@@ -61,6 +61,16 @@ export const cdf = (x: number): number => {
   const w = (x + EDGE) * PER_UNIT;
   const cell = w | 0;
   return polynomial(cdfTable, cell, LAST_CDF_AT, w - cell - 0.5);
+};
+
+const pdfTable = tabulate((w) => normalPdf(w / PER_UNIT - EDGE), 0, CDF_CELLS + 1, 7);
+
+/** phi(x), absolute error about 1e-16. */
+export const pdf = (x: number): number => {
+  if (!(Math.abs(x) < EDGE)) return Number.isNaN(x) ? x : 0;
+  const w = (x + EDGE) * PER_UNIT;
+  const cell = w | 0;
+  return polynomial(pdfTable, cell, LAST_CDF_AT, w - cell - 0.5);
 };
 
 /**
