@@ -47,6 +47,7 @@ export type Setup = Partial<Omit<AppDependencies, 'limits'>> & {
   readonly routes: readonly Route[];
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
+  readonly keepAliveTimeoutMs?: number;
 };
 
 const limits = {
@@ -63,7 +64,12 @@ const limits = {
 export const serve = async (t: ExecutionContext, options: Setup) => {
   const { metrics, reported } = recordingMetrics();
   const { logger, lines } = recordingLogger();
-  const { headersTimeoutMs = 10_000, requestTimeoutMs = 30_000, production = false } = options;
+  const {
+    headersTimeoutMs = 10_000,
+    requestTimeoutMs = 30_000,
+    keepAliveTimeoutMs = 65_000,
+    production = false,
+  } = options;
   const app = createApp({
     basePath: '/api/v1',
     logger,
@@ -81,6 +87,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     app,
     headersTimeoutMs,
     requestTimeoutMs,
+    keepAliveTimeoutMs,
     logger,
     metrics,
     clock: systemClock,
