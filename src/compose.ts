@@ -4,7 +4,9 @@ import { composeAudit } from './compose/audit.ts';
 import { composeAuth, composeKeyRing } from './compose/auth.ts';
 import { composeBase } from './compose/base.ts';
 import { composeCursors } from './compose/cursors.ts';
+import { composeCache } from './compose/cache.ts';
 import { composeEdge } from './compose/edge.ts';
+import { composeJobs, jobHandlers } from './compose/jobs.ts';
 import { composeMarketData } from './compose/market-data.ts';
 import { composeRateLimits } from './compose/rate-limits.ts';
 import { composeProvider } from './compose/provider.ts';
@@ -40,6 +42,8 @@ const hourMs = 3_600_000;
 const retryBringUpMs = 1_000;
 /** For requests that clients have sent when the drain is over. */
 const onTheirWayMs = 100;
+/** For jobs to store how they ended, once what they ran has been stopped. */
+const jobsEndMs = 2_000;
 
 /**
  * Constructs every service; `compose/` has a file for each part. Nothing listens before `start`.
@@ -51,11 +55,19 @@ export const compose = async (config: Config): Promise<Service> => {
   const keyRing = await composeKeyRing(base);
   const storage = await composeStorage(base);
   const { database } = storage;
-  const provider = composeProvider(base, storage.redis);
+  const cache = await composeCache(base, storage.redis, keyRing);
+  const provider = composeProvider(base, cache, storage.redis);
   const cursors = await composeCursors(base, keyRing);
   const audit = composeAudit(base, database, cursors);
-  const { refreshes, routes: marketDataRoutes } = composeMarketData(base, database, {
+  const jobs = composeJobs(base, database);
+  const {
+    refreshes,
+    routes: marketDataRoutes,
+    warmUp,
+  } = composeMarketData(base, database, {
+    jobs,
     audit: audit.trail,
+    cache,
     cursors,
     provider: provider.provider,
   });
@@ -66,6 +78,7 @@ export const compose = async (config: Config): Promise<Service> => {
     audit: audit.trail,
     cursors,
     throttle: rateLimits?.loginThrottle,
+    redis: storage.redis,
   });
 
   let migrated = false;
@@ -73,13 +86,19 @@ export const compose = async (config: Config): Promise<Service> => {
   const stopped = new AbortController();
   const { server, admin } = composeEdge(base, {
     auth,
-    routes: [...auth.routes, ...createPricingRoutes({ service: pricing }), ...marketDataRoutes, ...audit.routes],
+    // A worker answers about itself alone.
+    routes:
+      config.ROLE === 'worker'
+        ? []
+        : [...auth.routes, ...createPricingRoutes({ service: pricing }), ...marketDataRoutes, ...audit.routes],
     checks: [
       untilMigrated(database.healthCheck, () => migrated),
       rateLimits?.withBackend(storage.redisCheck) ?? storage.redisCheck,
       ...provider.checks,
+      jobs.healthCheck,
     ],
-    collectors: [database.collect],
+    // What others refresh is read from the database.
+    collectors: [database.collect, jobs.collect, ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : [])],
     isDraining: () => draining,
     onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,
@@ -108,7 +127,10 @@ export const compose = async (config: Config): Promise<Service> => {
     await refreshes.closeDangling();
     migrated = true;
     await refreshes.restoreMetrics();
+    await jobs.start(jobHandlers(base, database, refreshes));
+    if (config.ROLE === 'api') return;
     await refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs });
+    await warmUp();
   };
 
   /** The database may go away again between two steps: then all of them are taken again. */
@@ -143,9 +165,11 @@ export const compose = async (config: Config): Promise<Service> => {
     logger.info({ reason }, 'stopping');
     draining = true;
     stopped.abort(new Error(`stopping: ${reason}`));
-    await Promise.all([endRequests(), refreshes.close({ graceMs: config.SHUTDOWN_REFRESH_GRACE_MS })]);
+    const graceMs = config.SHUTDOWN_REFRESH_GRACE_MS;
+    await Promise.all([endRequests(), refreshes.close({ graceMs }), jobs.close({ graceMs: graceMs + jobsEndMs })]);
     rateLimits?.close();
     await provider.close();
+    cache.close();
     await auth.close();
     await storage.close();
     await admin.close();

@@ -6,7 +6,9 @@ import type { Database } from '../database/database.ts';
 import type { AuditTrail } from '../kernel/audit.ts';
 import type { Cursors } from '../kernel/pagination.ts';
 import { noLoginThrottle, type LoginThrottle } from '../kernel/rate-limiter.ts';
+import type { RedisConnection } from '../redis/client.ts';
 import type { Base } from './base.ts';
+import { composeRevocationFeed } from './revocation-feed.ts';
 
 /** @throws ConfigError for key material that cannot be used */
 export const composeKeyRing = async ({ config, production }: Base): Promise<KeyRing> => {
@@ -36,17 +38,19 @@ export type AuthParts = {
   readonly audit: AuditTrail;
   readonly cursors: Cursors;
   readonly throttle: LoginThrottle | undefined;
+  readonly redis: RedisConnection | undefined;
 };
 
 export const composeAuth = async (
   { config, production, clock, logger, metrics, faults }: Base,
   { unitOfWork, reader }: Database,
-  { keyRing, audit, cursors, throttle = noLoginThrottle }: AuthParts,
+  { keyRing, audit, cursors, throttle = noLoginThrottle, redis }: AuthParts,
 ): Promise<Auth> => {
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
   }
-  return createAuth({
+  const feed = composeRevocationFeed(redis, logger);
+  const auth = createAuth({
     settings: {
       issuer: config.JWT_ISSUER,
       audience: config.JWT_AUDIENCE,
@@ -78,5 +82,13 @@ export const composeAuth = async (
     logger,
     metrics,
     faults,
+    revocationFeed: feed,
   });
+  return {
+    ...auth,
+    close: async () => {
+      feed?.close();
+      await auth.close();
+    },
+  };
 };

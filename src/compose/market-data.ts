@@ -1,28 +1,51 @@
 import type { Database } from '../database/database.ts';
 import { uuidv7 } from '../kernel/ids.ts';
 import type { AuditTrail } from '../kernel/audit.ts';
+import type { Cache } from '../kernel/cache.ts';
+import type { JobEnqueuer } from '../kernel/jobs.ts';
 import type { Cursors } from '../kernel/pagination.ts';
 import type { Route } from '../kernel/route.ts';
+import { createCachedReads } from '../market-data/cached-reads.ts';
 import { createMarketDataQueries } from '../market-data/queries.ts';
+import { createQueuedRefreshes } from '../market-data/refresh-queue.ts';
 import { createRefreshService, type RefreshService } from '../market-data/refresh-service.ts';
 import { createMarketDataRoutes } from '../market-data/routes.ts';
 import type { MarketDataProvider } from '../market-data/provider.ts';
 import { bundledUniverses } from '../market-data/universes.ts';
 import { basePath, type Base } from './base.ts';
 
-export type MarketData = { readonly refreshes: RefreshService; readonly routes: readonly Route[] };
+export type MarketData = {
+  readonly refreshes: RefreshService;
+  readonly routes: readonly Route[];
+  /** Loads what is asked for most into the cache. Never throws. */
+  readonly warmUp: () => Promise<void>;
+};
 
 export const composeMarketData = (
   base: Base,
   database: Database,
   {
     audit,
+    cache,
     cursors,
     provider,
-  }: { readonly audit: AuditTrail; readonly cursors: Cursors; readonly provider: MarketDataProvider },
+    jobs,
+  }: {
+    readonly audit: AuditTrail;
+    readonly cache: Cache;
+    readonly cursors: Cursors;
+    readonly provider: MarketDataProvider;
+    readonly jobs: JobEnqueuer;
+  },
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
   const { unitOfWork, reader, lock } = database;
+  const cachedReads = createCachedReads({
+    cache,
+    queries: createMarketDataQueries({ reader, primary: reader }),
+    universes: bundledUniverses,
+    logger,
+  });
   const refreshes = createRefreshService({
     unitOfWork,
     reader,
@@ -30,6 +53,7 @@ export const composeMarketData = (
     provider,
     universes: bundledUniverses,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
+    committed: cachedReads.committed,
     timeouts: { fetchMs: config.PROVIDER_TIMEOUT_MS, applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS },
     ids: uuidv7,
     audit,
@@ -39,5 +63,11 @@ export const composeMarketData = (
     logger,
   });
   const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader });
-  return { refreshes, routes: createMarketDataRoutes({ refreshes, queries, cursors, basePath }) };
+  const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes: bundledUniverses };
+  const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
+  return {
+    refreshes,
+    routes: createMarketDataRoutes({ refreshes: started, queries, cachedReads, cursors, basePath }),
+    warmUp: cachedReads.warmUp,
+  };
 };

@@ -1,4 +1,6 @@
+import type { Cache } from '../kernel/cache.ts';
 import type { HealthCheck } from '../kernel/health.ts';
+import { createFallbackProvider } from '../market-data/fallback-provider.ts';
 import type { MarketDataProvider } from '../market-data/provider.ts';
 import { createSampleFileProvider, sampleDataDirectory } from '../market-data/sample-file-provider.ts';
 import { createTwelveData } from '../market-data/twelve-data.ts';
@@ -17,7 +19,11 @@ export type Provider = {
 const connectTimeoutMs = 3_000;
 
 /** Where prices come from, and under which policy. */
-export const composeProvider = ({ config, logger, metrics, clock }: Base, redis?: RedisConnection): Provider => {
+export const composeProvider = (
+  { config, logger, metrics, clock }: Base,
+  cache: Cache,
+  redis: RedisConnection | undefined,
+): Provider => {
   const apiKey = config.TWELVE_DATA_API_KEY;
   if (config.MARKET_DATA_PROVIDER === 'sample' || apiKey === undefined) {
     const provider = createSampleFileProvider({ directory: sampleDataDirectory });
@@ -41,6 +47,10 @@ export const composeProvider = ({ config, logger, metrics, clock }: Base, redis?
     redis: redis?.client,
     clock,
   });
-  const provider = createTwelveData({ http, policy, credits, timeoutMs, clock });
-  return { provider, checks: [provider.healthCheck], close: http.close };
+  const twelveData = createTwelveData({ http, policy, credits, timeoutMs, clock });
+  return {
+    provider: createFallbackProvider({ provider: twelveData, cache, logger }),
+    checks: [twelveData.healthCheck],
+    close: http.close,
+  };
 };

@@ -32,6 +32,20 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
+/** `tech5=0 5 * * *;sp500=30 5 * * 1-5`: a five-field cron for each name. */
+const schedules = z.string().transform((value, issues): ReadonlyMap<string, string> => {
+  const found = new Map<string, string>();
+  for (const item of value.split(';').filter((each) => each.trim() !== '')) {
+    const [name = '', cron = ''] = item.split('=').map((each) => each.trim());
+    if (!/^[\w-]+$/.test(name) || !cronShape.test(cron)) {
+      issues.addIssue({ code: 'custom', message: 'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5' });
+    }
+    found.set(name, cron);
+  }
+  return found;
+});
+const cronShape = /^[\d*/,-]+( [\w*/,-]+){4}$/;
+
 type Variable<Schema extends z.ZodType> = {
   readonly schema: Schema;
   /** What an unset variable means, as it would be written in the environment. */
@@ -173,6 +187,37 @@ export const configSections = {
       'Repetitions after a serialization failure or deadlock, then 503 `database_conflict`',
     ),
   },
+  Jobs: {
+    ROLE: variable(
+      oneOf(['all', 'api', 'worker']),
+      'all',
+      '`api` answers and leaves jobs to others, `worker` does jobs and answers about its health alone',
+    ),
+    REFRESH_SCHEDULES: variable(
+      schedules,
+      'tech5=0 5 * * *;sp500=0 5 * * *',
+      'When each universe is refreshed: five-field cron in UTC; unset names are refreshed on request only',
+    ),
+    RETENTION_SCHEDULE: variable(
+      z.string().regex(cronShape, 'must be a five-field cron'),
+      '30 3 * * *',
+      'When expired rows are removed, in UTC',
+    ),
+    REFRESH_RETENTION_DAYS: variable(integer(1, 36_500), '90', 'Ended refresh records are kept for this long'),
+    JOBS_CONCURRENCY: variable(integer(1, 100), '2', 'Jobs of one queue that one process does at a time'),
+    JOBS_POLL_MS: variable(integer(500, 600_000), '1000', 'Time between two looks into an empty queue'),
+    JOBS_RETRIES: variable(integer(0, 20), '3', 'Repetitions of a failed job before it is put among the dead'),
+    JOBS_RETRY_DELAY_SECONDS: variable(
+      integer(1, 3_600),
+      '5',
+      'Wait before the first repetition; each further one waits up to twice as long',
+    ),
+    JOBS_HEARTBEAT_SECONDS: variable(
+      integer(10, 3_600),
+      '20',
+      'A worker silent for this long is dead, and another does its job',
+    ),
+  },
   Resilience: {
     LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Pricing requests in progress, then 503 `overloaded`'),
     LOAD_LIMIT_BATCH: variable(integer(1, 100_000), '16', 'Pricing batches in progress, then 503 `overloaded`'),
@@ -196,6 +241,21 @@ export const configSections = {
       'Redis. Unset, outside production: limits and caches live in the process',
     ),
     REDIS_COMMAND_TIMEOUT_MS: variable(milliseconds(), '200', 'Longest wait for a Redis command'),
+    CACHE_TTL_SECONDS: variable(
+      integer(0, 86_400),
+      '60',
+      'How long a cached answer is fresh; a refresh outdates it at once. 0: nothing is cached',
+    ),
+    CACHE_STALE_SECONDS: variable(
+      integer(0, 2_592_000),
+      '86400',
+      'How much longer an outdated answer is kept, to be given (and marked) while nothing newer can be had',
+    ),
+    CACHE_MEMORY_BYTES: variable(
+      integer(0, 2 ** 32),
+      '33554432',
+      'What one process keeps in its own memory, for when Redis is away',
+    ),
   },
   Authentication: {
     JWT_PRIVATE_KEY: secret(

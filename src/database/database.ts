@@ -33,6 +33,8 @@ export type Database = {
   /** A replica that is near enough, else the primary; everything that this process has committed is seen. */
   readonly replicaReader: Reader;
   readonly lock: Lock;
+  /** A statement, or several without parameters, on a pooled connection: for what brings its own SQL. */
+  readonly execute: (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
   readonly migrator: Migrator;
   readonly healthCheck: HealthCheck;
   /** Statements that would make the schema what the entities say; empty when they agree. Connects. */
@@ -126,6 +128,18 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     }),
     reader,
     replicaReader: replicas.reader,
+    execute: async (text, parameters) => {
+      const connection = await pool.acquire();
+      try {
+        return await connection.query(text, parameters);
+      } catch (error) {
+        // Several statements may have begun a transaction, and left it open where one of them failed.
+        if (!connection.broken()) await connection.query('rollback').catch(() => {});
+        throw error;
+      } finally {
+        connection.release();
+      }
+    },
     lock: createLock({ pool, logger }),
     migrator,
     healthCheck: createHealthCheck(healthPool, replicas),

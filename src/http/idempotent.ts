@@ -6,7 +6,6 @@ import type { CompiledRoute } from './compiled-route.ts';
 import type { RouteReply } from './reply.ts';
 import type { HttpContext } from './types.ts';
 
-export const idempotencyKeyHeader = 'Idempotency-Key';
 const printable = /^[\x21-\x7E]{1,255}$/;
 
 /** Members in order of their names, so that the same body written in another order is the same body. */

@@ -1,7 +1,9 @@
 import { auditActions, auditOutcomes } from './audit.ts';
+import { cacheNames } from './cache.ts';
 import { errorCategories, errorCodes, errorTable } from './errors.ts';
 import { faultModes, faultPoints } from './faults.ts';
 import { dependencies } from './health.ts';
+import { jobQueues } from './jobs.ts';
 import { tokenFormats } from './principal.ts';
 import { rateLimitPolicies } from './route.ts';
 import { transactionOperations } from './unit-of-work.ts';
@@ -139,6 +141,21 @@ export const metricCatalogue = {
     labels: { format: ['objects', 'columns', 'arrow'] },
     buckets: [1, 10, 100, 1_000, 10_000, 100_000],
   },
+  volwatch_workers_queue_size: {
+    type: 'gauge',
+    help: 'Pricing tasks that wait for a worker thread',
+    labels: {},
+  },
+  volwatch_workers_busy: {
+    type: 'gauge',
+    help: 'Worker threads that are pricing',
+    labels: {},
+  },
+  volwatch_workers_restarts_total: {
+    type: 'counter',
+    help: 'Worker threads that ended before their time and were replaced',
+    labels: {},
+  },
   volwatch_dependency_up: {
     type: 'gauge',
     help: '1 while the dependency answers its health check',
@@ -158,6 +175,17 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Requests to a dependency that were sent again',
     labels: { dependency: dependencies },
+  },
+  volwatch_cache_requests_total: {
+    type: 'counter',
+    help: 'Reads through a cache; stale: answered with what is past its time; error: loaded since the cache failed',
+    labels: { cache: cacheNames, outcome: ['hit', 'miss', 'stale', 'error'] },
+  },
+  volwatch_cache_stale_age_seconds: {
+    type: 'histogram',
+    help: 'Age of what was answered past its time, in seconds',
+    labels: { cache: cacheNames },
+    buckets: [1, 5, 10, 30, 60, 300, 600, 3_600, 86_400],
   },
   volwatch_refresh_duration_seconds: {
     type: 'histogram',
@@ -210,6 +238,16 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Audit events written by action and outcome',
     labels: { action: auditActions, outcome: auditOutcomes },
+  },
+  volwatch_jobs_total: {
+    type: 'counter',
+    help: 'Attempts at jobs: ok, failed and to be tried again, or given up',
+    labels: { queue: jobQueues, outcome: ['ok', 'failed', 'dead'] },
+  },
+  volwatch_jobs_queue_size: {
+    type: 'gauge',
+    help: 'Jobs by queue and state',
+    labels: { queue: jobQueues, state: ['waiting', 'active'] },
   },
   volwatch_load_shed_total: {
     type: 'counter',

@@ -9,6 +9,7 @@ export const transactionOperations = [
   'refresh.close_dangling',
   'fault.change',
   'audit.verify',
+  'retention',
   'idempotency.claim',
   'idempotency.renew',
   'idempotency.finish',

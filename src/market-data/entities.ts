@@ -83,6 +83,8 @@ const RefreshEntity = defineEntity({
     quarantined: p.integer().default(0),
     source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
     traceId: p.text().nullable(),
+    /** Waits for a worker; false once one has begun. */
+    queued: p.boolean().default(false),
   },
 });
 

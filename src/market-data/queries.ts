@@ -33,7 +33,7 @@ type IndexView = {
   readonly last_date: string | null;
 };
 
-type IndexValueView = { readonly date: string; readonly value: number };
+export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
   /** By symbol; `from` and `to` keep those with a price in between. */

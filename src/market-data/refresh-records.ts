@@ -51,16 +51,35 @@ const single = (rows: readonly RefreshRow[]): RefreshRecord => {
   return toRefreshRecord(row);
 };
 
-export type NewRefresh = Pick<RefreshRecord, 'id' | 'universe' | 'trigger' | 'started_at' | 'trace_id'>;
+export type NewRefresh = Pick<RefreshRecord, 'id' | 'universe' | 'trigger' | 'started_at' | 'trace_id'> & {
+  /** Left for a worker to begin. */
+  readonly queued?: boolean;
+};
 
 export const insertRunning = async ({ query }: Transaction, refresh: NewRefresh): Promise<RefreshRecord> =>
   single(
     await query<RefreshRow>(
-      `insert into refresh (id, universe, trigger, status, started_at, trace_id)
-       values ($1, $2, $3, 'running', $4, $5) returning ${refreshColumns}`,
-      [refresh.id, refresh.universe, refresh.trigger, refresh.started_at, refresh.trace_id],
+      `insert into refresh (id, universe, trigger, status, started_at, trace_id, queued)
+       values ($1, $2, $3, 'running', $4, $5, $6) returning ${refreshColumns}`,
+      [refresh.id, refresh.universe, refresh.trigger, refresh.started_at, refresh.trace_id, refresh.queued ?? false],
     ),
   );
+
+/** Takes a record out of the queue. Undefined when another worker has, or it was closed. */
+export const beginQueued = async (
+  { query }: Transaction,
+  { id, started_at, trace_id }: Pick<NewRefresh, 'id' | 'started_at' | 'trace_id'>,
+): Promise<RefreshRecord | undefined> => {
+  const [row] = await query<RefreshRow>(
+    `update refresh set queued = false, started_at = $2, trace_id = $3
+     where id = $1 and queued and status = 'running' returning ${refreshColumns}`,
+    [id, started_at, trace_id],
+  );
+  return row && toRefreshRecord(row);
+};
+
+/** Condition: nobody is going to begin this record any more, not even a worker that was away for a day. */
+export const begun = `(not queued or started_at < now() - interval '1 day')`;
 
 /**
  * Locks the record for the length of the transaction. False when somebody closed it, who then holds that this process
@@ -125,7 +144,7 @@ export const closeRunning = async (
 ): Promise<readonly RefreshRecord[]> => {
   const closed = await query<RefreshRow>(
     `with dangling as (
-       select id from refresh where status = 'running' and universe = $1 for update skip locked
+       select id from refresh where status = 'running' and universe = $1 and ${begun} for update skip locked
      )
      update refresh set
        status = case when applied_at is null then 'rolled_back' else 'succeeded' end,

@@ -10,7 +10,7 @@ import type { RefreshService } from './refresh-service.ts';
 import { listQuery, refreshSchema } from './schemas.ts';
 
 export type RefreshRoutesDependencies = {
-  readonly refreshes: RefreshService;
+  readonly refreshes: Pick<RefreshService, 'start'>;
   readonly queries: MarketDataQueries;
   readonly pages: Pages;
   /** What stands before every path, for `Location`. */

@@ -14,7 +14,14 @@ import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 import { quarantinePrices } from './quarantine.ts';
 import type { QuarantinedPrice } from './quarantine.ts';
-import { claimRunning, closeRunning, insertRunning, markApplied, recordOutcome } from './refresh-records.ts';
+import {
+  beginQueued,
+  claimRunning,
+  closeRunning,
+  insertRunning,
+  markApplied,
+  recordOutcome,
+} from './refresh-records.ts';
 import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { calculateIndexValues, ensureAssets, storePrices } from './refresh-steps.ts';
 import { failSpan, inSpan } from './spans.ts';
@@ -29,6 +36,8 @@ export type RefreshRunDependencies = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ids: () => string;
+  /** Called after the commit, before anybody is told that the refresh has ended: caches are brought up to date. */
+  readonly committed: (universe: Universe) => Promise<void>;
   /** A price that moves by more than this, up or down, is held back. */
   readonly quarantineFactor: number;
   /** Milliseconds: how long fetching, and the applying transaction, may take. */
@@ -39,6 +48,8 @@ export type RefreshRun = {
   readonly universe: Universe;
   readonly trigger: RefreshTrigger;
   readonly signal: AbortSignal;
+  /** A record that waits in the queue, to be begun in place of a new one. */
+  readonly queuedId?: string | undefined;
   /** Whether the caller waits: then the run belongs to the caller's trace, else to a new one linked to it. */
   readonly waited: boolean;
   /** Called with the running record once it is stored. */
@@ -57,7 +68,18 @@ const quarantinedInLog = 5;
 
 /** One refresh from its record to its outcome, by a caller who holds the universe's lock. */
 export const createRefreshRun = (deps: RefreshRunDependencies) => {
-  const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts, quarantineFactor: factor } = deps;
+  const {
+    unitOfWork,
+    provider,
+    faults,
+    metrics,
+    clock,
+    logger,
+    ids,
+    timeouts,
+    committed,
+    quarantineFactor: factor,
+  } = deps;
   const now = (): string => clock.now().toISOString();
   const events = createRefreshEvents(deps.audit);
 
@@ -175,30 +197,41 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     return inSpan('refresh.run', { attributes, ...(run.waited ? {} : detached) }, async (span) => {
       const startedAt = clock.monotonic();
       const spanContext = span.spanContext();
-      const id = ids();
-      run.onRecorded(
-        await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
-          for (const closed of await closeRunning(transaction, run.universe.name, now())) {
-            await events.ended(transaction, closed);
-          }
-          const record = await insertRunning(transaction, {
-            id,
-            universe: run.universe.name,
-            trigger: run.trigger,
-            started_at: now(),
-            trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
-          });
-          await events.started(transaction, record);
-          await run.alongRecord?.(transaction, record);
-          return record;
-        }),
-      );
+      const begun = {
+        started_at: now(),
+        trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
+      };
+      const recorded = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+        for (const closed of await closeRunning(transaction, run.universe.name, now())) {
+          await events.ended(transaction, closed);
+        }
+        const queued = run.queuedId && (await beginQueued(transaction, { id: run.queuedId, ...begun }));
+        if (queued) return queued;
+        const inserted = await insertRunning(transaction, {
+          id: ids(),
+          universe: run.universe.name,
+          trigger: run.trigger,
+          ...begun,
+        });
+        await events.started(transaction, inserted);
+        await run.alongRecord?.(transaction, inserted);
+        return inserted;
+      });
+      run.onRecorded(recorded);
+      const { id } = recorded;
       const outcome = await attempt(id, run, span);
-      const record = await unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
+      const finished = unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
         const { record: stored, ended } = await recordOutcome(transaction, id, outcome);
         if (ended) await events.ended(transaction, stored);
         return stored;
       });
+      // Also when the record cannot be told any more: the rows are there.
+      const status = await finished.then(
+        (stored) => stored.status,
+        () => outcome.status,
+      );
+      if (status === 'succeeded') await committed(run.universe);
+      const record = await finished;
       span.setAttribute('refresh.outcome', record.status);
       report(record, outcome, startedAt);
       return record;

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { Lock, Reader } from '#src/kernel/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
-import { closeRunning } from './refresh-records.ts';
+import { begun, closeRunning } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDependencies } from './refresh-run.ts';
+import { universeNamed } from './universes.ts';
 import type { Universe } from './universes.ts';
 
 export type RefreshServiceDependencies = RefreshRunDependencies & {
@@ -20,6 +21,7 @@ type RefreshRequest = {
   /** Aborting it rolls the refresh back. */
   readonly signal?: AbortSignal;
   readonly alongRecord?: RefreshRun['alongRecord'];
+  readonly queuedId?: string;
 };
 
 type StartedRefresh = {
@@ -37,7 +39,7 @@ export type RefreshService = {
    */
   readonly start: (request: RefreshRequest & { readonly waited: boolean }) => Promise<StartedRefresh>;
   /** As `start`, to the end. */
-  readonly run: (request: RefreshRequest) => Promise<RefreshRecord>;
+  readonly run: (request: RefreshRequest & { readonly waited?: boolean }) => Promise<RefreshRecord>;
   /** Ends the records that dead processes left running; those of living ones stay. @returns how many */
   readonly closeDangling: () => Promise<number>;
   /** Sets the last-success gauges from the database; 0 for a universe that never was refreshed. */
@@ -63,23 +65,15 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
   const running = new Set<Promise<unknown>>();
   let closing = false;
 
-  const universeNamed = (name: string): Universe => {
-    const universe = universes.find((candidate) => candidate.name === name);
-    if (universe) return universe;
-    const known = universes.map((candidate) => candidate.name).join(', ');
-    throw new AppError('validation_failed', undefined, {
-      errors: [{ pointer: '/universe', code: 'invalid_value', detail: `Must be one of: ${known}` }],
-    });
-  };
-
   const start: RefreshService['start'] = async ({
     universe: name,
     trigger,
     signal = stop.signal,
     waited,
     alongRecord,
+    queuedId,
   }) => {
-    const universe = universeNamed(name);
+    const universe = universeNamed(universes, name);
     if (closing) throw new AppError('shutting_down');
     const recorded = Promise.withResolvers<RefreshRecord>();
     let stored = false;
@@ -95,6 +89,7 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
           waited,
           onRecorded,
           alongRecord,
+          queuedId,
           signal: AbortSignal.any([stop.signal, signal]),
         }),
       );
@@ -119,7 +114,7 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
     return { record: await recorded.promise, ended };
   };
 
-  const run: RefreshService['run'] = async (request) => (await start({ ...request, waited: true })).ended;
+  const run: RefreshService['run'] = async (request) => (await start({ waited: true, ...request })).ended;
 
   const lastSuccesses = async (): Promise<Map<string, number>> => {
     const rows = await reader.query<{ universe: string; seconds: number }>(
@@ -135,7 +130,7 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
 
     closeDangling: async () => {
       const left = await reader.query<{ universe: string }>(
-        `select distinct universe from refresh where status = 'running'`,
+        `select distinct universe from refresh where status = 'running' and ${begun}`,
       );
       let closed = 0;
       for (const { universe } of left) {

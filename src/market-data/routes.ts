@@ -4,15 +4,18 @@ import { listOf } from '#src/kernel/pagination.ts';
 import type { Cursors } from '#src/kernel/pagination.ts';
 import { defineRoute } from '#src/kernel/route.ts';
 import type { Route } from '#src/kernel/route.ts';
+import { cacheHeaders } from './cached-reads.ts';
+import type { CachedReads } from './cached-reads.ts';
 import { createPages } from './pages.ts';
-import type { MarketDataQueries } from './queries.ts';
+import type { MarketDataQueries, PageRequest } from './queries.ts';
 import { createRefreshRoutes } from './refresh-routes.ts';
 import type { RefreshService } from './refresh-service.ts';
 import { assetSchema, indexSchema, indexValueSchema, listQuery, nameParameter, priceSchema } from './schemas.ts';
 
 export type MarketDataRoutesDependencies = {
-  readonly refreshes: RefreshService;
+  readonly refreshes: Pick<RefreshService, 'start'>;
   readonly queries: MarketDataQueries;
+  readonly cachedReads: CachedReads;
   readonly cursors: Cursors;
   /** What stands before every path, for `Location`. */
   readonly basePath: string;
@@ -31,6 +34,7 @@ const byCode = z.strictObject({ code: nameParameter });
 export const createMarketDataRoutes = ({
   refreshes,
   queries,
+  cachedReads,
   cursors,
   basePath,
 }: MarketDataRoutesDependencies): Route[] => {
@@ -68,9 +72,14 @@ export const createMarketDataRoutes = ({
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path: { symbol }, query }) => {
-        const load = async (page: Parameters<typeof queries.prices>[1]) =>
-          found(await queries.prices(symbol, page), 'asset');
-        return { status: 200 as const, body: await pages.answer(`prices ${symbol}`, query, load, ({ date }) => date) };
+        let headers = {};
+        const load = async (page: PageRequest) => {
+          const cached = await cachedReads.prices(symbol, page);
+          headers = cacheHeaders(cached);
+          return found(cached.value, 'asset');
+        };
+        const body = await pages.answer(`prices ${symbol}`, query, load, ({ date }) => date);
+        return { status: 200 as const, body, headers };
       },
     }),
     defineRoute({
@@ -104,9 +113,14 @@ export const createMarketDataRoutes = ({
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path: { code }, query }) => {
-        const load = async (page: Parameters<typeof queries.indexValues>[1]) =>
-          found(await queries.indexValues(code, page), 'index');
-        return { status: 200 as const, body: await pages.answer(`values ${code}`, query, load, ({ date }) => date) };
+        let headers = {};
+        const load = async (page: PageRequest) => {
+          const cached = await cachedReads.indexValues(code, page);
+          headers = cacheHeaders(cached);
+          return found(cached.value, 'index');
+        };
+        const body = await pages.answer(`values ${code}`, query, load, ({ date }) => date);
+        return { status: 200 as const, body, headers };
       },
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),

@@ -1,3 +1,5 @@
+import { AppError } from '#src/kernel/errors.ts';
+
 /** What a universe holds, as configuration: adding one here is all that a new universe needs beside a provider that knows it. */
 
 export const indexMethods = ['equal_weighted', 'price_weighted', 'rebased'] as const;
@@ -62,3 +64,13 @@ export const bundledUniverses: readonly Universe[] = [
     indexes: [{ code: 'SP500', name: 'S&P 500 rebased to 1000', method: 'rebased', constituents: ['^GSPC'] }],
   },
 ];
+
+/** @throws AppError `validation_failed` (/universe) */
+export const universeNamed = (universes: readonly Universe[], name: string): Universe => {
+  const universe = universes.find((candidate) => candidate.name === name);
+  if (universe) return universe;
+  const known = universes.map((candidate) => candidate.name).join(', ');
+  throw new AppError('validation_failed', undefined, {
+    errors: [{ pointer: '/universe', code: 'invalid_value', detail: `Must be one of: ${known}` }],
+  });
+};

@@ -2,8 +2,16 @@ import { marketData } from './0001-market-data.ts';
 import { auditTrail } from './0002-audit-trail.ts';
 import { auth } from './0003-auth.ts';
 import { idempotencyKeys } from './0005-idempotency-keys.ts';
+import { queuedRefreshes } from './0006-queued-refreshes.ts';
 import { priceQuarantine } from './0007-price-quarantine.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
-export const migrations: readonly Migration[] = [marketData, auditTrail, auth, idempotencyKeys, priceQuarantine];
+export const migrations: readonly Migration[] = [
+  marketData,
+  auditTrail,
+  auth,
+  idempotencyKeys,
+  queuedRefreshes,
+  priceQuarantine,
+];

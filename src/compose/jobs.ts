@@ -1,0 +1,65 @@
+import { ConfigError } from '../config.ts';
+import type { Database } from '../database/database.ts';
+import { removeExpiredKeys } from '../idempotency/retention.ts';
+import { createJobs, type JobHandlers, type Jobs } from '../jobs/jobs.ts';
+import { AppError, errorTable } from '../kernel/errors.ts';
+import type { JobSchedule } from '../kernel/jobs.ts';
+import type { RefreshService } from '../market-data/refresh-service.ts';
+import { removeOldRefreshes } from '../market-data/retention.ts';
+import { bundledUniverses } from '../market-data/universes.ts';
+import type { Base } from './base.ts';
+
+/** @throws ConfigError for a schedule of a universe that does not exist */
+export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
+  const known = bundledUniverses.map(({ name }) => name);
+  const faults = [...config.REFRESH_SCHEDULES.keys()]
+    .filter((name) => !known.includes(name))
+    .map((name) => `REFRESH_SCHEDULES names ${name}; the universes are ${known.join(', ')}`);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const refreshes = [...config.REFRESH_SCHEDULES].map(([universe, cron]): JobSchedule => ({
+    queue: 'refresh',
+    key: universe,
+    cron,
+    data: { universe, trigger: 'schedule' },
+  }));
+  return createJobs({
+    execute: database.execute,
+    worker: config.ROLE !== 'api',
+    schedules: [...refreshes, { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} }],
+    concurrency: config.JOBS_CONCURRENCY,
+    pollMs: config.JOBS_POLL_MS,
+    retries: config.JOBS_RETRIES,
+    retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
+    heartbeatSeconds: config.JOBS_HEARTBEAT_SECONDS,
+    metrics,
+    logger,
+  });
+};
+
+/** What each queue's jobs do. */
+export const jobHandlers = (
+  { config, logger }: Base,
+  { unitOfWork }: Database,
+  refreshes: RefreshService,
+): JobHandlers => ({
+  refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
+    const requested = trigger === 'request';
+    const { reason } = await refreshes.run({
+      universe,
+      trigger: requested ? 'request' : 'schedule',
+      waited: requested ? waited === 'true' : true,
+      signal,
+      ...(queuedId !== undefined && { queuedId }),
+    });
+    if (reason === null) return;
+    // A requested refresh that ended has told its caller how; one cut short by us, and a scheduled one, are tried again.
+    if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
+  },
+  retention: async () => {
+    const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
+      idempotency_keys: await removeExpiredKeys(transaction),
+      refreshes: await removeOldRefreshes(transaction, config.REFRESH_RETENTION_DAYS),
+    }));
+    logger.info(removed, 'removed what is past its time');
+  },
+});

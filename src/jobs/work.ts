@@ -1,0 +1,42 @@
+import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { JobWithMetadata } from 'pg-boss';
+import { codeOf, errorTable } from '#src/kernel/errors.ts';
+import type { JobHandler, JobQueue } from '#src/kernel/jobs.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+
+type WorkDependencies = { readonly metrics: Metrics; readonly logger: Logger; readonly retries: number };
+
+/** Does one job inside a span of the trace that enqueued it, and counts how it went. */
+export const createWork =
+  ({ metrics, logger, retries }: WorkDependencies) =>
+  async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
+    const { traceparent, tracestate, ...data } = job.data;
+    const carrier = { ...(traceparent && { traceparent }), ...(tracestate && { tracestate }) };
+    const parent = propagation.extract(ROOT_CONTEXT, carrier);
+    const span = trace.getTracer('volwatch.jobs').startSpan(
+      `job ${queue}`,
+      {
+        kind: SpanKind.CONSUMER,
+        attributes: { 'messaging.destination.name': queue, 'volwatch.job.attempt': job.retryCount + 1 },
+      },
+      parent,
+    );
+    try {
+      await context.with(trace.setSpan(parent, span), () => handle(data, job.signal));
+      metrics.count('volwatch_jobs_total', { queue, outcome: 'ok' });
+    } catch (error) {
+      const code = codeOf(error);
+      const dead = job.retryCount >= retries;
+      metrics.count('volwatch_jobs_total', { queue, outcome: dead ? 'dead' : 'failed' });
+      span.setAttribute('error.type', code);
+      if (errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+      const fields = { queue, job_id: job.id, attempt: job.retryCount + 1, code, err: error };
+      if (dead) logger.error(fields, 'a job was given up');
+      else logger.warn(fields, 'a job failed and will be tried again');
+      // pg-boss stores what it is given: a code, and nothing that an error's text might hold.
+      throw Object.assign(new Error(code), { stack: undefined });
+    } finally {
+      span.end();
+    }
+  };

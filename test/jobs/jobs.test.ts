@@ -1,0 +1,168 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { context, trace } from '@opentelemetry/api';
+import { propagation } from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import test, { type ExecutionContext } from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { createJobs, type JobHandlers, type JobsDependencies } from '#src/jobs/jobs.ts';
+import { AppError, codeOf } from '#src/kernel/errors.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+import { captureSpans } from '#test/support/spans.ts';
+
+propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+
+const until = async (condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<boolean> => {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(30)) if (await condition()) return true;
+  return condition();
+};
+
+const idle: JobHandlers = { refresh: async () => {}, retention: async () => {} };
+
+const setup = async (t: ExecutionContext, overrides: Partial<JobsDependencies> = {}) => {
+  const admin = await setupDatabase(t);
+  await admin.query('create table effect (id serial primary key)');
+  const database = await createDatabase(databaseSettings(admin.url));
+  const metrics = recordMetrics();
+  const make = (more: Partial<JobsDependencies> = {}) => {
+    const jobs = createJobs({
+      execute: database.execute,
+      worker: true,
+      schedules: [],
+      concurrency: 2,
+      pollMs: 500,
+      retries: 2,
+      retryDelaySeconds: 1,
+      heartbeatSeconds: 10,
+      metrics,
+      logger: silentLogger,
+      ...overrides,
+      ...more,
+    });
+    open.push(jobs);
+    return jobs;
+  };
+  const open: ReturnType<typeof createJobs>[] = [];
+  t.teardown(async () => {
+    for (const jobs of open) await jobs.close({ graceMs: 0 });
+    await database.close();
+  });
+  return { admin, database, metrics, make };
+};
+
+const operation = 'refresh.record';
+
+test('a job is there with the change that it belongs to, or neither is; one of each key at a time', async (t) => {
+  const { admin, database, make, metrics } = await setup(t, { worker: false });
+  const jobs = make();
+  const enqueue = (key: string, fail = false): Promise<boolean> =>
+    database.unitOfWork.run({ operation }, async (transaction) => {
+      await transaction.query('insert into effect default values');
+      const done = await jobs.enqueue(transaction, 'refresh', { key, data: { universe: key } });
+      if (fail) throw new AppError('database_conflict');
+      return done;
+    });
+  await t.throwsAsync(enqueue('tech5'), { code: 'database_unavailable' }, 'before the queues are open');
+  t.deepEqual(await jobs.healthCheck.check(AbortSignal.timeout(100)), {
+    status: 'down',
+    detail: 'the queues are not open',
+  });
+  await jobs.start(idle);
+  t.like(await jobs.healthCheck.check(AbortSignal.timeout(100)), { status: 'up' });
+  const count = async (): Promise<unknown> =>
+    (
+      await admin.query(`select (select count(*)::int from effect) as effects, count(*)::int as jobs from pgboss.job`)
+    )[0];
+
+  t.is(await enqueue('tech5', true).catch(codeOf), 'database_conflict');
+  t.deepEqual(await count(), { effects: 0, jobs: 0 });
+  t.true(await enqueue('tech5'));
+  t.deepEqual(await count(), { effects: 1, jobs: 1 });
+  t.false(await enqueue('tech5'));
+  t.true(await enqueue('sp500'));
+  await jobs.collect();
+  t.is(metrics.value('volwatch_jobs_queue_size', { queue: 'refresh', state: 'waiting' }), 2);
+  t.is(metrics.value('volwatch_jobs_queue_size', { queue: 'refresh', state: 'active' }), 0);
+});
+
+test.serial('a job runs in the trace that enqueued it, is tried again later, and given up in the end', async (t) => {
+  const spans = captureSpans(t);
+  const { admin, database, make, metrics } = await setup(t);
+  const jobs = make();
+  const attempts: number[] = [];
+  let seen: unknown;
+  await jobs.start({
+    ...idle,
+    refresh: async (data) => {
+      seen = data;
+      attempts.push(performance.now());
+      throw new AppError('external_api_timeout', 'canary: not to be stored');
+    },
+  });
+  const parent = trace.getTracer('test').startSpan('caller');
+  await context.with(trace.setSpan(context.active(), parent), () =>
+    database.unitOfWork.run({ operation }, (transaction) =>
+      jobs.enqueue(transaction, 'refresh', { key: 'tech5', data: { universe: 'tech5' } }),
+    ),
+  );
+  parent.end();
+  t.true(await until(() => metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'dead' }) === 1));
+  t.is(attempts.length, 3);
+  t.true(attempts[1]! - attempts[0]! >= 900, 'not at once');
+  t.is(metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'failed' }), 2);
+  t.deepEqual(seen, { universe: 'tech5' });
+  const done = spans.named('job refresh');
+  t.is(done.length, 3);
+  for (const span of done) {
+    t.is(span.spanContext().traceId, parent.spanContext().traceId);
+    t.is(span.attributes['error.type'], 'external_api_timeout');
+  }
+  t.true(await until(async () => (await admin.query(`select 1 from pgboss.job where name = 'dead'`)).length === 1));
+  const stored = JSON.stringify(await admin.query('select output, data from pgboss.job'));
+  t.false(stored.includes('canary'));
+  t.true(stored.includes('external_api_timeout'));
+});
+
+test('work spreads over workers; closing one waits for what it does and leaves the rest to the others', async (t) => {
+  const { database, make, metrics } = await setup(t);
+  const [first, second] = [make({ concurrency: 1 }), make({ concurrency: 1 })];
+  const doers = new Map<string, string[]>();
+  const handlers = (name: string): JobHandlers => ({
+    ...idle,
+    refresh: async ({ universe = '' }) => {
+      doers.set(name, [...(doers.get(name) ?? []), universe]);
+      await sleep(600);
+    },
+  });
+  await first.start(handlers('first'));
+  await second.start(handlers('second'));
+  const keys = ['a', 'b', 'c', 'd', 'e'];
+  await database.unitOfWork.run({ operation }, async (transaction) => {
+    for (const key of keys) await second.enqueue(transaction, 'refresh', { key, data: { universe: key } });
+  });
+  t.true(await until(() => doers.has('first') && doers.has('second')));
+  await first.close({ graceMs: 5_000 });
+  const done = metrics.value('volwatch_jobs_total', { outcome: 'ok' });
+  t.true(done >= 1, 'its job ended before it did');
+  t.true(await until(() => metrics.value('volwatch_jobs_total', { outcome: 'ok' }) === keys.length));
+  t.deepEqual([...doers.values()].flat().sort(), keys, 'each once');
+});
+
+test('schedules are those configured now', async (t) => {
+  const { admin, make } = await setup(t);
+  const schedule = (key: string, cron: string) => ({ queue: 'refresh', key, cron, data: { universe: key } }) as const;
+  await make({ schedules: [schedule('tech5', '0 5 * * *'), schedule('sp500', '0 6 * * *')] }).start(idle);
+  await make({ schedules: [schedule('tech5', '15 5 * * *')] }).start(idle);
+  t.deepEqual(await admin.query('select name, key, cron, timezone from pgboss.schedule'), [
+    { name: 'refresh', key: 'tech5', cron: '15 5 * * *', timezone: 'UTC' },
+  ]);
+});
+
+test('processes that start at once on an empty database all find their queues', async (t) => {
+  const { admin, database, make } = await setup(t, { worker: false });
+  await Promise.all(Array.from({ length: 6 }, () => make().start(idle)));
+  t.is((await admin.query('select 1 from pgboss.queue')).length, 3);
+  // No connection went back to the pool inside a transaction that had failed.
+  for (let read = 0; read < 20; read += 1) t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }]);
+});
