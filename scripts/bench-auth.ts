@@ -2,17 +2,27 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { jwtVerify } from 'jose';
 import { createMeasure } from '#src/auth/measured.ts';
+import { createRevocations } from '#src/auth/revocations.ts';
 import { loadKeyRing } from '#src/auth/key-ring.ts';
 import { createTokenIssuer } from '#src/auth/token-issuer.ts';
 import { createTokenVerifier } from '#src/auth/token-verifier.ts';
 import { systemClock as clock } from '#src/kernel/clock.ts';
 import { noFaults as faults } from '#src/kernel/faults.ts';
+import { silentLogger as logger } from '#src/kernel/logger.ts';
 import { noMetrics as metrics } from '#src/kernel/metrics.ts';
 import { scopes } from '#src/kernel/principal.ts';
+import type { Query } from '#src/kernel/unit-of-work.ts';
 
 const rounds = 5000;
 const issuer = 'https://volwatch.local';
 const audience = 'volwatch-api';
+
+/** Ten thousand tokens are revoked, which none of the verified ones is. */
+const revokedRows = Array.from({ length: 10_000 }, (_, index) => ({
+  token_id: `revoked-${index}`,
+  expires_at: new Date(Date.now() + 900_000),
+}));
+const reader = { query: (async () => revokedRows) as Query };
 
 /** Takes turns, so that whatever else the machine does falls on all alike; the first half warms up. */
 const compare = async (contestants: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> => {
@@ -42,6 +52,8 @@ for (const [algorithm, pair] of Object.entries(pairs)) {
   if (!keyRing) throw new Error('the key made for this run was refused');
   const tokens = createTokenIssuer({ keyRing, issuer, audience, lifetimeSeconds: 3600, clock });
   const measure = createMeasure({ clock, metrics });
+  const revocations = createRevocations({ reader, clock, logger, pollMs: 1_000 });
+  revocations.start();
   const verifier = createTokenVerifier({
     keyRing,
     issuer,
@@ -51,6 +63,7 @@ for (const [algorithm, pair] of Object.entries(pairs)) {
     metrics,
     faults,
     measure,
+    isRevoked: revocations.isRevoked,
   });
   const { accessToken } = await tokens.issue({ kind: 'client', subject: 'bench' }, scopes);
   const options = { issuer, audience, typ: 'at+jwt', algorithms: [algorithm] };
@@ -60,4 +73,5 @@ for (const [algorithm, pair] of Object.entries(pairs)) {
     [`${algorithm} verifier.verify`]: () => verifier.verify(accessToken),
     [`${algorithm} issuer.issue`]: () => tokens.issue({ kind: 'client', subject: 'bench' }, scopes),
   });
+  revocations.close();
 }
