@@ -102,6 +102,7 @@ export const compose = async (config: Config): Promise<Service> => {
     isDraining: () => draining,
     onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,
+    reader: database.reader,
     rateLimits,
   });
 
@@ -122,14 +123,24 @@ export const compose = async (config: Config): Promise<Service> => {
     logger.info({ url: addresses.url, admin_url: addresses.adminUrl }, 'listening');
   };
 
+  /** A feature whose tables are behind is left out; the rest of the service starts. */
+  const unlessOutdated = async (work: Promise<unknown>): Promise<void> => {
+    try {
+      await work;
+    } catch (error) {
+      if (codeOf(error) !== 'database_schema_outdated') throw error;
+      logger.warn({ code: codeOf(error) }, 'a step of the start was left out: the database schema is behind');
+    }
+  };
+
   const prepareData = async (): Promise<void> => {
     await database.waitUntilReady({ signal: stopped.signal });
-    await refreshes.closeDangling();
     migrated = true;
-    await refreshes.restoreMetrics();
+    await unlessOutdated(refreshes.closeDangling());
+    await unlessOutdated(refreshes.restoreMetrics());
     await jobs.start(jobHandlers(base, database, refreshes));
     if (config.ROLE === 'api') return;
-    await refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs });
+    await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
     await warmUp();
   };
 

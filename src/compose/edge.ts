@@ -1,16 +1,20 @@
 import type { Auth } from '../auth/auth.ts';
+import { isStatementOrder, topStatements } from '../database/statement-statistics.ts';
 import { createApp } from '../http/app.ts';
 import { createHealth } from '../http/health.ts';
 import { createLoadShedding } from '../http/load-shedding.ts';
 import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { createIdempotency } from '../idempotency/idempotency.ts';
+import { AppError } from '../kernel/errors.ts';
 import type { HealthCheck } from '../kernel/health.ts';
 import type { Route } from '../kernel/route.ts';
-import type { UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { Reader, UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { RateLimits } from '../rate-limit/rate-limits.ts';
 import { createAdminServer, type AdminServer, type Collector } from '../telemetry/admin-server.ts';
 import type { FaultChangeListener } from '../telemetry/fault-routes.ts';
 import { basePath, type Base } from './base.ts';
+
+const topStatementsShown = 25;
 
 export type EdgeParts = {
   readonly auth: Auth;
@@ -21,6 +25,7 @@ export type EdgeParts = {
   readonly isDraining: () => boolean;
   readonly onFaultChange: FaultChangeListener;
   readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
   readonly rateLimits: RateLimits | undefined;
 };
 
@@ -31,7 +36,7 @@ const healthEveryMs = 10_000;
 /** The two listeners: the API with health and documentation, and the operator's port. */
 export const composeEdge = (
   base: Base,
-  { auth, routes, checks, collectors, isDraining, unitOfWork, onFaultChange, rateLimits }: EdgeParts,
+  { auth, routes, checks, collectors, isDraining, unitOfWork, reader, onFaultChange, rateLimits }: EdgeParts,
 ): Edge => {
   const { config, production, clock, logger, metrics, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
@@ -102,6 +107,15 @@ export const composeEdge = (
     port: config.METRICS_PORT,
     logger,
     extraRoutes: [
+      {
+        method: 'GET',
+        path: '/queries/top',
+        handle: async ({ query }) => {
+          const order = query.get('order') ?? 'total';
+          if (!isStatementOrder(order)) throw new AppError('validation_failed', 'order is total, mean or calls');
+          return { status: 200, body: { data: await topStatements(reader, { order, limit: topStatementsShown }) } };
+        },
+      },
       {
         method: 'GET',
         path: '/rate-limits/top',

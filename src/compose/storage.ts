@@ -1,7 +1,9 @@
 import { createDatabase, type Database } from '../database/database.ts';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
+import type { Config } from '../config.ts';
 import type { HealthCheck } from '../kernel/health.ts';
 import { createRedis, withoutRedis, type RedisConnection } from '../redis/client.ts';
+import { sqlWithoutLiterals } from '../telemetry/sql-text.ts';
 import type { Base } from './base.ts';
 import { entities } from './entities.ts';
 
@@ -11,6 +13,13 @@ export type Storage = {
   readonly redis: RedisConnection | undefined;
   readonly redisCheck: HealthCheck;
   readonly close: () => Promise<void>;
+};
+
+/** Instances of a serverless platform are many, and what they share is small. */
+const mostServerless = 4;
+const poolSize = (config: Config): number => {
+  const size = config.ROLE === 'worker' ? config.DATABASE_WORKER_POOL_MAX : config.DATABASE_POOL_MAX;
+  return config.DATABASE_MODE === 'serverless' ? Math.min(size, mostServerless) : size;
 };
 
 /** The database, its own server included when the environment names none. */
@@ -23,7 +32,10 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
   const database = await createDatabase({
     url: config.DATABASE_URL ?? embedded!.url,
     ssl: config.DATABASE_SSL,
-    poolMax: config.DATABASE_POOL_MAX,
+    migrate: config.DATABASE_MIGRATE,
+    poolMax: poolSize(config),
+    sessionless: config.DATABASE_MODE === 'serverless',
+    slow: { afterMs: config.DATABASE_SLOW_STATEMENT_MS, describe: sqlWithoutLiterals },
     acquireTimeoutMs: config.DATABASE_ACQUIRE_TIMEOUT_MS,
     statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
     idleInTransactionTimeoutMs: config.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,

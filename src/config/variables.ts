@@ -164,7 +164,23 @@ export const configSections = {
       'disable',
       "`require` encrypts; `verify-full` also checks the server's certificate and name",
     ),
-    DATABASE_POOL_MAX: variable(integer(1, 1_000), '10', 'Connections of one process'),
+    DATABASE_MODE: variable(
+      oneOf(['server', 'serverless']),
+      'server',
+      '`serverless`: behind a transaction pooler; a small pool, nothing set on sessions, locks live in transactions',
+    ),
+    DATABASE_MIGRATE: variable(
+      boolean,
+      'true',
+      'Whether a start runs the migrations that are missing; otherwise `npm run db:migrate` does',
+    ),
+    DATABASE_POOL_MAX: variable(integer(1, 1_000), '10', 'Connections of one process; at most 4 when serverless'),
+    DATABASE_WORKER_POOL_MAX: variable(integer(1, 1_000), '6', 'Connections of one process with ROLE=worker'),
+    DATABASE_SLOW_STATEMENT_MS: variable(
+      milliseconds(),
+      '500',
+      'A statement that takes longer is logged, without its literals',
+    ),
     DATABASE_ACQUIRE_TIMEOUT_MS: variable(
       milliseconds(),
       '1000',

@@ -28,11 +28,12 @@ export const createFallbackProvider = ({
     } catch (error) {
       const code = codeOf(error);
       if (!options.fallback || errorTable[code].category !== 'external_api') throw error;
-      const known = await cache.last<FetchedUniverse>(keyOf(universe.name));
+      const known = await cache.last(keyOf(universe.name));
       if (!known) throw error;
       const source = known.ageMs < recentMs ? 'cache' : 'last_known_good';
       logger.warn({ universe: universe.name, code, source, age_ms: known.ageMs }, 'refreshing from earlier data');
-      return { ...known.value, source };
+      // The cache gives back only what was put there, and the refresh looks at every bar again.
+      return { ...(known.value as FetchedUniverse), source };
     }
   },
 });

@@ -4,6 +4,8 @@ import type { RefreshCounts, RefreshRecord } from './refresh-records.ts';
 
 /** What the audit trail is told, enough to rebuild every refresh record from it; each in the transaction of its change. */
 export type RefreshEvents = {
+  /** Left for a worker to start. */
+  readonly queued: (transaction: Transaction, record: RefreshRecord) => Promise<void>;
   readonly started: (transaction: Transaction, record: RefreshRecord) => Promise<void>;
   /** With the rows themselves. `at` is what `applied_at` was set to. */
   readonly applied: (
@@ -21,15 +23,20 @@ const endings = {
   failed: ['refresh.failed', 'failure'],
 } as const;
 
-export const createRefreshEvents = (audit: AuditTrail): RefreshEvents => ({
-  started: async (transaction, { id, universe, trigger, started_at, trace_id }) =>
+const begins =
+  (audit: AuditTrail, action: 'refresh.queued' | 'refresh.started'): RefreshEvents['started'] =>
+  async (transaction, { id, universe, trigger, started_at, trace_id }) =>
     audit.record(transaction, {
       stream: streamOf(universe),
-      action: 'refresh.started',
+      action,
       outcome: 'success',
       target: id,
-      data: { universe, trigger, started_at, trace_id },
-    }),
+      data: { universe, trigger, started_at, trace_id, queued: action === 'refresh.queued' },
+    });
+
+export const createRefreshEvents = (audit: AuditTrail): RefreshEvents => ({
+  queued: begins(audit, 'refresh.queued'),
+  started: begins(audit, 'refresh.started'),
   applied: async (transaction, { id, universe, counts, at }) =>
     audit.record(transaction, {
       stream: streamOf(universe),

@@ -65,7 +65,7 @@ export const createQueuedRefreshes = (deps: QueuedRefreshesDependencies): Pick<R
         const data = { universe: name, trigger, refresh_id: stored.id, waited: String(waited) };
         const enqueued = await jobs.enqueue(transaction, 'refresh', { key: name, data });
         if (!enqueued) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
-        await events.started(transaction, stored);
+        await events.queued(transaction, stored);
         await alongRecord?.(transaction, stored);
         return stored;
       });

@@ -206,7 +206,10 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
           await events.ended(transaction, closed);
         }
         const queued = run.queuedId && (await beginQueued(transaction, { id: run.queuedId, ...begun }));
-        if (queued) return queued;
+        if (queued) {
+          await events.started(transaction, queued);
+          return queued;
+        }
         const inserted = await insertRunning(transaction, {
           id: ids(),
           universe: run.universe.name,

@@ -9,7 +9,11 @@ import { fingerprint, setup } from './setup.ts';
 const sample = createSampleFileProvider({ directory: sampleDataDirectory });
 const bar = (day: number, close: number, high: number | null = null): PriceBar => ({
   date: `2000-01-${String(day).padStart(2, '0')}`,
-  ...{ open: null, high, low: null, close, volume: null },
+  open: null,
+  high,
+  low: null,
+  close,
+  volume: null,
 });
 const heldDays = (closes: readonly PriceBar[], stored: Readonly<Record<string, number>> = {}): string[] =>
   sortOut({ symbol: 'X', prices: closes }, new Map(Object.entries(stored)), 5).quarantined.map(({ date }) => date);

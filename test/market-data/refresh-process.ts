@@ -40,6 +40,7 @@ const refreshes = createRefreshService({
   ids: uuidv7,
   universes: bundledUniverses,
   quarantineFactor: 5,
+  committed: async () => {},
   timeouts: { fetchMs: 30_000, applyMs: 30_000 },
 });
 

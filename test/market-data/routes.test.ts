@@ -1,10 +1,14 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { silentLogger } from '#src/kernel/logger.ts';
 import { createCursors } from '#src/kernel/pagination.ts';
 import type { Principal } from '#src/kernel/principal.ts';
+import { createCachedReads } from '#src/market-data/cached-reads.ts';
 import { createMarketDataQueries } from '#src/market-data/queries.ts';
 import { createMarketDataRoutes } from '#src/market-data/routes.ts';
+import { bundledUniverses } from '#src/market-data/universes.ts';
 import { jsonBody, serve } from '#test/http/support.ts';
+import { makeCache } from '#test/support/redis.ts';
 import { captureSpans } from '#test/support/spans.ts';
 import { felt, setup, type Overrides } from './setup.ts';
 
@@ -15,11 +19,16 @@ const base = '/api/v1';
 const operator: Principal = { kind: 'client', subject: 'operator', scopes: ['market:refresh'] };
 
 const setupHttp = async (t: ExecutionContext, overrides: Overrides = {}) => {
-  const service = await setup(t, overrides);
+  const cache = makeCache(t);
+  const service = await setup(t, {
+    ...overrides,
+    service: { committed: ({ name }) => cache.invalidate(name), ...overrides.service },
+  });
   const { refreshes, database } = service;
   const queries = createMarketDataQueries({ reader: database.reader, primary: database.reader });
+  const cachedReads = createCachedReads({ cache, queries, universes: bundledUniverses, logger: silentLogger });
   const cursors = createCursors({ secret: 'a secret for this test alone' });
-  const routes = createMarketDataRoutes({ refreshes, queries, cursors, basePath: base });
+  const routes = createMarketDataRoutes({ refreshes, queries, cachedReads, cursors, basePath: base });
   const { call } = await serve(t, { routes, authenticate: async () => operator });
   const get = async <Body = Item>(path: string, status = 200): Promise<Body> => {
     const response = await call(base + path);

@@ -65,6 +65,7 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
     ids: uuidv7,
     universes: bundledUniverses,
     quarantineFactor: 5,
+    committed: async () => {},
     timeouts: { fetchMs: 5_000, applyMs: 20_000 },
     ...overrides.service,
   });

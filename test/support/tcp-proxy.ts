@@ -54,7 +54,11 @@ export const createTcpProxy = async (options: {
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const drop = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) {
+      // A socket that is just ending cannot be reset: its handle would stay open for good.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   };
 
   return {
