@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** The prefix makes browsers insist on Secure, Path=/ and no Domain: no sibling host can set or shadow it. */
-const sessionCookie = '__Host-volwatch_session';
+const sessionCookie = '__Host-session';
 
 /** Values are our own base64url tokens, which need no decoding. */
 export const sessionTokenFrom = ({ cookie }: Pick<IncomingHttpHeaders, 'cookie'>): string | undefined => {

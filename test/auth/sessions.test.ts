@@ -9,7 +9,7 @@ test('a session is a strict __Host- cookie, known by its digest only', async (t)
   t.deepEqual(Object.keys(answer.body).sort(), ['csrf_token', 'expires_in', 'scope']);
   t.regex(
     answer.headers.get('set-cookie') ?? '',
-    /^__Host-volwatch_session=vws_[\w-]{43}; Path=\/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict$/,
+    /^__Host-session=vws_[\w-]{43}; Path=\/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict$/,
   );
   t.is(answer.headers.get('cache-control'), 'no-store');
   const me = await room.me({ cookie: `theme=dark; ${cookie}; other=1` });
@@ -26,7 +26,7 @@ test('each sign-in has a session of its own, and ends the one it came with', asy
   const room = await startRoom(t);
   await signedIn(room);
   const first = await openSession(room);
-  const fixed = { cookie: `__Host-volwatch_session=vws_${'A'.repeat(43)}` };
+  const fixed = { cookie: `__Host-session=vws_${'A'.repeat(43)}` };
   const second = await openSession(room, ada, fixed);
   t.not(second.cookie, fixed.cookie);
   const third = await openSession(room, ada, { cookie: first.cookie });
@@ -41,7 +41,7 @@ test('logout ends the session, clears the cookie and leaves other sessions alone
   const headers = { cookie: one.cookie, 'X-CSRF-Token': one.csrf };
   const answer = await room.call('/auth/logout', { method: 'POST', headers });
   t.is(answer.status, 204);
-  t.regex(answer.headers.get('set-cookie') ?? '', /^__Host-volwatch_session=; .*Max-Age=0/);
+  t.regex(answer.headers.get('set-cookie') ?? '', /^__Host-session=; .*Max-Age=0/);
   const gone = await room.me({ cookie: one.cookie });
   t.is(gone.status, 401);
   t.is(gone.body['code'], 'credentials_missing');
@@ -68,10 +68,10 @@ test('a session ends when idle, and in any case with its time; what ended is del
 });
 
 for (const [what, cookie] of Object.entries({
-  'an unknown token': `__Host-volwatch_session=vws_${'A'.repeat(43)}`,
-  'an empty one': '__Host-volwatch_session=',
-  rubbish: '__Host-volwatch_session=%00%27',
-  'the name without the prefix': `volwatch_session=vws_${'A'.repeat(43)}`,
+  'an unknown token': `__Host-session=vws_${'A'.repeat(43)}`,
+  'an empty one': '__Host-session=',
+  rubbish: '__Host-session=%00%27',
+  'the name without the prefix': `session=vws_${'A'.repeat(43)}`,
 })) {
   test(`a cookie with ${what} is no credential`, async (t) => {
     const room = await startRoom(t);
