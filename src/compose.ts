@@ -138,7 +138,7 @@ export const compose = async (config: Config): Promise<Service> => {
     migrated = true;
     await unlessOutdated(refreshes.closeDangling());
     await unlessOutdated(refreshes.restoreMetrics());
-    await jobs.start(jobHandlers(base, database, refreshes));
+    await jobs.start(jobHandlers(base, database, refreshes, audit.trail));
     if (config.ROLE === 'api') return;
     await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
     await warmUp();

@@ -1,3 +1,4 @@
+import { isErrorCode } from '#src/kernel/errors.ts';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/metrics.ts';
 import { notice, table } from './markdown.ts';
 
@@ -6,7 +7,8 @@ const labels = ({ labels: declared }: MetricDeclaration): string =>
     .map(([name, values]) => {
       if (values === 'open') return `\`${name}\``;
       const shown = values.filter((value) => value !== '');
-      return shown.length > 12 ? `\`${name}\` (an error code)` : `\`${name}\` (${shown.join(', ')})`;
+      const codes = shown.length > 12 && shown.every(isErrorCode);
+      return `\`${name}\` (${codes ? 'an error code' : shown.join(', ')})`;
     })
     .join('; ');
 

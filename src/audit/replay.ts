@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AuditStreamKind } from '#src/kernel/audit.ts';
+import type { AuditAction, AuditStreamKind } from '#src/kernel/audit.ts';
 import type { Reader } from '#src/kernel/unit-of-work.ts';
 import type { StoredEvent } from './event-content.ts';
 import { createAuditQueries } from './queries.ts';
@@ -13,23 +13,34 @@ type Rebuildable = {
   readonly columns: readonly string[];
   /** What a row holds before its first event says more. */
   readonly initial: State;
+  /** The action that takes a row away. */
+  readonly removal?: AuditAction;
   /** What an event says beside its data. */
   readonly also?: (event: StoredEvent) => State;
+};
+
+const refreshBegins = ['universe', 'trigger', 'started_at', 'trace_id', 'queued'];
+const refreshBegun: State = {
+  status: 'running',
+  reason: null,
+  error_detail: null,
+  finished_at: null,
+  applied_at: null,
+  source: null,
+  assets: 0,
+  prices: 0,
+  index_values: 0,
+  quarantined: 0,
 };
 
 const rebuildable = {
   refresh: {
     streams: 'refresh',
-    columns: [
-      ...['universe', 'trigger', 'status', 'reason', 'error_detail', 'started_at', 'finished_at', 'applied_at'],
-      ...['assets', 'prices', 'index_values', 'quarantined', 'source', 'trace_id'],
-    ],
-    initial: {
-      ...{ status: 'running', reason: null, error_detail: null, finished_at: null, applied_at: null, source: null },
-      ...{ assets: 0, prices: 0, index_values: 0, quarantined: 0 },
-    },
+    columns: [...refreshBegins, ...Object.keys(refreshBegun)],
+    initial: refreshBegun,
+    removal: 'refresh.removed',
     also: ({ action, reason }) =>
-      action === 'refresh.started' || action === 'refresh.applied'
+      ['refresh.queued', 'refresh.started', 'refresh.applied'].includes(action)
         ? {}
         : { status: action.slice('refresh.'.length), reason },
   },
@@ -48,11 +59,15 @@ const rebuildable = {
 type StateTable = keyof typeof rebuildable;
 const stateTables = Object.keys(rebuildable) as StateTable[];
 
+/** Of what its stream is about, and done: what was refused, and what else the owner of the stream did, changes nothing. */
+const changesState = ({ stream, action, outcome }: StoredEvent): boolean =>
+  outcome !== 'refused' && action.startsWith(`${stream.slice(0, stream.indexOf(':'))}.`);
+
 const batch = 1_000;
 
 /** The rows of `table` as their events alone have them, by id: each event's data is laid over what was before. */
 export const rebuildState = async (reader: Reader, table: StateTable): Promise<ReadonlyMap<string, State>> => {
-  const { streams, initial, also }: Rebuildable = rebuildable[table];
+  const { streams, initial, removal, also }: Rebuildable = rebuildable[table];
   const queries = createAuditQueries({ reader });
   const names = await reader.query<{ stream: string }>(
     `select stream from audit_stream where starts_with(stream, $1) order by stream`,
@@ -62,9 +77,10 @@ export const rebuildState = async (reader: Reader, table: StateTable): Promise<R
   for (const { stream } of names) {
     for (let sequence = 0; ;) {
       const events = await queries.chain(stream, sequence, batch);
-      for (const event of events.filter(({ outcome }) => outcome !== 'refused')) {
+      for (const event of events.filter(changesState)) {
         const { target, data } = event;
-        rows.set(target, { ...(rows.get(target) ?? initial), ...data, ...also?.(event) });
+        if (event.action === removal) rows.delete(target);
+        else rows.set(target, { ...(rows.get(target) ?? initial), ...data, ...also?.(event) });
       }
       sequence = events.at(-1)?.sequence ?? sequence;
       if (events.length < batch) break;

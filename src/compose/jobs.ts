@@ -2,6 +2,7 @@ import { ConfigError } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { removeExpiredKeys } from '../idempotency/retention.ts';
 import { createJobs, type JobHandlers, type Jobs } from '../jobs/jobs.ts';
+import type { AuditTrail } from '../kernel/audit.ts';
 import { AppError, errorTable } from '../kernel/errors.ts';
 import type { JobSchedule } from '../kernel/jobs.ts';
 import type { RefreshService } from '../market-data/refresh-service.ts';
@@ -41,6 +42,7 @@ export const jobHandlers = (
   { config, logger }: Base,
   { unitOfWork }: Database,
   refreshes: RefreshService,
+  audit: AuditTrail,
 ): JobHandlers => ({
   refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
     const requested = trigger === 'request';
@@ -58,7 +60,7 @@ export const jobHandlers = (
   retention: async () => {
     const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
       idempotency_keys: await removeExpiredKeys(transaction),
-      refreshes: await removeOldRefreshes(transaction, config.REFRESH_RETENTION_DAYS),
+      refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
     logger.info(removed, 'removed what is past its time');
   },

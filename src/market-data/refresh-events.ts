@@ -13,6 +13,8 @@ export type RefreshEvents = {
     refresh: { readonly id: string; readonly universe: string; readonly counts: RefreshCounts; readonly at: string },
   ) => Promise<void>;
   readonly ended: (transaction: Transaction, record: RefreshRecord) => Promise<void>;
+  /** Past its time of keeping. */
+  readonly removed: (transaction: Transaction, refresh: Pick<RefreshRecord, 'id' | 'universe'>) => Promise<void>;
 };
 
 const streamOf = (universe: string): AuditEvent['stream'] => `refresh:${universe}`;
@@ -57,4 +59,11 @@ export const createRefreshEvents = (audit: AuditTrail): RefreshEvents => ({
       data: { source, finished_at, error_detail: error?.detail ?? null },
     });
   },
+  removed: async (transaction, { id, universe }) =>
+    audit.record(transaction, {
+      stream: streamOf(universe),
+      action: 'refresh.removed',
+      outcome: 'success',
+      target: id,
+    }),
 });

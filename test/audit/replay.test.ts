@@ -2,6 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { systemClock as clock } from '#src/kernel/clock.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { createQueuedRefreshes } from '#src/market-data/refresh-queue.ts';
+import { removeOldRefreshes } from '#src/market-data/retention.ts';
+import { bundledUniverses } from '#src/market-data/universes.ts';
 import { felt, setup } from '#test/market-data/setup.ts';
 
 const once = { probability: 1, delay_ms: 0, count: 1 };
@@ -49,6 +55,34 @@ test('the refresh records can be rebuilt from their events: succeeded, failed, r
   t.is(events, 3 + 2 + 2 + 1 + 3);
 });
 
+test('a refresh that waits for a worker is queued, then started, and agrees with its events all along', async (t) => {
+  const { refreshes, database, admin, metrics } = await setup(t);
+  const { unitOfWork, reader } = database;
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+  const jobs = { enqueue: async () => true };
+  const queue = createQueuedRefreshes({
+    unitOfWork,
+    reader,
+    jobs,
+    audit,
+    clock,
+    ids: uuidv7,
+    universes: bundledUniverses,
+  });
+  const { record } = await queue.start({ universe: 'tech5', trigger: 'request', waited: false });
+  t.deepEqual(await compareState(reader), []);
+  t.like((await rebuildState(reader, 'refresh')).get(record.id), { status: 'running', queued: true });
+
+  await refreshes.run({ universe: 'tech5', trigger: 'request', queuedId: record.id });
+
+  t.deepEqual(await compareState(reader), []);
+  const events = await admin.query('select action, target from audit_event order by sequence');
+  t.deepEqual(
+    events.map(({ action, target }) => [action, target]),
+    ['queued', 'started', 'applied', 'succeeded'].map((action) => [`refresh.${action}`, record.id]),
+  );
+});
+
 test('a refresh that is rolled back leaves no event of having been applied', async (t) => {
   const { refreshes, faults, admin } = await setup(t);
   faults.set('refresh.commit', { mode: 'error', ...once });
@@ -58,6 +92,24 @@ test('a refresh that is rolled back leaves no event of having been applied', asy
     { action: 'refresh.started', outcome: 'success', reason: null },
     { action: 'refresh.rolled_back', outcome: 'failure', reason: 'database_unavailable' },
   ]);
+});
+
+test('records that are past their time go with an event, and are not missed', async (t) => {
+  const { refreshes, database, admin, metrics } = await setup(t);
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+  const old = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  const remove = (): Promise<number> =>
+    database.unitOfWork.run({ operation: 'retention' }, (transaction) =>
+      removeOldRefreshes(transaction, { days: 0, audit }),
+    );
+
+  t.is(await remove(), 1);
+
+  t.deepEqual(await compareState(database.reader), []);
+  const [last] = await admin.query('select action, target from audit_event order by sequence desc limit 1');
+  t.deepEqual(last, { action: 'refresh.removed', target: old.id });
+  t.is(await remove(), 0);
 });
 
 test('a row that was changed, added or removed beside its events is named', async (t) => {
@@ -71,7 +123,7 @@ test('a row that was changed, added or removed beside its events is named', asyn
   await admin.query('delete from refresh where id = $1', [second.id]);
 
   t.deepEqual(await compareState(database.reader), [
-    { table: 'refresh', id: first.id, problem: 'differs from its events in prices, source' },
+    { table: 'refresh', id: first.id, problem: 'differs from its events in source, prices' },
     { table: 'refresh', id: second.id, problem: 'has events, and is gone from the table' },
   ]);
 });
