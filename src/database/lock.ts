@@ -28,3 +28,31 @@ export const createLock = ({ pool, logger }: { readonly pool: Pool; readonly log
     }
   },
 });
+
+const acquireForTransactionSql = `select pg_try_advisory_xact_lock(hashtext('volwatch'), hashtext($1)) as locked`;
+/** The transaction that holds the lock is idle by design. */
+const stayOpenSql = `select set_config('idle_in_transaction_session_timeout', '0', true)`;
+
+/**
+ * The same where sessions belong to a pooler: the lock lives in a transaction that stays open for the length of the
+ * work, and PostgreSQL ends both when the process dies.
+ */
+export const createTransactionLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
+  tryWith: async (name, work) => {
+    const connection = await pool.acquire();
+    try {
+      await connection.query('begin');
+      try {
+        await connection.query(stayOpenSql);
+        const [row] = (await connection.query(acquireForTransactionSql, [name])).rows;
+        return row?.['locked'] === true ? { value: await work() } : undefined;
+      } finally {
+        if (connection.broken())
+          logger.warn({ lock: name }, 'The connection holding a lock was lost while it was held');
+        else await connection.query('commit').catch(() => {});
+      }
+    } finally {
+      connection.release();
+    }
+  },
+});

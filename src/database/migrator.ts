@@ -4,7 +4,7 @@ import { translate } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
 import { clientOptions, type PoolOptions } from './pool.ts';
 
-export type MigratorDeps = Pick<PoolOptions, 'url' | 'ssl' | 'applicationName'> & {
+export type MigratorDeps = Pick<PoolOptions, 'url' | 'ssl' | 'applicationName' | 'sessionless'> & {
   readonly migrations: readonly Migration[];
   readonly logger: Logger;
 };
@@ -18,36 +18,51 @@ export type Migrator = {
   readonly pending: () => Promise<readonly string[]>;
 };
 
-const bounds = {
+const bounds = (sessionless = false) => ({
   connectionTimeoutMillis: 5_000,
-  lock_timeout: 60_000,
+  ...(!sessionless && { lock_timeout: 60_000 }),
   query_timeout: 600_000,
-  keepAliveInitialDelayMillis: 10_000,
-};
+});
+
+/** Ends with its transaction, so that it also holds behind a pooler that gives each transaction another session. */
+const lockSql = `select pg_advisory_xact_lock(hashtext('volwatch'), hashtext('migrations'))`;
 
 /**
  * Migrations are plain SQL run by this page of code rather than by MikroORM's migrator: it loads nothing by file name,
- * and holds an advisory lock so that two processes starting at once take turns.
+ * and each step holds an advisory lock so that two processes starting at once take turns.
  * @throws AppError of category database; a faulty statement's own error otherwise
  */
 export const createMigrator = (deps: MigratorDeps): Migrator => {
   const { migrations, logger } = deps;
 
+  const inTransaction = async <T>(client: Client, work: () => Promise<T>): Promise<T> => {
+    await client.query('begin');
+    try {
+      await client.query(lockSql);
+      const value = await work();
+      await client.query('commit');
+      return value;
+    } catch (error) {
+      await client.query('rollback').catch(() => {});
+      throw error;
+    }
+  };
+
   const withClient = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
     // A connection of its own: the pool's statement timeout must not cut a long migration or the wait for the lock.
-    const client = new Client({ ...clientOptions(deps), ...bounds });
+    const client = new Client({ ...clientOptions(deps), ...bounds(deps.sessionless) });
     client.on('error', () => {});
     try {
       await client.connect();
-      await client.query(`select pg_advisory_lock(hashtext('volwatch'), hashtext('migrations'))`);
-      await client.query(
-        `create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now())`,
+      await inTransaction(client, () =>
+        client.query(
+          `create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now())`,
+        ),
       );
       return await work(client);
     } catch (error) {
       throw translate(error);
     } finally {
-      // Ending the session also lets go of the lock.
       await client.end().catch(() => {});
     }
   };
@@ -57,40 +72,40 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
     return new Set(rows.map(({ name }) => name));
   };
 
-  const step = async (client: Client, statements: readonly string[], record: string, name: string): Promise<void> => {
-    await client.query('begin');
-    try {
-      for (const statement of statements) await client.query(statement);
-      await client.query(record, [name]);
-      await client.query('commit');
-    } catch (error) {
-      await client.query('rollback').catch(() => {});
-      throw error;
-    }
-  };
-
   return {
     up: () =>
       withClient(async (client) => {
         const done = await applied(client);
         const ran: string[] = [];
-        for (const { name, up } of migrations) {
-          if (done.has(name)) continue;
-          await step(client, up, 'insert into schema_migrations (name) values ($1)', name);
+        for (const { name, up } of migrations.filter((migration) => !done.has(migration.name))) {
+          const begun = await inTransaction(client, async () => {
+            // Somebody else may have run it while we waited for the lock.
+            const { rowCount } = await client.query(
+              'insert into schema_migrations (name) values ($1) on conflict do nothing',
+              [name],
+            );
+            if (rowCount === 0) return false;
+            for (const statement of up) await client.query(statement);
+            return true;
+          });
+          if (!begun) continue;
           logger.info({ migration: name }, 'Migration applied');
           ran.push(name);
         }
         return ran;
       }),
     down: () =>
-      withClient(async (client) => {
-        const done = await applied(client);
-        const newest = migrations.findLast(({ name }) => done.has(name));
-        if (!newest) return undefined;
-        await step(client, newest.down, 'delete from schema_migrations where name = $1', newest.name);
-        logger.info({ migration: newest.name }, 'Migration undone');
-        return newest.name;
-      }),
+      withClient((client) =>
+        inTransaction(client, async () => {
+          const done = await applied(client);
+          const newest = migrations.findLast(({ name }) => done.has(name));
+          if (!newest) return undefined;
+          for (const statement of newest.down) await client.query(statement);
+          await client.query('delete from schema_migrations where name = $1', [newest.name]);
+          logger.info({ migration: newest.name }, 'Migration undone');
+          return newest.name;
+        }),
+      ),
     pending: () =>
       withClient(async (client) => {
         const done = await applied(client);

@@ -22,6 +22,11 @@ export type PoolOptions = {
   readonly statementTimeoutMs: number;
   readonly idleInTransactionTimeoutMs: number;
   readonly applicationName: string;
+  /**
+   * Behind a pooler that gives each transaction another session (PgBouncer, serverless PostgreSQL): nothing is set on
+   * sessions, and idle connections are let go of after a second.
+   */
+  readonly sessionless?: boolean;
 };
 
 export type PoolDeps = PoolOptions & {
@@ -29,6 +34,8 @@ export type PoolDeps = PoolOptions & {
   readonly name?: string;
   /** How much longer than the server the client waits: only a server that has gone silent is caught by the client. */
   readonly silenceMarginMs?: number;
+  /** Statements that take longer are logged, as `describe` has them: without literals. */
+  readonly slow?: { readonly afterMs: number; readonly describe: (statement: string) => string };
   /** Closed set of the `db_collection_name` label. */
   readonly tables: ReadonlySet<string>;
   readonly logger: Logger;
@@ -77,6 +84,7 @@ export const clientOptions = ({ url, ssl, applicationName }: Pick<PoolOptions, '
     ssl: ssl === 'disable' ? false : { rejectUnauthorized: ssl === 'verify-full' },
     application_name: applicationName,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   };
 };
 
@@ -110,10 +118,12 @@ export const createPool = (deps: PoolDeps): Pool => {
   const pool = new PgPool({
     ...clientOptions(deps),
     max: deps.poolMax,
-    idleTimeoutMillis: 30_000,
+    idleTimeoutMillis: deps.sessionless ? 1_000 : 30_000,
     connectionTimeoutMillis: deps.acquireTimeoutMs,
-    statement_timeout: deps.statementTimeoutMs,
-    idle_in_transaction_session_timeout: deps.idleInTransactionTimeoutMs,
+    ...(!deps.sessionless && {
+      statement_timeout: deps.statementTimeoutMs,
+      idle_in_transaction_session_timeout: deps.idleInTransactionTimeoutMs,
+    }),
   });
   const faults = new WeakMap<object, Error>();
   let used = 0;
@@ -169,6 +179,17 @@ export const createPool = (deps: PoolDeps): Pool => {
           took / 1_000,
         );
         addTiming('db', took);
+        if (deps.slow && took > deps.slow.afterMs) {
+          logger.warn(
+            {
+              pool: name,
+              duration_ms: Math.round(took),
+              statement: deps.slow.describe(text),
+              code: errorType || undefined,
+            },
+            'slow statement',
+          );
+        }
       }
     };
     return {

@@ -23,6 +23,8 @@ export type UnitOfWorkDeps = {
   readonly forkEntityManager: () => EntityManager;
   /** How many times a serialization failure or deadlock runs `work` again. */
   readonly maxTransactionRetries: number;
+  /** Given where sessions belong to a pooler: each transaction then brings its own limits. */
+  readonly localLimits?: { readonly statementTimeoutMs: number; readonly idleInTransactionTimeoutMs: number };
   /** Told the write-ahead log's position after each commit, undefined where it cannot be had. Only with replicas. */
   readonly committed?: (position: string | undefined) => void;
   readonly logger: Logger;
@@ -54,6 +56,16 @@ const transactionContext = (connection: Connection): Kysely<unknown> => {
 
 const rowsOf = (connection: Connection): Query =>
   (async (text: string, parameters?: readonly unknown[]) => (await connection.query(text, parameters)).rows) as Query;
+
+const setLocalLimits = async (
+  connection: Connection,
+  limits: NonNullable<UnitOfWorkDeps['localLimits']>,
+): Promise<void> => {
+  await connection.query(
+    `select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
+    [String(limits.statementTimeoutMs), String(limits.idleInTransactionTimeoutMs)],
+  );
+};
 
 const describeFailure = (span: Span, error: unknown): void => {
   const code = codeOf(error);
@@ -105,6 +117,7 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
     try {
       await connection.query(`begin isolation level ${isolation}`);
       try {
+        if (deps.localLimits) await setLocalLimits(connection, deps.localLimits);
         if (statementTimeoutMs !== undefined) await connection.allow(statementTimeoutMs);
         const em = deps.forkEntityManager();
         em.setTransactionContext(transactionContext(connection));

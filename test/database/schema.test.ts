@@ -1,0 +1,48 @@
+import test from 'ava';
+import { entities } from '#src/compose/entities.ts';
+import { createDatabase } from '#src/database/database.ts';
+import { migrations } from '#src/database/migrations/index.ts';
+import type { LogFields, Logger } from '#src/kernel/logger.ts';
+import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+
+const remembering = (): Logger & { readonly lines: { readonly message: string; readonly fields: LogFields }[] } => {
+  const lines: { message: string; fields: LogFields }[] = [];
+  const keep = (fields: LogFields, message: string): void => void lines.push({ message, fields });
+  return { lines, debug: keep, info: keep, warn: keep, error: keep };
+};
+
+test('a start that may not migrate says what is missing, and again when it has come', async (t) => {
+  const { url, query } = await setupDatabase(t, { migrated: false });
+  const logger = remembering();
+  const database = await createDatabase({ ...databaseSettings(url), entities, logger, migrate: false });
+  t.teardown(() => database.close());
+  const signal = AbortSignal.timeout(10_000);
+  await database.waitUntilReady({ signal });
+  const { missing } = logger.lines.at(-1)!.fields as { missing: string[] };
+  t.true(missing.includes(`migration ${migrations[0]!.name}`));
+  t.true(missing.includes('table price'));
+  t.like(await database.healthCheck.check(signal), { status: 'degraded' });
+
+  await database.migrator.up();
+  await database.waitUntilReady({ signal });
+  t.is(logger.lines.at(-1)?.message, 'the database schema is what this version needs');
+  t.like(await database.healthCheck.check(signal), { status: 'up' });
+
+  await query('alter table asset drop column exchange');
+  await database.waitUntilReady({ signal });
+  t.deepEqual(logger.lines.at(-1)?.fields, { missing: ['column asset.exchange'] });
+  t.deepEqual(await database.healthCheck.check(signal), {
+    status: 'degraded',
+    detail: 'schema behind: column asset.exchange',
+  });
+});
+
+test('a database that a later version has migrated further serves this one', async (t) => {
+  const { url, query } = await setupDatabase(t);
+  await query(`insert into schema_migrations (name) values ('9999-of-tomorrow')`);
+  await query('alter table asset add column tomorrow text');
+  const database = await createDatabase({ ...databaseSettings(url), entities });
+  t.teardown(() => database.close());
+  await database.waitUntilReady({ signal: AbortSignal.timeout(10_000) });
+  t.like(await database.healthCheck.check(AbortSignal.timeout(1_000)), { status: 'up' });
+});
