@@ -1,0 +1,30 @@
+import type { Cell } from '../cell.ts';
+import type { Scrape } from '../scrape.ts';
+
+const dropped = (now: Scrape): number => now.sum('volwatch_telemetry_dropped_total', { signal: 'traces' });
+const common = {
+  group: 'collector',
+  probe: 'price',
+  codes: [],
+  deadlineMs: 1_500,
+  holdMs: 25_000,
+  felt: (before: Scrape, now: Scrape) => dropped(now) > dropped(before),
+} as const;
+
+/** Callers never notice; spans are dropped and counted. */
+export const collectorCells: readonly Cell[] = [
+  {
+    ...common,
+    name: 'cut',
+    how: 'connections are reset and refused',
+    inject: ({ hops }) => hops.collector.cut(),
+    heal: ({ hops }) => hops.collector.heal(),
+  },
+  {
+    ...common,
+    name: 'black hole',
+    how: 'bytes vanish, connections stay open',
+    inject: ({ hops }) => hops.collector.poison({ type: 'timeout', attributes: { timeout: 0 }, stream: 'upstream' }),
+    heal: ({ hops }) => hops.collector.heal(),
+  },
+];

@@ -1,0 +1,77 @@
+import { Redis } from 'ioredis';
+import type { Cell } from '../cell.ts';
+import type { Scrape } from '../scrape.ts';
+import type { World } from '../world.ts';
+
+const inMemory = (now: Scrape): number => now.sum('volwatch_rate_limit_decisions_total', { backend: 'memory' });
+const fellBack = (before: Scrape, now: Scrape): boolean => inMemory(now) > inMemory(before);
+const missed = (now: Scrape): number => now.sum('volwatch_cache_requests_total', { outcome: /miss|error/ });
+
+const command = async ({ redis }: World, ...words: [string, ...string[]]): Promise<void> => {
+  const client = new Redis(redis.url, { lazyConnect: true });
+  await client.connect();
+  await client.call(...words);
+  client.disconnect();
+};
+
+// Limits and caches go on in the process: nobody is refused, and nothing takes longer than the command timeout adds.
+const common = {
+  group: 'redis',
+  probe: 'price',
+  codes: [],
+  deadlineMs: 1_500,
+  felt: fellBack,
+  unhealthy: 'redis',
+} as const;
+
+export const redisCells: readonly Cell[] = [
+  {
+    ...common,
+    name: 'cut',
+    how: 'connections are reset and refused',
+    inject: ({ hops }) => hops.redis.cut(),
+    heal: ({ hops }) => hops.redis.heal(),
+  },
+  {
+    ...common,
+    name: 'black hole',
+    how: 'bytes vanish, connections stay open',
+    inject: ({ hops }) => hops.redis.poison({ type: 'timeout', attributes: { timeout: 0 } }),
+    heal: ({ hops }) => hops.redis.heal(),
+  },
+  {
+    ...common,
+    name: 'latency',
+    how: '600 ms on each answer, three times the command timeout',
+    inject: ({ hops }) => hops.redis.poison({ type: 'latency', attributes: { latency: 600 } }),
+    heal: ({ hops }) => hops.redis.heal(),
+  },
+  {
+    ...common,
+    name: 'stopped',
+    how: 'SIGKILL to the server, then an empty one in its place',
+    inject: ({ redis }) => redis.stop(),
+    heal: ({ redis }) => redis.start(),
+  },
+  {
+    ...common,
+    name: 'out of memory',
+    how: 'maxmemory 1 byte, noeviction: every write is refused',
+    inject: async (world) => {
+      await command(world, 'config', 'set', 'maxmemory-policy', 'noeviction');
+      await command(world, 'config', 'set', 'maxmemory', '1');
+    },
+    heal: (world) => command(world, 'config', 'set', 'maxmemory', '0'),
+  },
+  {
+    group: 'redis',
+    name: 'flushed',
+    how: 'every key is gone at once',
+    probe: 'read',
+    codes: [],
+    deadlineMs: 1_500,
+    inject: (world) => command(world, 'flushall'),
+    heal: () => {},
+    felt: (before, now) => missed(now) > missed(before),
+  },
+];

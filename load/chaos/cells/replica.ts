@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { statementOn } from '#test/support/replica.ts';
+import type { Cell } from '../cell.ts';
+import type { Scrape } from '../scrape.ts';
+
+const leftOut = (_: Scrape, now: Scrape): boolean => now.sum('volwatch_replica_up') === 0;
+const common = { group: 'replica', probe: 'read', codes: [], deadlineMs: 3_000, felt: leftOut } as const;
+
+/** Nobody may notice a replica's failure: the primary answers. */
+export const replicaCells: readonly Cell[] = [
+  {
+    ...common,
+    name: 'cut',
+    how: 'connections are reset and refused',
+    inject: ({ hops }) => hops.replica.cut(),
+    heal: ({ hops }) => hops.replica.heal(),
+  },
+  {
+    ...common,
+    name: 'black hole',
+    how: 'bytes vanish, connections stay open',
+    inject: ({ hops }) => hops.replica.poison({ type: 'timeout', attributes: { timeout: 0 } }),
+    heal: ({ hops }) => hops.replica.heal(),
+  },
+  {
+    ...common,
+    name: 'lagging',
+    how: 'replay is paused while refreshes go on, until the replica is too far behind',
+    holdMs: 8_000,
+    inject: ({ replicaUrl }) => statementOn(replicaUrl, 'select pg_wal_replay_pause()'),
+    heal: ({ replicaUrl }) => statementOn(replicaUrl, 'select pg_wal_replay_resume()'),
+  },
+  {
+    ...common,
+    name: 'flapping',
+    how: 'cut and healed five times within 3 s',
+    holdMs: 0,
+    inject: async ({ hops }) => {
+      for (let round = 0; round < 5; round += 1) {
+        await hops.replica.cut();
+        await sleep(300);
+        await hops.replica.heal();
+        await sleep(300);
+      }
+    },
+    heal: ({ hops }) => hops.replica.heal(),
+  },
+];

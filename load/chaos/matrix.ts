@@ -1,0 +1,19 @@
+import type { Cell } from './cell.ts';
+import { collectorCells } from './cells/collector.ts';
+import { faultPointCells } from './cells/fault-points.ts';
+import { postgresCells } from './cells/postgres.ts';
+import { processCells } from './cells/process.ts';
+import { redisCells } from './cells/redis.ts';
+import { replicaCells } from './cells/replica.ts';
+import { twelveDataCells } from './cells/twelve-data.ts';
+
+/** Every rehearsed failure; the process cells come last, since they replace the process. */
+export const matrix: readonly Cell[] = [
+  ...faultPointCells,
+  ...redisCells,
+  ...replicaCells,
+  ...twelveDataCells,
+  ...postgresCells,
+  ...collectorCells,
+  ...processCells,
+];

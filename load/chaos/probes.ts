@@ -1,0 +1,38 @@
+import type { ProbeName } from './cell.ts';
+import type { World } from './world.ts';
+
+const option = { spot: 100, strike: 105, time_to_expiry: 0.5, rate: 0.03, volatility: 0.2, option_type: 'call' };
+
+const post = (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
+  fetch(url, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+
+/** What a cell's client sends, and how often (milliseconds). */
+type Probing = { readonly request: () => Promise<Response>; readonly everyMs: number };
+
+export const probeOf = async (name: ProbeName, world: World): Promise<Probing> => {
+  const api = `${world.url}/api/v1`;
+  const authorization = `Bearer ${await world.token()}`;
+  let count = 0;
+  const probes: Readonly<Record<ProbeName, Probing>> = {
+    // The list of refreshes is kept in no cache and read from the primary.
+    database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
+    read: { everyMs: 100, request: () => fetch(`${api}/indexes/TECH5_EW/values?limit=${(count++ % 900) + 1}`) },
+    refresh: {
+      everyMs: 700,
+      request: () => {
+        world.nextGeneration();
+        return post(`${api}/refreshes`, { universe: 'tech5' }, { authorization, prefer: 'wait=10' });
+      },
+    },
+    price: { everyMs: 50, request: () => post(`${api}/pricing/price`, option) },
+    batch: {
+      everyMs: 400,
+      request: () => post(`${api}/pricing/batch`, { options: Array.from({ length: 20_000 }, () => option) }),
+    },
+  };
+  return probes[name];
+};

@@ -1,0 +1,180 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cell, CellResult, Check, Phase } from './cell.ts';
+import { storedGeneration } from './generations.ts';
+import { startProbe, type Answer } from './probe.ts';
+import { probeOf } from './probes.ts';
+import { scrape, type Scrape } from './scrape.ts';
+import type { World } from './world.ts';
+
+const steadyMs = 1_500;
+const recoveryLimitMs = 10_000;
+const flipLimitMs = 5_000;
+const pollMs = 100;
+
+const good = ({ status, code }: Answer): boolean => status >= 200 && status < 300 && code === '';
+/** A refresh that another one kept from starting is an answer, not a failure. */
+const acceptable = (answer: Answer): boolean => good(answer) || answer.code === 'refresh_in_progress';
+
+const dependencyStatus = async (world: World, name: string): Promise<string> => {
+  const response = await fetch(`${world.url}/health`, { signal: AbortSignal.timeout(2_000) });
+  const body = (await response.json()) as { dependencies: Record<string, { status: string }> };
+  return body.dependencies[name]?.status ?? 'absent';
+};
+
+type Signals = { feltMs?: number; flippedMs?: number };
+
+/** Watches the service's own signals until stopped. */
+const watch = (
+  cell: Cell,
+  world: World,
+  before: Scrape,
+): { readonly signals: Signals; readonly stop: () => Promise<void> } => {
+  const signals: Signals = {};
+  const began = performance.now();
+  const stopped = new AbortController();
+  const look = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      if (signals.feltMs === undefined) {
+        const now = await scrape(world.adminUrl).catch(() => undefined);
+        if (now ? await cell.felt(before, now, world) : cell.processGone) signals.feltMs = performance.now() - began;
+      }
+      if (cell.unhealthy && signals.flippedMs === undefined) {
+        const status = await dependencyStatus(world, cell.unhealthy).catch(() => 'up');
+        if (status !== 'up') signals.flippedMs = performance.now() - began;
+      }
+      await sleep(pollMs);
+    }
+  };
+  const looking = look();
+  return {
+    signals,
+    stop: async () => {
+      stopped.abort();
+      await looking;
+    },
+  };
+};
+
+/** Resolves once answers have been good for a while, or the limit has passed. */
+const settle = async (
+  cell: Cell,
+  world: World,
+  answers: readonly Answer[],
+  since: number,
+): Promise<number | undefined> => {
+  const calmMs = 1_000;
+  while (Date.now() - since < recoveryLimitMs + calmMs) {
+    await sleep(pollMs);
+    const later = answers.filter(({ at }) => at >= since);
+    const lastBad = later.findLast((answer) => !acceptable(answer));
+    const calmSince = later.find(({ at }) => at > (lastBad?.at ?? 0));
+    if (!calmSince || Date.now() - calmSince.at < calmMs) continue;
+    const healthy = !cell.unhealthy || (await dependencyStatus(world, cell.unhealthy).catch(() => 'down')) === 'up';
+    if (healthy) return Math.max(0, calmSince.at - since);
+  }
+  return undefined;
+};
+
+/** The client's own requests by time: what was not served cost error budget. */
+const phase = (answers: readonly Answer[], from: number, to: number): Phase => {
+  const inside = answers.filter(({ at }) => at >= from && at < to);
+  return { requests: inside.length, served: inside.filter(acceptable).length };
+};
+
+export const runCell = async (cell: Cell, world: World): Promise<CellResult> => {
+  const seconds = (): number => Date.now() / 1_000;
+  const from = seconds();
+  const { request, everyMs } = await probeOf(cell.probe, world);
+  const probe = startProbe(request, everyMs);
+  await sleep(steadyMs);
+  const pid = world.service().pid;
+  const before = await scrape(world.adminUrl);
+  const injected = seconds();
+  const watcher = watch(cell, world, before);
+  await cell.inject(world);
+  await sleep(cell.holdMs ?? 3_000);
+  await cell.heal(world);
+  const healedAt = Date.now();
+  const recoveryMs = await settle(cell, world, probe.answers, healedAt);
+  await watcher.stop();
+  await probe.stop();
+  const { feltMs, flippedMs } = watcher.signals;
+
+  const during = probe.answers.filter(({ at }) => at >= injected * 1_000);
+  const refused = during.filter((answer) => !acceptable(answer) && answer.status > 0);
+  const unanswered = during.filter(({ status }) => status === 0);
+  const wrong = refused.filter(({ code, problem }) => !problem || !cell.codes.includes(code));
+  const slowestMs = Math.max(0, ...during.map(({ ms }) => ms));
+  const witness =
+    refused.find(({ traceId }) => traceId !== '') ?? during.find((answer) => good(answer) && answer.traceId !== '');
+  const traced = witness ? await world.spans.received(witness.traceId, 6_000) : false;
+  let state: Check;
+  try {
+    state = {
+      name: 'one committed state',
+      passed: true,
+      detail: `generation ${await storedGeneration(world.databaseUrl)}`,
+    };
+  } catch (error) {
+    state = { name: 'one committed state', passed: false, detail: String(error) };
+  }
+  const checks: Check[] = [
+    {
+      name: 'the fault was felt',
+      passed: feltMs !== undefined,
+      detail: feltMs === undefined ? 'no counter moved' : `after ${Math.round(feltMs)} ms`,
+    },
+    state,
+    {
+      name: 'answers',
+      passed:
+        wrong.length === 0 && slowestMs <= cell.deadlineMs && (cell.processGone === true || unanswered.length === 0),
+      detail:
+        wrong.length > 0
+          ? `${wrong.length} refused otherwise than by ${cell.codes.join(', ') || 'nothing'}: ${wrong[0]!.status} ${wrong[0]!.code}`
+          : `${refused.length} refused, ${unanswered.length} unanswered, slowest ${Math.round(slowestMs)} of ${cell.deadlineMs} ms`,
+    },
+    {
+      name: 'the process lives',
+      passed: cell.processGone === true || world.service().pid === pid,
+      detail: `pid ${world.service().pid}`,
+    },
+    {
+      name: 'metric, span and log agree',
+      passed:
+        witness !== undefined &&
+        world.logged(witness.traceId) &&
+        traced &&
+        (!cell.unhealthy || (flippedMs ?? Infinity) <= flipLimitMs),
+      detail: `trace ${witness?.traceId ?? 'none'}: ${witness && world.logged(witness.traceId) ? 'logged' : 'not logged'}, ${traced ? 'exported' : 'not exported'}${
+        cell.unhealthy
+          ? `; health of ${cell.unhealthy} ${flippedMs === undefined ? 'never flipped' : `flipped after ${Math.round(flippedMs)} ms`}`
+          : ''
+      }`,
+    },
+    {
+      name: 'recovery',
+      passed: recoveryMs !== undefined,
+      detail: recoveryMs === undefined ? `not within ${recoveryLimitMs} ms` : `${recoveryMs} ms`,
+    },
+  ];
+  return {
+    group: cell.group,
+    name: cell.name,
+    how: cell.how,
+    passed: checks.every(({ passed }) => passed),
+    checks,
+    detectionMs:
+      feltMs === undefined && flippedMs === undefined ? undefined : Math.min(feltMs ?? Infinity, flippedMs ?? Infinity),
+    recoveryMs,
+    answers: { ok: during.filter(acceptable).length, refused: refused.length, unanswered: unanswered.length },
+    phases: {
+      before: phase(probe.answers, 0, injected * 1_000),
+      during: phase(probe.answers, injected * 1_000, healedAt),
+      after: phase(probe.answers, healedAt, Infinity),
+    },
+    slowestMs,
+    traceId: witness?.traceId,
+    window: { from, injected, healed: healedAt / 1_000, to: seconds() },
+  };
+};

@@ -1,0 +1,18 @@
+/** What `t.teardown` is to a test: everything started is stopped, last first, also when a start fails. */
+export type Scope = { readonly teardown: (release: () => unknown) => void; readonly close: () => Promise<void> };
+
+export const createScope = (): Scope => {
+  const releases: (() => unknown)[] = [];
+  return {
+    teardown: (release) => void releases.push(release),
+    close: async () => {
+      for (const release of releases.splice(0).toReversed()) {
+        try {
+          await release();
+        } catch (error) {
+          console.error('not released:', error);
+        }
+      }
+    },
+  };
+};

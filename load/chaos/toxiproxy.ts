@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scope } from './scope.ts';
+
+type Toxic = {
+  readonly type: 'latency' | 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slicer';
+  readonly attributes: Readonly<Record<string, number>>;
+  readonly stream?: 'upstream' | 'downstream';
+};
+
+/** One hop that can be broken. */
+export type Hop = {
+  readonly port: number;
+  /** Refuses connections and cuts those that are open. */
+  readonly cut: () => Promise<void>;
+  readonly poison: (toxic: Toxic) => Promise<void>;
+  /** As it was: open, without toxics. */
+  readonly heal: () => Promise<void>;
+};
+
+export type Toxiproxy = { readonly hop: (name: string, upstream: string) => Promise<Hop> };
+
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
+
+/** Toxiproxy's own server, driven over its HTTP API; toxics act on connections that are open already too. */
+export const startToxiproxy = async (scope: Scope): Promise<Toxiproxy> => {
+  const port = await freePort();
+  const child = spawn('.tools/bin/toxiproxy-server', ['-host', '127.0.0.1', '-port', String(port)], {
+    stdio: 'ignore',
+  });
+  scope.teardown(async () => {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'exit');
+  });
+  const call = async (method: string, path: string, body?: unknown): Promise<void> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`toxiproxy: ${method} ${path}: ${response.status} ${text}`);
+  };
+  for (let attempt = 0; ; attempt += 1) {
+    if (
+      await fetch(`http://127.0.0.1:${port}/version`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      break;
+    if (attempt === 100) throw new Error('toxiproxy did not start');
+    await sleep(50);
+  }
+  return {
+    hop: async (name, upstream) => {
+      const listen = await freePort();
+      await call('POST', '/proxies', { name, upstream, listen: `127.0.0.1:${listen}`, enabled: true });
+      let toxics = 0;
+      return {
+        port: listen,
+        cut: () => call('POST', `/proxies/${name}`, { enabled: false }),
+        poison: async ({ type, attributes, stream = 'downstream' }) => {
+          toxics += 1;
+          await call('POST', `/proxies/${name}/toxics`, {
+            name: `${name}-${toxics}`,
+            type,
+            stream,
+            toxicity: 1,
+            attributes,
+          });
+        },
+        heal: async () => {
+          while (toxics > 0) {
+            await call('DELETE', `/proxies/${name}/toxics/${name}-${toxics}`);
+            toxics -= 1;
+          }
+          await call('POST', `/proxies/${name}`, { enabled: true });
+        },
+      };
+    },
+  };
+};

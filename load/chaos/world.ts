@@ -1,0 +1,212 @@
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
+import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
+import { startReplicated } from '#test/support/replica.ts';
+import { startService, type Service } from '#test/support/service.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#test/support/twelve-data-server.ts';
+import { barsOf, symbols } from './generations.ts';
+import type { Scope } from './scope.ts';
+import { freePort, startToxiproxy, type Hop } from './toxiproxy.ts';
+
+export type World = {
+  readonly hops: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', Hop>>;
+  readonly redis: RedisServer;
+  readonly twelveData: TwelveDataServer;
+  readonly spans: OtlpReceiver;
+  /** Past every hop. */
+  readonly databaseUrl: string;
+  readonly replicaUrl: string;
+  readonly prometheusUrl: string;
+  readonly url: string;
+  readonly adminUrl: string;
+  /** The process that serves now; `restart` puts another in its place, on the same ports. */
+  readonly service: () => Service;
+  /** Whether this process, or one before it, logged a line of the trace. */
+  readonly logged: (traceId: string) => boolean;
+  readonly restart: () => Promise<void>;
+  /** Lets the provider serve prices that it never served before. */
+  readonly nextGeneration: () => number;
+  /** A token that outlives the run. */
+  readonly token: () => Promise<string>;
+  readonly setFault: (point: string, fault: Readonly<Record<string, unknown>>) => Promise<void>;
+  readonly clearFault: (point: string) => Promise<void>;
+};
+
+const through = (address: string, hop: Hop): string => {
+  const url = new URL(address);
+  url.host = `127.0.0.1:${hop.port}`;
+  return url.href;
+};
+
+const startPrometheus = async (scope: Scope, adminPort: number): Promise<string> => {
+  const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-prometheus-'));
+  const port = await freePort();
+  writeFileSync(
+    join(directory, 'prometheus.yml'),
+    `global: { scrape_interval: 1s, evaluation_interval: 1s }
+scrape_configs:
+  - job_name: volwatch
+    scrape_protocols: [PrometheusText0.0.4]
+    static_configs: [{ targets: ['127.0.0.1:${adminPort}'] }]
+`,
+  );
+  const child = spawn(
+    '.tools/bin/prometheus',
+    [
+      `--config.file=${directory}/prometheus.yml`,
+      `--storage.tsdb.path=${directory}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ],
+    { stdio: 'ignore' },
+  );
+  scope.teardown(async () => {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'exit');
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return `http://127.0.0.1:${port}`;
+};
+
+/** k6's usual mix at a low rate, for as long as the world lasts: its thresholds are not the point here. */
+const startLoad = (scope: Scope, url: string, secret: string): void => {
+  mkdirSync('reports', { recursive: true });
+  const child = spawn('.tools/bin/k6', ['run', '--quiet', '--no-thresholds', 'load/main.ts'], {
+    stdio: 'ignore',
+    env: {
+      ...process.env,
+      K6_NO_USAGE_REPORT: 'true',
+      K6_AUTO_EXTENSION_RESOLUTION: 'false',
+      SCENARIO: 'soak',
+      RATE: process.env['RATE'] ?? '10',
+      DURATION_S: '7200',
+      TARGET: url,
+      CLIENT_ID: 'chaos',
+      CLIENT_SECRET: secret,
+      SUMMARY: 'reports/chaos-load.json',
+    },
+  });
+  scope.teardown(async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  });
+};
+
+/** The service as in production but for its fault points, every dependency real and behind a hop that can be broken. */
+export const startWorld = async (scope: Scope, extra: Readonly<Record<string, string>> = {}): Promise<World> => {
+  const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-'));
+  chmodSync(directory, 0o711);
+  scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const [{ primaryUrl, replicaUrl }, redis, twelveData, spans, toxiproxy] = await Promise.all([
+    startReplicated(scope),
+    startRedisServer(scope),
+    startTwelveDataServer(scope),
+    startOtlpReceiver(scope),
+    startToxiproxy(scope),
+  ]);
+  const hop = (name: string, address: string): Promise<Hop> => toxiproxy.hop(name, new URL(address).host);
+  const hops = {
+    postgres: await hop('postgres', primaryUrl),
+    replica: await hop('replica', replicaUrl),
+    redis: await hop('redis', redis.url),
+    twelveData: await hop('twelve-data', twelveData.url),
+    collector: await hop('collector', spans.url),
+  };
+  let generation = 0;
+  const nextGeneration = (): number => {
+    generation += 1;
+    for (const [index, symbol] of symbols.entries()) twelveData.bars.set(symbol, barsOf(index, generation));
+    return generation;
+  };
+  nextGeneration();
+
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const secret = randomBytes(24).toString('hex');
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const environment = {
+    NODE_ENV: 'development',
+    PORT: String(port),
+    METRICS_PORT: String(adminPort),
+    VOLWATCH_DIRECTORY: directory,
+    JWT_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ACCESS_TOKEN_EXPIRE_MINUTES: '1440',
+    BOOTSTRAP_CLIENT_ID: 'chaos',
+    BOOTSTRAP_CLIENT_SECRET: secret,
+    DATABASE_URL: through(primaryUrl, hops.postgres),
+    DATABASE_REPLICA_URLS: through(replicaUrl, hops.replica),
+    DATABASE_REPLICA_MAX_LAG_MS: '2000',
+    DATABASE_ACQUIRE_TIMEOUT_MS: '500',
+    DATABASE_STATEMENT_TIMEOUT_MS: '1500',
+    REDIS_URL: through(redis.url, hops.redis),
+    MARKET_DATA_PROVIDER: 'twelve_data',
+    TWELVE_DATA_API_KEY: apiKey,
+    TWELVE_DATA_BASE_URL: through(twelveData.url, hops.twelveData).replace(/\/$/, ''),
+    TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
+    PROVIDER_TIMEOUT_MS: '2000',
+    BREAKER_RESET_MS: '2000',
+    // The limiter decides, and lets everybody pass: its dependency is part of the experiment.
+    RATE_LIMIT_IP_PER_MINUTE: '1000000',
+    RATE_LIMIT_CLIENT_PER_MINUTE: '1000000',
+    FAULT_INJECTION: 'true',
+    OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, hops.collector).replace(/\/$/, ''),
+    ...extra,
+  };
+  let current: Service;
+  const processes: Service[] = [];
+  const start = async (): Promise<void> => {
+    current = await startService({ environment });
+    processes.push(current);
+    await current.ready();
+  };
+  scope.teardown(() => current.stop(5_000));
+  await start();
+  const prometheusUrl = await startPrometheus(scope, adminPort);
+  const [url, adminUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${adminPort}`];
+  startLoad(scope, url, secret);
+
+  const fault = async (method: string, point: string, body?: object): Promise<void> => {
+    const response = await fetch(`${adminUrl}/faults/${point}`, {
+      method,
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${point}: ${text}`);
+  };
+  let token: string | undefined;
+  return {
+    hops,
+    redis,
+    twelveData,
+    spans,
+    databaseUrl: primaryUrl,
+    replicaUrl,
+    prometheusUrl,
+    url,
+    adminUrl,
+    service: () => current,
+    logged: (traceId) => processes.some(({ log }) => log.some(({ trace_id: id }) => id === traceId)),
+    restart: async () => {
+      await current.exited;
+      await start();
+    },
+    nextGeneration,
+    token: async () => {
+      if (token === undefined) {
+        const form = new URLSearchParams({
+          grant_type: 'client_credentials',
+          client_id: 'chaos',
+          client_secret: secret,
+        });
+        const response = await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body: form });
+        token = ((await response.json()) as { access_token: string }).access_token;
+      }
+      return token;
+    },
+    setFault: (point, body) => fault('PUT', point, body),
+    clearFault: (point) => fault('DELETE', point),
+  };
+};

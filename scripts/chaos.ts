@@ -1,0 +1,49 @@
+/**
+ * `npm run chaos [group]`: rehearses every failure of load/chaos/matrix.ts, or those of one group, on a live service
+ * under load. Prints a line a cell, writes reports/chaos.json and reports/chaos.html, ends with status 1 for a cell
+ * that did not hold.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { groups, type CellResult, type Group } from '#load/chaos/cell.ts';
+import { matrix } from '#load/chaos/matrix.ts';
+import { renderReport } from '#load/chaos/report/report.ts';
+import { readTimelines } from '#load/chaos/report/timelines.ts';
+import { runCell } from '#load/chaos/run-cell.ts';
+import { createScope } from '#load/chaos/scope.ts';
+import { startWorld } from '#load/chaos/world.ts';
+
+const [asked, only] = process.argv.slice(2);
+if (asked !== undefined && !groups.includes(asked as Group)) {
+  console.error(`No group ${asked}: ${groups.join(', ')}`);
+  process.exit(2);
+}
+const cells = matrix.filter(
+  ({ group, name }) => (asked === undefined || group === asked) && (only === undefined || name === only),
+);
+const built = spawnSync(process.execPath, ['scripts/tools.ts', 'k6', 'toxiproxy', 'prometheus'], { stdio: 'inherit' });
+if (built.status !== 0) process.exit(1);
+
+const scope = createScope();
+const results: CellResult[] = [];
+try {
+  const world = await startWorld(scope);
+  for (const cell of cells) {
+    const result = await runCell(cell, world);
+    results.push(result);
+    const time = (ms: number | undefined): string => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`);
+    console.log(
+      `${result.passed ? 'held  ' : 'BROKEN'} ${cell.group} / ${cell.name}: seen after ${time(result.detectionMs)}, recovered after ${time(result.recoveryMs)}`,
+    );
+    for (const { name, passed, detail } of result.checks) if (!passed) console.log(`         ${name}: ${detail}`);
+  }
+  const timelines = await readTimelines(world.prometheusUrl, results);
+  mkdirSync('reports', { recursive: true });
+  writeFileSync('reports/chaos.json', `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync('reports/chaos.html', renderReport(results, timelines));
+} finally {
+  await scope.close();
+}
+const held = results.filter(({ passed }) => passed).length;
+console.log(`${held} of ${cells.length} cells held; report: reports/chaos.html`);
+process.exit(held === cells.length ? 0 : 1);
