@@ -54,11 +54,17 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
     client.on('error', () => {});
     try {
       await client.connect();
-      await inTransaction(client, () =>
-        client.query(
-          `create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now())`,
-        ),
+      // Looked for first: a role that may create nothing can run on a schema that is there.
+      const { rows } = await client.query<{ there: boolean }>(
+        `select to_regclass('schema_migrations') is not null as there`,
       );
+      if (!rows[0]?.there) {
+        await inTransaction(client, () =>
+          client.query(
+            `create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now())`,
+          ),
+        );
+      }
       return await work(client);
     } catch (error) {
       throw translate(error);
