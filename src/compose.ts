@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createAccountsRoutes } from './accounts/routes.ts';
 import type { Addresses } from './banner.ts';
 import { composeAudit } from './compose/audit.ts';
 import { composeAuth, composeKeyRing } from './compose/auth.ts';
@@ -8,6 +9,7 @@ import { composeCache } from './compose/cache.ts';
 import { composeEdge } from './compose/edge.ts';
 import { composeJobs, jobHandlers } from './compose/jobs.ts';
 import { composeMarketData } from './compose/market-data.ts';
+import { composePricing } from './compose/pricing.ts';
 import { composeRateLimits } from './compose/rate-limits.ts';
 import { composeProvider } from './compose/provider.ts';
 import { composeStorage } from './compose/storage.ts';
@@ -15,9 +17,6 @@ import type { Config } from './config.ts';
 import { codeOf, errorTable } from './kernel/errors.ts';
 import type { HealthCheck } from './kernel/health.ts';
 import type { Logger } from './kernel/logger.ts';
-import { createEngineFactory } from './pricing/engine-factory.ts';
-import { createPricingService } from './pricing/pricing-service.ts';
-import { createPricingRoutes } from './pricing/routes.ts';
 import { runTelemetrySelfTest } from './telemetry/self-test.ts';
 
 export type Service = {
@@ -51,7 +50,7 @@ const jobsEndMs = 2_000;
  */
 export const compose = async (config: Config): Promise<Service> => {
   const base = composeBase(config);
-  const { logger, clock, metrics, faults, telemetry } = base;
+  const { logger, telemetry } = base;
   const keyRing = await composeKeyRing(base);
   const storage = await composeStorage(base);
   const { database } = storage;
@@ -64,6 +63,7 @@ export const compose = async (config: Config): Promise<Service> => {
     refreshes,
     routes: marketDataRoutes,
     warmUp,
+    closes,
   } = composeMarketData(base, database, {
     jobs,
     audit: audit.trail,
@@ -71,7 +71,7 @@ export const compose = async (config: Config): Promise<Service> => {
     cursors,
     provider: provider.provider,
   });
-  const pricing = createPricingService({ engines: createEngineFactory(), clock, metrics, faults, logger });
+  const pricing = composePricing(base, closes);
   const rateLimits = await composeRateLimits(base, storage, keyRing);
   const auth = await composeAuth(base, database, {
     keyRing,
@@ -84,17 +84,22 @@ export const compose = async (config: Config): Promise<Service> => {
   let migrated = false;
   let draining = false;
   const stopped = new AbortController();
+  const routes = [
+    ...auth.routes,
+    ...createAccountsRoutes({ ...base, ...database }),
+    ...pricing.routes,
+    ...marketDataRoutes,
+    ...audit.routes,
+  ];
   const { server, admin } = composeEdge(base, {
     auth,
     // A worker answers about itself alone.
-    routes:
-      config.ROLE === 'worker'
-        ? []
-        : [...auth.routes, ...createPricingRoutes({ service: pricing }), ...marketDataRoutes, ...audit.routes],
+    routes: config.ROLE === 'worker' ? [] : routes,
     checks: [
       untilMigrated(database.healthCheck, () => migrated),
       rateLimits?.withBackend(storage.redisCheck) ?? storage.redisCheck,
       ...provider.checks,
+      pricing.check,
       jobs.healthCheck,
     ],
     // What others refresh is read from the database.
@@ -179,6 +184,7 @@ export const compose = async (config: Config): Promise<Service> => {
     const graceMs = config.SHUTDOWN_REFRESH_GRACE_MS;
     await Promise.all([endRequests(), refreshes.close({ graceMs }), jobs.close({ graceMs: graceMs + jobsEndMs })]);
     rateLimits?.close();
+    await pricing.close();
     await provider.close();
     cache.close();
     await auth.close();

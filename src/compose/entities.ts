@@ -1,7 +1,14 @@
+import { accountsEntities } from '../accounts/entities.ts';
 import { auditEntities } from '../audit/entities.ts';
 import { authEntities } from '../auth/entities.ts';
 import { idempotencyEntities } from '../idempotency/entities.ts';
 import { marketDataEntities } from '../market-data/entities.ts';
 
 /** Every table of every room, for the schema comparison and the statement labels. */
-export const entities = [...marketDataEntities, ...auditEntities, ...authEntities, ...idempotencyEntities];
+export const entities = [
+  ...marketDataEntities,
+  ...auditEntities,
+  ...authEntities,
+  ...idempotencyEntities,
+  ...accountsEntities,
+];

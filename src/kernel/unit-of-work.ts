@@ -22,6 +22,7 @@ export const transactionOperations = [
   'auth.api_key',
   'auth.client',
   'auth.maintenance',
+  'account.change',
 ] as const;
 export type TransactionOperation = (typeof transactionOperations)[number];
 

@@ -4,6 +4,7 @@ import { auth } from './0003-auth.ts';
 import { idempotencyKeys } from './0005-idempotency-keys.ts';
 import { queuedRefreshes } from './0006-queued-refreshes.ts';
 import { priceQuarantine } from './0007-price-quarantine.ts';
+import { accounts } from './0008-accounts.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   idempotencyKeys,
   queuedRefreshes,
   priceQuarantine,
+  accounts,
 ];

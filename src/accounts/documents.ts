@@ -1,0 +1,107 @@
+import type { z } from 'zod';
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Query, UnitOfWork, Reader } from '#src/kernel/unit-of-work.ts';
+
+/** What a user may change: a column each. Read with their defaults, so every member has one. */
+export type DocumentShape = Readonly<Record<string, z.ZodType>>;
+
+export type DocumentsDeps<Shape extends DocumentShape> = {
+  readonly table: 'account_profile' | 'account_settings';
+  readonly shape: Shape;
+  /** What stands where a user has stored nothing, or the table lacks the column. */
+  readonly defaults: z.output<z.ZodObject<Shape>>;
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+export type StoredDocument<Values> = {
+  readonly values: Values;
+  /** 0: nothing stored yet. */
+  readonly version: number;
+  readonly updatedAt: string | null;
+  /** Members whose column is missing: a schema behind this release. Their defaults stand in. */
+  readonly missing: readonly string[];
+};
+
+export type Documents<Values> = {
+  readonly read: (userId: string) => Promise<StoredDocument<Values>>;
+  /**
+   * Changes the members given, if `version` is what is stored (`*`: whatever is stored).
+   * @throws AppError `precondition_failed`; `database_schema_outdated` when a changed member's column is missing
+   */
+  readonly change: (
+    userId: string,
+    version: number | '*',
+    changes: { readonly [Name in keyof Values]?: Values[Name] | undefined },
+  ) => Promise<StoredDocument<Values>>;
+};
+
+type Row = { readonly row: Record<string, unknown> };
+
+/** One versioned row of a table for each user. */
+export const createDocuments = <Shape extends DocumentShape>(
+  deps: DocumentsDeps<Shape>,
+): Documents<z.output<z.ZodObject<Shape>>> => {
+  const { table, shape, defaults, unitOfWork, reader, clock, logger } = deps;
+  type Values = z.output<z.ZodObject<Shape>>;
+  const names = Object.keys(shape);
+  const reported = new Set<string>();
+
+  const toDocument = (row: Record<string, unknown> | undefined): StoredDocument<Values> => {
+    if (!row) return { values: defaults, version: 0, updatedAt: null, missing: [] };
+    const missing = names.filter((name) => !(name in row));
+    for (const column of missing.filter((name) => !reported.has(name))) {
+      reported.add(column);
+      logger.warn({ table, column }, 'a column is missing; its default is used until the schema is migrated');
+    }
+    const values = Object.fromEntries(
+      names.map((name) => [name, name in row ? row[name] : Reflect.get(defaults, name)]),
+    );
+    return {
+      values: values as Values,
+      version: Number(row['version']),
+      updatedAt: new Date(String(row['updated_at'])).toISOString(),
+      missing,
+    };
+  };
+
+  /** The row as JSON, so that a column which is not there is no error. */
+  const find = async (query: Query, userId: string, lock = ''): Promise<Record<string, unknown> | undefined> =>
+    (await query<Row>(`select to_jsonb(stored) as row from ${table} as stored where user_id = $1 ${lock}`, [userId]))[0]
+      ?.row;
+
+  const outdated = (): AppError =>
+    new AppError('precondition_failed', 'It has changed since: read it again and use its version');
+
+  return {
+    read: async (userId) => toDocument(await find(reader.query, userId)),
+
+    change: (userId, version, changes) =>
+      unitOfWork.run({ operation: 'account.change' }, async ({ query }) => {
+        const before = await find(query, userId, 'for update');
+        if (version !== '*' && version !== Number(before?.['version'] ?? 0)) throw outdated();
+        // Names come from the declared shape alone, never from the caller.
+        const changed = names.filter((name) => Object.hasOwn(changes, name));
+        if (changed.length === 0) return toDocument(before);
+        const columns = changed.map((name) => `"${name}"`);
+        const parameters = [userId, clock.now(), ...changed.map((name) => Reflect.get(changes, name) as unknown)];
+        const places = changed.map((_, index) => `$${index + 3}`);
+        const [after] = await query<Row>(
+          before
+            ? `update ${table} as stored set version = version + 1, updated_at = $2,
+                 ${columns.map((column, index) => `${column} = ${places[index]}`).join(', ')}
+               where user_id = $1 returning to_jsonb(stored) as row`
+            : `insert into ${table} as stored (user_id, version, updated_at, ${columns.join(', ')})
+               values ($1, 1, $2, ${places.join(', ')})
+               on conflict (user_id) do nothing returning to_jsonb(stored) as row`,
+          parameters,
+        );
+        if (!after) throw outdated();
+        return toDocument(after.row);
+      }),
+  };
+};

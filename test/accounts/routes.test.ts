@@ -1,0 +1,171 @@
+import test, { type ExecutionContext } from 'ava';
+import { accountsEntities } from '#src/accounts/entities.ts';
+import { createAccountsRoutes } from '#src/accounts/routes.ts';
+import { createDatabase } from '#src/database/database.ts';
+import { systemClock as clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import { serve } from '#test/http/support.ts';
+import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+
+const people: Readonly<Record<string, Principal>> = {
+  ada: { kind: 'user', subject: 'ada', scopes: [], email: 'ada@example.org', role: 'user' },
+  bob: { kind: 'user', subject: 'bob', scopes: [] },
+  desk: { kind: 'client', subject: 'desk', scopes: [] },
+  key: { kind: 'api_key', subject: 'key', scopes: [] },
+};
+
+const start = async (t: ExecutionContext) => {
+  const stored = await setupDatabase(t);
+  const metrics = recordMetrics();
+  const database = await createDatabase({ ...databaseSettings(stored.url), entities: accountsEntities, metrics });
+  t.teardown(() => database.close());
+  const warnings: string[] = [];
+  const warn: Logger['warn'] = (fields, message) => void warnings.push(`${String(fields['column'])} ${message}`);
+  const logger: Logger = { debug: () => {}, info: () => {}, warn, error: () => {} };
+  const { unitOfWork, reader } = database;
+  const { call } = await serve(t, {
+    routes: createAccountsRoutes({ unitOfWork, reader, clock, logger }),
+    authenticate: async ({ headers }) => {
+      const principal = people[headers.authorization ?? ''];
+      if (!principal) throw new AppError('credentials_missing');
+      return principal;
+    },
+  });
+  const send = async (who: string, path: string, change?: unknown, ifMatch?: string) => {
+    const response = await call(`/api/v1${path}`, {
+      headers: {
+        Authorization: who,
+        ...(change !== undefined && { 'Content-Type': 'application/json' }),
+        ...(ifMatch !== undefined && { 'If-Match': ifMatch }),
+      },
+      ...(change !== undefined && { method: 'PATCH', body: JSON.stringify(change) }),
+    });
+    const body = (await response.json()) as Record<string, unknown>;
+    return { status: response.status, etag: response.headers.get('etag') ?? '', body };
+  };
+  return { stored, metrics, warnings, send };
+};
+
+const defaults = {
+  theme: 'system',
+  currency: 'USD',
+  decimal_places: 4,
+  default_model: 'black_scholes',
+  default_universe: null,
+  email_notifications: false,
+};
+
+test('who has stored nothing has defaults, of version 0', async (t) => {
+  const { send } = await start(t);
+  const settings = await send('ada', '/settings');
+  t.is(settings.status, 200);
+  t.is(settings.etag, '"0"');
+  t.deepEqual(settings.body, { ...defaults, version: 0, updated_at: null });
+  t.deepEqual((await send('ada', '/profile')).body, {
+    user_id: 'ada',
+    email: 'ada@example.org',
+    role: 'user',
+    display_name: null,
+    organization: null,
+    time_zone: 'UTC',
+    locale: 'en',
+    version: 0,
+    updated_at: null,
+  });
+});
+
+test('a change wants the version it changes; each makes the next, and touches nobody else', async (t) => {
+  const { send, stored, metrics } = await start(t);
+  const first = await send('ada', '/settings', { theme: 'dark' }, '"0"');
+  t.is(first.status, 200);
+  t.is(first.etag, '"1"');
+  t.like(first.body, { ...defaults, theme: 'dark', version: 1 });
+  const second = await send('ada', '/settings', { default_universe: 'tech5', decimal_places: 2 }, first.etag);
+  t.like(second.body, { theme: 'dark', default_universe: 'tech5', decimal_places: 2, version: 2 });
+  t.is((await send('ada', '/settings', { default_universe: null }, '*')).body['default_universe'], null);
+
+  for (const outdated of ['"0"', '"2"', '"9"', '"x"', '"1", "3"']) {
+    const refused = await send('ada', '/settings', { theme: 'light' }, outdated);
+    t.is(refused.status, 412, outdated);
+    t.is(refused.body['code'], 'precondition_failed');
+  }
+  const missing = await send('ada', '/settings', { theme: 'light' });
+  t.is(missing.status, 428);
+  t.is(missing.body['code'], 'precondition_required');
+
+  t.like((await send('ada', '/settings')).body, { theme: 'dark', version: 3 });
+  t.like((await send('bob', '/settings')).body, { theme: 'system', version: 0 });
+  t.like((await stored.query('select * from account_settings'))[0], { user_id: 'ada', theme: 'dark', version: 3 });
+  t.is(metrics.value('volwatch_db_transactions_total', { operation: 'account.change', outcome: 'committed' }), 3);
+});
+
+test('of ten changes of one version one is made', async (t) => {
+  const { send } = await start(t);
+  for (const version of ['"0"', '"1"']) {
+    const raced = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => send('ada', '/profile', { display_name: `Ada ${index}` }, version)),
+    );
+    t.is(raced.filter(({ status }) => status === 200).length, 1);
+    t.is(raced.filter(({ status }) => status === 412).length, 9);
+  }
+});
+
+test('an empty change changes nothing, not even the version', async (t) => {
+  const { send } = await start(t);
+  await send('ada', '/profile', { locale: 'de-CH' }, '"0"');
+  t.like((await send('ada', '/profile', {}, '"1"')).body, { locale: 'de-CH', version: 1 });
+});
+
+for (const [path, change] of [
+  ['/settings', { unknown: 1 }],
+  ['/settings', { theme: 'pink' }],
+  ['/settings', { theme: null }],
+  ['/settings', { version: 7 }],
+  ['/settings', { decimal_places: 1.5 }],
+  ['/settings', { currency: 'usd' }],
+  ['/settings', { email_notifications: 'yes' }],
+  ['/profile', { email: 'other@example.org' }],
+  ['/profile', { role: 'admin' }],
+  ['/profile', { user_id: 'bob' }],
+  ['/profile', { display_name: '' }],
+  ['/profile', { display_name: 'a\u0000b' }],
+  ['/profile', { time_zone: 'Mars/Olympus' }],
+  ['/profile', { locale: 'not a locale' }],
+  ['/profile', []],
+] as const) {
+  test(`${path} refuses ${JSON.stringify(change)}`, async (t) => {
+    const { send, stored } = await start(t);
+    const { status, body } = await send('ada', path, change, '"0"');
+    t.is(status, 422);
+    t.is(body['code'], 'validation_failed');
+    t.deepEqual(await stored.query('select 1 from account_profile union select 1 from account_settings'), []);
+  });
+}
+
+test('clients and keys have neither; nobody is 401', async (t) => {
+  const { send } = await start(t);
+  for (const who of ['desk', 'key']) {
+    for (const path of ['/profile', '/settings']) t.is((await send(who, path)).status, 404);
+    t.is((await send(who, '/settings', { theme: 'dark' }, '"0"')).status, 404);
+  }
+  t.is((await send('nobody', '/profile')).status, 401);
+});
+
+test('a column that is not migrated yet reads as its default, with a warning; changing it is 503', async (t) => {
+  const { send, stored, warnings } = await start(t);
+  await send('ada', '/settings', { theme: 'dark', currency: 'CHF' }, '"0"');
+  await stored.query('alter table account_settings drop column currency');
+  for (let read = 0; read < 2; read += 1) {
+    const { status, body } = await send('ada', '/settings');
+    t.is(status, 200);
+    t.like(body, { theme: 'dark', currency: 'USD', warnings: ['currency: the default stands in'] });
+  }
+  t.deepEqual(warnings, ['currency a column is missing; its default is used until the schema is migrated']);
+  const change = await send('ada', '/settings', { currency: 'EUR' }, '"1"');
+  t.is(change.status, 503);
+  t.is(change.body['code'], 'database_schema_outdated');
+  t.like((await send('ada', '/settings', { theme: 'light' }, '"1"')).body, { theme: 'light', version: 2 });
+});
