@@ -4,7 +4,12 @@ import { call, json, metric, scrape, serve, setFault, takeToken, until, type Ans
 
 test('POST /refreshes under one key: 100 duplicates, one refresh; a crash in between loses and repeats nothing', async (t) => {
   const database = await setupDatabase(t);
-  const environment = { DATABASE_URL: database.url, IDEMPOTENCY_LEASE_MS: '1000', RATE_LIMIT_ENABLED: 'false' };
+  const environment = {
+    DATABASE_URL: database.url,
+    IDEMPOTENCY_LEASE_MS: '5000',
+    RATE_LIMIT_ENABLED: 'false',
+    DATABASE_ACQUIRE_TIMEOUT_MS: '10000',
+  };
   const first = await serve(t, environment);
   await first.logged(({ message }) => message === 'started');
   const token = await takeToken(first);
@@ -49,7 +54,7 @@ test('POST /refreshes under one key: 100 duplicates, one refresh; a crash in bet
     await until(async () => {
       recovered = await post(second, 'tech5', { 'Idempotency-Key': 'night-run-2' });
       return recovered.status === 202;
-    }),
+    }, 20_000),
   );
   t.is((await requested()).length, 2, 'the effect of the killed process, and no other');
   t.is(recovered?.headers.get('location'), `/api/v1/refreshes/${String(recovered?.body['id'])}`);

@@ -70,7 +70,14 @@ const openLoop = (services: readonly Service[], ratePerSecond: number) => {
 
 test('at 200 requests a second over keep-alive connections, a SIGTERM drops nothing', async (t) => {
   const database = await setupDatabase(t);
-  const environment = { DATABASE_URL: database.url, RATE_LIMIT_ENABLED: 'false', SHUTDOWN_DRAIN_MS: '1000' };
+  // Patient settings: on a busy machine nothing but the shutdown itself is to refuse a request.
+  const environment = {
+    DATABASE_URL: database.url,
+    DATABASE_ACQUIRE_TIMEOUT_MS: '10000',
+    LOAD_LAG_MS: '60000',
+    RATE_LIMIT_ENABLED: 'false',
+    SHUTDOWN_DRAIN_MS: '2000',
+  };
   const [leaving, staying] = await Promise.all([serve(t, environment), serve(t, environment)]);
   await Promise.all([leaving, staying].map((service) => service.logged(({ message }) => message === 'started')));
   const load = openLoop([leaving, staying], 200);
@@ -79,7 +86,7 @@ test('at 200 requests a second over keep-alive connections, a SIGTERM drops noth
   t.is((await leaving.exited).code, 0);
   await sleep(500);
   const answers = await load.end();
-  t.deepEqual([...new Set(answers)], [200], JSON.stringify(Object.groupBy(answers, String), null, 1).slice(0, 300));
+  t.deepEqual([...new Set(answers)], [200], JSON.stringify([...new Set(answers)]));
   t.true(answers.length > 500, `${answers.length} answers`);
   t.is(leaving.log.at(-1)?.message, 'stopped');
 });
