@@ -12,13 +12,22 @@ import { createRefreshService, type RefreshService } from '../market-data/refres
 import { createMarketDataRoutes } from '../market-data/routes.ts';
 import type { MarketDataProvider } from '../market-data/provider.ts';
 import { bundledUniverses } from '../market-data/universes.ts';
+import type { Closes } from '../pricing/forecast/closes.ts';
 import { basePath, type Base } from './base.ts';
+
+const dayMs = 86_400_000;
+const daysBefore = (date: string, days: number): string =>
+  new Date(Date.parse(date) - days * dayMs).toISOString().slice(0, 10);
+/** Forty years of daily closes. */
+const mostCloses = 10_000;
 
 export type MarketData = {
   readonly refreshes: RefreshService;
   readonly routes: readonly Route[];
   /** Loads what is asked for most into the cache. Never throws. */
   readonly warmUp: () => Promise<void>;
+  /** Stored closes of an asset; its type is that of the pricing room, which they are for. */
+  readonly closes: Closes;
 };
 
 export const composeMarketData = (
@@ -69,5 +78,11 @@ export const composeMarketData = (
     refreshes,
     routes: createMarketDataRoutes({ refreshes: started, queries, cachedReads, cursors, basePath }),
     warmUp: cachedReads.warmUp,
+    closes: async (symbol, days) => {
+      const asset = await queries.asset(symbol);
+      if (asset === undefined) return undefined;
+      const from = days === undefined || asset.last_date === null ? null : daysBefore(asset.last_date, days);
+      return queries.prices(symbol, { after: null, from, to: null, limit: mostCloses });
+    },
   };
 };

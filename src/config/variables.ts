@@ -235,6 +235,15 @@ export const configSections = {
     ),
   },
   Resilience: {
+    PRICING_WORKERS: optional(
+      integer(1, 128),
+      'Threads for large batches and slow models. Unset: one for each processor but one, at least one',
+    ),
+    PRICING_QUEUE_LIMIT: variable(
+      integer(0, 10_000),
+      '32',
+      'Batches that wait for such a thread, then 503 `overloaded`',
+    ),
     LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Pricing requests in progress, then 503 `overloaded`'),
     LOAD_LIMIT_BATCH: variable(integer(1, 100_000), '16', 'Pricing batches in progress, then 503 `overloaded`'),
     LOAD_LIMIT_READ: variable(integer(1, 100_000), '1024', 'Reads in progress, then 503 `overloaded`'),

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/errors.ts';
 import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
-import { isNestedDeeper } from './json-depth.ts';
+import { isNestedDeeper } from '#src/kernel/json-depth.ts';
 import type { Limits } from './limits.ts';
 import { parseQuery } from './validation.ts';
 
@@ -107,7 +107,7 @@ const parseJson = (bytes: Buffer, depth: number): unknown => {
 };
 
 /**
- * The body as its media type means it: JSON parsed, a form as a map of texts, anything else as a Buffer.
+ * The body as its media type means it: JSON parsed, a form as a map of texts; anything else, and `rawBody`, a Buffer.
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `malformed_body`, `request_timeout`
  */
 export const readBody = async (request: IncomingMessage, route: CompiledRoute, limits: Limits): Promise<unknown> => {
@@ -120,6 +120,7 @@ export const readBody = async (request: IncomingMessage, route: CompiledRoute, l
   const type = checkMediaType(headers['content-type'], route.consumes);
   const batch = route.declaration.bodyLimit === 'batch';
   const bytes = await readBytes(request, batch ? limits.batchBodyLimitBytes : limits.bodyLimitBytes);
+  if (route.declaration.rawBody) return bytes;
   if (isJsonType(type)) return parseJson(bytes, limits.jsonDepth);
   if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters);
   return bytes;

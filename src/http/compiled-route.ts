@@ -15,7 +15,7 @@ export type CompiledRoute = {
   readonly body: z.ZodType | undefined;
   readonly bodyOptional: boolean;
   readonly consumes: readonly string[];
-  readonly produces: string;
+  readonly produces: readonly string[];
   /** Undefined where responses are not checked. */
   readonly responses: Route['responses'] | undefined;
 };
@@ -51,7 +51,7 @@ export const compileRoute = (
     body,
     bodyOptional: body !== undefined && body.safeParse(undefined).success,
     consumes: declaration.consumes ?? [jsonType],
-    produces: declaration.produces ?? jsonType,
+    produces: declaration.produces === undefined ? [jsonType] : [declaration.produces].flat(),
     responses: validateResponses ? declaration.responses : undefined,
   };
 };

@@ -29,8 +29,8 @@ const findRoute = (ctx: HttpContext): CompiledRoute => {
   }
   const { produces } = match.route;
   const { accept } = ctx.req.headers;
-  if (accept !== undefined && accept !== '*/*' && accept !== produces && ctx.accepts(produces) === false) {
-    throw new AppError('not_acceptable', `This route answers ${produces}`);
+  if (accept !== undefined && accept !== '*/*' && !produces.includes(accept) && ctx.accepts(...produces) === false) {
+    throw new AppError('not_acceptable', `This route answers ${produces.join(' or ')}`);
   }
   return match.route;
 };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { errorTable, type ErrorCode } from '#src/kernel/errors.ts';
+import { errorCodes, errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/errors.ts';
 import type { AuthPolicy, Route } from '#src/kernel/route.ts';
+import { formType, isJsonType } from './compiled-route.ts';
 import { problemSchema, oauthErrorSchema } from './problem-schema.ts';
 
 export type OpenApiInfo = { readonly title: string; readonly version: string; readonly description?: string };
@@ -10,7 +11,23 @@ export type OpenApiDocument = { readonly openapi: '3.1.0' } & Json;
 type Options = { readonly routes: readonly Route[]; readonly basePath: string; readonly info: OpenApiInfo };
 
 /** What any route can answer, beside the codes that it declares. */
-const everywhere: readonly ErrorCode[] = ['internal_error', 'not_acceptable', 'malformed_request'];
+const everywhere: readonly ErrorCode[] = [
+  'internal_error',
+  'not_acceptable',
+  'malformed_request',
+  'uri_too_long',
+  'headers_too_large',
+];
+const ofCategory = (category: ErrorCategory): ErrorCode[] =>
+  errorCodes.filter((code) => errorTable[code].category === category);
+/** Everything under the base path is shed when the service is busy, and nearly all of it needs the database. */
+const underBasePath: readonly ErrorCode[] = [...ofCategory('database'), 'overloaded'];
+/** These belong to the routes that sign in. */
+const signInRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'credentials_invalid',
+  'client_credentials_invalid',
+]);
+const ofCallers = ofCategory('authentication').filter((code) => !signInRefusals.has(code));
 const codesOf = (route: Route): ErrorCode[] => {
   const codes = new Set<ErrorCode>([...everywhere, ...route.errors, 'validation_failed']);
   if (route.request.body) {
@@ -19,7 +36,12 @@ const codesOf = (route: Route): ErrorCode[] => {
     }
   }
   if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress');
-  if (route.auth !== 'public') codes.add('credentials_missing').add('auth_service_error');
+  if (route.atRoot !== true) for (const code of underBasePath) codes.add(code);
+  if (route.auth !== 'public') {
+    for (const code of ofCallers) codes.add(code);
+    codes.add('auth_service_error');
+    if (route.method !== 'GET') codes.add('csrf_token_invalid');
+  }
   if (typeof route.auth === 'object') codes.add('scope_insufficient');
   if (route.rateLimit !== 'none') codes.add('rate_limit_exceeded');
   return [...codes];
@@ -33,11 +55,12 @@ const securityOf = (auth: AuthPolicy): Json[] => {
 };
 
 const headerRef = (name: string): Json => ({ $ref: `#/components/headers/${name}` });
-const usualHeaders = {
+const usualHeaders = ({ rateLimit }: Route): Json => ({
   'X-Request-ID': headerRef('RequestId'),
   'X-Trace-ID': headerRef('TraceId'),
   'Server-Timing': headerRef('ServerTiming'),
-};
+  ...(rateLimit !== 'none' && { RateLimit: headerRef('RateLimit'), 'RateLimit-Policy': headerRef('RateLimitPolicy') }),
+});
 
 /** `POST /pricing/price` -> `postPricingPrice`. */
 const operationId = ({ method, path }: Route): string =>
@@ -92,19 +115,29 @@ const withoutRequired = (schema: Json): Json => {
   return copy;
 };
 
+/** The schema is that of the first media type; what is neither JSON nor a form beside it is only said to be bytes. */
+const contentOf = (types: readonly string[], schema: Json): Json =>
+  Object.fromEntries(
+    types.map((type, index) => {
+      const described = index === 0 || isJsonType(type) || type === formType;
+      return [type, { schema: described ? schema : { type: 'string', format: 'binary' } }];
+    }),
+  );
+
 const responsesOf = (route: Route, components: Json): Json => {
   const responses: Record<string, Json> = {};
+  const usual = usualHeaders(route);
   for (const [status, schema] of Object.entries(route.responses)) {
     const json = schema === null ? undefined : toSchema(schema, 'output', components);
     responses[status] = {
       description: `Answer of: ${route.summary}`,
-      headers: { ...usualHeaders, ...(route.etag && { ETag: headerRef('ETag') }) },
+      headers: { ...usual, ...(route.etag && { ETag: headerRef('ETag') }) },
       ...(json && {
-        content: { [route.produces ?? 'application/json']: { schema: route.fields ? withoutRequired(json) : json } },
+        content: contentOf([route.produces ?? 'application/json'].flat(), route.fields ? withoutRequired(json) : json),
       }),
     };
   }
-  if (route.etag) responses['304'] = { description: 'Not modified', headers: usualHeaders };
+  if (route.etag) responses['304'] = { description: 'Not modified', headers: usual };
 
   const byStatus = Map.groupBy(codesOf(route), (code) => errorTable[code].status);
   const oauth = route.errorFormat === 'oauth';
@@ -113,7 +146,7 @@ const responsesOf = (route: Route, components: Json): Json => {
     const retryable = codes.some((code) => errorTable[code].retryable);
     responses[status] = {
       description: codes.map((code) => `\`${code}\`: ${errorTable[code].title}`).join('; '),
-      headers: { ...usualHeaders, ...(retryable && { 'Retry-After': headerRef('RetryAfter') }) },
+      headers: { ...usual, ...(retryable && { 'Retry-After': headerRef('RetryAfter') }) },
       content: {
         [oauth ? 'application/json' : 'application/problem+json']: {
           schema: {
@@ -140,12 +173,7 @@ const operationOf = (route: Route, components: Json): Json => {
     ...(body && {
       requestBody: {
         required: !body.safeParse(undefined).success,
-        content: Object.fromEntries(
-          (route.consumes ?? ['application/json']).map((type) => [
-            type,
-            { schema: toSchema(body, 'input', components) },
-          ]),
-        ),
+        content: contentOf(route.consumes ?? ['application/json'], toSchema(body, 'input', components)),
       },
     }),
     responses: responsesOf(route, components),
@@ -176,6 +204,8 @@ export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocum
         RequestId: text("The caller's X-Request-ID, else a new UUIDv7"),
         TraceId: text('The trace of this request, 32 hexadecimal digits'),
         ServerTiming: text('Milliseconds spent: total, and the parts that took part'),
+        RateLimit: text('What is left: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
+        RateLimitPolicy: text('The limit: `"policy";q=QUOTA;w=SECONDS`'),
         RetryAfter: { description: 'Seconds after which a retry may succeed', schema: { type: 'integer' } },
         ETag: text('Weak entity tag for If-None-Match'),
       },

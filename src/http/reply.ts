@@ -59,6 +59,7 @@ const jsonHeader = 'application/json; charset=utf-8';
 /** Writes the reply: JSON or as it is, with a weak ETag and 304 where declared. */
 export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteReply): void => {
   const { res } = ctx;
+  const produces = route.produces[0] ?? 'application/json';
   ctx.status = reply.status;
   if (reply.headers) for (const name of Object.keys(reply.headers)) res.setHeader(name, reply.headers[name] ?? '');
   if (reply.body === null || reply.body === undefined) {
@@ -66,11 +67,11 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     return;
   }
   if (isBytes(reply.body)) {
-    res.setHeader('Content-Type', route.produces);
+    if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', produces);
     ctx.body = reply.body;
     return;
   }
-  const text = typeof reply.body === 'string' && !isJsonType(route.produces) ? reply.body : JSON.stringify(reply.body);
+  const text = typeof reply.body === 'string' && !isJsonType(produces) ? reply.body : JSON.stringify(reply.body);
   if (route.declaration.etag === 'weak' && reply.status === 200) {
     const etag = weakEtag(text);
     res.setHeader('ETag', etag);
@@ -81,7 +82,7 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
       return;
     }
   }
-  const contentType = route.produces === 'application/json' ? jsonHeader : route.produces;
+  const contentType = produces === 'application/json' ? jsonHeader : produces;
   res.setHeader('Content-Type', contentType);
   ctx.body = text;
 };

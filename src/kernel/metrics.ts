@@ -135,6 +135,17 @@ export const metricCatalogue = {
     help: 'Options priced by operation, model and outcome',
     labels: { operation: pricingOperations, model: pricingModels, outcome: ['ok', 'invalid', 'failed'] },
   },
+  volwatch_pricing_solver_iterations: {
+    type: 'histogram',
+    help: 'Steps of the solver per implied volatility',
+    labels: { model: pricingModels },
+    buckets: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128],
+  },
+  volwatch_pricing_not_converged_total: {
+    type: 'counter',
+    help: 'Calculations whose numerical method did not converge, by model',
+    labels: { model: pricingModels },
+  },
   volwatch_pricing_batch_size: {
     type: 'histogram',
     help: 'Rows in a pricing batch',

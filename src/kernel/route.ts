@@ -55,8 +55,10 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly request: R;
   /** Media types accepted for the body; default `application/json`. */
   readonly consumes?: readonly string[];
-  /** Media type answered; default `application/json`. */
-  readonly produces?: string;
+  /** Media types answered, the first where the reply names none; default `application/json`. */
+  readonly produces?: string | readonly string[];
+  /** The body reaches the handler as the bytes that came, whatever their media type. */
+  readonly rawBody?: true;
   readonly bodyLimit?: BodyLimit;
   readonly responses: S;
   /** The codes that this route adds to those any route can answer; for OpenAPI. */

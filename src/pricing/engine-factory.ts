@@ -1,5 +1,6 @@
 import { AppError } from '#src/kernel/errors.ts';
 import type { PricingEngine } from './engine.ts';
+import { allowDeepInlining } from './math/inlining.ts';
 import { pricingModels, type Model } from './models.ts';
 
 export type EngineFactory = {
@@ -16,6 +17,7 @@ export type EngineFactory = {
 export type EngineFactoryDeps = { readonly models?: readonly Model[] };
 
 export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDeps = {}): EngineFactory => {
+  allowDeepInlining();
   const byName = new Map<string, Model>(models.map((model) => [model.name, model]));
   const built = new Map<string, PricingEngine>();
   const names = models.map(({ name }) => name).join(', ');

@@ -7,7 +7,7 @@ export const invalidRequest = (errors: readonly FieldError[]): AppError =>
 
 /** The `outcome` label of `volwatch_pricing_options_total`. */
 export const outcomeOf = (code: ErrorCode): 'invalid' | 'failed' =>
-  code === 'validation_failed' || code === 'pricing_model_unknown' ? 'invalid' : 'failed';
+  errorTable[code].category === 'validation' || code === 'pricing_model_unknown' ? 'invalid' : 'failed';
 
 /** Marks the span, and logs what lies behind an error of ours; an engine that cannot be built is somebody's to mend. */
 export const reportFailure = (error: unknown, span: Span, logger: Logger): ErrorCode => {

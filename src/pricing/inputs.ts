@@ -6,8 +6,10 @@ export type NumberInput = {
   readonly minimum: number;
   readonly exclusiveMinimum?: true;
   readonly maximum: number;
-  /** Absent: the member is required. */
+  /** Absent: the member is required, unless it is optional. */
   readonly default?: number;
+  readonly optional?: true;
+  readonly integer?: true;
   readonly description: string;
 };
 
@@ -65,15 +67,55 @@ export const absoluteVolatility: NumberInput = {
   description: 'Absolute volatility, in price units per square root of a year',
 };
 
+/** Heston has a volatility of its own; a row made for several models may carry one all the same. */
+export const unusedVolatility: NumberInput = {
+  ...volatility,
+  optional: true,
+  description: 'Echoed; the parameters of heston take its place',
+};
+export const steps: NumberInput = {
+  name: 'steps',
+  minimum: 11,
+  maximum: 10_001,
+  default: 501,
+  integer: true,
+  description: 'Steps of the tree; an even number is raised by one',
+};
+/** The price to find the volatility of. */
+export const optionPrice = signedPrice('price', 'Price of the option');
+
+const parameter = (name: string, description: string, minimum = 0, maximum = 100): NumberInput => ({
+  name,
+  minimum,
+  maximum,
+  description,
+});
+export const hestonParameters: readonly NumberInput[] = [
+  parameter('v0', 'Initial variance, per year'),
+  parameter('kappa', 'Speed of mean reversion of the variance, per year', 0, 1000),
+  parameter('theta', 'Long-run variance, per year'),
+  parameter('sigma', 'Volatility of the variance, per square root of a year'),
+  parameter('rho', 'Correlation of the spot and its variance', -1, 1),
+];
+export const dividendMembers: readonly NumberInput[] = [
+  { ...timeToExpiry, name: 'time', exclusiveMinimum: true, description: 'Years until the dividend is paid' },
+  { name: 'amount', minimum: 0, maximum: LARGEST_PRICE, description: 'Amount of the dividend' },
+];
+export const mostDividends = 1000;
+
+export const isRequired = (input: NumberInput): boolean => input.default === undefined && input.optional === undefined;
+
 export const isInRange = (input: NumberInput, value: number): boolean =>
-  value <= input.maximum && (input.exclusiveMinimum ? value > input.minimum : value >= input.minimum);
+  value <= input.maximum &&
+  (input.exclusiveMinimum ? value > input.minimum : value >= input.minimum) &&
+  (input.integer === undefined || Number.isInteger(value));
 
 export const rangeOf = (input: NumberInput): string =>
-  `${input.exclusiveMinimum ? 'greater than' : 'at least'} ${input.minimum} and at most ${input.maximum}`;
+  `${input.integer ? 'an integer ' : ''}${input.exclusiveMinimum ? 'greater than' : 'at least'} ${input.minimum} and at most ${input.maximum}`;
 
 /** JSON Schema (2020-12, OpenAPI 3.1) of one numeric member. */
 export const schemaOf = (input: NumberInput): Record<string, unknown> => ({
-  type: 'number',
+  type: input.integer ? 'integer' : 'number',
   [input.exclusiveMinimum ? 'exclusiveMinimum' : 'minimum']: input.minimum,
   maximum: input.maximum,
   ...(input.default === undefined ? {} : { default: input.default }),

@@ -1,17 +1,24 @@
 import { trace } from '@opentelemetry/api';
 import type { Clock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
+import { AppError, type FieldError } from '#src/kernel/errors.ts';
 import type { Faults } from '#src/kernel/faults.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import { addTiming } from '#src/kernel/request-context.ts';
-import { createBatch, type BatchResult } from './batch.ts';
-import { createCalculator, type PricedOption } from './calculate.ts';
+import { createBatch, workerCost } from './batch.ts';
+import type { BatchRequest } from './batch-job.ts';
+import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './calculate.ts';
+import { rowCost } from './cost.ts';
 import type { EngineFactory } from './engine-factory.ts';
 import { invalidRequest, outcomeOf, reportFailure } from './failures.ts';
+import type { Closes } from './forecast/closes.ts';
 import type { Model } from './models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './outputs.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from './read-option.ts';
+import { priceOnWorker } from './slow-option.ts';
+import { fillFromSymbol, type InputsFrom } from './symbol-inputs.ts';
+import type { PricingWorkers } from './workers/pool.ts';
+import type { BatchOutcome } from './workers/protocol.ts';
 
 export type PricingServiceDeps = {
   readonly engines: EngineFactory;
@@ -19,9 +26,13 @@ export type PricingServiceDeps = {
   readonly metrics: Metrics;
   readonly faults: Faults;
   readonly logger: Logger;
+  readonly workers: PricingWorkers;
+  readonly closes: Closes;
 };
 
-export type TimedOption = PricedOption & { readonly computation_time_ms: number };
+export type TimedOption = PricedOption & { readonly inputs_from?: InputsFrom; readonly computation_time_ms: number };
+
+export type ImpliedOption = TimedOption & { readonly implied_volatility: number };
 
 export type PricingService = {
   /**
@@ -30,28 +41,54 @@ export type PricingService = {
    */
   readonly price: (body: unknown, signal?: AbortSignal) => Promise<TimedOption>;
   readonly greeks: (body: unknown, signal?: AbortSignal) => Promise<TimedOption>;
+  /** `price` stands in the body in place of `volatility`. */
+  readonly impliedVolatility: (body: unknown, signal?: AbortSignal) => Promise<ImpliedOption>;
   /**
-   * A bad row is an item of the answer, not a refusal.
-   * @throws AppError `validation_failed` for a bad envelope
+   * Bytes in, bytes out. A bad row is an item of the answer, not a refusal. `request.bytes` may be gone afterwards.
+   * @throws AppError `malformed_body`, `not_acceptable`, `validation_failed` for a bad envelope, and for columns
+   * `pricing_model_unknown`; `overloaded` when the workers' queue is full or `signal` aborts
    */
-  readonly batch: (body: unknown, signal?: AbortSignal) => Promise<BatchResult>;
+  readonly batch: (request: BatchRequest, signal?: AbortSignal) => Promise<BatchOutcome>;
   readonly models: readonly Model[];
 };
 
-type SingleOperation = 'price' | 'greeks';
-const priceOnly: readonly OutputName[] = ['price'];
+type SingleOperation = 'price' | 'greeks' | 'implied_volatility';
+const fixedOutputs: Readonly<Record<'price' | 'implied_volatility', readonly OutputName[]>> = {
+  price: ['price'],
+  implied_volatility: ['price', 'implied_volatility'],
+};
+
+/** Numbers that a symbol may stand for. */
+const wantedInputs: Readonly<Record<SingleOperation, readonly string[]>> = {
+  price: ['spot', 'volatility'],
+  greeks: ['spot', 'volatility'],
+  implied_volatility: ['spot'],
+};
+
+const unsupportedOutputs = (operation: SingleOperation, model: Model, names: readonly OutputName[]): FieldError[] =>
+  names
+    .filter((name) => !model.outputs.includes(name))
+    .map((name) => ({
+      pointer: operation === 'greeks' ? '/outputs' : '/model',
+      code: 'unsupported',
+      detail: `${model.name} has no ${name}`,
+    }));
 
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
-  const { engines, clock, metrics, faults, logger } = deps;
+  const { engines, clock, metrics, faults, logger, workers, closes } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
-  const calculate = createCalculator();
 
   const read = (operation: SingleOperation, row: Row, model: Model) => {
     const asked =
-      operation === 'greeks' ? readOutputs(row['outputs'], greekNames, defaultGreeks) : { outputs: priceOnly };
-    const option = readOption(row, model, '', operation === 'greeks' ? 'outputs' : undefined);
+      operation === 'greeks'
+        ? readOutputs(row['outputs'], greekNames, defaultGreeks)
+        : { outputs: fixedOutputs[operation] };
+    const own = operation === 'greeks' ? { own: 'outputs' } : {};
+    const option = readOption(row, model, '', { ...own, inverted: operation === 'implied_volatility' });
     if (Array.isArray(option)) throw invalidRequest(Array.isArray(asked) ? [...option, ...asked] : option);
     if (Array.isArray(asked)) throw invalidRequest(asked);
+    const unsupported = unsupportedOutputs(operation, model, asked.outputs);
+    if (unsupported.length > 0) throw invalidRequest(unsupported);
     return { option, outputs: asked.outputs };
   };
 
@@ -65,14 +102,28 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       const model = engines.model(readModelName(body, ''));
       label = model.name;
       span.setAttribute('pricing.model', label);
-      const { option, outputs } = read(operation, body, model);
+      const { row, inputsFrom } = await fillFromSymbol(body, model, wantedInputs[operation], closes);
+      const { option, outputs } = read(operation, row, model);
       span.setAttribute('pricing.exercise_style', option.exercise_style);
       const engine = engines.engine(model);
-      if (faults.armed('pricing.engine')) await faults.reach('pricing.engine', signal);
-      const result = calculate(engine, option, outputs);
-      if (typeof result === 'string') throw new AppError('pricing_calculation_failed', result);
+      const armed = faults.armed('pricing.engine');
+      if (armed) await faults.reach('pricing.engine', signal);
+      const wanted = wantedOf(outputs);
+      const buffer = createOutputs();
+      const slow = !armed && rowCost((name) => row[name], wanted) > workerCost;
+      const { outputs: _, ...plain } = row;
+      const result = slow
+        ? await priceOnWorker(workers, plain, outputs, signal)
+        : calculate(engine, option, wanted, buffer);
+      if (!slow && operation === 'implied_volatility') {
+        metrics.observe('volwatch_pricing_solver_iterations', { model: label }, buffer[iterationsAt]!);
+      }
+      if (typeof result === 'string') {
+        if (result.startsWith('not_converged')) metrics.count('volwatch_pricing_not_converged_total', { model: label });
+        throw new AppError('pricing_calculation_failed', result);
+      }
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome: 'ok' });
-      return { ...result, computation_time_ms: clock.monotonic() - started };
+      return { ...result, ...(inputsFrom && { inputs_from: inputsFrom }), computation_time_ms: clock.monotonic() - started };
     } catch (error) {
       const outcome = outcomeOf(reportFailure(error, span, logger));
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome });
@@ -88,7 +139,8 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
   return {
     price: (body, signal) => single('price', body, signal),
     greeks: (body, signal) => single('greeks', body, signal),
-    batch: createBatch({ ...deps, tracer, calculate }),
+    impliedVolatility: (body, signal) => single('implied_volatility', body, signal) as Promise<ImpliedOption>,
+    batch: createBatch({ ...deps, tracer }),
     models: engines.models,
   };
 };

@@ -1,11 +1,15 @@
+import { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { ErrorCode } from '#src/kernel/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
+import { acceptedTransports, transportOf } from './accept.ts';
+import { arrowType, jsonType } from './batch-job.ts';
 import { exerciseStyles, optionTypes } from './engine.ts';
 import { rangeOf } from './inputs.ts';
 import { defaultModel, type Model } from './models.ts';
 import type { PricingService } from './pricing-service.ts';
 import * as schema from './schemas.ts';
+import type { BatchOutcome } from './workers/protocol.ts';
 
 const pricingErrors: readonly ErrorCode[] = [
   'pricing_model_unknown',
@@ -46,9 +50,26 @@ const describeModel = (model: Model): z.input<typeof schema.modelsAnswer>['model
   source: model.source,
 });
 
-export type PricingRoutesDeps = { readonly service: PricingService };
+export type PricingRoutesDeps = {
+  readonly service: PricingService;
+  /** Deepest nesting of a batch's JSON. */
+  readonly jsonDepth: number;
+};
 
-export const createPricingRoutes = ({ service }: PricingRoutesDeps): Route[] => {
+/** From this size the answer leaves in pieces, each when the client has taken the one before. */
+const streamBytes = 131_072;
+
+const batchReply = ({ answer, chunks }: BatchOutcome) => {
+  const length = chunks.reduce((sum, { length: bytes }) => sum + bytes, 0);
+  const headers = {
+    'Content-Type': answer === 'json' ? `${jsonType}; charset=utf-8` : arrowType,
+    'Content-Length': String(length),
+  };
+  const body = length < streamBytes ? Buffer.concat(chunks) : Readable.from(chunks, { objectMode: false });
+  return { body, headers };
+};
+
+export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): Route[] => {
   const common = { tag: 'pricing', auth: 'public', rateLimit: 'ip' } as const;
   const models = service.models.map(describeModel);
   return [
@@ -75,13 +96,34 @@ export const createPricingRoutes = ({ service }: PricingRoutesDeps): Route[] => 
     defineRoute({
       ...common,
       method: 'POST',
+      path: '/pricing/implied-volatility',
+      summary: 'The volatility at which an option has a given price',
+      request: { body: schema.impliedBody(service.models) },
+      responses: { 200: schema.impliedAnswer },
+      errors: pricingErrors,
+      handler: async ({ body, context }) => ({
+        status: 200,
+        body: await service.impliedVolatility(body, context.signal),
+      }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'POST',
       path: '/pricing/batch',
       summary: 'Price many options; each bad row is an item of the answer',
       bodyLimit: 'batch',
-      request: { body: schema.batchBody(service.models) },
+      rawBody: true,
+      consumes: [jsonType, arrowType],
+      produces: [jsonType, arrowType],
+      request: { headers: schema.batchHeaders, body: schema.batchBody(service.models) },
       responses: { 200: schema.batchAnswer },
-      errors: [],
-      handler: async ({ body, context }) => ({ status: 200, body: await service.batch(body, context.signal) }),
+      errors: ['pricing_model_unknown', 'overloaded'],
+      handler: async ({ body, headers, context }) => {
+        const input = transportOf(headers['content-type']);
+        const answer = acceptedTransports(headers.accept, input);
+        const batch = { bytes: body as Buffer, input, answer, jsonDepth };
+        return { status: 200, ...batchReply(await service.batch(batch, context.signal)) };
+      },
     }),
     defineRoute({
       ...common,

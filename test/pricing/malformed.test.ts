@@ -6,7 +6,10 @@ import { call, routeOf, setup } from './setup.ts';
 const { routes } = setup();
 const send = async (path: string, body: unknown) => {
   const { handler } = routeOf(routes, path);
-  return handler({ body, context: {} } as Input<object>);
+  if (path !== '/pricing/batch') return handler({ body, context: {} } as Input<object>);
+  const bytes = Buffer.from(JSON.stringify(body));
+  const reply = await handler({ body: bytes, headers: {}, context: {} } as unknown as Input<object>);
+  return { ...reply, body: JSON.parse(String(reply.body)) as unknown };
 };
 const errorsOf = async (path: string, body: unknown): Promise<readonly FieldError[]> => {
   try {

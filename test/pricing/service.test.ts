@@ -1,7 +1,7 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/errors.ts';
 import type { Faults } from '#src/kernel/faults.ts';
-import { createBlackScholesEngine } from '#src/pricing/engines/black-scholes.ts';
+import { createBlackScholesEngine } from '#src/pricing/engines/black-scholes-engine.ts';
 import { greekNames } from '#src/pricing/outputs.ts';
 import { captureSpans } from '#test/support/spans.ts';
 import { blackScholes, call, setup } from './setup.ts';

@@ -1,11 +1,14 @@
+import { trace } from '@opentelemetry/api';
 import { noFaults, type Faults } from '#src/kernel/faults.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/logger.ts';
 import type { Route } from '#src/kernel/route.ts';
+import type { BatchRequest } from '#src/pricing/batch-job.ts';
 import { createEngineFactory } from '#src/pricing/engine-factory.ts';
 import { pricingModels, type Model } from '#src/pricing/models.ts';
 import { createPricingService } from '#src/pricing/pricing-service.ts';
 import { createPricingRoutes } from '#src/pricing/routes.ts';
+import { createPricingWorkers, type PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 
 export const call = {
@@ -19,13 +22,23 @@ export const call = {
 
 export const [blackScholes] = pricingModels as [Model];
 
+const jsonRequest = { input: 'json', answer: ['json', 'arrow'], jsonDepth: 20 } as const;
+
+type Counts = { readonly total_count: number; readonly succeeded: number; readonly failed: number };
+type BatchAnswer = Counts & {
+  readonly results: readonly Readonly<Record<string, unknown>>[];
+  readonly columns: Readonly<Record<string, readonly (number | null)[]>>;
+  readonly errors: readonly { readonly index: number; readonly code: string; readonly detail: string }[];
+};
+
 type Line = { readonly level: 'warn' | 'error'; readonly fields: LogFields };
 
 /** The pricing room as compose wires it, with its metrics and its warnings in memory. */
 export const setup = ({
   models = pricingModels,
   faults = noFaults,
-}: { models?: readonly Model[]; faults?: Faults } = {}) => {
+  workers: workerOptions = {},
+}: { models?: readonly Model[]; faults?: Faults; workers?: Partial<PricingWorkersDeps> } = {}) => {
   const metrics = recordMetrics();
   const lines: Line[] = [];
   const logger: Logger = {
@@ -34,15 +47,35 @@ export const setup = ({
     warn: (fields) => lines.push({ level: 'warn', fields }),
     error: (fields) => lines.push({ level: 'error', fields }),
   };
-  const service = createPricingService({
+  const workers = createPricingWorkers({
+    tracer: trace.getTracer('volwatch.pricing'),
+    metrics,
+    logger,
+    threads: 1,
+    queueLimit: 4,
+    ...workerOptions,
+  });
+  const pricing = createPricingService({
     engines: createEngineFactory({ models }),
     clock: systemClock,
     metrics,
     faults,
     logger,
+    workers,
+    closes: async () => [],
   });
+  const send = async (request: Partial<BatchRequest> & Pick<BatchRequest, 'bytes'>, signal?: AbortSignal) =>
+    Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal)).chunks);
+  const service = {
+    ...pricing,
+    /** A batch of JSON, there and back. */
+    batch: async (body: unknown, signal?: AbortSignal): Promise<BatchAnswer> =>
+      JSON.parse((await send({ bytes: Buffer.from(JSON.stringify(body)) }, signal)).toString()) as BatchAnswer,
+    send,
+  };
   const options = (labels: Record<string, string>): number => metrics.value('volwatch_pricing_options_total', labels);
-  return { service, metrics, lines, options, routes: createPricingRoutes({ service }) };
+  const routes = createPricingRoutes({ service: pricing, jsonDepth: jsonRequest.jsonDepth });
+  return { service, workers, metrics, lines, options, routes };
 };
 
 export const routeOf = (routes: readonly Route[], path: string): Route => routes.find((route) => route.path === path)!;

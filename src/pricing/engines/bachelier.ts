@@ -1,6 +1,7 @@
 import { signOf, type ForwardOption, type PricingEngine } from '../engine.ts';
 import { normalCdf, normalPdf } from '../math/normal.ts';
-import { millsSlope } from '../math/mills.ts';
+import { millsPrime } from '../math/normal-fast.ts';
+import { bachelierImpliedVolatility } from './implied-bachelier.ts';
 
 /**
  * Normal model on the forward: L. Bachelier, "Theorie de la speculation" (1900), in the discounted form of E. G. Haug,
@@ -11,7 +12,7 @@ const outOfTheMoney = (moneyness: number, deviation: number): number => {
   if (deviation === 0) return 0;
   const distance = Math.abs(moneyness) / deviation;
   const density = normalPdf(distance);
-  return density === 0 ? 0 : deviation * density * millsSlope(-distance);
+  return density === 0 ? 0 : deviation * density * millsPrime(distance);
 };
 
 /** Forward, strike (either sign), years, rate, absolute volatility, sign (+1 call, -1 put) -> price. */
@@ -85,4 +86,6 @@ export const bachelierEvaluate = (
 export const createBachelierEngine = (): PricingEngine<ForwardOption> => ({
   price: (o) => bachelierPrice(o.forward, o.strike, o.time_to_expiry, o.rate, o.volatility, signOf(o)),
   evaluate: (o, out) => bachelierEvaluate(o.forward, o.strike, o.time_to_expiry, o.rate, o.volatility, signOf(o), out),
+  impliedVolatility: (o, price) =>
+    bachelierImpliedVolatility(price, o.forward, o.strike, o.time_to_expiry, o.rate, signOf(o)),
 });

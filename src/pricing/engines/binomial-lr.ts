@@ -1,8 +1,6 @@
+import type { DividendPayment } from '../engine.ts';
 import { deterministicAmericanPut } from './american-limits.ts';
 import { blackScholesPrice } from './black-scholes.ts';
-
-/** An amount paid at `time` years from now. */
-export type Dividend = { readonly time: number; readonly amount: number };
 
 /** D. Peizer and J. Pratt's second inversion: the up probability of `steps` whose binomial tail is N(d). */
 const probability = (d: number, steps: number): number => {
@@ -10,8 +8,8 @@ const probability = (d: number, steps: number): number => {
   return 0.5 + 0.5 * Math.sign(d) * Math.sqrt(-Math.expm1(-scaled * scaled * (steps + 1 / 6)));
 };
 
-/** Value today of the dividends paid after `from` and not after `to`. */
-export const dividendValue = (dividends: readonly Dividend[], rate: number, from: number, to: number): number => {
+/** Value at `from` of the dividends paid after it and not after `to`. */
+export const dividendValue = (dividends: readonly DividendPayment[], rate: number, from: number, to: number): number => {
   let value = 0;
   for (const { time, amount } of dividends) {
     if (time > from && time <= to) value += amount * Math.exp(-rate * (time - from));
@@ -34,7 +32,7 @@ export const binomialPrice = (
   sign: number,
   american: boolean,
   requestedSteps: number,
-  dividends: readonly Dividend[] = [],
+  dividends: readonly DividendPayment[] = [],
 ): number => {
   const escrowed = spot - dividendValue(dividends, rate, 0, time);
   if (!(escrowed > 0)) return Number.NaN;
@@ -88,7 +86,7 @@ const deterministicAmerican = (
   rate: number,
   dividendYield: number,
   sign: number,
-  dividends: readonly Dividend[],
+  dividends: readonly DividendPayment[],
 ): number => {
   if (dividends.length === 0) {
     return sign < 0

@@ -1,4 +1,3 @@
-import { signOf, type PricingEngine, type SpotOption } from '../engine.ts';
 import { exp } from '../math/exp.ts';
 import { logRatio } from '../math/log-ratio.ts';
 import { INV_SQRT_TWO_PI, normalCdf, normalPdf } from '../math/normal.ts';
@@ -190,10 +189,3 @@ export const blackScholesFirstOrder = (
   out[5] = sign * time * cash * n2;
   out[6] = -sign * time * asset * n1;
 };
-
-export const createBlackScholesEngine = (): PricingEngine<SpotOption> => ({
-  price: (o) =>
-    blackScholesPrice(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, o.volatility, signOf(o)),
-  evaluate: (o, out) =>
-    blackScholesEvaluate(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, o.volatility, signOf(o), out),
-});

@@ -1,5 +1,6 @@
 import { signOf, type ForwardOption, type PricingEngine } from '../engine.ts';
-import { blackScholesEvaluate, blackScholesPrice } from './black-scholes.ts';
+import { blackScholesEvaluate, blackScholesFirstOrder, blackScholesPrice } from './black-scholes.ts';
+import { black76ImpliedVolatility, impliedBlackSteps } from './implied-black.ts';
 
 /**
  * F. Black, "The pricing of commodity contracts", J. Financial Economics 3 (1976), 167-179: Black-Scholes-Merton on the
@@ -30,7 +31,18 @@ export const black76Evaluate = (
   out[6] = 0;
 };
 
+const firstOrder = (o: ForwardOption, out: Float64Array): void => {
+  blackScholesFirstOrder(o.forward, o.strike, o.time_to_expiry, o.rate, o.rate, o.volatility, signOf(o), out);
+  out[5] = -o.time_to_expiry * out[0]!;
+  out[6] = 0;
+};
+
 export const createBlack76Engine = (): PricingEngine<ForwardOption> => ({
   price: (o) => black76Price(o.forward, o.strike, o.time_to_expiry, o.rate, o.volatility, signOf(o)),
   evaluate: (o, out) => black76Evaluate(o.forward, o.strike, o.time_to_expiry, o.rate, o.volatility, signOf(o), out),
+  firstOrder,
+  impliedVolatility: (o, price) => ({
+    volatility: black76ImpliedVolatility(price, o.forward, o.strike, o.time_to_expiry, o.rate, signOf(o)),
+    iterations: impliedBlackSteps,
+  }),
 });

@@ -1,11 +1,4 @@
-/** Parameters of the Heston model and the years to expiry. */
-export type HestonParameters = {
-  readonly v0: number;
-  readonly kappa: number;
-  readonly theta: number;
-  readonly sigma: number;
-  readonly rho: number;
-};
+import type { HestonInputs } from '../engine.ts';
 
 /** Below this the variance counts as known: the price depends on sigma by less than the double shows. */
 const LEAST_SIGMA = 1e-8;
@@ -15,7 +8,7 @@ const LEAST_SIGMA = 1e-8;
  * Riccati equation in its trigonometric or hyperbolic form; where it ends: L. Andersen and V. Piterbarg, "Moment
  * explosions in stochastic volatility models", Finance and Stochastics 11 (2007), 29-50.
  */
-export const realExponent = (p: number, time: number, model: HestonParameters): number => {
+export const realExponent = (p: number, time: number, model: HestonInputs): number => {
   const { v0, kappa, theta, rho } = model;
   const sigma = Math.max(model.sigma, LEAST_SIGMA);
   const b = kappa - rho * sigma * p;

@@ -1,4 +1,5 @@
-import { complexExponent, realExponent, type HestonParameters } from './heston-exponent.ts';
+import type { HestonInputs } from '../engine.ts';
+import { complexExponent, realExponent } from './heston-exponent.ts';
 
 /**
  * The integrals behind a Heston price: with x = ln(forward / strike) and M(p) = E[exp(p ln(spot / forward))]
@@ -27,14 +28,14 @@ const NEGLIGIBLE = 1e-15;
 export const integralCount = 7;
 
 /** ln of the integrand on the real axis at distance exp(t) beyond the pole. */
-const height = (t: number, call: boolean, x: number, time: number, model: HestonParameters): number => {
+const height = (t: number, call: boolean, x: number, time: number, model: HestonInputs): number => {
   const distance = Math.exp(t);
   const a = call ? distance : -1 - distance;
   return a * x + realExponent(a + 1, time, model) - t - Math.log1p(distance);
 };
 
 /** t at the least height, by golden sections: any point of the valley will do. */
-const valley = (call: boolean, x: number, time: number, model: HestonParameters): number => {
+const valley = (call: boolean, x: number, time: number, model: HestonInputs): number => {
   let low = -14;
   let high = 12;
   let left = high - GOLDEN * (high - low);
@@ -75,7 +76,7 @@ export const createHestonIntegral = () => {
     x: number,
     peak: number,
     time: number,
-    model: HestonParameters,
+    model: HestonInputs,
     greeks: boolean,
   ): void => {
     const { v0, kappa, theta, sigma, rho } = model;
@@ -134,7 +135,7 @@ export const createHestonIntegral = () => {
    * Writes the out-of-the-money option over the forward (call for x <= 0, else put) and, if `greeks`, its integrals with
    * the factors above; answers the number of halvings, -1 where they did not suffice.
    */
-  return (x: number, time: number, model: HestonParameters, greeks: boolean, out: Float64Array): number => {
+  return (x: number, time: number, model: HestonInputs, greeks: boolean, out: Float64Array): number => {
     let call = x <= 0;
     let distance = Math.exp(valley(call, x, time, model));
     let a = call ? distance : -1 - distance;

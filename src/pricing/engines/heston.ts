@@ -1,5 +1,5 @@
 import { createHestonIntegral, integralCount } from './heston-integral.ts';
-import type { HestonParameters } from './heston-exponent.ts';
+import type { HestonInputs } from '../engine.ts';
 
 /** Spot, strike, years, rate, yield, parameters, sign; price and the greeks of `hestonOutputs` to `out`. */
 export type Heston = (
@@ -8,7 +8,7 @@ export type Heston = (
   time: number,
   rate: number,
   dividendYield: number,
-  model: HestonParameters,
+  model: HestonInputs,
   sign: number,
   greeks: boolean,
   out: Float64Array,

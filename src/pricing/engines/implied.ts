@@ -7,9 +7,10 @@ export const NOT_CONVERGED = -4;
 /** A volatility or one of the codes above, and the steps of the solver. */
 export type Inversion = { readonly volatility: number; readonly iterations: number };
 
-export type ImpliedFailure = { readonly code: string; readonly detail: string };
+/** Why there is no answer; `code` is for machines. */
+export type Refusal = { readonly code: string; readonly detail: string };
 
-const failures: Readonly<Record<number, ImpliedFailure>> = {
+const failures: Readonly<Record<number, Refusal>> = {
   [BELOW_INTRINSIC]: {
     code: 'price_below_intrinsic',
     detail: 'The price is below the least that the option can be worth, its value at zero volatility',
@@ -26,4 +27,4 @@ const failures: Readonly<Record<number, ImpliedFailure>> = {
 };
 
 /** Why `volatility`, a negative code, is none. */
-export const impliedFailure = (volatility: number): ImpliedFailure => failures[volatility] ?? failures[NOT_CONVERGED]!;
+export const impliedRefusal = (volatility: number): Refusal => failures[volatility] ?? failures[NOT_CONVERGED]!;

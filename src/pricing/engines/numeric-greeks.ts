@@ -63,14 +63,13 @@ export const writeNumericGreeks = (
   const bySpot = (s: number, t = time, v = volatility): number =>
     kernel(s, strike, t, rate, dividendYield, v, sign);
   const deltaAt = (t: number, v: number): number => slope((s) => bySpot(s, t, v), spot, spotStep, 0);
-  const price = bySpot(spot);
   const delta = deltaAt(time, volatility);
   const gamma = bend(bySpot, spot, spotStep, 0);
   const set = (name: OutputName, value: number): void => {
     out[indexOfOutput[name]] = value;
   };
   out.fill(Number.NaN);
-  set('price', price);
+  set('price', bySpot(spot));
   set('delta', delta);
   set('gamma', gamma);
   set('vega', slope((v) => bySpot(spot, time, v), volatility, volatilityStep, 0));
@@ -83,7 +82,8 @@ export const writeNumericGreeks = (
     'dividend_rho',
     slope((q) => kernel(spot, strike, time, rate, q, volatility, sign), dividendYield, RATE_STEP, -Infinity),
   );
-  // The price is homogeneous of degree one in spot and strike.
-  set('dual_delta', (price - spot * delta) / strike);
-  set('dual_gamma', (gamma * spot * spot) / (strike * strike));
+  const byStrike = (k: number): number => kernel(spot, k, time, rate, dividendYield, volatility, sign);
+  const strikeStep = (spotStep / spot) * strike;
+  set('dual_delta', slope(byStrike, strike, strikeStep, 0));
+  set('dual_gamma', bend(byStrike, strike, strikeStep, 0));
 };

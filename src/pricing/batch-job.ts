@@ -1,0 +1,91 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import { AppError } from '#src/kernel/errors.ts';
+import { isNestedDeeper } from '#src/kernel/json-depth.ts';
+import { openColumns } from './batch-columns.ts';
+import { openObjects } from './batch-objects.ts';
+import type { TallyData } from './batch-tally.ts';
+import { writeColumnsJson } from './columns-json.ts';
+import { readColumnsJson } from './columns-json.ts';
+import type { EngineFactory } from './engine-factory.ts';
+import { isRow } from './read-option.ts';
+
+export const jsonType = 'application/json';
+export const arrowType = 'application/vnd.apache.arrow.stream';
+
+export type BatchFormat = 'objects' | 'columns' | 'arrow';
+export type Transport = 'json' | 'arrow';
+/** A batch as it came; `answer` lists what the caller takes, best first. */
+export type BatchRequest = {
+  readonly bytes: Uint8Array;
+  readonly input: Transport;
+  readonly answer: readonly Transport[];
+  /** Deepest nesting of JSON. */
+  readonly jsonDepth: number;
+};
+
+/** A batch whose envelope is sound. The rows are priced in steps, so that whoever runs it can pause or give up between. */
+export type BatchJob = {
+  readonly format: BatchFormat;
+  readonly answer: Transport;
+  readonly size: number;
+  /** Microseconds that the rows are expected to take; see cost.ts. */
+  readonly cost: () => number;
+  readonly tally: TallyData;
+  /** Prices the rows from `from` up to `to`; the steps must follow each other. */
+  readonly run: (from: number, to: number) => void;
+  /** In place of pricing row `index`: it failed. */
+  readonly fail: (index: number, error: AppError) => void;
+  /** The first error that stands for something thrown. */
+  readonly thrown: () => AppError | undefined;
+  readonly finish: (computationTimeMs: number) => Promise<Uint8Array[]>;
+};
+
+const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string => {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  if (isAscii(bytes)) return bytes.toString('latin1');
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new AppError('malformed_body', 'The body is not valid UTF-8');
+};
+
+const parseJson = ({ bytes, jsonDepth }: BatchRequest): unknown => {
+  if (isNestedDeeper(bytes, jsonDepth)) {
+    throw new AppError('malformed_body', `The body may be nested at most ${jsonDepth} levels deep`);
+  }
+  const text = textOf(bytes);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('malformed_body', 'The body is not valid JSON', { cause });
+  }
+};
+
+const unacceptable = (): AppError =>
+  new AppError('not_acceptable', `Rows are answered as ${jsonType}, columns also as ${arrowType}`);
+
+/**
+ * Reads the envelope of a batch in any of its formats.
+ * @throws AppError `malformed_body`, `validation_failed`, `pricing_model_unknown`, `not_acceptable`
+ */
+export const openBatch = async (request: BatchRequest, engines: EngineFactory): Promise<BatchJob> => {
+  const [answer] = request.answer;
+  if (answer === undefined) throw unacceptable();
+  // Of some weight, and few need it: loaded when the first of them comes.
+  const arrow = async () => import('./arrow.ts');
+  const body = request.input === 'json' ? parseJson(request) : undefined;
+  if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
+    if (!request.answer.includes('json')) throw unacceptable();
+    return openObjects(body, engines);
+  }
+  const { table, outputs } = isRow(body) ? readColumnsJson(body) : (await arrow()).readColumnsArrow(request.bytes);
+  return openColumns({
+    table,
+    outputs,
+    engines,
+    format: request.input === 'json' ? 'columns' : 'arrow',
+    answer,
+    write:
+      answer === 'json'
+        ? async (result) => writeColumnsJson(result)
+        : async (result) => (await arrow()).writeColumnsArrow(result),
+  });
+};

@@ -1,0 +1,162 @@
+import { AppError, type FieldError } from '#src/kernel/errors.ts';
+import type { BatchJob } from './batch-job.ts';
+import { failedRow, largestBatch } from './batch-row.ts';
+import { createTally, totalsOf } from './batch-tally.ts';
+import { createOutputs, evaluate, unsupportedOutput, wantedOf } from './calculate.ts';
+import { rowCost } from './cost.ts';
+import type { EngineFactory } from './engine-factory.ts';
+import type { Option, PricingEngine } from './engine.ts';
+import { invalidRequest, outcomeOf } from './failures.ts';
+import type { Model } from './models.ts';
+import { outputNames, type OutputName } from './outputs.ts';
+import { isRow, pointerTo, readModelName, readOption, readOutputs } from './read-option.ts';
+import { createTextChunks } from './text-chunks.ts';
+
+const optionsErrors = (value: unknown): FieldError[] => {
+  const error = (code: string, detail: string): FieldError[] => [{ pointer: '/options', code, detail }];
+  if (value === undefined) return error('required', 'Required');
+  if (!Array.isArray(value)) return error('invalid_type', 'options must be an array');
+  if (value.length >= 1 && value.length <= largestBatch) return [];
+  return error('invalid_length', `options must have 1 to ${largestBatch} rows`);
+};
+
+const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: readonly OutputName[] } => {
+  if (!isRow(body)) throw invalidRequest([{ pointer: '', code: 'invalid_type', detail: 'The body must be an object' }]);
+  const { options } = body;
+  const errors = optionsErrors(options);
+  const asked = readOutputs(body['outputs'], outputNames, ['price']);
+  if (Array.isArray(asked)) errors.push(...asked);
+  for (const member of Object.keys(body)) {
+    if (member === 'options' || member === 'outputs') continue;
+    errors.push({ pointer: pointerTo('', member), code: 'unknown_member', detail: 'Unknown member' });
+  }
+  if (errors.length > 0 || Array.isArray(asked) || !Array.isArray(options)) throw invalidRequest(errors);
+  return { options, outputs: asked.outputs };
+};
+
+/** Texts of a row are of closed sets, symbols aside: written once, then looked up. */
+const createQuote = (): ((text: string) => string) => {
+  const known = new Map<string, string>();
+  return (text) => {
+    let quoted = known.get(text);
+    if (quoted === undefined) {
+      quoted = JSON.stringify(text);
+      if (known.size < 1_000) known.set(text, quoted);
+    }
+    return quoted;
+  };
+};
+
+/**
+ * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next is looked at: between
+ * the parsed body and the bytes of the answer there is no list of results.
+ */
+export const openObjects = (body: unknown, engines: EngineFactory): BatchJob => {
+  const { options, outputs } = readEnvelope(body);
+  const wanted = wantedOf(outputs);
+  const others = outputs.filter((name) => name !== 'price');
+  const prefixes = others.map((name) => `,"${name}":`);
+  const { at } = wantedOf(others);
+  const buffer = createOutputs();
+  const tally = createTally();
+  const text = createTextChunks();
+  const quote = createQuote();
+  let separator = '{"results":[{';
+  let thrown: AppError | undefined;
+  let model: Model | undefined;
+  let engine: PricingEngine | undefined;
+
+  const write = (row: string): void => {
+    text.add(separator + row);
+    separator = ',{';
+  };
+  const writeFailed = (row: ReturnType<typeof failedRow>): void => write(JSON.stringify(row).slice(1));
+  const writePriced = (option: Option): void => {
+    let row = '';
+    for (const name in option) {
+      if (name === 'price') continue;
+      const value: unknown = option[name as keyof Option];
+      row += `"${name}":`;
+      if (typeof value === 'number') row += value;
+      else row += typeof value === 'string' ? quote(value) : JSON.stringify(value);
+      row += ',';
+    }
+    row += `"price":${buffer[0]}`;
+    for (let k = 0; k < at.length; k++) row += prefixes[k]! + buffer[at[k]!];
+    write(`${row}}`);
+  };
+
+  const useModel = (name: string): Model => {
+    if (model?.name !== name) {
+      engine = undefined;
+      model = undefined;
+      model = engines.model(name);
+    }
+    return model;
+  };
+
+  const price = (row: unknown, index: number): void => {
+    const pointer = `/options/${index}`;
+    if (!isRow(row)) {
+      model = undefined;
+      writeFailed(failedRow(row, 'validation_failed', 'A row must be an object', pointer));
+      tally.add(undefined, 'invalid');
+      return;
+    }
+    const used = useModel(readModelName(row, ''));
+    const option = readOption(row, used, '', wanted);
+    if (Array.isArray(option)) {
+      const [first] = option;
+      writeFailed(failedRow(row, 'validation_failed', first!.detail, pointer + first!.pointer));
+      tally.add(used, 'invalid');
+      return;
+    }
+    const unsupported = unsupportedOutput(used, wanted);
+    if (unsupported !== undefined) {
+      writeFailed(failedRow(row, 'validation_failed', `${used.name} has no ${unsupported}`, '/outputs'));
+      tally.add(used, 'invalid');
+      return;
+    }
+    tally.styles.add(option.exercise_style);
+    engine ??= engines.engine(used);
+    const failure = evaluate(engine, option, wanted, buffer);
+    if (failure === undefined) writePriced(option);
+    else writeFailed(failedRow(option, 'pricing_calculation_failed', failure));
+    tally.add(used, failure === undefined ? 'ok' : 'failed');
+  };
+
+  const fail = (index: number, error: AppError): void => {
+    const [field] = error.errors ?? [];
+    const pointer = field && `/options/${index}${field.pointer}`;
+    writeFailed(failedRow(options[index], error.code, field?.detail ?? error.message, pointer));
+    tally.add(model, outcomeOf(error.code));
+    if (error.cause !== undefined) thrown ??= error;
+  };
+
+  return {
+    format: 'objects',
+    answer: 'json',
+    size: options.length,
+    cost: () => options.reduce((sum: number, row) => sum + (isRow(row) ? rowCost((name) => row[name], wanted) : 0), 0),
+    tally,
+    run: (from, to) => {
+      for (let index = from; index < to; index++) {
+        try {
+          price(options[index], index);
+        } catch (error) {
+          if (!(error instanceof AppError)) throw error;
+          if (error.code === 'pricing_model_unknown') model = undefined;
+          fail(index, error);
+        }
+      }
+    },
+    fail,
+    thrown: () => thrown,
+    finish: async (computationTimeMs) => {
+      const { ok, invalid, failed } = totalsOf(tally);
+      const counts = `"total_count":${options.length},"succeeded":${ok},"failed":${invalid + failed}`;
+      text.add(`],${counts},"computation_time_ms":${computationTimeMs}}`);
+      return text.bytes();
+    },
+  };
+};

@@ -1,0 +1,37 @@
+import { signOf, type HestonOption, type PricingEngine } from '../engine.ts';
+import { outputNames, type OutputName } from '../outputs.ts';
+import { createHeston } from './heston.ts';
+
+/** Greeks by the initial volatility sqrt(v0) where others have the volatility. */
+export const hestonOutputs: readonly OutputName[] = [
+  'price',
+  'delta',
+  'gamma',
+  'vega',
+  'theta',
+  'rho',
+  'dividend_rho',
+  'vanna',
+  'volga',
+  'speed',
+  'dual_delta',
+  'dual_gamma',
+];
+
+export const createHestonEngine = (): PricingEngine<HestonOption> => {
+  const heston = createHeston();
+  const buffer = new Float64Array(outputNames.length);
+  const run = (o: HestonOption, greeks: boolean, out: Float64Array): void =>
+    heston(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, o.heston, signOf(o), greeks, out);
+  return {
+    price: (o) => {
+      run(o, false, buffer);
+      return buffer[0]!;
+    },
+    evaluate: (o, out) => run(o, true, out),
+    refusal: () => ({
+      code: 'not_converged',
+      detail: 'The integral of the characteristic function did not converge for these parameters',
+    }),
+  };
+};

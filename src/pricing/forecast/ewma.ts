@@ -1,0 +1,10 @@
+/** Decay of the daily RiskMetrics model: J.P. Morgan, "RiskMetrics - Technical Document", 4th ed. (1996), chapter 5. */
+export const riskMetricsDecay = 0.94;
+
+/** Returns about zero -> variance of each from those before it, and of the next; the first is that of the sample. */
+export const ewmaVariances = (returns: Float64Array, decay: number): Float64Array => {
+  const variances = new Float64Array(returns.length + 1);
+  variances[0] = returns.reduce((sum, value) => sum + value * value, 0) / returns.length;
+  for (let i = 0; i < returns.length; i++) variances[i + 1] = decay * variances[i]! + (1 - decay) * returns[i]! ** 2;
+  return variances;
+};

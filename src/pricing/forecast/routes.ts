@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/errors.ts';
+import { defineRoute, type Route } from '#src/kernel/route.ts';
+import type { Closes } from './closes.ts';
+import { forecastMethods, forecastVolatility, leastReturns } from './volatility-forecast.ts';
+
+const largestHorizon = 2520;
+
+const body = z
+  .strictObject({
+    symbol: z.string().min(1).max(32).describe('Symbol of a stored asset'),
+    method: z.enum(forecastMethods).default('garch11'),
+    horizon_days: z.int().min(1).max(largestHorizon).describe('Periods of the stored closes: trading days of daily ones'),
+  })
+  .meta({ examples: [{ symbol: '^GSPC', method: 'garch11', horizon_days: 21 }] });
+
+const ljungBox = z.strictObject({ lags: z.int(), statistic: z.number(), p_value: z.number() });
+
+const answer = z.strictObject({
+  symbol: z.string(),
+  method: z.enum(forecastMethods),
+  horizon_days: z.int(),
+  as_of: z.string().describe('Date of the last close'),
+  observations: z.int().describe('Returns that the fit is from'),
+  periods_per_year: z.number(),
+  volatility: z.number().describe('Annualised, of the mean variance until the horizon'),
+  parameters: z.record(z.string(), z.number()).describe('ewma: lambda; garch11: omega, alpha, beta, per period'),
+  long_run_volatility: z.number().nullable().describe('Annualised; null for ewma'),
+  term_structure: z
+    .array(z.strictObject({ day: z.int(), forward: z.number(), average: z.number() }))
+    .readonly()
+    .describe('Annualised volatility of a day alone and on average until it'),
+  diagnostics: z.strictObject({
+    log_likelihood: z.number(),
+    aic: z.number(),
+    bic: z.number(),
+    persistence: z.number(),
+    half_life_days: z.number().nullable(),
+    converged: z.boolean(),
+    iterations: z.int(),
+    ljung_box: ljungBox.describe('Of the standardised returns'),
+    ljung_box_squared: ljungBox.describe('Of their squares'),
+  }),
+});
+
+export type ForecastRoutesDeps = { readonly closes: Closes };
+
+export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] => [
+  defineRoute({
+    method: 'POST',
+    path: '/ml/volatility-forecast',
+    tag: 'Volatility',
+    summary: 'Forecast the volatility of a stored asset',
+    auth: { scope: 'ml:read' },
+    rateLimit: 'user',
+    request: { body },
+    responses: { 200: answer },
+    errors: ['resource_not_found', 'pricing_calculation_failed'],
+    handler: async ({ body: { symbol, method, horizon_days } }) => {
+      const stored = await closes(symbol);
+      if (stored === undefined) throw new AppError('resource_not_found', 'There is no such asset');
+      if (stored.length <= leastReturns) {
+        throw new AppError('pricing_calculation_failed', `A fit needs at least ${leastReturns + 1} stored closes`);
+      }
+      const forecast = forecastVolatility(stored, method, horizon_days);
+      return { status: 200, body: { symbol, horizon_days, ...forecast } };
+    },
+  }),
+];

@@ -1,0 +1,128 @@
+import { logReturns, periodsPerYear, type Close } from './closes.ts';
+import { ewmaVariances, riskMetricsDecay } from './ewma.ts';
+import { deviance, fitGarch } from './garch.ts';
+import { ljungBox, type LjungBox } from './ljung-box.ts';
+
+export const forecastMethods = ['ewma', 'garch11'] as const;
+export type ForecastMethod = (typeof forecastMethods)[number];
+
+/** Returns that a fit needs at least. */
+export const leastReturns = 60;
+const ljungBoxLags = 10;
+/** Points of the term structure at most. */
+const mostPoints = 60;
+
+export type VolatilityForecast = {
+  readonly method: ForecastMethod;
+  readonly as_of: string;
+  readonly observations: number;
+  readonly periods_per_year: number;
+  /** Annualised, of the mean variance from now to the horizon. */
+  readonly volatility: number;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly long_run_volatility: number | null;
+  /** `forward` that of the day alone, `average` of all days until it; annualised. */
+  readonly term_structure: readonly { readonly day: number; readonly forward: number; readonly average: number }[];
+  readonly diagnostics: {
+    readonly log_likelihood: number;
+    readonly aic: number;
+    readonly bic: number;
+    readonly persistence: number;
+    /** Days until half of a shock has gone; null when it never does. */
+    readonly half_life_days: number | null;
+    readonly converged: boolean;
+    readonly iterations: number;
+    /** Of the standardised returns, and of their squares: what the model leaves unexplained. */
+    readonly ljung_box: LjungBox;
+    readonly ljung_box_squared: LjungBox;
+  };
+};
+
+type Fit = {
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly free: number;
+  readonly persistence: number;
+  readonly longRun: number | undefined;
+  readonly variances: Float64Array;
+  readonly iterations: number;
+  readonly converged: boolean;
+};
+
+const fit = (method: ForecastMethod, returns: Float64Array): Fit => {
+  if (method === 'ewma') {
+    return {
+      parameters: { lambda: riskMetricsDecay },
+      free: 0,
+      persistence: 1,
+      longRun: undefined,
+      variances: ewmaVariances(returns, riskMetricsDecay),
+      iterations: 0,
+      converged: true,
+    };
+  }
+  const { omega, alpha, beta, variances, iterations, converged } = fitGarch(returns);
+  const persistence = alpha + beta;
+  const longRun = omega / (1 - persistence);
+  return { parameters: { omega, alpha, beta }, free: 3, persistence, longRun, variances, iterations, converged };
+};
+
+/** Every day up to the horizon, thinned out to `mostPoints`, the horizon included. */
+const daysUpTo = (horizon: number): number[] => {
+  const step = Math.ceil(horizon / mostPoints);
+  const days = Array.from({ length: Math.floor(horizon / step) }, (_, k) => (k + 1) * step);
+  return days.at(-1) === horizon ? days : [...days, horizon];
+};
+
+/**
+ * Volatility over the next `horizonDays` trading periods of an asset from its closes (at least `leastReturns` + 1,
+ * oldest first). EWMA holds the variance of today; GARCH(1,1) lets it return to its long-run level.
+ */
+export const forecastVolatility = (
+  closes: readonly Close[],
+  method: ForecastMethod,
+  horizonDays: number,
+): VolatilityForecast => {
+  const raw = logReturns(closes);
+  const mean = method === 'ewma' ? 0 : raw.reduce((sum, value) => sum + value, 0) / raw.length;
+  const returns = raw.map((value) => value - mean);
+  const { parameters, free, persistence, longRun, variances, iterations, converged } = fit(method, returns);
+  const perYear = periodsPerYear(closes);
+  const annual = (variance: number): number => Math.sqrt(variance * perYear);
+  const next = variances[returns.length]!;
+  const level = longRun ?? next;
+  const forwardAt = (day: number): number => level + (next - level) * persistence ** (day - 1);
+  const averageTo = (day: number): number =>
+    persistence === 1 ? next : level + ((next - level) * (1 - persistence ** day)) / (day * (1 - persistence));
+  const standardised = returns.map((value, i) => value / Math.sqrt(variances[i]!));
+  const n = returns.length;
+  const logLikelihood = -0.5 * (n * Math.log(2 * Math.PI) + deviance(returns, variances));
+  return {
+    method,
+    as_of: closes.at(-1)!.date,
+    observations: n,
+    periods_per_year: perYear,
+    volatility: annual(averageTo(horizonDays)),
+    parameters,
+    long_run_volatility: longRun === undefined ? null : annual(longRun),
+    term_structure: daysUpTo(horizonDays).map((day) => ({
+      day,
+      forward: annual(forwardAt(day)),
+      average: annual(averageTo(day)),
+    })),
+    diagnostics: {
+      log_likelihood: logLikelihood,
+      aic: 2 * free - 2 * logLikelihood,
+      bic: free * Math.log(n) - 2 * logLikelihood,
+      persistence,
+      half_life_days: persistence < 1 ? Math.log(0.5) / Math.log(persistence) : null,
+      converged,
+      iterations,
+      ljung_box: ljungBox(standardised, ljungBoxLags, 0),
+      ljung_box_squared: ljungBox(
+        standardised.map((value) => value * value),
+        ljungBoxLags,
+        method === 'ewma' ? 0 : 2,
+      ),
+    },
+  };
+};

@@ -1,0 +1,35 @@
+import { threadId } from 'node:worker_threads';
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { AppError } from '#src/kernel/errors.ts';
+import { openBatch } from '../batch-job.ts';
+import { createEngineFactory } from '../engine-factory.ts';
+import { control, outcomeOfJob, refusalOf, runSlices, type WorkerReply, type WorkerTask } from './protocol.ts';
+
+/** Runs in a worker thread: bytes of a request in, bytes of its answer out, nothing of it cloned. */
+
+const engines = createEngineFactory();
+const now = (): number => performance.timeOrigin + performance.now();
+
+const work = async ({ request, control: cells }: WorkerTask): Promise<WorkerReply> => {
+  const startedAt = now();
+  const started = performance.now();
+  Atomics.store(cells, control.started, 1);
+  const span = () => ({ startedAt, endedAt: now(), threadId });
+  try {
+    const job = await openBatch(request, engines);
+    const all = await runSlices(job, () => Atomics.load(cells, control.cancelled) === 1);
+    if (!all) return { cancelled: true, span: span() };
+    const outcome = await outcomeOfJob(job, started);
+    return { outcome, span: span() };
+  } catch (error) {
+    if (error instanceof AppError) return { refusal: refusalOf(error), span: span() };
+    throw error;
+  }
+};
+
+export default async (task: WorkerTask): Promise<unknown> => {
+  const reply = await work(task);
+  if (!('outcome' in reply)) return reply;
+  const buffers = new Set(reply.outcome.chunks.map(({ buffer }) => buffer));
+  return move({ [transferableSymbol]: [...buffers], [valueSymbol]: reply } as unknown as Parameters<typeof move>[0]);
+};
