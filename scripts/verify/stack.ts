@@ -1,6 +1,4 @@
-import { chmodSync } from 'node:fs';
-import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
+import { startReplicated } from '#test/support/replica.ts';
 import { createTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts';
 import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
 import { startService, type Service } from '#test/support/service.ts';
@@ -14,11 +12,25 @@ export type Stack = {
   readonly service: Service;
   readonly collector: OtlpReceiver;
   readonly redis: RedisServer;
-  /** In front of PostgreSQL. */
+  /** In front of the Collector. */
+  readonly exporterPath: TcpProxy;
+  /** In front of PostgreSQL, and of its replica. */
   readonly database: TcpProxy;
+  readonly replica: TcpProxy;
   readonly provider: TwelveDataServer;
   /** host:port of each job of alerts/prometheus.yml that runs. */
   readonly targets: Readonly<Record<string, string>>;
+};
+
+const through = async (
+  scope: Pick<Scope, 'teardown'>,
+  address: string,
+): Promise<TcpProxy & { readonly url: string }> => {
+  const url = new URL(address);
+  const proxy = await createTcpProxy({ target: { host: url.hostname, port: Number(url.port) } });
+  scope.teardown(proxy.close);
+  url.port = String(proxy.port);
+  return { ...proxy, url: url.href };
 };
 
 /** The service with all that it depends on, each part of which can be broken: nothing is a mock of our own code. */
@@ -27,28 +39,18 @@ export const startStack = async (
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Stack> => {
   const directory = temporaryDirectory(scope);
-  // As root PostgreSQL runs as a user of its own, who must be able to enter.
-  chmodSync(directory, 0o711);
-  const postgres = await startEmbeddedPostgres({
-    directory,
-    logger: silentLogger,
-    durable: false,
-    maxConnections: 100,
-  });
-  scope.teardown(postgres.stop);
-  const address = new URL(postgres.url);
-  const database = await createTcpProxy({ target: { host: address.hostname, port: Number(address.port) } });
-  scope.teardown(database.close);
-  const through = new URL(postgres.url);
-  through.port = String(database.port);
+  const { primaryUrl, replicaUrl } = await startReplicated(scope);
+  const [database, replica] = await Promise.all([through(scope, primaryUrl), through(scope, replicaUrl)]);
   const redis = await startRedisServer(scope);
   const provider = await startTwelveDataServer(scope);
   const collector = await startOtlpReceiver(scope);
+  const exporterPath = await through(scope, collector.url);
 
   const service = await startService({
     environment: {
       VOLWATCH_DIRECTORY: directory,
-      DATABASE_URL: through.href,
+      DATABASE_URL: database.url,
+      DATABASE_REPLICA_URLS: replica.url,
       REDIS_URL: redis.url,
       MARKET_DATA_PROVIDER: 'twelve_data',
       TWELVE_DATA_API_KEY: apiKey,
@@ -65,7 +67,7 @@ export const startStack = async (
       DATABASE_POOL_MAX: '4',
       RATE_LIMIT_IP_PER_MINUTE: '100000',
       RATE_LIMIT_LOGIN_PER_MINUTE: '1000',
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_ENDPOINT: exporterPath.url.replace(/\/$/, ''),
       ...environment,
     },
   });
@@ -77,9 +79,9 @@ export const startStack = async (
     const port = await freePort();
     await startProgram(scope, 'postgres_exporter', [`--web.listen-address=127.0.0.1:${port}`], {
       readyUrl: `http://127.0.0.1:${port}/metrics`,
-      environment: { DATA_SOURCE_NAME: `${postgres.url}?sslmode=disable` },
+      environment: { DATA_SOURCE_NAME: `${primaryUrl}?sslmode=disable` },
     });
     targets['postgres'] = `127.0.0.1:${port}`;
   }
-  return { service, collector, redis, database, provider, targets };
+  return { service, collector, exporterPath, redis, database, replica, provider, targets };
 };

@@ -21,6 +21,15 @@ const models: Readonly<Record<string, object>> = {
   heston: { volatility: undefined, heston: { v0: 0.04, kappa: 2, theta: 0.04, sigma: 0.3, rho: -0.7 } },
 };
 
+/** Nothing but what succeeds. */
+export const quietRound = async ({ service }: Stack): Promise<void> => {
+  const api = `${service.url}/api/v1`;
+  await Promise.all([
+    ...['/pricing/price', '/pricing/greeks'].map((path) => call(`${api}${path}`, json(option))),
+    ...['/assets', '/assets/AAPL/prices?limit=20', '/indexes'].map((path) => call(`${api}${path}`)),
+  ]);
+};
+
 /** What callers do on a good day, each route once and some of what they get wrong. */
 export const ordinaryRound = async ({ service }: Stack, token: string): Promise<void> => {
   const api = `${service.url}/api/v1`;
@@ -89,11 +98,11 @@ export const limitedRound = async ({ service }: Stack, requests: number): Promis
 };
 
 /** More reads at once than the pool has connections, over a slow network. */
-export const saturatedRound = async ({ service, database }: Stack, latencyMs = 150): Promise<void> => {
-  database.latency(latencyMs);
+export const saturatedRound = async ({ service, database, replica }: Stack, latencyMs = 150): Promise<void> => {
+  for (const hop of [database, replica]) hop.latency(latencyMs);
   const path = `${service.url}/api/v1/assets/AAPL/prices?limit=1`;
   await Promise.all(Array.from({ length: 24 }, () => call(path)));
-  database.latency(0);
+  for (const hop of [database, replica]) hop.latency(0);
 };
 
 export { takeToken };

@@ -73,6 +73,22 @@ export const causeAlerts: readonly CauseAlert[] = [
     };
   }),
   {
+    alert: 'ReplicaDown',
+    expr: 'volwatch_replica_up{job="volwatch"} == 0',
+    for: '1m',
+    severity: 'ticket',
+    summary: '{{ $labels.instance }} does not read from replica {{ $labels.pool }}',
+    description: 'It does not answer or is too far behind. The primary answers its reads.',
+    proof: {
+      series: { [`volwatch_replica_up{${i1},pool="replica_1"}`]: '1x10 0x10 1x20' },
+      quiet: 5,
+      fires: 15,
+      over: 22,
+      labels: { ...one, pool: 'replica_1' },
+      summary: 'a:9464 does not read from replica replica_1',
+    },
+  },
+  {
     alert: 'PoolSaturated',
     expr: `sum by (instance, pool) (${pool}_count{job="volwatch",state="used"}) / sum by (instance, pool) (${pool}_max{job="volwatch"}) > 0.9`,
     for: '2m',

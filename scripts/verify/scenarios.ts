@@ -1,0 +1,136 @@
+import { call, clearFault, json, option, price, refresh, setFault } from '#test/service/setup.ts';
+import type { LogLine } from '#test/support/service.ts';
+import type { Stack } from './stack.ts';
+
+/** A cause, made to happen on the live service, and what must be seen of it. */
+export type Scenario = {
+  readonly alert: string;
+  readonly fault: string;
+  readonly inject: (stack: Stack) => Promise<void> | void;
+  /** Repeated while the fault lasts; answers the trace of a request that met it. */
+  readonly meet?: (stack: Stack, token: string) => Promise<string | undefined>;
+  /** The line that says so; with `meet`, the one of the same trace. */
+  readonly log?: (line: LogLine) => boolean;
+  /** The span cannot leave: the fault is what keeps it. */
+  readonly spanLost?: true;
+  readonly end: (stack: Stack) => Promise<void> | void;
+  /** What brings things back once the fault is gone, if they do not come back by themselves. */
+  readonly recover?: (stack: Stack, token: string) => Promise<unknown>;
+};
+
+const nothing = (): void => {};
+const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
+  answer.headers.get('x-trace-id') ?? undefined;
+const reads = ({ service }: Stack) => call(`${service.url}/api/v1/assets/AAPL/prices?limit=1`);
+
+/** The trace of the first of many reads that was refused. */
+const manyReads = async (stack: Stack): Promise<string | undefined> => {
+  const answers = await Promise.all(Array.from({ length: 24 }, () => reads(stack)));
+  const refused = answers.find(({ status }) => status === 503);
+  return refused && traceOf(refused);
+};
+const slowDatabase = {
+  inject: ({ database, replica }: Stack) => [database, replica].forEach((hop) => hop.latency(200)),
+  end: ({ database, replica }: Stack) => [database, replica].forEach((hop) => hop.latency(0)),
+};
+
+export const scenarios: readonly Scenario[] = [
+  {
+    alert: 'ServerErrorsByRoute',
+    fault: 'the pricing engine throws internal_error',
+    inject: ({ service }) => setFault(service, 'pricing.engine', { mode: 'error', error_code: 'internal_error' }),
+    meet: async ({ service }) => traceOf(await price(service)),
+    log: ({ code }) => code === 'internal_error',
+    end: ({ service }) => clearFault(service, 'pricing.engine'),
+  },
+  {
+    alert: 'InvalidRequestsByRoute',
+    fault: 'a client sends a spot below zero',
+    inject: nothing,
+    meet: async ({ service }) =>
+      traceOf(await call(`${service.url}/api/v1/pricing/greeks`, json({ ...option, spot: -1 }))),
+    log: ({ code }) => code === 'validation_failed',
+    end: nothing,
+    recover: ({ service }) => call(`${service.url}/api/v1/pricing/greeks`, json(option)),
+  },
+  {
+    alert: 'RollbackRate',
+    fault: 'the commit of refreshes fails',
+    inject: ({ service }) => setFault(service, 'refresh.commit', { mode: 'error' }),
+    meet: async ({ service }, token) => traceOf(await refresh(service, token, 'tech5')),
+    end: ({ service }) => clearFault(service, 'refresh.commit'),
+  },
+  {
+    alert: 'BreakerOpen',
+    fault: 'the market data provider answers 500',
+    inject: ({ provider }) => void (provider.fault = { kind: 'status', status: 500 }),
+    meet: async ({ service }, token) => traceOf(await refresh(service, token, 'tech5')),
+    end: ({ provider }) => void (provider.fault = undefined),
+    recover: ({ service }, token) => refresh(service, token, 'tech5'),
+  },
+  {
+    alert: 'PoolSaturated',
+    fault: '24 reads at once over a network with 200 ms of latency, 4 connections',
+    ...slowDatabase,
+    meet: manyReads,
+    log: ({ code }) => code === 'database_pool_exhausted',
+  },
+  {
+    alert: 'PoolRequestsWaiting',
+    fault: 'the same',
+    ...slowDatabase,
+    meet: manyReads,
+    log: ({ code }) => code === 'database_pool_exhausted',
+  },
+  {
+    alert: 'PostgresDown',
+    fault: 'the connections to PostgreSQL and its replica are cut',
+    inject: ({ database, replica }) => [database, replica].forEach((hop) => hop.cut()),
+    meet: async (stack) => traceOf(await reads(stack)),
+    log: ({ code }) => code === 'database_unavailable',
+    end: ({ database, replica }) => [database, replica].forEach((hop) => hop.restore()),
+  },
+  {
+    alert: 'ReplicaDown',
+    fault: 'the connection to the replica is cut',
+    inject: ({ replica }) => replica.cut(),
+    end: ({ replica }) => replica.restore(),
+  },
+  {
+    alert: 'RedisDown',
+    fault: 'Redis is killed',
+    inject: ({ redis }) => redis.stop(),
+    log: ({ message }) => message === 'redis is lost: limits and caches fall back to the process',
+    end: ({ redis }) => redis.start(),
+  },
+  {
+    alert: 'LimiterFellBackToMemory',
+    fault: 'Redis hangs',
+    inject: ({ redis }) => redis.hang(),
+    log: ({ message }) => message === 'redis is lost: limits and caches fall back to the process',
+    end: ({ redis }) => redis.wake(),
+  },
+  {
+    alert: 'TelemetryDropped',
+    fault: 'the Collector is gone',
+    inject: ({ exporterPath }) => exporterPath.cut(),
+    meet: async ({ service }) => traceOf(await price(service)),
+    spanLost: true,
+    end: ({ exporterPath }) => exporterPath.restore(),
+  },
+  {
+    alert: 'RefreshStale',
+    fault: 'no refresh for 20 s, which stand for 36 h',
+    inject: nothing,
+    end: nothing,
+    recover: async ({ service }, token) => {
+      for (const universe of ['tech5', 'sp500']) await refresh(service, token, universe);
+    },
+  },
+  {
+    alert: 'InstanceDown',
+    fault: 'the process is stopped (SIGSTOP)',
+    inject: ({ service }) => void service.process.kill('SIGSTOP'),
+    end: ({ service }) => void service.process.kill('SIGCONT'),
+  },
+];
