@@ -1,7 +1,6 @@
 /**
  * OAuth clients, for operators: `npm run client -- create NAME --scopes a,b | rotate ID | revoke ID | list`. A secret is
- * printed once. Works on DATABASE_URL; without one, outside production, on the laptop's own database, whose service
- * must not be running.
+ * printed once. Works on DATABASE_URL; without one, outside production, on the laptop's own database.
  */
 import { parseArgs } from 'node:util';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';

@@ -1,7 +1,7 @@
 import { entities } from '#src/compose/entities.ts';
 import { loadConfig, type Config } from '#src/config.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
-import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import { noMetrics } from '#src/kernel/metrics.ts';
@@ -11,19 +11,18 @@ const logger: Logger = { debug: () => {}, info: () => {}, warn: print, error: pr
 
 /**
  * For commands: `work` with one connection to DATABASE_URL; without one, outside production, to the laptop's own
- * database, which is started for it and stopped afterwards.
- * @throws Error when a service already runs on the laptop's own database
+ * database: the one that a running service has, else started for the command and stopped afterwards.
  */
 export const withDatabase = async <T>(
   applicationName: string,
   work: (database: Database, config: Config) => Promise<T>,
 ): Promise<T> => {
   const config = loadConfig();
-  const own = config.DATABASE_URL
-    ? undefined
-    : await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger });
+  const { DATABASE_URL: given, VOLWATCH_DIRECTORY: directory } = config;
+  const running = given ?? (await runningEmbeddedPostgres(directory));
+  const own = running === undefined ? await startEmbeddedPostgres({ directory, logger }) : undefined;
   const database = await createDatabase({
-    url: config.DATABASE_URL ?? own!.url,
+    url: running ?? own!.url,
     ssl: config.DATABASE_SSL,
     poolMax: 1,
     acquireTimeoutMs: config.DATABASE_ACQUIRE_TIMEOUT_MS,

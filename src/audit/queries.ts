@@ -41,9 +41,23 @@ const columns = `id, stream, sequence, action, outcome, actor_kind, actor_subjec
   to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as occurred_at, data,
   encode(previous_hash, 'hex') as previous_hash, encode(hash, 'hex') as hash`;
 
-const toEvent = ({ actor_kind, actor_subject, ...row }: EventRow): StoredEvent => ({
-  ...row,
+const toEvent = ({
+  id,
+  stream,
+  sequence,
+  action,
+  outcome,
+  actor_kind,
+  actor_subject,
+  ...rest
+}: EventRow): StoredEvent => ({
+  id,
+  stream,
+  sequence,
+  action,
+  outcome,
   actor: { kind: actor_kind, subject: actor_subject },
+  ...rest,
 });
 
 /** The smallest id that an event of that millisecond can have: ids are UUIDv7, so a span of time is a span of ids. */

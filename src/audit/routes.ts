@@ -24,7 +24,7 @@ const eventSchema = z.strictObject({
   occurred_at: z.iso.datetime(),
   data: z.looseObject({}),
   previous_hash: hash,
-  hash: hash.describe('SHA-256 over the previous hash and the canonical JSON of what stands above'),
+  hash: hash.describe('SHA-256 over the previous hash and the canonical JSON of the event'),
 });
 
 const name = z

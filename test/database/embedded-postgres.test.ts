@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { isAlive, eventually } from '#src/database/embedded-postgres-host.ts';
-import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
 
 const setup = (t: ExecutionContext): string => {
@@ -53,7 +53,9 @@ const startAndKill = async (t: ExecutionContext, directory: string): Promise<str
 
 test('first start, data kept over a second one, nothing of it open to others', async (t) => {
   const directory = setup(t);
+  t.is(await runningEmbeddedPostgres(directory), undefined);
   const first = await start(directory);
+  t.is(await runningEmbeddedPostgres(directory), first.url);
   t.is(await ask(first.url, 'show fsync'), 'on');
   t.is(await ask(first.url, 'show listen_addresses'), '127.0.0.1');
   await ask(first.url, 'create table kept as select 42 as value');
