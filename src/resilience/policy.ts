@@ -88,12 +88,6 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
     }
   };
 
-  const attempt = async <T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    const ran = await breaker.run(() => timed(outer, work));
-    if (ran) return ran.value;
-    throw rejected('The circuit is open', Math.max(1, Math.ceil(breaker.retryInMs() / 1_000)));
-  };
-
   /** Milliseconds to wait before the next attempt; undefined when there must not be one. */
   const pause = (error: unknown, retry: number, { idempotent, deadline, signal }: Call): number | undefined => {
     if (!idempotent || retry >= retries || signal.aborted || !isExternal(error)) return undefined;
@@ -105,10 +99,9 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
   const attempts = async <T>(call: Call, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     budget.called();
     for (let retry = 0; ; retry += 1) {
+      let ran: { readonly value: T } | undefined;
       try {
-        const value = await attempt(call.signal, work);
-        budget.succeeded();
-        return value;
+        ran = await breaker.run(() => timed(call.signal, work));
       } catch (error) {
         const wait = pause(error, retry, call);
         if (wait === undefined) throw error;
@@ -118,7 +111,11 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
         await sleep(wait, undefined, { signal: call.signal }).catch(() => {
           throw call.signal.reason;
         });
+        continue;
       }
+      if (!ran) throw rejected('The circuit is open', Math.max(1, Math.ceil(breaker.retryInMs() / 1_000)));
+      budget.succeeded();
+      return ran.value;
     }
   };
 

@@ -100,7 +100,7 @@ const respond = async (server: TwelveDataServer, query: URLSearchParams, respons
     case 'not_json':
       return send(200, '<html>maintenance</html>');
     case 'change':
-      return send(200, fault.change(body));
+      return send(200, fault.change(structuredClone(body)));
     case 'hang':
       return;
     case 'truncated':

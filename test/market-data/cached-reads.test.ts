@@ -1,0 +1,92 @@
+import test from 'ava';
+import { AppError } from '#src/kernel/errors.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { cacheHeaders, createCachedReads } from '#src/market-data/cached-reads.ts';
+import { createFallbackProvider } from '#src/market-data/fallback-provider.ts';
+import type { FetchedUniverse, MarketDataProvider } from '#src/market-data/provider.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
+import { bundledUniverses, type Universe } from '#src/market-data/universes.ts';
+import { makeCache } from '#test/support/redis.ts';
+
+const [tech5] = bundledUniverses as [Universe];
+const page = { after: null, from: null, to: null, limit: 101 };
+
+const setupReads = (t: Parameters<typeof makeCache>[0]) => {
+  const asked: string[] = [];
+  const reads = createCachedReads({
+    cache: makeCache(t),
+    queries: {
+      prices: async (symbol) => {
+        asked.push(symbol);
+        return [];
+      },
+      indexValues: async (code) => {
+        asked.push(code);
+        return [];
+      },
+    },
+    universes: bundledUniverses,
+    logger: silentLogger,
+  });
+  return { reads, asked };
+};
+
+test('after a commit the first pages are loaded again, and only those of its universe', async (t) => {
+  const { reads, asked } = setupReads(t);
+  await reads.warmUp();
+  t.deepEqual([...asked].sort(), ['AAPL', 'AMZN', 'GOOG', 'IBM', 'MSFT', 'SP500', 'TECH5_EW', 'TECH5_PW', '^GSPC']);
+  t.is((await reads.prices('AAPL', page)).state, 'hit');
+  asked.length = 0;
+  await reads.committed(tech5);
+  t.deepEqual([...asked].sort(), ['AAPL', 'AMZN', 'GOOG', 'IBM', 'MSFT', 'TECH5_EW', 'TECH5_PW']);
+  t.is((await reads.prices('AAPL', page)).state, 'hit');
+  t.is((await reads.indexValues('SP500', page)).state, 'hit');
+});
+
+test('pages are told apart, and what no universe has is not cached', async (t) => {
+  const { reads, asked } = setupReads(t);
+  for (const limit of [1, 1, 2]) await reads.prices('AAPL', { ...page, limit });
+  t.is(asked.length, 2);
+  for (const _ of [1, 2]) t.is((await reads.prices('UNKNOWN', page)).state, 'miss');
+  t.is(asked.length, 4);
+});
+
+test('headers tell age and state', (t) => {
+  t.deepEqual(cacheHeaders({ state: 'miss', ageMs: 0 }), { 'Cache-Status': 'volwatch; fwd=miss' });
+  t.deepEqual(cacheHeaders({ state: 'hit', ageMs: 2_900 }), { Age: '2', 'Cache-Status': 'volwatch; hit' });
+  t.like(cacheHeaders({ state: 'last_known_good', ageMs: 90_000 }), {
+    Age: '90',
+    'Cache-Status': 'volwatch; hit; detail=last_known_good',
+    Warning: '111 volwatch "Revalidation Failed"',
+  });
+});
+
+test('a scheduled refresh may use what was fetched before, and says so; a requested one fails', async (t) => {
+  const sample = createSampleFileProvider({ directory: sampleDataDirectory });
+  let code: 'external_api_unavailable' | 'shutting_down' | undefined;
+  const provider: MarketDataProvider = {
+    fetch: async (...call): Promise<FetchedUniverse> => {
+      if (code) throw new AppError(code);
+      return sample.fetch(...call);
+    },
+  };
+  let now = Date.parse('2026-01-01T00:00:00Z');
+  const clock = { now: () => new Date(now), monotonic: () => now };
+  const fallback = createFallbackProvider({ provider, cache: makeCache(t, { clock }), logger: silentLogger });
+  const signal = new AbortController().signal;
+  const fetch = (allowed: boolean) => fallback.fetch(tech5, signal, { fallback: allowed });
+
+  code = 'external_api_unavailable';
+  await t.throwsAsync(fetch(true), { instanceOf: AppError });
+  code = undefined;
+  t.is((await fetch(false)).source, 'provider');
+  code = 'external_api_unavailable';
+  const cached = await fetch(true);
+  t.is(cached.source, 'cache');
+  t.is(cached.series.length, 5);
+  now += 2 * 3_600_000;
+  t.is((await fetch(true)).source, 'last_known_good');
+  await t.throwsAsync(fetch(false), { instanceOf: AppError });
+  code = 'shutting_down';
+  await t.throwsAsync(fetch(true), { instanceOf: AppError });
+});

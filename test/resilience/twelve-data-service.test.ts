@@ -1,0 +1,183 @@
+import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
+import {
+  call,
+  checksum,
+  damage,
+  metric,
+  openMetrics,
+  refresh,
+  scrape,
+  serve,
+  takeToken,
+  until,
+} from '#test/service/setup.ts';
+import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
+import type { Service } from '#test/support/service.ts';
+import {
+  apiKey,
+  startTwelveDataServer,
+  type TwelveDataFault,
+  type TwelveDataServer,
+} from '#test/support/twelve-data-server.ts';
+
+type Context = {
+  readonly service: Service;
+  readonly database: TestDatabase;
+  readonly provider: TwelveDataServer;
+  readonly collector: OtlpReceiver;
+  readonly token: string;
+};
+const test = anyTest as TestFn<Context>;
+const teardowns: (() => unknown)[] = [];
+const providerTimeoutMs = 1_500;
+
+test.before(async (t) => {
+  const suite = { teardown: (end: () => unknown) => void teardowns.unshift(end) };
+  const database = await setupDatabase(suite);
+  const provider = await startTwelveDataServer(suite);
+  const collector = await startOtlpReceiver(suite);
+  const service = await serve(suite, {
+    DATABASE_URL: database.url,
+    MARKET_DATA_PROVIDER: 'twelve_data',
+    TWELVE_DATA_API_KEY: apiKey,
+    TWELVE_DATA_BASE_URL: provider.url,
+    TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
+    PROVIDER_TIMEOUT_MS: String(providerTimeoutMs),
+    PROVIDER_RETRIES: '1',
+    BREAKER_FAILURES: '4',
+    BREAKER_RESET_MS: '1000',
+    RATE_LIMIT_ENABLED: 'false',
+    LOG_LEVEL: 'debug',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+  });
+  await service.logged(({ message }) => message === 'started');
+  t.context = { service, database, provider, collector, token: await takeToken(service) };
+});
+test.after.always(async () => {
+  for (const end of teardowns) await end();
+});
+
+const twelveData = async ({ context: { service } }: ExecutionContext<Context>): Promise<string> => {
+  const { body } = await call(`${service.url}/health`);
+  return String((body['dependencies'] as Record<string, { status: string }>)['twelve_data']?.status);
+};
+const requests = 'volwatch_dependency_request_duration_seconds';
+
+/** A message of an exported span, which has no other text with this code in it. */
+const spanSays = (collector: OtlpReceiver, code: string): boolean => collector.bytes().includes(Buffer.from(code));
+
+type Case = { readonly fault: TwelveDataFault; readonly code: string; readonly outcome: 'error' | 'timeout' | 'ok' };
+
+const values = (body: Record<string, unknown>): Record<string, unknown>[] =>
+  (body['MSFT'] as { values: Record<string, unknown>[] }).values;
+const cases: Readonly<Record<string, Case>> = {
+  429: {
+    fault: { kind: 'throttle', retryAfter: '30' },
+    code: 'external_api_unavailable',
+    outcome: 'error',
+  },
+  500: { fault: { kind: 'status', status: 500 }, code: 'external_api_bad_response', outcome: 'error' },
+  'an error with status 200': {
+    fault: { kind: 'error_in_200', code: 500 },
+    code: 'external_api_bad_response',
+    outcome: 'error',
+  },
+  timeout: { fault: { kind: 'hang' }, code: 'external_api_timeout', outcome: 'timeout' },
+  'a slow drip': { fault: { kind: 'drip' }, code: 'external_api_timeout', outcome: 'timeout' },
+  'a reset in the middle of the body': {
+    fault: { kind: 'reset' },
+    code: 'external_api_bad_response',
+    outcome: 'error',
+  },
+  'a truncated body': { fault: { kind: 'truncated' }, code: 'external_api_bad_response', outcome: 'error' },
+  'schema drift': {
+    fault: { kind: 'change', change: (body) => ({ ...body, MSFT: { ...(body['MSFT'] as object), values: {} } }) },
+    code: 'external_api_bad_response',
+    outcome: 'ok',
+  },
+  NaN: {
+    fault: {
+      kind: 'change',
+      change: (body) => {
+        values(body)[1]!['close'] = 'NaN';
+        return body;
+      },
+    },
+    code: 'external_api_bad_response',
+    outcome: 'ok',
+  },
+  'a partial answer': {
+    fault: { kind: 'change', change: ({ MSFT, IBM }) => ({ MSFT, IBM }) },
+    code: 'external_api_bad_response',
+    outcome: 'ok',
+  },
+};
+
+for (const [name, { fault, code, outcome }] of Object.entries(cases)) {
+  test.serial(`${name}: ${code}, nothing written, seen everywhere, over by itself`, async (t) => {
+    const { service, database, provider, collector, token } = t.context;
+    await damage(database);
+    const before = await checksum(database);
+    const seen = metric(await scrape(service), `${requests}_count`, { dependency: 'twelve_data', outcome });
+    provider.fault = fault;
+
+    const begun = performance.now();
+    const { status, body } = await refresh(service, token, 'tech5');
+    const took = performance.now() - begun;
+
+    t.is(status, 200);
+    t.like(body, { status: 'failed', reason: code, assets: 0, prices: 0, index_values: 0 });
+    t.true(took < providerTimeoutMs + 1_000, `${took} ms`);
+    t.is(await checksum(database), before);
+    t.is((await call(`${service.url}/health/live`)).status, 200);
+
+    const traceId = String(body['trace_id']);
+    const failed = service.log.find((line) => line['trace_id'] === traceId && line.message === 'refresh failed');
+    t.is(failed?.['code'], code);
+    t.true(metric(await scrape(service), `${requests}_count`, { dependency: 'twelve_data', outcome }) > seen);
+    const exemplars = (await scrape(service, openMetrics))
+      .split('\n')
+      .filter((line) => line.startsWith(requests) && line.includes('twelve_data'));
+    t.true(
+      exemplars.some((line) => line.includes(`trace_id="${traceId}"`)),
+      exemplars.join('\n'),
+    );
+    t.true(await collector.received(traceId));
+    t.true(await until(() => spanSays(collector, code), 5_000));
+    t.true(await until(async () => (await twelveData(t)) !== 'up', 5_000));
+
+    provider.fault = undefined;
+    t.true(
+      await until(async () => (await refresh(service, token, 'tech5')).body['status'] === 'succeeded', 10_000),
+      'recovers',
+    );
+    t.not(await checksum(database), before);
+    t.true(await until(async () => (await twelveData(t)) === 'up', 5_000));
+  });
+}
+
+test.serial('an open circuit answers at once, is seen in metric, log and health, and closes by itself', async (t) => {
+  const { service, provider, token } = t.context;
+  provider.fault = { kind: 'status', status: 503 };
+  const open = async (): Promise<boolean> =>
+    metric(await scrape(service), 'volwatch_circuit_breaker_state', { dependency: 'twelve_data' }) === 2;
+  t.true(await until(async () => (await refresh(service, token, 'tech5')).status === 200 && open()));
+  const { body } = await refresh(service, token, 'tech5');
+  t.is(body['reason'], 'external_api_unavailable');
+  t.true(await until(async () => (await twelveData(t)) === 'down', 5_000));
+  t.truthy(service.log.find((line) => line.message === 'the circuit changed its state' && line['state'] === 'open'));
+  provider.fault = undefined;
+  t.true(await until(async () => (await refresh(service, token, 'tech5')).body['status'] === 'succeeded', 10_000));
+  t.is(metric(await scrape(service), 'volwatch_circuit_breaker_state', { dependency: 'twelve_data' }), 0);
+  t.true(await until(async () => (await twelveData(t)) === 'up', 5_000));
+});
+
+test.serial('the key is in no log line, span, metric or answer', async (t) => {
+  const { service, collector, provider } = t.context;
+  t.true(provider.requests.every(({ authorization }) => authorization === `apikey ${apiKey}`));
+  t.false(JSON.stringify(service.log).includes(apiKey));
+  t.false(collector.bytes().includes(Buffer.from(apiKey)));
+  t.false((await scrape(service, openMetrics)).includes(apiKey));
+  t.false((await call(`${service.url}/health`)).text.includes(apiKey));
+});
