@@ -38,9 +38,12 @@ export const authenticateClient = async (clients: ClientStore, shown: ShownCrede
   return client;
 };
 
-/** A user's refresh and revocation need no client; one that shows itself all the same must be right. */
-export const showsClient = ({ authorization, client_id, client_secret }: ShownCredentials): boolean =>
-  authorization !== undefined || Boolean(client_id) || Boolean(client_secret);
+/**
+ * A user's refresh and revocation need no client; one that shows credentials all the same must be right. A bearer token
+ * that an HTTP library sends along, or a bare `client_id`, shows none.
+ */
+export const showsClient = ({ authorization = '', client_secret }: ShownCredentials): boolean =>
+  /^basic\b/i.test(authorization.trim()) || Boolean(client_secret);
 
 const invalidRequest = (oauthError: 'invalid_request' | 'unsupported_grant_type', detail: string): AppError =>
   new AppError('oauth_request_invalid', detail, { oauthError });

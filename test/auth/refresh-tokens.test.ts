@@ -125,6 +125,18 @@ for (const [what, body, status, expected] of wrong) {
   });
 }
 
+test('a bearer token or a bare client_id beside the refresh token are no client credentials', async (t) => {
+  const room = await startRoom(t);
+  const { access, refresh: token } = await signedIn(room);
+  const form = { grant_type: 'refresh_token', refresh_token: token, client_id: 'web' };
+  const first = await room.form('/auth/token', form, bearer(access));
+  t.is(first.status, 200);
+  const wrong = { Authorization: `Basic ${Buffer.from('desk:no').toString('base64')}` };
+  const next = { grant_type: 'refresh_token', refresh_token: String(first.body['refresh_token']) };
+  t.is((await room.form('/auth/token', next, wrong)).status, 401);
+  t.is((await room.form('/auth/token', next)).status, 200);
+});
+
 test('an access token is no refresh token, and the other way round', async (t) => {
   const room = await startRoom(t);
   const { access, refresh: token } = await signedIn(room);

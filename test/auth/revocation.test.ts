@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { AppError } from '#src/kernel/errors.ts';
 import type { EndedToken } from '#src/auth/revocations.ts';
 import { ada, auditActions, bearer, refresh, signedIn, startRoom, type Room } from './room.ts';
+import { craft, keys, legacyClaims } from './setup.ts';
 
 const desk = { client_id: 'desk', client_secret: 'bootstrap secret' };
 const clientToken = async (room: Room): Promise<string> =>
@@ -45,6 +46,18 @@ test("a client's token is revoked by that client only", async (t) => {
   t.false(await isRevoked(room, token));
   t.is((await room.form('/auth/revoke', { token, ...desk })).status, 200);
   t.true(await isRevoked(room, token));
+});
+
+test('a legacy token without a jti can be revoked too', async (t) => {
+  const room = await startRoom(t);
+  const exp = Math.floor(Date.now() / 1000) + 600;
+  const legacy = craft({ alg: 'RS256' }, { ...legacyClaims, exp }, keys.signing.privateKey);
+  const other = craft({ alg: 'RS256' }, { ...legacyClaims, exp, role: 'other' }, keys.signing.privateKey);
+  t.is((await room.me(bearer(legacy))).status, 200);
+  t.is((await room.call('/auth/logout', { method: 'POST', headers: bearer(legacy) })).status, 204);
+  t.true(await isRevoked(room, legacy));
+  t.is((await room.form('/auth/revoke', { token: other })).status, 200);
+  t.true(await isRevoked(room, other));
 });
 
 for (const [what, token] of Object.entries({
