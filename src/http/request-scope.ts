@@ -87,18 +87,14 @@ const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, templa
   const name = method === '_OTHER' ? 'HTTP' : method;
   const span = tracer.startSpan(
     template === 'unmatched' ? name : `${name} ${template}`,
-    {
-      kind: SpanKind.SERVER,
-      // For the sampler; the rest is only worth its price on a span that is kept.
-      attributes:
-        template === 'unmatched'
-          ? { 'http.request.method': method }
-          : { 'http.request.method': method, 'http.route': template },
-    },
+    { kind: SpanKind.SERVER },
     parent,
   );
+  // Attributes are checked and copied one by one: worth it only on a span that is kept. No sampler of ours reads them.
   if (span.isRecording()) {
     span.setAttributes({
+      'http.request.method': method,
+      ...(template !== 'unmatched' && { 'http.route': template }),
       'url.path': ctx.path,
       'url.scheme': 'http',
       'network.protocol.version': ctx.req.httpVersion,

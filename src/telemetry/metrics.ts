@@ -1,13 +1,5 @@
 import { trace, TraceFlags } from '@opentelemetry/api';
-import {
-  collectDefaultMetrics,
-  Counter,
-  Gauge,
-  Histogram,
-  Registry,
-  type OpenMetricsContentType,
-  type PrometheusContentType,
-} from 'prom-client';
+import { collectDefaultMetrics, Gauge } from 'prom-client';
 import { errorCodes, errorTable } from '../kernel/errors.ts';
 import {
   durationBuckets,
@@ -18,9 +10,14 @@ import {
   type Metrics,
 } from '../kernel/metrics.ts';
 import { transactionOperations } from '../kernel/unit-of-work.ts';
-
-/** `new Registry()`: serves both formats, see exposition.ts. */
-type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
+import {
+  createHistogram,
+  createScalar,
+  type HistogramInstrument,
+  type Labels,
+  type MetricsRegistry,
+  type Scalar,
+} from './instruments.ts';
 
 type BuildInfo = { readonly version: string; readonly commit: string };
 
@@ -30,8 +27,6 @@ export type MetricsDeps = {
   readonly enabled: boolean;
   readonly build: BuildInfo;
 };
-
-type Labels = Readonly<Record<string, string>>;
 
 /** Counters whose labels are all closed start with every combination at 0, up to so many series. */
 const mostZeroSeries = 128;
@@ -87,47 +82,34 @@ export const createMetrics = ({ registry, enabled, build }: MetricsDeps): Metric
   exposeBuild(registry, build);
   if (!enabled) return noMetrics;
 
-  const counters = new Map<string, Counter>();
-  const gauges = new Map<string, Gauge>();
-  const histograms = new Map<string, { readonly histogram: Histogram; readonly exemplars: boolean }>();
-  // prom-client makes histograms with exemplars only for a registry of this type; which format is served is decided per scrape.
-  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  const scalars = new Map<string, Scalar>();
+  const histograms = new Map<string, { readonly histogram: HistogramInstrument; readonly exemplars: boolean }>();
   for (const [name, declaration] of Object.entries<MetricDeclaration>(metricCatalogue)) {
     if (name === 'volwatch_build_info') continue;
-    const common = { name, help: declaration.help, labelNames: Object.keys(declaration.labels), registers: [registry] };
-    if (declaration.type === 'counter') {
-      const counter = new Counter(common);
-      for (const labels of seeds[name as MetricName] ?? combinationsOf(declaration.labels)) counter.inc(labels, 0);
-      counters.set(name, counter);
-    } else if (declaration.type === 'gauge') {
-      gauges.set(name, new Gauge(common));
-    } else {
-      const exemplars = name.endsWith('_duration_seconds');
-      const buckets = [...(declaration.buckets ?? durationBuckets)];
-      histograms.set(name, { histogram: new Histogram({ ...common, buckets, enableExemplars: exemplars }), exemplars });
+    const { type, help, labels } = declaration;
+    const description = { name, help, labelNames: Object.keys(labels) };
+    if (type === 'histogram') {
+      const histogram = createHistogram(registry, description, declaration.buckets ?? durationBuckets);
+      histograms.set(name, { histogram, exemplars: name.endsWith('_duration_seconds') });
+      continue;
     }
+    const scalar = createScalar(registry, type, description);
+    if (type === 'counter') for (const each of seeds[name as MetricName] ?? combinationsOf(labels)) scalar.add(each, 0);
+    scalars.set(name, scalar);
   }
-  registry.setContentType(Registry.PROMETHEUS_CONTENT_TYPE);
 
   return {
-    count: (name, labels, amount = 1) => counters.get(name)?.inc(labels as Labels, amount),
-    set: (name, labels, value) => gauges.get(name)?.set(labels as Labels, value),
-    add: (name, labels, amount) => gauges.get(name)?.inc(labels as Labels, amount),
+    count: (name, labels, amount = 1) => scalars.get(name)?.add(labels as Labels, amount),
+    set: (name, labels, value) => scalars.get(name)?.set(labels as Labels, value),
+    add: (name, labels, amount) => scalars.get(name)?.add(labels as Labels, amount),
     replace: (name, series) => {
-      const gauge = gauges.get(name);
-      gauge?.reset();
+      const gauge = scalars.get(name);
+      gauge?.clear();
       for (const { labels, value } of series) gauge?.set(labels as Labels, value);
     },
     observe: (name, labels, value) => {
       const entry = histograms.get(name);
-      if (entry === undefined) return;
-      if (!entry.exemplars) return entry.histogram.observe(labels as Labels, value);
-      const exemplarLabels = exemplarOfActiveSpan();
-      entry.histogram.observe(
-        exemplarLabels === undefined
-          ? { labels: labels as Labels, value }
-          : { labels: labels as Labels, value, exemplarLabels },
-      );
+      entry?.histogram.observe(labels as Labels, value, entry.exemplars ? exemplarOfActiveSpan() : undefined);
     },
   };
 };
