@@ -74,7 +74,9 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     handler: async ({ context: { principal } }) => {
       if (!principal) throw new AppError('auth_service_error');
       await measure('revoke', () => accounts.logout(principal));
-      const headers = principal.sessionId === undefined ? {} : { 'Set-Cookie': clearedSessionCookie };
+      // What the browser kept of the session's pages goes with it. Not "cookies": those of other pages are not ours.
+      const cleared = { 'Set-Cookie': clearedSessionCookie, 'Clear-Site-Data': '"cache", "storage"' };
+      const headers = principal.sessionId === undefined ? {} : cleared;
       return { status: 204 as const, body: null, headers };
     },
   }),

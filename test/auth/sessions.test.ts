@@ -42,6 +42,7 @@ test('logout ends the session, clears the cookie and leaves other sessions alone
   const answer = await room.call('/auth/logout', { method: 'POST', headers });
   t.is(answer.status, 204);
   t.regex(answer.headers.get('set-cookie') ?? '', /^__Host-session=; .*Max-Age=0/);
+  t.is(answer.headers.get('clear-site-data'), '"cache", "storage"');
   const gone = await room.me({ cookie: one.cookie });
   t.is(gone.status, 401);
   t.is(gone.body['code'], 'credentials_missing');
