@@ -35,6 +35,8 @@ export type Cell = {
   readonly deadlineMs: number;
   /** The dependency whose health must leave `up` within 5 s. */
   readonly unhealthy?: 'postgres' | 'redis' | 'twelve_data' | 'workers';
+  /** Spans of the time of the fault are lost: a trace from after it must be there again. */
+  readonly spansLost?: boolean;
   /** The process is meant to end, or to be gone for a while: connections may be refused meanwhile. */
   readonly processGone?: boolean;
 };

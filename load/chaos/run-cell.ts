@@ -105,8 +105,8 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
   const unanswered = during.filter(({ status }) => status === 0);
   const wrong = refused.filter(({ code, problem }) => !problem || !cell.codes.includes(code));
   const slowestMs = Math.max(0, ...during.map(({ ms }) => ms));
-  const witness =
-    refused.find(({ traceId }) => traceId !== '') ?? during.find((answer) => good(answer) && answer.traceId !== '');
+  const served = during.filter((answer) => good(answer) && answer.traceId !== '');
+  const witness = cell.spansLost ? served.at(-1) : (refused.find(({ traceId }) => traceId !== '') ?? served[0]);
   const traced = witness ? await world.spans.received(witness.traceId, 6_000) : false;
   let state: Check;
   try {

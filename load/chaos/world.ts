@@ -149,8 +149,11 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     PROVIDER_TIMEOUT_MS: '2000',
     BREAKER_RESET_MS: '2000',
     // The limiter decides, and lets everybody pass: its dependency is part of the experiment.
+    RATE_LIMIT_ENABLED: 'true',
     RATE_LIMIT_IP_PER_MINUTE: '1000000',
     RATE_LIMIT_CLIENT_PER_MINUTE: '1000000',
+    // Everything of the experiment shares this machine: a stall of its own making is not the fault looked for.
+    LOAD_LAG_MS: '1500',
     FAULT_INJECTION: 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, hops.collector).replace(/\/$/, ''),
     ...extra,

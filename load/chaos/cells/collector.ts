@@ -6,6 +6,7 @@ const common = {
   group: 'collector',
   probe: 'price',
   codes: [],
+  spansLost: true,
   deadlineMs: 1_500,
   holdMs: 25_000,
   felt: (before: Scrape, now: Scrape) => dropped(now) > dropped(before),
