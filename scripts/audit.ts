@@ -12,6 +12,9 @@ import { verifyAuditTrail } from '#src/audit/verification.ts';
 import type { Database } from '#src/database/database.ts';
 import { withDatabase } from './support/with-database.ts';
 
+/** A trail of years is read as a whole. */
+const longestStatementMs = 600_000;
+
 const anchorsSchema = z.array(z.strictObject({ stream: z.string(), sequence: z.int(), hash: z.string() }));
 
 const { values: options } = parseArgs({
@@ -21,7 +24,7 @@ const { values: options } = parseArgs({
 const verify = async ({ unitOfWork }: Database): Promise<number> => {
   const kept = options.anchors ? anchorsSchema.parse(JSON.parse(readFileSync(options.anchors, 'utf8'))) : [];
   const { result, differences } = await unitOfWork.run(
-    { operation: 'audit.verify', isolation: 'repeatable read' },
+    { operation: 'audit.verify', isolation: 'repeatable read', statementTimeoutMs: longestStatementMs },
     async (snapshot) => ({
       result: await verifyAuditTrail(snapshot, kept),
       differences: await compareState(snapshot),
