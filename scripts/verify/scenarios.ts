@@ -18,6 +18,11 @@ export type Scenario = {
   readonly recover?: (stack: Stack, token: string) => Promise<unknown>;
 };
 
+/** Alerts whose cause cannot be made to happen from outside, and what proves them instead. */
+export const withoutScenario: Readonly<Record<string, string>> = {
+  WorkersRestarting: 'no request and no fault point ends a worker: its unit test, and the tests of the worker pool',
+};
+
 const nothing = (): void => {};
 const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
   answer.headers.get('x-trace-id') ?? undefined;
@@ -58,6 +63,13 @@ export const scenarios: readonly Scenario[] = [
     fault: 'the commit of refreshes fails',
     inject: ({ service }) => setFault(service, 'refresh.commit', { mode: 'error' }),
     meet: async ({ service }, token) => traceOf(await refresh(service, token, 'tech5')),
+    end: ({ service }) => clearFault(service, 'refresh.commit'),
+  },
+  {
+    alert: 'JobsDying',
+    fault: 'queued refreshes fail, without a second attempt',
+    inject: ({ service }) => setFault(service, 'refresh.commit', { mode: 'error' }),
+    meet: async ({ service }, token) => traceOf(await refresh(service, token, 'tech5', 0)),
     end: ({ service }) => clearFault(service, 'refresh.commit'),
   },
   {

@@ -76,6 +76,11 @@ export const refreshRound = async ({ service }: Stack, token: string): Promise<v
 /** What goes wrong on a bad day: each dependency once, and faults of our own. */
 export const badRound = async (stack: Stack, token: string): Promise<void> => {
   const { service, provider, redis } = stack;
+  // Large enough for the workers.
+  await call(
+    `${service.url}/api/v1/pricing/batch`,
+    json({ columns: { ...option, strike: Array.from({ length: 20_000 }, (_, row) => 50 + row / 200) } }),
+  );
   await setFault(service, 'pricing.engine', { mode: 'error', count: 3, error_code: 'internal_error' });
   await setFault(service, 'auth.verify', { mode: 'error', count: 2 });
   await ordinaryRound(stack, token);
@@ -93,7 +98,7 @@ export const badRound = async (stack: Stack, token: string): Promise<void> => {
 /** More sign-ins than an address may try. */
 export const limitedRound = async ({ service }: Stack, requests: number): Promise<void> => {
   for (let sent = 0; sent < requests; sent += 1) {
-    await call(`${service.url}/api/v1/auth/token`, tokenRequest('not-the-secret'));
+    await call(`${service.url}/api/v1/auth/login`, json({ email: 'nobody@example.org', password: 'not the password' }));
   }
 };
 
