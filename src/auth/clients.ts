@@ -25,6 +25,9 @@ export type ClientStoreDeps = {
 
 type Row = { readonly id: string; readonly secret_hash: string; readonly scopes: Scope[] };
 
+/** PostgreSQL's text holds no NUL; no id of ours holds any control character. */
+const storable = /^\P{Cc}+$/u;
+
 /** Forgotten when so many are known: a memory, not a store. */
 const mostRemembered = 1_000;
 
@@ -71,10 +74,12 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
   return {
     authenticate: async (id, secret) => {
       if (bootstrap && fitsBootstrap(id, secret)) return { id: bootstrap.id, scopes };
-      const [client] = await reader.query<Row>(
-        'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
-        [id],
-      );
+      const [client] = storable.test(id)
+        ? await reader.query<Row>(
+            'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
+            [id],
+          )
+        : [];
       if ((await fits(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
       await recordRefusal(client?.id);
       return undefined;
