@@ -25,10 +25,16 @@ export type CacheDeps = {
   readonly clock: Clock;
 };
 
-/** `generation` undefined: nothing may be kept, since nobody knows what it would belong to. */
-type Found = { readonly entry: Entry | undefined; readonly generation: string | undefined; readonly failed: boolean };
+type Found = {
+  readonly entry: Entry | undefined;
+  /** Undefined: nothing may be kept, since nobody knows what it would belong to. */
+  readonly generation: string | undefined;
+  readonly failed: boolean;
+  /** From this process's memory, without having asked Redis. */
+  readonly alone: boolean;
+};
 
-/** While Redis is away other instances cannot be heard: what this process keeps is believed for this long only. */
+/** Without Redis other instances cannot be heard: what this process keeps is believed for this long only. */
 const aloneMs = 5_000;
 const largestText = 8 * 2 ** 20;
 
@@ -47,13 +53,8 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
 
   const inMemory = ({ tag }: CacheKey, name: string, failed: boolean): Found => {
     const entry = memory.get(name);
-    const generation = generations.local(tag);
-    if (!entry || !failed) return { entry, generation, failed };
-    return {
-      entry: { ...entry, freshUntil: Math.min(entry.freshUntil, entry.loadedAt + aloneMs) },
-      generation,
-      failed,
-    };
+    const believed = entry && { ...entry, freshUntil: Math.min(entry.freshUntil, entry.loadedAt + aloneMs) };
+    return { entry: believed, generation: generations.local(tag), failed, alone: true };
   };
 
   /** Entry and generation in one answer, so that no invalidation can come in between. */
@@ -64,7 +65,7 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       const generation = await generations.settle(key.tag, stored);
       const entry = sealed === null ? undefined : seal.open(name, sealed);
       if (sealed !== null && !entry) logger.warn({ cache: key.cache }, 'a cache entry cannot be read');
-      return { entry: entry ?? memory.get(name), generation, failed: sealed !== null && !entry };
+      return { entry: entry ?? memory.get(name), generation, failed: sealed !== null && !entry, alone: false };
     } catch {
       return inMemory(key, name, true);
     }
@@ -145,10 +146,10 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     read: async <T>(key: CacheKey, load: () => Promise<T>) => {
       if (ttlMs === 0) return { value: await load(), ageMs: 0, state: 'miss' };
       const name = nameOf(key);
-      const { entry, generation, failed } = await lookUp(key, name);
+      const { entry, generation, failed, alone } = await lookUp(key, name);
       const current = currentRequest()?.freshest !== true && entry?.generation === generation;
       if (entry && current && now() < entry.freshUntil) return report(key, failed, answer<T>(entry, 'hit'));
-      if (entry && current && !failed && now() < entry.freshUntil + ttlMs) {
+      if (entry && current && !alone && now() < entry.freshUntil + ttlMs) {
         loadOnce(name, generation, load).catch((error: unknown) => {
           logger.warn({ cache: key.cache, code: codeOf(error) }, 'an entry could not be loaded anew');
         });
@@ -167,8 +168,10 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       if (generation !== undefined) await keep(name, value, generation);
     },
     last: async (key) => {
-      const { entry } = await find(key, nameOf(key));
-      return entry && answer<unknown>(entry, 'last_known_good');
+      const { entry, failed } = await find(key, nameOf(key));
+      if (entry) return report(key, failed, answer<unknown>(entry, 'last_known_good'));
+      metrics.count('volwatch_cache_requests_total', { cache: key.cache, outcome: failed ? 'error' : 'miss' });
+      return undefined;
     },
     invalidate: generations.next,
     close: generations.close,

@@ -16,6 +16,9 @@ const [tech5, sp500] = bundledUniverses as [Universe, Universe];
 const noFallback = { fallback: false };
 const duration = 'volwatch_dependency_request_duration_seconds';
 
+/** No credits come back while a test runs. */
+const midMinute = { ...systemClock, now: () => new Date('2026-01-01T00:00:20Z') };
+
 type Settings = { readonly timeoutMs?: number; readonly retries?: number; readonly perMinute?: number };
 
 const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perMinute = 1_000 }: Settings = {}) => {
@@ -33,7 +36,7 @@ const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perM
     metrics,
     clock: systemClock,
   });
-  const credits = createCredits({ name: 'test', perMinute, redis: undefined, clock: systemClock });
+  const credits = createCredits({ name: 'test', perMinute, redis: undefined, clock: midMinute });
   const provider = createTwelveData({ http, policy, credits, timeoutMs, clock: systemClock });
   const fetch = (universe: Universe) => provider.fetch(universe, new AbortController().signal, noFallback);
   const refused = async (universe: Universe) => {
@@ -196,7 +199,7 @@ test('429 with status 200, and a date by a skewed clock', async (t) => {
 });
 
 test('spent credits are not overdrawn: the next request is refused without being sent', async (t) => {
-  const { server, fetch, refused } = await setup(t, { perMinute: 8, timeoutMs: 500 });
+  const { server, fetch, refused } = await setup(t, { perMinute: 8 });
   await fetch(tech5);
   const { code, error } = await refused(tech5);
   t.is(code, 'external_api_unavailable');
