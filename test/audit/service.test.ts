@@ -34,7 +34,7 @@ const verify = (url: string): Promise<{ readonly code: number; readonly stdout: 
 test('the running service: who refreshed and who injected faults is in the trail, and the trail verifies', async (t) => {
   const { url, query } = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: url });
-  await service.ready();
+  await service.logged(({ message }) => message === 'started');
   const token = await takeToken(service);
   await setFault(service, 'refresh.store_prices', { mode: 'error', count: 1 });
   const failed = await refresh(service, token, 'tech5');
