@@ -77,7 +77,7 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
     const headers = headersOf(policy, announced[policy], count);
     if (count.allowed) return headers;
     topLimited.record(policy, subject);
-    const detail = `Over the limit ${policy}; it starts anew in ${count.resetSeconds} s`;
+    const detail = `Over the "${policy}" limit; it starts anew in ${count.resetSeconds} s`;
     throw new AppError('rate_limit_exceeded', detail, { headers, retryAfter: count.resetSeconds });
   };
 

@@ -98,7 +98,11 @@ for (const [how, breakIt, mend] of [
     const { redis, services } = t.context;
     const [service] = services as [Service];
     const address = someAddress();
-    const ordinary = await timed(async () => ask(service, address));
+    // What a busy machine adds by itself.
+    let ordinary = 0;
+    for (let asked = 0; asked < 10; asked += 1) {
+      ordinary = Math.max(ordinary, await timed(async () => ask(service, someAddress())));
+    }
     const inMemory = async () => metric(await scrape(service), decisions, { backend: 'memory', outcome: 'allowed' });
     const before = await inMemory();
 
