@@ -88,6 +88,21 @@ test('a rolled back transaction leaves no event and does not move the head', asy
   t.is(made.metrics.value(written), 1);
 });
 
+test('a transaction that is run again after a conflict leaves one event', async (t) => {
+  const made = await setup(t);
+  let attempts = 0;
+  await made.database.unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+    attempts += 1;
+    await made.audit.record(transaction, startedEvent('refresh:tech5', String(attempts)));
+    if (attempts === 1) await transaction.query(`do $$ begin raise exception using errcode = '40001'; end $$`);
+  });
+  t.is(attempts, 2);
+  t.deepEqual(
+    (await chainOf(made, 'refresh:tech5')).map(({ sequence, target }) => [sequence, target]),
+    [[1, '2']],
+  );
+});
+
 test('an event that cannot be written takes the change with it', async (t) => {
   const { database, audit, admin } = await setup(t);
   await admin.query('create table change (id int)');
