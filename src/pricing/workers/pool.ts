@@ -16,6 +16,8 @@ export type PricingWorkersDeps = {
   readonly queueLimit: number;
   /** How long a cancelled worker may go on before its thread is ended; a row of a slow model takes that long at most. */
   readonly cancelGraceMs?: number;
+  /** Of one thread; 100,000 rows of objects take some 100. A thread that needs more ends, the process does not. */
+  readonly heapMegabytes?: number;
   /** What the threads run. */
   readonly filename?: string;
 };
@@ -35,9 +37,6 @@ export type PricingWorkers = {
 const retryAfter = 1;
 /** For how long health remembers that a thread ended. */
 const restartMemoryMs = 60_000;
-/** Of one thread: 100,000 rows of objects take some 100 MB. A thread that needs more ends, the process does not. */
-const heapMegabytes = 768;
-
 const now = (): number => performance.timeOrigin + performance.now();
 
 /** The bytes in memory of their own, which can be transferred: small buffers share theirs. */
@@ -46,7 +45,7 @@ const owned = (bytes: Uint8Array): Uint8Array =>
 
 /** Threads for batches and models that would hold up the event loop; started when the first of them comes. */
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
-  const { tracer, metrics, logger, threads, queueLimit, cancelGraceMs = 1_000 } = deps;
+  const { tracer, metrics, logger, threads, queueLimit, cancelGraceMs = 1_000, heapMegabytes = 768 } = deps;
   const filename = deps.filename ?? new URL('worker.ts', import.meta.url).href;
   let pool: Promise<Piscina> | undefined;
   let closed = false;
@@ -87,8 +86,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     let grace: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       Atomics.store(task.control, control.cancelled, 1);
-      if (Atomics.load(task.control, control.started) === 0) end.abort();
-      else grace = setTimeout(() => end.abort(), cancelGraceMs);
+      // A task that has not begun ends at once when its turn comes.
+      if (Atomics.load(task.control, control.started) === 1) grace = setTimeout(() => end.abort(), cancelGraceMs);
       given.reject(new AppError('overloaded', 'The calculation did not end in time', { retryAfter }));
     };
     if (signal?.aborted) cancel();

@@ -14,11 +14,12 @@ const work = async ({ request, control: cells }: WorkerTask): Promise<WorkerRepl
   const startedAt = now();
   const started = performance.now();
   Atomics.store(cells, control.started, 1);
+  const stopped = (): boolean => Atomics.load(cells, control.cancelled) === 1;
   const span = () => ({ startedAt, endedAt: now(), threadId });
+  if (stopped()) return { cancelled: true, span: span() };
   try {
     const job = await openBatch(request, engines);
-    const all = await runSlices(job, () => Atomics.load(cells, control.cancelled) === 1);
-    if (!all) return { cancelled: true, span: span() };
+    if (!(await runSlices(job, stopped))) return { cancelled: true, span: span() };
     const outcome = await outcomeOfJob(job, started);
     return { outcome, span: span() };
   } catch (error) {

@@ -1,0 +1,169 @@
+import { context, trace } from '@opentelemetry/api';
+import test, { type ExecutionContext } from 'ava';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '#src/kernel/errors.ts';
+import { captureSpans } from '#test/support/spans.ts';
+import { arrowStream, columnsOf } from '../arrow-support.ts';
+import { call, setup } from '../setup.ts';
+
+const filename = new URL('bad-worker.ts', import.meta.url).href;
+const start = (
+  t: ExecutionContext,
+  options: { threads?: number; queueLimit?: number; cancelGraceMs?: number } = {},
+) => {
+  const parts = setup({ workers: { filename, cancelGraceMs: 50, heapMegabytes: 64, ...options } });
+  t.teardown(parts.workers.close);
+  const { workers, metrics } = parts;
+  /** A batch of one; its symbol says what shall happen. */
+  const run = async (what = '', signal?: AbortSignal) => {
+    const body = JSON.stringify({ options: [{ ...call, ...(what && { symbol: what }) }] });
+    return workers.run({ bytes: Buffer.from(body), input: 'json', answer: ['json'], jsonDepth: 20 }, signal);
+  };
+  const code = async (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'ok',
+      (error: unknown) => (error instanceof AppError ? error.code : String(error)),
+    );
+  const until = async (name: string, value: number): Promise<void> => {
+    for (let tries = 0; tries < 400 && metrics.value(name) !== value; tries++) await sleep(10);
+    t.is(metrics.value(name), value, name);
+  };
+  const health = async () => (await workers.healthCheck.check(new AbortController().signal)).status;
+  return { ...parts, run, code, until, health };
+};
+
+for (const what of ['exit', 'memory']) {
+  test(`a worker that ends (${what}) is replaced, and only its request fails`, async (t) => {
+    const { run, code, until, health, lines } = start(t);
+    t.is(await health(), 'up');
+    const doomed = code(run(what));
+    const waiting = code(run());
+    t.is(await doomed, 'internal_error');
+    t.is(await waiting, 'ok');
+    await until('volwatch_workers_restarts_total', 1);
+    t.is(await code(run()), 'ok');
+    t.is(await health(), 'degraded');
+    t.true(lines.some(({ level }) => level === 'error'));
+    await until('volwatch_workers_busy', 0);
+  });
+}
+
+test('an error in a worker fails its request and leaves the worker', async (t) => {
+  const { run, code, metrics } = start(t);
+  t.is(await code(run('throw')), 'internal_error');
+  t.is(await code(run()), 'ok');
+  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
+test('over the queue is overloaded at once; what waits is answered', async (t) => {
+  const { run, code, metrics, until } = start(t, { queueLimit: 2 });
+  const held = new AbortController();
+  const slow = code(run('slow', held.signal));
+  const waiting = [code(run()), code(run())];
+  t.is(metrics.value('volwatch_workers_queue_size'), 2);
+  t.is(metrics.value('volwatch_workers_busy'), 1);
+  const error = await t.throwsAsync(run(), { instanceOf: AppError });
+  t.like(error, { code: 'overloaded', retryAfter: 1 });
+  held.abort();
+  t.is(await slow, 'overloaded');
+  t.deepEqual(await Promise.all(waiting), ['ok', 'ok']);
+  await until('volwatch_workers_busy', 0);
+  await until('volwatch_workers_queue_size', 0);
+  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
+test('a worker that does not heed the abort is ended: the caller knows at once, the next are served', async (t) => {
+  const { run, code, until } = start(t);
+  await run();
+  const controller = new AbortController();
+  const hanging = code(run('hang', controller.signal));
+  await sleep(100);
+  const aborted = performance.now();
+  controller.abort();
+  t.is(await hanging, 'overloaded');
+  t.true(performance.now() - aborted < 40);
+  t.is(await code(run()), 'ok');
+  await until('volwatch_workers_restarts_total', 1);
+});
+
+test('an abort before the worker has begun takes the batch out of the queue', async (t) => {
+  const { run, code, metrics, until } = start(t);
+  const held = new AbortController();
+  const slow = code(run('slow', held.signal));
+  const controller = new AbortController();
+  const waiting = code(run('hang', controller.signal));
+  controller.abort();
+  t.is(await waiting, 'overloaded');
+  t.is(await code(run('', AbortSignal.abort())), 'overloaded');
+  held.abort();
+  await slow;
+  t.is(await code(run()), 'ok');
+  await until('volwatch_workers_busy', 0);
+  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
+test('closing ends what runs', async (t) => {
+  const { run, code, workers, health, metrics } = start(t);
+  await run();
+  const hanging = code(run('hang'));
+  await sleep(50);
+  await workers.close();
+  t.is(await hanging, 'shutting_down');
+  t.is(await code(run()), 'shutting_down');
+  t.is(await health(), 'down');
+  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
+test.serial('the span of a worker has the times of the worker and hangs below the batch of its request', async (t) => {
+  const spans = captureSpans(t);
+  const { service, run, code } = start(t);
+  const tracer = trace.getTracer('test');
+  const request = tracer.startSpan('request');
+  await context.with(trace.setSpan(context.active(), request), async () => {
+    await service.send({ bytes: arrowStream(columnsOf([call])), input: 'arrow', answer: ['arrow'] });
+    await code(service.send({ bytes: Buffer.from([1]), input: 'arrow', answer: ['arrow'] }));
+    await code(run('exit'));
+  });
+  request.end();
+  const [batch, refused] = spans.named('pricing.batch');
+  const [worker, refusedWorker, ended] = spans.named('pricing.worker');
+  t.is(batch?.parentSpanContext?.spanId, request.spanContext().spanId);
+  t.is(worker?.parentSpanContext?.spanId, batch?.spanContext().spanId);
+  t.is(worker?.spanContext().traceId, request.spanContext().traceId);
+  t.true(Number(worker?.attributes['thread.id']) > 0);
+  t.true(Number(worker?.attributes['pricing.queue_ms']) >= 0);
+  t.is(worker?.status.code, 0);
+  t.is(refusedWorker?.parentSpanContext?.spanId, refused?.spanContext().spanId);
+  t.like(refusedWorker, { attributes: { 'error.type': 'malformed_body' }, status: { code: 0 } });
+  t.like(ended, { attributes: { 'error.type': 'internal_error' }, status: { code: 2 } });
+});
+
+test.serial('a model that takes long leaves the event loop alone: one option, and few rows', async (t) => {
+  const spans = captureSpans(t);
+  const { service } = start(t);
+  const slow = { ...call, model: 'binomial_lr', exercise_style: 'american', steps: 3_001 };
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5);
+  const single = await service.price(slow);
+  const greeks = await service.greeks({ ...slow, outputs: ['delta'] });
+  const batch = await service.batch({ options: [slow, { ...slow, spot: -1 }] });
+  clearInterval(timer);
+  t.is(spans.named('pricing.worker').length, 3);
+  t.true(ticks > 3, String(ticks));
+  t.is(batch.results[0]?.['price'], single.price);
+  t.true(Math.abs(greeks.delta!) < 1);
+  t.like(batch, { succeeded: 1, failed: 1 });
+  // More dividends than the underlying is worth.
+  await t.throwsAsync(service.price({ ...slow, dividends: [{ time: 0.1, amount: 100 }] }), {
+    instanceOf: AppError,
+    code: 'pricing_calculation_failed',
+  });
+});
+
+test('an abort stops a batch on this thread, too', async (t) => {
+  const { service, code } = start(t);
+  const options = Array.from({ length: 300 }, () => ({ ...call }));
+  const controller = new AbortController();
+  controller.abort();
+  t.is(await code(service.batch({ options }, controller.signal)), 'overloaded');
+});
