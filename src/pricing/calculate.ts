@@ -61,7 +61,7 @@ const invert = (engine: PricingEngine, option: Option, wanted: Wanted, out: Floa
   const { volatility, iterations } = engine.impliedVolatility!(option, price);
   out[iterationsAt] = iterations;
   if (!(volatility > 0)) return wordOf(impliedRefusal(volatility));
-  if (wanted.needs !== 'price') write(engine, { ...option, volatility } as Option, wanted, out);
+  if (wanted.needs !== 'price') write(engine, { ...option, volatility }, wanted, out);
   out[0] = price;
   out[impliedVolatility] = volatility;
   return undefined;

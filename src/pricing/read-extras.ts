@@ -61,7 +61,7 @@ export const readExtra = (extra: ExtraInput, row: Row, parent: string): object |
       const heston = readNumbers(value, hestonParameters, at);
       return Array.isArray(heston) ? heston : { heston };
     }
-    case 'dividends':
+    default:
       return value === undefined ? {} : readDividends(value, row, at);
   }
 };

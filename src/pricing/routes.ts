@@ -1,12 +1,9 @@
 import { Readable } from 'node:stream';
-import type { z } from 'zod';
 import type { ErrorCode } from '#src/kernel/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import { acceptedTransports, transportOf } from './accept.ts';
 import { arrowType, jsonType } from './batch-job.ts';
-import { exerciseStyles, optionTypes } from './engine.ts';
-import { rangeOf } from './inputs.ts';
-import { defaultModel, type Model } from './models.ts';
+import { describeModel } from './model-description.ts';
 import type { PricingService } from './pricing-service.ts';
 import * as schema from './schemas.ts';
 import type { BatchOutcome } from './workers/protocol.ts';
@@ -16,39 +13,6 @@ const pricingErrors: readonly ErrorCode[] = [
   'pricing_calculation_failed',
   'pricing_engine_unavailable',
 ];
-
-const describeModel = (model: Model): z.input<typeof schema.modelsAnswer>['models'][number] => ({
-  model: model.name,
-  title: model.title,
-  inputs: [
-    ...model.numbers.map((input) => ({
-      name: input.name,
-      type: 'number' as const,
-      required: input.default === undefined,
-      ...(input.default === undefined ? {} : { default: input.default }),
-      description: `${input.description}; ${rangeOf(input)}`,
-    })),
-    { name: 'option_type', type: 'string', required: true, description: optionTypes.join(' or ') },
-    {
-      name: 'exercise_style',
-      type: 'string',
-      required: false,
-      default: 'european',
-      description: exerciseStyles.filter((style) => model.exerciseStyles.includes(style)).join(' or '),
-    },
-    {
-      name: 'model',
-      type: 'string',
-      required: model.name !== defaultModel,
-      ...(model.name === defaultModel ? { default: defaultModel } : {}),
-      description: model.name,
-    },
-  ],
-  exercise_styles: [...model.exerciseStyles],
-  outputs: [...model.outputs],
-  accuracy: model.accuracy,
-  source: model.source,
-});
 
 export type PricingRoutesDeps = {
   readonly service: PricingService;

@@ -278,7 +278,7 @@ export const modelsAnswer = z.strictObject({
       inputs: z.array(
         z.strictObject({
           name: z.string(),
-          type: z.enum(['number', 'string']),
+          type: z.enum(['number', 'string', 'array', 'object']),
           required: z.boolean(),
           default: z.union([z.number(), z.string()]).optional(),
           description: z.string(),

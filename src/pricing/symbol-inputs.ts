@@ -1,4 +1,4 @@
-import { AppError } from '#src/kernel/errors.ts';
+import type { AppError } from '#src/kernel/errors.ts';
 import { invalidRequest } from './failures.ts';
 import { realisedVolatility, realisedWindowDays, type Closes } from './forecast/closes.ts';
 import type { Model } from './models.ts';

@@ -2,8 +2,11 @@ import test from 'ava';
 import { bachelierEvaluate, bachelierPrice } from '#src/pricing/engines/bachelier.ts';
 import { black76Evaluate, black76Price } from '#src/pricing/engines/black76.ts';
 import { blackScholesEvaluate, blackScholesPrice } from '#src/pricing/engines/black-scholes.ts';
-import { outputNames, type OutputName } from '#src/pricing/outputs.ts';
+import { greekNames, type GreekName } from '#src/pricing/outputs.ts';
 import reference from './reference/greeks.json' with { type: 'json' };
+
+type OutputName = 'price' | GreekName;
+const outputNames: readonly OutputName[] = ['price', ...greekNames];
 
 type Inputs = readonly [underlying: number, strike: number, time: number, rate: number, dividend: number, vol: number];
 type Greeks = Record<OutputName, number>;

@@ -21,7 +21,8 @@ const twoBoundaries = (o: SpotOption): Refusal | undefined => {
   return hasTwoBoundaries(call ? o.dividend_yield : o.rate, call ? o.rate : o.dividend_yield)
     ? {
         code: 'double_boundary',
-        detail: 'With these negative rates there are two exercise boundaries, which this model does not solve: use binomial_lr',
+        detail:
+          'With these negative rates there are two exercise boundaries, which this model does not solve: use binomial_lr',
       }
     : undefined;
 };

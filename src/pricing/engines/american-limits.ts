@@ -9,9 +9,12 @@
  */
 export const hasTwoBoundaries = (rate: number, dividendYield: number): boolean => dividendYield < rate && rate < 0;
 
+/** Interest below this is none: it is worth less than rounding, and the boundary nearly 0. */
+const LEAST_RATE = 1e-12;
+
 /** Whether a put, short of two boundaries, is worth as much as the European one. */
 export const isNeverExercisedEarly = (rate: number, dividendYield: number): boolean =>
-  rate < 0 || (rate === 0 && dividendYield >= 0);
+  rate < 0 || (rate < LEAST_RATE && dividendYield >= 0);
 
 /** American put without volatility or time: the best of the discounted payoffs along the known path of the spot. */
 export const deterministicAmericanPut = (

@@ -57,10 +57,7 @@ const angles = (size: number) => {
 
 export const createScheme = (size: SchemeSize): Scheme => {
   const { intervals } = size;
-  const roots = Float64Array.from(
-    { length: intervals + 1 },
-    (_, i) => 0.5 * (1 + Math.cos((Math.PI * i) / intervals)),
-  );
+  const roots = Float64Array.from({ length: intervals + 1 }, (_, i) => 0.5 * (1 + Math.cos((Math.PI * i) / intervals)));
   const boundary = angles(size.points);
   const premium = angles(size.premiumPoints);
   const rowsAt = (root: number, sines: Float64Array): number[] =>

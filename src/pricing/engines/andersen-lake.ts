@@ -13,7 +13,6 @@ import { qdPlusBoundary } from './quadratic-boundary.ts';
  * the early-exercise premium.
  */
 
-
 /** Of ln(B / X): keeps quotients by it finite. */
 const LEAST_LOG = -1e-12;
 
@@ -53,13 +52,7 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
   };
 
   /** One step of the fixed-point system at all nodes. */
-  const improve = (
-    logTop: number,
-    time: number,
-    rate: number,
-    dividendYield: number,
-    volatility: number,
-  ): void => {
+  const improve = (logTop: number, time: number, rate: number, dividendYield: number, volatility: number): void => {
     const rootTime = Math.sqrt(time);
     for (let i = 0; i < intervals; i++) {
       const root = roots[i]! * rootTime;
@@ -93,8 +86,15 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
       squares[i] = pending[i]! * pending[i]!;
     }
   };
-  
-  const solve = (top: number, strike: number, time: number, rate: number, dividendYield: number, volatility: number) => {
+
+  const solve = (
+    top: number,
+    strike: number,
+    time: number,
+    rate: number,
+    dividendYield: number,
+    volatility: number,
+  ) => {
     for (let i = 0; i < intervals; i++) {
       const nodeTime = time * roots[i]! * roots[i]!;
       for (let k = 0; k < points; k++) {

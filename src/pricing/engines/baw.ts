@@ -22,18 +22,7 @@ const put = (
   const power = premiumPower(killing, rate, dividendYield, volatility);
   // The boundary of the perpetual option, as far as it is below that at expiry, starts the search.
   const guess = Math.min(0.9 * top, (strike * power) / (power - 1));
-  const boundary = quadraticBoundary(
-    guess,
-    top,
-    strike,
-    time,
-    rate,
-    dividendYield,
-    volatility,
-    power,
-    0,
-    TOLERANCE,
-  );
+  const boundary = quadraticBoundary(guess, top, strike, time, rate, dividendYield, volatility, power, 0, TOLERANCE);
   if (spot <= boundary) return strike - spot;
   const deviation = volatility * Math.sqrt(time);
   const d1 = (Math.log(boundary / strike) + (rate - dividendYield) * time) / deviation + 0.5 * deviation;

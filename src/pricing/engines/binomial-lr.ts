@@ -9,7 +9,12 @@ const probability = (d: number, steps: number): number => {
 };
 
 /** Value at `from` of the dividends paid after it and not after `to`. */
-export const dividendValue = (dividends: readonly DividendPayment[], rate: number, from: number, to: number): number => {
+export const dividendValue = (
+  dividends: readonly DividendPayment[],
+  rate: number,
+  from: number,
+  to: number,
+): number => {
   let value = 0;
   for (const { time, amount } of dividends) {
     if (time > from && time <= to) value += amount * Math.exp(-rate * (time - from));
@@ -97,5 +102,11 @@ const deterministicAmerican = (
   const payoffAt = (t: number): number =>
     sign * (escrowed + (dividendValue(dividends, rate, t, time) - strike) * Math.exp(-rate * t));
   const before = dividends.filter((dividend) => dividend.time <= time).map((dividend) => dividend.time * (1 - 1e-15));
-  return Math.max(0, payoffAt(0), payoffAt(time), ...before.map(payoffAt), ...dividends.map((d) => payoffAt(Math.min(d.time, time))));
+  return Math.max(
+    0,
+    payoffAt(0),
+    payoffAt(time),
+    ...before.map(payoffAt),
+    ...dividends.map((d) => payoffAt(Math.min(d.time, time))),
+  );
 };

@@ -36,7 +36,14 @@ const NEAR_THE_MONEY = 0.05;
  * asset - cash near the money from what they have in common, since the difference of the two rounded products cancels:
  * `x` is the log of their ratio, `growth` its part that is not in the spot.
  */
-export const intrinsic = (spot: number, strike: number, x: number, growth: number, asset: number, cash: number): number => {
+export const intrinsic = (
+  spot: number,
+  strike: number,
+  x: number,
+  growth: number,
+  asset: number,
+  cash: number,
+): number => {
   if (growth === 0) return (asset / spot) * (spot - strike);
   return Math.abs(x) < NEAR_THE_MONEY ? cash * Math.expm1(x) : asset - cash;
 };

@@ -58,7 +58,8 @@ export const bachelierImpliedVolatility = (
   const noise = NOISE * Math.max(Math.abs(value), inside);
   if (price < 0 || outside < -noise) return { volatility: BELOW_INTRINSIC, iterations: 0 };
   if (!Number.isFinite(value)) return { volatility: ABOVE_MAXIMUM, iterations: 0 };
-  if (time === 0 || outside <= 0 || (inside > 0 && outside <= noise)) return { volatility: NO_INFORMATION, iterations: 0 };
+  if (time === 0 || outside <= 0 || (inside > 0 && outside <= noise))
+    return { volatility: NO_INFORMATION, iterations: 0 };
   if (moneyness === 0) return { volatility: outside / (INV_SQRT_TWO_PI * Math.sqrt(time)), iterations: 0 };
   const distance = Math.abs(moneyness);
   const share = outside / distance;

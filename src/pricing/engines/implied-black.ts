@@ -129,7 +129,7 @@ export const impliedDeviation = (x: number, beta: number, most: number): number 
       const log = Math.log(b);
       const ratio = 1 + 2 / log;
       change = householder(
-        (((logBeta - log) * log) / logBeta) / growth,
+        ((logBeta - log) * log) / logBeta / growth,
         second - growth * ratio,
         third + 2 * growth * growth * (1 + (3 / log) * (1 + 1 / log)) - 3 * second * growth * ratio,
       );

@@ -60,8 +60,7 @@ export const writeNumericGreeks = (
   const spotStep = spot * Math.min(Math.max(share * volatility * Math.sqrt(time), LEAST_SHARE), 0.05);
   const volatilityStep = Math.max(share * volatility, LEAST_SHARE);
   const timeStep = Math.max(share * time, LEAST_SHARE);
-  const bySpot = (s: number, t = time, v = volatility): number =>
-    kernel(s, strike, t, rate, dividendYield, v, sign);
+  const bySpot = (s: number, t = time, v = volatility): number => kernel(s, strike, t, rate, dividendYield, v, sign);
   const deltaAt = (t: number, v: number): number => slope((s) => bySpot(s, t, v), spot, spotStep, 0);
   const delta = deltaAt(time, volatility);
   const gamma = bend(bySpot, spot, spotStep, 0);
@@ -72,12 +71,24 @@ export const writeNumericGreeks = (
   set('price', bySpot(spot));
   set('delta', delta);
   set('gamma', gamma);
-  set('vega', slope((v) => bySpot(spot, time, v), volatility, volatilityStep, 0));
-  set('volga', bend((v) => bySpot(spot, time, v), volatility, volatilityStep, 0));
+  set(
+    'vega',
+    slope((v) => bySpot(spot, time, v), volatility, volatilityStep, 0),
+  );
+  set(
+    'volga',
+    bend((v) => bySpot(spot, time, v), volatility, volatilityStep, 0),
+  );
   set('theta', -slope((t) => bySpot(spot, t), time, timeStep, 0));
   set('charm', -slope((t) => deltaAt(t, volatility), time, timeStep, 0));
-  set('vanna', slope((v) => deltaAt(time, v), volatility, volatilityStep, 0));
-  set('rho', slope((r) => kernel(spot, strike, time, r, dividendYield, volatility, sign), rate, RATE_STEP, -Infinity));
+  set(
+    'vanna',
+    slope((v) => deltaAt(time, v), volatility, volatilityStep, 0),
+  );
+  set(
+    'rho',
+    slope((r) => kernel(spot, strike, time, r, dividendYield, volatility, sign), rate, RATE_STEP, -Infinity),
+  );
   set(
     'dividend_rho',
     slope((q) => kernel(spot, strike, time, rate, q, volatility, sign), dividendYield, RATE_STEP, -Infinity),

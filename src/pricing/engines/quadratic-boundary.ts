@@ -5,7 +5,7 @@ const STEPS = 30;
 
 /** Killing rate of the early-exercise premium of a put, rate / (1 - exp(-rate time)). */
 export const killingRate = (rate: number, time: number): number =>
-  rate === 0 ? 1 / time : rate / -Math.expm1(-rate * time);
+  Math.abs(rate * time) < 1e-12 ? 1 / time : rate / -Math.expm1(-rate * time);
 
 /** The power of the spot in that premium: the negative root of its characteristic equation. */
 export const premiumPower = (killing: number, rate: number, dividendYield: number, volatility: number): number => {
@@ -84,16 +84,5 @@ export const qdPlusBoundary = (
   const r = Math.sqrt(n * n + 4 * m);
   const power = -0.5 * (n + r) + (decay / r) * (m - (m * m) / (r * r));
   const perTheta = 2 / (variance * r);
-  return quadraticBoundary(
-    guess,
-    top,
-    strike,
-    time,
-    rate,
-    dividendYield,
-    volatility,
-    power,
-    perTheta,
-    GUESS_TOLERANCE,
-  );
+  return quadraticBoundary(guess, top, strike, time, rate, dividendYield, volatility, power, perTheta, GUESS_TOLERANCE);
 };

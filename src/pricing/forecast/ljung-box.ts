@@ -1,3 +1,4 @@
+/* oxlint-disable no-loss-of-precision -- coefficients stand as published */
 /** ln Gamma(x), x > 0: C. Lanczos, SIAM J. Numerical Analysis B 1 (1964), 86-96, in the form of "Numerical Recipes". */
 const logGamma = (x: number): number => {
   const coefficients = [

@@ -10,7 +10,11 @@ const body = z
   .strictObject({
     symbol: z.string().min(1).max(32).describe('Symbol of a stored asset'),
     method: z.enum(forecastMethods).default('garch11'),
-    horizon_days: z.int().min(1).max(largestHorizon).describe('Periods of the stored closes: trading days of daily ones'),
+    horizon_days: z
+      .int()
+      .min(1)
+      .max(largestHorizon)
+      .describe('Periods of the stored closes: trading days of daily ones'),
   })
   .meta({ examples: [{ symbol: '^GSPC', method: 'garch11', horizon_days: 21 }] });
 

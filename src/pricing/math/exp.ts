@@ -10,8 +10,8 @@ const powers = Float64Array.from({ length: 4096 }, (_, index) => 2 ** (index + L
 const roots = Float64Array.from({ length: 64 }, (_, j) => 2 ** (j / 64));
 const PER_LN2 = 92.33248261689365807;
 /** The first 32 bits of ln 2 / 64, and the rest. */
-const STEP_HIGH = 1.0830424696249145e-2 - 1.0830424696249145e-2 % 2 ** -38;
-const STEP_LOW = 1.0830424696249145e-2 % 2 ** -38 + 3.6235106466348431e-19;
+const STEP_HIGH = 1.0830424696249145e-2 - (1.0830424696249145e-2 % 2 ** -38);
+const STEP_LOW = (1.0830424696249145e-2 % 2 ** -38) + 3.6235106466348431e-19;
 /** Adding and taking away rounds to an integer. */
 const ROUND = 6755399441055744;
 const LEAST = -745.2;

@@ -38,7 +38,8 @@ const leastControl = (dl: number, dr: number, slope: number, preferShape: boolea
     else if (preferShape) first = LARGEST;
   }
   if (bent) {
-    if (slope !== dl && slope !== dr) second = Math.max(Math.abs((dr - dl) / (dr - slope)), Math.abs((dr - dl) / (slope - dl)));
+    if (slope !== dl && slope !== dr)
+      second = Math.max(Math.abs((dr - dl) / (dr - slope)), Math.abs((dr - dl) / (slope - dl)));
     else if (preferShape) second = LARGEST;
   } else if (preferShape) second = LARGEST;
   return Math.max(LEAST_CONTROL, first, second);
