@@ -25,6 +25,12 @@ const built = spawnSync(process.execPath, ['scripts/tools.ts', 'k6', 'toxiproxy'
 if (built.status !== 0) process.exit(1);
 
 const scope = createScope();
+// Nothing may be left running, however this ends.
+const abandon = (error: unknown): void => {
+  console.error(error);
+  void scope.close().finally(() => process.exit(1));
+};
+process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', abandon);
 const results: CellResult[] = [];
 try {
   const world = await startWorld(scope);

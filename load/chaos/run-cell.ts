@@ -32,11 +32,19 @@ const watch = (
   const signals: Signals = {};
   const began = performance.now();
   const stopped = new AbortController();
+  // What asks the broken dependency itself may fail: then it is asked again.
+  const isFelt = async (now: Scrape): Promise<boolean> => {
+    try {
+      return await cell.felt(before, now, world);
+    } catch {
+      return false;
+    }
+  };
   const look = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       if (signals.feltMs === undefined) {
         const now = await scrape(world.adminUrl).catch(() => undefined);
-        if (now ? await cell.felt(before, now, world) : cell.processGone) signals.feltMs = performance.now() - began;
+        if (now ? await isFelt(now) : cell.processGone) signals.feltMs = performance.now() - began;
       }
       if (cell.unhealthy && signals.flippedMs === undefined) {
         const status = await dependencyStatus(world, cell.unhealthy).catch(() => 'up');
