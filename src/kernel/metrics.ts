@@ -306,7 +306,7 @@ export type LabelsOf<Name extends MetricName> = {
   ]: (typeof metricCatalogue)[Name]['labels'][Label] extends readonly (infer Value)[] ? Value : string;
 };
 
-export type Series<Name extends GaugeName> = { readonly labels: LabelsOf<Name>; readonly value: number };
+type Series<Name extends GaugeName> = { readonly labels: LabelsOf<Name>; readonly value: number };
 
 /** Where rooms report to; implemented by telemetry/ on a prom-client Registry, or by nothing when telemetry is off. */
 export type Metrics = {

@@ -14,7 +14,8 @@ import {
   type Answer,
 } from '#test/service/setup.ts';
 import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { startRedisServer, throughRedisProxy, type RedisServer } from '#test/support/redis.ts';
+import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
+import { throughRedisProxy } from '#test/support/redis.ts';
 import type { Service } from '#test/support/service.ts';
 import type { TcpProxy } from '#test/support/tcp-proxy.ts';
 
@@ -160,14 +161,14 @@ test.serial('flushed: the next answers are loaded again', async (t) => {
 
 test.serial('a server that stands still, then goes on', async (t) => {
   const { redis } = t.context;
-  process.kill(redis.pid, 'SIGSTOP');
+  redis.hang();
   try {
     await serves(t, 450);
     t.true(await flips(t, 'down'));
     await sleep(500);
     await serves(t, 450);
   } finally {
-    process.kill(redis.pid, 'SIGCONT');
+    redis.wake();
   }
   t.true(await recovers(t));
   await serves(t, 500);

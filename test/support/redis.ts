@@ -1,11 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { Redis } from 'ioredis';
 import { systemClock } from '#src/kernel/clock.ts';
 import { noFaults } from '#src/kernel/faults.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
@@ -60,35 +53,4 @@ export const makeCache = (t: Teardown, overrides: Partial<CacheDeps> = {}) => {
   });
   t.teardown(cache.close);
   return cache;
-};
-
-export type RedisServer = {
-  readonly url: string;
-  readonly pid: number;
-  /** Past the code under test. */
-  readonly admin: Redis;
-};
-
-/** A Redis of the test's own, to be stopped, filled and flushed. */
-export const startRedisServer = async (t: Teardown): Promise<RedisServer> => {
-  const directory = mkdtempSync(join(tmpdir(), 'volwatch-redis-'));
-  const port = await new Promise<number>((done) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address() as AddressInfo;
-      probe.close(() => done(free));
-    });
-  });
-  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
-  const child = spawn('redis-server', settings, { stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  const admin = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50 });
-  admin.on('error', () => {});
-  t.teardown(async () => {
-    admin.disconnect();
-    child.kill('SIGKILL');
-    await ended;
-    rmSync(directory, { recursive: true, force: true });
-  });
-  await admin.ping();
-  return { url: `redis://127.0.0.1:${port}`, pid: child.pid!, admin };
 };

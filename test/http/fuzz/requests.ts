@@ -48,7 +48,10 @@ const bodyOf = (
     fromSchema(schema, document, noise).map((value) => {
       if (type !== 'application/x-www-form-urlencoded') return [type, JSON.stringify(value)] as const;
       const fields = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-      return [type, new URLSearchParams(fields.map(([name, each]): [string, string] => [name, asText(each)])).toString()] as const;
+      return [
+        type,
+        new URLSearchParams(fields.map(([name, each]): [string, string] => [name, asText(each)])).toString(),
+      ] as const;
     }),
   );
   const types = content.map(([type]) => type);
