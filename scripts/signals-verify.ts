@@ -34,15 +34,15 @@ const since = (start: number): number => Math.round((Date.now() - start) / 100) 
 
 /** Repeats `work` until told to stop; what it throws is the fault at work. */
 const repeatedly = (work: () => Promise<unknown>, everyMs: number): (() => Promise<void>) => {
-  let stopped = false;
+  const stopping = new AbortController();
   const loop = (async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       await work().catch(() => {});
       await sleep(everyMs);
     }
   })();
   return async () => {
-    stopped = true;
+    stopping.abort();
     await loop;
   };
 };
@@ -141,13 +141,16 @@ Not made to happen here: ${Object.entries(withoutScenario)
 await withScope(async (scope) => {
   const stack = await startStack(scope, { OTEL_EXPORTER_OTLP_TIMEOUT: '500' });
   const alertmanager = await startAlertmanager(scope);
-  await startPrometheus(scope, {
+  const prometheus = await startPrometheus(scope, {
     targets: stack.targets,
     alertmanager: alertmanager.address,
     rewriteRules: shortWindows,
   });
   const token = await takeToken(stack.service);
   const stopTraffic = repeatedly(() => quietRound(stack), 200);
+  const start = Date.now() / 1_000;
+  // An increase can be seen only from a second sample on.
+  await eventually(async () => (await prometheus.range('up{job="volwatch"}', start))[0]?.values.length === 5, 30_000);
   const wanted = process.argv.slice(2);
   const results: Result[] = [];
   for (const scenario of scenarios) {

@@ -26,12 +26,18 @@ export const withoutScenario: Readonly<Record<string, string>> = {
 const nothing = (): void => {};
 const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
   answer.headers.get('x-trace-id') ?? undefined;
-const reads = ({ service }: Stack) => call(`${service.url}/api/v1/assets/AAPL/prices?limit=1`);
+let asked = 0;
+/** Never the same twice, so that no cache answers. */
+const reads = ({ service }: Stack) => {
+  asked += 1;
+  return call(`${service.url}/api/v1/assets/AAPL/prices?limit=${1 + (asked % 1_000)}`);
+};
+const isDatabaseFault = ({ code }: LogLine): boolean => String(code).startsWith('database_');
 
-/** The trace of the first of many reads that was refused. */
+/** The trace of the first of many reads that got no connection. */
 const manyReads = async (stack: Stack): Promise<string | undefined> => {
   const answers = await Promise.all(Array.from({ length: 24 }, () => reads(stack)));
-  const refused = answers.find(({ status }) => status === 503);
+  const refused = answers.find(({ body }) => body['code'] === 'database_pool_exhausted');
   return refused && traceOf(refused);
 };
 const slowDatabase = {
@@ -67,9 +73,14 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     alert: 'JobsDying',
-    fault: 'queued refreshes fail, without a second attempt',
-    inject: ({ service }) => setFault(service, 'refresh.commit', { mode: 'error' }),
-    meet: async ({ service }, token) => traceOf(await refresh(service, token, 'tech5', 0)),
+    fault: 'a scheduled refresh fails, without a second attempt',
+    inject: async ({ service, sql }) => {
+      await setFault(service, 'refresh.commit', { mode: 'error' });
+      await sql(
+        `insert into pgboss.job (name, retry_limit, data) values ('refresh', 0, '{"universe":"tech5","trigger":"schedule"}')`,
+      );
+    },
+    log: ({ message }) => message === 'a job was given up',
     end: ({ service }) => clearFault(service, 'refresh.commit'),
   },
   {
@@ -99,7 +110,7 @@ export const scenarios: readonly Scenario[] = [
     fault: 'the connections to PostgreSQL and its replica are cut',
     inject: ({ database, replica }) => [database, replica].forEach((hop) => hop.cut()),
     meet: async (stack) => traceOf(await reads(stack)),
-    log: ({ code }) => code === 'database_unavailable',
+    log: isDatabaseFault,
     end: ({ database, replica }) => [database, replica].forEach((hop) => hop.restore()),
   },
   {

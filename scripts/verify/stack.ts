@@ -1,4 +1,4 @@
-import { startReplicated } from '#test/support/replica.ts';
+import { startReplicated, statementOn } from '#test/support/replica.ts';
 import { createTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts';
 import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
 import { startService, type Service } from '#test/support/service.ts';
@@ -14,6 +14,8 @@ export type Stack = {
   readonly redis: RedisServer;
   /** In front of the Collector. */
   readonly exporterPath: TcpProxy;
+  /** On the primary, past the service. */
+  readonly sql: (text: string) => Promise<unknown>;
   /** In front of PostgreSQL, and of its replica. */
   readonly database: TcpProxy;
   readonly replica: TcpProxy;
@@ -87,5 +89,6 @@ export const startStack = async (
     });
     targets['postgres'] = `127.0.0.1:${port}`;
   }
-  return { service, collector, exporterPath, redis, database, replica, provider, targets };
+  const sql = (text: string): Promise<unknown> => statementOn(primaryUrl, text);
+  return { service, collector, sql, exporterPath, redis, database, replica, provider, targets };
 };

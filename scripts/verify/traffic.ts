@@ -1,14 +1,4 @@
-import {
-  call,
-  clearFault,
-  json,
-  option,
-  refresh,
-  setFault,
-  takeToken,
-  tokenRequest,
-  type Answer,
-} from '#test/service/setup.ts';
+import { call, clearFault, json, option, refresh, setFault, takeToken, type Answer } from '#test/service/setup.ts';
 import type { Stack } from './stack.ts';
 
 const models: Readonly<Record<string, object>> = {

@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config.ts';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import { createDropReport } from '../telemetry/drop-report.ts';
 import { createFaults, type FaultControl } from '../telemetry/faults.ts';
 import { createLogger, type FlushableLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -34,11 +35,8 @@ export const composeBase = (config: Config): Base => {
   const metrics = createMetrics({ registry, enabled: config.TELEMETRY_ENABLED, build });
   const faults = createFaults({ enabled: config.FAULT_INJECTION, metrics, logger });
   const telemetry = telemetryRuntime();
-  telemetry.onDropped((reason, spans) => {
-    metrics.count('volwatch_telemetry_dropped_total', { signal: 'traces', reason }, spans);
-  });
-  logger.onDropped(() => {
-    metrics.count('volwatch_telemetry_dropped_total', { signal: 'logs', reason: 'queue_full' });
-  });
+  const dropped = createDropReport({ metrics, logger, clock: systemClock });
+  telemetry.onDropped((reason, spans) => dropped('traces', reason, spans));
+  logger.onDropped(() => dropped('logs', 'queue_full', 1));
   return { config, production, clock: systemClock, logger, registry, metrics, faults, telemetry, build };
 };
