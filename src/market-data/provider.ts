@@ -17,7 +17,7 @@ export type RefreshSource = (typeof refreshSources)[number];
 export type FetchedSeries = { readonly symbol: string; readonly prices: readonly PriceBar[] };
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
 
-export type FetchOptions = {
+type FetchOptions = {
   /** Whether what was fetched earlier may stand in when the provider fails: never for a refresh that was asked for. */
   readonly fallback: boolean;
 };

@@ -11,7 +11,7 @@ import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
 import type { Universe } from './universes.ts';
 
 /** Credits of the account, shared by every process that spends them. */
-export type Credits = {
+type Credits = {
   readonly perMinute: number;
   /** Takes `count` or none. @returns milliseconds to wait before asking again; 0 when they were taken */
   readonly take: (count: number) => Promise<number>;

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 
-export type WireBar = { datetime: string; open: string; high: string; low: string; close: string; volume?: string };
+type WireBar = { datetime: string; open: string; high: string; low: string; close: string; volume?: string };
 
 /** How the next answers go wrong; `undefined` answers as documented. */
 export type TwelveDataFault =
@@ -31,13 +31,13 @@ const bar = (datetime: string, close: number): WireBar => {
 };
 
 /** `count` months from 2000-01 on, a slow rise. */
-export const monthlyBars = (start: number, count = 24): WireBar[] =>
+const monthlyBars = (start: number, count = 24): WireBar[] =>
   Array.from({ length: count }, (_, month) =>
     bar(`${2000 + Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, '0')}-01`, start * (1 + month / 100)),
   );
 
 /** Every weekday from 2000-01-03 on. */
-export const dailyBars = (start: number, count: number): WireBar[] => {
+const dailyBars = (start: number, count: number): WireBar[] => {
   const bars: WireBar[] = [];
   for (let day = Date.UTC(2000, 0, 3); bars.length < count; day += 86_400_000) {
     const weekday = new Date(day).getUTCDay();

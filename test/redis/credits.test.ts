@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { systemClock } from '#src/kernel/clock.ts';
+import { createCredits } from '#src/redis/credits.ts';
+import { connect, throughRedisProxy } from '#test/support/redis.ts';
+
+const minuteMs = 60_000;
+
+/** So that no minute turns in the middle of a test: Redis's clock is this machine's. */
+const earlyInTheMinute = async (): Promise<void> => {
+  const left = minuteMs - (Date.now() % minuteMs);
+  if (left < 3_000) await sleep(left);
+};
+
+test('processes share one account; what does not fit is told when to come back', async (t) => {
+  await earlyInTheMinute();
+  const name = randomUUID();
+  const { proxy, url } = await throughRedisProxy(t);
+  const [one, two] = await Promise.all(
+    [1, 2].map(async () => {
+      const { client } = connect(t, url);
+      while (client.status !== 'ready') await sleep(5);
+      return createCredits({ name, perMinute: 8, redis: client, clock: systemClock });
+    }),
+  );
+  t.is(await one?.take(5), 0);
+  const wait = (await two?.take(5)) ?? 0;
+  t.true(wait > 0 && wait <= minuteMs, `${wait} ms`);
+  t.is(await two?.take(3), 0);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => one!.take(1)));
+  t.true(answers.every((each) => each > 0));
+
+  // Without Redis each remembers what it spent itself, and spends no more than the account has.
+  proxy.cut();
+  t.is(await one?.take(3), 0);
+  t.true(((await one?.take(1)) ?? 0) > 0);
+});
+
+test('credits come back when the minute turns', async (t) => {
+  let now = Date.parse('2026-01-01T00:00:50Z');
+  const clock = { ...systemClock, now: () => new Date(now) };
+  const credits = createCredits({ name: 'alone', perMinute: 2, redis: undefined, clock });
+  t.is(await credits.take(2), 0);
+  t.is(await credits.take(1), 10_000);
+  now += 10_000;
+  t.is(await credits.take(2), 0);
+});
