@@ -9,7 +9,7 @@ import type { Metrics } from '#src/kernel/metrics.ts';
 import { createWork } from './work.ts';
 
 /** One statement, or several without parameters, on a pooled connection; rows as the kernel's `Query` has them. */
-export type Execute = (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
+type Execute = (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
 
 export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
 

@@ -5,7 +5,7 @@ export const jobQueues = ['refresh', 'retention'] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
 /** Ids and names only: it is stored, and shown to operators. */
-export type JobData = Readonly<Record<string, string>>;
+type JobData = Readonly<Record<string, string>>;
 
 export type JobEnqueuer = {
   /**
