@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import type { FetchedSeries } from '#src/market-data/provider.ts';
 import type { WireBar } from '#test/support/twelve-data-server.ts';
 
 /**
@@ -19,6 +20,16 @@ export const barsOf = (symbol: number, generation: number): WireBar[] =>
     const close = closeOf(symbol, month, generation).toFixed(8);
     return { datetime: dateOf(month), open: close, high: close, low: close, close, volume: '1000' };
   });
+
+/** The same as a provider's answer. */
+export const seriesOf = (generation: number): FetchedSeries[] =>
+  symbols.map((symbol, index) => ({
+    symbol,
+    prices: Array.from({ length: months }, (_, month) => {
+      const close = closeOf(index, month, generation);
+      return { date: dateOf(month), open: close, high: close, low: close, close, volume: 1_000 };
+    }),
+  }));
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6 * Math.max(1, Math.abs(b));
 

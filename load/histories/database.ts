@@ -1,0 +1,21 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDatabase } from '#src/database/database.ts';
+import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { databaseSettings } from '#test/support/database.ts';
+import type { Scope } from '../chaos/scope.ts';
+
+/** A migrated database on a PostgreSQL of its own. Durability is off: processes are killed here, the machine is not. */
+export const startHistoryDatabase = async (scope: Scope): Promise<string> => {
+  const directory = mkdtempSync(join(tmpdir(), 'volwatch-histories-'));
+  chmodSync(directory, 0o711);
+  scope.teardown(() => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
+  const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger, durable: false });
+  scope.teardown(postgres.stop);
+  const database = await createDatabase(databaseSettings(postgres.url));
+  await database.waitUntilReady({ signal: AbortSignal.timeout(30_000) });
+  await database.close();
+  return postgres.url;
+};

@@ -1,0 +1,66 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Command, Report } from './refresher.ts';
+
+export type Refresher = {
+  /** @returns the reported status, or undefined when the process died first */
+  readonly refresh: (command: Command) => Promise<string | undefined>;
+  readonly kill: () => void;
+  readonly alive: () => boolean;
+};
+
+/** So many refreshers, each in a process of its own; whoever died is replaced by a spare that is up already. */
+export type Fleet = { readonly members: () => Promise<readonly Refresher[]>; readonly close: () => Promise<void> };
+
+const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readonly child: ChildProcess }> => {
+  const child = fork(join(import.meta.dirname, 'refresher.ts'), [databaseUrl], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const [first] = (await once(child, 'message')) as [Report];
+  if (first.event !== 'ready') throw new Error('a refresher did not start');
+  const alive = (): boolean => child.exitCode === null && child.signalCode === null;
+  return {
+    child,
+    alive,
+    kill: () => void child.kill('SIGKILL'),
+    refresh: (command) =>
+      new Promise((done) => {
+        const settle = (status: string | undefined): void => {
+          child.off('message', onMessage).off('exit', onExit);
+          done(status);
+        };
+        const onMessage = (report: Report): void => {
+          if (report.event === 'ended' && report.generation === command.generation) settle(report.status);
+        };
+        const onExit = (): void => settle(undefined);
+        if (!alive()) return done(undefined);
+        child.on('message', onMessage).once('exit', onExit);
+        child.send(command);
+      }),
+  };
+};
+
+export const createFleet = async (databaseUrl: string, size: number): Promise<Fleet> => {
+  let members = await Promise.all(Array.from({ length: size }, () => spawnRefresher(databaseUrl)));
+  let spares = [spawnRefresher(databaseUrl), spawnRefresher(databaseUrl)];
+  return {
+    members: async () => {
+      const living = members.filter(({ alive }) => alive());
+      while (living.length < size) {
+        spares.push(spawnRefresher(databaseUrl));
+        living.push(await spares.shift()!);
+      }
+      members = living;
+      return members;
+    },
+    close: async () => {
+      for (const { child } of [...members, ...(await Promise.all(spares))]) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+      spares = [];
+    },
+  };
+};

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { storedGeneration } from '../chaos/generations.ts';
+import type { History, Observation, Outcome, Refresh } from './checker.ts';
+import type { Fleet, Refresher } from './fleet.ts';
+import { createRandom, type Random } from './random.ts';
+import type { Fault } from './refresher.ts';
+
+const points = [
+  'provider.fetch',
+  'refresh.ensure_assets',
+  'refresh.store_prices',
+  'refresh.calculate_index_values',
+  'refresh.commit',
+] as const;
+
+const drawFault = (random: Random): Fault | undefined =>
+  random.chance(0.5)
+    ? { point: random.oneOf(points), mode: random.oneOf(['error', 'error', 'error', 'hang', 'crash'] as const) }
+    : undefined;
+
+const outcomeOf = (status: string | undefined): Outcome =>
+  status === undefined ? 'unknown' : status === 'succeeded' ? 'succeeded' : 'undone';
+
+const observe = async (databaseUrl: string): Promise<Observation> => {
+  const began = performance.now();
+  try {
+    const generation = await storedGeneration(databaseUrl);
+    return { began, ended: performance.now(), generation };
+  } catch (error) {
+    return { began, ended: performance.now(), torn: error instanceof Error ? error.message : String(error) };
+  }
+};
+
+/**
+ * One history, drawn from its seed: refreshes from several processes at once, some with a fault, some killed at a random
+ * moment, while somebody looks at the state all along.
+ */
+export const playHistory = async (
+  seed: number,
+  fleet: Fleet,
+  databaseUrl: string,
+  firstGeneration: number,
+): Promise<History> => {
+  const random = createRandom(seed);
+  const initial = await storedGeneration(databaseUrl);
+  const members = await fleet.members();
+  const refreshes: Refresh[] = [];
+  const observations: Observation[] = [];
+  let generation = firstGeneration;
+
+  const oneRefresh = async (member: Refresher): Promise<void> => {
+    const fault = drawFault(random);
+    const mine = generation++;
+    const killAfterMs = random.chance(0.15) ? random.below(40) : undefined;
+    const began = performance.now();
+    const ending = member.refresh({ generation: mine, ...(fault && { fault }) });
+    if (killAfterMs !== undefined) setTimeout(member.kill, killAfterMs);
+    const outcome = outcomeOf(await ending);
+    refreshes.push({ generation: mine, outcome, began, ended: outcome === 'unknown' ? Infinity : performance.now() });
+  };
+
+  const watching = new AbortController();
+  const watch = async (): Promise<void> => {
+    while (!watching.signal.aborted) {
+      observations.push(await observe(databaseUrl));
+      await sleep(5);
+    }
+  };
+  const watcher = watch();
+  const rounds = 1 + random.below(2);
+  for (let round = 0; round < rounds; round += 1) {
+    const who = members.filter(({ alive }) => alive() && random.chance(0.7));
+    await Promise.all(who.map(oneRefresh));
+  }
+  watching.abort();
+  await watcher;
+  observations.push(await observe(databaseUrl));
+  return { initial, refreshes, observations };
+};

@@ -1,0 +1,70 @@
+/**
+ * A process of its own that refreshes on command, to be killed at any moment: `node refresher.ts DATABASE_URL`. The
+ * generation that it is told to fetch stands in every price, so that what it wrote can be told from anybody else's.
+ */
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createDatabase } from '#src/database/database.ts';
+import { systemClock } from '#src/kernel/clock.ts';
+import { codeOf } from '#src/kernel/errors.ts';
+import type { FaultPoint } from '#src/kernel/faults.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { silentLogger as logger } from '#src/kernel/logger.ts';
+import { noMetrics as metrics } from '#src/kernel/metrics.ts';
+import { marketDataEntities } from '#src/market-data/entities.ts';
+import { createRefreshService } from '#src/market-data/refresh-service.ts';
+import { bundledUniverses } from '#src/market-data/universes.ts';
+import { createFaults } from '#src/telemetry/faults.ts';
+import { databaseSettings } from '#test/support/database.ts';
+import { seriesOf } from '../chaos/generations.ts';
+
+export type Fault = { readonly point: FaultPoint; readonly mode: 'error' | 'hang' | 'crash' };
+export type Command = { readonly generation: number; readonly fault?: Fault };
+export type Report =
+  | { readonly event: 'ready' }
+  | { readonly event: 'ended'; readonly generation: number; readonly status: string };
+
+const hangMs = 400;
+const faults = createFaults({ enabled: true, metrics, logger });
+const database = await createDatabase({
+  ...databaseSettings(process.argv[2] ?? ''),
+  entities: marketDataEntities,
+  poolMax: 4,
+});
+let generation = 0;
+const refreshes = createRefreshService({
+  unitOfWork: database.unitOfWork,
+  audit: createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 }),
+  reader: database.reader,
+  lock: database.lock,
+  provider: { fetch: async () => ({ source: 'provider', series: seriesOf(generation) }) },
+  faults,
+  metrics,
+  clock: systemClock,
+  logger,
+  ids: uuidv7,
+  universes: bundledUniverses,
+  quarantineFactor: 5,
+  committed: async () => {},
+  timeouts: { fetchMs: hangMs, applyMs: hangMs },
+});
+
+const report = (message: Report): void => void process.send?.(message);
+
+process.on('message', (command: Command) => {
+  generation = command.generation;
+  const { fault } = command;
+  if (fault) faults.set(fault.point, { mode: fault.mode, probability: 1, delay_ms: 0, count: 1 });
+  refreshes
+    .run({ universe: 'tech5', trigger: 'request' })
+    .then(
+      ({ status }) => status,
+      (error: unknown) => `refused: ${codeOf(error)}`,
+    )
+    .then((status) => {
+      if (fault) faults.clear(fault.point);
+      report({ event: 'ended', generation: command.generation, status });
+    })
+    .catch(() => process.exit(1));
+});
+process.on('disconnect', () => process.exit());
+report({ event: 'ready' });

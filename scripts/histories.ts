@@ -1,0 +1,65 @@
+/**
+ * `npm run histories`: random refreshes from several processes with random faults and SIGKILLs; every observed state
+ * must be that of exactly one committed refresh. HISTORIES (1000), SECONDS (300) bound it, SEED starts it; a history is
+ * drawn from SEED and its number, so `SEED=... FROM=n HISTORIES=1` plays one again.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { violations } from '#load/histories/checker.ts';
+import { createFleet } from '#load/histories/fleet.ts';
+import { playHistory } from '#load/histories/play.ts';
+import { createScope } from '#load/chaos/scope.ts';
+import { startHistoryDatabase } from '#load/histories/database.ts';
+
+const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);
+const [histories, seconds, from] = [number('HISTORIES', 1_000), number('SECONDS', 300), number('FROM', 1)];
+const seed = number('SEED', Math.floor(Math.random() * 1_000_000));
+const generationsEach = 16;
+
+console.log(`seed ${seed}`);
+const scope = createScope();
+const abandon = (error: unknown): void => {
+  console.error(error);
+  void scope.close().finally(() => process.exit(1));
+};
+process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', abandon);
+
+let played = 0;
+const totals = { refreshes: 0, succeeded: 0, undone: 0, unknown: 0, observations: 0 };
+const broken: { history: number; violations: string[] }[] = [];
+try {
+  const databaseUrl = await startHistoryDatabase(scope);
+  const fleet = await createFleet(databaseUrl, 3);
+  scope.teardown(fleet.close);
+  // The first generation, so that there is a state to begin with.
+  const [first] = await fleet.members();
+  await first!.refresh({ generation: 0 });
+  const deadline = Date.now() + seconds * 1_000;
+  for (; played < histories && Date.now() < deadline; played += 1) {
+    const history = from + played;
+    const { refreshes, observations, initial } = await playHistory(
+      seed * 10_007 + history,
+      fleet,
+      databaseUrl,
+      history * generationsEach,
+    );
+    totals.refreshes += refreshes.length;
+    totals.observations += observations.length;
+    for (const { outcome } of refreshes) totals[outcome] += 1;
+    const found = violations({ initial, refreshes, observations });
+    if (found.length > 0) {
+      broken.push({ history, violations: found });
+      console.log(`history ${history} (SEED=${seed} FROM=${history} HISTORIES=1):\n  ${found.join('\n  ')}`);
+    }
+    if ((played + 1) % 100 === 0) console.log(`${played + 1} histories, ${broken.length} unsound`);
+  }
+} finally {
+  await scope.close();
+}
+const { refreshes, succeeded, undone, unknown, observations } = totals;
+console.log(
+  `${played} of ${histories} histories: ${refreshes} refreshes (${succeeded} committed, ${undone} undone, ${unknown} killed), ` +
+    `${observations} observed states, ${broken.length} unsound histories`,
+);
+mkdirSync('reports', { recursive: true });
+writeFileSync('reports/histories.json', `${JSON.stringify({ seed, played, ...totals, broken }, null, 2)}\n`);
+process.exit(broken.length > 0 || played === 0 || succeeded === 0 ? 1 : 0);
