@@ -6,9 +6,9 @@ import type { HttpContext, HttpMiddleware } from './types.ts';
 /** Below this the headers weigh more than what is saved. */
 const smallestBytes = 1024;
 
-const brotli = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } };
+const brotli = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } };
 const gzip = { level: 4 };
-const zstd = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 3 } };
+const zstd = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 
 type Encoder = {
   readonly whole: (bytes: Buffer) => Promise<Buffer>;
@@ -19,15 +19,15 @@ const whole =
   async (bytes: Buffer) =>
     compress(bytes, options);
 
-/** In the order of our preference. Levels: docs/decisions/0031. */
+/** In the order of our preference. Levels: docs/decisions/0032. */
 const encoders = {
-  br: {
-    whole: whole(promisify<Buffer, zlib.BrotliOptions, Buffer>(zlib.brotliCompress), brotli),
-    stream: () => zlib.createBrotliCompress(brotli),
-  },
   zstd: {
     whole: whole(promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress), zstd),
     stream: () => zlib.createZstdCompress(zstd),
+  },
+  br: {
+    whole: whole(promisify<Buffer, zlib.BrotliOptions, Buffer>(zlib.brotliCompress), brotli),
+    stream: () => zlib.createBrotliCompress(brotli),
   },
   gzip: {
     whole: whole(promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip), gzip),
@@ -64,7 +64,7 @@ const mayCompress = (ctx: HttpContext): boolean => {
   return compressible.test(String(res.getHeader('Content-Type') ?? ''));
 };
 
-/** JSON and text of a kilobyte or more as br, zstd or gzip, off the event loop. */
+/** JSON and text of a kilobyte or more as zstd, br or gzip, off the event loop. */
 export const compression = (): HttpMiddleware => {
   // What is answered from the same buffer again and again, the files of the docs page, is compressed once.
   const known = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>();
