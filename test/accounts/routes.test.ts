@@ -119,31 +119,32 @@ test('an empty change changes nothing, not even the version', async (t) => {
   t.like((await send('ada', '/profile', {}, '"1"')).body, { locale: 'de-CH', version: 1 });
 });
 
-for (const [path, change] of [
-  ['/settings', { unknown: 1 }],
-  ['/settings', { theme: 'pink' }],
-  ['/settings', { theme: null }],
-  ['/settings', { version: 7 }],
-  ['/settings', { decimal_places: 1.5 }],
-  ['/settings', { currency: 'usd' }],
-  ['/settings', { email_notifications: 'yes' }],
-  ['/profile', { email: 'other@example.org' }],
-  ['/profile', { role: 'admin' }],
-  ['/profile', { user_id: 'bob' }],
-  ['/profile', { display_name: '' }],
-  ['/profile', { display_name: 'a\u0000b' }],
-  ['/profile', { time_zone: 'Mars/Olympus' }],
-  ['/profile', { locale: 'not a locale' }],
-  ['/profile', []],
-] as const) {
-  test(`${path} refuses ${JSON.stringify(change)}`, async (t) => {
-    const { send, stored } = await start(t);
+test('what breaks the schema is refused, unknown members included', async (t) => {
+  const { send, stored } = await start(t);
+  const refused = [
+    ['/settings', { unknown: 1 }],
+    ['/settings', { theme: 'pink' }],
+    ['/settings', { theme: null }],
+    ['/settings', { version: 7 }],
+    ['/settings', { decimal_places: 1.5 }],
+    ['/settings', { currency: 'usd' }],
+    ['/settings', { email_notifications: 'yes' }],
+    ['/profile', { email: 'other@example.org' }],
+    ['/profile', { role: 'admin' }],
+    ['/profile', { user_id: 'bob' }],
+    ['/profile', { display_name: '' }],
+    ['/profile', { display_name: 'a\u0000b' }],
+    ['/profile', { time_zone: 'Mars/Olympus' }],
+    ['/profile', { locale: 'not a locale' }],
+    ['/profile', []],
+  ] as const;
+  for (const [path, change] of refused) {
     const { status, body } = await send('ada', path, change, '"0"');
-    t.is(status, 422);
+    t.is(status, 422, `${path} ${JSON.stringify(change)}`);
     t.is(body['code'], 'validation_failed');
-    t.deepEqual(await stored.query('select 1 from account_profile union select 1 from account_settings'), []);
-  });
-}
+  }
+  t.deepEqual(await stored.query('select 1 from account_profile union select 1 from account_settings'), []);
+});
 
 test('clients and keys have neither; nobody is 401', async (t) => {
   const { send } = await start(t);

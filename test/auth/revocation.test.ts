@@ -60,17 +60,18 @@ test('a legacy token without a jti can be revoked too', async (t) => {
   t.true(await isRevoked(room, other));
 });
 
-for (const [what, token] of Object.entries({
-  rubbish: 'x',
-  'an unknown refresh token': `vwr_${'A'.repeat(43)}`,
-  'a token with a broken signature': 'eyJhbGciOiJSUzI1NiJ9.e30.AAAA',
-})) {
-  test(`${what} is 200: it is of no use already`, async (t) => {
-    const room = await startRoom(t);
-    t.is((await room.form('/auth/revoke', { token })).status, 200);
-    t.is((await room.form('/auth/revoke', { token, ...desk })).status, 200);
-  });
-}
+test('a token that is no good is 200: it is of no use already', async (t) => {
+  const room = await startRoom(t);
+  const tokens = {
+    rubbish: 'x',
+    'an unknown refresh token': `vwr_${'A'.repeat(43)}`,
+    'a token with a broken signature': 'eyJhbGciOiJSUzI1NiJ9.e30.AAAA',
+  };
+  for (const [what, token] of Object.entries(tokens)) {
+    t.is((await room.form('/auth/revoke', { token })).status, 200, what);
+    t.is((await room.form('/auth/revoke', { token, ...desk })).status, 200, what);
+  }
+});
 
 test('no token, or an unknown parameter, is refused', async (t) => {
   const room = await startRoom(t);
