@@ -69,3 +69,10 @@ test('telemetry settings survive a faulty configuration by being absent', (t) =>
   t.is(readTelemetrySettings({ PORT: 'x' }), undefined);
   t.is(readTelemetrySettings({})?.TELEMETRY_ENABLED, true);
 });
+
+test('a provider without its key is refused by name', (t) => {
+  t.deepEqual(faultsOf({ MARKET_DATA_PROVIDER: 'twelve_data' }), [
+    'TWELVE_DATA_API_KEY is required with MARKET_DATA_PROVIDER=twelve_data',
+  ]);
+  t.deepEqual(faultsOf({ MARKET_DATA_PROVIDER: 'twelve_data', TWELVE_DATA_API_KEY: 'k' }), []);
+});

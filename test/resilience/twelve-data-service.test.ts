@@ -143,9 +143,12 @@ for (const [name, { fault, code, outcome }] of Object.entries(cases)) {
       exemplars.some((line) => line.includes(`trace_id="${traceId}"`)),
       exemplars.join('\n'),
     );
-    t.true(await collector.received(traceId));
-    t.true(await until(() => spanSays(collector, code), 5_000));
-    t.true(await until(async () => (await twelveData(t)) !== 'up', 5_000));
+    const seenIn = await Promise.all([
+      collector.received(traceId),
+      until(() => spanSays(collector, code), 5_000),
+      until(async () => (await twelveData(t)) !== 'up', 5_000),
+    ]);
+    t.deepEqual(seenIn, [true, true, true], 'trace, span, health');
 
     provider.fault = undefined;
     t.true(

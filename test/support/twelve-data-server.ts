@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 
-type WireBar = { datetime: string; open: string; high: string; low: string; close: string; volume?: string };
+export type WireBar = { datetime: string; open: string; high: string; low: string; close: string; volume?: string };
 
 /** How the next answers go wrong; `undefined` answers as documented. */
 export type TwelveDataFault =
