@@ -2,6 +2,7 @@ import {
   DataType,
   Float64,
   makeData,
+  Precision,
   RecordBatch,
   RecordBatchStreamWriter,
   Schema,
@@ -49,7 +50,7 @@ const parse = (bytes: Uint8Array): Table => {
 const numberColumn = (vector: Vector): Column | undefined => {
   const { type } = vector;
   const wide = DataType.isInt(type) && type.bitWidth === 64;
-  const small = DataType.isFloat(type) && type.precision === 0;
+  const small = DataType.isFloat(type) && type.precision === Precision.HALF;
   if (!(DataType.isFloat(type) || DataType.isInt(type)) || wide || small) return undefined;
   const numbers = new Float64Array(vector.length);
   let offset = 0;

@@ -89,8 +89,8 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     if (typeof name !== 'string' || typeof style !== 'string') return undefined;
     const model = engines.model(name);
     const inputs = wanted.inverted ? invertedNumbers(model) : model.numbers;
-    const plain = ['model', 'exercise_style', 'option_type', ...inputs.map((input) => input.name)];
-    if ([...columns.keys()].some((column) => !plain.includes(column))) return undefined;
+    const plain = new Set(['model', 'exercise_style', 'option_type', ...inputs.map((input) => input.name)]);
+    if ([...columns.keys()].some((column) => !plain.has(column))) return undefined;
 
     const required = [...inputs.filter(isRequired).map((input) => input.name), 'option_type'];
     const missing = required.filter((column) => !columns.has(column));

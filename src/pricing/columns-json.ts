@@ -13,7 +13,7 @@ import { outputNames } from './outputs.ts';
 import { isRow, pointerTo, readOutputs, type Row } from './read-option.ts';
 import { createTextChunks } from './text-chunks.ts';
 
-const envelopeMembers = ['columns', 'outputs', ...envelopeTexts];
+const envelopeMembers = new Set(['columns', 'outputs', ...envelopeTexts]);
 
 const numberColumn = (values: readonly unknown[]): Column => {
   const numbers = new Float64Array(values.length);
@@ -50,7 +50,7 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   const { columns: given } = body;
   const errors: FieldError[] = [];
   for (const member of Object.keys(body)) {
-    if (envelopeMembers.includes(member)) continue;
+    if (envelopeMembers.has(member)) continue;
     errors.push({ pointer: pointerTo('', member), code: 'unknown_member', detail: 'Unknown member' });
   }
   const asked = readOutputs(body['outputs'], outputNames, ['price']);

@@ -34,7 +34,7 @@ export const arrowStream = (
   );
   const fields = Object.entries(vectors).map(([name, { type }]) => new Field(name, type as DataType, true));
   const metadata = new Map(outputs === undefined ? [] : [['volwatch.outputs', outputs]]);
-  const table = new Table(new Schema(fields, metadata), new Table(vectors as Record<string, Vector>).batches);
+  const table = new Table(new Schema(fields, metadata), new Table(vectors).batches);
   const writer = new RecordBatchStreamWriter();
   writer.write(table);
   writer.finish();

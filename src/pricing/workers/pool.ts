@@ -61,6 +61,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const { Piscina } = await import('piscina');
     const started = new Piscina({
       filename,
+      name: 'priceBatch',
       minThreads: threads,
       maxThreads: threads,
       resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },

@@ -25,7 +25,7 @@ export const refusalOf = ({ code, message, errors, cause }: AppError): Refusal =
   detail: message,
   ...(errors && { errors }),
   // An error of any class crosses as an Error; what else may have been thrown might not cross at all.
-  ...(cause !== undefined && { cause: cause instanceof Error ? cause : String(cause) }),
+  ...(cause !== undefined && { cause: cause instanceof Error ? cause : new Error('thrown without an Error') }),
 });
 
 export const errorOf = ({ code, detail, errors, cause }: Refusal): AppError =>

@@ -28,9 +28,10 @@ const work = async ({ request, control: cells }: WorkerTask): Promise<WorkerRepl
   }
 };
 
-export default async (task: WorkerTask): Promise<unknown> => {
+/** What the pool calls. */
+export const priceBatch = async (task: WorkerTask): Promise<unknown> => {
   const reply = await work(task);
   if (!('outcome' in reply)) return reply;
   const buffers = new Set(reply.outcome.chunks.map(({ buffer }) => buffer));
-  return move({ [transferableSymbol]: [...buffers], [valueSymbol]: reply } as unknown as Parameters<typeof move>[0]);
+  return move({ [transferableSymbol]: [...buffers], [valueSymbol]: reply });
 };

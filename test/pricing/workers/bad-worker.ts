@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import { control, type WorkerTask } from '#src/pricing/workers/protocol.ts';
-import work from '#src/pricing/workers/worker.ts';
+import { priceBatch as work } from '#src/pricing/workers/worker.ts';
 
 /** The worker, and what may happen to it: the body says which. */
-export default async (task: WorkerTask): Promise<unknown> => {
+export const priceBatch = async (task: WorkerTask): Promise<unknown> => {
   const text = Buffer.from(task.request.bytes).toString();
   if (text.includes('"exit"')) process.exit(7);
   if (text.includes('"throw"')) throw new TypeError('not ours');

@@ -1,0 +1,96 @@
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Load } from './bodies.ts';
+
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+export type Target = { readonly url: string; readonly pid: number };
+
+/** One request, its answer read to the end. Answers the bytes. */
+const send = async (target: Target, load: Load, agent: Agent): Promise<number> => {
+  const sent = request(`${target.url}${load.path}`, {
+    method: 'POST',
+    agent,
+    headers: { 'Content-Type': load.type, Accept: load.type, 'Content-Length': load.body.length },
+  });
+  sent.end(load.body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  let bytes = 0;
+  for await (const chunk of response) bytes += (chunk as Buffer).length;
+  if (response.statusCode !== 200) throw new Error(`${load.name} of ${load.rows}: ${response.statusCode}`);
+  return bytes;
+};
+
+/** Processor seconds that the process has used, all of its threads (Linux: in ticks of 10 ms). */
+const processorSeconds = ({ pid }: Target): number => {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+};
+
+/** Requests that were answered, by seconds of the clock and by seconds of processor that the server spent on them. */
+export type Rate = { readonly perSecond: number; readonly perProcessorSecond: number };
+
+/** What `connections` clients get through, each sending its next request when the last is answered. */
+export const drive = async (target: Target, load: Load, seconds: number, connections: number): Promise<Rate> => {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const spent = processorSeconds(target);
+  const started = performance.now();
+  const until = started + seconds * 1000;
+  let done = 0;
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      while (performance.now() < until) {
+        await send(target, load, agent);
+        done += 1;
+      }
+    }),
+  );
+  const elapsed = (performance.now() - started) / 1000;
+  agent.destroy();
+  return { perSecond: done / elapsed, perProcessorSecond: done / (processorSeconds(target) - spent) };
+};
+
+/** Of a thread of its own, so that the load generator's pauses are not taken for the service's. */
+const probeSource = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  const { Agent, get } = require('node:http');
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const times = [];
+  const ask = () => new Promise((resolve, reject) => {
+    const started = performance.now();
+    get(workerData.url, { agent }, (response) => {
+      response.resume();
+      response.once('end', () => { times.push(performance.now() - started); resolve(); });
+    }).once('error', reject);
+  });
+  (async () => {
+    while (Atomics.load(workerData.stop, 0) === 0) { await ask(); await new Promise((resolve) => setTimeout(resolve, 10)); }
+    parentPort.postMessage(times);
+    agent.destroy();
+  })();
+`;
+
+/** Milliseconds that /health/live took while \`work\` ran, shortest first. */
+export const whileProbed = async (target: Target, work: () => Promise<unknown>): Promise<number[]> => {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { url: `${target.url}/health/live`, stop };
+  const worker = new Worker(probeSource, { eval: true, workerData });
+  await sleep(200);
+  await work();
+  Atomics.store(stop, 0, 1);
+  const [times] = (await once(worker, 'message')) as [number[]];
+  await worker.terminate();
+  return times.toSorted((a, b) => a - b);
+};
+
+/** Resident memory now and at most so far, in MB. */
+export const memoryOf = ({ pid }: Target): { readonly now: number; readonly most: number } => {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const megabytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
+  return { now: megabytes('VmRSS'), most: megabytes('VmHWM') };
+};
