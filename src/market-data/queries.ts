@@ -1,5 +1,6 @@
 import type { Reader } from '#src/kernel/unit-of-work.ts';
 import type { PriceBar } from './provider.ts';
+import type { QuarantinedPrice } from './quarantine.ts';
 import { refreshColumns, toRefreshRecord } from './refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from './refresh-records.ts';
 import { dated } from './sql.ts';
@@ -49,6 +50,8 @@ export type MarketDataQueries = {
   /** Newest first (ids are in order of time); `from` and `to` are UTC days of `started_at`. */
   readonly refreshes: (page: PageRequest) => Promise<RefreshRecord[]>;
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
+  /** What a refresh held back, by symbol, then date; pages go on after `SYMBOL DATE`. */
+  readonly quarantined: (refreshId: string, page: PageRequest) => Promise<QuarantinedPrice[]>;
 };
 
 const selectAssets = `
@@ -97,6 +100,12 @@ export const statements = {
       and started_at < coalesce($3::date + 1, 'infinity')::timestamp at time zone 'UTC'
     order by refresh.id desc limit $4`,
   refresh: `select ${refreshColumns} from refresh where id = $1`,
+  quarantined: `
+    select symbol, date, price, reference from price_quarantine join asset on asset.id = asset_id
+    where refresh_id = $1
+      and ($2::text is null or (symbol, date) > (split_part($2, ' ', 1), split_part($2, ' ', 2)::date))
+      and ${dated('date', 3)}
+    order by symbol, date limit $5`,
 };
 
 export type MarketDataQueriesDependencies = {
@@ -130,5 +139,7 @@ export const createMarketDataQueries = ({
     refreshes: async (page) =>
       (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
     refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],
+    quarantined: (refreshId, page) =>
+      primary.query<QuarantinedPrice>(statements.quarantined, [refreshId, ...pageOf(page)]),
   };
 };

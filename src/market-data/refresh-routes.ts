@@ -4,10 +4,11 @@ import { listOf } from '#src/kernel/pagination.ts';
 import { defineRoute } from '#src/kernel/route.ts';
 import type { Route } from '#src/kernel/route.ts';
 import type { Pages } from './pages.ts';
-import type { MarketDataQueries } from './queries.ts';
+import type { QuarantinedPrice } from './quarantine.ts';
+import type { MarketDataQueries, PageRequest } from './queries.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
-import { listQuery, refreshSchema } from './schemas.ts';
+import { listQuery, quarantinedPriceSchema, refreshSchema } from './schemas.ts';
 
 export type RefreshRoutesDependencies = {
   readonly refreshes: Pick<RefreshService, 'start'>;
@@ -105,6 +106,23 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
       const record = await queries.refresh(path.id);
       if (!record) throw new AppError('resource_not_found', 'There is no such refresh');
       return { status: 200 as const, body: record };
+    },
+  }),
+  defineRoute({
+    ...admin,
+    method: 'GET',
+    path: '/refreshes/{id}/quarantined-prices',
+    summary: 'What a refresh held back because a price moved too far, by symbol and date',
+    request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },
+    responses: { 200: listOf(quarantinedPriceSchema) },
+    fields: true,
+    etag: 'weak',
+    errors: ['resource_not_found'],
+    handler: async ({ path: { id }, query }) => {
+      if (!(await queries.refresh(id))) throw new AppError('resource_not_found', 'There is no such refresh');
+      const load = (page: PageRequest) => queries.quarantined(id, page);
+      const keyOf = ({ symbol, date }: QuarantinedPrice): string => `${symbol} ${date}`;
+      return { status: 200 as const, body: await pages.answer(`quarantined ${id}`, query, load, keyOf) };
     },
   }),
 ];

@@ -58,6 +58,13 @@ export const refreshSchema = z.strictObject({
   trace_id: z.string().nullable(),
 });
 
+export const quarantinedPriceSchema = z.strictObject({
+  symbol: z.string(),
+  date,
+  price: z.number().describe('What was fetched'),
+  reference: z.number().describe('The close that it was held against'),
+});
+
 /** The query of every list here. */
 export const listQuery = (item: z.ZodObject) =>
   z

@@ -20,6 +20,7 @@ const fill = [
   `insert into index_value (index_id, date, value) select a, date '2000-01-01' + d, 1 from generate_series(1, 200) a, generate_series(1, 200) d`,
   `insert into index_constituent select n, n from generate_series(1, 3000) n`,
   `insert into refresh (id, universe, trigger, status, started_at) select gen_random_uuid(), 'u', 'request', 'succeeded', now() from generate_series(1, 3000)`,
+  `insert into price_quarantine select refresh.id, a, date '2000-01-01', 2, 1 from refresh, generate_series(1, 5) a`,
   'analyze',
 ];
 
@@ -44,6 +45,10 @@ const expectations: Readonly<
   indexValues: [[7, '2000-03-01', ...page], ['index_value_pkey']],
   refreshes: [[uuid, ...page], ['refresh_pkey']],
   refresh: [[uuid], ['refresh_pkey']],
+  quarantined: [
+    [uuid, 'S5 2000-03-01', ...page],
+    ['price_quarantine_pkey', 'asset_pkey'],
+  ],
 };
 
 test('every read statement finds its rows by an index, never by reading a whole table', async (t) => {

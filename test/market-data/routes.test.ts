@@ -10,7 +10,7 @@ import { bundledUniverses } from '#src/market-data/universes.ts';
 import { jsonBody, serve } from '#test/http/support.ts';
 import { makeCache } from '#test/support/redis.ts';
 import { captureSpans } from '#test/support/spans.ts';
-import { felt, setup, type Overrides } from './setup.ts';
+import { felt, scaledProvider, setup, type Overrides } from './setup.ts';
 
 type Item = Record<string, unknown>;
 type List = { data: Item[]; page: { next_cursor: string | null; limit: number } };
@@ -283,4 +283,25 @@ test.serial('reads are public, refreshes need their scope', async (t) => {
   for (const { path, auth } of routes) {
     t.deepEqual(auth, path.startsWith('/refreshes') ? { scope: 'market:refresh' } : 'public', path);
   }
+});
+
+test.serial('what a refresh held back is listed, page by page', async (t) => {
+  let factor = 1;
+  const { get, refreshes } = await setupHttp(t, { service: { provider: scaledProvider(() => factor) } });
+  const clean = await refreshes.run({ universe: 'tech5', trigger: 'startup' });
+  t.deepEqual((await get<List>(`/refreshes/${clean.id}/quarantined-prices`)).data, []);
+  factor = 10;
+  const { id, quarantined } = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  t.is(quarantined, 560);
+  const walked: Item[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const { data, page } = await get<List>(`/refreshes/${id}/quarantined-prices?limit=200${query}`);
+    walked.push(...data);
+    cursor = page.next_cursor;
+  }
+  t.is(walked.length, 560);
+  t.is(new Set(walked.map(({ symbol, date }) => `${String(symbol)} ${String(date)}`)).size, 560);
+  t.true(walked.every(({ price, reference }) => Math.abs(Number(price) / Number(reference) - 10) < 1e-9));
+  await get('/refreshes/00000000-0000-4000-8000-000000000000/quarantined-prices', 404);
 });
