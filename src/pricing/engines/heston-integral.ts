@@ -15,12 +15,16 @@ import { complexExponent, realExponent } from './heston-exponent.ts';
 
 const GOLDEN = 0.5 * (Math.sqrt(5) - 1);
 const SEARCH_STEPS = 24;
-const BEND = Math.tan(Math.PI / 12);
+const RETREAT = 0.7;
+const MOST_RETREATS = 4;
+const LARGEST_BEND = 0.5;
 const FIRST_STEP = 0.3;
 const MOST_HALVINGS = 6;
 const MOST_TERMS = 4000;
-/** Change from halving the step, relative to the integral at its peak, that ends it. */
-const TOLERANCE = 1e-11;
+/** Relative change from halving the step that ends it: halving squares the error. */
+const TOLERANCE = 1e-7;
+/** Change that ends it as well, in units of the forward. */
+const SMALLEST = 1e-13;
 /** Terms below this share of the largest end the sum. */
 const NEGLIGIBLE = 1e-15;
 
@@ -136,26 +140,41 @@ export const createHestonIntegral = () => {
    * the factors above; answers the number of halvings, -1 where they did not suffice.
    */
   return (x: number, time: number, model: HestonInputs, greeks: boolean, out: Float64Array): number => {
-    let call = x <= 0;
-    let distance = Math.exp(valley(call, x, time, model));
-    let a = call ? distance : -1 - distance;
-    let peak = a * x + realExponent(a + 1, time, model);
-    if (peak === Infinity) {
-      // Hardly a moment beyond the pole exists on this side: the other option, then parity.
-      call = !call;
-      distance = Math.exp(valley(call, x, time, model));
-      a = call ? distance : -1 - distance;
-      peak = a * x + realExponent(a + 1, time, model);
-    }
-    // The width of the peak along the imaginary axis, from the curvature of the exponent and of the two poles.
-    const step = 0.01 * distance;
     const side = (b: number): number => b * x + realExponent(b + 1, time, model);
-    const curvature = (side(a + step) + side(a - step) - 2 * peak) / (step * step);
-    const scale = 1 / Math.sqrt(Math.max(curvature, 0) + 1 / (a * a) + 1 / ((a + 1) * (a + 1)));
+    const start = (isCall: boolean): void => {
+      call = isCall;
+      distance = Math.exp(valley(call, x, time, model));
+      // A valley at the very edge of the moments that exist is left for safer ground.
+      for (let round = 0; round < MOST_RETREATS; round++) {
+        a = call ? distance : -1 - distance;
+        peak = side(a);
+        curvature = side(a + 0.01 * distance) + side(a - 0.01 * distance) - 2 * peak;
+        if (curvature < Infinity) return;
+        distance *= RETREAT;
+      }
+    };
+    let call = x <= 0;
+    let distance = 0;
+    let a = 0;
+    let peak = 0;
+    let curvature = 0;
+    start(call);
+    // Hardly a moment beyond the pole exists on this side: the other option, then parity.
+    if (!(curvature < Infinity)) start(!call);
+    // The width of the peak along the imaginary axis, from the curvature of the exponent and of the two poles.
+    const bowl = Math.max(curvature, 0) / (0.01 * distance) ** 2;
+    const scale = 1 / Math.sqrt(bowl + 1 / (a * a) + 1 / ((a + 1) * (a + 1)));
     const level = model.v0 + model.kappa * model.theta * time;
-    const bends = (model.rho - (model.sigma * x) / level) * x < 0;
-    const bend = bends ? (x > 0 ? -BEND : BEND) : 0;
+    const across = Math.sqrt(1 - model.rho * model.rho);
+    const along = (model.rho - (model.sigma * x) / level) / across;
+    const bend = Math.min(Math.max(along, -LARGEST_BEND), LARGEST_BEND);
 
+    const factor = Math.exp(peak) / Math.PI;
+    if (factor * scale < SMALLEST * SMALLEST) {
+      // Out of reach, whatever the integral.
+      out.fill(0);
+      return 0;
+    }
     let h = FIRST_STEP;
     sweep(0, h, a, scale, bend, x, peak, time, model, greeks);
     totals.set(sums);
@@ -166,9 +185,8 @@ export const createHestonIntegral = () => {
       h *= 0.5;
       const value = h * totals[0]!;
       const error = Math.abs(value - before);
-      const factor = Math.exp(peak) / Math.PI;
       // Halving squares the error: what is seen of the step before bounds that of this one.
-      if (error <= 1e-6 * Math.abs(value) && error * error <= TOLERANCE * Math.abs(value) * Math.abs(value)) {
+      if (error <= TOLERANCE * Math.abs(value) || factor * error <= SMALLEST) {
         for (let k = 0; k < integralCount; k++) out[k] = factor * h * totals[k]!;
         if (call !== x <= 0) {
           const sign = call ? -1 : 1;
