@@ -38,13 +38,16 @@ const dayMs = 86_400_000;
 
 type Page = { readonly from: string; readonly to: string };
 
+/** Each ends on the day that the next begins with: whether an end is inclusive then does not matter. */
 const pagesFrom = ({ from, interval }: Universe, now: Date): Page[] => {
+  const tomorrow = new Date(now.getTime() + dayMs);
+  const first = Number(from.slice(0, 4));
   const pages: Page[] = [];
-  const lastYear = new Date(now.getTime() + dayMs).getUTCFullYear();
-  const years = yearsPerPage[interval];
-  for (let year = Number(from.slice(0, 4)); year <= lastYear; year += years) {
-    const to = Math.min(year + years - 1, lastYear);
-    pages.push({ from: year === Number(from.slice(0, 4)) ? from : `${year}-01-01`, to: `${to}-12-31` });
+  for (let year = first; year <= tomorrow.getUTCFullYear(); year += yearsPerPage[interval]) {
+    pages.push({
+      from: year === first ? from : `${year}-01-01`,
+      to: `${Math.min(year + yearsPerPage[interval], tomorrow.getUTCFullYear() + 1)}-01-01`,
+    });
   }
   return pages;
 };
