@@ -3,11 +3,11 @@ import { createAccountsRoutes } from './accounts/routes.ts';
 import type { Addresses } from './banner.ts';
 import { composeAudit } from './compose/audit.ts';
 import { composeAuth, composeKeyRing } from './compose/auth.ts';
-import { composeBase } from './compose/base.ts';
+import { basePath, composeBase } from './compose/base.ts';
 import { composeCursors } from './compose/cursors.ts';
 import { composeCache } from './compose/cache.ts';
 import { composeEdge } from './compose/edge.ts';
-import { composeJobs, jobHandlers } from './compose/jobs.ts';
+import { composeJobs, composePricingJobs, jobHandlers } from './compose/jobs.ts';
 import { composeMarketData } from './compose/market-data.ts';
 import { composePricing } from './compose/pricing.ts';
 import { composeRateLimits } from './compose/rate-limits.ts';
@@ -17,6 +17,7 @@ import type { Config } from './config.ts';
 import { codeOf, errorTable } from './kernel/errors.ts';
 import type { HealthCheck } from './kernel/health.ts';
 import type { Logger } from './kernel/logger.ts';
+import { createPricingJobRoutes } from './pricing-jobs/routes.ts';
 import { runTelemetrySelfTest } from './telemetry/self-test.ts';
 
 export type Service = {
@@ -72,6 +73,7 @@ export const compose = async (config: Config): Promise<Service> => {
     provider: provider.provider,
   });
   const pricing = composePricing(base, closes);
+  const pricingJobs = composePricingJobs(base, database, { jobs, pricing: pricing.service });
   const rateLimits = await composeRateLimits(base, storage, keyRing);
   const auth = await composeAuth(base, database, {
     keyRing,
@@ -88,6 +90,7 @@ export const compose = async (config: Config): Promise<Service> => {
     ...auth.routes,
     ...createAccountsRoutes({ ...base, ...database }),
     ...pricing.routes,
+    ...createPricingJobRoutes({ jobs: pricingJobs, basePath }),
     ...marketDataRoutes,
     ...audit.routes,
   ];
@@ -143,7 +146,7 @@ export const compose = async (config: Config): Promise<Service> => {
     migrated = true;
     await unlessOutdated(refreshes.closeDangling());
     await unlessOutdated(refreshes.restoreMetrics());
-    await jobs.start(jobHandlers(base, database, refreshes, audit.trail));
+    await jobs.start(jobHandlers(base, database, refreshes, audit.trail, pricingJobs));
     if (config.ROLE === 'api') return;
     await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
     await warmUp();

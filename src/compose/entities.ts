@@ -3,6 +3,7 @@ import { auditEntities } from '../audit/entities.ts';
 import { authEntities } from '../auth/entities.ts';
 import { idempotencyEntities } from '../idempotency/entities.ts';
 import { marketDataEntities } from '../market-data/entities.ts';
+import { pricingJobEntities } from '../pricing-jobs/entities.ts';
 
 /** Every table of every room, for the schema comparison and the statement labels. */
 export const entities = [
@@ -11,4 +12,5 @@ export const entities = [
   ...authEntities,
   ...idempotencyEntities,
   ...accountsEntities,
+  ...pricingJobEntities,
 ];

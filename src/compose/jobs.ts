@@ -8,6 +8,11 @@ import type { JobSchedule } from '../kernel/jobs.ts';
 import type { RefreshService } from '../market-data/refresh-service.ts';
 import { removeOldRefreshes } from '../market-data/retention.ts';
 import { bundledUniverses } from '../market-data/universes.ts';
+import { uuidv7 } from '../kernel/ids.ts';
+import { totalsOf } from '../pricing/batch-tally.ts';
+import type { PricingService } from '../pricing/pricing-service.ts';
+import { createPricingJobs, type PricingJobs } from '../pricing-jobs/pricing-jobs.ts';
+import { removeOldPricingJobs } from '../pricing-jobs/retention.ts';
 import type { Base } from './base.ts';
 
 /** @throws ConfigError for a schedule of a universe that does not exist */
@@ -43,7 +48,9 @@ export const jobHandlers = (
   { unitOfWork }: Database,
   refreshes: RefreshService,
   audit: AuditTrail,
+  pricingJobs: PricingJobs,
 ): JobHandlers => ({
+  pricing: pricingJobs.handle,
   refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
     const requested = trigger === 'request';
     const { reason } = await refreshes.run({
@@ -60,8 +67,27 @@ export const jobHandlers = (
   retention: async () => {
     const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
       idempotency_keys: await removeExpiredKeys(transaction),
+      pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
     logger.info(removed, 'removed what is past its time');
   },
 });
+
+/** Pricing jobs, done on the worker threads of whichever process takes them. */
+export const composePricingJobs = (
+  { config }: Base,
+  { unitOfWork, reader }: Database,
+  { jobs, pricing }: { readonly jobs: Jobs; readonly pricing: PricingService },
+): PricingJobs =>
+  createPricingJobs({
+    unitOfWork,
+    reader,
+    jobs,
+    ids: uuidv7,
+    price: async (bytes, signal) => {
+      const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
+      const { chunks, size, tally } = await pricing.batch(request, signal);
+      return { bytes: Buffer.concat(chunks), rows: size, failed: size - totalsOf(tally).ok };
+    },
+  });

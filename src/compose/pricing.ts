@@ -5,13 +5,14 @@ import type { Route } from '../kernel/route.ts';
 import { createEngineFactory } from '../pricing/engine-factory.ts';
 import type { Closes } from '../pricing/forecast/closes.ts';
 import { createForecastRoutes } from '../pricing/forecast/routes.ts';
-import { createPricingService } from '../pricing/pricing-service.ts';
+import { createPricingService, type PricingService } from '../pricing/pricing-service.ts';
 import { createPricingRoutes } from '../pricing/routes.ts';
 import { createPricingWorkers } from '../pricing/workers/pool.ts';
 import type { Base } from './base.ts';
 
 export type PricingParts = {
   readonly routes: readonly Route[];
+  readonly service: PricingService;
   readonly check: HealthCheck;
   readonly close: () => Promise<void>;
 };
@@ -28,6 +29,7 @@ export const composePricing = ({ config, clock, metrics, faults, logger }: Base,
   const engines = createEngineFactory();
   const service = createPricingService({ engines, clock, metrics, faults, logger, workers, closes });
   return {
+    service,
     routes: [
       ...createPricingRoutes({ service, jsonDepth: config.JSON_DEPTH_LIMIT }),
       ...createForecastRoutes({ closes }),

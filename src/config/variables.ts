@@ -220,6 +220,11 @@ export const configSections = {
       'When expired rows are removed, in UTC',
     ),
     REFRESH_RETENTION_DAYS: variable(integer(1, 36_500), '90', 'Ended refresh records are kept for this long'),
+    PRICING_JOB_RETENTION_HOURS: variable(
+      integer(1, 8_760),
+      '24',
+      'A pricing job and its results are kept for this long',
+    ),
     JOBS_CONCURRENCY: variable(integer(1, 100), '2', 'Jobs of one queue that one process does at a time'),
     JOBS_POLL_MS: variable(integer(500, 600_000), '1000', 'Time between two looks into an empty queue'),
     JOBS_RETRIES: variable(integer(0, 20), '3', 'Repetitions of a failed job before it is put among the dead'),

@@ -131,6 +131,8 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
               includeMetadata: true,
               localConcurrency: deps.concurrency,
               pollingIntervalSeconds: deps.pollMs / 1_000,
+              // A queue that gave a job may have another.
+              burstWhenBatchFull: true,
             } as const;
             await boss.work<Record<string, string>, void, typeof options>(queue, options, ([job]) =>
               job ? work(queue, handlers[queue], job) : Promise.resolve(),

@@ -12,6 +12,7 @@ export const createWork =
   ({ metrics, logger, retries }: WorkDependencies) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
     const { traceparent, tracestate, ...data } = job.data;
+    const last = job.retryCount >= retries;
     const carrier = { ...(traceparent && { traceparent }), ...(tracestate && { tracestate }) };
     const parent = propagation.extract(ROOT_CONTEXT, carrier);
     const span = trace.getTracer('volwatch.jobs').startSpan(
@@ -23,16 +24,15 @@ export const createWork =
       parent,
     );
     try {
-      await context.with(trace.setSpan(parent, span), () => handle(data, job.signal));
+      await context.with(trace.setSpan(parent, span), () => handle(data, job.signal, { last }));
       metrics.count('volwatch_jobs_total', { queue, outcome: 'ok' });
     } catch (error) {
       const code = codeOf(error);
-      const dead = job.retryCount >= retries;
-      metrics.count('volwatch_jobs_total', { queue, outcome: dead ? 'dead' : 'failed' });
+      metrics.count('volwatch_jobs_total', { queue, outcome: last ? 'dead' : 'failed' });
       span.setAttribute('error.type', code);
       if (errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
       const fields = { queue, job_id: job.id, attempt: job.retryCount + 1, code, err: error };
-      if (dead) logger.error(fields, 'a job was given up');
+      if (last) logger.error(fields, 'a job was given up');
       else logger.warn(fields, 'a job failed and will be tried again');
       // pg-boss stores what it is given: a code, and nothing that an error's text might hold.
       throw Object.assign(new Error(code), { stack: undefined });

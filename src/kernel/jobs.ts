@@ -1,11 +1,11 @@
 import type { Transaction } from './unit-of-work.ts';
 
 /** Closed set: the `queue` label of the job metrics. */
-export const jobQueues = ['refresh', 'retention'] as const;
+export const jobQueues = ['refresh', 'pricing', 'retention'] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
 /** Ids and names only: it is stored, and shown to operators. */
-type JobData = Readonly<Record<string, string>>;
+export type JobData = Readonly<Record<string, string>>;
 
 export type JobEnqueuer = {
   /**
@@ -23,7 +23,12 @@ export type JobEnqueuer = {
 };
 
 /** Does one job. What it throws makes the job be tried again, later and later, and at last put among the dead. */
-export type JobHandler = (data: JobData, signal: AbortSignal) => Promise<void>;
+export type JobHandler = (
+  data: JobData,
+  signal: AbortSignal,
+  /** `last`: what is thrown now is not tried again. */
+  attempt: { readonly last: boolean },
+) => Promise<void>;
 
 /** Standard five-field cron, in UTC. */
 export type JobSchedule = {

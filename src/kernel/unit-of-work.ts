@@ -10,6 +10,8 @@ export const transactionOperations = [
   'fault.change',
   'audit.verify',
   'retention',
+  'pricing_job.change',
+  'pricing_job.finish',
   'idempotency.claim',
   'idempotency.renew',
   'idempotency.finish',

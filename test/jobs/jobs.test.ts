@@ -18,7 +18,7 @@ const until = async (condition: () => boolean | Promise<boolean>, timeoutMs = 15
   return condition();
 };
 
-const idle: JobHandlers = { refresh: async () => {}, retention: async () => {} };
+const idle: JobHandlers = { refresh: async () => {}, pricing: async () => {}, retention: async () => {} };
 
 const setup = async (t: ExecutionContext, overrides: Partial<JobsDependencies> = {}) => {
   const admin = await setupDatabase(t);
@@ -162,7 +162,7 @@ test('schedules are those configured now', async (t) => {
 test('processes that start at once on an empty database all find their queues', async (t) => {
   const { admin, database, make } = await setup(t, { worker: false });
   await Promise.all(Array.from({ length: 6 }, () => make().start(idle)));
-  t.is((await admin.query('select 1 from pgboss.queue')).length, 3);
+  t.is((await admin.query('select 1 from pgboss.queue')).length, 4);
   // No connection went back to the pool inside a transaction that had failed.
   for (let read = 0; read < 20; read += 1) t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }]);
 });

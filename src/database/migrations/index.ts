@@ -5,6 +5,7 @@ import { idempotencyKeys } from './0005-idempotency-keys.ts';
 import { queuedRefreshes } from './0006-queued-refreshes.ts';
 import { priceQuarantine } from './0007-price-quarantine.ts';
 import { accounts } from './0008-accounts.ts';
+import { pricingJobs } from './0009-pricing-jobs.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   queuedRefreshes,
   priceQuarantine,
   accounts,
+  pricingJobs,
 ];

@@ -1,0 +1,34 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+const PricingJobEntity = defineEntity({
+  name: 'PricingJob',
+  tableName: 'pricing_job',
+  properties: {
+    id: p.uuid().primary(),
+    /** Whose it is: kind and id of the principal. */
+    subject: p.text(),
+    status: p.text().$type<'open' | 'submitted' | 'cancelled'>(),
+    createdAt: p.datetime(),
+    submittedAt: p.datetime().nullable(),
+  },
+});
+
+/** `input` goes once it is priced. */
+const PricingChunkEntity = defineEntity({
+  name: 'PricingChunk',
+  tableName: 'pricing_chunk',
+  properties: {
+    job: () => p.manyToOne(PricingJobEntity).primary().updateRule('no action').deleteRule('cascade'),
+    number: p.integer().primary(),
+    status: p.text().$type<'waiting' | 'done' | 'failed'>(),
+    digest: p.text(),
+    input: p.blob().nullable(),
+    output: p.blob().nullable(),
+    rowCount: p.integer().nullable(),
+    failedCount: p.integer().nullable(),
+    reason: p.text().nullable(),
+    finishedAt: p.datetime().nullable(),
+  },
+});
+
+export const pricingJobEntities = [PricingJobEntity, PricingChunkEntity];

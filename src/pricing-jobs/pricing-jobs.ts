@@ -1,0 +1,206 @@
+import { createHash } from 'node:crypto';
+import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/errors.ts';
+import type { IdempotencyClaim } from '#src/kernel/idempotency.ts';
+import type { JobEnqueuer, JobHandler } from '#src/kernel/jobs.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+
+export type PricingJob = {
+  readonly id: string;
+  readonly status: 'open' | 'running' | 'completed' | 'cancelled';
+  readonly created_at: string;
+  readonly finished_at: string | null;
+  readonly chunks: { readonly total: number; readonly done: number; readonly failed: number };
+  /** Of the chunks that are done. */
+  readonly rows: { readonly priced: number; readonly failed: number };
+};
+
+export type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
+
+export type PricingJobsDependencies = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly jobs: JobEnqueuer;
+  readonly ids: () => string;
+  /** Prices one Arrow stream. @throws AppError */
+  readonly price: (bytes: Buffer, signal: AbortSignal) => Promise<PricedChunk>;
+};
+
+export type PricingJobs = {
+  /** @param along part of the same transaction */
+  readonly open: (subject: string, along?: (job: PricingJob, claim: Claiming) => Promise<void>) => Promise<PricingJob>;
+  /** Stores the chunk and its job together. The same bytes again change nothing. @throws AppError `resource_not_found`, `precondition_failed` */
+  readonly add: (subject: string, id: string, number: number, bytes: Buffer) => Promise<PricingJob>;
+  /** No chunk comes any more. */
+  readonly submit: (subject: string, id: string) => Promise<PricingJob>;
+  readonly find: (subject: string, id: string) => Promise<PricingJob>;
+  /** @throws AppError `resource_not_found` also while it is not priced, or the code for which it could not be */
+  readonly result: (subject: string, id: string, number: number) => Promise<Buffer>;
+  /** Chunks that wait are not priced; everything stored goes. */
+  readonly cancel: (subject: string, id: string) => Promise<void>;
+  /** Does one chunk. */
+  readonly handle: JobHandler;
+};
+
+type Claiming = Parameters<IdempotencyClaim['remember']>[0];
+
+const jobSql = `
+  select job.id, job.status, job.created_at, job.submitted_at, count(chunk.number)::int as total,
+    count(*) filter (where chunk.status = 'done')::int as done,
+    count(*) filter (where chunk.status = 'failed')::int as failed,
+    coalesce(sum(chunk.row_count), 0)::int as row_count, coalesce(sum(chunk.failed_count), 0)::int as failed_count,
+    max(chunk.finished_at) as finished_at
+  from pricing_job job left join pricing_chunk chunk on chunk.job_id = job.id
+  where job.id = $1 and job.subject = $2 group by job.id`;
+
+type JobRow = {
+  readonly id: string;
+  readonly status: 'open' | 'submitted' | 'cancelled';
+  readonly created_at: Date;
+  readonly submitted_at: Date | null;
+  readonly total: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly row_count: number;
+  readonly failed_count: number;
+  readonly finished_at: Date | null;
+};
+
+const toJob = (row: JobRow): PricingJob => {
+  const over = row.status === 'submitted' && row.done + row.failed === row.total;
+  return {
+    id: row.id,
+    status: over ? 'completed' : row.status === 'submitted' ? 'running' : row.status,
+    created_at: row.created_at.toISOString(),
+    finished_at: over ? (row.finished_at ?? row.submitted_at)!.toISOString() : null,
+    chunks: { total: row.total, done: row.done, failed: row.failed },
+    rows: { priced: row.row_count, failed: row.failed_count },
+  };
+};
+
+const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
+
+export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs => {
+  const { unitOfWork, reader, jobs, ids, price } = deps;
+
+  const read = async (query: Reader['query'], subject: string, id: string): Promise<PricingJob> => {
+    const [row] = await query<JobRow>(jobSql, [id, subject]);
+    if (!row) throw notFound();
+    return toJob(row);
+  };
+
+  /** Locks the job against being submitted or cancelled meanwhile. */
+  const claimOpen = async (query: Reader['query'], subject: string, id: string): Promise<void> => {
+    const [row] = await query<{ status: string }>(
+      'select status from pricing_job where id = $1 and subject = $2 for update',
+      [id, subject],
+    );
+    if (!row) throw notFound();
+    if (row.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
+  };
+
+  const fail = (jobId: string, number: number, reason: ErrorCode): Promise<unknown> =>
+    unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
+      query(
+        `update pricing_chunk set status = 'failed', input = null, reason = $3, finished_at = now()
+         where job_id = $1 and number = $2 and status = 'waiting'`,
+        [jobId, number, reason],
+      ),
+    );
+
+  return {
+    open: (subject, along) =>
+      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+        const id = ids();
+        await transaction.query(
+          `insert into pricing_job (id, subject, status, created_at) values ($1, $2, 'open', now())`,
+          [id, subject],
+        );
+        const job = await read(transaction.query, subject, id);
+        await along?.(job, transaction);
+        return job;
+      }),
+
+    add: (subject, id, number, bytes) =>
+      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+        const { query } = transaction;
+        await claimOpen(query, subject, id);
+        const digest = createHash('sha256').update(bytes).digest('hex');
+        const added = await query(
+          `insert into pricing_chunk (job_id, number, status, digest, input) values ($1, $2, 'waiting', $3, $4)
+           on conflict do nothing returning 1`,
+          [id, number, digest, bytes],
+        );
+        if (added.length === 0) {
+          const [known] = await query<{ digest: string }>(
+            'select digest from pricing_chunk where job_id = $1 and number = $2',
+            [id, number],
+          );
+          if (known?.digest !== digest) {
+            throw new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
+          }
+        } else {
+          const data = { job_id: id, number: String(number) };
+          await jobs.enqueue(transaction, 'pricing', { key: `${id}/${number}`, data });
+        }
+        return read(query, subject, id);
+      }),
+
+    submit: (subject, id) =>
+      unitOfWork.run({ operation: 'pricing_job.change' }, async ({ query }) => {
+        await query(
+          `update pricing_job set status = 'submitted', submitted_at = now()
+           where id = $1 and subject = $2 and status = 'open'`,
+          [id, subject],
+        );
+        return read(query, subject, id);
+      }),
+
+    find: (subject, id) => read(reader.query, subject, id),
+
+    result: async (subject, id, number) => {
+      const [chunk] = await reader.query<{ status: string; output: Buffer | null; reason: ErrorCode | null }>(
+        `select chunk.status, output, reason from pricing_chunk chunk join pricing_job job on job.id = job_id
+         where job_id = $1 and subject = $2 and number = $3`,
+        [id, subject, number],
+      );
+      if (chunk?.reason) throw new AppError(chunk.reason, 'The chunk could not be priced');
+      if (!chunk?.output) throw new AppError('resource_not_found', 'This chunk has no result yet');
+      return chunk.output;
+    },
+
+    cancel: (subject, id) =>
+      unitOfWork.run({ operation: 'pricing_job.change' }, async ({ query }) => {
+        const done = await query(
+          `update pricing_job set status = 'cancelled' where id = $1 and subject = $2 returning 1`,
+          [id, subject],
+        );
+        if (done.length === 0) throw notFound();
+        await query('delete from pricing_chunk where job_id = $1', [id]);
+      }),
+
+    handle: async ({ job_id: jobId = '', number: text = '' }, signal, { last }) => {
+      const number = Number(text);
+      const [chunk] = await reader.query<{ input: Buffer | null }>(
+        `select input from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
+        [jobId, number],
+      );
+      // Cancelled, or done by a worker that was thought dead.
+      if (!chunk?.input) return;
+      try {
+        const { bytes, rows, failed } = await price(chunk.input, signal);
+        await unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
+          query(
+            `update pricing_chunk set status = 'done', input = null, output = $3, row_count = $4, failed_count = $5,
+               finished_at = now() where job_id = $1 and number = $2 and status = 'waiting'`,
+            [jobId, number, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), rows, failed],
+          ),
+        );
+      } catch (error) {
+        const code = codeOf(error);
+        if (last || !errorTable[code].retryable) await fail(jobId, number, code);
+        // A stream that cannot be read stays so: the chunk says it, and the job has done what it could.
+        if (errorTable[code].retryable || code === 'internal_error') throw error;
+      }
+    },
+  };
+};

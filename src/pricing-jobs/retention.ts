@@ -1,0 +1,6 @@
+import type { Transaction } from '#src/kernel/unit-of-work.ts';
+
+/** Removes jobs, with what they stored, `hours` after they were opened. @returns how many */
+export const removeOldPricingJobs = async ({ query }: Transaction, hours: number): Promise<number> =>
+  (await query(`delete from pricing_job where created_at < now() - $1 * interval '1 hour' returning 1`, [hours]))
+    .length;

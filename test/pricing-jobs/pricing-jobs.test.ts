@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import test, { type ExecutionContext } from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { AppError, codeOf } from '#src/kernel/errors.ts';
+import type { JobData, JobEnqueuer } from '#src/kernel/jobs.ts';
+import { createPricingJobs, type PricingJobsDependencies } from '#src/pricing-jobs/pricing-jobs.ts';
+import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
+import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+
+const owner = 'client:desk';
+const live = AbortSignal.timeout(60_000);
+const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
+
+/** Prices by turning the bytes round; each byte is a row. */
+const reversed: PricingJobsDependencies['price'] = async (bytes) => ({
+  bytes: Buffer.from(bytes).reverse(),
+  rows: bytes.length,
+  failed: 1,
+});
+
+const setup = async (t: ExecutionContext, price = reversed) => {
+  const admin = await setupDatabase(t);
+  const database = await createDatabase(databaseSettings(admin.url));
+  t.teardown(() => database.close());
+  const queued: JobData[] = [];
+  const jobs: JobEnqueuer = {
+    enqueue: async (_transaction, _queue, { data }) => {
+      queued.push(data);
+      return true;
+    },
+  };
+  const { unitOfWork, reader } = database;
+  const pricing = createPricingJobs({ unitOfWork, reader, jobs, ids: randomUUID, price });
+  const work = async (last = false): Promise<void> => {
+    for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
+  };
+  return { admin, database, pricing, queued, work };
+};
+
+test('chunks go in, are priced, and come out in order; the job is completed once all are and no more will come', async (t) => {
+  const { pricing, queued, work, admin } = await setup(t);
+  const { id, status } = await pricing.open(owner);
+  t.is(status, 'open');
+  await pricing.add(owner, id, 2, Buffer.from('def'));
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  t.is(queued.length, 2);
+  t.is(await outcome(pricing.result(owner, id, 1)), 'resource_not_found');
+
+  // The same chunk again changes nothing, another of its number is refused.
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  t.is(queued.length, 2);
+  t.is(await outcome(pricing.add(owner, id, 1, Buffer.from('xyz'))), 'precondition_failed');
+
+  await work();
+  t.like(await pricing.find(owner, id), {
+    status: 'open',
+    chunks: { total: 2, done: 2, failed: 0 },
+    rows: { priced: 6, failed: 2 },
+  });
+  t.is((await pricing.submit(owner, id)).status, 'completed');
+  t.is(await outcome(pricing.add(owner, id, 3, Buffer.from('ghi'))), 'precondition_failed');
+  t.is((await pricing.result(owner, id, 1)).toString(), 'cba');
+  t.is((await pricing.result(owner, id, 2)).toString(), 'fed');
+  t.deepEqual(await admin.query('select count(input)::int as inputs from pricing_chunk'), [{ inputs: 0 }]);
+});
+
+test('a job is its owner’s alone, and a cancelled one is not priced', async (t) => {
+  const { pricing, work, admin } = await setup(t, () => Promise.reject(new Error('not to be called')));
+  const { id } = await pricing.open(owner);
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  const stranger = 'client:other';
+  for (const attempt of [
+    pricing.find(stranger, id),
+    pricing.add(stranger, id, 2, Buffer.from('a')),
+    pricing.submit(stranger, id),
+    pricing.result(stranger, id, 1),
+    pricing.cancel(stranger, id),
+    pricing.find(owner, randomUUID()),
+  ]) {
+    t.is(await outcome(attempt), 'resource_not_found');
+  }
+  await pricing.cancel(owner, id);
+  await work();
+  t.is((await pricing.find(owner, id)).status, 'cancelled');
+  t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
+});
+
+test('what cannot be priced is said of its chunk; what may be later is tried again until the last attempt', async (t) => {
+  let error = new AppError('malformed_body');
+  const { pricing, work, queued } = await setup(t, () => Promise.reject(error));
+  const { id } = await pricing.open(owner);
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  await work();
+  t.like((await pricing.find(owner, id)).chunks, { total: 1, done: 0, failed: 1 });
+  t.is(await outcome(pricing.result(owner, id, 1)), 'malformed_body');
+
+  error = new AppError('overloaded');
+  await pricing.add(owner, id, 2, Buffer.from('def'));
+  const [again] = queued;
+  t.is(await outcome(work()), 'overloaded');
+  t.like((await pricing.find(owner, id)).chunks, { failed: 1 });
+  queued.push(again!);
+  t.is(await outcome(work(true)), 'overloaded');
+  t.like((await pricing.find(owner, id)).chunks, { failed: 2 });
+});
+
+test('jobs are removed after their hours, with everything that they stored', async (t) => {
+  const { pricing, admin, database } = await setup(t);
+  const [old, young] = [await pricing.open(owner), await pricing.open(owner)];
+  await pricing.add(owner, old.id, 1, Buffer.from('abc'));
+  await admin.query(`update pricing_job set created_at = now() - interval '25 hours' where id = $1`, [old.id]);
+  t.is(await database.unitOfWork.run({ operation: 'retention' }, (run) => removeOldPricingJobs(run, 24)), 1);
+  t.deepEqual(await admin.query('select id from pricing_job'), [{ id: young.id }]);
+  t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
+});
