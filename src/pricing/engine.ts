@@ -2,7 +2,7 @@ import type { Precision } from './engines/andersen-lake-scheme.ts';
 import type { Inversion, Refusal } from './engines/implied.ts';
 
 export const optionTypes = ['call', 'put'] as const;
-export type OptionType = (typeof optionTypes)[number];
+type OptionType = (typeof optionTypes)[number];
 export const exerciseStyles = ['european', 'american'] as const;
 export type ExerciseStyle = (typeof exerciseStyles)[number];
 

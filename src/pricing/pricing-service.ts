@@ -30,9 +30,9 @@ export type PricingServiceDeps = {
   readonly closes: Closes;
 };
 
-export type TimedOption = PricedOption & { readonly inputs_from?: InputsFrom; readonly computation_time_ms: number };
+type TimedOption = PricedOption & { readonly inputs_from?: InputsFrom; readonly computation_time_ms: number };
 
-export type ImpliedOption = TimedOption & { readonly implied_volatility: number };
+type ImpliedOption = TimedOption & { readonly implied_volatility: number };
 
 export type PricingService = {
   /**
@@ -123,7 +123,11 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         throw new AppError('pricing_calculation_failed', result);
       }
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome: 'ok' });
-      return { ...result, ...(inputsFrom && { inputs_from: inputsFrom }), computation_time_ms: clock.monotonic() - started };
+      return {
+        ...result,
+        ...(inputsFrom && { inputs_from: inputsFrom }),
+        computation_time_ms: clock.monotonic() - started,
+      };
     } catch (error) {
       const outcome = outcomeOf(reportFailure(error, span, logger));
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome });

@@ -5,6 +5,7 @@ import type { LogFields, Logger } from '#src/kernel/logger.ts';
 import type { Route } from '#src/kernel/route.ts';
 import type { BatchRequest } from '#src/pricing/batch-job.ts';
 import { createEngineFactory } from '#src/pricing/engine-factory.ts';
+import type { Closes } from '#src/pricing/forecast/closes.ts';
 import { pricingModels, type Model } from '#src/pricing/models.ts';
 import { createPricingService } from '#src/pricing/pricing-service.ts';
 import { createPricingRoutes } from '#src/pricing/routes.ts';
@@ -38,7 +39,8 @@ export const setup = ({
   models = pricingModels,
   faults = noFaults,
   workers: workerOptions = {},
-}: { models?: readonly Model[]; faults?: Faults; workers?: Partial<PricingWorkersDeps> } = {}) => {
+  closes = async () => [],
+}: { models?: readonly Model[]; faults?: Faults; workers?: Partial<PricingWorkersDeps>; closes?: Closes } = {}) => {
   const metrics = recordMetrics();
   const lines: Line[] = [];
   const logger: Logger = {
@@ -62,7 +64,7 @@ export const setup = ({
     faults,
     logger,
     workers,
-    closes: async () => [],
+    closes,
   });
   const send = async (request: Partial<BatchRequest> & Pick<BatchRequest, 'bytes'>, signal?: AbortSignal) =>
     Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal)).chunks);

@@ -5,7 +5,7 @@ import { blackScholesImpliedVolatility, impliedBlackSteps } from './implied-blac
 import type { Refusal } from './implied.ts';
 
 /** The spot less the value of its dividends until expiry; not positive where they are worth more than the spot. */
-export const escrowedSpot = ({ spot, dividends, rate, time_to_expiry }: SpotOption): number =>
+const escrowedSpot = ({ spot, dividends, rate, time_to_expiry }: SpotOption): number =>
   dividends === undefined ? spot : spot - dividendValue(dividends, rate, 0, time_to_expiry);
 
 export const dividendRefusal = (option: SpotOption): Refusal | undefined =>

@@ -23,7 +23,7 @@ export const outOfTheMoney = (near: number, distance: number, deviation: number)
   const t = 0.5 * deviation;
   const d1 = h + t;
   if (Math.abs(d1) > DENSITY_UNDERFLOW) return d1 > 0 ? near : 0;
-  const weight = near * INV_SQRT_TWO_PI * density(d1);
+  const weight = near * (INV_SQRT_TWO_PI * density(d1));
   if (t < SMALL_HALF_DEVIATION * (1 - h)) return weight * millsDifference(h, t);
   if (d1 <= 0) return weight * (mills(-d1) - mills(t - h));
   return near - weight * (mills(d1) + mills(t - h));

@@ -1,0 +1,155 @@
+import test from 'ava';
+import type { AppError } from '#src/kernel/errors.ts';
+import type { Input } from '#src/kernel/route.ts';
+import { periodsPerYear, realisedVolatility, type Close } from '#src/pricing/forecast/closes.ts';
+import { ewmaVariances } from '#src/pricing/forecast/ewma.ts';
+import { deviance, fitGarch } from '#src/pricing/forecast/garch.ts';
+import { chiSquareTail, ljungBox } from '#src/pricing/forecast/ljung-box.ts';
+import { minimise } from '#src/pricing/forecast/nelder-mead.ts';
+import { createForecastRoutes } from '#src/pricing/forecast/routes.ts';
+import { forecastVolatility } from '#src/pricing/forecast/volatility-forecast.ts';
+
+/** Uniform, then normal by the polar method; the same every time. */
+const normals = (() => {
+  let state = 12_345;
+  const uniform = (): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state + 0.5) / 2 ** 32;
+  };
+  return (): number => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+})();
+
+const truth = { omega: 2e-6, alpha: 0.09, beta: 0.89 };
+const simulated = ((): Float64Array => {
+  const returns = new Float64Array(6000);
+  let variance = truth.omega / (1 - truth.alpha - truth.beta);
+  for (let i = 0; i < returns.length; i++) {
+    returns[i] = Math.sqrt(variance) * normals();
+    variance = truth.omega + truth.alpha * returns[i]! ** 2 + truth.beta * variance;
+  }
+  return returns;
+})();
+
+const dailyFrom = (returns: Float64Array): Close[] => {
+  let close = 100;
+  const closes = [{ date: '2000-01-01', close }];
+  returns.forEach((value, k) => {
+    close *= Math.exp(value);
+    // 252 trading days in a year of 365.25.
+    const date = new Date(Date.UTC(2000, 0, 1) + ((k + 1) * 365.25 * 86_400_000) / 252).toISOString().slice(0, 10);
+    closes.push({ date, close });
+  });
+  return closes;
+};
+
+test('Nelder-Mead finds the bottom of the Rosenbrock valley', (t) => {
+  const { at, converged } = minimise(([x, y]) => (1 - x!) ** 2 + 100 * (y! - x! * x!) ** 2, [-1.2, 1], 0.5, 1000);
+  t.true(converged);
+  t.true(Math.hypot(at[0]! - 1, at[1]! - 1) < 1e-4);
+});
+
+test('the chi-square tail at its tabulated points', (t) => {
+  const table: [value: number, degrees: number, tail: number][] = [
+    [3.841458820694124, 1, 0.05],
+    [18.307038053275146, 10, 0.05],
+    [23.209251158954356, 10, 0.01],
+    [3.9402991361190605, 10, 0.95],
+    [31.41043284423092, 20, 0.05],
+  ];
+  for (const [value, degrees, tail] of table) t.true(Math.abs(chiSquareTail(value, degrees) - tail) < 1e-10);
+  t.is(chiSquareTail(0, 3), 1);
+});
+
+test('Ljung-Box tells noise from an autoregression', (t) => {
+  const noise = Float64Array.from({ length: 2000 }, normals);
+  const carried = new Float64Array(2000);
+  for (let i = 1; i < 2000; i++) carried[i] = 0.2 * carried[i - 1]! + noise[i]!;
+  t.true(ljungBox(noise, 10, 0).p_value > 0.01);
+  t.true(ljungBox(carried, 10, 0).p_value < 1e-6);
+});
+
+test('GARCH(1,1) finds the parameters of its own simulation, at a maximum of the likelihood', (t) => {
+  const fit = fitGarch(simulated);
+  t.true(fit.converged);
+  t.true(Math.abs(fit.alpha - truth.alpha) < 0.025, String(fit.alpha));
+  t.true(Math.abs(fit.beta - truth.beta) < 0.035, String(fit.beta));
+  const target = simulated.reduce((sum, value) => sum + value * value, 0) / simulated.length;
+  const at = (alpha: number, beta: number): number => {
+    const variances = new Float64Array(simulated.length + 1);
+    variances[0] = target;
+    for (let i = 0; i < simulated.length; i++) {
+      variances[i + 1] = target * (1 - alpha - beta) + alpha * simulated[i]! ** 2 + beta * variances[i]!;
+    }
+    return deviance(simulated, variances);
+  };
+  const best = at(fit.alpha, fit.beta);
+  for (const [a, b] of [
+    [0.002, 0],
+    [-0.002, 0],
+    [0, 0.002],
+    [0, -0.002],
+    [0.002, -0.002],
+    [-0.002, 0.002],
+  ] as const) {
+    t.true(at(fit.alpha + a, fit.beta + b) > best, `${a} ${b}`);
+  }
+});
+
+test('a GARCH forecast runs from the variance of today to the long-run one', (t) => {
+  const forecast = forecastVolatility(dailyFrom(simulated), 'garch11', 250);
+  const { term_structure: terms, long_run_volatility: longRun, diagnostics } = forecast;
+  t.is(forecast.observations, 6000);
+  t.true(Math.abs(forecast.periods_per_year - 252) < 0.1);
+  t.true(Math.abs(longRun! / Math.sqrt((truth.omega / 0.02) * 252) - 1) < 0.1);
+  t.is(terms.at(-1)?.day, 250);
+  t.true(terms.length <= 61);
+  t.is(terms.at(-1)?.average, forecast.volatility);
+  const far = forecastVolatility(dailyFrom(simulated), 'garch11', 2520).term_structure.at(-1)!;
+  t.true(Math.abs(far.forward / longRun! - 1) < 1e-6);
+  t.true(Math.abs(diagnostics.half_life_days! - Math.log(0.5) / Math.log(diagnostics.persistence)) < 1e-12);
+  t.true(diagnostics.ljung_box_squared.p_value > 0.01);
+  t.true(diagnostics.aic < diagnostics.bic);
+  const ewma = forecastVolatility(dailyFrom(simulated), 'ewma', 250);
+  t.true(diagnostics.log_likelihood > ewma.diagnostics.log_likelihood);
+  t.deepEqual(new Set(ewma.term_structure.map(({ average }) => average)).size, 1);
+  t.is(ewma.diagnostics.half_life_days, null);
+});
+
+test('EWMA is the RiskMetrics recursion; realised volatility the sample one, annualised by the calendar', (t) => {
+  const variances = ewmaVariances(Float64Array.of(0.01, -0.02), 0.94);
+  t.true(Math.abs(variances[0]! - 2.5e-4) < 1e-18);
+  t.true(Math.abs(variances[2]! - (0.94 * (0.94 * 2.5e-4 + 0.06 * 1e-4) + 0.06 * 4e-4)) < 1e-18);
+  const monthly = [100, 110, 99, 105].map((close, k) => ({ date: `2024-0${k + 1}-01`, close }));
+  t.true(Math.abs(periodsPerYear(monthly) - 12) < 0.1);
+  t.is(realisedVolatility(monthly.slice(0, 2)), undefined);
+  t.true(realisedVolatility(monthly)! > 0.3);
+});
+
+test('the route asks for ml:read, answers its schema, and refuses the unknown and the too few', async (t) => {
+  const stored: Record<string, Close[]> = { SIM: dailyFrom(simulated), NEW: dailyFrom(simulated.slice(0, 20)) };
+  const [route] = createForecastRoutes({ closes: async (symbol) => stored[symbol] });
+  t.deepEqual(route!.auth, { scope: 'ml:read' });
+  const send = async (body: object) => {
+    const read = route!.request.body!.parse(body);
+    return route!.handler({ body: read, context: {} } as Input<object>);
+  };
+  for (const method of ['ewma', 'garch11']) {
+    const { status, body } = await send({ symbol: 'SIM', method, horizon_days: 21 });
+    t.is(status, 200);
+    t.true(route!.responses[200]!.safeParse(body).success);
+    t.like(body, { symbol: 'SIM', method, horizon_days: 21 });
+  }
+  const codeOf = async (body: object) => send(body).catch((error: unknown) => (error as AppError).code);
+  t.is(await codeOf({ symbol: 'NOPE', method: 'ewma', horizon_days: 5 }), 'resource_not_found');
+  t.is(await codeOf({ symbol: 'NEW', method: 'ewma', horizon_days: 5 }), 'pricing_calculation_failed');
+  for (const broken of [
+    { horizon_days: 0 },
+    { horizon_days: 2521 },
+    { horizon_days: 1.5 },
+    { method: 'arima' },
+    { extra: 1 },
+  ]) {
+    const body = { symbol: 'SIM', method: 'ewma', horizon_days: 5, ...broken };
+    t.false(route!.request.body!.safeParse(body).success, JSON.stringify(broken));
+  }
+});
