@@ -6,6 +6,7 @@ import { processCells } from './cells/process.ts';
 import { redisCells } from './cells/redis.ts';
 import { replicaCells } from './cells/replica.ts';
 import { twelveDataCells } from './cells/twelve-data.ts';
+import { workerCells } from './cells/workers.ts';
 
 /** Every rehearsed failure; the process cells come last, since they replace the process. */
 export const matrix: readonly Cell[] = [
@@ -14,6 +15,7 @@ export const matrix: readonly Cell[] = [
   ...replicaCells,
   ...twelveDataCells,
   ...postgresCells,
+  ...workerCells,
   ...collectorCells,
   ...processCells,
 ];

@@ -154,6 +154,8 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     RATE_LIMIT_CLIENT_PER_MINUTE: '1000000',
     // Everything of the experiment shares this machine: a stall of its own making is not the fault looked for.
     LOAD_LAG_MS: '1500',
+    PRICING_WORKERS: '1',
+    PRICING_QUEUE_LIMIT: '4',
     FAULT_INJECTION: 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, hops.collector).replace(/\/$/, ''),
     ...extra,

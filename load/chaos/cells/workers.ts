@@ -1,0 +1,66 @@
+import type { Cell } from '../cell.ts';
+import type { Scrape } from '../scrape.ts';
+import type { World } from '../world.ts';
+
+const rows = 4_000;
+const slowBatch = JSON.stringify({
+  columns: {
+    spot: Array.from({ length: rows }, (_, row) => 80 + (40 * row) / rows),
+    strike: 100,
+    time_to_expiry: 1,
+    rate: 0.03,
+    volatility: 0.3,
+    option_type: 'put',
+  },
+  model: 'andersen_lake',
+  exercise_style: 'american',
+});
+
+/** So many slow batches at once; what becomes of them is the service's to say. */
+const flood = async ({ url }: World, batches: number): Promise<void> => {
+  await Promise.all(
+    Array.from({ length: batches }, async () => {
+      const response = await fetch(`${url}/api/v1/pricing/batch`, {
+        method: 'POST',
+        body: slowBatch,
+        headers: { 'content-type': 'application/json' },
+        signal: AbortSignal.timeout(20_000),
+      }).catch(() => undefined);
+      await response?.arrayBuffer().catch(() => undefined);
+    }),
+  );
+};
+
+const overloaded = (now: Scrape): number => now.sum('volwatch_errors_total', { code: 'overloaded' });
+
+/** A worker that crashes or hangs cannot be brought about from outside: test/pricing does it from within. */
+export const workerCells: readonly Cell[] = [
+  {
+    group: 'workers',
+    name: 'queue full',
+    how: 'more slow batches than threads and queue hold, while others read',
+    probe: 'read',
+    codes: [],
+    deadlineMs: 3_000,
+    holdMs: 0,
+    inject: async (world) => {
+      for (let round = 0; round < 3; round += 1) await flood(world, 60);
+    },
+    heal: () => {},
+    felt: (before, now) => overloaded(now) > overloaded(before),
+  },
+  {
+    group: 'workers',
+    name: 'queue full, prices',
+    how: 'the same, while others ask for single prices',
+    probe: 'price',
+    codes: ['overloaded'],
+    deadlineMs: 3_000,
+    holdMs: 0,
+    inject: async (world) => {
+      for (let round = 0; round < 3; round += 1) await flood(world, 60);
+    },
+    heal: () => {},
+    felt: (before, now) => overloaded(now) > overloaded(before),
+  },
+];
