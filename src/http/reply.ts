@@ -45,7 +45,15 @@ export const selectFields = (body: unknown, fields: unknown): unknown => {
   return { ...body, data };
 };
 
-const weakEtag = (text: string): string => `W/"${createHash('sha1').update(text).digest('base64url')}"`;
+const digestOf = (content: string | Buffer): string => `W/"${createHash('sha1').update(content).digest('base64url')}"`;
+/** Files and documents are answered from the same buffer again and again. */
+const digests = new WeakMap<Buffer, string>();
+const weakEtag = (content: string | Buffer): string => {
+  if (typeof content === 'string') return digestOf(content);
+  const digest = digests.get(content) ?? digestOf(content);
+  digests.set(content, digest);
+  return digest;
+};
 
 /** RFC 9110, section 13.1.2: weak comparison. */
 const matches = (ifNoneMatch: string | undefined, etag: string): boolean => {
@@ -66,14 +74,16 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     ctx.body = null;
     return;
   }
-  if (isBytes(reply.body)) {
+  const { body } = reply;
+  if (body instanceof Readable) {
     if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', produces);
-    ctx.body = reply.body;
+    ctx.body = body;
     return;
   }
-  const text = typeof reply.body === 'string' && !isJsonType(produces) ? reply.body : JSON.stringify(reply.body);
+  const asItIs = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
+  const content = asItIs ? body : JSON.stringify(body);
   if (route.declaration.etag === 'weak' && reply.status === 200) {
-    const etag = weakEtag(text);
+    const etag = weakEtag(content);
     res.setHeader('ETag', etag);
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-cache');
     if (matches(ctx.req.headers['if-none-match'], etag)) {
@@ -83,6 +93,6 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     }
   }
   const contentType = produces === 'application/json' ? jsonHeader : produces;
-  res.setHeader('Content-Type', contentType);
-  ctx.body = text;
+  if (!Buffer.isBuffer(body) || !res.hasHeader('Content-Type')) res.setHeader('Content-Type', contentType);
+  ctx.body = content;
 };
