@@ -42,8 +42,6 @@ const hourMs = 3_600_000;
 const retryBringUpMs = 1_000;
 /** For requests that clients have sent when the drain is over. */
 const onTheirWayMs = 100;
-/** For jobs to store how they ended, once what they ran has been stopped. */
-const jobsEndMs = 2_000;
 
 /**
  * Constructs every service; `compose/` has a file for each part. Nothing listens before `start`.
@@ -185,7 +183,7 @@ export const compose = async (config: Config): Promise<Service> => {
     draining = true;
     stopped.abort(new Error(`stopping: ${reason}`));
     const graceMs = config.SHUTDOWN_REFRESH_GRACE_MS;
-    await Promise.all([endRequests(), refreshes.close({ graceMs }), jobs.close({ graceMs: graceMs + jobsEndMs })]);
+    await Promise.all([endRequests(), refreshes.close({ graceMs }), jobs.close({ graceMs })]);
     rateLimits?.close();
     await pricing.close();
     await provider.close();
@@ -215,6 +213,7 @@ export const compose = async (config: Config): Promise<Service> => {
     hurry: () => {
       hurried.abort();
       void refreshes.close();
+      void jobs.close({ graceMs: 0 });
       void server.close({ graceMs: 0 });
     },
   };

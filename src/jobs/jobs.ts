@@ -36,7 +36,10 @@ export type Jobs = JobEnqueuer & {
   readonly healthCheck: HealthCheck;
   /** Sets the queue gauges; called at scrape time. */
   readonly collect: () => Promise<void>;
-  /** Takes no more jobs and waits for those in progress, at most `graceMs`; what is left is done elsewhere. */
+  /**
+   * Takes no more jobs, gives those in progress `graceMs`, then aborts their signals: what is left is done elsewhere. A
+   * second call may cut the grace of the first short.
+   */
   readonly close: (options: { readonly graceMs: number }) => Promise<void>;
 };
 
@@ -44,7 +47,9 @@ const deadLetters = 'dead';
 const startAttempts = 5;
 const startAgainMs = 100;
 /** How long a fault of the queue's own statements shows on /health. */
-const faultShownMs = 10_000;
+const faultShownMs = 5_000;
+/** For jobs to store how they ended, once they have been told to stop. */
+const endMs = 2_000;
 const sizesSql = `
   select name, count(*) filter (where state < 'active')::int as waiting, count(*) filter (where state = 'active')::int as active
   from pgboss.job where state <= 'active' group by name`;
@@ -55,7 +60,8 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
   let open: PgBoss | undefined;
   let faultAt = -Infinity;
   const lastFault = (): boolean => performance.now() - faultAt < faultShownMs;
-  const work = createWork({ metrics, logger, retries: deps.retries });
+  const stopping = new AbortController();
+  const work = createWork({ metrics, logger, retries: deps.retries, stopping: stopping.signal });
 
   const onError = (error: unknown): void => {
     if (!lastFault()) logger.warn({ code: codeOf(error) }, 'the job queue has a fault');
@@ -181,7 +187,10 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
     },
 
     close: async ({ graceMs }) => {
-      await open?.stop({ graceful: graceMs > 0, timeout: graceMs });
+      const stop = (): void => stopping.abort(new AppError('shutting_down'));
+      const timer = graceMs > 0 ? setTimeout(stop, graceMs) : void stop();
+      await open?.stop({ graceful: true, timeout: graceMs + endMs });
+      clearTimeout(timer);
     },
   };
 };

@@ -5,11 +5,16 @@ import type { JobHandler, JobQueue } from '#src/kernel/jobs.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 
-type WorkDependencies = { readonly metrics: Metrics; readonly logger: Logger; readonly retries: number };
+type WorkDependencies = {
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly retries: number;
+  readonly stopping: AbortSignal;
+};
 
 /** Does one job inside a span of the trace that enqueued it, and counts how it went. */
 export const createWork =
-  ({ metrics, logger, retries }: WorkDependencies) =>
+  ({ metrics, logger, retries, stopping }: WorkDependencies) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
     const { traceparent, tracestate, ...data } = job.data;
     const last = job.retryCount >= retries;
@@ -24,7 +29,9 @@ export const createWork =
       parent,
     );
     try {
-      await context.with(trace.setSpan(parent, span), () => handle(data, job.signal, { last }));
+      await context.with(trace.setSpan(parent, span), () =>
+        handle(data, AbortSignal.any([job.signal, stopping]), { last }),
+      );
       metrics.count('volwatch_jobs_total', { queue, outcome: 'ok' });
     } catch (error) {
       const code = codeOf(error);

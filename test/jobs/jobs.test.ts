@@ -166,3 +166,27 @@ test('processes that start at once on an empty database all find their queues', 
   // No connection went back to the pool inside a transaction that had failed.
   for (let read = 0; read < 20; read += 1) t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }]);
 });
+
+test('a job that outlasts the grace of a close is aborted, and done by somebody else', async (t) => {
+  const { database, make, metrics } = await setup(t);
+  const [first, second] = [make({ concurrency: 1 }), make({ concurrency: 1 })];
+  const begun = Promise.withResolvers<void>();
+  await first.start({
+    ...idle,
+    refresh: async (_data, signal) => {
+      begun.resolve();
+      await sleep(60_000, undefined, { signal }).catch(() => {});
+      signal.throwIfAborted();
+    },
+  });
+  await database.unitOfWork.run({ operation }, (transaction) =>
+    first.enqueue(transaction, 'refresh', { key: 'tech5', data: {} }),
+  );
+  await begun.promise;
+  const started = performance.now();
+  await first.close({ graceMs: 300 });
+  t.true(performance.now() - started < 4_000);
+  t.is(metrics.value('volwatch_jobs_total', { outcome: 'failed' }), 1);
+  await second.start(idle);
+  t.true(await until(() => metrics.value('volwatch_jobs_total', { outcome: 'ok' }) === 1));
+});
