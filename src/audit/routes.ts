@@ -85,9 +85,7 @@ export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[
       const data = rows.slice(0, limit);
       const last = data.at(-1);
       const next = rows.length > limit && last ? cursors.encode({ list, after: last.id }) : null;
-      // For the caller's own cache, to be asked about again: nobody else's.
-      const headers = { 'Cache-Control': 'private, no-cache' };
-      return { status: 200 as const, headers, body: { data, page: { next_cursor: next, limit } } };
+      return { status: 200 as const, body: { data, page: { next_cursor: next, limit } } };
     },
   }),
 ];

@@ -103,6 +103,8 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
         });
       }
       ctx.state.request.principal = principal;
+      // Made for this caller: nobody else's cache may keep it, and their own only what it can ask about again.
+      ctx.set('Cache-Control', route.declaration.etag === undefined ? 'no-store' : 'private, no-cache');
     } catch (error) {
       if (error instanceof AppError && atAddressExpense.has(error.definition.category)) await limit(ctx, route);
       throw error;

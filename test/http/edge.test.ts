@@ -309,6 +309,7 @@ test('the chain authenticates, asks the limit of the caller, then CSRF', async (
   const response = await call('/api/v1/secret', { method: 'DELETE' });
   t.is(response.status, 204);
   t.is(response.headers.get('ratelimit'), 'client');
+  t.is(response.headers.get('cache-control'), 'no-store');
   t.deepEqual(asked, ['authenticate {"scope":"ml:read"}', 'limit client 127.0.0.1 c1', 'csrf DELETE']);
   t.is(lines[0]?.['principal_kind'], 'client');
   t.regex(String(lines[0]?.['client_ip_hash']), /^[0-9a-f]{16}$/);
