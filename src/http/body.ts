@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/errors.ts';
 import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
-import { isNestedDeeper } from '#src/kernel/json-depth.ts';
+import { isNestedDeeper } from './json-depth.ts';
 import type { Limits } from './limits.ts';
 import { parseQuery } from './validation.ts';
 

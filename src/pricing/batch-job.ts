@@ -1,6 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { AppError } from '#src/kernel/errors.ts';
-import { isNestedDeeper } from '#src/kernel/json-depth.ts';
 import { openColumns } from './batch-columns.ts';
 import { openObjects } from './batch-objects.ts';
 import type { TallyData } from './batch-tally.ts';
@@ -47,10 +46,7 @@ const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string => {
   throw new AppError('malformed_body', 'The body is not valid UTF-8');
 };
 
-const parseJson = ({ bytes, jsonDepth }: BatchRequest): unknown => {
-  if (isNestedDeeper(bytes, jsonDepth)) {
-    throw new AppError('malformed_body', `The body may be nested at most ${jsonDepth} levels deep`);
-  }
+const parseJson = ({ bytes }: BatchRequest): unknown => {
   const text = textOf(bytes);
   try {
     return JSON.parse(text);
@@ -74,7 +70,7 @@ export const openBatch = async (request: BatchRequest, engines: EngineFactory): 
   const body = request.input === 'json' ? parseJson(request) : undefined;
   if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
     if (!request.answer.includes('json')) throw unacceptable();
-    return openObjects(body, engines);
+    return openObjects(body, engines, request.jsonDepth);
   }
   const { table, outputs } = isRow(body) ? readColumnsJson(body) : (await arrow()).readColumnsArrow(request.bytes);
   return openColumns({

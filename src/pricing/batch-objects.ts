@@ -10,6 +10,7 @@ import { invalidRequest, outcomeOf } from './failures.ts';
 import type { Model } from './models.ts';
 import { outputNames, type OutputName } from './outputs.ts';
 import { isRow, pointerTo, readModelName, readOption, readOutputs } from './read-option.ts';
+import { isDeeper, tooDeep } from './json-depth.ts';
 import { createTextChunks } from './text-chunks.ts';
 
 const optionsErrors = (value: unknown): FieldError[] => {
@@ -34,56 +35,45 @@ const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: re
   return { options, outputs: asked.outputs };
 };
 
-/** Texts of a row are of closed sets, symbols aside: written once, then looked up. */
-const createQuote = (): ((text: string) => string) => {
-  const known = new Map<string, string>();
-  return (text) => {
-    let quoted = known.get(text);
-    if (quoted === undefined) {
-      quoted = JSON.stringify(text);
-      if (known.size < 1_000) known.set(text, quoted);
-    }
-    return quoted;
-  };
-};
+/** Rows written by one call of JSON.stringify: enough to make the call cheap, few enough to die young. */
+const rowsAtOnce = 128;
 
 /**
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next is looked at: between
  * the parsed body and the bytes of the answer there is no list of results.
  */
-export const openObjects = (body: unknown, engines: EngineFactory): BatchJob => {
+export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: number): BatchJob => {
   const { options, outputs } = readEnvelope(body);
   const wanted = wantedOf(outputs);
-  const others = outputs.filter((name) => name !== 'price');
-  const prefixes = others.map((name) => `,"${name}":`);
-  const { at } = wantedOf(others);
   const buffer = createOutputs();
   const tally = createTally();
   const text = createTextChunks();
-  const quote = createQuote();
-  let separator = '{"results":[{';
+  let separator = '{"results":[';
+  let rows: object[] = [];
   let thrown: AppError | undefined;
   let model: Model | undefined;
   let engine: PricingEngine | undefined;
 
-  const write = (row: string): void => {
-    text.add(separator + row);
-    separator = ',{';
+  const flush = (): void => {
+    if (rows.length === 0) return;
+    text.add(separator + JSON.stringify(rows).slice(1, -1));
+    separator = ',';
+    rows = [];
   };
-  const writeFailed = (row: ReturnType<typeof failedRow>): void => write(JSON.stringify(row).slice(1));
+  const write = (row: object): void => {
+    if (rows.push(row) === rowsAtOnce) flush();
+  };
+  const writeFailed = (row: object): void => {
+    // A row stands two levels deep in the body.
+    if (isDeeper(row, Math.max(2, jsonDepth - 2))) throw tooDeep(jsonDepth);
+    write(row);
+  };
+  /** The option was made for this row alone: the outputs are added to it. */
   const writePriced = (option: Option): void => {
-    let row = '';
-    for (const name in option) {
-      if (name === 'price') continue;
-      const value: unknown = option[name as keyof Option];
-      row += `"${name}":`;
-      if (typeof value === 'number') row += value;
-      else row += typeof value === 'string' ? quote(value) : JSON.stringify(value);
-      row += ',';
-    }
-    row += `"price":${buffer[0]}`;
-    for (let k = 0; k < at.length; k++) row += prefixes[k]! + buffer[at[k]!];
-    write(`${row}}`);
+    const row = option as unknown as Record<string, unknown>;
+    row['price'] = buffer[0];
+    for (let k = 0; k < outputs.length; k++) row[outputs[k]!] = buffer[wanted.at[k]!];
+    write(row);
   };
 
   const useModel = (name: string): Model => {
@@ -155,6 +145,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): BatchJob => 
     finish: async (computationTimeMs) => {
       const { ok, invalid, failed } = totalsOf(tally);
       const counts = `"total_count":${options.length},"succeeded":${ok},"failed":${invalid + failed}`;
+      flush();
       text.add(`],${counts},"computation_time_ms":${computationTimeMs}}`);
       return text.bytes();
     },

@@ -6,8 +6,8 @@ import { pricingModels } from './models.ts';
 import type { OutputName } from './outputs.ts';
 
 /** Numbers of every row; NaN where `at` answers something that is no number. */
-export type NumberColumn = { readonly numbers: Float64Array; readonly at: (index: number) => unknown };
-export type TextColumn = {
+type NumberColumn = { readonly numbers: Float64Array; readonly at: (index: number) => unknown };
+type TextColumn = {
   readonly numbers?: undefined;
   readonly at: (index: number) => unknown;
   /** The value of all rows, where they are known to have one. */
@@ -16,7 +16,7 @@ export type TextColumn = {
 export type Column = NumberColumn | TextColumn;
 
 /** The inputs of a batch by column. A cell is `undefined` where its row does not have that input. */
-export type ColumnTable = { readonly size: number; readonly columns: ReadonlyMap<string, Column> };
+type ColumnTable = { readonly size: number; readonly columns: ReadonlyMap<string, Column> };
 export type ColumnRequest = { readonly table: ColumnTable; readonly outputs: readonly OutputName[] };
 
 export type ColumnFailure = { readonly index: number; readonly code: string; readonly detail: string };

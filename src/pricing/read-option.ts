@@ -95,15 +95,15 @@ export const readOption = (
       type === undefined ? required(at, 'option_type') : choiceError(at, 'option_type', optionTypes),
     );
   }
-  const style = row['exercise_style'];
-  if (style !== undefined) known++;
-  if (!model.exerciseStyles.includes((style ?? 'european') as ExerciseStyle)) {
-    (errors ??= []).push(styleError(at, model, style ?? 'european'));
+  const { exercise_style: style = 'european' } = row;
+  if (row['exercise_style'] !== undefined) known++;
+  if (!model.exerciseStyles.includes(style as ExerciseStyle)) {
+    (errors ??= []).push(styleError(at, model, style));
   }
   const option: Record<string, unknown> = {
     model: model.name,
     option_type: type,
-    exercise_style: style ?? 'european',
+    exercise_style: style,
   };
   const numbers = inverted ? invertedNumbers(model) : model.numbers;
   for (const input of numbers) {

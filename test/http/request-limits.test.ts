@@ -6,7 +6,7 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/route.ts';
-import { isNestedDeeper } from '#src/kernel/json-depth.ts';
+import { isNestedDeeper } from '#src/http/json-depth.ts';
 import { jsonBody, serve } from './support.ts';
 
 const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;

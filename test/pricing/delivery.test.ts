@@ -32,8 +32,8 @@ const refused: Readonly<Record<string, readonly [body: unknown, expected: string
   'NaN in the text': ['{"columns":{"spot":NaN}}', 'malformed_body'],
   'broken UTF-8': [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'malformed_body'],
   'a byte order mark': ['\uFEFF{"options":[]}', 'malformed_body'],
-  'brackets 100,000 deep': [`{"options":${deep(100_000)}}`, 'malformed_body'],
-  'a cell 30 deep': [`{"columns":{"spot":[${deep(30)}]}}`, 'malformed_body'],
+  'brackets 100,000 deep': [`{"options":[{"spot":${deep(100_000)}}]}`, 'malformed_body'],
+  'a row 21 deep': [`{"options":[{"symbol":${deep(19)}}]}`, 'malformed_body'],
   null: ['null', ''],
   'a number': ['1', ''],
   'a text': ['"columns"', ''],
@@ -86,7 +86,9 @@ for (const [name, [body, expected]] of Object.entries(refused)) {
 /** A bad cell fails its row and no other. */
 const badCells: readonly (readonly [column: string, cell: unknown])[] = [
   ...['spot', 'strike'].flatMap((column) =>
-    [0, -0, -1, 1e13, '42', null, true, [], {}, [42]].map((cell) => [column, cell] as const),
+    [0, -0, -1, 1e13, '42', null, true, [], {}, [42], JSON.parse(deep(1_000)) as unknown].map(
+      (cell) => [column, cell] as const,
+    ),
   ),
   ...['time_to_expiry', 'rate', 'volatility', 'dividend_yield'].flatMap((column) =>
     [-1.5, 201, '1', null, false, [[]], { a: 1 }].map((cell) => [column, cell] as const),

@@ -105,7 +105,7 @@ test('models documents inputs, styles, outputs and accuracy of each model', asyn
   const { models } = body as { models: { model: string; inputs: { name: string }[] }[] };
   t.deepEqual(
     models.map(({ model }) => model),
-    ['black_scholes', 'black76', 'bachelier'],
+    ['black_scholes', 'black76', 'bachelier', 'heston', 'binomial_lr', 'andersen_lake', 'baw'],
   );
   t.true(models[1]?.inputs.some(({ name }) => name === 'forward'));
   t.false(models[1]?.inputs.some(({ name }) => name === 'dividend_yield'));

@@ -57,6 +57,10 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     metrics.set('volwatch_workers_queue_size', {}, Math.max(0, inFlight - threads));
   };
 
+  report();
+  // There from the start: an increase from nothing to 1 would not be seen.
+  metrics.count('volwatch_workers_restarts_total', {}, 0);
+
   const start = async (): Promise<Piscina> => {
     const { Piscina } = await import('piscina');
     const started = new Piscina({

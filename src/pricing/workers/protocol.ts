@@ -38,7 +38,7 @@ export const control = { cancelled: 0, started: 1, cells: 2 } as const;
 export type WorkerTask = { readonly request: BatchRequest; readonly control: Int32Array };
 
 /** When the worker worked, in milliseconds since 1970, and on which thread: its span. */
-export type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly threadId: number };
+type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly threadId: number };
 export type WorkerReply = { readonly span: WorkerSpan } & (
   | { readonly outcome: BatchOutcome }
   | { readonly refusal: Refusal }
