@@ -6,8 +6,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, startProgram } from './verify/programs.ts';
 import { startPrometheus, type Prometheus, type Sample } from './verify/prometheus.ts';
-import { withScope } from './verify/scope.ts';
+import { withScope, type Scope } from './verify/scope.ts';
 import { startStack, type Stack } from './verify/stack.ts';
 import { badRound, limitedRound, ordinaryRound, refreshRound, saturatedRound, takeToken } from './verify/traffic.ts';
 
@@ -141,9 +142,20 @@ const verifyExemplars = async (prometheus: Prometheus, { collector }: Stack, sta
   return findings;
 };
 
+const startPostgresExporter = async (scope: Scope, { primaryUrl }: Stack): Promise<string> => {
+  const address = `127.0.0.1:${await freePort()}`;
+  await startProgram(scope, 'postgres_exporter', [`--web.listen-address=${address}`], {
+    readyUrl: `http://${address}/metrics`,
+    environment: { DATA_SOURCE_NAME: `${primaryUrl}?sslmode=disable` },
+  });
+  return address;
+};
+
 await withScope(async (scope) => {
   const stack = await startStack(scope, { RATE_LIMIT_LOGIN_PER_MINUTE: '30' });
-  const prometheus = await startPrometheus(scope, { targets: stack.targets });
+  const prometheus = await startPrometheus(scope, {
+    targets: { volwatch: new URL(stack.service.adminUrl).host, postgres: await startPostgresExporter(scope, stack) },
+  });
   const start = Date.now() / 1_000;
   await drive(stack);
   await sleep(4_000);

@@ -25,9 +25,6 @@ export const temporaryDirectory = (scope: Teardown): string => {
 
 export type Program = { readonly pid: number; readonly output: () => string; readonly stop: () => Promise<void> };
 
-/** Whether `node scripts/tools.ts` has built it. */
-export const isBuilt = (name: string): boolean => existsSync(join('.tools/bin', name));
-
 /**
  * A program of .tools/bin, ready when `readyUrl` answers 200, ended with the scope.
  * @throws Error with its output when it ends first or is not ready within 30 s
@@ -41,7 +38,8 @@ export const startProgram = async (
     environment = {},
   }: { readonly readyUrl: string; readonly environment?: Readonly<Record<string, string>> },
 ): Promise<Program> => {
-  if (!isBuilt(name)) throw new Error(`.tools/bin/${name} is missing: run node scripts/tools.ts`);
+  if (!existsSync(join('.tools/bin', name)))
+    throw new Error(`.tools/bin/${name} is missing: run node scripts/tools.ts`);
   const child = spawn(resolve('.tools/bin', name), [...argumentList], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },

@@ -1,5 +1,6 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#test/service/setup.ts';
 import type { LogLine } from '#test/support/service.ts';
+import { uncachedRead } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
 /** A cause, made to happen on the live service, and what must be seen of it. */
@@ -26,17 +27,11 @@ export const withoutScenario: Readonly<Record<string, string>> = {
 const nothing = (): void => {};
 const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
   answer.headers.get('x-trace-id') ?? undefined;
-let asked = 0;
-/** Never the same twice, so that no cache answers. */
-const reads = ({ service }: Stack) => {
-  asked += 1;
-  return call(`${service.url}/api/v1/assets/AAPL/prices?limit=${1 + (asked % 1_000)}`);
-};
 const isDatabaseFault = ({ code }: LogLine): boolean => String(code).startsWith('database_');
 
 /** The trace of the first of many reads that got no connection. */
 const manyReads = async (stack: Stack): Promise<string | undefined> => {
-  const answers = await Promise.all(Array.from({ length: 24 }, () => reads(stack)));
+  const answers = await Promise.all(Array.from({ length: 24 }, () => uncachedRead(stack)));
   const refused = answers.find(({ body }) => body['code'] === 'database_pool_exhausted');
   return refused && traceOf(refused);
 };
@@ -109,7 +104,7 @@ export const scenarios: readonly Scenario[] = [
     alert: 'PostgresDown',
     fault: 'the connections to PostgreSQL and its replica are cut',
     inject: ({ database, replica }) => [database, replica].forEach((hop) => hop.cut()),
-    meet: async (stack) => traceOf(await reads(stack)),
+    meet: async (stack) => traceOf(await uncachedRead(stack)),
     log: isDatabaseFault,
     end: ({ database, replica }) => [database, replica].forEach((hop) => hop.restore()),
   },

@@ -4,7 +4,7 @@ export type Scope = {
   readonly close: () => Promise<void>;
 };
 
-const createScope = (): Scope => {
+export const createScope = (): Scope => {
   const ends: (() => unknown)[] = [];
   return {
     teardown: (end) => void ends.push(end),

@@ -5,7 +5,7 @@ import { startService, type Service } from '#test/support/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#test/support/twelve-data-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
 import { client, privateKeyPem } from '#test/service/setup.ts';
-import { freePort, isBuilt, startProgram, temporaryDirectory } from './programs.ts';
+import { temporaryDirectory } from './programs.ts';
 import type { Scope } from './scope.ts';
 
 export type Stack = {
@@ -20,8 +20,7 @@ export type Stack = {
   readonly database: TcpProxy;
   readonly replica: TcpProxy;
   readonly provider: TwelveDataServer;
-  /** host:port of each job of alerts/prometheus.yml that runs. */
-  readonly targets: Readonly<Record<string, string>>;
+  readonly primaryUrl: string;
 };
 
 const through = async (
@@ -80,15 +79,6 @@ export const startStack = async (
   scope.teardown(() => service.stop(5_000));
   await service.ready();
 
-  const targets: Record<string, string> = { volwatch: new URL(service.adminUrl).host };
-  if (isBuilt('postgres_exporter')) {
-    const port = await freePort();
-    await startProgram(scope, 'postgres_exporter', [`--web.listen-address=127.0.0.1:${port}`], {
-      readyUrl: `http://127.0.0.1:${port}/metrics`,
-      environment: { DATA_SOURCE_NAME: `${primaryUrl}?sslmode=disable` },
-    });
-    targets['postgres'] = `127.0.0.1:${port}`;
-  }
   const sql = (text: string): Promise<unknown> => statementOn(primaryUrl, text);
-  return { service, collector, sql, exporterPath, redis, database, replica, provider, targets };
+  return { service, collector, sql, exporterPath, redis, database, replica, provider, primaryUrl };
 };

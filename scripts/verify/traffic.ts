@@ -1,4 +1,16 @@
-import { call, clearFault, json, option, refresh, setFault, takeToken, type Answer } from '#test/service/setup.ts';
+import {
+  call,
+  clearFault,
+  json,
+  option,
+  refresh,
+  setFault,
+  takeToken,
+  type Answer,
+  metric,
+  scrape,
+} from '#test/service/setup.ts';
+import { eventually } from './scope.ts';
 import type { Stack } from './stack.ts';
 
 const models: Readonly<Record<string, object>> = {
@@ -63,6 +75,34 @@ export const refreshRound = async ({ service }: Stack, token: string): Promise<v
   await clearFault(service, 'refresh.commit');
 };
 
+let asked = 0;
+/** A read that no cache answers: of an asset that nobody has asked for. */
+export const uncachedRead = ({ service }: Stack): Promise<Answer> => {
+  asked += 1;
+  return call(`${service.url}/api/v1/assets/NOBODY${asked}`);
+};
+
+/** A replica that is read from falls silent, is left out, and comes back. */
+export const replicaRound = async (stack: Stack): Promise<void> => {
+  const { service, replica } = stack;
+  const readFrom = async (): Promise<number> =>
+    metric(await scrape(service), 'db_client_connection_wait_time_seconds_count', { pool: 'replica_1' });
+  const isReadFrom = async (): Promise<void> => {
+    const before = await readFrom();
+    const used = await eventually(async () => {
+      await uncachedRead(stack);
+      return (await readFrom()) > before;
+    }, 15_000);
+    if (!used) throw new Error('the replica is not read from');
+  };
+  await isReadFrom();
+  replica.blackhole();
+  await Promise.all([uncachedRead(stack), uncachedRead(stack)]);
+  replica.cut();
+  replica.restore();
+  await isReadFrom();
+};
+
 /** What goes wrong on a bad day: each dependency once, and faults of our own. */
 export const badRound = async (stack: Stack, token: string): Promise<void> => {
   const { service, provider, redis } = stack;
@@ -79,6 +119,7 @@ export const badRound = async (stack: Stack, token: string): Promise<void> => {
   provider.fault = { kind: 'status', status: 500 };
   for (let attempt = 0; attempt < 3; attempt += 1) await refresh(service, token, 'tech5');
   provider.fault = undefined;
+  await replicaRound(stack);
   await redis.stop();
   await ordinaryRound(stack, token);
   await redis.start();
@@ -93,10 +134,10 @@ export const limitedRound = async ({ service }: Stack, requests: number): Promis
 };
 
 /** More reads at once than the pool has connections, over a slow network. */
-export const saturatedRound = async ({ service, database, replica }: Stack, latencyMs = 150): Promise<void> => {
+export const saturatedRound = async (stack: Stack, latencyMs = 150): Promise<void> => {
+  const { database, replica } = stack;
   for (const hop of [database, replica]) hop.latency(latencyMs);
-  const path = `${service.url}/api/v1/assets/AAPL/prices?limit=1`;
-  await Promise.all(Array.from({ length: 24 }, () => call(path)));
+  await Promise.all(Array.from({ length: 24 }, () => uncachedRead(stack)));
   for (const hop of [database, replica]) hop.latency(0);
 };
 

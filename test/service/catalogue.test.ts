@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import anyTest, { type TestFn } from 'ava';
+import { metricCatalogue, type MetricDeclaration } from '#src/kernel/metrics.ts';
+import { createScope } from '../../scripts/verify/scope.ts';
+import { startStack, type Stack } from '../../scripts/verify/stack.ts';
+import { badRound, limitedRound, ordinaryRound, refreshRound, saturatedRound } from '../../scripts/verify/traffic.ts';
+import { call, client, json, option, privateKeyPem, scrape, takeToken, until } from './setup.ts';
+
+/** One running service with all that it depends on; the tests of this file look at it one after the other. */
+const test = anyTest.serial as TestFn<{ stack: Stack; token: string }>;
+
+type Series = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+
+const parse = (exposition: string): Series[] =>
+  exposition
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [, name = '', labels = ''] = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
+      const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, value]) => [key!, value!] as const);
+      return { name, labels: Object.fromEntries(pairs) };
+    });
+
+const catalogue: Readonly<Record<string, MetricDeclaration>> = metricCatalogue;
+const declared = (name: string): [string, MetricDeclaration] | undefined => {
+  const base = catalogue[name] ? name : name.replace(/_(bucket|count|sum)$/, '');
+  return catalogue[base] && [base, catalogue[base]];
+};
+
+const scope = createScope();
+test.after.always(scope.close);
+test.before(async (t) => {
+  const stack = await startStack(scope, { RATE_LIMIT_LOGIN_PER_MINUTE: '30' });
+  t.context = { stack, token: await takeToken(stack.service) };
+});
+
+/** Counted only once something rare happens, and proven by tests of their own rooms. */
+const rare = new Set(['volwatch_prices_quarantined_total', 'volwatch_cache_stale_age_seconds']);
+
+test('every metric of the catalogue is emitted, and nothing else', async (t) => {
+  const { stack, token } = t.context;
+  await ordinaryRound(stack, token);
+  await refreshRound(stack, token);
+  await badRound(stack, token);
+  await limitedRound(stack, 40);
+  await saturatedRound(stack);
+  const series = parse(await scrape(stack.service));
+  const seen = new Set(series.map(({ name }) => declared(name)?.[0] ?? name));
+  t.deepEqual(
+    Object.keys(catalogue).filter((name) => !seen.has(name) && !rare.has(name)),
+    [],
+    'declared and not emitted',
+  );
+  t.deepEqual(
+    [...seen].filter((name) => !catalogue[name] && !/^(process|nodejs)_/.test(name)),
+    [],
+    'emitted and not declared',
+  );
+});
+
+test('labels are those declared, with values of their closed sets', async (t) => {
+  const { service } = t.context.stack;
+  const { body } = await call(`${service.url}/openapi.json`);
+  const routes = new Set([...Object.keys(body['paths'] as object), 'unmatched', '/openapi.json', '/docs']);
+  for (const { name, labels } of parse(await scrape(service))) {
+    const closed = declared(name)?.[1].labels;
+    if (closed === undefined) continue;
+    for (const [label, value] of Object.entries(labels)) {
+      if (label === 'le') continue;
+      const values = closed[label];
+      t.truthy(values, `${name}: undeclared label ${label}`);
+      if (values !== 'open') t.true(values?.includes(value), `${name}: ${label}="${value}"`);
+      if (label === 'http_route') t.true(routes.has(value) || value.startsWith('/docs'), `${name}: ${value}`);
+      t.true(value.length <= 64, `${name}: ${label}="${value}"`);
+    }
+  }
+});
+
+const word = (): string => randomBytes(6).toString('hex');
+const kinds: readonly ((url: string) => Promise<unknown>)[] = [
+  (url) => call(`${url}/${word()}/${word()}`),
+  (url) => call(`${url}/api/v1/assets/${word()}`),
+  (url) => call(`${url}/api/v1/indexes/${word()}/values`),
+  (url) => call(`${url}/api/v1/assets?${word()}=${word()}`),
+  (url) => call(`${url}/api/v1/auth/me`, { headers: { Authorization: `Bearer ${word()}.${word()}.${word()}` } }),
+  (url) => call(`${url}/api/v1/auth/me`, { headers: { 'X-API-Key': word() } }),
+  (url) => call(`${url}/api/v1/${word()}`, { method: word().toUpperCase().replaceAll(/\d/g, 'X') }),
+  (url) => call(`${url}/api/v1/pricing/price`, json({ ...option, [word()]: word() })),
+  (url) => call(`${url}/api/v1/pricing/price`, { ...json({}), body: `{${word()}` }),
+  (url) => call(`${url}/api/v1/pricing/models`, { headers: { 'X-Request-ID': word(), 'User-Agent': word() } }),
+];
+
+test('2,000 random requests add no series', async (t) => {
+  const { service } = t.context.stack;
+  // Database statements and refused subjects of the first of each kind are there before.
+  for (const kind of [...kinds, ...kinds]) await kind(service.url);
+  const names = async (): Promise<Set<string>> =>
+    new Set(
+      parse(await scrape(service))
+        .filter(({ name }) => declared(name))
+        .map((each) => JSON.stringify(each)),
+    );
+  const before = await names();
+  for (let sent = 0; sent < 2_000; sent += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, at) => kinds[(sent + at) % kinds.length]!(service.url)));
+  }
+  const after = await names();
+  t.deepEqual(
+    [...after].filter((each) => !before.has(each)),
+    [],
+  );
+});
+
+test('no secret is in a log line, a span or a metric', async (t) => {
+  const { stack, token } = t.context;
+  const { service, collector } = stack;
+  const canary = (what: string): string => `canary-${what}-${word()}`;
+  const secrets = {
+    password: canary('password'),
+    bearer: canary('bearer'),
+    key: canary('key'),
+    cookie: canary('cookie'),
+    query: canary('query'),
+    email: `${canary('person')}@example.org`,
+  };
+  await call(
+    `${service.url}/api/v1/auth/login`,
+    json({ email: secrets.email, password: secrets.password }, { Cookie: `session=${secrets.cookie}` }),
+  );
+  const last = await call(`${service.url}/api/v1/assets/AAPL?token=${secrets.query}`, {
+    headers: { Authorization: `Bearer ${secrets.bearer}`, 'X-API-Key': secrets.key },
+  });
+  await call(`${service.url}/api/v1/auth/me`, { headers: { Authorization: `Bearer ${secrets.bearer}` } });
+  t.true(await until(() => collector.bytes().includes(Buffer.from(last.headers.get('x-trace-id')!, 'hex')), 10_000));
+  const exposition = await scrape(service);
+  const log = JSON.stringify(service.log) + service.stderr();
+  const key = privateKeyPem.split('\n')[3]!;
+  for (const [what, secret] of Object.entries({ ...secrets, token, client: client.secret, key })) {
+    t.false(log.includes(secret), `${what} in the log`);
+    t.false(collector.bytes().includes(secret), `${what} in a span`);
+    t.false(exposition.includes(secret), `${what} in a metric`);
+  }
+});
