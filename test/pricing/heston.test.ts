@@ -105,6 +105,7 @@ test('hours to expiry, strikes out of reach, no variance now, perfect correlatio
     }
   }
   t.is(run({ s: 100, k: 90, time: 0, rate: 0.1, dividend: 0 }, lewis, 1), 10);
+  t.like(greeksOf({ s: 100, k: 90, time: 0, rate: 0.1, dividend: 0 }, lewis, 1), { delta: 1, gamma: 0, vega: 0 });
   const none = { ...lewis, v0: 0, theta: 0 };
   t.true(
     Math.abs(run({ s: 100, k: 90, time: 1, rate: 0.1, dividend: 0 }, none, 1) - (100 - 90 * Math.exp(-0.1))) < 1e-12,

@@ -1,3 +1,4 @@
+import { blackScholesEvaluate } from './black-scholes.ts';
 import { createHestonIntegral, integralCount } from './heston-integral.ts';
 import type { HestonInputs } from '../engine.ts';
 
@@ -28,8 +29,8 @@ export const createHeston = (): Heston => {
     const discount = Math.exp(-rate * time);
     const { v0, kappa, theta, sigma, rho } = model;
     if (time === 0 || (v0 === 0 && kappa * theta === 0)) {
-      out.fill(Number.NaN);
-      out[0] = discount * Math.max(sign * (forward - strike), 0);
+      // Nothing is left to chance: the limits are those of Black and Scholes without volatility.
+      blackScholesEvaluate(spot, strike, time, rate, dividendYield, 0, sign, out);
       return;
     }
     const x = Math.log(forward / strike);

@@ -28,7 +28,7 @@ const answer = z.strictObject({
   observations: z.int().describe('Returns that the fit is from'),
   periods_per_year: z.number(),
   volatility: z.number().describe('Annualised, of the mean variance until the horizon'),
-  parameters: z.record(z.string(), z.number()).describe('ewma: lambda; garch11: omega, alpha, beta, per period'),
+  parameters: z.record(z.string(), z.number()).describe('ewma: lambda; garch11: mean, omega, alpha, beta, per period'),
   long_run_volatility: z.number().nullable().describe('Annualised; null for ewma'),
   term_structure: z
     .array(z.strictObject({ day: z.int(), forward: z.number(), average: z.number() }))

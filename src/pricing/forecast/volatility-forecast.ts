@@ -43,6 +43,7 @@ type Fit = {
   readonly free: number;
   readonly persistence: number;
   readonly longRun: number | undefined;
+  readonly residuals: Float64Array;
   readonly variances: Float64Array;
   readonly iterations: number;
   readonly converged: boolean;
@@ -55,15 +56,25 @@ const fit = (method: ForecastMethod, returns: Float64Array): Fit => {
       free: 0,
       persistence: 1,
       longRun: undefined,
+      residuals: returns,
       variances: ewmaVariances(returns, riskMetricsDecay),
       iterations: 0,
       converged: true,
     };
   }
-  const { omega, alpha, beta, variances, iterations, converged } = fitGarch(returns);
+  const { mean, omega, alpha, beta, residuals, variances, iterations, converged } = fitGarch(returns);
   const persistence = alpha + beta;
   const longRun = omega / (1 - persistence);
-  return { parameters: { omega, alpha, beta }, free: 3, persistence, longRun, variances, iterations, converged };
+  return {
+    parameters: { mean, omega, alpha, beta },
+    free: 4,
+    persistence,
+    longRun,
+    residuals,
+    variances,
+    iterations,
+    converged,
+  };
 };
 
 /** Every day up to the horizon, thinned out to `mostPoints`, the horizon included. */
@@ -82,10 +93,8 @@ export const forecastVolatility = (
   method: ForecastMethod,
   horizonDays: number,
 ): VolatilityForecast => {
-  const raw = logReturns(closes);
-  const mean = method === 'ewma' ? 0 : raw.reduce((sum, value) => sum + value, 0) / raw.length;
-  const returns = raw.map((value) => value - mean);
-  const { parameters, free, persistence, longRun, variances, iterations, converged } = fit(method, returns);
+  const returns = logReturns(closes);
+  const { parameters, free, persistence, longRun, residuals, variances, iterations, converged } = fit(method, returns);
   const perYear = periodsPerYear(closes);
   const annual = (variance: number): number => Math.sqrt(variance * perYear);
   const next = variances[returns.length]!;
@@ -93,9 +102,9 @@ export const forecastVolatility = (
   const forwardAt = (day: number): number => level + (next - level) * persistence ** (day - 1);
   const averageTo = (day: number): number =>
     persistence === 1 ? next : level + ((next - level) * (1 - persistence ** day)) / (day * (1 - persistence));
-  const standardised = returns.map((value, i) => value / Math.sqrt(variances[i]!));
+  const standardised = residuals.map((value, i) => value / Math.sqrt(variances[i]!));
   const n = returns.length;
-  const logLikelihood = -0.5 * (n * Math.log(2 * Math.PI) + deviance(returns, variances));
+  const logLikelihood = -0.5 * (n * Math.log(2 * Math.PI) + deviance(residuals, variances));
   return {
     method,
     as_of: closes.at(-1)!.date,
