@@ -1,4 +1,4 @@
-import { trace } from '@opentelemetry/api';
+import { context, trace } from '@opentelemetry/api';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError, type FieldError } from '#src/kernel/errors.ts';
 import type { Faults } from '#src/kernel/faults.ts';
@@ -113,7 +113,9 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       const slow = !armed && rowCost((name) => row[name], wanted) > workerCost;
       const { outputs: _, ...plain } = row;
       const result = slow
-        ? await priceOnWorker(workers, plain, outputs, signal)
+        ? await context.with(trace.setSpan(context.active(), span), () =>
+            priceOnWorker(workers, plain, outputs, signal),
+          )
         : calculate(engine, option, wanted, buffer);
       if (!slow && operation === 'implied_volatility') {
         metrics.observe('volwatch_pricing_solver_iterations', { model: label }, buffer[iterationsAt]!);
