@@ -17,6 +17,9 @@ const setup = async (t: ExecutionContext, prepare: (proxy: { cut: () => void }) 
   return { proxy, redis, metrics, lines };
 };
 
+/** Milliseconds: below the command timeout, and enough for a busy machine. */
+const notWaiting = 150;
+
 const read = ({ healthCheck }: RedisConnection): Promise<HealthReading> =>
   healthCheck.check(AbortSignal.timeout(1_000));
 
@@ -42,7 +45,7 @@ test('down at boot: commands fail at once, health says so, and it comes back by 
   const { proxy, redis, metrics, lines } = await setup(t, (each) => each.cut());
   await sleep(50);
   t.is((await read(redis)).status, 'down');
-  t.true(Math.max(...(await timed(redis, 5))) < 50);
+  t.true(Math.max(...(await timed(redis, 5))) < notWaiting);
   t.is(metrics.value('volwatch_dependency_up', { dependency: 'redis' }), 0);
   t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'rejected' }), 5);
   proxy.restore();
@@ -71,8 +74,8 @@ test('a black hole costs one wait of the command timeout, then nothing', async (
   t.true(await comesUp(redis));
   proxy.blackhole();
   const [first = 0, ...others] = await timed(redis, 20);
-  t.true(first >= 190 && first < 300, `${first} ms`);
-  t.true(Math.max(...others) < 50, `${Math.max(...others)} ms`);
+  t.true(first >= 190 && first < 400, `${first} ms`);
+  t.true(Math.max(...others) < notWaiting, `${Math.max(...others)} ms`);
   t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'timeout' }), 1);
   t.is((await read(redis)).status, 'down');
   proxy.restore();
@@ -86,7 +89,7 @@ test('latency beyond the timeout is bounded; below it is borne', async (t) => {
   t.is(await redis.client.set('slow', 'yes'), 'OK');
   proxy.latency(1_000);
   const [took = 0] = await timed(redis, 1);
-  t.true(took < 300, `${took} ms`);
+  t.true(took < 400, `${took} ms`);
   proxy.restore();
   t.true(await comesUp(redis));
 });

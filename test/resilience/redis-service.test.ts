@@ -123,7 +123,7 @@ test.serial('black hole: at most 250 ms more, once; metric, span and log share i
   );
   t.true(await collector.received(traceId));
   t.truthy(service.log.find((line) => line['trace_id'] === traceId));
-  await serves(t, 200);
+  await serves(t, 400);
   t.true(await flips(t, 'down'));
   proxy.restore();
   t.true(await recovers(t));
