@@ -69,11 +69,13 @@ test('after an invalidation no instance answers with what was before, nor keeps 
   const { key, load, state } = one;
   await one.cache.read(key, load);
   await two.cache.read(key, load);
+  const begun = Promise.withResolvers<void>();
   const slow = one.cache.read({ ...key, key: 'second' }, async () => {
+    begun.resolve();
     await sleep(50);
     return 'old';
   });
-  await sleep(10);
+  await begun.promise;
   await one.cache.invalidate(key.tag);
   t.like(await two.cache.read(key, load), { value: 2, state: 'miss' });
   t.like(await one.cache.read(key, load), { value: 2, state: 'hit' });
