@@ -89,8 +89,10 @@ test('an instance that cannot reach Redis any more still heard of the invalidati
   const two = await setup(t);
   const { key, load } = one;
   await two.cache.read(key, load);
+  // Time for the subscription, then for the news.
+  await sleep(300);
   await one.cache.invalidate(key.tag);
-  await sleep(100);
+  await sleep(300);
   two.proxy.cut();
   t.like(await two.cache.read(key, load), { value: 2, state: 'miss' });
 });
