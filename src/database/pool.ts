@@ -143,7 +143,12 @@ export const createPool = (deps: PoolDeps): Pool => {
       if (!faults.has(client)) faults.set(client, error);
     });
   });
-  pool.on('error', (error) => logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost'));
+  let ending = false;
+  pool.on('error', (error) => {
+    // pg-pool does not wait for its connections to be closed: a server that ends right after us cuts them.
+    if (ending) return;
+    logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost');
+  });
 
   const connect = async (): Promise<PoolClient> => {
     const started = clock.monotonic();
@@ -218,6 +223,9 @@ export const createPool = (deps: PoolDeps): Pool => {
       metrics.set('db_client_connection_pending_requests', labels, pool.waitingCount);
       metrics.set('db_client_connection_max', labels, deps.poolMax);
     },
-    end: () => pool.end(),
+    end: () => {
+      ending = true;
+      return pool.end();
+    },
   };
 };
