@@ -78,6 +78,7 @@ export const startStack = async (
   });
   scope.teardown(() => service.stop(5_000));
   await service.ready();
+  await service.logged(({ message }) => message === 'started');
 
   const sql = (text: string): Promise<unknown> => statementOn(primaryUrl, text);
   return { service, collector, sql, exporterPath, redis, database, replica, provider, primaryUrl };
