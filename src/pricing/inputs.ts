@@ -84,7 +84,7 @@ export const steps: NumberInput = {
 /** The price to find the volatility of. */
 export const optionPrice = signedPrice('price', 'Price of the option');
 
-const parameter = (name: string, description: string, minimum = 0, maximum = 100): NumberInput => ({
+const parameter = (name: string, description: string, minimum = 0, maximum = 1e4): NumberInput => ({
   name,
   minimum,
   maximum,
@@ -92,7 +92,7 @@ const parameter = (name: string, description: string, minimum = 0, maximum = 100
 });
 export const hestonParameters: readonly NumberInput[] = [
   parameter('v0', 'Initial variance, per year'),
-  parameter('kappa', 'Speed of mean reversion of the variance, per year', 0, 1000),
+  parameter('kappa', 'Speed of mean reversion of the variance, per year', 0, 1e6),
   parameter('theta', 'Long-run variance, per year'),
   parameter('sigma', 'Volatility of the variance, per square root of a year'),
   parameter('rho', 'Correlation of the spot and its variance', -1, 1),

@@ -1,6 +1,7 @@
 import type { AppError } from '#src/kernel/errors.ts';
 import { invalidRequest } from './failures.ts';
 import { realisedVolatility, realisedWindowDays, type Closes } from './forecast/closes.ts';
+import { isRequired } from './inputs.ts';
 import type { Model } from './models.ts';
 import { SYMBOL } from './read-extras.ts';
 import type { Row } from './rows.ts';
@@ -30,7 +31,10 @@ export const fillFromSymbol = async (
 ): Promise<{ readonly row: Row; readonly inputsFrom?: InputsFrom }> => {
   const { symbol } = row;
   if (!model.extras.includes('symbol') || typeof symbol !== 'string' || !SYMBOL.test(symbol)) return { row };
-  const lacks = (name: string): boolean => wanted.includes(name) && row[name] === undefined;
+  const lacks = (name: string): boolean =>
+    wanted.includes(name) &&
+    row[name] === undefined &&
+    model.numbers.some((input) => input.name === name && isRequired(input));
   const spot = lacks('spot');
   const volatility = lacks('volatility');
   if (!spot && !volatility) return { row };

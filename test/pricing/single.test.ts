@@ -174,6 +174,16 @@ test('Heston echoes its parameters; its greeks are those documented', async (t) 
   t.is((await service.price({ ...call, model: 'heston', heston })).price, answer.price);
 });
 
+test('an integral that does not converge is said and counted', async (t) => {
+  const { service, metrics } = setup();
+  const wild = { v0: 0.001, kappa: 0.05, theta: 0.001, sigma: 2, rho: 0.98 };
+  const market = { spot: 100, strike: 159.8, time_to_expiry: 8, rate: -0.05, dividend_yield: 0.1, option_type: 'call' };
+  const { code, message } = await refusal(service.price({ ...market, model: 'heston', heston: wild }));
+  t.is(code, 'pricing_calculation_failed');
+  t.true(message.startsWith('not_converged: '));
+  t.is(metrics.value('volwatch_pricing_not_converged_total', { model: 'heston' }), 1);
+});
+
 const daily = (closes: readonly number[]): Close[] =>
   closes.map((close, k) => ({ date: new Date(Date.UTC(2024, 0, 1 + k)).toISOString().slice(0, 10), close }));
 
@@ -206,8 +216,10 @@ test('a symbol gives the last close and the realised volatility, and says so', a
   });
   t.like(await service.impliedVolatility({ ...bare, price: 70, symbol: 'ACME' }), { spot: 105 });
   t.is(asked.length, 3);
+  const { inputs_from: from } = await service.price({ ...bare, symbol: 'ACME', model: 'heston', heston });
+  t.deepEqual(from, { symbol: 'ACME', as_of: '2024-01-05', spot: 'last_close' });
   t.false('inputs_from' in (await service.price({ ...call, symbol: 'ACME' })));
-  t.is(asked.length, 3, 'nothing is looked up that is not needed');
+  t.is(asked.length, 4, 'nothing is looked up that is not needed');
   t.like(await firstField(service.price({ ...bare, symbol: 'NOPE' })), {
     code: 'validation_failed',
     pointer: '/symbol',

@@ -37,7 +37,8 @@ export const createHeston = (): Heston => {
     integrate(x, time, model, greeks, sums);
     const outside = x <= 0 ? 1 : -1;
     const inside = outside === sign ? 0 : sign;
-    const price = discount * (forward * Math.max(sums[0]!, 0) + inside * (forward - strike));
+    const price =
+      discount * (forward * Math.min(Math.max(sums[0]!, 0), 1, strike / forward) + inside * (forward - strike));
     out[0] = price;
     if (!greeks) return;
     const perSpot = forward / spot;
