@@ -6,14 +6,14 @@ const priceCost: Readonly<Record<string, number>> = {
   black_scholes: 0.2,
   black76: 0.2,
   bachelier: 0.2,
-  baw: 2,
-  heston: 60,
-  andersen_lake: 30,
+  baw: 1,
+  heston: 10,
+  andersen_lake: 16,
 };
 const highPrecision = 8;
 const defaultSteps = 501;
 /** Microseconds of one node of a tree. */
-const nodeCost = 0.002;
+const nodeCost = 0.001;
 /** Slow models take their greeks from prices nearby. */
 const pricesPerGreeks = 12;
 const pricesPerInversion = 12;
