@@ -115,7 +115,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     // MikroORM itself connects for schema comparison only; units of work bring their own connection.
     driverOptions: new Kysely({ dialect: new PostgresDialect({ pool: async () => createSidePool(deps) }) }),
     // Triggers are the migrations' own: entities cannot say one that fires on TRUNCATE.
-    schemaGenerator: { skipTables: ['schema_migrations'], ignoreTriggers: true },
+    schemaGenerator: { skipTables: ['schema_migrations'], skipViews: [/^pg_stat_statements/], ignoreTriggers: true },
     discovery: { warnWhenNoEntities: false },
     debug: false,
   });

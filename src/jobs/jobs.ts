@@ -188,7 +188,8 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
 
     close: async ({ graceMs }) => {
       const stop = (): void => stopping.abort(new AppError('shutting_down'));
-      const timer = graceMs > 0 ? setTimeout(stop, graceMs) : void stop();
+      if (graceMs <= 0) stop();
+      const timer = setTimeout(stop, graceMs);
       await open?.stop({ graceful: true, timeout: graceMs + endMs });
       clearTimeout(timer);
     },

@@ -4,7 +4,7 @@ import type { IdempotencyClaim } from '#src/kernel/idempotency.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/jobs.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 
-export type PricingJob = {
+type PricingJob = {
   readonly id: string;
   readonly status: 'open' | 'running' | 'completed' | 'cancelled';
   readonly created_at: string;
@@ -14,7 +14,7 @@ export type PricingJob = {
   readonly rows: { readonly priced: number; readonly failed: number };
 };
 
-export type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
+type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
 
 export type PricingJobsDependencies = {
   readonly unitOfWork: UnitOfWork;

@@ -49,6 +49,11 @@ test('the entities and the migrated schema agree', async (t) => {
   const database = await createDatabase({ ...databaseSettings(url), entities });
   t.teardown(() => database.close());
   t.is(await database.drift(), '');
+  // What others keep in the same database is none of ours.
+  await query('create extension pg_stat_statements');
+  await query('create schema pgboss');
+  await query('create table pgboss.job (id int)');
+  t.is(await database.drift(), '');
   await query('alter table asset drop column currency');
   t.regex(await database.drift(), /currency/);
 });
