@@ -1,7 +1,7 @@
 /**
  * From fault to signal: makes the cause of each cause alert happen on the live service, waits until the log line and
  * the span of one trace and the alert in Alertmanager are there, ends the fault, waits until the alert is over.
- * Writes docs/signals.md. The rules are the repository's with windows of seconds: what is measured is the path.
+ * `--write` keeps what was measured in docs/signals.md; alert names run these alone. The rules are the repository's with windows of seconds: what is measured is the path.
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -128,7 +128,7 @@ const rows = (results: readonly Result[]): string[][] =>
 
 const page = (
   results: readonly Result[],
-): string => `${notice('a live run').replace('npm run generate', 'npm run signals:verify')}
+): string => `${notice('a live run').replace('npm run generate', 'npm run signals:verify -- --write')}
 # From fault to signal
 
 Each cause is made to happen on the live service behind a real Prometheus and a real Alertmanager; times are from the
@@ -157,7 +157,7 @@ await withScope(async (scope) => {
   const start = Date.now() / 1_000;
   // An increase can be seen only from a second sample on.
   await eventually(async () => (await prometheus.range('up{job="volwatch"}', start))[0]?.values.length === 5, 30_000);
-  const wanted = process.argv.slice(2);
+  const wanted = process.argv.slice(2).filter((argument) => argument !== '--write');
   const results: Result[] = [];
   for (const scenario of scenarios) {
     if (wanted.length > 0 && !wanted.includes(scenario.alert)) continue;
@@ -175,7 +175,7 @@ await withScope(async (scope) => {
   );
   for (const { scenario } of silent) console.error(`${scenario.alert} reached no receiver`);
   for (const { alert } of unproven) console.error(`${alert} has no scenario`);
-  if (wanted.length === 0) writeFileSync('docs/signals.md', page(results));
+  if (process.argv.includes('--write')) writeFileSync('docs/signals.md', page(results));
   const complete = results.every(({ signal, fired, over }) => ![signal, fired, over].includes(undefined));
   return complete && silent.length === 0 && unproven.length === 0;
 });

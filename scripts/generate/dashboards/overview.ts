@@ -185,6 +185,22 @@ export const overview: DashboardSpec = {
           width: 8,
         },
         {
+          id: 23,
+          kind: 'timeseries',
+          title: 'Are requests refused early?',
+          description:
+            'Requests shed per second, by class of route and reason: too many in progress, or an event loop that runs late.',
+          unit: 'requests/s',
+          queries: [
+            {
+              expr: sumRate(of('volwatch_load_shed_total'), 'load_class, reason'),
+              legend: '{{load_class}} {{reason}}',
+            },
+          ],
+          stacked: true,
+          width: 24,
+        },
+        {
           id: 22,
           kind: 'states',
           title: 'Is every instance up?',
