@@ -231,6 +231,6 @@ const untilMigrated = (check: HealthCheck, migrated: () => boolean): HealthCheck
   ...check,
   check: async (signal) => {
     const reading = await check.check(signal);
-    return reading.status === 'up' && !migrated() ? { status: 'down', detail: 'not migrated yet' } : reading;
+    return reading.status !== 'down' && !migrated() ? { status: 'down', detail: 'not migrated yet' } : reading;
   },
 });

@@ -83,7 +83,7 @@ export const uncachedRead = ({ service }: Stack): Promise<Answer> => {
 };
 
 /** A replica that is read from falls silent, is left out, and comes back. */
-export const replicaRound = async (stack: Stack): Promise<void> => {
+const replicaRound = async (stack: Stack): Promise<void> => {
   const { service, replica } = stack;
   const readFrom = async (): Promise<number> =>
     metric(await scrape(service), 'db_client_connection_wait_time_seconds_count', { pool: 'replica_1' });

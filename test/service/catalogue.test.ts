@@ -34,6 +34,13 @@ test.before(async (t) => {
   t.context = { stack, token: await takeToken(stack.service) };
 });
 
+test('ready is said only once the schema is there', (t) => {
+  const { log } = t.context.stack.service;
+  const ready = log.findIndex((line) => line['route'] === '/health/ready' && line['status'] === 200);
+  const migrated = log.findLastIndex(({ message }) => message === 'Migration applied');
+  t.true(migrated >= 0 && ready > migrated, `ready in line ${ready}, the last migration in line ${migrated}`);
+});
+
 /** Counted only once something rare happens, and proven by tests of their own rooms. */
 const rare = new Set(['volwatch_prices_quarantined_total', 'volwatch_cache_stale_age_seconds']);
 
