@@ -48,7 +48,7 @@ const build = (tool: Tool, binary: string, source: string): Promise<void> =>
     const compiler = spawn(
       'go',
       ['build', '-buildvcs=false', '-trimpath', '-ldflags=-s -w', ...tags, '-o', unfinished, source],
-      { cwd: tool.directory, stdio: 'inherit', env: { ...process.env, GOFLAGS: '-mod=readonly', CGO_ENABLED: '0' } },
+      { cwd: tool.directory, stdio: 'inherit', env: { ...process.env, GOFLAGS: '-mod=readonly' } },
     );
     compiler.once('error', (error) => {
       clearInterval(progress);
