@@ -15,7 +15,7 @@ import { startService, type Service } from '#test/support/service.ts';
 import { freePort, temporaryDirectory } from './verify/programs.ts';
 import { withScope, type Scope } from './verify/scope.ts';
 
-const rounds = Number(process.env['ROUNDS'] ?? 5);
+const rounds = Number(process.env['ROUNDS'] ?? 9);
 const seconds = 2;
 const [, , only] = process.argv;
 const floor = 0.95;
