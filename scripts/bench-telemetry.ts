@@ -43,7 +43,7 @@ const services = await Promise.all([
 ]);
 try {
   await Promise.all(services.map((service) => service.ready()));
-  const [on, off] = services as [Service, Service];
+  const [on, off] = services;
   await drive(on, 2);
   await drive(off, 2);
   const pairs: [number, number][] = [];
