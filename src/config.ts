@@ -31,7 +31,7 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     else faults.push(...parsed.error.issues.map((issue) => `${name} ${issue.message}`));
   }
   faults.push(
-    ...productionFaults(config as Config),
+    ...productionFaults(config as Config, environment),
     ...pairFaults(config as Config),
     ...providerFaults(config as Config),
   );
@@ -41,10 +41,10 @@ export const loadConfig = (environment: Environment = process.env): Config => {
 
 const neededInProduction = ['DATABASE_URL', 'REDIS_URL', 'JWT_PRIVATE_KEY'] as const;
 
-const productionFaults = (config: Config): string[] => {
+const productionFaults = (config: Config, environment: Environment): string[] => {
   if (config.NODE_ENV !== 'production') return [];
   const faults = neededInProduction
-    .filter((name) => config[name] === undefined)
+    .filter((name) => (environment[name] ?? '') === '')
     .map((name) => `${name} is required in production`);
   if (config.FAULT_INJECTION) faults.push('FAULT_INJECTION is refused in production');
   if (config.CORS_ORIGINS?.includes('*')) faults.push('CORS_ORIGINS must list origins, not *, in production');

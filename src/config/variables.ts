@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /**
@@ -31,6 +32,14 @@ const list = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+
+const isNetwork = (entry: string): boolean => {
+  const [address = '', prefix, ...rest] = entry.split('/');
+  const bits = isIP(address) === 6 ? 128 : 32;
+  return (
+    isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
+  );
+};
 
 /** `tech5=0 5 * * *;sp500=30 5 * * 1-5`: a five-field cron for each name. */
 const schedules = z.string().transform((value, issues): ReadonlyMap<string, string> => {
@@ -123,7 +132,11 @@ export const configSections = {
       '65000',
       "An idle connection is closed after this; keep it above the balancer's own",
     ),
-    TRUSTED_PROXIES: variable(list, '', 'Addresses or CIDRs whose `X-Forwarded-For` is believed, comma-separated'),
+    TRUSTED_PROXIES: variable(
+      list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),
+      '',
+      'Addresses or CIDRs whose `X-Forwarded-For` is believed, comma-separated',
+    ),
     CORS_ORIGINS: variable(list, '', 'Origins that browsers may call from, comma-separated'),
   },
   'Rate limits': {

@@ -26,7 +26,12 @@ test('an empty value counts as unset', (t) => {
 });
 
 test('all faults are reported at once, with names and without values', (t) => {
-  const faults = faultsOf({ PORT: 'ninety', DATABASE_SSL: 'maybe', DATABASE_URL: 'mysql://root:hunter2@db/x', LOG_LEVEL: 'loud' });
+  const faults = faultsOf({
+    PORT: 'ninety',
+    DATABASE_SSL: 'maybe',
+    DATABASE_URL: 'mysql://root:hunter2@db/x',
+    LOG_LEVEL: 'loud',
+  });
   t.deepEqual(
     faults.map((fault) => fault.split(' ')[0]),
     ['PORT', 'LOG_LEVEL', 'DATABASE_URL', 'DATABASE_SSL'],
@@ -43,6 +48,9 @@ for (const [name, value] of [
   ['TELEMETRY_ENABLED', 'yes'],
   ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
   ['ACCESS_TOKEN_EXPIRE_MINUTES', '0'],
+  ['TRUSTED_PROXIES', 'proxy.internal'],
+  ['TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['TRUSTED_PROXIES', '10.0.0.1,10.0.0.0/'],
 ] as const) {
   test(`${name}=${value} is refused`, (t) => {
     const faults = faultsOf({ [name]: value });
@@ -57,6 +65,13 @@ test('production names each missing variable and refuses fault injection', (t) =
     'REDIS_URL is required in production',
     'JWT_PRIVATE_KEY is required in production',
     'FAULT_INJECTION is refused in production',
+  ]);
+});
+
+test('a variable that is set and faulty is not also called missing', (t) => {
+  const given = { DATABASE_URL: 'mysql://db/x', REDIS_URL: 'redis://cache', JWT_PRIVATE_KEY: 'pem' };
+  t.deepEqual(faultsOf({ NODE_ENV: 'production', ...given }), [
+    'DATABASE_URL must be a URL starting with postgres:// or postgresql://',
   ]);
 });
 
