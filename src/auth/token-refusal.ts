@@ -18,6 +18,8 @@ export const tokenErrorNames = {
   token_revoked: 'RevokedTokenError',
 } as const satisfies Record<TokenErrorCode, string>;
 
+export const isTokenCode = (code: ErrorCode): code is TokenErrorCode => Object.hasOwn(tokenErrorNames, code);
+
 /** 401 with the RFC 6750 challenge of a token that was shown and is no good. */
 export const tokenRefused = (code: TokenErrorCode): AppError => {
   const detail = `Invalid or expired token: ${tokenErrorNames[code]}`;

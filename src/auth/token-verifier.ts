@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { compactVerify, errors } from 'jose';
 import type { Clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
 import type { Faults } from '#src/kernel/faults.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Principal, TokenFormat } from '#src/kernel/principal.ts';
@@ -10,7 +11,7 @@ import type { Measure } from './measured.ts';
 import { parseStrictObject } from './strict-json.ts';
 import { principalOf, type ClaimRules } from './token-claims.ts';
 import { readHeader, type TokenHeader } from './token-header.ts';
-import { tokenRefused } from './token-refusal.ts';
+import { isTokenCode, tokenRefused } from './token-refusal.ts';
 
 export type TokenVerifierDeps = ClaimRules & {
   readonly keyRing: KeyRing;
@@ -38,8 +39,17 @@ export type TokenVerifier = {
 export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
   const { keyRing, clock, metrics, faults, measure, isRevoked } = deps;
 
+  /** A token's refusal looks as a real one does, challenge included. */
+  const injectedFault = async (): Promise<void> => {
+    try {
+      await faults.reach('auth.verify', currentRequest()?.signal);
+    } catch (error) {
+      throw error instanceof AppError && isTokenCode(error.code) ? tokenRefused(error.code) : error;
+    }
+  };
+
   const inspect = async (token: string): Promise<Principal & { readonly tokenFormat: TokenFormat }> => {
-    if (faults.armed('auth.verify')) await faults.reach('auth.verify', currentRequest()?.signal);
+    if (faults.armed('auth.verify')) await injectedFault();
     const header = readHeader(token);
     const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header)));
     if (!payload) throw tokenRefused('token_malformed');

@@ -123,6 +123,18 @@ test('the fault point auth.verify is reached before the token is read', async (t
   t.is((await t.throwsAsync(show('Bearer rubbish'), { instanceOf: AppError }))?.code, 'auth_service_error');
 });
 
+test('an injected refusal of the token looks as a real one, challenge included', async (t) => {
+  const { show } = setup({
+    faults: {
+      armed: (point) => point === 'auth.verify',
+      reach: () => Promise.reject(new AppError('token_expired', 'Injected fault at auth.verify')),
+    },
+  });
+  const error = await t.throwsAsync(show(`Bearer ${craft(goodHeader, clientClaims)}`), { instanceOf: AppError });
+  t.is(error?.message, 'Invalid or expired token: ExpiredTokenError');
+  t.regex(error?.headers['WWW-Authenticate'] ?? '', /^Bearer error="invalid_token"/);
+});
+
 test('verification takes its part of Server-Timing', async (t) => {
   const { show } = setup();
   const context: RequestContext = {
