@@ -145,7 +145,10 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
         }
       }
     },
-    fail: (index, error) => fail(index, error.code, error.message),
+    fail: (index, error) => {
+      used = engines.known(columns.get('model')?.at(index));
+      fail(index, error.code, error.message);
+    },
     thrown: () => thrown,
     finish: (computationTimeMs) => write({ size, values, failed, failures, computationTimeMs }),
   };

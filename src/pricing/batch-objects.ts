@@ -145,7 +145,12 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
         }
       }
     },
-    fail,
+    fail: (index, error) => {
+      const row = options[index];
+      model = isRow(row) ? engines.known(row['model']) : undefined;
+      engine = undefined;
+      fail(index, error);
+    },
     thrown: () => thrown,
     finish: async (computationTimeMs) => {
       const { ok, invalid, failed } = totalsOf(tally);

@@ -1,12 +1,14 @@
 import { AppError } from '#src/kernel/errors.ts';
 import type { PricingEngine } from './engine.ts';
 import { allowDeepInlining } from './math/inlining.ts';
-import { pricingModels, type Model } from './models.ts';
+import { defaultModel, pricingModels, type Model } from './models.ts';
 
 export type EngineFactory = {
   readonly models: readonly Model[];
   /** @throws AppError `pricing_model_unknown` */
   readonly model: (name: string) => Model;
+  /** What a row asks for, if there is such a model: for counting rows that are not read. */
+  readonly known: (name: unknown) => Model | undefined;
   /**
    * The model's engine, built at its first use; a build that failed is tried again at the next.
    * @throws AppError `pricing_engine_unavailable`
@@ -39,6 +41,7 @@ export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDep
       if (model === undefined) throw new AppError('pricing_model_unknown', `The models are ${names}`);
       return model;
     },
+    known: (name = defaultModel) => (typeof name === 'string' ? byName.get(name) : undefined),
     engine: (model) => built.get(model.name) ?? build(model),
   };
 };

@@ -159,9 +159,28 @@ test.serial('a fault at pricing.engine fails a single call and, in a batch, its 
     if (point === 'pricing.engine') throw new AppError('pricing_calculation_failed', 'Injected');
   };
   const faults: Faults = { armed: (point) => point === 'pricing.engine', reach };
-  const { service } = setup({ faults });
+  const { service, options } = setup({ faults });
   t.is(await codeFrom(service.price(call)), 'pricing_calculation_failed');
   const batch = await service.batch({ options: [call, call] });
   t.like(batch, { succeeded: 0, failed: 2 });
   t.like(batch.results[1], { ...call, error: { code: 'pricing_calculation_failed', detail: 'Injected' } });
+  t.is(options({ operation: 'batch', model: 'black_scholes', outcome: 'failed' }), 2);
+});
+
+test.serial('rows that a fault spares are priced by the engine of their own model', async (t) => {
+  let row = 0;
+  const reach = async () => {
+    if (row++ === 1) throw new AppError('pricing_calculation_failed', 'Injected');
+  };
+  const { service, options } = setup({ faults: { armed: () => true, reach } });
+  const { spot: forward, ...rest } = call;
+  const black76 = { ...rest, forward, model: 'black76' };
+  const { results } = await service.batch({ options: [call, black76, black76, call] });
+  t.is(options({ operation: 'batch', model: 'black76', outcome: 'failed' }), 1);
+  const [first, , third, fourth] = results as { price: number }[];
+  t.is(first?.price, fourth?.price);
+  row = 2;
+  const { price, ...echo } = await service.price(black76);
+  t.is(echo.model, 'black76');
+  t.is(third?.price, price);
 });
