@@ -92,7 +92,7 @@ export const compose = async (config: Config): Promise<Service> => {
     ...marketDataRoutes,
     ...audit.routes,
   ];
-  const { server, admin } = composeEdge(base, {
+  const { server, admin, health } = composeEdge(base, {
     auth,
     // A worker answers about itself alone.
     routes: config.ROLE === 'worker' ? [] : routes,
@@ -163,6 +163,8 @@ export const compose = async (config: Config): Promise<Service> => {
       }
     }
     auth.start();
+    // Whoever asked while the start went on must not be told of it afterwards.
+    await health.readAgain();
     logger.info({}, 'started');
     await runTelemetrySelfTest({ logger });
   };

@@ -1,7 +1,7 @@
 import type { Auth } from '../auth/auth.ts';
 import { isStatementOrder, topStatements } from '../database/statement-statistics.ts';
 import { createApp } from '../http/app.ts';
-import { createHealth } from '../http/health.ts';
+import { createHealth, type Health } from '../http/health.ts';
 import { createLoadShedding } from '../http/load-shedding.ts';
 import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { createIdempotency } from '../idempotency/idempotency.ts';
@@ -29,7 +29,7 @@ export type EdgeParts = {
   readonly rateLimits: RateLimits | undefined;
 };
 
-export type Edge = { readonly server: HttpServer; readonly admin: AdminServer };
+export type Edge = { readonly server: HttpServer; readonly admin: AdminServer; readonly health: Health };
 
 const healthEveryMs = 10_000;
 
@@ -123,5 +123,5 @@ export const composeEdge = (
       },
     ],
   });
-  return { server, admin };
+  return { server, admin, health };
 };

@@ -40,6 +40,8 @@ export type Health = {
   readonly routes: readonly Route[];
   /** Looks at every dependency, at most once a second however often it is called; never rejects, never takes longer than a check may. */
   readonly read: () => Promise<HealthReport>;
+  /** Looks anew, whatever is remembered: for a change that the service itself brought about. */
+  readonly readAgain: () => Promise<HealthReport>;
 };
 
 /** A check's reading, or `down` when it throws or takes longer than a second. */
@@ -115,6 +117,13 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
     };
   };
 
+  const readAgain = async (): Promise<HealthReport> => {
+    // One that is under way may have begun before the change.
+    await reading;
+    readAt = -Infinity;
+    return read();
+  };
+
   const common = {
     method: 'GET',
     atRoot: true,
@@ -131,6 +140,7 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
 
   return {
     read,
+    readAgain,
     routes: [
       defineRoute({
         ...common,

@@ -102,3 +102,17 @@ test('while draining ready is 503 and live is 200', async (t) => {
   t.is((await get('/health/ready')).status, 503);
   t.is((await get('/health/live')).status, 200);
 });
+
+test('a change of our own is seen at once, past the remembered reading and one under way', async (t) => {
+  const { get, readings, health } = await setup(t);
+  const slow = Promise.withResolvers<HealthReading>();
+  readings.postgres = () => slow.promise;
+  const before = health.read();
+  await new Promise(setImmediate);
+  readings.postgres = async () => ({ status: 'up' });
+  const again = health.readAgain();
+  slow.resolve({ status: 'down' });
+  t.is((await before).status, 'unavailable');
+  t.is((await again).status, 'ok');
+  t.is((await get('/health/ready')).status, 200);
+});
