@@ -1,7 +1,7 @@
 export const dependencies = ['postgres', 'redis', 'twelve_data', 'google_calendar', 'workers', 'jobs'] as const;
 export type Dependency = (typeof dependencies)[number];
 
-export type DependencyStatus = 'up' | 'degraded' | 'down' | 'disabled';
+type DependencyStatus = 'up' | 'degraded' | 'down' | 'disabled';
 
 /** What one check saw. `detail` holds no address, user name or secret. */
 export type HealthReading = { readonly status: DependencyStatus; readonly detail?: string };

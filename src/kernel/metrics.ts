@@ -296,9 +296,9 @@ export type MetricName = keyof typeof metricCatalogue;
 type NamesOf<Type extends MetricDeclaration['type']> = {
   [Name in MetricName]: (typeof metricCatalogue)[Name]['type'] extends Type ? Name : never;
 }[MetricName];
-export type CounterName = NamesOf<'counter'>;
-export type GaugeName = NamesOf<'gauge'>;
-export type HistogramName = NamesOf<'histogram'>;
+type CounterName = NamesOf<'counter'>;
+type GaugeName = NamesOf<'gauge'>;
+type HistogramName = NamesOf<'histogram'>;
 
 export type LabelsOf<Name extends MetricName> = {
   readonly [

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError } from './errors.ts';
 
 export const defaultLimit = 100;
-export const maximumLimit = 1000;
+const maximumLimit = 1000;
 
 /** A whole number in a query or path, in plain digits: `1e3`, `0x10`, `1.0`, blanks and `NaN` are refused. */
 export const integerParameter = (minimum: number, maximum: number) =>
@@ -40,7 +40,7 @@ export const listOf = <Item extends z.ZodType>(item: Item) =>
     page: z.strictObject({ next_cursor: z.string().nullable(), limit: z.int().min(1).max(maximumLimit) }),
   });
 
-export type CursorPosition = Readonly<Record<string, string | number | null>>;
+type CursorPosition = Readonly<Record<string, string | number | null>>;
 
 export type Cursors = {
   /** An opaque text that only this service can have made. */

@@ -3,7 +3,7 @@ import type { ErrorCode } from './errors.ts';
 import type { Scope } from './principal.ts';
 import type { RequestContext } from './request-context.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Who may call: anyone, any authenticated caller, or one whose credentials carry the scope. */
 export type AuthPolicy = 'public' | 'authenticated' | { readonly scope: Scope };
@@ -13,7 +13,7 @@ export const rateLimitPolicies = ['none', 'ip', 'user', 'client', 'api_key', 'lo
 export type RateLimitPolicy = (typeof rateLimitPolicies)[number];
 
 /** Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `batch` is BATCH_BODY_LIMIT_BYTES. */
-export type BodyLimit = 'default' | 'batch';
+type BodyLimit = 'default' | 'batch';
 
 export type RequestSchemas = {
   readonly path?: z.ZodObject;
@@ -35,7 +35,7 @@ export type Input<R extends RequestSchemas> = {
 /** `null` stands for an answer without a body. */
 export type ResponseSchemas = Readonly<Record<number, z.ZodType | null>>;
 
-export type Reply<S extends ResponseSchemas> = {
+type Reply<S extends ResponseSchemas> = {
   [Status in keyof S & number]: {
     readonly status: Status;
     readonly body: S[Status] extends z.ZodType ? z.input<S[Status]> : null;

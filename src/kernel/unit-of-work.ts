@@ -26,7 +26,7 @@ export const transactionOperations = [
   'auth.maintenance',
   'account.change',
 ] as const;
-export type TransactionOperation = (typeof transactionOperations)[number];
+type TransactionOperation = (typeof transactionOperations)[number];
 
 /**
  * One statement with bound parameters (`$1`, `$2`): its literals never reach a log or a span. Values come back as:
