@@ -10,7 +10,7 @@ import {
 import type { Span, Tracer } from '@opentelemetry/api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#src/kernel/clock.ts';
-import type { AppError } from '#src/kernel/errors.ts';
+import { AppError } from '#src/kernel/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
 import type { IdempotencyClaim } from '#src/kernel/idempotency.ts';
 import type { Principal } from '#src/kernel/principal.ts';
@@ -27,7 +27,7 @@ type Dependencies = {
   readonly routeTable: RouteTable;
   readonly clientIp: ClientIp;
   readonly requestLog: RequestLog;
-  /** How long a handler may go on before its signal is aborted. */
+  /** How long a handler may go on before its signal is aborted; the reason is an AppError `overloaded`. */
   readonly deadlineMs: number;
 };
 
@@ -62,7 +62,8 @@ class RequestScope implements RequestContext {
     const controller = new AbortController();
     this.#controller = controller;
     if (this.#response.closed) controller.abort();
-    const timer = setTimeout(() => controller.abort(), this.#deadlineMs);
+    const late = () => controller.abort(new AppError('overloaded', 'The work took too long', { retryAfter: 1 }));
+    const timer = setTimeout(late, this.#deadlineMs);
     this.#response.once('close', () => {
       clearTimeout(timer);
       if (!this.#response.writableFinished) controller.abort();

@@ -36,6 +36,18 @@ const routes = [
   }),
   defineRoute({
     ...common,
+    method: 'GET',
+    path: '/gives-up',
+    request: {},
+    responses: { 204: null },
+    handler: async ({ context: { signal } }) => {
+      await once(signal, 'abort');
+      signal.throwIfAborted();
+      return { status: 204, body: null };
+    },
+  }),
+  defineRoute({
+    ...common,
     method: 'POST',
     path: '/echo',
     request: { body: z.strictObject({ n: z.number() }) },
@@ -112,6 +124,10 @@ test.serial('the deadline of a request aborts the signal of its handler', async 
   const limits = { bodyLimitBytes: 100, batchBodyLimitBytes: 100, requestDeadlineMs: 50 };
   const { call } = await serve(t, { routes, limits });
   t.is((await call('/api/v1/waits')).status, 204);
+  const late = await call('/api/v1/gives-up');
+  t.is(late.status, 503);
+  t.is(late.headers.get('retry-after'), '1');
+  t.like(await late.json(), { code: 'overloaded' });
 });
 
 test('a draining server still serves, closes each connection, and ends with the last request', async (t) => {
