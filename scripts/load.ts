@@ -12,7 +12,7 @@ import { verdict, type Summary } from './support/load-verdict.ts';
 
 const scenario = process.argv[2] ?? 'smoke';
 const k6 = '.tools/bin/k6';
-if (!existsSync(k6)) spawnSync(process.execPath, ['scripts/tools.ts', 'k6'], { stdio: 'inherit' });
+if (spawnSync(process.execPath, ['scripts/tools.ts', 'k6'], { stdio: 'inherit' }).status !== 0) process.exit(1);
 
 mkdirSync('reports', { recursive: true });
 const summaryFile = `reports/load-${scenario}.json`;

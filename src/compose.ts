@@ -17,6 +17,7 @@ import type { Config } from './config.ts';
 import { codeOf, errorTable } from './kernel/errors.ts';
 import type { HealthCheck } from './kernel/health.ts';
 import type { Logger } from './kernel/logger.ts';
+import { StartError } from './kernel/start-error.ts';
 import { createPricingJobRoutes } from './pricing-jobs/routes.ts';
 import { runTelemetrySelfTest } from './telemetry/self-test.ts';
 
@@ -31,11 +32,6 @@ export type Service = {
   /** Cuts short what `stop` waits for. */
   readonly hurry: () => void;
 };
-
-/** A start that failed for a reason of the machine, which its message says in full. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-}
 
 const telemetryFlushMs = 3_000;
 const hourMs = 3_600_000;

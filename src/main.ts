@@ -1,6 +1,7 @@
 import { banner } from './banner.ts';
-import { compose, StartError, type Service } from './compose.ts';
+import { compose, type Service } from './compose.ts';
 import { ConfigError, configExitStatus, loadConfig } from './config.ts';
+import { StartError } from './kernel/start-error.ts';
 
 /** A second signal, or a clean-up that hangs, must not keep the process: the balancer has long moved on. */
 const hurriedExitStatus = 1;

@@ -1,5 +1,6 @@
 import { linkSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { isAlive } from './embedded-postgres-host.ts';
+import { StartError } from '#src/kernel/start-error.ts';
 
 /** When a process began, to tell it from a later one with the same pid; empty where the system does not say. */
 const beganAt = (pid: number): string => {
@@ -24,7 +25,7 @@ const ownerOf = (path: string): { readonly pid: number; readonly began: string }
  * One service per directory: a file with our pid that appears whole or not at all (written aside, then linked), and
  * that a killed process leaves behind without stopping the next.
  * @returns how to let go
- * @throws Error naming the process that holds it
+ * @throws StartError naming the process that holds it
  */
 export const holdInstanceLock = (path: string): (() => void) => {
   const aside = `${path}.${process.pid}`;
@@ -38,7 +39,7 @@ export const holdInstanceLock = (path: string): (() => void) => {
         if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
         const owner = ownerOf(path);
         if (owner && isAlive(owner.pid) && beganAt(owner.pid) === owner.began) {
-          throw new Error(
+          throw new StartError(
             `Another Volwatch (process ${owner.pid}) already runs on ${path}; stop it, or set DATABASE_URL`,
             {
               cause: error,

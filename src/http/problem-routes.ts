@@ -40,7 +40,6 @@ const problemPage = (code: ErrorCode): string => {
 </dl>
 <h2>What to do</h2>
 <p>${codeHtml(advice[category])}</p>
-<p>For operators: <code>docs/runbook.md#${code}</code>.</p>
 <p><a href="/problems">All codes</a></p>`,
   );
 };

@@ -42,7 +42,7 @@ const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
   symbol: {
     type: 'string',
     pattern: SYMBOL.source,
-    description: 'Symbol of the underlying: gives spot and volatility where they are absent',
+    description: 'Symbol of the underlying; of a single option it gives spot and volatility where they are absent',
   },
   precision: { type: 'string', enum: precisions, default: 'default' },
   heston: { ...objectSchema(hestonParameters), description: 'Parameters of the model' },
