@@ -2,15 +2,15 @@ import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/au
 import type { Reader } from '#src/kernel/unit-of-work.ts';
 import type { StoredEvent } from './event-content.ts';
 
-/** Undefined means any. `from` and `to` are inclusive instants. */
+/** Undefined means any. `from` and `to` are inclusive, in milliseconds since 1970. */
 export type AuditFilters = {
   readonly stream?: string | undefined;
   readonly action?: string | undefined;
   readonly outcome?: string | undefined;
   readonly actor?: string | undefined;
   readonly target?: string | undefined;
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
 };
 
 type AuditPage = AuditFilters & {
@@ -87,8 +87,8 @@ export const createAuditQueries = ({ reader: { query } }: { readonly reader: Rea
     where('outcome =', outcome);
     where('actor_subject =', actor);
     where('target =', target);
-    where('id >=', from === undefined ? undefined : idFrom(Date.parse(from)));
-    where('id <', to === undefined ? undefined : idFrom(Date.parse(to) + 1));
+    where('id >=', from === undefined ? undefined : idFrom(from));
+    where('id <', to === undefined ? undefined : idFrom(to + 1));
     where('id >', after);
     parameters.push(limit);
     const filter = conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`;

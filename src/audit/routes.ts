@@ -32,7 +32,12 @@ const name = z
   .min(1)
   .max(200)
   .refine((text) => !text.includes('\0'), { error: 'Must not contain NUL' });
-const instant = z.iso.datetime({ offset: true }).describe('RFC 3339');
+const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).describe('RFC 3339, or a whole day in UTC');
+
+const dayMs = 86_400_000;
+/** Milliseconds since 1970; of a day, those that it begins and ends with. */
+const firstOf = (from: string): number => Date.parse(from);
+const lastOf = (to: string): number => Date.parse(to) + (to.includes('T') ? 0 : dayMs - 1);
 
 const querySchema = z
   .strictObject({
@@ -46,7 +51,7 @@ const querySchema = z
     to: instant.optional(),
     fields: fieldsQuery(eventSchema),
   })
-  .refine(({ from, to }) => from === undefined || to === undefined || Date.parse(from) <= Date.parse(to), {
+  .refine(({ from, to }) => from === undefined || to === undefined || firstOf(from) <= lastOf(to), {
     path: ['from'],
     error: 'Must not be after to',
   });
@@ -78,7 +83,15 @@ export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[
     etag: 'weak',
     errors: [],
     handler: async ({ query: { limit, cursor, stream, action, outcome, actor, target, from, to } }) => {
-      const filters: AuditFilters = { stream, action, outcome, actor, target, from, to };
+      const filters: AuditFilters = {
+        stream,
+        action,
+        outcome,
+        actor,
+        target,
+        from: from === undefined ? undefined : firstOf(from),
+        to: to === undefined ? undefined : lastOf(to),
+      };
       const list = listOfFilters(filters);
       // One row more than asked for tells whether there is a next page.
       const rows = await queries.events({ ...filters, after: afterOf(cursors, cursor, list), limit: limit + 1 });

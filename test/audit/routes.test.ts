@@ -78,6 +78,11 @@ test('every filter keeps what it says, alone and together', async (t) => {
   t.deepEqual(await http.targets(`from=${new Date(Date.now() + 1000).toISOString()}`), []);
   const offset = encodeURIComponent('2001-01-01T00:00:00+02:00');
   t.is((await http.targets(`from=${offset}`)).length, 4);
+  const day = (days: number) =>
+    new Date(Date.parse(String(data[0]?.['occurred_at'])) + days * 86_400_000).toISOString().slice(0, 10);
+  t.is((await http.targets(`from=${day(0)}&to=${day(1)}`)).length, 4, 'a day as to is meant to its end');
+  t.deepEqual(await http.targets(`to=${day(-1)}`), []);
+  t.deepEqual(await http.targets(`from=${day(2)}`), []);
 });
 
 test('from and to are inclusive to the millisecond', async (t) => {
@@ -132,6 +137,8 @@ test('queries that make no sense are refused', async (t) => {
     'outcome=maybe',
     'from=yesterday',
     'from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z',
+    'from=2026-01-02&to=2026-01-01',
+    'from=2026-02-30',
     'target=',
     'target=a%00b',
     'fields=secret',
