@@ -308,7 +308,7 @@ export const configSections = {
     JWT_PUBLIC_KEYS: optional(text, 'Further verifying keys: concatenated SPKI PEMs or a JWKS'),
     JWT_ISSUER: variable(text, 'https://volwatch.local', '`iss` of access tokens'),
     JWT_AUDIENCE: variable(text, 'volwatch-api', '`aud` of access tokens'),
-    JWT_CLOCK_TOLERANCE_SECONDS: variable(integer(0, 300), '5', 'Clock difference forgiven when a token is checked'),
+    JWT_CLOCK_TOLERANCE_SECONDS: variable(integer(0, 300), '1', 'Clock difference forgiven when a token is checked'),
     ACCESS_TOKEN_EXPIRE_MINUTES: variable(integer(1, 1_440), '15', 'Life of an access token'),
     REFRESH_TOKEN_EXPIRE_DAYS: variable(integer(1, 365), '30', 'From a sign-in to the last refresh of its tokens'),
     REVOCATION_POLL_MS: variable(
