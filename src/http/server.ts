@@ -58,7 +58,10 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
   server.on('request', serve);
   // An expectation that we do not know is no reason to refuse: the request is served as it is.
   server.on('checkExpectation', serve);
-  server.on('clientError', parserRefusal(deps));
+  const refuse = parserRefusal(deps);
+  server.on('clientError', refuse);
+  // Node hangs up on CONNECT without a word where nobody listens for it.
+  server.on('connect', (_, socket) => refuse(new Error('CONNECT is for proxies'), socket));
 
   const isConnected = async (): Promise<boolean> =>
     new Promise((resolve) => server.getConnections((_, count) => resolve(count > 0)));

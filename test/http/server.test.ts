@@ -70,6 +70,7 @@ const refusals: [string, string, number, string][] = [
     400,
     'malformed_request',
   ],
+  ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
   ['no Host header', 'GET /api/v1/slow HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'malformed_request'],
   [
     'both length and chunks',
