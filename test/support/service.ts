@@ -37,7 +37,13 @@ export const startService = async ({
   detached = false,
 }: ServiceOptions = {}): Promise<Service> => {
   const child = spawn(process.execPath, [...nodeArguments, '--import', './src/telemetry/preload.ts', 'src/main.ts'], {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...defaults, ...environment },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      ...defaults,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached,
   });
