@@ -1,59 +1,22 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import {
+  cronShape,
+  boolean,
+  integer,
+  isNetwork,
+  list,
+  milliseconds,
+  oneOf,
+  points,
+  schedules,
+  text,
+  url,
+} from './parsers.ts';
 
 /**
  * Every environment variable of the service, in the order of docs/configuration.md, which is generated from this file.
  * An empty value counts as unset.
  */
-
-const integer = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^-?\d+$/, 'must be a whole number')
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
-const milliseconds = (max = 600_000) => integer(1, max);
-const points = integer(1, 1_000_000_000);
-const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
-const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
-  z.enum(values, `must be one of ${values.join(', ')}`);
-const text = z.string();
-const url = (...protocols: string[]) =>
-  z.string().refine(
-    (value) => {
-      const parsed = URL.parse(value);
-      return parsed !== null && protocols.includes(parsed.protocol);
-    },
-    `must be a URL starting with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-  );
-const list = z.string().transform((value) =>
-  value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
-
-const isNetwork = (entry: string): boolean => {
-  const [address = '', prefix, ...rest] = entry.split('/');
-  const bits = isIP(address) === 6 ? 128 : 32;
-  return (
-    isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
-  );
-};
-
-/** `tech5=0 5 * * *;sp500=30 5 * * 1-5`: a five-field cron for each name. */
-const schedules = z.string().transform((value, issues): ReadonlyMap<string, string> => {
-  const found = new Map<string, string>();
-  for (const item of value.split(';').filter((each) => each.trim() !== '')) {
-    const [name = '', cron = ''] = item.split('=').map((each) => each.trim());
-    if (!/^[\w-]+$/.test(name) || !cronShape.test(cron)) {
-      issues.addIssue({ code: 'custom', message: 'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5' });
-    }
-    found.set(name, cron);
-  }
-  return found;
-});
-const cronShape = /^[\d*/,-]+( [\w*/,-]+){4}$/;
 
 type Variable<Schema extends z.ZodType> = {
   readonly schema: Schema;

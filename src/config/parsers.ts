@@ -1,0 +1,54 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** From the text of an environment variable to its value; the messages complete a sentence that begins with its name. */
+
+export const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+export const milliseconds = (max = 600_000) => integer(1, max);
+export const points = integer(1, 1_000_000_000);
+export const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
+export const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, `must be one of ${values.join(', ')}`);
+export const text = z.string();
+export const url = (...protocols: string[]) =>
+  z.string().refine(
+    (value) => {
+      const parsed = URL.parse(value);
+      return parsed !== null && protocols.includes(parsed.protocol);
+    },
+    `must be a URL starting with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
+export const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+export const isNetwork = (entry: string): boolean => {
+  const [address = '', prefix, ...rest] = entry.split('/');
+  const bits = isIP(address) === 6 ? 128 : 32;
+  return (
+    isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
+  );
+};
+
+export const cronShape = /^[\d*/,-]+( [\w*/,-]+){4}$/;
+
+/** `tech5=0 5 * * *;sp500=30 5 * * 1-5`: a five-field cron for each name. */
+export const schedules = z.string().transform((value, issues): ReadonlyMap<string, string> => {
+  const found = new Map<string, string>();
+  for (const item of value.split(';').filter((each) => each.trim() !== '')) {
+    const [name = '', cron = ''] = item.split('=').map((each) => each.trim());
+    if (!/^[\w-]+$/.test(name) || !cronShape.test(cron)) {
+      issues.addIssue({ code: 'custom', message: 'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5' });
+    }
+    found.set(name, cron);
+  }
+  return found;
+});
