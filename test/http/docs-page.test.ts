@@ -1,31 +1,14 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
-import { chromium, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/route.ts';
+import { launchChromium } from '#test/support/chromium.ts';
 import { serve } from './support.ts';
 
 const test = anyTest as TestFn<{ browser: Browser }>;
 
-const executablePath = (): string => {
-  const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  const candidates = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .flatMap((directory) => names.map((name) => join(directory, name)));
-  for (const candidate of candidates) {
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not here.
-    }
-  }
-  throw new Error('No Chromium on PATH, which this test needs: run `npm run setup`');
-};
-
 test.before(async (t) => {
-  t.context.browser = await chromium.launch({ executablePath: executablePath(), args: ['--no-sandbox'] });
+  t.context.browser = await launchChromium();
 });
 test.after.always(async (t) => t.context.browser?.close());
 
