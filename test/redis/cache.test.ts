@@ -44,7 +44,7 @@ const setup = async (t: ExecutionContext, overrides: Partial<CacheDeps> = {}) =>
   return { proxy, redis, metrics, cache, key: freshKey(), ...counter() };
 };
 
-test('a miss loads, then everybody hits, on another instance too', async (t) => {
+test.serial('a miss loads, then everybody hits, on another instance too', async (t) => {
   const { cache, metrics, key, load, state } = await setup(t);
   t.like(await cache.read(key, load), { value: 1, state: 'miss' });
   t.like(await cache.read(key, load), { value: 1, state: 'hit' });
@@ -55,7 +55,7 @@ test('a miss loads, then everybody hits, on another instance too', async (t) => 
   t.is(metrics.value(requests, { cache: 'prices', outcome: 'hit' }), 1);
 });
 
-test('a thousand requests for one cold key: one load', async (t) => {
+test.serial('a thousand requests for one cold key: one load', async (t) => {
   const { cache, key, load, state } = await setup(t);
   state.tookMs = 20;
   const answers = await Promise.all(Array.from({ length: 1_000 }, () => cache.read(key, load)));
@@ -63,28 +63,31 @@ test('a thousand requests for one cold key: one load', async (t) => {
   t.true(answers.every(({ value }) => value === 1));
 });
 
-test('after an invalidation no instance answers with what was before, nor keeps a load begun before', async (t) => {
-  const one = await setup(t);
-  const two = await setup(t);
-  const { key, load, state } = one;
-  await one.cache.read(key, load);
-  await two.cache.read(key, load);
-  const begun = Promise.withResolvers<void>();
-  const slow = one.cache.read({ ...key, key: 'second' }, async () => {
-    begun.resolve();
-    await sleep(50);
-    return 'old';
-  });
-  await begun.promise;
-  await one.cache.invalidate(key.tag);
-  t.like(await two.cache.read(key, load), { value: 2, state: 'miss' });
-  t.like(await one.cache.read(key, load), { value: 2, state: 'hit' });
-  t.is(state.loads, 2);
-  t.is((await slow).value, 'old');
-  t.like(await two.cache.read({ ...key, key: 'second' }, async () => 'new'), { value: 'new', state: 'miss' });
-});
+test.serial(
+  'after an invalidation no instance answers with what was before, nor keeps a load begun before',
+  async (t) => {
+    const one = await setup(t);
+    const two = await setup(t);
+    const { key, load, state } = one;
+    await one.cache.read(key, load);
+    await two.cache.read(key, load);
+    const begun = Promise.withResolvers<void>();
+    const slow = one.cache.read({ ...key, key: 'second' }, async () => {
+      begun.resolve();
+      await sleep(50);
+      return 'old';
+    });
+    await begun.promise;
+    await one.cache.invalidate(key.tag);
+    t.like(await two.cache.read(key, load), { value: 2, state: 'miss' });
+    t.like(await one.cache.read(key, load), { value: 2, state: 'hit' });
+    t.is(state.loads, 2);
+    t.is((await slow).value, 'old');
+    t.like(await two.cache.read({ ...key, key: 'second' }, async () => 'new'), { value: 'new', state: 'miss' });
+  },
+);
 
-test('an instance that cannot reach Redis any more still heard of the invalidation', async (t) => {
+test.serial('an instance that cannot reach Redis any more still heard of the invalidation', async (t) => {
   const one = await setup(t);
   const two = await setup(t);
   const { key, load } = one;
@@ -97,7 +100,7 @@ test('an instance that cannot reach Redis any more still heard of the invalidati
   t.like(await two.cache.read(key, load), { value: 2, state: 'miss' });
 });
 
-test('past its time an entry is answered, marked, and loaded anew once in the background', async (t) => {
+test.serial('past its time an entry is answered, marked, and loaded anew once in the background', async (t) => {
   const { cache, metrics, key, load, state } = await setup(t, { ttlMs: 600 });
   await cache.read(key, load);
   await sleep(650);
@@ -113,7 +116,7 @@ test('past its time an entry is answered, marked, and loaded anew once in the ba
   t.is(metrics.value('volwatch_cache_stale_age_seconds', { cache: 'prices' }), 3);
 });
 
-test('what was last known stands in while nothing newer can be had, also after an invalidation', async (t) => {
+test.serial('what was last known stands in while nothing newer can be had, also after an invalidation', async (t) => {
   const { cache, metrics, key, load, state } = await setup(t);
   await cache.read(key, load);
   await cache.invalidate(key.tag);
@@ -131,7 +134,7 @@ test('what was last known stands in while nothing newer can be had, also after a
   t.like(await cache.read(key, load), { value: 2, state: 'miss' });
 });
 
-test('a poisoned, truncated or misplaced entry is a miss, counted as an error', async (t) => {
+test.serial('a poisoned, truncated or misplaced entry is a miss, counted as an error', async (t) => {
   const { cache, metrics, key, load } = await setup(t);
   const client = raw(t);
   await cache.read(key, load);
@@ -161,30 +164,33 @@ const ready = async (t: ExecutionContext): Promise<Partial<CacheDeps>> => {
   return { redis };
 };
 
-test('Redis hung: at most 250 ms once, then answers from memory; it is used again when it is back', async (t) => {
-  const { cache, proxy, redis, key, load } = await setup(t);
-  await cache.read(key, load);
-  proxy.blackhole();
-  const took: number[] = [];
-  for (let call = 0; call < 10; call += 1) {
-    const begun = performance.now();
-    t.is((await cache.read(key, load)).value, 1);
-    took.push(performance.now() - begun);
-  }
-  // A busy machine has 100 ms of its own.
-  t.true(Math.max(...took) < 350, `${Math.max(...took)} ms`);
-  t.true(Math.max(...took.slice(1)) < 150, `${Math.max(...took.slice(1))} ms`);
-  // Nobody could have told this instance of an invalidation, so it tells the others as soon as it can.
-  await cache.invalidate(key.tag);
-  t.like(await cache.read(key, load), { value: 2, state: 'miss' });
-  const other = await setup(t);
-  proxy.restore();
-  while (redis.client.status !== 'ready') await sleep(20);
-  await sleep(100);
-  t.like(await other.cache.read(key, async () => 'newer'), { value: 'newer', state: 'miss' });
-});
+test.serial(
+  'Redis hung: at most 250 ms once, then answers from memory; it is used again when it is back',
+  async (t) => {
+    const { cache, proxy, redis, key, load } = await setup(t);
+    await cache.read(key, load);
+    proxy.blackhole();
+    const took: number[] = [];
+    for (let call = 0; call < 10; call += 1) {
+      const begun = performance.now();
+      t.is((await cache.read(key, load)).value, 1);
+      took.push(performance.now() - begun);
+    }
+    // A busy machine has 100 ms of its own.
+    t.true(Math.max(...took) < 350, `${Math.max(...took)} ms`);
+    t.true(Math.max(...took.slice(1)) < 150, `${Math.max(...took.slice(1))} ms`);
+    // Nobody could have told this instance of an invalidation, so it tells the others as soon as it can.
+    await cache.invalidate(key.tag);
+    t.like(await cache.read(key, load), { value: 2, state: 'miss' });
+    const other = await setup(t);
+    proxy.restore();
+    while (redis.client.status !== 'ready') await sleep(20);
+    await sleep(100);
+    t.like(await other.cache.read(key, async () => 'newer'), { value: 'newer', state: 'miss' });
+  },
+);
 
-test('flushed: everything is a miss, nothing from before comes back', async (t) => {
+test.serial('flushed: everything is a miss, nothing from before comes back', async (t) => {
   const { cache, key, load } = await setup(t);
   const client = raw(t);
   await cache.read(key, load);
@@ -194,7 +200,7 @@ test('flushed: everything is a miss, nothing from before comes back', async (t) 
   t.like(await cache.read(key, load), { value: 2, state: 'hit' });
 });
 
-test('without Redis the process caches by itself, within its bound', async (t) => {
+test.serial('without Redis the process caches by itself, within its bound', async (t) => {
   const cache = makeCache(t, { memoryBytes: 3_000 });
   const { load, state } = counter();
   const key = freshKey();
@@ -207,7 +213,7 @@ test('without Redis the process caches by itself, within its bound', async (t) =
   t.is(state.loads, 3);
 });
 
-test('a caller who asks for what is stored now gets it', async (t) => {
+test.serial('a caller who asks for what is stored now gets it', async (t) => {
   const { cache, key, load } = await setup(t);
   await cache.read(key, load);
   const signal = new AbortController().signal;
@@ -215,7 +221,7 @@ test('a caller who asks for what is stored now gets it', async (t) => {
   t.like(await runInRequest(context, () => cache.read(key, load)), { value: 2, state: 'miss' });
 });
 
-test('the fault point cache.get is a miss; a code that was asked for is given', async (t) => {
+test.serial('the fault point cache.get is a miss; a code that was asked for is given', async (t) => {
   const faults = createFaults({ enabled: true, metrics: noMetrics, logger: silentLogger });
   const { cache, metrics, key, load } = await setup(t, { faults });
   await cache.read(key, load);

@@ -5,7 +5,7 @@ import { call, json, metric, option, scrape, serve, takeToken } from './setup.ts
 test('stored closes reach prices, forecasts and metrics of the running service', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: database.url });
-  await service.ready();
+  await service.logged(({ message }) => message === 'started', 60_000);
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     call(`${service.url}/api/v1${path}`, json(body, headers));
 

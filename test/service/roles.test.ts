@@ -21,8 +21,9 @@ test('an api process leaves refreshes to workers; a killed worker is replaced by
   t.is(waited.status, 200, waited.text);
   t.like(waited.body, { status: 'succeeded', trigger: 'request', prices: 560 });
   t.is(waited.body['trace_id'], waited.headers.get('x-trace-id'), 'the worker ran it in the trace of the request');
-  t.truthy(
-    worker.log.find(({ message, refresh_id: id }) => message === 'refresh succeeded' && id === waited.body['id']),
+  await worker.logged(
+    ({ message, refresh_id: id }) => message === 'refresh succeeded' && id === waited.body['id'],
+    5_000,
   );
   t.true(await until(async () => metric(await scrape(worker), 'volwatch_jobs_total', { outcome: 'ok' }) === 1));
   const dependencies = (await call(`${api.url}/health`)).body['dependencies'] as { jobs: Record<string, unknown> };
