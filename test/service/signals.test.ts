@@ -44,7 +44,7 @@ test('SIGTERM: ready turns 503, requests in progress are finished, the status is
   t.is((await send(`${service.url}/health/ready`, agent)).connection, 'keep-alive');
   await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 2_500, count: 1 });
   const slow = send(`${service.url}/api/v1/pricing/price`, busy, option);
-  await service.logged(({ fault_point: point }) => point === 'pricing.engine');
+  await service.logged(({ message, fault_point: point }) => message === 'fault injected' && point === 'pricing.engine');
   const token = await takeToken(service);
   await setFault(service, 'refresh.store_prices', { mode: 'hang' });
   const interrupted = refresh(service, token, 'tech5');
@@ -74,7 +74,7 @@ test('a second signal does not wait for requests that hang', async (t) => {
   await setFault(service, 'pricing.engine', { mode: 'hang' });
   const hanging = price(service);
   hanging.catch(() => {});
-  await service.logged(({ fault_point: point }) => point === 'pricing.engine');
+  await service.logged(({ message, fault_point: point }) => message === 'fault injected' && point === 'pricing.engine');
   service.process.kill('SIGTERM');
   await service.logged(({ message }) => message === 'stopping');
   await sleep(300);
@@ -95,7 +95,7 @@ test('an exception that nobody caught is logged, requests in progress are finish
   );
   await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 500 });
   const slow = price(service);
-  await service.logged(({ fault_point: point }) => point === 'pricing.engine');
+  await service.logged(({ message, fault_point: point }) => message === 'fault injected' && point === 'pricing.engine');
   service.process.kill('SIGUSR2');
   t.is((await slow).status, 200);
   t.is((await service.exited).code, 1);
