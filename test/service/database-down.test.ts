@@ -96,7 +96,9 @@ test('a service whose database is away at boot, then goes away in use, heals by 
   const token = await takeToken(service);
   await setFault(service, 'refresh.calculate_index_values', { mode: 'hang' });
   const interrupted = refresh(service, token, 'tech5');
-  await service.logged(({ fault_point: point }) => point === 'refresh.calculate_index_values');
+  await service.logged(
+    ({ message, fault_point: point }) => message === 'fault injected' && point === 'refresh.calculate_index_values',
+  );
   proxy.cut();
   await clearFault(service, 'refresh.calculate_index_values');
   t.deepEqual(problem(await interrupted), unavailable);
@@ -130,7 +132,7 @@ test('an exhausted pool and a late statement are 503 within their timeouts, and 
   // A refresh takes two connections: its lock's and its transaction's.
   await setFault(service, 'refresh.commit', { mode: 'hang' });
   const holding = refresh(service, token, 'tech5');
-  await service.logged(({ fault_point: point }) => point === 'refresh.commit');
+  await service.logged(({ message, fault_point: point }) => message === 'fault injected' && point === 'refresh.commit');
 
   const began = performance.now();
   const answers = await Promise.all([1, 2, 3].map(() => call(`${service.url}/api/v1/assets`)));

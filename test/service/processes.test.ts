@@ -30,7 +30,9 @@ test('two processes on one database take turns at a universe, and a killed one l
   const running = await refresh(first, token, 'tech5', 0);
   t.is(running.status, 202);
   t.is(running.body['status'], 'running');
-  await first.logged(({ fault_point: point }) => point === 'refresh.store_prices');
+  await first.logged(
+    ({ message, fault_point: point }) => message === 'fault injected' && point === 'refresh.store_prices',
+  );
   const refused = await refresh(second, token, 'tech5');
   t.is(refused.status, 409);
   t.is(refused.body['code'], 'refresh_in_progress');

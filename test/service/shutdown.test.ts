@@ -98,7 +98,9 @@ test('a refresh that can end within its grace does, and its waiting caller is an
   const token = await takeToken(service);
   await setFault(service, 'refresh.store_prices', { mode: 'delay', delay_ms: 800, count: 1 });
   const running = refresh(service, token, 'tech5');
-  await service.logged(({ fault_point: point }) => point === 'refresh.store_prices');
+  await service.logged(
+    ({ message, fault_point: point }) => message === 'fault injected' && point === 'refresh.store_prices',
+  );
   service.process.kill('SIGTERM');
   t.like((await running).body, { status: 'succeeded' });
   t.is((await service.exited).code, 0);
@@ -111,7 +113,7 @@ test('a second signal cuts the grace of a refresh short; what it wrote is rolled
   const token = await takeToken(service);
   await setFault(service, 'refresh.commit', { mode: 'hang' });
   t.is((await refresh(service, token, 'tech5', 0)).status, 202);
-  await service.logged(({ fault_point: point }) => point === 'refresh.commit');
+  await service.logged(({ message, fault_point: point }) => message === 'fault injected' && point === 'refresh.commit');
   service.process.kill('SIGTERM');
   await sleep(500);
   t.is(service.process.exitCode, null, 'the first signal lets it go on');

@@ -48,7 +48,9 @@ test('SIGTERM: ready turns 503, requests in progress are finished, the status is
   const token = await takeToken(service);
   await setFault(service, 'refresh.store_prices', { mode: 'hang' });
   const interrupted = refresh(service, token, 'tech5');
-  await service.logged(({ fault_point: point }) => point === 'refresh.store_prices');
+  await service.logged(
+    ({ message, fault_point: point }) => message === 'fault injected' && point === 'refresh.store_prices',
+  );
 
   service.process.kill('SIGTERM');
   await service.logged(({ message }) => message === 'stopping');
