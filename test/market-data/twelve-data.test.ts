@@ -161,9 +161,9 @@ for (const kind of ['hang', 'drip'] as const) {
 
 test('a provider that is not there is unavailable, at once', async (t) => {
   const metrics = recordMetrics();
-  const http = createTwelveDataHttp({ baseUrl: 'http://127.0.0.1:9', apiKey, connectTimeoutMs: 500 });
+  const http = createTwelveDataHttp({ baseUrl: 'http://127.0.0.1:9', apiKey, connectTimeoutMs: 4_000 });
   t.teardown(http.close);
-  const error = await t.throwsAsync(http.get('time_series', {}, AbortSignal.timeout(1_000)), { instanceOf: AppError });
+  const error = await t.throwsAsync(http.get('time_series', {}, AbortSignal.timeout(5_000)), { instanceOf: AppError });
   t.is(error?.code, 'external_api_unavailable');
   t.is(metrics.value(duration), 0);
 });
