@@ -27,13 +27,17 @@ export type Service = {
   readonly start: () => Promise<void>;
   readonly addresses: () => Addresses;
   readonly stopping: () => boolean;
-  /** Requests in progress, refreshes, connections, the embedded database and exporters end in this order. */
-  readonly stop: (reason: string) => Promise<void>;
+  /**
+   * Requests in progress, refreshes, connections, the embedded database and exporters end in this order; false when the
+   * log could not be written to its end.
+   */
+  readonly stop: (reason: string) => Promise<boolean>;
   /** Cuts short what `stop` waits for. */
   readonly hurry: () => void;
 };
 
 const telemetryFlushMs = 3_000;
+const logFlushMs = 1_000;
 const hourMs = 3_600_000;
 const retryBringUpMs = 1_000;
 /** For requests that clients have sent when the drain is over. */
@@ -176,7 +180,7 @@ export const compose = async (config: Config): Promise<Service> => {
     const graceMs = hurried.signal.aborted ? 0 : config.SHUTDOWN_GRACE_MS;
     await server.close({ graceMs, lingerMs: onTheirWayMs });
   };
-  const close = async (reason: string): Promise<void> => {
+  const close = async (reason: string): Promise<boolean> => {
     logger.info({ reason }, 'stopping');
     draining = true;
     stopped.abort(new Error(`stopping: ${reason}`));
@@ -191,9 +195,9 @@ export const compose = async (config: Config): Promise<Service> => {
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);
     logger.info({}, 'stopped');
-    logger.flush();
+    return logger.flush(logFlushMs);
   };
-  let closing: Promise<void> | undefined;
+  let closing: Promise<boolean> | undefined;
 
   return {
     logger,

@@ -8,6 +8,12 @@ const hurriedExitStatus = 1;
 /** After an error that nobody caught the process is not to be trusted for long. */
 const fatalCleanUpMs = 5_000;
 
+/** With a log that nobody reads a thread is stuck in its write, and `process.exit` would wait for that thread. */
+const end = (status: number, logIsWritten: boolean): void => {
+  if (logIsWritten) process.exit(status);
+  process.kill(process.pid, 'SIGKILL');
+};
+
 const start = async (): Promise<void> => {
   const config = loadConfig();
   const composing = compose(config);
@@ -32,7 +38,7 @@ const handleSignals = (composing: Promise<Service>): void => {
     const again = signalled;
     signalled = true;
     composing
-      .then((service) => (again ? service.hurry() : service.stop(signal).then(() => process.exit(0))))
+      .then((service) => (again ? service.hurry() : service.stop(signal).then((logIsWritten) => end(0, logIsWritten))))
       .catch(() => process.exit(hurriedExitStatus));
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
@@ -48,8 +54,9 @@ const handleSignals = (composing: Promise<Service>): void => {
         service.logger.error({ err: error, kind }, 'uncaught');
         return service.stop(kind);
       })
-      .catch(() => {})
-      .finally(() => process.exit(1));
+      .catch(() => true)
+      .then((logIsWritten) => end(1, logIsWritten))
+      .catch(() => process.exit(1));
   };
   process.on('uncaughtException', onFatal('uncaughtException')).on('unhandledRejection', onFatal('unhandledRejection'));
 };

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { INVALID_TRACEID, trace } from '@opentelemetry/api';
 import { pino, type DestinationStream } from 'pino';
 import type { LogFields, Logger } from '../kernel/logger.ts';
@@ -13,8 +14,8 @@ export type LoggerDeps = {
 };
 
 export type FlushableLogger = Logger & {
-  /** Writes what is buffered, synchronously: for the end of the process. */
-  readonly flush: () => void;
+  /** Waits until what was logged is written, at most `timeoutMs`; false when it was not, because nobody reads. */
+  readonly flush: (timeoutMs: number) => Promise<boolean>;
   /** Tells the listener of every line lost because whoever reads standard output does not keep up. */
   readonly onDropped: (listener: () => void) => void;
 };
@@ -45,7 +46,7 @@ const correlation = (): Correlation => {
  * `{ type, message, code?, stack?, cause? }` without literals of statements.
  */
 export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogger => {
-  const stream = destination ?? pino.destination({ dest: 1, sync: false, maxLength: longestBuffer });
+  const standardOutput = destination ? undefined : pino.destination({ dest: 1, sync: false, maxLength: longestBuffer });
   const log = pino(
     {
       level,
@@ -56,7 +57,7 @@ export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogge
       // Errors are described by redactValue already; pino would describe the description.
       serializers: { err: (value: unknown) => value },
     },
-    stream,
+    destination ?? standardOutput!,
   );
   const at =
     (name: Exclude<LogLevel, 'silent'>) =>
@@ -69,11 +70,18 @@ export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogge
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    flush: () => {
-      if ('flushSync' in stream && typeof stream.flushSync === 'function') stream.flushSync();
+    flush: async (timeoutMs) => {
+      if (!standardOutput) return true;
+      // Not flushSync: it would overtake the write in progress, and hang with a reader that stands still.
+      const drained = once(standardOutput, 'drain', { signal: AbortSignal.timeout(timeoutMs) });
+      standardOutput.write('');
+      return drained.then(
+        () => true,
+        () => false,
+      );
     },
     onDropped: (listener) => {
-      if ('on' in stream && typeof stream.on === 'function') stream.on('drop', listener);
+      standardOutput?.on('drop', listener);
     },
   };
 };

@@ -120,11 +120,8 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
     await Promise.all(clients);
     return { median: took.sort((a, b) => a - b)[3]!, priced };
   };
-  // Two floods one after the other are compared: on a machine with other work one pair may be unlucky.
-  let [unguarded, guarded] = [await flood(60_000), await flood(50)];
-  for (let pair = 1; pair < 3 && guarded.median >= unguarded.median / 2; pair += 1) {
-    [unguarded, guarded] = [await flood(60_000), await flood(50)];
-  }
+  const unguarded = await flood(60_000);
+  const guarded = await flood(20);
   t.true(guarded.priced.includes(503) && guarded.priced.includes(200));
   t.true(metrics.value('volwatch_load_shed_total', { load_class: 'pricing', reason: 'lag' }) > 0);
   t.is(metrics.value('volwatch_load_shed_total', { load_class: 'read' }), 0);

@@ -52,7 +52,14 @@ test('convex in the strike and homogeneous of degree one', (t) => {
       return wings - 2 * price(m, sign) >= -4 * slack(m);
     }),
   );
-  t.notThrows(() => holds(market, (m, sign) => price({ ...m, s: m.s * 4, k: m.k * 4 }, sign) === 4 * price(m, sign)));
+  // A multiple by a power of two is exact, but for prices so small that they are subnormal.
+  t.notThrows(() =>
+    holds(market, (m, sign) => {
+      const four = 4 * price(m, sign);
+      const scaled = price({ ...m, s: m.s * 4, k: m.k * 4 }, sign);
+      return scaled === four || Math.abs(scaled - four) < 1e-305;
+    }),
+  );
 });
 
 test('Black-76 on the forward is Black-Scholes on the spot', (t) => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
@@ -129,4 +130,17 @@ test('a killed run stops nobody; Ctrl-C ends the service and its own PostgreSQL'
   t.is(service.log.at(-1)?.message, 'stopped');
   t.true(await until(() => !alive(pid) && !alive(last), 1_000));
   t.false(existsSync(pidFile));
+});
+
+test('a log that nobody reads does not keep the process', async (t) => {
+  const service = await serve(t, { DATABASE_URL: 'postgres://127.0.0.1:1/none' });
+  service.process.stdout?.pause();
+  // More than a pipe holds.
+  for (let batch = 0; batch < 30; batch += 1) {
+    await Promise.all(Array.from({ length: 20 }, () => call(`${service.url}/nowhere`)));
+  }
+  const exit = once(service.process, 'exit', { signal: AbortSignal.timeout(15_000) });
+  service.process.kill('SIGTERM');
+  t.deepEqual(await exit, [null, 'SIGKILL']);
+  service.process.stdout?.resume();
 });

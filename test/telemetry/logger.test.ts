@@ -96,3 +96,27 @@ test('a reader that stands still costs lines, which are counted, not memory', as
   const { dropped } = JSON.parse(await text(child.stderr)) as { dropped: number };
   t.true(dropped > 1_000 && dropped < 6_000, String(dropped));
 });
+
+const end = (lines: number) => {
+  const program = fileURLToPath(import.meta.resolve('./fixtures/ending-program.ts'));
+  return spawn(process.execPath, [program, String(lines)], { stdio: ['ignore', 'pipe', 'pipe'] });
+};
+
+test('a process that flushes and ends has written everything, in order', async (t) => {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const written = (await text(end(2_000).stdout)).trim().split('\n');
+    const lines = written.map((line) => JSON.parse(line) as { line?: number; message: string });
+    t.is(lines.length, 2_001);
+    t.true(lines.slice(0, 2_000).every(({ line }, index) => line === index));
+    t.is(lines.at(-1)?.message, 'last');
+  }
+});
+
+test('a reader that stands still does not hold up the end', async (t) => {
+  const child = end(20_000);
+  t.teardown(() => child.kill('SIGKILL'));
+  child.stdout.pause();
+  const { written, took } = JSON.parse(await text(child.stderr)) as { written: boolean; took: number };
+  t.false(written);
+  t.true(took >= 490 && took < 3_000, String(took));
+});
