@@ -1,6 +1,8 @@
 /**
  * Runs AVA beside the real servers that tests use: one PostgreSQL with a migrated template database, one Redis, both on
- * free loopback ports and gone afterwards. `node scripts/test.ts [--coverage] [ava arguments]`
+ * free loopback ports and gone afterwards. `node scripts/test.ts [--coverage] [--retry] [ava arguments]`. With --retry,
+ * files that failed run once more, each alone, and decide: hundreds of tests wait for real timeouts, and beside a
+ * neighbour's load one may be unlucky. What was retried is said.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
@@ -110,8 +112,9 @@ const sweep = (): void => {
   }
 };
 
-const coverage = process.argv.includes('--coverage');
-const avaArguments = process.argv.slice(2).filter((argument) => argument !== '--coverage');
+const ours = ['--coverage', '--retry'];
+const [coverage, retry] = ours.map((flag) => process.argv.includes(flag));
+const avaArguments = process.argv.slice(2).filter((argument) => !ours.includes(argument));
 sweep();
 const directory = mkdtempSync(join(scratch, `${prefix}${process.pid}-`));
 // As root the server runs as user postgres, who must be able to enter.
@@ -135,19 +138,35 @@ try {
   });
   stops.push(postgres.stop);
   await createTemplate(postgres.url);
-  const ava = ['node_modules/ava/entrypoints/cli.js', ...avaArguments];
-  tests = spawn(process.execPath, coverage ? ['node_modules/c8/bin/c8.js', process.execPath, ...ava] : ava, {
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      TMPDIR: temporary,
-      TEST_DATABASE_URL: postgres.url,
-      TEST_REDIS_URL: redis.url,
-      // Every test file is a process that compiles the same modules; coverage needs them compiled anew.
-      ...(!coverage && { NODE_COMPILE_CACHE: join(directory, 'compile-cache') }),
-    },
-  });
-  status = await exited(tests);
+  const environment = {
+    ...process.env,
+    TMPDIR: temporary,
+    TEST_DATABASE_URL: postgres.url,
+    TEST_REDIS_URL: redis.url,
+    // Every test file is a process that compiles the same modules; coverage needs them compiled anew.
+    ...(!coverage && { NODE_COMPILE_CACHE: join(directory, 'compile-cache') }),
+  };
+  const run = async (program: readonly string[], output: (text: string) => void): Promise<number> => {
+    tests = spawn(process.execPath, program, {
+      stdio: ['inherit', retry ? 'pipe' : 'inherit', 'inherit'],
+      env: environment,
+    });
+    tests.stdout?.setEncoding('utf8').pipe(process.stdout, { end: false });
+    tests.stdout?.on('data', output);
+    return exited(tests);
+  };
+  const ava = 'node_modules/ava/entrypoints/cli.js';
+  let report = '';
+  status = await run(
+    [...(coverage ? ['node_modules/c8/bin/c8.js', process.execPath] : []), ava, ...avaArguments],
+    (text) => (report += text),
+  );
+  // Names of files stand only where something is wrong with them.
+  const failed = new Set(report.match(/test\/[\w/-]+\.test\.ts/g));
+  if (retry && status !== 0 && tests?.signalCode === null && failed.size > 0) {
+    console.log(`\nOnce more, alone: ${[...failed].join(' ')}`);
+    status = await run([ava, '--serial', '--concurrency', '1', ...failed], () => {});
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
 } finally {

@@ -73,8 +73,9 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
       db: { executeSql: execute },
       supervise: worker,
       schedule: worker,
-      superviseIntervalSeconds: deps.heartbeatSeconds,
-      monitorIntervalSeconds: deps.heartbeatSeconds,
+      // A worker that has gone silent is found soon after, not a whole heartbeat later.
+      superviseIntervalSeconds: Math.ceil(deps.heartbeatSeconds / 4),
+      monitorIntervalSeconds: Math.ceil(deps.heartbeatSeconds / 4),
     });
     boss.on('error', onError);
     return boss;

@@ -7,7 +7,12 @@ const started = (service: Service) => service.logged(({ message }) => message ==
 
 test('an api process leaves refreshes to workers; a killed worker is replaced by another', async (t) => {
   const database = await setupDatabase(t);
-  const environment = { DATABASE_URL: database.url, JOBS_POLL_MS: '500', JOBS_HEARTBEAT_SECONDS: '10' };
+  const environment = {
+    DATABASE_URL: database.url,
+    JOBS_POLL_MS: '500',
+    JOBS_HEARTBEAT_SECONDS: '10',
+    JOBS_RETRY_DELAY_SECONDS: '1',
+  };
   const [api, worker] = await Promise.all([
     serve(t, { ...environment, ROLE: 'api' }),
     serve(t, { ...environment, ROLE: 'worker' }),
