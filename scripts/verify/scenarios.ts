@@ -19,15 +19,13 @@ export type Scenario = {
   readonly recover?: (stack: Stack, token: string) => Promise<unknown>;
 };
 
-/** Alerts whose cause cannot be made to happen from outside, and what proves them instead. */
-export const withoutScenario: Readonly<Record<string, string>> = {
-  WorkersRestarting: 'no request and no fault point ends a worker: its unit test, and the tests of the worker pool',
-};
-
 const nothing = (): void => {};
 const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
   answer.headers.get('x-trace-id') ?? undefined;
 const isDatabaseFault = ({ code }: LogLine): boolean => String(code).startsWith('database_');
+
+/** Too many rows for the event loop. */
+const largeBatch = { options: Array.from({ length: 20_000 }, () => option) };
 
 /** The trace of the first of many reads that got no connection. */
 const manyReads = async (stack: Stack): Promise<string | undefined> => {
@@ -48,6 +46,14 @@ export const scenarios: readonly Scenario[] = [
     meet: async ({ service }) => traceOf(await price(service)),
     log: ({ code }) => code === 'internal_error',
     end: ({ service }) => clearFault(service, 'pricing.engine'),
+  },
+  {
+    alert: 'WorkersRestarting',
+    fault: 'the threads that price batches end',
+    inject: ({ service }) => setFault(service, 'pricing.worker', { mode: 'crash' }),
+    meet: async ({ service }) => traceOf(await call(`${service.url}/api/v1/pricing/batch`, json(largeBatch))),
+    log: ({ code }) => code === 'internal_error',
+    end: ({ service }) => clearFault(service, 'pricing.worker'),
   },
   {
     alert: 'InvalidRequestsByRoute',

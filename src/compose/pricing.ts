@@ -23,6 +23,7 @@ export const composePricing = ({ config, clock, metrics, faults, logger }: Base,
     tracer: trace.getTracer('volwatch.pricing'),
     metrics,
     logger,
+    faults,
     threads: config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1),
     queueLimit: config.PRICING_QUEUE_LIMIT,
   });

@@ -45,6 +45,7 @@ const defaultCode: Readonly<Record<FaultPoint, ErrorCode>> = {
   'refresh.commit': 'database_unavailable',
   'provider.fetch': 'external_api_unavailable',
   'pricing.engine': 'pricing_calculation_failed',
+  'pricing.worker': 'pricing_calculation_failed',
   'cache.get': 'external_api_unavailable',
 };
 
@@ -78,21 +79,31 @@ export const createFaults = ({
     return { fault, released: entry.released.signal };
   };
 
+  const tell = (point: FaultPoint, { mode }: Fault): void => {
+    trace.getActiveSpan()?.addEvent('fault.injected', { 'fault.point': point, 'fault.mode': mode });
+    metrics.count('volwatch_faults_injected_total', { point, mode });
+    logger.warn({ fault_point: point, fault_mode: mode }, 'fault injected');
+  };
+
   return {
     armed: (point) => active.get(point)?.fault !== undefined,
     reach: async (point, signal) => {
       const taken = take(point);
       if (taken === undefined) return;
       const { fault, released } = taken;
-      trace.getActiveSpan()?.addEvent('fault.injected', { 'fault.point': point, 'fault.mode': fault.mode });
-      metrics.count('volwatch_faults_injected_total', { point, mode: fault.mode });
-      logger.warn({ fault_point: point, fault_mode: fault.mode }, 'fault injected');
+      tell(point, fault);
       if (fault.delay_ms > 0) await pause(fault.delay_ms, signal, released);
       if (fault.mode === 'hang') await pause(undefined, signal, released);
       else if (fault.mode === 'crash') crash();
       else if (fault.mode === 'error') {
         throw new AppError(fault.error_code ?? defaultCode[point], `Injected fault at ${point}`);
       }
+    },
+    lend: (point) => {
+      const fault = take(point)?.fault;
+      if (fault === undefined) return undefined;
+      tell(point, fault);
+      return { mode: fault.mode, delayMs: fault.delay_ms, errorCode: fault.error_code ?? defaultCode[point] };
     },
     list: () =>
       faultPoints.flatMap((point) => {

@@ -4,6 +4,7 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { isCanonicalBase64url, parseStrictObject } from '#src/auth/strict-json.ts';
 import { AppError } from '#src/kernel/errors.ts';
+import { noFaults } from '#src/kernel/faults.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/request-context.ts';
 import { captureSpans } from '#test/support/spans.ts';
 import { clientClaims, craft, enhancedClaims, goodHeader, keys, kids, legacyClaims, now, setup } from './setup.ts';
@@ -116,6 +117,7 @@ test('a dependency that fails during verification gives its own error, anything 
 test('the fault point auth.verify is reached before the token is read', async (t) => {
   const { show } = setup({
     faults: {
+      ...noFaults,
       armed: (point) => point === 'auth.verify',
       reach: () => Promise.reject(new AppError('auth_service_error')),
     },
@@ -126,6 +128,7 @@ test('the fault point auth.verify is reached before the token is read', async (t
 test('an injected refusal of the token looks as a real one, challenge included', async (t) => {
   const { show } = setup({
     faults: {
+      ...noFaults,
       armed: (point) => point === 'auth.verify',
       reach: () => Promise.reject(new AppError('token_expired', 'Injected fault at auth.verify')),
     },

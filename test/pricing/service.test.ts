@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/errors.ts';
-import type { Faults } from '#src/kernel/faults.ts';
+import { noFaults, type Faults } from '#src/kernel/faults.ts';
 import { createBlackScholesEngine } from '#src/pricing/engines/black-scholes-engine.ts';
 import { greekNames } from '#src/pricing/outputs.ts';
 import { captureSpans } from '#test/support/spans.ts';
@@ -158,7 +158,7 @@ test.serial('a fault at pricing.engine fails a single call and, in a batch, its 
   const reach = async (point: string) => {
     if (point === 'pricing.engine') throw new AppError('pricing_calculation_failed', 'Injected');
   };
-  const faults: Faults = { armed: (point) => point === 'pricing.engine', reach };
+  const faults: Faults = { ...noFaults, armed: (point) => point === 'pricing.engine', reach };
   const { service, options } = setup({ faults });
   t.is(await codeFrom(service.price(call)), 'pricing_calculation_failed');
   const batch = await service.batch({ options: [call, call] });
@@ -172,7 +172,7 @@ test.serial('rows that a fault spares are priced by the engine of their own mode
   const reach = async () => {
     if (row++ === 1) throw new AppError('pricing_calculation_failed', 'Injected');
   };
-  const { service, options } = setup({ faults: { armed: () => true, reach } });
+  const { service, options } = setup({ faults: { ...noFaults, armed: () => true, reach } });
   const { spot: forward, ...rest } = call;
   const black76 = { ...rest, forward, model: 'black76' };
   const { results } = await service.batch({ options: [call, black76, black76, call] });

@@ -53,6 +53,7 @@ export const setup = ({
     tracer: trace.getTracer('volwatch.pricing'),
     metrics,
     logger,
+    faults,
     threads: 1,
     queueLimit: 4,
     ...workerOptions,

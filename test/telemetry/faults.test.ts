@@ -26,6 +26,7 @@ const codes: Record<FaultPoint, ErrorCode> = {
   'refresh.commit': 'database_unavailable',
   'provider.fetch': 'external_api_unavailable',
   'pricing.engine': 'pricing_calculation_failed',
+  'pricing.worker': 'pricing_calculation_failed',
   'cache.get': 'external_api_unavailable',
 };
 
@@ -63,6 +64,16 @@ test.serial('each use is a span event, a count and a warning', async (t) => {
   t.deepEqual(event?.attributes, { 'fault.point': 'pricing.engine', 'fault.mode': 'error' });
   t.is(metrics.value('volwatch_faults_injected_total', { point: 'pricing.engine', mode: 'error' }), 1);
   t.deepEqual(warnings, [{ fault_point: 'pricing.engine', fault_mode: 'error' }]);
+});
+
+test('a fault lent to another thread is counted here, and says what that thread shall feel', (t) => {
+  const { faults, metrics } = setup();
+  t.is(faults.lend('pricing.worker'), undefined);
+  faults.set('pricing.worker', fault({ mode: 'hang', delay_ms: 5, count: 1 }));
+  const lent = { mode: 'hang', delayMs: 5, errorCode: 'pricing_calculation_failed' } as const;
+  t.deepEqual(faults.lend('pricing.worker'), lent);
+  t.is(metrics.value('volwatch_faults_injected_total', { point: 'pricing.worker', mode: 'hang' }), 1);
+  t.is(faults.lend('pricing.worker'), undefined, 'its count is used up');
 });
 
 test('count: that many passes feel it, then it is gone', async (t) => {

@@ -33,8 +33,27 @@ const flood = async ({ url }: World, batches: number): Promise<void> => {
 
 const overloaded = (now: Scrape): number => now.sum('volwatch_errors_total', { code: 'overloaded' });
 
-/** A worker that crashes or hangs cannot be brought about from outside: test/pricing does it from within. */
+const restarts = (now: Scrape): number => now.sum('volwatch_workers_restarts_total');
+
+/** A fault that the worker's thread feels: its batch is lost, the thread is replaced, nothing else notices. */
+const broken = (name: string, how: string, mode: 'crash' | 'hang', codes: readonly string[]): Cell => ({
+  group: 'workers',
+  name,
+  how,
+  probe: 'batch',
+  codes,
+  deadlineMs: 15_000,
+  // A thread that hangs is ended when the request's time is up.
+  holdMs: mode === 'hang' ? 14_000 : 3_000,
+  unhealthy: 'workers',
+  inject: (world) => world.setFault('pricing.worker', { mode }),
+  heal: (world) => world.clearFault('pricing.worker'),
+  felt: (before, now) => restarts(now) > restarts(before),
+});
+
 export const workerCells: readonly Cell[] = [
+  broken('crash', 'the thread that prices a batch ends', 'crash', ['internal_error', 'overloaded']),
+  broken('hang', 'the thread that prices a batch stands still, deaf to its cancellation', 'hang', ['overloaded']),
   {
     group: 'workers',
     name: 'queue full',

@@ -1,6 +1,7 @@
 import type { Piscina } from 'piscina';
 import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentelemetry/api';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/errors.ts';
+import type { Faults } from '#src/kernel/faults.ts';
 import type { HealthCheck } from '#src/kernel/health.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
@@ -11,6 +12,7 @@ export type PricingWorkersDeps = {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly faults: Faults;
   readonly threads: number;
   /** Batches that may wait for a thread. */
   readonly queueLimit: number;
@@ -36,7 +38,7 @@ export type PricingWorkers = {
 
 const retryAfter = 1;
 /** For how long health remembers that a thread ended. */
-const restartMemoryMs = 60_000;
+const restartMemoryMs = 5_000;
 const now = (): number => performance.timeOrigin + performance.now();
 
 /** The bytes in memory of their own, which can be transferred: small buffers share theirs. */
@@ -45,7 +47,7 @@ const owned = (bytes: Uint8Array): Uint8Array =>
 
 /** Threads for batches and models that would hold up the event loop; started when the first of them comes. */
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
-  const { tracer, metrics, logger, threads, queueLimit, cancelGraceMs = 1_000, heapMegabytes = 768 } = deps;
+  const { tracer, metrics, logger, faults, threads, queueLimit, cancelGraceMs = 1_000, heapMegabytes = 768 } = deps;
   const filename = deps.filename ?? new URL('worker.ts', import.meta.url).href;
   let pool: Promise<Piscina> | undefined;
   let closed = false;
@@ -129,7 +131,9 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     report();
     const parent = context.active();
     const queuedAt = now();
-    const task = {
+    const fault = faults.lend('pricing.worker');
+    const task: WorkerTask = {
+      ...(fault && { fault }),
       request: { ...request, bytes: owned(request.bytes) },
       control: new Int32Array(new SharedArrayBuffer(control.cells * Int32Array.BYTES_PER_ELEMENT)),
     };
@@ -161,7 +165,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
         if (closed) return { status: 'down', detail: 'closed' };
         if (pool === undefined) return { status: 'up', detail: 'starts when needed' };
         if (performance.now() - restartedAt < restartMemoryMs) {
-          return { status: 'degraded', detail: 'a worker ended within the last minute' };
+          return { status: 'degraded', detail: 'a worker ended within the last seconds' };
         }
         return { status: 'up' };
       },

@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/errors.ts';
+import type { LentFault } from '#src/kernel/faults.ts';
 import type { BatchFormat, BatchJob, BatchRequest, Transport } from '../batch-job.ts';
 import type { TallyData } from '../batch-tally.ts';
 
@@ -35,7 +36,12 @@ export const errorOf = ({ code, detail, errors, cause }: Refusal): AppError =>
 export const control = { cancelled: 0, started: 1, cells: 2 } as const;
 
 /** `request.bytes` is transferred, not copied. */
-export type WorkerTask = { readonly request: BatchRequest; readonly control: Int32Array };
+export type WorkerTask = {
+  readonly request: BatchRequest;
+  readonly control: Int32Array;
+  /** Injected by an operator, for the thread to feel. */
+  readonly fault?: LentFault;
+};
 
 /** When the worker worked, in milliseconds since 1970, and on which thread: its span. */
 type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly threadId: number };

@@ -2,15 +2,14 @@ import { context, trace } from '@opentelemetry/api';
 import test, { type ExecutionContext } from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '#src/kernel/errors.ts';
+import { noFaults, type LentFault } from '#src/kernel/faults.ts';
+import type { PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
 import { captureSpans } from '#test/support/spans.ts';
 import { arrowStream, columnsOf } from '../arrow-support.ts';
 import { call, setup } from '../setup.ts';
 
 const filename = new URL('bad-worker.ts', import.meta.url).href;
-const start = (
-  t: ExecutionContext,
-  options: { threads?: number; queueLimit?: number; cancelGraceMs?: number } = {},
-) => {
+const start = (t: ExecutionContext, options: Partial<PricingWorkersDeps> = {}) => {
   const parts = setup({ workers: { filename, cancelGraceMs: 50, heapMegabytes: 64, ...options } });
   t.teardown(parts.workers.close);
   const { workers, metrics } = parts;
@@ -53,6 +52,40 @@ test('an error in a worker fails its request and leaves the worker', async (t) =
   t.is(await code(run('throw')), 'internal_error');
   t.is(await code(run()), 'ok');
   t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
+test('faults injected at pricing.worker are felt by the thread: an error, a delay, a hang, its end', async (t) => {
+  const lent: LentFault[] = [];
+  const faults = { ...noFaults, lend: () => lent.shift() };
+  // The thread of the service, not one that misbehaves by itself.
+  const { run, code, until } = start(t, {
+    filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
+    faults,
+    heapMegabytes: 256,
+  });
+  t.is(await code(run()), 'ok');
+  const fault = { delayMs: 0, errorCode: 'pricing_calculation_failed' } as const;
+  lent.push({ ...fault, mode: 'error' });
+  t.is(await code(run()), 'pricing_calculation_failed');
+  lent.push({ ...fault, mode: 'delay', delayMs: 300 });
+  const began = performance.now();
+  t.is(await code(run()), 'ok');
+  t.true(performance.now() - began > 290);
+  await until('volwatch_workers_restarts_total', 0);
+
+  lent.push({ ...fault, mode: 'hang' });
+  const controller = new AbortController();
+  const hanging = code(run('', controller.signal));
+  await sleep(300);
+  controller.abort();
+  t.is(await hanging, 'overloaded');
+  t.is(await code(run()), 'ok');
+  await until('volwatch_workers_restarts_total', 1);
+
+  lent.push({ ...fault, mode: 'crash' });
+  t.is(await code(run()), 'internal_error');
+  t.is(await code(run()), 'ok');
+  await until('volwatch_workers_restarts_total', 2);
 });
 
 test('over the queue is overloaded at once; what waits is answered', async (t) => {
