@@ -1,5 +1,6 @@
 import { context, trace, type Tracer } from '@opentelemetry/api';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { startChildSpan } from '#src/kernel/child-span.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { addTiming } from '#src/kernel/request-context.ts';
 import { openBatch, type BatchJob, type BatchRequest } from './batch-job.ts';
@@ -48,7 +49,7 @@ export const createBatch = ({ engines, clock, metrics, faults, logger, tracer, w
 
   return async (request: BatchRequest, signal?: AbortSignal): Promise<BatchOutcome> => {
     const started = clock.monotonic();
-    const span = tracer.startSpan('pricing.batch');
+    const span = startChildSpan(tracer, 'pricing.batch');
     let tally: TallyData = createTally();
     try {
       const outcome = await context.with(trace.setSpan(context.active(), span), () => price(request, signal));

@@ -1,5 +1,6 @@
 import { context, trace } from '@opentelemetry/api';
 import type { Clock } from '#src/kernel/clock.ts';
+import { startChildSpan } from '#src/kernel/child-span.ts';
 import { AppError, type FieldError } from '#src/kernel/errors.ts';
 import type { Faults } from '#src/kernel/faults.ts';
 import type { Logger } from '#src/kernel/logger.ts';
@@ -94,7 +95,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
 
   const single = async (operation: SingleOperation, body: unknown, signal?: AbortSignal): Promise<TimedOption> => {
     const started = clock.monotonic();
-    const span = tracer.startSpan(`pricing.${operation}`);
+    const span = startChildSpan(tracer, `pricing.${operation}`);
     let label: Model['name'] | 'unknown' = 'unknown';
     try {
       if (!isRow(body))

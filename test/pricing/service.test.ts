@@ -1,3 +1,4 @@
+import { context, trace } from '@opentelemetry/api';
 import test from 'ava';
 import { AppError } from '#src/kernel/errors.ts';
 import { noFaults, type Faults } from '#src/kernel/faults.ts';
@@ -26,6 +27,23 @@ test.serial('price echoes every input with defaults, in a span and two metrics',
   t.is(options({ operation: 'price', model: 'black_scholes', outcome: 'ok' }), 1);
   t.is(metrics.value('volwatch_pricing_duration_seconds', { operation: 'price', model: 'black_scholes' }), 1);
 });
+
+test.serial(
+  'below a request that is not sampled no span is made; the answer and the metrics are the same',
+  async (t) => {
+    const spans = captureSpans(t);
+    const { service, options } = setup();
+    const unsampled = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 0 };
+    await context.with(trace.setSpanContext(context.active(), unsampled), async () => {
+      t.is((await service.price(call)).price.toFixed(4), '4.7594');
+      t.is(await codeFrom(service.price({ ...call, spot: -1 })), 'validation_failed');
+      t.like(await service.batch({ options: [call] }), { succeeded: 1 });
+    });
+    t.deepEqual(spans.all(), []);
+    t.is(options({ operation: 'price', model: 'black_scholes', outcome: 'ok' }), 1);
+    t.is(options({ operation: 'batch', model: 'black_scholes', outcome: 'ok' }), 1);
+  },
+);
 
 test.serial('greeks answers the first six, or those asked for', async (t) => {
   const { service } = setup();
