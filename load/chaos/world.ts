@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
+import { hungryWhenTold } from '#test/support/memory.ts';
 import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
 import { startReplicated } from '#test/support/replica.ts';
 import { startService, type Service } from '#test/support/service.ts';
@@ -164,7 +165,7 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
   let current: Service;
   const processes: Service[] = [];
   const start = async (): Promise<void> => {
-    current = await startService({ environment });
+    current = await startService({ environment, nodeArguments: ['--import', hungryWhenTold] });
     processes.push(current);
     await current.ready();
   };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { limitMemory } from '#test/support/memory.ts';
+import { exhaustMemory } from '#test/support/memory.ts';
 import type { Cell } from '../cell.ts';
 import type { World } from '../world.ts';
 
@@ -10,23 +10,6 @@ const kill =
 
 const common = { group: 'process', probe: 'refresh', deadlineMs: 14_000, processGone: true } as const;
 const codes = ['shutting_down', 'overloaded', 'database_unavailable', 'internal_error'];
-
-/** As a container's limit does: what the process has it keeps, more it does not get, and it ends. */
-const exhaustMemory = async (world: World): Promise<void> => {
-  await world.setFault('refresh.commit', { mode: 'hang' });
-  limitMemory(world.service().pid, 8);
-  const options = Array.from({ length: 20_000 }, () => ({ spot: 100, strike: 105, time_to_expiry: 0.5 }));
-  const body = JSON.stringify({ options });
-  const { process } = world.service();
-  while (process.exitCode === null && process.signalCode === null) {
-    const batch = fetch(`${world.url}/api/v1/pricing/batch`, {
-      method: 'POST',
-      body,
-      headers: { 'content-type': 'application/json' },
-    });
-    await batch.then((response) => response.arrayBuffer()).catch(() => {});
-  }
-};
 
 export const processCells: readonly Cell[] = [
   {
@@ -55,10 +38,14 @@ export const processCells: readonly Cell[] = [
   {
     ...common,
     name: 'memory limit',
-    how: 'no more memory from the system while large batches and a refresh want some, then started again',
+    how: 'the system has no more memory for it while it refreshes, then started again',
     codes,
     holdMs: 0,
-    inject: exhaustMemory,
+    inject: async (world) => {
+      await world.setFault('refresh.commit', { mode: 'hang' });
+      exhaustMemory(world.service().pid);
+      await world.service().exited;
+    },
     heal: (world) => world.restart(),
     felt: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
   },
