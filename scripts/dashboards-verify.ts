@@ -6,11 +6,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, startProgram } from './verify/programs.ts';
+import { startProgram } from './verify/programs.ts';
 import { startPrometheus, type Prometheus, type Sample } from './verify/prometheus.ts';
 import { withScope, type Scope } from './verify/scope.ts';
 import { startStack, type Stack } from './verify/stack.ts';
 import { badRound, limitedRound, ordinaryRound, refreshRound, saturatedRound, takeToken } from './verify/traffic.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 type Panel = {
   readonly type: string;

@@ -3,8 +3,7 @@
  * Chromium. `npm run setup` skips what is there and says what to do where it cannot install.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { onPath } from './support/on-path.ts';
 
 type Need = {
   readonly program: string;
@@ -32,16 +31,6 @@ const installs: Record<string, readonly string[]> = {
   brew: ['install'],
   pacman: ['-S', '--noconfirm'],
 };
-
-const onPath = (program: string): boolean =>
-  (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 
 const run = (command: string, args: readonly string[]): boolean => {
   console.log(`$ ${[command, ...args].join(' ')}`);

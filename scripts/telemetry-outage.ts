@@ -12,8 +12,9 @@ import autocannon from 'autocannon';
 import { metric, option, scrape } from '#test/service/setup.ts';
 import { startOtlpReceiver } from '#test/service/otlp-receiver.ts';
 import { startService, type Service } from '#test/support/service.ts';
-import { freePort, temporaryDirectory } from './verify/programs.ts';
+import { temporaryDirectory } from './verify/programs.ts';
 import { withScope, type Scope } from './verify/scope.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 9);
 const seconds = 2;

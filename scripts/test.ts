@@ -5,44 +5,17 @@
  * neighbour's load one may be unlucky. What was retried is said.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { commandOf, isAlive } from '#src/database/embedded-postgres-host.ts';
 import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
 import { createTemplate } from '#test/support/migrations.ts';
-
-const onPath = (program: string): boolean =>
-  (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-
-const freePort = (): Promise<number> =>
-  new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
+import { freePort } from '#src/database/free-port.ts';
+import { onPath } from './support/on-path.ts';
 
 const exited = (child: ChildProcess): Promise<number> =>
   new Promise((done) => {

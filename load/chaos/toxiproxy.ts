@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scope } from './scope.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 type Toxic = {
   readonly type: 'latency' | 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slicer';
@@ -21,15 +21,6 @@ export type Hop = {
 };
 
 export type Toxiproxy = { readonly hop: (name: string, upstream: string) => Promise<Hop> };
-
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 /** Toxiproxy's own server, driven over its HTTP API; toxics act on connections that are open already too. */
 export const startToxiproxy = async (scope: Scope): Promise<Toxiproxy> => {

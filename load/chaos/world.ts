@@ -12,7 +12,8 @@ import { startService, type Service } from '#test/support/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#test/support/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
 import type { Scope } from './scope.ts';
-import { freePort, startToxiproxy, type Hop } from './toxiproxy.ts';
+import { startToxiproxy, type Hop } from './toxiproxy.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 export type World = {
   readonly hops: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', Hop>>;

@@ -3,8 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { freePort, startProgram, temporaryDirectory } from './programs.ts';
+import { startProgram, temporaryDirectory } from './programs.ts';
 import type { Scope } from './scope.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 type Notification = {
   readonly receiver: string;

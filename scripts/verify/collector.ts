@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { freePort, startProgram, temporaryDirectory, type Program } from './programs.ts';
+import { startProgram, temporaryDirectory, type Program } from './programs.ts';
 import type { Scope } from './scope.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 export type Collector = {
   /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */

@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { freePort, startProgram, temporaryDirectory } from './programs.ts';
+import { startProgram, temporaryDirectory } from './programs.ts';
 import type { Scope } from './scope.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 export type Sample = {
   readonly metric: Readonly<Record<string, string>>;

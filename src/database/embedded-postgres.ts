@@ -11,7 +11,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -27,6 +26,7 @@ import {
   type Account,
 } from './embedded-postgres-host.ts';
 import { holdInstanceLock } from './instance-lock.ts';
+import { freePort } from './free-port.ts';
 
 export type EmbeddedPostgresDeps = {
   /** Made when missing; everything of the server lives below it. */
@@ -42,16 +42,6 @@ export type EmbeddedPostgres = { readonly url: string; readonly stop: () => Prom
 const user = 'volwatch';
 const database = 'volwatch';
 const startTimeoutMs = 30_000;
-
-const freePort = (): Promise<number> =>
-  new Promise((done, failed) => {
-    const server = createServer();
-    server.once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 
 /** postmaster.pid: pid, data directory, start, port, socket directory, address, shared memory, status. */
 const readPidFile = (

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { Redis } from 'ioredis';
+import { freePort } from '#src/database/free-port.ts';
 
 export type RedisServer = {
   readonly url: string;
@@ -18,15 +18,6 @@ export type RedisServer = {
   /** SIGSTOP: connections stay open and nothing answers. */
   readonly hang: () => void;
   readonly wake: () => void;
-};
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 };
 
 /** A Redis of the test's own, to be broken at will; gone on teardown. */

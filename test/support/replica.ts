@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,16 +9,9 @@ import { Client } from 'pg';
 import { hostFor, serverAccount, serverEnvironment } from '#src/database/embedded-postgres-host.ts';
 import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 export type ReplicatedPostgres = { readonly primaryUrl: string; readonly replicaUrl: string };
-
-const freePort = (): Promise<number> =>
-  new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 
 /** One statement on a connection of its own. */
 export const statementOn = async (url: string, text: string): Promise<Record<string, unknown>[]> => {

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { setupDatabase } from '#test/support/database.ts';
+import { freePort } from '#src/database/free-port.ts';
 
 type Outcome = {
   enabled: boolean;
@@ -19,14 +20,6 @@ type Outcome = {
 };
 
 const programUrl = import.meta.resolve('./fixtures/instrumented-program.ts');
-
-const freePort = async (): Promise<number> => {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-};
 
 /** Answers everything with 200; what is posted to `/v1/traces` is kept, as the OTLP protobuf it is. */
 const startCollector = async (t: ExecutionContext) => {
