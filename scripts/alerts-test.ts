@@ -21,7 +21,7 @@ const steps: readonly (readonly [tool: string, ...argumentList: string[]])[] = [
 for (const [tool, ...argumentList] of steps) {
   const binary = join('.tools/bin', tool);
   if (!existsSync(binary)) {
-    console.error(`${binary} is missing: run node scripts/tools.ts prometheus alertmanager`);
+    console.error(`${binary} is missing: run npm exec node scripts/tools.ts prometheus alertmanager`);
     process.exitCode = 69;
     break;
   }

@@ -37,7 +37,12 @@ const show = ({ id, secret }: { readonly id: string; readonly secret: string }):
 
 /** What the arguments ask for, checked before anything is connected to. */
 const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
-  const { positionals, values } = parseArgs({ allowPositionals: true, options: { scopes: { type: 'string' } } });
+  const options = { scopes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
+  const { positionals, values } = parseArgs({ allowPositionals: true, options });
+  if (values.help) {
+    console.log(usage);
+    process.exit(0);
+  }
   const [command, argument, ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`unexpected: ${rest.join(' ')}`);
   if (command === 'list' && argument === undefined) {

@@ -21,7 +21,7 @@ const read = (without?: string): { good: boolean; text: string } => {
 };
 
 const faults: string[] = [];
-if (!existsSync(binary)) faults.push(`${binary} is missing: run node scripts/tools.ts composecheck`);
+if (!existsSync(binary)) faults.push(`${binary} is missing: run npm exec node scripts/tools.ts composecheck`);
 else {
   const whole = read();
   if (!whole.good) faults.push(whole.text);

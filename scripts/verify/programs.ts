@@ -29,7 +29,7 @@ export const startProgram = async (
   }: { readonly readyUrl: string; readonly environment?: Readonly<Record<string, string>> },
 ): Promise<Program> => {
   if (!existsSync(join('.tools/bin', name)))
-    throw new Error(`.tools/bin/${name} is missing: run node scripts/tools.ts`);
+    throw new Error(`.tools/bin/${name} is missing: run npm exec node scripts/tools.ts`);
   const child = spawn(resolve('.tools/bin', name), [...argumentList], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
