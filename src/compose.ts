@@ -13,6 +13,7 @@ import { composePricing } from './compose/pricing.ts';
 import { composeRateLimits } from './compose/rate-limits.ts';
 import { composeProvider } from './compose/provider.ts';
 import { composeStorage } from './compose/storage.ts';
+import { composeWebhooks } from './compose/webhooks.ts';
 import type { Config } from './config.ts';
 import { codeOf, errorTable } from './kernel/errors.ts';
 import type { HealthCheck } from './kernel/health.ts';
@@ -58,6 +59,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const cursors = await composeCursors(base, keyRing);
   const audit = composeAudit(base, database, cursors);
   const jobs = composeJobs(base, database);
+  const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, audit: audit.trail });
   const {
     refreshes,
     routes: marketDataRoutes,
@@ -65,6 +67,7 @@ export const compose = async (config: Config): Promise<Service> => {
     closes,
   } = composeMarketData(base, database, {
     jobs,
+    announce: webhooks.announce,
     audit: audit.trail,
     cache,
     cursors,
@@ -91,6 +94,7 @@ export const compose = async (config: Config): Promise<Service> => {
     ...createPricingJobRoutes({ jobs: pricingJobs, basePath }),
     ...marketDataRoutes,
     ...audit.routes,
+    ...webhooks.routes,
   ];
   const { server, admin, health } = composeEdge(base, {
     auth,
@@ -144,7 +148,8 @@ export const compose = async (config: Config): Promise<Service> => {
     migrated = true;
     await unlessOutdated(refreshes.closeDangling());
     await unlessOutdated(refreshes.restoreMetrics());
-    await jobs.start(jobHandlers(base, database, refreshes, audit.trail, pricingJobs));
+    await jobs.start(jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks));
+    await unlessOutdated(webhooks.resume());
     if (config.ROLE === 'api') return;
     await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
     await warmUp();

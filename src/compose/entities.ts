@@ -4,6 +4,7 @@ import { authEntities } from '../auth/entities.ts';
 import { idempotencyEntities } from '../idempotency/entities.ts';
 import { marketDataEntities } from '../market-data/entities.ts';
 import { pricingJobEntities } from '../pricing-jobs/entities.ts';
+import { webhookEntities } from '../webhooks/entities.ts';
 
 /** Every table of every room, for the schema comparison and the statement labels. */
 export const entities = [
@@ -13,4 +14,5 @@ export const entities = [
   ...idempotencyEntities,
   ...accountsEntities,
   ...pricingJobEntities,
+  ...webhookEntities,
 ];

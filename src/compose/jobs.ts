@@ -13,7 +13,9 @@ import { totalsOf } from '../pricing/batch-tally.ts';
 import type { PricingService } from '../pricing/pricing-service.ts';
 import { createPricingJobs, type PricingJobs } from '../pricing-jobs/pricing-jobs.ts';
 import { removeOldPricingJobs } from '../pricing-jobs/retention.ts';
+import { removeOldWebhookEvents } from '../webhooks/retention.ts';
 import type { Base } from './base.ts';
+import type { WebhookParts } from './webhooks.ts';
 
 /** @throws ConfigError for a schedule of a universe that does not exist */
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
@@ -36,6 +38,13 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     pollMs: config.JOBS_POLL_MS,
     retries: config.JOBS_RETRIES,
     retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
+    queues: {
+      webhook_delivery: {
+        concurrency: config.WEBHOOK_CONCURRENCY,
+        retries: config.WEBHOOK_RETRIES,
+        retryDelaySeconds: config.WEBHOOK_RETRY_DELAY_SECONDS,
+      },
+    },
     heartbeatSeconds: config.JOBS_HEARTBEAT_SECONDS,
     metrics,
     logger,
@@ -49,7 +58,10 @@ export const jobHandlers = (
   refreshes: RefreshService,
   audit: AuditTrail,
   pricingJobs: PricingJobs,
+  webhooks: WebhookParts,
 ): JobHandlers => ({
+  webhook_event: webhooks.fanOut,
+  webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,
   refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
     const requested = trigger === 'request';
@@ -68,6 +80,7 @@ export const jobHandlers = (
     const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
       idempotency_keys: await removeExpiredKeys(transaction),
       pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
+      webhook_events: await removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
     logger.info(removed, 'removed what is past its time');

@@ -5,6 +5,7 @@ import type { Cache } from '../kernel/cache.ts';
 import type { JobEnqueuer } from '../kernel/jobs.ts';
 import type { Cursors } from '../kernel/pagination.ts';
 import type { Route } from '../kernel/route.ts';
+import type { Announce } from '../kernel/webhooks.ts';
 import { createCachedReads } from '../market-data/cached-reads.ts';
 import { createMarketDataQueries } from '../market-data/queries.ts';
 import { createQueuedRefreshes } from '../market-data/refresh-queue.ts';
@@ -39,8 +40,10 @@ export const composeMarketData = (
     cursors,
     provider,
     jobs,
+    announce,
   }: {
     readonly audit: AuditTrail;
+    readonly announce: Announce;
     readonly cache: Cache;
     readonly cursors: Cursors;
     readonly provider: MarketDataProvider;
@@ -66,6 +69,7 @@ export const composeMarketData = (
     timeouts: { fetchMs: config.PROVIDER_TIMEOUT_MS, applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS },
     ids: uuidv7,
     audit,
+    announce,
     faults,
     metrics,
     clock,

@@ -215,6 +215,36 @@ export const configSections = {
       'A worker silent for this long is dead, and another does its job',
     ),
   },
+  Webhooks: {
+    WEBHOOK_SECRET: secret(
+      z.string().min(16, 'must have at least 16 characters'),
+      "Key that the webhooks' secrets are derived from; unset: derived from the signing key, whose rotation then changes them all",
+    ),
+    WEBHOOK_PRIVATE_ADDRESSES: optional(
+      boolean,
+      'Whether receivers may be on loopback and private networks; unset: outside production only',
+    ),
+    WEBHOOKS_PER_OWNER: variable(integer(1, 1_000), '10', 'Most webhooks of one user or client'),
+    WEBHOOK_TIMEOUT_MS: variable(integer(1, 60_000), '10000', 'A receiver must have answered by then'),
+    WEBHOOK_CONCURRENCY: variable(integer(1, 100), '4', 'Deliveries that one process makes at a time'),
+    WEBHOOK_RETRIES: variable(integer(0, 20), '8', 'Repetitions of a failed delivery before it is given up'),
+    WEBHOOK_RETRY_DELAY_SECONDS: variable(
+      integer(1, 3_600),
+      '10',
+      'Wait before the first repetition; each further one waits up to twice as long',
+    ),
+    WEBHOOK_DISABLE_AFTER: variable(
+      integer(1, 1_000),
+      '5',
+      'Deliveries given up one after the other, after which a webhook is disabled',
+    ),
+    WEBHOOK_ROTATION_HOURS: variable(
+      integer(0, 720),
+      '24',
+      'How long after its rotation the secret before signs beside the new one',
+    ),
+    WEBHOOK_RETENTION_DAYS: variable(integer(1, 36_500), '30', 'Events and their deliveries are kept for this long'),
+  },
   Resilience: {
     PRICING_WORKERS: optional(
       integer(1, 128),

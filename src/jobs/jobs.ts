@@ -13,17 +13,22 @@ type Execute = (text: string, parameters?: readonly unknown[]) => Promise<{ read
 
 export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
 
-export type JobsDependencies = {
+type QueueSettings = {
+  /** How many jobs of one queue this process does at a time. */
+  readonly concurrency: number;
+  readonly retries: number;
+  /** Seconds before the first repetition; each further one waits up to twice as long. */
+  readonly retryDelaySeconds: number;
+};
+
+export type JobsDependencies = QueueSettings & {
   readonly execute: Execute;
   /** Whether this process does jobs, or only enqueues them. */
   readonly worker: boolean;
   readonly schedules: readonly JobSchedule[];
-  /** How many jobs of one queue this process does at a time. */
-  readonly concurrency: number;
   readonly pollMs: number;
-  readonly retries: number;
-  /** Seconds before the first repetition; each further one waits up to twice as long. */
-  readonly retryDelaySeconds: number;
+  /** What a queue does otherwise than the others. */
+  readonly queues?: Partial<Record<JobQueue, Partial<QueueSettings>>>;
   /** A worker that has been silent for this many seconds is dead, and another does its job. 10 or more. */
   readonly heartbeatSeconds: number;
   readonly metrics: Metrics;
@@ -31,6 +36,8 @@ export type JobsDependencies = {
 };
 
 export type Jobs = JobEnqueuer & {
+  /** Whether `start` has opened the queues: what is enqueued before is refused. */
+  readonly isOpen: () => boolean;
   /** Opens the queues, made when missing, and, as a worker, begins. @throws AppError of category database */
   readonly start: (handlers: JobHandlers) => Promise<void>;
   readonly healthCheck: HealthCheck;
@@ -61,7 +68,9 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
   let faultAt = -Infinity;
   const lastFault = (): boolean => performance.now() - faultAt < faultShownMs;
   const stopping = new AbortController();
-  const work = createWork({ metrics, logger, retries: deps.retries, stopping: stopping.signal });
+  const settingsOf = (queue: JobQueue): QueueSettings => ({ ...deps, ...deps.queues?.[queue] });
+  const retries = (queue: JobQueue): number => settingsOf(queue).retries;
+  const work = createWork({ metrics, logger, retries, stopping: stopping.signal });
 
   const onError = (error: unknown): void => {
     if (!lastFault()) logger.warn({ code: codeOf(error) }, 'the job queue has a fault');
@@ -82,16 +91,16 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
   };
 
   const makeQueues = async (boss: PgBoss): Promise<void> => {
-    const settings = {
-      retryLimit: deps.retries,
-      retryDelay: deps.retryDelaySeconds,
-      retryBackoff: true,
-      heartbeatSeconds: deps.heartbeatSeconds,
-      deadLetter: deadLetters,
-    };
     const existing = new Set((await boss.getQueues()).map(({ name }) => name));
     if (!existing.has(deadLetters)) await boss.createQueue(deadLetters);
     for (const name of jobQueues) {
+      const settings = {
+        retryLimit: retries(name),
+        retryDelay: settingsOf(name).retryDelaySeconds,
+        retryBackoff: true,
+        heartbeatSeconds: deps.heartbeatSeconds,
+        deadLetter: deadLetters,
+      };
       if (existing.has(name)) {
         const { heartbeatSeconds: _, ...changeable } = settings;
         await boss.updateQueue(name, changeable);
@@ -136,7 +145,7 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
           for (const queue of jobQueues) {
             const options = {
               includeMetadata: true,
-              localConcurrency: deps.concurrency,
+              localConcurrency: settingsOf(queue).concurrency,
               pollingIntervalSeconds: deps.pollMs / 1_000,
               // A queue that gave a job may have another.
               burstWhenBatchFull: true,
@@ -152,6 +161,8 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
         throw error;
       }
     },
+
+    isOpen: () => open !== undefined,
 
     enqueue: async ({ query }, queue, { key, data }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');

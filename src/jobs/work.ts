@@ -8,7 +8,7 @@ import type { Metrics } from '#src/kernel/metrics.ts';
 type WorkDependencies = {
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly retries: number;
+  readonly retries: (queue: JobQueue) => number;
   readonly stopping: AbortSignal;
 };
 
@@ -17,7 +17,7 @@ export const createWork =
   ({ metrics, logger, retries, stopping }: WorkDependencies) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
     const { traceparent, tracestate, ...data } = job.data;
-    const last = job.retryCount >= retries;
+    const last = job.retryCount >= retries(queue);
     const carrier = { ...(traceparent && { traceparent }), ...(tracestate && { tracestate }) };
     const parent = propagation.extract(ROOT_CONTEXT, carrier);
     const span = trace.getTracer('volwatch.jobs').startSpan(

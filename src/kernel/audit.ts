@@ -3,7 +3,16 @@ import type { Principal } from './principal.ts';
 import type { Transaction } from './unit-of-work.ts';
 
 /** What a stream is about: the part before the colon in its name, and the `stream_kind` label of the metric. */
-export const auditStreamKinds = ['refresh', 'user', 'session', 'client', 'api_key', 'sign_in', 'fault'] as const;
+export const auditStreamKinds = [
+  'refresh',
+  'user',
+  'session',
+  'client',
+  'api_key',
+  'sign_in',
+  'fault',
+  'webhook',
+] as const;
 export type AuditStreamKind = (typeof auditStreamKinds)[number];
 
 /**
@@ -38,6 +47,11 @@ export const auditActions = [
   'api_key.created',
   'api_key.revoked',
   'api_key.refused',
+  'webhook.created',
+  'webhook.deleted',
+  'webhook.rotated',
+  'webhook.disabled',
+  'webhook.enabled',
   'fault.injected',
   'fault.cleared',
 ] as const;

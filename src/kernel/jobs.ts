@@ -1,7 +1,7 @@
 import type { Transaction } from './unit-of-work.ts';
 
 /** Closed set: the `queue` label of the job metrics. */
-export const jobQueues = ['refresh', 'pricing', 'retention'] as const;
+export const jobQueues = ['refresh', 'pricing', 'retention', 'webhook_event', 'webhook_delivery'] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
 /** Ids and names only: it is stored, and shown to operators. */

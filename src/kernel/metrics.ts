@@ -7,6 +7,7 @@ import { jobQueues } from './jobs.ts';
 import { tokenFormats } from './principal.ts';
 import { rateLimitPolicies } from './route.ts';
 import { transactionOperations } from './unit-of-work.ts';
+import { webhookOutcomes } from './webhooks.ts';
 
 /**
  * The metric catalogue as data. Label values come from closed sets; `open` marks a label whose set is closed by
@@ -259,6 +260,17 @@ export const metricCatalogue = {
     type: 'gauge',
     help: 'Jobs by queue and state',
     labels: { queue: jobQueues, state: ['waiting', 'active'] },
+  },
+  volwatch_webhook_deliveries_total: {
+    type: 'counter',
+    help: 'Attempts at webhook deliveries: delivered, failed and to be tried again, given up, or told 410',
+    labels: { outcome: webhookOutcomes },
+  },
+  volwatch_webhook_delivery_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of attempts at webhook deliveries in seconds',
+    labels: { outcome: webhookOutcomes },
+    buckets: longDurationBuckets,
   },
   volwatch_load_shed_total: {
     type: 'counter',

@@ -25,6 +25,9 @@ export const transactionOperations = [
   'auth.client',
   'auth.maintenance',
   'account.change',
+  'webhook.change',
+  'webhook.fan_out',
+  'webhook.delivery',
 ] as const;
 type TransactionOperation = (typeof transactionOperations)[number];
 

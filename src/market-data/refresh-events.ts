@@ -1,5 +1,6 @@
 import type { AuditEvent, AuditTrail } from '#src/kernel/audit.ts';
 import type { Transaction } from '#src/kernel/unit-of-work.ts';
+import type { Announce } from '#src/kernel/webhooks.ts';
 import type { RefreshCounts, RefreshRecord } from './refresh-records.ts';
 
 /** What the audit trail is told, enough to rebuild every refresh record from it; each in the transaction of its change. */
@@ -36,7 +37,8 @@ const begins =
       data: { universe, trigger, started_at, trace_id, queued: action === 'refresh.queued' },
     });
 
-export const createRefreshEvents = (audit: AuditTrail): RefreshEvents => ({
+/** `announce` is told of endings, for whoever subscribed to them. */
+export const createRefreshEvents = (audit: AuditTrail, announce?: Announce): RefreshEvents => ({
   queued: begins(audit, 'refresh.queued'),
   started: begins(audit, 'refresh.started'),
   applied: async (transaction, { id, universe, counts, at }) =>
@@ -47,7 +49,8 @@ export const createRefreshEvents = (audit: AuditTrail): RefreshEvents => ({
       target: id,
       data: { applied_at: at, ...counts },
     }),
-  ended: async (transaction, { id, universe, status, reason, error, source, finished_at }) => {
+  ended: async (transaction, record) => {
+    const { id, universe, status, reason, error, source, finished_at } = record;
     if (status === 'running') throw new Error('A running refresh has not ended');
     const [action, outcome] = endings[status];
     await audit.record(transaction, {
@@ -58,6 +61,7 @@ export const createRefreshEvents = (audit: AuditTrail): RefreshEvents => ({
       ...(reason && { reason }),
       data: { source, finished_at, error_detail: error?.detail ?? null },
     });
+    await announce?.(transaction, { type: action, data: record });
   },
   removed: async (transaction, { id, universe }) =>
     audit.record(transaction, {

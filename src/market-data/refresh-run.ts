@@ -8,6 +8,7 @@ import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import { assertOutsideTransaction } from '#src/kernel/unit-of-work.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { Announce } from '#src/kernel/webhooks.ts';
 import { orAbort, withDeadline } from './deadline.ts';
 import { assertFetched } from './provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
@@ -30,6 +31,8 @@ import type { Universe } from './universes.ts';
 export type RefreshRunDependencies = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
+  /** Told of each ending, in the transaction that records it. */
+  readonly announce?: Announce | undefined;
   readonly provider: MarketDataProvider;
   readonly faults: Faults;
   readonly metrics: Metrics;
@@ -81,7 +84,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     quarantineFactor: factor,
   } = deps;
   const now = (): string => clock.now().toISOString();
-  const events = createRefreshEvents(deps.audit);
+  const events = createRefreshEvents(deps.audit, deps.announce);
 
   const step = <T>(name: string, point: FaultPoint, signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
     inSpan(`refresh.${name}`, {}, async () => {

@@ -60,7 +60,7 @@ const lockName = (universe: string): string => `refresh:${universe}`;
 export const createRefreshService = (deps: RefreshServiceDependencies): RefreshService => {
   const { unitOfWork, reader, lock, metrics, clock, logger, universes } = deps;
   const runRefresh = createRefreshRun(deps);
-  const events = createRefreshEvents(deps.audit);
+  const events = createRefreshEvents(deps.audit, deps.announce);
   const stop = new AbortController();
   const running = new Set<Promise<unknown>>();
   let closing = false;

@@ -18,7 +18,14 @@ const until = async (condition: () => boolean | Promise<boolean>, timeoutMs = 15
   return condition();
 };
 
-const idle: JobHandlers = { refresh: async () => {}, pricing: async () => {}, retention: async () => {} };
+const nothing = async (): Promise<void> => {};
+const idle: JobHandlers = {
+  refresh: nothing,
+  pricing: nothing,
+  retention: nothing,
+  webhook_event: nothing,
+  webhook_delivery: nothing,
+};
 
 const setup = async (t: ExecutionContext, overrides: Partial<JobsDependencies> = {}) => {
   const admin = await setupDatabase(t);

@@ -6,6 +6,7 @@ import { queuedRefreshes } from './0006-queued-refreshes.ts';
 import { priceQuarantine } from './0007-price-quarantine.ts';
 import { accounts } from './0008-accounts.ts';
 import { pricingJobs } from './0009-pricing-jobs.ts';
+import { webhooks } from './0010-webhooks.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   priceQuarantine,
   accounts,
   pricingJobs,
+  webhooks,
 ];

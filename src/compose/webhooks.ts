@@ -1,0 +1,70 @@
+import { derivedSecret } from '../auth/derived-secret.ts';
+import type { KeyRing } from '../auth/key-ring.ts';
+import type { Database } from '../database/database.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { AuditTrail } from '../kernel/audit.ts';
+import { uuidv7 } from '../kernel/ids.ts';
+import type { JobHandler } from '../kernel/jobs.ts';
+import type { Cursors } from '../kernel/pagination.ts';
+import type { Route } from '../kernel/route.ts';
+import { createDelivery } from '../webhooks/delivery.ts';
+import { createOutbox, type Outbox } from '../webhooks/outbox.ts';
+import { createWebhookRoutes } from '../webhooks/routes.ts';
+import { createSend } from '../webhooks/sender.ts';
+import { createWebhookSecrets } from '../webhooks/signatures.ts';
+import { createWebhooks } from '../webhooks/webhooks.ts';
+import { basePath, type Base } from './base.ts';
+
+export type WebhookParts = Pick<Outbox, 'announce' | 'fanOut' | 'resume'> & {
+  readonly deliver: JobHandler;
+  readonly routes: readonly Route[];
+};
+
+const hourMs = 3_600_000;
+
+/** Who is told what happened, and the jobs that tell them. */
+export const composeWebhooks = async (
+  { config, production, build, clock, logger, metrics }: Base,
+  { unitOfWork, reader }: Database,
+  {
+    jobs,
+    keyRing,
+    cursors,
+    audit,
+  }: { readonly jobs: Jobs; readonly keyRing: KeyRing; readonly cursors: Cursors; readonly audit: AuditTrail },
+): Promise<WebhookParts> => {
+  if (production && config.WEBHOOK_SECRET === undefined) {
+    logger.warn({}, 'WEBHOOK_SECRET is not set: rotating the signing key will change the secret of every webhook');
+  }
+  const key = config.WEBHOOK_SECRET ?? (await derivedSecret(keyRing.signing, 'webhooks'));
+  const secrets = createWebhookSecrets({ key });
+  const privateAddresses = config.WEBHOOK_PRIVATE_ADDRESSES ?? !production;
+  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7 });
+  const webhooks = createWebhooks({
+    unitOfWork,
+    reader,
+    audit,
+    secrets,
+    outbox,
+    clock,
+    ids: uuidv7,
+    mostPerOwner: config.WEBHOOKS_PER_OWNER,
+  });
+  return {
+    ...outbox,
+    routes: createWebhookRoutes({ webhooks, cursors, basePath, allowHttp: !production, privateAddresses }),
+    deliver: createDelivery({
+      unitOfWork,
+      reader,
+      audit,
+      secrets,
+      send: createSend({ timeoutMs: config.WEBHOOK_TIMEOUT_MS, privateAddresses }),
+      disableAfter: config.WEBHOOK_DISABLE_AFTER,
+      rotationMs: config.WEBHOOK_ROTATION_HOURS * hourMs,
+      userAgent: `volwatch/${build.version}`,
+      clock,
+      metrics,
+      logger,
+    }),
+  };
+};

@@ -1,0 +1,102 @@
+import type { Clock } from '#src/kernel/clock.ts';
+import type { JobEnqueuer, JobHandler } from '#src/kernel/jobs.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { Announce, WebhookEventType } from '#src/kernel/webhooks.ts';
+
+type OutboxDependencies = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly jobs: JobEnqueuer & {
+    /** Until then events are stored, and `resume` gives them their job. */
+    readonly isOpen: () => boolean;
+  };
+  readonly clock: Clock;
+  readonly ids: () => string;
+};
+
+export type Outbox = {
+  readonly announce: Announce;
+  /** A `webhook.test` for this webhook alone. @returns the event's id */
+  readonly test: (transaction: Transaction, webhookId: string) => Promise<string>;
+  /** Makes a delivery of an event for each webhook that subscribes to it, once. */
+  readonly fanOut: JobHandler;
+  /** Enqueues the events that nobody has carried out: stored before the queues were open, or whose job died. */
+  readonly resume: () => Promise<void>;
+};
+
+type NewEvent = {
+  readonly type: WebhookEventType | 'webhook.test';
+  readonly data: Readonly<Record<string, unknown>>;
+};
+
+export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids }: OutboxDependencies): Outbox => {
+  /** The body is written down here, so that every attempt at every receiver sends the same bytes. */
+  const store = async ({ query }: Transaction, { type, data }: NewEvent, fannedOut = false): Promise<string> => {
+    const id = ids();
+    const at = clock.now();
+    const body = JSON.stringify({ type, timestamp: at.toISOString(), data });
+    await query(`insert into webhook_event (id, type, body, occurred_at, fanned_out_at) values ($1, $2, $3, $4, $5)`, [
+      id,
+      type,
+      body,
+      at,
+      fannedOut ? at : null,
+    ]);
+    return id;
+  };
+
+  const enqueueEvent = (transaction: Transaction, id: string): Promise<boolean> =>
+    jobs.enqueue(transaction, 'webhook_event', { key: id, data: { event_id: id } });
+
+  const deliver = async (transaction: Transaction, eventId: string, webhookId: string): Promise<void> => {
+    const added = await transaction.query(
+      `insert into webhook_delivery (webhook_id, event_id, state, created_at) values ($1, $2, 'waiting', $3)
+       on conflict do nothing returning 1`,
+      [webhookId, eventId, clock.now()],
+    );
+    if (added.length === 0) return;
+    const data = { webhook_id: webhookId, event_id: eventId };
+    await jobs.enqueue(transaction, 'webhook_delivery', { key: `${webhookId}/${eventId}`, data });
+  };
+
+  return {
+    announce: async (transaction, event) => {
+      const id = await store(transaction, event);
+      if (jobs.isOpen()) await enqueueEvent(transaction, id);
+    },
+
+    test: async (transaction, webhookId) => {
+      const id = await store(transaction, { type: 'webhook.test', data: { webhook_id: webhookId } }, true);
+      await deliver(transaction, id, webhookId);
+      return id;
+    },
+
+    fanOut: async ({ event_id: id = '' }) => {
+      await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => {
+        const { query } = transaction;
+        const [event] = await query<{ type: string; occurred_at: Date }>(
+          `update webhook_event set fanned_out_at = $2 where id = $1 and fanned_out_at is null
+           returning type, occurred_at`,
+          [id, clock.now()],
+        );
+        // Past its time, or carried out by a worker that was thought dead.
+        if (!event) return;
+        const webhooks = await query<{ id: string }>(
+          `select id from webhook where disabled_at is null and $1 = any(events) and created_at <= $2 order by id`,
+          [event.type, event.occurred_at],
+        );
+        for (const webhook of webhooks) await deliver(transaction, id, webhook.id);
+      });
+    },
+
+    resume: async () => {
+      const left = await reader.query<{ id: string }>(
+        'select id from webhook_event where fanned_out_at is null order by id limit 1000',
+      );
+      if (left.length === 0) return;
+      await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => {
+        for (const { id } of left) await enqueueEvent(transaction, id);
+      });
+    },
+  };
+};

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { fieldsQuery, pageQuery } from '#src/kernel/pagination.ts';
+import { webhookEventTypes, webhookOutcomes } from '#src/kernel/webhooks.ts';
+import { addressIn, isPublicAddress } from './addresses.ts';
+import { deliveryStates, disabledReasons } from './entities.ts';
+import type { Delivery, Webhook } from './webhooks.ts';
+
+/** Whether receivers may be asked without TLS, and on addresses that are not public. */
+export type ReceiverRules = { readonly allowHttp: boolean; readonly privateAddresses: boolean };
+
+const instant = z.iso.datetime();
+const longestUrl = 2_048;
+
+export const webhookSchema = z.strictObject({
+  id: z.uuid(),
+  url: z.string(),
+  events: z.array(z.enum(webhookEventTypes)),
+  status: z.enum(['active', 'disabled']),
+  disabled_reason: z.enum(disabledReasons).nullable(),
+  disabled_at: instant.nullable(),
+  rotated_at: instant.nullable(),
+  created_at: instant,
+});
+export const withSecret = webhookSchema.extend({ secret: z.string() });
+export const deliverySchema = z.strictObject({
+  event_id: z.uuid(),
+  type: z.enum([...webhookEventTypes, 'webhook.test']),
+  state: z.enum(deliveryStates),
+  attempts: z.int().min(0),
+  status: z.int().nullable(),
+  outcome: z.enum(webhookOutcomes).nullable(),
+  duration_ms: z.int().min(0).nullable(),
+  attempted_at: instant.nullable(),
+  created_at: instant,
+});
+
+export const listQuery = (item: z.ZodObject) =>
+  z.strictObject({
+    ...pageQuery,
+    from: z.iso.date().optional(),
+    to: z.iso.date().optional(),
+    fields: fieldsQuery(item),
+  });
+
+const text = (at: Date | null): string | null => at?.toISOString() ?? null;
+
+export const shown = ({ disabled_at: disabled, rotated_at: rotated, created_at: created, ...webhook }: Webhook) => ({
+  ...webhook,
+  disabled_at: text(disabled),
+  rotated_at: text(rotated),
+  created_at: created.toISOString(),
+});
+export const shownDelivery = ({ attempted_at: attempted, created_at: created, ...delivery }: Delivery) => ({
+  ...delivery,
+  attempted_at: text(attempted),
+  created_at: created.toISOString(),
+});
+
+/** Where receivers may be: names are looked at again at each connection. */
+const receiverUrl = ({ allowHttp, privateAddresses }: ReceiverRules) => {
+  const protocols = allowHttp ? ['https:', 'http:'] : ['https:'];
+  return z
+    .string()
+    .max(longestUrl)
+    .superRefine((value, issues) => {
+      const refuse = (message: string): void => issues.addIssue({ code: 'custom', message });
+      const url = URL.parse(value);
+      if (!url || !protocols.includes(url.protocol)) {
+        return refuse(`Must be a URL starting with ${protocols.map((each) => `${each}//`).join(' or ')}`);
+      }
+      if (url.username !== '' || url.password !== '') refuse('Must not hold credentials');
+      if (url.hash !== '') refuse('Must not have a fragment');
+      const address = addressIn(url);
+      if (!privateAddresses && address !== undefined && !isPublicAddress(address)) {
+        refuse('Must not have an address that is not public');
+      }
+    });
+};
+
+/** Events once each, in the order of the catalogue. */
+export const wantedWebhook = (rules: ReceiverRules) =>
+  z.strictObject({
+    url: receiverUrl(rules),
+    events: z
+      .array(z.enum(webhookEventTypes))
+      .min(1)
+      .max(webhookEventTypes.length)
+      .transform((events) => webhookEventTypes.filter((type) => events.includes(type))),
+  });

@@ -1,0 +1,198 @@
+import type { AuditAction, AuditTrail, Json } from '#src/kernel/audit.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { WebhookEventType, WebhookOutcome } from '#src/kernel/webhooks.ts';
+import type { DeliveryState, DisabledReason } from './entities.ts';
+import type { Outbox } from './outbox.ts';
+import type { WebhookSecrets } from './signatures.ts';
+
+export type WebhooksDependencies = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly audit: AuditTrail;
+  readonly secrets: WebhookSecrets;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly ids: () => string;
+  readonly mostPerOwner: number;
+};
+
+/** As its owner sees it; the secret is shown at creation and rotation alone. */
+export type Webhook = {
+  readonly id: string;
+  readonly url: string;
+  readonly events: WebhookEventType[];
+  readonly status: 'active' | 'disabled';
+  readonly disabled_reason: DisabledReason | null;
+  readonly disabled_at: Date | null;
+  readonly rotated_at: Date | null;
+  readonly created_at: Date;
+};
+
+export type Delivery = {
+  /** The `webhook-id` that the receiver sees. */
+  readonly event_id: string;
+  readonly type: WebhookEventType | 'webhook.test';
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  /** Of the last attempt, as the other members from here on. */
+  readonly status: number | null;
+  readonly outcome: WebhookOutcome | null;
+  readonly duration_ms: number | null;
+  readonly attempted_at: Date | null;
+  readonly created_at: Date;
+};
+
+/** After the item `after`; `from` and `to` are inclusive dates, UTC. */
+type Page = {
+  readonly after: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly limit: number;
+};
+
+type WithSecret = Webhook & { readonly secret: string };
+
+/** Every method throws AppError `resource_not_found` for what is not there or somebody else's, `scope_insufficient` for API keys. */
+export type Webhooks = {
+  /** @throws AppError `validation_failed` when the owner has as many as may be */
+  readonly register: (
+    owner: Principal,
+    wanted: { readonly url: string; readonly events: readonly WebhookEventType[] },
+  ) => Promise<WithSecret>;
+  /** Oldest first. */
+  readonly list: (owner: Principal, page: Page) => Promise<readonly Webhook[]>;
+  readonly find: (owner: Principal, id: string) => Promise<Webhook>;
+  readonly remove: (owner: Principal, id: string) => Promise<void>;
+  /** The secret before it signs beside the new one for a while. */
+  readonly rotate: (owner: Principal, id: string) => Promise<WithSecret>;
+  /** Sends a `webhook.test`, also to a disabled one, which it enables when it arrives. @returns the event's id */
+  readonly test: (owner: Principal, id: string) => Promise<string>;
+  /** Newest first. */
+  readonly deliveries: (owner: Principal, id: string, page: Page) => Promise<readonly Delivery[]>;
+};
+
+const columns = `id, url, events, case when disabled_at is null then 'active' else 'disabled' end as status,
+  disabled_reason, disabled_at, rotated_at, created_at`;
+/** Created on the days from $1 to $2, either of which may be null. */
+const createdWithin = `($1::date is null or created_at >= $1::date::timestamp at time zone 'UTC')
+  and ($2::date is null or created_at < ($2::date + 1)::timestamp at time zone 'UTC')`;
+
+const notFound = (): AppError => new AppError('resource_not_found', 'There is no such webhook');
+
+/** A key that leaks must not live on in a webhook that it made. */
+const ownerOf = ({ kind, subject }: Principal): readonly [kind: 'user' | 'client', id: string] => {
+  if (kind === 'api_key') throw new AppError('scope_insufficient', 'An API key cannot manage webhooks');
+  return [kind, subject];
+};
+
+export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
+  const { unitOfWork, reader, audit, secrets, outbox, clock, ids, mostPerOwner } = deps;
+
+  const record = (
+    transaction: Transaction,
+    id: string,
+    action: AuditAction,
+    data: { readonly [name: string]: Json } = {},
+  ): Promise<void> =>
+    audit.record(transaction, { stream: `webhook:${id}`, action, outcome: 'success', target: id, data });
+
+  /** The owner's registrations take turns, so that two at once do not both find the last place free. */
+  const assertRoom = async ({ query }: Transaction, owner: readonly [string, string]): Promise<void> => {
+    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`webhooks of ${owner.join(':')}`]);
+    const held = await query('select 1 from webhook where owner_kind = $1 and owner_id = $2', owner);
+    if (held.length < mostPerOwner) return;
+    throw new AppError('validation_failed', undefined, {
+      errors: [{ pointer: '', code: 'too_many', detail: `There are ${mostPerOwner} already, which is the most` }],
+    });
+  };
+
+  const find: Webhooks['find'] = async (principal, id) => {
+    const [webhook] = await reader.query<Webhook>(
+      `select ${columns} from webhook where id = $3 and owner_kind = $1 and owner_id = $2`,
+      [...ownerOf(principal), id],
+    );
+    if (!webhook) throw notFound();
+    return webhook;
+  };
+
+  return {
+    find,
+
+    register: async (principal, { url, events }) => {
+      const owner = ownerOf(principal);
+      return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        await assertRoom(transaction, owner);
+        const id = ids();
+        const [webhook] = await transaction.query<Webhook>(
+          `insert into webhook (id, owner_kind, owner_id, url, events, created_at) values ($3, $1, $2, $4, $5, $6)
+           returning ${columns}`,
+          [...owner, id, url, events, clock.now()],
+        );
+        // The address may hold a key of the receiver's: it is not for a trail that keeps everything.
+        await record(transaction, id, 'webhook.created', { owner_kind: owner[0], owner_id: owner[1], events });
+        return { ...webhook!, secret: secrets.of(id, 1) };
+      });
+    },
+
+    list: (principal, { after, from, to, limit }) =>
+      reader.query<Webhook>(
+        `select ${columns} from webhook
+         where ${createdWithin} and ($3::uuid is null or id > $3) and owner_kind = $5 and owner_id = $6
+         order by id limit $4`,
+        [from, to, after, limit, ...ownerOf(principal)],
+      ),
+
+    remove: async (principal, id) => {
+      const owner = ownerOf(principal);
+      await unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        const removed = await transaction.query(
+          'delete from webhook where id = $3 and owner_kind = $1 and owner_id = $2 returning 1',
+          [...owner, id],
+        );
+        if (removed.length === 0) throw notFound();
+        await record(transaction, id, 'webhook.deleted');
+      });
+    },
+
+    rotate: async (principal, id) => {
+      const owner = ownerOf(principal);
+      return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        const [rotated] = await transaction.query<Webhook & { secret_version: number }>(
+          `update webhook set secret_version = secret_version + 1, rotated_at = $4
+           where id = $3 and owner_kind = $1 and owner_id = $2 returning ${columns}, secret_version`,
+          [...owner, id, clock.now()],
+        );
+        if (!rotated) throw notFound();
+        const { secret_version: version, ...webhook } = rotated;
+        await record(transaction, id, 'webhook.rotated', { version });
+        return { ...webhook, secret: secrets.of(id, version) };
+      });
+    },
+
+    test: async (principal, id) => {
+      const owner = ownerOf(principal);
+      return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        const [found] = await transaction.query(
+          'select 1 from webhook where id = $3 and owner_kind = $1 and owner_id = $2 for key share',
+          [...owner, id],
+        );
+        if (!found) throw notFound();
+        return outbox.test(transaction, id);
+      });
+    },
+
+    deliveries: async (principal, id, { after, from, to, limit }) => {
+      await find(principal, id);
+      return reader.query<Delivery>(
+        `select event_id, type, state, attempts, status_code as status, outcome, duration_ms, attempted_at, created_at
+         from webhook_delivery join webhook_event on webhook_event.id = event_id
+         where ${createdWithin} and ($3::uuid is null or event_id < $3) and webhook_id = $5
+         order by event_id desc limit $4`,
+        [from, to, after, limit, id],
+      );
+    },
+  };
+};
