@@ -1,6 +1,7 @@
 import { banner } from './banner.ts';
 import { compose, type Service } from './compose.ts';
 import { ConfigError, configExitStatus, loadConfig } from './config.ts';
+import { countBodiesAsHeap } from './garbage-collection.ts';
 import { StartError } from './kernel/start-error.ts';
 
 /** A second signal, or a clean-up that hangs, must not keep the process: the balancer has long moved on. */
@@ -61,6 +62,7 @@ const handleSignals = (composing: Promise<Service>): void => {
   process.on('uncaughtException', onFatal('uncaughtException')).on('unhandledRejection', onFatal('unhandledRejection'));
 };
 
+countBodiesAsHeap();
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);
