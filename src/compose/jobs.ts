@@ -40,6 +40,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
     queues: {
       webhook_delivery: {
+        groupsApart: true,
         concurrency: config.WEBHOOK_CONCURRENCY,
         retries: config.WEBHOOK_RETRIES,
         retryDelaySeconds: config.WEBHOOK_RETRY_DELAY_SECONDS,

@@ -19,6 +19,8 @@ type QueueSettings = {
   readonly retries: number;
   /** Seconds before the first repetition; each further one waits up to twice as long. */
   readonly retryDelaySeconds: number;
+  /** One job of a group at a time, so that slow ones leave places to the other groups. */
+  readonly groupsApart?: boolean;
 };
 
 export type JobsDependencies = QueueSettings & {
@@ -146,6 +148,7 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
             const options = {
               includeMetadata: true,
               localConcurrency: settingsOf(queue).concurrency,
+              ...(settingsOf(queue).groupsApart && { localGroupConcurrency: 1 }),
               pollingIntervalSeconds: deps.pollMs / 1_000,
               // A queue that gave a job may have another.
               burstWhenBatchFull: true,
@@ -164,14 +167,18 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
 
     isOpen: () => open !== undefined,
 
-    enqueue: async ({ query }, queue, { key, data }) => {
+    enqueue: async ({ query }, queue, { key, data, group }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
       const carrier: Record<string, string> = {};
       if (trace.getActiveSpan()) propagation.inject(context.active(), carrier);
       const id = await open.send(
         queue,
         { ...data, ...carrier },
-        { singletonKey: key, db: { executeSql: async (text, values) => ({ rows: await query(text, values) }) } },
+        {
+          singletonKey: key,
+          ...(group !== undefined && { group: { id: group } }),
+          db: { executeSql: async (text, values) => ({ rows: await query(text, values) }) },
+        },
       );
       return id !== null;
     },

@@ -12,13 +12,14 @@ export type JobEnqueuer = {
    * Puts a job into `queue` as part of `transaction`: it is there after the commit, or never. The caller's trace goes
    * with it.
    * @param key one job of each key waits or runs at a time
+   * @param group in a queue that keeps groups apart, a process does one job of a group at a time
    * @returns false, and nothing enqueued, when one does
    * @throws AppError `database_unavailable` before the queues are open
    */
   readonly enqueue: (
     transaction: Transaction,
     queue: JobQueue,
-    job: { readonly key: string; readonly data: JobData },
+    job: { readonly key: string; readonly data: JobData; readonly group?: string },
   ) => Promise<boolean>;
 };
 

@@ -193,7 +193,8 @@ export const createDelivery = (deps: DeliveryDependencies): JobHandler => {
     const tracer = trace.getTracer('volwatch.webhooks');
     await tracer.startActiveSpan('webhook.deliver', { kind: SpanKind.CLIENT, attributes }, async (span) => {
       try {
-        const made = await attempt(ids, waiting, signal, last);
+        // Whoever tests waits for how it went: there is one attempt.
+        const made = await attempt(ids, waiting, signal, last || isTest(type));
         span.setAttribute('volwatch.webhook.outcome', made.outcome);
         if (made.status !== null) span.setAttribute('http.response.status_code', made.status);
         await record(ids, type, made);
@@ -201,7 +202,7 @@ export const createDelivery = (deps: DeliveryDependencies): JobHandler => {
         if (made.outcome === 'delivered') return;
         span.setAttribute('error.type', codeOf(made.error));
         span.setStatus({ code: SpanStatusCode.ERROR });
-        if (made.outcome !== 'gone') throw made.error;
+        if (made.outcome !== 'gone' && !isTest(type)) throw made.error;
       } finally {
         span.end();
       }

@@ -14,10 +14,13 @@ type OutboxDependencies = {
   readonly ids: () => string;
 };
 
+/** `owner`: kind and id. Deliveries of one owner take turns: slow receivers cost nobody else's. */
+type Subscriber = { readonly id: string; readonly owner: string };
+
 export type Outbox = {
   readonly announce: Announce;
   /** A `webhook.test` for this webhook alone. @returns the event's id */
-  readonly test: (transaction: Transaction, webhookId: string) => Promise<string>;
+  readonly test: (transaction: Transaction, webhook: Subscriber) => Promise<string>;
   /** Makes a delivery of an event for each webhook that subscribes to it, once. */
   readonly fanOut: JobHandler;
   /** Enqueues the events that nobody has carried out: stored before the queues were open, or whose job died. */
@@ -48,15 +51,15 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids }: OutboxDep
   const enqueueEvent = (transaction: Transaction, id: string): Promise<boolean> =>
     jobs.enqueue(transaction, 'webhook_event', { key: id, data: { event_id: id } });
 
-  const deliver = async (transaction: Transaction, eventId: string, webhookId: string): Promise<void> => {
+  const deliver = async (transaction: Transaction, eventId: string, { id, owner }: Subscriber): Promise<void> => {
     const added = await transaction.query(
       `insert into webhook_delivery (webhook_id, event_id, state, created_at) values ($1, $2, 'waiting', $3)
        on conflict do nothing returning 1`,
-      [webhookId, eventId, clock.now()],
+      [id, eventId, clock.now()],
     );
     if (added.length === 0) return;
-    const data = { webhook_id: webhookId, event_id: eventId };
-    await jobs.enqueue(transaction, 'webhook_delivery', { key: `${webhookId}/${eventId}`, data });
+    const data = { webhook_id: id, event_id: eventId };
+    await jobs.enqueue(transaction, 'webhook_delivery', { key: `${id}/${eventId}`, group: owner, data });
   };
 
   return {
@@ -65,9 +68,9 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids }: OutboxDep
       if (jobs.isOpen()) await enqueueEvent(transaction, id);
     },
 
-    test: async (transaction, webhookId) => {
-      const id = await store(transaction, { type: 'webhook.test', data: { webhook_id: webhookId } }, true);
-      await deliver(transaction, id, webhookId);
+    test: async (transaction, webhook) => {
+      const id = await store(transaction, { type: 'webhook.test', data: { webhook_id: webhook.id } }, true);
+      await deliver(transaction, id, webhook);
       return id;
     },
 
@@ -81,11 +84,11 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids }: OutboxDep
         );
         // Past its time, or carried out by a worker that was thought dead.
         if (!event) return;
-        const webhooks = await query<{ id: string }>(
-          `select id from webhook where disabled_at is null and $1 = any(events) and created_at <= $2 order by id`,
+        const webhooks = await query<Subscriber>(
+          `select id, owner_kind || ':' || owner_id as owner from webhook where disabled_at is null and $1 = any(events) and created_at <= $2 order by id`,
           [event.type, event.occurred_at],
         );
-        for (const webhook of webhooks) await deliver(transaction, id, webhook.id);
+        for (const webhook of webhooks) await deliver(transaction, id, webhook);
       });
     },
 

@@ -180,7 +180,7 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
           [...owner, id],
         );
         if (!found) throw notFound();
-        return outbox.test(transaction, id);
+        return outbox.test(transaction, { id, owner: owner.join(':') });
       });
     },
 

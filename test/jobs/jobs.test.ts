@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { createJobs, type JobHandlers, type JobsDependencies } from '#src/jobs/jobs.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
+import { jobQueues } from '#src/kernel/jobs.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
 import { databaseSettings, setupDatabase } from '#test/support/database.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
@@ -156,6 +157,34 @@ test('work spreads over workers; closing one waits for what it does and leaves t
   t.deepEqual([...doers.values()].flat().sort(), keys, 'each once');
 });
 
+test('a slow group leaves places to the others where groups are kept apart', async (t) => {
+  const { database, make } = await setup(t);
+  const jobs = make({ queues: { refresh: { concurrency: 2, groupsApart: true } } });
+  const running = new Map<string, number>();
+  const most = new Map<string, number>();
+  const done: string[] = [];
+  await jobs.start({
+    ...idle,
+    refresh: async ({ group = '', slow }) => {
+      const now = (running.get(group) ?? 0) + 1;
+      running.set(group, now);
+      most.set(group, Math.max(now, most.get(group) ?? 0));
+      await sleep(slow ? 1_500 : 10);
+      running.set(group, now - 1);
+      done.push(group);
+    },
+  });
+  await database.unitOfWork.run({ operation }, async (transaction) => {
+    const add = (key: string, group: string, slow: object) =>
+      jobs.enqueue(transaction, 'refresh', { key, group, data: { group, ...slow } });
+    for (const key of ['a', 'b', 'c']) await add(key, 'slow', { slow: 'true' });
+    for (const key of ['d', 'e']) await add(key, 'quick', {});
+  });
+  t.true(await until(() => done.length === 5));
+  t.is(most.get('slow'), 1);
+  t.deepEqual(done.slice(0, 2), ['quick', 'quick']);
+});
+
 test('schedules are those configured now', async (t) => {
   const { admin, make } = await setup(t);
   const schedule = (key: string, cron: string) => ({ queue: 'refresh', key, cron, data: { universe: key } }) as const;
@@ -169,7 +198,7 @@ test('schedules are those configured now', async (t) => {
 test('processes that start at once on an empty database all find their queues', async (t) => {
   const { admin, database, make } = await setup(t, { worker: false });
   await Promise.all(Array.from({ length: 6 }, () => make().start(idle)));
-  t.is((await admin.query('select 1 from pgboss.queue')).length, 4);
+  t.is((await admin.query('select 1 from pgboss.queue')).length, jobQueues.length + 1);
   // No connection went back to the pool inside a transaction that had failed.
   for (let read = 0; read < 20; read += 1) t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }]);
 });

@@ -1,0 +1,64 @@
+import { promisify } from 'node:util';
+import test from 'ava';
+import { addressIn, isPublicAddress, publicLookup } from '#src/webhooks/addresses.ts';
+
+const hidden = [
+  '0.0.0.0',
+  '10.1.2.3',
+  '100.64.0.1',
+  '127.0.0.1',
+  '127.255.255.254',
+  '169.254.169.254',
+  '172.16.0.1',
+  '172.31.255.255',
+  '192.0.0.8',
+  '192.168.1.1',
+  '198.18.0.1',
+  '224.0.0.1',
+  '255.255.255.255',
+  '168.63.129.16',
+  '::',
+  '::1',
+  '::ffff:127.0.0.1',
+  '::ffff:8.8.8.8',
+  '::127.0.0.1',
+  '64:ff9b::a00:1',
+  'fe80::1',
+  'fc00::1',
+  'fd00:ec2::254',
+  'ff02::1',
+  '2001::1',
+  '2001:db8::1',
+  '2002:7f00:1::',
+  '3fff::1',
+  'not an address',
+  '',
+];
+const open = ['8.8.8.8', '172.15.0.1', '172.32.0.1', '100.128.0.1', '192.0.1.1', '2606:4700::1111', '2a00:1450::1'];
+
+test('public addresses are told from the others', (t) => {
+  for (const address of hidden) t.false(isPublicAddress(address), address);
+  for (const address of open) t.true(isPublicAddress(address), address);
+});
+
+test('an address in a URL is found however it is written', (t) => {
+  for (const [host, address] of [
+    ['127.1', '127.0.0.1'],
+    ['0x7f000001', '127.0.0.1'],
+    ['2130706433', '127.0.0.1'],
+    ['017700000001', '127.0.0.1'],
+    ['127.0.0.1.', '127.0.0.1'],
+    ['[::1]', '::1'],
+    ['[0:0:0:0:0:ffff:127.0.0.1]', '::ffff:7f00:1'],
+    ['localhost', undefined],
+  ] as const) {
+    t.is(addressIn(new URL(`https://${host}/`)), address, host);
+  }
+});
+
+test('a name that leads to a private address is not resolved', async (t) => {
+  const lookup = promisify(publicLookup);
+  await t.throwsAsync(lookup('localhost', {}), { name: 'AddressRefusedError' });
+  await t.throwsAsync(lookup('localhost', { all: true }), { name: 'AddressRefusedError' });
+  await t.throwsAsync(lookup('no-such-host.invalid', {}), { message: /ENOTFOUND|EAI_AGAIN/ });
+});

@@ -1,0 +1,94 @@
+import test from 'ava';
+import { AppError, codeOf } from '#src/kernel/errors.ts';
+import { runInTransaction } from '#src/kernel/unit-of-work.ts';
+import { createSend, type SenderSettings } from '#src/webhooks/sender.ts';
+import { startReceiver, type ReceiverFault } from './receiver.ts';
+
+const post = (url: string, settings: Partial<SenderSettings> = {}, signal = AbortSignal.timeout(20_000)) =>
+  createSend({ timeoutMs: 700, privateAddresses: true, ...settings })({
+    url,
+    headers: { 'content-type': 'application/json', 'webhook-id': 'event-1' },
+    body: '{"a":1}',
+    signal,
+  });
+
+const timed = async <T>(work: Promise<T>): Promise<{ readonly value: T; readonly ms: number }> => {
+  const begun = performance.now();
+  return { value: await work, ms: performance.now() - begun };
+};
+
+test('a message arrives as it is', async (t) => {
+  const receiver = await startReceiver(t);
+  t.is(await post(`${receiver.url}/hook?key=1`), 204);
+  t.like(receiver.received, [{ path: '/hook?key=1', body: '{"a":1}', headers: { 'webhook-id': 'event-1' } }]);
+});
+
+const statuses: readonly [ReceiverFault, number][] = [
+  [500, 500],
+  [410, 410],
+  [429, 429],
+  ['redirect', 302],
+];
+test('whatever status is answered is told, and redirects are not followed', async (t) => {
+  const receiver = await startReceiver(t);
+  for (const [fault, status] of statuses) {
+    receiver.fault = fault;
+    t.is(await post(receiver.url), status);
+  }
+  t.is(receiver.received.length, statuses.length);
+});
+
+const faults: readonly [ReceiverFault, string][] = [
+  ['hang', 'external_api_timeout'],
+  ['drip', 'external_api_timeout'],
+  ['reset', 'external_api_unavailable'],
+  ['huge_headers', 'external_api_unavailable'],
+];
+for (const [fault, code] of faults) {
+  test(`a receiver with the fault ${fault} is given up in time`, async (t) => {
+    const receiver = await startReceiver(t);
+    receiver.fault = fault;
+    const { value, ms } = await timed(post(receiver.url).then(String, codeOf));
+    t.is(value, code);
+    t.true(ms < 2_000, `${ms} ms`);
+  });
+}
+
+test('a body without an end does not matter once the status is there', async (t) => {
+  const receiver = await startReceiver(t);
+  for (const fault of ['drip_body', 'huge'] as const) {
+    receiver.fault = fault;
+    const { value, ms } = await timed(post(receiver.url));
+    t.is(value, 200);
+    t.true(ms < 1_500, `${fault}: ${ms} ms`);
+  }
+  t.true(receiver.written() < 16 * 2 ** 20, `${receiver.written()} bytes`);
+});
+
+test('nobody there, and a stop of ours', async (t) => {
+  t.is(await post('http://127.0.0.1:1').then(String, codeOf), 'external_api_unavailable');
+  const receiver = await startReceiver(t);
+  receiver.fault = 'hang';
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(new AppError('shutting_down')), 50);
+  t.is(await post(receiver.url, {}, stop.signal).then(String, codeOf), 'shutting_down');
+});
+
+test('private addresses are refused where they are connected to, by address and by name', async (t) => {
+  const receiver = await startReceiver(t);
+  const port = new URL(receiver.url).port;
+  for (const host of ['127.0.0.1', '127.1', '[::1]', 'localhost', '169.254.169.254', '[::ffff:127.0.0.1]']) {
+    const error = await t.throwsAsync(post(`http://${host}:${port}/`, { privateAddresses: false }));
+    t.is(codeOf(error), 'external_api_unavailable', host);
+    t.is(error?.message, 'The receiver has an address that is not public', host);
+  }
+  t.deepEqual(receiver.received, []);
+});
+
+test('nothing is sent from inside a transaction', async (t) => {
+  const transaction = { em: undefined as never, query: async () => [], beforeCommit: () => {} };
+  await t.throwsAsync(
+    runInTransaction(transaction, () => post('http://127.0.0.1:1')),
+    { message: /inside a transaction/ },
+  );
+});

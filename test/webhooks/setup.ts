@@ -1,0 +1,151 @@
+import type { ExecutionContext } from 'ava';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createDatabase, type Database } from '#src/database/database.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import type { JobData, JobQueue } from '#src/kernel/jobs.ts';
+import type { LogFields, Logger } from '#src/kernel/logger.ts';
+import { createCursors } from '#src/kernel/pagination.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import type { Announce } from '#src/kernel/webhooks.ts';
+import { createDelivery } from '#src/webhooks/delivery.ts';
+import { webhookEntities } from '#src/webhooks/entities.ts';
+import { createOutbox, type Outbox } from '#src/webhooks/outbox.ts';
+import { createWebhookRoutes } from '#src/webhooks/routes.ts';
+import { createSend } from '#src/webhooks/sender.ts';
+import { createWebhookSecrets } from '#src/webhooks/signatures.ts';
+import { createWebhooks } from '#src/webhooks/webhooks.ts';
+import { serve } from '#test/http/support.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
+import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+};
+
+export type Room = {
+  readonly stored: TestDatabase;
+  readonly database: Database;
+  readonly metrics: RecordedMetrics;
+  readonly lines: readonly LogFields[];
+  readonly outbox: Outbox;
+  /** Waiting jobs, oldest first. */
+  readonly queued: { queue: JobQueue; data: JobData }[];
+  queuesOpen: boolean;
+  readonly advance: (seconds: number) => void;
+  /** @param owner `client:desk` */
+  readonly call: (method: string, path: string, owner?: string, body?: unknown) => Promise<Answer>;
+  readonly announce: (...event: Parameters<Announce> extends [unknown, infer Event] ? [Event] : never) => Promise<void>;
+  /** Does what is queued now, and what that enqueues. @returns the codes of jobs that threw, whose jobs stay away */
+  readonly work: (options?: { readonly last?: boolean }) => Promise<string[]>;
+};
+
+const principalOf = (owner: string): Principal => {
+  const [kind, subject] = owner.split(':') as [Principal['kind'], string];
+  return { kind, subject, scopes: [] };
+};
+
+/** The room over HTTP on a database of its own; jobs are done when a test says so. */
+export const startRoom = async (
+  t: ExecutionContext,
+  { allowHttp = true, privateAddresses = true, mostPerOwner = 3, timeoutMs = 500 } = {},
+): Promise<Room> => {
+  const stored = await setupDatabase(t);
+  const metrics = recordMetrics();
+  const lines: LogFields[] = [];
+  const keep = (fields: LogFields, message: string): void => void lines.push({ ...fields, message });
+  const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
+  const database = await createDatabase({ ...databaseSettings(stored.url), entities: webhookEntities, metrics });
+  t.teardown(() => database.close());
+  let seconds = 0;
+  const clock = { now: () => new Date(Date.now() + seconds * 1_000), monotonic: () => performance.now() };
+  const { unitOfWork, reader } = database;
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+  const secrets = createWebhookSecrets({ key: 'test key of webhooks' });
+  const queued: Room['queued'] = [];
+  const jobs = {
+    isOpen: () => room.queuesOpen,
+    enqueue: async (_transaction: unknown, queue: JobQueue, { data }: { readonly data: JobData }) => {
+      queued.push({ queue, data });
+      return true;
+    },
+  };
+  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7 });
+  const webhooks = createWebhooks({ unitOfWork, reader, audit, secrets, outbox, clock, ids: uuidv7, mostPerOwner });
+  const deliver = createDelivery({
+    unitOfWork,
+    reader,
+    audit,
+    secrets,
+    send: createSend({ timeoutMs, privateAddresses }),
+    disableAfter: 2,
+    rotationMs: 3_600_000,
+    userAgent: 'volwatch/test',
+    clock,
+    metrics,
+    logger,
+  });
+  const cursors = createCursors({ secret: 'test secret of cursors' });
+  const { call } = await serve(t, {
+    limits: { bodyLimitBytes: 8_192 },
+    routes: createWebhookRoutes({ webhooks, cursors, basePath: '/api/v1', allowHttp, privateAddresses }),
+    authenticate: async ({ headers }) => {
+      const owner = headers['x-owner'];
+      if (typeof owner !== 'string') throw new AppError('credentials_missing');
+      return principalOf(owner);
+    },
+  });
+  const live = AbortSignal.timeout(60_000);
+  const room: Room = {
+    stored,
+    database,
+    metrics,
+    lines,
+    outbox,
+    queued,
+    queuesOpen: true,
+    advance: (more) => (seconds += more),
+    call: async (method, path, owner = 'client:desk', body) => {
+      const response = await call(`/api/v1${path}`, {
+        method,
+        headers: { ...(owner !== '' && { 'X-Owner': owner }), 'Content-Type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+      };
+    },
+    announce: (event) =>
+      unitOfWork.run({ operation: 'refresh.finish' }, (transaction) => outbox.announce(transaction, event)),
+    work: async ({ last = false } = {}) => {
+      const codes: string[] = [];
+      for (let job = queued.shift(); job; job = queued.shift()) {
+        const handle = job.queue === 'webhook_event' ? outbox.fanOut : deliver;
+        await handle(job.data, live, { last }).catch((error: unknown) => {
+          codes.push(error instanceof AppError ? error.code : String(error));
+        });
+      }
+      return codes;
+    },
+  };
+  return room;
+};
+
+export const registered = async (
+  room: Room,
+  url: string,
+  { events = ['refresh.succeeded'], owner = 'client:desk' }: { events?: readonly string[]; owner?: string } = {},
+) => {
+  const { body } = await room.call('POST', '/webhooks', owner, { url, events });
+  return { id: String(body['id']), secret: String(body['secret']), body };
+};
+
+export const refreshed = { type: 'refresh.succeeded', data: { id: 'refresh-1', universe: 'tech5' } } as const;
+
+export const auditActions = async ({ stored }: Room): Promise<string[]> =>
+  (await stored.query('select action from audit_event order by id')).map((row) => String(row['action']));
