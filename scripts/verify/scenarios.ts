@@ -1,6 +1,6 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#test/service/setup.ts';
 import type { LogLine } from '#test/support/service.ts';
-import { uncachedRead } from './traffic.ts';
+import { testWebhook, uncachedRead } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
 /** A cause, made to happen on the live service, and what must be seen of it. */
@@ -36,6 +36,13 @@ const manyReads = async (stack: Stack): Promise<string | undefined> => {
 const slowDatabase = {
   inject: ({ database, replica }: Stack) => [database, replica].forEach((hop) => hop.latency(200)),
   end: ({ database, replica }: Stack) => [database, replica].forEach((hop) => hop.latency(0)),
+};
+
+/** The newest bar of one asset. */
+const tenfold = (body: Record<string, unknown>): Record<string, unknown> => {
+  const [bar] = (body['MSFT'] as { values: Record<string, string>[] }).values;
+  for (const name of ['open', 'high', 'low', 'close']) bar![name] = String(Number(bar![name]) * 10);
+  return body;
 };
 
 export const scenarios: readonly Scenario[] = [
@@ -83,6 +90,24 @@ export const scenarios: readonly Scenario[] = [
     },
     log: ({ message }) => message === 'a job was given up',
     end: ({ service }) => clearFault(service, 'refresh.commit'),
+  },
+  {
+    alert: 'WebhookDeliveriesFailing',
+    fault: 'the receiver of a webhook answers 500',
+    inject: ({ receiver }) => void (receiver.fault = 500),
+    meet: async (stack, token) => traceOf(await testWebhook(stack, token)),
+    log: ({ message }) => message === 'a webhook was not delivered',
+    end: ({ receiver }) => void (receiver.fault = undefined),
+    recover: testWebhook,
+  },
+  {
+    alert: 'PricesQuarantined',
+    fault: 'the market data provider has one price ten times too high',
+    inject: ({ provider }) => void (provider.fault = { kind: 'change', change: tenfold }),
+    meet: async ({ service }, token) => traceOf(await refresh(service, token, 'tech5')),
+    log: ({ message }) => message === 'prices were held back',
+    end: ({ provider }) => void (provider.fault = undefined),
+    recover: ({ service }, token) => refresh(service, token, 'tech5'),
   },
   {
     alert: 'BreakerOpen',

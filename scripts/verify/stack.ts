@@ -5,6 +5,7 @@ import { startService, type Service } from '#test/support/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#test/support/twelve-data-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
 import { client, privateKeyPem } from '#test/service/setup.ts';
+import { startReceiver, type Receiver } from '#test/webhooks/receiver.ts';
 import { temporaryDirectory } from './programs.ts';
 import type { Scope } from './scope.ts';
 
@@ -20,6 +21,8 @@ export type Stack = {
   readonly database: TcpProxy;
   readonly replica: TcpProxy;
   readonly provider: TwelveDataServer;
+  /** Of webhooks. */
+  readonly receiver: Receiver;
   readonly primaryUrl: string;
 };
 
@@ -44,6 +47,7 @@ export const startStack = async (
   const [database, replica] = await Promise.all([through(scope, primaryUrl), through(scope, replicaUrl)]);
   const redis = await startRedisServer(scope);
   const provider = await startTwelveDataServer(scope);
+  const receiver = await startReceiver(scope);
   const collector = await startOtlpReceiver(scope);
   const exporterPath = await through(scope, collector.url);
 
@@ -81,5 +85,5 @@ export const startStack = async (
   await service.logged(({ message }) => message === 'started');
 
   const sql = (text: string): Promise<unknown> => statementOn(primaryUrl, text);
-  return { service, collector, sql, exporterPath, redis, database, replica, provider, primaryUrl };
+  return { service, collector, sql, exporterPath, redis, database, replica, provider, receiver, primaryUrl };
 };

@@ -75,6 +75,36 @@ export const refreshRound = async ({ service }: Stack, token: string): Promise<v
   await clearFault(service, 'refresh.commit');
 };
 
+/** A webhook of the receiver, the first that there is. */
+const webhookOf = async ({ service, receiver }: Stack, token: string): Promise<string> => {
+  const url = `${service.url}/api/v1/webhooks`;
+  const authorization = { Authorization: `Bearer ${token}` };
+  const { body } = await call(url, { headers: authorization });
+  const [known] = body['data'] as { readonly id: string }[];
+  if (known) return `${url}/${known.id}`;
+  const made = await call(url, json({ url: receiver.url, events: ['refresh.succeeded'] }, authorization));
+  return `${url}/${String(made.body['id'])}`;
+};
+export const testWebhook = async (stack: Stack, token: string): Promise<Answer> =>
+  call(`${await webhookOf(stack, token)}/test`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
+
+/** A webhook that arrives, and one that does not. */
+export const webhookRound = async (stack: Stack, token: string): Promise<void> => {
+  const { service, receiver } = stack;
+  for (const [fault, outcome] of [
+    [500, 'dead'],
+    [undefined, 'delivered'],
+  ] as const) {
+    receiver.fault = fault;
+    await testWebhook(stack, token);
+    const told = await eventually(
+      async () => metric(await scrape(service), 'volwatch_webhook_deliveries_total', { outcome }) > 0,
+      15_000,
+    );
+    if (!told) throw new Error(`no webhook was ${outcome}`);
+  }
+};
+
 let asked = 0;
 /** A read that no cache answers: of an asset that nobody has asked for. */
 export const uncachedRead = ({ service }: Stack): Promise<Answer> => {

@@ -3,7 +3,14 @@ import anyTest, { type TestFn } from 'ava';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/metrics.ts';
 import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
-import { badRound, limitedRound, ordinaryRound, refreshRound, saturatedRound } from '../../scripts/verify/traffic.ts';
+import {
+  badRound,
+  limitedRound,
+  ordinaryRound,
+  refreshRound,
+  saturatedRound,
+  webhookRound,
+} from '../../scripts/verify/traffic.ts';
 import { call, client, json, option, privateKeyPem, scrape, takeToken, until } from './setup.ts';
 
 /** One running service with all that it depends on; the tests of this file look at it one after the other. */
@@ -42,12 +49,13 @@ test('ready is said only once the schema is there', (t) => {
 });
 
 /** Counted only once something rare happens, and proven by tests of their own rooms. */
-const rare = new Set(['volwatch_prices_quarantined_total', 'volwatch_cache_stale_age_seconds']);
+const rare = new Set(['volwatch_cache_stale_age_seconds']);
 
 test('every metric of the catalogue is emitted, and nothing else', async (t) => {
   const { stack, token } = t.context;
   await ordinaryRound(stack, token);
   await refreshRound(stack, token);
+  await webhookRound(stack, token);
   await badRound(stack, token);
   await limitedRound(stack, 40);
   await saturatedRound(stack);
@@ -120,7 +128,7 @@ test('2,000 random requests add no series', async (t) => {
 
 test('no secret is in a log line, a span or a metric', async (t) => {
   const { stack, token } = t.context;
-  const { service, collector } = stack;
+  const { service, collector, receiver } = stack;
   const canary = (what: string): string => `canary-${what}-${word()}`;
   const secrets = {
     password: canary('password'),
@@ -128,6 +136,7 @@ test('no secret is in a log line, a span or a metric', async (t) => {
     key: canary('key'),
     cookie: canary('cookie'),
     query: canary('query'),
+    path: canary('path'),
     email: `${canary('person')}@example.org`,
   };
   await call(
@@ -139,10 +148,22 @@ test('no secret is in a log line, a span or a metric', async (t) => {
   });
   await call(`${service.url}/api/v1/auth/me`, { headers: { Authorization: `Bearer ${secrets.bearer}` } });
   t.true(await until(() => collector.bytes().includes(Buffer.from(last.headers.get('x-trace-id')!, 'hex')), 10_000));
+  const authorization = { Authorization: `Bearer ${token}` };
+  const url = `${receiver.url}/${secrets.path}?key=${secrets.query}`;
+  const webhooks = `${service.url}/api/v1/webhooks`;
+  const webhook = await call(webhooks, json({ url, events: ['refresh.failed'] }, authorization));
+  await call(`${webhooks}/${String(webhook.body['id'])}/test`, { method: 'POST', headers: authorization });
+  const received = () => receiver.received.find(({ path }) => path.includes(secrets.path))?.headers;
+  t.true(await until(() => received() !== undefined, 10_000));
+  const [, , span = ''] = received()?.['traceparent']?.split('-') ?? [];
+  t.regex(span, /^[0-9a-f]{16}$/);
+  t.true(await until(() => collector.bytes().includes(Buffer.from(span, 'hex')), 10_000));
+  const webhookSecret = String(webhook.body['secret']).slice('whsec_'.length);
+  const signature = String(received()?.['webhook-signature']);
   const exposition = await scrape(service);
   const log = JSON.stringify(service.log) + service.stderr();
-  const key = privateKeyPem.split('\n')[3]!;
-  for (const [what, secret] of Object.entries({ ...secrets, token, client: client.secret, key })) {
+  const known = { token, client: client.secret, key: privateKeyPem.split('\n')[3]! };
+  for (const [what, secret] of Object.entries({ ...secrets, webhookSecret, signature, ...known })) {
     t.false(log.includes(secret), `${what} in the log`);
     t.false(collector.bytes().includes(secret), `${what} in a span`);
     t.false(exposition.includes(secret), `${what} in a metric`);

@@ -25,6 +25,8 @@ const i1 = 'job="volwatch",instance="a:9464"';
 const one = { job: 'volwatch', instance: 'a:9464' };
 const requests = 'http_server_request_duration_seconds_count';
 const pool = 'db_client_connection';
+const deliveries = 'volwatch_webhook_deliveries_total';
+const failing = `${deliveries}{job="volwatch",outcome=~"failed|dead"}`;
 
 const ratioByRoute = (status: string): string =>
   `sum by (http_route) (rate(${requests}{job="volwatch",http_response_status_code="${status}",http_route!~"/health.*"}[5m])) / sum by (http_route) (rate(${requests}{job="volwatch",http_route!~"/health.*"}[5m]))`;
@@ -255,8 +257,24 @@ export const causeAlerts: readonly CauseAlert[] = [
     },
   },
   {
+    alert: 'PricesQuarantined',
+    expr: 'sum by (universe) (increase(volwatch_prices_quarantined_total{job="volwatch"}[1h])) > 0',
+    for: '0s',
+    severity: 'ticket',
+    summary: '{{ $value | humanize }} prices of {{ $labels.universe }} were held back within an hour',
+    description: 'They moved further than PRICE_QUARANTINE_FACTOR allows and are not stored: a split, or a fault of the provider.',
+    proof: {
+      series: { [`volwatch_prices_quarantined_total{${i1},universe="tech5"}`]: '0x10 0+1x10 10x100' },
+      quiet: 5,
+      fires: 20,
+      over: 100,
+      labels: { universe: 'tech5' },
+      summary: '10.34 prices of tech5 were held back within an hour',
+    },
+  },
+  {
     alert: 'JobsDying',
-    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",outcome="dead"}[15m])) > 0',
+    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!="webhook_delivery",outcome="dead"}[15m])) > 0',
     for: '0s',
     severity: 'ticket',
     summary: '{{ $value | humanize }} jobs of queue {{ $labels.queue }} used up their attempts in 15 minutes',
@@ -268,6 +286,26 @@ export const causeAlerts: readonly CauseAlert[] = [
       over: 45,
       labels: { queue: 'refresh' },
       summary: '14 jobs of queue refresh used up their attempts in 15 minutes',
+    },
+  },
+  {
+    alert: 'WebhookDeliveriesFailing',
+    expr: `sum(increase(${failing}[10m])) / sum(increase(${deliveries}{job="volwatch"}[10m])) > 0.5 and sum(increase(${failing}[10m])) >= 8`,
+    for: '5m',
+    severity: 'ticket',
+    summary: '{{ $value | humanizePercentage }} of the attempts at webhook deliveries fail',
+    description:
+      'More than half of ten minutes, and more than one failing delivery makes: the way out is broken, or busy receivers are.',
+    proof: {
+      series: {
+        [`${deliveries}{${i1},outcome="delivered"}`]: '0+1x40',
+        [`${deliveries}{${i1},outcome="failed"}`]: '0x10 0+6x10 60x20',
+      },
+      quiet: 5,
+      fires: 20,
+      over: 35,
+      labels: {},
+      summary: '84.38% of the attempts at webhook deliveries fail',
     },
   },
   {

@@ -64,6 +64,25 @@ export const auth: DashboardSpec = {
       ],
     },
     {
+      title: 'Audit trail',
+      panels: [
+        {
+          id: 20,
+          kind: 'bars',
+          title: 'What is recorded in the audit trail?',
+          description: 'Events by action and outcome: sign-ins, changes of keys and clients, refreshes, injected faults.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (action, outcome) (increase(${of('volwatch_audit_events_total')}[$__rate_interval])) > 0`,
+              legend: '{{action}} {{outcome}}',
+            },
+          ],
+          stacked: true,
+        },
+      ],
+    },
+    {
       title: 'Limits',
       panels: [
         {

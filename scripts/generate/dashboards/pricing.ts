@@ -63,6 +63,19 @@ export const pricing: DashboardSpec = {
             { expr: quantile(0.95, of('volwatch_pricing_solver_iterations_bucket'), 'model'), legend: '{{model}}' },
           ],
         },
+        {
+          id: 7,
+          kind: 'timeseries',
+          title: 'Do methods fail to converge?',
+          description: 'Calculations per second that were refused because a solver or an integral did not converge.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of('volwatch_pricing_not_converged_total'), 'model')} or vector(0)`,
+              legend: '{{model}}',
+            },
+          ],
+        },
       ],
     },
     {

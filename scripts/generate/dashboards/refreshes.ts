@@ -78,6 +78,41 @@ export const refreshes: DashboardSpec = {
       ],
     },
     {
+      title: 'What is held back, and what is repeated',
+      panels: [
+        {
+          id: 5,
+          kind: 'bars',
+          title: 'Are prices held back?',
+          description:
+            'Fetched bars that moved further than is believable: not stored, but kept in `price_quarantine` until somebody has looked.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (universe) (increase(${of('volwatch_prices_quarantined_total')}[$__rate_interval]))`,
+              legend: '{{universe}}',
+            },
+          ],
+          stacked: true,
+          alerts: ['PricesQuarantined'],
+        },
+        {
+          id: 6,
+          kind: 'timeseries',
+          title: 'Do clients repeat what they have asked before?',
+          description:
+            'Requests with an Idempotency-Key per second: ran, answered from the earlier run, or refused because the earlier one still runs or was another request.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of('volwatch_idempotent_requests_total'), 'outcome')} or vector(0)`,
+              legend: '{{outcome}}',
+            },
+          ],
+        },
+      ],
+    },
+    {
       title: 'Transactions',
       panels: [
         {

@@ -1,7 +1,8 @@
-import { of, quantile, rate, share, sumRate, type DashboardSpec } from './spec.ts';
+import { of, quantile, quantiles, rate, share, sumRate, type DashboardSpec } from './spec.ts';
 
 const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
 const cache = 'volwatch_cache_requests_total';
+const deliveries = 'volwatch_webhook_deliveries_total';
 const pool = 'db_client_connection';
 
 export const runtime: DashboardSpec = {
@@ -83,6 +84,37 @@ export const runtime: DashboardSpec = {
             },
           ],
           alerts: ['JobsDying'],
+        },
+        {
+          id: 7,
+          kind: 'timeseries',
+          title: 'Do webhooks arrive?',
+          description:
+            'Attempts at deliveries per second, by how they ended: failed ones are tried again, dead ones not.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of(deliveries), 'outcome'), legend: '{{outcome}}' }],
+          stacked: true,
+        },
+        {
+          id: 8,
+          kind: 'timeseries',
+          title: 'Which share of webhook attempts fails?',
+          description:
+            'Failed and dead attempts of all. One receiver that is down shows here too: its webhook names it.',
+          unit: 'share',
+          queries: [{ expr: share(of(deliveries, 'outcome=~"failed|dead"'), of(deliveries)), legend: 'failing' }],
+          thresholds: [{ value: 0.5, color: 'red' }],
+          ...fromCauses,
+          alerts: ['WebhookDeliveriesFailing'],
+        },
+        {
+          id: 9,
+          kind: 'timeseries',
+          title: 'How long do webhook receivers take?',
+          description: 'p50, p95 and p99 of attempts at deliveries; points open the trace.',
+          unit: 'seconds',
+          queries: quantiles(of('volwatch_webhook_delivery_duration_seconds_bucket')),
+          exemplars: true,
         },
       ],
     },
