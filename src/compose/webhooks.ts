@@ -39,7 +39,7 @@ export const composeWebhooks = async (
   const key = config.WEBHOOK_SECRET ?? (await derivedSecret(keyRing.signing, 'webhooks'));
   const secrets = createWebhookSecrets({ key });
   const privateAddresses = config.WEBHOOK_PRIVATE_ADDRESSES ?? !production;
-  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7 });
+  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
   const webhooks = createWebhooks({
     unitOfWork,
     reader,

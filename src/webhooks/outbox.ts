@@ -1,5 +1,7 @@
 import type { Clock } from '#src/kernel/clock.ts';
+import { codeOf } from '#src/kernel/errors.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/jobs.ts';
+import type { Logger } from '#src/kernel/logger.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import type { Announce, WebhookEventType } from '#src/kernel/webhooks.ts';
 
@@ -12,6 +14,7 @@ type OutboxDependencies = {
   };
   readonly clock: Clock;
   readonly ids: () => string;
+  readonly logger: Logger;
 };
 
 /** `owner`: kind and id. Deliveries of one owner take turns: slow receivers cost nobody else's. */
@@ -32,7 +35,7 @@ type NewEvent = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids }: OutboxDependencies): Outbox => {
+export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: OutboxDependencies): Outbox => {
   /** The body is written down here, so that every attempt at every receiver sends the same bytes. */
   const store = async ({ query }: Transaction, { type, data }: NewEvent, fannedOut = false): Promise<string> => {
     const id = ids();
@@ -64,8 +67,16 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids }: OutboxDep
 
   return {
     announce: async (transaction, event) => {
-      const id = await store(transaction, event);
-      if (jobs.isOpen()) await enqueueEvent(transaction, id);
+      await transaction.query('savepoint announcement');
+      try {
+        const id = await store(transaction, event);
+        if (jobs.isOpen()) await enqueueEvent(transaction, id);
+      } catch (error) {
+        // Without its tables this feature is not there yet; what is announced happens all the same.
+        if (codeOf(error) !== 'database_schema_outdated') throw error;
+        await transaction.query('rollback to savepoint announcement');
+        logger.warn({ code: codeOf(error), event_type: event.type }, 'an event was not announced to webhooks');
+      }
     },
 
     test: async (transaction, webhook) => {

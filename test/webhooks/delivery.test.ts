@@ -84,6 +84,18 @@ test.serial('what is rolled back is not announced', async (t) => {
   t.deepEqual(await room.stored.query('select 1 from webhook_event'), []);
 });
 
+test.serial('a schema without webhooks costs the announcement, not what is announced', async (t) => {
+  const room = await startRoom(t);
+  await room.stored.query('create table effect (id int)');
+  await room.stored.query('drop table webhook_delivery, webhook_event');
+  await room.database.unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
+    await room.outbox.announce(transaction, refreshed);
+    await transaction.query('insert into effect values (1)');
+  });
+  t.is((await room.stored.query('select 1 from effect')).length, 1);
+  t.like(room.lines.at(-1), { code: 'database_schema_outdated', event_type: 'refresh.succeeded' });
+});
+
 test.serial('what was stored before the queues were open gets its job later', async (t) => {
   const room = await startRoom(t);
   const receiver = await startReceiver(t);

@@ -19,7 +19,7 @@ import { serve } from '#test/http/support.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
 import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
 
-export type Answer = {
+type Answer = {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Record<string, unknown>;
@@ -72,7 +72,7 @@ export const startRoom = async (
       return true;
     },
   };
-  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7 });
+  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
   const webhooks = createWebhooks({ unitOfWork, reader, audit, secrets, outbox, clock, ids: uuidv7, mostPerOwner });
   const deliver = createDelivery({
     unitOfWork,
