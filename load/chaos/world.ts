@@ -158,7 +158,7 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     LOAD_LAG_MS: '1500',
     PRICING_WORKERS: '1',
     PRICING_QUEUE_LIMIT: '4',
-    REQUEST_DEADLINE_MS: '12000',
+    PRICING_STALL_MS: '4000',
     FAULT_INJECTION: 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, hops.collector).replace(/\/$/, ''),
     ...extra,

@@ -26,6 +26,7 @@ export const composePricing = ({ config, clock, metrics, faults, logger }: Base,
     faults,
     threads: config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1),
     queueLimit: config.PRICING_QUEUE_LIMIT,
+    stallMs: config.PRICING_STALL_MS,
   });
   const engines = createEngineFactory();
   const service = createPricingService({ engines, clock, metrics, faults, logger, workers, closes });

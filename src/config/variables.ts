@@ -255,6 +255,11 @@ export const configSections = {
       '32',
       'Batches that wait for such a thread, then 503 `overloaded`',
     ),
+    PRICING_STALL_MS: variable(
+      integer(1_000, 600_000),
+      '5000',
+      'A pricing thread that does not get on for this long is ended and replaced',
+    ),
     LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Pricing requests in progress, then 503 `overloaded`'),
     LOAD_LIMIT_BATCH: variable(integer(1, 100_000), '16', 'Pricing batches in progress, then 503 `overloaded`'),
     LOAD_LIMIT_READ: variable(integer(1, 100_000), '1024', 'Reads in progress, then 503 `overloaded`'),

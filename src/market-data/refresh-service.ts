@@ -151,6 +151,8 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
       const seconds = await lastSuccesses();
       for (const { name: universe } of universes) {
         metrics.set('volwatch_refresh_last_success_timestamp_seconds', { universe }, seconds.get(universe) ?? 0);
+        // There from the start: an increase from nothing would not be seen.
+        metrics.count('volwatch_prices_quarantined_total', { universe }, 0);
       }
     },
 

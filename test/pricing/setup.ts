@@ -56,6 +56,7 @@ export const setup = ({
     faults,
     threads: 1,
     queueLimit: 4,
+    stallMs: 60_000,
     ...workerOptions,
   });
   const pricing = createPricingService({

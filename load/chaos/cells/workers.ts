@@ -36,15 +36,15 @@ const overloaded = (now: Scrape): number => now.sum('volwatch_errors_total', { c
 const restarts = (now: Scrape): number => now.sum('volwatch_workers_restarts_total');
 
 /** A fault that the worker's thread feels: its batch is lost, the thread is replaced, nothing else notices. */
-const broken = (name: string, how: string, mode: 'crash' | 'hang', codes: readonly string[]): Cell => ({
+const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   group: 'workers',
   name,
   how,
   probe: 'batch',
-  codes,
-  deadlineMs: 15_000,
-  // A thread that hangs is ended when the request's time is up.
-  holdMs: mode === 'hang' ? 14_000 : 3_000,
+  codes: ['internal_error', 'overloaded'],
+  deadlineMs: 12_000,
+  // A thread that does not get on is ended after PRICING_STALL_MS.
+  holdMs: mode === 'hang' ? 7_000 : 3_000,
   unhealthy: 'workers',
   inject: (world) => world.setFault('pricing.worker', { mode }),
   heal: (world) => world.clearFault('pricing.worker'),
@@ -52,8 +52,8 @@ const broken = (name: string, how: string, mode: 'crash' | 'hang', codes: readon
 });
 
 export const workerCells: readonly Cell[] = [
-  broken('crash', 'the thread that prices a batch ends', 'crash', ['internal_error', 'overloaded']),
-  broken('hang', 'the thread that prices a batch stands still, deaf to its cancellation', 'hang', ['overloaded']),
+  broken('crash', 'the thread that prices a batch ends', 'crash'),
+  broken('hang', 'the thread that prices a batch stands still, deaf to its cancellation', 'hang'),
   {
     group: 'workers',
     name: 'queue full',

@@ -262,14 +262,15 @@ export const causeAlerts: readonly CauseAlert[] = [
     for: '0s',
     severity: 'ticket',
     summary: '{{ $value | humanize }} prices of {{ $labels.universe }} were held back within an hour',
-    description: 'They moved further than PRICE_QUARANTINE_FACTOR allows and are not stored: a split, or a fault of the provider.',
+    description:
+      'They moved further than PRICE_QUARANTINE_FACTOR allows and are not stored: a split, or a fault of the provider.',
     proof: {
       series: { [`volwatch_prices_quarantined_total{${i1},universe="tech5"}`]: '0x10 0+1x10 10x100' },
       quiet: 5,
       fires: 20,
       over: 100,
       labels: { universe: 'tech5' },
-      summary: '10.34 prices of tech5 were held back within an hour',
+      summary: '9 prices of tech5 were held back within an hour',
     },
   },
   {

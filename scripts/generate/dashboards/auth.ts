@@ -70,7 +70,8 @@ export const auth: DashboardSpec = {
           id: 20,
           kind: 'bars',
           title: 'What is recorded in the audit trail?',
-          description: 'Events by action and outcome: sign-ins, changes of keys and clients, refreshes, injected faults.',
+          description:
+            'Events by action and outcome: sign-ins, changes of keys and clients, refreshes, injected faults.',
           unit: 'count',
           queries: [
             {

@@ -71,6 +71,19 @@ export const runtime: DashboardSpec = {
           queries: [{ expr: share(of(cache, 'outcome=~"hit|stale"'), of(cache), 'cache'), legend: '{{cache}}' }],
         },
         {
+          id: 16,
+          kind: 'timeseries',
+          title: 'How old is what is answered past its time?',
+          description: 'Mean age of stale answers, by cache; nothing when no answer is stale.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: `${sumRate(of('volwatch_cache_stale_age_seconds_sum'), 'cache')} / ${sumRate(of('volwatch_cache_stale_age_seconds_count'), 'cache')} or vector(0)`,
+              legend: '{{cache}}',
+            },
+          ],
+        },
+        {
           id: 6,
           kind: 'timeseries',
           title: 'Do background jobs pile up or die?',
@@ -184,6 +197,19 @@ export const runtime: DashboardSpec = {
           description: 'Seconds that a reader of the replica looks into the past.',
           unit: 'seconds',
           queries: [{ expr: of('volwatch_replica_lag_seconds'), legend: '{{pool}} {{instance}}' }],
+        },
+        {
+          id: 17,
+          kind: 'timeseries',
+          title: 'How many reads fall back to the primary?',
+          description: 'Reads per second that failed on a replica and were answered by the primary.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of('volwatch_replica_fallbacks_total'), 'pool')} or vector(0)`,
+              legend: '{{pool}}',
+            },
+          ],
         },
         {
           id: 13,

@@ -6,6 +6,7 @@ import type { HealthCheck } from '#src/kernel/health.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { BatchRequest } from '../batch-job.ts';
+import { watchProgress } from './progress.ts';
 import { control, errorOf, type BatchOutcome, type WorkerReply, type WorkerTask } from './protocol.ts';
 
 export type PricingWorkersDeps = {
@@ -18,6 +19,8 @@ export type PricingWorkersDeps = {
   readonly queueLimit: number;
   /** How long a cancelled worker may go on before its thread is ended; a row of a slow model takes that long at most. */
   readonly cancelGraceMs?: number;
+  /** Without progress for this long, a thread at work is ended. */
+  readonly stallMs: number;
   /** Of one thread; 100,000 rows of objects take some 100. A thread that needs more ends, the process does not. */
   readonly heapMegabytes?: number;
   /** What the threads run. */
@@ -38,7 +41,7 @@ export type PricingWorkers = {
 
 const retryAfter = 1;
 /** For how long health remembers that a thread ended. */
-const restartMemoryMs = 5_000;
+const restartMemoryMs = 3_000;
 const now = (): number => performance.timeOrigin + performance.now();
 
 /** The bytes in memory of their own, which can be transferred: small buffers share theirs. */
@@ -47,12 +50,24 @@ const owned = (bytes: Uint8Array): Uint8Array =>
 
 /** Threads for batches and models that would hold up the event loop; started when the first of them comes. */
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
-  const { tracer, metrics, logger, faults, threads, queueLimit, cancelGraceMs = 1_000, heapMegabytes = 768 } = deps;
+  const {
+    tracer,
+    metrics,
+    logger,
+    faults,
+    threads,
+    queueLimit,
+    stallMs,
+    cancelGraceMs = 1_000,
+    heapMegabytes = 768,
+  } = deps;
   const filename = deps.filename ?? new URL('worker.ts', import.meta.url).href;
   let pool: Promise<Piscina> | undefined;
   let closed = false;
   let inFlight = 0;
   let restartedAt = Number.NEGATIVE_INFINITY;
+  /** Tasks whose threads have not got on for a while. */
+  const suspects = new Set<WorkerTask>();
 
   const report = (): void => {
     metrics.set('volwatch_workers_busy', {}, Math.min(inFlight, threads));
@@ -99,6 +114,16 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     };
     if (signal?.aborted) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
+    const stopWatching = watchProgress(task, {
+      stallMs,
+      onSuspicion: () => suspects.add(task),
+      onProgress: () => suspects.delete(task),
+      onStall: () => {
+        logger.error({ stall_ms: stallMs }, 'a pricing worker stands still and is ended');
+        end.abort();
+        given.reject(new AppError('internal_error', 'The thread that priced this stood still'));
+      },
+    });
     const bytes = task.request.bytes.buffer as ArrayBuffer;
     const answered = (pool ??= start()).then(
       (ready) => ready.run(task, { transferList: [bytes], signal: end.signal }) as Promise<WorkerReply>,
@@ -108,6 +133,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       .catch(() => {})
       .then(() => {
         clearTimeout(grace);
+        stopWatching();
+        suspects.delete(task);
         inFlight -= 1;
         report();
       });
@@ -164,6 +191,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       check: async () => {
         if (closed) return { status: 'down', detail: 'closed' };
         if (pool === undefined) return { status: 'up', detail: 'starts when needed' };
+        if (suspects.size > 0) return { status: 'degraded', detail: 'a worker does not get on' };
         if (performance.now() - restartedAt < restartMemoryMs) {
           return { status: 'degraded', detail: 'a worker ended within the last seconds' };
         }

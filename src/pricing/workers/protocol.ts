@@ -33,7 +33,7 @@ export const errorOf = ({ code, detail, errors, cause }: Refusal): AppError =>
   new AppError(code, detail, { ...(errors && { errors }), ...(cause !== undefined && { cause }) });
 
 /** Cells of the memory that both sides of a task see. */
-export const control = { cancelled: 0, started: 1, cells: 2 } as const;
+export const control = { cancelled: 0, started: 1, progress: 2, cells: 3 } as const;
 
 /** `request.bytes` is transferred, not copied. */
 export type WorkerTask = {

@@ -27,7 +27,11 @@ const work = async ({ request, control: cells, fault }: WorkerTask): Promise<Wor
   const startedAt = now();
   const started = performance.now();
   Atomics.store(cells, control.started, 1);
-  const stopped = (): boolean => Atomics.load(cells, control.cancelled) === 1;
+  /** Asked between two slices: whoever asks has got on. */
+  const stopped = (): boolean => {
+    Atomics.add(cells, control.progress, 1);
+    return Atomics.load(cells, control.cancelled) === 1;
+  };
   const span = () => ({ startedAt, endedAt: now(), threadId });
   if (stopped()) return { cancelled: true, span: span() };
   try {

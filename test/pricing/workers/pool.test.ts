@@ -88,6 +88,40 @@ test('faults injected at pricing.worker are felt by the thread: an error, a dela
   await until('volwatch_workers_restarts_total', 2);
 });
 
+test('a thread that does not get on is suspected, then ended; one that works long is left alone', async (t) => {
+  const { run, code, until, health, service } = start(t, {
+    filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
+    faults: {
+      ...noFaults,
+      lend: () => (stuck ? { mode: 'hang', delayMs: 0, errorCode: 'internal_error' } : undefined),
+    },
+    stallMs: 1_000,
+    heapMegabytes: 256,
+  });
+  let stuck = false;
+  t.is(await code(run()), 'ok');
+  stuck = true;
+  const hanging = code(run());
+  stuck = false;
+  const waiting = code(run());
+  await sleep(750);
+  t.is(await health(), 'degraded');
+  t.is(await hanging, 'internal_error');
+  t.is(await waiting, 'ok');
+  await until('volwatch_workers_restarts_total', 1);
+
+  const rows = Array.from({ length: 1_500 }, () => ({
+    ...call,
+    model: 'binomial_lr',
+    exercise_style: 'american',
+    steps: 1_001,
+  }));
+  const began = performance.now();
+  t.like(await service.batch({ options: rows }), { succeeded: rows.length });
+  t.true(performance.now() - began > 1_000, 'longer than a stall');
+  await until('volwatch_workers_restarts_total', 1);
+});
+
 test('over the queue is overloaded at once; what waits is answered', async (t) => {
   const { run, code, metrics, until } = start(t, { queueLimit: 2 });
   const held = new AbortController();
