@@ -32,6 +32,8 @@ export const withScope = async (work: (scope: Scope) => Promise<boolean>): Promi
   } finally {
     await scope.close();
   }
+  // What a failure left running, a loop of requests for one, does not keep the process.
+  process.exit();
 };
 
 /** Whether `condition` became true in time. */

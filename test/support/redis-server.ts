@@ -24,7 +24,7 @@ export type RedisServer = {
 export const startRedisServer = async (t: Pick<ExecutionContext, 'teardown'>): Promise<RedisServer> => {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-redis-'));
-  const admin = new Redis({ port, lazyConnect: true, retryStrategy: () => 20 });
+  const admin = new Redis({ port, lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: 500 });
   admin.on('error', () => {});
   let child: ChildProcess;
   const start = async (): Promise<void> => {
