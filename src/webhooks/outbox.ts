@@ -37,18 +37,9 @@ type NewEvent = {
 
 export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: OutboxDependencies): Outbox => {
   /** The body is written down here, so that every attempt at every receiver sends the same bytes. */
-  const store = async ({ query }: Transaction, { type, data }: NewEvent, fannedOut = false): Promise<string> => {
-    const id = ids();
+  const eventOf = ({ type, data }: NewEvent) => {
     const at = clock.now();
-    const body = JSON.stringify({ type, timestamp: at.toISOString(), data });
-    await query(`insert into webhook_event (id, type, body, occurred_at, fanned_out_at) values ($1, $2, $3, $4, $5)`, [
-      id,
-      type,
-      body,
-      at,
-      fannedOut ? at : null,
-    ]);
-    return id;
+    return { id: ids(), type, at, body: JSON.stringify({ type, timestamp: at.toISOString(), data }) };
   };
 
   const enqueueEvent = (transaction: Transaction, id: string): Promise<boolean> =>
@@ -69,8 +60,13 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
     announce: async (transaction, event) => {
       await transaction.query('savepoint announcement');
       try {
-        const id = await store(transaction, event);
-        if (jobs.isOpen()) await enqueueEvent(transaction, id);
+        const { id, type, at, body } = eventOf(event);
+        const stored = await transaction.query(
+          `insert into webhook_event (id, type, body, occurred_at) select $1, $2, $3, $4
+           where exists (select 1 from webhook where disabled_at is null and $2 = any(events)) returning 1`,
+          [id, type, body, at],
+        );
+        if (stored.length > 0 && jobs.isOpen()) await enqueueEvent(transaction, id);
       } catch (error) {
         // Without its tables this feature is not there yet; what is announced happens all the same.
         if (codeOf(error) !== 'database_schema_outdated') throw error;
@@ -80,7 +76,11 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
     },
 
     test: async (transaction, webhook) => {
-      const id = await store(transaction, { type: 'webhook.test', data: { webhook_id: webhook.id } }, true);
+      const { id, type, at, body } = eventOf({ type: 'webhook.test', data: { webhook_id: webhook.id } });
+      await transaction.query(
+        `insert into webhook_event (id, type, body, occurred_at, fanned_out_at) values ($1, $2, $3, $4, $4)`,
+        [id, type, body, at],
+      );
       await deliver(transaction, id, webhook);
       return id;
     },
@@ -88,16 +88,16 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
     fanOut: async ({ event_id: id = '' }) => {
       await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => {
         const { query } = transaction;
-        const [event] = await query<{ type: string; occurred_at: Date }>(
-          `update webhook_event set fanned_out_at = $2 where id = $1 and fanned_out_at is null
-           returning type, occurred_at`,
+        const [event] = await query<{ type: string }>(
+          `update webhook_event set fanned_out_at = $2 where id = $1 and fanned_out_at is null returning type`,
           [id, clock.now()],
         );
         // Past its time, or carried out by a worker that was thought dead.
         if (!event) return;
         const webhooks = await query<Subscriber>(
-          `select id, owner_kind || ':' || owner_id as owner from webhook where disabled_at is null and $1 = any(events) and created_at <= $2 order by id`,
-          [event.type, event.occurred_at],
+          `select id, owner_kind || ':' || owner_id as owner from webhook
+           where disabled_at is null and $1 = any(events) order by id`,
+          [event.type],
         );
         for (const webhook of webhooks) await deliver(transaction, id, webhook);
       });

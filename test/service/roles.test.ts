@@ -30,7 +30,11 @@ test('an api process leaves refreshes to workers; a killed worker is replaced by
     ({ message, refresh_id: id }) => message === 'refresh succeeded' && id === waited.body['id'],
     5_000,
   );
-  t.true(await until(async () => metric(await scrape(worker), 'volwatch_jobs_total', { outcome: 'ok' }) === 1));
+  t.true(
+    await until(
+      async () => metric(await scrape(worker), 'volwatch_jobs_total', { queue: 'refresh', outcome: 'ok' }) === 1,
+    ),
+  );
   const dependencies = (await call(`${api.url}/health`)).body['dependencies'] as { jobs: Record<string, unknown> };
   t.is(dependencies.jobs['status'], 'up');
 

@@ -73,8 +73,19 @@ test.serial('carried out again, an event makes no second delivery', async (t) =>
   t.is(receiver.received.length, 1);
 });
 
+test.serial('what nobody subscribes to is not stored', async (t) => {
+  const room = await startRoom(t);
+  const receiver = await startReceiver(t);
+  await registered(room, receiver.url, { events: ['refresh.failed'] });
+  await room.announce(refreshed);
+  t.deepEqual(await room.stored.query('select 1 from webhook_event'), []);
+  t.deepEqual(room.queued, []);
+});
+
 test.serial('what is rolled back is not announced', async (t) => {
   const room = await startRoom(t);
+  const receiver = await startReceiver(t);
+  await registered(room, receiver.url);
   const { unitOfWork } = room.database;
   const failing = unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
     await room.outbox.announce(transaction, refreshed);
@@ -82,6 +93,8 @@ test.serial('what is rolled back is not announced', async (t) => {
   });
   await t.throwsAsync(failing, { code: 'database_conflict' });
   t.deepEqual(await room.stored.query('select 1 from webhook_event'), []);
+  await room.announce(refreshed);
+  t.is((await room.stored.query('select 1 from webhook_event')).length, 1);
 });
 
 test.serial('a schema without webhooks costs the announcement, not what is announced', async (t) => {
