@@ -36,7 +36,8 @@ const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readon
         const onExit = (): void => settle(undefined);
         if (!alive()) return done(undefined);
         child.on('message', onMessage).once('exit', onExit);
-        child.send(command);
+        // One that was killed a moment ago may not count as dead yet.
+        child.send(command, (error) => error && settle(undefined));
       }),
   };
 };

@@ -48,7 +48,8 @@ const refreshes = createRefreshService({
   timeouts: { fetchMs: hangMs, applyMs: hangMs },
 });
 
-const report = (message: Report): void => void process.send?.(message);
+// Nobody to report to: the end of the connection ends this process.
+const report = (message: Report): void => void process.send?.(message, undefined, {}, () => {});
 
 process.on('message', (command: Command) => {
   generation = command.generation;

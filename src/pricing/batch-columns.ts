@@ -47,7 +47,8 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
   const fail = (index: number, code: ErrorCode, detail: string): void => {
     failed[index] = 1;
     failures.push({ index, code, detail });
-    tally.add(used, outcomeOf(code));
+    if (outcomeOf(code) === 'failed') tally.fail(used, detail);
+    else tally.add(used, 'invalid');
   };
   const keep = (index: number, option: Option, engine: PricingEngine): void => {
     const failure = evaluate(engine, option, wanted, buffer);

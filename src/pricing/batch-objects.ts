@@ -115,9 +115,13 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
     tally.styles.add(option.exercise_style);
     engine ??= engines.engine(used);
     const failure = evaluate(engine, option, wanted, buffer);
-    if (failure === undefined) writePriced(option);
-    else writeFailed(failedRow(option, 'pricing_calculation_failed', failure));
-    tally.add(used, failure === undefined ? 'ok' : 'failed');
+    if (failure === undefined) {
+      writePriced(option);
+      tally.add(used, 'ok');
+    } else {
+      writeFailed(failedRow(option, 'pricing_calculation_failed', failure));
+      tally.fail(used, failure);
+    }
   };
 
   const fail = (index: number, error: AppError): void => {

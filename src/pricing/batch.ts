@@ -77,6 +77,9 @@ export const createBatch = ({ engines, clock, metrics, faults, logger, tracer, w
           metrics.count('volwatch_pricing_options_total', { operation: 'batch', model, outcome }, counts[outcome]);
         }
       }
+      for (const [model, count] of tally.notConverged) {
+        metrics.count('volwatch_pricing_not_converged_total', { model }, count);
+      }
       metrics.observe('volwatch_pricing_duration_seconds', { operation: 'batch', model: label }, elapsed / 1000);
       addTiming('pricing', elapsed);
       span.end();

@@ -7,6 +7,7 @@ import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import { addTiming } from '#src/kernel/request-context.ts';
 import { createBatch, workerCost } from './batch.ts';
+import { isNotConverged } from './batch-tally.ts';
 import type { BatchRequest } from './batch-job.ts';
 import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './calculate.ts';
 import { rowCost } from './cost.ts';
@@ -122,7 +123,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         metrics.observe('volwatch_pricing_solver_iterations', { model: label }, buffer[iterationsAt]!);
       }
       if (typeof result === 'string') {
-        if (result.startsWith('not_converged')) metrics.count('volwatch_pricing_not_converged_total', { model: label });
+        if (isNotConverged(result)) metrics.count('volwatch_pricing_not_converged_total', { model: label });
         throw new AppError('pricing_calculation_failed', result);
       }
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome: 'ok' });

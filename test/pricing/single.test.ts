@@ -182,6 +182,11 @@ test('an integral that does not converge is said and counted', async (t) => {
   t.is(code, 'pricing_calculation_failed');
   t.true(message.startsWith('not_converged: '));
   t.is(metrics.value('volwatch_pricing_not_converged_total', { model: 'heston' }), 1);
+  const row = { ...market, model: 'heston', heston: wild };
+  t.like(await service.batch({ options: [row, call, row] }), { succeeded: 1, failed: 2 });
+  t.is(metrics.value('volwatch_pricing_not_converged_total', { model: 'heston' }), 3);
+  t.like(await service.batch({ columns: { ...market, ...wild }, model: 'heston' }), { succeeded: 0, failed: 1 });
+  t.is(metrics.value('volwatch_pricing_not_converged_total', { model: 'heston' }), 4);
 });
 
 const daily = (closes: readonly number[]): Close[] =>

@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
@@ -47,6 +48,8 @@ const answer = z.strictObject({
   }),
 });
 
+const tracer = trace.getTracer('volwatch.pricing');
+
 export type ForecastRoutesDeps = { readonly closes: Closes };
 
 export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] => [
@@ -66,7 +69,14 @@ export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] =>
       if (stored.length <= leastReturns) {
         throw new AppError('pricing_calculation_failed', `A fit needs at least ${leastReturns + 1} stored closes`);
       }
-      const forecast = forecastVolatility(stored, method, horizon_days);
+      const forecast = tracer.startActiveSpan('pricing.forecast', (span) => {
+        span.setAttributes({ 'pricing.forecast.method': method, 'pricing.forecast.observations': stored.length - 1 });
+        try {
+          return forecastVolatility(stored, method, horizon_days);
+        } finally {
+          span.end();
+        }
+      });
       return { status: 200, body: { symbol, horizon_days, ...forecast } };
     },
   }),

@@ -83,7 +83,7 @@ export const outcomeOfJob = async (job: BatchJob, started: number): Promise<Batc
     format: job.format,
     answer: job.answer,
     size: job.size,
-    tally: { byModel: job.tally.byModel, styles: job.tally.styles },
+    tally: { byModel: job.tally.byModel, notConverged: job.tally.notConverged, styles: job.tally.styles },
     thrown: thrown && refusalOf(thrown),
     chunks: await job.finish(performance.now() - started),
   };
