@@ -41,6 +41,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     queues: {
       webhook_delivery: {
         groupsApart: true,
+        theirs: true,
         concurrency: config.WEBHOOK_CONCURRENCY,
         retries: config.WEBHOOK_RETRIES,
         retryDelaySeconds: config.WEBHOOK_RETRY_DELAY_SECONDS,

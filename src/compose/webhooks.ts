@@ -1,5 +1,6 @@
 import { derivedSecret } from '../auth/derived-secret.ts';
 import type { KeyRing } from '../auth/key-ring.ts';
+import { isOwnerActive } from '../auth/owners.ts';
 import type { Database } from '../database/database.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { AuditTrail } from '../kernel/audit.ts';
@@ -59,6 +60,7 @@ export const composeWebhooks = async (
       audit,
       secrets,
       send: createSend({ timeoutMs: config.WEBHOOK_TIMEOUT_MS, privateAddresses }),
+      isOwnerActive: (owner) => isOwnerActive(reader, owner),
       disableAfter: config.WEBHOOK_DISABLE_AFTER,
       rotationMs: config.WEBHOOK_ROTATION_HOURS * hourMs,
       userAgent: `volwatch/${build.version}`,

@@ -21,6 +21,8 @@ type QueueSettings = {
   readonly retryDelaySeconds: number;
   /** One job of a group at a time, so that slow ones leave places to the other groups. */
   readonly groupsApart?: boolean;
+  /** A job that is given up is somebody else's to repair: logged, and nobody is to act. */
+  readonly theirs?: boolean;
 };
 
 export type JobsDependencies = QueueSettings & {
@@ -72,7 +74,8 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
   const stopping = new AbortController();
   const settingsOf = (queue: JobQueue): QueueSettings => ({ ...deps, ...deps.queues?.[queue] });
   const retries = (queue: JobQueue): number => settingsOf(queue).retries;
-  const work = createWork({ metrics, logger, retries, stopping: stopping.signal });
+  const theirs = (queue: JobQueue): boolean => settingsOf(queue).theirs ?? false;
+  const work = createWork({ metrics, logger, retries, theirs, stopping: stopping.signal });
 
   const onError = (error: unknown): void => {
     if (!lastFault()) logger.warn({ code: codeOf(error) }, 'the job queue has a fault');

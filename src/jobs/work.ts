@@ -9,12 +9,14 @@ type WorkDependencies = {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly retries: (queue: JobQueue) => number;
+  /** Queues whose dead jobs are not ours to repair. */
+  readonly theirs: (queue: JobQueue) => boolean;
   readonly stopping: AbortSignal;
 };
 
 /** Does one job inside a span of the trace that enqueued it, and counts how it went. */
 export const createWork =
-  ({ metrics, logger, retries, stopping }: WorkDependencies) =>
+  ({ metrics, logger, retries, theirs, stopping }: WorkDependencies) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
     const { traceparent, tracestate, ...data } = job.data;
     const last = job.retryCount >= retries(queue);
@@ -39,7 +41,7 @@ export const createWork =
       span.setAttribute('error.type', code);
       if (errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
       const fields = { queue, job_id: job.id, attempt: job.retryCount + 1, code, err: error };
-      if (last) logger.error(fields, 'a job was given up');
+      if (last) logger[theirs(queue) ? 'warn' : 'error'](fields, 'a job was given up');
       else logger.warn(fields, 'a job failed and will be tried again');
       // pg-boss stores what it is given: a code, and nothing that an error's text might hold.
       throw Object.assign(new Error(code), { stack: undefined });

@@ -11,12 +11,16 @@ import type { DeliveryState, DisabledReason } from './entities.ts';
 import type { Send } from './sender.ts';
 import { signatureOf, type WebhookSecrets } from './signatures.ts';
 
+type Owner = { readonly kind: 'user' | 'client'; readonly id: string };
+
 export type DeliveryDependencies = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly secrets: WebhookSecrets;
   readonly send: Send;
+  /** False for owners whose rights have ended: nothing more is sent for them. */
+  readonly isOwnerActive: (owner: Owner) => Promise<boolean>;
   /** Deliveries given up in a row, after which a webhook is left alone. */
   readonly disableAfter: number;
   /** How long after a rotation the secret before it signs too. */
@@ -31,6 +35,8 @@ type Waiting = {
   readonly type: string;
   readonly body: string;
   readonly url: string;
+  readonly owner_kind: Owner['kind'];
+  readonly owner_id: string;
   readonly secret_version: number;
   readonly rotated_at: Date | null;
   readonly disabled_at: Date | null;
@@ -52,7 +58,7 @@ const isTest = (type: string): boolean => type === 'webhook.test';
 
 const readWaiting = async (query: Query, { webhookId, eventId }: Ids): Promise<Waiting | undefined> => {
   const [row] = await query<Waiting>(
-    `select event.type, event.body, webhook.url, webhook.secret_version, webhook.rotated_at, webhook.disabled_at
+    `select event.type, event.body, webhook.url, owner_kind, owner_id, webhook.secret_version, webhook.rotated_at, webhook.disabled_at
      from webhook_delivery delivery
      join webhook on webhook.id = delivery.webhook_id join webhook_event event on event.id = delivery.event_id
      where delivery.webhook_id = $1 and delivery.event_id = $2 and delivery.state = 'waiting'`,
@@ -158,7 +164,7 @@ export const createDelivery = (deps: DeliveryDependencies): JobHandler => {
       if (recorded.length > 0 && outcome !== 'failed') await consequences(transaction, webhookId, type, outcome);
     });
 
-  /** An event that waited while its webhook was disabled. */
+  /** An event that waited while its webhook was disabled, or the rights of its owner ended. */
   const giveUp = ({ webhookId, eventId }: Ids): Promise<unknown> =>
     unitOfWork.run({ operation: 'webhook.delivery' }, ({ query }) =>
       query(`update webhook_delivery set state = 'dead' where webhook_id = $1 and event_id = $2`, [webhookId, eventId]),
@@ -184,8 +190,8 @@ export const createDelivery = (deps: DeliveryDependencies): JobHandler => {
     const waiting = await readWaiting(reader.query, ids);
     // Deleted, or done by a worker that was thought dead.
     if (!waiting) return;
-    const { type, url, disabled_at: disabledAt } = waiting;
-    if (disabledAt !== null && !isTest(type)) {
+    const { type, url, owner_kind: kind, owner_id: id, disabled_at: disabledAt } = waiting;
+    if ((disabledAt !== null && !isTest(type)) || !(await deps.isOwnerActive({ kind, id }))) {
       await giveUp(ids);
       return;
     }

@@ -102,6 +102,8 @@ test('killed in the middle of a delivery, it is made again under the same id', a
   first.process.kill('SIGKILL');
   await first.exited;
   receiver.fault = undefined;
+  // As if its heartbeat had been awaited.
+  await database.query(`update pgboss.job set heartbeat_on = now() - interval '1 hour' where state = 'active'`);
   const second = await startWorker(t, database, 500);
   t.true(await until(() => receiver.received.length === 2, 60_000));
   const [one, two] = receiver.received as [Received, Received];

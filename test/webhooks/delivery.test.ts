@@ -267,6 +267,23 @@ test.serial('what waits for a deleted webhook is not sent', async (t) => {
   t.deepEqual(receiver.received, []);
 });
 
+test.serial('nothing more is sent for a client that was revoked', async (t) => {
+  const room = await startRoom(t);
+  const receiver = await startReceiver(t);
+  const { id } = await registered(room, receiver.url);
+  await room.stored.query(
+    `insert into oauth_client (id, name, secret_hash, scopes, created_at) values ('desk', 'Desk', 'x', '{}', now())`,
+  );
+  await room.announce(refreshed);
+  await room.work();
+  t.is(receiver.received.length, 1);
+  await room.stored.query(`update oauth_client set revoked_at = now()`);
+  await room.announce(refreshed);
+  t.deepEqual(await room.work(), []);
+  t.is(receiver.received.length, 1);
+  t.like(await deliveriesOf(room, id), [{ state: 'dead', attempts: 0 }, { state: 'delivered' }]);
+});
+
 test.serial('events and their deliveries are removed after their days', async (t) => {
   const room = await startRoom(t);
   const receiver = await startReceiver(t);

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { isOwnerActive } from '#src/auth/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -80,6 +81,7 @@ export const startRoom = async (
     audit,
     secrets,
     send: createSend({ timeoutMs, privateAddresses }),
+    isOwnerActive: (owner) => isOwnerActive(reader, owner),
     disableAfter: 2,
     rotationMs: 3_600_000,
     userAgent: 'volwatch/test',
