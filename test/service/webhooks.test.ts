@@ -114,3 +114,41 @@ test('killed in the middle of a delivery, it is made again under the same id', a
   await sleep(quietMs);
   t.is(receiver.received.length, 2);
 });
+
+test('in production nothing is sent to a private address, not even by a name; a session needs its CSRF token', async (t) => {
+  const database = await setupDatabase(t);
+  const receiver = await startReceiver(t);
+  const service = await serve(t, {
+    NODE_ENV: 'production',
+    FAULT_INJECTION: undefined,
+    DATABASE_URL: database.url,
+    REDIS_URL: 'redis://127.0.0.1:1',
+    JOBS_POLL_MS: '500',
+  });
+  await service.logged(({ message }) => message === 'started');
+  const api = `${service.url}/api/v1`;
+  const credentials = { email: 'ada@example.org', password: 'a rather long sentence' };
+  await call(`${api}/auth/register`, json(credentials));
+  const session = await call(`${api}/auth/login`, json({ ...credentials, session: true }));
+  const cookie = { Cookie: session.headers.get('set-cookie')?.split(';')[0] ?? '' };
+  const { port } = new URL(receiver.url);
+  const register = (url: string, headers: Record<string, string>): Promise<Answer> =>
+    call(`${api}/webhooks`, json({ url, events }, headers));
+
+  const byName = `https://localhost:${port}/`;
+  const unprotected = await register(byName, cookie);
+  t.like(unprotected.body, { status: 403, code: 'csrf_token_invalid' });
+  const owner = { ...cookie, 'X-CSRF-Token': String(session.body['csrf_token']) };
+  for (const url of [receiver.url, `https://127.0.0.1:${port}/`, 'https://[::1]/', 'https://169.254.169.254/latest']) {
+    t.like((await register(url, owner)).body, { status: 422, errors: [{ pointer: '/url' }] }, url);
+  }
+  const { status, body } = await register(byName, owner);
+  t.is(status, 201);
+  const at = `${api}/webhooks/${String(body['id'])}`;
+  t.is((await call(`${at}/test`, { method: 'POST', headers: owner })).status, 202);
+  const line = await service.logged(({ message }) => message === 'a webhook was not delivered');
+  t.like(line, { code: 'external_api_unavailable', outcome: 'dead' });
+  const { body: list } = await call(`${at}/deliveries`, { headers: cookie });
+  t.like(list['data'], [{ type: 'webhook.test', state: 'dead', status: null, outcome: 'dead' }]);
+  t.is(receiver.connections(), 0);
+});

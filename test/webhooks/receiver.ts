@@ -10,6 +10,8 @@ export type Received = { readonly path: string; readonly headers: Record<string,
 export type Receiver = {
   readonly url: string;
   readonly received: readonly Received[];
+  /** Connections that were opened, whatever came over them. */
+  readonly connections: () => number;
   /** Bytes of answers that were taken, all together. */
   readonly written: () => number;
   fault: ReceiverFault | undefined;
@@ -50,6 +52,7 @@ const answer = (fault: ReceiverFault | undefined, response: ServerResponse, coun
 export const startReceiver = async (t: { readonly teardown: (end: () => unknown) => void }): Promise<Receiver> => {
   const received: Received[] = [];
   let written = 0;
+  let connections = 0;
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -61,6 +64,7 @@ export const startReceiver = async (t: { readonly teardown: (end: () => unknown)
       answer(receiver.fault, response, (bytes) => (written += bytes));
     });
   });
+  server.on('connection', () => (connections += 1));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   t.teardown(() => {
     server.closeAllConnections();
@@ -70,6 +74,7 @@ export const startReceiver = async (t: { readonly teardown: (end: () => unknown)
   const receiver: Receiver = {
     url: `http://127.0.0.1:${port}`,
     received,
+    connections: () => connections,
     written: () => written,
     fault: undefined,
   };
