@@ -10,7 +10,15 @@ import { startProgram } from './verify/programs.ts';
 import { startPrometheus, type Prometheus, type Sample } from './verify/prometheus.ts';
 import { withScope, type Scope } from './verify/scope.ts';
 import { startStack, type Stack } from './verify/stack.ts';
-import { badRound, limitedRound, ordinaryRound, refreshRound, saturatedRound, takeToken } from './verify/traffic.ts';
+import {
+  badRound,
+  limitedRound,
+  ordinaryRound,
+  refreshRound,
+  saturatedRound,
+  takeToken,
+  webhookRound,
+} from './verify/traffic.ts';
 import { freePort } from '#src/database/free-port.ts';
 
 type Panel = {
@@ -44,12 +52,14 @@ const drive = async (stack: Stack): Promise<void> => {
   for (let round = 0; round < 3; round += 1) await ordinaryRound(stack, token);
   await sleep(2_000);
   await refreshRound(stack, token);
+  await webhookRound(stack, token);
   await badRound(stack, token);
   await limitedRound(stack, 60);
   await saturatedRound(stack);
   for (let round = 0; round < 3; round += 1) {
     await ordinaryRound(stack, token);
     await refreshRound(stack, token);
+    await webhookRound(stack, token);
     await sleep(2_000);
   }
 };

@@ -95,12 +95,12 @@ export const webhookRound = async (stack: Stack, token: string): Promise<void> =
     [500, 'dead'],
     [undefined, 'delivered'],
   ] as const) {
+    const ended = async (): Promise<number> =>
+      metric(await scrape(service), 'volwatch_webhook_deliveries_total', { outcome });
+    const before = await ended();
     receiver.fault = fault;
     await testWebhook(stack, token);
-    const told = await eventually(
-      async () => metric(await scrape(service), 'volwatch_webhook_deliveries_total', { outcome }) > 0,
-      15_000,
-    );
+    const told = await eventually(async () => (await ended()) > before, 15_000);
     if (!told) throw new Error(`no webhook was ${outcome}`);
   }
 };
