@@ -2,7 +2,7 @@
  * What a Collector that is gone costs: `POST /pricing/price` on a service whose spans are taken, and on one whose
  * Collector refuses, hangs, is slow or answers 500. They take turns. The process is its one event loop, so what it can
  * answer is the inverse of its processor time per request: that is compared, since it does not depend on who else uses
- * the machine. Fails below 0.95 of the throughput, above 150 MB of growth, when nothing was counted as dropped, when the log says so more than once a minute, or when the process
+ * the machine. Fails below 0.95 of the throughput, above 250 MB of growth, when nothing was counted as dropped, when the log says so more than once a minute, or when the process
  * does not end within 8 s of SIGTERM.
  */
 import { once } from 'node:events';
@@ -20,7 +20,8 @@ const rounds = Number(process.env['ROUNDS'] ?? 9);
 const seconds = 2;
 const [, , only] = process.argv;
 const floor = 0.95;
-const mostGrowth = 150e6;
+// The queue holds 2,048 spans; the rest is a heap that grows before it is collected, Collector or no.
+const mostGrowth = 250e6;
 const mostExitMs = 8_000;
 
 /** Requests answered per second of processor time. */
