@@ -1,4 +1,5 @@
-import { lookup as resolve } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
+import { Resolver } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /** Of https://www.iana.org/assignments/iana-ipv4-special-registry what is not globally reachable, and multicast. */
@@ -56,18 +57,31 @@ export class AddressRefusedError extends Error {
   }
 }
 
+export type NameResolver = Pick<Resolver, 'resolve4' | 'resolve6'>;
+
+/** Asks name servers itself: `dns.lookup` would hold a thread that verifying tokens needs, for as long as they like. */
+const createResolver = (): NameResolver => new Resolver({ timeout: 2_000, tries: 2 });
+
+const resolveAll = async (resolver: NameResolver, hostname: string): Promise<LookupAddress[]> => {
+  const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
+  const found: LookupAddress[] = [
+    ...(four.status === 'fulfilled' ? four.value.map((address) => ({ address, family: 4 })) : []),
+    ...(six.status === 'fulfilled' ? six.value.map((address) => ({ address, family: 6 })) : []),
+  ];
+  if (found.length === 0 && four.status === 'rejected') throw four.reason;
+  if (found.length === 0 || !found.every(({ address }) => isPublicAddress(address))) throw new AddressRefusedError();
+  return found;
+};
+
 /**
  * Resolves a name for one connection, to addresses that are all public: what was looked at is what is connected to, so a
  * name that changes its mind gains nothing.
  */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  resolve(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error, []);
-    const [first] = addresses;
-    if (!first || !addresses.every(({ address }) => isPublicAddress(address))) {
-      return callback(new AddressRefusedError(), []);
-    }
-    if (options.all) callback(null, addresses);
-    else callback(null, first.address, first.family);
-  });
-};
+export const createPublicLookup =
+  (resolver = createResolver()): LookupFunction =>
+  (hostname, options, callback) => {
+    resolveAll(resolver, hostname).then(
+      (found) => (options.all ? callback(null, found) : callback(null, found[0]!.address, found[0]!.family)),
+      (error: Error) => callback(error, []),
+    );
+  };

@@ -2,7 +2,7 @@ import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { Client, type Dispatcher } from 'undici';
 import { AppError } from '#src/kernel/errors.ts';
 import { assertOutsideTransaction } from '#src/kernel/unit-of-work.ts';
-import { addressIn, AddressRefusedError, isPublicAddress, publicLookup } from './addresses.ts';
+import { addressIn, AddressRefusedError, createPublicLookup, isPublicAddress, type NameResolver } from './addresses.ts';
 
 type Message = {
   readonly url: string;
@@ -23,24 +23,23 @@ export type SenderSettings = {
   readonly timeoutMs: number;
   /** Whether receivers may be on loopback and private networks. */
   readonly privateAddresses: boolean;
+  /** Of names whose addresses must be public; the machine's name servers unless told. */
+  readonly resolver?: NameResolver;
 };
 
 /** An answer's body is nothing to us; a little of it is taken so that an honest receiver can finish. */
 const mostBodyBytes = 16_384;
 const longestBodyMs = 500;
 
-export const createSend =
-  ({ timeoutMs, privateAddresses }: SenderSettings): Send =>
-  async ({ url, headers, body, signal: outer }) => {
+export const createSend = ({ timeoutMs, privateAddresses, resolver }: SenderSettings): Send => {
+  const connect = { timeout: timeoutMs, ...(!privateAddresses && { lookup: createPublicLookup(resolver) }) };
+  return async ({ url, headers, body, signal: outer }) => {
     assertOutsideTransaction('Delivering a webhook');
     const target = new URL(url);
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([outer, timeout]);
     // A connection of its own: receivers share nothing, and nothing is left open.
-    const client = new Client(target.origin, {
-      connect: { timeout: timeoutMs, ...(!privateAddresses && { lookup: publicLookup }) },
-      allowH2: false,
-    });
+    const client = new Client(target.origin, { connect, allowH2: false });
     const post = (): Promise<Dispatcher.ResponseData> =>
       client.request({ method: 'POST', path: `${target.pathname}${target.search}`, headers, body, signal });
     try {
@@ -62,3 +61,4 @@ export const createSend =
       await client.destroy().catch(() => {});
     }
   };
+};

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import test from 'ava';
-import { addressIn, isPublicAddress, publicLookup } from '#src/webhooks/addresses.ts';
+import { addressIn, createPublicLookup, isPublicAddress } from '#src/webhooks/addresses.ts';
+import { startNameServer } from './name-server.ts';
 
 const hidden = [
   '0.0.0.0',
@@ -56,9 +57,17 @@ test('an address in a URL is found however it is written', (t) => {
   }
 });
 
-test('a name that leads to a private address is not resolved', async (t) => {
-  const lookup = promisify(publicLookup);
-  await t.throwsAsync(lookup('localhost', {}), { name: 'AddressRefusedError' });
-  await t.throwsAsync(lookup('localhost', { all: true }), { name: 'AddressRefusedError' });
-  await t.throwsAsync(lookup('no-such-host.invalid', {}), { message: /ENOTFOUND|EAI_AGAIN/ });
+test('a name is resolved to public addresses, or not at all', async (t) => {
+  const lookup = async (addresses: readonly string[]) =>
+    promisify(createPublicLookup(await startNameServer(t, addresses)));
+  const good = await lookup(['8.8.8.8', '1.1.1.1']);
+  t.is((await good('hooks.example', {})) as unknown, '8.8.8.8');
+  t.deepEqual((await good('hooks.example', { all: true })) as unknown, [
+    { address: '8.8.8.8', family: 4 },
+    { address: '1.1.1.1', family: 4 },
+  ]);
+  for (const addresses of [['127.0.0.1'], ['169.254.169.254'], ['8.8.8.8', '10.0.0.1']]) {
+    await t.throwsAsync((await lookup(addresses))('hooks.example', {}), { name: 'AddressRefusedError' });
+  }
+  await t.throwsAsync((await lookup([]))('hooks.example', {}), { message: /ENODATA|ENOTFOUND/ });
 });

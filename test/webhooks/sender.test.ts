@@ -2,6 +2,7 @@ import test from 'ava';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import { runInTransaction } from '#src/kernel/unit-of-work.ts';
 import { createSend, type SenderSettings } from '#src/webhooks/sender.ts';
+import { startNameServer } from './name-server.ts';
 import { startReceiver, type ReceiverFault } from './receiver.ts';
 
 const post = (url: string, settings: Partial<SenderSettings> = {}, signal = AbortSignal.timeout(20_000)) =>
@@ -77,12 +78,23 @@ test('nobody there, and a stop of ours', async (t) => {
 test('private addresses are refused where they are connected to, by address and by name', async (t) => {
   const receiver = await startReceiver(t);
   const port = new URL(receiver.url).port;
-  for (const host of ['127.0.0.1', '127.1', '[::1]', 'localhost', '169.254.169.254', '[::ffff:127.0.0.1]']) {
-    const error = await t.throwsAsync(post(`http://${host}:${port}/`, { privateAddresses: false }));
+  const resolver = await startNameServer(t, ['127.0.0.1']);
+  for (const host of ['127.0.0.1', '127.1', '[::1]', 'hooks.example', '169.254.169.254', '[::ffff:127.0.0.1]']) {
+    const error = await t.throwsAsync(post(`http://${host}:${port}/`, { privateAddresses: false, resolver }));
     t.is(codeOf(error), 'external_api_unavailable', host);
     t.is(error?.message, 'The receiver has an address that is not public', host);
   }
+  const local = await t.throwsAsync(post(`http://localhost:${port}/`, { privateAddresses: false }));
+  t.is(codeOf(local), 'external_api_unavailable');
   t.is(receiver.connections(), 0);
+});
+
+test('a name server that is silent costs no more than the deadline', async (t) => {
+  const resolver = await startNameServer(t, undefined);
+  const sent = post('http://hooks.example/', { privateAddresses: false, resolver });
+  const { value, ms } = await timed(sent.then(String, codeOf));
+  t.is(value, 'external_api_timeout');
+  t.true(ms < 2_000, `${ms} ms`);
 });
 
 test('nothing is sent from inside a transaction', async (t) => {
