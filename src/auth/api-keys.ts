@@ -4,7 +4,7 @@ import type { Clock } from '#src/kernel/clock.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Principal, Scope } from '#src/kernel/principal.ts';
-import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import { newOpaqueToken } from './opaque-token.ts';
 import { grantable } from './scopes.ts';
 import { scopeInsufficient } from './token-refusal.ts';
@@ -18,6 +18,8 @@ export type ApiKeysDeps = {
   readonly used: UsageLog;
   /** Key of the digests: a copy of the table alone verifies nothing. */
   readonly secret: string | Uint8Array;
+  /** Living keys. */
+  readonly mostPerOwner: number;
 };
 
 /** A key as its owner sees it; the key itself is shown once, at its creation. */
@@ -46,7 +48,10 @@ type ApiKeyPage = {
 };
 
 export type ApiKeys = {
-  /** @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is itself a key */
+  /**
+   * @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is itself a key;
+   * `validation_failed` when the owner has as many keys as may be
+   */
   readonly create: (owner: Principal, wanted: NewApiKey) => Promise<ApiKey & { readonly key: string }>;
   /** The owner's living keys, oldest first. */
   readonly list: (owner: Principal, page: ApiKeyPage) => Promise<readonly ApiKey[]>;
@@ -83,7 +88,15 @@ const ownerOf = ({ kind, subject, scopes }: Principal): { readonly kind: 'user' 
   return { kind, id: subject };
 };
 
-export const createApiKeys = ({ unitOfWork, reader, audit, clock, used, secret }: ApiKeysDeps): ApiKeys => {
+export const createApiKeys = ({
+  unitOfWork,
+  reader,
+  audit,
+  clock,
+  used,
+  secret,
+  mostPerOwner,
+}: ApiKeysDeps): ApiKeys => {
   const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
 
   /** Of note, unlike a key that never was: somebody still has it. */
@@ -98,6 +111,20 @@ export const createApiKeys = ({ unitOfWork, reader, audit, clock, used, secret }
       }),
     );
 
+  /** The owner's creations take turns, so that two at once do not both find the last place free. */
+  const assertRoom = async ({ query }: Transaction, { kind, id }: ReturnType<typeof ownerOf>): Promise<void> => {
+    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`api keys of ${kind}:${id}`]);
+    const living = await query(
+      `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
+       and (expires_at is null or expires_at > $3)`,
+      [kind, id, clock.now()],
+    );
+    if (living.length < mostPerOwner) return;
+    throw new AppError('validation_failed', undefined, {
+      errors: [{ pointer: '', code: 'too_many', detail: `There are ${mostPerOwner} already, which is the most` }],
+    });
+  };
+
   return {
     create: async (principal, { name, scopes, expiresInDays }) => {
       const owner = ownerOf(principal);
@@ -110,6 +137,7 @@ export const createApiKeys = ({ unitOfWork, reader, audit, clock, used, secret }
       const expires = expiresInDays === undefined ? null : new Date(created.getTime() + expiresInDays * dayMs);
       const held = grantable(scopes, principal.scopes);
       return unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
+        await assertRoom(transaction, owner);
         const [row] = await transaction.query<ApiKey>(
           `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,

@@ -40,6 +40,8 @@ export type AuthSettings = {
   readonly sessionSeconds: number;
   readonly sessionIdleSeconds: number;
   readonly shortestPassword: number;
+  /** Living API keys of one owner. */
+  readonly mostApiKeys: number;
   readonly hashing: SecretHasherOptions;
   readonly revocationPollMs: number;
   readonly usageFlushMs: number;
@@ -112,7 +114,12 @@ export const createAuth = (deps: AuthDeps): Auth => {
     idleSeconds: sessionIdleSeconds,
     csrfSecret: secrets.csrf,
   });
-  const apiKeys = createApiKeys({ ...shared, used, secret: secrets.apiKeys });
+  const apiKeys = createApiKeys({
+    ...shared,
+    used,
+    secret: secrets.apiKeys,
+    mostPerOwner: settings.mostApiKeys,
+  });
   const accounts = createAccounts({
     ...shared,
     hasher: createSecretHasher(hashing),

@@ -61,6 +61,7 @@ export const composeAuth = async (
       sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
       shortestPassword: config.PASSWORD_MIN_LENGTH,
+      mostApiKeys: config.API_KEYS_PER_OWNER,
       hashing: hashingOf(config),
       revocationPollMs: config.REVOCATION_POLL_MS,
       usageFlushMs: config.AUTH_USAGE_FLUSH_MS,

@@ -112,7 +112,7 @@ export const configSections = {
     RATE_LIMIT_USER_PER_MINUTE: variable(points, '300', 'Requests of one user'),
     RATE_LIMIT_CLIENT_PER_MINUTE: variable(points, '600', 'Requests of one OAuth client'),
     RATE_LIMIT_API_KEY_PER_MINUTE: variable(points, '600', 'Requests with one API key'),
-    RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Sign-ins, registrations and token requests of one address'),
+    RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Sign-ins and registrations of one address'),
     RATE_LIMIT_ACCOUNT_ATTEMPTS: variable(points, '10', 'Wrong passwords in a row for one account in a window'),
     RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(integer(1, 86_400), '900', 'That window'),
   },
@@ -326,6 +326,7 @@ export const configSections = {
       'Passwords hashed at once; keep it below UV_THREADPOOL_SIZE (4), which verifying tokens needs too',
     ),
     PASSWORD_HASH_QUEUE: variable(integer(0, 10_000), '64', 'Sign-ins that may wait for it, then 503 `overloaded`'),
+    API_KEYS_PER_OWNER: variable(integer(1, 10_000), '50', 'Most living API keys of one user or client'),
     API_KEY_SECRET: secret(
       z.string().min(16, 'must have at least 16 characters'),
       'Key of the stored digests of API keys; unset: derived from the signing key, whose rotation then ends every API key',

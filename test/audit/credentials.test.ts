@@ -23,6 +23,7 @@ const setupCredentials = async (t: ExecutionContext) => {
     clock,
     used: { note: () => {}, flush: async () => {} },
     secret,
+    mostPerOwner: 10,
   });
   return { ...made, reader, clients, keys };
 };

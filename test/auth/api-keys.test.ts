@@ -50,6 +50,21 @@ test('a key is shown once, is recognised, ends when deleted, and leaves its even
   t.is(room.metrics.value('volwatch_auth_failures_total', { reason: 'api_key_invalid' }), 1);
 });
 
+test('an owner has at most so many living keys, however they are asked for', async (t) => {
+  const room = await startRoom(t);
+  const owner = await asAda(room);
+  const made = await Promise.all(Array.from({ length: 8 }, () => newKey(room, owner)));
+  t.is(made.filter(({ status }) => status === 201).length, 5);
+  const refused = made.find(({ status }) => status !== 201)!;
+  t.is(refused.status, 422);
+  t.like(refused.body, { code: 'validation_failed', errors: [{ code: 'too_many' }] });
+  t.is((await room.stored.query('select 1 from api_key')).length, 5);
+  t.is((await newKey(room, await asDesk(room))).status, 201, 'others have places of their own');
+  const kept = made.find(({ status }) => status === 201)!;
+  t.is((await remove(room, kept.id, owner)).status, 204);
+  t.is((await newKey(room, owner)).status, 201, 'the place of a deleted key is free');
+});
+
 const wrong: [string, string][] = [
   ['an empty key', ''],
   ['rubbish', 'let me in'],

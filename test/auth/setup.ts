@@ -57,6 +57,7 @@ export const settings: AuthSettings = {
   sessionSeconds: 43_200,
   sessionIdleSeconds: 3_600,
   shortestPassword: 8,
+  mostApiKeys: 5,
   hashing: quickHashing,
   revocationPollMs: 50,
   usageFlushMs: 60_000,

@@ -46,7 +46,7 @@ const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   // A thread that does not get on is ended after PRICING_STALL_MS.
   holdMs: mode === 'hang' ? 7_000 : 3_000,
   unhealthy: 'workers',
-  inject: (world) => world.setFault('pricing.worker', { mode }),
+  inject: (world) => world.setFault('pricing.worker', mode === 'hang' ? { mode, count: 2 } : { mode }),
   heal: (world) => world.clearFault('pricing.worker'),
   felt: (before, now) => restarts(now) > restarts(before),
 });
