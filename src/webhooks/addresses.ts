@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { callbackify } from 'node:util';
 
 /** Of https://www.iana.org/assignments/iana-ipv4-special-registry what is not globally reachable, and multicast. */
 const hidden = new BlockList();
@@ -79,9 +80,9 @@ const resolveAll = async (resolver: NameResolver, hostname: string): Promise<Loo
  */
 export const createPublicLookup =
   (resolver = createResolver()): LookupFunction =>
-  (hostname, options, callback) => {
-    resolveAll(resolver, hostname).then(
-      (found) => (options.all ? callback(null, found) : callback(null, found[0]!.address, found[0]!.family)),
-      (error: Error) => callback(error, []),
-    );
-  };
+  (hostname, options, callback) =>
+    callbackify(resolveAll)(resolver, hostname, (error, found) => {
+      if (error) callback(error, []);
+      else if (options.all) callback(null, found);
+      else callback(null, found[0]!.address, found[0]!.family);
+    });

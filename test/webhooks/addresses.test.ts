@@ -61,8 +61,8 @@ test('a name is resolved to public addresses, or not at all', async (t) => {
   const lookup = async (addresses: readonly string[]) =>
     promisify(createPublicLookup(await startNameServer(t, addresses)));
   const good = await lookup(['8.8.8.8', '1.1.1.1']);
-  t.is((await good('hooks.example', {})) as unknown, '8.8.8.8');
-  t.deepEqual((await good('hooks.example', { all: true })) as unknown, [
+  t.is(await good('hooks.example', {}), '8.8.8.8');
+  t.deepEqual<unknown, unknown>(await good('hooks.example', { all: true }), [
     { address: '8.8.8.8', family: 4 },
     { address: '1.1.1.1', family: 4 },
   ]);
