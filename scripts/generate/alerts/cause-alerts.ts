@@ -258,19 +258,19 @@ export const causeAlerts: readonly CauseAlert[] = [
   },
   {
     alert: 'PricesQuarantined',
-    expr: 'sum by (universe) (increase(volwatch_prices_quarantined_total{job="volwatch"}[1h])) > 0',
+    expr: 'sum by (universe) (increase(volwatch_prices_quarantined_total{job="volwatch"}[15m])) > 0',
     for: '0s',
     severity: 'ticket',
-    summary: '{{ $value | humanize }} prices of {{ $labels.universe }} were held back within an hour',
+    summary: '{{ $value | humanize }} prices of {{ $labels.universe }} were held back within 15 minutes',
     description:
       'They moved further than PRICE_QUARANTINE_FACTOR allows and are not stored: a split, or a fault of the provider.',
     proof: {
-      series: { [`volwatch_prices_quarantined_total{${i1},universe="tech5"}`]: '0x10 0+1x10 10x100' },
+      series: { [`volwatch_prices_quarantined_total{${i1},universe="tech5"}`]: '0x10 0+1x10 10x30' },
       quiet: 5,
       fires: 20,
-      over: 100,
+      over: 45,
       labels: { universe: 'tech5' },
-      summary: '9 prices of tech5 were held back within an hour',
+      summary: '9 prices of tech5 were held back within 15 minutes',
     },
   },
   {
