@@ -57,6 +57,8 @@ export const startStack = async (
       DATABASE_URL: database.url,
       DATABASE_REPLICA_URLS: replica.url,
       REDIS_URL: redis.url,
+      // Short, so that answers past their time are part of the traffic.
+      CACHE_TTL_SECONDS: '1',
       MARKET_DATA_PROVIDER: 'twelve_data',
       TWELVE_DATA_API_KEY: apiKey,
       TWELVE_DATA_BASE_URL: provider.url,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   call,
   clearFault,
@@ -172,3 +173,11 @@ export const saturatedRound = async (stack: Stack, latencyMs = 150): Promise<voi
 };
 
 export { takeToken };
+
+/** The same page until it is answered past its time: CACHE_TTL_SECONDS is one here. */
+export const staleRound = async ({ service }: Stack): Promise<void> => {
+  for (let read = 0; read < 10; read += 1) {
+    await call(`${service.url}/api/v1/assets/IBM/prices?limit=7`);
+    await sleep(500);
+  }
+};

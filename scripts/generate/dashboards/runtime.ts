@@ -78,7 +78,7 @@ export const runtime: DashboardSpec = {
           unit: 'seconds',
           queries: [
             {
-              expr: `${sumRate(of('volwatch_cache_stale_age_seconds_sum'), 'cache')} / ${sumRate(of('volwatch_cache_stale_age_seconds_count'), 'cache')} or vector(0)`,
+              expr: `${sumRate(of('volwatch_cache_stale_age_seconds_sum'), 'cache')} / (${sumRate(of('volwatch_cache_stale_age_seconds_count'), 'cache')} > 0) or vector(0)`,
               legend: '{{cache}}',
             },
           ],
