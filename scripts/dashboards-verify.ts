@@ -51,7 +51,7 @@ const hasLabels = ({ metric }: Sample): boolean => Object.keys(metric).length > 
 const drive = async (stack: Stack): Promise<void> => {
   const token = await takeToken(stack.service);
   for (let round = 0; round < 3; round += 1) await ordinaryRound(stack, token);
-  await staleRound(stack);
+  await sleep(2_000);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
   await badRound(stack, token);
@@ -61,7 +61,7 @@ const drive = async (stack: Stack): Promise<void> => {
     await ordinaryRound(stack, token);
     await refreshRound(stack, token);
     await webhookRound(stack, token);
-    await sleep(2_000);
+    await staleRound(stack);
   }
 };
 

@@ -176,7 +176,7 @@ export { takeToken };
 
 /** The same page until it is answered past its time: CACHE_TTL_SECONDS is one here. */
 export const staleRound = async ({ service }: Stack): Promise<void> => {
-  for (let read = 0; read < 10; read += 1) {
+  for (let read = 0; read < 6; read += 1) {
     await call(`${service.url}/api/v1/assets/IBM/prices?limit=7`);
     await sleep(500);
   }
