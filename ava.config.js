@@ -2,6 +2,6 @@ export default {
   extensions: ['ts'],
   files: ['test/**/*.test.ts'],
   workerThreads: false,
-  concurrency: 2,
+  concurrency: 3,
   timeout: '120s',
 };
