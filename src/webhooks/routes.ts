@@ -79,6 +79,8 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
   return [
     defineRoute({
       ...own,
+      // Its deliveries hold what only this scope may read.
+      auth: { scope: 'market:refresh' },
       method: 'POST',
       path: '/webhooks',
       summary: 'Register a webhook; its secret is shown in this answer and never again',

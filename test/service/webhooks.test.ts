@@ -115,7 +115,7 @@ test('killed in the middle of a delivery, it is made again under the same id', a
   t.is(receiver.received.length, 2);
 });
 
-test('in production nothing is sent to a private address, not even by a name; a session needs its CSRF token', async (t) => {
+test('in production nothing is sent to a private address, not even by a name; a session needs its CSRF token, and the scope', async (t) => {
   const database = await setupDatabase(t);
   const receiver = await startReceiver(t);
   const service = await serve(t, {
@@ -139,6 +139,8 @@ test('in production nothing is sent to a private address, not even by a name; a 
   const unprotected = await register(byName, cookie);
   t.like(unprotected.body, { status: 403, code: 'csrf_token_invalid' });
   const owner = { ...cookie, 'X-CSRF-Token': String(session.body['csrf_token']) };
+  t.like((await register(byName, owner)).body, { status: 403, code: 'scope_insufficient' });
+  await database.query(`update user_account set scopes = '{market:refresh}'`);
   for (const url of [receiver.url, `https://127.0.0.1:${port}/`, 'https://[::1]/', 'https://169.254.169.254/latest']) {
     t.like((await register(url, owner)).body, { status: 422, errors: [{ pointer: '/url' }] }, url);
   }

@@ -45,7 +45,7 @@ export type Room = {
 
 const principalOf = (owner: string): Principal => {
   const [kind, subject] = owner.split(':') as [Principal['kind'], string];
-  return { kind, subject, scopes: [] };
+  return { kind, subject, scopes: ['market:refresh'] };
 };
 
 /** The room over HTTP on a database of its own; jobs are done when a test says so. */
