@@ -136,11 +136,11 @@ test('in production nothing is sent to a private address, not even by a name; a 
     call(`${api}/webhooks`, json({ url, events }, headers));
 
   const byName = `https://localhost:${port}/`;
+  t.like((await register(byName, cookie)).body, { status: 403, code: 'scope_insufficient' });
+  await database.query(`update user_account set scopes = '{market:refresh}'`);
   const unprotected = await register(byName, cookie);
   t.like(unprotected.body, { status: 403, code: 'csrf_token_invalid' });
   const owner = { ...cookie, 'X-CSRF-Token': String(session.body['csrf_token']) };
-  t.like((await register(byName, owner)).body, { status: 403, code: 'scope_insufficient' });
-  await database.query(`update user_account set scopes = '{market:refresh}'`);
   for (const url of [receiver.url, `https://127.0.0.1:${port}/`, 'https://[::1]/', 'https://169.254.169.254/latest']) {
     t.like((await register(url, owner)).body, { status: 422, errors: [{ pointer: '/url' }] }, url);
   }
