@@ -257,7 +257,7 @@ export const configSections = {
     ),
     PRICING_STALL_MS: variable(
       integer(1_000, 600_000),
-      '5000',
+      '10000',
       'A pricing thread that does not get on for this long is ended and replaced',
     ),
     LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Pricing requests in progress, then 503 `overloaded`'),

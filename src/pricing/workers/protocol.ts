@@ -62,14 +62,15 @@ export const runSlices = async (
   stopped: () => boolean,
   pause?: () => Promise<unknown>,
 ): Promise<boolean> => {
-  let step = 16;
+  // One row of a slow model may take a second: the first says how many fit into a slice.
+  let step = 1;
   for (let from = 0; from < job.size;) {
     if (stopped()) return false;
     const begun = performance.now();
     const to = Math.min(job.size, from + step);
     job.run(from, to);
     const took = performance.now() - begun;
-    // The first rows tell how many fit into a slice; a slice that took too long is halved.
+    // A slice that took too long is halved.
     step = took > sliceMs ? Math.max(1, step >> 1) : took < sliceMs / 4 ? step * 2 : step;
     from = to;
     if (pause !== undefined && from < job.size) await pause();

@@ -122,6 +122,20 @@ test('a thread that does not get on is suspected, then ended; one that works lon
   await until('volwatch_workers_restarts_total', 1);
 });
 
+test('rows that take long each are no stall', async (t) => {
+  const { service, metrics } = start(t, {
+    filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
+    stallMs: 1_000,
+    heapMegabytes: 256,
+  });
+  // Some 70 ms a row: sixteen at once would be longer than a stall.
+  const slow = { ...call, model: 'binomial_lr', exercise_style: 'american', steps: 1_501 };
+  const outputs = ['price', 'delta', 'gamma', 'vega', 'theta', 'rho', 'vanna', 'volga', 'charm'];
+  const batch = await service.batch({ options: Array.from({ length: 20 }, () => slow), outputs });
+  t.like(batch, { succeeded: 20 });
+  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
 test('over the queue is overloaded at once; what waits is answered', async (t) => {
   const { run, code, metrics, until } = start(t, { queueLimit: 2 });
   const held = new AbortController();
