@@ -1,0 +1,80 @@
+import { boolean, integer, isNetwork, list, milliseconds, oneOf, points, text, url } from './parsers.ts';
+import { optional, variable } from './variable.ts';
+
+/** How the service listens, and what it lets in. */
+export const edgeSections = {
+  Service: {
+    NODE_ENV: variable(
+      oneOf(['development', 'test', 'production']),
+      'development',
+      'Production refuses every laptop-only default',
+    ),
+    HOST: variable(text, '127.0.0.1', 'Address that the API listens on'),
+    PORT: variable(integer(0, 65_535), '3000', 'Port of the API; 0 picks a free one'),
+    METRICS_HOST: variable(text, '127.0.0.1', 'Address of the admin port: keep it private'),
+    METRICS_PORT: variable(
+      integer(0, 65_535),
+      '9464',
+      'Port of `/metrics` and the operator routes; 0 picks a free one',
+    ),
+    VOLWATCH_DIRECTORY: variable(text, '.volwatch', 'Where a laptop run keeps its database and its signing key'),
+    PUBLIC_URL: optional(
+      url('http:', 'https:'),
+      'Where clients reach the API, for absolute addresses in metadata; unset: HOST and PORT',
+    ),
+    GIT_COMMIT: variable(text, 'unknown', 'The commit that was built, for `volwatch_build_info`'),
+    SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'How long a stopping process waits for requests in progress'),
+    SHUTDOWN_REFRESH_GRACE_MS: variable(
+      integer(0, 600_000),
+      '5000',
+      'How long a refresh may go on in a stopping process before it is rolled back; keep it below SHUTDOWN_GRACE_MS',
+    ),
+    SHUTDOWN_DRAIN_MS: variable(
+      integer(0, 600_000),
+      '500',
+      'How long a stopping process still accepts requests, `/health/ready` being 503: give the balancer time to see it',
+    ),
+    LOG_LEVEL: variable(oneOf(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'Lowest level written to stdout'),
+  },
+  'The edge': {
+    BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Largest request body, after decompression'),
+    BATCH_BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '67108864', 'Largest body of a pricing batch'),
+    JSON_DEPTH_LIMIT: variable(integer(1, 1_000), '20', 'Deepest nesting of a JSON body, then 400 `malformed_body`'),
+    URL_LIMIT_BYTES: variable(integer(1, 65_536), '8192', 'Longest request target, then 414 `uri_too_long`'),
+    QUERY_PARAMETER_LIMIT: variable(integer(1, 10_000), '50', 'Most names in a query or form'),
+    HEADER_LIMIT_BYTES: variable(
+      integer(1_024, 1_048_576),
+      '16384',
+      'Largest header section, request target included, then 431 `headers_too_large`',
+    ),
+    HEADER_COUNT_LIMIT: variable(integer(1, 2_000), '100', 'Most header fields of a request, then 431'),
+    HEADERS_TIMEOUT_MS: variable(milliseconds(), '10000', 'A client must have sent its headers by then'),
+    REQUEST_TIMEOUT_MS: variable(milliseconds(), '30000', 'A client must have sent its whole request by then'),
+    REQUEST_DEADLINE_MS: variable(milliseconds(), '30000', 'Then the work for a request is given up'),
+    KEEP_ALIVE_TIMEOUT_MS: variable(
+      milliseconds(),
+      '65000',
+      "An idle connection is closed after this; keep it above the balancer's own",
+    ),
+    TRUSTED_PROXIES: variable(
+      list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),
+      '',
+      'Addresses or CIDRs whose `X-Forwarded-For` is believed, comma-separated',
+    ),
+    CORS_ORIGINS: variable(list, '', 'Origins that browsers may call from, comma-separated'),
+  },
+  'Rate limits': {
+    RATE_LIMIT_ENABLED: variable(boolean, 'true', '`false` lifts every limit, login throttling included'),
+    RATE_LIMIT_IP_PER_MINUTE: variable(
+      points,
+      '100',
+      'Requests of one address to public routes, and refused credentials',
+    ),
+    RATE_LIMIT_USER_PER_MINUTE: variable(points, '300', 'Requests of one user'),
+    RATE_LIMIT_CLIENT_PER_MINUTE: variable(points, '600', 'Requests of one OAuth client'),
+    RATE_LIMIT_API_KEY_PER_MINUTE: variable(points, '600', 'Requests with one API key'),
+    RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Sign-ins and registrations of one address'),
+    RATE_LIMIT_ACCOUNT_ATTEMPTS: variable(points, '10', 'Wrong passwords in a row for one account in a window'),
+    RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(integer(1, 86_400), '900', 'That window'),
+  },
+} as const;
