@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { auditActions, auditActorKinds, auditOutcomes, auditStreamKinds } from '#src/kernel/audit.ts';
-import { AppError } from '#src/kernel/errors.ts';
 import { fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import type { AuditFilters, AuditQueries } from './queries.ts';
+import { foreignCursor } from '#src/kernel/pages.ts';
 
 export type AuditRoutesDeps = { readonly queries: AuditQueries; readonly cursors: Cursors };
 
@@ -64,9 +64,7 @@ const afterOf = (cursors: Cursors, cursor: string | undefined, list: string): st
   if (cursor === undefined) return null;
   const position = cursors.decode(cursor);
   if (position['list'] === list) return String(position['after']);
-  throw new AppError('validation_failed', undefined, {
-    errors: [{ pointer: 'query.cursor', code: 'invalid_value', detail: 'Is a cursor of another query' }],
-  });
+  throw foreignCursor();
 };
 
 export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[] => [

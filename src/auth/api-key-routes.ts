@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/errors.ts';
-import { fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/pagination.ts';
+import type { Pages } from '#src/kernel/pages.ts';
+import { fieldsQuery, listOf, pageQuery } from '#src/kernel/pagination.ts';
 import { scopes, type Principal } from '#src/kernel/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import type { ApiKey, ApiKeys } from './api-keys.ts';
 import { noStore } from './token-answer.ts';
 
-export type ApiKeyRoutesDeps = { readonly apiKeys: ApiKeys; readonly cursors: Cursors };
+export type ApiKeyRoutesDeps = { readonly apiKeys: ApiKeys; readonly pages: Pages };
 
 const instant = z.iso.datetime();
 
@@ -51,13 +52,8 @@ const shown = (key: ApiKey) => ({
   expires_at: key.expires_at?.toISOString() ?? null,
 });
 
-const foreignCursor = (): AppError =>
-  new AppError('validation_failed', undefined, {
-    errors: [{ pointer: 'query.cursor', code: 'invalid_value', detail: 'Is a cursor of another query' }],
-  });
-
 /** `GET/POST /api-keys`, `DELETE /api-keys/{id}`. */
-export const apiKeyRoutes = ({ apiKeys, cursors }: ApiKeyRoutesDeps): Route[] => [
+export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'POST',
@@ -92,28 +88,16 @@ export const apiKeyRoutes = ({ apiKeys, cursors }: ApiKeyRoutesDeps): Route[] =>
     fields: true,
     etag: 'weak',
     errors: ['scope_insufficient'],
-    handler: async ({ query: { limit, cursor, from = null, to = null }, context }) => {
+    handler: async ({ query, context }) => {
       const caller = callerOf(context);
-      const bounds = { list: 'api_keys', owner: caller.subject, from, to };
-      let after: string | null = null;
-      if (cursor !== undefined) {
-        const position = cursors.decode(cursor);
-        if (Object.entries(bounds).some(([name, value]) => position[name] !== value)) throw foreignCursor();
-        after = String(position['after']);
-      }
-      const rows = await apiKeys.list(caller, { after, from, to, limit: limit + 1 });
-      const data = rows.slice(0, limit);
-      const last = data.at(-1);
-      return {
-        status: 200 as const,
-        body: {
-          data: data.map((key) => ({ ...shown(key), last_used_at: key.last_used_at?.toISOString() ?? null })),
-          page: {
-            next_cursor: rows.length > limit && last ? cursors.encode({ ...bounds, after: last.id }) : null,
-            limit,
-          },
-        },
-      };
+      const { data, page } = await pages.answer(
+        { list: 'api_keys', owner: caller.subject },
+        query,
+        (each) => apiKeys.list(caller, each),
+        ({ id }) => id,
+      );
+      const keys = data.map((key) => ({ ...shown(key), last_used_at: key.last_used_at?.toISOString() ?? null }));
+      return { status: 200 as const, body: { data: keys, page } };
     },
   }),
   defineRoute({

@@ -3,8 +3,10 @@ import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import { assertRoom } from '#src/kernel/owner-room.ts';
+import type { PageRequest } from '#src/kernel/pages.ts';
 import type { Principal, Scope } from '#src/kernel/principal.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import { newOpaqueToken } from './opaque-token.ts';
 import { grantable } from './scopes.ts';
 import { scopeInsufficient } from './token-refusal.ts';
@@ -39,14 +41,6 @@ type NewApiKey = {
   readonly expiresInDays: number | undefined;
 };
 
-/** After the key `after`, created within `from` and `to` (inclusive dates, UTC). */
-type ApiKeyPage = {
-  readonly after: string | null;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly limit: number;
-};
-
 export type ApiKeys = {
   /**
    * @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is itself a key;
@@ -54,7 +48,7 @@ export type ApiKeys = {
    */
   readonly create: (owner: Principal, wanted: NewApiKey) => Promise<ApiKey & { readonly key: string }>;
   /** The owner's living keys, oldest first. */
-  readonly list: (owner: Principal, page: ApiKeyPage) => Promise<readonly ApiKey[]>;
+  readonly list: (owner: Principal, page: PageRequest) => Promise<readonly ApiKey[]>;
   /** @throws AppError `resource_not_found`, also for somebody else's key */
   readonly revoke: (owner: Principal, id: string) => Promise<void>;
   /** @throws AppError `api_key_invalid` for a key that is unknown, revoked, expired or whose owner is gone */
@@ -111,20 +105,6 @@ export const createApiKeys = ({
       }),
     );
 
-  /** The owner's creations take turns, so that two at once do not both find the last place free. */
-  const assertRoom = async ({ query }: Transaction, { kind, id }: ReturnType<typeof ownerOf>): Promise<void> => {
-    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`api keys of ${kind}:${id}`]);
-    const living = await query(
-      `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
-       and (expires_at is null or expires_at > $3)`,
-      [kind, id, clock.now()],
-    );
-    if (living.length < mostPerOwner) return;
-    throw new AppError('validation_failed', undefined, {
-      errors: [{ pointer: '', code: 'too_many', detail: `There are ${mostPerOwner} already, which is the most` }],
-    });
-  };
-
   return {
     create: async (principal, { name, scopes, expiresInDays }) => {
       const owner = ownerOf(principal);
@@ -137,7 +117,13 @@ export const createApiKeys = ({
       const expires = expiresInDays === undefined ? null : new Date(created.getTime() + expiresInDays * dayMs);
       const held = grantable(scopes, principal.scopes);
       return unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
-        await assertRoom(transaction, owner);
+        await assertRoom(transaction, {
+          turn: `api keys of ${owner.kind}:${owner.id}`,
+          statement: `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
+            and (expires_at is null or expires_at > $3)`,
+          parameters: [owner.kind, owner.id, clock.now()],
+          most: mostPerOwner,
+        });
         const [row] = await transaction.query<ApiKey>(
           `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,

@@ -28,6 +28,7 @@ import { tokenRoute } from './token-endpoint.ts';
 import { createTokenIssuer } from './token-issuer.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 import { createUsageLog } from './usage-log.ts';
+import { createPages } from '#src/kernel/pages.ts';
 
 export type AuthSettings = {
   readonly issuer: string;
@@ -138,7 +139,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
       revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
       ...accountRoutes({ accounts, measure }),
       meRoute(sessions),
-      ...apiKeyRoutes({ apiKeys, cursors: deps.cursors }),
+      ...apiKeyRoutes({ apiKeys, pages: createPages(deps) }),
       keySetRoute(keyRing),
       metadataRoute(issuer, publicUrl),
     ],

@@ -1,9 +1,10 @@
 import type { Cache, Cached, CacheName } from '#src/kernel/cache.ts';
 import { codeOf } from '#src/kernel/errors.ts';
 import type { Logger } from '#src/kernel/logger.ts';
+import type { PageRequest } from '#src/kernel/pages.ts';
 import { defaultLimit } from '#src/kernel/pagination.ts';
 import type { PriceBar } from './provider.ts';
-import type { IndexValueView, MarketDataQueries, PageRequest } from './queries.ts';
+import type { IndexValueView, MarketDataQueries } from './queries.ts';
 import { inSpan } from './spans.ts';
 import type { Universe } from './universes.ts';
 

@@ -5,14 +5,7 @@ import { refreshColumns, toRefreshRecord } from './refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from './refresh-records.ts';
 import { dated } from './sql.ts';
 import type { IndexMethod } from './universes.ts';
-
-/** One page: rows after the key `after` (exclusive), at most `limit`; `from` and `to` are inclusive dates. */
-export type PageRequest = {
-  readonly after: string | null;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly limit: number;
-};
+import type { PageRequest } from '#src/kernel/pages.ts';
 
 /** `first_date` and `last_date` span the stored prices; null while there are none. */
 type AssetView = {

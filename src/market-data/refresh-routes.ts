@@ -3,9 +3,9 @@ import { AppError } from '#src/kernel/errors.ts';
 import { listOf } from '#src/kernel/pagination.ts';
 import { defineRoute } from '#src/kernel/route.ts';
 import type { Route } from '#src/kernel/route.ts';
-import type { Pages } from './pages.ts';
+import type { PageRequest, Pages } from '#src/kernel/pages.ts';
 import type { QuarantinedPrice } from './quarantine.ts';
-import type { MarketDataQueries, PageRequest } from './queries.ts';
+import type { MarketDataQueries } from './queries.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
 import { listQuery, quarantinedPriceSchema, refreshSchema } from './schemas.ts';
@@ -90,7 +90,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     errors: [],
     handler: async ({ query }) => ({
       status: 200 as const,
-      body: await pages.answer('refreshes', query, queries.refreshes, ({ id }) => id),
+      body: await pages.answer({ list: 'refreshes' }, query, queries.refreshes, ({ id }) => id),
     }),
   }),
   defineRoute({
@@ -122,7 +122,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
       if (!(await queries.refresh(id))) throw new AppError('resource_not_found', 'There is no such refresh');
       const load = (page: PageRequest) => queries.quarantined(id, page);
       const keyOf = ({ symbol, date }: QuarantinedPrice): string => `${symbol} ${date}`;
-      return { status: 200 as const, body: await pages.answer(`quarantined ${id}`, query, load, keyOf) };
+      return { status: 200 as const, body: await pages.answer({ list: `quarantined ${id}` }, query, load, keyOf) };
     },
   }),
 ];

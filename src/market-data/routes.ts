@@ -6,8 +6,8 @@ import { defineRoute } from '#src/kernel/route.ts';
 import type { Route } from '#src/kernel/route.ts';
 import { cacheHeaders } from './cached-reads.ts';
 import type { CachedReads } from './cached-reads.ts';
-import { createPages } from './pages.ts';
-import type { MarketDataQueries, PageRequest } from './queries.ts';
+import { createPages, type PageRequest } from '#src/kernel/pages.ts';
+import type { MarketDataQueries } from './queries.ts';
 import { createRefreshRoutes } from './refresh-routes.ts';
 import type { RefreshService } from './refresh-service.ts';
 import { assetSchema, indexSchema, indexValueSchema, listQuery, nameParameter, priceSchema } from './schemas.ts';
@@ -51,7 +51,7 @@ export const createMarketDataRoutes = ({
       errors: [],
       handler: async ({ query }) => ({
         status: 200 as const,
-        body: await pages.answer('assets', query, queries.assets, ({ symbol }) => symbol),
+        body: await pages.answer({ list: 'assets' }, query, queries.assets, ({ symbol }) => symbol),
       }),
     }),
     defineRoute({
@@ -78,7 +78,7 @@ export const createMarketDataRoutes = ({
           headers = cacheHeaders(cached);
           return found(cached.value, 'asset');
         };
-        const body = await pages.answer(`prices ${symbol}`, query, load, ({ date }) => date);
+        const body = await pages.answer({ list: `prices ${symbol}` }, query, load, ({ date }) => date);
         return { status: 200 as const, body, headers };
       },
     }),
@@ -92,7 +92,7 @@ export const createMarketDataRoutes = ({
       errors: [],
       handler: async ({ query }) => ({
         status: 200 as const,
-        body: await pages.answer('indexes', query, queries.indexes, ({ code }) => code),
+        body: await pages.answer({ list: 'indexes' }, query, queries.indexes, ({ code }) => code),
       }),
     }),
     defineRoute({
@@ -119,7 +119,7 @@ export const createMarketDataRoutes = ({
           headers = cacheHeaders(cached);
           return found(cached.value, 'index');
         };
-        const body = await pages.answer(`values ${code}`, query, load, ({ date }) => date);
+        const body = await pages.answer({ list: `values ${code}` }, query, load, ({ date }) => date);
         return { status: 200 as const, body, headers };
       },
     }),

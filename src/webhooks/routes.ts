@@ -14,6 +14,7 @@ import {
   type ReceiverRules,
 } from './schemas.ts';
 import type { Webhooks } from './webhooks.ts';
+import { createPages, type PageRequest } from '#src/kernel/pages.ts';
 
 export type WebhookRoutesDependencies = ReceiverRules & {
   readonly webhooks: Webhooks;
@@ -34,47 +35,13 @@ const callerOf = ({ principal }: { readonly principal?: Principal }): Principal 
   return principal;
 };
 
-const foreignCursor = (): AppError =>
-  new AppError('validation_failed', undefined, {
-    errors: [{ pointer: 'query.cursor', code: 'invalid_value', detail: 'Is a cursor of another query' }],
-  });
-
-type ListQuery = {
-  readonly limit: number;
-  readonly cursor?: string | undefined;
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-};
-type Page = Parameters<Webhooks['list']>[1];
-
 /** `/webhooks`: who is told what, and how it went. */
 export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] => {
   const { webhooks, cursors, basePath } = deps;
 
   const wanted = wantedWebhook(deps);
 
-  /** One page of an owner's list; a cursor holds the list, its owner, its bounds and the last item's key. */
-  const page = async <Item, Shown>(
-    list: Readonly<Record<string, string>>,
-    query: ListQuery,
-    load: (page: Page) => Promise<readonly Item[]>,
-    show: (item: Item) => Shown,
-    keyOf: (item: Item) => string,
-  ) => {
-    const { limit, cursor, from = null, to = null } = query;
-    const bounds = { ...list, from, to };
-    let after: string | null = null;
-    if (cursor !== undefined) {
-      const position = cursors.decode(cursor);
-      if (Object.entries(bounds).some(([name, value]) => position[name] !== value)) throw foreignCursor();
-      after = String(position['after']);
-    }
-    const rows = await load({ after, from, to, limit: limit + 1 });
-    const data = rows.slice(0, limit);
-    const last = data.at(-1);
-    const next = rows.length > limit && last ? cursors.encode({ ...bounds, after: keyOf(last) }) : null;
-    return { status: 200 as const, body: { data: data.map(show), page: { next_cursor: next, limit } } };
-  };
+  const pages = createPages({ cursors });
 
   return [
     defineRoute({
@@ -109,13 +76,9 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       handler: async ({ query, context }) => {
         const caller = callerOf(context);
         const list = { list: 'webhooks', owner: caller.subject };
-        return page(
-          list,
-          query,
-          (each) => webhooks.list(caller, each),
-          shown,
-          ({ id }) => id,
-        );
+        const load = (each: PageRequest) => webhooks.list(caller, each);
+        const { data, page } = await pages.answer(list, query, load, ({ id }) => id);
+        return { status: 200 as const, body: { data: data.map(shown), page } };
       },
     }),
     defineRoute({
@@ -183,8 +146,10 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       etag: 'weak',
       errors: refusals,
       handler: async ({ path: { id }, query, context }) => {
-        const load = (each: Page) => webhooks.deliveries(callerOf(context), id, each);
-        return page({ list: `deliveries ${id}` }, query, load, shownDelivery, (each) => each.event_id);
+        const load = (each: PageRequest) => webhooks.deliveries(callerOf(context), id, each);
+        const list = { list: `deliveries ${id}` };
+        const { data, page } = await pages.answer(list, query, load, (each) => each.event_id);
+        return { status: 200 as const, body: { data: data.map(shownDelivery), page } };
       },
     }),
   ];

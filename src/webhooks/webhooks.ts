@@ -1,6 +1,8 @@
 import type { AuditAction, AuditTrail, Json } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError } from '#src/kernel/errors.ts';
+import { assertRoom } from '#src/kernel/owner-room.ts';
+import type { PageRequest } from '#src/kernel/pages.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import type { WebhookEventType, WebhookOutcome } from '#src/kernel/webhooks.ts';
@@ -45,14 +47,6 @@ export type Delivery = {
   readonly created_at: Date;
 };
 
-/** After the item `after`; `from` and `to` are inclusive dates, UTC. */
-type Page = {
-  readonly after: string | null;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly limit: number;
-};
-
 type WithSecret = Webhook & { readonly secret: string };
 
 /** Every method throws AppError `resource_not_found` for what is not there or somebody else's, `scope_insufficient` for API keys. */
@@ -63,7 +57,7 @@ export type Webhooks = {
     wanted: { readonly url: string; readonly events: readonly WebhookEventType[] },
   ) => Promise<WithSecret>;
   /** Oldest first. */
-  readonly list: (owner: Principal, page: Page) => Promise<readonly Webhook[]>;
+  readonly list: (owner: Principal, page: PageRequest) => Promise<readonly Webhook[]>;
   readonly find: (owner: Principal, id: string) => Promise<Webhook>;
   readonly remove: (owner: Principal, id: string) => Promise<void>;
   /** The secret before it signs beside the new one for a while. */
@@ -71,7 +65,7 @@ export type Webhooks = {
   /** Sends a `webhook.test`, also to a disabled one, which it enables when it arrives. @returns the event's id */
   readonly test: (owner: Principal, id: string) => Promise<string>;
   /** Newest first. */
-  readonly deliveries: (owner: Principal, id: string, page: Page) => Promise<readonly Delivery[]>;
+  readonly deliveries: (owner: Principal, id: string, page: PageRequest) => Promise<readonly Delivery[]>;
 };
 
 const columns = `id, url, events, case when disabled_at is null then 'active' else 'disabled' end as status,
@@ -99,16 +93,6 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
   ): Promise<void> =>
     audit.record(transaction, { stream: `webhook:${id}`, action, outcome: 'success', target: id, data });
 
-  /** The owner's registrations take turns, so that two at once do not both find the last place free. */
-  const assertRoom = async ({ query }: Transaction, owner: readonly [string, string]): Promise<void> => {
-    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`webhooks of ${owner.join(':')}`]);
-    const held = await query('select 1 from webhook where owner_kind = $1 and owner_id = $2', owner);
-    if (held.length < mostPerOwner) return;
-    throw new AppError('validation_failed', undefined, {
-      errors: [{ pointer: '', code: 'too_many', detail: `There are ${mostPerOwner} already, which is the most` }],
-    });
-  };
-
   const find: Webhooks['find'] = async (principal, id) => {
     const [webhook] = await reader.query<Webhook>(
       `select ${columns} from webhook where id = $3 and owner_kind = $1 and owner_id = $2`,
@@ -124,7 +108,12 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
     register: async (principal, { url, events }) => {
       const owner = ownerOf(principal);
       return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
-        await assertRoom(transaction, owner);
+        await assertRoom(transaction, {
+          turn: `webhooks of ${owner.join(':')}`,
+          statement: 'select 1 from webhook where owner_kind = $1 and owner_id = $2',
+          parameters: owner,
+          most: mostPerOwner,
+        });
         const id = ids();
         const [webhook] = await transaction.query<Webhook>(
           `insert into webhook (id, owner_kind, owner_id, url, events, created_at) values ($3, $1, $2, $4, $5, $6)
