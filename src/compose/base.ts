@@ -3,7 +3,10 @@ import { Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config.ts';
 import { systemClock, type Clock } from '../kernel/clock.ts';
+import type { AbuseReport } from '../kernel/abuse.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import { createAbuseReport } from '../telemetry/abuse-report.ts';
+import { createAddressHash, type AddressHash } from '../telemetry/address-hash.ts';
 import { createDropReport } from '../telemetry/drop-report.ts';
 import { createFaults, type FaultControl } from '../telemetry/faults.ts';
 import { createLogger, type FlushableLogger } from '../telemetry/logger.ts';
@@ -21,6 +24,8 @@ export type Base = {
   readonly logger: FlushableLogger;
   readonly registry: Registry;
   readonly metrics: Metrics;
+  readonly abuse: AbuseReport;
+  readonly addressHash: AddressHash;
   readonly faults: FaultControl;
   readonly telemetry: TelemetryRuntime;
   readonly build: { readonly version: string; readonly commit: string; readonly description: string };
@@ -36,7 +41,21 @@ export const composeBase = (config: Config): Base => {
   const faults = createFaults({ enabled: config.FAULT_INJECTION, metrics, logger });
   const telemetry = telemetryRuntime();
   const dropped = createDropReport({ metrics, logger, clock: systemClock });
+  const addressHash = createAddressHash();
+  const abuse = createAbuseReport({ metrics, logger, clock: systemClock, addressHash });
   telemetry.onDropped((reason, spans) => dropped('traces', reason, spans));
   logger.onDropped(() => dropped('logs', 'queue_full', 1));
-  return { config, production, clock: systemClock, logger, registry, metrics, faults, telemetry, build };
+  return {
+    config,
+    production,
+    clock: systemClock,
+    logger,
+    registry,
+    metrics,
+    abuse,
+    addressHash,
+    faults,
+    telemetry,
+    build,
+  };
 };

@@ -38,7 +38,7 @@ export const composeEdge = (
   base: Base,
   { auth, routes, checks, collectors, isDraining, unitOfWork, reader, onFaultChange, rateLimits }: EdgeParts,
 ): Edge => {
-  const { config, production, clock, logger, metrics, registry, faults, build } = base;
+  const { config, production, clock, logger, metrics, addressHash, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
   // A failure shows on the metrics of whoever does not ask, too, and `since` says when it really began.
   void health.read();
@@ -85,6 +85,7 @@ export const composeEdge = (
     corsOrigins: config.CORS_ORIGINS,
     logger,
     metrics,
+    addressHash,
     clock,
   });
   const server = createHttpServer({

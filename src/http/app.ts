@@ -25,6 +25,8 @@ export type AppDependencies = {
   readonly basePath: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** What stands for an address in a log line. */
+  readonly addressHash: (address: string) => string;
   readonly clock?: Clock;
   readonly authenticate: Authenticate;
   readonly rateLimit?: RateLimit;
@@ -61,7 +63,7 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       metrics,
       routeTable,
       clientIp: createClientIp(deps.trustedProxies),
-      requestLog: createRequestLog(logger),
+      requestLog: createRequestLog(logger, deps.addressHash),
       deadlineMs: limits.requestDeadlineMs,
     }),
   );

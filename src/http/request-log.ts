@@ -1,4 +1,3 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import type { AppError, ErrorCode } from '#src/kernel/errors.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { RequestContext } from '#src/kernel/request-context.ts';
@@ -21,23 +20,10 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'database_schema_outdated',
 ]);
 
-const rememberedAddresses = 10_000;
-
 /** One line a request. Runs inside the request, so that the logger adds `request_id`, `trace_id` and `span_id`. */
-export const createRequestLog = (logger: Logger): RequestLog => {
-  // A key of this process alone: lines can be grouped by client, and nobody can try all addresses against them.
-  const key = randomBytes(32);
-  const hashes = new Map<string, string>();
-  const hashOf = (address: string): string => {
-    const known = hashes.get(address);
-    if (known !== undefined) return known;
-    if (hashes.size >= rememberedAddresses) hashes.clear();
-    const hash = createHmac('sha256', key).update(address).digest('hex').slice(0, 16);
-    hashes.set(address, hash);
-    return hash;
-  };
-
-  return ({ request, method, route, status, milliseconds, failure }) => {
+export const createRequestLog =
+  (logger: Logger, addressHash: (address: string) => string): RequestLog =>
+  ({ request, method, route, status, milliseconds, failure }) => {
     const level =
       failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
     logger[level](
@@ -51,9 +37,8 @@ export const createRequestLog = (logger: Logger): RequestLog => {
         ...(failure && { code: failure.code, category: failure.definition.category }),
         ...(failure && status >= 500 && { error: failure.cause ?? failure }),
         ...(request.principal && { principal_kind: request.principal.kind }),
-        client_ip_hash: hashOf(request.clientIp),
+        client_ip_hash: addressHash(request.clientIp),
       },
       'request',
     );
   };
-};

@@ -1,3 +1,4 @@
+import { abuseKinds } from './abuse.ts';
 import { auditActions, auditOutcomes } from './audit.ts';
 import { cacheNames } from './cache.ts';
 import { errorCategories, errorCodes, errorTable } from './errors.ts';
@@ -276,6 +277,11 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Requests refused early, by class of route and reason',
     labels: { load_class: loadClasses, reason: ['concurrency', 'lag'] },
+  },
+  volwatch_abuse_refused_total: {
+    type: 'counter',
+    help: 'Requests refused because they would use more than a share of the service, by kind',
+    labels: { kind: abuseKinds },
   },
   volwatch_replica_up: {
     type: 'gauge',

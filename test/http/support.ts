@@ -1,3 +1,4 @@
+import { createAddressHash } from '#src/telemetry/address-hash.ts';
 import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import { createApp, type AppDependencies } from '#src/http/app.ts';
@@ -71,6 +72,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     production = false,
   } = options;
   const app = createApp({
+    addressHash: createAddressHash(),
     basePath: '/api/v1',
     logger,
     metrics,
