@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/errors.ts';
+import { describeJsonShapeFault, jsonShapeFault } from '#src/kernel/json-shape.ts';
 import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
-import { isNestedDeeper } from './json-depth.ts';
 import type { Limits } from './limits.ts';
 import { parseQuery } from './validation.ts';
 
@@ -95,9 +95,8 @@ const textOf = (bytes: Buffer): string => {
 };
 
 const parseJson = (bytes: Buffer, depth: number): unknown => {
-  if (isNestedDeeper(bytes, depth)) {
-    throw new AppError('malformed_body', `The body may be nested at most ${depth} levels deep`);
-  }
+  const fault = jsonShapeFault(bytes, { maxDepth: depth });
+  if (fault !== undefined) throw new AppError('malformed_body', describeJsonShapeFault(fault));
   const text = textOf(bytes);
   try {
     return JSON.parse(text);
