@@ -1,0 +1,4 @@
+/** The watcher to the service: from now on the server is stopped if the service is gone. */
+export const watching = 'watching\n';
+/** The service to the watcher: the server is stopped, nothing is left to do. */
+export const serverStopped = 'stopped\n';
