@@ -1,3 +1,4 @@
+import type { MayAct } from '../auth/owners/may-act.ts';
 import { ConfigError } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { removeExpiredKeys } from '../idempotency/retention.ts';
@@ -93,13 +94,14 @@ export const jobHandlers = (
 export const composePricingJobs = (
   { config }: Base,
   { unitOfWork, reader }: Database,
-  { jobs, pricing }: { readonly jobs: Jobs; readonly pricing: PricingService },
+  { jobs, mayAct, pricing }: { readonly jobs: Jobs; readonly mayAct: MayAct; readonly pricing: PricingService },
 ): PricingJobs =>
   createPricingJobs({
     unitOfWork,
     reader,
     jobs,
     ids: uuidv7,
+    mayAct,
     price: async (bytes, signal) => {
       const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
       const { chunks, size, tally } = await pricing.batch(request, signal);

@@ -64,6 +64,7 @@ export const errorTable = {
   credentials_invalid: row(401, 'authentication', 'Wrong e-mail or password'),
   client_credentials_invalid: row(401, 'authentication', 'Wrong client credentials'),
   api_key_invalid: row(401, 'authentication', 'Wrong API key'),
+  credential_owner_gone: row(401, 'authentication', 'The owner of the credential is gone or disabled'),
   auth_service_error: row(500, 'internal', 'The authentication service failed', true),
 
   scope_insufficient: row(403, 'authorization', 'The token lacks the scope'),

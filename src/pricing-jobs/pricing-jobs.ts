@@ -21,6 +21,8 @@ export type PricingJobsDependencies = {
   readonly reader: Reader;
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
+  /** False when the caller that opened the job is gone or disabled: its chunks are not priced. */
+  readonly mayAct: (subject: string) => Promise<boolean>;
   /** Prices one Arrow stream. @throws AppError */
   readonly price: (bytes: Buffer, signal: AbortSignal) => Promise<PricedChunk>;
 };
@@ -80,7 +82,7 @@ const toJob = (row: JobRow): PricingJob => {
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
 export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs => {
-  const { unitOfWork, reader, jobs, ids, price } = deps;
+  const { unitOfWork, reader, jobs, ids, mayAct, price } = deps;
 
   const read = async (query: Reader['query'], subject: string, id: string): Promise<PricingJob> => {
     const [row] = await query<JobRow>(jobSql, [id, subject]);
@@ -180,12 +182,17 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
 
     handle: async ({ job_id: jobId = '', number: text = '' }, signal, { last }) => {
       const number = Number(text);
-      const [chunk] = await reader.query<{ input: Buffer | null }>(
-        `select input from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
+      const [chunk] = await reader.query<{ input: Buffer | null; subject: string }>(
+        `select input, subject from pricing_chunk join pricing_job job on job.id = job_id
+         where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`,
         [jobId, number],
       );
       // Cancelled, or done by a worker that was thought dead.
       if (!chunk?.input) return;
+      if (!(await mayAct(chunk.subject))) {
+        await fail(jobId, number, 'credential_owner_gone');
+        return;
+      }
       try {
         const { bytes, rows, failed } = await price(chunk.input, signal);
         await unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>

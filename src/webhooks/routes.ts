@@ -14,6 +14,7 @@ import {
   type ReceiverRules,
 } from './schemas.ts';
 import type { Webhooks } from './webhooks.ts';
+import { webhookScope } from '#src/kernel/webhooks.ts';
 import { createPages, type PageRequest } from '#src/kernel/pages.ts';
 
 export type WebhookRoutesDependencies = ReceiverRules & {
@@ -47,7 +48,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       // Its deliveries hold what only this scope may read.
-      auth: { scope: 'market:refresh' },
+      auth: { scope: webhookScope },
       method: 'POST',
       path: '/webhooks',
       summary: 'Register a webhook; its secret is shown in this answer and never again',

@@ -2,10 +2,11 @@ import type { AuditAction, AuditTrail, Json } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { assertRoom } from '#src/kernel/owner-room.ts';
+import type { Owners } from '#src/kernel/owners.ts';
 import type { PageRequest } from '#src/kernel/pages.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
-import type { WebhookEventType, WebhookOutcome } from '#src/kernel/webhooks.ts';
+import { webhookScope, type WebhookEventType, type WebhookOutcome } from '#src/kernel/webhooks.ts';
 import type { DeliveryState, DisabledReason } from './entities.ts';
 import type { Outbox } from './outbox.ts';
 import type { WebhookSecrets } from './signatures.ts';
@@ -14,6 +15,7 @@ export type WebhooksDependencies = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly audit: AuditTrail;
+  readonly owners: Owners;
   readonly secrets: WebhookSecrets;
   readonly outbox: Outbox;
   readonly clock: Clock;
@@ -83,7 +85,7 @@ const ownerOf = ({ kind, subject }: Principal): readonly [kind: 'user' | 'client
 };
 
 export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
-  const { unitOfWork, reader, audit, secrets, outbox, clock, ids, mostPerOwner } = deps;
+  const { unitOfWork, reader, audit, owners, secrets, outbox, clock, ids, mostPerOwner } = deps;
 
   const record = (
     transaction: Transaction,
@@ -107,6 +109,11 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
 
     register: async (principal, { url, events }) => {
       const owner = ownerOf(principal);
+      const held = await owners.scopesFor({ kind: owner[0], id: owner[1] }, principal.scopes);
+      if (!held?.includes(webhookScope)) {
+        const detail = `A webhook needs an owner that has an account here and holds ${webhookScope}`;
+        throw new AppError('scope_insufficient', detail);
+      }
       return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
         await assertRoom(transaction, {
           turn: `webhooks of ${owner.join(':')}`,

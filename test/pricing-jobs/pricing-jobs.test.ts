@@ -18,7 +18,7 @@ const reversed: PricingJobsDependencies['price'] = async (bytes) => ({
   failed: 1,
 });
 
-const setup = async (t: ExecutionContext, price = reversed) => {
+const setup = async (t: ExecutionContext, price = reversed, mayAct = async () => true) => {
   const admin = await setupDatabase(t);
   const database = await createDatabase(databaseSettings(admin.url));
   t.teardown(() => database.close());
@@ -30,7 +30,7 @@ const setup = async (t: ExecutionContext, price = reversed) => {
     },
   };
   const { unitOfWork, reader } = database;
-  const pricing = createPricingJobs({ unitOfWork, reader, jobs, ids: randomUUID, price });
+  const pricing = createPricingJobs({ unitOfWork, reader, jobs, ids: randomUUID, mayAct, price });
   const work = async (last = false): Promise<void> => {
     for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
   };
@@ -112,4 +112,19 @@ test('jobs are removed after their hours, with everything that they stored', asy
   t.is(await database.unitOfWork.run({ operation: 'retention' }, (run) => removeOldPricingJobs(run, 24)), 1);
   t.deepEqual(await admin.query('select id from pricing_job'), [{ id: young.id }]);
   t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
+});
+
+test('chunks of an owner that is gone are not priced', async (t) => {
+  let priced = 0;
+  const counting: PricingJobsDependencies['price'] = (bytes, signal) => {
+    priced += 1;
+    return reversed(bytes, signal);
+  };
+  const { pricing, work } = await setup(t, counting, async () => false);
+  const { id } = await pricing.open(owner);
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  await work();
+  t.is(priced, 0);
+  t.is(await outcome(pricing.result(owner, id, 1)), 'credential_owner_gone');
+  t.deepEqual((await pricing.find(owner, id)).chunks, { total: 1, done: 0, failed: 1 });
 });
