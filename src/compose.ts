@@ -13,6 +13,8 @@ import { composeOwners } from './compose/owners.ts';
 import { composePricing } from './compose/pricing.ts';
 import { composeRateLimits } from './compose/rate-limits.ts';
 import { composeProvider } from './compose/provider.ts';
+import { tableBounds } from './compose/table-bounds.ts';
+import { createTableSizes } from './database/table-sizes.ts';
 import { composeStorage } from './compose/storage.ts';
 import { composeWebhooks } from './compose/webhooks.ts';
 import type { Config } from './config.ts';
@@ -111,7 +113,12 @@ export const compose = async (config: Config): Promise<Service> => {
       jobs.healthCheck,
     ],
     // What others refresh is read from the database.
-    collectors: [database.collect, jobs.collect, ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : [])],
+    collectors: [
+      database.collect,
+      createTableSizes({ ...base, reader: database.reader, names: Object.keys(tableBounds) }),
+      jobs.collect,
+      ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
+    ],
     isDraining: () => draining,
     onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,

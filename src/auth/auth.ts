@@ -22,6 +22,7 @@ import { createMeasure } from './measured.ts';
 import { createOwnerRule } from './owners/owner-rule.ts';
 import { createPasswordRules } from './password-rules.ts';
 import { createRefreshTokens } from './refresh-tokens.ts';
+import { createRegistrationQuota } from './registration-quota.ts';
 import { revocationRoute } from './revocation-endpoint.ts';
 import { createRevocations, type RevocationFeed } from './revocations.ts';
 import { keySetRoute, meRoute, metadataRoute } from './routes.ts';
@@ -44,6 +45,7 @@ export type AuthSettings = {
   readonly sessionSeconds: number;
   readonly sessionIdleSeconds: number;
   readonly shortestPassword: number;
+  readonly maxUsersWithoutSignIn: number;
   /** Living API keys of one owner. */
   readonly mostApiKeys: number;
   readonly hashing: SecretHasherOptions;
@@ -131,6 +133,10 @@ export const createAuth = (deps: AuthDeps): Auth => {
   const accounts = createAccounts({
     ...shared,
     hasher: createSecretHasher(hashing),
+    assertMayRegister: createRegistrationQuota({
+      ...shared,
+      maxUsersWithoutSignIn: settings.maxUsersWithoutSignIn,
+    }),
     rules: createPasswordRules({ shortest: settings.shortestPassword }),
     refreshTokens,
     sessions,

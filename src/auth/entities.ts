@@ -20,6 +20,7 @@ const OauthClientEntity = defineEntity({
 const UserAccountEntity = defineEntity({
   name: 'UserAccount',
   tableName: 'user_account',
+  indexes: [{ name: 'user_account_sign_in_index', properties: ['firstSignedInAt', 'createdAt'] }],
   properties: {
     id: p.uuid().primary(),
     email: p.text().unique('user_account_email_unique'),
@@ -27,6 +28,8 @@ const UserAccountEntity = defineEntity({
     role: p.text(),
     scopes: p.array(),
     createdAt: p.datetime(),
+    /** Set by a trigger with the first session or refresh family. Null: see `registration-quota.ts`. */
+    firstSignedInAt: p.datetime().nullable(),
   },
 });
 

@@ -60,6 +60,7 @@ export const composeAuth = async (
       refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,
       sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
+      maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
       shortestPassword: config.PASSWORD_MIN_LENGTH,
       mostApiKeys: config.API_KEYS_PER_OWNER,
       hashing: hashingOf(config),

@@ -58,6 +58,8 @@ export const composeWebhooks = async (
     clock,
     ids: uuidv7,
     mostPerOwner: config.WEBHOOKS_PER_OWNER,
+    maxTestsPerOwner: config.WEBHOOK_TESTS_PER_OWNER,
+    abuse,
   });
   return {
     ...outbox,

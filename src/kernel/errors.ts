@@ -77,6 +77,7 @@ export const errorTable = {
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
 
   rate_limit_exceeded: row(429, 'rate_limit', 'Over the rate limit', true),
+  quota_exceeded: row(429, 'rate_limit', 'A quota of stored data is reached', true),
 
   pricing_model_unknown: row(400, 'pricing', 'Unknown pricing model'),
   pricing_calculation_failed: row(422, 'pricing', 'The calculation failed'),

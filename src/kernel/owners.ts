@@ -39,3 +39,9 @@ export const commonScopes = (own: readonly Scope[], held: readonly Scope[]): Sco
 /** The user or client behind a caller. */
 export const ownerOf = ({ kind, subject, owner }: Principal): Owner | undefined =>
   owner ?? (kind === 'api_key' ? undefined : { kind, id: subject });
+
+/** Whom stored data count against, as text: `user:<id>` or `client:<id>`. */
+export const ownerName = (principal: Principal): string => {
+  const owner = ownerOf(principal);
+  return owner ? `${owner.kind}:${owner.id}` : `${principal.kind}:${principal.subject}`;
+};

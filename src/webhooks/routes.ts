@@ -129,7 +129,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       summary: 'Send a webhook.test; one that arrives enables a disabled webhook',
       request: { path: byId },
       responses: { 202: z.strictObject({ event_id: z.uuid() }) },
-      errors: changes,
+      errors: [...changes, 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 202 as const,
         headers: { Location: `${basePath}/webhooks/${path.id}/deliveries` },

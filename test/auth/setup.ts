@@ -58,6 +58,7 @@ export const settings: AuthSettings = {
   refreshTokenSeconds: 86_400,
   sessionSeconds: 43_200,
   sessionIdleSeconds: 3_600,
+  maxUsersWithoutSignIn: 1_000,
   shortestPassword: 8,
   mostApiKeys: 5,
   hashing: quickHashing,

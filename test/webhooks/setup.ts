@@ -52,7 +52,7 @@ const principalOf = (owner: string): Principal => {
 /** The room over HTTP on a database of its own; jobs are done when a test says so. */
 export const startRoom = async (
   t: ExecutionContext,
-  { allowHttp = true, privateAddresses = true, mostPerOwner = 3, timeoutMs = 500 } = {},
+  { allowHttp = true, privateAddresses = true, mostPerOwner = 3, maxTestsPerOwner = 100, timeoutMs = 500 } = {},
 ): Promise<Room> => {
   const stored = await setupDatabase(t);
   const metrics = recordMetrics();
@@ -86,6 +86,8 @@ export const startRoom = async (
     clock,
     ids: uuidv7,
     mostPerOwner,
+    maxTestsPerOwner,
+    abuse: noAbuseReport,
   });
   const deliver = createDelivery({
     unitOfWork,
