@@ -230,6 +230,7 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     // Before the launch: there is no moment in which our end would leave a server behind.
     const watching = (watcher = await startWatcher(home, logger));
     const { pid, port } = (await takeOver(password)) ?? (await startAnew());
+    watching.serverIs(pid);
     await ensureDatabase(port, password);
     await ensureStatistics(urlOf(port, password));
     let stopped: Promise<void> | undefined;

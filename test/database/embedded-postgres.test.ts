@@ -173,6 +173,16 @@ test('a service that is killed at any moment of its start leaves no server behin
   await next.stop();
 });
 
+test('a killed service whose directory was deleted leaves no server behind either', async (t) => {
+  const directory = setup(t);
+  const { url, kill } = await startElsewhere(t, directory);
+  await ask(await url, 'select 1');
+  const pid = postmasterPid(directory);
+  rmSync(directory, { recursive: true });
+  await kill();
+  t.true(await eventually(() => !isAlive(pid), 20_000));
+});
+
 test('the watcher ends with an orderly stop', async (t) => {
   const directory = setup(t);
   const running = await start(directory);

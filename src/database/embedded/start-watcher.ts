@@ -7,9 +7,10 @@ import { StartError } from '#src/kernel/start-error.ts';
 import { eventually, serverEnvironment } from '../embedded-postgres-host.ts';
 import { liveOwnerOf } from '../instance-lock.ts';
 import { maxStopMs } from './server-process.ts';
-import { serverStopped, watching } from './watcher-messages.ts';
+import { serverIs, serverStopped, watching } from './watcher-messages.ts';
 
 export type Watcher = {
+  readonly serverIs: (pid: number) => void;
   /** Tells the watcher that the server is stopped, and waits for its end. */
   readonly end: () => Promise<void>;
 };
@@ -62,6 +63,7 @@ export const startWatcher = async (home: string, logger: Logger): Promise<Watche
   child.stdout.destroy();
   (child.stdin as unknown as { readonly unref: () => void }).unref();
   return {
+    serverIs: (pid) => void child.stdin.write(serverIs(pid)),
     end: async () => {
       ending = true;
       child.ref();

@@ -18,8 +18,15 @@ const data = join(home, 'data');
 const instanceLock = join(home, 'instance.lock');
 const ownLock = join(home, 'watcher.lock');
 
+let said = '';
+/** See `serverIs`. */
+const toldPid = (): number | undefined => {
+  const [, pid] = /^server (\d+)$/m.exec(said) ?? [];
+  return pid === undefined ? undefined : Number(pid);
+};
+
 const serverPid = (): number | undefined => {
-  const pid = readPidFile(data)?.pid;
+  const pid = readPidFile(data)?.pid ?? toldPid();
   return pid !== undefined && isAlive(pid) && commandOf(pid).includes(data) ? pid : undefined;
 };
 
@@ -29,7 +36,6 @@ const isTakenOver = (): boolean => {
   return owner !== undefined && owner !== Number(service);
 };
 
-let said = '';
 let ended = false;
 process.stdin
   .setEncoding('utf8')
@@ -42,7 +48,7 @@ const release = holdInstanceLock(ownLock);
 process.stdout.on('error', () => {});
 process.stdout.write(watching);
 if (!ended) await new Promise((done) => process.stdin.once('close', done));
-if (said !== serverStopped && !isTakenOver()) {
+if (!said.endsWith(serverStopped) && !isTakenOver()) {
   await eventually(() => serverPid() !== undefined || isTakenOver(), appearanceMs);
   const pid = serverPid();
   if (pid !== undefined && !isTakenOver()) await stopServer(pid);
