@@ -1,11 +1,11 @@
 # syntax=docker/dockerfile:1
-FROM node:24.11.1-bookworm-slim AS dependencies
+FROM node:24.21.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 # The `node` package of the development dependencies is for laptops: the image brings its own Node.
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 
-FROM node:24.11.1-bookworm-slim
+FROM node:24.21.0-bookworm-slim
 ARG GIT_COMMIT=unknown
 ENV NODE_ENV=production GIT_COMMIT=${GIT_COMMIT}
 WORKDIR /app

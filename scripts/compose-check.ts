@@ -1,6 +1,6 @@
 /**
  * Reads docker-compose.yml with Compose's own library (`node scripts/tools.ts composecheck` builds the reader): as it
- * is with every variable of .env.example set, and refused with any one of them missing. Files that it mounts exist.
+ * is with every variable of .env.example set, and refused with any one of them missing. Files that it mounts exist. Tags and memory limits are checked by versions-check.ts.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 const binary = '.tools/bin/composecheck';
 const names = [...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_]+)=$/gm)].map(([, name]) => name!);
 
-type Compose = { services: Record<string, { image?: string; ports?: string[]; volumes?: string[] }> };
+type Compose = { services: Record<string, { ports?: string[]; volumes?: string[] }> };
 const services = Object.entries(
   (parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as Compose).services,
 );
@@ -30,8 +30,7 @@ else {
     if (read(name).good) faults.push(`${name} may be missing: it needs \${${name}:?}`);
   }
 }
-for (const [name, { image = '', ports = [], volumes = [] }] of services) {
-  if (!/:v?\d+\.\d+/.test(image) && image !== 'volwatch:local') faults.push(`${name}: image ${image} is not pinned`);
+for (const [name, { ports = [], volumes = [] }] of services) {
   for (const port of ports) if (!port.startsWith('127.0.0.1:')) faults.push(`${name}: ${port} is open beyond loopback`);
   for (const [path] of volumes.map((volume) => volume.split(':'))) {
     if (path!.startsWith('.') && !existsSync(path!)) faults.push(`${name}: ${path} does not exist`);

@@ -6,11 +6,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage } from './generate/configuration-page.ts';
 import { errorsPage } from './generate/errors-page.ts';
 import { operations } from './generate/operations.ts';
+import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
 const generated: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/errors.md': errorsPage,
+  'docs/tables.md': tablesPage,
   'docs/telemetry.md': telemetryPage,
   ...operations,
 };

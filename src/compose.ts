@@ -9,9 +9,12 @@ import { composeCache } from './compose/cache.ts';
 import { composeEdge } from './compose/edge.ts';
 import { composeJobs, composePricingJobs, jobHandlers } from './compose/jobs.ts';
 import { composeMarketData } from './compose/market-data.ts';
+import { composeOwners } from './compose/owners.ts';
 import { composePricing } from './compose/pricing.ts';
 import { composeRateLimits } from './compose/rate-limits.ts';
 import { composeProvider } from './compose/provider.ts';
+import { tableBounds } from './compose/table-bounds.ts';
+import { createTableSizes } from './database/table-sizes.ts';
 import { composeStorage } from './compose/storage.ts';
 import { composeWebhooks } from './compose/webhooks.ts';
 import type { Config } from './config.ts';
@@ -59,7 +62,8 @@ export const compose = async (config: Config): Promise<Service> => {
   const cursors = await composeCursors(base, keyRing);
   const audit = composeAudit(base, database, cursors);
   const jobs = composeJobs(base, database);
-  const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, audit: audit.trail });
+  const { owners, mayAct } = composeOwners(base, database);
+  const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, owners, audit: audit.trail });
   const {
     refreshes,
     routes: marketDataRoutes,
@@ -74,12 +78,13 @@ export const compose = async (config: Config): Promise<Service> => {
     provider: provider.provider,
   });
   const pricing = composePricing(base, closes);
-  const pricingJobs = composePricingJobs(base, database, { jobs, pricing: pricing.service });
+  const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
   const rateLimits = await composeRateLimits(base, storage, keyRing);
   const auth = await composeAuth(base, database, {
     keyRing,
     audit: audit.trail,
     cursors,
+    owners,
     throttle: rateLimits?.loginThrottle,
     redis: storage.redis,
   });
@@ -108,7 +113,12 @@ export const compose = async (config: Config): Promise<Service> => {
       jobs.healthCheck,
     ],
     // What others refresh is read from the database.
-    collectors: [database.collect, jobs.collect, ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : [])],
+    collectors: [
+      database.collect,
+      createTableSizes({ ...base, reader: database.reader, names: Object.keys(tableBounds) }),
+      jobs.collect,
+      ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
+    ],
     isDraining: () => draining,
     onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,

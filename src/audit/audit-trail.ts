@@ -6,12 +6,15 @@ import { currentRequest } from '#src/kernel/request-context.ts';
 import type { Query, Transaction } from '#src/kernel/unit-of-work.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
+import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
 
 export type AuditTrailDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** A UUIDv7 of the given Unix milliseconds. */
   readonly ids: (now: number) => string;
+  /** Without it every refusal is recorded. */
+  readonly refusals?: RefusalLimit;
 };
 
 /**
@@ -44,17 +47,18 @@ const currentTraceId = (): string | null => {
   return span && isSpanContextValid(span) ? span.traceId : (currentRequest()?.traceId ?? null);
 };
 
-const byStream = (left: EventContent, right: EventContent): number =>
+const byStream = (left: Pick<EventContent, 'stream'>, right: Pick<EventContent, 'stream'>): number =>
   left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0;
 
 /** The audit trail on PostgreSQL: tables of migration `0002-audit-trail`. See the port for what callers may rely on. */
-export const createAuditTrail = ({ clock, metrics, ids }: AuditTrailDeps): AuditTrail => {
+export const createAuditTrail = ({ clock, metrics, ids, refusals }: AuditTrailDeps): AuditTrail => {
   const waiting = new WeakMap<Transaction, EventContent[]>();
 
   const write = async (query: Query, event: EventContent): Promise<void> => {
     const { id, stream, action, outcome, actor, target, reason, request_id, trace_id, occurred_at, data } = event;
     const own = [id, stream, action, outcome, actor.kind, actor.subject, target, reason, request_id, trace_id];
     await query(append, [...own, occurred_at, contentOf(event), canonicalJson(data)]);
+    metrics.count('volwatch_audit_events_total', { action, outcome });
   };
 
   const contentFor = (event: AuditEvent): EventContent => {
@@ -74,7 +78,38 @@ export const createAuditTrail = ({ clock, metrics, ids }: AuditTrailDeps): Audit
     };
   };
 
+  const omission = ({ stream, omitted, since }: OmittedRefusals): EventContent => {
+    const now = clock.now();
+    return {
+      id: ids(now.getTime()),
+      stream,
+      action: 'refusals.counted',
+      outcome: 'refused',
+      actor: { kind: 'system', subject: null },
+      target: stream.slice(stream.indexOf(':') + 1),
+      reason: null,
+      request_id: null,
+      trace_id: null,
+      occurred_at: now.toISOString(),
+      data: { omitted, since: since.toISOString() },
+    };
+  };
+
+  const writeWithinLimit = async (query: Query, event: EventContent): Promise<void> => {
+    if (!refusals || event.outcome !== 'refused') return write(query, event);
+    const { record, before } = await refusals.admit(query, event.stream);
+    if (before) await write(query, omission(before));
+    if (record) return write(query, event);
+    metrics.count('volwatch_audit_refusals_omitted_total', {});
+  };
+
   return {
+    countRefusals: async ({ query }) => {
+      const ended = [...((await refusals?.takeEnded(query)) ?? [])].sort(byStream);
+      for (const omitted of ended) await write(query, omission(omitted));
+      return ended.length;
+    },
+
     record: async (transaction, event) => {
       let events = waiting.get(transaction);
       if (!events) {
@@ -83,8 +118,7 @@ export const createAuditTrail = ({ clock, metrics, ids }: AuditTrailDeps): Audit
         transaction.beforeCommit(async () => {
           // Heads are locked in one order by everybody (the sort is stable), so two transactions never wait for each other.
           for (const content of pending.sort(byStream)) {
-            await write(transaction.query, content);
-            metrics.count('volwatch_audit_events_total', { action: content.action, outcome: content.outcome });
+            await writeWithinLimit(transaction.query, content);
           }
         });
       }

@@ -43,4 +43,17 @@ const AuditEventEntity = defineEntity({
   ],
 });
 
-export const auditEntities = [AuditStreamEntity, AuditEventEntity];
+/** What a stream recorded and left out of refusals in one hour; written down as an event when the hour is over. */
+const AuditRefusalWindowEntity = defineEntity({
+  name: 'AuditRefusalWindow',
+  tableName: 'audit_refusal_window',
+  properties: {
+    stream: p.text().primary(),
+    startedAt: p.datetime(),
+    recorded: p.integer(),
+    omitted: p.integer(),
+  },
+  indexes: [{ properties: ['startedAt'], name: 'audit_refusal_window_started_index' }],
+});
+
+export const auditEntities = [AuditStreamEntity, AuditEventEntity, AuditRefusalWindowEntity];

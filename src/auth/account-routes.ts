@@ -27,7 +27,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     summary: 'Make an account; the answer does not tell whether the address had one',
     request: { body: z.strictObject(signIn) },
     responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
-    errors: ['overloaded', 'auth_service_error'],
+    errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
       await measure('register', () => accounts.register(body));
       return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };

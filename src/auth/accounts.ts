@@ -6,6 +6,7 @@ import type { Principal } from '#src/kernel/principal.ts';
 import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import type { PasswordRules } from './password-rules.ts';
+import type { AssertMayRegister } from './registration-quota.ts';
 import type { RefreshTokens, TokenPair } from './refresh-tokens.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import type { SecretHasher } from './secret-hasher.ts';
@@ -23,6 +24,7 @@ export type AccountsDeps = {
   readonly revocations: Revocations;
   readonly audit: AuditTrail;
   readonly clock: Clock;
+  readonly assertMayRegister: AssertMayRegister;
 };
 
 type SignIn = { readonly email: string; readonly password: string };
@@ -30,7 +32,7 @@ type SignIn = { readonly email: string; readonly password: string };
 export type Accounts = {
   /**
    * Makes an account, or does nothing when the address has one: the caller cannot tell which, by the time neither.
-   * @throws AppError `validation_failed` for a password against the rules, `overloaded`
+   * @throws AppError `validation_failed` for a password against the rules, `quota_exceeded`, `overloaded`
    */
   readonly register: (signIn: SignIn) => Promise<void>;
   /** @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded` */
@@ -99,6 +101,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
 
   return {
     register: async ({ email, password }) => {
+      await deps.assertMayRegister();
       const account = normalizedEmail(email);
       rules.check(password, account);
       const hash = await hasher.hash(password);

@@ -4,11 +4,11 @@ import type { Clock } from '#src/kernel/clock.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { assertRoom } from '#src/kernel/owner-room.ts';
+import { commonScopes, type Owner, type Owners } from '#src/kernel/owners.ts';
 import type { PageRequest } from '#src/kernel/pages.ts';
 import type { Principal, Scope } from '#src/kernel/principal.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import { newOpaqueToken } from './opaque-token.ts';
-import { grantable } from './scopes.ts';
 import { scopeInsufficient } from './token-refusal.ts';
 import type { UsageLog } from './usage-log.ts';
 
@@ -18,6 +18,7 @@ export type ApiKeysDeps = {
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly used: UsageLog;
+  readonly owners: Owners;
   /** Key of the digests: a copy of the table alone verifies nothing. */
   readonly secret: string | Uint8Array;
   /** Living keys. */
@@ -51,8 +52,13 @@ export type ApiKeys = {
   readonly list: (owner: Principal, page: PageRequest) => Promise<readonly ApiKey[]>;
   /** @throws AppError `resource_not_found`, also for somebody else's key */
   readonly revoke: (owner: Principal, id: string) => Promise<void>;
-  /** @throws AppError `api_key_invalid` for a key that is unknown, revoked, expired or whose owner is gone */
+  /**
+   * Who holds the key, with the key's own scopes and its owner: what the owner may do is the owner rule's to say.
+   * @throws AppError `api_key_invalid` for a key that is unknown, revoked or expired
+   */
   readonly authenticate: (key: string) => Promise<Principal>;
+  /** Records that a key was used whose owner is gone. */
+  readonly noteWithoutOwner: (id: string) => Promise<void>;
 };
 
 const form = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
@@ -71,13 +77,13 @@ const refused = (): AppError =>
 type Found = {
   readonly id: string;
   readonly scopes: Scope[];
-  readonly user_scopes: Scope[] | null;
-  readonly client_scopes: Scope[] | null;
+  readonly owner_kind: Owner['kind'];
+  readonly owner_id: string;
   readonly ended: boolean;
 };
 
 /** Keys do not manage keys: one that leaks must not be able to outlive its revocation through another. */
-const ownerOf = ({ kind, subject, scopes }: Principal): { readonly kind: 'user' | 'client'; readonly id: string } => {
+const ownerOf = ({ kind, subject, scopes }: Principal): Owner => {
   if (kind === 'api_key') throw scopeInsufficient(scopes, 'An API key cannot manage API keys');
   return { kind, id: subject };
 };
@@ -88,20 +94,21 @@ export const createApiKeys = ({
   audit,
   clock,
   used,
+  owners,
   secret,
   mostPerOwner,
 }: ApiKeysDeps): ApiKeys => {
   const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
 
-  /** Of note, unlike a key that never was: somebody still has it. */
-  const recordUseOfEnded = (id: string): Promise<void> =>
+  /** Recorded because somebody still has the key, unlike one that never was. */
+  const recordUse = (id: string, reason: 'api_key_invalid' | 'credential_owner_gone'): Promise<void> =>
     unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
       audit.record(transaction, {
         stream: `api_key:${id}`,
         action: 'api_key.refused',
         outcome: 'refused',
         target: id,
-        reason: 'api_key_invalid',
+        reason,
       }),
     );
 
@@ -110,12 +117,16 @@ export const createApiKeys = ({
       const owner = ownerOf(principal);
       const missing = scopes.find((scope) => !principal.scopes.includes(scope));
       if (missing !== undefined) throw scopeInsufficient([missing], `The caller lacks the scope ${missing}`);
+      const granted = await owners.scopesFor(owner, commonScopes(scopes, principal.scopes));
+      if (!granted) {
+        const detail = 'The caller has no account here, so a key that outlives the token cannot belong to it';
+        throw scopeInsufficient(scopes, detail);
+      }
       const id = uuidv7();
       const prefix = newPrefix();
       const key = newOpaqueToken(`${prefix}_`);
       const created = clock.now();
       const expires = expiresInDays === undefined ? null : new Date(created.getTime() + expiresInDays * dayMs);
-      const held = grantable(scopes, principal.scopes);
       return unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
         await assertRoom(transaction, {
           turn: `api keys of ${owner.kind}:${owner.id}`,
@@ -127,7 +138,7 @@ export const createApiKeys = ({
         const [row] = await transaction.query<ApiKey>(
           `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,
-          [id, digest(key), prefix, name, owner.kind, owner.id, held, created, expires],
+          [id, digest(key), prefix, name, owner.kind, owner.id, granted, created, expires],
         );
         await audit.record(transaction, {
           stream: `api_key:${id}`,
@@ -138,7 +149,7 @@ export const createApiKeys = ({
             owner_kind: owner.kind,
             owner_id: owner.id,
             prefix,
-            scopes: held,
+            scopes: granted,
             created_at: created.toISOString(),
             expires_at: expires?.toISOString() ?? null,
           },
@@ -184,24 +195,20 @@ export const createApiKeys = ({
       if (!form.test(key)) throw refused();
       const now = clock.now();
       const [found] = await reader.query<Found>(
-        `select key.id, key.scopes, account.scopes as user_scopes, client.scopes as client_scopes,
-           key.revoked_at is not null or key.expires_at <= $2 or client.revoked_at is not null as ended
-         from api_key as key
-         left join user_account as account on account.id =
-           case when key.owner_kind = 'user' and key.owner_id ~ '^[0-9a-f-]{36}$' then key.owner_id::uuid end
-         left join oauth_client as client on key.owner_kind = 'client' and client.id = key.owner_id
-         where key.key_hash = $1`,
+        `select id, scopes, owner_kind, owner_id, revoked_at is not null or expires_at <= $2 as ended
+         from api_key where key_hash = $1`,
         [digest(key), now],
       );
       if (!found) throw refused();
       if (found.ended) {
-        await recordUseOfEnded(found.id);
+        await recordUse(found.id, 'api_key_invalid');
         throw refused();
       }
       used.note(found.id, now);
-      // An owner known by tokens alone, whom this service keeps no account of, cannot lose scopes here.
-      const held = found.user_scopes ?? found.client_scopes ?? found.scopes;
-      return { kind: 'api_key', subject: found.id, scopes: grantable(found.scopes, held) };
+      const owner = { kind: found.owner_kind, id: found.owner_id };
+      return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner };
     },
+
+    noteWithoutOwner: (id) => recordUse(id, 'credential_owner_gone'),
   };
 };

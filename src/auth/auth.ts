@@ -1,8 +1,10 @@
+import type { AbuseReport } from '#src/kernel/abuse.ts';
 import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import type { Faults } from '#src/kernel/faults.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
+import type { Owners } from '#src/kernel/owners.ts';
 import type { Cursors } from '#src/kernel/pagination.ts';
 import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
 import type { Route } from '#src/kernel/route.ts';
@@ -17,8 +19,10 @@ import { createCsrfCheck, type CheckCsrf } from './csrf.ts';
 import type { KeyRing } from './key-ring.ts';
 import { createMaintenance } from './maintenance.ts';
 import { createMeasure } from './measured.ts';
+import { createOwnerRule } from './owners/owner-rule.ts';
 import { createPasswordRules } from './password-rules.ts';
 import { createRefreshTokens } from './refresh-tokens.ts';
+import { createRegistrationQuota } from './registration-quota.ts';
 import { revocationRoute } from './revocation-endpoint.ts';
 import { createRevocations, type RevocationFeed } from './revocations.ts';
 import { keySetRoute, meRoute, metadataRoute } from './routes.ts';
@@ -41,10 +45,13 @@ export type AuthSettings = {
   readonly sessionSeconds: number;
   readonly sessionIdleSeconds: number;
   readonly shortestPassword: number;
+  readonly maxUsersWithoutSignIn: number;
   /** Living API keys of one owner. */
   readonly mostApiKeys: number;
   readonly hashing: SecretHasherOptions;
   readonly revocationPollMs: number;
+  /** Whether access tokens of users that never had an account here are accepted. */
+  readonly foreignUsers: boolean;
   readonly usageFlushMs: number;
   readonly cleanUpMs: number;
   /** Origins whose pages may act for a signed-in user, beside the service's own. */
@@ -60,6 +67,8 @@ export type AuthDeps = {
   readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly throttle: LoginThrottle;
+  readonly owners: Owners;
+  readonly abuse: AbuseReport;
   readonly cursors: Cursors;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -124,6 +133,10 @@ export const createAuth = (deps: AuthDeps): Auth => {
   const accounts = createAccounts({
     ...shared,
     hasher: createSecretHasher(hashing),
+    assertMayRegister: createRegistrationQuota({
+      ...shared,
+      maxUsersWithoutSignIn: settings.maxUsersWithoutSignIn,
+    }),
     rules: createPasswordRules({ shortest: settings.shortestPassword }),
     refreshTokens,
     sessions,
@@ -131,6 +144,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   });
   // Places of their own: a rush of clients with wrong secrets leaves sign-ins alone, and the other way round.
   const clients = createClientStore({ ...shared, hasher: createSecretHasher({ ...hashing, concurrency: 1 }) });
+  const ownerRule = createOwnerRule({ ...shared, noteKeyWithoutOwner: apiKeys.noteWithoutOwner });
   const maintenance = createMaintenance({ ...shared, usageLogs: [seen, used], flushMs: settings.usageFlushMs });
 
   return {
@@ -143,7 +157,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
       keySetRoute(keyRing),
       metadataRoute(issuer, publicUrl),
     ],
-    authenticate: createAuthenticator({ verifier, apiKeys, sessions, metrics, measure }),
+    authenticate: createAuthenticator({ verifier, apiKeys, sessions, ownerRule, metrics, measure }),
     csrf: createCsrfCheck({ ...shared, sessions, origins: [new URL(publicUrl).origin, ...settings.origins] }),
     cleanUp: maintenance.cleanUp,
     start: () => {

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AppError } from '#src/kernel/errors.ts';
+import { AppError } from '#src/kernel/errors.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import type { AuthPolicy } from '#src/kernel/route.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { sessionTokenFrom } from './cookies.ts';
 import { countFailure, type Measure } from './measured.ts';
+import type { OwnerRule } from './owners/owner-rule.ts';
 import type { Sessions } from './sessions.ts';
 import { credentialsMissing, scopeInsufficient } from './token-refusal.ts';
 import type { TokenVerifier } from './token-verifier.ts';
@@ -13,8 +14,8 @@ import type { TokenVerifier } from './token-verifier.ts';
 /**
  * Who sent this request, where `policy` wants to know; undefined on a public route, whose credentials are not looked at.
  * One credential counts: a bearer token, else an API key, else a session cookie.
- * @throws AppError `credentials_missing`, a `token_*` code, `api_key_invalid`, `scope_insufficient`, or what the
- * dependencies of the check throw
+ * @throws AppError `credentials_missing`, a `token_*` code, `api_key_invalid`, `credential_owner_gone`,
+ * `scope_insufficient`, or what the dependencies of the check throw
  */
 export type Authenticate = (
   request: {
@@ -29,12 +30,13 @@ export type AuthenticatorDeps = {
   readonly verifier: TokenVerifier;
   readonly apiKeys: Pick<ApiKeys, 'authenticate'>;
   readonly sessions: Pick<Sessions, 'authenticate'>;
+  readonly ownerRule: OwnerRule;
   readonly metrics: Metrics;
   readonly measure: Measure;
 };
 
 export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
-  const { verifier, apiKeys, sessions, metrics, measure } = deps;
+  const { verifier, apiKeys, sessions, ownerRule, metrics, measure } = deps;
 
   const counted = (error: AppError): AppError => {
     countFailure(metrics, error);
@@ -52,9 +54,19 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
     return principal;
   };
 
+  /** A fault of the look-up keeps its own code; what is no AppError must not look like a bad credential. */
+  const withOwnersRights = async (principal: Principal): Promise<Principal> => {
+    try {
+      return await ownerRule(principal);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw new AppError('auth_service_error', undefined, { cause: error });
+      throw counted(error);
+    }
+  };
+
   return async ({ headers }, policy) => {
     if (policy === 'public') return undefined;
-    const principal = await identify(headers);
+    const principal = await withOwnersRights(await identify(headers));
     if (policy !== 'authenticated' && !principal.scopes.includes(policy.scope)) {
       throw scopeInsufficient([policy.scope], `The token lacks the scope ${policy.scope}`);
     }

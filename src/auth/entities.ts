@@ -1,5 +1,8 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
+/** `deleted` is written by a trigger on user_account; the others by operators. */
+export type OwnerEndReason = 'deleted' | 'disabled' | 'tokens_ended';
+
 const OauthClientEntity = defineEntity({
   name: 'OauthClient',
   tableName: 'oauth_client',
@@ -17,6 +20,7 @@ const OauthClientEntity = defineEntity({
 const UserAccountEntity = defineEntity({
   name: 'UserAccount',
   tableName: 'user_account',
+  indexes: [{ name: 'user_account_sign_in_index', properties: ['firstSignedInAt', 'createdAt'] }],
   properties: {
     id: p.uuid().primary(),
     email: p.text().unique('user_account_email_unique'),
@@ -24,6 +28,8 @@ const UserAccountEntity = defineEntity({
     role: p.text(),
     scopes: p.array(),
     createdAt: p.datetime(),
+    /** Set by a trigger with the first session or refresh family. Null: see `registration-quota.ts`. */
+    firstSignedInAt: p.datetime().nullable(),
   },
 });
 
@@ -34,6 +40,7 @@ const RefreshFamilyEntity = defineEntity({
   indexes: [
     { name: 'refresh_family_user_index', properties: ['user'] },
     { name: 'refresh_family_expires_index', properties: ['expiresAt'] },
+    { name: 'refresh_family_revoked_index', properties: ['revokedAt'] },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -112,6 +119,30 @@ const ApiKeyEntity = defineEntity({
   },
 });
 
+/** An owner that is gone or disabled, or whose access tokens have ended. Holds nothing but the id. */
+const OwnerEndEntity = defineEntity({
+  name: 'OwnerEnd',
+  tableName: 'owner_end',
+  properties: {
+    ownerKind: p.text().$type<'user' | 'client'>().primary(),
+    ownerId: p.text().primary(),
+    reason: p.text().$type<OwnerEndReason>(),
+    endedAt: p.datetime(),
+  },
+});
+
+/** A network from which a user has signed in, as a keyed hash of account and address prefix. */
+const SignInPlaceEntity = defineEntity({
+  name: 'SignInPlace',
+  tableName: 'sign_in_place',
+  indexes: [{ name: 'sign_in_place_seen_index', properties: ['seenAt'] }],
+  properties: {
+    user: () => p.manyToOne(UserAccountEntity).primary().updateRule('no action').deleteRule('cascade'),
+    placeHash: p.blob().primary(),
+    seenAt: p.datetime(),
+  },
+});
+
 /** For the database room's entity list. */
 export const authEntities = [
   OauthClientEntity,
@@ -121,4 +152,6 @@ export const authEntities = [
   RevokedTokenEntity,
   UserSessionEntity,
   ApiKeyEntity,
+  OwnerEndEntity,
+  SignInPlaceEntity,
 ];

@@ -2,13 +2,14 @@ import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import { commonScopes } from '#src/kernel/owners.ts';
 import type { Principal, Scope } from '#src/kernel/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import { newOpaqueToken, tokenDigest } from './opaque-token.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
-import { grantable, narrowed } from './scopes.ts';
+import { narrowed } from './scopes.ts';
 import type { IssuedToken, TokenIssuer } from './token-issuer.ts';
-import type { User } from './users.ts';
+import { isDisabledSql, type User } from './users.ts';
 
 export type RefreshTokensDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -60,7 +61,8 @@ const grantRefused = (): AppError =>
 /** The family's row is locked: two requests with tokens of one family take turns. */
 const findFamily = async (query: Query, refreshToken: string, now: Date): Promise<FamilyRow | undefined> => {
   const [row] = await query<FamilyRow>(
-    `select token.family_id, token.scopes, token.used_at, family.revoked_at is null and family.expires_at > $2 as live,
+    `select token.family_id, token.scopes, token.used_at,
+       family.revoked_at is null and family.expires_at > $2 and not (${isDisabledSql}) as live,
        account.id, account.email, account.role, account.scopes as held
      from refresh_token as token
      join refresh_family as family on family.id = token.family_id
@@ -139,7 +141,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
           });
           return { ended: await endFamily(transaction, familyId, 'reused') };
         }
-        const kept = grantable(found.scopes, found.held);
+        const kept = commonScopes(found.scopes, found.held);
         // Signed first, so that the token is spent as late as can be: who arrives until then is no thief.
         const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, asked));
         const claimed = await query(

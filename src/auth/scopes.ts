@@ -1,10 +1,6 @@
 import { AppError } from '#src/kernel/errors.ts';
 import { scopes, type Scope } from '#src/kernel/principal.ts';
 
-/** Of `wanted` what is still `held`, in the order of the catalogue. */
-export const grantable = (wanted: readonly Scope[], held: readonly Scope[]): Scope[] =>
-  scopes.filter((scope) => wanted.includes(scope) && held.includes(scope));
-
 /**
  * The scopes asked for, or all that are held when none is asked for.
  * @param asked space-separated (RFC 6749 section 3.3)

@@ -65,10 +65,14 @@ const typedClaims = (payload: JsonObject): Claims => {
   return payload;
 };
 
-/** A scope may be empty; nothing else may. No control characters: these values reach logs and statements. */
+/**
+ * A scope may be empty; nothing else may. No control characters, because these values reach logs and statements. No lone
+ * surrogates: PostgreSQL stores each as U+FFFD, so two ids would become one.
+ */
 const isText = (value: unknown, name: string): boolean =>
   typeof value === 'string' &&
   value.length <= longestClaim &&
+  value.isWellFormed() &&
   (value !== '' || name === 'scope') &&
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   !/[\u0000-\u001f\u007f]/.test(value);
@@ -102,6 +106,7 @@ const toPrincipal = (claims: Claims, format: TokenFormat): Principal & { readonl
     ...(email !== undefined && { email }),
     ...(claims.role !== undefined && { role: claims.role }),
     ...(claims.jti !== undefined && { tokenId: claims.jti }),
+    ...(claims.iat !== undefined && { tokenIssuedAt: claims.iat }),
     ...(claims.exp !== undefined && { tokenExpiresAt: claims.exp }),
   };
 };

@@ -17,6 +17,10 @@ export const newUser = { role: 'user', scopes: ['ml:read'] } as const satisfies 
  */
 export const normalizedEmail = (email: string): string => email.trim().normalize('NFKC').toLowerCase();
 
+/** A condition on a row of `user_account as account`: an operator has disabled it. */
+export const isDisabledSql = `exists (select 1 from owner_end
+  where owner_kind = 'user' and owner_id = account.id::text and reason = 'disabled')`;
+
 export type StoredUser = User & { readonly password_hash: string };
 
 export const findUser = async (query: Query, email: string): Promise<StoredUser | undefined> => {

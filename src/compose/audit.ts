@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuditTrail } from '../audit/audit-trail.ts';
+import { createRefusalLimit } from '../audit/refusal-limit.ts';
 import { createAuditQueries } from '../audit/queries.ts';
 import { createAuditRoutes } from '../audit/routes.ts';
 import type { Database } from '../database/database.ts';
@@ -20,8 +21,13 @@ export type Audit = {
 const longestWaitMs = 1_000;
 
 export const composeAudit = (base: Base, database: Database, cursors: Cursors): Audit => {
-  const { clock, metrics, logger } = base;
-  const trail = createAuditTrail({ clock, metrics, ids: uuidv7 });
+  const { clock, metrics, logger, config } = base;
+  const refusals = createRefusalLimit({
+    clock,
+    maxPerHour: config.AUDIT_REFUSALS_PER_HOUR,
+    maxOfAllPerHour: config.AUDIT_REFUSALS_OF_ALL_PER_HOUR,
+  });
+  const trail = createAuditTrail({ clock, metrics, ids: uuidv7, refusals });
 
   const recordFault: FaultChangeListener = (point, fault) =>
     database.unitOfWork.run({ operation: 'fault.change' }, (transaction) =>

@@ -4,10 +4,12 @@ import { loadKeyRing, type KeyRing } from '../auth/key-ring.ts';
 import { ConfigError, type Config } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import type { AuditTrail } from '../kernel/audit.ts';
+import type { Owners } from '../kernel/owners.ts';
 import type { Cursors } from '../kernel/pagination.ts';
 import { noLoginThrottle, type LoginThrottle } from '../kernel/rate-limiter.ts';
 import type { RedisConnection } from '../redis/client.ts';
 import type { Base } from './base.ts';
+import { bootstrapClient } from './owners.ts';
 import { composeRevocationFeed } from './revocation-feed.ts';
 
 /** @throws ConfigError for key material that cannot be used */
@@ -22,9 +24,6 @@ export const composeKeyRing = async ({ config, production }: Base): Promise<KeyR
   return keyRing;
 };
 
-const bootstrapClient = ({ BOOTSTRAP_CLIENT_ID: id, BOOTSTRAP_CLIENT_SECRET: secret }: Config) =>
-  id === undefined || secret === undefined ? undefined : { id, secret };
-
 export const hashingOf = (config: Config) => ({
   memoryKib: config.PASSWORD_HASH_MEMORY_KIB,
   passes: config.PASSWORD_HASH_PASSES,
@@ -37,14 +36,15 @@ export type AuthParts = {
   readonly keyRing: KeyRing;
   readonly audit: AuditTrail;
   readonly cursors: Cursors;
+  readonly owners: Owners;
   readonly throttle: LoginThrottle | undefined;
   readonly redis: RedisConnection | undefined;
 };
 
 export const composeAuth = async (
-  { config, production, clock, logger, metrics, faults }: Base,
+  { config, production, clock, logger, metrics, faults, abuse }: Base,
   { unitOfWork, reader }: Database,
-  { keyRing, audit, cursors, throttle = noLoginThrottle, redis }: AuthParts,
+  { keyRing, audit, cursors, owners, throttle = noLoginThrottle, redis }: AuthParts,
 ): Promise<Auth> => {
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
@@ -60,10 +60,12 @@ export const composeAuth = async (
       refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,
       sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
+      maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
       shortestPassword: config.PASSWORD_MIN_LENGTH,
       mostApiKeys: config.API_KEYS_PER_OWNER,
       hashing: hashingOf(config),
       revocationPollMs: config.REVOCATION_POLL_MS,
+      foreignUsers: config.JWT_FOREIGN_USERS,
       usageFlushMs: config.AUTH_USAGE_FLUSH_MS,
       cleanUpMs: config.AUTH_CLEANUP_MINUTES * 60_000,
       origins: config.CORS_ORIGINS.filter((origin) => origin !== '*'),
@@ -78,6 +80,8 @@ export const composeAuth = async (
     reader,
     audit,
     throttle,
+    owners,
+    abuse,
     cursors,
     clock,
     logger,

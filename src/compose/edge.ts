@@ -5,6 +5,7 @@ import { createHealth, type Health } from '../http/health.ts';
 import { createLoadShedding } from '../http/load-shedding.ts';
 import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { createIdempotency } from '../idempotency/idempotency.ts';
+import { createIdempotencyQuota } from '../idempotency/quota.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { HealthCheck } from '../kernel/health.ts';
 import type { Route } from '../kernel/route.ts';
@@ -66,6 +67,7 @@ export const composeEdge = (
       unitOfWork,
       metrics,
       logger,
+      quota: createIdempotencyQuota({ maxKeysPerOwner: config.IDEMPOTENCY_KEYS_PER_OWNER, abuse: base.abuse }),
       ttlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
       leaseMs: config.IDEMPOTENCY_LEASE_MS,
     }),

@@ -1,3 +1,5 @@
+import type { MayAct } from '../auth/owners/may-act.ts';
+import { removeUsersWithoutSignIn } from '../auth/registration-quota.ts';
 import { ConfigError } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { removeExpiredKeys } from '../idempotency/retention.ts';
@@ -12,6 +14,7 @@ import { uuidv7 } from '../kernel/ids.ts';
 import { totalsOf } from '../pricing/batch-tally.ts';
 import type { PricingService } from '../pricing/pricing-service.ts';
 import { createPricingJobs, type PricingJobs } from '../pricing-jobs/pricing-jobs.ts';
+import { createPricingJobQuota } from '../pricing-jobs/quota.ts';
 import { removeOldPricingJobs } from '../pricing-jobs/retention.ts';
 import { removeOldWebhookEvents } from '../webhooks/retention.ts';
 import type { Base } from './base.ts';
@@ -83,6 +86,8 @@ export const jobHandlers = (
       idempotency_keys: await removeExpiredKeys(transaction),
       pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
       webhook_events: await removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS),
+      users_without_sign_in: await removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
+      counted_refusals: await audit.countRefusals(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
     logger.info(removed, 'removed what is past its time');
@@ -91,15 +96,25 @@ export const jobHandlers = (
 
 /** Pricing jobs, done on the worker threads of whichever process takes them. */
 export const composePricingJobs = (
-  { config }: Base,
+  { config, abuse }: Base,
   { unitOfWork, reader }: Database,
-  { jobs, pricing }: { readonly jobs: Jobs; readonly pricing: PricingService },
+  { jobs, mayAct, pricing }: { readonly jobs: Jobs; readonly mayAct: MayAct; readonly pricing: PricingService },
 ): PricingJobs =>
   createPricingJobs({
     unitOfWork,
     reader,
     jobs,
     ids: uuidv7,
+    mayAct,
+    quota: createPricingJobQuota({
+      limits: {
+        maxJobsPerOwner: config.PRICING_JOBS_PER_OWNER,
+        maxRowsPerOwner: config.PRICING_JOB_ROWS_PER_OWNER,
+        maxBytesPerOwner: config.PRICING_JOB_BYTES_PER_OWNER,
+        maxBytes: config.PRICING_JOB_BYTES,
+      },
+      abuse,
+    }),
     price: async (bytes, signal) => {
       const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
       const { chunks, size, tally } = await pricing.batch(request, signal);

@@ -1,11 +1,11 @@
 import { derivedSecret } from '../auth/derived-secret.ts';
 import type { KeyRing } from '../auth/key-ring.ts';
-import { isOwnerActive } from '../auth/owners.ts';
 import type { Database } from '../database/database.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { AuditTrail } from '../kernel/audit.ts';
 import { uuidv7 } from '../kernel/ids.ts';
 import type { JobHandler } from '../kernel/jobs.ts';
+import type { Owners } from '../kernel/owners.ts';
 import type { Cursors } from '../kernel/pagination.ts';
 import type { Route } from '../kernel/route.ts';
 import { createDelivery } from '../webhooks/delivery.ts';
@@ -25,14 +25,21 @@ const hourMs = 3_600_000;
 
 /** Who is told what happened, and the jobs that tell them. */
 export const composeWebhooks = async (
-  { config, production, build, clock, logger, metrics }: Base,
+  { config, production, build, clock, logger, metrics, abuse }: Base,
   { unitOfWork, reader }: Database,
   {
     jobs,
     keyRing,
     cursors,
+    owners,
     audit,
-  }: { readonly jobs: Jobs; readonly keyRing: KeyRing; readonly cursors: Cursors; readonly audit: AuditTrail },
+  }: {
+    readonly jobs: Jobs;
+    readonly keyRing: KeyRing;
+    readonly cursors: Cursors;
+    readonly owners: Owners;
+    readonly audit: AuditTrail;
+  },
 ): Promise<WebhookParts> => {
   if (production && config.WEBHOOK_SECRET === undefined) {
     logger.warn({}, 'WEBHOOK_SECRET is not set: rotating the signing key will change the secret of every webhook');
@@ -45,11 +52,14 @@ export const composeWebhooks = async (
     unitOfWork,
     reader,
     audit,
+    owners,
     secrets,
     outbox,
     clock,
     ids: uuidv7,
     mostPerOwner: config.WEBHOOKS_PER_OWNER,
+    maxTestsPerOwner: config.WEBHOOK_TESTS_PER_OWNER,
+    abuse,
   });
   return {
     ...outbox,
@@ -60,7 +70,8 @@ export const composeWebhooks = async (
       audit,
       secrets,
       send: createSend({ timeoutMs: config.WEBHOOK_TIMEOUT_MS, privateAddresses }),
-      isOwnerActive: (owner) => isOwnerActive(reader, owner),
+      owners,
+      abuse,
       disableAfter: config.WEBHOOK_DISABLE_AFTER,
       rotationMs: config.WEBHOOK_ROTATION_HOURS * hourMs,
       userAgent: `volwatch/${build.version}`,

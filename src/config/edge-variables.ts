@@ -1,4 +1,4 @@
-import { boolean, integer, isNetwork, list, milliseconds, oneOf, points, text, url } from './parsers.ts';
+import { boolean, integer, isNetwork, list, milliseconds, oneOf, origins, points, text, url } from './parsers.ts';
 import { optional, variable } from './variable.ts';
 
 /** How the service listens, and what it lets in. */
@@ -61,7 +61,11 @@ export const edgeSections = {
       '',
       'Addresses or CIDRs whose `X-Forwarded-For` is believed, comma-separated',
     ),
-    CORS_ORIGINS: variable(list, '', 'Origins that browsers may call from, comma-separated'),
+    CORS_ORIGINS: variable(
+      origins,
+      '',
+      'Origins that browsers may call from, comma-separated; `*`, outside production only, is everybody without credentials',
+    ),
   },
   'Rate limits': {
     RATE_LIMIT_ENABLED: variable(boolean, 'true', '`false` lifts every limit, login throttling included'),

@@ -20,6 +20,16 @@ export const featureSections = {
       '1000',
       'How soon a token revoked on one instance is refused by the others when Redis is away',
     ),
+    OWNER_CACHE_MS: variable(
+      integer(0, 60_000),
+      '1000',
+      'How long what a user or client holds is remembered: the delay until a deleted or disabled owner is refused',
+    ),
+    JWT_FOREIGN_USERS: variable(
+      boolean,
+      'true',
+      '`true`: access tokens of users that never had an account here are accepted; `false`: each user needs an account',
+    ),
     SESSION_EXPIRE_HOURS: variable(integer(1, 720), '12', 'Life of a cookie session, however busy it is'),
     SESSION_IDLE_MINUTES: variable(integer(1, 43_200), '60', 'A cookie session that is not used for so long ends'),
     PASSWORD_MIN_LENGTH: variable(integer(8, 64), '8', 'Shortest password, in characters; NIST recommends 15'),

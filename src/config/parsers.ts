@@ -30,6 +30,18 @@ export const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
+/** Whether a browser can send exactly this as `Origin`: scheme, host and port alone. `null` names no one in particular. */
+const isOrigin = (entry: string): boolean => {
+  const parsed = URL.parse(entry);
+  return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.origin === entry && !entry.includes('*');
+};
+
+/** `*` stands alone: beside listed origins, it is unclear who gets credentials. */
+export const origins = list.refine(
+  (entries) => (entries.length === 1 && entries[0] === '*') || entries.every(isOrigin),
+  'must list origins such as https://app.example or http://localhost:5173 (lower case, no path, no default port, not null), or be * alone',
+);
+
 export const isNetwork = (entry: string): boolean => {
   const [address = '', prefix, ...rest] = entry.split('/');
   const bits = isIP(address) === 6 ? 128 : 32;

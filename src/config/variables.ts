@@ -2,13 +2,14 @@ import type { z } from 'zod';
 import { dependencySections } from './dependency-variables.ts';
 import { edgeSections } from './edge-variables.ts';
 import { featureSections } from './feature-variables.ts';
+import { storageSections } from './storage-variables.ts';
 import type { Variable } from './variable.ts';
 
 /**
  * Every environment variable of the service, in the order of docs/configuration.md, which is generated from this file.
  * An empty value counts as unset.
  */
-export const configSections = { ...edgeSections, ...dependencySections, ...featureSections };
+export const configSections = { ...edgeSections, ...dependencySections, ...featureSections, ...storageSections };
 
 type Sections = typeof configSections;
 type Variables = { [Section in keyof Sections]: Sections[Section] }[keyof Sections];

@@ -12,10 +12,20 @@ type Binaries = { readonly initdb: string; readonly postgres: string };
 /** Nothing of our own environment reaches the server: it may hold secrets. */
 export const serverEnvironment = { LC_ALL: 'C', PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
 
+/** An ended process stays in the table until its parent asks for its status, which some parents never do. */
+const isZombie = (pid: number): boolean => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  } catch {
+    return false;
+  }
+};
+
 export const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     // EPERM: alive, and somebody else's.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';

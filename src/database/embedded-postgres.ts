@@ -25,7 +25,9 @@ import {
   serverEnvironment,
   type Account,
 } from './embedded-postgres-host.ts';
-import { holdInstanceLock } from './instance-lock.ts';
+import { readPidFile, stopServer } from './embedded/server-process.ts';
+import { previousWatcherEnded, startWatcher, type Watcher } from './embedded/start-watcher.ts';
+import { holdInstanceLock, liveOwnerOf } from './instance-lock.ts';
 import { freePort } from './free-port.ts';
 
 export type EmbeddedPostgresDeps = {
@@ -43,18 +45,6 @@ const user = 'volwatch';
 const database = 'volwatch';
 const startTimeoutMs = 30_000;
 
-/** postmaster.pid: pid, data directory, start, port, socket directory, address, shared memory, status. */
-const readPidFile = (
-  data: string,
-): { readonly pid: number; readonly port: number; readonly ready: boolean } | undefined => {
-  try {
-    const lines = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');
-    return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
-  } catch {
-    return undefined;
-  }
-};
-
 const urlOf = (port: number, password: string, name = database): string =>
   `postgres://${user}:${password}@127.0.0.1:${port}/${name}`;
 
@@ -68,15 +58,6 @@ const answers = async (url: string): Promise<boolean> => {
     return false;
   } finally {
     await client.end().catch(() => {});
-  }
-};
-
-/** Fast shutdown; immediate when that takes too long, which costs the next start a recovery and nothing else. */
-const stopProcess = async (pid: number): Promise<void> => {
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    if (!isAlive(pid)) return;
-    process.kill(pid, signal);
-    if (await eventually(() => !isAlive(pid), 10_000)) return;
   }
 };
 
@@ -149,7 +130,8 @@ export const runningEmbeddedPostgres = async (directory: string): Promise<string
  * The service's own PostgreSQL, on a free loopback port. It launches the binaries of the embedded-postgres packages
  * itself rather than through that package's class, which keeps the server in our process group (Ctrl-C would end it
  * before our last transaction), installs exit hooks of its own, and knows nothing of a server left by a killed run.
- * Such a server is taken over when it answers, and stopped when it does not.
+ * A watcher process stops the server when this process is gone without having done so. A server that is left even so
+ * (the watcher was killed too) is taken over when it answers, and stopped when it does not.
  * @throws Error when another service runs on the same directory, or PostgreSQL cannot start; the message says why
  */
 export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise<EmbeddedPostgres> => {
@@ -160,7 +142,11 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
   if (account) chownSync(home, account.uid, account.gid);
   const data = join(home, 'data');
   const log = join(home, 'server.log');
-  const letGo = holdInstanceLock(join(home, 'instance.lock'));
+  const lock = join(home, 'instance.lock');
+  // While a service holds the directory, its watcher is no earlier one: the lock then refuses this start at once.
+  if (liveOwnerOf(lock) === undefined) await previousWatcherEnded(home);
+  const letGo = holdInstanceLock(lock);
+  let watcher: Watcher | undefined;
 
   const launch = async (port: number): Promise<number> => {
     const settings = {
@@ -190,7 +176,7 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
       }, startTimeoutMs);
       const inTime = await Promise.race([ready, failed]);
       if (exited || !inTime) {
-        if (child.pid !== undefined) await stopProcess(child.pid);
+        if (child.pid !== undefined) await stopServer(child.pid);
         throw new Error(
           `PostgreSQL did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join(' / ')}`,
         );
@@ -215,7 +201,7 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
       logger.info({ pid: left.pid }, 'Took over the PostgreSQL of an earlier run');
       return left;
     }
-    await stopProcess(left.pid);
+    await stopServer(left.pid);
     return undefined;
   };
 
@@ -241,15 +227,21 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     }
     const password = readFileSync(passwordFile, 'utf8');
     if (!existsSync(data)) await initialise(data, password, binaries.initdb, account, durable);
+    // Before the launch: there is no moment in which our end would leave a server behind.
+    const watching = (watcher = await startWatcher(home, logger));
     const { pid, port } = (await takeOver(password)) ?? (await startAnew());
+    watching.serverIs(pid);
     await ensureDatabase(port, password);
     await ensureStatistics(urlOf(port, password));
     let stopped: Promise<void> | undefined;
     return {
       url: urlOf(port, password),
-      stop: () => (stopped ??= stopProcess(pid).finally(letGo)),
+      stop: () => (stopped ??= stopServer(pid).then(watching.end).finally(letGo)),
     };
   } catch (error) {
+    const left = readPidFile(data)?.pid;
+    if (watcher && left !== undefined && commandOf(left).includes(data)) await stopServer(left);
+    await watcher?.end();
     letGo();
     throw error;
   }

@@ -21,6 +21,15 @@ const ownerOf = (path: string): { readonly pid: number; readonly began: string }
   }
 };
 
+/** The process that a lock file names, whether or not it is alive. */
+export const ownerPidOf = (path: string): number | undefined => ownerOf(path)?.pid;
+
+/** The process that holds the lock; undefined when nobody does or the one that did is gone. */
+export const liveOwnerOf = (path: string): number | undefined => {
+  const owner = ownerOf(path);
+  return owner && isAlive(owner.pid) && beganAt(owner.pid) === owner.began ? owner.pid : undefined;
+};
+
 /**
  * One service per directory: a file with our pid that appears whole or not at all (written aside, then linked), and
  * that a killed process leaves behind without stopping the next.
@@ -37,10 +46,10 @@ export const holdInstanceLock = (path: string): (() => void) => {
         return () => rmSync(path, { force: true });
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-        const owner = ownerOf(path);
-        if (owner && isAlive(owner.pid) && beganAt(owner.pid) === owner.began) {
+        const owner = liveOwnerOf(path);
+        if (owner !== undefined) {
           throw new StartError(
-            `Another Volwatch (process ${owner.pid}) already runs on ${path}; stop it, or set DATABASE_URL`,
+            `Another Volwatch (process ${owner}) already runs on ${path}; stop it, or set DATABASE_URL`,
             {
               cause: error,
             },

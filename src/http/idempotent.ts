@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '#src/kernel/errors.ts';
 import type { Idempotency } from '#src/kernel/idempotency.ts';
+import { ownerName } from '#src/kernel/owners.ts';
 import type { Input, RequestSchemas } from '#src/kernel/route.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import type { RouteReply } from './reply.ts';
@@ -43,7 +44,7 @@ export const handle = async (
   }
   const subject = `${principal.kind}:${principal.subject}`;
   const { reply, replayed } = await idempotency.run(
-    { subject, key, fingerprint: fingerprintOf(route, input) },
+    { subject, owner: ownerName(principal), key, fingerprint: fingerprintOf(route, input) },
     (claim) => {
       input.context.idempotency = claim;
       return declaration.handler(input);

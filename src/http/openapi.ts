@@ -35,7 +35,7 @@ const codesOf = (route: Route): ErrorCode[] => {
       codes.add(code);
     }
   }
-  if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress');
+  if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress').add('quota_exceeded');
   if (route.atRoot !== true) for (const code of underBasePath) codes.add(code);
   if (route.auth !== 'public') {
     for (const code of ofCallers) codes.add(code);

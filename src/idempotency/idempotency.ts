@@ -4,11 +4,13 @@ import type { Idempotency, IdempotencyClaim, StoredReply } from '#src/kernel/ide
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { IdempotencyQuota } from './quota.ts';
 
 export type IdempotencyDependencies = {
   readonly unitOfWork: UnitOfWork;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly quota: IdempotencyQuota;
   /** Milliseconds that a key is remembered for. */
   readonly ttlMs: number;
   /** Milliseconds after which a silent owner is taken to be dead; renewed three times as often while it lives. */
@@ -16,15 +18,20 @@ export type IdempotencyDependencies = {
 };
 
 type Known = { readonly fingerprint: string; readonly reply: string | null; readonly over: boolean };
-type Key = { readonly subject: string; readonly keyHash: string; readonly owner: string };
+type Key = {
+  readonly subject: string;
+  readonly keyHash: string;
+  readonly owner: string;
+  readonly countedAgainst: string;
+};
 
 /** Takes a key that is new, expired, or left by a dead owner before its effect; otherwise touches nothing. */
 const claimSql = `
-  insert into idempotency_key as known (subject, key_hash, fingerprint, owner, lease_until, expires_at)
-  values ($1, $2, $3, $4, now() + $5 * interval '1 ms', now() + $6 * interval '1 ms')
+  insert into idempotency_key as known (subject, key_hash, fingerprint, owner, lease_until, expires_at, counted_against)
+  values ($1, $2, $3, $4, now() + $5 * interval '1 ms', now() + $6 * interval '1 ms', $7)
   on conflict (subject, key_hash) do update set
     fingerprint = excluded.fingerprint, owner = excluded.owner, lease_until = excluded.lease_until,
-    expires_at = excluded.expires_at, finished_at = null, reply = null
+    expires_at = excluded.expires_at, counted_against = excluded.counted_against, finished_at = null, reply = null
   where known.expires_at <= now() or (
     known.fingerprint = excluded.fingerprint and known.finished_at is null and known.reply is null
     and known.lease_until <= now()
@@ -46,13 +53,19 @@ const retryAfter = 1;
 
 /** See the port's docstring. Keys live in PostgreSQL, beside the effects that they guard. */
 export const createIdempotency = (deps: IdempotencyDependencies): Idempotency => {
-  const { unitOfWork, metrics, logger, ttlMs, leaseMs } = deps;
+  const { unitOfWork, metrics, logger, quota, ttlMs, leaseMs } = deps;
 
   /** @returns the stored reply of an earlier request, undefined when the key is now ours */
-  const claim = async ({ subject, keyHash, owner }: Key, fingerprint: string): Promise<StoredReply | undefined> => {
+  const claim = async (
+    { subject, keyHash, owner, countedAgainst }: Key,
+    fingerprint: string,
+  ): Promise<StoredReply | undefined> => {
     const found = await unitOfWork.run({ operation: 'idempotency.claim' }, async ({ query }) => {
-      const taken = await query(claimSql, [subject, keyHash, fingerprint, owner, leaseMs, ttlMs]);
-      if (taken.length === 1) return 'taken';
+      const taken = await query(claimSql, [subject, keyHash, fingerprint, owner, leaseMs, ttlMs, countedAgainst]);
+      if (taken.length === 1) {
+        await quota.assertKeys(query, countedAgainst);
+        return 'taken';
+      }
       return (await query<Known>(readSql, [subject, keyHash]))[0];
     });
     if (found === 'taken') return undefined;
@@ -81,13 +94,13 @@ export const createIdempotency = (deps: IdempotencyDependencies): Idempotency =>
     }, leaseMs / 3).unref();
 
   return {
-    run: async ({ subject, key, fingerprint }, work) => {
+    run: async ({ subject, owner: countedAgainst, key, fingerprint }, work) => {
       const keyHash = createHash('sha256').update(key).digest('hex');
       const owner = randomUUID();
       const mine = [subject, keyHash, owner];
       const count = (outcome: 'ran' | 'replayed' | 'refused'): void =>
         metrics.count('volwatch_idempotent_requests_total', { outcome });
-      const earlier = await claim({ subject, keyHash, owner }, fingerprint).catch((error: unknown) => {
+      const earlier = await claim({ subject, keyHash, owner, countedAgainst }, fingerprint).catch((error: unknown) => {
         count('refused');
         throw error;
       });

@@ -42,3 +42,6 @@ export type AbuseReport = {
    */
   readonly refused: (kind: AbuseKind, clientIp?: string) => void;
 };
+
+/** For tests of rooms that report elsewhere. */
+export const noAbuseReport: AbuseReport = { refused: () => {} };

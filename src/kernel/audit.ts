@@ -36,6 +36,7 @@ export const auditActions = [
   'user.signed_out',
   'user.sign_in_refused',
   'user.sign_in_throttled',
+  'refusals.counted',
   'user.password_rehashed',
   'csrf.refused',
   'token.revoked',
@@ -92,13 +93,15 @@ export type AuditTrail = {
   /**
    * Appends `event` to its stream in `transaction`: both are there after its commit, or neither. The chain is extended
    * as the last thing before the commit, so the stream's lock is held for one statement. Request id, trace id and time
-   * are filled in here.
+   * are filled in here. Of the refusals of a stream some are recorded in an hour, the rest is counted in one event.
    */
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
+  /** Records how many refusals the hours that are over have left out. @returns how many events that makes */
+  readonly countRefusals: (transaction: Transaction) => Promise<number>;
 };
 
 /** For tests, benchmarks and commands that change nothing. */
-export const noAudit: AuditTrail = { record: async () => {} };
+export const noAudit: AuditTrail = { record: async () => {}, countRefusals: async () => 0 };
 
 export const actorOf = ({ kind, subject }: Principal): AuditActor => ({ kind, subject });
 

@@ -64,6 +64,7 @@ export const errorTable = {
   credentials_invalid: row(401, 'authentication', 'Wrong e-mail or password'),
   client_credentials_invalid: row(401, 'authentication', 'Wrong client credentials'),
   api_key_invalid: row(401, 'authentication', 'Wrong API key'),
+  credential_owner_gone: row(401, 'authentication', 'The owner of the credential is gone or disabled'),
   auth_service_error: row(500, 'internal', 'The authentication service failed', true),
 
   scope_insufficient: row(403, 'authorization', 'The token lacks the scope'),
@@ -76,6 +77,7 @@ export const errorTable = {
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
 
   rate_limit_exceeded: row(429, 'rate_limit', 'Over the rate limit', true),
+  quota_exceeded: row(429, 'rate_limit', 'A quota of stored data is reached', true),
 
   pricing_model_unknown: row(400, 'pricing', 'Unknown pricing model'),
   pricing_calculation_failed: row(422, 'pricing', 'The calculation failed'),

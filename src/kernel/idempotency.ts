@@ -20,6 +20,8 @@ export type IdempotencyClaim = {
 export type IdempotentRequest = {
   /** Whose key it is: kind and id of the principal. Others may use the same key. */
   readonly subject: string;
+  /** Whose quota the key counts against: the user or client behind an API key. */
+  readonly owner: string;
   readonly key: string;
   /** Tells one request from another: digest of method, route and everything parsed. */
   readonly fingerprint: string;
@@ -29,7 +31,7 @@ export type Idempotency = {
   /**
    * Runs `work` unless the key was used before: then answers what that request was answered. What `work` throws frees
    * the key, unless its effect has been remembered.
-   * @throws AppError `idempotency_key_reused`, `idempotency_in_progress`, of category database, or what `work` threw
+   * @throws AppError `idempotency_key_reused`, `idempotency_in_progress`, `quota_exceeded`, of category database, or what `work` threw
    */
   readonly run: (
     request: IdempotentRequest,

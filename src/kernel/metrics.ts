@@ -252,6 +252,21 @@ export const metricCatalogue = {
     help: 'Audit events written by action and outcome',
     labels: { action: auditActions, outcome: auditOutcomes },
   },
+  volwatch_audit_refusals_omitted_total: {
+    type: 'counter',
+    help: 'Refusals that no audit event of their own was written for, because their stream had enough in that hour',
+    labels: {},
+  },
+  volwatch_table_rows: {
+    type: 'gauge',
+    help: 'Rows of a table as PostgreSQL estimates them',
+    labels: { table: 'open' },
+  },
+  volwatch_table_bytes: {
+    type: 'gauge',
+    help: 'Bytes of a table on disk, with its indexes and large values',
+    labels: { table: 'open' },
+  },
   volwatch_jobs_total: {
     type: 'counter',
     help: 'Attempts at jobs: ok, failed and to be tried again, or given up',

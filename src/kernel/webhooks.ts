@@ -1,5 +1,9 @@
 import type { Json } from './audit.ts';
+import type { Scope } from './principal.ts';
 import type { Transaction } from './unit-of-work.ts';
+
+/** What refreshes are read with: an owner must hold it to register a webhook and for each delivery. */
+export const webhookScope = 'market:refresh' satisfies Scope;
 
 /** Closed set: what webhooks may subscribe to. */
 export const webhookEventTypes = ['refresh.succeeded', 'refresh.failed', 'refresh.rolled_back'] as const;

@@ -3,10 +3,13 @@ import { defineEntity, p } from '@mikro-orm/core';
 const PricingJobEntity = defineEntity({
   name: 'PricingJob',
   tableName: 'pricing_job',
+  indexes: [{ name: 'pricing_job_owner_index', properties: ['owner'] }],
   properties: {
     id: p.uuid().primary(),
     /** Whose it is: kind and id of the principal. */
     subject: p.text(),
+    /** Whose quota it counts against: kind and id of a user or client. Null for rows of an earlier version. */
+    owner: p.text().nullable(),
     status: p.text().$type<'open' | 'submitted' | 'cancelled'>(),
     createdAt: p.datetime(),
     submittedAt: p.datetime().nullable(),

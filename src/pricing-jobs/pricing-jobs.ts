@@ -3,6 +3,7 @@ import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/errors
 import type { IdempotencyClaim } from '#src/kernel/idempotency.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/jobs.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { PricingJobQuota } from './quota.ts';
 
 type PricingJob = {
   readonly id: string;
@@ -21,14 +22,20 @@ export type PricingJobsDependencies = {
   readonly reader: Reader;
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
+  /** False when the caller that opened the job is gone or disabled: its chunks are not priced. */
+  readonly mayAct: (subject: string) => Promise<boolean>;
+  readonly quota: PricingJobQuota;
   /** Prices one Arrow stream. @throws AppError */
   readonly price: (bytes: Buffer, signal: AbortSignal) => Promise<PricedChunk>;
 };
 
 export type PricingJobs = {
-  /** @param along part of the same transaction */
-  readonly open: (subject: string, along?: (job: PricingJob, claim: Claiming) => Promise<void>) => Promise<PricingJob>;
-  /** Stores the chunk and its job together. The same bytes again change nothing. @throws AppError `resource_not_found`, `precondition_failed` */
+  /**
+   * @param along part of the same transaction
+   * @throws AppError `quota_exceeded` when the owner has as many jobs as allowed
+   */
+  readonly open: (caller: Caller, along?: (job: PricingJob, claim: Claiming) => Promise<void>) => Promise<PricingJob>;
+  /** Stores the chunk and its job together. The same bytes again change nothing. @throws AppError `resource_not_found`, `precondition_failed`, `quota_exceeded` */
   readonly add: (subject: string, id: string, number: number, bytes: Buffer) => Promise<PricingJob>;
   /** No chunk comes any more. */
   readonly submit: (subject: string, id: string) => Promise<PricingJob>;
@@ -40,6 +47,9 @@ export type PricingJobs = {
   /** Does one chunk. */
   readonly handle: JobHandler;
 };
+
+/** `subject` alone finds the job again; `owner` is whom it counts against, for an API key the user or client behind it. */
+type Caller = { readonly subject: string; readonly owner: string };
 
 type Claiming = Parameters<IdempotencyClaim['remember']>[0];
 
@@ -80,7 +90,7 @@ const toJob = (row: JobRow): PricingJob => {
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
 export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs => {
-  const { unitOfWork, reader, jobs, ids, price } = deps;
+  const { unitOfWork, reader, jobs, ids, mayAct, price, quota } = deps;
 
   const read = async (query: Reader['query'], subject: string, id: string): Promise<PricingJob> => {
     const [row] = await query<JobRow>(jobSql, [id, subject]);
@@ -89,13 +99,14 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
   };
 
   /** Locks the job against being submitted or cancelled meanwhile. */
-  const claimOpen = async (query: Reader['query'], subject: string, id: string): Promise<void> => {
-    const [row] = await query<{ status: string }>(
-      'select status from pricing_job where id = $1 and subject = $2 for update',
+  const claimOpen = async (query: Reader['query'], subject: string, id: string): Promise<string | null> => {
+    const [row] = await query<{ status: string; owner: string | null }>(
+      'select status, owner from pricing_job where id = $1 and subject = $2 for update',
       [id, subject],
     );
     if (!row) throw notFound();
     if (row.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
+    return row.owner;
   };
 
   const fail = (jobId: string, number: number, reason: ErrorCode): Promise<unknown> =>
@@ -108,12 +119,13 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
     );
 
   return {
-    open: (subject, along) =>
+    open: ({ subject, owner }, along) =>
       unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
         const id = ids();
+        await quota.assertJob(transaction.query, owner);
         await transaction.query(
-          `insert into pricing_job (id, subject, status, created_at) values ($1, $2, 'open', now())`,
-          [id, subject],
+          `insert into pricing_job (id, subject, owner, status, created_at) values ($1, $2, $3, 'open', now())`,
+          [id, subject, owner],
         );
         const job = await read(transaction.query, subject, id);
         await along?.(job, transaction);
@@ -123,22 +135,22 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
     add: (subject, id, number, bytes) =>
       unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
         const { query } = transaction;
-        await claimOpen(query, subject, id);
+        const owner = await claimOpen(query, subject, id);
         const digest = createHash('sha256').update(bytes).digest('hex');
-        const added = await query(
-          `insert into pricing_chunk (job_id, number, status, digest, input) values ($1, $2, 'waiting', $3, $4)
-           on conflict do nothing returning 1`,
-          [id, number, digest, bytes],
+        const [known] = await query<{ digest: string }>(
+          'select digest from pricing_chunk where job_id = $1 and number = $2',
+          [id, number],
         );
-        if (added.length === 0) {
-          const [known] = await query<{ digest: string }>(
-            'select digest from pricing_chunk where job_id = $1 and number = $2',
-            [id, number],
+        if (known && known.digest !== digest) {
+          throw new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
+        }
+        if (!known) {
+          // Before the bytes are written, because a refusal must not cost the disk anything.
+          if (owner !== null) await quota.assertChunk(query, owner, bytes.length);
+          await query(
+            `insert into pricing_chunk (job_id, number, status, digest, input) values ($1, $2, 'waiting', $3, $4)`,
+            [id, number, digest, bytes],
           );
-          if (known?.digest !== digest) {
-            throw new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
-          }
-        } else {
           const data = { job_id: id, number: String(number) };
           await jobs.enqueue(transaction, 'pricing', { key: `${id}/${number}`, data });
         }
@@ -180,26 +192,35 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
 
     handle: async ({ job_id: jobId = '', number: text = '' }, signal, { last }) => {
       const number = Number(text);
-      const [chunk] = await reader.query<{ input: Buffer | null }>(
-        `select input from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
+      const [chunk] = await reader.query<{ input: Buffer | null; subject: string; owner: string | null }>(
+        `select input, subject, owner from pricing_chunk join pricing_job job on job.id = job_id
+         where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`,
         [jobId, number],
       );
       // Cancelled, or done by a worker that was thought dead.
       if (!chunk?.input) return;
+      if (!(await mayAct(chunk.subject))) {
+        await fail(jobId, number, 'credential_owner_gone');
+        return;
+      }
       try {
-        const { bytes, rows, failed } = await price(chunk.input, signal);
-        await unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
-          query(
+        const { owner, input } = chunk;
+        const { bytes, rows, failed } = await price(input, signal);
+        await unitOfWork.run({ operation: 'pricing_job.finish' }, async ({ query }) => {
+          if (owner !== null) await quota.assertResult(query, owner, bytes.byteLength - input.length);
+          await query(
             `update pricing_chunk set status = 'done', input = null, output = $3, row_count = $4, failed_count = $5,
                finished_at = now() where job_id = $1 and number = $2 and status = 'waiting'`,
             [jobId, number, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), rows, failed],
-          ),
-        );
+          );
+        });
       } catch (error) {
         const code = codeOf(error);
-        if (last || !errorTable[code].retryable) await fail(jobId, number, code);
+        // To price a chunk again costs as much as the first time, and its result would be no smaller.
+        const mayRetry = errorTable[code].retryable && code !== 'quota_exceeded';
+        if (last || !mayRetry) await fail(jobId, number, code);
         // A stream that cannot be read stays so: the chunk says it, and the job has done what it could.
-        if (errorTable[code].retryable || code === 'internal_error') throw error;
+        if (mayRetry || code === 'internal_error') throw error;
       }
     },
   };

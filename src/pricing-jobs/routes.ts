@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/errors.ts';
+import { ownerName } from '#src/kernel/owners.ts';
 import { integerParameter } from '#src/kernel/pagination.ts';
 import type { RequestContext } from '#src/kernel/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
@@ -22,10 +23,11 @@ const byId = z.strictObject({ id: z.uuid() });
 const byNumber = z.strictObject({ id: z.uuid(), number: integerParameter(1, mostChunks) });
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 
-const subjectOf = ({ principal }: RequestContext): string => {
+const callerOf = ({ principal }: RequestContext): { readonly subject: string; readonly owner: string } => {
   if (!principal) throw new AppError('credentials_missing');
-  return `${principal.kind}:${principal.subject}`;
+  return { subject: `${principal.kind}:${principal.subject}`, owner: ownerName(principal) };
 };
+const subjectOf = (context: RequestContext): string => callerOf(context).subject;
 
 export type PricingJobRoutesDependencies = {
   readonly jobs: PricingJobs;
@@ -44,7 +46,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       summary: 'Open a pricing job, of up to ten million rows in chunks',
       request: { body: z.strictObject({}) },
       responses: { 201: jobSchema },
-      errors: [],
+      errors: ['quota_exceeded'],
       idempotency: true,
       handler: async ({ context }) => {
         const created = (job: z.input<typeof jobSchema>) => ({
@@ -52,7 +54,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
           body: job,
           headers: { Location: `${basePath}/pricing/jobs/${job.id}` },
         });
-        const job = await jobs.open(subjectOf(context), async (opened, transaction) =>
+        const job = await jobs.open(callerOf(context), async (opened, transaction) =>
           context.idempotency?.remember(transaction, created(opened)),
         );
         return created(job);
@@ -67,7 +69,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       consumes: [arrowType],
       request: { path: byNumber, body: bytes },
       responses: { 202: jobSchema },
-      errors: ['resource_not_found', 'precondition_failed'],
+      errors: ['resource_not_found', 'precondition_failed', 'quota_exceeded'],
       handler: async ({ path, body, context }) => ({
         status: 202 as const,
         body: await jobs.add(subjectOf(context), path.id, path.number, Buffer.from(body)),
@@ -107,7 +109,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       produces: arrowType,
       request: { path: byNumber },
       responses: { 200: bytes },
-      errors: ['resource_not_found'],
+      errors: ['resource_not_found', 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 200 as const,
         body: await jobs.result(subjectOf(context), path.id, path.number),

@@ -1,17 +1,17 @@
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { AbuseReport } from '#src/kernel/abuse.ts';
 import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { JobHandler } from '#src/kernel/jobs.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
+import type { Owner, Owners } from '#src/kernel/owners.ts';
 import type { Query, Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
-import type { WebhookOutcome } from '#src/kernel/webhooks.ts';
+import { webhookScope, type WebhookOutcome } from '#src/kernel/webhooks.ts';
 import type { DeliveryState, DisabledReason } from './entities.ts';
 import type { Send } from './sender.ts';
 import { signatureOf, type WebhookSecrets } from './signatures.ts';
-
-type Owner = { readonly kind: 'user' | 'client'; readonly id: string };
 
 export type DeliveryDependencies = {
   readonly unitOfWork: UnitOfWork;
@@ -19,8 +19,8 @@ export type DeliveryDependencies = {
   readonly audit: AuditTrail;
   readonly secrets: WebhookSecrets;
   readonly send: Send;
-  /** False for owners whose rights have ended: nothing more is sent for them. */
-  readonly isOwnerActive: (owner: Owner) => Promise<boolean>;
+  readonly owners: Owners;
+  readonly abuse: AbuseReport;
   /** Deliveries given up in a row, after which a webhook is left alone. */
   readonly disableAfter: number;
   /** How long after a rotation the secret before it signs too. */
@@ -164,6 +164,13 @@ export const createDelivery = (deps: DeliveryDependencies): JobHandler => {
       if (recorded.length > 0 && outcome !== 'failed') await consequences(transaction, webhookId, type, outcome);
     });
 
+  /** Each event, tests too, holds what only this scope may read, so its owner must hold the scope now. */
+  const mayReceive = async (owner: Owner): Promise<boolean> => {
+    const scopes = await deps.owners.scopesFor(owner, [webhookScope]);
+    if (!scopes) deps.abuse.refused('credential_without_owner');
+    return scopes?.includes(webhookScope) ?? false;
+  };
+
   /** An event that waited while its webhook was disabled, or the rights of its owner ended. */
   const giveUp = ({ webhookId, eventId }: Ids): Promise<unknown> =>
     unitOfWork.run({ operation: 'webhook.delivery' }, ({ query }) =>
@@ -191,7 +198,7 @@ export const createDelivery = (deps: DeliveryDependencies): JobHandler => {
     // Deleted, or done by a worker that was thought dead.
     if (!waiting) return;
     const { type, url, owner_kind: kind, owner_id: id, disabled_at: disabledAt } = waiting;
-    if ((disabledAt !== null && !isTest(type)) || !(await deps.isOwnerActive({ kind, id }))) {
+    if ((disabledAt !== null && !isTest(type)) || !(await mayReceive({ kind, id }))) {
       await giveUp(ids);
       return;
     }

@@ -14,6 +14,7 @@ import {
   type ReceiverRules,
 } from './schemas.ts';
 import type { Webhooks } from './webhooks.ts';
+import { webhookScope } from '#src/kernel/webhooks.ts';
 import { createPages, type PageRequest } from '#src/kernel/pages.ts';
 
 export type WebhookRoutesDependencies = ReceiverRules & {
@@ -47,7 +48,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       // Its deliveries hold what only this scope may read.
-      auth: { scope: 'market:refresh' },
+      auth: { scope: webhookScope },
       method: 'POST',
       path: '/webhooks',
       summary: 'Register a webhook; its secret is shown in this answer and never again',
@@ -128,7 +129,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       summary: 'Send a webhook.test; one that arrives enables a disabled webhook',
       request: { path: byId },
       responses: { 202: z.strictObject({ event_id: z.uuid() }) },
-      errors: changes,
+      errors: [...changes, 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 202 as const,
         headers: { Location: `${basePath}/webhooks/${path.id}/deliveries` },

@@ -1,11 +1,14 @@
+import type { AbuseReport } from '#src/kernel/abuse.ts';
 import type { AuditAction, AuditTrail, Json } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { assertRoom } from '#src/kernel/owner-room.ts';
+import type { Owners } from '#src/kernel/owners.ts';
 import type { PageRequest } from '#src/kernel/pages.ts';
 import type { Principal } from '#src/kernel/principal.ts';
+import { assertWithinQuota } from '#src/kernel/storage-quota.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
-import type { WebhookEventType, WebhookOutcome } from '#src/kernel/webhooks.ts';
+import { webhookScope, type WebhookEventType, type WebhookOutcome } from '#src/kernel/webhooks.ts';
 import type { DeliveryState, DisabledReason } from './entities.ts';
 import type { Outbox } from './outbox.ts';
 import type { WebhookSecrets } from './signatures.ts';
@@ -14,11 +17,14 @@ export type WebhooksDependencies = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly audit: AuditTrail;
+  readonly owners: Owners;
   readonly secrets: WebhookSecrets;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly ids: () => string;
   readonly mostPerOwner: number;
+  readonly maxTestsPerOwner: number;
+  readonly abuse: AbuseReport;
 };
 
 /** As its owner sees it; the secret is shown at creation and rotation alone. */
@@ -62,7 +68,10 @@ export type Webhooks = {
   readonly remove: (owner: Principal, id: string) => Promise<void>;
   /** The secret before it signs beside the new one for a while. */
   readonly rotate: (owner: Principal, id: string) => Promise<WithSecret>;
-  /** Sends a `webhook.test`, also to a disabled one, which it enables when it arrives. @returns the event's id */
+  /**
+   * Sends a `webhook.test`, also to a disabled one, which it enables when it arrives. @returns the event's id
+   * @throws AppError `quota_exceeded` when as many of the owner's tests are kept as allowed
+   */
   readonly test: (owner: Principal, id: string) => Promise<string>;
   /** Newest first. */
   readonly deliveries: (owner: Principal, id: string, page: PageRequest) => Promise<readonly Delivery[]>;
@@ -83,7 +92,8 @@ const ownerOf = ({ kind, subject }: Principal): readonly [kind: 'user' | 'client
 };
 
 export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
-  const { unitOfWork, reader, audit, secrets, outbox, clock, ids, mostPerOwner } = deps;
+  const { unitOfWork, reader, audit, owners, secrets, outbox, clock, ids, mostPerOwner, maxTestsPerOwner, abuse } =
+    deps;
 
   const record = (
     transaction: Transaction,
@@ -92,6 +102,24 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
     data: { readonly [name: string]: Json } = {},
   ): Promise<void> =>
     audit.record(transaction, { stream: `webhook:${id}`, action, outcome: 'success', target: id, data });
+
+  /** A test stores an event, a delivery and a job, and anybody with a webhook may ask for one at the rate limit. */
+  const assertTests = async ({ query }: Transaction, owner: readonly [string, string]): Promise<void> => {
+    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`webhook tests of ${owner.join(':')}`]);
+    const [kept] = await query<{ tests: number }>(
+      `select count(*)::int as tests from webhook join webhook_delivery on webhook_id = webhook.id
+         join webhook_event event on event.id = event_id
+       where owner_kind = $1 and owner_id = $2 and type = 'webhook.test'`,
+      owner,
+    );
+    assertWithinQuota(abuse, {
+      quota: 'webhook_tests',
+      wanted: kept!.tests + 1,
+      max: maxTestsPerOwner,
+      unit: 'events',
+      remedy: 'Wait until earlier test events are removed.',
+    });
+  };
 
   const find: Webhooks['find'] = async (principal, id) => {
     const [webhook] = await reader.query<Webhook>(
@@ -107,6 +135,11 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
 
     register: async (principal, { url, events }) => {
       const owner = ownerOf(principal);
+      const held = await owners.scopesFor({ kind: owner[0], id: owner[1] }, principal.scopes);
+      if (!held?.includes(webhookScope)) {
+        const detail = `A webhook needs an owner that has an account here and holds ${webhookScope}`;
+        throw new AppError('scope_insufficient', detail);
+      }
       return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
         await assertRoom(transaction, {
           turn: `webhooks of ${owner.join(':')}`,
@@ -137,6 +170,13 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
     remove: async (principal, id) => {
       const owner = ownerOf(principal);
       await unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        // Its tests are of no use to others, and would stay beyond the quota of tests until their retention.
+        await transaction.query(
+          `delete from webhook_event event using webhook_delivery, webhook
+           where event_id = event.id and webhook_id = webhook.id and event.type = 'webhook.test'
+             and webhook.id = $3 and owner_kind = $1 and owner_id = $2`,
+          [...owner, id],
+        );
         const removed = await transaction.query(
           'delete from webhook where id = $3 and owner_kind = $1 and owner_id = $2 returning 1',
           [...owner, id],
@@ -169,6 +209,7 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
           [...owner, id],
         );
         if (!found) throw notFound();
+        await assertTests(transaction, owner);
         return outbox.test(transaction, { id, owner: owner.join(':') });
       });
     },

@@ -3,6 +3,7 @@ import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { createApiKeys } from '#src/auth/api-keys.ts';
 import { createClientAdmin } from '#src/auth/client-admin.ts';
+import { createOwners } from '#src/auth/owners/owners.ts';
 import { createSecretHasher } from '#src/auth/secret-hasher.ts';
 import { systemClock as clock } from '#src/kernel/clock.ts';
 import type { Principal } from '#src/kernel/principal.ts';
@@ -21,6 +22,7 @@ const setupCredentials = async (t: ExecutionContext) => {
     reader,
     audit,
     clock,
+    owners: createOwners({ reader, clock, bootstrap: undefined, cacheMs: 0 }),
     used: { note: () => {}, flush: async () => {} },
     secret,
     mostPerOwner: 10,

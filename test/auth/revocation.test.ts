@@ -116,8 +116,8 @@ test('a process that starts later knows what was revoked before', async (t) => {
   t.true(await isRevoked(await startRoom(t, { beside: room }), access));
 });
 
-test('checking costs no statement while polls succeed', async (t) => {
-  const room = await startRoom(t, { settings: { revocationPollMs: 60_000 } });
+test('checking costs no statement while polls succeed and the owner is known', async (t) => {
+  const room = await startRoom(t, { settings: { revocationPollMs: 60_000, ownerCacheMs: 60_000 } });
   const { access } = await signedIn(room);
   while ((await room.me(bearer(access))).status !== 200) await sleep(5);
   await sleep(50);
@@ -162,6 +162,7 @@ test('memory outlives a short outage, and is not trusted in a long one', async (
   const { other, state } = await startCut(t, room, { cut: false, pollMs: 500 });
   t.true(await isRevoked(other, ended.access));
   await sleep(300);
+  t.is((await other.me(bearer(access))).status, 200, 'its owner is known from now on');
   state.cut = true;
   t.is((await other.me(bearer(access))).status, 200);
   t.true(await isRevoked(other, ended.access));

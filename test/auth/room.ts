@@ -2,7 +2,9 @@ import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
 import { authEntities } from '#src/auth/entities.ts';
+import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
+import { noAbuseReport } from '#src/kernel/abuse.ts';
 import { noFaults } from '#src/kernel/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
@@ -35,7 +37,7 @@ export type Room = {
 };
 
 export type RoomOptions = {
-  readonly settings?: Partial<AuthSettings>;
+  readonly settings?: Partial<AuthSettings> & { readonly ownerCacheMs?: number };
   /** Of another room: a second instance on the same database and clock. */
   readonly beside?: Room;
 } & Partial<Omit<AuthDeps, 'settings'>>;
@@ -53,7 +55,7 @@ const read = async (response: Response): Promise<Answer> => {
 
 /** The whole room over HTTP, on a database of its own, polling as in service. */
 export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}): Promise<Room> => {
-  const { settings: overriding, beside, ...deps } = options;
+  const { settings: { ownerCacheMs = 1_000, ...overriding } = {}, beside, ...deps } = options;
   const stored = beside?.stored ?? (await setupDatabase(t));
   const offset = offsets.get(stored) ?? { seconds: 0 };
   offsets.set(stored, offset);
@@ -63,13 +65,17 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   };
   const metrics = recordMetrics();
   const database = await createDatabase({ ...databaseSettings(stored.url), entities: authEntities, metrics });
+  const bootstrap = 'bootstrap' in deps ? deps.bootstrap : { id: 'desk', secret: 'bootstrap secret' };
+  const reader = deps.reader ?? database.reader;
   const auth = createAuth({
     settings: { ...settings, ...overriding },
     keyRing: ring,
-    bootstrap: { id: 'desk', secret: 'bootstrap secret' },
+    bootstrap,
     secrets: { apiKeys: 'test secret of keys', csrf: Buffer.from('test secret of csrf') },
     unitOfWork: database.unitOfWork,
-    reader: database.reader,
+    reader,
+    owners: createOwners({ reader, clock, bootstrap, cacheMs: ownerCacheMs }),
+    abuse: noAbuseReport,
     audit: createAuditTrail({ clock, metrics, ids: uuidv7 }),
     throttle: noLoginThrottle,
     cursors: createCursors({ secret: 'test secret of cursors' }),

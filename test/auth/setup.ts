@@ -1,6 +1,8 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
 import { loadKeyRing, type KeyRing, type KeyRingOptions } from '#src/auth/key-ring.ts';
+import { createOwners } from '#src/auth/owners/owners.ts';
+import { noAbuseReport } from '#src/kernel/abuse.ts';
 import { noAudit } from '#src/kernel/audit.ts';
 import { noFaults } from '#src/kernel/faults.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
@@ -56,10 +58,12 @@ export const settings: AuthSettings = {
   refreshTokenSeconds: 86_400,
   sessionSeconds: 43_200,
   sessionIdleSeconds: 3_600,
+  maxUsersWithoutSignIn: 1_000,
   shortestPassword: 8,
   mostApiKeys: 5,
   hashing: quickHashing,
   revocationPollMs: 50,
+  foreignUsers: true,
   usageFlushMs: 60_000,
   cleanUpMs: 60_000,
   origins: ['https://app.volwatch.test'],
@@ -82,17 +86,22 @@ const emptyDatabase = (isRevoked: Overrides['isRevoked']): Query =>
 /** The auth room with a fixed clock and no database, its metrics recorded. */
 export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
   const metrics = recordMetrics();
+  const clock = { now: () => new Date(now * 1000), monotonic: () => performance.now() };
+  const bootstrap = 'bootstrap' in overrides ? overrides.bootstrap : { id: 'desk', secret: 'a secret: 100%+' };
+  const reader = overrides.reader ?? { query: emptyDatabase(isRevoked) };
   const auth = createAuth({
     settings,
     keyRing: ring,
-    bootstrap: { id: 'desk', secret: 'a secret: 100%+' },
+    bootstrap,
     secrets: { apiKeys: 'test secret of keys', csrf: Buffer.from('test secret of csrf') },
     unitOfWork: noDatabase,
-    reader: { query: emptyDatabase(isRevoked) },
+    reader,
+    owners: createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 1_000 }),
+    abuse: noAbuseReport,
     audit: noAudit,
     throttle: noLoginThrottle,
     cursors: createCursors({ secret: 'test secret of cursors' }),
-    clock: { now: () => new Date(now * 1000), monotonic: () => performance.now() },
+    clock,
     logger: silentLogger,
     metrics,
     faults: noFaults,

@@ -15,7 +15,15 @@ const accepted: [string, string, object][] = [
   [
     'a client token',
     craft(goodHeader, clientClaims),
-    { kind: 'client', subject: 'desk', scopes, tokenFormat: 'client', tokenId: 'token-1', tokenExpiresAt: now + 600 },
+    {
+      kind: 'client',
+      subject: 'desk',
+      scopes,
+      tokenFormat: 'client',
+      tokenId: 'token-1',
+      tokenIssuedAt: now - 10,
+      tokenExpiresAt: now + 600,
+    },
   ],
   [
     'an enhanced user token',
@@ -28,6 +36,7 @@ const accepted: [string, string, object][] = [
       scopes,
       tokenFormat: 'enhanced',
       tokenId: 'token-1',
+      tokenIssuedAt: now - 10,
       tokenExpiresAt: now + 600,
     },
   ],
@@ -56,6 +65,7 @@ const accepted: [string, string, object][] = [
       scopes,
       tokenFormat: 'legacy',
       tokenId: 'token-1',
+      tokenIssuedAt: now,
       tokenExpiresAt: now + 600,
     },
   ],

@@ -51,6 +51,20 @@ for (const [name, value] of [
   ['TRUSTED_PROXIES', 'proxy.internal'],
   ['TRUSTED_PROXIES', '10.0.0.0/33'],
   ['TRUSTED_PROXIES', '10.0.0.1,10.0.0.0/'],
+  ['CORS_ORIGINS', 'null'],
+  ['CORS_ORIGINS', 'https://app.example,null'],
+  ['CORS_ORIGINS', '*,https://app.example'],
+  ['CORS_ORIGINS', 'https://*.example'],
+  ['CORS_ORIGINS', 'https://app.example/'],
+  ['CORS_ORIGINS', 'https://app.example/path'],
+  ['CORS_ORIGINS', 'https://user:secret@app.example'],
+  ['CORS_ORIGINS', 'https://app.example:443'],
+  ['CORS_ORIGINS', 'https://APP.example'],
+  ['CORS_ORIGINS', 'app.example'],
+  ['CORS_ORIGINS', 'file://'],
+  ['CORS_ORIGINS', 'chrome-extension://abcdef'],
+  ['CORS_ORIGINS', 'blob:https://app.example/1'],
+  ['CORS_ORIGINS', 'https://app.example evil.example'],
 ] as const) {
   test(`${name}=${value} is refused`, (t) => {
     const faults = faultsOf({ [name]: value });
@@ -58,6 +72,16 @@ for (const [name, value] of [
     t.true(faults[0]!.startsWith(`${name} `));
   });
 }
+
+test('CORS_ORIGINS takes origins with and without a port, and * outside production', (t) => {
+  const listed = ['https://app.example', 'http://localhost:5173', 'http://[::1]:8080'];
+  t.deepEqual(loadConfig({ CORS_ORIGINS: listed.join(', ') }).CORS_ORIGINS, listed);
+  t.deepEqual(loadConfig({ CORS_ORIGINS: '*' }).CORS_ORIGINS, ['*']);
+  const given = { DATABASE_URL: 'postgres://db/x', REDIS_URL: 'redis://cache', JWT_PRIVATE_KEY: 'pem' };
+  t.deepEqual(faultsOf({ NODE_ENV: 'production', ...given, CORS_ORIGINS: '*' }), [
+    'CORS_ORIGINS must list origins, not *, in production',
+  ]);
+});
 
 test('production names each missing variable and refuses fault injection', (t) => {
   t.deepEqual(faultsOf({ NODE_ENV: 'production', FAULT_INJECTION: 'true' }), [

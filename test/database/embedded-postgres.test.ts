@@ -1,12 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
-import { isAlive, eventually } from '#src/database/embedded-postgres-host.ts';
+import { commandOf, isAlive, eventually } from '#src/database/embedded-postgres-host.ts';
 import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
 
@@ -33,8 +44,31 @@ const ask = async (url: string, text: string): Promise<unknown> => {
 const postmasterPid = (directory: string): number =>
   Number(readFileSync(join(directory, 'postgres/data/postmaster.pid'), 'utf8').split('\n')[0]);
 
-/** Another process that starts the server, says where, and is then killed without a chance to clean up. */
-const startAndKill = async (t: ExecutionContext, directory: string): Promise<string> => {
+/** System V segments by number: PostgreSQL holds one for as long as it runs. Their creator is the postmaster. */
+const sharedMemoryTable = (): { readonly id: string; readonly creator: number }[] =>
+  readFileSync('/proc/sysvipc/shm', 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .map((columns) => ({ id: columns[1]!, creator: Number(columns[4]) }));
+const sharedMemory = (): string[] => sharedMemoryTable().map(({ id }) => id);
+const sharedMemoryOf = (pid: number): string[] =>
+  sharedMemoryTable()
+    .filter(({ creator }) => creator === pid)
+    .map(({ id }) => id);
+
+/** Processes whose command line names the data directory. */
+const serversOf = (data: string): number[] =>
+  readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && commandOf(pid).includes(`-D ${data} `));
+
+const watcherPid = (directory: string): number =>
+  Number(readFileSync(join(directory, 'postgres/watcher.lock'), 'utf8').split(' ')[0]);
+
+/** Another process that starts the server and says where. */
+const startElsewhere = async (t: ExecutionContext, directory: string) => {
   const program = `
     import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
     import { silentLogger } from '#src/kernel/logger.ts';
@@ -45,10 +79,23 @@ const startAndKill = async (t: ExecutionContext, directory: string): Promise<str
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
-  const [url] = (await once(createInterface(child.stdout), 'line')) as [string];
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-  return url;
+  const exited = once(child, 'exit');
+  return {
+    url: once(createInterface(child.stdout), 'line').then(([line]) => line as string),
+    kill: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+};
+
+/** Service and watcher killed, so that nobody stops the server. @returns its address */
+const leaveServerBehind = async (t: ExecutionContext, directory: string): Promise<string> => {
+  const { url, kill } = await startElsewhere(t, directory);
+  const address = await url;
+  process.kill(watcherPid(directory), 'SIGKILL');
+  await kill();
+  return address;
 };
 
 test('first start, data kept over a second one, nothing of it open to others', async (t) => {
@@ -75,9 +122,80 @@ test('first start, data kept over a second one, nothing of it open to others', a
   await second.stop();
 });
 
-test('the server outlives a killed service, and the next start takes it over', async (t) => {
+test('a killed service leaves no server, no lock and no shared memory behind, and its data stay', async (t) => {
   const directory = setup(t);
-  const left = await startAndKill(t, directory);
+  const { url, kill } = await startElsewhere(t, directory);
+  await ask(await url, 'create table kept as select 42 as value');
+  const pid = postmasterPid(directory);
+  const watcher = watcherPid(directory);
+  const shared = sharedMemoryOf(pid);
+  t.true(shared.length > 0);
+  await kill();
+  t.true(await eventually(() => !isAlive(pid) && !isAlive(watcher), 20_000));
+  for (const left of ['data/postmaster.pid', 'instance.lock', 'watcher.lock']) {
+    t.false(existsSync(join(directory, 'postgres', left)), left);
+  }
+  for (const segment of shared) t.false(sharedMemory().includes(segment), `shared memory ${segment}`);
+  const next = await start(directory);
+  t.is(await ask(next.url, 'select value from kept'), 42);
+  await next.stop();
+});
+
+test('a start right after the kill waits for the watcher and does not use the server that it stops', async (t) => {
+  const directory = setup(t);
+  const { url, kill } = await startElsewhere(t, directory);
+  await ask(await url, 'create table kept as select 42 as value');
+  const pid = postmasterPid(directory);
+  await kill();
+  const next = await start(directory);
+  t.not(postmasterPid(directory), pid);
+  t.false(isAlive(pid));
+  await sleep(1_000);
+  t.is(await ask(next.url, 'select value from kept'), 42, 'the watcher of the killed service leaves this one alone');
+  await next.stop();
+});
+
+test('a service that is killed at any moment of its start leaves no server behind', async (t) => {
+  const directory = setup(t);
+  // The cluster is made: from now on a start is the watcher, the launch and the first statements.
+  await (await start(directory)).stop();
+  for (const delayMs of [0, 200, 300, 400, 500, 600, 800, 1_000, 1_500]) {
+    const { url, kill } = await startElsewhere(t, directory);
+    url.catch(() => {});
+    await sleep(delayMs);
+    await kill();
+  }
+  const data = join(directory, 'postgres/data');
+  const gone = (): boolean => serversOf(data).length === 0 && !existsSync(join(directory, 'postgres/watcher.lock'));
+  t.true(await eventually(gone, 30_000), serversOf(data).join(' '));
+  const next = await start(directory);
+  t.is(await ask(next.url, 'select 1'), 1);
+  await next.stop();
+});
+
+test('a killed service whose directory was deleted leaves no server behind either', async (t) => {
+  const directory = setup(t);
+  const { url, kill } = await startElsewhere(t, directory);
+  await ask(await url, 'select 1');
+  const pid = postmasterPid(directory);
+  rmSync(directory, { recursive: true });
+  await kill();
+  t.true(await eventually(() => !isAlive(pid), 20_000));
+});
+
+test('the watcher ends with an orderly stop', async (t) => {
+  const directory = setup(t);
+  const running = await start(directory);
+  const watcher = watcherPid(directory);
+  t.true(isAlive(watcher));
+  await running.stop();
+  t.false(isAlive(watcher));
+  t.false(existsSync(join(directory, 'postgres/watcher.lock')));
+});
+
+test('a server whose service and watcher were killed is taken over by the next start', async (t) => {
+  const directory = setup(t);
+  const left = await leaveServerBehind(t, directory);
   const pid = postmasterPid(directory);
   t.is(await ask(left, 'select 1'), 1);
   const next = await start(directory);
@@ -87,9 +205,9 @@ test('the server outlives a killed service, and the next start takes it over', a
   t.false(isAlive(pid));
 });
 
-test('service and server both killed: the next start recovers', async (t) => {
+test('service, watcher and server killed: the next start recovers', async (t) => {
   const directory = setup(t);
-  const left = await startAndKill(t, directory);
+  const left = await leaveServerBehind(t, directory);
   await ask(left, 'create table kept as select 42 as value');
   const pid = postmasterPid(directory);
   process.kill(pid, 'SIGKILL');

@@ -2,23 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { createIdempotency } from '#src/idempotency/idempotency.ts';
+import { createIdempotencyQuota } from '#src/idempotency/quota.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { IdempotentRequest, StoredReply } from '#src/kernel/idempotency.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
+import { recordAbuse } from '#test/support/abuse.ts';
 import { databaseSettings, setupDatabase } from '#test/support/database.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 
 const metric = 'volwatch_idempotent_requests_total';
-const request: IdempotentRequest = { subject: 'client:desk', key: 'k-1', fingerprint: 'one' };
+const request: IdempotentRequest = { subject: 'client:desk', owner: 'client:desk', key: 'k-1', fingerprint: 'one' };
 
-const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000 } = {}) => {
+const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, maxKeysPerOwner = 1_000 } = {}) => {
   const admin = await setupDatabase(t);
   await admin.query('create table effect (id serial primary key)');
   const metrics = recordMetrics();
   const database = await createDatabase({ ...databaseSettings(admin.url), metrics });
   t.teardown(() => database.close());
   const { unitOfWork } = database;
-  const idempotency = createIdempotency({ unitOfWork, metrics, logger: silentLogger, leaseMs, ttlMs });
+  const refusals = recordAbuse();
+  const quota = createIdempotencyQuota({ maxKeysPerOwner, abuse: refusals });
+  const idempotency = createIdempotency({ unitOfWork, metrics, quota, logger: silentLogger, leaseMs, ttlMs });
   let runs = 0;
   const work = async (): Promise<StoredReply> => {
     runs += 1;
@@ -28,7 +32,7 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000 } =
     return { status: 201, body: { z: 1, a: rows[0]?.['id'], run: runs }, headers: { Location: `/effects/${runs}` } };
   };
   const effects = async (): Promise<number> => (await admin.query('select 1 from effect')).length;
-  return { admin, metrics, unitOfWork, idempotency, work, effects };
+  return { admin, refusals, metrics, unitOfWork, idempotency, work, effects };
 };
 
 const refused = (promise: Promise<unknown>): Promise<string> =>
@@ -121,4 +125,21 @@ test('a living owner keeps its lease; one that lost it cannot have its effect', 
   gate.resolve();
   t.is(await refused(slow), 'idempotency_in_progress');
   t.is(await effects(), 0);
+});
+
+test('a new key beyond the quota of its owner is refused, and has no effect; the keys of another owner do not count', async (t) => {
+  const { idempotency, refusals, work, effects, admin } = await setup(t, { maxKeysPerOwner: 2 });
+  // Two API keys of one user are two subjects and one owner.
+  const keyed = (subject: string, key: string, owner = 'user:1') => ({ subject, owner, key, fingerprint: 'one' });
+  await idempotency.run(keyed('api_key:a', 'k-1'), work);
+  await idempotency.run(keyed('api_key:b', 'k-2'), work);
+  t.is(await refused(idempotency.run(keyed('api_key:c', 'k-3'), work)), 'quota_exceeded');
+  t.is(await effects(), 2);
+  t.deepEqual(refusals.kinds, ['storage_quota']);
+  t.true((await idempotency.run(keyed('api_key:a', 'k-1'), work)).replayed, 'a known key is still answered');
+  await idempotency.run(keyed('client:x', 'k-1', 'client:x'), work);
+
+  await admin.query("update idempotency_key set expires_at = now() - interval '1 second' where subject = 'api_key:a'");
+  await idempotency.run(keyed('api_key:c', 'k-3'), work);
+  t.is((await admin.query("select 1 from idempotency_key where counted_against = 'user:1'")).length, 2);
 });

@@ -4,7 +4,9 @@ import { createDatabase } from '#src/database/database.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { JobData, JobEnqueuer } from '#src/kernel/jobs.ts';
 import { createPricingJobs, type PricingJobsDependencies } from '#src/pricing-jobs/pricing-jobs.ts';
+import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
+import { recordAbuse } from '#test/support/abuse.ts';
 import { databaseSettings, setupDatabase } from '#test/support/database.ts';
 
 const owner = 'client:desk';
@@ -18,7 +20,19 @@ const reversed: PricingJobsDependencies['price'] = async (bytes) => ({
   failed: 1,
 });
 
-const setup = async (t: ExecutionContext, price = reversed) => {
+const roomy: PricingJobLimits = {
+  maxJobsPerOwner: 100,
+  maxRowsPerOwner: 1_000,
+  maxBytesPerOwner: 1_000,
+  maxBytes: 10_000,
+};
+
+const setup = async (
+  t: ExecutionContext,
+  price = reversed,
+  mayAct = async () => true,
+  limits: Partial<PricingJobLimits> = {},
+) => {
   const admin = await setupDatabase(t);
   const database = await createDatabase(databaseSettings(admin.url));
   t.teardown(() => database.close());
@@ -30,16 +44,18 @@ const setup = async (t: ExecutionContext, price = reversed) => {
     },
   };
   const { unitOfWork, reader } = database;
-  const pricing = createPricingJobs({ unitOfWork, reader, jobs, ids: randomUUID, price });
+  const refusals = recordAbuse();
+  const quota = createPricingJobQuota({ limits: { ...roomy, ...limits }, abuse: refusals });
+  const pricing = createPricingJobs({ unitOfWork, reader, jobs, ids: randomUUID, mayAct, price, quota });
   const work = async (last = false): Promise<void> => {
     for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
   };
-  return { admin, database, pricing, queued, work };
+  return { admin, database, refusals, pricing, queued, work };
 };
 
 test('chunks go in, are priced, and come out in order; the job is completed once all are and no more will come', async (t) => {
   const { pricing, queued, work, admin } = await setup(t);
-  const { id, status } = await pricing.open(owner);
+  const { id, status } = await pricing.open({ subject: owner, owner });
   t.is(status, 'open');
   await pricing.add(owner, id, 2, Buffer.from('def'));
   await pricing.add(owner, id, 1, Buffer.from('abc'));
@@ -66,7 +82,7 @@ test('chunks go in, are priced, and come out in order; the job is completed once
 
 test('a job is its owner’s alone, and a cancelled one is not priced', async (t) => {
   const { pricing, work, admin } = await setup(t, () => Promise.reject(new Error('not to be called')));
-  const { id } = await pricing.open(owner);
+  const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   const stranger = 'client:other';
   for (const attempt of [
@@ -88,7 +104,7 @@ test('a job is its owner’s alone, and a cancelled one is not priced', async (t
 test('what cannot be priced is said of its chunk; what may be later is tried again until the last attempt', async (t) => {
   let error = new AppError('malformed_body');
   const { pricing, work, queued } = await setup(t, () => Promise.reject(error));
-  const { id } = await pricing.open(owner);
+  const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   await work();
   t.like((await pricing.find(owner, id)).chunks, { total: 1, done: 0, failed: 1 });
@@ -106,10 +122,90 @@ test('what cannot be priced is said of its chunk; what may be later is tried aga
 
 test('jobs are removed after their hours, with everything that they stored', async (t) => {
   const { pricing, admin, database } = await setup(t);
-  const [old, young] = [await pricing.open(owner), await pricing.open(owner)];
+  const [old, young] = [await pricing.open({ subject: owner, owner }), await pricing.open({ subject: owner, owner })];
   await pricing.add(owner, old.id, 1, Buffer.from('abc'));
   await admin.query(`update pricing_job set created_at = now() - interval '25 hours' where id = $1`, [old.id]);
   t.is(await database.unitOfWork.run({ operation: 'retention' }, (run) => removeOldPricingJobs(run, 24)), 1);
   t.deepEqual(await admin.query('select id from pricing_job'), [{ id: young.id }]);
   t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
+});
+
+test('chunks of an owner that is gone are not priced', async (t) => {
+  let priced = 0;
+  const counting: PricingJobsDependencies['price'] = (bytes, signal) => {
+    priced += 1;
+    return reversed(bytes, signal);
+  };
+  const { pricing, work } = await setup(t, counting, async () => false);
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  await work();
+  t.is(priced, 0);
+  t.is(await outcome(pricing.result(owner, id, 1)), 'credential_owner_gone');
+  t.deepEqual((await pricing.find(owner, id)).chunks, { total: 1, done: 0, failed: 1 });
+});
+
+const limited = (t: ExecutionContext, limits: Partial<PricingJobLimits>, price = reversed) =>
+  setup(t, price, async () => true, limits);
+
+test('an owner stores as many bytes as allowed, over all his keys and jobs; cancelling makes place again', async (t) => {
+  const { pricing, work, admin, refusals } = await limited(t, { maxBytesPerOwner: 10 });
+  const [first, second] = ['api_key:a', 'api_key:b'].map((subject) => ({ subject, owner: 'user:1' }));
+  const one = await pricing.open(first!);
+  const two = await pricing.open(second!);
+  await pricing.add(first!.subject, one.id, 1, Buffer.alloc(6, 'a'));
+  t.is(await outcome(pricing.add(second!.subject, two.id, 1, Buffer.alloc(5, 'b'))), 'quota_exceeded');
+  t.deepEqual(refusals.kinds, ['storage_quota']);
+  t.is((await admin.query('select 1 from pricing_chunk')).length, 1);
+  await pricing.add(second!.subject, two.id, 1, Buffer.alloc(4, 'b'));
+  await work();
+  t.is(await outcome(pricing.add(first!.subject, one.id, 2, Buffer.alloc(1))), 'quota_exceeded', 'results count too');
+  await pricing.add(first!.subject, one.id, 1, Buffer.alloc(6, 'a'));
+  await pricing.cancel(second!.subject, two.id);
+  await pricing.add(first!.subject, one.id, 2, Buffer.alloc(4));
+
+  const other = { subject: 'user:2', owner: 'user:2' };
+  const { id } = await pricing.open(other);
+  await pricing.add(other.subject, id, 1, Buffer.alloc(10));
+});
+
+test('additions at the same time do not pass the quota together', async (t) => {
+  const { pricing, admin } = await limited(t, { maxBytesPerOwner: 10 });
+  const jobs = await Promise.all(Array.from({ length: 4 }, () => pricing.open({ subject: owner, owner })));
+  const outcomes = await Promise.all(jobs.map(({ id }) => outcome(pricing.add(owner, id, 1, Buffer.alloc(4)))));
+  t.is(outcomes.filter((each) => each === 'none').length, 2, outcomes.join(' '));
+  t.deepEqual(await admin.query('select sum(octet_length(input))::int as bytes from pricing_chunk'), [{ bytes: 8 }]);
+});
+
+test('the bytes of all owners, the jobs and the priced rows of one are bounded too', async (t) => {
+  const { pricing, work } = await limited(t, { maxBytes: 12, maxJobsPerOwner: 2, maxRowsPerOwner: 8 });
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.alloc(8));
+  const other = { subject: 'user:2', owner: 'user:2' };
+  const others = await pricing.open(other);
+  const error = await t.throwsAsync<AppError>(pricing.add(other.subject, others.id, 1, Buffer.alloc(5)));
+  t.is(error.errors?.[0]?.code, 'pricing_job_bytes_of_all_callers');
+  t.regex(error.message, /is 12 bytes; this request needs 13\. Other callers hold the rest/);
+  await work();
+  const rows = await t.throwsAsync<AppError>(pricing.add(owner, id, 2, Buffer.alloc(1)));
+  t.is(rows.errors?.[0]?.code, 'pricing_job_rows');
+  await pricing.open({ subject: owner, owner });
+  const jobs = await t.throwsAsync<AppError>(pricing.open({ subject: owner, owner }));
+  t.is(jobs.errors?.[0]?.code, 'pricing_jobs');
+});
+
+test('a result that is larger than its input and beyond the quota fails its chunk, which is not priced again', async (t) => {
+  let priced = 0;
+  const growing: PricingJobsDependencies['price'] = async () => {
+    priced += 1;
+    return { bytes: Buffer.alloc(50), rows: 1, failed: 0 };
+  };
+  const { pricing, work, admin } = await limited(t, { maxBytesPerOwner: 20 }, growing);
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.alloc(10));
+  await work();
+  t.is(await outcome(pricing.result(owner, id, 1)), 'quota_exceeded');
+  t.like((await pricing.find(owner, id)).chunks, { total: 1, done: 0, failed: 1 });
+  t.is(priced, 1);
+  t.deepEqual(await admin.query('select input, output from pricing_chunk'), [{ input: null, output: null }]);
 });

@@ -41,6 +41,12 @@ test('a faulty configuration names every fault at once and no value, with status
   t.notRegex(said, /seventy|hunter2|maybe/);
 });
 
+test('CORS_ORIGINS=null, which any sandboxed page can send, is refused in one line that names the variable', async (t) => {
+  const said = await refusedStart({ CORS_ORIGINS: 'null', VOLWATCH_DIRECTORY: temporaryDirectory(t) });
+  t.regex(said, /ended first \(78\)/);
+  t.regex(said, /^ +CORS_ORIGINS must list origins such as https:\/\/app\.example.+$/m);
+});
+
 test('a key that is none is a configuration fault too', async (t) => {
   const said = await refusedStart({
     JWT_PRIVATE_KEY: 'canary-no-key',

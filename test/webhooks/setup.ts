@@ -1,7 +1,8 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { isOwnerActive } from '#src/auth/owners.ts';
+import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
+import { noAbuseReport } from '#src/kernel/abuse.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { JobData, JobQueue } from '#src/kernel/jobs.ts';
@@ -51,7 +52,7 @@ const principalOf = (owner: string): Principal => {
 /** The room over HTTP on a database of its own; jobs are done when a test says so. */
 export const startRoom = async (
   t: ExecutionContext,
-  { allowHttp = true, privateAddresses = true, mostPerOwner = 3, timeoutMs = 500 } = {},
+  { allowHttp = true, privateAddresses = true, mostPerOwner = 3, maxTestsPerOwner = 100, timeoutMs = 500 } = {},
 ): Promise<Room> => {
   const stored = await setupDatabase(t);
   const metrics = recordMetrics();
@@ -74,14 +75,28 @@ export const startRoom = async (
     },
   };
   const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
-  const webhooks = createWebhooks({ unitOfWork, reader, audit, secrets, outbox, clock, ids: uuidv7, mostPerOwner });
+  const owners = createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 0 });
+  const webhooks = createWebhooks({
+    unitOfWork,
+    reader,
+    audit,
+    owners,
+    secrets,
+    outbox,
+    clock,
+    ids: uuidv7,
+    mostPerOwner,
+    maxTestsPerOwner,
+    abuse: noAbuseReport,
+  });
   const deliver = createDelivery({
     unitOfWork,
     reader,
     audit,
     secrets,
     send: createSend({ timeoutMs, privateAddresses }),
-    isOwnerActive: (owner) => isOwnerActive(reader, owner),
+    owners,
+    abuse: noAbuseReport,
     disableAfter: 2,
     rotationMs: 3_600_000,
     userAgent: 'volwatch/test',
@@ -145,6 +160,15 @@ export const registered = async (
 ) => {
   const { body } = await room.call('POST', '/webhooks', owner, { url, events });
   return { id: String(body['id']), secret: String(body['secret']), body };
+};
+
+/** A user with an account. @returns `user:ID` */
+export const newUser = async ({ stored }: Room): Promise<string> => {
+  const [user] = await stored.query(
+    `insert into user_account (id, email, password_hash, role, scopes, created_at)
+     values (gen_random_uuid(), gen_random_uuid() || '@example.org', 'x', 'user', '{market:refresh}', now()) returning id`,
+  );
+  return `user:${String(user?.['id'])}`;
 };
 
 export const refreshed = { type: 'refresh.succeeded', data: { id: 'refresh-1', universe: 'tech5' } } as const;

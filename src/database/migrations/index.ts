@@ -7,6 +7,8 @@ import { priceQuarantine } from './0007-price-quarantine.ts';
 import { accounts } from './0008-accounts.ts';
 import { pricingJobs } from './0009-pricing-jobs.ts';
 import { webhooks } from './0010-webhooks.ts';
+import { credentialOwners } from './0012-credential-owners.ts';
+import { storageQuotas } from './0015-storage-quotas.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
@@ -20,4 +22,6 @@ export const migrations: readonly Migration[] = [
   accounts,
   pricingJobs,
   webhooks,
+  credentialOwners,
+  storageQuotas,
 ];

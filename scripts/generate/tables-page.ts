@@ -1,0 +1,18 @@
+import { tableBounds } from '#src/compose/table-bounds.ts';
+import { notice, table } from './markdown.ts';
+
+const rows = Object.entries(tableBounds).map(([name, { grows, bound, removed }]) => [
+  `\`${name}\``,
+  grows,
+  bound,
+  removed,
+]);
+
+export const tablesPage = (): string => `${notice('src/compose/table-bounds.ts')}
+# Tables
+
+What makes each table grow, what bounds it, and when its rows go. \`volwatch_table_rows{table}\` and
+\`volwatch_table_bytes{table}\` show how large each is. Names in capitals are in [configuration.md](configuration.md).
+
+${table(['table', 'grows when', 'bound', 'rows are removed'], rows)}
+`;

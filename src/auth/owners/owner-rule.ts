@@ -1,0 +1,57 @@
+import type { AbuseReport } from '#src/kernel/abuse.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import { commonScopes, ownerOf, type Owners, type OwnerStanding } from '#src/kernel/owners.ts';
+import type { Principal } from '#src/kernel/principal.ts';
+import { currentRequest } from '#src/kernel/request-context.ts';
+import { tokenRefused } from '../token-refusal.ts';
+
+export type OwnerRuleDeps = {
+  readonly owners: Owners;
+  readonly abuse: AbuseReport;
+  /** Whether tokens of users that never had an account here are accepted. */
+  readonly foreignUsers: boolean;
+  /** Notes the use of an API key whose owner is gone. */
+  readonly noteKeyWithoutOwner: (keyId: string) => Promise<void>;
+};
+
+/**
+ * The rule for every credential: it acts with the scopes that it has and that its owner holds now; an owner that is not
+ * there, or disabled, holds nothing.
+ * @returns the principal with these scopes
+ * @throws AppError `credential_owner_gone`; `token_revoked` for a token that an operator has ended with all others
+ */
+export type OwnerRule = (principal: Principal) => Promise<Principal>;
+
+const detail = 'The user or client that this credential belongs to is deleted, disabled or revoked';
+
+const ownerGone = ({ kind }: Principal): AppError =>
+  new AppError('credential_owner_gone', detail, {
+    headers: {
+      'WWW-Authenticate':
+        kind === 'api_key' ? 'ApiKey realm="volwatch"' : `Bearer error="invalid_token", error_description="${detail}"`,
+    },
+  });
+
+const isEnded = ({ tokenId, tokenIssuedAt }: Principal, { tokensEndedAt }: { readonly tokensEndedAt?: number }) =>
+  tokensEndedAt !== undefined && tokenId !== undefined && (tokenIssuedAt ?? 0) <= tokensEndedAt;
+
+export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
+  const { owners, abuse, foreignUsers, noteKeyWithoutOwner } = deps;
+
+  /** A token says itself what its user may do, a stored key cannot: its owner may have lost everything since. */
+  const isForeign = ({ kind }: Principal, { state }: OwnerStanding): boolean =>
+    foreignUsers && kind === 'user' && state === 'unknown';
+
+  return async (principal) => {
+    const owner = ownerOf(principal);
+    const standing: OwnerStanding = owner ? await owners.standing(owner) : { state: 'gone' };
+    if (isForeign(principal, standing)) return principal;
+    if (standing.state !== 'present') {
+      abuse.refused('credential_without_owner', currentRequest()?.clientIp);
+      if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
+      throw ownerGone(principal);
+    }
+    if (isEnded(principal, standing)) throw tokenRefused('token_revoked');
+    return { ...principal, scopes: commonScopes(principal.scopes, standing.scopes) };
+  };
+};

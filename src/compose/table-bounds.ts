@@ -1,0 +1,113 @@
+export type TableBound = {
+  /** What adds rows. */
+  readonly grows: string;
+  /** What limits it; a variable in capitals is explained in docs/configuration.md. */
+  readonly bound: string;
+  /** When rows go. */
+  readonly removed: string;
+};
+
+const never = 'never';
+
+/**
+ * How each table is kept from growing without end. docs/tables.md is generated from this list, the gauges
+ * `volwatch_table_rows` and `volwatch_table_bytes` have its names as labels, and a test compares it with the tables of
+ * a migrated database.
+ */
+export const tableBounds: Readonly<Record<string, TableBound>> = {
+  account_profile: { grows: 'a user changes the profile', bound: 'one row for a user', removed: never },
+  account_settings: { grows: 'a user changes the settings', bound: 'one row for a user', removed: never },
+  api_key: { grows: 'an owner makes a key', bound: 'living keys: API_KEYS_PER_OWNER', removed: never },
+  asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: never },
+  audit_event: {
+    grows: 'a change, a sign-in, a refusal',
+    bound:
+      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR together; changes: the rate limit of their caller',
+    removed: 'never: the trail is append-only',
+  },
+  audit_refusal_window: {
+    grows: 'the first refusal of a stream in an hour',
+    bound: 'one row for a stream',
+    removed: 'RETENTION_SCHEDULE, when its hour is over',
+  },
+  audit_stream: { grows: 'the first event of a stream', bound: 'as audit_event', removed: never },
+  idempotency_key: {
+    grows: 'a request with an Idempotency-Key',
+    bound: 'IDEMPOTENCY_KEYS_PER_OWNER',
+    removed: 'RETENTION_SCHEDULE, after IDEMPOTENCY_TTL_HOURS',
+  },
+  index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: never },
+  index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: never },
+  market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: never },
+  oauth_client: { grows: 'an operator makes a client', bound: 'operators alone', removed: never },
+  owner_end: {
+    grows: 'a user is deleted, an owner is disabled',
+    bound: 'one row for an owner',
+    removed: 'never; of users who never signed in at once',
+  },
+  pgboss: {
+    grows: 'a job is enqueued (all tables of the queue together)',
+    bound: 'chunks, deliveries and refreshes, each bounded above or by the rate limit',
+    removed: 'by the queue, days after a job has ended',
+  },
+  price: { grows: 'a refresh', bound: 'one row for a symbol and a day', removed: never },
+  price_quarantine: {
+    grows: 'a refresh with prices that jump',
+    bound: 'prices of a refresh',
+    removed: 'with its refresh',
+  },
+  pricing_chunk: {
+    grows: 'a caller adds a chunk to a pricing job',
+    bound: 'PRICING_JOB_BYTES_PER_OWNER, PRICING_JOB_ROWS_PER_OWNER, PRICING_JOB_BYTES together; 100 in a job',
+    removed: 'with its job',
+  },
+  pricing_job: {
+    grows: 'a caller opens a pricing job',
+    bound: 'PRICING_JOBS_PER_OWNER',
+    removed: 'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS',
+  },
+  refresh: {
+    grows: 'a refresh is asked for',
+    bound: 'one at a time for a universe; the rate limit of callers with market:refresh',
+    removed: 'RETENTION_SCHEDULE, after REFRESH_RETENTION_DAYS',
+  },
+  refresh_family: {
+    grows: 'a sign-in for tokens',
+    bound: 'RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    removed: 'AUTH_CLEANUP_MINUTES, after REFRESH_TOKEN_EXPIRE_DAYS',
+  },
+  refresh_token: { grows: 'a refresh of tokens', bound: 'RATE_LIMIT_IP_PER_MINUTE', removed: 'with its family' },
+  revoked_token: {
+    grows: 'a token is revoked',
+    bound: 'tokens that were issued',
+    removed: 'AUTH_CLEANUP_MINUTES, when the token would have expired',
+  },
+  schema_migrations: { grows: 'a new version', bound: 'migrations', removed: never },
+  sign_in_place: {
+    grows: 'a sign-in from a new network',
+    bound: 'successful sign-ins of a user',
+    removed: 'with the user, or when it was not seen for long',
+  },
+  user_account: {
+    grows: 'a registration',
+    bound:
+      'accounts that nobody signed in to: USERS_WITHOUT_SIGN_IN; others: RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    removed: 'never signed in: RETENTION_SCHEDULE, after USERS_WITHOUT_SIGN_IN_DAYS; others by an operator',
+  },
+  user_session: {
+    grows: 'a sign-in for a cookie',
+    bound: 'RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    removed: 'AUTH_CLEANUP_MINUTES, after SESSION_IDLE_MINUTES or SESSION_EXPIRE_HOURS',
+  },
+  webhook: { grows: 'an owner registers a webhook', bound: 'WEBHOOKS_PER_OWNER', removed: 'by its owner' },
+  webhook_delivery: {
+    grows: 'an event for a webhook',
+    bound: 'one row for a webhook and an event; tests: WEBHOOK_TESTS_PER_OWNER',
+    removed: 'with its event or webhook',
+  },
+  webhook_event: {
+    grows: 'a refresh ends, an owner tests a webhook',
+    bound: 'refreshes; tests: WEBHOOK_TESTS_PER_OWNER',
+    removed: 'RETENTION_SCHEDULE, after WEBHOOK_RETENTION_DAYS',
+  },
+};

@@ -1,0 +1,56 @@
+import { integer } from './parsers.ts';
+import { variable } from './variable.ts';
+
+const maxBytes = 2 ** 44;
+
+/** What callers may store. A request beyond a quota is 429 `quota_exceeded`. */
+export const storageSections = {
+  Storage: {
+    PRICING_JOBS_PER_OWNER: variable(
+      integer(1, 1_000_000),
+      '1000',
+      'Max pricing jobs of one user or client; API keys count for their owner',
+    ),
+    PRICING_JOB_ROWS_PER_OWNER: variable(
+      integer(1, 10_000_000_000),
+      '20000000',
+      'Max priced rows whose results are kept for one user or client',
+    ),
+    PRICING_JOB_BYTES_PER_OWNER: variable(
+      integer(1, maxBytes),
+      '536870912',
+      'Max bytes of chunks and results of one user or client',
+    ),
+    PRICING_JOB_BYTES: variable(integer(1, maxBytes), '4294967296', 'Max bytes of chunks and results of all callers'),
+    IDEMPOTENCY_KEYS_PER_OWNER: variable(
+      integer(1, 10_000_000),
+      '10000',
+      'Max remembered `Idempotency-Key`s of one user or client',
+    ),
+    WEBHOOK_TESTS_PER_OWNER: variable(
+      integer(1, 1_000_000),
+      '100',
+      'Max `webhook.test` events of one user or client that are kept at a time',
+    ),
+    USERS_WITHOUT_SIGN_IN: variable(
+      integer(1, 100_000_000),
+      '10000',
+      'Max accounts that were registered and never signed in to; then nobody can register until some are removed',
+    ),
+    USERS_WITHOUT_SIGN_IN_DAYS: variable(
+      integer(1, 36_500),
+      '7',
+      'An account that was never signed in to is removed after this time',
+    ),
+    AUDIT_REFUSALS_PER_HOUR: variable(
+      integer(1, 1_000_000),
+      '20',
+      'Max refused sign-ins and credentials that one audit stream records in an hour; the rest is counted in one event',
+    ),
+    AUDIT_REFUSALS_OF_ALL_PER_HOUR: variable(
+      integer(1, 10_000_000),
+      '1000',
+      'The same limit for all audit streams together',
+    ),
+  },
+} as const;

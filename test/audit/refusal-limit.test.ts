@@ -1,0 +1,71 @@
+import test, { type ExecutionContext } from 'ava';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createAuditQueries } from '#src/audit/queries.ts';
+import { createRefusalLimit } from '#src/audit/refusal-limit.ts';
+import { verifyAuditTrail } from '#src/audit/verification.ts';
+import type { AuditStream } from '#src/kernel/audit.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { setup, startedEvent } from './setup.ts';
+
+const hourMs = 3_600_000;
+
+const limited = async (
+  t: ExecutionContext,
+  limits: { readonly maxPerHour: number; readonly maxOfAllPerHour: number },
+) => {
+  const made = await setup(t);
+  let now = Math.ceil(Date.now() / hourMs) * hourMs;
+  const clock = { now: () => new Date(now), monotonic: () => now };
+  const refusals = createRefusalLimit({ clock, ...limits });
+  const audit = createAuditTrail({ clock, metrics: made.metrics, ids: uuidv7, refusals });
+  const { unitOfWork, reader } = made.database;
+  const refuse = (stream: AuditStream) =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, { stream, action: 'user.sign_in_refused', outcome: 'refused', target: 'unknown' }),
+    );
+  const actions = async (stream: string) =>
+    (await createAuditQueries({ reader }).chain(stream, 0, 1_000)).map(({ action, data }) => [action, data['omitted']]);
+  return { ...made, audit, refuse, actions, advance: (ms: number) => (now += ms) };
+};
+
+test('a flood of refusals leaves a bounded number of events, a count, and a whole chain', async (t) => {
+  const room = await limited(t, { maxPerHour: 3, maxOfAllPerHour: 100 });
+  const stream = 'sign_in:anonymous-1';
+  for (let round = 0; round < 10; round += 1) {
+    await Promise.all(Array.from({ length: 5 }, () => room.refuse(stream)));
+  }
+  const recorded = [...Array(3)].map(() => ['user.sign_in_refused', undefined]);
+  t.deepEqual(await room.actions(stream), recorded);
+  t.is(room.metrics.value('volwatch_audit_refusals_omitted_total'), 47);
+  t.is(room.metrics.value('volwatch_audit_events_total'), 3);
+
+  room.advance(hourMs);
+  await room.refuse(stream);
+  t.deepEqual(await room.actions(stream), [...recorded, ['refusals.counted', 47], ['user.sign_in_refused', undefined]]);
+  t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
+});
+
+test('retention writes the count of streams that nobody attacks any more, and removes their rows', async (t) => {
+  const room = await limited(t, { maxPerHour: 1, maxOfAllPerHour: 100 });
+  const stream = 'user:1';
+  for (let left = 4; left > 0; left -= 1) await room.refuse(stream);
+  const count = () => room.database.unitOfWork.run({ operation: 'retention' }, (run) => room.audit.countRefusals(run));
+  t.is(await count(), 0, 'the hour is not over');
+  room.advance(hourMs);
+  t.is(await count(), 1);
+  t.is(await count(), 0);
+  t.deepEqual((await room.actions(stream)).at(-1), ['refusals.counted', 3]);
+  t.deepEqual(await room.admin.query('select 1 from audit_refusal_window'), []);
+});
+
+test('many streams together are bounded too, and what is allowed is always recorded', async (t) => {
+  const room = await limited(t, { maxPerHour: 3, maxOfAllPerHour: 5 });
+  for (const user of ['1', '2', '3']) for (let left = 3; left > 0; left -= 1) await room.refuse(`user:${user}`);
+  t.is((await room.admin.query('select 1 from audit_event')).length, 5);
+  for (let left = 10; left > 0; left -= 1) {
+    await room.database.unitOfWork.run({ operation: 'refresh.record' }, (run) =>
+      room.audit.record(run, startedEvent()),
+    );
+  }
+  t.is((await room.admin.query('select 1 from audit_event')).length, 15);
+});
