@@ -1,5 +1,5 @@
 import { messagesOf } from '#test/pricing/arrow/streams.ts';
-import { byteChanges, createMutate, type Change } from './mutate-bytes.ts';
+import { byteChanges, createMutate, maxMutantBytes, type Change } from './mutate-bytes.ts';
 
 /** The messages of a stream; of one that cannot be read, its bytes as a whole. */
 const partsOf = (bytes: Uint8Array): Uint8Array[] => {
@@ -13,7 +13,7 @@ const partsOf = (bytes: Uint8Array): Uint8Array[] => {
 const repeatMessage: Change = ({ below, pick }, bytes) => {
   const parts = partsOf(bytes);
   const at = below(parts.length);
-  const times = 2 + below(pick([2, 20, 500]));
+  const times = Math.min(2 + below(pick([2, 20, 500])), Math.ceil(maxMutantBytes / Math.max(1, parts[at]!.length)));
   return Buffer.concat(
     parts.flatMap((part, index) => (index === at ? Array.from({ length: times }, () => part) : [part])),
   );

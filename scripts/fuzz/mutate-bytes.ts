@@ -5,7 +5,7 @@ export type Mutate = (random: Random, samples: readonly Uint8Array[]) => Uint8Ar
 type Change = (random: Random, bytes: Uint8Array, samples: readonly Uint8Array[]) => Uint8Array;
 
 /** No mutant is larger, so that a run has a bounded duration. */
-const maxMutantBytes = 1_048_576;
+export const maxMutantBytes = 1_048_576;
 
 const words = [0, 1, 2, 3, 8, 255, 256, 65_535, 2 ** 24, 2 ** 30, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32 - 2];
 const quads = [

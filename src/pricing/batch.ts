@@ -33,7 +33,7 @@ export const createBatch = ({ engines, clock, metrics, faults, logger, abuse, tr
 
   const price = async (request: BatchRequest, signal: AbortSignal | undefined): Promise<BatchOutcome> => {
     const armed = faults.armed('pricing.engine');
-    // Arrow is always read by a worker: this thread never loads its library, unless a fault is set.
+    // A worker reads and writes all Arrow: this thread loads its library only while a fault is set.
     if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || request.bytes.length > workerBytes)) {
       return workers.run(request, signal);
     }
