@@ -17,15 +17,15 @@ export const startTarget = async (scope: Pick<Scope, 'teardown'>): Promise<Servi
     migrations,
     logger: silentLogger,
   }).up();
-  const service = await serve(scope, {
+  const environment = {
     NODE_ENV: 'production',
     FAULT_INJECTION: undefined,
     DATABASE_URL: postgres.url,
     // Limits are off, and nobody answers there.
     REDIS_URL: 'redis://127.0.0.1:1',
     PRICING_WORKERS: '1',
-  });
-  return service;
+  };
+  return serve(scope, environment, { startTimeoutMs: 180_000 });
 };
 
 export const lostThreads = async (service: Service): Promise<number> =>

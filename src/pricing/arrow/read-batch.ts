@@ -10,13 +10,16 @@ export type ColumnChunk = {
   readonly validity: Uint8Array | undefined;
   /** Numbers, or the indices of a dictionary. */
   readonly values: Uint8Array;
-  /** Of texts: where each begins and the one before ends, ascending and inside `values`. */
+  /** Texts, one behind the other; empty in other columns. */
+  readonly texts: Buffer;
+  /** Where in `texts` each text begins and the one before ends, ascending. */
   readonly offsets: Int32Array;
 };
 
 const entryBytes = 16;
 const codecs = ['LZ4', 'Zstandard'];
-const noOffsets = new Int32Array(0);
+const noValues = new Uint8Array(0);
+const noTexts = { texts: Buffer.alloc(0), offsets: new Int32Array(0) };
 
 /** `count` values of a buffer; copied only where they are not aligned in memory. */
 export const valuesOf = <T>(bytes: Uint8Array, layout: Layout<T>, count: number): T => {
@@ -78,14 +81,14 @@ export const readBatch = (
     const validity = takeBuffer(nulls === 0 ? 0 : Math.ceil(length / 8));
     const common = { length, validity: nulls === 0 ? undefined : validity };
     if (type.kind !== 'utf8') {
-      return { ...common, values: takeBuffer(length * type.layout.BYTES_PER_ELEMENT), offsets: noOffsets };
+      return { ...common, ...noTexts, values: takeBuffer(length * type.layout.BYTES_PER_ELEMENT) };
     }
     // The offsets of no texts may be absent.
     const bytes = takeBuffer(length === 0 ? 0 : (length + 1) * Int32Array.BYTES_PER_ELEMENT);
-    const offsets = length === 0 ? noOffsets : valuesOf<Int32Array>(bytes, Int32Array, length + 1);
-    const values = takeBuffer(0);
-    checkOffsets(offsets, values.length);
-    return { ...common, offsets, values };
+    const offsets = length === 0 ? noTexts.offsets : valuesOf<Int32Array>(bytes, Int32Array, length + 1);
+    const { buffer, byteOffset, byteLength } = takeBuffer(0);
+    checkOffsets(offsets, byteLength);
+    return { ...common, offsets, values: noValues, texts: Buffer.from(buffer, byteOffset, byteLength) };
   });
   if (nextBuffer !== buffers.count) throw contradiction('a batch has too many buffers');
   return chunks;

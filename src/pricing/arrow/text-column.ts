@@ -24,13 +24,13 @@ export const utf8Column = (chunks: readonly ColumnChunk[], size: number): Column
   const texts: (string | undefined)[] = [];
   let next = 0;
   for (const chunk of chunks) {
-    const { offsets, values } = chunk;
+    const { offsets, texts: bytes } = chunk;
     let decoded = 0;
     const recent: { readonly start: number; readonly length: number; readonly code: number }[] = [];
     const find = (start: number, length: number): number | undefined =>
       recent.find((known) => {
         if (known.length !== length) return false;
-        for (let k = 0; k < length; k++) if (values[known.start + k] !== values[start + k]) return false;
+        for (let k = 0; k < length; k++) if (bytes[known.start + k] !== bytes[start + k]) return false;
         return true;
       })?.code;
     for (let row = 0; row < chunk.length; row++, next++) {

@@ -6,8 +6,7 @@ const maxTextBytes = 64;
 /** Text `row` of a column of texts, at most 64 bytes of it; undefined for null. */
 export const textAt = (chunk: ColumnChunk, row: number): string | undefined => {
   if (!isValid(chunk, row)) return undefined;
-  const { offsets, values } = chunk;
-  const [start, end] = [offsets[row]!, offsets[row + 1]!];
-  const length = Math.min(end - start, maxTextBytes);
-  return Buffer.from(values.buffer, values.byteOffset + start, length).toString('utf8');
+  const { offsets, texts } = chunk;
+  const start = offsets[row]!;
+  return texts.toString('utf8', start, Math.min(offsets[row + 1]!, start + maxTextBytes));
 };
