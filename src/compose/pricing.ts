@@ -18,7 +18,10 @@ export type PricingParts = {
 };
 
 /** Pricing with its worker threads; one processor is left to the event loop. */
-export const composePricing = ({ config, clock, metrics, faults, logger }: Base, closes: Closes): PricingParts => {
+export const composePricing = (
+  { config, clock, metrics, faults, logger, abuse }: Base,
+  closes: Closes,
+): PricingParts => {
   const workers = createPricingWorkers({
     tracer: trace.getTracer('volwatch.pricing'),
     metrics,
@@ -29,7 +32,7 @@ export const composePricing = ({ config, clock, metrics, faults, logger }: Base,
     stallMs: config.PRICING_STALL_MS,
   });
   const engines = createEngineFactory();
-  const service = createPricingService({ engines, clock, metrics, faults, logger, workers, closes });
+  const service = createPricingService({ engines, clock, metrics, faults, logger, abuse, workers, closes });
   return {
     service,
     routes: [

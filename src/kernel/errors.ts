@@ -3,6 +3,8 @@
  * attribute `error.type`, the OpenAPI responses, the alerts and the runbook anchors all come from it.
  */
 
+import type { AbuseKind } from './abuse.ts';
+
 export const errorCategories = [
   'validation',
   'authentication',
@@ -116,6 +118,8 @@ export type AppErrorOptions = {
   readonly headers?: Readonly<Record<string, string>>;
   /** RFC 6749 `error` of a token endpoint's refusal, where the code alone does not say it. */
   readonly oauthError?: OAuthError;
+  /** The kind of abuse that this refusal is counted as. */
+  readonly abuse?: AbuseKind;
 };
 
 export const oauthErrors = [
@@ -138,6 +142,7 @@ export class AppError extends Error {
   readonly retryAfter: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly oauthError: OAuthError | undefined;
+  readonly abuse: AbuseKind | undefined;
 
   constructor(code: ErrorCode, detail?: string, options: AppErrorOptions = {}) {
     super(detail ?? errorTable[code].title, options.cause === undefined ? undefined : { cause: options.cause });
@@ -146,6 +151,7 @@ export class AppError extends Error {
     this.retryAfter = options.retryAfter;
     this.headers = options.headers ?? {};
     this.oauthError = options.oauthError;
+    this.abuse = options.abuse;
   }
 
   get definition(): ErrorDefinition {

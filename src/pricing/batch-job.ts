@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { AppError } from '#src/kernel/errors.ts';
+import { readColumnsArrow } from './arrow/read-columns.ts';
 import { openColumns } from './batch-columns.ts';
 import { openObjects } from './batch-objects.ts';
 import type { TallyData } from './batch-tally.ts';
@@ -65,14 +66,12 @@ const unacceptable = (): AppError =>
 export const openBatch = async (request: BatchRequest, engines: EngineFactory): Promise<BatchJob> => {
   const [answer] = request.answer;
   if (answer === undefined) throw unacceptable();
-  // Of some weight, and few need it: loaded when the first of them comes.
-  const arrow = async () => import('./arrow.ts');
   const body = request.input === 'json' ? parseJson(request) : undefined;
   if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
     if (!request.answer.includes('json')) throw unacceptable();
     return openObjects(body, engines, request.jsonDepth);
   }
-  const { table, outputs } = isRow(body) ? readColumnsJson(body) : (await arrow()).readColumnsArrow(request.bytes);
+  const { table, outputs } = isRow(body) ? readColumnsJson(body) : readColumnsArrow(request.bytes);
   return openColumns({
     table,
     outputs,
@@ -82,6 +81,7 @@ export const openBatch = async (request: BatchRequest, engines: EngineFactory): 
     write:
       answer === 'json'
         ? async (result) => writeColumnsJson(result)
-        : async (result) => (await arrow()).writeColumnsArrow(result),
+        : // The library is large and few answers need it: the first of them loads it.
+          async (result) => (await import('./arrow/write-columns.ts')).writeColumnsArrow(result),
   });
 };

@@ -2,7 +2,7 @@ import { context, trace, type Tracer } from '@opentelemetry/api';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startChildSpan } from '#src/kernel/child-span.ts';
 import { AppError } from '#src/kernel/errors.ts';
-import { addTiming } from '#src/kernel/request-context.ts';
+import { addTiming, currentRequest } from '#src/kernel/request-context.ts';
 import { openBatch, type BatchJob, type BatchRequest } from './batch-job.ts';
 import { createTally, modelLabelOf, outcomes, styleLabelOf, totalsOf, type TallyData } from './batch-tally.ts';
 import { logCause, outcomeOf, reportFailure } from './failures.ts';
@@ -17,7 +17,7 @@ export const workerCost = 5_000;
 export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 
 /** Prices a batch here or on a worker thread; see `PricingService.batch`. */
-export const createBatch = ({ engines, clock, metrics, faults, logger, tracer, workers }: BatchDeps) => {
+export const createBatch = ({ engines, clock, metrics, faults, logger, abuse, tracer, workers }: BatchDeps) => {
   /** An injected fault is felt by each row, and faults are only known to this thread. */
   const runWithFaults = async (job: BatchJob, signal: AbortSignal | undefined): Promise<void> => {
     for (let index = 0; index < job.size; index++) {
@@ -33,7 +33,7 @@ export const createBatch = ({ engines, clock, metrics, faults, logger, tracer, w
 
   const price = async (request: BatchRequest, signal: AbortSignal | undefined): Promise<BatchOutcome> => {
     const armed = faults.armed('pricing.engine');
-    // Arrow is always read by a worker: this thread never loads its library, unless a fault is set.
+    // A worker reads and writes all Arrow: this thread loads its library only while a fault is set.
     if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || request.bytes.length > workerBytes)) {
       return workers.run(request, signal);
     }
@@ -63,6 +63,7 @@ export const createBatch = ({ engines, clock, metrics, faults, logger, tracer, w
       metrics.observe('volwatch_pricing_batch_size', { format }, size);
       return outcome;
     } catch (error) {
+      if (error instanceof AppError && error.abuse) abuse.refused(error.abuse, currentRequest()?.clientIp);
       const refused = createTally();
       refused.add(undefined, outcomeOf(reportFailure(error, span, logger)));
       tally = refused;

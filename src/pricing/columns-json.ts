@@ -15,6 +15,9 @@ import { createTextChunks } from './text-chunks.ts';
 
 const envelopeMembers = new Set(['columns', 'outputs', ...envelopeTexts]);
 
+/** What `typeof` says of one value of a column. */
+const typeOf = { number: 'number', text: 'string' } as const;
+
 const numberColumn = (values: readonly unknown[]): Column => {
   const numbers = new Float64Array(values.length);
   for (let index = 0; index < values.length; index++) {
@@ -60,30 +63,30 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
     throw invalidRequest(errors);
   }
   const size = sizeOf(given, errors);
-  const columns = new Map<string, Column>();
   for (const [name, value] of Object.entries(given)) {
     const kind = envelopeTexts.includes(name) ? undefined : columnKind(name);
     if (kind === undefined) errors.push(columnError(name, 'unknown_member', 'No such input'));
-    else if (!Array.isArray(value)) {
-      if (typeof value !== (kind === 'text' ? 'string' : 'number')) {
-        errors.push(
-          columnError(name, 'invalid_type', `${name} must be a column or a ${kind === 'text' ? 'string' : kind}`),
-        );
-      }
-      columns.set(name, broadcast(value, kind, size));
-    } else if (kind === 'number') columns.set(name, numberColumn(value));
+    else if (!Array.isArray(value) && typeof value !== typeOf[kind]) {
+      errors.push(columnError(name, 'invalid_type', `${name} must be a column or a ${typeOf[kind]}`));
+    }
+  }
+  for (const name of envelopeTexts) {
+    if (body[name] === undefined || typeof body[name] === 'string') continue;
+    errors.push({ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a string` });
+  }
+  if (errors.length > 0 || Array.isArray(asked)) throw invalidRequest(errors);
+  // Before anything is allocated that has as many elements as the body has rows.
+  checkSize(size);
+  const columns = new Map<string, Column>();
+  for (const [name, value] of Object.entries(given)) {
+    const kind = columnKind(name)!;
+    if (!Array.isArray(value)) columns.set(name, broadcast(value, kind, size));
+    else if (kind === 'number') columns.set(name, numberColumn(value));
     else columns.set(name, { at: (index) => value[index] as unknown });
   }
   for (const name of envelopeTexts) {
-    const value = body[name];
-    if (value === undefined) continue;
-    if (typeof value !== 'string') {
-      errors.push({ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a string` });
-    }
-    columns.set(name, broadcast(value, 'text', size));
+    if (body[name] !== undefined) columns.set(name, broadcast(body[name], 'text', size));
   }
-  if (errors.length > 0 || Array.isArray(asked)) throw invalidRequest(errors);
-  checkSize(size);
   return { table: { size, columns }, outputs: asked.outputs };
 };
 

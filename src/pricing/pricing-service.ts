@@ -1,4 +1,5 @@
 import { context, trace } from '@opentelemetry/api';
+import type { AbuseReport } from '#src/kernel/abuse.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { startChildSpan } from '#src/kernel/child-span.ts';
 import { AppError, type FieldError } from '#src/kernel/errors.ts';
@@ -28,6 +29,7 @@ export type PricingServiceDeps = {
   readonly metrics: Metrics;
   readonly faults: Faults;
   readonly logger: Logger;
+  readonly abuse: AbuseReport;
   readonly workers: PricingWorkers;
   readonly closes: Closes;
 };

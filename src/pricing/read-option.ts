@@ -131,6 +131,9 @@ export const readOption = (
   return errors ?? (option as unknown as Option);
 };
 
+/** More than there are outputs, because names may repeat. Each wrong name is an error in the answer. */
+export const maxOutputs = 100;
+
 /**
  * The outputs asked for, without repeats, or what is wrong with them; `fallback` when none are named. `known` are the
  * names allowed.
@@ -143,6 +146,9 @@ export const readOutputs = (
   if (value === undefined) return { outputs: fallback };
   if (!Array.isArray(value)) return [fieldError('', 'outputs', 'invalid_type', 'outputs must be an array of names')];
   if (value.length === 0) return [fieldError('', 'outputs', 'invalid_length', 'outputs must name at least one output')];
+  if (value.length > maxOutputs) {
+    return [fieldError('', 'outputs', 'invalid_length', `outputs must name at most ${maxOutputs} outputs`)];
+  }
   const errors: FieldError[] = [];
   const outputs = new Set<OutputName>();
   value.forEach((name: unknown, index) => {

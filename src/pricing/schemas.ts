@@ -17,7 +17,7 @@ import {
 import { defaultModel, type ExtraInput, type Model } from './models.ts';
 import { defaultGreeks, greekNames, outputNames } from './outputs.ts';
 import { SYMBOL } from './read-extras.ts';
-import { invertedNumbers } from './read-option.ts';
+import { invertedNumbers, maxOutputs } from './read-option.ts';
 
 /**
  * Request bodies are validated by hand (read-option.ts), which is faster and lets a batch and a single call share one
@@ -87,6 +87,7 @@ const rowSchema = (models: readonly Model[], extra: JsonSchema = {}): JsonSchema
 const outputsSchema = (names: readonly string[], fallback: readonly string[]): JsonSchema => ({
   type: 'array',
   minItems: 1,
+  maxItems: maxOutputs,
   items: { type: 'string', enum: names },
   default: fallback,
 });

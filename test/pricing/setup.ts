@@ -1,4 +1,5 @@
 import { trace } from '@opentelemetry/api';
+import type { AbuseKind } from '#src/kernel/abuse.ts';
 import { noFaults, type Faults } from '#src/kernel/faults.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/logger.ts';
@@ -49,6 +50,8 @@ export const setup = ({
     warn: (fields) => lines.push({ level: 'warn', fields }),
     error: (fields) => lines.push({ level: 'error', fields }),
   };
+  /** Refusals that were reported as abuse. */
+  const refusals: { readonly kind: AbuseKind; readonly clientIp: string | undefined }[] = [];
   const workers = createPricingWorkers({
     tracer: trace.getTracer('volwatch.pricing'),
     metrics,
@@ -65,6 +68,7 @@ export const setup = ({
     metrics,
     faults,
     logger,
+    abuse: { refused: (kind, clientIp) => refusals.push({ kind, clientIp }) },
     workers,
     closes,
   });
@@ -79,7 +83,7 @@ export const setup = ({
   };
   const options = (labels: Record<string, string>): number => metrics.value('volwatch_pricing_options_total', labels);
   const routes = createPricingRoutes({ service: pricing, jsonDepth: jsonRequest.jsonDepth });
-  return { service, workers, metrics, lines, options, routes };
+  return { service, workers, metrics, lines, refusals, options, routes };
 };
 
 export const routeOf = (routes: readonly Route[], path: string): Route => routes.find((route) => route.path === path)!;

@@ -27,6 +27,8 @@ export type ServiceOptions = {
   readonly nodeArguments?: readonly string[];
   /** In a process group of its own, which a test can signal as a terminal's Ctrl-C does. */
   readonly detached?: boolean;
+  /** Until the service listens; a loaded machine may need more than the default of 30 s. */
+  readonly startTimeoutMs?: number;
 };
 
 const defaults = { NODE_ENV: 'test', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'info', RATE_LIMIT_ENABLED: 'false' };
@@ -35,6 +37,7 @@ export const startService = async ({
   environment = {},
   nodeArguments = [],
   detached = false,
+  startTimeoutMs = 30_000,
 }: ServiceOptions = {}): Promise<Service> => {
   const child = spawn(process.execPath, [...nodeArguments, '--import', './src/telemetry/preload.ts', 'src/main.ts'], {
     env: {
@@ -95,10 +98,12 @@ export const startService = async ({
     return code;
   };
 
-  const listening = await logged(({ message }) => message === 'listening').catch(async (error: unknown) => {
-    await stop(1_000);
-    throw error;
-  });
+  const listening = await logged(({ message }) => message === 'listening', startTimeoutMs).catch(
+    async (error: unknown) => {
+      await stop(1_000);
+      throw error;
+    },
+  );
   const url = String(listening['url']);
   const ready: Service['ready'] = async (timeoutMs = 60_000) => {
     const deadline = Date.now() + timeoutMs;

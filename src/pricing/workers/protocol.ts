@@ -1,3 +1,4 @@
+import type { AbuseKind } from '#src/kernel/abuse.ts';
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/errors.ts';
 import type { LentFault } from '#src/kernel/faults.ts';
 import type { BatchFormat, BatchJob, BatchRequest, Transport } from '../batch-job.ts';
@@ -19,18 +20,24 @@ export type Refusal = {
   readonly detail: string;
   readonly errors?: readonly FieldError[];
   readonly cause?: unknown;
+  readonly abuse?: AbuseKind;
 };
 
-export const refusalOf = ({ code, message, errors, cause }: AppError): Refusal => ({
+export const refusalOf = ({ code, message, errors, cause, abuse }: AppError): Refusal => ({
   code,
   detail: message,
   ...(errors && { errors }),
+  ...(abuse && { abuse }),
   // An error of any class crosses as an Error; what else may have been thrown might not cross at all.
   ...(cause !== undefined && { cause: cause instanceof Error ? cause : new Error('thrown without an Error') }),
 });
 
-export const errorOf = ({ code, detail, errors, cause }: Refusal): AppError =>
-  new AppError(code, detail, { ...(errors && { errors }), ...(cause !== undefined && { cause }) });
+export const errorOf = ({ code, detail, errors, cause, abuse }: Refusal): AppError =>
+  new AppError(code, detail, {
+    ...(errors && { errors }),
+    ...(abuse && { abuse }),
+    ...(cause !== undefined && { cause }),
+  });
 
 /** Cells of the memory that both sides of a task see. */
 export const control = { cancelled: 0, started: 1, progress: 2, cells: 3 } as const;

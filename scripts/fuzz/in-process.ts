@@ -1,0 +1,64 @@
+import { AppError } from '#src/kernel/errors.ts';
+import { openBatch, type BatchJob, type BatchRequest } from '#src/pricing/batch-job.ts';
+import { createEngineFactory } from '#src/pricing/engine-factory.ts';
+import { outcomeOfJob, runSlices } from '#src/pricing/workers/protocol.ts';
+import type { FuzzFormat } from './formats.ts';
+import { createTally, type FuzzReport, type FuzzRun } from './report.ts';
+import { createRandom } from './random.ts';
+
+/** Processor time within which a mutant must be refused or opened. */
+const maxOpenMs = 100;
+/** A mutant may ask for slow models: its pricing is given up, as a deadline does. */
+const maxPricingMs = 250;
+
+/** Processor time of this thread, which the load of the machine does not change. */
+const processorMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+};
+
+/** Opens and prices mutants as a pricing worker does. `onProgress` gets the number of each mutant before its turn. */
+export const fuzzInProcess = async (
+  { name, samples, mutate, input = 'json' }: FuzzFormat,
+  { seed, from, count }: FuzzRun,
+  onProgress: (index: number) => void = () => {},
+): Promise<FuzzReport> => {
+  const valid = samples();
+  const engines = createEngineFactory();
+  const tally = createTally(name);
+
+  const price = async (job: BatchJob): Promise<string> => {
+    const begun = processorMs();
+    if (!(await runSlices(job, () => processorMs() - begun > maxPricingMs))) return 'given up';
+    await outcomeOfJob(job, performance.now());
+    return 'priced';
+  };
+  const tryMutant = async (bytes: Uint8Array): Promise<string> => {
+    const request: BatchRequest = { bytes, input, answer: [input], jsonDepth: 20 };
+    const begun = processorMs();
+    try {
+      const job = await openBatch(request, engines);
+      tally.took(processorMs() - begun);
+      return await price(job);
+    } catch (error) {
+      tally.took(processorMs() - begun);
+      if (error instanceof AppError && error.definition.status < 500) return error.code;
+      throw error;
+    }
+  };
+
+  // Without the time of the first compilation, which no mutant causes.
+  for (const bytes of valid) await tryMutant(Uint8Array.from(bytes));
+  tally.reset();
+  for (let index = from; index < from + count; index++) {
+    onProgress(index);
+    const bytes = mutate(createRandom(seed, index), valid);
+    try {
+      tally.add(await tryMutant(Uint8Array.from(bytes)));
+      if (tally.lastMs() > maxOpenMs) tally.fault(index, bytes, `took ${tally.lastMs().toFixed(0)} ms to open`);
+    } catch (error) {
+      tally.fault(index, bytes, error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+  }
+  return tally.report();
+};

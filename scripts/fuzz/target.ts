@@ -1,0 +1,32 @@
+import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { createMigrator } from '#src/database/migrator.ts';
+import { migrations } from '#src/database/migrations/index.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { metric, scrape, serve, temporaryDirectory } from '#test/service/setup.ts';
+import type { Service } from '#test/support/service.ts';
+import type { Scope } from '../verify/scope.ts';
+
+/** The service in production mode on a database of its own, without limits by address. */
+export const startTarget = async (scope: Pick<Scope, 'teardown'>): Promise<Service> => {
+  const postgres = await startEmbeddedPostgres({ directory: temporaryDirectory(scope), logger: silentLogger });
+  scope.teardown(postgres.stop);
+  await createMigrator({
+    url: postgres.url,
+    ssl: 'disable',
+    applicationName: 'fuzz',
+    migrations,
+    logger: silentLogger,
+  }).up();
+  const environment = {
+    NODE_ENV: 'production',
+    FAULT_INJECTION: undefined,
+    DATABASE_URL: postgres.url,
+    // Limits are off, and nobody answers there.
+    REDIS_URL: 'redis://127.0.0.1:1',
+    PRICING_WORKERS: '1',
+  };
+  return serve(scope, environment, { startTimeoutMs: 180_000 });
+};
+
+export const lostThreads = async (service: Service): Promise<number> =>
+  metric(await scrape(service), 'volwatch_workers_restarts_total');

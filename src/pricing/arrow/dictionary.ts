@@ -1,0 +1,48 @@
+import { contradiction } from './faults.ts';
+import type { ColumnChunk } from './read-batch.ts';
+import { textAt } from './texts.ts';
+
+/** The texts that the indices of a column stand for. It may be larger than the batch: only what is asked is decoded. */
+export type Dictionary = {
+  /** Further entries, after those that are there. */
+  readonly append: (chunk: ColumnChunk) => void;
+  /** @throws AppError `malformed_body` for an index outside the dictionary */
+  readonly text: (index: number) => string | undefined;
+};
+
+export const createDictionary = (): Dictionary => {
+  const chunks: ColumnChunk[] = [];
+  /** The index of the first entry of each chunk. */
+  const starts: number[] = [];
+  const decoded = new Map<number, string | undefined>();
+  let size = 0;
+
+  /** The last chunk that begins at or before `index`, by bisection. */
+  const chunkOf = (index: number): number => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (starts[middle]! <= index) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  };
+
+  return {
+    append: (chunk) => {
+      if (chunk.length === 0) return;
+      chunks.push(chunk);
+      starts.push(size);
+      size += chunk.length;
+    },
+    text: (index) => {
+      if (decoded.has(index)) return decoded.get(index);
+      if (!(index >= 0 && index < size)) throw contradiction('an index is outside its dictionary');
+      const at = chunkOf(index);
+      const text = textAt(chunks[at]!, index - starts[at]!);
+      decoded.set(index, text);
+      return text;
+    },
+  };
+};

@@ -1,0 +1,16 @@
+import { AppError } from '#src/kernel/errors.ts';
+import { columnError } from '../columns.ts';
+import { invalidRequest } from '../failures.ts';
+
+const sentence = 'The body is not an Apache Arrow IPC stream';
+
+/** For a body that does not begin as a stream does. */
+export const notArrow = (reason?: string): AppError =>
+  new AppError('malformed_body', reason === undefined ? sentence : `${sentence}: ${reason}`);
+
+/** For a stream whose lengths, counts or offsets contradict the bytes that are present. */
+export const contradiction = (reason: string): AppError =>
+  new AppError('malformed_body', `${sentence}: ${reason}`, { abuse: 'arrow_invalid' });
+
+/** For a feature of the format that this service does not read. */
+export const unsupported = (detail: string): AppError => invalidRequest([columnError('', 'unsupported', detail)]);

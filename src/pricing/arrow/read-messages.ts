@@ -1,0 +1,66 @@
+import { contradiction, notArrow, unsupported } from './faults.ts';
+import { tableAt, type FlatTable } from './flat-table.ts';
+
+/** One message of a stream. `view` spans its metadata, to which the offsets of `header` belong. */
+export type ArrowMessage = {
+  readonly kind: 'schema' | 'dictionary' | 'batch';
+  readonly header: FlatTable;
+  readonly view: DataView;
+  readonly body: Uint8Array;
+};
+
+/** Schema, dictionaries and batches of one stream. */
+export const maxMessages = 10_000;
+
+const kinds: Readonly<Record<number, ArrowMessage['kind']>> = { 1: 'schema', 2: 'dictionary', 3: 'batch' };
+/** Versions 4 and 5 of the metadata; those before are from 2017 and earlier. */
+const versions = new Set([3, 4]);
+const continuation = 0xff_ff_ff_ff;
+const fileMagic = Buffer.from('ARROW1');
+
+const isFile = (bytes: Uint8Array): boolean => fileMagic.every((byte, index) => bytes[index] === byte);
+
+const readMessage = (view: DataView, body: (bytes: number) => Uint8Array): ArrowMessage => {
+  const message = tableAt(view, 0);
+  if (!versions.has(message.int16(0))) throw unsupported('Arrow streams of metadata version 4 or 5 are read');
+  // Metadata of the message is not used, and must fit into it like everything else.
+  message.vector(4, 4);
+  const kind = kinds[message.uint8(1)];
+  const header = message.table(2);
+  if (kind === undefined || header === undefined) {
+    throw unsupported('An Arrow stream may hold a schema, dictionaries and record batches');
+  }
+  return { kind, header, view, body: body(message.size(3)) };
+};
+
+/**
+ * The messages of a stream, in order. Each takes at least the bytes of its own metadata, so there are no more steps than
+ * bytes; the body of a message is inside the stream.
+ * @throws AppError `malformed_body`, `validation_failed` for a feature that is not read
+ */
+export function* readMessages(bytes: Uint8Array): Generator<ArrowMessage> {
+  if (isFile(bytes)) throw notArrow('it is an Arrow file; send the stream format');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let position = 0;
+  for (let count = 0; position < bytes.length; count++) {
+    if (count === maxMessages) throw unsupported(`An Arrow stream may have at most ${maxMessages} messages`);
+    /** An error of the first message says that this is no stream at all. */
+    const fault = count === 0 ? notArrow : contradiction;
+    const take = (length: number, what: string): number => {
+      const start = position;
+      if (length > bytes.length - start) throw fault(`it ends inside ${what}`);
+      position += length;
+      return start;
+    };
+    let length = view.getUint32(take(4, 'the length of a message'), true);
+    // Streams of before 2019 do not have the marker.
+    if (length === continuation) length = view.getUint32(take(4, 'the length of a message'), true);
+    if (length === 0) break;
+    const start = take(length, 'the metadata of a message');
+    yield readMessage(new DataView(bytes.buffer, bytes.byteOffset + start, length), (bodyBytes) => {
+      const bodyStart = take(bodyBytes, 'the body of a message');
+      return new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyBytes);
+    });
+  }
+  if (position < bytes.length) throw contradiction('bytes follow the end of the stream');
+}

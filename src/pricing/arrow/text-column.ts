@@ -1,0 +1,80 @@
+import type { Column } from '../columns.ts';
+import type { Dictionary } from './dictionary.ts';
+import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
+import type { IndexArray, Layout } from './read-type.ts';
+import { textAt } from './texts.ts';
+
+/** Texts of a column that were decoded last, to be found again by their bytes; columns such as option_type have two. */
+const recentTexts = 4;
+
+/** For each row the number of its text in `texts`; a null has none. */
+type Codes = { readonly codes: Int32Array; readonly texts: readonly (string | undefined)[] };
+
+const columnOf = ({ codes, texts }: Codes): Column => {
+  const textOf = (index: number): string | undefined => texts[codes[index]!];
+  const only = textOf(0);
+  for (let index = 1; index < codes.length; index++) {
+    if (codes[index] !== codes[0] && textOf(index) !== only) return { at: textOf };
+  }
+  return { at: textOf, only };
+};
+
+export const utf8Column = (chunks: readonly ColumnChunk[], size: number): Column => {
+  const codes = new Int32Array(size).fill(-1);
+  const texts: (string | undefined)[] = [];
+  let next = 0;
+  for (const chunk of chunks) {
+    const { offsets, texts: bytes } = chunk;
+    let decoded = 0;
+    const recent: { readonly start: number; readonly length: number; readonly code: number }[] = [];
+    const find = (start: number, length: number): number | undefined =>
+      recent.find((known) => {
+        if (known.length !== length) return false;
+        for (let k = 0; k < length; k++) if (bytes[known.start + k] !== bytes[start + k]) return false;
+        return true;
+      })?.code;
+    for (let row = 0; row < chunk.length; row++, next++) {
+      if (!isValid(chunk, row)) continue;
+      const start = offsets[row]!;
+      const length = offsets[row + 1]! - start;
+      let code = find(start, length);
+      if (code === undefined) {
+        code = texts.push(textAt(chunk, row)) - 1;
+        recent[decoded++ % recentTexts] = { start, length, code };
+      }
+      codes[next] = code;
+    }
+  }
+  return columnOf({ codes, texts });
+};
+
+/** A chunk of indices, and the dictionary as it was when the chunk came. */
+export type DictionaryChunk = { readonly chunk: ColumnChunk; readonly dictionary: Dictionary };
+
+export const dictionaryColumn = (
+  layout: Layout<IndexArray>,
+  chunks: readonly DictionaryChunk[],
+  size: number,
+): Column => {
+  const codes = new Int32Array(size).fill(-1);
+  const texts: (string | undefined)[] = [];
+  let next = 0;
+  let known = new Map<number, number>();
+  let last: Dictionary | undefined;
+  for (const { chunk, dictionary } of chunks) {
+    if (dictionary !== last) known = new Map();
+    last = dictionary;
+    const indices = valuesOf(chunk.values, layout, chunk.length);
+    for (let row = 0; row < chunk.length; row++, next++) {
+      if (!isValid(chunk, row)) continue;
+      const index = Number(indices[row]);
+      let code = known.get(index);
+      if (code === undefined) {
+        code = texts.push(dictionary.text(index)) - 1;
+        known.set(index, code);
+      }
+      codes[next] = code;
+    }
+  }
+  return columnOf({ codes, texts });
+};

@@ -1,0 +1,12 @@
+import { isValid, type ColumnChunk } from './read-batch.ts';
+
+/** Longer than any accepted text: what is longer is refused by its row, whatever its end. */
+const maxTextBytes = 64;
+
+/** Text `row` of a column of texts, at most 64 bytes of it; undefined for null. */
+export const textAt = (chunk: ColumnChunk, row: number): string | undefined => {
+  if (!isValid(chunk, row)) return undefined;
+  const { offsets, texts } = chunk;
+  const start = offsets[row]!;
+  return texts.toString('utf8', start, Math.min(offsets[row + 1]!, start + maxTextBytes));
+};
