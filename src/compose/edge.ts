@@ -1,5 +1,6 @@
 import type { Auth } from '../auth/auth.ts';
 import { isStatementOrder, topStatements } from '../database/statement-statistics.ts';
+import { createAnswers } from '../http/answers/answers.ts';
 import { createApp } from '../http/app.ts';
 import { createHealth, type Health } from '../http/health.ts';
 import { createLoadShedding } from '../http/load-shedding.ts';
@@ -39,7 +40,7 @@ export const composeEdge = (
   base: Base,
   { auth, routes, checks, collectors, isDraining, unitOfWork, reader, onFaultChange, rateLimits }: EdgeParts,
 ): Edge => {
-  const { config, production, clock, logger, metrics, addressHash, registry, faults, build } = base;
+  const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build } = base;
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
   // A failure shows on the metrics of whoever does not ask, too, and `since` says when it really began.
   void health.read();
@@ -56,7 +57,20 @@ export const composeEdge = (
     },
     metrics,
   );
+  const answers = createAnswers({
+    backlog: {
+      maxBytes: config.ANSWER_BACKLOG_BYTES,
+      maxBytesByCaller: config.ANSWER_BACKLOG_BYTES_BY_CALLER,
+      timeoutMs: config.ANSWER_TIMEOUT_MS,
+    },
+    minBytesPerSecond: config.ANSWER_MIN_BYTES_PER_SECOND,
+    graceMs: config.ANSWER_GRACE_MS,
+    clock,
+    metrics,
+    abuse,
+  });
   const app = createApp({
+    answers,
     routes: [...health.routes, ...routes],
     basePath,
     openapi: { title: 'Volwatch', version: build.version, description: build.description },
@@ -92,6 +106,7 @@ export const composeEdge = (
   });
   const server = createHttpServer({
     app,
+    answers,
     headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,

@@ -56,6 +56,27 @@ export const edgeSections = {
       '65000',
       "An idle connection is closed after this; keep it above the balancer's own",
     ),
+    ANSWER_MIN_BYTES_PER_SECOND: variable(
+      integer(1, 2 ** 30),
+      '65536',
+      'Min rate at which a client must read an answer that waits for it, on average over ANSWER_GRACE_MS',
+    ),
+    ANSWER_GRACE_MS: variable(
+      integer(3_000, 600_000),
+      '30000',
+      'How long a client may fall behind that rate, then its connection is cut; the kernel takes bytes in steps of some 1.4 MB, so keep it longer than such a step lasts at the min rate',
+    ),
+    ANSWER_TIMEOUT_MS: variable(milliseconds(3_600_000), '120000', 'A client must have taken its whole answer by then'),
+    ANSWER_BACKLOG_BYTES: variable(
+      integer(65_536, 2 ** 40),
+      '268435456',
+      'Max bytes of answers that wait to be read; beyond it the caller who holds the most makes way, or 503 `overloaded`',
+    ),
+    ANSWER_BACKLOG_BYTES_BY_CALLER: variable(
+      integer(65_536, 2 ** 40),
+      '100663296',
+      'Max bytes of answers that wait to be read by one caller, then 429 `rate_limit_exceeded`',
+    ),
     TRUSTED_PROXIES: variable(
       list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),
       '',

@@ -5,6 +5,7 @@ import type { Idempotency } from '#src/kernel/idempotency.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Route } from '#src/kernel/route.ts';
+import type { Answers } from './answers/answers.ts';
 import { createClientIp } from './client-ip.ts';
 import { compression } from './compression.ts';
 import { cors } from './cors.ts';
@@ -32,6 +33,7 @@ export type AppDependencies = {
   readonly rateLimit?: RateLimit;
   readonly csrf?: CheckCsrf;
   readonly idempotency?: Idempotency;
+  readonly answers?: Pick<Answers, 'admit' | 'middleware'>;
   readonly loadShedding?: HttpMiddleware;
   readonly limits: Limits;
   /** Hides what unexpected errors say, and adds HSTS. */
@@ -70,6 +72,7 @@ export const createApp = (deps: AppDependencies): RequestListener => {
   app.use(errorBoundary({ metrics, production }));
   app.use(securityHeaders(production));
   app.use(cors(deps.corsOrigins));
+  if (deps.answers) app.use(deps.answers.middleware);
   app.use(compression());
   if (deps.loadShedding) app.use(deps.loadShedding);
   app.use(
@@ -79,6 +82,7 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       rateLimit: deps.rateLimit,
       csrf: deps.csrf,
       idempotency: deps.idempotency,
+      answers: deps.answers,
       limits,
     }),
   );

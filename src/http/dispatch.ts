@@ -1,6 +1,7 @@
 import { AppError, type ErrorCategory, type FieldError } from '#src/kernel/errors.ts';
 import type { Idempotency } from '#src/kernel/idempotency.ts';
 import type { Input, RequestSchemas } from '#src/kernel/route.ts';
+import type { Answers } from './answers/answers.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import { handle } from './idempotent.ts';
@@ -17,6 +18,7 @@ type Dependencies = {
   readonly rateLimit: RateLimit | undefined;
   readonly csrf: CheckCsrf | undefined;
   readonly idempotency: Idempotency | undefined;
+  readonly answers: Pick<Answers, 'admit'> | undefined;
   readonly limits: Limits;
 };
 
@@ -122,6 +124,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     const route = findRoute(ctx);
     await identify(ctx, route);
     await limit(ctx, route);
+    deps.answers?.admit(ctx.state.request, route.declaration);
     if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
     }

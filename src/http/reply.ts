@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import type { HttpContext } from './types.ts';
@@ -77,6 +78,7 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
   const { body } = reply;
   if (body instanceof Readable) {
     if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', produces);
+    if (body instanceof AnswerPieces) ctx.state.pieces = body;
     ctx.body = body;
     return;
   }

@@ -1,11 +1,13 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Answers } from './answers/answers.ts';
 import type { RequestListener } from './app.ts';
 import { parserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
 
 export type HttpServerDependencies = ParserRefusalDependencies & {
   readonly app: RequestListener;
+  readonly answers?: Pick<Answers, 'watch'>;
   /** Milliseconds for the header section to arrive. */
   readonly headersTimeoutMs: number;
   /** Milliseconds for the whole request to arrive. */
@@ -55,6 +57,8 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
     response.once('close', () => inProgress.delete(response));
     app(request, response);
   };
+  const { answers } = deps;
+  if (answers) server.on('connection', answers.watch);
   server.on('request', serve);
   // An expectation that we do not know is no reason to refuse: the request is served as it is.
   server.on('checkExpectation', serve);

@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import type { Span } from '@opentelemetry/api';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { AppError } from '#src/kernel/errors.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import type { RequestContext } from '#src/kernel/request-context.ts';
@@ -13,6 +14,8 @@ export type HttpState = {
   span: Span;
   /** What the error boundary answered with, for the span, the metrics and the log line outside it. */
   failure?: AppError;
+  /** The large answer before its compression: its pieces are what it holds in memory. */
+  pieces?: AnswerPieces;
 };
 export type HttpContext = Koa.ParameterizedContext<HttpState>;
 export type HttpMiddleware = Koa.Middleware<HttpState>;

@@ -293,6 +293,16 @@ export const metricCatalogue = {
     help: 'Requests refused early, by class of route and reason',
     labels: { load_class: loadClasses, reason: ['concurrency', 'lag'] },
   },
+  volwatch_http_answer_bytes_outstanding: {
+    type: 'gauge',
+    help: 'Bytes of answers that are kept until their clients read them',
+    labels: {},
+  },
+  volwatch_http_answers_cut_total: {
+    type: 'counter',
+    help: 'Connections cut while an answer was sent: read below the min rate, not read in time, or made way for others',
+    labels: { reason: ['rate', 'timeout', 'backlog'] },
+  },
   volwatch_abuse_refused_total: {
     type: 'counter',
     help: 'Requests refused because they would use more than a share of the service, by kind',

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { ErrorCode } from '#src/kernel/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import { acceptedTransports, transportOf } from './accept.ts';
@@ -20,7 +20,7 @@ export type PricingRoutesDeps = {
   readonly jsonDepth: number;
 };
 
-/** From this size the answer leaves in pieces, each when the client has taken the one before. */
+/** From this size the answer is sent in pieces, each when the client has taken the one before. */
 const streamBytes = 131_072;
 
 const batchReply = ({ answer, chunks }: BatchOutcome) => {
@@ -29,7 +29,7 @@ const batchReply = ({ answer, chunks }: BatchOutcome) => {
     'Content-Type': answer === 'json' ? `${jsonType}; charset=utf-8` : arrowType,
     'Content-Length': String(length),
   };
-  const body = length < streamBytes ? Buffer.concat(chunks) : Readable.from(chunks, { objectMode: false });
+  const body = length < streamBytes ? Buffer.concat(chunks) : new AnswerPieces(chunks);
   return { body, headers };
 };
 

@@ -3,9 +3,11 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { AppError } from '../kernel/errors.ts';
 import { uuidv7 } from '../kernel/ids.ts';
+import { systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { createSlowReaders } from '../kernel/slow-readers.ts';
 import { findRoute, type AdminReply, type AdminRoute } from './admin-router.ts';
-import { negotiateFormat, renderMetrics } from './exposition.ts';
+import { negotiateFormat, renderMetrics, type ExpositionFormat } from './exposition.ts';
 import { faultRoutes, type FaultChangeListener } from './fault-routes.ts';
 import type { FaultControl } from './faults.ts';
 
@@ -24,6 +26,8 @@ export type AdminServerDeps = {
   readonly port: number;
   readonly logger: Logger;
   readonly extraRoutes?: readonly AdminRoute[];
+  /** How long a client may read its answers below 64 KiB/s before its connection is cut. */
+  readonly answerGraceMs?: number;
 };
 
 export type AdminServer = {
@@ -36,6 +40,8 @@ const longestBody = 16_384;
 const headersTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
 const mostConnections = 128;
+const minBytesPerSecond = 65_536;
+const defaultAnswerGraceMs = 30_000;
 
 const readBody = async (request: IncomingMessage): Promise<unknown> => {
   const chunks: Buffer[] = [];
@@ -86,10 +92,8 @@ const problem = (error: AppError, instance: string, requestId: string): AdminRep
   },
 });
 
-const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): AdminRoute => ({
-  method: 'GET',
-  path: '/metrics',
-  handle: async ({ headers }) => {
+const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): AdminRoute => {
+  const collectAndRender = async (format: ExpositionFormat): ReturnType<typeof renderMetrics> => {
     for (const collect of collectors) {
       try {
         await collect();
@@ -97,14 +101,40 @@ const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): A
         logger.warn({ error }, 'a metrics collector failed');
       }
     }
-    const { contentType, body } = await renderMetrics(registry, negotiateFormat(headers.accept));
-    return { status: 200, contentType, body };
-  },
-});
+    return renderMetrics(registry, format);
+  };
+  // Scrapes at the same time share one text: many scrapers, or pipelined scrapes, must not multiply its memory.
+  const inProgress = new Map<ExpositionFormat, ReturnType<typeof renderMetrics>>();
+
+  return {
+    method: 'GET',
+    path: '/metrics',
+    handle: async ({ headers }) => {
+      const format = negotiateFormat(headers.accept);
+      const known = inProgress.get(format);
+      if (known !== undefined) return { status: 200, ...(await known) };
+      const rendered = collectAndRender(format);
+      inProgress.set(format, rendered);
+      try {
+        return { status: 200, ...(await rendered) };
+      } finally {
+        inProgress.delete(format);
+      }
+    },
+  };
+};
 
 /** The operator's side of the service, on an address of its own that is never public: metrics, faults and what `extraRoutes` add. */
 export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
-  const { faults, onFaultChange = async () => {}, host, port, logger, extraRoutes = [] } = deps;
+  const {
+    faults,
+    onFaultChange = async () => {},
+    host,
+    port,
+    logger,
+    extraRoutes = [],
+    answerGraceMs = defaultAnswerGraceMs,
+  } = deps;
   const routes = [metricsRoute(deps), ...(faults ? faultRoutes(faults, onFaultChange) : []), ...extraRoutes];
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -137,6 +167,13 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
     },
   );
   server.maxConnections = mostConnections;
+  const slowReaders = createSlowReaders({
+    clock: systemClock,
+    minBytesPerSecond,
+    graceMs: answerGraceMs,
+    onCut: () => logger.warn({}, 'a client of the admin port does not read its answers and is cut off'),
+  });
+  server.on('connection', slowReaders.watch);
 
   return {
     listen: () =>

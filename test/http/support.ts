@@ -1,6 +1,7 @@
 import { createAddressHash } from '#src/telemetry/address-hash.ts';
 import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
+import type { Answers } from '#src/http/answers/answers.ts';
 import { createApp, type AppDependencies } from '#src/http/app.ts';
 import { createHttpServer, type HttpServer } from '#src/http/server.ts';
 import { systemClock } from '#src/kernel/clock.ts';
@@ -43,7 +44,8 @@ const recordingLogger = () => {
   return { logger, lines };
 };
 
-export type Setup = Partial<Omit<AppDependencies, 'limits'>> & {
+export type Setup = Partial<Omit<AppDependencies, 'limits' | 'answers'>> & {
+  readonly answers?: Answers;
   readonly limits?: Partial<AppDependencies['limits']>;
   readonly routes: readonly Route[];
   readonly headersTimeoutMs?: number;
@@ -87,6 +89,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
   });
   const server: HttpServer = createHttpServer({
     app,
+    ...(options.answers && { answers: options.answers }),
     headersTimeoutMs,
     requestTimeoutMs,
     keepAliveTimeoutMs,

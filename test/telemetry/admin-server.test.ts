@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import { request } from 'undici';
@@ -79,6 +81,44 @@ test('collectors run before a scrape; one that throws takes nothing else with it
   const { status, text } = await call('GET', '/metrics');
   t.is(status, 200);
   t.true(text.includes('db_client_connection_max{pool="primary"} 7'));
+});
+
+test('scrapes at the same time share one text', async (t) => {
+  let collected = 0;
+  const collect = async (): Promise<void> => {
+    collected += 1;
+    await sleep(100);
+  };
+  const { call, port } = await setup(t, { collectors: [collect] });
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20)));
+  t.teardown(() => socket.destroy());
+  let text = '';
+  while (text.split('HTTP/1.1 200 ').length <= 20) text += String((await once(socket, 'data'))[0]);
+  t.is(collected, 1);
+  await call('GET', '/metrics');
+  t.is(collected, 2, 'a later scrape has figures of its own');
+});
+
+test('a scraper that does not read what it asked for is cut, and others are answered', async (t) => {
+  const registry = new Registry();
+  const metrics = createMetrics({ registry, enabled: true, build: { version: '1', commit: 'abc' } });
+  for (let index = 0; index < 20_000; index += 1) {
+    metrics.set('db_client_connection_max', { pool: `pool_${index}` }, index);
+  }
+  const warnings: string[] = [];
+  const { call, port } = await setup(t, {
+    registry,
+    answerGraceMs: 1_500,
+    logger: { ...silentLogger, warn: (_, message) => void warnings.push(message) },
+  });
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(50)));
+  socket.pause();
+  socket.on('error', () => {});
+  for (let looks = 0; looks < 400 && warnings.length === 0; looks += 1) await sleep(25);
+  t.deepEqual(warnings, ['a client of the admin port does not read its answers and is cut off']);
+  t.is((await call('GET', '/metrics')).status, 200);
+  socket.resume();
+  await new Promise((resolve) => socket.once('close', resolve));
 });
 
 test('a fault is set, read, listed and cleared', async (t) => {

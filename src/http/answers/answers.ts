@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import type { AbuseReport } from '#src/kernel/abuse.ts';
+import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import type { Metrics } from '#src/kernel/metrics.ts';
+import type { RequestContext } from '#src/kernel/request-context.ts';
+import type { Route } from '#src/kernel/route.ts';
+import { createSlowReaders, type SlowReaders } from '#src/kernel/slow-readers.ts';
+import type { HttpContext, HttpMiddleware } from '../types.ts';
+import { createAnswerBacklog, type AnswerBacklogOptions } from './answer-backlog.ts';
+
+export type AnswersDeps = {
+  readonly backlog: AnswerBacklogOptions;
+  /** Bytes per second that a client must take while bytes wait for it. */
+  readonly minBytesPerSecond: number;
+  /** How long a client may fall behind that rate. */
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly abuse: AbuseReport;
+};
+
+export type Answers = {
+  /**
+   * Before the work of a route whose answer may be large.
+   * @throws AppError `rate_limit_exceeded`, `overloaded`
+   */
+  readonly admit: (context: RequestContext, route: Route) => void;
+  /** Stands outside compression, because it counts what is really sent. */
+  readonly middleware: HttpMiddleware;
+  readonly watch: SlowReaders['watch'];
+};
+
+/** The only answer of its connection is not counted below this size: it is sent at once, or its connection is cut. */
+const countedBytes = 16_384;
+/** From this size an answer can be refused although its work is done. */
+const largeBytes = 65_536;
+/** From this size a whole answer is sent in pieces, so that the progress of its client can be seen. */
+const piecesBytes = 262_144;
+
+/** Lists, results and batches. Root routes answer from memory that is shared, and health must never be refused. */
+const mayBeLarge = ({ atRoot, method, bodyLimit }: Route): boolean =>
+  atRoot !== true && (method === 'GET' || bodyLimit === 'batch');
+
+/** What leaves the service: the bytes that wait for clients are bounded, and clients that do not read are cut off. */
+export const createAnswers = (deps: AnswersDeps): Answers => {
+  const { clock, metrics, abuse, minBytesPerSecond, graceMs } = deps;
+  const backlog = createAnswerBacklog({ ...deps.backlog, clock, metrics, abuse });
+  // The address behind a trusted proxy is known from requests only.
+  const clientIps = new WeakMap<Socket, string>();
+  for (const reason of ['rate', 'timeout', 'backlog'] as const) {
+    metrics.count('volwatch_http_answers_cut_total', { reason }, 0);
+  }
+  const slowReaders = createSlowReaders({
+    clock,
+    minBytesPerSecond,
+    graceMs,
+    onCut: (socket) => {
+      metrics.count('volwatch_http_answers_cut_total', { reason: 'rate' });
+      abuse.refused('answer_slow', clientIps.get(socket) ?? socket.remoteAddress);
+    },
+  });
+
+  const holdPieces = (ctx: HttpContext, pieces: AnswerPieces): void => {
+    const required = pieces.byteLength < largeBytes;
+    pieces.onGivenUp = backlog.hold(ctx.state.request, ctx.res, pieces.byteLength, required);
+  };
+
+  const holdWhole = (ctx: HttpContext, body: string | Buffer): void => {
+    const { length } = ctx.response;
+    // Behind another answer even small ones gather.
+    if (length < countedBytes && ctx.res.socket !== null) return;
+    if (length < piecesBytes) {
+      backlog.hold(ctx.state.request, ctx.res, length, length < largeBytes);
+      return;
+    }
+    const pieces = new AnswerPieces([typeof body === 'string' ? Buffer.from(body) : body]);
+    holdPieces(ctx, pieces);
+    ctx.body = pieces;
+    ctx.length = length;
+  };
+
+  return {
+    admit: (context, route) => {
+      if (mayBeLarge(route)) backlog.admit(context);
+    },
+    watch: slowReaders.watch,
+    middleware: async (ctx, next) => {
+      clientIps.set(ctx.req.socket, ctx.state.request.clientIp);
+      await next();
+      const { body } = ctx;
+      if (ctx.method === 'HEAD' || ctx.res.closed) return;
+      if (typeof body === 'string' || Buffer.isBuffer(body)) holdWhole(ctx, body);
+      else if (body instanceof Readable && ctx.state.pieces !== undefined) holdPieces(ctx, ctx.state.pieces);
+    },
+  };
+};

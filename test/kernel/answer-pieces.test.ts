@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import test from 'ava';
+import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const read = async (pieces: AnswerPieces): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of pieces) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+};
+
+for (const sizes of [[], [0], [1], [65_536], [0, 3, 0, 70_000, 0], [3_000_000, 5], [131_072, 1, 65_537]]) {
+  test(`pieces of ${sizes.join(', ')} bytes come in their order`, async (t) => {
+    const parts = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+    const pieces = new AnswerPieces(parts);
+    const whole = Buffer.concat(parts);
+    let givenUp = 0;
+    pieces.onGivenUp = (bytes) => (givenUp += bytes);
+    t.is(pieces.byteLength, whole.length);
+    t.deepEqual(await read(pieces), whole);
+    t.is(givenUp, whole.length);
+  });
+}
+
+for (const size of [65_536, 2_000_000]) {
+  test(`a piece of ${size} bytes that was taken can be collected while the rest waits`, async (t) => {
+    const collected = new Set<number>();
+    const registry = new FinalizationRegistry((index: number) => collected.add(index));
+    const count = 20;
+    const make = (): AnswerPieces =>
+      new AnswerPieces(
+        Array.from({ length: count }, (_, index) => {
+          const memory = new ArrayBuffer(size);
+          registry.register(memory, index);
+          return new Uint8Array(memory);
+        }),
+      );
+    const pieces = make();
+    let taken = 0;
+    while (taken < 10 * size) {
+      const chunk = pieces.read() as Buffer | null;
+      if (chunk === null) await once(pieces, 'readable');
+      else taken += chunk.length;
+    }
+    for (let round = 0; round < 50 && collected.size < 8; round += 1) {
+      collectGarbage();
+      await sleep(10);
+    }
+    t.true(collected.size >= 8, `${collected.size} of 10 pieces were collected`);
+    t.false(collected.has(count - 1));
+    pieces.destroy();
+    // The stream itself is still referred to, with the slices that it has read ahead.
+    const kept = 2;
+    for (let round = 0; round < 50 && collected.size < count - kept; round += 1) {
+      collectGarbage();
+      await sleep(10);
+    }
+    t.true(collected.size >= count - kept, `${collected.size} of ${count} pieces were collected`);
+  });
+}
