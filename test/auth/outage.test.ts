@@ -71,7 +71,8 @@ test('with the database away every credential and sign-in is its 503, nothing is
     'a refresh',
     'a new key',
   ]) {
-    t.true((await attempts[what]!()).status < 300, what);
+    const answer = await attempts[what]!();
+    t.true(answer.status < 300, `${what}: ${JSON.stringify(answer.body)}`);
   }
 });
 
