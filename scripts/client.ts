@@ -62,7 +62,7 @@ const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
   if (command === 'revoke') {
     return async (admin) => {
       await admin.revoke(argument);
-      console.log(`Revoked: ${argument}. Access tokens it holds live on to their end.`);
+      console.log(`Revoked: ${argument}. Its access tokens and API keys are refused within seconds.`);
     };
   }
   throw new UsageError(`unknown command: ${command}`);

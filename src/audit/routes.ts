@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { auditActions, auditActorKinds, auditOutcomes, auditStreamKinds } from '#src/kernel/audit.ts';
-import { fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/pagination.ts';
+import { dateParameter, fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import type { AuditFilters, AuditQueries } from './queries.ts';
 import { foreignCursor } from '#src/kernel/pages.ts';
@@ -32,7 +32,9 @@ const name = z
   .min(1)
   .max(200)
   .refine((text) => !text.includes('\0'), { error: 'Must not contain NUL' });
-const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).describe('RFC 3339, or a whole day in UTC');
+const instant = z
+  .union([dateParameter, z.iso.datetime({ offset: true }).refine((text) => text >= '1000')])
+  .describe('RFC 3339, or a whole day in UTC');
 
 const dayMs = 86_400_000;
 /** Milliseconds since 1970; of a day, those that it begins and ends with. */

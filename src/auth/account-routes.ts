@@ -12,7 +12,7 @@ export type AccountRoutesDeps = { readonly accounts: Accounts; readonly measure:
 /** RFC 5321: at most 254 characters. Blanks around an address are the keyboard's. */
 const email = z.preprocess((value) => (typeof value === 'string' ? value.trim() : value), z.email().max(254));
 
-const signIn = { email, password: z.string().min(1).max(longestPassword) };
+const credentials = { email, password: z.string().min(1).max(longestPassword) };
 
 const sessionAnswer = z.strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() });
 
@@ -25,7 +25,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     method: 'POST',
     path: '/auth/register',
     summary: 'Make an account; the answer does not tell whether the address had one',
-    request: { body: z.strictObject(signIn) },
+    request: { body: z.strictObject(credentials) },
     responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
     errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
@@ -40,16 +40,17 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     summary: 'Sign in with e-mail and password: for tokens, or with `session` for a cookie and its CSRF token',
     request: {
       headers: z.object({ cookie: z.string().optional() }),
-      body: z.strictObject({ ...signIn, session: z.boolean().optional() }),
+      body: z.strictObject({ ...credentials, session: z.boolean().optional() }),
     },
     responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
     errors: ['credentials_invalid', 'rate_limit_exceeded', 'overloaded', 'auth_service_error'],
-    handler: async ({ headers, body }) => {
-      if (!body.session) {
-        const pair = await measure('login', () => accounts.login(body));
+    handler: async ({ headers, body: { session: wantsSession, ...shown }, context: { clientIp } }) => {
+      const signIn = { ...shown, clientIp };
+      if (!wantsSession) {
+        const pair = await measure('login', () => accounts.login(signIn));
         return { status: 200 as const, headers: noStore, body: toTokenAnswer(pair) };
       }
-      const session = await measure('login', () => accounts.openSession(body, sessionTokenFrom(headers)));
+      const session = await measure('login', () => accounts.openSession(signIn, sessionTokenFrom(headers)));
       return {
         status: 200 as const,
         headers: { ...noStore, 'Set-Cookie': setSessionCookie(session.token, session.expiresInSeconds) },

@@ -1,9 +1,11 @@
+import type { AbuseReport } from '#src/kernel/abuse.ts';
+import type { AccountNotices } from '#src/kernel/account-notices.ts';
 import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
+import { AppError } from '#src/kernel/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Principal } from '#src/kernel/principal.ts';
-import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
+import type { LoginThrottle, SignInAttempt } from '#src/kernel/rate-limiter.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import type { PasswordRules } from './password-rules.ts';
 import type { AssertMayRegister } from './registration-quota.ts';
@@ -11,6 +13,7 @@ import type { RefreshTokens, TokenPair } from './refresh-tokens.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import type { SecretHasher } from './secret-hasher.ts';
 import type { NewSession, Sessions } from './sessions.ts';
+import type { SignInPlaces } from './sign-in/sign-in-places.ts';
 import { findUser, insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
 
 export type AccountsDeps = {
@@ -19,6 +22,9 @@ export type AccountsDeps = {
   readonly hasher: SecretHasher;
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
+  readonly places: SignInPlaces;
+  readonly notices: AccountNotices;
+  readonly abuse: AbuseReport;
   readonly refreshTokens: RefreshTokens;
   readonly sessions: Sessions;
   readonly revocations: Revocations;
@@ -27,14 +33,15 @@ export type AccountsDeps = {
   readonly assertMayRegister: AssertMayRegister;
 };
 
-type SignIn = { readonly email: string; readonly password: string };
+type Registration = { readonly email: string; readonly password: string };
+type SignIn = Registration & { readonly clientIp: string };
 
 export type Accounts = {
   /**
-   * Makes an account, or does nothing when the address has one: the caller cannot tell which, by the time neither.
+   * Makes an account, or none when the address has one: answer, work and time are the same.
    * @throws AppError `validation_failed` for a password against the rules, `quota_exceeded`, `overloaded`
    */
-  readonly register: (signIn: SignIn) => Promise<void>;
+  readonly register: (registration: Registration) => Promise<void>;
   /** @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded` */
   readonly login: (signIn: SignIn) => Promise<TokenPair>;
   /** As `login`, for a browser. `previous`: the session token that came with the request, which ends. */
@@ -48,7 +55,8 @@ const signInRefused = (): AppError =>
 
 /** People: accounts with e-mail and password. */
 export const createAccounts = (deps: AccountsDeps): Accounts => {
-  const { unitOfWork, reader, hasher, rules, throttle, refreshTokens, sessions, revocations, audit, clock } = deps;
+  const { unitOfWork, reader, hasher, rules, throttle, places, notices, abuse, refreshTokens, sessions } = deps;
+  const { revocations, audit, clock } = deps;
 
   const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: User): Promise<void> =>
     unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
@@ -59,28 +67,31 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       }),
     );
 
-  /** The account is not looked for before: a throttled caller learns nothing, and neither does the trail. */
-  const throttled = async (account: string): Promise<void> => {
-    try {
-      await throttle.attempt(account);
-    } catch (error) {
-      if (codeOf(error) === 'rate_limit_exceeded') {
-        await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' });
-      }
-      throw error;
+  /** The refusal is the same whether or not the account exists. Recorded once for each delay, not for each attempt. */
+  const assertNotThrottled = async (attempt: SignInAttempt, user: User | undefined): Promise<void> => {
+    const refusal = await throttle.attempt(attempt);
+    if (!refusal) return;
+    abuse.refused('login_throttled', attempt.clientIp);
+    if (refusal.begins) {
+      await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
+      if (user) notices.signInsThrottled(user.id);
     }
+    const detail = `Too many attempts to sign in to this account; the next may be made in ${refusal.retryAfterSeconds} s`;
+    throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
   };
 
   /** Whoever knows the password, with what it takes to end in `begin`, which runs in the sign-in's transaction. */
   const signIn = async <Result>(
-    { email, password }: SignIn,
+    { email, password, clientIp }: SignIn,
     begin: (transaction: Transaction, user: User) => Promise<Result>,
   ): Promise<Result> => {
     const account = normalizedEmail(email);
-    await throttled(account);
-    const user = await findUser(reader.query, account);
+    const placeHash = places.hashOf(account, clientIp);
+    const user = await findUser(reader.query, account, placeHash);
+    const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
+    await assertNotThrottled(attempt, user);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
-    if (!valid || !user) {
+    if (!valid || !user || user.disabled) {
       await recordRefusal({ action: 'user.sign_in_refused', reason: 'credentials_invalid' }, user);
       throw signInRefused();
     }
@@ -93,9 +104,10 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       }
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
+      await places.remember(transaction, user.id, placeHash, clock.now());
       return begin(transaction, user);
     });
-    await throttle.succeeded(account);
+    await throttle.succeeded(attempt);
     return result;
   };
 
@@ -109,14 +121,17 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       const createdAt = clock.now();
       await unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
         const user = { ...newUser, id, email: account, password_hash: hash };
-        if (!(await insertUser(transaction.query, user, createdAt))) return;
-        await audit.record(transaction, {
-          stream: `user:${id}`,
-          action: 'user.registered',
-          outcome: 'success',
-          target: id,
-          data: { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() },
-        });
+        const holder = await insertUser(transaction.query, user, createdAt);
+        if (!holder) return;
+        const about = { stream: `user:${holder.id}`, target: holder.id } as const;
+        const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
+        // Both are recorded, so that both cost the same.
+        await audit.record(
+          transaction,
+          holder.inserted
+            ? { ...about, action: 'user.registered', outcome: 'success', data }
+            : { ...about, action: 'user.registration_refused', outcome: 'refused' },
+        );
       });
     },
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/errors.ts';
 import type { Pages } from '#src/kernel/pages.ts';
-import { fieldsQuery, listOf, pageQuery } from '#src/kernel/pagination.ts';
+import { dateParameter, fieldsQuery, listOf, pageQuery } from '#src/kernel/pagination.ts';
 import { scopes, type Principal } from '#src/kernel/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import type { ApiKey, ApiKeys } from './api-keys.ts';
@@ -79,8 +79,8 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
     request: {
       query: z.strictObject({
         ...pageQuery,
-        from: z.iso.date().optional(),
-        to: z.iso.date().optional(),
+        from: dateParameter.optional(),
+        to: dateParameter.optional(),
         fields: fieldsQuery(listed),
       }),
     },

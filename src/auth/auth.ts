@@ -28,6 +28,8 @@ import { createRevocations, type RevocationFeed } from './revocations.ts';
 import { keySetRoute, meRoute, metadataRoute } from './routes.ts';
 import { createSecretHasher, type SecretHasherOptions } from './secret-hasher.ts';
 import { createSessions } from './sessions.ts';
+import { createLoggedNotices } from './sign-in/logged-notices.ts';
+import { createSignInPlaces } from './sign-in/sign-in-places.ts';
 import { tokenRoute } from './token-endpoint.ts';
 import { createTokenIssuer } from './token-issuer.ts';
 import { createTokenVerifier } from './token-verifier.ts';
@@ -62,7 +64,11 @@ export type AuthDeps = {
   readonly settings: AuthSettings;
   readonly keyRing: KeyRing;
   readonly bootstrap: ClientStoreDeps['bootstrap'];
-  readonly secrets: { readonly apiKeys: string | Uint8Array; readonly csrf: Uint8Array };
+  readonly secrets: {
+    readonly apiKeys: string | Uint8Array;
+    readonly csrf: Uint8Array;
+    readonly places: Uint8Array;
+  };
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly audit: AuditTrail;
@@ -132,6 +138,8 @@ export const createAuth = (deps: AuthDeps): Auth => {
   });
   const accounts = createAccounts({
     ...shared,
+    places: createSignInPlaces({ key: secrets.places }),
+    notices: createLoggedNotices({ logger }),
     hasher: createSecretHasher(hashing),
     assertMayRegister: createRegistrationQuota({
       ...shared,

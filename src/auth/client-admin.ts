@@ -30,7 +30,7 @@ export type ClientAdmin = {
   readonly create: (client: { readonly name: string; readonly scopes: readonly Scope[] }) => Promise<ClientSecret>;
   /** The old secret ends at once; access tokens already issued live on to their end. @throws AppError `resource_not_found` */
   readonly rotate: (id: string) => Promise<ClientSecret>;
-  /** No new tokens, and its API keys end. @throws AppError `resource_not_found` */
+  /** No new tokens; its access tokens and API keys are refused within seconds. @throws AppError `resource_not_found` */
   readonly revoke: (id: string) => Promise<void>;
   readonly list: () => Promise<readonly ClientRecord[]>;
 };

@@ -4,6 +4,7 @@ import type { Clock } from '#src/kernel/clock.ts';
 import { codeOf } from '#src/kernel/errors.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
 import type { UsageLog } from './usage-log.ts';
 
 export type MaintenanceDeps = {
@@ -25,12 +26,26 @@ export type Maintenance = {
   readonly close: () => Promise<void>;
 };
 
-/** Revoked tokens stay for the greatest clock tolerance that the configuration allows. */
-const statements = [
-  `delete from revoked_token where expires_at < $1::timestamptz - interval '5 minutes' returning 1`,
-  'delete from refresh_family where expires_at < $1 returning 1',
-  'delete from user_session where expires_at < $1 or seen_at < $2 returning 1',
-];
+/**
+ * Revoked tokens stay for the greatest clock tolerance that the configuration allows. A revoked family is of no
+ * more use: its access tokens are in revoked_token, and its refresh tokens are refused just as unknown ones are.
+ */
+const statements: readonly { readonly sql: string; readonly parameters: (now: Date, idle: Date) => readonly Date[] }[] =
+  [
+    {
+      sql: `delete from revoked_token where expires_at < $1::timestamptz - interval '5 minutes' returning 1`,
+      parameters: (now) => [now],
+    },
+    {
+      sql: `delete from refresh_family where expires_at < $1 or revoked_at <= $1 returning 1`,
+      parameters: (now) => [now],
+    },
+    {
+      sql: 'delete from user_session where expires_at < $1 or seen_at < $2 returning 1',
+      parameters: (now, idle) => [now, idle],
+    },
+    { sql: removeOldPlacesSql, parameters: (now) => [now] },
+  ];
 
 export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
   const { unitOfWork, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
@@ -41,9 +56,7 @@ export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
       const now = clock.now();
       const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
       let deleted = 0;
-      for (const [position, statement] of statements.entries()) {
-        deleted += (await query(statement, position === 2 ? [now, idle] : [now])).length;
-      }
+      for (const { sql, parameters } of statements) deleted += (await query(sql, parameters(now, idle))).length;
       return deleted;
     });
 

@@ -23,22 +23,38 @@ export const isDisabledSql = `exists (select 1 from owner_end
 
 export type StoredUser = User & { readonly password_hash: string };
 
-export const findUser = async (query: Query, email: string): Promise<StoredUser | undefined> => {
-  const [user] = await query<StoredUser>(
-    'select id, email, role, scopes, password_hash from user_account where email = $1',
-    [email],
+/** `disabled`: by an operator. `known_place`: the user has signed in from the network that was asked about. */
+export type FoundUser = StoredUser & { readonly disabled: boolean; readonly known_place: boolean };
+
+export const findUser = async (query: Query, email: string, placeHash: Buffer): Promise<FoundUser | undefined> => {
+  const [user] = await query<FoundUser>(
+    `select account.id, email, role, scopes, password_hash, ${isDisabledSql} as disabled,
+       place.user_id is not null as known_place
+     from user_account as account
+     left join sign_in_place as place on place.user_id = account.id and place.place_hash = $2
+     where email = $1`,
+    [email, placeHash],
   );
   return user;
 };
 
-/** @returns false when the address is taken */
-export const insertUser = async (query: Query, user: StoredUser, createdAt: Date): Promise<boolean> => {
-  const inserted = await query(
-    `insert into user_account (id, email, password_hash, role, scopes, created_at)
-     values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing returning id`,
+/** @returns whose account has the address now: the new user's, or that of the user who had it before */
+export const insertUser = async (
+  query: Query,
+  user: StoredUser,
+  createdAt: Date,
+): Promise<{ readonly id: string; readonly inserted: boolean } | undefined> => {
+  // One statement whether or not the address is taken, so that both cost the same.
+  const [row] = await query<{ id: string; inserted: boolean }>(
+    `with inserted as (
+       insert into user_account (id, email, password_hash, role, scopes, created_at)
+       values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing returning id
+     )
+     select id, true as inserted from inserted
+     union all select id, false from user_account where email = $2 and not exists (select 1 from inserted)`,
     [user.id, user.email, user.password_hash, user.role, user.scopes, createdAt],
   );
-  return inserted.length > 0;
+  return row;
 };
 
 /** Only while the hash is still `before`: a password changed meanwhile stays. */

@@ -75,6 +75,7 @@ export const composeAuth = async (
     secrets: {
       apiKeys: config.API_KEY_SECRET ?? (await derivedSecret(keyRing.signing, 'api keys')),
       csrf: await derivedSecret(keyRing.signing, 'csrf tokens'),
+      places: await derivedSecret(keyRing.signing, 'sign-in places'),
     },
     unitOfWork,
     reader,

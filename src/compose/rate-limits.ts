@@ -15,6 +15,10 @@ const policiesOf = (config: Config): Policies => {
     api_key: perMinute(config.RATE_LIMIT_API_KEY_PER_MINUTE),
     login: perMinute(config.RATE_LIMIT_LOGIN_PER_MINUTE),
     account: {
+      points: config.RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE,
+      windowSeconds: config.RATE_LIMIT_ACCOUNT_WINDOW_SECONDS,
+    },
+    account_place: {
       points: config.RATE_LIMIT_ACCOUNT_ATTEMPTS,
       windowSeconds: config.RATE_LIMIT_ACCOUNT_WINDOW_SECONDS,
     },

@@ -95,11 +95,28 @@ export const edgeSections = {
       '100',
       'Requests of one address to public routes, and refused credentials',
     ),
-    RATE_LIMIT_USER_PER_MINUTE: variable(points, '300', 'Requests of one user'),
-    RATE_LIMIT_CLIENT_PER_MINUTE: variable(points, '600', 'Requests of one OAuth client'),
-    RATE_LIMIT_API_KEY_PER_MINUTE: variable(points, '600', 'Requests with one API key'),
+    RATE_LIMIT_USER_PER_MINUTE: variable(points, '300', 'Requests of one user, those with his API keys included'),
+    RATE_LIMIT_CLIENT_PER_MINUTE: variable(
+      points,
+      '600',
+      'Requests of one OAuth client, those with its API keys included',
+    ),
+    RATE_LIMIT_API_KEY_PER_MINUTE: variable(
+      points,
+      '600',
+      'Requests with one API key; they count against its owner too',
+    ),
     RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Sign-ins and registrations of one address'),
-    RATE_LIMIT_ACCOUNT_ATTEMPTS: variable(points, '10', 'Wrong passwords in a row for one account in a window'),
-    RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(integer(1, 86_400), '900', 'That window'),
+    RATE_LIMIT_ACCOUNT_ATTEMPTS: variable(
+      points,
+      '10',
+      'Wrong passwords for one account from one network without delay; then each attempt waits twice as long',
+    ),
+    RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE: variable(
+      points,
+      '100',
+      'Attempts for one account in a window, from all networks that it has not signed in from before',
+    ),
+    RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(integer(1, 86_400), '900', 'That window, and the max delay'),
   },
 } as const;

@@ -17,7 +17,7 @@ export type OwnerStanding =
       readonly tokensEndedAt?: number;
     }
   | { readonly state: 'gone' }
-  | { readonly state: 'unknown' };
+  | { readonly state: 'unknown'; readonly tokensEndedAt?: number };
 
 export type Owners = {
   /**

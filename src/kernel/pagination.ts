@@ -12,6 +12,11 @@ export const integerParameter = (minimum: number, maximum: number) =>
     z.int().min(minimum).max(maximum),
   );
 
+/** A day in a query. ISO 8601 also has the year 0, which PostgreSQL's calendar lacks. */
+export const dateParameter = z.iso
+  .date({ abort: true })
+  .refine((day) => day >= '1000-01-01', { error: 'Must be a date from 1000-01-01 on' });
+
 /** The query members that every list has; spread into a route's own query schema. */
 export const pageQuery = {
   limit: integerParameter(1, maximumLimit)

@@ -24,6 +24,7 @@ export const transactionOperations = [
   'auth.api_key',
   'auth.client',
   'auth.maintenance',
+  'auth.operator',
   'account.change',
   'webhook.change',
   'webhook.fan_out',

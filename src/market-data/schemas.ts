@@ -1,14 +1,11 @@
 import { z } from 'zod';
 import { errorCategories, errorCodes } from '#src/kernel/errors.ts';
-import { fieldsQuery, pageQuery } from '#src/kernel/pagination.ts';
+import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/pagination.ts';
 import { refreshStatuses, refreshTriggers } from './entities.ts';
-import { isCalendarDate, refreshSources } from './provider.ts';
+import { refreshSources } from './provider.ts';
 import { indexMethods } from './universes.ts';
 
 const date = z.iso.date();
-const dateParameter = z.iso
-  .date({ abort: true })
-  .refine(isCalendarDate, { error: 'Must be a date from 1000-01-01 on' });
 const count = z.int().min(0);
 
 export const assetSchema = z.strictObject({

@@ -1,20 +1,29 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Logger } from '#src/kernel/logger.ts';
-import type { Policies, PolicyName, Quota } from './policies.ts';
+import type { PolicyName, Quota } from './policies.ts';
 
 export type Backend = 'redis' | 'memory';
 
 export type Count = {
   readonly allowed: boolean;
   readonly remaining: number;
+  /** Points taken in this window, this one included. */
+  readonly consumed: number;
   readonly resetSeconds: number;
   readonly backend: Backend;
 };
 
 export type Counters = {
-  /** Takes one point. Never rejects: without Redis it counts in this process. */
-  readonly consume: (policy: PolicyName, key: string) => Promise<Count>;
+  /**
+   * Takes one point. Never rejects: without Redis it counts in this process.
+   * @param windowSeconds of a window that begins with this point, in place of the policy's own
+   */
+  readonly consume: (policy: PolicyName, key: string, windowSeconds?: number) => Promise<Count>;
+  /** Points taken in the current window; takes none. */
+  readonly consumed: (policy: PolicyName, key: string) => Promise<number>;
+  /** Gives one point back. */
+  readonly refund: (policy: PolicyName, key: string) => Promise<void>;
   readonly forget: (policy: PolicyName, key: string) => Promise<void>;
   /** Where the next request will be counted. */
   readonly backend: () => Backend;
@@ -22,7 +31,7 @@ export type Counters = {
 };
 
 export type CountersDeps = {
-  readonly policies: Policies;
+  readonly policies: Readonly<Record<PolicyName, Quota>>;
   /** Its commands must be bounded in time and fail at once while it is not connected. */
   readonly redis: Redis | undefined;
   readonly logger: Logger;
@@ -42,8 +51,8 @@ const createPair = (name: PolicyName, { points, windowSeconds }: Quota, redis: R
       new RateLimiterRedis({
         ...options,
         storeClient: redis,
-        // Who is over the limit is refused without asking again; an account's count can be taken back elsewhere.
-        ...(name !== 'account' && { inMemoryBlockOnConsumed: points }),
+        // Who is over the limit is refused without asking again, except accounts: their points can be given back elsewhere.
+        ...(!name.startsWith('account') && { inMemoryBlockOnConsumed: points }),
       }),
   };
 };
@@ -51,6 +60,7 @@ const createPair = (name: PolicyName, { points, windowSeconds }: Quota, redis: R
 const countOf = (result: RateLimiterRes, allowed: boolean, backend: Backend): Count => ({
   allowed,
   remaining: result.remainingPoints,
+  consumed: result.consumedPoints,
   resetSeconds: Math.max(1, Math.ceil(result.msBeforeNext / 1000)),
   backend,
 });
@@ -59,9 +69,11 @@ const consumeFrom = async (
   limiter: RateLimiterMemory | RateLimiterRedis,
   key: string,
   backend: Backend,
+  windowSeconds: number | undefined,
 ): Promise<Count> => {
   try {
-    return countOf(await limiter.consume(key), true, backend);
+    const options = windowSeconds === undefined ? {} : { customDuration: windowSeconds };
+    return countOf(await limiter.consume(key, 1, options), true, backend);
   } catch (refusal) {
     if (refusal instanceof RateLimiterRes) return countOf(refusal, false, backend);
     throw refusal;
@@ -103,16 +115,32 @@ export const createCounters = ({ policies, redis, logger }: CountersDeps): Count
   const isHealthy = (client: Redis): boolean => !sick && client.status === 'ready';
 
   return {
-    consume: async (policy, key) => {
+    consume: async (policy, key, windowSeconds) => {
       const { memory, redis: shared } = pairs[policy];
       if (redis && shared && isHealthy(redis)) {
         try {
-          return await consumeFrom(shared, key, 'redis');
+          return await consumeFrom(shared, key, 'redis', windowSeconds);
         } catch (error) {
           fallBack(redis, error);
         }
       }
-      return consumeFrom(memory, key, 'memory');
+      return consumeFrom(memory, key, 'memory', windowSeconds);
+    },
+    consumed: async (policy, key) => {
+      const { memory, redis: shared } = pairs[policy];
+      if (redis && shared && isHealthy(redis)) {
+        try {
+          return (await shared.get(key))?.consumedPoints ?? 0;
+        } catch (error) {
+          fallBack(redis, error);
+        }
+      }
+      return (await memory.get(key))?.consumedPoints ?? 0;
+    },
+    refund: async (policy, key) => {
+      const { memory, redis: shared } = pairs[policy];
+      if (!redis || !shared || !isHealthy(redis)) await memory.reward(key);
+      else await shared.reward(key).catch((error: unknown) => fallBack(redis, error));
     },
     forget: async (policy, key) => {
       const { memory, redis: shared } = pairs[policy];

@@ -1,16 +1,17 @@
-import { createHmac } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock } from '#src/kernel/clock.ts';
+import { countedAddress } from '#src/kernel/counted-address.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import type { HealthCheck } from '#src/kernel/health.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
+import type { Owner } from '#src/kernel/owners.ts';
 import type { Principal } from '#src/kernel/principal.ts';
 import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
 import type { RequestContext } from '#src/kernel/request-context.ts';
 import type { RateLimitPolicy } from '#src/kernel/route.ts';
-import { countedAddress } from '#src/kernel/counted-address.ts';
 import { createCounters, type Backend, type Count } from './counters.ts';
+import { createLoginThrottle, placeWindowSeconds } from './login-throttle.ts';
 import { policyLabels, type Policies, type PolicyName } from './policies.ts';
 import { createTopLimited, type LimitedSubject } from './top-limited.ts';
 
@@ -26,7 +27,8 @@ export type RateLimitsDeps = {
 
 export type RateLimits = {
   /**
-   * Takes one point of `policy` from the caller's address, or from `principal` where the policy is its kind.
+   * Takes one point of `policy` from the caller's address, or from `principal` where the policy is its kind. An API key
+   * takes one from its owner too.
    * @returns `RateLimit` and `RateLimit-Policy`
    * @throws AppError `rate_limit_exceeded` with the same headers and Retry-After
    */
@@ -51,51 +53,64 @@ const headersOf = (name: string, fixed: string, { remaining, resetSeconds }: Cou
   'RateLimit-Policy': fixed,
 });
 
-const announce = ({ policies }: RateLimitsDeps): Readonly<Record<PolicyName, string>> => {
-  const names = Object.keys(policies) as PolicyName[];
+const announce = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Policies, string>> => {
+  const names = Object.keys(policies) as (keyof Policies)[];
   const values = names.map((name) => {
     const { points, windowSeconds } = policies[name];
     return [name, `"${name}";q=${points};w=${windowSeconds}`] as const;
   });
-  return Object.fromEntries(values) as Record<PolicyName, string>;
+  return Object.fromEntries(values) as Record<keyof Policies, string>;
 };
 
 /** Limits by subject and policy, over all routes together. */
 export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
   const { redis, hashKey, metrics, clock } = deps;
-  const counters = createCounters(deps);
+  const { policies } = deps;
+  const { account, account_place: place } = policies;
+  const counters = createCounters({
+    ...deps,
+    policies: {
+      ...policies,
+      account_place: { points: place.points, windowSeconds: placeWindowSeconds },
+      account_delay: { points: 1, windowSeconds: place.windowSeconds },
+      account_level: { points: placeWindowSeconds, windowSeconds: placeWindowSeconds },
+    },
+  });
   const topLimited = createTopLimited({ clock, hashKey });
   const announced = announce(deps);
 
-  const take = async (policy: PolicyName, subject: string): Promise<Record<string, string>> => {
+  const decided = (policy: PolicyName, subject: string, { allowed, backend }: Count): void => {
+    const outcome = allowed ? 'allowed' : 'limited';
+    metrics.count('volwatch_rate_limit_decisions_total', { ...policyLabels[policy], outcome, backend });
+    if (!allowed) topLimited.record(policy, subject);
+  };
+
+  const take = async (policy: keyof Policies, subject: string): Promise<Record<string, string>> => {
     const count = await counters.consume(policy, subject);
-    metrics.count('volwatch_rate_limit_decisions_total', {
-      ...policyLabels[policy],
-      outcome: count.allowed ? 'allowed' : 'limited',
-      backend: count.backend,
-    });
+    decided(policy, subject, count);
     const headers = headersOf(policy, announced[policy], count);
     if (count.allowed) return headers;
-    topLimited.record(policy, subject);
     const detail = `Over the "${policy}" limit; it starts anew in ${count.resetSeconds} s`;
     throw new AppError('rate_limit_exceeded', detail, { headers, retryAfter: count.resetSeconds });
   };
 
-  const hashOfAccount = (account: string): string =>
-    createHmac('sha256', hashKey).update(account.trim().toLowerCase()).digest('base64url');
+  /** The key's own budget and its owner's: many keys give an owner no more than his own budget. */
+  const takeOfKey = async (key: string, owner: Owner | undefined): Promise<Record<string, string>> => {
+    const own = await take('api_key', key);
+    if (!owner) return own;
+    const shared = await take(owner.kind, owner.id);
+    // A list of both, as the draft's structured fields allow.
+    return Object.fromEntries(Object.entries(own).map(([name, value]) => [name, `${value}, ${shared[name]}`]));
+  };
 
   return {
     limit: async ({ clientIp }, policy, principal) => {
       if (policy === 'none') return {};
       if (policy === 'ip' || policy === 'login') return take(policy, countedAddress(clientIp));
-      return principal ? take(policy, principal.subject) : take('ip', countedAddress(clientIp));
+      if (!principal) return take('ip', countedAddress(clientIp));
+      return policy === 'api_key' ? takeOfKey(principal.subject, principal.owner) : take(policy, principal.subject);
     },
-    loginThrottle: {
-      attempt: async (account) => {
-        await take('account', hashOfAccount(account));
-      },
-      succeeded: async (account) => counters.forget('account', hashOfAccount(account)),
-    },
+    loginThrottle: createLoginThrottle({ counters, hashKey, place, elsewhere: account, decided }),
     top: topLimited.read,
     collect: () => {
       metrics.replace(

@@ -52,16 +52,22 @@ export const redactValue = (value: unknown, depth = 0): unknown => {
 
 const suspicious = /[@=]|:\/\/|bearer|basic|eyJ/i;
 
-/** Free text without credentials of URLs, bearer tokens, JWTs, `name=secret` pairs and e-mail addresses. */
+/**
+ * Free text without credentials of URLs, bearer tokens, JWTs, `name=secret` pairs and e-mail addresses. Linear in the
+ * length of the text: each pattern begins at the first character of a run (the lookbehind), has a bounded beginning, or
+ * always matches what it has read, so no run of characters is read again from each of its characters.
+ */
 export const redactText = (text: string): string => {
   const short = text.length > longestText ? `${text.slice(0, longestText)}…` : text;
   if (!suspicious.test(short)) return short;
   return short
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi, `$1${redacted}@`)
+    .replaceAll(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi, `$1${redacted}@`)
     .replaceAll(/\b(bearer|basic)\s+[\w.~+/=-]+/gi, `$1 ${redacted}`)
-    .replaceAll(/\beyJ[\w-]*\.[\w-]*\.?[\w-]*/g, redacted)
-    .replaceAll(/([\w-]+)=([^\s&;,"']+)/g, (pair, name: string) => (isSecretName(name) ? `${name}=${redacted}` : pair))
-    .replaceAll(/[\w.+%-]+@[\w-]+(?:\.[\w-]+)+/g, redacted);
+    .replaceAll(/\beyJ[\w-]*(?:\.[\w-]*){0,2}/g, redacted)
+    .replaceAll(/(?<![\w-])([\w-]+)=([^\s&;,"']+)/g, (pair, name: string) =>
+      isSecretName(name) ? `${name}=${redacted}` : pair,
+    )
+    .replaceAll(/(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+/g, redacted);
 };
 
 type DatabaseError = Error & { readonly code?: unknown; readonly sqlState?: unknown };

@@ -1,6 +1,26 @@
+import type { AuditTrail } from '#src/kernel/audit.ts';
+import type { Owner } from '#src/kernel/owners.ts';
 import type { Transaction } from '#src/kernel/unit-of-work.ts';
 
 /** Removes events older than `days`, with their deliveries. @returns how many events */
 export const removeOldWebhookEvents = async ({ query }: Transaction, days: number): Promise<number> =>
   (await query(`delete from webhook_event where occurred_at < now() - $1 * interval '1 day' returning 1`, [days]))
     .length;
+
+/** Removes the webhooks of an owner; what waits for them is not delivered. @returns how many */
+export const removeWebhooksOf = async (transaction: Transaction, owner: Owner, audit: AuditTrail): Promise<number> => {
+  const removed = await transaction.query<{ id: string }>(
+    'delete from webhook where owner_kind = $1 and owner_id = $2 returning id',
+    [owner.kind, owner.id],
+  );
+  for (const { id } of removed) {
+    await audit.record(transaction, {
+      stream: `webhook:${id}`,
+      action: 'webhook.deleted',
+      outcome: 'success',
+      actor: { kind: 'operator', subject: null },
+      target: id,
+    });
+  }
+  return removed.length;
+};

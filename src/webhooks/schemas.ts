@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fieldsQuery, pageQuery } from '#src/kernel/pagination.ts';
+import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/pagination.ts';
 import { webhookEventTypes, webhookOutcomes } from '#src/kernel/webhooks.ts';
 import { addressIn, isPublicAddress } from './addresses.ts';
 import { deliveryStates, disabledReasons } from './entities.ts';
@@ -37,8 +37,8 @@ export const deliverySchema = z.strictObject({
 export const listQuery = (item: z.ZodObject) =>
   z.strictObject({
     ...pageQuery,
-    from: z.iso.date().optional(),
-    to: z.iso.date().optional(),
+    from: dateParameter.optional(),
+    to: dateParameter.optional(),
     fields: fieldsQuery(item),
   });
 

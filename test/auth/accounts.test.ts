@@ -1,9 +1,5 @@
 import test from 'ava';
-import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { noMetrics } from '#src/kernel/metrics.ts';
-import { ada, auditActions, bearer, refresh, signedIn, startRoom, type Room } from './room.ts';
+import { ada, auditActions, bearer, refresh, startRoom, type Room } from './room.ts';
 import { quickHashing } from './setup.ts';
 
 test('an account from nothing: registered, signed in, recognised, signed out', async (t) => {
@@ -174,54 +170,14 @@ test('beyond the queue sign-ins are 503 at once, and the others still get their 
   }
 });
 
-const withThrottle = (points: number) => {
-  const policy = { points: 1_000, windowSeconds: 60 };
-  const limits = createRateLimits({
-    policies: {
-      ip: policy,
-      user: policy,
-      client: policy,
-      api_key: policy,
-      login: policy,
-      account: { points, windowSeconds: 60 },
-    },
-    redis: undefined,
-    hashKey: Buffer.from('key'),
-    logger: silentLogger,
-    metrics: noMetrics,
-    clock: systemClock,
-  });
-  return { throttle: limits.loginThrottle, close: limits.close };
-};
-
-test('an account is throttled after so many attempts, also one that does not exist; success starts anew', async (t) => {
-  const { throttle, close } = withThrottle(3);
-  t.teardown(close);
-  const room = await startRoom(t, { throttle });
-  await signedIn(room);
-  const wrong = (email: string) => room.json('/auth/login', { email, password: 'not the right one' });
-  const statuses = async (email: string) => [
-    (await wrong(email)).status,
-    (await wrong(email)).status,
-    (await wrong(email)).status,
-    (await wrong(email)).status,
-  ];
-  t.deepEqual(await statuses('nobody@example.org'), [401, 401, 401, 429]);
-  await wrong(ada.email);
-  t.is((await room.json('/auth/login', ada)).status, 200);
-  t.deepEqual(await statuses(' ADA@example.org'), [401, 401, 401, 429]);
-  const right = await room.json('/auth/login', ada);
-  t.is(right.status, 429);
-  t.is(right.body['code'], 'rate_limit_exceeded');
-  t.truthy(right.headers.get('retry-after'));
-});
-
 test('twenty people registering one address at once make one account', async (t) => {
   const room: Room = await startRoom(t);
   const answers = await Promise.all(Array.from({ length: 20 }, () => room.json('/auth/register', ada)));
   t.true(answers.every(({ status }) => status === 202));
   t.is((await room.stored.query('select 1 from user_account')).length, 1);
-  t.deepEqual(await auditActions(room), ['user.registered']);
+  const actions = await auditActions(room);
+  t.is(actions.filter((action) => action === 'user.registered').length, 1);
+  t.true(actions.every((action) => ['user.registered', 'user.registration_refused'].includes(action)));
 });
 
 test('a client signs out by ending its token; a key cannot sign out', async (t) => {

@@ -71,7 +71,13 @@ test('with the database away every credential and sign-in is its 503, nothing is
     'a refresh',
     'a new key',
   ]) {
-    t.true((await attempts[what]!()).status < 300, what);
+    let answer = await attempts[what]!();
+    // A busy machine may need longer for a new connection than the acquire timeout of this test.
+    for (let again = 0; again < 10 && answer.status === 503; again += 1) {
+      await new Promise((done) => setTimeout(done, 300));
+      answer = await attempts[what]!();
+    }
+    t.true(answer.status < 300, `${what}: ${JSON.stringify(answer.body)}`);
   }
 });
 

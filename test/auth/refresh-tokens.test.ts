@@ -109,6 +109,20 @@ test('a family ends with its time, however often it was refreshed; then its rows
   t.deepEqual(await room.stored.query('select * from refresh_token'), []);
 });
 
+test('a revoked family is deleted at the next clean-up, and its tokens stay refused', async (t) => {
+  const room = await startRoom(t);
+  const ended = await signedIn(room);
+  const kept = await signedIn(room);
+  t.is((await room.form('/auth/revoke', { token: ended.refresh })).status, 200);
+  await room.auth.cleanUp();
+  t.is((await room.stored.query('select 1 from refresh_family')).length, 1);
+  t.like((await refresh(room, ended.refresh)).body, refused);
+  t.like((await room.me(bearer(ended.access))).body, { code: 'token_revoked' });
+  const unaware = await startRoom(t, { beside: room });
+  t.like((await unaware.me(bearer(ended.access))).body, { code: 'token_revoked' });
+  t.is((await refresh(room, kept.refresh)).status, 200);
+});
+
 const wrong: [string, Record<string, string>, number, object][] = [
   ['an unknown token', { refresh_token: `vwr_${'A'.repeat(43)}` }, 400, refused],
   ['rubbish', { refresh_token: 'x' }, 400, refused],

@@ -71,7 +71,11 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     settings: { ...settings, ...overriding },
     keyRing: ring,
     bootstrap,
-    secrets: { apiKeys: 'test secret of keys', csrf: Buffer.from('test secret of csrf') },
+    secrets: {
+      apiKeys: 'test secret of keys',
+      csrf: Buffer.from('test secret of csrf'),
+      places: Buffer.from('places'),
+    },
     unitOfWork: database.unitOfWork,
     reader,
     owners: createOwners({ reader, clock, bootstrap, cacheMs: ownerCacheMs }),
@@ -85,7 +89,12 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     faults: noFaults,
     ...deps,
   });
-  const { call } = await serve(t, { routes: auth.routes, authenticate: auth.authenticate, csrf: auth.csrf });
+  const { call } = await serve(t, {
+    routes: auth.routes,
+    authenticate: auth.authenticate,
+    csrf: auth.csrf,
+    trustedProxies: ['127.0.0.1'],
+  });
   auth.start();
   t.teardown(async () => {
     await auth.close();

@@ -93,7 +93,11 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     settings,
     keyRing: ring,
     bootstrap,
-    secrets: { apiKeys: 'test secret of keys', csrf: Buffer.from('test secret of csrf') },
+    secrets: {
+      apiKeys: 'test secret of keys',
+      csrf: Buffer.from('test secret of csrf'),
+      places: Buffer.from('places'),
+    },
     unitOfWork: noDatabase,
     reader,
     owners: createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 1_000 }),

@@ -10,7 +10,15 @@ import { createRedis } from '#src/redis/client.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 
 const quota = { points: 5, windowSeconds: 60 };
-const policies = { ip: quota, login: quota, user: quota, client: quota, api_key: quota, account: quota };
+const policies = {
+  ip: quota,
+  login: quota,
+  user: quota,
+  client: quota,
+  api_key: quota,
+  account: quota,
+  account_place: quota,
+};
 const decisions = 'volwatch_rate_limit_decisions_total';
 
 const setup = (t: ExecutionContext, { redis = true } = {}) => {
@@ -69,20 +77,6 @@ for (const backend of ['redis', 'memory'] as const) {
     t.is(metrics.value(decisions, { policy: 'ip', subject: 'ip', outcome: 'allowed', backend }), quota.points);
     t.is(metrics.value(decisions, { policy: 'ip', subject: 'ip', outcome: 'limited', backend }), 3);
   });
-
-  test(`${backend}: an account is throttled whatever the address, until its password was right`, async (t) => {
-    const { limits, metrics, connected } = setup(t, { redis: backend === 'redis' });
-    await connected;
-    const { loginThrottle } = limits;
-    const account = `${randomUUID()}@example.com`;
-    for (let attempt = 0; attempt < quota.points; attempt += 1) await loginThrottle.attempt(account);
-    const refusal = await refusalOf(loginThrottle.attempt(` ${account.toUpperCase()} `));
-    t.is(refusal?.code, 'rate_limit_exceeded');
-    t.is(metrics.value(decisions, { policy: 'login', subject: 'user', outcome: 'limited', backend }), 1);
-    t.false(JSON.stringify(limits.top()).includes(account));
-    await loginThrottle.succeeded(account);
-    t.is(await refusalOf(loginThrottle.attempt(account)), undefined);
-  });
 }
 
 test('budgets are apart: by address, by policy, by caller; one /64 shares', async (t) => {
@@ -99,6 +93,24 @@ test('budgets are apart: by address, by policy, by caller; one /64 shares', asyn
   t.falsy(await refusalOf(limits.limit(context, 'client', principal)));
   t.falsy(await refusalOf(limits.limit(context, 'user', { ...principal, kind: 'user' })));
 });
+
+for (const kind of ['user', 'client'] as const) {
+  test(`the keys of a ${kind} share its budget, and it shares theirs`, async (t) => {
+    const { limits, connected } = setup(t);
+    await connected;
+    const owner = { kind, id: randomUUID() };
+    const key = (): Principal => ({ kind: 'api_key', subject: randomUUID(), scopes: [], owner });
+    const headers = await limits.limit(from(someAddress()), 'api_key', key());
+    t.is(headers['RateLimit'], `"api_key";r=4;t=60, "${kind}";r=4;t=60`);
+    for (let used = 1; used < quota.points; used += 1) await limits.limit(from(someAddress()), 'api_key', key());
+    const refusal = await refusalOf(limits.limit(from(someAddress()), 'api_key', key()));
+    t.is(refusal?.code, 'rate_limit_exceeded');
+    t.regex(refusal?.message ?? '', new RegExp(`"${kind}" limit`));
+    t.truthy(await refusalOf(limits.limit(from(someAddress()), kind, { kind, subject: owner.id, scopes: [] })));
+    const other = { ...key(), owner: { kind, id: randomUUID() } };
+    t.falsy(await refusalOf(limits.limit(from(someAddress()), 'api_key', other)));
+  });
+}
 
 test('simultaneous requests over several connections land exactly on the quota', async (t) => {
   const instances = [setup(t), setup(t), setup(t)];

@@ -45,13 +45,14 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
   return async (principal) => {
     const owner = ownerOf(principal);
     const standing: OwnerStanding = owner ? await owners.standing(owner) : { state: 'gone' };
-    if (isForeign(principal, standing)) return principal;
-    if (standing.state !== 'present') {
+    const foreign = isForeign(principal, standing);
+    if (standing.state === 'gone' || (standing.state === 'unknown' && !foreign)) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
       if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
       throw ownerGone(principal);
     }
     if (isEnded(principal, standing)) throw tokenRefused('token_revoked');
+    if (standing.state === 'unknown') return principal;
     return { ...principal, scopes: commonScopes(principal.scopes, standing.scopes) };
   };
 };

@@ -26,28 +26,32 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const endedSql = `(select reason from owner_end where owner_kind = $1 and owner_id = $2::text) as reason,
   (select ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as ended_at`;
 const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes, ${endedSql}`;
-const clientSql = `select (select scopes from oauth_client where id = $2::text and revoked_at is null) as scopes, ${endedSql}`;
+// Accounts have UUIDs: any other id never had one here, and must not reach a column of that type.
+const foreignSql = `select null as scopes, ${endedSql}`;
+const clientSql = `select (select scopes from oauth_client where id = $2::text and revoked_at is null) as scopes,
+  ${endedSql}`;
+
+const sqlFor = ({ kind, id }: Owner): string => {
+  if (kind === 'client') return clientSql;
+  return uuid.test(id) ? userSql : foreignSql;
+};
 
 /** The one place that says who is there and what he holds. */
 export const createOwners = ({ reader, clock, bootstrap, cacheMs }: OwnersDeps): Owners => {
   const known = new Map<string, Entry>();
   const reading = new Map<string, Promise<OwnerStanding>>();
 
-  const read = async ({ kind, id }: Owner): Promise<OwnerStanding> => {
-    // Accounts have UUIDs: any other id never had one here, and must not reach a column of that type.
-    if (kind === 'user' && !uuid.test(id)) return { state: 'unknown' };
-    // The trigger writes ids in lower case, as PostgreSQL shows UUIDs.
-    const key = kind === 'user' ? id.toLowerCase() : id;
-    const [row] = await reader.query<Row>(kind === 'user' ? userSql : clientSql, [kind, key]);
+  const read = async (owner: Owner): Promise<OwnerStanding> => {
+    const { kind, id } = owner;
+    // Operators and the trigger write ids in lower case, as PostgreSQL shows UUIDs.
+    const key = kind === 'user' && uuid.test(id) ? id.toLowerCase() : id;
+    const [row] = await reader.query<Row>(sqlFor(owner), [kind, key]);
     const { scopes = null, reason = null, ended_at: endedAt = null } = row ?? {};
     const held = kind === 'client' && id === bootstrap?.id ? allScopes : scopes;
-    if (reason === 'disabled') return { state: 'gone' };
-    if (held === null) return { state: kind === 'client' || reason !== null ? 'gone' : 'unknown' };
-    return {
-      state: 'present',
-      scopes: held,
-      ...(endedAt !== null && { tokensEndedAt: Math.floor(endedAt.getTime() / 1000) }),
-    };
+    const tokens = endedAt === null ? {} : { tokensEndedAt: Math.floor(endedAt.getTime() / 1000) };
+    if (reason === 'disabled' || reason === 'deleted') return { state: 'gone' };
+    if (held !== null) return { state: 'present', scopes: held, ...tokens };
+    return kind === 'client' ? { state: 'gone' } : { state: 'unknown', ...tokens };
   };
 
   const remember = (key: string, entry: Entry): void => {

@@ -151,3 +151,13 @@ test('the owner is read once in a while, not with each request, and a deletion t
   await new Promise((done) => setTimeout(done, 350));
   assertGone(t, 'after the cached time', await room.me(bearer(access)));
 });
+
+test('days that the database does not know are refused, never a fault of ours', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  for (const query of ['from=0000-01-01', 'to=0000-12-31', 'from=0999-12-31']) {
+    const { status, body } = await room.call(`/api-keys?${query}`, { headers: bearer(access) });
+    t.is(status, 422, query);
+    t.is(body['code'], 'validation_failed', query);
+  }
+});

@@ -1,0 +1,8 @@
+import type { Transaction } from '#src/kernel/unit-of-work.ts';
+
+/** Removes the profile and settings of a user. @returns how many rows */
+export const removeDocumentsOf = async ({ query }: Transaction, userId: string): Promise<number> => {
+  const profiles = await query('delete from account_profile where user_id = $1 returning 1', [userId]);
+  const settings = await query('delete from account_settings where user_id = $1 returning 1', [userId]);
+  return profiles.length + settings.length;
+};

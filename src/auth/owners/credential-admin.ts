@@ -1,0 +1,196 @@
+import type { AuditActor, AuditTrail } from '#src/kernel/audit.ts';
+import type { Clock } from '#src/kernel/clock.ts';
+import { AppError } from '#src/kernel/errors.ts';
+import type { Owner } from '#src/kernel/owners.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { OwnerEndReason } from '../entities.ts';
+
+export type CredentialAdminDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  /** Removes the webhooks of an owner. @returns how many */
+  readonly removeWebhooks: (transaction: Transaction, owner: Owner) => Promise<number>;
+  /** Removes what other parts store of a user; `subjects` are the user and his API keys, as callers. */
+  readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
+};
+
+export type Ended = {
+  readonly api_keys: number;
+  readonly sessions: number;
+  readonly refresh_families: number;
+  readonly webhooks: number;
+};
+
+/** What operators do to credentials from the command line. Each method throws AppError `resource_not_found`. */
+export type CredentialAdmin = {
+  /** @param text `user:ID`, `user:EMAIL` or `client:ID` */
+  readonly find: (text: string) => Promise<Owner>;
+  readonly endKey: (id: string) => Promise<void>;
+  /** @returns how many API keys ended */
+  readonly endKeys: (owner: Owner) => Promise<number>;
+  /** API keys, sessions, refresh tokens, access tokens of any kind issued until now, and webhooks. */
+  readonly endAll: (owner: Owner) => Promise<Ended>;
+  /** As `endAll`, and the user holds nothing and cannot sign in until `enable`. */
+  readonly disable: (userId: string) => Promise<Ended>;
+  readonly enable: (userId: string) => Promise<void>;
+  /** As `endAll`, and everything that is stored of the user is deleted, except the events that hold his id. */
+  readonly erase: (userId: string) => Promise<Ended>;
+};
+
+const actor: AuditActor = { kind: 'operator', subject: null };
+const operation = 'auth.operator';
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const notFound = (what: string): AppError => new AppError('resource_not_found', `There is no such ${what}`);
+
+export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
+  const { unitOfWork, audit, clock } = deps;
+
+  const endKeysWhere = async (
+    transaction: Transaction,
+    condition: string,
+    parameters: readonly string[],
+  ): Promise<number> => {
+    const revokedAt = clock.now();
+    const ended = await transaction.query<{ id: string }>(
+      `update api_key set revoked_at = $1 where revoked_at is null and ${condition} returning id`,
+      [revokedAt, ...parameters],
+    );
+    for (const { id } of ended) {
+      await audit.record(transaction, {
+        stream: `api_key:${id}`,
+        action: 'api_key.revoked',
+        outcome: 'success',
+        actor,
+        target: id,
+        data: { revoked_at: revokedAt.toISOString() },
+      });
+    }
+    return ended.length;
+  };
+
+  const endKeysOf = (transaction: Transaction, { kind, id }: Owner): Promise<number> =>
+    endKeysWhere(transaction, 'owner_kind = $2 and owner_id = $3', [kind, id]);
+
+  /** Instances learn of revoked_token and owner_end within REVOCATION_POLL_MS and OWNER_CACHE_MS. */
+  const endSignIns = async ({ query }: Transaction, userId: string) => {
+    const now = clock.now();
+    const sessions = await query('delete from user_session where user_id = $1 returning 1', [userId]);
+    const families = await query(
+      `update refresh_family set revoked_at = $2, revoked_reason = 'operator'
+       where user_id = $1 and revoked_at is null returning 1`,
+      [userId, now],
+    );
+    await query(
+      `insert into revoked_token (token_id, revoked_at, expires_at)
+       select access_token_id, clock_timestamp(), access_expires_at
+       from refresh_token join refresh_family family on family.id = family_id
+       where family.user_id = $1 and access_expires_at > $2::timestamptz - interval '5 minutes'
+       on conflict (token_id) do nothing`,
+      [userId, now],
+    );
+    return { sessions: sessions.length, refresh_families: families.length };
+  };
+
+  /** Of access tokens that no family is known of, such as legacy ones and those of clients, the time of issue decides. */
+  const endTokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
+    await query(
+      `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, $3, $4)
+       on conflict (owner_kind, owner_id) do update set ended_at = excluded.ended_at,
+         reason = case when ended.reason = 'disabled' and excluded.reason = 'tokens_ended'
+           then ended.reason else excluded.reason end`,
+      [kind, id, reason, clock.now()],
+    );
+  };
+
+  const endAllOf = async (transaction: Transaction, owner: Owner, reason: OwnerEndReason): Promise<Ended> => {
+    const keys = await endKeysOf(transaction, owner);
+    const none = { sessions: 0, refresh_families: 0 };
+    const hasAccount = owner.kind === 'user' && uuid.test(owner.id);
+    const signIns = hasAccount ? await endSignIns(transaction, owner.id) : none;
+    await endTokens(transaction, owner, reason);
+    const webhooks = await deps.removeWebhooks(transaction, owner);
+    return { api_keys: keys, ...signIns, webhooks };
+  };
+
+  const record = (
+    transaction: Transaction,
+    { kind, id }: Owner,
+    action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.disabled' | 'user.enabled' | 'user.erased',
+  ): Promise<void> =>
+    audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor, target: id });
+
+  const assertUser = async ({ query }: Transaction, id: string): Promise<void> => {
+    const found = await query('select 1 from user_account where id = $1 for update', [id]);
+    if (found.length === 0) throw notFound('user');
+  };
+
+  return {
+    find: (text) =>
+      unitOfWork.run({ operation }, async ({ query }) => {
+        const [, kind, id = ''] = /^(user|client):(.+)$/s.exec(text) ?? [];
+        if (kind === 'client') return { kind, id };
+        if (kind !== 'user') throw notFound('owner: write user:ID, user:EMAIL or client:ID');
+        if (uuid.test(id)) return { kind, id: id.toLowerCase() };
+        const email = id.trim().normalize('NFKC').toLowerCase();
+        const [user] = await query<{ id: string }>('select id from user_account where email = $1', [email]);
+        // A user that never had an account here is known by the id in his tokens alone.
+        if (!user && id.includes('@')) throw notFound('user');
+        return { kind, id: user?.id ?? id };
+      }),
+
+    endKey: (id) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        const ended = uuid.test(id) ? await endKeysWhere(transaction, 'id = $2::text::uuid', [id]) : 0;
+        if (ended === 0) throw notFound('API key, or it has ended');
+      }),
+
+    endKeys: (owner) => unitOfWork.run({ operation }, (transaction) => endKeysOf(transaction, owner)),
+
+    endAll: (owner) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        const ended = await endAllOf(transaction, owner, 'tokens_ended');
+        await record(transaction, owner, `${owner.kind}.credentials_ended`);
+        return ended;
+      }),
+
+    disable: (id) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        await assertUser(transaction, id);
+        const owner = { kind: 'user', id } as const;
+        const ended = await endAllOf(transaction, owner, 'disabled');
+        await record(transaction, owner, 'user.disabled');
+        return ended;
+      }),
+
+    enable: (id) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        // Tokens that were issued before stay ended.
+        const enabled = await transaction.query(
+          `update owner_end set reason = 'tokens_ended'
+           where owner_kind = 'user' and owner_id = $1 and reason = 'disabled' returning 1`,
+          [id],
+        );
+        if (enabled.length === 0) throw notFound('disabled user');
+        await record(transaction, { kind: 'user', id }, 'user.enabled');
+      }),
+
+    erase: (id) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        await assertUser(transaction, id);
+        const { query } = transaction;
+        const owner = { kind: 'user', id } as const;
+        const ended = await endAllOf(transaction, owner, 'tokens_ended');
+        const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
+          id,
+        ]);
+        await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
+        // Names are chosen by people, and may be personal; the trail does not hold them.
+        await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
+        await query('delete from user_account where id = $1', [id]);
+        await record(transaction, owner, 'user.erased');
+        return ended;
+      }),
+  };
+};

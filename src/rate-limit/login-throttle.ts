@@ -1,0 +1,73 @@
+import { createHmac } from 'node:crypto';
+import { countedAddress } from '#src/kernel/counted-address.ts';
+import type { LoginThrottle, ThrottleRefusal } from '#src/kernel/rate-limiter.ts';
+import type { Count, Counters } from './counters.ts';
+import type { PolicyName, Quota } from './policies.ts';
+
+export type LoginThrottleDeps = {
+  readonly counters: Counters;
+  /** Keys the hashes that stand for accounts; the same on every instance. */
+  readonly hashKey: Uint8Array;
+  /** Of one account from one network: so many attempts without delay, and the longest delay after them. */
+  readonly place: Quota;
+  /** Of one account from all networks that it has not signed in from before. */
+  readonly elsewhere: Quota;
+  /** Counts the decision and remembers who is refused most. */
+  readonly decided: (policy: PolicyName, subject: string, count: Count) => void;
+};
+
+/** The first delay; each further attempt that passes doubles it. */
+const firstDelaySeconds = 30;
+
+/** Attempts of one account and network are counted this long; `succeeded` ends it early. */
+export const placeWindowSeconds = 86_400;
+
+const pairPolicies = ['account_place', 'account_delay', 'account_level'] as const;
+
+export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
+  const { counters, hashKey, place, elsewhere, decided } = deps;
+
+  const hash = (text: string): string => createHmac('sha256', hashKey).update(text).digest('base64url');
+  const accountOf = (account: string): string => account.trim().toLowerCase();
+  const pairOf = (account: string, clientIp: string): string =>
+    hash(`${accountOf(account)} ${countedAddress(clientIp)}`);
+
+  const delayAt = (level: number): number => Math.min(firstDelaySeconds * 2 ** level, place.windowSeconds);
+
+  /**
+   * The attempt that uses up the budget opens the first delay, so of simultaneous attempts exactly the budget passes.
+   * Attempts that are refused do not raise the level, so they do not make the next delay longer.
+   */
+  const takeFromPlace = async (pair: string): Promise<ThrottleRefusal | undefined> => {
+    const { consumed } = await counters.consume('account_place', pair);
+    if (consumed < place.points) return undefined;
+    const level = await counters.consumed('account_level', pair);
+    const delay = await counters.consume('account_delay', pair, delayAt(level));
+    if (delay.allowed) {
+      await counters.consume('account_level', pair);
+      return undefined;
+    }
+    decided('account_place', pair, delay);
+    return { retryAfterSeconds: delay.resetSeconds, begins: delay.consumed === 2 };
+  };
+
+  return {
+    attempt: async ({ account, clientIp, knownPlace }) => {
+      const pair = pairOf(account, clientIp);
+      const refusal = await takeFromPlace(pair);
+      if (refusal) return refusal;
+      if (knownPlace) return undefined;
+      const subject = hash(accountOf(account));
+      const count = await counters.consume('account', subject);
+      decided('account', subject, count);
+      if (count.allowed) return undefined;
+      return { retryAfterSeconds: count.resetSeconds, begins: count.consumed === elsewhere.points + 1 };
+    },
+
+    succeeded: async ({ account, clientIp, knownPlace }) => {
+      const pair = pairOf(account, clientIp);
+      for (const policy of pairPolicies) await counters.forget(policy, pair);
+      if (!knownPlace) await counters.refund('account', hash(accountOf(account)));
+    },
+  };
+};

@@ -1,0 +1,29 @@
+import test from 'ava';
+import { createMayAct } from '#src/auth/owners/may-act.ts';
+import { createOwners } from '#src/auth/owners/owners.ts';
+import { systemClock as clock } from '#src/kernel/clock.ts';
+import { bearer, signedIn, startRoom } from '../room.ts';
+
+test('work that a caller left behind is done while its owner is there', async (t) => {
+  const room = await startRoom(t);
+  const { reader } = room.database;
+  const owners = createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 0 });
+  const mayAct = createMayAct({ reader, owners, clock, foreignUsers: true });
+  const strict = createMayAct({ reader, owners, clock, foreignUsers: false });
+  const { access } = await signedIn(room);
+  const { body } = await room.json('/api-keys', { name: 'k', scopes: [] }, bearer(access));
+  const key = `api_key:${String(body['id'])}`;
+  const [user] = await room.stored.query('select id from user_account');
+  const owner = `user:${String(user?.['id'])}`;
+  for (const subject of [owner, key, 'client:desk']) t.true(await mayAct(subject), subject);
+  t.true(await mayAct('user:user-7'));
+  t.false(await strict('user:user-7'));
+  for (const subject of ['client:nobody', 'api_key:00000000-0000-7000-8000-000000000000']) {
+    t.false(await mayAct(subject), subject);
+  }
+  await room.stored.query('update api_key set revoked_at = now()');
+  t.false(await mayAct(key), 'a revoked key');
+  await room.stored.query('update api_key set revoked_at = null');
+  await room.stored.query('delete from user_account');
+  for (const subject of [owner, key]) t.false(await mayAct(subject), subject);
+});

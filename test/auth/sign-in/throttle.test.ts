@@ -1,0 +1,124 @@
+import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '#src/kernel/clock.ts';
+import type { LogFields, Logger } from '#src/kernel/logger.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { noMetrics } from '#src/kernel/metrics.ts';
+import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
+import { ada, startRoom, type Room } from '../room.ts';
+
+const quota = { points: 1_000, windowSeconds: 60 };
+const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
+  const limits = createRateLimits({
+    policies: {
+      ip: quota,
+      user: quota,
+      client: quota,
+      api_key: quota,
+      login: quota,
+      account: { points: elsewhere, windowSeconds: 60 },
+      account_place: { points: 3, windowSeconds: 900 },
+    },
+    redis: undefined,
+    hashKey: Buffer.from('key'),
+    logger: silentLogger,
+    metrics: noMetrics,
+    clock: systemClock,
+  });
+  t.teardown(limits.close);
+  const refused: string[] = [];
+  const lines: LogFields[] = [];
+  const logger: Logger = { ...silentLogger, warn: (fields, message) => void lines.push({ ...fields, message }) };
+  const abuse = { refused: (kind: string, address?: string) => void refused.push(`${kind} ${address}`) };
+  const settings = { revocationPollMs: 60_000 };
+  const room = await startRoom(t, { throttle: limits.loginThrottle, abuse, logger, settings });
+  return { room, refused, lines };
+};
+const login = (room: Room, from: string, who: { email: string; password: string }) =>
+  room.json('/auth/login', who, { 'X-Forwarded-For': from });
+const wrong = { ...ada, password: 'not the right one' };
+const home = '198.51.100.1';
+const attacker = '203.0.113.66';
+
+test('wrong passwords from one address delay that address alone, for accounts that exist and others alike', async (t) => {
+  const { room, refused, lines } = await start(t);
+  await room.json('/auth/register', ada);
+  const statuses = async (email: string) => {
+    const answers = [];
+    for (let guess = 0; guess < 6; guess += 1) answers.push(await login(room, attacker, { ...wrong, email }));
+    const last = answers.at(-1)!;
+    t.is(last.body['code'], 'rate_limit_exceeded');
+    t.true(Number(last.headers.get('retry-after')) > 20);
+    return { statuses: answers.map(({ status }) => status), members: Object.keys(last.body).sort() };
+  };
+  const existing = await statuses(ada.email);
+  t.deepEqual(existing.statuses, [401, 401, 401, 429, 429, 429]);
+  t.deepEqual(await statuses('nobody@example.org'), existing);
+  t.is((await login(room, attacker, ada)).status, 429, 'the right password does not help there');
+  t.is((await login(room, home, ada)).status, 200, 'the owner signs in from anywhere else');
+  t.deepEqual(new Set(refused), new Set([`login_throttled ${attacker}`]));
+
+  const throttled = await room.stored.query(
+    `select stream from audit_event where action = 'user.sign_in_throttled' order by id`,
+  );
+  t.deepEqual(
+    throttled.map(({ stream }) => String(stream).split(':')[0]),
+    ['user', 'sign_in'],
+    'recorded once for each delay, not once for each refusal',
+  );
+  const [user] = await room.stored.query('select id from user_account');
+  t.deepEqual(lines, [
+    { user_id: user?.['id'], message: 'sign-ins to an account are delayed after many wrong passwords' },
+  ]);
+});
+
+test('an attack from many networks never keeps the owner out of a network that he has used', async (t) => {
+  const { room } = await start(t);
+  await room.json('/auth/register', ada);
+  t.is((await login(room, home, ada)).status, 200);
+  for (let network = 1; network <= 20; network += 1) await login(room, `203.0.113.${network}`, wrong);
+  t.is((await login(room, '203.0.113.99', wrong)).status, 429);
+  t.is((await login(room, '192.0.2.5', ada)).status, 429, 'a network that is new to the account has to wait');
+  t.is((await login(room, home, ada)).status, 200);
+});
+
+test('networks are remembered as keyed hashes, few for each user, for a while, and go with the account', async (t) => {
+  const { room } = await start(t, { elsewhere: 1_000 });
+  await room.json('/auth/register', ada);
+  for (let network = 1; network <= 25; network += 1) t.is((await login(room, `192.0.2.${network}`, ada)).status, 200);
+  const places = () => room.stored.query('select * from sign_in_place');
+  t.is((await places()).length, 20);
+  t.false(JSON.stringify(await places()).includes('192.0.2'));
+  room.advance(91 * 86_400);
+  await room.auth.cleanUp();
+  t.is((await places()).length, 0);
+  t.is((await login(room, home, ada)).status, 200);
+  await room.stored.query('delete from user_account');
+  t.is((await places()).length, 0);
+});
+
+test('a user whom an operator has disabled cannot sign in, and is told what a wrong password is told', async (t) => {
+  const { room } = await start(t);
+  await room.json('/auth/register', ada);
+  await room.stored.query(`insert into owner_end select 'user', id::text, 'disabled', now() from user_account`);
+  const disabled = await login(room, home, ada);
+  t.is(disabled.status, 401);
+  t.is(disabled.body['code'], 'credentials_invalid');
+});
+
+test('registering a taken address takes as many statements and events as a free one', async (t) => {
+  const { room } = await start(t);
+  const cost = async (email: string) => {
+    const value = () => room.metrics.value('db_client_operation_duration_seconds');
+    const events = async () => (await room.stored.query('select 1 from audit_event')).length;
+    const before = { statements: value(), events: await events() };
+    const { status, body } = await room.json('/auth/register', { ...ada, email });
+    return { status, body, statements: value() - before.statements, events: (await events()) - before.events };
+  };
+  await cost('first@example.org');
+  await new Promise((done) => setTimeout(done, 200));
+  const free = await cost(ada.email);
+  const taken = await cost(ada.email);
+  t.true(free.statements > 2);
+  t.is(free.events, 1);
+  t.deepEqual(taken, free);
+});
