@@ -1,10 +1,13 @@
 import Koa from 'koa';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AbuseReport } from '#src/kernel/abuse.ts';
 import { systemClock, type Clock } from '#src/kernel/clock.ts';
 import type { Idempotency } from '#src/kernel/idempotency.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Route } from '#src/kernel/route.ts';
+import type { BodyAdmission } from './admission/body-admission.ts';
+import { unreadBodies } from './admission/unread-body.ts';
 import { createClientIp } from './client-ip.ts';
 import { compression } from './compression.ts';
 import { cors } from './cors.ts';
@@ -12,13 +15,14 @@ import { dispatch } from './dispatch.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { errorBoundary } from './error-boundary.ts';
 import type { Limits } from './limits.ts';
+import type { LoadShedding } from './load-shedding.ts';
 import { createOpenApi, type OpenApiInfo } from './openapi.ts';
 import { problemRoutes } from './problem-routes.ts';
 import { createRequestLog } from './request-log.ts';
 import { requestScope } from './request-scope.ts';
 import { createRouteTable } from './router.ts';
 import { securityHeaders } from './security-headers.ts';
-import type { Authenticate, CheckCsrf, HttpMiddleware, HttpState, RateLimit } from './types.ts';
+import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './types.ts';
 
 export type AppDependencies = {
   readonly routes: readonly Route[];
@@ -32,7 +36,9 @@ export type AppDependencies = {
   readonly rateLimit?: RateLimit;
   readonly csrf?: CheckCsrf;
   readonly idempotency?: Idempotency;
-  readonly loadShedding?: HttpMiddleware;
+  readonly loadShedding?: LoadShedding;
+  readonly bodies: BodyAdmission;
+  readonly abuse: AbuseReport;
   readonly limits: Limits;
   /** Hides what unexpected errors say, and adds HSTS. */
   readonly production: boolean;
@@ -67,11 +73,11 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       deadlineMs: limits.requestDeadlineMs,
     }),
   );
+  app.use(unreadBodies(limits.discardBytes));
   app.use(errorBoundary({ metrics, production }));
   app.use(securityHeaders(production));
   app.use(cors(deps.corsOrigins));
   app.use(compression());
-  if (deps.loadShedding) app.use(deps.loadShedding);
   app.use(
     dispatch({
       routeTable,
@@ -79,6 +85,9 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       rateLimit: deps.rateLimit,
       csrf: deps.csrf,
       idempotency: deps.idempotency,
+      loadShedding: deps.loadShedding,
+      bodies: deps.bodies,
+      abuse: deps.abuse,
       limits,
     }),
   );

@@ -1,15 +1,19 @@
-import { AppError, type ErrorCategory, type FieldError } from '#src/kernel/errors.ts';
+import { AppError, type ErrorCategory } from '#src/kernel/errors.ts';
 import type { Idempotency } from '#src/kernel/idempotency.ts';
-import type { Input, RequestSchemas } from '#src/kernel/route.ts';
+import type { AbuseReport } from '#src/kernel/abuse.ts';
+import type { BodyAdmission, Caller } from './admission/body-admission.ts';
+import { callerOf } from './admission/caller.ts';
+import { hasBody, isRestLarge } from './admission/unread-body.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import { handle } from './idempotent.ts';
 import { checkReply, selectFields, sendReply } from './reply.ts';
 import type { Limits } from './limits.ts';
 import { checkHead } from './request-head.ts';
+import { parseInput } from './request-input.ts';
+import { whenAnswered, type LoadShedding } from './load-shedding.ts';
 import type { RouteTable } from './router.ts';
 import type { Authenticate, CheckCsrf, HttpContext, HttpMiddleware, RateLimit } from './types.ts';
-import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
 
 type Dependencies = {
   readonly routeTable: RouteTable;
@@ -17,6 +21,9 @@ type Dependencies = {
   readonly rateLimit: RateLimit | undefined;
   readonly csrf: CheckCsrf | undefined;
   readonly idempotency: Idempotency | undefined;
+  readonly loadShedding: LoadShedding | undefined;
+  readonly bodies: BodyAdmission;
+  readonly abuse: AbuseReport;
   readonly limits: Limits;
 };
 
@@ -35,43 +42,6 @@ const findRoute = (ctx: HttpContext): CompiledRoute => {
   return match.route;
 };
 
-/** The parsed request. @throws AppError `validation_failed` and those of the body */
-const parseInput = async (
-  ctx: HttpContext,
-  route: CompiledRoute,
-  { routeTable, limits }: Dependencies,
-): Promise<Input<RequestSchemas>> => {
-  const errors: FieldError[] = [];
-  const parse = (
-    part: 'path' | 'query' | 'header',
-    schema: CompiledRoute['path'],
-    value: Record<string, unknown>,
-  ): Record<string, unknown> | undefined => {
-    const parsed = schema?.safeParse(value);
-    if (parsed?.error) errors.push(...fieldErrors(part, parsed.error, value));
-    return parsed?.data;
-  };
-
-  const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
-  const query = parse('query', route.query, parseQuery(ctx.querystring, limits.queryParameters));
-  const picked: Record<string, unknown> = {};
-  for (const name of route.headerNames) {
-    const value = ctx.req.headers[name];
-    if (value !== undefined) picked[name] = value;
-  }
-  const headers = parse('header', route.headers, picked);
-
-  let body: unknown;
-  if (route.body !== undefined) {
-    const raw = await readBody(ctx.req, route, limits);
-    const parsed = route.body.safeParse(raw);
-    if (parsed.error) errors.push(...fieldErrors('body', parsed.error, raw));
-    body = parsed.data;
-  }
-  if (errors.length > 0) throw validationFailed(errors);
-  return { path, query, headers, body, context: ctx.state.request };
-};
-
 const atAddressExpense: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
 
 const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, string>>): void => {
@@ -80,7 +50,7 @@ const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, strin
 
 /** The inner half of the chain, from the route to its reply, in the order in which it happens. */
 export const dispatch = (deps: Dependencies): HttpMiddleware => {
-  const { authenticate, rateLimit, csrf } = deps;
+  const { routeTable, authenticate, rateLimit, csrf, loadShedding, bodies, abuse, limits } = deps;
 
   const limit = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
     const { request } = ctx.state;
@@ -111,24 +81,69 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     }
   };
 
+  /** @throws AppError `body_unexpected` */
+  const refuseUnexpectedBody = (ctx: HttpContext): void => {
+    const { match, request } = ctx.state;
+    if (!hasBody(ctx.req)) return;
+    const takesOne = ctx.method !== 'OPTIONS' && match.kind === 'route' && match.route.body !== undefined;
+    if (takesOne) return;
+    const isRefusedAnyway = ctx.method !== 'OPTIONS' && match.kind !== 'route';
+    if (isRefusedAnyway && !isRestLarge(ctx.req, limits.discardBytes)) return;
+    abuse.refused('body_unexpected', request.clientIp);
+    if (!isRefusedAnyway) throw new AppError('body_unexpected');
+  };
+
+  const ask = ({ req, res }: HttpContext): void => {
+    const { expect } = req.headers;
+    if (expect !== undefined && /^100-continue$/i.test(expect) && req.httpVersion === '1.1') res.writeContinue();
+  };
+
   return async (ctx) => {
-    const { match } = ctx.state;
-    checkHead(ctx.req, deps.limits);
+    const { match, request } = ctx.state;
+    checkHead(ctx.req, limits);
+    refuseUnexpectedBody(ctx);
     if (ctx.method === 'OPTIONS' && match.kind !== 'none') {
       ctx.set('Allow', match.allow);
       ctx.status = 204;
       return;
     }
     const route = findRoute(ctx);
+    const { declaration } = route;
+    loadShedding?.refuseEarly(declaration);
     await identify(ctx, route);
     await limit(ctx, route);
     if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
-      await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
+      await csrf({ method: ctx.method, headers: ctx.req.headers }, request.principal);
     }
-    const input = await parseInput(ctx, route, deps);
-    const reply = await handle(ctx, route, input, deps.idempotency);
-    checkReply(route, reply);
-    const body = route.declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
-    sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+
+    const caller: Caller = { key: callerOf(request), clientIp: request.clientIp };
+    loadShedding?.check(declaration, caller);
+    let releaseBody = (): void => {};
+    const read = async (): Promise<unknown> => {
+      const body = await readBody(ctx.req, route, {
+        limits,
+        open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
+        ask: () => ask(ctx),
+        refused: (kind) => abuse.refused(kind, caller.clientIp),
+      });
+      releaseBody = body.release;
+      return body.value;
+    };
+    try {
+      const input = await parseInput(ctx, route, { routeTable, maxQueryNames: limits.queryParameters, readBody: read });
+      // Only now: a client whose body does not come, or is refused, holds no slot.
+      const leave = loadShedding?.enter(declaration, caller);
+      try {
+        const reply = await handle(ctx, route, input, deps.idempotency);
+        checkReply(route, reply);
+        const body = declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
+        sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+      } finally {
+        // Not before the answer is sent: what a slow reader has not taken is memory of its class.
+        if (leave) whenAnswered(ctx.res, leave);
+      }
+    } finally {
+      releaseBody();
+    }
   };
 };

@@ -9,7 +9,7 @@ import type { Principal } from '#src/kernel/principal.ts';
 import type { LoginThrottle } from '#src/kernel/rate-limiter.ts';
 import type { RequestContext } from '#src/kernel/request-context.ts';
 import type { RateLimitPolicy } from '#src/kernel/route.ts';
-import { countedAddress } from './address.ts';
+import { countedAddress } from '#src/kernel/counted-address.ts';
 import { createCounters, type Backend, type Count } from './counters.ts';
 import { policyLabels, type Policies, type PolicyName } from './policies.ts';
 import { createTopLimited, type LimitedSubject } from './top-limited.ts';
