@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type TestFn } from 'ava';
@@ -31,6 +32,9 @@ test.before(async (t) => {
 test.after.always(async () => {
   for (const end of teardowns) await end();
 });
+
+const residentBytes = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
 
 const base = '/api/v1';
 /** The head of a request whose body of 1,000 bytes never comes. */
@@ -151,4 +155,28 @@ test.serial('a compressed body cannot grow without bound, and the process is unh
   t.true((await counted()) > 0);
   t.is((await price(service)).status, 200);
   t.is(service.process.exitCode, null);
+});
+
+test.serial('bodies without end from many addresses do not fill the memory, and small batches go on', async (t) => {
+  const { service, port } = t.context;
+  const head = `POST ${base}/pricing/batch HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const addresses = Array.from({ length: 20 }, (_, index) => `127.0.1.${index + 1}`);
+  const sockets = await Promise.all(addresses.flatMap((from) => times(2, () => openSocket(t, { port, from }, head))));
+  const chunk = (filler: Buffer): Buffer =>
+    Buffer.concat([Buffer.from(`${filler.length.toString(16)}\r\n`), filler, Buffer.from('\r\n')]);
+  const before = residentBytes(service.pid);
+  let peak = 0;
+  const watch = setInterval(() => (peak = Math.max(peak, residentBytes(service.pid))), 20);
+  const floods = Promise.all(sockets.map((socket) => floodBody(socket, 60_000_000, chunk)));
+  const batch = () => call(`${service.url}${base}/pricing/batch`, json({ options: times(1_000, () => option) }));
+  const small: number[] = [];
+  for (let round = 0; round < 10; round += 1) small.push((await batch()).status);
+  await floods;
+  clearInterval(watch);
+  t.deepEqual([...new Set(small)], [200]);
+  t.true(peak - before < 800_000_000, `${before}, then ${peak} bytes were resident`);
+  t.log(`resident before and at most: ${before} and ${peak} bytes`);
+  for (const { socket } of sockets) socket.destroy();
+  const held = async () => metric(await scrape(service), 'volwatch_http_body_bytes');
+  t.true(await until(async () => (await held()) === 0));
 });
