@@ -82,15 +82,19 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
   };
 
   /** @throws AppError `body_unexpected` */
-  const refuseUnexpectedBody = (ctx: HttpContext): void => {
-    const { match, request } = ctx.state;
-    if (!hasBody(ctx.req)) return;
-    const takesOne = ctx.method !== 'OPTIONS' && match.kind === 'route' && match.route.body !== undefined;
-    if (takesOne) return;
-    const isRefusedAnyway = ctx.method !== 'OPTIONS' && match.kind !== 'route';
-    if (isRefusedAnyway && !isRestLarge(ctx.req, limits.discardBytes)) return;
+  const refuseBody = ({ state: { request } }: HttpContext): never => {
     abuse.refused('body_unexpected', request.clientIp);
-    if (!isRefusedAnyway) throw new AppError('body_unexpected');
+    throw new AppError('body_unexpected');
+  };
+
+  /** A large body that nobody will read is refused at once; a small one in its turn, after the credentials. */
+  const refuseLargeBody = (ctx: HttpContext): void => {
+    const { match, request } = ctx.state;
+    const isRead = ctx.method !== 'OPTIONS' && match.kind === 'route' && match.route.body !== undefined;
+    if (isRead || !hasBody(ctx.req) || !isRestLarge(ctx.req, limits.discardBytes)) return;
+    if (match.kind === 'route' || (ctx.method === 'OPTIONS' && match.kind !== 'none')) refuseBody(ctx);
+    // 404 and 405 say more.
+    abuse.refused('body_unexpected', request.clientIp);
   };
 
   const ask = ({ req, res }: HttpContext): void => {
@@ -101,8 +105,9 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
   return async (ctx) => {
     const { match, request } = ctx.state;
     checkHead(ctx.req, limits);
-    refuseUnexpectedBody(ctx);
+    refuseLargeBody(ctx);
     if (ctx.method === 'OPTIONS' && match.kind !== 'none') {
+      if (hasBody(ctx.req)) refuseBody(ctx);
       ctx.set('Allow', match.allow);
       ctx.status = 204;
       return;
@@ -116,6 +121,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
       await csrf({ method: ctx.method, headers: ctx.req.headers }, request.principal);
     }
 
+    if (route.body === undefined && hasBody(ctx.req)) refuseBody(ctx);
     const caller: Caller = { key: callerOf(request), clientIp: request.clientIp };
     loadShedding?.check(declaration, caller);
     let releaseBody = (): void => {};
