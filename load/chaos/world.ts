@@ -156,6 +156,8 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     RATE_LIMIT_CLIENT_PER_MINUTE: '1000000',
     // Everything of the experiment shares this machine: a stall of its own making is not the fault looked for.
     LOAD_LAG_MS: '1500',
+    // All requests come from one address here.
+    CALLER_SHARE_PERCENT: '100',
     PRICING_WORKERS: '1',
     PRICING_QUEUE_LIMIT: '4',
     PRICING_STALL_MS: '4000',

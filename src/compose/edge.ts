@@ -1,6 +1,7 @@
 import type { Auth } from '../auth/auth.ts';
 import { isStatementOrder, topStatements } from '../database/statement-statistics.ts';
 import { createAnswers } from '../http/answers/answers.ts';
+import { createBodyAdmission } from '../http/admission/body-admission.ts';
 import { createApp } from '../http/app.ts';
 import { createHealth, type Health } from '../http/health.ts';
 import { createLoadShedding } from '../http/load-shedding.ts';
@@ -53,9 +54,21 @@ export const composeEdge = (
         read: config.LOAD_LIMIT_READ,
         write: config.LOAD_LIMIT_WRITE,
       },
+      callerPercent: config.CALLER_SHARE_PERCENT,
       lagMs: config.LOAD_LAG_MS,
     },
-    metrics,
+    { metrics, abuse },
+  );
+  const bodies = createBodyAdmission(
+    {
+      maxBodies: config.BODIES_LIMIT,
+      maxTotalBytes: config.BODIES_LIMIT_BYTES,
+      uncountedBytes: config.BODY_LIMIT_BYTES,
+      callerPercent: config.CALLER_SHARE_PERCENT,
+      minBytesPerSecond: config.BODY_MIN_BYTES_PER_SECOND,
+      graceMs: config.BODY_GRACE_MS,
+    },
+    { metrics, abuse },
   );
   const answers = createAnswers({
     backlog: {
@@ -86,10 +99,19 @@ export const composeEdge = (
       leaseMs: config.IDEMPOTENCY_LEASE_MS,
     }),
     loadShedding,
+    bodies,
+    abuse,
     limits: {
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
       batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES,
-      jsonDepth: config.JSON_DEPTH_LIMIT,
+      expansion: { freeBytes: config.BODY_EXPANSION_FREE_BYTES, maxRatio: config.BODY_EXPANSION_RATIO_LIMIT },
+      jsonShape: {
+        maxDepth: config.JSON_DEPTH_LIMIT,
+        maxValues: config.JSON_VALUES_LIMIT,
+        maxItems: config.JSON_ITEMS_LIMIT,
+        maxMembers: config.JSON_MEMBERS_LIMIT,
+      },
+      discardBytes: config.BODY_DISCARD_LIMIT_BYTES,
       queryParameters: config.QUERY_PARAMETER_LIMIT,
       urlBytes: config.URL_LIMIT_BYTES,
       headerCount: config.HEADER_COUNT_LIMIT,
@@ -111,6 +133,10 @@ export const composeEdge = (
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     headerBytes: config.HEADER_LIMIT_BYTES,
+    pipeline: {
+      maxWaiting: config.PIPELINE_LIMIT,
+      onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),
+    },
     production,
     clock,
     logger,

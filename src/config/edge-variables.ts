@@ -39,7 +39,55 @@ export const edgeSections = {
   'The edge': {
     BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Largest request body, after decompression'),
     BATCH_BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '67108864', 'Largest body of a pricing batch'),
+    BODY_EXPANSION_FREE_BYTES: variable(
+      integer(1, 2 ** 30),
+      '16777216',
+      'A compressed body may become this large at any ratio, within the limit of its route',
+    ),
+    BODY_EXPANSION_RATIO_LIMIT: variable(
+      integer(1, 1_000_000),
+      '100',
+      'Max bytes for each compressed byte of a larger body, then 413 `payload_too_large`',
+    ),
+    BODY_MIN_BYTES_PER_SECOND: variable(
+      integer(1, 2 ** 30),
+      '1024',
+      'Min rate at which a body arrives, measured over each BODY_GRACE_MS, then 408 `request_timeout`',
+    ),
+    BODY_GRACE_MS: variable(integer(5, 600_000), '5000', 'Time before a slow body is given up'),
+    BODY_DISCARD_LIMIT_BYTES: variable(
+      integer(0, 2 ** 30),
+      '262144',
+      'Max bytes of an unread body that are read and thrown away; a larger one closes its connection',
+    ),
+    BODIES_LIMIT: variable(
+      integer(1, 100_000),
+      '1024',
+      'Max bodies that are read at once, then 503 `overloaded` or 429 `concurrency_limit_exceeded`',
+    ),
+    BODIES_LIMIT_BYTES: variable(
+      integer(1, 2 ** 40),
+      '268435456',
+      'Max bytes of all bodies in memory; the first BODY_LIMIT_BYTES of each do not count. At least twice BATCH_BODY_LIMIT_BYTES',
+    ),
+    CALLER_SHARE_PERCENT: variable(
+      integer(1, 100),
+      '50',
+      'How much of LOAD_LIMIT_* and BODIES_LIMIT* one caller reaches alone; less while there are others; 100 lifts it',
+    ),
+    PIPELINE_LIMIT: variable(
+      integer(1, 100_000),
+      '1024',
+      'Max requests of a connection that wait for the answers before theirs, then the connection is cut',
+    ),
     JSON_DEPTH_LIMIT: variable(integer(1, 1_000), '20', 'Deepest nesting of a JSON body, then 400 `malformed_body`'),
+    JSON_VALUES_LIMIT: variable(
+      integer(1, 10_000_000),
+      '5000',
+      'Max values of a JSON body, those of pricing batches excepted, then 400 `malformed_body`',
+    ),
+    JSON_ITEMS_LIMIT: variable(integer(1, 10_000_000), '1000', 'Max elements of a list in such a body'),
+    JSON_MEMBERS_LIMIT: variable(integer(1, 10_000_000), '200', 'Max members of an object in such a body'),
     URL_LIMIT_BYTES: variable(integer(1, 65_536), '8192', 'Longest request target, then 414 `uri_too_long`'),
     QUERY_PARAMETER_LIMIT: variable(integer(1, 10_000), '50', 'Most names in a query or form'),
     HEADER_LIMIT_BYTES: variable(

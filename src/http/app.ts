@@ -1,11 +1,14 @@
 import Koa from 'koa';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AbuseReport } from '#src/kernel/abuse.ts';
 import { systemClock, type Clock } from '#src/kernel/clock.ts';
 import type { Idempotency } from '#src/kernel/idempotency.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { Route } from '#src/kernel/route.ts';
 import type { Answers } from './answers/answers.ts';
+import type { BodyAdmission } from './admission/body-admission.ts';
+import { unreadBodies } from './admission/unread-body.ts';
 import { createClientIp } from './client-ip.ts';
 import { compression } from './compression.ts';
 import { cors } from './cors.ts';
@@ -13,13 +16,14 @@ import { dispatch } from './dispatch.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { errorBoundary } from './error-boundary.ts';
 import type { Limits } from './limits.ts';
+import type { LoadShedding } from './load-shedding.ts';
 import { createOpenApi, type OpenApiInfo } from './openapi.ts';
 import { problemRoutes } from './problem-routes.ts';
 import { createRequestLog } from './request-log.ts';
 import { requestScope } from './request-scope.ts';
 import { createRouteTable } from './router.ts';
 import { securityHeaders } from './security-headers.ts';
-import type { Authenticate, CheckCsrf, HttpMiddleware, HttpState, RateLimit } from './types.ts';
+import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './types.ts';
 
 export type AppDependencies = {
   readonly routes: readonly Route[];
@@ -34,7 +38,9 @@ export type AppDependencies = {
   readonly csrf?: CheckCsrf;
   readonly idempotency?: Idempotency;
   readonly answers?: Pick<Answers, 'admit' | 'middleware'>;
-  readonly loadShedding?: HttpMiddleware;
+  readonly loadShedding?: LoadShedding;
+  readonly bodies: BodyAdmission;
+  readonly abuse: AbuseReport;
   readonly limits: Limits;
   /** Hides what unexpected errors say, and adds HSTS. */
   readonly production: boolean;
@@ -69,12 +75,12 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       deadlineMs: limits.requestDeadlineMs,
     }),
   );
+  app.use(unreadBodies(limits.discardBytes));
   app.use(errorBoundary({ metrics, production }));
   app.use(securityHeaders(production));
   app.use(cors(deps.corsOrigins));
   if (deps.answers) app.use(deps.answers.middleware);
   app.use(compression());
-  if (deps.loadShedding) app.use(deps.loadShedding);
   app.use(
     dispatch({
       routeTable,
@@ -83,6 +89,9 @@ export const createApp = (deps: AppDependencies): RequestListener => {
       csrf: deps.csrf,
       idempotency: deps.idempotency,
       answers: deps.answers,
+      loadShedding: deps.loadShedding,
+      bodies: deps.bodies,
+      abuse: deps.abuse,
       limits,
     }),
   );

@@ -1,73 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { AbuseKind } from '#src/kernel/abuse.ts';
 import { AppError } from '#src/kernel/errors.ts';
-import { describeJsonShapeFault, jsonShapeFault } from '#src/kernel/json-shape.ts';
+import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/json-shape.ts';
+import { receive, type ReceiveOptions } from './admission/receive.ts';
+import { hasBody } from './admission/unread-body.ts';
 import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
 import type { Limits } from './limits.ts';
 import { parseQuery } from './validation.ts';
-
-const tooLarge = (limit: number): AppError =>
-  new AppError('payload_too_large', `The body may have at most ${limit} bytes`);
-
-/** The stream's bytes, at most `limit` of them. */
-const collect = async (stream: Readable, limit: number, onFault: (cause: Error) => AppError): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const refuse = (error: AppError): void => {
-      stream.off('data', take);
-      reject(error);
-    };
-    const take = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size > limit) return refuse(tooLarge(limit));
-      chunks.push(chunk);
-    };
-    stream.on('data', take);
-    stream.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
-    stream.once('error', (cause) => refuse(onFault(cause)));
-    stream.once('close', () => {
-      // Every stream closes; only one that has not ended closes too early.
-      if (!stream.readableEnded) refuse(onFault(new Error('closed early')));
-    });
-  });
-
-const incomplete = (cause: Error): AppError => new AppError('request_timeout', 'The body did not arrive', { cause });
-const notCompressed = (cause: Error): AppError =>
-  new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });
-
-const decompressors = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
-const isCompression = (name: string): name is keyof typeof decompressors => Object.hasOwn(decompressors, name);
-
-const readBytes = async (request: IncomingMessage, limit: number): Promise<Buffer> => {
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity') return collect(request, limit, incomplete);
-  if (!isCompression(encoding)) {
-    throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip, deflate or br', {
-      headers: { 'Accept-Encoding': 'gzip, deflate, br' },
-    });
-  }
-  const plain = decompressors[encoding]();
-  // `pipe` does not pass an abort on: without this a client that leaves would keep the handler waiting.
-  request.once('close', () => {
-    if (!request.complete) plain.destroy();
-  });
-  request.pipe(plain);
-  try {
-    return await collect(plain, limit, notCompressed);
-  } finally {
-    request.unpipe(plain);
-    plain.destroy();
-    request.resume();
-  }
-};
 
 const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {
   if (header !== undefined && consumes.includes(header)) return header;
@@ -94,9 +33,12 @@ const textOf = (bytes: Buffer): string => {
   }
 };
 
-const parseJson = (bytes: Buffer, depth: number): unknown => {
-  const fault = jsonShapeFault(bytes, { maxDepth: depth });
-  if (fault !== undefined) throw new AppError('malformed_body', describeJsonShapeFault(fault));
+const parseJson = (bytes: Buffer, shape: JsonShapeLimits, refused: (kind: AbuseKind) => void): unknown => {
+  const fault = jsonShapeFault(bytes, shape);
+  if (fault !== undefined) {
+    refused('body_structure');
+    throw new AppError('malformed_body', describeJsonShapeFault(fault));
+  }
   const text = textOf(bytes);
   try {
     return JSON.parse(text);
@@ -105,22 +47,53 @@ const parseJson = (bytes: Buffer, depth: number): unknown => {
   }
 };
 
+export type BodyReading = {
+  readonly limits: Limits;
+  readonly open: ReceiveOptions['open'];
+  readonly ask: ReceiveOptions['ask'];
+  /** Reports abuse in the name of the request's caller. */
+  readonly refused: (kind: AbuseKind) => void;
+};
+
+export type ReadBody = {
+  readonly value: unknown;
+  /** The memory of the body counts until then. */
+  readonly release: () => void;
+};
+
 /**
  * The body as its media type means it: JSON parsed, a form as a map of texts; anything else, and `rawBody`, a Buffer.
- * @throws AppError `unsupported_media_type`, `payload_too_large`, `malformed_body`, `request_timeout`
+ * @throws AppError `unsupported_media_type`, `malformed_body`, and those of `receive`
  */
-export const readBody = async (request: IncomingMessage, route: CompiledRoute, limits: Limits): Promise<unknown> => {
+export const readBody = async (
+  request: IncomingMessage,
+  route: CompiledRoute,
+  { limits, open, ask, refused }: BodyReading,
+): Promise<ReadBody> => {
   const { headers } = request;
-  const absent = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
-  if (absent) {
-    if (route.bodyOptional) return undefined;
+  if (!hasBody(request)) {
+    if (route.bodyOptional) return { value: undefined, release: () => {} };
     throw new AppError('malformed_body', 'A body is required');
   }
   const type = checkMediaType(headers['content-type'], route.consumes);
-  const batch = route.declaration.bodyLimit === 'batch';
-  const bytes = await readBytes(request, batch ? limits.batchBodyLimitBytes : limits.bodyLimitBytes);
-  if (route.declaration.rawBody) return bytes;
-  if (isJsonType(type)) return parseJson(bytes, limits.jsonDepth);
-  if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters);
-  return bytes;
+  const { rawBody, bodyLimit } = route.declaration;
+  const { bytes, release } = await receive(request, {
+    maxBytes: bodyLimit === 'batch' ? limits.batchBodyLimitBytes : limits.bodyLimitBytes,
+    expansion: limits.expansion,
+    open,
+    ask,
+    onExpansion: () => refused('body_expansion'),
+  });
+  const parse = (): unknown => {
+    if (rawBody) return bytes;
+    if (isJsonType(type)) return parseJson(bytes, limits.jsonShape, refused);
+    if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters);
+    return bytes;
+  };
+  try {
+    return { value: parse(), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 };

@@ -1,16 +1,21 @@
-import { AppError, type ErrorCategory, type FieldError } from '#src/kernel/errors.ts';
+import { AppError, type ErrorCategory } from '#src/kernel/errors.ts';
 import type { Idempotency } from '#src/kernel/idempotency.ts';
-import type { Input, RequestSchemas } from '#src/kernel/route.ts';
 import type { Answers } from './answers/answers.ts';
+import type { AbuseReport } from '#src/kernel/abuse.ts';
+import type { BodyAdmission, Caller } from './admission/body-admission.ts';
+import { callerOf } from '#src/kernel/caller.ts';
+import { answerSent } from './answers/answer-sent.ts';
+import { hasBody, isRestLarge } from './admission/unread-body.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import { handle } from './idempotent.ts';
 import { checkReply, selectFields, sendReply } from './reply.ts';
 import type { Limits } from './limits.ts';
 import { checkHead } from './request-head.ts';
+import { parseInput } from './request-input.ts';
+import type { LoadShedding } from './load-shedding.ts';
 import type { RouteTable } from './router.ts';
 import type { Authenticate, CheckCsrf, HttpContext, HttpMiddleware, RateLimit } from './types.ts';
-import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
 
 type Dependencies = {
   readonly routeTable: RouteTable;
@@ -19,6 +24,9 @@ type Dependencies = {
   readonly csrf: CheckCsrf | undefined;
   readonly idempotency: Idempotency | undefined;
   readonly answers: Pick<Answers, 'admit'> | undefined;
+  readonly loadShedding: LoadShedding | undefined;
+  readonly bodies: BodyAdmission;
+  readonly abuse: AbuseReport;
   readonly limits: Limits;
 };
 
@@ -37,43 +45,6 @@ const findRoute = (ctx: HttpContext): CompiledRoute => {
   return match.route;
 };
 
-/** The parsed request. @throws AppError `validation_failed` and those of the body */
-const parseInput = async (
-  ctx: HttpContext,
-  route: CompiledRoute,
-  { routeTable, limits }: Dependencies,
-): Promise<Input<RequestSchemas>> => {
-  const errors: FieldError[] = [];
-  const parse = (
-    part: 'path' | 'query' | 'header',
-    schema: CompiledRoute['path'],
-    value: Record<string, unknown>,
-  ): Record<string, unknown> | undefined => {
-    const parsed = schema?.safeParse(value);
-    if (parsed?.error) errors.push(...fieldErrors(part, parsed.error, value));
-    return parsed?.data;
-  };
-
-  const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
-  const query = parse('query', route.query, parseQuery(ctx.querystring, limits.queryParameters));
-  const picked: Record<string, unknown> = {};
-  for (const name of route.headerNames) {
-    const value = ctx.req.headers[name];
-    if (value !== undefined) picked[name] = value;
-  }
-  const headers = parse('header', route.headers, picked);
-
-  let body: unknown;
-  if (route.body !== undefined) {
-    const raw = await readBody(ctx.req, route, limits);
-    const parsed = route.body.safeParse(raw);
-    if (parsed.error) errors.push(...fieldErrors('body', parsed.error, raw));
-    body = parsed.data;
-  }
-  if (errors.length > 0) throw validationFailed(errors);
-  return { path, query, headers, body, context: ctx.state.request };
-};
-
 const atAddressExpense: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
 
 const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, string>>): void => {
@@ -82,7 +53,7 @@ const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, strin
 
 /** The inner half of the chain, from the route to its reply, in the order in which it happens. */
 export const dispatch = (deps: Dependencies): HttpMiddleware => {
-  const { authenticate, rateLimit, csrf } = deps;
+  const { routeTable, authenticate, rateLimit, csrf, loadShedding, bodies, abuse, limits } = deps;
 
   const limit = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
     const { request } = ctx.state;
@@ -113,25 +84,77 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     }
   };
 
+  /** @throws AppError `body_unexpected` */
+  const refuseBody = ({ state: { request } }: HttpContext): never => {
+    abuse.refused('body_unexpected', request.clientIp);
+    throw new AppError('body_unexpected');
+  };
+
+  /** A large body that nobody will read is refused at once; a small one in its turn, after the credentials. */
+  const refuseLargeBody = (ctx: HttpContext): void => {
+    const { match, request } = ctx.state;
+    const isRead = ctx.method !== 'OPTIONS' && match.kind === 'route' && match.route.body !== undefined;
+    if (isRead || !hasBody(ctx.req) || !isRestLarge(ctx.req, limits.discardBytes)) return;
+    if (match.kind === 'route' || (ctx.method === 'OPTIONS' && match.kind !== 'none')) refuseBody(ctx);
+    // 404 and 405 say more.
+    abuse.refused('body_unexpected', request.clientIp);
+  };
+
+  const ask = ({ req, res }: HttpContext): void => {
+    const { expect } = req.headers;
+    if (expect !== undefined && /^100-continue$/i.test(expect) && req.httpVersion === '1.1') res.writeContinue();
+  };
+
   return async (ctx) => {
-    const { match } = ctx.state;
-    checkHead(ctx.req, deps.limits);
+    const { match, request } = ctx.state;
+    checkHead(ctx.req, limits);
+    refuseLargeBody(ctx);
     if (ctx.method === 'OPTIONS' && match.kind !== 'none') {
+      if (hasBody(ctx.req)) refuseBody(ctx);
       ctx.set('Allow', match.allow);
       ctx.status = 204;
       return;
     }
     const route = findRoute(ctx);
+    const { declaration } = route;
+    loadShedding?.refuseEarly(declaration);
     await identify(ctx, route);
     await limit(ctx, route);
     deps.answers?.admit(ctx.state.request, route.declaration);
     if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
-      await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
+      await csrf({ method: ctx.method, headers: ctx.req.headers }, request.principal);
     }
-    const input = await parseInput(ctx, route, deps);
-    const reply = await handle(ctx, route, input, deps.idempotency);
-    checkReply(route, reply);
-    const body = route.declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
-    sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+
+    if (route.body === undefined && hasBody(ctx.req)) refuseBody(ctx);
+    const caller: Caller = { key: callerOf(request), clientIp: request.clientIp };
+    loadShedding?.check(declaration, caller);
+    let releaseBody = (): void => {};
+    const read = async (): Promise<unknown> => {
+      const body = await readBody(ctx.req, route, {
+        limits,
+        open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
+        ask: () => ask(ctx),
+        refused: (kind) => abuse.refused(kind, caller.clientIp),
+      });
+      releaseBody = body.release;
+      return body.value;
+    };
+    try {
+      const input = await parseInput(ctx, route, { routeTable, maxQueryNames: limits.queryParameters, readBody: read });
+      // Only now: a client whose body does not come, or is refused, holds no slot.
+      const slot = loadShedding?.enter(declaration, caller);
+      try {
+        const reply = await handle(ctx, route, input, deps.idempotency);
+        checkReply(route, reply);
+        const body = declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
+        sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+      } finally {
+        slot?.workEnded();
+        // The answer of a slow reader is memory: it counts for its caller until it is sent.
+        if (slot) void answerSent(ctx.res).then(slot.answerEnded);
+      }
+    } finally {
+      releaseBody();
+    }
   };
 };

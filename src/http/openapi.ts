@@ -21,7 +21,7 @@ const everywhere: readonly ErrorCode[] = [
 const ofCategory = (category: ErrorCategory): ErrorCode[] =>
   errorCodes.filter((code) => errorTable[code].category === category);
 /** Everything under the base path is shed when the service is busy, and nearly all of it needs the database. */
-const underBasePath: readonly ErrorCode[] = [...ofCategory('database'), 'overloaded'];
+const underBasePath: readonly ErrorCode[] = [...ofCategory('database'), 'overloaded', 'concurrency_limit_exceeded'];
 /** These belong to the routes that sign in. */
 const signInRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'credentials_invalid',
@@ -34,6 +34,8 @@ const codesOf = (route: Route): ErrorCode[] => {
     for (const code of ['malformed_body', 'unsupported_media_type', 'payload_too_large', 'request_timeout'] as const) {
       codes.add(code);
     }
+  } else {
+    codes.add('body_unexpected');
   }
   if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress').add('quota_exceeded');
   if (route.atRoot !== true) for (const code of underBasePath) codes.add(code);

@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from './answers/answers.ts';
+import { inOrder, type PipelineOptions } from './admission/pipeline.ts';
 import type { RequestListener } from './app.ts';
 import { parserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
 
@@ -15,6 +16,7 @@ export type HttpServerDependencies = ParserRefusalDependencies & {
   readonly keepAliveTimeoutMs?: number;
   /** Bytes of the header section, request target included. */
   readonly headerBytes?: number;
+  readonly pipeline: PipelineOptions;
 };
 
 export type HttpServer = {
@@ -59,9 +61,12 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
   };
   const { answers } = deps;
   if (answers) server.on('connection', answers.watch);
-  server.on('request', serve);
+  const serveInOrder = inOrder(serve, deps.pipeline);
+  server.on('request', serveInOrder);
+  // The body is asked for when it is read: a request that is refused by its head never sends it.
+  server.on('checkContinue', serveInOrder);
   // An expectation that we do not know is no reason to refuse: the request is served as it is.
-  server.on('checkExpectation', serve);
+  server.on('checkExpectation', serveInOrder);
   const refuse = parserRefusal(deps);
   server.on('clientError', refuse);
   // Node hangs up on CONNECT without a word where nobody listens for it.

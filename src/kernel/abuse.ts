@@ -11,7 +11,7 @@ export const abuseKinds = [
   'body_slow',
   /** A body on a route that takes none. */
   'body_unexpected',
-  /** A caller has more unread bodies in progress than allowed. */
+  /** More bodies are being read, or kept, than allowed: for one caller, or for all callers together. */
   'body_backlog',
   /** A caller has more requests of a load class in progress than allowed. */
   'concurrency_by_caller',

@@ -40,6 +40,7 @@ export const errorTable = {
   malformed_body: row(400, 'validation', 'The body cannot be parsed'),
   malformed_request: row(400, 'validation', 'The HTTP request cannot be parsed'),
   unsupported_media_type: row(415, 'validation', 'The media type is not supported'),
+  body_unexpected: row(400, 'validation', 'The route takes no body'),
   payload_too_large: row(413, 'validation', 'The body is too large'),
   uri_too_long: row(414, 'validation', 'The request target is too long'),
   headers_too_large: row(431, 'validation', 'The header section is too large'),
@@ -80,6 +81,7 @@ export const errorTable = {
 
   rate_limit_exceeded: row(429, 'rate_limit', 'Over the rate limit', true),
   quota_exceeded: row(429, 'rate_limit', 'A quota of stored data is reached', true),
+  concurrency_limit_exceeded: row(429, 'rate_limit', 'Too many requests of this caller are in progress', true),
 
   pricing_model_unknown: row(400, 'pricing', 'Unknown pricing model'),
   pricing_calculation_failed: row(422, 'pricing', 'The calculation failed'),

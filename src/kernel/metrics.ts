@@ -38,7 +38,7 @@ const pricingModels = [
 const pricingOperations = ['price', 'greeks', 'implied_volatility', 'batch'] as const;
 
 /** Classes of routes that are shed apart; health and auth are in none. */
-const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;
+export const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;
 export type LoadClass = (typeof loadClasses)[number];
 
 /** Seconds. */
@@ -290,8 +290,18 @@ export const metricCatalogue = {
   },
   volwatch_load_shed_total: {
     type: 'counter',
-    help: 'Requests refused early, by class of route and reason',
-    labels: { load_class: loadClasses, reason: ['concurrency', 'lag'] },
+    help: 'Requests refused because of load, by class of route and reason; caller: one caller has too many in progress',
+    labels: { load_class: loadClasses, reason: ['concurrency', 'caller', 'lag'] },
+  },
+  volwatch_http_bodies_in_progress: {
+    type: 'gauge',
+    help: 'Request bodies that are being read',
+    labels: {},
+  },
+  volwatch_http_body_bytes: {
+    type: 'gauge',
+    help: 'Bytes of request bodies in memory, without the first BODY_LIMIT_BYTES of each',
+    labels: {},
   },
   volwatch_http_answer_bytes_outstanding: {
     type: 'gauge',

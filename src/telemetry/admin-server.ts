@@ -64,6 +64,8 @@ const send = (
   headers: Readonly<Record<string, string>>,
 ): void => {
   const text = body === null || typeof body === 'string' ? body : JSON.stringify(body);
+  // Node would read the rest of an unread body to its end, however long it is.
+  if (!response.req.complete) response.setHeader('Connection', 'close');
   response.writeHead(status, {
     ...headers,
     'Cache-Control': 'no-store',
@@ -151,8 +153,6 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
       const refusal =
         error instanceof AppError ? error : new AppError('internal_error', 'An unexpected error occurred');
       if (refusal !== error) logger.error({ error, request_id: requestId }, 'an admin request failed');
-      // The rest of an unread body is not worth waiting for.
-      if (!request.complete) headers.Connection = 'close';
       send(response, problem(refusal, path, requestId), { ...headers, ...refusal.headers });
     }
   };

@@ -105,7 +105,7 @@ test('too many names in a query or a form are one fault, found before any is dec
 });
 
 test('JSON may be nested so deep and no deeper, in arrays and in objects', async (t) => {
-  const { call } = await serve(t, { routes, limits: { jsonDepth: 5, bodyLimitBytes: 1_000_000 } });
+  const { call } = await serve(t, { routes, limits: { jsonShape: { maxDepth: 5 }, bodyLimitBytes: 1_000_000 } });
   const objects = (depth: number): string => '{"a":'.repeat(depth - 1) + '{}' + '}'.repeat(depth - 1);
   t.is((await call('/api/v1/echo', jsonBody(objects(5)))).status, 200);
   const refused = await call('/api/v1/echo', jsonBody(objects(6)));

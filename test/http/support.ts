@@ -2,8 +2,10 @@ import { createAddressHash } from '#src/telemetry/address-hash.ts';
 import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Answers } from '#src/http/answers/answers.ts';
+import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admission/body-admission.ts';
 import { createApp, type AppDependencies } from '#src/http/app.ts';
 import { createHttpServer, type HttpServer } from '#src/http/server.ts';
+import type { AbuseKind, AbuseReport } from '#src/kernel/abuse.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
@@ -48,6 +50,8 @@ export type Setup = Partial<Omit<AppDependencies, 'limits' | 'answers'>> & {
   readonly answers?: Answers;
   readonly limits?: Partial<AppDependencies['limits']>;
   readonly routes: readonly Route[];
+  readonly bodyAdmission?: Partial<BodyAdmissionOptions>;
+  readonly pipelineLimit?: number;
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
@@ -56,22 +60,42 @@ export type Setup = Partial<Omit<AppDependencies, 'limits' | 'answers'>> & {
 const limits = {
   bodyLimitBytes: 1024,
   batchBodyLimitBytes: 4096,
-  jsonDepth: 20,
+  expansion: { freeBytes: 16_777_216, maxRatio: 100 },
+  jsonShape: { maxDepth: 20 },
+  discardBytes: 262_144,
   queryParameters: 50,
   urlBytes: 8192,
   headerCount: 100,
   requestDeadlineMs: 30_000,
 };
 
+const bodyAdmission = {
+  maxBodies: 1_000,
+  maxTotalBytes: 100_000_000,
+  uncountedBytes: 1_024,
+  callerPercent: 50,
+  minBytesPerSecond: 1_024,
+  graceMs: 60_000,
+};
+
+/** Keeps the kinds of abuse that are reported. */
+export const recordingAbuse = () => {
+  const kinds: AbuseKind[] = [];
+  const abuse: AbuseReport = { refused: (kind) => void kinds.push(kind) };
+  return { abuse, kinds };
+};
+
 /** The app on a real server, on a free port. */
 export const serve = async (t: ExecutionContext, options: Setup) => {
   const { metrics, reported } = recordingMetrics();
   const { logger, lines } = recordingLogger();
+  const { abuse, kinds } = recordingAbuse();
   const {
     headersTimeoutMs = 10_000,
     requestTimeoutMs = 30_000,
     keepAliveTimeoutMs = 65_000,
     production = false,
+    pipelineLimit = 1_024,
   } = options;
   const app = createApp({
     addressHash: createAddressHash(),
@@ -79,6 +103,8 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     logger,
     metrics,
     authenticate: async () => undefined,
+    abuse,
+    bodies: createBodyAdmission({ ...bodyAdmission, ...options.bodyAdmission }, { metrics, abuse }),
     production,
     validateResponses: true,
     trustedProxies: [],
@@ -93,6 +119,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     headersTimeoutMs,
     requestTimeoutMs,
     keepAliveTimeoutMs,
+    pipeline: { maxWaiting: pipelineLimit, onExcess: () => abuse.refused('concurrency_by_caller') },
     logger,
     metrics,
     clock: systemClock,
@@ -115,7 +142,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
         resolve(answer);
       });
     });
-  return { call, raw, port, server, reported, lines };
+  return { call, raw, port, server, reported, lines, kinds };
 };
 
 export const jsonBody = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({

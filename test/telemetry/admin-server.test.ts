@@ -7,6 +7,7 @@ import { request } from 'undici';
 import { silentLogger } from '#src/kernel/logger.ts';
 import { noMetrics } from '#src/kernel/metrics.ts';
 import { createAdminServer, type AdminServerDeps } from '#src/telemetry/admin-server.ts';
+import { floodBody, openSocket } from '#test/support/raw-sockets.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
 import { createMetrics } from '#src/telemetry/metrics.ts';
 
@@ -241,4 +242,13 @@ test('an address in use is an error; closing cuts idle connections', async (t) =
   await third.close();
   await closed;
   t.pass();
+});
+
+test('a body that no route reads closes its connection in place of being read to its end', async (t) => {
+  const { port } = await setup(t);
+  for (const path of ['/metrics', '/nowhere']) {
+    const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000000\r\n\r\n`;
+    const sent = await floodBody(await openSocket(t, { port }, head), 100_000_000);
+    t.true(sent < 30_000_000, `${path}: ${sent} bytes were taken`);
+  }
 });

@@ -1,0 +1,139 @@
+import test from 'ava';
+import { createLoadShedding } from '#src/http/load-shedding.ts';
+import { until } from '#test/service/setup.ts';
+import { recordMetrics } from '#test/support/metrics.ts';
+import { floodBody, openSocket, openSockets } from '#test/support/raw-sockets.ts';
+import { jsonBody, recordingAbuse, serve } from '../support.ts';
+import { bodyRoutes, idle, post } from './routes.ts';
+
+const limits = { pricing: 4, batch: 4, read: 4, write: 4 };
+const shedding = (overrides: Partial<Parameters<typeof createLoadShedding>[0]> = {}) => {
+  const metrics = recordMetrics();
+  const { abuse, kinds } = recordingAbuse();
+  const loadShedding = createLoadShedding(
+    { limits, callerPercent: 50, lagMs: 60_000, ...overrides },
+    { metrics, abuse },
+  );
+  return { loadShedding, metrics, kinds };
+};
+const served = (answer: string): number => answer.split('HTTP/1.1 200 ').length - 1;
+
+test('a slot is taken when the body is there: clients that do not send hold none', async (t) => {
+  const { loadShedding } = shedding();
+  const { port, call } = await serve(t, { routes: bodyRoutes(), loadShedding });
+  const sockets = await openSockets(t, { port, from: '127.0.0.2' }, idle('/pricing/price'), 50);
+  for (let request = 0; request < 8; request += 1) {
+    t.is((await call('/api/v1/pricing/price', jsonBody({}))).status, 200);
+  }
+  t.true(sockets.every(({ answer }) => answer() === ''));
+});
+
+test('a caller reaches his share of the slots, another caller is served meanwhile', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const { loadShedding, metrics, kinds } = shedding();
+  const { port, call } = await serve(t, { routes: bodyRoutes(() => gate.promise), loadShedding });
+  const request = post('/pricing/price', { 'Content-Length': '2' }, '{}');
+  const sockets = await openSockets(t, { port, from: '127.0.0.2' }, request, 5);
+  t.true(await until(() => sockets.filter(({ answer }) => answer() !== '').length === 3));
+  for (const { answer } of sockets.filter(({ answer }) => answer() !== '')) {
+    t.regex(answer(), /^HTTP\/1\.1 429 [^]*"code":"concurrency_limit_exceeded"/);
+  }
+  t.is(metrics.value('volwatch_load_shed_total', { load_class: 'pricing', reason: 'caller' }), 3);
+  t.deepEqual(new Set(kinds), new Set(['concurrency_by_caller']));
+  const other = call('/api/v1/pricing/price', jsonBody({}));
+  gate.resolve();
+  t.is((await other).status, 200);
+  t.true(await until(() => sockets.every(({ answer }) => answer() !== '')));
+  t.is((await call('/api/v1/pricing/price', jsonBody({}))).status, 200);
+});
+
+test('a slot is given back when its client leaves in the middle of the work', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const { loadShedding } = shedding({ limits: { ...limits, pricing: 1 } });
+  const { port, call } = await serve(t, { routes: bodyRoutes(() => gate.promise), loadShedding });
+  const { socket } = await openSocket(t, { port }, post('/pricing/price', { 'Content-Length': '2' }, '{}'));
+  t.true(await until(async () => (await call('/api/v1/pricing/price', jsonBody({}))).status === 503));
+  socket.destroy();
+  t.is((await call('/api/v1/pricing/price', jsonBody({}))).status, 503, 'the work goes on');
+  gate.resolve();
+  t.true(await until(async () => (await call('/api/v1/pricing/price', jsonBody({}))).status === 200));
+});
+
+test('pipelined requests take one slot after the other', async (t) => {
+  const { loadShedding, metrics } = shedding({ limits: { ...limits, pricing: 1 } });
+  const work = async () => new Promise<void>((resolve) => setTimeout(resolve, 2));
+  const { port, raw } = await serve(t, { routes: bodyRoutes(work), loadShedding });
+  const request = post('/pricing/price', { 'Content-Length': '2' }, '{}');
+  const { answer } = await openSocket(t, { port }, request.repeat(200));
+  t.true(await until(() => served(answer()) === 200, 20_000), String(served(answer())));
+  t.is(metrics.value('volwatch_load_shed_total'), 0);
+  // In their order, with what stands between them: a refusal closes nothing, a body that is read is not a request.
+  const plain = 'GET /api/v1/plain HTTP/1.1\r\nHost: a\r\n\r\n';
+  const mixed = await raw(`${request}${plain.replace('plain', 'none')}${request}${plain}`, 500);
+  t.deepEqual(mixed.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200', 'HTTP/1.1 200']);
+});
+
+test('a connection that pipelines without end is cut, and counted', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const { port, call, kinds } = await serve(t, { routes: bodyRoutes(() => gate.promise), pipelineLimit: 100 });
+  const { closed } = await openSocket(
+    t,
+    { port },
+    post('/pricing/price', { 'Content-Length': '2' }, '{}') +
+      'GET /api/v1/plain HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5_000),
+  );
+  t.true(await until(() => closed()));
+  t.true(kinds.length > 0 && kinds.every((kind) => kind === 'concurrency_by_caller'));
+  t.is((await call('/api/v1/plain')).status, 200);
+  gate.resolve();
+});
+
+test('a body is refused where none is taken; the rest of a large one is not read', async (t) => {
+  const { port, call, kinds } = await serve(t, { routes: bodyRoutes(), limits: { discardBytes: 100_000 } });
+  const small = await call('/api/v1/plain', { method: 'OPTIONS', body: 'x' });
+  t.is(small.status, 400);
+  t.like(await small.json(), { code: 'body_unexpected', category: 'validation' });
+  t.not(small.headers.get('connection'), 'close', 'a small one costs nothing');
+  const get = 'GET /api/v1/plain HTTP/1.1\r\nHost: a\r\n';
+  const { answer, closed } = await openSocket(t, { port }, `${get}Content-Length: 5\r\n\r\nhello${get}\r\n`);
+  t.true(await until(() => /^HTTP\/1\.1 400 [^]*HTTP\/1\.1 200 /.test(answer())), answer());
+  t.false(closed());
+  const flood = await openSocket(t, { port }, `${get}Content-Length: 5000000000\r\n\r\n`);
+  const sent = await floodBody(flood, 200_000_000);
+  t.true(sent < 30_000_000, `${sent} bytes were taken`);
+  t.true(await until(() => flood.closed()));
+  t.regex(flood.answer(), /^HTTP\/1\.1 400 [^]*\r\nConnection: close\r\n/);
+  t.deepEqual(new Set(kinds), new Set(['body_unexpected']));
+});
+
+test('what follows a body that is not read to its end is not taken for a request', async (t) => {
+  let worked = 0;
+  const work = async () => void (worked += 1);
+  const { port } = await serve(t, { routes: bodyRoutes(work), limits: { discardBytes: 1_000 } });
+  const request = post('/pricing/price', { 'Content-Length': '2' }, '{}');
+  const large = `GET /api/v1/plain HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n`;
+  const { socket, answer, closed } = await openSocket(t, { port }, large);
+  t.true(await until(() => answer().includes('"body_unexpected"')));
+  socket.write(' '.repeat(2_000) + request);
+  t.true(await until(() => closed()));
+  t.is(worked, 0);
+  t.is(answer().split('HTTP/1.1 ').length - 1, 1);
+});
+
+test('a client that waits for 100 Continue is asked for a body that will be read, and only then', async (t) => {
+  const { port } = await serve(t, { routes: bodyRoutes() });
+  const expects = { 'Content-Length': '2', Expect: '100-continue' };
+  const asked = await openSocket(t, { port }, post('/pricing/price', expects));
+  t.true(await until(() => asked.answer().startsWith('HTTP/1.1 100 ')));
+  asked.socket.write('{}');
+  t.true(await until(() => served(asked.answer()) === 1));
+  for (const [path, headers, status] of [
+    ['/nowhere', expects, 404],
+    ['/pricing/price', { ...expects, 'Content-Length': '900000' }, 413],
+    ['/pricing/price', { ...expects, 'Content-Type': 'text/plain' }, 415],
+  ] as const) {
+    const refused = await openSocket(t, { port }, post(path, headers));
+    t.true(await until(() => refused.closed()), `${path} ${refused.answer()}`);
+    t.regex(refused.answer(), new RegExp(`^HTTP/1\\.1 ${status} `));
+  }
+});

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { defineRoute, type Route } from '#src/kernel/route.ts';
+
+const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
+const size = z.strictObject({ bytes: z.number() });
+
+/** Routes that answer how large their body was, after `work`. */
+export const bodyRoutes = (work: () => Promise<void> = async () => {}): Route[] => [
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/pricing/batch',
+    bodyLimit: 'batch',
+    rawBody: true,
+    request: { body: z.custom<Buffer>((value) => Buffer.isBuffer(value)) },
+    responses: { 200: size },
+    handler: async ({ body }) => {
+      await work();
+      return { status: 200, body: { bytes: body.length } };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/pricing/price',
+    request: { body: z.looseObject({}) },
+    responses: { 200: size },
+    handler: async ({ body }) => {
+      await work();
+      return { status: 200, body: { bytes: JSON.stringify(body).length } };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/plain',
+    request: {},
+    responses: { 200: z.strictObject({}) },
+    handler: async () => ({ status: 200, body: {} }),
+  }),
+];
+
+export const post = (path: string, headers: Readonly<Record<string, string>>, body = ''): string => {
+  const all = { Host: 'a', 'Content-Type': 'application/json', ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST /api/v1${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
+};
+
+/** The head of a request whose body of that many bytes is still to come. */
+export const idle = (path: string, bytes = 1_000): string => post(path, { 'Content-Length': String(bytes) });

@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import test from 'ava';
+import { createShares, type Shares } from '#src/http/admission/shares.ts';
+
+const takeAll = (shares: Shares, caller: string): number => {
+  let taken = 0;
+  while (shares.take(caller) === undefined) taken += 1;
+  return taken;
+};
+
+for (const [callerPercent, limit, alone] of [
+  [50, 16, 8],
+  [25, 16, 4],
+  [25, 512, 128],
+  [75, 16, 12],
+  [100, 16, 16],
+  [50, 1, 1],
+  [1, 16, 1],
+] as const) {
+  test(`alone, a caller reaches ${callerPercent} percent of ${limit}: ${alone}`, (t) => {
+    t.is(takeAll(createShares({ limit, callerPercent, minAmount: 1 }), 'a'), alone);
+  });
+}
+
+test('each further caller finds a share of what is free, until there is nothing', (t) => {
+  const shares = createShares({ limit: 16, callerPercent: 50, minAmount: 1 });
+  t.deepEqual(
+    ['a', 'b', 'c', 'd', 'e', 'f'].map((caller) => takeAll(shares, caller)),
+    [8, 4, 2, 1, 1, 0],
+  );
+  t.is(shares.take('g'), 'full');
+  t.is(shares.take('a'), 'full', 'nothing is free: that is not the fault of one caller');
+});
+
+test('a caller who holds too much is told so; one who holds nothing is told that all is taken', (t) => {
+  const shares = createShares({ limit: 10, callerPercent: 50, minAmount: 1 });
+  t.is(takeAll(shares, 'a'), 5);
+  t.is(shares.check('a'), 'caller');
+  t.is(shares.check('b'), undefined);
+  shares.release('a');
+  t.is(shares.check('a'), undefined, 'what is given back can be taken again');
+  const bytes = createShares({ limit: 1_000, callerPercent: 50, minAmount: 0 });
+  t.is(bytes.take('a', 400), undefined);
+  t.is(bytes.take('b', 700), 'full');
+  t.is(bytes.take('b', 200), undefined);
+});
+
+test('whatever is taken and given back, no limit is passed and nothing is lost', (t) => {
+  const step = fc.record({ caller: fc.constantFrom('a', 'b', 'c', 'd'), amount: fc.integer({ min: 1, max: 9 }) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 99 }), (steps, callerPercent) => {
+      const shares = createShares({ limit: 40, callerPercent, minAmount: 1 });
+      const taken: (typeof steps)[number][] = [];
+      for (const each of steps) {
+        if (shares.take(each.caller, each.amount) === undefined) taken.push(each);
+        if (taken.length > 3 && each.amount % 2 === 0) {
+          const { caller, amount } = taken.shift()!;
+          shares.release(caller, amount);
+        }
+        const sum = taken.reduce((total, { amount }) => total + amount, 0);
+        if (sum !== shares.total() || sum > 40) return false;
+      }
+      for (const { caller, amount } of taken) shares.release(caller, amount);
+      return shares.total() === 0 && shares.check('a', 1) === undefined;
+    }),
+  );
+  t.pass();
+});
