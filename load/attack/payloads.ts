@@ -65,6 +65,7 @@ export const payloads = {
       time_to_expiry: column(0.1, 2),
       rate: column(0, 0.05),
       volatility: column(0.1, 0.4),
+      option_type: Array.from({ length: 100_000 }, () => 'call'),
     });
     return Buffer.from(tableToIPC(table, 'stream'));
   }),

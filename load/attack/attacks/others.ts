@@ -26,19 +26,21 @@ export const jobStorage: Attack = {
   run: async (field) => {
     const { port, people } = field;
     const users = await people.make(Math.min(2, field.addresses.length));
-    const jobs = users.map(({ token }) => ({ token, id: undefined as string | undefined, chunks: 100 }));
+    const jobs = users.map(({ token }) => ({ token, id: openJob(port, token), chunks: 0 }));
     await each(field, { parallel: 4 }, async (number, address) => {
       const job = jobs[number % jobs.length]!;
       if (job.chunks === 100) {
         job.chunks = 0;
-        job.id = await openJob(port, job.token);
+        job.id = openJob(port, job.token);
       }
       job.chunks += 1;
+      const chunk = job.chunks;
+      const id = (await job.id) ?? 'none';
       return rawRequest({
         ...field,
         address,
         method: 'PUT',
-        path: `${pricingJobs}/${job.id ?? 'none'}/chunks/${job.chunks}`,
+        path: `${pricingJobs}/${id}/chunks/${chunk}`,
         headers: { 'Content-Type': 'application/vnd.apache.arrow.stream', Authorization: `Bearer ${job.token}` },
         body: payloads.jobChunk(),
       });
