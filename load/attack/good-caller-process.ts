@@ -43,14 +43,23 @@ const call = async (kind: CallerSample['kind']): Promise<void> => {
 };
 
 let timer: NodeJS.Timeout | undefined;
+const open = new Set<Promise<void>>();
+const begin = (kind: CallerSample['kind']): void => {
+  const done = call(kind).finally(() => open.delete(done));
+  open.add(done);
+};
 process.on('message', (message: 'start' | 'stop') => {
   clearInterval(timer);
   timer = undefined;
-  if (message !== 'start') return;
+  if (message !== 'start') {
+    // What was not answered counts, too: each request ends by its own timeout.
+    void Promise.all(open).then(() => process.send?.('done'));
+    return;
+  }
   let turn = 0;
   timer = setInterval(() => {
-    void call('single');
-    if (turn % singlesPerBatch === 0) void call('batch');
+    begin('single');
+    if (turn % singlesPerBatch === 0) begin('batch');
     turn += 1;
   }, singleEveryMs);
 });

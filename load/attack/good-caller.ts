@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -11,27 +10,24 @@ export type GoodCaller = {
   readonly close: () => Promise<unknown>;
 };
 
-/** What the last requests may take: their own timeout. */
-const maxTailMs = 5_200;
-
 export const startGoodCaller = (url: string): GoodCaller => {
   const caller = fork(new URL('good-caller-process.ts', import.meta.url), [url]);
   return {
     during: async (work) => {
       const samples: CallerSample[] = [];
-      const take = (sample: unknown): void => void samples.push(sample as CallerSample);
+      let finish = (): void => {};
+      const finished = new Promise<void>((resolve) => (finish = resolve));
+      const take = (message: unknown): void => {
+        if (message === 'done') finish();
+        else samples.push(message as CallerSample);
+      };
       caller.on('message', take);
       caller.send('start');
       try {
         await work();
       } finally {
         caller.send('stop');
-        let before = -1;
-        // Most answers are there at once; only a request without an answer takes the whole time.
-        for (let waited = 0; waited < maxTailMs && before !== samples.length; waited += 500) {
-          before = samples.length;
-          await sleep(500);
-        }
+        await finished;
         caller.off('message', take);
       }
       return samples;

@@ -30,8 +30,10 @@ export const faultsOf = (result: AttackResult): string[] => {
   faults.push(...callerFaults(result.caller, false));
   const { expectedKinds, refused } = result;
   const unseen = expectedKinds.filter((kinds) => !kinds.some((kind) => (refused[kind] ?? 0) > 0));
-  if (unseen.length > 0)
-    faults.push(`volwatch_abuse_refused_total did not count ${unseen.map((kinds) => kinds.join(' or ')).join(', ')}`);
+  if (unseen.length > 0) {
+    const names = new Set(unseen.map((kinds) => kinds.join(' or ')));
+    faults.push(`volwatch_abuse_refused_total did not count ${[...names].join(', ')}`);
+  }
   if (result.fault !== undefined) faults.push(result.fault);
   return faults;
 };
