@@ -5,6 +5,7 @@
  * arguments are parts of the names of attacks, which then run alone. Ends with status 1 when anything is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attacks, type ListedAttack } from '#load/attack/attacks/list.ts';
 import { startGoodCaller } from '#load/attack/good-caller.ts';
@@ -63,6 +64,8 @@ try {
   const world = await startWorld(scope);
   const caller = startGoodCaller(world.url);
   scope.teardown(caller.close);
+  // In life the attackers are on other machines: here they must not take the processor of the service.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   // Code that has never run is slow, which is no attack: the first samples do not count.
   const warmUp = (): Promise<unknown> => caller.during(() => sleep(short ? 2_000 : 5_000));
   await warmUp();
@@ -99,5 +102,5 @@ const report = reportOf(results, requests);
 mkdirSync('reports', { recursive: true });
 writeFileSync('reports/attack.md', report.markdown);
 if (flags.includes('--write')) writeFileSync('docs/attack.md', report.markdown);
-console.log(`${report.lines.join('\n')}\nreport: reports/attack.md`);
+console.log(`${report.lines.join('\n')}\n${Math.round(performance.now() / 1_000)} s; report: reports/attack.md`);
 process.exit(report.broken === 0 ? 0 : 1);

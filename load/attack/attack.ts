@@ -12,6 +12,8 @@ export type Field = {
   readonly requests: number;
   /** The shortest time over which requests are spread, so that the good caller is measured meanwhile. */
   readonly spreadMs: number;
+  /** Starts the time of the attack; what is prepared before does not count. */
+  readonly begin: () => void;
   /** Aborted when the attack must end; open sockets are destroyed then. */
   readonly signal: AbortSignal;
   readonly tally: Tally;

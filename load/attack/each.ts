@@ -14,10 +14,11 @@ export type EachOptions = {
  * none starts after the end.
  */
 export const each = async (
-  { addresses, requests, spreadMs, signal, tally }: Field,
+  { addresses, requests, spreadMs, begin, signal, tally }: Field,
   { parallel, grouped }: EachOptions,
   send: (number: number, address: string) => Promise<Outcome | readonly Outcome[]>,
 ): Promise<void> => {
+  begin();
   const start = Date.now();
   let next = 0;
   const worker = async (): Promise<void> => {

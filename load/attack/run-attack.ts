@@ -25,6 +25,9 @@ export type RunDeps = {
   readonly settings: RunSettings;
 };
 
+/** For users, keys and the like, which an attack makes before it begins. */
+const maxPrepareMs = 60_000;
+
 /** The lowest resident memory until it is below the limit, or until `settleMs` have passed. */
 const settle = async ({ world, settings }: RunDeps): Promise<number | undefined> => {
   if (settings.settleMs === 0) return undefined;
@@ -72,15 +75,24 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
   const before = await world.metrics();
   if (before === undefined) throw new Error('the service does not answer before the attack');
   memory.takeMaxBytes();
-  const ending = new AbortController();
+  const ends: (() => void)[] = [];
   const fields = attacks.map((_, index): Field => {
     const { port, people, sql } = world;
-    const { requests, spreadMs } = settings;
+    const { requests, spreadMs, maxAttackMs } = settings;
     const addresses = run.addresses(index);
-    return { port, people, sql, requests, spreadMs, addresses, signal: ending.signal, tally: createTally() };
+    const ending = new AbortController();
+    let timer = setTimeout(() => ending.abort(), maxPrepareMs);
+    ends.push(() => {
+      clearTimeout(timer);
+      ending.abort();
+    });
+    const begin = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => ending.abort(), maxAttackMs);
+    };
+    return { port, people, sql, requests, spreadMs, addresses, begin, signal: ending.signal, tally: createTally() };
   });
   const problems: string[] = [];
-  const timer = setTimeout(() => ending.abort(), settings.maxAttackMs);
   const samples = await caller.during(async () => {
     await Promise.all(
       attacks.map((attack, index) =>
@@ -88,8 +100,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
       ),
     );
   });
-  clearTimeout(timer);
-  ending.abort();
+  for (const end of ends) end();
   const maxResidentBytes = memory.takeMaxBytes();
   // The watch may have found the end of the process before its exit status is known.
   await sleep(200);

@@ -81,7 +81,14 @@ test('a client that does not read sees whether its answer was cut meanwhile', as
 test('an attack sends what it may, no more at a time than it may, from all its addresses', async (t) => {
   const signal = new AbortController().signal;
   const tally = createTally();
-  const field = { addresses: ['a', 'b', 'c'], requests: 30, spreadMs: 0, signal, tally } as unknown as Field;
+  const field = {
+    addresses: ['a', 'b', 'c'],
+    requests: 30,
+    spreadMs: 0,
+    begin: () => {},
+    signal,
+    tally,
+  } as unknown as Field;
   let [open, max] = [0, 0];
   const order: string[] = [];
   await each(field, { parallel: 4, grouped: true }, async (_, address) => {
@@ -100,7 +107,15 @@ test('an attack sends what it may, no more at a time than it may, from all its a
 test('nothing starts after the end of the attack', async (t) => {
   const ending = new AbortController();
   const tally = createTally();
-  const field = { addresses: ['a'], requests: 100, spreadMs: 10_000, signal: ending.signal, tally } as unknown as Field;
+  const begin = (): void => {};
+  const field = {
+    addresses: ['a'],
+    requests: 100,
+    spreadMs: 10_000,
+    begin,
+    signal: ending.signal,
+    tally,
+  } as unknown as Field;
   setTimeout(() => ending.abort(), 50);
   await each(field, { parallel: 2 }, async () => 200);
   t.true(tally.total() < 10);

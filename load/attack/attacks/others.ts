@@ -62,7 +62,7 @@ const pipeline = async (port: number, address: string, signal: AbortSignal): Pro
   socket.write(head(false).repeat(pipelined - 1) + head(true));
   const closed = once(socket, 'close', { signal: AbortSignal.any([signal, AbortSignal.timeout(20_000)]) });
   await closed.catch(() => socket.destroy());
-  const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
+  const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
   return [...statuses, ...Array.from({ length: pipelined - statuses.length }, () => 'cut' as const)];
 };
 
@@ -72,8 +72,12 @@ export const pipelining: Attack = {
     const connections = { ...field, requests: Math.ceil(field.requests / pipelined) };
     return each(connections, { parallel: 50 }, (_, address) => pipeline(field.port, address, field.signal));
   },
-  fault: ({ tally }) =>
-    tally.count(503) > 0 ? `${tally.count(503)} pipelined requests were refused by load shedding` : undefined,
+  fault: ({ tally }) => {
+    const [shed, cut] = [tally.count(503), tally.count('cut')];
+    return shed + cut > 0
+      ? `of the pipelined requests ${shed} were refused by load shedding and ${cut} cut`
+      : undefined;
+  },
 };
 
 export const redaction: Attack = {
