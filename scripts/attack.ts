@@ -52,10 +52,13 @@ const newAddresses = (count: number): string[] => {
 };
 
 const scope = createScope();
+let closing: Promise<void> | undefined;
+/** Everybody who wants the end waits for the same one. */
+const close = (): Promise<void> => (closing ??= scope.close());
 // Nothing may be left running, however this ends.
 const abandon = (error: unknown): void => {
   console.error(error);
-  void scope.close().finally(() => process.exit(1));
+  void close().finally(() => process.exit(1));
 };
 process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', abandon);
 
@@ -96,7 +99,7 @@ try {
     if (!short) await measure({ ...everybody, addresses: () => shared, counted: 'any' }, mixedSettings);
   }
 } finally {
-  await scope.close();
+  await close();
 }
 const report = reportOf(results, requests);
 mkdirSync('reports', { recursive: true });
