@@ -45,6 +45,9 @@ const tenfold = (body: Record<string, unknown>): Record<string, unknown> => {
   return body;
 };
 
+/** Deeper than JSON_DEPTH_LIMIT. */
+const deepJson = '['.repeat(200) + ']'.repeat(200);
+
 export const scenarios: readonly Scenario[] = [
   {
     alert: 'ServerErrorsByRoute',
@@ -61,6 +64,21 @@ export const scenarios: readonly Scenario[] = [
     meet: async ({ service }) => traceOf(await call(`${service.url}/api/v1/pricing/batch`, json(largeBatch))),
     log: ({ code }) => code === 'internal_error',
     end: ({ service }) => clearFault(service, 'pricing.worker'),
+  },
+  {
+    alert: 'AbusePersists',
+    fault: 'a client sends JSON of 200 levels',
+    inject: nothing,
+    meet: async ({ service }) =>
+      traceOf(
+        await call(`${service.url}/api/v1/pricing/price`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: deepJson,
+        }),
+      ),
+    log: ({ code }) => code === 'malformed_body',
+    end: nothing,
   },
   {
     alert: 'InvalidRequestsByRoute',

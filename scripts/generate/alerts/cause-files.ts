@@ -1,6 +1,7 @@
 import type { DashboardLinks } from '../dashboards/links.ts';
 import { runbookUrl, yaml, yamlNotice } from '../slo/rules.ts';
-import { causeAlerts, type CauseAlert } from './cause-alerts.ts';
+import type { CauseAlert } from './cause-alert.ts';
+import { causeAlerts } from './cause-alerts.ts';
 
 const source = 'scripts/generate/alerts/cause-alerts.ts';
 

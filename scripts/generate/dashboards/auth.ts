@@ -115,5 +115,37 @@ export const auth: DashboardSpec = {
         },
       ],
     },
+    {
+      title: 'Abuse',
+      panels: [
+        {
+          id: 30,
+          kind: 'timeseries',
+          title: 'What is refused as abuse?',
+          description:
+            'Refusals per second by kind. The line is where the alert starts to count 15 minutes. The log has one line a minute for each kind, with the hashed addresses that cause the most.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_abuse_refused_total'), 'kind'), legend: '{{kind}}' }],
+          thresholds: [{ value: 0.1, color: 'yellow' }],
+          thresholdSource: 'alerts/rules/causes.yml',
+          alerts: ['AbusePersists'],
+        },
+        {
+          id: 31,
+          kind: 'bars',
+          title: 'How many requests were refused as abuse, on which instance?',
+          description:
+            'Refusals by instance. One instance alone: a client that does not pass the balancer, or a balancer that keeps a client to one instance.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (instance) (increase(${of('volwatch_abuse_refused_total')}[$__rate_interval]))`,
+              legend: '{{instance}}',
+            },
+          ],
+          stacked: true,
+        },
+      ],
+    },
   ],
 };

@@ -1,0 +1,101 @@
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack, Field } from '../attack.ts';
+import { each } from '../each.ts';
+import { payloads } from '../payloads.ts';
+import { rawRequest } from '../raw-request.ts';
+
+const batch = '/api/v1/pricing/batch';
+const json = { 'Content-Type': 'application/json' };
+
+/** The same body to the batch route, by every address. */
+const batchOf =
+  (body: () => Uint8Array, headers: Readonly<Record<string, string>> = json) =>
+  (field: Field): Promise<void> =>
+    each(field, { parallel: 16 }, (_, address) =>
+      rawRequest({ ...field, address, method: 'POST', path: batch, headers, body: body() }),
+    );
+const encoded = (encoding: string): Record<string, string> => ({ ...json, 'Content-Encoding': encoding });
+
+export const structure: readonly [Attack, ...Attack[]] = [
+  { name: 'JSON of 350,000 rows', run: batchOf(payloads.tooManyRows) },
+  { name: 'JSON of many members', run: batchOf(payloads.manyMembers) },
+  { name: 'deep JSON', run: batchOf(payloads.deepJson) },
+];
+
+export const expansion: readonly [Attack, ...Attack[]] = [
+  { name: 'gzip bomb of rows', orKinds: ['body_structure'], run: batchOf(payloads.gzipOfRows, encoded('gzip')) },
+  { name: 'gzip bomb of zeros', run: batchOf(payloads.gzipOfZeros, encoded('gzip')) },
+  { name: 'brotli bomb of rows', orKinds: ['body_structure'], run: batchOf(payloads.brotliOfRows, encoded('br')) },
+];
+
+export const lyingArrow: Attack = {
+  name: 'lying Arrow streams',
+  run: (field) =>
+    each(field, { parallel: 8 }, (number, address) =>
+      rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: batch,
+        headers: { 'Content-Type': 'application/vnd.apache.arrow.stream' },
+        body: payloads.lyingArrow()[number % 2]!,
+      }),
+    ),
+};
+
+/** A byte a second. */
+const drip = async (socket: Socket, ended: AbortSignal): Promise<void> => {
+  while (!ended.aborted && socket.writable) {
+    socket.write(' ');
+    await sleep(1_000, undefined, { signal: ended }).catch(() => {});
+  }
+};
+
+export const slowBodies: Attack = {
+  name: 'slow bodies',
+  slow: true,
+  orKinds: ['body_backlog'],
+  run: (field) =>
+    each(field, { parallel: 500 }, (_, address) =>
+      rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: '/api/v1/pricing/price',
+        headers: json,
+        announcedBytes: 60_000,
+        afterwards: drip,
+      }),
+    ),
+};
+
+/** All attackers of one run together send no more than this. */
+const maxUnexpectedBytes = 50 * 1_048_576;
+
+export const unexpectedBodies: Attack = {
+  name: 'bodies on routes that take none',
+  run: (field) => {
+    const piece = Buffer.alloc(65_536, 0x20);
+    const targets = [
+      ['GET', '/api/v1/auth/me'],
+      ['GET', '/api/v1/pricing/models'],
+      ['DELETE', '/api/v1/api-keys/0'],
+      ['OPTIONS', batch],
+      ['GET', '/api/v1/no-such-route'],
+      ['PUT', '/api/v1/pricing/models'],
+    ] as const;
+    let left = maxUnexpectedBytes;
+    const pour = async (socket: Socket, ended: AbortSignal): Promise<void> => {
+      while (!ended.aborted && socket.writable && left > 0) {
+        left -= piece.byteLength;
+        if (!socket.write(piece)) await sleep(5, undefined, { signal: ended }).catch(() => {});
+        else await sleep(0);
+      }
+    };
+    return each(field, { parallel: 16 }, (number, address) => {
+      const [method, path] = targets[number % targets.length]!;
+      return rawRequest({ ...field, address, method, path, announcedBytes: 1e10, afterwards: pour, timeoutMs: 5_000 });
+    });
+  },
+};

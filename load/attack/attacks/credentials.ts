@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack } from '../attack.ts';
+import { each } from '../each.ts';
+import { rawRequest } from '../raw-request.ts';
+import type { Person } from '../people.ts';
+
+const json = { 'Content-Type': 'application/json' };
+
+export const wrongPasswords = (): Attack => {
+  let known: readonly Person[] = [];
+  return {
+    name: 'wrong passwords on many accounts',
+    run: async (field) => {
+      known = await field.people.make(2);
+      // From one address the limit of sign-ins allows few attempts, so they go to few accounts.
+      const strangers = field.addresses.length === 1 ? 0 : 43;
+      await each(field, { parallel: 8 }, (number, address) => {
+        const at = number % (known.length + strangers);
+        const email = known[at]?.email ?? `stranger-${at}@example.com`;
+        const body = Buffer.from(JSON.stringify({ email, password: 'not the password' }));
+        return rawRequest({ ...field, address, method: 'POST', path: '/api/v1/auth/login', headers: json, body });
+      });
+    },
+    fault: async ({ people }) => {
+      for (const person of known) {
+        const status = await people.signIn(person, person.address);
+        if (status !== 200) return `the owner of an attacked account got ${status} where he had signed in before`;
+      }
+      return undefined;
+    },
+  };
+};
+
+export const erasedOwner: Attack = {
+  name: 'API keys of an erased user',
+  slow: true,
+  run: async (field) => {
+    const [user] = await field.people.make(1);
+    const keys = await field.people.keys(user!, 2);
+    // The erasure that docs/audit.md prescribes.
+    for (const table of ['account_settings', 'account_profile'])
+      await field.sql(`delete from ${table} where user_id = $1`, [user!.id]);
+    await field.sql('delete from user_account where id = $1', [user!.id]);
+    // The time within which every instance must know.
+    await sleep(5_000);
+    await each(field, { parallel: 8 }, (number, address) => {
+      const credential =
+        number % 3 === 2 ? { Authorization: `Bearer ${user!.token}` } : { 'X-API-Key': keys[number % 3]! };
+      return rawRequest({ ...field, address, method: 'GET', path: '/api/v1/auth/me', headers: credential });
+    });
+  },
+  fault: ({ tally }) =>
+    tally.count(200) > 0 ? `credentials of an erased user were accepted ${tally.count(200)} times` : undefined,
+};
+
+/** RATE_LIMIT_USER_PER_MINUTE, in two windows that a run may touch. */
+const maxAccepted = 2 * 300;
+
+export const manyKeys: Attack = {
+  name: '50 API keys of one user',
+  run: async (field) => {
+    const [user] = await field.people.make(1);
+    const keys = await field.people.keys(user!, 50);
+    await each(field, { parallel: 16 }, (number, address) =>
+      rawRequest({
+        ...field,
+        address,
+        method: 'GET',
+        path: '/api/v1/auth/me',
+        headers: { 'X-API-Key': keys[number % keys.length]! },
+      }),
+    );
+  },
+  fault: ({ tally }) =>
+    tally.count(200) > maxAccepted
+      ? `one user made ${tally.count(200)} requests with many keys; the limit is 300 a minute`
+      : undefined,
+};
+
+export const registrations: Attack = {
+  name: 'registrations',
+  run: (field) => {
+    const run = Date.now();
+    return each(field, { parallel: 16 }, (number, address) => {
+      const body = Buffer.from(
+        JSON.stringify({ email: `new-${run}-${number}@example.com`, password: 'correct horse battery' }),
+      );
+      return rawRequest({ ...field, address, method: 'POST', path: '/api/v1/auth/register', headers: json, body });
+    });
+  },
+};

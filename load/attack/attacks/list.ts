@@ -1,0 +1,40 @@
+import type { AbuseKind } from '#src/kernel/abuse.ts';
+import type { Attack } from '../attack.ts';
+import { expansion, lyingArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
+import { erasedOwner, manyKeys, registrations, wrongPasswords } from './credentials.ts';
+import { jobStorage, pipelining, redaction } from './others.ts';
+import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
+import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
+
+/** At least one attack for every kind of src/kernel/abuse.ts: a new kind does not compile without one. */
+const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
+  body_structure: structure,
+  body_expansion: expansion,
+  body_slow: [slowBodies],
+  body_unexpected: [unexpectedBodies],
+  body_backlog: idleBodies,
+  concurrency_by_caller: [manyBatches],
+  answer_slow: [slowReaders],
+  answer_backlog: [manySlowReaders],
+  work_estimate: [hugeWork],
+  work_by_caller: [manySlowPrices, longWork],
+  arrow_invalid: [lyingArrow],
+  login_throttled: [wrongPasswords()],
+  credential_without_owner: [erasedOwner],
+  storage_quota: [jobStorage],
+};
+
+/** Bounded by the limits of requests, or by nothing but cheap work: no refusal of a kind is expected. */
+const withoutKind: readonly Attack[] = [pipelining, registrations, manyKeys, redaction];
+
+export type ListedAttack = Attack & {
+  /** The kinds of refusal that show the attack; empty: none is expected. */
+  readonly kinds: readonly AbuseKind[];
+};
+
+export const attacks: readonly ListedAttack[] = [
+  ...(Object.entries(byKind) as [AbuseKind, readonly Attack[]][]).flatMap(([kind, list]) =>
+    list.map((attack) => ({ ...attack, kinds: [kind, ...(attack.orKinds ?? [])] })),
+  ),
+  ...withoutKind.map((attack) => ({ ...attack, kinds: [] })),
+];

@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import type { Attack } from '../attack.ts';
+import { each } from '../each.ts';
+import { payloads } from '../payloads.ts';
+import { rawRequest } from '../raw-request.ts';
+import type { Outcome } from '../tally.ts';
+
+const pricingJobs = '/api/v1/pricing/jobs';
+
+const openJob = async (port: number, token: string): Promise<string | undefined> => {
+  const answer = await fetch(`http://127.0.0.1:${port}${pricingJobs}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+    body: '{}',
+  }).catch(() => undefined);
+  const body = (await answer?.json().catch(() => undefined)) as { readonly id?: string } | undefined;
+  return body?.id;
+};
+
+export const jobStorage: Attack = {
+  name: 'job storage',
+  // 100 chunks of 4 MB fill one job, the default limits of requests allow as many in a minute.
+  minRequestsForRefusal: 150,
+  run: async (field) => {
+    const { port, people } = field;
+    const users = await people.make(Math.min(2, field.addresses.length));
+    const jobs = users.map(({ token }) => ({ token, id: openJob(port, token), chunks: 0 }));
+    await each(field, { parallel: 4 }, async (number, address) => {
+      const job = jobs[number % jobs.length]!;
+      if (job.chunks === 100) {
+        job.chunks = 0;
+        job.id = openJob(port, job.token);
+      }
+      job.chunks += 1;
+      const chunk = job.chunks;
+      const id = (await job.id) ?? 'none';
+      return rawRequest({
+        ...field,
+        address,
+        method: 'PUT',
+        path: `${pricingJobs}/${id}/chunks/${chunk}`,
+        headers: { 'Content-Type': 'application/vnd.apache.arrow.stream', Authorization: `Bearer ${job.token}` },
+        body: payloads.jobChunk(),
+      });
+    });
+  },
+};
+
+const pipelined = 20;
+
+/** Every answer of one connection that got 20 requests at once. */
+const pipeline = async (port: number, address: string, signal: AbortSignal): Promise<Outcome[]> => {
+  const socket: Socket = connect({ port, host: '127.0.0.1' });
+  const head = (last: boolean): string =>
+    `GET /api/v1/pricing/models HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: ${address}\r\n` +
+    `${last ? 'Connection: close\r\n' : ''}\r\n`;
+  let text = '';
+  socket.setEncoding('latin1').on('data', (piece: string) => (text += piece));
+  socket.on('error', () => {});
+  socket.write(head(false).repeat(pipelined - 1) + head(true));
+  const closed = once(socket, 'close', { signal: AbortSignal.any([signal, AbortSignal.timeout(20_000)]) });
+  await closed.catch(() => socket.destroy());
+  const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+  return [...statuses, ...Array.from({ length: pipelined - statuses.length }, () => 'cut' as const)];
+};
+
+export const pipelining: Attack = {
+  name: 'pipelining',
+  run: (field) => {
+    const connections = { ...field, requests: Math.ceil(field.requests / pipelined) };
+    return each(connections, { parallel: 50 }, (_, address) => pipeline(field.port, address, field.signal));
+  },
+  fault: ({ tally }) => {
+    const [shed, cut] = [tally.count(503), tally.count('cut')];
+    return shed + cut > 0
+      ? `of the pipelined requests ${shed} were refused by load shedding and ${cut} cut`
+      : undefined;
+  },
+};
+
+export const redaction: Attack = {
+  name: 'inputs that are slow to redact',
+  run: (field) =>
+    each(field, { parallel: 16 }, (number, address) => {
+      const texts = payloads.almostSecrets();
+      const text = texts[number % texts.length]!;
+      return rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: `/api/v1/pricing/price?q=${encodeURIComponent(text.slice(0, 2_000))}`,
+        headers: { 'Content-Type': 'application/json', 'User-Agent': text, 'X-Request-ID': text.slice(0, 100) },
+        body: Buffer.from(JSON.stringify({ [text]: text, spot: text })),
+      });
+    }),
+};

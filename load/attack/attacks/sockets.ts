@@ -1,0 +1,75 @@
+import type { Attack, Field } from '../attack.ts';
+import { each } from '../each.ts';
+import { payloads } from '../payloads.ts';
+import { rawRequest, type RawRequest } from '../raw-request.ts';
+
+type Idle = Pick<RawRequest, 'method' | 'path' | 'headers' | 'announcedBytes'>;
+
+/** Sockets that announce a body and send none of it. */
+const idle = (field: Field, request: (number: number) => Idle): Promise<void> =>
+  each({ ...field, spreadMs: 2_000 }, { parallel: 1_000, grouped: true }, (number, address) =>
+    rawRequest({ ...field, address, ...request(number) }),
+  );
+
+const json = { 'Content-Type': 'application/json' };
+
+/** Signed in, each with a share of the sockets. */
+const idleOfUsers = async (field: Field, request: Idle): Promise<void> => {
+  const users = await field.people.make(Math.min(5, field.addresses.length));
+  await idle(field, (number) => {
+    const { token } = users[number % users.length]!;
+    return { ...request, headers: { ...json, Authorization: `Bearer ${token}` } };
+  });
+};
+
+export const idleBodies: readonly [Attack, ...Attack[]] = [
+  {
+    name: 'idle sockets with announced batches',
+    orKinds: ['body_slow'],
+    run: (field) =>
+      idle(field, () => ({
+        method: 'POST',
+        path: '/api/v1/pricing/batch',
+        headers: json,
+        announcedBytes: 60 * 1_048_576,
+      })),
+  },
+  {
+    name: 'idle sockets with announced jobs',
+    orKinds: ['body_slow'],
+    run: (field) => idleOfUsers(field, { method: 'POST', path: '/api/v1/pricing/jobs', announcedBytes: 60_000 }),
+  },
+  {
+    name: 'idle sockets with announced settings',
+    orKinds: ['body_slow'],
+    run: (field) => idleOfUsers(field, { method: 'PATCH', path: '/api/v1/settings', announcedBytes: 60_000 }),
+  },
+];
+
+/** Asks for the largest answers and reads nothing of them. */
+const unread = (field: Field, parallel: number, grouped: boolean): Promise<void> =>
+  each(field, { parallel, ...(grouped && { grouped: true }) }, (_, address) =>
+    rawRequest({
+      ...field,
+      address,
+      method: 'POST',
+      path: '/api/v1/pricing/batch',
+      headers: json,
+      body: payloads.largeAnswer(),
+      unreadMs: 25_000,
+    }),
+  );
+
+export const slowReaders: Attack = {
+  name: 'slow readers, a few for each address',
+  slow: true,
+  orKinds: ['answer_backlog'],
+  run: (field) => unread(field, Math.min(8, 2 * field.addresses.length), false),
+};
+
+export const manySlowReaders: Attack = {
+  name: 'slow readers, 40 at once',
+  slow: true,
+  orKinds: ['answer_slow'],
+  run: (field) => unread(field, 40, true),
+};

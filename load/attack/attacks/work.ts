@@ -1,0 +1,38 @@
+import type { Attack } from '../attack.ts';
+import { each } from '../each.ts';
+import { payloads } from '../payloads.ts';
+import { rawRequest } from '../raw-request.ts';
+
+const json = { 'Content-Type': 'application/json' };
+
+const pricing =
+  (path: string, body: () => Uint8Array, parallel: number): Attack['run'] =>
+  (field) =>
+    each(field, { parallel, grouped: true }, (_, address) =>
+      rawRequest({ ...field, address, method: 'POST', path: `/api/v1/pricing/${path}`, headers: json, body: body() }),
+    );
+
+/** Minutes of one processor each: more than the deadline of a request. */
+export const hugeWork: Attack = {
+  name: '16 connections of greeks of 100,000 American rows at high precision',
+  run: pricing('batch', payloads.americanGreeks, 16),
+};
+
+/** About 13 s of one processor each: within the deadline, if nobody else wants to be served. */
+export const longWork: Attack = {
+  name: '16 connections of 100,000 American rows at high precision',
+  orKinds: ['concurrency_by_caller', 'work_estimate'],
+  run: pricing('batch', payloads.americanPrices, 16),
+};
+
+export const manyBatches: Attack = {
+  name: '64 slow batches at once',
+  orKinds: ['work_by_caller'],
+  run: pricing('batch', payloads.slowBatch, 64),
+};
+
+export const manySlowPrices: Attack = {
+  name: '100 slow prices at once',
+  orKinds: ['concurrency_by_caller'],
+  run: pricing('price', payloads.slowPrice, 100),
+};

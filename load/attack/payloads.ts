@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { tableFromArrays, tableToIPC } from 'apache-arrow';
+import { greekNames } from '#src/pricing/outputs.ts';
+
+const mebibyte = 1_048_576;
+/** The largest body of a batch by default, unpacked. */
+const unpackedBytes = 64 * mebibyte;
+const once = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+};
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+const strikes = (rows: number): number[] => Array.from({ length: rows }, (_, row) => 60 + (row % 8_000) / 100);
+
+const option = { spot: 100, strike: 105, time_to_expiry: 0.5, rate: 0.03, volatility: 0.2, option_type: 'put' };
+
+const americanRows = {
+  columns: { ...option, strike: strikes(100_000), precision: 'high' },
+  model: 'andersen_lake',
+  exercise_style: 'american',
+};
+
+const rowsOfNothing = (bytes: number): string => {
+  const [head, tail] = ['{"options":[{}', ']}'];
+  return head + ',{}'.repeat(Math.floor((bytes - head.length - tail.length) / 3)) + tail;
+};
+
+/** Bodies of attacks, each made when it is first needed. */
+export const payloads = {
+  /** 65 KB that become 64 MiB: 22 million empty objects. */
+  gzipOfRows: once(() => gzipSync(rowsOfNothing(unpackedBytes), { level: 9 })),
+  gzipOfZeros: once(() => gzipSync(Buffer.alloc(16 * unpackedBytes), { level: 9 })),
+  brotliOfRows: once(() =>
+    brotliCompressSync(rowsOfNothing(unpackedBytes), { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
+  ),
+  tooManyRows: once(() => Buffer.from(rowsOfNothing(mebibyte))),
+  /** One row with 200,000 different members. */
+  manyMembers: once(() => {
+    const members = Array.from({ length: 200_000 }, (_, number) => `"m${number}":0`);
+    return Buffer.from(`{"options":[{${members.join(',')}}]}`);
+  }),
+  deepJson: once(() => Buffer.from(`{"options":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)),
+  /** Arrow streams with one changed byte, see data/README.md. */
+  lyingArrow: once(() =>
+    [1, 2].map((number) => readFileSync(new URL(`data/arrow-lying-length-${number}.arrow`, import.meta.url))),
+  ),
+  /** Answered with about 30 MB. */
+  largeAnswer: once(() =>
+    json({ columns: { ...option, strike: strikes(100_000) }, outputs: ['price', ...greekNames] }),
+  ),
+  americanPrices: once(() => json(americanRows)),
+  americanGreeks: once(() => json({ ...americanRows, outputs: ['price', 'delta', 'gamma', 'vega'] })),
+  /** About half a second of one processor. */
+  slowBatch: once(() => json({ columns: { ...option, strike: strikes(2_000) }, model: 'binomial_lr' })),
+  /** About a tenth of a second of one processor. */
+  slowPrice: once(() => json({ ...option, model: 'binomial_lr', exercise_style: 'american', steps: 10_001 })),
+  /** 4 MB of honest rows: the numbers differ, so that it is no bomb. */
+  jobChunk: once(() => {
+    const column = (from: number, width: number): Float64Array =>
+      Float64Array.from({ length: 100_000 }, () => from + width * Math.random());
+    const table = tableFromArrays({
+      spot: column(90, 20),
+      strike: column(80, 40),
+      time_to_expiry: column(0.1, 2),
+      rate: column(0, 0.05),
+      volatility: column(0.1, 0.4),
+      option_type: Array.from({ length: 100_000 }, () => 'call'),
+    });
+    return Buffer.from(tableToIPC(table, 'stream'));
+  }),
+  /** Texts that look like the start of a credential, over and over. */
+  almostSecrets: once(() =>
+    ['eyJ', 'Bearer ', 'a@', 'http://', 'token=', 'a.b@c.', 'x:y@'].map((text) => text.repeat(7_000 / text.length)),
+  ),
+} as const;

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+
+export type Person = {
+  readonly id: string;
+  readonly email: string;
+  readonly password: string;
+  /** From where the person registered and signed in. */
+  readonly address: string;
+  readonly token: string;
+};
+
+export type People = {
+  /** New users, signed in. */
+  readonly make: (count: number) => Promise<readonly Person[]>;
+  /** New API keys of a person. */
+  readonly keys: (person: Person, count: number) => Promise<readonly string[]>;
+  /** The status of a sign-in with the right password. */
+  readonly signIn: (person: Person, address: string) => Promise<number>;
+};
+
+type Answer = { readonly status: number; readonly body: Record<string, unknown> };
+
+/** Honest users, each with an address of its own: what attacks need who have an account. */
+export const createPeople = (api: string): People => {
+  let made = 0;
+  const post = async (path: string, address: string, body: unknown, token?: string): Promise<Answer> => {
+    const response = await fetch(`${api}${path}`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        'X-Forwarded-For': address,
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(20_000),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  /** Set-up is repeated, because the service sheds load while it is attacked. */
+  const must = async (status: number, attempt: () => Promise<Answer>): Promise<Record<string, unknown>> => {
+    let answer: Answer | undefined;
+    for (let tries = 0; tries < 5; tries += 1) {
+      answer = await attempt().catch(() => undefined);
+      if (answer?.status === status) return answer.body;
+      await new Promise((done) => setTimeout(done, 500));
+    }
+    throw new Error(`the set-up of an attack failed: ${answer?.status} ${JSON.stringify(answer?.body)}`);
+  };
+  const signIn = ({ email, password }: Pick<Person, 'email' | 'password'>, address: string): Promise<Answer> =>
+    post('/auth/login', address, { email, password });
+
+  const makeOne = async (): Promise<Person> => {
+    made += 1;
+    const address = `198.51.${Math.floor(made / 250)}.${1 + (made % 250)}`;
+    const email = `person-${made}-${randomBytes(4).toString('hex')}@example.com`;
+    const password = randomBytes(12).toString('hex');
+    await must(202, () => post('/auth/register', address, { email, password }));
+    const { access_token: token } = await must(200, () => signIn({ email, password }, address));
+    const claims = JSON.parse(Buffer.from(String(token).split('.')[1]!, 'base64url').toString()) as { sub: string };
+    return { id: claims.sub, email, password, address, token: String(token) };
+  };
+
+  return {
+    make: async (count) => {
+      const people: Person[] = [];
+      while (people.length < count) people.push(await makeOne());
+      return people;
+    },
+    keys: async (person, count) => {
+      const keys: string[] = [];
+      while (keys.length < count) {
+        const name = `key ${keys.length}`;
+        const made = await must(201, () =>
+          post('/api-keys', person.address, { name, scopes: ['ml:read'] }, person.token),
+        );
+        keys.push(String(made['key']));
+      }
+      return keys;
+    },
+    signIn: async (person, address) => (await signIn(person, address)).status,
+  };
+};

@@ -1,0 +1,101 @@
+import { callerFigures, limits, type AttackResult } from './result.ts';
+import { callerFaults, faultsOf } from './verdict.ts';
+
+const mebibytes = (bytes: number): string => String(Math.round(bytes / 1_048_576));
+const percent = (share: number): string => (Number.isNaN(share) ? '-' : (share * 100).toFixed(1));
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+
+const columns = [
+  'attack',
+  'addresses',
+  'requests',
+  'answers by status',
+  'exits',
+  'lost threads',
+  'max resident MiB',
+  'resident MiB after',
+  'single prices 200 %',
+  'p99 ms',
+  'batches in time %',
+  'refused by kind',
+  'verdict',
+] as const;
+
+const rowOf = (result: AttackResult): string[] => {
+  const { singlesShare, singlesP99Ms, batchesShare } = callerFigures(result.caller);
+  const refused = Object.entries(result.refused).map(([kind, count]) => `${kind}: ${count}`);
+  const faults = faultsOf(result);
+  return [
+    result.name,
+    String(result.addresses),
+    String(result.sent),
+    result.answers,
+    String(result.exits),
+    result.lostThreads === undefined ? '-' : String(result.lostThreads),
+    mebibytes(result.maxResidentBytes),
+    result.residentAfterBytes === undefined ? '-' : mebibytes(result.residentAfterBytes),
+    percent(singlesShare),
+    Number.isNaN(singlesP99Ms) ? '-' : String(Math.round(singlesP99Ms)),
+    percent(batchesShare),
+    refused.join(', ') || 'none',
+    faults.length === 0 ? 'held' : `BROKEN: ${faults.join('; ')}`,
+  ];
+};
+
+export type Report = { readonly markdown: string; readonly broken: number; readonly lines: readonly string[] };
+
+/** One line for the terminal. */
+export const lineOf = (result: AttackResult): string => {
+  const faults = faultsOf(result);
+  const title = `${result.name}, ${result.addresses} ${result.addresses === 1 ? 'address' : 'addresses'}`;
+  const answers = `${result.sent} requests (${result.answers}), max ${mebibytes(result.maxResidentBytes)} MiB`;
+  return [
+    `${faults.length === 0 ? 'held  ' : 'BROKEN'} ${title}: ${answers}`,
+    ...faults.map((fault) => `         ${fault}`),
+  ].join('\n');
+};
+
+/** The table of a run and its verdict. The figures of the good caller also hold over all attacks together. */
+export const reportOf = (results: readonly AttackResult[], requests: number): Report => {
+  const all = results.flatMap(({ caller }) => caller);
+  const wholeRun = callerFaults(all, true);
+  const broken = results.filter((result) => faultsOf(result).length > 0).length + (wholeRun.length > 0 ? 1 : 0);
+  const { singles, singlesShare, singlesP99Ms, batches, batchesShare } = callerFigures(all);
+  const verdict =
+    broken === 0
+      ? `All ${results.length} runs held.`
+      : `${results.filter((result) => faultsOf(result).length > 0).length} of ${results.length} runs are broken.`;
+  const whole =
+    `The good caller over the whole run: ${percent(singlesShare)} % of ${singles} single prices were 200, p99 ` +
+    `${Math.round(singlesP99Ms)} ms; ${percent(batchesShare)} % of ${batches} batches were 200 within 2 s.` +
+    (wholeRun.length > 0 ? ` BROKEN: ${wholeRun.join('; ')}.` : '');
+  const table = [columns, columns.map(() => '---'), ...results.map((result) => rowOf(result).map(cell))]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+  const markdown = `<!-- Written by \`npm run attack -- --write\`: do not edit. -->
+# Attacks
+
+\`npm run attack\` starts the service in production mode with its default limits and attacks it over loopback, up to
+${requests} requests for each attack in this run, alone and mixed, from 1 and from 50 client addresses. Meanwhile a well-behaved
+caller from other addresses asks for single prices and for batches of 1,000 rows. \`npm run attack -- --short\` is the form of CI.
+The attacks are declared in [load/attack/attacks](../load/attack/attacks/list.ts).
+
+An attack is held when
+
+- the process does not end, no pricing thread is lost, and no answer is 500;
+- the resident memory of the process tree stays below ${mebibytes(limits.maxResidentBytes)} MiB, and is below ${mebibytes(limits.maxResidentAfterBytes)} MiB within a minute after it;
+- the well-behaved caller gets at least ${limits.minSinglesShare * 100} % of the single prices with 200 and a p99 below ${limits.maxSinglesP99Ms} ms, and at
+  least ${limits.minBatchesShare * 100} % of the batches with 200 within ${limits.maxBatchMs / 1_000} s;
+- \`volwatch_abuse_refused_total\` counts it under the expected kind, where there is one.
+
+In the column of answers, \`cut\` is a connection that the service closed before a whole answer, \`held\` one that was still open
+at the end, and \`no connection\` means that nobody listened.
+
+## The last run
+
+${verdict} ${whole}
+
+${table}
+`;
+  return { markdown, broken, lines: [verdict, whole] };
+};

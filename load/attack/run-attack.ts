@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { abuseKinds } from '#src/kernel/abuse.ts';
+import type { Scrape } from '#load/chaos/scrape.ts';
+import type { Field } from './attack.ts';
+import type { ListedAttack } from './attacks/list.ts';
+import type { GoodCaller } from './good-caller.ts';
+import { residentTreeBytes, type MemoryWatch } from './memory.ts';
+import { limits, type AttackResult } from './result.ts';
+import { createTally } from './tally.ts';
+import type { World } from './world.ts';
+
+export type RunSettings = {
+  /** Of each attack. */
+  readonly requests: number;
+  readonly spreadMs: number;
+  readonly maxAttackMs: number;
+  /** How long memory may take to go back; 0: it is not looked at. */
+  readonly settleMs: number;
+};
+
+export type RunDeps = {
+  readonly world: World;
+  readonly caller: GoodCaller;
+  readonly memory: MemoryWatch;
+  readonly settings: RunSettings;
+};
+
+/** For users, keys and the like, which an attack makes before it begins. */
+const maxPrepareMs = 60_000;
+
+/** The lowest resident memory until it is below the limit, or until `settleMs` have passed. */
+const settle = async ({ world, settings }: RunDeps): Promise<number | undefined> => {
+  if (settings.settleMs === 0) return undefined;
+  let lowest = Infinity;
+  for (const end = Date.now() + settings.settleMs; ; await sleep(250)) {
+    if (!world.isAlive()) return 0;
+    lowest = Math.min(lowest, residentTreeBytes(world.service().pid));
+    if (lowest <= limits.maxResidentAfterBytes || Date.now() >= end) return lowest;
+  }
+};
+
+const increases = (before: Scrape, after: Scrape | undefined): AttackResult['refused'] => {
+  const name = 'volwatch_abuse_refused_total';
+  return Object.fromEntries(
+    abuseKinds
+      .map((kind) => [kind, (after?.sum(name, { kind }) ?? 0) - before.sum(name, { kind })] as const)
+      .filter(([, increase]) => increase > 0),
+  );
+};
+
+/** Attacks that run at the same time. */
+export type Run = {
+  readonly name: string;
+  readonly attacks: readonly ListedAttack[];
+  /** Of each attack's clients. */
+  readonly addresses: (attack: number) => readonly string[];
+  /**
+   * `each`: every attack must be counted under its kind; `any`: one of them, because all share an address, and the
+   * rate limit may come first.
+   */
+  readonly counted: 'each' | 'any';
+};
+
+const expectedKinds = ({ attacks, counted }: Run, requests: number): AttackResult['expectedKinds'] => {
+  const groups = attacks
+    .filter(({ kinds, minRequestsForRefusal = 0 }) => kinds.length > 0 && requests >= minRequestsForRefusal)
+    .map(({ kinds }) => kinds);
+  return counted === 'each' || groups.length === 0 ? groups : [groups.flat()];
+};
+
+/** Runs attacks beside the good caller, and measures what became of the service. */
+export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult> => {
+  const { name, attacks } = run;
+  const { world, caller, memory, settings } = deps;
+  const before = await world.metrics();
+  if (before === undefined) throw new Error('the service does not answer before the attack');
+  memory.takeMaxBytes();
+  const ends: (() => void)[] = [];
+  const fields = attacks.map((_, index): Field => {
+    const { port, people, sql } = world;
+    const { requests, spreadMs, maxAttackMs } = settings;
+    const addresses = run.addresses(index);
+    const ending = new AbortController();
+    let timer = setTimeout(() => ending.abort(), maxPrepareMs);
+    ends.push(() => {
+      clearTimeout(timer);
+      ending.abort();
+    });
+    const begin = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => ending.abort(), maxAttackMs);
+    };
+    return { port, people, sql, requests, spreadMs, addresses, begin, signal: ending.signal, tally: createTally() };
+  });
+  const problems: string[] = [];
+  const samples = await caller.during(async () => {
+    const running = attacks.map((attack, index) =>
+      attack.run(fields[index]!).catch((error: unknown) => void problems.push(`${attack.name}: ${String(error)}`)),
+    );
+    // An attack that is over at once is no reason not to measure the good caller.
+    await Promise.all([...running, sleep(settings.spreadMs)]);
+  });
+  for (const end of ends) end();
+  const maxResidentBytes = memory.takeMaxBytes();
+  // The watch may have found the end of the process before its exit status is known.
+  await sleep(200);
+  const exits = world.isAlive() ? 0 : 1;
+  for (const [index, attack] of attacks.entries()) {
+    const fault = exits === 0 ? await attack.fault?.(fields[index]!) : undefined;
+    if (fault !== undefined) problems.push(fault);
+  }
+  const after = await world.metrics();
+  if (exits === 0 && after === undefined) problems.push('the admin port did not answer after the attack');
+  const restarts = 'volwatch_workers_restarts_total';
+  const sent = fields.reduce((sum, { tally }) => sum + tally.total(), 0);
+  const residentAfterBytes = await settle(deps);
+  return {
+    name,
+    addresses: new Set(fields.flatMap(({ addresses }) => addresses)).size,
+    sent,
+    answers: fields.length === 1 ? fields[0]!.tally.text() : `of ${fields.length} attacks`,
+    serverErrors: fields.reduce((sum, { tally }) => sum + tally.count(500), 0),
+    exits,
+    lostThreads: after === undefined ? undefined : after.sum(restarts) - before.sum(restarts),
+    maxResidentBytes,
+    residentAfterBytes,
+    caller: samples,
+    expectedKinds: expectedKinds(run, settings.requests),
+    refused: increases(before, after),
+    fault: problems.length > 0 ? problems.join('; ') : undefined,
+  };
+};

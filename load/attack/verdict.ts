@@ -1,0 +1,39 @@
+import type { CallerSample } from './good-caller.ts';
+import { callerFigures, limits, type AttackResult } from './result.ts';
+
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** What the good caller did not get; a figure that does not exist is a fault, too. */
+export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean): string[] => {
+  const { singles, singlesShare, singlesP99Ms, batchesShare } = callerFigures(samples);
+  const faults: string[] = [];
+  if (!(singlesShare >= limits.minSinglesShare)) faults.push(`${percent(singlesShare)} of the single prices were 200`);
+  if ((wholeRun || singles >= limits.minSamplesForP99) && !(singlesP99Ms < limits.maxSinglesP99Ms))
+    faults.push(`p99 of the single prices was ${Math.round(singlesP99Ms)} ms`);
+  if (!(batchesShare >= limits.minBatchesShare))
+    faults.push(`${percent(batchesShare)} of the batches were 200 within 2 s`);
+  return faults;
+};
+
+/** Everything that one attack broke, in words; empty when the service held. */
+export const faultsOf = (result: AttackResult): string[] => {
+  const { sent, exits, lostThreads, maxResidentBytes, residentAfterBytes, serverErrors } = result;
+  const faults: string[] = [];
+  if (sent === 0) faults.push('no request was sent');
+  if (exits > 0) faults.push(`the service ended (${exits})`);
+  if (lostThreads !== undefined && lostThreads > 0) faults.push(`${lostThreads} pricing threads were lost`);
+  if (maxResidentBytes > limits.maxResidentBytes) faults.push(`resident memory rose to ${mebibytes(maxResidentBytes)}`);
+  if (residentAfterBytes !== undefined && residentAfterBytes > limits.maxResidentAfterBytes)
+    faults.push(`resident memory stayed at ${mebibytes(residentAfterBytes)} for a minute`);
+  if (serverErrors > 0) faults.push(`${serverErrors} answers were 500`);
+  faults.push(...callerFaults(result.caller, false));
+  const { expectedKinds, refused } = result;
+  const unseen = expectedKinds.filter((kinds) => !kinds.some((kind) => (refused[kind] ?? 0) > 0));
+  if (unseen.length > 0) {
+    const names = new Set(unseen.map((kinds) => kinds.join(' or ')));
+    faults.push(`volwatch_abuse_refused_total did not count ${[...names].join(', ')}`);
+  }
+  if (result.fault !== undefined) faults.push(result.fault);
+  return faults;
+};

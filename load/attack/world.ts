@@ -1,0 +1,94 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { scrape, type Scrape } from '#load/chaos/scrape.ts';
+import type { Scope } from '#load/chaos/scope.ts';
+import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { freePort } from '#src/database/free-port.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { startRedisServer } from '#test/support/redis-server.ts';
+import { startService, type Service } from '#test/support/service.ts';
+import { createPeople, type People } from './people.ts';
+
+export type World = {
+  readonly url: string;
+  readonly port: number;
+  /** The process that serves now. */
+  readonly service: () => Service;
+  readonly people: People;
+  readonly sql: (text: string, parameters?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
+  /** Undefined when the admin port does not answer. */
+  readonly metrics: () => Promise<Scrape | undefined>;
+  readonly isAlive: () => boolean;
+  /** Starts the service again, on the same ports and data, if it has ended or does not answer; says whether it did. */
+  readonly revive: () => Promise<boolean>;
+};
+
+const statement =
+  (url: string): World['sql'] =>
+  async (text, parameters = []) => {
+    const client = new Client({ connectionString: url });
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(text, [...parameters])).rows;
+    } finally {
+      await client.end();
+    }
+  };
+
+/** The service as in production, with its default limits, behind a proxy that is this process. */
+export const startWorld = async (scope: Scope): Promise<World> => {
+  const directory = mkdtempSync(join(tmpdir(), 'volwatch-attack-'));
+  chmodSync(directory, 0o711);
+  scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger, durable: false });
+  scope.teardown(postgres.stop);
+  const redis = await startRedisServer(scope);
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const environment = {
+    NODE_ENV: 'production',
+    PORT: String(port),
+    METRICS_PORT: String(adminPort),
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    JWT_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    TRUSTED_PROXIES: '127.0.0.1',
+    RATE_LIMIT_ENABLED: undefined,
+  };
+  let service: Service;
+  const start = async (): Promise<void> => {
+    service = await startService({ environment });
+    await service.ready();
+  };
+  await start();
+  scope.teardown(() => service.stop(5_000));
+  const url = `http://127.0.0.1:${port}`;
+  const isAlive = (): boolean => service.process.exitCode === null && service.process.signalCode === null;
+  const metrics: World['metrics'] = async () => {
+    for (let attempt = 0; attempt < 5 && isAlive(); attempt += 1) {
+      const found = await scrape(`http://127.0.0.1:${adminPort}`).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return {
+    url,
+    port,
+    service: () => service,
+    people: createPeople(`${url}/api/v1`),
+    sql: statement(postgres.url),
+    metrics,
+    isAlive,
+    revive: async () => {
+      if (isAlive() && (await metrics()) !== undefined) return false;
+      service.process.kill('SIGKILL');
+      await service.exited;
+      await start();
+      return true;
+    },
+  };
+};

@@ -1,0 +1,109 @@
+/**
+ * `npm run attack`: attacks a real service in production mode over loopback and says what held. Every attack of
+ * load/attack/attacks runs alone and mixed with the others, from 1 and from 50 addresses. ATTACK_REQUESTS (1000) is the
+ * number of requests of each attack; `--short` is the form of CI; `--write` keeps the report in docs/attack.md; further
+ * arguments are parts of the names of attacks, which then run alone. Ends with status 1 when anything is broken.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attacks, type ListedAttack } from '#load/attack/attacks/list.ts';
+import { startGoodCaller } from '#load/attack/good-caller.ts';
+import { mebibyte, watchMemory } from '#load/attack/memory.ts';
+import { lineOf, reportOf } from '#load/attack/report.ts';
+import type { AttackResult } from '#load/attack/result.ts';
+import { runAttacks, type Run, type RunSettings } from '#load/attack/run-attack.ts';
+import { startWorld } from '#load/attack/world.ts';
+import { createScope } from '#load/chaos/scope.ts';
+
+const flags = process.argv.slice(2);
+const short = flags.includes('--short');
+const names = flags.filter((flag) => !flag.startsWith('--'));
+const requests = Number(process.env['ATTACK_REQUESTS'] ?? (short ? 30 : 1_000));
+if (!Number.isInteger(requests) || requests < 1 || requests > 1_000) {
+  console.error('ATTACK_REQUESTS must be a whole number from 1 to 1000');
+  process.exit(2);
+}
+const settings: RunSettings = {
+  requests,
+  spreadMs: short ? 1_000 : 12_000,
+  maxAttackMs: short ? 4_000 : 60_000,
+  // The short form waits once, after everything.
+  settleMs: short ? 0 : 60_000,
+};
+/** Slow attacks show their refusal after the grace times of the service only. */
+const mixedSettings: RunSettings = { ...settings, maxAttackMs: short ? 25_000 : 90_000, settleMs: 60_000 };
+/** Far above the limit: the service is ended before the machine suffers. */
+const guardBytes = 6_144 * mebibyte;
+
+const isWanted = ({ name }: ListedAttack): boolean => names.length === 0 || names.some((part) => name.includes(part));
+const chosen = attacks.filter(isWanted);
+if (chosen.length === 0) {
+  console.error(`No such attack; there are:\n${attacks.map(({ name }) => `  ${name}`).join('\n')}`);
+  process.exit(2);
+}
+
+let networks = 0;
+/** Of the network for benchmarks; no address is used twice, so that no limit is left over from the run before. */
+const newAddresses = (count: number): string[] => {
+  networks += 1;
+  const network = `198.${18 + Math.floor(networks / 256)}.${networks % 256}`;
+  return Array.from({ length: count }, (_, number) => `${network}.${number + 1}`);
+};
+
+const scope = createScope();
+let closing: Promise<void> | undefined;
+/** Everybody who wants the end waits for the same one. */
+const close = (): Promise<void> => (closing ??= scope.close());
+// Nothing may be left running, however this ends.
+const abandon = (error: unknown): void => {
+  console.error(error);
+  void close().finally(() => process.exit(1));
+};
+process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', abandon);
+
+const results: AttackResult[] = [];
+try {
+  const world = await startWorld(scope);
+  const caller = startGoodCaller(world.url);
+  scope.teardown(caller.close);
+  // In life the attackers are on other machines: here they must not take the processor of the service.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  // Code that has never run is slow, which is no attack: the first samples do not count.
+  const warmUp = (): Promise<unknown> => caller.during(() => sleep(short ? 2_000 : 5_000));
+  await warmUp();
+  const memory = watchMemory(
+    () => world.service().pid,
+    guardBytes,
+    () => world.service().process.kill('SIGKILL'),
+  );
+  scope.teardown(memory.stop);
+  const measure = async (run: Run, with_: RunSettings): Promise<void> => {
+    if (await world.revive()) await warmUp();
+    const result = await runAttacks(run, { world, caller, memory, settings: with_ });
+    results.push(result);
+    console.log(lineOf(result));
+  };
+  // A short run has few requests: from one address each, so that limits of one caller are met.
+  for (const attack of chosen.filter(({ slow }) => !(short && names.length === 0 && slow))) {
+    for (const count of short ? [1] : [1, 50]) {
+      const addresses = newAddresses(count);
+      await measure({ name: attack.name, attacks: [attack], addresses: () => addresses, counted: 'each' }, settings);
+    }
+  }
+  if (names.length === 0) {
+    const each = attacks.map(() => newAddresses(short ? 1 : 50));
+    const everybody = { name: 'all at once', attacks };
+    await measure({ ...everybody, addresses: (attack) => each[attack]!, counted: 'each' }, mixedSettings);
+    const shared = newAddresses(1);
+    if (!short) await measure({ ...everybody, addresses: () => shared, counted: 'any' }, mixedSettings);
+  }
+} finally {
+  await close();
+}
+const report = reportOf(results, requests);
+mkdirSync('reports', { recursive: true });
+writeFileSync('reports/attack.md', report.markdown);
+if (flags.includes('--write')) writeFileSync('docs/attack.md', report.markdown);
+console.log(`${report.lines.join('\n')}\n${Math.round(performance.now() / 1_000)} s; report: reports/attack.md`);
+process.exit(report.broken === 0 ? 0 : 1);

@@ -1,0 +1,79 @@
+import test from 'ava';
+import type { CallerSample } from '#load/attack/good-caller.ts';
+import { reportOf } from '#load/attack/report.ts';
+import { callerFigures, type AttackResult } from '#load/attack/result.ts';
+import { callerFaults, faultsOf } from '#load/attack/verdict.ts';
+
+const samples = (kind: CallerSample['kind'], count: number, status = 200, ms = 20): CallerSample[] =>
+  Array.from({ length: count }, () => ({ kind, status, ms }));
+
+const held: AttackResult = {
+  name: 'gzip bomb',
+  addresses: 50,
+  sent: 1_000,
+  answers: '413: 1000',
+  serverErrors: 0,
+  exits: 0,
+  lostThreads: 0,
+  maxResidentBytes: 400 * 1_048_576,
+  residentAfterBytes: 300 * 1_048_576,
+  caller: [...samples('single', 200), ...samples('batch', 40)],
+  expectedKinds: [['body_expansion', 'body_structure']],
+  refused: { body_structure: 1_000 },
+  fault: undefined,
+};
+
+test('an attack that the service withstands has no fault', (t) => {
+  t.deepEqual(faultsOf(held), []);
+  const { broken, markdown } = reportOf([held], 1_000);
+  t.is(broken, 0);
+  t.regex(markdown, /All 1 runs held/);
+});
+
+const broken: readonly (readonly [Partial<AttackResult>, RegExp])[] = [
+  [{ sent: 0 }, /no request was sent/],
+  [{ exits: 1 }, /the service ended/],
+  [{ lostThreads: 1 }, /1 pricing threads were lost/],
+  [{ maxResidentBytes: 2.5 * 1_073_741_824 }, /rose to 2560 MiB/],
+  [{ residentAfterBytes: 501 * 1_048_576 }, /stayed at 501 MiB/],
+  [{ serverErrors: 1 }, /1 answers were 500/],
+  [{ refused: { answer_slow: 5 } }, /did not count body_expansion or body_structure/],
+  [{ fault: 'the owner was locked out' }, /the owner was locked out/],
+  [
+    { caller: [...samples('single', 97), ...samples('single', 3, 503), ...samples('batch', 40)] },
+    /97\.0 % of the single/,
+  ],
+  [{ caller: [...samples('single', 97), ...samples('single', 3, 200, 260), ...samples('batch', 9)] }, /p99 .* 260 ms/],
+  [
+    { caller: [...samples('single', 100), ...samples('batch', 9), ...samples('batch', 1, 200, 2_001)] },
+    /90\.0 % of the batches/,
+  ],
+  [{ caller: samples('single', 100) }, /NaN % of the batches/],
+  [{ caller: [] }, /NaN % of the single/],
+];
+for (const [change, expected] of broken) {
+  test(`an attack is broken when ${expected.source}`, (t) => {
+    const result = { ...held, ...change };
+    t.regex(faultsOf(result).join('; '), expected);
+    const report = reportOf([held, result], 1_000);
+    t.true(report.broken > 0);
+    t.regex(report.markdown, /BROKEN/);
+  });
+}
+
+test('every group of kinds must have been counted', (t) => {
+  const result = { ...held, expectedKinds: [['body_expansion', 'body_structure'], ['answer_slow']] as const };
+  t.deepEqual(faultsOf(result), ['volwatch_abuse_refused_total did not count answer_slow']);
+});
+
+test('a percentile of few samples is no fault of one attack, and one of the whole run', (t) => {
+  const few = [...samples('single', 50, 200, 400), ...samples('batch', 10)];
+  t.deepEqual(callerFaults(few, false), []);
+  t.deepEqual(callerFaults(few, true), ['p99 of the single prices was 400 ms']);
+});
+
+test('a request without an answer counts in the percentile', (t) => {
+  const { singlesP99Ms, singlesShare } = callerFigures([...samples('single', 98), ...samples('single', 2, 0, 5_000)]);
+  t.is(singlesP99Ms, 5_000);
+  t.is(singlesShare, 0.98);
+});
