@@ -1,3 +1,5 @@
+import type { AbuseKind } from './abuse.ts';
+
 /**
  * The one error table. The HTTP status, the problem document, the metric label, the log field, the span
  * attribute `error.type`, the OpenAPI responses, the alerts and the runbook anchors all come from it.
@@ -79,6 +81,7 @@ export const errorTable = {
 
   pricing_model_unknown: row(400, 'pricing', 'Unknown pricing model'),
   pricing_calculation_failed: row(422, 'pricing', 'The calculation failed'),
+  pricing_work_too_large: row(422, 'pricing', 'The calculation would take too long'),
   pricing_engine_unavailable: row(500, 'pricing', 'The pricing engine could not be built', true),
 
   database_unavailable: row(503, 'database', 'The database is unavailable', true),
@@ -112,6 +115,8 @@ export type AppErrorOptions = {
   readonly retryAfter?: number;
   /** Response headers that this refusal carries, `WWW-Authenticate` for example. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The refusal protects other callers; whoever answers the caller reports it as this kind. */
+  readonly abuse?: AbuseKind;
   /** RFC 6749 `error` of a token endpoint's refusal, where the code alone does not say it. */
   readonly oauthError?: OAuthError;
 };
@@ -136,6 +141,7 @@ export class AppError extends Error {
   readonly retryAfter: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly oauthError: OAuthError | undefined;
+  readonly abuse: AbuseKind | undefined;
 
   constructor(code: ErrorCode, detail?: string, options: AppErrorOptions = {}) {
     super(detail ?? errorTable[code].title, options.cause === undefined ? undefined : { cause: options.cause });
@@ -144,6 +150,7 @@ export class AppError extends Error {
     this.retryAfter = options.retryAfter;
     this.headers = options.headers ?? {};
     this.oauthError = options.oauthError;
+    this.abuse = options.abuse;
   }
 
   get definition(): ErrorDefinition {

@@ -21,8 +21,8 @@ export type PricingJobsDependencies = {
   readonly reader: Reader;
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
-  /** Prices one Arrow stream. @throws AppError */
-  readonly price: (bytes: Buffer, signal: AbortSignal) => Promise<PricedChunk>;
+  /** Prices one Arrow stream at the expense of `subject`. @throws AppError */
+  readonly price: (bytes: Buffer, signal: AbortSignal, subject: string) => Promise<PricedChunk>;
 };
 
 export type PricingJobs = {
@@ -180,14 +180,15 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
 
     handle: async ({ job_id: jobId = '', number: text = '' }, signal, { last }) => {
       const number = Number(text);
-      const [chunk] = await reader.query<{ input: Buffer | null }>(
-        `select input from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
+      const [chunk] = await reader.query<{ input: Buffer | null; subject: string }>(
+        `select input, subject from pricing_chunk join pricing_job on id = job_id
+         where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`,
         [jobId, number],
       );
       // Cancelled, or done by a worker that was thought dead.
       if (!chunk?.input) return;
       try {
-        const { bytes, rows, failed } = await price(chunk.input, signal);
+        const { bytes, rows, failed } = await price(chunk.input, signal, chunk.subject);
         await unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
           query(
             `update pricing_chunk set status = 'done', input = null, output = $3, row_count = $4, failed_count = $5,

@@ -1,4 +1,5 @@
 import { trace } from '@opentelemetry/api';
+import type { AbuseKind } from '#src/kernel/abuse.ts';
 import { noFaults, type Faults } from '#src/kernel/faults.ts';
 import { systemClock } from '#src/kernel/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/logger.ts';
@@ -42,6 +43,7 @@ export const setup = ({
   closes = async () => [],
 }: { models?: readonly Model[]; faults?: Faults; workers?: Partial<PricingWorkersDeps>; closes?: Closes } = {}) => {
   const metrics = recordMetrics();
+  const refused: AbuseKind[] = [];
   const lines: Line[] = [];
   const logger: Logger = {
     debug: () => {},
@@ -54,7 +56,7 @@ export const setup = ({
     metrics,
     logger,
     faults,
-    threads: 1,
+    processes: 1,
     queueLimit: 4,
     stallMs: 60_000,
     ...workerOptions,
@@ -67,9 +69,12 @@ export const setup = ({
     logger,
     workers,
     closes,
+    abuse: { refused: (kind) => refused.push(kind) },
+    callerOf: () => 'caller',
+    maxWorkMs: 30_000,
   });
   const send = async (request: Partial<BatchRequest> & Pick<BatchRequest, 'bytes'>, signal?: AbortSignal) =>
-    Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal)).chunks);
+    Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal && { signal })).chunks);
   const service = {
     ...pricing,
     /** A batch of JSON, there and back. */
@@ -79,7 +84,7 @@ export const setup = ({
   };
   const options = (labels: Record<string, string>): number => metrics.value('volwatch_pricing_options_total', labels);
   const routes = createPricingRoutes({ service: pricing, jsonDepth: jsonRequest.jsonDepth });
-  return { service, workers, metrics, lines, options, routes };
+  return { service, workers, metrics, lines, options, routes, refused };
 };
 
 export const routeOf = (routes: readonly Route[], path: string): Route => routes.find((route) => route.path === path)!;
