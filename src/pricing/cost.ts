@@ -62,7 +62,7 @@ const refusedCost = 0.2;
  * Microseconds that a row is expected to take, from its unchecked members: decides where and whether it is priced, never
  * what the answer is.
  */
-export const rowCost = (member: Member, { needs, inverted }: Wanted): number => {
+const rowCost = (member: Member, { needs, inverted }: Wanted): number => {
   const model = member('model') ?? defaultModel;
   if (!isModelName(model)) return refusedCost;
   const { price, greeks, inversion } = modelCosts[model];

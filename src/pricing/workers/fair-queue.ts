@@ -1,6 +1,6 @@
 import type { CallerUsage } from './caller-usage.ts';
 
-export const workKinds = ['single', 'batch', 'job'] as const;
+const workKinds = ['single', 'batch', 'job'] as const;
 /** Single options are waited for by somebody; jobs are done when nothing else is. */
 export type WorkKind = (typeof workKinds)[number];
 

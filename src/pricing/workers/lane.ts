@@ -62,7 +62,7 @@ export type Lane = {
 
 /** An idle process that holds more than this ends; the next task starts another. */
 const keptBytes = 200 * 2 ** 20;
-const idleMs = 5_000;
+const idleMs = 20_000;
 /** Expected duration of the start of a process. */
 const startMs = 5_000;
 const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;

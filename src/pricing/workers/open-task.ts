@@ -11,7 +11,7 @@ const progressEveryMs = 100;
 /** A task that takes so many times its limit was estimated wrongly, and is handed back all the same. */
 const estimateTolerance = 4;
 
-export type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Array[] };
+type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Array[] };
 export type OpenTask = {
   readonly id: number;
   /** Works for `turnMs`, or one row if that takes longer. @returns the answer when there is one */
