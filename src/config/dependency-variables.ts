@@ -149,8 +149,8 @@ export const dependencySections = {
     ),
     PRICING_WORKER_HEAP_MB: variable(
       integer(256, 65_536),
-      '1024',
-      'Heap of one such process. Accepted input needs less than half of the default; a process that reaches it is replaced',
+      '1536',
+      'Max heap of one such process. A batch that is accepted needs less than half of the default; a process that reaches it is replaced',
     ),
     PRICING_QUEUE_LIMIT: variable(
       integer(0, 10_000),

@@ -16,11 +16,12 @@ export const createCallerUsage = ({ halfLifeMs, now }: CallerUsageOptions): Call
   const entries = new Map<string, Entry>();
   const current = ({ milliseconds, at }: Entry): number => milliseconds * 0.5 ** ((now() - at) / halfLifeMs);
 
+  /** Rarely, because it looks at all: a tenth of the callers is removed at least. */
   const forget = (): void => {
     for (const [caller, entry] of entries) if (current(entry) < forgottenBelowMs) entries.delete(caller);
-    // A map keeps the order of insertion: those without work for a long time are first.
+    // A map keeps the order of insertion: those without work for the longest time are first.
     for (const caller of entries.keys()) {
-      if (entries.size < maxCallers) return;
+      if (entries.size <= 0.9 * maxCallers) return;
       entries.delete(caller);
     }
   };

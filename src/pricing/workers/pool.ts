@@ -98,7 +98,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       processes: count,
       openPerProcess,
       niceness,
-      heapMegabytes: deps.heapMegabytes ?? 1_024,
+      heapMegabytes: deps.heapMegabytes ?? 1_536,
       stallMs,
       cancelGraceMs: deps.cancelGraceMs ?? 5_000,
       onEnd,
