@@ -75,6 +75,6 @@ test('work above the maximum is refused with its kind, and the sentence says wha
   const estimate = { totalMs: 31_000, maxRowMs: 1, model: 'baw' } as const;
   const error = t.throws(() => checkWork(estimate, 30_000), { instanceOf: AppError });
   t.like(error, { code: 'pricing_work_too_large', abuse: 'work_estimate' });
-  t.regex(error!.message, /31\.0 s.*30\.0 s.*fewer rows.*pricing job/);
+  t.regex(error.message, /31\.0 s.*30\.0 s.*fewer rows.*pricing job/);
   t.notThrows(() => checkWork(estimate, 31_000));
 });

@@ -1,13 +1,13 @@
 import test from 'ava';
 import { createCallerUsage } from '#src/pricing/workers/caller-usage.ts';
-import { createFairQueue, type Waiting, type WorkKind } from '#src/pricing/workers/fair-queue.ts';
+import { createFairQueue, type Waiting } from '#src/pricing/workers/fair-queue.ts';
 
 type Task = Waiting & { readonly name: string };
 const start = (maxTasks = 100, maxBytes = 1e9) => {
   let time = 0;
   const usage = createCallerUsage({ halfLifeMs: 1_000, now: () => time });
   const queue = createFairQueue<Task>({ maxTasks, maxBytes, usage });
-  const add = (caller: string, name: string, { kind = 'batch' as WorkKind, bytes = 1_000 } = {}): string[] =>
+  const add = (caller: string, name: string, { kind = 'batch', bytes = 1_000 }: Partial<Task> = {}): string[] =>
     queue.add({ caller, name, kind, bytes }).map((task) => task.name);
   const takeAll = (): string[] => Array.from({ length: queue.size() }, () => queue.take()!.name);
   return { queue, usage, add, takeAll, pass: (milliseconds: number) => (time += milliseconds) };

@@ -279,7 +279,7 @@ test.serial('the log line of a lost worker is part of the request that it worked
   t.is(await runInRequest(request('second'), async () => code(run('exit'))), 'internal_error');
   t.is(seen.length, 1);
   t.like(seen[0], { id: 'second', exit_code: 7, input: 'json' });
-  t.true(Number((seen[0] as { bytes: number }).bytes) > 100);
+  t.true((seen[0] as { bytes: number }).bytes > 100);
 });
 
 test.serial('greeks of a deep tree are one long row, and no stall', async (t) => {
