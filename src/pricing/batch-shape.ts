@@ -4,6 +4,7 @@ import { largestBatch } from './batch-row.ts';
 import { columnError, numberColumns, textColumns } from './columns.ts';
 import { invalidRequest } from './failures.ts';
 import { dividendMembers, hestonParameters } from './inputs.ts';
+import { hasMoreNames } from './member-names.ts';
 import { inputNames } from './models.ts';
 
 /** A row with a few members that no model has is answered as a failed row; one with many refuses the batch. */
@@ -15,6 +16,10 @@ const dividendsOfEach = 4;
 const maxValues =
   largestBatch * (1 + inputNames.length + hestonParameters.length + dividendsOfEach * (1 + dividendMembers.length));
 
+/** Different member names of a body; below this size a body cannot have so many that parsing takes long. */
+const maxNames = 1_000;
+const namesMatterBytes = 262_144;
+
 /** The list of rows is a member of the body, the lists of columns are members of a member. */
 const depthOfOptions = 2;
 
@@ -24,8 +29,11 @@ const depthOfOptions = 2;
  */
 export const checkBatchShape = (bytes: Uint8Array, maxDepth: number): void => {
   const fault = jsonShapeFault(bytes, { maxDepth, maxItems: largestBatch, maxMembers, maxValues });
-  if (fault === undefined) return;
   const abuse = 'body_structure';
+  if (fault === undefined) {
+    if (bytes.byteLength < namesMatterBytes || !hasMoreNames(bytes, maxNames)) return;
+    throw new AppError('malformed_body', `The body may have at most ${maxNames} different member names`, { abuse });
+  }
   if (fault.limit !== 'items') throw new AppError('malformed_body', describeJsonShapeFault(fault), { abuse });
   const rows = fault.depth === depthOfOptions ? 'options' : 'columns';
   const detail = `${rows} must have 1 to ${largestBatch} rows`;
