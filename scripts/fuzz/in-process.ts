@@ -1,7 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '#src/kernel/errors.ts';
 import { openBatch, type BatchJob, type BatchRequest } from '#src/pricing/batch-job.ts';
 import { createEngineFactory } from '#src/pricing/engine-factory.ts';
-import { outcomeOfJob, runSlices } from '#src/pricing/workers/protocol.ts';
+import { runSlices } from '#src/pricing/slices.ts';
+import { outcomeOfJob } from '#src/pricing/workers/protocol.ts';
 import type { FuzzFormat } from './formats.ts';
 import { createTally, type FuzzReport, type FuzzRun } from './report.ts';
 import { createRandom } from './random.ts';
@@ -29,8 +31,8 @@ export const fuzzInProcess = async (
 
   const price = async (job: BatchJob): Promise<string> => {
     const begun = processorMs();
-    if (!(await runSlices(job, () => processorMs() - begun > maxPricingMs))) return 'given up';
-    await outcomeOfJob(job, performance.now());
+    if (!(await runSlices(job, () => processorMs() - begun > maxPricingMs, nextTurn))) return 'given up';
+    await outcomeOfJob(job, processorMs() - begun);
     return 'priced';
   };
   const tryMutant = async (bytes: Uint8Array): Promise<string> => {

@@ -115,9 +115,12 @@ export const composePricingJobs = (
       },
       abuse,
     }),
-    price: async (bytes, signal) => {
+    price: async (bytes, signal, caller) => {
       const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
-      const { chunks, size, tally } = await pricing.batch(request, signal);
+      const { chunks, size, tally } = await pricing.batch(request, {
+        signal,
+        job: { caller, maxMs: config.PRICING_JOB_CHUNK_MS },
+      });
       return { bytes: Buffer.concat(chunks), rows: size, failed: size - totalsOf(tally).ok };
     },
   });

@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api';
 import { availableParallelism } from 'node:os';
 import type { HealthCheck } from '../kernel/health.ts';
+import { currentRequest } from '../kernel/request-context.ts';
 import type { Route } from '../kernel/route.ts';
 import { createEngineFactory } from '../pricing/engine-factory.ts';
 import type { Closes } from '../pricing/forecast/closes.ts';
@@ -8,6 +9,7 @@ import { createForecastRoutes } from '../pricing/forecast/routes.ts';
 import { createPricingService, type PricingService } from '../pricing/pricing-service.ts';
 import { createPricingRoutes } from '../pricing/routes.ts';
 import { createPricingWorkers } from '../pricing/workers/pool.ts';
+import { callerOf } from '../kernel/caller.ts';
 import type { Base } from './base.ts';
 
 export type PricingParts = {
@@ -17,22 +19,43 @@ export type PricingParts = {
   readonly close: () => Promise<void>;
 };
 
-/** Pricing with its worker threads; one processor is left to the event loop. */
-export const composePricing = (
-  { config, clock, metrics, faults, logger, abuse }: Base,
-  closes: Closes,
-): PricingParts => {
+/** Who the work of the current request is charged to. */
+const callerOfRequest = (): string => {
+  const request = currentRequest();
+  return request === undefined ? 'service' : callerOf(request);
+};
+
+/** Pricing with its worker processes; one processor is left to the event loop. */
+export const composePricing = (base: Base, closes: Closes): PricingParts => {
+  const { config, clock, metrics, faults, logger, abuse } = base;
+  const processes = config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1);
   const workers = createPricingWorkers({
     tracer: trace.getTracer('volwatch.pricing'),
     metrics,
     logger,
     faults,
-    threads: config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1),
+    processes,
+    longProcesses: config.PRICING_LONG_WORKERS ?? Math.ceil(processes / 2),
+    shortWorkMs: config.PRICING_SHORT_MS,
+    heapMegabytes: config.PRICING_WORKER_HEAP_MB,
     queueLimit: config.PRICING_QUEUE_LIMIT,
+    queueBytes: config.PRICING_QUEUE_BYTES,
+    callerLimit: config.PRICING_CALLER_LIMIT,
     stallMs: config.PRICING_STALL_MS,
   });
   const engines = createEngineFactory();
-  const service = createPricingService({ engines, clock, metrics, faults, logger, abuse, workers, closes });
+  const service = createPricingService({
+    engines,
+    clock,
+    metrics,
+    faults,
+    logger,
+    workers,
+    closes,
+    abuse,
+    callerOf: callerOfRequest,
+    maxWorkMs: config.REQUEST_DEADLINE_MS,
+  });
   return {
     service,
     routes: [

@@ -136,17 +136,46 @@ export const dependencySections = {
   Resilience: {
     PRICING_WORKERS: optional(
       integer(1, 128),
-      'Threads for large batches and slow models. Unset: one for each processor but one, at least one',
+      'Processes for large batches and slow models. Unset: one for each processor but one, at least one',
+    ),
+    PRICING_LONG_WORKERS: optional(
+      integer(1, 128),
+      'Further processes, for work above PRICING_SHORT_MS and for pricing jobs. Unset: half of PRICING_WORKERS, rounded up',
+    ),
+    PRICING_SHORT_MS: variable(
+      integer(10, 600_000),
+      '500',
+      'Estimated duration above which work is long: it is done by processes of its own, so that short work does not wait for it',
+    ),
+    PRICING_WORKER_HEAP_MB: variable(
+      integer(256, 65_536),
+      '1536',
+      'Max heap of one such process. A batch that is accepted needs less than half of the default; a process that reaches it is replaced',
     ),
     PRICING_QUEUE_LIMIT: variable(
       integer(0, 10_000),
       '32',
-      'Batches that wait for such a thread, then 503 `overloaded`',
+      'Tasks that wait for such a process, then 503 `overloaded` for the callers who use the most',
+    ),
+    PRICING_QUEUE_BYTES: variable(
+      integer(1, 2 ** 40),
+      '134217728',
+      'Bytes of the bodies of waiting tasks, then as above; keep it above BATCH_BODY_LIMIT_BYTES',
+    ),
+    PRICING_CALLER_LIMIT: variable(
+      integer(1, 10_000),
+      '8',
+      'Tasks of one caller that wait or are in progress, then 429 `rate_limit_exceeded`',
+    ),
+    PRICING_JOB_CHUNK_MS: variable(
+      integer(1_000, 86_400_000),
+      '600000',
+      'Estimated duration above which a chunk of a pricing job fails with `pricing_work_too_large`',
     ),
     PRICING_STALL_MS: variable(
       integer(1_000, 600_000),
       '10000',
-      'A pricing thread that does not get on for this long is ended and replaced',
+      'A process that does not get on for this long, beside the estimated time of one row, is ended and replaced',
     ),
     LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Pricing requests in progress, then 503 `overloaded`'),
     LOAD_LIMIT_BATCH: variable(integer(1, 100_000), '16', 'Pricing batches in progress, then 503 `overloaded`'),

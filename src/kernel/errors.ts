@@ -85,6 +85,7 @@ export const errorTable = {
 
   pricing_model_unknown: row(400, 'pricing', 'Unknown pricing model'),
   pricing_calculation_failed: row(422, 'pricing', 'The calculation failed'),
+  pricing_work_too_large: row(422, 'pricing', 'The calculation would take too long'),
   pricing_engine_unavailable: row(500, 'pricing', 'The pricing engine could not be built', true),
 
   database_unavailable: row(503, 'database', 'The database is unavailable', true),
@@ -120,7 +121,7 @@ export type AppErrorOptions = {
   readonly headers?: Readonly<Record<string, string>>;
   /** RFC 6749 `error` of a token endpoint's refusal, where the code alone does not say it. */
   readonly oauthError?: OAuthError;
-  /** The kind of abuse that this refusal is counted as. */
+  /** The refusal protects other callers: whoever answers it reports it as this kind. */
   readonly abuse?: AbuseKind;
 };
 

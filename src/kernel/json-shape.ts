@@ -10,7 +10,12 @@ export type JsonShapeLimits = {
   readonly maxMembers?: number;
 };
 
-export type JsonShapeFault = { readonly limit: 'depth' | 'values' | 'items' | 'members'; readonly max: number };
+export type JsonShapeFault = {
+  readonly limit: 'depth' | 'values' | 'items' | 'members';
+  readonly max: number;
+  /** Levels of arrays and objects around the place where the limit is exceeded. */
+  readonly depth: number;
+};
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -48,16 +53,18 @@ export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonS
       const count = (counts[depth] = counts[depth]! + 1);
       values += 1;
       if (isArray[depth] === 1 ? count > maxItems : count > maxMembers) {
-        return isArray[depth] === 1 ? { limit: 'items', max: maxItems } : { limit: 'members', max: maxMembers };
+        return isArray[depth] === 1
+          ? { limit: 'items', max: maxItems, depth }
+          : { limit: 'members', max: maxMembers, depth };
       }
-      if (values > maxValues) return { limit: 'values', max: maxValues };
+      if (values > maxValues) return { limit: 'values', max: maxValues, depth };
     }
     if (byte === quote) {
       index += 1;
       while (index < json.length && json[index] !== quote) index += json[index] === backslash ? 2 : 1;
     } else if (opensContainer) {
       depth += 1;
-      if (depth > maxDepth) return { limit: 'depth', max: maxDepth };
+      if (depth > maxDepth) return { limit: 'depth', max: maxDepth, depth };
       counts[depth] = 0;
       isArray[depth] = byte === openArray ? 1 : 0;
       justOpened = true;
@@ -76,4 +83,5 @@ const descriptions: Readonly<Record<JsonShapeFault['limit'], (max: number) => st
 };
 
 /** One sentence for the caller. */
-export const describeJsonShapeFault = ({ limit, max }: JsonShapeFault): string => descriptions[limit](max);
+export const describeJsonShapeFault = ({ limit, max }: Pick<JsonShapeFault, 'limit' | 'max'>): string =>
+  descriptions[limit](max);

@@ -156,17 +156,17 @@ export const metricCatalogue = {
   },
   volwatch_workers_queue_size: {
     type: 'gauge',
-    help: 'Pricing tasks that wait for a worker thread',
+    help: 'Pricing tasks that wait for a worker process',
     labels: {},
   },
   volwatch_workers_busy: {
     type: 'gauge',
-    help: 'Worker threads that are pricing',
+    help: 'Worker processes that are pricing',
     labels: {},
   },
   volwatch_workers_restarts_total: {
     type: 'counter',
-    help: 'Worker threads that ended before their time and were replaced',
+    help: 'Worker processes that ended before their time and were replaced',
     labels: {},
   },
   volwatch_dependency_up: {

@@ -25,8 +25,8 @@ export type PricingJobsDependencies = {
   /** False when the caller that opened the job is gone or disabled: its chunks are not priced. */
   readonly mayAct: (subject: string) => Promise<boolean>;
   readonly quota: PricingJobQuota;
-  /** Prices one Arrow stream. @throws AppError */
-  readonly price: (bytes: Buffer, signal: AbortSignal) => Promise<PricedChunk>;
+  /** Prices one Arrow stream; `caller` is whose share of the workers it uses. @throws AppError */
+  readonly price: (bytes: Buffer, signal: AbortSignal, caller: string) => Promise<PricedChunk>;
 };
 
 export type PricingJobs = {
@@ -205,7 +205,7 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
       }
       try {
         const { owner, input } = chunk;
-        const { bytes, rows, failed } = await price(input, signal);
+        const { bytes, rows, failed } = await price(input, signal, owner ?? chunk.subject);
         await unitOfWork.run({ operation: 'pricing_job.finish' }, async ({ query }) => {
           if (owner !== null) await quota.assertResult(query, owner, bytes.byteLength - input.length);
           await query(

@@ -10,7 +10,7 @@ import {
   type ColumnRequest,
   type ColumnResult,
 } from './columns.ts';
-import { rowCost } from './cost.ts';
+import { estimateOf, type Member } from './cost.ts';
 import type { EngineFactory } from './engine-factory.ts';
 import type { Option, PricingEngine } from './engine.ts';
 import { invalidRequest, outcomeOf } from './failures.ts';
@@ -27,6 +27,11 @@ export type ColumnsDeps = ColumnRequest &
 /** The value of all rows of a text column, `undefined` when they differ or are not known to be one. */
 const onlyText = (column: Column | undefined, fallback: string): unknown =>
   column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
+
+/** Columns that rows with equal estimates must have in common. */
+const costColumns = ['model', 'steps', 'precision'];
+const isUniform = (column: Column | undefined): boolean =>
+  column === undefined || (column.numbers === undefined && column.only !== undefined);
 
 /**
  * A batch by columns. Where all rows have one model whose inputs are the numeric columns, each column is validated in
@@ -72,6 +77,10 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     }
     return row;
   };
+  const memberAt =
+    (index: number): Member =>
+    (name) =>
+      columns.get(name)?.at(index);
   const byRow = (index: number): void => {
     const row = rowAt(index);
     used = undefined;
@@ -130,9 +139,15 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     format,
     answer,
     size,
-    cost: () => {
-      const first = rowAt(0);
-      return size * rowCost((name) => first[name], wanted);
+    estimate: () => {
+      if (costColumns.every((name) => isUniform(columns.get(name)))) {
+        const { totalMs, ...first } = estimateOf([memberAt(0)], wanted);
+        return { ...first, totalMs: totalMs * size };
+      }
+      return estimateOf(
+        Array.from({ length: size }, (_, index) => memberAt(index)),
+        wanted,
+      );
     },
     tally,
     run: (from, to) => {

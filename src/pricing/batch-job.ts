@@ -1,11 +1,13 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { AppError } from '#src/kernel/errors.ts';
 import { readColumnsArrow } from './arrow/read-columns.ts';
+import { checkBatchShape } from './batch-shape.ts';
 import { openColumns } from './batch-columns.ts';
 import { openObjects } from './batch-objects.ts';
 import type { TallyData } from './batch-tally.ts';
 import { writeColumnsJson } from './columns-json.ts';
 import { readColumnsJson } from './columns-json.ts';
+import type { WorkEstimate } from './cost.ts';
 import type { EngineFactory } from './engine-factory.ts';
 import { isRow } from './read-option.ts';
 
@@ -28,8 +30,7 @@ export type BatchJob = {
   readonly format: BatchFormat;
   readonly answer: Transport;
   readonly size: number;
-  /** Microseconds that the rows are expected to take; see cost.ts. */
-  readonly cost: () => number;
+  readonly estimate: () => WorkEstimate;
   readonly tally: TallyData;
   /** Prices the rows from `from` up to `to`; the steps must follow each other. */
   readonly run: (from: number, to: number) => void;
@@ -47,7 +48,8 @@ const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string => {
   throw new AppError('malformed_body', 'The body is not valid UTF-8');
 };
 
-const parseJson = ({ bytes }: BatchRequest): unknown => {
+const parseJson = ({ bytes, jsonDepth }: BatchRequest): unknown => {
+  checkBatchShape(bytes, jsonDepth);
   const text = textOf(bytes);
   try {
     return JSON.parse(text);
@@ -69,7 +71,7 @@ export const openBatch = async (request: BatchRequest, engines: EngineFactory): 
   const body = request.input === 'json' ? parseJson(request) : undefined;
   if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
     if (!request.answer.includes('json')) throw unacceptable();
-    return openObjects(body, engines, request.jsonDepth);
+    return openObjects(body, engines);
   }
   const { table, outputs } = isRow(body) ? readColumnsJson(body) : readColumnsArrow(request.bytes);
   return openColumns({

@@ -3,14 +3,13 @@ import type { BatchJob } from './batch-job.ts';
 import { failedRow, largestBatch } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from './calculate.ts';
-import { rowCost } from './cost.ts';
+import { estimateOf, type Member } from './cost.ts';
 import type { EngineFactory } from './engine-factory.ts';
 import type { Option, PricingEngine } from './engine.ts';
 import { invalidRequest, outcomeOf } from './failures.ts';
 import type { Model } from './models.ts';
 import { outputNames, type OutputName } from './outputs.ts';
 import { isRow, pointerTo, readModelName, readOption, readOutputs } from './read-option.ts';
-import { isDeeper, tooDeep } from './json-depth.ts';
 import { createTextChunks, utf8 } from './text-chunks.ts';
 
 const optionsErrors = (value: unknown): FieldError[] => {
@@ -35,6 +34,10 @@ const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: re
   return { options, outputs: asked.outputs };
 };
 
+const membersOf = function* (rows: readonly unknown[]): Generator<Member> {
+  for (const row of rows) if (isRow(row)) yield (name) => row[name];
+};
+
 /** Rows written by one call of JSON.stringify: enough to make the call cheap, few enough to die young. */
 const rowsAtOnce = 256;
 const comma = 0x2c;
@@ -43,7 +46,7 @@ const comma = 0x2c;
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next is looked at: between
  * the parsed body and the bytes of the answer there is no list of results.
  */
-export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: number): BatchJob => {
+export const openObjects = (body: unknown, engines: EngineFactory): BatchJob => {
   const { options, outputs } = readEnvelope(body);
   const wanted = wantedOf(outputs);
   const buffer = createOutputs();
@@ -68,11 +71,6 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
   const write = (row: object): void => {
     if (rows.push(row) === rowsAtOnce) flush();
   };
-  const writeFailed = (row: object): void => {
-    // A row stands two levels deep in the body.
-    if (isDeeper(row, Math.max(2, jsonDepth - 2))) throw tooDeep(jsonDepth);
-    write(row);
-  };
   /** The option was made for this row alone: the outputs are added to it. */
   const writePriced = (option: Option): void => {
     const row = option as unknown as Record<string, unknown>;
@@ -94,7 +92,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
     const pointer = `/options/${index}`;
     if (!isRow(row)) {
       model = undefined;
-      writeFailed(failedRow(row, 'validation_failed', 'A row must be an object', pointer));
+      write(failedRow(row, 'validation_failed', 'A row must be an object', pointer));
       tally.add(undefined, 'invalid');
       return;
     }
@@ -102,13 +100,13 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
     const option = readOption(row, used, '', wanted);
     if (Array.isArray(option)) {
       const [first] = option;
-      writeFailed(failedRow(row, 'validation_failed', first!.detail, pointer + first!.pointer));
+      write(failedRow(row, 'validation_failed', first!.detail, pointer + first!.pointer));
       tally.add(used, 'invalid');
       return;
     }
     const unsupported = unsupportedOutput(used, wanted);
     if (unsupported !== undefined) {
-      writeFailed(failedRow(row, 'validation_failed', `${used.name} has no ${unsupported}`, '/outputs'));
+      write(failedRow(row, 'validation_failed', `${used.name} has no ${unsupported}`, '/outputs'));
       tally.add(used, 'invalid');
       return;
     }
@@ -119,7 +117,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
       writePriced(option);
       tally.add(used, 'ok');
     } else {
-      writeFailed(failedRow(option, 'pricing_calculation_failed', failure));
+      write(failedRow(option, 'pricing_calculation_failed', failure));
       tally.fail(used, failure);
     }
   };
@@ -127,7 +125,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
   const fail = (index: number, error: AppError): void => {
     const [field] = error.errors ?? [];
     const pointer = field && `/options/${index}${field.pointer}`;
-    writeFailed(failedRow(options[index], error.code, field?.detail ?? error.message, pointer));
+    write(failedRow(options[index], error.code, field?.detail ?? error.message, pointer));
     tally.add(model, outcomeOf(error.code));
     if (error.cause !== undefined) thrown ??= error;
   };
@@ -136,7 +134,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, jsonDepth: nu
     format: 'objects',
     answer: 'json',
     size: options.length,
-    cost: () => options.reduce((sum: number, row) => sum + (isRow(row) ? rowCost((name) => row[name], wanted) : 0), 0),
+    estimate: () => estimateOf(membersOf(options), wanted),
     tally,
     run: (from, to) => {
       for (let index = from; index < to; index++) {

@@ -1,9 +1,11 @@
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
+import type { AbuseKind, AbuseReport } from '#src/kernel/abuse.ts';
 import { AppError, codeOf, errorTable, type ErrorCode, type FieldError } from '#src/kernel/errors.ts';
 import type { Logger } from '#src/kernel/logger.ts';
+import { currentRequest } from '#src/kernel/request-context.ts';
 
-export const invalidRequest = (errors: readonly FieldError[]): AppError =>
-  new AppError('validation_failed', 'The request breaks its schema', { errors });
+export const invalidRequest = (errors: readonly FieldError[], abuse?: AbuseKind): AppError =>
+  new AppError('validation_failed', 'The request breaks its schema', { errors, ...(abuse && { abuse }) });
 
 /** The `outcome` label of `volwatch_pricing_options_total`. */
 export const outcomeOf = (code: ErrorCode): 'invalid' | 'failed' =>
@@ -22,4 +24,9 @@ export const logCause = (error: unknown, logger: Logger): void => {
   if (!(error instanceof AppError) || error.cause === undefined) return;
   const level = error.code === 'pricing_engine_unavailable' ? 'error' : 'warn';
   logger[level]({ code: error.code, err: error.cause }, error.message);
+};
+
+/** Counts a refusal of more than a caller's share. */
+export const reportAbuse = (error: unknown, abuse: AbuseReport): void => {
+  if (error instanceof AppError && error.abuse) abuse.refused(error.abuse, currentRequest()?.clientIp);
 };

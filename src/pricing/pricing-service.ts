@@ -7,13 +7,13 @@ import type { Faults } from '#src/kernel/faults.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import { addTiming } from '#src/kernel/request-context.ts';
-import { createBatch, workerCost } from './batch.ts';
+import { createBatch, workerMs, type BatchOptions } from './batch.ts';
 import { isNotConverged } from './batch-tally.ts';
 import type { BatchRequest } from './batch-job.ts';
 import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './calculate.ts';
-import { rowCost } from './cost.ts';
+import { estimateOf } from './cost.ts';
 import type { EngineFactory } from './engine-factory.ts';
-import { invalidRequest, outcomeOf, reportFailure } from './failures.ts';
+import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './failures.ts';
 import type { Closes } from './forecast/closes.ts';
 import type { Model } from './models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './outputs.ts';
@@ -29,9 +29,13 @@ export type PricingServiceDeps = {
   readonly metrics: Metrics;
   readonly faults: Faults;
   readonly logger: Logger;
-  readonly abuse: AbuseReport;
   readonly workers: PricingWorkers;
   readonly closes: Closes;
+  readonly abuse: AbuseReport;
+  /** Who the work of the current request is charged to. */
+  readonly callerOf: () => string;
+  /** Estimated milliseconds of a calculation above which a request is refused: the deadline of a request. */
+  readonly maxWorkMs: number;
 };
 
 type TimedOption = PricedOption & { readonly inputs_from?: InputsFrom; readonly computation_time_ms: number };
@@ -48,11 +52,11 @@ export type PricingService = {
   /** `price` stands in the body in place of `volatility`. */
   readonly impliedVolatility: (body: unknown, signal?: AbortSignal) => Promise<ImpliedOption>;
   /**
-   * Bytes in, bytes out. A bad row is an item of the answer, not a refusal. `request.bytes` may be gone afterwards.
+   * Bytes in, bytes out. A bad row is an item of the answer, not a refusal.
    * @throws AppError `malformed_body`, `not_acceptable`, `validation_failed` for a bad envelope, and for columns
-   * `pricing_model_unknown`; `overloaded` when the workers' queue is full or `signal` aborts
+   * `pricing_model_unknown`; `rate_limit_exceeded`, `overloaded` and `pricing_work_too_large` as `PricingWorkers.run`
    */
-  readonly batch: (request: BatchRequest, signal?: AbortSignal) => Promise<BatchOutcome>;
+  readonly batch: (request: BatchRequest, options?: BatchOptions) => Promise<BatchOutcome>;
   readonly models: readonly Model[];
 };
 
@@ -79,7 +83,7 @@ const unsupportedOutputs = (operation: SingleOperation, model: Model, names: rea
     }));
 
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
-  const { engines, clock, metrics, faults, logger, workers, closes } = deps;
+  const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
 
   const read = (operation: SingleOperation, row: Row, model: Model) => {
@@ -114,11 +118,18 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       if (armed) await faults.reach('pricing.engine', signal);
       const wanted = wantedOf(outputs);
       const buffer = createOutputs();
-      const slow = !armed && rowCost((name) => row[name], wanted) > workerCost;
+      const estimate = estimateOf([(name) => row[name]], wanted);
+      const slow = !armed && estimate.totalMs > workerMs;
       const { outputs: _, ...plain } = row;
       const result = slow
         ? await context.with(trace.setSpan(context.active(), span), () =>
-            priceOnWorker(workers, plain, outputs, signal),
+            priceOnWorker(workers, plain, outputs, {
+              signal,
+              kind: 'single',
+              caller: callerOf(),
+              estimate,
+              maxMs: maxWorkMs,
+            }),
           )
         : calculate(engine, option, wanted, buffer);
       if (!slow && operation === 'implied_volatility') {
@@ -135,6 +146,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         computation_time_ms: clock.monotonic() - started,
       };
     } catch (error) {
+      reportAbuse(error, abuse);
       const outcome = outcomeOf(reportFailure(error, span, logger));
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome });
       throw error;

@@ -12,6 +12,8 @@ const pricingErrors: readonly ErrorCode[] = [
   'pricing_model_unknown',
   'pricing_calculation_failed',
   'pricing_engine_unavailable',
+  'pricing_work_too_large',
+  'overloaded',
 ];
 
 export type PricingRoutesDeps = {
@@ -81,12 +83,12 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       produces: [jsonType, arrowType],
       request: { headers: schema.batchHeaders, body: schema.batchBody(service.models) },
       responses: { 200: schema.batchAnswer },
-      errors: ['pricing_model_unknown', 'overloaded'],
+      errors: ['pricing_model_unknown', 'pricing_work_too_large', 'overloaded'],
       handler: async ({ body, headers, context }) => {
         const input = transportOf(headers['content-type']);
         const answer = acceptedTransports(headers.accept, input);
         const batch = { bytes: body as Buffer, input, answer, jsonDepth };
-        return { status: 200, ...batchReply(await service.batch(batch, context.signal)) };
+        return { status: 200, ...batchReply(await service.batch(batch, { signal: context.signal })) };
       },
     }),
     defineRoute({

@@ -2,7 +2,7 @@ import { AppError, type ErrorCode } from '#src/kernel/errors.ts';
 import type { PricedOption } from './calculate.ts';
 import type { OutputName } from './outputs.ts';
 import type { Row } from './rows.ts';
-import type { PricingWorkers } from './workers/pool.ts';
+import type { PricingWorkers, WorkOptions } from './workers/pool.ts';
 
 type Answer = { readonly results: readonly [PricedOption | { readonly error: { code: ErrorCode; detail: string } }] };
 
@@ -14,10 +14,10 @@ export const priceOnWorker = async (
   workers: PricingWorkers,
   row: Row,
   outputs: readonly OutputName[],
-  signal: AbortSignal | undefined,
+  options: WorkOptions,
 ): Promise<PricedOption> => {
   const bytes = Buffer.from(JSON.stringify({ options: [row], outputs }));
-  const { chunks } = await workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, signal);
+  const { chunks } = await workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, options);
   const { results } = JSON.parse(Buffer.concat(chunks).toString()) as Answer;
   const [result] = results;
   if ('error' in result) throw new AppError(result.error.code, result.error.detail);

@@ -28,7 +28,7 @@ test('each count of the scanner is that of the parsed value', (t) => {
     fc.property(text, (json) => {
       const { depth, values, items, members } = shapeOf(JSON.parse(json));
       t.is(faultOf(json, { maxDepth: depth, maxValues: values, maxItems: items, maxMembers: members }), undefined);
-      if (depth > 0) t.deepEqual(faultOf(json, { maxDepth: depth - 1 }), { limit: 'depth', max: depth - 1 });
+      if (depth > 0) t.like(faultOf(json, { maxDepth: depth - 1 }), { limit: 'depth', max: depth - 1 });
       if (values > 1) t.deepEqual(faultOf(json, { maxDepth: 20, maxValues: values - 1 })?.limit, 'values');
       if (items > 0) t.deepEqual(faultOf(json, { maxDepth: 20, maxItems: items - 1 })?.limit, 'items');
       if (members > 0) t.deepEqual(faultOf(json, { maxDepth: 20, maxMembers: members - 1 })?.limit, 'members');

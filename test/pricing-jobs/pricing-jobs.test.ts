@@ -132,9 +132,9 @@ test('jobs are removed after their hours, with everything that they stored', asy
 
 test('chunks of an owner that is gone are not priced', async (t) => {
   let priced = 0;
-  const counting: PricingJobsDependencies['price'] = (bytes, signal) => {
+  const counting: PricingJobsDependencies['price'] = (bytes, signal, caller) => {
     priced += 1;
-    return reversed(bytes, signal);
+    return reversed(bytes, signal, caller);
   };
   const { pricing, work } = await setup(t, counting, async () => false);
   const { id } = await pricing.open({ subject: owner, owner });

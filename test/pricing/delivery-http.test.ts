@@ -9,7 +9,7 @@ const arrowType = 'application/vnd.apache.arrow.stream';
 const megabytes = 2 ** 20;
 
 const start = async (t: ExecutionContext) => {
-  const parts = setup({ workers: { cancelGraceMs: 200 } });
+  const parts = setup({ workers: { cancelGraceMs: 5_000 } });
   t.teardown(parts.workers.close);
   const server = await serve(t, { routes: parts.routes, limits: { batchBodyLimitBytes: 64 * megabytes } });
   const post = async (body: string | Buffer<ArrayBuffer>, headers: Record<string, string> = {}) =>

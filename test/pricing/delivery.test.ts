@@ -33,6 +33,7 @@ const refused: Readonly<Record<string, readonly [body: unknown, expected: string
   'broken UTF-8': [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'malformed_body'],
   'a byte order mark': ['\uFEFF{"options":[]}', 'malformed_body'],
   'brackets 100,000 deep': [`{"options":[{"spot":${deep(100_000)}}]}`, 'malformed_body'],
+  'a cell of a column 1,000 deep': [`{"columns":{"spot":[${deep(1_000)}]}}`, 'malformed_body'],
   'a row 21 deep': [`{"options":[{"symbol":${deep(19)}}]}`, 'malformed_body'],
   null: ['null', ''],
   'a number': ['1', ''],
@@ -86,7 +87,7 @@ for (const [name, [body, expected]] of Object.entries(refused)) {
 /** A bad cell fails its row and no other. */
 const badCells: readonly (readonly [column: string, cell: unknown])[] = [
   ...['spot', 'strike'].flatMap((column) =>
-    [0, -0, -1, 1e13, '42', null, true, [], {}, [42], JSON.parse(deep(1_000)) as unknown].map(
+    [0, -0, -1, 1e13, '42', null, true, [], {}, [42], JSON.parse(deep(16)) as unknown].map(
       (cell) => [column, cell] as const,
     ),
   ),

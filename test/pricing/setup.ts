@@ -57,7 +57,7 @@ export const setup = ({
     metrics,
     logger,
     faults,
-    threads: 1,
+    processes: 1,
     queueLimit: 4,
     stallMs: 60_000,
     ...workerOptions,
@@ -71,9 +71,11 @@ export const setup = ({
     abuse: { refused: (kind, clientIp) => refusals.push({ kind, clientIp }) },
     workers,
     closes,
+    callerOf: () => 'caller',
+    maxWorkMs: 30_000,
   });
   const send = async (request: Partial<BatchRequest> & Pick<BatchRequest, 'bytes'>, signal?: AbortSignal) =>
-    Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal)).chunks);
+    Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal && { signal })).chunks);
   const service = {
     ...pricing,
     /** A batch of JSON, there and back. */

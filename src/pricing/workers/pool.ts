@@ -1,197 +1,200 @@
-import type { Piscina } from 'piscina';
-import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentelemetry/api';
-import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/errors.ts';
+import type { Tracer } from '@opentelemetry/api';
+import { AppError } from '#src/kernel/errors.ts';
 import type { Faults } from '#src/kernel/faults.ts';
 import type { HealthCheck } from '#src/kernel/health.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import type { BatchRequest } from '../batch-job.ts';
-import { watchProgress } from './progress.ts';
-import { control, errorOf, type BatchOutcome, type WorkerReply, type WorkerTask } from './protocol.ts';
+import { checkWork, type WorkEstimate } from '../cost.ts';
+import { createCallerUsage } from './caller-usage.ts';
+import { createFairQueue, type WorkKind } from './fair-queue.ts';
+import { createLane, type Lane, type LaneEvents, type LaneTask } from './lane.ts';
+import type { BatchOutcome } from './protocol.ts';
+import { createPoolTask, type PoolTask } from './worker-task.ts';
 
 export type PricingWorkersDeps = {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly faults: Faults;
-  readonly threads: number;
-  /** Batches that may wait for a thread. */
+  /** Processes for short work. */
+  readonly processes: number;
+  /** Processes for work above `shortWorkMs`; each works on two tasks in turns. */
+  readonly longProcesses?: number;
+  readonly shortWorkMs?: number;
+  /** Tasks that may wait for a process, and the bytes of their bodies. */
   readonly queueLimit: number;
-  /** How long a cancelled worker may go on before its thread is ended; a row of a slow model takes that long at most. */
+  readonly queueBytes?: number;
+  /** Tasks of one caller, waiting or in progress. */
+  readonly callerLimit?: number;
+  /** How long a cancelled process may go on before it is ended, beside the time that a row takes. */
   readonly cancelGraceMs?: number;
-  /** Without progress for this long, a thread at work is ended. */
+  /** Without progress for this long, a process at work is ended. */
   readonly stallMs: number;
-  /** Of one thread; 100,000 rows of objects take some 100. A thread that needs more ends, the process does not. */
+  /** Of one process. */
   readonly heapMegabytes?: number;
-  /** What the threads run. */
+  /** What the processes run. */
   readonly filename?: string;
+};
+
+export type WorkOptions = {
+  readonly signal?: AbortSignal | undefined;
+  /** Who is charged. */
+  readonly caller: string;
+  readonly kind: WorkKind;
+  /** Where it is known beforehand. */
+  readonly estimate?: WorkEstimate;
+  /** Estimated milliseconds above which the work is refused. */
+  readonly maxMs: number;
 };
 
 export type PricingWorkers = {
   /**
-   * Prices a batch on another thread; `request.bytes` is gone afterwards.
-   * @throws AppError `overloaded` (queue full, or `signal` aborted), `shutting_down`, `internal_error` when the thread
-   * ended, and those of `openBatch`
+   * Prices a batch in another process.
+   * @throws AppError `rate_limit_exceeded` (too many tasks of this caller), `overloaded` (queue full, or `signal`
+   * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and those of `openBatch`
    */
-  readonly run: (request: BatchRequest, signal?: AbortSignal) => Promise<BatchOutcome>;
+  readonly run: (request: BatchRequest, options: WorkOptions) => Promise<BatchOutcome>;
   readonly healthCheck: HealthCheck;
-  /** Ends the threads, and whatever still runs on them. */
+  /** Ends the processes, and whatever still runs in them. */
   readonly close: () => Promise<void>;
 };
 
 const retryAfter = 1;
-/** For how long health remembers that a thread ended. */
+/** For how long health remembers that a process ended. */
 const restartMemoryMs = 3_000;
-const now = (): number => performance.timeOrigin + performance.now();
+const usageHalfLifeMs = 30_000;
+/** A process for long work gives way to the service and to short work. */
+const longNiceness = 5;
+const endMessages = {
+  stalled: 'a pricing worker stands still and is ended',
+  cancelled: 'a pricing worker did not heed its cancellation and is ended',
+  ended: 'a pricing worker ended and is replaced',
+} as const;
 
-/** The bytes in memory of their own, which can be transferred: small buffers share theirs. */
-const owned = (bytes: Uint8Array): Uint8Array =>
-  bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer ? bytes : Uint8Array.from(bytes);
-
-/** Threads for batches and models that would hold up the event loop; started when the first of them comes. */
+/** Processes for batches and models that would hold up the event loop; started when the first of them comes. */
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
-  const {
-    tracer,
-    metrics,
-    logger,
-    faults,
-    threads,
-    queueLimit,
-    stallMs,
-    cancelGraceMs = 1_000,
-    heapMegabytes = 768,
-  } = deps;
-  const filename = deps.filename ?? new URL('worker.ts', import.meta.url).href;
-  let pool: Promise<Piscina> | undefined;
+  const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
+  const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
+  const usage = createCallerUsage({ halfLifeMs: usageHalfLifeMs, now: () => performance.now() });
+  const byCaller = new Map<string, number>();
   let closed = false;
-  let inFlight = 0;
   let restartedAt = Number.NEGATIVE_INFINITY;
-  /** Tasks whose threads have not got on for a while. */
-  const suspects = new Set<WorkerTask>();
+  let suspects = 0;
+  let nextId = 1;
 
-  const report = (): void => {
-    metrics.set('volwatch_workers_busy', {}, Math.min(inFlight, threads));
-    metrics.set('volwatch_workers_queue_size', {}, Math.max(0, inFlight - threads));
+  const onEnd: LaneEvents['onEnd'] = (tasks, exit, killed) => {
+    restartedAt = performance.now();
+    metrics.count('volwatch_workers_restarts_total', {});
+    const message = endMessages[killed === 'stalled' || killed === 'cancelled' ? killed : 'ended'];
+    const fields = { exit_code: exit.code, signal: exit.signal, fatal: exit.fatal, stall_ms: stallMs };
+    if (tasks.length === 0) logger.error(fields, message);
+    for (const task of tasks) (task as PoolTask).log('error', fields, message);
   };
-
+  const laneOf = (count: number, openPerProcess: number, niceness: number): Lane =>
+    createLane({
+      queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes, usage }),
+      filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
+      processes: count,
+      openPerProcess,
+      niceness,
+      heapMegabytes: deps.heapMegabytes ?? 1_536,
+      stallMs,
+      cancelGraceMs: deps.cancelGraceMs ?? 5_000,
+      onEnd,
+      onSuspicion: (suspected) => (suspects += suspected ? 1 : -1),
+      onChange: () => report(),
+    });
+  const lanes = { short: laneOf(processes, 1, 0), long: laneOf(longProcesses, 2, longNiceness) };
+  const report = (): void => {
+    metrics.set('volwatch_workers_busy', {}, lanes.short.busy() + lanes.long.busy());
+    metrics.set('volwatch_workers_queue_size', {}, lanes.short.waiting() + lanes.long.waiting());
+  };
   report();
   // There from the start: an increase from nothing to 1 would not be seen.
   metrics.count('volwatch_workers_restarts_total', {}, 0);
 
-  const start = async (): Promise<Piscina> => {
-    const { Piscina } = await import('piscina');
-    const started = new Piscina({
-      filename,
-      name: 'priceBatch',
-      minThreads: threads,
-      maxThreads: threads,
-      resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
-      // Neither the telemetry preload of this process nor its secrets.
-      execArgv: [],
-      env: {},
-    });
-    started.on('workerDestroy', () => {
-      if (closed) return;
-      restartedAt = performance.now();
-      metrics.count('volwatch_workers_restarts_total', {});
-      logger.error({ threads }, 'a pricing worker ended and is replaced');
-    });
-    // Of a thread that ends between two tasks; `workerDestroy` has told of it.
-    started.on('error', () => {});
-    return started;
+  const enqueue = (task: PoolTask): void => {
+    for (const displaced of lanes[task.lane].add(task)) {
+      const error = new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
+      (displaced as PoolTask).reject(error);
+    }
+    report();
   };
 
-  /** What the thread answered, or `overloaded` as soon as `signal` aborts: the thread is told to stop, then ended. */
-  const ask = async (task: WorkerTask, signal: AbortSignal | undefined): Promise<WorkerReply> => {
-    const end = new AbortController();
-    const given = Promise.withResolvers<never>();
-    let grace: NodeJS.Timeout | undefined;
-    const cancel = (): void => {
-      Atomics.store(task.control, control.cancelled, 1);
-      // A task that has not begun ends at once when its turn comes.
-      if (Atomics.load(task.control, control.started) === 1) grace = setTimeout(() => end.abort(), cancelGraceMs);
-      given.reject(new AppError('overloaded', 'The calculation did not end in time', { retryAfter }));
-    };
-    if (signal?.aborted) cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
-    const stopWatching = watchProgress(task, {
-      stallMs,
-      onSuspicion: () => suspects.add(task),
-      onProgress: () => suspects.delete(task),
-      onStall: () => {
-        logger.error({ stall_ms: stallMs }, 'a pricing worker stands still and is ended');
-        end.abort();
-        given.reject(new AppError('internal_error', 'The thread that priced this stood still'));
+  const admit = (caller: string): void => {
+    if (closed) throw new AppError('shutting_down');
+    const count = byCaller.get(caller) ?? 0;
+    if (count >= callerLimit) {
+      const detail = `At most ${callerLimit} calculations of one caller may wait or be in progress`;
+      throw new AppError('rate_limit_exceeded', detail, { retryAfter, abuse: 'work_by_caller' });
+    }
+    byCaller.set(caller, count + 1);
+  };
+  const leave = (caller: string): void => {
+    const count = byCaller.get(caller)! - 1;
+    if (count === 0) byCaller.delete(caller);
+    else byCaller.set(caller, count);
+  };
+
+  const createTask = (request: BatchRequest, { caller, kind, maxMs, estimate }: WorkOptions): PoolTask => {
+    const { bytes: body, ...rest } = request;
+    const fault = faults.lend('pricing.worker');
+    const isLong = kind === 'job' || (estimate?.totalMs ?? 0) > shortWorkMs;
+    return createPoolTask({
+      head: { id: nextId++, request: rest, ...(fault && { fault }) },
+      body,
+      caller,
+      kind,
+      lane: isLong ? 'long' : 'short',
+      limits: isLong ? { maxMs } : { maxMs, handBackMs: shortWorkMs },
+      tracer,
+      logger,
+      usage,
+      isClosed: () => closed,
+      onHandedBack: (task) => {
+        task.lane = 'long';
+        task.limits = { maxMs };
+        enqueue(task);
       },
     });
-    const bytes = task.request.bytes.buffer as ArrayBuffer;
-    const answered = (pool ??= start()).then(
-      (ready) => ready.run(task, { transferList: [bytes], signal: end.signal }) as Promise<WorkerReply>,
-    );
-    // The place in the pool is free when the thread is, not when the caller has given up.
-    void answered
-      .catch(() => {})
-      .then(() => {
-        clearTimeout(grace);
-        stopWatching();
-        suspects.delete(task);
-        inFlight -= 1;
-        report();
-      });
+  };
+
+  const perform = async (request: BatchRequest, options: WorkOptions): Promise<BatchOutcome> => {
+    const { signal } = options;
+    const task = createTask(request, options);
+    const cancel = (): void => {
+      task.reject(new AppError('overloaded', 'The calculation did not end in time', { retryAfter }));
+      lanes[task.lane].cancel(task);
+      report();
+    };
+    if (signal?.aborted) task.reject(new AppError('overloaded', 'The request was given up', { retryAfter }));
+    else enqueue(task);
+    signal?.addEventListener('abort', cancel, { once: true });
     try {
-      return await Promise.race([answered, given.promise]);
-    } catch (cause) {
-      if (cause instanceof AppError) throw cause;
-      if (closed) throw new AppError('shutting_down', undefined, { cause });
-      throw new AppError('internal_error', 'The thread that priced this ended', { cause });
+      return await task.outcome;
     } finally {
       signal?.removeEventListener('abort', cancel);
     }
   };
 
-  const run: PricingWorkers['run'] = async (request, signal) => {
-    if (closed) throw new AppError('shutting_down');
-    if (inFlight >= threads + queueLimit) {
-      throw new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
-    }
-    inFlight += 1;
-    report();
-    const parent = context.active();
-    const queuedAt = now();
-    const fault = faults.lend('pricing.worker');
-    const task: WorkerTask = {
-      ...(fault && { fault }),
-      request: { ...request, bytes: owned(request.bytes) },
-      control: new Int32Array(new SharedArrayBuffer(control.cells * Int32Array.BYTES_PER_ELEMENT)),
-    };
-    // The thread has no exporter: its span is recorded here, with the times that it took itself.
-    const record = (startTime: number, endTime: number, attributes: Attributes, code?: ErrorCode): void => {
-      const span = tracer.startSpan('pricing.worker', { startTime, attributes }, parent);
-      if (code !== undefined) span.setAttribute('error.type', code);
-      if (code !== undefined && errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-      span.end(endTime);
-    };
-    const reply = await ask(task, signal).catch((error: unknown) => {
-      record(queuedAt, now(), {}, codeOf(error));
-      throw error;
-    });
-    const { startedAt, endedAt, threadId } = reply.span;
-    const refusal = 'refusal' in reply ? reply.refusal : undefined;
-    record(startedAt, endedAt, { 'thread.id': threadId, 'pricing.queue_ms': startedAt - queuedAt }, refusal?.code);
-    if (refusal) throw errorOf(refusal);
-    if ('outcome' in reply) return reply.outcome;
-    throw new AppError('overloaded', undefined, { retryAfter });
-  };
-
   return {
-    run,
+    run: async (request, options) => {
+      const { caller, estimate, maxMs } = options;
+      if (estimate) checkWork(estimate, maxMs);
+      admit(caller);
+      try {
+        return await perform(request, options);
+      } finally {
+        leave(caller);
+      }
+    },
     healthCheck: {
       dependency: 'workers',
       required: false,
       check: async () => {
         if (closed) return { status: 'down', detail: 'closed' };
-        if (pool === undefined) return { status: 'up', detail: 'starts when needed' };
-        if (suspects.size > 0) return { status: 'degraded', detail: 'a worker does not get on' };
+        if (suspects > 0) return { status: 'degraded', detail: 'a worker does not get on' };
         if (performance.now() - restartedAt < restartMemoryMs) {
           return { status: 'degraded', detail: 'a worker ended within the last seconds' };
         }
@@ -200,8 +203,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     },
     close: async () => {
       closed = true;
-      const started = await pool?.catch(() => undefined);
-      await started?.destroy();
+      await Promise.all([lanes.short.close(), lanes.long.close()]);
     },
   };
 };

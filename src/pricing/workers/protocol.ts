@@ -2,9 +2,10 @@ import type { AbuseKind } from '#src/kernel/abuse.ts';
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/errors.ts';
 import type { LentFault } from '#src/kernel/faults.ts';
 import type { BatchFormat, BatchJob, BatchRequest, Transport } from '../batch-job.ts';
-import type { TallyData } from '../batch-tally.ts';
+import type { Outcome, TallyData } from '../batch-tally.ts';
+import type { WorkEstimate } from '../cost.ts';
 
-/** What pricing a batch came to, wherever that was: plain data. */
+/** What pricing a batch came to, wherever that was. */
 export type BatchOutcome = {
   readonly format: BatchFormat;
   readonly answer: Transport;
@@ -14,78 +15,73 @@ export type BatchOutcome = {
   readonly chunks: readonly Uint8Array[];
 };
 
+type Cause = { readonly name: string; readonly message: string; readonly stack: string | undefined };
 /** An AppError as data. */
 export type Refusal = {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
-  readonly cause?: unknown;
   readonly abuse?: AbuseKind;
+  readonly cause?: Cause;
 };
 
-export const refusalOf = ({ code, message, errors, cause, abuse }: AppError): Refusal => ({
+const causeOf = (cause: unknown): Cause =>
+  cause instanceof Error
+    ? { name: cause.name, message: cause.message, stack: cause.stack }
+    : { name: 'Error', message: 'thrown without an Error', stack: undefined };
+
+export const refusalOf = ({ code, message, errors, abuse, cause }: AppError): Refusal => ({
   code,
   detail: message,
   ...(errors && { errors }),
   ...(abuse && { abuse }),
-  // An error of any class crosses as an Error; what else may have been thrown might not cross at all.
-  ...(cause !== undefined && { cause: cause instanceof Error ? cause : new Error('thrown without an Error') }),
+  ...(cause !== undefined && { cause: causeOf(cause) }),
 });
 
-export const errorOf = ({ code, detail, errors, cause, abuse }: Refusal): AppError =>
+export const errorOf = ({ code, detail, errors, abuse, cause }: Refusal): AppError =>
   new AppError(code, detail, {
     ...(errors && { errors }),
     ...(abuse && { abuse }),
-    ...(cause !== undefined && { cause }),
+    ...(cause && { cause: Object.assign(new Error(cause.message), cause) }),
   });
 
-/** Cells of the memory that both sides of a task see. */
-export const control = { cancelled: 0, started: 1, progress: 2, cells: 3 } as const;
+/** Maps and sets as lists, for JSON. */
+type TallyLists = {
+  readonly byModel: readonly (readonly [string, Readonly<Record<Outcome, number>>])[];
+  readonly notConverged: readonly (readonly [string, number])[];
+  readonly styles: readonly string[];
+};
+/** An outcome without its chunks, which are the body of the frame. */
+export type OutcomeHead = Omit<BatchOutcome, 'chunks' | 'tally'> & { readonly tally: TallyLists };
 
-/** `request.bytes` is transferred, not copied. */
-export type WorkerTask = {
-  readonly request: BatchRequest;
-  readonly control: Int32Array;
-  /** Injected by an operator, for the thread to feel. */
-  readonly fault?: LentFault;
+export const headOfOutcome = ({ format, answer, size, thrown, tally }: BatchOutcome): OutcomeHead => ({
+  format,
+  answer,
+  size,
+  thrown,
+  tally: { byModel: [...tally.byModel], notConverged: [...tally.notConverged], styles: [...tally.styles] },
+});
+
+const chunkBytes = 65_536;
+/** The answer leaves in pieces, each when the client has taken the one before. */
+const piecesOf = (body: Uint8Array): Uint8Array[] => {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < body.byteLength; at += chunkBytes) pieces.push(body.subarray(at, at + chunkBytes));
+  return pieces;
 };
 
-/** When the worker worked, in milliseconds since 1970, and on which thread: its span. */
-type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly threadId: number };
-export type WorkerReply = { readonly span: WorkerSpan } & (
-  | { readonly outcome: BatchOutcome }
-  | { readonly refusal: Refusal }
-  | { readonly cancelled: true }
-);
+export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, body: Uint8Array): BatchOutcome => ({
+  ...rest,
+  thrown: rest.thrown,
+  tally: {
+    byModel: new Map(tally.byModel),
+    notConverged: new Map(tally.notConverged),
+    styles: new Set(tally.styles),
+  } as TallyData,
+  chunks: piecesOf(body),
+});
 
-const sliceMs = 4;
-
-/**
- * Prices the rows in slices of some 4 ms, `pause` between two of them, until `stopped` says so.
- * @returns whether all rows were priced
- */
-export const runSlices = async (
-  job: BatchJob,
-  stopped: () => boolean,
-  pause?: () => Promise<unknown>,
-): Promise<boolean> => {
-  // One row of a slow model may take a second: the first says how many fit into a slice.
-  let step = 1;
-  for (let from = 0; from < job.size;) {
-    if (stopped()) return false;
-    const begun = performance.now();
-    const to = Math.min(job.size, from + step);
-    job.run(from, to);
-    const took = performance.now() - begun;
-    // A slice that took too long is halved.
-    step = took > sliceMs ? Math.max(1, step >> 1) : took < sliceMs / 4 ? step * 2 : step;
-    from = to;
-    if (pause !== undefined && from < job.size) await pause();
-  }
-  return !stopped();
-};
-
-export const outcomeOfJob = async (job: BatchJob, started: number): Promise<BatchOutcome> => {
+export const outcomeOfJob = async (job: BatchJob, computationTimeMs: number): Promise<BatchOutcome> => {
   const thrown = job.thrown();
   return {
     format: job.format,
@@ -93,6 +89,57 @@ export const outcomeOfJob = async (job: BatchJob, started: number): Promise<Batc
     size: job.size,
     tally: { byModel: job.tally.byModel, notConverged: job.tally.notConverged, styles: job.tally.styles },
     thrown: thrown && refusalOf(thrown),
-    chunks: await job.finish(performance.now() - started),
+    chunks: await job.finish(computationTimeMs),
   };
 };
+
+/** File descriptor of a pricing process that is its socket to the service. */
+export const channelFd = 3;
+
+/** How much work a task may be. */
+export type WorkLimits = {
+  /** Estimated milliseconds above which the task is refused. */
+  readonly maxMs: number;
+  /** Estimated milliseconds above which the process hands the task back, for a process that does long work. */
+  readonly handBackMs?: number;
+};
+
+export type TaskHead = {
+  readonly id: number;
+  readonly request: Omit<BatchRequest, 'bytes'>;
+  /** Injected by an operator, for the process to feel. */
+  readonly fault?: LentFault;
+};
+export type TaskMessage = TaskHead & { readonly type: 'task'; readonly limits: WorkLimits };
+/** The body of a `task` is the body of the request. */
+export type ToWorker = TaskMessage | { readonly type: 'cancel'; readonly id: number };
+
+/** What is known of a batch once its envelope is read. */
+export type BatchSummary = WorkEstimate & { readonly format: BatchFormat; readonly rows: number };
+
+/** When the process worked on it, in milliseconds since 1970. */
+export type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly pid: number };
+export type WorkerReply =
+  | { readonly outcome: OutcomeHead }
+  | { readonly refusal: Refusal }
+  | { readonly failure: string }
+  | { readonly cancelled: true }
+  | { readonly handedBack: true };
+
+type ReplyHead = {
+  readonly type: 'reply';
+  readonly id: number;
+  readonly reply: WorkerReply;
+  readonly span: WorkerSpan;
+  /** Milliseconds of work since the last `progress`. */
+  readonly workedMs: number;
+  readonly residentBytes: number;
+};
+/** The body of a `reply` is the answer to the request. */
+export type FromWorker =
+  /** The process has loaded its program. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'started'; readonly id: number }
+  | { readonly type: 'opened'; readonly id: number; readonly summary: BatchSummary }
+  | { readonly type: 'progress'; readonly id: number; readonly workedMs: number }
+  | ReplyHead;

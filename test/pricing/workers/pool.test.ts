@@ -3,20 +3,29 @@ import test, { type ExecutionContext } from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '#src/kernel/errors.ts';
 import { noFaults, type LentFault } from '#src/kernel/faults.ts';
+import { silentLogger } from '#src/kernel/logger.ts';
+import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/request-context.ts';
 import type { PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
 import { captureSpans } from '#test/support/spans.ts';
 import { arrowStream, columnsOf } from '../arrow-support.ts';
 import { call, setup } from '../setup.ts';
 
+const slowTree = { model: 'binomial_lr', exercise_style: 'american', steps: 1_501 };
+/** The real one. */
+const program = new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href;
 const filename = new URL('bad-worker.ts', import.meta.url).href;
 const start = (t: ExecutionContext, options: Partial<PricingWorkersDeps> = {}) => {
-  const parts = setup({ workers: { filename, cancelGraceMs: 50, heapMegabytes: 64, ...options } });
+  const parts = setup({ workers: { filename, cancelGraceMs: 50, heapMegabytes: 64, shortWorkMs: 1e9, ...options } });
   t.teardown(parts.workers.close);
   const { workers, metrics } = parts;
   /** A batch of one; its symbol says what shall happen. */
   const run = async (what = '', signal?: AbortSignal) => {
-    const body = JSON.stringify({ options: [{ ...call, ...(what && { symbol: what }) }] });
-    return workers.run({ bytes: Buffer.from(body), input: 'json', answer: ['json'], jsonDepth: 20 }, signal);
+    const row = { ...call, ...(what && { symbol: what }) };
+    // Some seconds of work, which heeds its cancellation.
+    const options = what === 'slow' ? Array.from({ length: 3_000 }, () => ({ ...row, ...slowTree })) : [row];
+    const bytes = Buffer.from(JSON.stringify({ options }));
+    const work = { signal, caller: 'caller', kind: 'batch', maxMs: 1e9 } as const;
+    return workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, work);
   };
   const code = async (work: Promise<unknown>): Promise<string> =>
     work.then(
@@ -32,63 +41,66 @@ const start = (t: ExecutionContext, options: Partial<PricingWorkersDeps> = {}) =
 };
 
 for (const what of ['exit', 'memory']) {
-  test(`a worker that ends (${what}) is replaced, and only its request fails`, async (t) => {
+  test.serial(`a worker that ends (${what}) is replaced, and only its request fails`, async (t) => {
     const { run, code, until, health, lines } = start(t);
     t.is(await health(), 'up');
     const doomed = code(run(what));
     const waiting = code(run());
     t.is(await doomed, 'internal_error');
+    t.is(await health(), 'degraded');
     t.is(await waiting, 'ok');
     await until('volwatch_workers_restarts_total', 1);
     t.is(await code(run()), 'ok');
-    t.is(await health(), 'degraded');
     t.true(lines.some(({ level }) => level === 'error'));
     await until('volwatch_workers_busy', 0);
   });
 }
 
-test('an error in a worker fails its request and leaves the worker', async (t) => {
+test.serial('an error in a worker fails its request and leaves the worker', async (t) => {
   const { run, code, metrics } = start(t);
   t.is(await code(run('throw')), 'internal_error');
   t.is(await code(run()), 'ok');
   t.is(metrics.value('volwatch_workers_restarts_total'), 0);
 });
 
-test('faults injected at pricing.worker are felt by the thread: an error, a delay, a hang, its end', async (t) => {
-  const lent: LentFault[] = [];
-  const faults = { ...noFaults, lend: () => lent.shift() };
-  // The thread of the service, not one that misbehaves by itself.
-  const { run, code, until } = start(t, {
-    filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
-    faults,
-    heapMegabytes: 256,
-  });
-  t.is(await code(run()), 'ok');
-  const fault = { delayMs: 0, errorCode: 'pricing_calculation_failed' } as const;
-  lent.push({ ...fault, mode: 'error' });
-  t.is(await code(run()), 'pricing_calculation_failed');
-  lent.push({ ...fault, mode: 'delay', delayMs: 300 });
-  const began = performance.now();
-  t.is(await code(run()), 'ok');
-  t.true(performance.now() - began > 290);
-  await until('volwatch_workers_restarts_total', 0);
+test.serial(
+  'faults injected at pricing.worker are felt by the thread: an error, a delay, a hang, its end',
+  async (t) => {
+    const lent: LentFault[] = [];
+    const faults = { ...noFaults, lend: () => lent.shift() };
+    // The thread of the service, not one that misbehaves by itself.
+    const { run, code, until } = start(t, {
+      filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
+      faults,
+      heapMegabytes: 256,
+    });
+    t.is(await code(run()), 'ok');
+    const fault = { delayMs: 0, errorCode: 'pricing_calculation_failed' } as const;
+    lent.push({ ...fault, mode: 'error' });
+    t.is(await code(run()), 'pricing_calculation_failed');
+    lent.push({ ...fault, mode: 'delay', delayMs: 300 });
+    const began = performance.now();
+    t.is(await code(run()), 'ok');
+    t.true(performance.now() - began > 290);
+    await until('volwatch_workers_restarts_total', 0);
 
-  lent.push({ ...fault, mode: 'hang' });
-  const controller = new AbortController();
-  const hanging = code(run('', controller.signal));
-  await sleep(300);
-  controller.abort();
-  t.is(await hanging, 'overloaded');
-  t.is(await code(run()), 'ok');
-  await until('volwatch_workers_restarts_total', 1);
+    lent.push({ ...fault, mode: 'hang' });
+    const controller = new AbortController();
+    const hanging = code(run('', controller.signal));
+    await sleep(300);
+    controller.abort();
+    t.is(await hanging, 'overloaded');
+    t.is(await code(run()), 'ok');
+    await until('volwatch_workers_restarts_total', 1);
 
-  lent.push({ ...fault, mode: 'crash' });
-  t.is(await code(run()), 'internal_error');
-  t.is(await code(run()), 'ok');
-  await until('volwatch_workers_restarts_total', 2);
-});
+    lent.push({ ...fault, mode: 'crash' });
+    t.is(await code(run()), 'internal_error');
+    t.is(await code(run()), 'ok');
+    await until('volwatch_workers_restarts_total', 2);
+  },
+);
 
-test('a thread that does not get on is suspected, then ended; one that works long is left alone', async (t) => {
+test.serial('a thread that does not get on is suspected, then ended; one that works long is left alone', async (t) => {
   const { run, code, until, health, service } = start(t, {
     filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
     faults: {
@@ -122,7 +134,7 @@ test('a thread that does not get on is suspected, then ended; one that works lon
   await until('volwatch_workers_restarts_total', 1);
 });
 
-test('rows that take long each are no stall', async (t) => {
+test.serial('rows that take long each are no stall', async (t) => {
   const { service, metrics } = start(t, {
     filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
     stallMs: 1_000,
@@ -136,8 +148,8 @@ test('rows that take long each are no stall', async (t) => {
   t.is(metrics.value('volwatch_workers_restarts_total'), 0);
 });
 
-test('over the queue is overloaded at once; what waits is answered', async (t) => {
-  const { run, code, metrics, until } = start(t, { queueLimit: 2 });
+test.serial('over the queue is overloaded at once; what waits is answered', async (t) => {
+  const { run, code, metrics, until } = start(t, { queueLimit: 2, cancelGraceMs: 5_000 });
   const held = new AbortController();
   const slow = code(run('slow', held.signal));
   const waiting = [code(run()), code(run())];
@@ -153,22 +165,25 @@ test('over the queue is overloaded at once; what waits is answered', async (t) =
   t.is(metrics.value('volwatch_workers_restarts_total'), 0);
 });
 
-test('a worker that does not heed the abort is ended: the caller knows at once, the next are served', async (t) => {
-  const { run, code, until } = start(t);
-  await run();
-  const controller = new AbortController();
-  const hanging = code(run('hang', controller.signal));
-  await sleep(100);
-  const aborted = performance.now();
-  controller.abort();
-  t.is(await hanging, 'overloaded');
-  t.true(performance.now() - aborted < 40);
-  t.is(await code(run()), 'ok');
-  await until('volwatch_workers_restarts_total', 1);
-});
+test.serial(
+  'a worker that does not heed the abort is ended: the caller knows at once, the next are served',
+  async (t) => {
+    const { run, code, until } = start(t);
+    await run();
+    const controller = new AbortController();
+    const hanging = code(run('hang', controller.signal));
+    await sleep(100);
+    const aborted = performance.now();
+    controller.abort();
+    t.is(await hanging, 'overloaded');
+    t.true(performance.now() - aborted < 40);
+    t.is(await code(run()), 'ok');
+    await until('volwatch_workers_restarts_total', 1);
+  },
+);
 
-test('an abort before the worker has begun takes the batch out of the queue', async (t) => {
-  const { run, code, metrics, until } = start(t);
+test.serial('an abort before the worker has begun takes the batch out of the queue', async (t) => {
+  const { run, code, metrics, until } = start(t, { cancelGraceMs: 5_000 });
   const held = new AbortController();
   const slow = code(run('slow', held.signal));
   const controller = new AbortController();
@@ -183,7 +198,7 @@ test('an abort before the worker has begun takes the batch out of the queue', as
   t.is(metrics.value('volwatch_workers_restarts_total'), 0);
 });
 
-test('closing ends what runs', async (t) => {
+test.serial('closing ends what runs', async (t) => {
   const { run, code, workers, health, metrics } = start(t);
   await run();
   const hanging = code(run('hang'));
@@ -211,7 +226,7 @@ test.serial('the span of a worker has the times of the worker and hangs below th
   t.is(batch?.parentSpanContext?.spanId, request.spanContext().spanId);
   t.is(worker?.parentSpanContext?.spanId, batch?.spanContext().spanId);
   t.is(worker?.spanContext().traceId, request.spanContext().traceId);
-  t.true(Number(worker?.attributes['thread.id']) > 0);
+  t.true(Number(worker?.attributes['process.pid']) > 0);
   t.true(Number(worker?.attributes['pricing.queue_ms']) >= 0);
   t.is(worker?.status.code, 0);
   t.is(refusedWorker?.parentSpanContext?.spanId, refused?.spanContext().spanId);
@@ -244,10 +259,63 @@ test.serial('a model that takes long leaves the event loop alone: one option, an
   });
 });
 
-test('an abort stops a batch on this thread, too', async (t) => {
+test.serial('an abort stops a batch on this thread, too', async (t) => {
   const { service, code } = start(t);
   const options = Array.from({ length: 300 }, () => ({ ...call }));
   const controller = new AbortController();
   controller.abort();
   t.is(await code(service.batch({ options }, controller.signal)), 'overloaded');
+});
+
+test.serial('the log line of a lost worker is part of the request that it worked for', async (t) => {
+  const seen: unknown[] = [];
+  const logger = {
+    ...silentLogger,
+    error: (fields: object) => seen.push({ ...fields, id: currentRequest()?.requestId }),
+  };
+  const { run, code } = start(t, { logger });
+  const request = (requestId: string) => ({ requestId }) as unknown as RequestContext;
+  t.is(await runInRequest(request('first'), async () => code(run())), 'ok');
+  t.is(await runInRequest(request('second'), async () => code(run('exit'))), 'internal_error');
+  t.is(seen.length, 1);
+  t.like(seen[0], { id: 'second', exit_code: 7, input: 'json' });
+  t.true((seen[0] as { bytes: number }).bytes > 100);
+});
+
+test.serial('greeks of a deep tree are one long row, and no stall', async (t) => {
+  const { service, metrics } = start(t, { filename: program, stallMs: 1_000, heapMegabytes: 256 });
+  // Some 1.5 s without any progress.
+  const { delta } = await service.greeks({ ...call, ...slowTree, steps: 4_501, outputs: ['delta'] });
+  t.true(Math.abs(delta!) < 1);
+  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
+test.serial('work that would take too long is refused at once, by its estimate', async (t) => {
+  const { service, code, refusals, metrics } = start(t, { filename: program, heapMegabytes: 256 });
+  const rows = 100_000;
+  const dear = { ...call, ...slowTree };
+  const spot = Array.from({ length: rows }, () => 42);
+  const steps = spot.map((_, row) => (row === 0 ? 11 : 10_001));
+  const { model, exercise_style, ...inputs } = dear;
+  const batch = code(service.batch({ columns: { ...inputs, spot, steps }, model, exercise_style }));
+  t.is(await batch, 'pricing_work_too_large');
+  t.is(await code(service.price({ ...dear, steps: 10_001, dividends: [] })), 'ok');
+  t.deepEqual(refusals, [{ kind: 'work_estimate', clientIp: undefined }]);
+  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
+});
+
+test.serial('a caller with too many tasks is told to slow down; another is served', async (t) => {
+  const { workers } = start(t, { filename: program, callerLimit: 2, heapMegabytes: 256 });
+  const bytes = Buffer.from(JSON.stringify({ options: [{ ...call, ...slowTree }] }));
+  const send = async (caller: string) =>
+    workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, { caller, kind: 'batch', maxMs: 1e9 });
+  const first = [send('a'), send('a')];
+  t.like(await t.throwsAsync(send('a'), { instanceOf: AppError }), {
+    code: 'rate_limit_exceeded',
+    abuse: 'work_by_caller',
+    retryAfter: 1,
+  });
+  t.is((await send('b')).size, 1);
+  await Promise.all(first);
+  t.is((await send('a')).size, 1);
 });

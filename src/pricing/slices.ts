@@ -1,0 +1,46 @@
+import type { BatchJob } from './batch-job.ts';
+
+const sliceMs = 4;
+
+export type Slices = {
+  readonly isDone: () => boolean;
+  /** Prices the next rows, for some 4 ms; one row of a slow model may take longer. */
+  readonly next: () => void;
+};
+
+/** The rows of a batch in slices of some 4 ms. */
+export const createSlices = (job: BatchJob): Slices => {
+  // One row of a slow model may take a second: the first says how many fit into a slice.
+  let step = 1;
+  let from = 0;
+  return {
+    isDone: () => from >= job.size,
+    next: () => {
+      const begun = performance.now();
+      const to = Math.min(job.size, from + step);
+      job.run(from, to);
+      const took = performance.now() - begun;
+      // A slice that took too long is halved.
+      step = took > sliceMs ? Math.max(1, step >> 1) : took < sliceMs / 4 ? step * 2 : step;
+      from = to;
+    },
+  };
+};
+
+/**
+ * Prices all rows, with `pause` between two slices, until `stopped` says so.
+ * @returns whether all rows were priced
+ */
+export const runSlices = async (
+  job: BatchJob,
+  stopped: () => boolean,
+  pause: () => Promise<unknown>,
+): Promise<boolean> => {
+  const slices = createSlices(job);
+  while (!slices.isDone()) {
+    if (stopped()) return false;
+    slices.next();
+    if (!slices.isDone()) await pause();
+  }
+  return !stopped();
+};

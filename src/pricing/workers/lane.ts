@@ -1,0 +1,221 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { FairQueue, Waiting } from './fair-queue.ts';
+import type { BatchSummary, FromWorker, TaskHead, WorkerReply, WorkerSpan, WorkLimits } from './protocol.ts';
+import { watchForStall, type StallWatch } from './stall-watch.ts';
+import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
+
+/** A task of the pool, as its lane sees it. */
+export type LaneTask = Waiting & {
+  readonly head: TaskHead;
+  readonly body: Uint8Array;
+  /** Other in each lane. */
+  limits: WorkLimits;
+  summary?: BatchSummary;
+  readonly worked: (milliseconds: number) => void;
+  readonly replied: (reply: WorkerReply, span: WorkerSpan, body: Uint8Array) => void;
+  /** The process ended before it replied. */
+  readonly lost: (why: 'ended' | 'stalled') => void;
+};
+
+type OpenTask = { readonly task: LaneTask; isStarted: boolean; isCancelled: boolean };
+
+type Member = {
+  readonly process: WorkerProcess;
+  readonly open: Map<number, OpenTask>;
+  readonly stall: StallWatch;
+  readonly exited: Promise<void>;
+  /** Why the service killed it; undefined when it ended by itself. */
+  killed?: 'stalled' | 'cancelled' | 'recycled' | 'closed';
+  isReady: boolean;
+  residentBytes: number;
+  idleTimer?: NodeJS.Timeout | undefined;
+};
+
+export type LaneEvents = {
+  /** The process ended before its time; `tasks` are those that it worked on. */
+  readonly onEnd: (tasks: readonly LaneTask[], exit: WorkerExit, killed: Member['killed']) => void;
+  readonly onSuspicion: (suspected: boolean) => void;
+  readonly onChange: () => void;
+};
+
+export type LaneOptions = LaneEvents & {
+  readonly queue: FairQueue<LaneTask>;
+  readonly filename: string;
+  readonly processes: number;
+  /** Tasks that one process works on in turns. More than one of a caller only wait. */
+  readonly openPerProcess: number;
+  readonly niceness: number;
+  readonly heapMegabytes: number;
+  readonly stallMs: number;
+  readonly cancelGraceMs: number;
+};
+
+export type Lane = {
+  readonly add: (task: LaneTask) => LaneTask[];
+  /** Removes a task that waits; tells the process to stop one that it works on. @returns whether it waited */
+  readonly cancel: (task: LaneTask) => boolean;
+  readonly waiting: () => number;
+  readonly busy: () => number;
+  /** Ends the processes, and waits until they have ended. Tasks that wait or run are lost. */
+  readonly close: () => Promise<void>;
+};
+
+/** An idle process that holds more than this ends; the next task starts another. */
+const keptBytes = 200 * 2 ** 20;
+const idleMs = 20_000;
+/** Expected duration of the start of a process. */
+const startMs = 5_000;
+const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
+
+/** Processes that take their tasks from one fair queue; started when there is work. */
+export const createLane = (options: LaneOptions): Lane => {
+  const { queue, processes, openPerProcess, stallMs, cancelGraceMs, onEnd, onSuspicion, onChange } = options;
+  const members = new Set<Member>();
+  // A process outlives the request that it is started for, and must not log as a part of it.
+  const outsideOfRequests = AsyncLocalStorage.snapshot();
+  let closed = false;
+
+  const kill = (member: Member, why: NonNullable<Member['killed']>): void => {
+    member.killed ??= why;
+    member.process.kill();
+  };
+
+  /** A process that has not begun with a cancelled task ends it at once when its turn comes. */
+  const endUnlessHeeded = (member: Member, task: LaneTask): void => {
+    // A row cannot be stopped in the middle.
+    const graceMs = cancelGraceMs + 2 * rowMsOf(task);
+    setTimeout(() => {
+      if (member.open.has(task.head.id)) kill(member, 'cancelled');
+    }, graceMs).unref();
+  };
+
+  const finished = (member: Member): void => {
+    if (member.open.size === 0) {
+      member.process.setIdle(true);
+      if (member.residentBytes > keptBytes) {
+        member.idleTimer = setTimeout(() => kill(member, 'recycled'), idleMs).unref();
+      }
+    }
+    pump();
+    onChange();
+  };
+
+  const receive = (member: Member, message: FromWorker, body: Uint8Array): void => {
+    member.stall.alive();
+    if (message.type === 'ready') {
+      member.isReady = true;
+      return;
+    }
+    const opened = member.open.get(message.id);
+    if (opened === undefined) return;
+    const { task } = opened;
+    if (message.type === 'started') {
+      opened.isStarted = true;
+      if (opened.isCancelled) endUnlessHeeded(member, task);
+    }
+    if (message.type === 'opened') task.summary = message.summary;
+    if (message.type === 'progress') task.worked(message.workedMs);
+    if (message.type !== 'reply') return;
+    member.open.delete(message.id);
+    member.residentBytes = message.residentBytes;
+    task.worked(message.workedMs);
+    task.replied(message.reply, message.span, body);
+    finished(member);
+  };
+
+  const ended = (member: Member, exit: WorkerExit): void => {
+    members.delete(member);
+    member.stall.stop();
+    clearTimeout(member.idleTimer);
+    const { killed } = member;
+    const tasks = [...member.open.values()].map(({ task }) => task);
+    member.open.clear();
+    if (killed !== 'recycled' && !closed) onEnd(tasks, exit, killed);
+    for (const task of tasks) task.lost(killed === 'stalled' ? 'stalled' : 'ended');
+    if (!closed) pump();
+    onChange();
+  };
+
+  const start = (): Member => outsideOfRequests(startMember);
+  const startMember = (): Member => {
+    const { filename, heapMegabytes, niceness } = options;
+    const open: Member['open'] = new Map();
+    const { promise: exited, resolve: resolveExited } = Promise.withResolvers<void>();
+    const process = startWorkerProcess({
+      filename,
+      heapMegabytes,
+      niceness,
+      onMessage: (message, body) => receive(member, message, body),
+      onExit: (exit) => {
+        ended(member, exit);
+        resolveExited();
+      },
+    });
+    const stall = watchForStall({
+      stallMs,
+      isWorking: () => open.size > 0,
+      // On a busy machine the start takes seconds, and nobody is to blame.
+      maxRowMs: () => (member.isReady ? Math.max(0, ...open.values().map(({ task }) => rowMsOf(task))) : startMs),
+      onSuspicion,
+      onStall: () => kill(member, 'stalled'),
+    });
+    const member: Member = { process, open, stall, exited, isReady: false, residentBytes: 0 };
+    members.add(member);
+    return member;
+  };
+
+  /** The process with the fewest tasks that takes another, started where that is allowed. */
+  const findMember = (): Member | undefined => {
+    const free = [...members].filter(({ open, killed }) => killed === undefined && open.size < openPerProcess);
+    const idle = free.find(({ open }) => open.size === 0);
+    if (idle !== undefined) return idle;
+    if (members.size < processes) return start();
+    return free.toSorted((a, b) => a.open.size - b.open.size)[0];
+  };
+
+  const pump = (): void => {
+    while (queue.size() > 0) {
+      const member = findMember();
+      if (member === undefined) return;
+      const callers = new Set(member.open.values().map(({ task }) => task.caller));
+      const task = queue.take(({ caller }) => !callers.has(caller));
+      if (task === undefined) return;
+      clearTimeout(member.idleTimer);
+      member.process.setIdle(false);
+      member.open.set(task.head.id, { task, isStarted: false, isCancelled: false });
+      member.stall.alive();
+      member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body);
+    }
+  };
+
+  return {
+    add: (task) => {
+      const displaced = queue.add(task);
+      pump();
+      return displaced;
+    },
+    cancel: (task) => {
+      if (queue.remove(task)) return true;
+      const { id } = task.head;
+      const member = [...members].find(({ open }) => open.has(id));
+      const opened = member?.open.get(id);
+      if (member === undefined || opened === undefined) return false;
+      opened.isCancelled = true;
+      member.process.send({ type: 'cancel', id });
+      if (opened.isStarted) endUnlessHeeded(member, task);
+      return false;
+    },
+    waiting: () => queue.size(),
+    busy: () => [...members].filter(({ open }) => open.size > 0).length,
+    close: async () => {
+      closed = true;
+      for (let task = queue.take(); task !== undefined; task = queue.take()) task.lost('ended');
+      for (const member of members) {
+        // An idle process does not keep this one; its end is waited for all the same.
+        member.process.setIdle(false);
+        kill(member, 'closed');
+      }
+      await Promise.all([...members].map(async (member) => member.exited));
+    },
+  };
+};

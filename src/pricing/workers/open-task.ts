@@ -1,0 +1,100 @@
+import { AppError } from '#src/kernel/errors.ts';
+import { openBatch, type BatchJob } from '../batch-job.ts';
+import { checkWork } from '../cost.ts';
+import type { EngineFactory } from '../engine-factory.ts';
+import { createSlices } from '../slices.ts';
+import { headOfOutcome, outcomeOfJob, refusalOf } from './protocol.ts';
+import type { FromWorker, TaskMessage, WorkerReply } from './protocol.ts';
+
+const now = (): number => performance.timeOrigin + performance.now();
+const progressEveryMs = 100;
+/** A task that takes so many times its limit was estimated wrongly, and is handed back all the same. */
+const estimateTolerance = 4;
+
+type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Array[] };
+export type OpenTask = {
+  readonly id: number;
+  /** Works for `turnMs`, or one row if that takes longer. @returns the answer when there is one */
+  readonly work: (turnMs: number) => Promise<Answer | undefined>;
+  readonly cancel: () => void;
+  /** The reply as it is sent. */
+  readonly replied: (reply: WorkerReply) => FromWorker;
+};
+
+export type OpenTaskDeps = {
+  readonly engines: EngineFactory;
+  readonly send: (message: FromWorker) => void;
+  /** Runs before the batch is opened: injected faults. */
+  readonly before?: ((task: TaskMessage, body: Uint8Array) => void) | undefined;
+};
+
+/** One batch in a pricing process: opened in its first turn, priced in the next ones, as the process shares its time. */
+export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
+  const { engines, send, before } = deps;
+  const { id, request, limits } = task;
+  const { handBackMs = Infinity } = limits;
+  const startedAt = now();
+  let bytes: Uint8Array | undefined = body;
+  let cancelled = false;
+  let job: BatchJob | undefined;
+  let slices: ReturnType<typeof createSlices> | undefined;
+  let workedMs = 0;
+  let reportedMs = 0;
+
+  const report = (): number => {
+    const since = workedMs - reportedMs;
+    reportedMs = workedMs;
+    return since;
+  };
+
+  const open = async (): Promise<Answer | undefined> => {
+    before?.(task, bytes!);
+    job = await openBatch({ ...request, bytes: bytes! }, engines);
+    // The text is not needed any more.
+    bytes = undefined;
+    const estimate = job.estimate();
+    send({ type: 'opened', id, summary: { ...estimate, format: job.format, rows: job.size } });
+    checkWork(estimate, limits.maxMs);
+    if (estimate.totalMs > handBackMs) return { reply: { handedBack: true } };
+    slices = createSlices(job);
+    return undefined;
+  };
+
+  const step = async (turnMs: number): Promise<Answer | undefined> => {
+    if (cancelled) return { reply: { cancelled: true } };
+    if (slices === undefined) return open();
+    const until = performance.now() + turnMs;
+    while (!slices.isDone() && performance.now() < until) slices.next();
+    if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
+    if (!slices.isDone()) return undefined;
+    const outcome = await outcomeOfJob(job!, workedMs);
+    return { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
+  };
+
+  return {
+    id,
+    cancel: () => {
+      cancelled = true;
+    },
+    work: async (turnMs) => {
+      const begun = performance.now();
+      const answer = await step(turnMs).catch((error: unknown): Answer => {
+        if (error instanceof AppError) return { reply: { refusal: refusalOf(error) } };
+        return { reply: { failure: error instanceof Error ? (error.stack ?? error.message) : 'no Error was thrown' } };
+      });
+      workedMs += performance.now() - begun;
+      if (answer === undefined && workedMs - reportedMs >= progressEveryMs) {
+        send({ type: 'progress', id, workedMs: report() });
+      }
+      return answer;
+    },
+    replied: (reply) => ({
+      type: 'reply',
+      id,
+      reply,
+      span: { startedAt, endedAt: now(), pid: process.pid },
+      workedMs: report(),
+      residentBytes: process.memoryUsage.rss(),
+    }),
+  };
+};

@@ -1,0 +1,75 @@
+import { writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createEngineFactory } from '../engine-factory.ts';
+import { createFrameReader, writeFrame } from './frames.ts';
+import { createOpenTask, type OpenTask } from './open-task.ts';
+import { channelFd, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
+
+/** How long a task is worked on before the next one, and how late a cancellation is heard. */
+const turnMs = 20;
+const readBufferBytes = 262_144;
+
+/** When memory runs out, the kernel must choose this process before the service. */
+const volunteerForOutOfMemory = (): void => {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '800');
+  } catch {
+    // Not Linux, or not allowed.
+  }
+};
+
+export type ServeOptions = { readonly before?: (task: TaskMessage, body: Uint8Array) => void };
+
+/** The main loop of a pricing process: takes tasks from the service and works on all open ones in turns. */
+export const serve = ({ before }: ServeOptions = {}): void => {
+  volunteerForOutOfMemory();
+  // Ctrl-C reaches the whole process group; the service decides when this process ends.
+  process.on('SIGINT', () => {}).on('SIGTERM', () => {});
+  const engines = createEngineFactory();
+  const open = new Map<number, OpenTask>();
+  let working = false;
+
+  const work = async (): Promise<void> => {
+    working = true;
+    while (open.size > 0) {
+      // Tasks that come meanwhile are part of the same round.
+      for (const task of open.values()) {
+        const answer = await task.work(turnMs);
+        if (answer !== undefined) {
+          open.delete(task.id);
+          writeFrame(channel, task.replied(answer.reply), answer.chunks);
+        }
+        // Lets messages in: further tasks, and cancellations.
+        await nextTurn();
+      }
+    }
+    working = false;
+  };
+
+  const take = createFrameReader<ToWorker>(({ head, body }) => {
+    if (head.type === 'cancel') {
+      open.get(head.id)?.cancel();
+      return;
+    }
+    const send = (message: FromWorker): void => writeFrame(channel, message);
+    send({ type: 'started', id: head.id });
+    open.set(head.id, createOpenTask(head, body, { engines, send, before }));
+    if (!working) void work();
+  });
+  const channel = new Socket({
+    fd: channelFd,
+    // One buffer for all reads: the reader copies.
+    onread: {
+      buffer: Buffer.alloc(readBufferBytes),
+      callback: (length, buffer) => {
+        take(buffer.subarray(0, length));
+        return true;
+      },
+    },
+  });
+  // The service has ended, however that was.
+  const leave = (): never => process.exit(0);
+  channel.on('end', leave).on('close', leave).on('error', leave);
+  writeFrame(channel, { type: 'ready' } satisfies FromWorker);
+};

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { createFrameReader, writeFrame } from './frames.ts';
+import { channelFd, type FromWorker, type ToWorker } from './protocol.ts';
+
+export type WorkerExit = {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What V8 said of it, for example that the heap limit was reached. */
+  readonly fatal: string | undefined;
+};
+
+export type WorkerProcess = {
+  readonly pid: number | undefined;
+  readonly send: (message: ToWorker, body?: Uint8Array) => void;
+  readonly kill: () => void;
+  /** Whether this program may end although the process runs; the process then ends, too. */
+  readonly setIdle: (isIdle: boolean) => void;
+};
+
+export type WorkerProcessOptions = {
+  /** What the process runs. */
+  readonly filename: string;
+  readonly heapMegabytes: number;
+  /** 0 is the priority of the service; a larger number gives way to it. */
+  readonly niceness: number;
+  readonly onMessage: (message: FromWorker, body: Uint8Array) => void;
+  /** Called once, also when the process could not be started. */
+  readonly onExit: (exit: WorkerExit) => void;
+};
+
+const stderrCharacters = 8_192;
+
+/** Starts a pricing process: neither the telemetry preload of this process nor its secrets. */
+export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess => {
+  const { filename, heapMegabytes, niceness, onMessage, onExit } = options;
+  const child = spawn(
+    process.execPath,
+    [
+      `--max-old-space-size=${heapMegabytes}`,
+      // See docs/decisions/0093.
+      '--external-memory-accounted-in-global-limit',
+      fileURLToPath(filename),
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      // Memory that is freed goes back to the system, because it is spread over few arenas.
+      env: { MALLOC_ARENA_MAX: '2' },
+    },
+  );
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-stderrCharacters);
+  });
+  const channel = child.stdio[channelFd] as Socket;
+  channel.on(
+    'data',
+    createFrameReader<FromWorker>(({ head, body }) => onMessage(head, body)),
+  );
+  // The process has ended, of which `exit` tells.
+  channel.on('error', () => {});
+  let ended = false;
+  const end = (code: number | null, signal: NodeJS.Signals | null): void => {
+    if (ended) return;
+    ended = true;
+    onExit({ code, signal, fatal: /^FATAL ERROR: .*$/m.exec(stderr)?.[0] });
+  };
+  child.on('error', () => end(null, null));
+  child.on('close', end);
+  try {
+    if (niceness > 0 && child.pid !== undefined) setPriority(child.pid, niceness);
+  } catch {
+    // It has ended already, or the system has no priorities.
+  }
+  return {
+    pid: child.pid,
+    send: (message, body) => writeFrame(channel, message, body ? [body] : []),
+    kill: () => void child.kill('SIGKILL'),
+    setIdle: (isIdle) => {
+      for (const handle of [child, channel, child.stderr as Socket]) {
+        if (isIdle) handle.unref();
+        else handle.ref();
+      }
+    },
+  };
+};

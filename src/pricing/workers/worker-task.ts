@@ -1,0 +1,101 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentelemetry/api';
+import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/errors.ts';
+import type { Logger } from '#src/kernel/logger.ts';
+import type { CallerUsage } from './caller-usage.ts';
+import type { LaneTask } from './lane.ts';
+import { errorOf, outcomeOfHead } from './protocol.ts';
+import type { BatchOutcome, WorkerReply, WorkerSpan } from './protocol.ts';
+
+export type PoolTask = LaneTask & {
+  readonly outcome: Promise<BatchOutcome>;
+  readonly reject: (error: AppError) => void;
+  lane: 'short' | 'long';
+  /** What a log line says of the task; the line has the ids of its request. */
+  readonly log: (level: 'error' | 'warn', fields: Readonly<Record<string, unknown>>, message: string) => void;
+};
+
+export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head' | 'limits'> &
+  Pick<PoolTask, 'lane'> & {
+    readonly tracer: Tracer;
+    readonly logger: Logger;
+    readonly usage: CallerUsage;
+    readonly isClosed: () => boolean;
+    /** The process found that the work belongs into the lane for long work. */
+    readonly onHandedBack: (task: PoolTask) => void;
+  };
+
+const now = (): number => performance.timeOrigin + performance.now();
+
+/** One request to the pool, from its place in a queue to its outcome and its span. */
+export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
+  const { caller, kind, body, head, tracer, logger, usage, isClosed, onHandedBack } = options;
+  const parent = context.active();
+  const inRequest = AsyncLocalStorage.snapshot();
+  const queuedAt = now();
+  const { promise: outcome, resolve, reject: rejectOutcome } = Promise.withResolvers<BatchOutcome>();
+
+  // The process has no exporter: its span is recorded here, with the times that it took itself.
+  const record = (startTime: number, endTime: number, attributes: Attributes, code?: ErrorCode): void => {
+    const span = tracer.startSpan('pricing.worker', { startTime, attributes }, parent);
+    if (code !== undefined) span.setAttribute('error.type', code);
+    if (code !== undefined && errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.end(endTime);
+  };
+  let settled = false;
+  const reject = (error: AppError): void => {
+    if (settled) return;
+    settled = true;
+    record(queuedAt, now(), {}, codeOf(error));
+    rejectOutcome(error);
+  };
+  const ended = (detail: string, cause?: unknown): AppError =>
+    isClosed()
+      ? new AppError('shutting_down', undefined, { cause })
+      : new AppError('internal_error', detail, { cause });
+
+  const replied = (reply: WorkerReply, span: WorkerSpan, answer: Uint8Array): void => {
+    if (settled) return;
+    if ('handedBack' in reply) return onHandedBack(task);
+    if ('failure' in reply) return reject(ended('The process that priced this failed', new Error(reply.failure)));
+    if ('cancelled' in reply) return reject(new AppError('overloaded', undefined, { retryAfter: 1 }));
+    settled = true;
+    const { startedAt, endedAt, pid } = span;
+    const refusal = 'refusal' in reply ? errorOf(reply.refusal) : undefined;
+    const waitedMs = Math.max(0, startedAt - queuedAt);
+    record(startedAt, endedAt, { 'process.pid': pid, 'pricing.queue_ms': waitedMs }, refusal?.code);
+    if (refusal) rejectOutcome(refusal);
+    else if ('outcome' in reply) resolve(outcomeOfHead(reply.outcome, answer));
+  };
+
+  const task: PoolTask = {
+    caller,
+    kind,
+    head,
+    body,
+    limits: options.limits,
+    lane: options.lane,
+    bytes: body.byteLength,
+    outcome,
+    reject,
+    worked: (milliseconds) => usage.add(caller, milliseconds),
+    replied,
+    lost: (why) =>
+      reject(
+        ended(why === 'stalled' ? 'The process that priced this stood still' : 'The process that priced this ended'),
+      ),
+    log: (level, fields, message) => {
+      const { summary } = task;
+      const known = summary && {
+        format: summary.format,
+        rows: summary.rows,
+        model: summary.model,
+        estimated_ms: Math.round(summary.totalMs),
+      };
+      inRequest(() =>
+        logger[level]({ ...fields, input: head.request.input, bytes: body.byteLength, ...known }, message),
+      );
+    },
+  };
+  return task;
+};

@@ -1,0 +1,80 @@
+import test from 'ava';
+import { AppError } from '#src/kernel/errors.ts';
+import { createOutputs, evaluate, wantedOf } from '#src/pricing/calculate.ts';
+import { checkWork, estimateOf } from '#src/pricing/cost.ts';
+import { createEngineFactory } from '#src/pricing/engine-factory.ts';
+import type { Option } from '#src/pricing/engine.ts';
+import { pricingModels } from '#src/pricing/models.ts';
+import type { OutputName } from '#src/pricing/outputs.ts';
+import { readOption } from '#src/pricing/read-option.ts';
+import { call } from './setup.ts';
+
+const engines = createEngineFactory();
+const american = { ...call, exercise_style: 'american' };
+const dividends = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ time: ((index + 1) / count) * 0.5, amount: 0.001 }));
+const heston = { v0: 0.04, kappa: 1.5, theta: 0.06, sigma: 0.7, rho: -0.6 };
+
+/** What takes longest of each model, by its inputs. */
+const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'binomial_lr, 10,001 steps': { ...american, model: 'binomial_lr', steps: 10_001 },
+  'binomial_lr, 1,000 dividends': { ...american, model: 'binomial_lr', steps: 501, dividends: dividends(1_000) },
+  'binomial_lr without volatility, 1,000 dividends': {
+    ...american,
+    model: 'binomial_lr',
+    volatility: 0,
+    steps: 11,
+    dividends: dividends(1_000),
+  },
+  'andersen_lake, high': { ...american, model: 'andersen_lake', option_type: 'put', precision: 'high' },
+  'black_scholes, 1,000 dividends': { ...call, model: 'black_scholes', dividends: dividends(1_000) },
+  heston: { ...call, model: 'heston', heston },
+  'heston, extreme': { ...call, model: 'heston', heston: { v0: 1, kappa: 1e-3, theta: 1, sigma: 5, rho: -0.99 } },
+};
+/** Elsewhere on a busy machine a row takes some times as long: the stall detection allows five times the estimate. */
+const tolerance = 5;
+
+const millisecondsOf = (row: Readonly<Record<string, unknown>>, outputs: readonly OutputName[]) => {
+  const model = engines.model(String(row['model']));
+  const wanted = wantedOf(outputs);
+  const option = readOption(row, model, '', wanted) as Option;
+  const buffer = createOutputs();
+  const engine = engines.engine(model);
+  evaluate(engine, option, wanted, buffer);
+  const began = process.cpuUsage();
+  evaluate(engine, option, wanted, buffer);
+  const { user, system } = process.cpuUsage(began);
+  return { measured: (user + system) / 1_000, estimated: estimateOf([(name) => row[name]], wanted).maxRowMs };
+};
+
+for (const [name, row] of Object.entries(rows)) {
+  test.serial(`${name}: a price takes no more than its estimate allows`, (t) => {
+    const { measured, estimated } = millisecondsOf(row, ['price']);
+    t.log(`${measured.toFixed(2)} ms, estimated ${estimated.toFixed(2)} ms`);
+    t.true(measured <= 2 + tolerance * estimated, `${measured} ms, estimated ${estimated} ms`);
+  });
+}
+
+test.serial('greeks of a tree take no more than their estimate allows', (t) => {
+  const { measured, estimated } = millisecondsOf({ ...rows['binomial_lr, 10,001 steps'], steps: 2_001 }, ['delta']);
+  t.log(`${measured.toFixed(0)} ms, estimated ${estimated.toFixed(0)} ms`);
+  t.true(measured <= tolerance * estimated);
+  t.true(measured >= estimated / 10, 'the estimate is no fantasy');
+});
+
+test('every model has a cost of its own', (t) => {
+  for (const { name } of pricingModels) {
+    const { model, totalMs } = estimateOf([(member) => (member === 'model' ? name : undefined)], wantedOf(['price']));
+    t.is(model, name);
+    t.true(totalMs > 0, name);
+  }
+  t.is(estimateOf([() => 'no model'], wantedOf(['price'])).model, 'unknown');
+});
+
+test('work above the maximum is refused with its kind, and the sentence says what helps', (t) => {
+  const estimate = { totalMs: 31_000, maxRowMs: 1, model: 'baw' } as const;
+  const error = t.throws(() => checkWork(estimate, 30_000), { instanceOf: AppError });
+  t.like(error, { code: 'pricing_work_too_large', abuse: 'work_estimate' });
+  t.regex(error.message, /31\.0 s.*30\.0 s.*fewer rows.*pricing job/);
+  t.notThrows(() => checkWork(estimate, 31_000));
+});

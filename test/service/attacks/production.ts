@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import type { TestDatabase } from '#test/support/database.ts';
+import type { Service } from '#test/support/service.ts';
+import { serve, type Teardown } from '../setup.ts';
+
+/** The service as it is in production, every limit at its default. */
+export const serveProduction = async (
+  t: Teardown,
+  database: TestDatabase,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Service> =>
+  serve(t, {
+    NODE_ENV: 'production',
+    FAULT_INJECTION: undefined,
+    DATABASE_URL: database.url,
+    REDIS_URL: 'redis://127.0.0.1:1',
+    ...environment,
+  });
+
+/** Resident memory of a process and of its children, in MB. */
+export const residentMegabytes = (pid: number): number => {
+  try {
+    const own = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    return Number(own ?? 0) / 1024 + children.reduce((sum, child) => sum + residentMegabytes(Number(child)), 0);
+  } catch {
+    // It ended meanwhile.
+    return 0;
+  }
+};
+
+export type Sent = { readonly status: number; readonly ms: number; readonly text: string };
+
+/** A request as if from the address `from`, which is believed when loopback is a trusted proxy. */
+export const postFrom = async (
+  url: string,
+  from: string,
+  body: string | Buffer,
+  headers: Readonly<Record<string, string>> = {},
+  signal = AbortSignal.timeout(60_000),
+): Promise<Sent> => {
+  const began = performance.now();
+  const response = await fetch(url, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : new Uint8Array(body),
+    headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': from, ...headers },
+    signal,
+  });
+  const text = await response.text();
+  return { status: response.status, ms: performance.now() - began, text };
+};
