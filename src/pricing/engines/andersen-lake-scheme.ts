@@ -40,8 +40,8 @@ export type Scheme = SchemeSize & {
 };
 
 /**
- * Barycentric weights of Chebyshev-Lobatto interpolation at `z` in -1..1: one weight for each node cos(i pi /
- * intervals).
+ * Barycentric weights of Chebyshev-Lobatto interpolation at `z` in -1..1. There is one weight for each node
+ * cos(i pi / intervals).
  */
 const lobattoRow = (z: number, intervals: number): number[] => {
   const terms = Array.from({ length: intervals + 1 }, (_, i) => {

@@ -79,8 +79,8 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
         denominator += yieldFactors[at]! * cdf(plus);
       }
       const target = Math.log(numerator / denominator) - (rate - dividendYield) * nodeTime - logTop;
-      // The boundary is never above its value at expiry. NaN, from rounding at extreme inputs, keeps the previous
-      // value.
+      // The boundary is never above its value at expiry. If the target is NaN because of rounding at extreme inputs,
+      // the previous value stays.
       const next = target <= 0 ? target : target > 0 ? MAX_LOG : log;
       pending[i] = next;
     }

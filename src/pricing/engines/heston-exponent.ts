@@ -39,8 +39,8 @@ export const realExponent = (p: number, time: number, model: HestonInputs): numb
 
 /**
  * ln E[exp(p X)] for complex p = re + i im. Writes four numbers to `out`: the real and the imaginary part, then the
- * real and the imaginary part of the derivative with respect to v0. The formula is the form without branch cuts of H.
- * Albrecher, P. Mayer, W. Schoutens and J. Tistaert, "The little Heston trap", Wilmott (January 2007), 83-92.
+ * real and the imaginary part of the derivative with respect to v0. The formula is the form without branch cuts of
+ * H. Albrecher, P. Mayer, W. Schoutens and J. Tistaert, "The little Heston trap", Wilmott (January 2007), 83-92.
  * Differences that cancel for small sigma are replaced by analytic expressions. The parameters are positional because
  * this function is the inner loop of a price.
  */

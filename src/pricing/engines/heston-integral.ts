@@ -9,8 +9,8 @@ import { complexExponent, realExponent } from './heston-exponent.ts';
  * along a line Re z = a with a > 0 for the call and a < -1 for the put (P. Carr and D. Madan, J. Computational Finance
  * 2 (1999), 61-73). Two choices follow L. Andersen and M. Lake, "Robust high-precision option pricing by Fourier
  * transforms" (2019). First, a is the min of the integrand on the real axis, because the integrand does not oscillate
- * there. Second, the line bends towards the side where the integrand decays. The bent line is the hyperbola a + s (i
- * sinh u + t (cosh u - 1)), because the trapezoidal rule converges exponentially on it.
+ * there. Second, the line bends towards the side where the integrand decays. The bent line is the hyperbola
+ * a + s (i sinh u + t (cosh u - 1)), because the trapezoidal rule converges exponentially on it.
  */
 
 const GOLDEN = 0.5 * (Math.sqrt(5) - 1);
@@ -68,7 +68,8 @@ const findMinimum = (call: boolean, x: number, time: number, model: HestonInputs
 };
 
 /**
- * What is integrated: x = ln(forward / strike), years, parameters, and whether the integrals of the greeks are needed.
+ * Input of the integrals: x = ln(forward / strike), the time in years and the parameters of the model. `greeks` is true
+ * if the integrals of the greeks are needed too.
  */
 type HestonIntegrand = {
   readonly x: number;
