@@ -10,13 +10,13 @@ import { contentOf, type EventContent } from './event-content.ts';
 export type AuditTrailDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** A UUIDv7 of the given Unix milliseconds. */
+  /** Creates a UUIDv7 with the given time in Unix milliseconds. */
   readonly ids: (now: number) => string;
 };
 
 /**
- * Moves the stream's head and appends the event in one statement. The head's row lock, held until the commit, is what
- * makes concurrent transactions take turns; PostgreSQL hashes, `chainedHash` is what verification computes again.
+ * Updates the head of the stream and appends the event in one statement. The row lock of the head serialises concurrent
+ * transactions until the commit. PostgreSQL computes the hash; the verification computes it again with `chainedHash`.
  */
 const append = `
   with head as (
@@ -38,7 +38,7 @@ const currentActor = (): AuditActor => {
   return { kind: request ? 'anonymous' : 'system', subject: null };
 };
 
-/** The active span's, for work that left the request's trace; else the request's own. */
+/** Trace id of the active span, because background work can have left the trace of the request; else of the request. */
 const currentTraceId = (): string | null => {
   const span = trace.getActiveSpan()?.spanContext();
   return span && isSpanContextValid(span) ? span.traceId : (currentRequest()?.traceId ?? null);
@@ -47,14 +47,14 @@ const currentTraceId = (): string | null => {
 const byStream = (left: EventContent, right: EventContent): number =>
   left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0;
 
-/** The audit trail on PostgreSQL: tables of migration `0002-audit-trail`. See the port for what callers may rely on. */
+/** The audit trail in PostgreSQL, in the tables of migration `0002-audit-trail`. The port documents the guarantees. */
 export const createAuditTrail = ({ clock, metrics, ids }: AuditTrailDeps): AuditTrail => {
-  const waiting = new WeakMap<Transaction, EventContent[]>();
+  const pendingEvents = new WeakMap<Transaction, EventContent[]>();
 
   const write = async (query: Query, event: EventContent): Promise<void> => {
     const { id, stream, action, outcome, actor, target, reason, request_id, trace_id, occurred_at, data } = event;
-    const own = [id, stream, action, outcome, actor.kind, actor.subject, target, reason, request_id, trace_id];
-    await query(append, [...own, occurred_at, contentOf(event), canonicalJson(data)]);
+    const columns = [id, stream, action, outcome, actor.kind, actor.subject, target, reason, request_id, trace_id];
+    await query(append, [...columns, occurred_at, contentOf(event), canonicalJson(data)]);
   };
 
   const contentFor = (event: AuditEvent): EventContent => {
@@ -76,12 +76,14 @@ export const createAuditTrail = ({ clock, metrics, ids }: AuditTrailDeps): Audit
 
   return {
     record: async (transaction, event) => {
-      let events = waiting.get(transaction);
+      let events = pendingEvents.get(transaction);
       if (!events) {
         const pending: EventContent[] = [];
-        waiting.set(transaction, (events = pending));
+        events = pending;
+        pendingEvents.set(transaction, pending);
         transaction.beforeCommit(async () => {
-          // Heads are locked in one order by everybody (the sort is stable), so two transactions never wait for each other.
+          // Every transaction locks the heads in the same order, so there are no deadlocks. The sort is stable, so the
+          // events of one stream keep their order.
           for (const content of pending.sort(byStream)) {
             await write(transaction.query, content);
             metrics.count('volwatch_audit_events_total', { action: content.action, outcome: content.outcome });

@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { isCalendarDate } from '#src/kernel/calendar.ts';
 import { errorCategories, errorCodes } from '#src/kernel/errors.ts';
 import { fieldsQuery, pageQuery } from '#src/kernel/pagination.ts';
 import { refreshStatuses, refreshTriggers } from './entities.ts';
-import { isCalendarDate, refreshSources } from './provider.ts';
+import { refreshSources } from './provider.ts';
 import { indexMethods } from './universes.ts';
 
 const date = z.iso.date();
 const dateParameter = z.iso
   .date({ abort: true })
-  .refine(isCalendarDate, { error: 'Must be a date from 1000-01-01 on' });
+  .refine(isCalendarDate, { error: 'Must be 1000-01-01 or a later date' });
 const count = z.int().min(0);
 
 export const assetSchema = z.strictObject({
@@ -52,7 +53,7 @@ export const refreshSchema = z.strictObject({
   assets: count,
   prices: count,
   index_values: count,
-  quarantined: count.describe('Bars held back because a price moved too far; the rest was written'),
+  quarantined: count.describe('Bars that were not stored because a price moved too far; the others were stored'),
   source: z.enum(refreshSources).nullable(),
   error: z.strictObject({ code: z.enum(errorCodes), category: z.enum(errorCategories), detail: z.string() }).nullable(),
   trace_id: z.string().nullable(),
@@ -61,11 +62,11 @@ export const refreshSchema = z.strictObject({
 export const quarantinedPriceSchema = z.strictObject({
   symbol: z.string(),
   date,
-  price: z.number().describe('What was fetched'),
-  reference: z.number().describe('The close that it was held against'),
+  price: z.number().describe('The fetched price'),
+  reference: z.number().describe('The close that the price was compared with'),
 });
 
-/** The query of every list here. */
+/** Query parameters of all market data lists. */
 export const listQuery = (item: z.ZodObject) =>
   z
     .strictObject({
@@ -79,5 +80,5 @@ export const listQuery = (item: z.ZodObject) =>
       error: 'Must not be after to',
     });
 
-/** A symbol or an index code. What no symbol can look like is refused before the database sees it. */
+/** A symbol or an index code. Other texts are refused before a database query. */
 export const nameParameter = z.string().regex(/^[A-Za-z0-9^.:_-]{1,32}$/);
