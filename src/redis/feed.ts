@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { RedisConnection } from './client.ts';
 
-/** Short messages to every process that listens, this one included. Best effort: what nobody hears is gone. */
+/** Broadcasts short messages to all subscribed processes, including this one. Messages can be lost. */
 export type Feed = {
   /** Never throws and never waits. */
   readonly publish: (message: string) => void;
@@ -11,7 +11,7 @@ export type Feed = {
 
 const pingMs = 5_000;
 
-/** A Redis channel. The subscription comes back by itself after an outage. */
+/** A feed on a Redis channel. The subscription is restored automatically after an outage. */
 export const createFeed = ({ client, subscriber }: RedisConnection, channel: string): Feed => {
   let listener: Redis | undefined;
   let pings: NodeJS.Timeout | undefined;
@@ -21,9 +21,10 @@ export const createFeed = ({ client, subscriber }: RedisConnection, channel: str
       const opened = subscriber();
       listener = opened;
       opened.on('message', (_, message) => receive(message));
-      // Without an offline queue nothing can be sent before the connection is ready.
+      // The connection has no offline queue, so it can subscribe only when it is ready.
       opened.on('ready', () => void opened.subscribe(channel).catch(() => {}));
-      // A connection that only listens never notices that nobody speaks any more; an unanswered ping takes it down.
+      // A subscription receives no answers, so it does not notice a broken connection. A ping without an answer closes
+      // it.
       pings = setInterval(() => {
         if (opened.status === 'ready') opened.ping().catch(() => {});
       }, pingMs).unref();
