@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { RedisConnection } from './client.ts';
+import { subscribeTo } from './feed.ts';
 
 export type Generations = {
   /** The Redis key of the generation of a tag. */
@@ -21,8 +22,6 @@ export type Generations = {
 
 const prefix = 'volwatch:cache:generation:';
 const channel = 'volwatch:cache:invalidated';
-const pingMs = 5_000;
-
 /**
  * The generation of a tag is a random name that is part of every entry. A new name invalidates all entries on all
  * instances. The name is random because a counter could return to an old value after Redis has lost it (flush,
@@ -56,18 +55,12 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
     return settled ?? undefined;
   };
 
-  const subscriber = redis?.subscriber();
-  subscriber?.on('ready', () => {
-    subscriber.subscribe(channel).catch(() => {});
-  });
-  subscriber?.on('message', (_channel: string, message: string) => {
-    const at = message.indexOf(' ');
-    if (!unsent.has(message.slice(at + 1))) known.set(message.slice(at + 1), message.slice(0, at));
-  });
-  // A subscription receives no answers, so it does not notice a broken connection. A ping without an answer closes it.
-  const pings = setInterval(() => {
-    if (subscriber?.status === 'ready') subscriber.ping().catch(() => {});
-  }, pingMs).unref();
+  const receive = (message: string): void => {
+    const separator = message.indexOf(' ');
+    const tag = message.slice(separator + 1);
+    if (!unsent.has(tag)) known.set(tag, message.slice(0, separator));
+  };
+  const unsubscribe = redis && subscribeTo(redis, channel, receive);
   redis?.client.on('ready', () => {
     for (const tag of unsent) {
       announce(redis.client, tag).catch(() => logger.warn({ tag }, 'an invalidation could not be sent to redis yet'));
@@ -95,9 +88,6 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
       unsent.add(tag);
       await announce(redis.client, tag).catch(() => {});
     },
-    close: () => {
-      clearInterval(pings);
-      subscriber?.disconnect();
-    },
+    close: () => unsubscribe?.(),
   };
 };
