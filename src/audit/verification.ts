@@ -48,11 +48,11 @@ const headOf = async ({ query }: Reader, stream: string): Promise<Anchor> => {
 const verifyChain = async (
   reader: Reader,
   stream: string,
-  kept: readonly Anchor[],
+  storedAnchors: readonly Anchor[],
 ): Promise<{ readonly end: Anchor; readonly fault: Fault | undefined }> => {
   const queries = createAuditQueries({ reader });
   const head = await headOf(reader, stream);
-  const anchors = [head, ...kept];
+  const anchors = [head, ...storedAnchors];
   let end: Anchor = { stream, sequence: 0, hash: genesisHash };
   for (let more = true; more;) {
     const events = await queries.chain(stream, end.sequence, batchSize);
@@ -93,11 +93,14 @@ const missingTriggers = async ({ query }: Reader): Promise<Fault[]> => {
  * the anchors of an earlier run. The function reads in batches and does not lock rows, so it can run next to a running
  * service. The reader must read from one snapshot (repeatable read).
  */
-export const verifyAuditTrail = async (reader: Reader, kept: readonly Anchor[] = []): Promise<Verification> => {
+export const verifyAuditTrail = async (
+  reader: Reader,
+  storedAnchors: readonly Anchor[] = [],
+): Promise<Verification> => {
   const rows = await reader.query<{ stream: string }>(
     'select stream from audit_stream union select stream from audit_event',
   );
-  const streams = [...new Set([...rows, ...kept].map(({ stream }) => stream))].sort();
+  const streams = [...new Set([...rows, ...storedAnchors].map(({ stream }) => stream))].sort();
   const faults = await missingTriggers(reader);
   const anchors: Anchor[] = [];
   let events = 0;
@@ -105,7 +108,7 @@ export const verifyAuditTrail = async (reader: Reader, kept: readonly Anchor[] =
     const { end, fault } = await verifyChain(
       reader,
       stream,
-      kept.filter((anchor) => anchor.stream === stream),
+      storedAnchors.filter((anchor) => anchor.stream === stream),
     );
     events += end.sequence;
     if (fault) faults.push(fault);

@@ -35,22 +35,22 @@ export const splitSeries = (
   { symbol, prices }: FetchedSeries,
   stored: ReadonlyMap<string, number>,
   factor: number,
-): { readonly kept: FetchedSeries; readonly quarantined: readonly QuarantinedPrice[] } => {
-  const kept: PriceBar[] = [];
+): { readonly accepted: FetchedSeries; readonly quarantined: readonly QuarantinedPrice[] } => {
+  const accepted: PriceBar[] = [];
   const quarantined: QuarantinedPrice[] = [];
   let previous = median(prices.slice(0, openingCloses).map(({ close }) => close));
   for (const bar of prices) {
     const reference = stored.get(bar.date) ?? previous;
     const price = outlier(bar, reference, factor);
-    if (price === undefined) kept.push(bar);
+    if (price === undefined) accepted.push(bar);
     else quarantined.push({ symbol, date: bar.date, price, reference });
     previous = price === undefined ? bar.close : reference;
   }
-  return { kept: { symbol, prices: kept }, quarantined };
+  return { accepted: { symbol, prices: accepted }, quarantined };
 };
 
 export type Quarantine = {
-  readonly kept: FetchedUniverse;
+  readonly accepted: FetchedUniverse;
   readonly quarantined: readonly QuarantinedPrice[];
 };
 
@@ -83,5 +83,5 @@ export const quarantinePrices = async (
       ],
     );
   }
-  return { kept: { ...fetched, series: split.map(({ kept }) => kept) }, quarantined };
+  return { accepted: { ...fetched, series: split.map(({ accepted }) => accepted) }, quarantined };
 };

@@ -123,7 +123,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
           const checked = await quarantinePrices(transaction, ensured, fetched, { refreshId: id, factor });
           progress.quarantined = checked.quarantined;
           return {
-            prices: await storePrices(transaction, ensured, checked.kept),
+            prices: await storePrices(transaction, ensured, checked.accepted),
             quarantined: checked.quarantined.length,
           };
         });
