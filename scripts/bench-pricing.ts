@@ -218,7 +218,9 @@ const cases: Case[] = [
     ),
   ),
   americanCase('Barone-Adesi-Whaley', bawPrice),
-  americanCase('Leisen-Reimer tree, 501 steps', (...inputs) => binomialPrice(...inputs, true, 501)),
+  americanCase('Leisen-Reimer tree, 501 steps', (spot, strike, time, rate, dividendYield, volatility, sign) =>
+    binomialPrice({ spot, strike, time, rate, dividendYield, volatility, sign }, { american: true, steps: 501 }),
+  ),
   {
     name: 'Heston price',
     target: 20_000,

@@ -31,7 +31,7 @@ const mutations: readonly Mutation[] = [
     name: 'Redis commands without a timeout',
     file: 'src/redis/client.ts',
     from: `  commandTimeout: commandTimeoutMs,
-  // Runs only while an answer is awaited: a server that hangs costs one wait, not one for each command.
+  // This timer runs only while an answer is awaited. If the server hangs, only the first command waits.
   socketTimeout: commandTimeoutMs,
 `,
     to: '',

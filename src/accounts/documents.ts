@@ -4,13 +4,13 @@ import { AppError } from '#src/kernel/errors.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Query, UnitOfWork, Reader } from '#src/kernel/unit-of-work.ts';
 
-/** What a user may change: a column each. Read with their defaults, so every member has one. */
+/** Schemas of the members that a user may change. Each member is a column of the table. */
 export type DocumentShape = Readonly<Record<string, z.ZodType>>;
 
 export type DocumentsDeps<Shape extends DocumentShape> = {
   readonly table: 'account_profile' | 'account_settings';
   readonly shape: Shape;
-  /** What stands where a user has stored nothing, or the table lacks the column. */
+  /** Values for users without a stored document, and for columns that the table does not have yet. */
   readonly defaults: z.output<z.ZodObject<Shape>>;
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
@@ -20,18 +20,18 @@ export type DocumentsDeps<Shape extends DocumentShape> = {
 
 export type StoredDocument<Values> = {
   readonly values: Values;
-  /** 0: nothing stored yet. */
+  /** 0 if no document is stored. */
   readonly version: number;
   readonly updatedAt: string | null;
-  /** Members whose column is missing: a schema behind this release. Their defaults stand in. */
+  /** Members without a column, because the schema is older than this release. They have their defaults. */
   readonly missing: readonly string[];
 };
 
 export type Documents<Values> = {
   readonly read: (userId: string) => Promise<StoredDocument<Values>>;
   /**
-   * Changes the members given, if `version` is what is stored (`*`: whatever is stored).
-   * @throws AppError `precondition_failed`; `database_schema_outdated` when a changed member's column is missing
+   * Changes the given members if `version` is the stored version; `*` matches any version.
+   * @throws AppError `precondition_failed`, or `database_schema_outdated` if the column of a changed member is missing
    */
   readonly change: (
     userId: string,
@@ -42,7 +42,7 @@ export type Documents<Values> = {
 
 type Row = { readonly row: Record<string, unknown> };
 
-/** One versioned row of a table for each user. */
+/** Documents of users: one versioned row of `table` for each user. */
 export const createDocuments = <Shape extends DocumentShape>(
   deps: DocumentsDeps<Shape>,
 ): Documents<z.output<z.ZodObject<Shape>>> => {
@@ -69,13 +69,13 @@ export const createDocuments = <Shape extends DocumentShape>(
     };
   };
 
-  /** The row as JSON, so that a column which is not there is no error. */
+  /** Reads the row as JSON, because a missing column then causes no error. */
   const find = async (query: Query, userId: string, lock = ''): Promise<Record<string, unknown> | undefined> =>
     (await query<Row>(`select to_jsonb(stored) as row from ${table} as stored where user_id = $1 ${lock}`, [userId]))[0]
       ?.row;
 
   const outdated = (): AppError =>
-    new AppError('precondition_failed', 'It has changed since: read it again and use its version');
+    new AppError('precondition_failed', 'The version does not match. Read the resource again and use its version');
 
   return {
     read: async (userId) => toDocument(await find(reader.query, userId)),
@@ -84,7 +84,7 @@ export const createDocuments = <Shape extends DocumentShape>(
       unitOfWork.run({ operation: 'account.change' }, async ({ query }) => {
         const before = await find(query, userId, 'for update');
         if (version !== '*' && version !== Number(before?.['version'] ?? 0)) throw outdated();
-        // Names come from the declared shape alone, never from the caller.
+        // Column names come from the declared shape only, never from the caller.
         const changed = names.filter((name) => Object.hasOwn(changes, name));
         if (changed.length === 0) return toDocument(before);
         const columns = changed.map((name) => `"${name}"`);

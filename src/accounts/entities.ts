@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** Both keyed by the user's id as tokens have it, which need not be an account of this service. */
+/** The key of both tables is the subject of the token. The user can be unknown to this service. */
 const AccountProfileEntity = defineEntity({
   name: 'AccountProfile',
   tableName: 'account_profile',
@@ -31,5 +31,5 @@ const AccountSettingsEntity = defineEntity({
   },
 });
 
-/** For the database room's entity list. */
+/** Entities for the entity list of the database room. */
 export const accountsEntities = [AccountProfileEntity, AccountSettingsEntity];

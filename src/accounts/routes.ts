@@ -16,9 +16,9 @@ export type AccountsDeps = {
 };
 
 const versioned = {
-  version: z.int().min(0).describe('For If-Match; 0 while nothing is stored'),
+  version: z.int().min(0).describe('The version for If-Match; 0 if nothing is stored'),
   updated_at: z.iso.datetime().nullable(),
-  warnings: z.array(z.string()).optional().describe('Members whose default stands in for a column not migrated yet'),
+  warnings: z.array(z.string()).optional().describe('Members with their default, because a column is not migrated yet'),
 };
 const profileAnswer = z.strictObject({
   user_id: z.string(),
@@ -31,28 +31,32 @@ const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned });
 
 const ifMatch = z.object({ 'if-match': z.string().max(64).optional() });
 
-/** @throws AppError `precondition_required`, `precondition_failed` for what is no version of ours */
-const wantedVersion = (header: string | undefined): number | '*' => {
+/**
+ * The version of an `If-Match` header.
+ * @throws AppError `precondition_required` without a header, `precondition_failed` if it does not contain a version
+ */
+const expectedVersion = (header: string | undefined): number | '*' => {
   if (header === undefined) {
-    throw new AppError('precondition_required', 'If-Match must name the version that is to be changed');
+    throw new AppError('precondition_required', 'If-Match must contain the version of the resource');
   }
   if (header.trim() === '*') return '*';
   const digits = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header.trim())?.[1];
-  if (digits === undefined) throw new AppError('precondition_failed', 'If-Match is no version of this resource');
+  if (digits === undefined)
+    throw new AppError('precondition_failed', 'If-Match does not contain a version of this resource');
   return Number(digits);
 };
 
-/** Clients and keys have neither profile nor settings. @throws AppError `resource_not_found` */
+/** The user of the request. @throws AppError `resource_not_found` for clients and API keys, which have no profile */
 const userOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (principal?.kind !== 'user') throw new AppError('resource_not_found', 'Only users have a profile and settings');
   return principal;
 };
 
-const shown = <Values extends object>({ values, version, updatedAt, missing }: StoredDocument<Values>) => ({
+const toBody = <Values extends object>({ values, version, updatedAt, missing }: StoredDocument<Values>) => ({
   ...values,
   version,
   updated_at: updatedAt,
-  ...(missing.length > 0 && { warnings: missing.map((name) => `${name}: the default stands in`) }),
+  ...(missing.length > 0 && { warnings: missing.map((name) => `${name}: the default is used`) }),
 });
 
 const headersOf = ({ version }: { readonly version: number }) => ({
@@ -61,7 +65,12 @@ const headersOf = ({ version }: { readonly version: number }) => ({
 });
 
 const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'user' } as const;
-const changes = ['resource_not_found', 'precondition_required', 'precondition_failed', 'csrf_token_invalid'] as const;
+const changeErrors = [
+  'resource_not_found',
+  'precondition_required',
+  'precondition_failed',
+  'csrf_token_invalid',
+] as const;
 const mergePatch = ['application/json', 'application/merge-patch+json'];
 
 const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileShape>>>): Route[] => {
@@ -69,7 +78,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
   const answer = ({ subject, email, role }: Principal, profile: Profile) => ({
     status: 200 as const,
     headers: headersOf(profile),
-    body: { user_id: subject, email: email ?? null, role: role ?? null, ...shown(profile) },
+    body: { user_id: subject, email: email ?? null, role: role ?? null, ...toBody(profile) },
   });
   return [
     defineRoute({
@@ -89,14 +98,14 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       ...common,
       method: 'PATCH',
       path: '/profile',
-      summary: 'Change the members given, if the version is still the one in If-Match',
+      summary: 'Change the given members if the stored version is the version in If-Match',
       request: { headers: ifMatch, body: z.strictObject(profileShape).partial() },
       consumes: mergePatch,
       responses: { 200: profileAnswer },
-      errors: changes,
+      errors: changeErrors,
       handler: async ({ headers, body, context }) => {
         const user = userOf(context);
-        return answer(user, await profiles.change(user.subject, wantedVersion(headers['if-match']), body));
+        return answer(user, await profiles.change(user.subject, expectedVersion(headers['if-match']), body));
       },
     }),
   ];
@@ -106,7 +115,7 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
   const answer = (stored: Awaited<ReturnType<typeof settings.read>>) => ({
     status: 200 as const,
     headers: headersOf(stored),
-    body: shown(stored),
+    body: toBody(stored),
   });
   return [
     defineRoute({
@@ -123,13 +132,13 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       ...common,
       method: 'PATCH',
       path: '/settings',
-      summary: 'Change the members given, if the version is still the one in If-Match',
+      summary: 'Change the given members if the stored version is the version in If-Match',
       request: { headers: ifMatch, body: z.strictObject(settingsShape).partial() },
       consumes: mergePatch,
       responses: { 200: settingsAnswer },
-      errors: changes,
+      errors: changeErrors,
       handler: async ({ headers, body, context }) =>
-        answer(await settings.change(userOf(context).subject, wantedVersion(headers['if-match']), body)),
+        answer(await settings.change(userOf(context).subject, expectedVersion(headers['if-match']), body)),
     }),
   ];
 };

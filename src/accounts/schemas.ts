@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const line = z
+const singleLineText = z
   .string()
   .trim()
   .min(1)
@@ -23,8 +23,8 @@ const isLocale = (name: string): boolean => {
 };
 
 export const profileShape = {
-  display_name: line.nullable(),
-  organization: line.nullable(),
+  display_name: singleLineText.nullable(),
+  organization: singleLineText.nullable(),
   time_zone: z.string().max(64).refine(isTimeZone, 'Must be an IANA time zone').describe('IANA time zone'),
   locale: z.string().max(35).refine(isLocale, 'Must be a BCP 47 language tag').describe('BCP 47 language tag'),
 };

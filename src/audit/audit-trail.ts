@@ -11,15 +11,15 @@ import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
 export type AuditTrailDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** A UUIDv7 of the given Unix milliseconds. */
+  /** Creates a UUIDv7 with the given time in Unix milliseconds. */
   readonly ids: (now: number) => string;
   /** Without it every refusal is recorded. */
   readonly refusals?: RefusalLimit;
 };
 
 /**
- * Moves the stream's head and appends the event in one statement. The head's row lock, held until the commit, is what
- * makes concurrent transactions take turns; PostgreSQL hashes, `chainedHash` is what verification computes again.
+ * Updates the head of the stream and appends the event in one statement. The row lock of the head serialises concurrent
+ * transactions until the commit. PostgreSQL computes the hash; the verification computes it again with `chainedHash`.
  */
 const append = `
   with head as (
@@ -41,7 +41,7 @@ const currentActor = (): AuditActor => {
   return { kind: request ? 'anonymous' : 'system', subject: null };
 };
 
-/** The active span's, for work that left the request's trace; else the request's own. */
+/** Trace id of the active span, because background work can have left the trace of the request; else of the request. */
 const currentTraceId = (): string | null => {
   const span = trace.getActiveSpan()?.spanContext();
   return span && isSpanContextValid(span) ? span.traceId : (currentRequest()?.traceId ?? null);
@@ -50,14 +50,14 @@ const currentTraceId = (): string | null => {
 const byStream = (left: Pick<EventContent, 'stream'>, right: Pick<EventContent, 'stream'>): number =>
   left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0;
 
-/** The audit trail on PostgreSQL: tables of migration `0002-audit-trail`. See the port for what callers may rely on. */
+/** The audit trail in PostgreSQL, in the tables of migration `0002-audit-trail`. The port documents the guarantees. */
 export const createAuditTrail = ({ clock, metrics, ids, refusals }: AuditTrailDeps): AuditTrail => {
-  const waiting = new WeakMap<Transaction, EventContent[]>();
+  const pendingEvents = new WeakMap<Transaction, EventContent[]>();
 
   const write = async (query: Query, event: EventContent): Promise<void> => {
     const { id, stream, action, outcome, actor, target, reason, request_id, trace_id, occurred_at, data } = event;
-    const own = [id, stream, action, outcome, actor.kind, actor.subject, target, reason, request_id, trace_id];
-    await query(append, [...own, occurred_at, contentOf(event), canonicalJson(data)]);
+    const columns = [id, stream, action, outcome, actor.kind, actor.subject, target, reason, request_id, trace_id];
+    await query(append, [...columns, occurred_at, contentOf(event), canonicalJson(data)]);
     metrics.count('volwatch_audit_events_total', { action, outcome });
   };
 
@@ -111,12 +111,14 @@ export const createAuditTrail = ({ clock, metrics, ids, refusals }: AuditTrailDe
     },
 
     record: async (transaction, event) => {
-      let events = waiting.get(transaction);
+      let events = pendingEvents.get(transaction);
       if (!events) {
         const pending: EventContent[] = [];
-        waiting.set(transaction, (events = pending));
+        events = pending;
+        pendingEvents.set(transaction, pending);
         transaction.beforeCommit(async () => {
-          // Heads are locked in one order by everybody (the sort is stable), so two transactions never wait for each other.
+          // Every transaction locks the heads in the same order, so there are no deadlocks. The sort is stable, so the
+          // events of one stream keep their order.
           for (const content of pending.sort(byStream)) {
             await writeWithinLimit(transaction.query, content);
           }

@@ -1,22 +1,24 @@
 import type { Json } from '#src/kernel/audit.ts';
 
 const quoted = (text: string): string => {
-  // PostgreSQL's jsonb holds neither, so what was hashed could not be read back.
-  if (!text.isWellFormed() || text.includes('\0')) throw new Error('Canonical JSON holds no lone surrogate and no NUL');
+  // The type jsonb of PostgreSQL cannot store them, so the hash of the stored event would differ.
+  if (!text.isWellFormed() || text.includes('\0')) {
+    throw new Error('Canonical JSON must not contain lone surrogates or NUL');
+  }
   return JSON.stringify(text);
 };
 
 /**
- * The one text of a JSON value, after RFC 8785 (JSON Canonicalization Scheme): members sorted by UTF-16 code units, no
- * white space, numbers as ECMAScript writes them. Equal values give equal bytes, whatever database column, driver or
- * member order they came through.
- * @throws Error for what JSON or jsonb cannot hold: numbers that are not finite, lone surrogates, NUL
+ * The canonical text of a JSON value by RFC 8785 (JSON Canonicalization Scheme): members sorted by UTF-16 code units,
+ * no white space, numbers as ECMAScript writes them. Equal values give equal bytes, also after they were stored in a
+ * database column, and for any order of the members.
+ * @throws Error for values that JSON or jsonb cannot store: numbers that are not finite, lone surrogates, NUL
  */
 export const canonicalJson = (value: Json): string => {
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new Error('Canonical JSON holds finite numbers only');
+    if (!Number.isFinite(value)) throw new Error('Canonical JSON must contain only finite numbers');
     return JSON.stringify(value);
   }
   if (Array.isArray(value)) return `[${value.map((item: Json) => canonicalJson(item)).join(',')}]`;

@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/audit.ts';
 
-/** The head of each chain: how long it is and where it ends. A head may only move one event onwards (a trigger). */
+/** The head of each chain: its length and its last hash. A trigger allows only updates by one event. */
 const AuditStreamEntity = defineEntity({
   name: 'AuditStream',
   tableName: 'audit_stream',
@@ -13,7 +13,10 @@ const AuditStreamEntity = defineEntity({
   },
 });
 
-/** Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. Ids are UUIDv7 of `occurredAt`, so in order of time. */
+/**
+ * Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. Ids are UUIDv7 of `occurredAt`, so they are ordered by
+ * time.
+ */
 const AuditEventEntity = defineEntity({
   name: 'AuditEvent',
   tableName: 'audit_event',

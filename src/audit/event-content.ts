@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/audit.ts';
 import { canonicalJson } from './canonical-json.ts';
 
-/** What an event's hash covers: everything it says. Its place in the chain is covered by the hash before it. */
+/** The content of an event, which its hash covers. The previous hash covers the position in the chain. */
 export type EventContent = {
   readonly id: string;
   readonly stream: string;
@@ -20,15 +20,16 @@ export type EventContent = {
 
 /** An event as stored. Hashes are SHA-256 in lower-case hexadecimal. */
 export type StoredEvent = EventContent & {
-  /** From 1, without gaps, in each stream. */
+  /** Position in the stream, from 1 without gaps. */
   readonly sequence: number;
   readonly previous_hash: string;
   readonly hash: string;
 };
 
-/** What stands before the first event of every stream. */
+/** The previous hash of the first event of every stream. */
 export const genesisHash = '00'.repeat(32);
 
+/** The canonical JSON of the content of an event. */
 export const contentOf = (event: EventContent): string =>
   canonicalJson({
     id: event.id,
@@ -44,6 +45,6 @@ export const contentOf = (event: EventContent): string =>
     data: event.data,
   });
 
-/** SHA-256 over the 32 bytes of the hash before and the UTF-8 of the canonical content. */
+/** SHA-256 over the 32 bytes of the previous hash and the UTF-8 of the canonical content. */
 export const chainedHash = (previousHash: string, event: EventContent): string =>
   createHash('sha256').update(Buffer.from(previousHash, 'hex')).update(contentOf(event)).digest('hex');

@@ -2,7 +2,7 @@ import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/au
 import type { Reader } from '#src/kernel/unit-of-work.ts';
 import type { StoredEvent } from './event-content.ts';
 
-/** Undefined means any. `from` and `to` are inclusive, in milliseconds since 1970. */
+/** Filters of events; undefined means no filter. `from` and `to` are inclusive, in Unix milliseconds. */
 export type AuditFilters = {
   readonly stream?: string | undefined;
   readonly action?: string | undefined;
@@ -14,7 +14,7 @@ export type AuditFilters = {
 };
 
 type AuditPage = AuditFilters & {
-  /** The id of the last event already seen. */
+  /** The id of the last event of the previous page; null for the first page. */
   readonly after: string | null;
   readonly limit: number;
 };
@@ -60,7 +60,7 @@ const toEvent = ({
   ...rest,
 });
 
-/** The smallest id that an event of that millisecond can have: ids are UUIDv7, so a span of time is a span of ids. */
+/** The min id of an event in the given Unix millisecond. Ids are UUIDv7, so a range of times is a range of ids. */
 const idFrom = (milliseconds: number): string => {
   const time = Math.max(0, milliseconds).toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
@@ -69,10 +69,11 @@ const idFrom = (milliseconds: number): string => {
 export type AuditQueries = {
   /** Oldest first. */
   readonly events: (page: AuditPage) => Promise<StoredEvent[]>;
-  /** The events of one stream after `sequence`, in the chain's order. */
+  /** The events of one stream after `sequence`, in the order of the chain. */
   readonly chain: (stream: string, sequence: number, limit: number) => Promise<StoredEvent[]>;
 };
 
+/** Reads of the audit trail. */
 export const createAuditQueries = ({ reader: { query } }: { readonly reader: Reader }): AuditQueries => ({
   events: async ({ stream, action, outcome, actor, target, from, to, after, limit }) => {
     const conditions: string[] = [];

@@ -4,23 +4,23 @@ import type { Reader } from '#src/kernel/unit-of-work.ts';
 import type { StoredEvent } from './event-content.ts';
 import { createAuditQueries } from './queries.ts';
 
-/** A row of a state table: its columns by name, instants as RFC 3339. */
+/** A row of a state table: its columns by name, with instants as RFC 3339. */
 type State = { readonly [column: string]: unknown };
 
 type Rebuildable = {
   readonly streams: AuditStreamKind;
-  /** Every column that the trail holds: not secrets, names that people give, nor when a key was last used. */
+  /** Columns that the trail contains. It does not contain secrets, names chosen by users, and the last use of a key. */
   readonly columns: readonly string[];
-  /** What a row holds before its first event says more. */
+  /** The columns of a new row that the first event does not contain. */
   readonly initial: State;
-  /** The action that takes a row away. */
+  /** The action that deletes a row. */
   readonly removal?: AuditAction;
-  /** What an event says beside its data. */
-  readonly also?: (event: StoredEvent) => State;
+  /** Columns that follow from the action and the reason of an event, in addition to its data. */
+  readonly derived?: (event: StoredEvent) => State;
 };
 
-const refreshBegins = ['universe', 'trigger', 'started_at', 'trace_id', 'queued'];
-const refreshBegun: State = {
+const refreshStartColumns = ['universe', 'trigger', 'started_at', 'trace_id', 'queued'];
+const refreshInitial: State = {
   status: 'running',
   reason: null,
   error_detail: null,
@@ -36,10 +36,10 @@ const refreshBegun: State = {
 const rebuildable = {
   refresh: {
     streams: 'refresh',
-    columns: [...refreshBegins, ...Object.keys(refreshBegun)],
-    initial: refreshBegun,
+    columns: [...refreshStartColumns, ...Object.keys(refreshInitial)],
+    initial: refreshInitial,
     removal: 'refresh.removed',
-    also: ({ action, reason }) =>
+    derived: ({ action, reason }) =>
       ['refresh.queued', 'refresh.started', 'refresh.applied'].includes(action)
         ? {}
         : { status: action.slice('refresh.'.length), reason },
@@ -59,15 +59,15 @@ const rebuildable = {
 type StateTable = keyof typeof rebuildable;
 const stateTables = Object.keys(rebuildable) as StateTable[];
 
-/** Of what its stream is about, and done: what was refused, and what else the owner of the stream did, changes nothing. */
+/** True for an event that changes a row. Refused actions do not, and actions of another kind than the stream do not. */
 const changesState = ({ stream, action, outcome }: StoredEvent): boolean =>
   outcome !== 'refused' && action.startsWith(`${stream.slice(0, stream.indexOf(':'))}.`);
 
-const batch = 1_000;
+const batchSize = 1_000;
 
-/** The rows of `table` as their events alone have them, by id: each event's data is laid over what was before. */
+/** Rebuilds the rows of `table`, by id, from the events only. The data of each event replaces columns of the row. */
 export const rebuildState = async (reader: Reader, table: StateTable): Promise<ReadonlyMap<string, State>> => {
-  const { streams, initial, removal, also }: Rebuildable = rebuildable[table];
+  const { streams, initial, removal, derived }: Rebuildable = rebuildable[table];
   const queries = createAuditQueries({ reader });
   const names = await reader.query<{ stream: string }>(
     `select stream from audit_stream where starts_with(stream, $1) order by stream`,
@@ -76,14 +76,14 @@ export const rebuildState = async (reader: Reader, table: StateTable): Promise<R
   const rows = new Map<string, State>();
   for (const { stream } of names) {
     for (let sequence = 0; ;) {
-      const events = await queries.chain(stream, sequence, batch);
+      const events = await queries.chain(stream, sequence, batchSize);
       for (const event of events.filter(changesState)) {
         const { target, data } = event;
         if (event.action === removal) rows.delete(target);
-        else rows.set(target, { ...(rows.get(target) ?? initial), ...data, ...also?.(event) });
+        else rows.set(target, { ...(rows.get(target) ?? initial), ...data, ...derived?.(event) });
       }
       sequence = events.at(-1)?.sequence ?? sequence;
-      if (events.length < batch) break;
+      if (events.length < batchSize) break;
     }
   }
   return rows;
@@ -100,20 +100,20 @@ const readState = async ({ query }: Reader, table: StateTable): Promise<Readonly
 
 type Difference = { readonly table: StateTable; readonly id: string; readonly problem: string };
 
-/** Where the tables are not what the trail says they became. To be run in one snapshot. */
+/** Compares the tables with the rows rebuilt from the trail. The reader must read from one snapshot. */
 export const compareState = async (reader: Reader): Promise<Difference[]> => {
   const differences: Difference[] = [];
   for (const table of stateTables) {
     const stored = await readState(reader, table);
     const rebuilt = await rebuildState(reader, table);
-    const differ = (id: string, problem: string): number => differences.push({ table, id, problem });
+    const report = (id: string, problem: string): number => differences.push({ table, id, problem });
     for (const [id, row] of stored) {
       const expected = rebuilt.get(id);
       const wrong = Object.keys(row).filter((name) => expected && !isDeepStrictEqual(row[name], expected[name]));
-      if (!expected) differ(id, 'is in the table, and no event says so');
-      else if (wrong.length > 0) differ(id, `differs from its events in ${wrong.join(', ')}`);
+      if (!expected) report(id, 'is in the table but has no events');
+      else if (wrong.length > 0) report(id, `differs from its events in ${wrong.join(', ')}`);
     }
-    for (const id of rebuilt.keys()) if (!stored.has(id)) differ(id, 'has events, and is gone from the table');
+    for (const id of rebuilt.keys()) if (!stored.has(id)) report(id, 'has events but is missing in the table');
   }
   return differences;
 };

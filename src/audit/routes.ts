@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { auditActions, auditActorKinds, auditOutcomes, auditStreamKinds } from '#src/kernel/audit.ts';
+import { dayMs } from '#src/kernel/calendar.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import type { AuditFilters, AuditQueries } from './queries.ts';
-import { foreignCursor } from '#src/kernel/pages.ts';
+import { createPages, type PageRequest } from '#src/kernel/pages.ts';
 
 export type AuditRoutesDeps = { readonly queries: AuditQueries; readonly cursors: Cursors };
 
@@ -12,8 +13,8 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
 const eventSchema = z.strictObject({
   id: z.uuid(),
-  stream: z.string().describe(`One of ${auditStreamKinds.join(', ')}, a colon, and what it is about`),
-  sequence: z.int().min(1).describe('Place in the stream, from 1 without gaps'),
+  stream: z.string().describe(`One of ${auditStreamKinds.join(', ')}, then a colon and the name or id of the subject`),
+  sequence: z.int().min(1).describe('Position in the stream, from 1 without gaps'),
   action: z.enum(auditActions),
   outcome: z.enum(auditOutcomes),
   actor: z.strictObject({ kind: z.enum(auditActorKinds), subject: z.string().nullable() }),
@@ -36,8 +37,7 @@ const instant = z
   .union([dateParameter, z.iso.datetime({ offset: true }).refine((text) => text >= '1000')])
   .describe('RFC 3339, or a whole day in UTC');
 
-const dayMs = 86_400_000;
-/** Milliseconds since 1970; of a day, those that it begins and ends with. */
+/** The first and the last Unix millisecond of a range. A whole day as `to` includes the day until its end. */
 const firstOf = (from: string): number => Date.parse(from);
 const lastOf = (to: string): number => Date.parse(to) + (to.includes('T') ? 0 : dayMs - 1);
 
@@ -48,7 +48,7 @@ const querySchema = z
     action: z.enum(auditActions).optional(),
     outcome: z.enum(auditOutcomes).optional(),
     actor: name.optional().describe('The id of a user, client or API key'),
-    target: name.optional().describe('The id of what was acted upon'),
+    target: name.optional().describe('The id of the object of the action'),
     from: instant.optional(),
     to: instant.optional(),
     fields: fieldsQuery(eventSchema),
@@ -58,23 +58,19 @@ const querySchema = z
     error: 'Must not be after to',
   });
 
-/** What a cursor is bound to: the same list under the same filters. */
-const listOfFilters = (filters: AuditFilters): string =>
+/**
+ * Name of a list of events in its cursors. It contains a hash of the filters, because a cursor is valid for them only.
+ */
+const listNameOf = (filters: AuditFilters): string =>
   `audit ${createHash('sha256').update(JSON.stringify(filters)).digest('base64url')}`;
 
-const afterOf = (cursors: Cursors, cursor: string | undefined, list: string): string | null => {
-  if (cursor === undefined) return null;
-  const position = cursors.decode(cursor);
-  if (position['list'] === list) return String(position['after']);
-  throw foreignCursor();
-};
-
+/** `GET /audit/events`. */
 export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[] => [
   defineRoute({
     method: 'GET',
     path: '/audit/events',
     tag: 'Audit',
-    summary: 'What was done by whom, oldest first',
+    summary: 'Events of the audit trail, oldest first',
     auth: { scope: 'audit:read' },
     rateLimit: 'user',
     request: { query: querySchema },
@@ -92,13 +88,10 @@ export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[
         from: from === undefined ? undefined : firstOf(from),
         to: to === undefined ? undefined : lastOf(to),
       };
-      const list = listOfFilters(filters);
-      // One row more than asked for tells whether there is a next page.
-      const rows = await queries.events({ ...filters, after: afterOf(cursors, cursor, list), limit: limit + 1 });
-      const data = rows.slice(0, limit);
-      const last = data.at(-1);
-      const next = rows.length > limit && last ? cursors.encode({ list, after: last.id }) : null;
-      return { status: 200 as const, body: { data, page: { next_cursor: next, limit } } };
+      const load = ({ after, limit: rows }: PageRequest) => queries.events({ ...filters, after, limit: rows });
+      const page = { limit, cursor };
+      const body = await createPages({ cursors }).answer({ list: listNameOf(filters) }, page, load, ({ id }) => id);
+      return { status: 200 as const, body };
     },
   }),
 ];

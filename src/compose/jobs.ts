@@ -43,8 +43,8 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
     queues: {
       webhook_delivery: {
-        groupsApart: true,
-        theirs: true,
+        oneJobPerGroup: true,
+        finalFailureLevel: 'warn',
         concurrency: config.WEBHOOK_CONCURRENCY,
         retries: config.WEBHOOK_RETRIES,
         retryDelaySeconds: config.WEBHOOK_RETRY_DELAY_SECONDS,
@@ -78,7 +78,8 @@ export const jobHandlers = (
       ...(queuedId !== undefined && { queuedId }),
     });
     if (reason === null) return;
-    // A requested refresh that ended has told its caller how; one cut short by us, and a scheduled one, are tried again.
+    // A requested refresh that ended has told its caller how; one cut short by us, and a scheduled one, are tried
+    // again.
     if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
   },
   retention: async () => {

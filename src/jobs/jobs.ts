@@ -8,77 +8,88 @@ import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 import { createWork } from './work.ts';
 
-/** One statement, or several without parameters, on a pooled connection; rows as the kernel's `Query` has them. */
+/**
+ * Runs one statement, or several without parameters, on a pooled connection. The values of rows are those of `Query`.
+ */
 type Execute = (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
 
 export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
 
 type QueueSettings = {
-  /** How many jobs of one queue this process does at a time. */
+  /** Max number of concurrent jobs of one queue in this process. */
   readonly concurrency: number;
   readonly retries: number;
-  /** Seconds before the first repetition; each further one waits up to twice as long. */
+  /** Delay of the first retry. The delay of each further retry is up to twice as long. */
   readonly retryDelaySeconds: number;
-  /** One job of a group at a time, so that slow ones leave places to the other groups. */
-  readonly groupsApart?: boolean;
-  /** A job that is given up is somebody else's to repair: logged, and nobody is to act. */
-  readonly theirs?: boolean;
+  /** If true, this process runs one job of a group at a time, so that a slow group does not block the others. */
+  readonly oneJobPerGroup?: boolean;
+  /**
+   * Log level for a job that fails after all retries; default `error`. It is `warn` for a queue whose failures have an
+   * external cause, because an operator cannot repair them.
+   */
+  readonly finalFailureLevel?: 'warn' | 'error';
 };
 
-export type JobsDependencies = QueueSettings & {
+export type JobsDeps = QueueSettings & {
   readonly execute: Execute;
-  /** Whether this process does jobs, or only enqueues them. */
+  /** True if this process runs jobs, false if it only enqueues them. */
   readonly worker: boolean;
   readonly schedules: readonly JobSchedule[];
   readonly pollMs: number;
-  /** What a queue does otherwise than the others. */
+  /** Settings of single queues that differ from the common settings. */
   readonly queues?: Partial<Record<JobQueue, Partial<QueueSettings>>>;
-  /** A worker that has been silent for this many seconds is dead, and another does its job. 10 or more. */
+  /** A worker without a heartbeat for this time counts as dead, and another worker runs its job. Min 10. */
   readonly heartbeatSeconds: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
 };
 
 export type Jobs = JobEnqueuer & {
-  /** Whether `start` has opened the queues: what is enqueued before is refused. */
+  /** True after `start` has opened the queues. Before that, `enqueue` is refused. */
   readonly isOpen: () => boolean;
-  /** Opens the queues, made when missing, and, as a worker, begins. @throws AppError of category database */
+  /**
+   * Opens the queues and creates missing ones. A worker then starts to run jobs.
+   * @throws AppError of category database
+   */
   readonly start: (handlers: JobHandlers) => Promise<void>;
   readonly healthCheck: HealthCheck;
-  /** Sets the queue gauges; called at scrape time. */
+  /** Sets the gauges of the queues. Called for each scrape. */
   readonly collect: () => Promise<void>;
   /**
-   * Takes no more jobs, gives those in progress `graceMs`, then aborts their signals: what is left is done elsewhere. A
-   * second call may cut the grace of the first short.
+   * Takes no more jobs and waits up to `graceMs` for running jobs. Then it aborts their signals; other workers run
+   * these jobs again. A second call with a shorter grace ends the wait of the first call.
    */
   readonly close: (options: { readonly graceMs: number }) => Promise<void>;
 };
 
-const deadLetters = 'dead';
-const startAttempts = 5;
-const startAgainMs = 100;
-/** How long a fault of the queue's own statements shows on /health. */
-const faultShownMs = 5_000;
-/** For jobs to store how they ended, once they have been told to stop. */
-const endMs = 2_000;
+const deadLetterQueue = 'dead';
+const maxStartAttempts = 5;
+const startRetryMs = 100;
+/** The health status is `degraded` for this time after a failed statement of the queues. */
+const degradedMs = 5_000;
+/** Time for aborted jobs to store their outcome. */
+const abortGraceMs = 2_000;
 const sizesSql = `
   select name, count(*) filter (where state < 'active')::int as waiting, count(*) filter (where state = 'active')::int as active
   from pgboss.job where state <= 'active' group by name`;
 
-/** Queues in PostgreSQL (pg-boss) on the service's own pool: enqueued with the change, done by any process. */
-export const createJobs = (deps: JobsDependencies): Jobs => {
+/**
+ * Job queues in PostgreSQL (pg-boss) on the connection pool of the service. A job is enqueued in the transaction of the
+ * change that needs it, and any worker process can run it.
+ */
+export const createJobs = (deps: JobsDeps): Jobs => {
   const { execute, worker, schedules, metrics, logger } = deps;
   let open: PgBoss | undefined;
   let faultAt = -Infinity;
-  const lastFault = (): boolean => performance.now() - faultAt < faultShownMs;
+  const hasRecentFault = (): boolean => performance.now() - faultAt < degradedMs;
   const stopping = new AbortController();
   const settingsOf = (queue: JobQueue): QueueSettings => ({ ...deps, ...deps.queues?.[queue] });
   const retries = (queue: JobQueue): number => settingsOf(queue).retries;
-  const theirs = (queue: JobQueue): boolean => settingsOf(queue).theirs ?? false;
-  const work = createWork({ metrics, logger, retries, theirs, stopping: stopping.signal });
+  const finalFailureLevel = (queue: JobQueue): 'warn' | 'error' => settingsOf(queue).finalFailureLevel ?? 'error';
+  const work = createWork({ metrics, logger, retries, finalFailureLevel, stopping: stopping.signal });
 
   const onError = (error: unknown): void => {
-    if (!lastFault()) logger.warn({ code: codeOf(error) }, 'the job queue has a fault');
+    if (!hasRecentFault()) logger.warn({ code: codeOf(error) }, 'a statement of the job queue failed');
     faultAt = performance.now();
   };
 
@@ -87,7 +98,7 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
       db: { executeSql: execute },
       supervise: worker,
       schedule: worker,
-      // A worker that has gone silent is found soon after, not a whole heartbeat later.
+      // A dead worker must be detected soon after the heartbeat timeout, so the check runs four times within it.
       superviseIntervalSeconds: Math.ceil(deps.heartbeatSeconds / 4),
       monitorIntervalSeconds: Math.ceil(deps.heartbeatSeconds / 4),
     });
@@ -95,16 +106,16 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
     return boss;
   };
 
-  const makeQueues = async (boss: PgBoss): Promise<void> => {
+  const createQueues = async (boss: PgBoss): Promise<void> => {
     const existing = new Set((await boss.getQueues()).map(({ name }) => name));
-    if (!existing.has(deadLetters)) await boss.createQueue(deadLetters);
+    if (!existing.has(deadLetterQueue)) await boss.createQueue(deadLetterQueue);
     for (const name of jobQueues) {
       const settings = {
         retryLimit: retries(name),
         retryDelay: settingsOf(name).retryDelaySeconds,
         retryBackoff: true,
         heartbeatSeconds: deps.heartbeatSeconds,
-        deadLetter: deadLetters,
+        deadLetter: deadLetterQueue,
       };
       if (existing.has(name)) {
         const { heartbeatSeconds: _, ...changeable } = settings;
@@ -113,23 +124,23 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
     }
   };
 
-  /** Two processes that make the queues' tables or the same queue at once: one of them fails, and finds them made. */
-  const started = async (): Promise<PgBoss> => {
+  /** Starts pg-boss. If two processes create the tables or a queue at the same time, one fails; its retry succeeds. */
+  const startBoss = async (): Promise<PgBoss> => {
     for (let attempt = 1; ; attempt += 1) {
       const boss = build();
       try {
         await boss.start();
-        await makeQueues(boss);
+        await createQueues(boss);
         return boss;
       } catch (error) {
         await boss.stop({ graceful: false }).catch(() => {});
-        if (error instanceof AppError || attempt === startAttempts) throw error;
-        await sleep(startAgainMs * attempt);
+        if (error instanceof AppError || attempt === maxStartAttempts) throw error;
+        await sleep(startRetryMs * attempt);
       }
     }
   };
 
-  /** The schedules as configured now, and no others. */
+  /** Stores the configured schedules and removes all others. */
   const setSchedules = async (boss: PgBoss): Promise<void> => {
     const wanted = new Set(schedules.map(({ queue, key }) => `${queue}/${key}`));
     for (const { name, key } of await boss.getSchedules()) {
@@ -143,7 +154,7 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
   return {
     start: async (handlers) => {
       if (open) return;
-      const boss = await started();
+      const boss = await startBoss();
       try {
         if (worker) {
           await setSchedules(boss);
@@ -151,9 +162,9 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
             const options = {
               includeMetadata: true,
               localConcurrency: settingsOf(queue).concurrency,
-              ...(settingsOf(queue).groupsApart && { localGroupConcurrency: 1 }),
+              ...(settingsOf(queue).oneJobPerGroup && { localGroupConcurrency: 1 }),
               pollingIntervalSeconds: deps.pollMs / 1_000,
-              // A queue that gave a job may have another.
+              // After a full batch the queue may contain further jobs, so the worker polls again immediately.
               burstWhenBatchFull: true,
             } as const;
             await boss.work<Record<string, string>, void, typeof options>(queue, options, ([job]) =>
@@ -191,7 +202,7 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
       required: false,
       check: async () => {
         if (!open) return { status: 'down', detail: 'the queues are not open' };
-        return lastFault() ? { status: 'degraded', detail: 'the queue has faults' } : { status: 'up' };
+        return hasRecentFault() ? { status: 'degraded', detail: 'statements of the queue fail' } : { status: 'up' };
       },
     },
 
@@ -212,7 +223,7 @@ export const createJobs = (deps: JobsDependencies): Jobs => {
       const stop = (): void => stopping.abort(new AppError('shutting_down'));
       if (graceMs <= 0) stop();
       const timer = setTimeout(stop, graceMs);
-      await open?.stop({ graceful: true, timeout: graceMs + endMs });
+      await open?.stop({ graceful: true, timeout: graceMs + abortGraceMs });
       clearTimeout(timer);
     },
   };

@@ -5,18 +5,21 @@ import type { JobHandler, JobQueue } from '#src/kernel/jobs.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { Metrics } from '#src/kernel/metrics.ts';
 
-type WorkDependencies = {
+type WorkDeps = {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly retries: (queue: JobQueue) => number;
-  /** Queues whose dead jobs are not ours to repair. */
-  readonly theirs: (queue: JobQueue) => boolean;
+  /** Log level for a job that fails after all retries. */
+  readonly finalFailureLevel: (queue: JobQueue) => 'warn' | 'error';
   readonly stopping: AbortSignal;
 };
 
-/** Does one job inside a span of the trace that enqueued it, and counts how it went. */
+/**
+ * Runs one job in a span of the trace that enqueued it, and counts the outcome.
+ * @throws Error with an error code as its message, if the handler fails
+ */
 export const createWork =
-  ({ metrics, logger, retries, theirs, stopping }: WorkDependencies) =>
+  ({ metrics, logger, retries, finalFailureLevel, stopping }: WorkDeps) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
     const { traceparent, tracestate, ...data } = job.data;
     const last = job.retryCount >= retries(queue);
@@ -41,9 +44,10 @@ export const createWork =
       span.setAttribute('error.type', code);
       if (errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
       const fields = { queue, job_id: job.id, attempt: job.retryCount + 1, code, err: error };
-      if (last) logger[theirs(queue) ? 'warn' : 'error'](fields, 'a job was given up');
+      if (last) logger[finalFailureLevel(queue)](fields, 'a job was given up');
       else logger.warn(fields, 'a job failed and will be tried again');
-      // pg-boss stores what it is given: a code, and nothing that an error's text might hold.
+      // pg-boss stores the message of the error. The message must be the code, because other texts can contain private
+      // data.
       throw Object.assign(new Error(code), { stack: undefined });
     } finally {
       span.end();

@@ -35,7 +35,7 @@ export type Pages = {
   ) => Promise<Page<Item>>;
 };
 
-export const foreignCursor = (): AppError =>
+const foreignCursor = (): AppError =>
   new AppError('validation_failed', undefined, {
     errors: [{ pointer: 'query.cursor', code: 'invalid_value', detail: 'Is a cursor of another query' }],
   });

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { isCalendarDate } from './calendar.ts';
 import { AppError } from './errors.ts';
 
 export const defaultLimit = 100;
@@ -12,10 +13,10 @@ export const integerParameter = (minimum: number, maximum: number) =>
     z.int().min(minimum).max(maximum),
   );
 
-/** A day in a query. ISO 8601 also has the year 0, which PostgreSQL's calendar lacks. */
+/** A day in a query. PostgreSQL has no year 0, which ISO 8601 allows; days before the year 1000 have no use here. */
 export const dateParameter = z.iso
   .date({ abort: true })
-  .refine((day) => day >= '1000-01-01', { error: 'Must be a date from 1000-01-01 on' });
+  .refine(isCalendarDate, { error: 'Must be 1000-01-01 or a later date' });
 
 /** The query members that every list has; spread into a route's own query schema. */
 export const pageQuery = {

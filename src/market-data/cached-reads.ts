@@ -8,25 +8,33 @@ import type { IndexValueView, MarketDataQueries } from './queries.ts';
 import { inSpan } from './spans.ts';
 import type { Universe } from './universes.ts';
 
-export type CachedReadsDependencies = {
+export type CachedReadsDeps = {
   readonly cache: Cache;
-  /** On the primary: what is loaded right after an invalidation is kept, so it must not come from a replica that lags. */
+  /** Must read from the primary: a replica can lag, and its stale rows would be cached right after an invalidation. */
   readonly queries: Pick<MarketDataQueries, 'prices' | 'indexValues'>;
   readonly universes: readonly Universe[];
   readonly logger: Logger;
 };
 
-/** The two long lists, read through the cache. Assets and indexes are a few rows by key, as quick to ask for as Redis. */
+/**
+ * Reads of the two long lists through the cache. Assets and indexes are not cached, because a query for a few rows by
+ * key is as fast as Redis.
+ */
 export type CachedReads = {
   readonly prices: (symbol: string, page: PageRequest) => Promise<Cached<PriceBar[] | undefined>>;
   readonly indexValues: (code: string, page: PageRequest) => Promise<Cached<IndexValueView[] | undefined>>;
-  /** After a commit: outdates what was read of the universe, everywhere, then loads its first pages again. Never throws. */
+  /**
+   * Call it after a refresh of `universe` has committed. It invalidates the cache entries of the universe on all
+   * instances, then loads the first pages again. Never throws.
+   */
   readonly committed: (universe: Universe) => Promise<void>;
-  /** Loads every universe's first pages where they are not cached. Never throws. */
+  /** Loads the first pages of every universe that are not cached yet. Never throws. */
   readonly warmUp: () => Promise<void>;
 };
 
-/** What a request without parameters asks for; one row more tells whether there is a next page. */
+/**
+ * The page of a request without parameters. It has one row more than the limit, which shows if there is a next page.
+ */
 const firstPage: PageRequest = { after: null, from: null, to: null, limit: defaultLimit + 1 };
 
 const tagsOf = (
@@ -35,28 +43,28 @@ const tagsOf = (
 ): ReadonlyMap<string, string> =>
   new Map(universes.flatMap((universe) => names(universe).map((name) => [name, universe.name] as const)));
 
-export const createCachedReads = ({ cache, queries, universes, logger }: CachedReadsDependencies): CachedReads => {
+export const createCachedReads = ({ cache, queries, universes, logger }: CachedReadsDeps): CachedReads => {
   const tags = {
     prices: tagsOf(universes, ({ assets }) => assets.map(({ symbol }) => symbol)),
     index_values: tagsOf(universes, ({ indexes }) => indexes.map(({ code }) => code)),
   };
 
-  /** What no universe has is not worth a cache entry, which anybody could then make any number of. */
-  const through = async <T>(
-    name: CacheName & keyof typeof tags,
-    what: string,
+  /** Names that are in no universe are not cached, because callers could create any number of such entries. */
+  const readThrough = async <T>(
+    cacheName: CacheName & keyof typeof tags,
+    name: string,
     { after, from, to, limit }: PageRequest,
     load: () => Promise<T>,
   ): Promise<Cached<T>> => {
-    const tag = tags[name].get(what);
+    const tag = tags[cacheName].get(name);
     if (tag === undefined) return { value: await load(), ageMs: 0, state: 'miss' };
-    return cache.read({ cache: name, tag, key: JSON.stringify([what, after, from, to, limit]) }, load);
+    return cache.read({ cache: cacheName, tag, key: JSON.stringify([name, after, from, to, limit]) }, load);
   };
 
   const prices: CachedReads['prices'] = (symbol, page) =>
-    through('prices', symbol, page, () => queries.prices(symbol, page));
+    readThrough('prices', symbol, page, () => queries.prices(symbol, page));
   const indexValues: CachedReads['indexValues'] = (code, page) =>
-    through('index_values', code, page, () => queries.indexValues(code, page));
+    readThrough('index_values', code, page, () => queries.indexValues(code, page));
 
   const warm = async ({ name, assets, indexes }: Universe): Promise<void> =>
     inSpan('cache.warm_up', { attributes: { 'refresh.universe': name } }, async () => {
@@ -81,7 +89,7 @@ export const createCachedReads = ({ cache, queries, universes, logger }: CachedR
   };
 };
 
-/** `Age`, and `Cache-Status` (RFC 9211) and `Warning` (RFC 7234, section 5.5) where the answer is not the newest. */
+/** `Age` and `Cache-Status` (RFC 9211), and for a stale answer also `Warning` (RFC 7234, section 5.5). */
 export const cacheHeaders = ({ state, ageMs }: Pick<Cached<unknown>, 'state' | 'ageMs'>): Record<string, string> => {
   if (state === 'miss') return { 'Cache-Status': 'volwatch; fwd=miss' };
   const age = { Age: String(Math.floor(ageMs / 1_000)) };

@@ -1,22 +1,22 @@
 import { AppError } from '#src/kernel/errors.ts';
-import { isCalendarDate } from './provider.ts';
+import { isCalendarDate } from '#src/kernel/calendar.ts';
 import type { PriceBar } from './provider.ts';
 
-const bad = (line: number, what: string): AppError =>
-  new AppError('external_api_bad_response', `Sample data, line ${line}: ${what}`);
+const badLine = (line: number, problem: string): AppError =>
+  new AppError('external_api_bad_response', `Sample data, line ${line}: ${problem}`);
 
 type Cells = { readonly line: number; readonly cells: readonly string[] };
 
-/** Rows of a plain CSV (no quoting): the header must be exactly `header` and every row as wide as it. */
+/** Rows of a CSV without quoting. The header must equal `header`, and every row must have as many cells. */
 const rowsOf = (text: string, header: string): Cells[] => {
   const lines = text.split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
-  if (lines[0] !== header) throw bad(1, `expected the header ${header}`);
+  if (lines[0] !== header) throw badLine(1, `expected the header ${header}`);
   const width = header.split(',').length;
   return lines.slice(1).map((content, index) => {
     const line = index + 2;
     const cells = content.split(',');
-    if (cells.length !== width) throw bad(line, `expected ${width} cells`);
+    if (cells.length !== width) throw badLine(line, `expected ${width} cells`);
     return { line, cells };
   });
 };
@@ -24,14 +24,17 @@ const rowsOf = (text: string, header: string): Cells[] => {
 const plainNumber = /^\d{1,15}(\.\d{1,12})?$/;
 
 const numberOf = (cell: string | undefined, line: number): number => {
-  if (cell === undefined || !plainNumber.test(cell)) throw bad(line, 'expected a plain number');
+  if (cell === undefined || !plainNumber.test(cell)) throw badLine(line, 'expected a plain number');
   return Number(cell);
 };
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const writtenDate = /^([A-Z][a-z]{2}) (\d{1,2}) (\d{4})$/;
 
-/** `Jan 1 2000` -> `2000-01-01`, without a detour over instants and their time zone; undefined for anything else. */
+/**
+ * Converts `Jan 1 2000` to `2000-01-01`; undefined for other texts. It does not use `Date.parse`, because that depends
+ * on the time zone.
+ */
 export const parseWrittenDate = (text: string): string | undefined => {
   const [, month = '', day = '', year = ''] = writtenDate.exec(text) ?? [];
   const position = months.indexOf(month) + 1;
@@ -39,23 +42,25 @@ export const parseWrittenDate = (text: string): string | undefined => {
   return position > 0 && isCalendarDate(date) ? date : undefined;
 };
 
-/** Months since year 0, for telling neighbours. */
+/** Number of months since year 0. Consecutive months have consecutive numbers. */
 const monthNumber = (date: string): number => Number(date.slice(0, 4)) * 12 + Number(date.slice(5, 7));
 
 /**
- * `symbol,date,price` with one close a month and symbol, months without gaps: symbol -> bars, oldest first.
- * @throws AppError `external_api_bad_response` naming the line
+ * Parses `symbol,date,price` rows with one close for each symbol and month, without gaps.
+ * @returns the bars of each symbol, oldest first
+ * @throws AppError `external_api_bad_response` with the number of the line
  */
 export const parseMonthlyCloses = (text: string): Map<string, PriceBar[]> => {
   const series = new Map<string, PriceBar[]>();
   for (const { line, cells } of rowsOf(text, 'symbol,date,price')) {
     const [symbol = '', written = '', price] = cells;
-    if (symbol === '') throw bad(line, 'expected a symbol');
+    if (symbol === '') throw badLine(line, 'expected a symbol');
     const date = parseWrittenDate(written);
-    if (date === undefined) throw bad(line, 'expected a date such as Jan 1 2000');
+    if (date === undefined) throw badLine(line, 'expected a date such as Jan 1 2000');
     const bars = series.get(symbol) ?? [];
     const previous = bars.at(-1);
-    if (previous && monthNumber(date) !== monthNumber(previous.date) + 1) throw bad(line, 'expected the next month');
+    if (previous && monthNumber(date) !== monthNumber(previous.date) + 1)
+      throw badLine(line, 'expected the next month');
     bars.push({ date, open: null, high: null, low: null, close: numberOf(price, line), volume: null });
     series.set(symbol, bars);
   }
@@ -63,15 +68,15 @@ export const parseMonthlyCloses = (text: string): Map<string, PriceBar[]> => {
 };
 
 /**
- * `date,open,high,low,close,adjclose,volume`, one bar a trading day, ascending.
- * @throws AppError `external_api_bad_response` naming the line
+ * Parses `date,open,high,low,close,adjclose,volume` rows with one bar for each trading day, oldest first.
+ * @throws AppError `external_api_bad_response` with the number of the line
  */
 export const parseDailyBars = (text: string): PriceBar[] => {
   let previous = '';
   return rowsOf(text, 'date,open,high,low,close,adjclose,volume').map(({ line, cells }) => {
     const [date = '', ...numbers] = cells;
-    if (!isCalendarDate(date)) throw bad(line, 'expected a date such as 2000-01-03');
-    if (date <= previous) throw bad(line, 'expected a later date than the line before');
+    if (!isCalendarDate(date)) throw badLine(line, 'expected a date such as 2000-01-03');
+    if (date <= previous) throw badLine(line, 'expected a later date than the line before');
     previous = date;
     const [open = 0, high = 0, low = 0, close = 0, , volume = 0] = numbers.map((cell) => numberOf(cell, line));
     return { date, open, high, low, close, volume };

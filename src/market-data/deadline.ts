@@ -5,19 +5,16 @@ const abortError = ({ reason }: AbortSignal): AppError =>
   reason instanceof AppError ? reason : new AppError('shutting_down', undefined, { cause: reason });
 
 /**
- * Gives `work` a signal that aborts after `milliseconds` or with `outer`. Whatever `work` throws once aborted becomes
- * the reason of the abort: `code` for the deadline, `outer`'s AppError (else `shutting_down`) for the rest.
+ * Runs `work` with a signal that aborts after `timeoutMs` or when `outer` aborts. After an abort, any error of `work`
+ * is replaced by the reason of the abort.
+ * @throws AppError `code` after the timeout; the AppError of `outer`, or `shutting_down` if its reason is no AppError
  */
 export const withDeadline = async <T>(
-  {
-    milliseconds,
-    code,
-    outer,
-  }: { readonly milliseconds: number; readonly code: ErrorCode; readonly outer: AbortSignal },
+  { timeoutMs, code, outer }: { readonly timeoutMs: number; readonly code: ErrorCode; readonly outer: AbortSignal },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> => {
   const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(new AppError(code)), milliseconds);
+  const timer = setTimeout(() => deadline.abort(new AppError(code)), timeoutMs);
   const signal = AbortSignal.any([outer, deadline.signal]);
   try {
     signal.throwIfAborted();
@@ -27,13 +24,4 @@ export const withDeadline = async <T>(
   } finally {
     clearTimeout(timer);
   }
-};
-
-/** Settles as `work` does, or rejects as soon as `signal` aborts, for work that may not heed it. */
-export const orAbort = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
 };

@@ -75,7 +75,7 @@ const RefreshEntity = defineEntity({
     errorDetail: p.text().nullable(),
     startedAt: p.datetime(),
     finishedAt: p.datetime().nullable(),
-    /** Set by the applying transaction itself: whether its rows are there is then never a guess. */
+    /** Set by the transaction that writes the rows. It therefore shows reliably if the rows were committed. */
     appliedAt: p.datetime().nullable(),
     assets: p.integer().default(0),
     prices: p.integer().default(0),
@@ -83,7 +83,7 @@ const RefreshEntity = defineEntity({
     quarantined: p.integer().default(0),
     source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
     traceId: p.text().nullable(),
-    /** Waits for a worker; false once one has begun. */
+    /** True while the refresh waits for a worker, false after a worker has started it. */
     queued: p.boolean().default(false),
   },
 });
@@ -100,7 +100,7 @@ const PriceQuarantineEntity = defineEntity({
   },
 });
 
-/** For the database room's entity list. */
+/** Entities for the entity list of the database room. */
 export const marketDataEntities = [
   AssetEntity,
   PriceEntity,

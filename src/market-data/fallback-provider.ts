@@ -3,23 +3,22 @@ import { codeOf, errorTable } from '#src/kernel/errors.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
 
-export type FallbackProviderDependencies = {
+export type FallbackProviderDeps = {
   readonly provider: MarketDataProvider;
   readonly cache: Cache;
   readonly logger: Logger;
 };
 
-/** Until this age what was fetched counts as `cache`, beyond it as `last_known_good`. */
+/** The source of older data is `cache` up to this age, and `last_known_good` above it. */
 const recentMs = 3_600_000;
 
 const keyOf = (universe: string): CacheKey => ({ cache: 'provider', tag: 'provider', key: universe });
 
-/** Remembers what `provider` gave, and gives it again when it fails a caller who allows that; `source` says so. */
-export const createFallbackProvider = ({
-  provider,
-  cache,
-  logger,
-}: FallbackProviderDependencies): MarketDataProvider => ({
+/**
+ * A provider that stores the data of the last successful fetch. If `provider` fails and the caller allows a fallback,
+ * it returns the stored data; `source` then says so.
+ */
+export const createFallbackProvider = ({ provider, cache, logger }: FallbackProviderDeps): MarketDataProvider => ({
   fetch: async (universe, signal, options) => {
     try {
       const fetched = await provider.fetch(universe, signal, options);
@@ -28,12 +27,15 @@ export const createFallbackProvider = ({
     } catch (error) {
       const code = codeOf(error);
       if (!options.fallback || errorTable[code].category !== 'external_api') throw error;
-      const known = await cache.last(keyOf(universe.name));
-      if (!known) throw error;
-      const source = known.ageMs < recentMs ? 'cache' : 'last_known_good';
-      logger.warn({ universe: universe.name, code, source, age_ms: known.ageMs }, 'refreshing from earlier data');
-      // The cache gives back only what was put there, and the refresh looks at every bar again.
-      return { ...(known.value as FetchedUniverse), source };
+      const stored = await cache.last(keyOf(universe.name));
+      if (!stored) throw error;
+      const source = stored.ageMs < recentMs ? 'cache' : 'last_known_good';
+      logger.warn(
+        { universe: universe.name, code, source, age_ms: stored.ageMs },
+        'the provider failed; the refresh uses data of an earlier fetch',
+      );
+      // The cast is safe: the cache returns only values that were put there, and the refresh validates every bar again.
+      return { ...(stored.value as FetchedUniverse), source };
     }
   },
 });

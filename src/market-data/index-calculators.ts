@@ -1,16 +1,16 @@
 import type { IndexMethod } from './universes.ts';
 
-/** One close of one asset: `date` is `YYYY-MM-DD`, `close` positive and finite, in the asset's currency. */
+/** One close of one asset. `date` is `YYYY-MM-DD`; `close` is positive and finite, in the currency of the asset. */
 export type Close = { readonly date: string; readonly close: number };
 
-/** One constituent's closes, oldest first, no date twice. */
+/** The closes of one constituent, oldest first, with at most one close for each date. */
 export type CloseSeries = readonly Close[];
 
 export type IndexPoint = { readonly date: string; readonly value: number };
 
 export const indexBase = 1000;
 
-/** Every date on which some constituent is priced, oldest first, with each constituent's close there (or undefined). */
+/** Each date with at least one close, oldest first, with the close of each constituent on that date (or undefined). */
 const byDate = (
   constituents: readonly CloseSeries[],
 ): readonly (readonly [string, readonly (number | undefined)[]])[] => {
@@ -26,8 +26,9 @@ const byDate = (
 };
 
 /**
- * 1000 on the first date; then the previous value times 1 plus the plain mean of the simple returns of the
- * constituents priced on both dates. Where none is, the value stays.
+ * Equal-weighted index: 1000 on the first date. Each further value is the previous value times 1 plus the mean of the
+ * simple returns of the constituents that have a close on both dates. Without such a constituent the value is
+ * unchanged.
  */
 export const equalWeighted = (constituents: readonly CloseSeries[]): IndexPoint[] => {
   let value = indexBase;
@@ -41,7 +42,7 @@ export const equalWeighted = (constituents: readonly CloseSeries[]): IndexPoint[
       sum += close / before;
       priced += 1;
     }
-    // The mean of the ratios is 1 plus the mean of the returns, without cancelling digits on a crash.
+    // The mean of the ratios equals 1 plus the mean of the returns, and does not cancel when prices fall to almost 0.
     if (priced > 0) value *= sum / priced;
     previous = closes;
     return { date, value };
@@ -49,13 +50,13 @@ export const equalWeighted = (constituents: readonly CloseSeries[]): IndexPoint[
 };
 
 /**
- * Sum of closes over a divisor that makes it 1000 on the first date. On a constituent's first date the divisor is
- * reset so that this date's value is what it would be without it. A constituent without a close on a later date
- * counts with its last one.
+ * Price-weighted index: the sum of the closes divided by a divisor. The divisor makes the value 1000 on the first date.
+ * On the first date of a further constituent the divisor changes so that the new constituent does not change the value
+ * of that date. A constituent without a close on a later date counts with its last close.
  */
 export const priceWeighted = (constituents: readonly CloseSeries[]): IndexPoint[] => {
   const last: (number | undefined)[] = [];
-  // The sum that stands for 1000: the divisor is a thousandth of it.
+  // The sum of closes at which the index is 1000: the divisor times 1000.
   let base: number | undefined;
   return byDate(constituents).map(([date, closes]) => {
     let sum = 0;
@@ -74,7 +75,7 @@ export const priceWeighted = (constituents: readonly CloseSeries[]): IndexPoint[
   });
 };
 
-/** One series scaled to 1000 on its first date. */
+/** Rebased index: the closes of one constituent, scaled to 1000 on the first date. */
 export const rebased = (constituents: readonly CloseSeries[]): IndexPoint[] => {
   const [series = []] = constituents;
   const first = series[0]?.close;

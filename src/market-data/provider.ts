@@ -1,7 +1,11 @@
+import { isCalendarDate } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import type { Universe } from './universes.ts';
 
-/** One bar: `date` is `YYYY-MM-DD`, prices in the asset's currency, `volume` in shares; null where the source has no such column. */
+/**
+ * One bar. `date` is `YYYY-MM-DD`, the prices are in the currency of the asset, `volume` is in shares. A value is null
+ * if the source does not have it.
+ */
 export type PriceBar = {
   readonly date: string;
   readonly open: number | null;
@@ -18,29 +22,20 @@ export type FetchedSeries = { readonly symbol: string; readonly prices: readonly
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
 
 type FetchOptions = {
-  /** Whether what was fetched earlier may stand in when the provider fails: never for a refresh that was asked for. */
+  /** True if data of an earlier fetch may be used when the provider fails. It is false for refreshes on request. */
   readonly fallback: boolean;
 };
 
-/** Where prices come from. Fetching is never done inside a database transaction. */
+/** Source of prices. `fetch` must not be called inside a database transaction. */
 export type MarketDataProvider = {
   /** @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout` */
   readonly fetch: (universe: Universe, signal: AbortSignal, options: FetchOptions) => Promise<FetchedUniverse>;
 };
 
-const largestNumber = 1e15;
-const isPositive = (value: number): boolean => value > 0 && value <= largestNumber;
+const maxNumber = 1e15;
+const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
 const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
-const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= largestNumber);
-
-const calendarDate = /^[1-9]\d{3}-\d{2}-\d{2}$/;
-
-/** True for a day that exists, written `YYYY-MM-DD`, from the year 1000 on. */
-export const isCalendarDate = (text: string): boolean => {
-  if (!calendarDate.test(text)) return false;
-  const instant = new Date(`${text}T00:00:00Z`);
-  return !Number.isNaN(instant.getTime()) && instant.toISOString().startsWith(text);
-};
+const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
 
 const faultOf = (bar: PriceBar, previous: string | undefined): string | undefined => {
   if (!isCalendarDate(bar.date)) return 'a date that does not exist';
@@ -52,17 +47,18 @@ const faultOf = (bar: PriceBar, previous: string | undefined): string | undefine
 };
 
 /**
- * Guards the database against any provider: every asset of the universe exactly once and nothing else, at least one
- * bar each, dates real and strictly ascending, numbers finite.
+ * Validates the data of a provider before it is written to the database. Each asset of the universe must occur exactly
+ * once, and no other asset. Each asset must have at least one bar. The dates must exist and must be strictly ascending.
+ * The numbers must be finite.
  * @throws AppError `external_api_bad_response`
  */
 export const assertFetched = (universe: Universe, fetched: FetchedUniverse): void => {
   const expected = new Set(universe.assets.map(({ symbol }) => symbol));
   for (const { symbol, prices } of fetched.series) {
-    const refuse = (what: string): never => {
-      throw new AppError('external_api_bad_response', `The market data provider answered with ${what}`);
+    const refuse = (problem: string): never => {
+      throw new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
     };
-    if (!expected.delete(symbol)) refuse('a symbol that was not asked for, or the same one twice');
+    if (!expected.delete(symbol)) refuse('a symbol that was not requested, or with a symbol twice');
     if (prices.length === 0) refuse(`no prices for ${symbol}`);
     let previous: string | undefined;
     for (const bar of prices) {

@@ -3,7 +3,9 @@ import type { FetchedSeries, FetchedUniverse, PriceBar } from './provider.ts';
 import type { EnsuredIds } from './refresh-steps.ts';
 import { arrayLiteral } from './sql.ts';
 
-/** A bar that was not stored, with the price that moved too far and the close that it was held against. */
+/**
+ * A bar that was not stored. `price` is the price that moved too far, `reference` the close that it was compared with.
+ */
 export type QuarantinedPrice = {
   readonly symbol: string;
   readonly date: string;
@@ -14,43 +16,45 @@ export type QuarantinedPrice = {
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-/** How many closes speak for the first bar of an asset of which nothing is stored. */
+/** The reference of the first bar, if nothing is stored, is the median of this number of closes. */
 const openingCloses = 5;
 
-const moved = (price: number, reference: number): number => Math.max(price / reference, reference / price);
+/** The factor, at least 1, between two prices. */
+const moveOf = (price: number, reference: number): number => Math.max(price / reference, reference / price);
 
-/** The bar's price furthest from `reference`, if it is further than `factor`. */
+/** The first price of the bar that differs from `reference` by more than `factor`, if any. */
 const outlier = ({ open, high, low, close }: PriceBar, reference: number, factor: number): number | undefined =>
-  [close, open, high, low].find((price) => price !== null && moved(price, reference) > factor) ?? undefined;
+  [close, open, high, low].find((price) => price !== null && moveOf(price, reference) > factor) ?? undefined;
 
 /**
- * Splits a series into what may be stored and what moved by more than `factor`, up or down: against the stored close of
- * the same day, for a new day against the close before it, at the very beginning against the median of the first five.
+ * Splits a series into bars to store and bars whose price moved by more than `factor`, up or down. The reference of a
+ * bar is the stored close of the same day. For a new day it is the previous close in the series. For the first bar it
+ * is the median of the first five closes. `stored` maps dates to closes.
  */
-export const sortOut = (
+export const splitSeries = (
   { symbol, prices }: FetchedSeries,
   stored: ReadonlyMap<string, number>,
   factor: number,
-): { readonly kept: FetchedSeries; readonly quarantined: readonly QuarantinedPrice[] } => {
-  const kept: PriceBar[] = [];
+): { readonly accepted: FetchedSeries; readonly quarantined: readonly QuarantinedPrice[] } => {
+  const accepted: PriceBar[] = [];
   const quarantined: QuarantinedPrice[] = [];
   let previous = median(prices.slice(0, openingCloses).map(({ close }) => close));
   for (const bar of prices) {
     const reference = stored.get(bar.date) ?? previous;
     const price = outlier(bar, reference, factor);
-    if (price === undefined) kept.push(bar);
+    if (price === undefined) accepted.push(bar);
     else quarantined.push({ symbol, date: bar.date, price, reference });
     previous = price === undefined ? bar.close : reference;
   }
-  return { kept: { symbol, prices: kept }, quarantined };
+  return { accepted: { symbol, prices: accepted }, quarantined };
 };
 
 export type Quarantine = {
-  readonly kept: FetchedUniverse;
+  readonly accepted: FetchedUniverse;
   readonly quarantined: readonly QuarantinedPrice[];
 };
 
-/** Sorts out a whole universe against what is stored, and records what is held back beside the refresh. */
+/** Compares a fetched universe with the stored closes. Bars that moved too far are removed from it and recorded. */
 export const quarantinePrices = async (
   { query }: Pick<Transaction, 'query'>,
   ids: Pick<EnsuredIds, 'assets'>,
@@ -64,8 +68,8 @@ export const quarantinePrices = async (
     [arrayLiteral([...ids.assets.values()])],
   );
   for (const { asset_id: id, date, close } of rows) stored.get(symbols.get(id) ?? '')?.set(date, close);
-  const sorted = fetched.series.map((series) => sortOut(series, stored.get(series.symbol) ?? new Map(), factor));
-  const quarantined = sorted.flatMap((each) => each.quarantined);
+  const split = fetched.series.map((series) => splitSeries(series, stored.get(series.symbol) ?? new Map(), factor));
+  const quarantined = split.flatMap((series) => series.quarantined);
   if (quarantined.length > 0) {
     await query(
       `insert into price_quarantine (refresh_id, asset_id, date, price, reference)
@@ -79,5 +83,5 @@ export const quarantinePrices = async (
       ],
     );
   }
-  return { kept: { ...fetched, series: sorted.map(({ kept }) => kept) }, quarantined };
+  return { accepted: { ...fetched, series: split.map(({ accepted }) => accepted) }, quarantined };
 };

@@ -3,11 +3,11 @@ import type { PriceBar } from './provider.ts';
 import type { QuarantinedPrice } from './quarantine.ts';
 import { refreshColumns, toRefreshRecord } from './refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from './refresh-records.ts';
-import { dated } from './sql.ts';
+import { betweenDates } from './sql.ts';
 import type { IndexMethod } from './universes.ts';
 import type { PageRequest } from '#src/kernel/pages.ts';
 
-/** `first_date` and `last_date` span the stored prices; null while there are none. */
+/** `first_date` and `last_date` are the dates of the first and last stored price; null if no price is stored. */
 type AssetView = {
   readonly symbol: string;
   readonly name: string;
@@ -30,20 +30,20 @@ type IndexView = {
 export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
-  /** By symbol; `from` and `to` keep those with a price in between. */
+  /** Sorted by symbol. `from` and `to` select assets with a price between the two dates. */
   readonly assets: (page: PageRequest) => Promise<AssetView[]>;
   readonly asset: (symbol: string) => Promise<AssetView | undefined>;
   /** Oldest first; undefined for an unknown symbol. */
   readonly prices: (symbol: string, page: PageRequest) => Promise<PriceBar[] | undefined>;
-  /** By code; `from` and `to` keep those with a value in between. */
+  /** Sorted by code. `from` and `to` select indexes with a value between the two dates. */
   readonly indexes: (page: PageRequest) => Promise<IndexView[]>;
   readonly index: (code: string) => Promise<IndexView | undefined>;
   /** Oldest first; undefined for an unknown code. */
   readonly indexValues: (code: string, page: PageRequest) => Promise<IndexValueView[] | undefined>;
-  /** Newest first (ids are in order of time); `from` and `to` are UTC days of `started_at`. */
+  /** Newest first, because ids are ordered by time. `from` and `to` are UTC days of `started_at`. */
   readonly refreshes: (page: PageRequest) => Promise<RefreshRecord[]>;
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
-  /** What a refresh held back, by symbol, then date; pages go on after `SYMBOL DATE`. */
+  /** The bars that a refresh quarantined, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
   readonly quarantined: (refreshId: string, page: PageRequest) => Promise<QuarantinedPrice[]>;
 };
 
@@ -62,29 +62,29 @@ const selectIndexes = `
     select min(date) as first_date, max(date) as last_date from index_value where index_id = market_index.id
   ) span`;
 
-/** Every read statement, with bound parameters; exported so that their plans can be looked at. */
+/** Every read statement, with bound parameters. The object is exported because a test examines the query plans. */
 export const statements = {
   assets: `${selectAssets}
     where ($1::text is null or symbol > $1) and (($2::date is null and $3::date is null) or exists (
-      select 1 from price where asset_id = asset.id and ${dated('price.date', 2)}
+      select 1 from price where asset_id = asset.id and ${betweenDates('price.date', 2)}
     ))
     order by symbol limit $4`,
   asset: `${selectAssets} where symbol = $1`,
   assetId: 'select id from asset where symbol = $1',
   prices: `
     select date, open, high, low, close, volume from price
-    where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${dated('date', 3)}
+    where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
     order by date limit $5`,
   indexes: `${selectIndexes}
     where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
-      select 1 from index_value where index_id = market_index.id and ${dated('index_value.date', 2)}
+      select 1 from index_value where index_id = market_index.id and ${betweenDates('index_value.date', 2)}
     ))
     order by code limit $4`,
   index: `${selectIndexes} where code = $1`,
   indexId: 'select id from market_index where code = $1',
   indexValues: `
     select date, value from index_value
-    where index_id = $1 and date > coalesce($2::date, '-infinity') and ${dated('date', 3)}
+    where index_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
     order by date limit $5`,
   refreshes: `
     select ${refreshColumns} from refresh
@@ -97,21 +97,19 @@ export const statements = {
     select symbol, date, price, reference from price_quarantine join asset on asset.id = asset_id
     where refresh_id = $1
       and ($2::text is null or (symbol, date) > (split_part($2, ' ', 1), split_part($2, ' ', 2)::date))
-      and ${dated('date', 3)}
+      and ${betweenDates('date', 3)}
     order by symbol, date limit $5`,
 };
 
-export type MarketDataQueriesDependencies = {
-  /** May be a replica. */
+export type MarketDataQueriesDeps = {
+  /** May read from a replica. */
   readonly reader: Reader;
-  /** For refresh records: whoever was told their address finds them at once, wherever they ask. */
+  /** Reads refresh records from the primary, because a caller must find a new record immediately on every instance. */
   readonly primary: Reader;
 };
 
-export const createMarketDataQueries = ({
-  reader: { query },
-  primary,
-}: MarketDataQueriesDependencies): MarketDataQueries => {
+/** Read side of the market data. Never writes. */
+export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDataQueriesDeps): MarketDataQueries => {
   const idOf = async (statement: string, name: string): Promise<number | undefined> =>
     (await query<{ id: number }>(statement, [name]))[0]?.id;
   const pageOf = ({ after, from, to, limit }: PageRequest) => [after, from, to, limit] as const;

@@ -3,18 +3,21 @@ import type { Transaction } from '#src/kernel/unit-of-work.ts';
 import type { Announce } from '#src/kernel/webhooks.ts';
 import type { RefreshCounts, RefreshRecord } from './refresh-records.ts';
 
-/** What the audit trail is told, enough to rebuild every refresh record from it; each in the transaction of its change. */
+/**
+ * Records the changes of refreshes in the audit trail, each in the transaction of the change. The events contain all
+ * that is needed to rebuild every refresh record.
+ */
 export type RefreshEvents = {
-  /** Left for a worker to start. */
+  /** The refresh waits for a worker. */
   readonly queued: (transaction: Transaction, record: RefreshRecord) => Promise<void>;
   readonly started: (transaction: Transaction, record: RefreshRecord) => Promise<void>;
-  /** With the rows themselves. `at` is what `applied_at` was set to. */
+  /** The rows were written. `at` is the value of `applied_at`. */
   readonly applied: (
     transaction: Transaction,
     refresh: { readonly id: string; readonly universe: string; readonly counts: RefreshCounts; readonly at: string },
   ) => Promise<void>;
   readonly ended: (transaction: Transaction, record: RefreshRecord) => Promise<void>;
-  /** Past its time of keeping. */
+  /** The record is older than the retention time and was removed. */
   readonly removed: (transaction: Transaction, refresh: Pick<RefreshRecord, 'id' | 'universe'>) => Promise<void>;
 };
 
@@ -26,7 +29,7 @@ const endings = {
   failed: ['refresh.failed', 'failure'],
 } as const;
 
-const begins =
+const recordStart =
   (audit: AuditTrail, action: 'refresh.queued' | 'refresh.started'): RefreshEvents['started'] =>
   async (transaction, { id, universe, trigger, started_at, trace_id }) =>
     audit.record(transaction, {
@@ -37,10 +40,10 @@ const begins =
       data: { universe, trigger, started_at, trace_id, queued: action === 'refresh.queued' },
     });
 
-/** `announce` is told of endings, for whoever subscribed to them. */
+/** `announce` receives each ending in the same transaction, for the subscribed webhooks. */
 export const createRefreshEvents = (audit: AuditTrail, announce?: Announce): RefreshEvents => ({
-  queued: begins(audit, 'refresh.queued'),
-  started: begins(audit, 'refresh.started'),
+  queued: recordStart(audit, 'refresh.queued'),
+  started: recordStart(audit, 'refresh.started'),
   applied: async (transaction, { id, universe, counts, at }) =>
     audit.record(transaction, {
       stream: streamOf(universe),
@@ -51,7 +54,7 @@ export const createRefreshEvents = (audit: AuditTrail, announce?: Announce): Ref
     }),
   ended: async (transaction, record) => {
     const { id, universe, status, reason, error, source, finished_at } = record;
-    if (status === 'running') throw new Error('A running refresh has not ended');
+    if (status === 'running') throw new Error('The refresh is still running');
     const [action, outcome] = endings[status];
     await audit.record(transaction, {
       stream: streamOf(universe),

@@ -12,7 +12,7 @@ import type { RefreshService } from './refresh-service.ts';
 import { universeNamed } from './universes.ts';
 import type { Universe } from './universes.ts';
 
-export type QueuedRefreshesDependencies = {
+export type QueuedRefreshesDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly jobs: JobEnqueuer;
@@ -22,36 +22,35 @@ export type QueuedRefreshesDependencies = {
   readonly universes: readonly Universe[];
 };
 
-/** Milliseconds between two looks at a record that somebody waits for. */
-const lookAgainMs = 200;
-/** A caller waits 30 seconds at most. */
-const longestLookMs = 60_000;
+const pollMs = 200;
+/** Polling ends after this time. The max wait of a caller is shorter: 30 seconds. */
+const maxPollingMs = 60_000;
 
 /**
- * Starts refreshes where others do them: the record, its job and the answer to an idempotency key are stored in one
- * transaction, and a worker takes it from there.
+ * Starts refreshes on a process that only enqueues them. The record, its job and the answer for an idempotency key are
+ * stored in one transaction. A worker process runs the job.
  */
-export const createQueuedRefreshes = (deps: QueuedRefreshesDependencies): Pick<RefreshService, 'start'> => {
+export const createQueuedRefreshes = (deps: QueuedRefreshesDeps): Pick<RefreshService, 'start'> => {
   const { unitOfWork, reader, jobs, clock, ids, universes } = deps;
   const events = createRefreshEvents(deps.audit);
 
-  const look = async (id: string): Promise<RefreshRecord> => {
+  const readRecord = async (id: string): Promise<RefreshRecord> => {
     const [row] = await reader.query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]);
-    if (!row) throw new AppError('resource_not_found', 'The refresh is gone');
+    if (!row) throw new AppError('resource_not_found', 'The refresh record was deleted');
     return toRefreshRecord(row);
   };
-  const followed = async (record: RefreshRecord): Promise<RefreshRecord> => {
-    const until = clock.monotonic() + longestLookMs;
-    let seen = record;
-    while (seen.status === 'running' && clock.monotonic() < until) {
-      await sleep(lookAgainMs, undefined, { ref: false });
-      seen = await look(record.id);
+  const pollUntilEnded = async (record: RefreshRecord): Promise<RefreshRecord> => {
+    const deadline = clock.monotonic() + maxPollingMs;
+    let latest = record;
+    while (latest.status === 'running' && clock.monotonic() < deadline) {
+      await sleep(pollMs, undefined, { ref: false });
+      latest = await readRecord(record.id);
     }
-    return seen;
+    return latest;
   };
 
   return {
-    start: async ({ universe: name, trigger, waited, alongRecord }) => {
+    start: async ({ universe: name, trigger, waited, inRecordTransaction }) => {
       const universe = universeNamed(universes, name);
       const record = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
         const stored = await insertRunning(transaction, {
@@ -66,10 +65,10 @@ export const createQueuedRefreshes = (deps: QueuedRefreshesDependencies): Pick<R
         const enqueued = await jobs.enqueue(transaction, 'refresh', { key: name, data });
         if (!enqueued) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
         await events.queued(transaction, stored);
-        await alongRecord?.(transaction, stored);
+        await inRecordTransaction?.(transaction, stored);
         return stored;
       });
-      return { record, ended: waited ? followed(record) : Promise.resolve(record) };
+      return { record, ended: waited ? pollUntilEnded(record) : Promise.resolve(record) };
     },
   };
 };

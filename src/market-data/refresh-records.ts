@@ -11,11 +11,11 @@ export type RefreshCounts = {
   readonly assets: number;
   readonly prices: number;
   readonly index_values: number;
-  /** Bars that were fetched and held back: their prices moved too far. */
+  /** Bars that were fetched but not stored, because their prices moved too far. */
   readonly quarantined: number;
 };
 
-/** As the API shows it. Counts are rows written; instants are RFC 3339 UTC. */
+/** A refresh as the API shows it. Counts are numbers of rows written; instants are RFC 3339 in UTC. */
 export type RefreshRecord = RefreshCounts & {
   readonly id: string;
   readonly universe: string;
@@ -24,7 +24,7 @@ export type RefreshRecord = RefreshCounts & {
   readonly reason: ErrorCode | null;
   readonly started_at: string;
   readonly finished_at: string | null;
-  /** Null until something was fetched. */
+  /** Null until data were fetched. */
   readonly source: RefreshSource | null;
   readonly error: { readonly code: ErrorCode; readonly category: ErrorCategory; readonly detail: string } | null;
   /** Null when telemetry is off. */
@@ -45,19 +45,20 @@ export const toRefreshRecord = ({ reason, error_detail: detail, ...row }: Refres
   return { ...row, reason: code, error };
 };
 
-const single = (rows: readonly RefreshRow[]): RefreshRecord => {
+const firstRecord = (rows: readonly RefreshRow[]): RefreshRecord => {
   const [row] = rows;
-  if (!row) throw new Error('The refresh record is gone');
+  if (!row) throw new Error('The refresh record was deleted');
   return toRefreshRecord(row);
 };
 
 export type NewRefresh = Pick<RefreshRecord, 'id' | 'universe' | 'trigger' | 'started_at' | 'trace_id'> & {
-  /** Left for a worker to begin. */
+  /** True if the refresh waits for a worker. Default false. */
   readonly queued?: boolean;
 };
 
+/** Stores the record of a new refresh with the status `running`. */
 export const insertRunning = async ({ query }: Transaction, refresh: NewRefresh): Promise<RefreshRecord> =>
-  single(
+  firstRecord(
     await query<RefreshRow>(
       `insert into refresh (id, universe, trigger, status, started_at, trace_id, queued)
        values ($1, $2, $3, 'running', $4, $5, $6) returning ${refreshColumns}`,
@@ -65,7 +66,7 @@ export const insertRunning = async ({ query }: Transaction, refresh: NewRefresh)
     ),
   );
 
-/** Takes a record out of the queue. Undefined when another worker has, or it was closed. */
+/** Takes a record out of the queue. Undefined if another worker has taken it, or if it was closed. */
 export const beginQueued = async (
   { query }: Transaction,
   { id, started_at, trace_id }: Pick<NewRefresh, 'id' | 'started_at' | 'trace_id'>,
@@ -78,17 +79,19 @@ export const beginQueued = async (
   return row && toRefreshRecord(row);
 };
 
-/** Condition: nobody is going to begin this record any more, not even a worker that was away for a day. */
-export const begun = `(not queued or started_at < now() - interval '1 day')`;
+/** SQL condition: no worker will start this record any more. A queued record counts as abandoned after one day. */
+export const startedOrAbandoned = `(not queued or started_at < now() - interval '1 day')`;
 
 /**
- * Locks the record for the length of the transaction. False when somebody closed it, who then holds that this process
- * is dead: its rows must not be written any more.
+ * Locks the record until the end of the transaction. False if another process has closed it, because that process
+ * assumes that this process is dead. This process must then write no rows.
  */
 export const claimRunning = async ({ query }: Transaction, id: string): Promise<boolean> =>
   (await query(`select 1 from refresh where id = $1 and status = 'running' for update`, [id])).length === 1;
 
-/** Part of the applying transaction, so that the mark and the rows are there together or not at all. */
+/**
+ * Marks the refresh as applied. Call it in the transaction that writes the rows, so that both are committed or neither.
+ */
 export const markApplied = async (
   { query }: Transaction,
   id: string,
@@ -109,8 +112,9 @@ export type Outcome = {
 };
 
 /**
- * Ends a running record. The applying transaction's own mark wins over `outcome`: when the connection broke during
- * its commit, only the mark tells which way it went. `ended` is false when somebody else had closed the record.
+ * Ends a running record. If `applied_at` is set, the status is `succeeded`, whatever `outcome` says: if the connection
+ * breaks during the commit, only `applied_at` shows if the transaction was committed. `ended` is false if another
+ * process has closed the record already.
  */
 export const recordOutcome = async (
   { query }: Transaction,
@@ -127,15 +131,15 @@ export const recordOutcome = async (
      where id = $1 and status = 'running' returning ${refreshColumns}`,
     [id, outcome.status, outcome.reason, outcome.detail, outcome.source, outcome.at],
   );
-  if (ended.length > 0) return { record: single(ended), ended: true };
+  if (ended.length > 0) return { record: firstRecord(ended), ended: true };
   const stored = await query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]);
-  return { record: single(stored), ended: false };
+  return { record: firstRecord(stored), ended: false };
 };
 
 /**
- * Ends the universe's running records, which only the holder of its lock may do: nobody else can be running then. One
- * whose transaction is still open all the same (its process lost the lock, not its life) is left alone.
- * @returns those closed
+ * Ends the running records of a universe. The caller must hold the lock of the universe, because no other refresh can
+ * run then. A record that is locked by an open transaction stays as it is: its process is alive but has lost the lock.
+ * @returns the closed records
  */
 export const closeRunning = async (
   { query }: Transaction,
@@ -144,7 +148,7 @@ export const closeRunning = async (
 ): Promise<readonly RefreshRecord[]> => {
   const closed = await query<RefreshRow>(
     `with dangling as (
-       select id from refresh where status = 'running' and universe = $1 and ${begun} for update skip locked
+       select id from refresh where status = 'running' and universe = $1 and ${startedOrAbandoned} for update skip locked
      )
      update refresh set
        status = case when applied_at is null then 'rolled_back' else 'succeeded' end,

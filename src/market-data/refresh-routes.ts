@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { orAbort } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { listOf } from '#src/kernel/pagination.ts';
 import { defineRoute } from '#src/kernel/route.ts';
@@ -10,48 +11,51 @@ import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
 import { listQuery, quarantinedPriceSchema, refreshSchema } from './schemas.ts';
 
-export type RefreshRoutesDependencies = {
+export type RefreshRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
   readonly queries: MarketDataQueries;
   readonly pages: Pages;
-  /** What stands before every path, for `Location`. */
+  /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
 };
 
-/** Seconds; a longer wish is cut to it. */
-const longestWait = 30;
+/** Max wait of a caller. A longer wait in `Prefer` is reduced to it. */
+const maxWaitSeconds = 30;
 
-const waitOf = (prefer: string | undefined): number => {
+/** Seconds of `Prefer: wait=SECONDS` (RFC 7240), 0 without it. */
+const waitSecondsOf = (prefer: string | undefined): number => {
   const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(prefer ?? '') ?? [];
-  return Math.min(Number(seconds ?? 0), longestWait);
+  return Math.min(Number(seconds ?? 0), maxWaitSeconds);
 };
 
-/** The ended record, or undefined after `seconds` or when the client has gone. */
+/** The ended record, or undefined after `seconds` or if `signal` aborts because the client has disconnected. */
 const endedWithin = async (
   ended: Promise<RefreshRecord>,
   seconds: number,
   signal: AbortSignal,
 ): Promise<RefreshRecord | undefined> => {
-  const over = Promise.withResolvers<undefined>();
-  const give = (): void => over.resolve(undefined);
-  const timer = setTimeout(give, seconds * 1000);
-  signal.addEventListener('abort', give, { once: true });
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), seconds * 1000);
+  const waitOver = AbortSignal.any([signal, timeout.signal]);
   try {
-    return await Promise.race([ended, over.promise]);
+    return await orAbort(ended, waitOver);
+  } catch (error) {
+    if (waitOver.aborted) return undefined;
+    throw error;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', give);
   }
 };
 
-const admin = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'user' } as const;
+const common = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'user' } as const;
 
-export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: RefreshRoutesDependencies): Route[] => [
+/** The routes below `/refreshes`. */
+export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: RefreshRoutesDeps): Route[] => [
   defineRoute({
-    ...admin,
+    ...common,
     method: 'POST',
     path: '/refreshes',
-    summary: 'Refresh a universe; with Prefer: wait=SECONDS the answer is its record once it ended',
+    summary: 'Refresh a universe. With Prefer: wait=SECONDS the answer is the record of the ended refresh',
     request: {
       headers: z.object({ prefer: z.string().max(256).optional() }),
       body: z.strictObject({ universe: z.string().min(1).max(64) }),
@@ -60,7 +64,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     errors: ['refresh_in_progress', 'shutting_down'],
     idempotency: true,
     handler: async ({ headers, body: { universe }, context }) => {
-      const seconds = waitOf(headers.prefer);
+      const seconds = waitSecondsOf(headers.prefer);
       const accepted = (record: RefreshRecord) => ({
         status: 202 as const,
         body: record,
@@ -70,7 +74,8 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
         universe,
         trigger: 'request',
         waited: seconds > 0,
-        alongRecord: async (transaction, stored) => context.idempotency?.remember(transaction, accepted(stored)),
+        inRecordTransaction: async (transaction, stored) =>
+          context.idempotency?.remember(transaction, accepted(stored)),
       });
       const final = seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined;
       const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
@@ -79,7 +84,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     },
   }),
   defineRoute({
-    ...admin,
+    ...common,
     method: 'GET',
     path: '/refreshes',
     summary: 'Refreshes, newest first',
@@ -94,7 +99,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     }),
   }),
   defineRoute({
-    ...admin,
+    ...common,
     method: 'GET',
     path: '/refreshes/{id}',
     summary: 'One refresh',
@@ -109,10 +114,10 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     },
   }),
   defineRoute({
-    ...admin,
+    ...common,
     method: 'GET',
     path: '/refreshes/{id}/quarantined-prices',
-    summary: 'What a refresh held back because a price moved too far, by symbol and date',
+    summary: 'Bars that a refresh did not store because a price moved too far, sorted by symbol and date',
     request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },
     responses: { 200: listOf(quarantinedPriceSchema) },
     fields: true,

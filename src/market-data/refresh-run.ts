@@ -1,5 +1,6 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import type { Span } from '@opentelemetry/api';
+import { orAbort } from '#src/kernel/abort.ts';
 import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError, codeOf, errorTable } from '#src/kernel/errors.ts';
@@ -9,7 +10,7 @@ import type { Metrics } from '#src/kernel/metrics.ts';
 import { assertOutsideTransaction } from '#src/kernel/unit-of-work.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
 import type { Announce } from '#src/kernel/webhooks.ts';
-import { orAbort, withDeadline } from './deadline.ts';
+import { withDeadline } from './deadline.ts';
 import { assertFetched } from './provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
 import { createRefreshEvents } from './refresh-events.ts';
@@ -28,10 +29,10 @@ import { calculateIndexValues, ensureAssets, storePrices } from './refresh-steps
 import { failSpan, inSpan } from './spans.ts';
 import type { Universe } from './universes.ts';
 
-export type RefreshRunDependencies = {
+export type RefreshRunDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
-  /** Told of each ending, in the transaction that records it. */
+  /** Receives each ending in the transaction that records it. */
   readonly announce?: Announce | undefined;
   readonly provider: MarketDataProvider;
   readonly faults: Faults;
@@ -39,11 +40,11 @@ export type RefreshRunDependencies = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ids: () => string;
-  /** Called after the commit, before anybody is told that the refresh has ended: caches are brought up to date. */
+  /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
   readonly committed: (universe: Universe) => Promise<void>;
-  /** A price that moves by more than this, up or down, is held back. */
+  /** A price that moves by more than this factor, up or down, is not stored. */
   readonly quarantineFactor: number;
-  /** Milliseconds: how long fetching, and the applying transaction, may take. */
+  /** Timeouts of the fetch and of the transaction that writes the rows. */
   readonly timeouts: { readonly fetchMs: number; readonly applyMs: number };
 };
 
@@ -51,14 +52,14 @@ export type RefreshRun = {
   readonly universe: Universe;
   readonly trigger: RefreshTrigger;
   readonly signal: AbortSignal;
-  /** A record that waits in the queue, to be begun in place of a new one. */
+  /** Id of a queued record. The run uses this record in place of a new one. */
   readonly queuedId?: string | undefined;
-  /** Whether the caller waits: then the run belongs to the caller's trace, else to a new one linked to it. */
+  /** True if the caller waits for the end. The run is then part of the caller's trace, else of a new linked trace. */
   readonly waited: boolean;
-  /** Called with the running record once it is stored. */
+  /** Called with the running record after it is stored. */
   readonly onRecorded: (record: RefreshRecord) => void;
-  /** Part of the transaction that stores the record: what belongs together with it. */
-  readonly alongRecord?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
+  /** Called in the transaction that stores the record, for writes that must be committed together with it. */
+  readonly inRecordTransaction?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
 };
 
 type Progress = {
@@ -67,10 +68,10 @@ type Progress = {
   quarantined: readonly QuarantinedPrice[];
 };
 
-const quarantinedInLog = 5;
+const maxQuarantinedInLog = 5;
 
-/** One refresh from its record to its outcome, by a caller who holds the universe's lock. */
-export const createRefreshRun = (deps: RefreshRunDependencies) => {
+/** Runs one refresh, from its record to its outcome. The caller must hold the lock of the universe. */
+export const createRefreshRun = (deps: RefreshRunDeps) => {
   const {
     unitOfWork,
     provider,
@@ -94,7 +95,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     });
 
   const fetch = ({ universe, trigger, signal: outer }: RefreshRun): Promise<FetchedUniverse> =>
-    withDeadline({ milliseconds: timeouts.fetchMs, code: 'external_api_timeout', outer }, (signal) =>
+    withDeadline({ timeoutMs: timeouts.fetchMs, code: 'external_api_timeout', outer }, (signal) =>
       step('fetch', 'provider.fetch', signal, async () => {
         assertOutsideTransaction('Fetching market data');
         const fetched = await orAbort(provider.fetch(universe, signal, { fallback: trigger !== 'request' }), signal);
@@ -110,7 +111,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     progress: Progress,
   ): Promise<RefreshCounts> =>
     unitOfWork.run({ operation: 'refresh.apply', statementTimeoutMs: timeouts.applyMs }, (transaction) =>
-      withDeadline({ milliseconds: timeouts.applyMs, code: 'database_timeout', outer }, async (signal) => {
+      withDeadline({ timeoutMs: timeouts.applyMs, code: 'database_timeout', outer }, async (signal) => {
         progress.applying = true;
         if (!(await claimRunning(transaction, id))) {
           throw new AppError('database_unavailable', 'The lock of this universe was lost');
@@ -119,11 +120,11 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
           ensureAssets(transaction, universe),
         );
         const { prices, quarantined } = await step('store_prices', 'refresh.store_prices', signal, async () => {
-          const sorted = await quarantinePrices(transaction, ensured, fetched, { refreshId: id, factor });
-          progress.quarantined = sorted.quarantined;
+          const checked = await quarantinePrices(transaction, ensured, fetched, { refreshId: id, factor });
+          progress.quarantined = checked.quarantined;
           return {
-            prices: await storePrices(transaction, ensured, sorted.kept),
-            quarantined: sorted.quarantined.length,
+            prices: await storePrices(transaction, ensured, checked.accepted),
+            quarantined: checked.quarantined.length,
           };
         });
         const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
@@ -153,7 +154,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     if (prices.length === 0) return;
     metrics.count('volwatch_prices_quarantined_total', { universe }, prices.length);
     logger.error(
-      { universe, refresh_id: id, quarantined: prices.length, first: prices.slice(0, quarantinedInLog) },
+      { universe, refresh_id: id, quarantined: prices.length, first: prices.slice(0, maxQuarantinedInLog) },
       'prices that moved too far were held back: see docs/resilience.md#quarantine',
     );
   };
@@ -168,7 +169,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     } catch (error) {
       failSpan(span, error);
       const outcome = failure(error, progress);
-      // Only an error outside the table needs its stack looked at; the rest is explained by its code.
+      // Only an error that is not in the error table needs its stack. The code explains the others.
       const level = outcome.reason === 'internal_error' ? 'error' : 'warn';
       logger[level](
         { universe: run.universe.name, refresh_id: id, code: outcome.reason, err: error },
@@ -180,7 +181,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
 
   const report = (record: RefreshRecord, outcome: Outcome, startedAt: number): void => {
     const { universe, status } = record;
-    // A record that somebody else closed keeps their word, the metric too.
+    // If another process has closed the record, the metric shows the status of the record.
     const label = status === 'running' ? outcome.status : status;
     const seconds = (clock.monotonic() - startedAt) / 1000;
     metrics.observe('volwatch_refresh_duration_seconds', { universe, outcome: label }, seconds);
@@ -192,7 +193,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     logger.info({ universe, refresh_id: record.id, prices: record.prices }, 'refresh succeeded');
   };
 
-  /** @throws AppError of category database when the record or its outcome cannot be stored */
+  /** @throws AppError of category database if the record or its outcome cannot be stored */
   return (run: RefreshRun): Promise<RefreshRecord> => {
     const caller = trace.getActiveSpan()?.spanContext();
     const detached = { root: true, links: caller ? [{ context: caller }] : [] };
@@ -200,7 +201,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
     return inSpan('refresh.run', { attributes, ...(run.waited ? {} : detached) }, async (span) => {
       const startedAt = clock.monotonic();
       const spanContext = span.spanContext();
-      const begun = {
+      const start = {
         started_at: now(),
         trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
       };
@@ -208,7 +209,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
         for (const closed of await closeRunning(transaction, run.universe.name, now())) {
           await events.ended(transaction, closed);
         }
-        const queued = run.queuedId && (await beginQueued(transaction, { id: run.queuedId, ...begun }));
+        const queued = run.queuedId && (await beginQueued(transaction, { id: run.queuedId, ...start }));
         if (queued) {
           await events.started(transaction, queued);
           return queued;
@@ -217,10 +218,10 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
           id: ids(),
           universe: run.universe.name,
           trigger: run.trigger,
-          ...begun,
+          ...start,
         });
         await events.started(transaction, inserted);
-        await run.alongRecord?.(transaction, inserted);
+        await run.inRecordTransaction?.(transaction, inserted);
         return inserted;
       });
       run.onRecorded(recorded);
@@ -231,7 +232,7 @@ export const createRefreshRun = (deps: RefreshRunDependencies) => {
         if (ended) await events.ended(transaction, stored);
         return stored;
       });
-      // Also when the record cannot be told any more: the rows are there.
+      // The caches are updated even if the outcome cannot be recorded, because the rows are committed.
       const status = await finished.then(
         (stored) => stored.status,
         () => outcome.status,

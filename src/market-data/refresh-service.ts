@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { Lock, Reader } from '#src/kernel/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
-import { begun, closeRunning } from './refresh-records.ts';
+import { startedOrAbandoned, closeRunning } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
-import type { RefreshRun, RefreshRunDependencies } from './refresh-run.ts';
+import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
 import { universeNamed } from './universes.ts';
 import type { Universe } from './universes.ts';
 
-export type RefreshServiceDependencies = RefreshRunDependencies & {
+export type RefreshServiceDeps = RefreshRunDeps & {
   readonly reader: Reader;
   readonly lock: Lock;
   readonly universes: readonly Universe[];
@@ -18,46 +18,52 @@ export type RefreshServiceDependencies = RefreshRunDependencies & {
 type RefreshRequest = {
   readonly universe: string;
   readonly trigger: RefreshTrigger;
-  /** Aborting it rolls the refresh back. */
+  /** If it aborts, the refresh is rolled back. */
   readonly signal?: AbortSignal;
-  readonly alongRecord?: RefreshRun['alongRecord'];
+  readonly inRecordTransaction?: RefreshRun['inRecordTransaction'];
   readonly queuedId?: string;
 };
 
 type StartedRefresh = {
-  /** As stored, running. */
+  /** The stored record, with the status `running`. */
   readonly record: RefreshRecord;
-  /** Resolves with the ended record, rolled back or not; rejects only when the outcome could not be stored. */
+  /** Resolves with the ended record, also after a rollback. Rejects only if the outcome could not be stored. */
   readonly ended: Promise<RefreshRecord>;
 };
 
 export type RefreshService = {
   /**
-   * Takes the universe's lock, stores the record and goes on in the background, tracked by `idle`. With `waited` the
-   * refresh joins the caller's trace.
+   * Takes the lock of the universe and stores the record. The refresh then runs in the background; `idle` waits for it.
+   * With `waited` the refresh is part of the caller's trace.
    * @throws AppError `validation_failed` (/universe), `refresh_in_progress`, `shutting_down`, or of category database
    */
   readonly start: (request: RefreshRequest & { readonly waited: boolean }) => Promise<StartedRefresh>;
-  /** As `start`, to the end. */
+  /** Like `start`, but resolves when the refresh has ended. */
   readonly run: (request: RefreshRequest & { readonly waited?: boolean }) => Promise<RefreshRecord>;
-  /** Ends the records that dead processes left running; those of living ones stay. @returns how many */
+  /**
+   * Ends the running records of dead processes. Records of living processes do not change.
+   * @returns the number of closed records
+   */
   readonly closeDangling: () => Promise<number>;
-  /** Sets the last-success gauges from the database; 0 for a universe that never was refreshed. */
+  /** Sets the last-success gauges from the database, to 0 for a universe without a successful refresh. */
   readonly restoreMetrics: () => Promise<void>;
-  /** Refreshes each universe that never was, or not for `staleAfterMs`; a failure is logged and does not throw. */
+  /**
+   * Refreshes each universe whose last success is older than `staleAfterMs` or missing. Logs failures, never throws.
+   */
   readonly refreshStale: (options: { readonly staleAfterMs: number }) => Promise<void>;
-  /** Resolves when nothing runs. */
+  /** Resolves when no refresh runs. */
   readonly idle: () => Promise<void>;
   /**
-   * Refuses new refreshes, gives running ones `graceMs` (none unless told) to end, then rolls them back with
-   * `shutting_down` and waits for them. A second call may cut the grace of the first short.
+   * Refuses new refreshes and waits up to `graceMs` (default 0) for running refreshes. Then it rolls them back with
+   * `shutting_down` and waits for the rollback. A second call with a shorter grace ends the wait of the first call.
    */
   readonly close: (options?: { readonly graceMs: number }) => Promise<void>;
 };
 
 const lockName = (universe: string): string => `refresh:${universe}`;
 
-export const createRefreshService = (deps: RefreshServiceDependencies): RefreshService => {
+/** Runs refreshes in this process, at most one at a time for each universe over all processes. */
+export const createRefreshService = (deps: RefreshServiceDeps): RefreshService => {
   const { unitOfWork, reader, lock, metrics, clock, logger, universes } = deps;
   const runRefresh = createRefreshRun(deps);
   const events = createRefreshEvents(deps.audit, deps.announce);
@@ -70,7 +76,7 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
     trigger,
     signal = stop.signal,
     waited,
-    alongRecord,
+    inRecordTransaction,
     queuedId,
   }) => {
     const universe = universeNamed(universes, name);
@@ -81,29 +87,29 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
       stored = true;
       recorded.resolve(record);
     };
-    const locked = async (): Promise<RefreshRecord> => {
-      const held = await lock.tryWith(lockName(name), () =>
+    const runLocked = async (): Promise<RefreshRecord> => {
+      const result = await lock.tryWith(lockName(name), () =>
         runRefresh({
           universe,
           trigger,
           waited,
           onRecorded,
-          alongRecord,
+          inRecordTransaction,
           queuedId,
           signal: AbortSignal.any([stop.signal, signal]),
         }),
       );
-      if (!held) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
-      return held.value;
+      if (!result) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
+      return result.value;
     };
-    const ended = locked();
+    const ended = runLocked();
     running.add(ended);
     const settle = async (): Promise<void> => {
       try {
         await ended;
       } catch (error) {
         recorded.reject(error);
-        // Before the record is stored the error is the caller's answer; after it nobody may be listening any more.
+        // Before the record is stored, `start` rejects with the error. Later the caller may not wait any more.
         const fields = { universe: name, code: codeOf(error), err: error };
         if (stored) logger.error(fields, 'the outcome of a refresh could not be recorded');
       } finally {
@@ -129,19 +135,19 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
     run,
 
     closeDangling: async () => {
-      const left = await reader.query<{ universe: string }>(
-        `select distinct universe from refresh where status = 'running' and ${begun}`,
+      const dangling = await reader.query<{ universe: string }>(
+        `select distinct universe from refresh where status = 'running' and ${startedOrAbandoned}`,
       );
       let closed = 0;
-      for (const { universe } of left) {
-        const held = await lock.tryWith(lockName(universe), () =>
+      for (const { universe } of dangling) {
+        const result = await lock.tryWith(lockName(universe), () =>
           unitOfWork.run({ operation: 'refresh.close_dangling' }, async (transaction) => {
             const records = await closeRunning(transaction, universe, clock.now().toISOString());
             for (const record of records) await events.ended(transaction, record);
             return records.length;
           }),
         );
-        closed += held?.value ?? 0;
+        closed += result?.value ?? 0;
       }
       if (closed > 0) logger.warn({ closed }, 'closed refreshes that another run left behind');
       return closed;
@@ -151,20 +157,21 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
       const seconds = await lastSuccesses();
       for (const { name: universe } of universes) {
         metrics.set('volwatch_refresh_last_success_timestamp_seconds', { universe }, seconds.get(universe) ?? 0);
-        // There from the start: an increase from nothing would not be seen.
+        // The series must exist from the start, because Prometheus cannot see an increase of a series that appears
+        // later.
         metrics.count('volwatch_prices_quarantined_total', { universe }, 0);
       }
     },
 
     refreshStale: async ({ staleAfterMs }) => {
       const seconds = await lastSuccesses();
-      const oldest = (clock.now().getTime() - staleAfterMs) / 1000;
+      const staleBefore = (clock.now().getTime() - staleAfterMs) / 1000;
       for (const { name: universe } of universes) {
-        if ((seconds.get(universe) ?? -Infinity) >= oldest) continue;
+        if ((seconds.get(universe) ?? -Infinity) >= staleBefore) continue;
         try {
           await run({ universe, trigger: 'startup' });
         } catch (error) {
-          logger.warn({ universe, code: codeOf(error) }, 'refresh at start did not run');
+          logger.warn({ universe, code: codeOf(error) }, 'the refresh at startup did not run');
         }
       }
     },
@@ -177,8 +184,8 @@ export const createRefreshService = (deps: RefreshServiceDependencies): RefreshS
       closing = true;
       if (graceMs > 0) {
         const ended = new AbortController();
-        const patience = sleep(graceMs, undefined, { signal: ended.signal }).catch(() => {});
-        await Promise.race([Promise.allSettled(running), patience]);
+        const grace = sleep(graceMs, undefined, { signal: ended.signal }).catch(() => {});
+        await Promise.race([Promise.allSettled(running), grace]);
         ended.abort();
       }
       stop.abort(new AppError('shutting_down'));

@@ -19,7 +19,7 @@ const idOf = (ids: ReadonlyMap<string, number>, name: string): number => {
   return id;
 };
 
-/** Brings assets, indexes and constituents to what the universe says; the few rows go through the identity map. */
+/** Updates assets, indexes and constituents to the definition of the universe. The few rows use the identity map. */
 export const ensureAssets = async ({ em, query }: Transaction, universe: Universe): Promise<EnsuredIds> => {
   const assetRows = await em.upsertMany(
     AssetEntity,
@@ -52,7 +52,7 @@ export const ensureAssets = async ({ em, query }: Transaction, universe: Univers
   return ids;
 };
 
-/** Bounds one statement's memory and time. */
+/** Limits the memory and the time of one statement. */
 const rowsPerStatement = 25_000;
 
 const upsertPrices = `
@@ -64,7 +64,7 @@ const upsertPrices = `
     returning 1
   ) select count(*)::int as count from written`;
 
-/** Writes every fetched bar, over what was there. @returns rows written */
+/** Writes every fetched bar; a stored bar of the same date is replaced. @returns the number of rows written */
 export const storePrices = async (
   { query }: Pick<Transaction, 'query'>,
   ids: Pick<EnsuredIds, 'assets'>,
@@ -93,7 +93,7 @@ export const storePrices = async (
 
 type StoredClose = Close & { asset_id: number };
 
-/** Closes of the given assets as stored, each oldest first. */
+/** The stored closes of the given assets, oldest first. */
 const storedCloses = async ({ query }: Transaction, assetIds: readonly number[]): Promise<Map<number, Close[]>> => {
   const closes = new Map(assetIds.map((id): [number, Close[]] => [id, []]));
   const rows = await query<StoredClose>(
@@ -106,8 +106,10 @@ const storedCloses = async ({ query }: Transaction, assetIds: readonly number[])
 };
 
 /**
- * Recomputes the universe's indexes over all stored prices, which may reach further back than what was fetched, and
- * replaces their values; dates that no longer have one disappear. @returns rows written
+ * Calculates the indexes of the universe again and replaces all their values. The calculation uses all stored prices,
+ * because they can be older than the fetched prices.
+ * @returns the number of rows written
+ * @throws AppError `external_api_bad_response` if a value is not a positive finite number
  */
 export const calculateIndexValues = async (
   transaction: Transaction,
@@ -121,7 +123,10 @@ export const calculateIndexValues = async (
   for (const index of universe.indexes) {
     const points = indexCalculators[index.method](seriesOf(index));
     if (!points.every(({ value }) => Number.isFinite(value) && value > 0)) {
-      throw new AppError('external_api_bad_response', `The prices give ${index.code} a value that is not a number`);
+      throw new AppError(
+        'external_api_bad_response',
+        `The prices give ${index.code} a value that is not positive and finite`,
+      );
     }
     const id = idOf(ids.indexes, index.code);
     await transaction.query('delete from index_value where index_id = $1', [id]);

@@ -2,7 +2,10 @@ import type { AuditTrail } from '#src/kernel/audit.ts';
 import type { Transaction } from '#src/kernel/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 
-/** Removes ended refresh records older than `days`, but for each universe's newest success. @returns how many */
+/**
+ * Removes ended refresh records that are older than `days`, except the newest success of each universe.
+ * @returns the number of removed records
+ */
 export const removeOldRefreshes = async (
   transaction: Transaction,
   { days, audit }: { readonly days: number; readonly audit: AuditTrail },

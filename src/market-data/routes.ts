@@ -12,37 +12,37 @@ import { createRefreshRoutes } from './refresh-routes.ts';
 import type { RefreshService } from './refresh-service.ts';
 import { assetSchema, indexSchema, indexValueSchema, listQuery, nameParameter, priceSchema } from './schemas.ts';
 
-export type MarketDataRoutesDependencies = {
+export type MarketDataRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
   readonly queries: MarketDataQueries;
   readonly cachedReads: CachedReads;
   readonly cursors: Cursors;
-  /** What stands before every path, for `Location`. */
+  /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
 };
 
-const found = <T>(value: T | undefined, what: string): T => {
-  if (value === undefined) throw new AppError('resource_not_found', `There is no such ${what}`);
+const orNotFound = <T>(value: T | undefined, kind: string): T => {
+  if (value === undefined) throw new AppError('resource_not_found', `There is no such ${kind}`);
   return value;
 };
 
-const read = { method: 'GET', tag: 'Market data', auth: 'public', rateLimit: 'ip', etag: 'weak' } as const;
+const publicRead = { method: 'GET', tag: 'Market data', auth: 'public', rateLimit: 'ip', etag: 'weak' } as const;
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
 
-/** Assets, prices, indexes and refreshes, as the API contract has them. */
+/** The routes of assets, prices, indexes and refreshes. */
 export const createMarketDataRoutes = ({
   refreshes,
   queries,
   cachedReads,
   cursors,
   basePath,
-}: MarketDataRoutesDependencies): Route[] => {
+}: MarketDataRoutesDeps): Route[] => {
   const pages = createPages({ cursors });
 
   return [
     defineRoute({
-      ...read,
+      ...publicRead,
       path: '/assets',
       summary: 'Assets by symbol',
       request: { query: listQuery(assetSchema) },
@@ -55,16 +55,19 @@ export const createMarketDataRoutes = ({
       }),
     }),
     defineRoute({
-      ...read,
+      ...publicRead,
       path: '/assets/{symbol}',
       summary: 'One asset',
       request: { path: bySymbol },
       responses: { 200: assetSchema },
       errors: ['resource_not_found'],
-      handler: async ({ path }) => ({ status: 200 as const, body: found(await queries.asset(path.symbol), 'asset') }),
+      handler: async ({ path }) => ({
+        status: 200 as const,
+        body: orNotFound(await queries.asset(path.symbol), 'asset'),
+      }),
     }),
     defineRoute({
-      ...read,
+      ...publicRead,
       path: '/assets/{symbol}/prices',
       summary: 'Prices of an asset, oldest first',
       request: { path: bySymbol, query: listQuery(priceSchema) },
@@ -76,14 +79,14 @@ export const createMarketDataRoutes = ({
         const load = async (page: PageRequest) => {
           const cached = await cachedReads.prices(symbol, page);
           headers = cacheHeaders(cached);
-          return found(cached.value, 'asset');
+          return orNotFound(cached.value, 'asset');
         };
         const body = await pages.answer({ list: `prices ${symbol}` }, query, load, ({ date }) => date);
         return { status: 200 as const, body, headers };
       },
     }),
     defineRoute({
-      ...read,
+      ...publicRead,
       path: '/indexes',
       summary: 'Indexes by code',
       request: { query: listQuery(indexSchema) },
@@ -96,16 +99,19 @@ export const createMarketDataRoutes = ({
       }),
     }),
     defineRoute({
-      ...read,
+      ...publicRead,
       path: '/indexes/{code}',
       summary: 'One index',
       request: { path: byCode },
       responses: { 200: indexSchema },
       errors: ['resource_not_found'],
-      handler: async ({ path }) => ({ status: 200 as const, body: found(await queries.index(path.code), 'index') }),
+      handler: async ({ path }) => ({
+        status: 200 as const,
+        body: orNotFound(await queries.index(path.code), 'index'),
+      }),
     }),
     defineRoute({
-      ...read,
+      ...publicRead,
       path: '/indexes/{code}/values',
       summary: 'Values of an index, oldest first',
       request: { path: byCode, query: listQuery(indexValueSchema) },
@@ -117,7 +123,7 @@ export const createMarketDataRoutes = ({
         const load = async (page: PageRequest) => {
           const cached = await cachedReads.indexValues(code, page);
           headers = cacheHeaders(cached);
-          return found(cached.value, 'index');
+          return orNotFound(cached.value, 'index');
         };
         const body = await pages.answer({ list: `values ${code}` }, query, load, ({ date }) => date);
         return { status: 200 as const, body, headers };

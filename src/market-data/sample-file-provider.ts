@@ -17,13 +17,13 @@ const sampleFiles: Readonly<Record<string, SampleFile>> = {
   },
 };
 
-/** Where the bundled copies lie. */
+/** Directory of the bundled CSV files. */
 export const sampleDataDirectory = join(import.meta.dirname, 'sample-data');
 
-export type SampleFileProviderDependencies = { readonly directory: string };
+export type SampleFileProviderDeps = { readonly directory: string };
 
-/** Serves the bundled universes from CSV files; needs no network. */
-export const createSampleFileProvider = ({ directory }: SampleFileProviderDependencies): MarketDataProvider => ({
+/** Reads the bundled universes from CSV files, without network access. */
+export const createSampleFileProvider = ({ directory }: SampleFileProviderDeps): MarketDataProvider => ({
   fetch: async (universe, signal) => {
     const sample = Object.hasOwn(sampleFiles, universe.name) ? sampleFiles[universe.name] : undefined;
     if (!sample) throw new AppError('external_api_unavailable', 'There is no sample data for this universe');

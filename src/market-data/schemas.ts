@@ -49,7 +49,7 @@ export const refreshSchema = z.strictObject({
   assets: count,
   prices: count,
   index_values: count,
-  quarantined: count.describe('Bars held back because a price moved too far; the rest was written'),
+  quarantined: count.describe('Bars that were not stored because a price moved too far; the others were stored'),
   source: z.enum(refreshSources).nullable(),
   error: z.strictObject({ code: z.enum(errorCodes), category: z.enum(errorCategories), detail: z.string() }).nullable(),
   trace_id: z.string().nullable(),
@@ -58,11 +58,11 @@ export const refreshSchema = z.strictObject({
 export const quarantinedPriceSchema = z.strictObject({
   symbol: z.string(),
   date,
-  price: z.number().describe('What was fetched'),
-  reference: z.number().describe('The close that it was held against'),
+  price: z.number().describe('The fetched price'),
+  reference: z.number().describe('The close that the price was compared with'),
 });
 
-/** The query of every list here. */
+/** Query parameters of all market data lists. */
 export const listQuery = (item: z.ZodObject) =>
   z
     .strictObject({
@@ -76,5 +76,5 @@ export const listQuery = (item: z.ZodObject) =>
       error: 'Must not be after to',
     });
 
-/** A symbol or an index code. What no symbol can look like is refused before the database sees it. */
+/** A symbol or an index code. Other texts are refused before a database query. */
 export const nameParameter = z.string().regex(/^[A-Za-z0-9^.:_-]{1,32}$/);

@@ -4,7 +4,7 @@ import { codeOf, errorTable } from '#src/kernel/errors.ts';
 
 const serverFault = 500;
 
-/** Runs `work` as the active span `name`; a failure leaves `error.type`, and status ERROR when its code is a 5xx. */
+/** Runs `work` in the active span `name`. A failure sets `error.type`, and the status ERROR if its code is a 5xx. */
 export const inSpan = <T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> =>
   trace.getTracer('volwatch.market-data').startActiveSpan(name, options, async (span) => {
     try {
@@ -17,7 +17,7 @@ export const inSpan = <T>(name: string, options: SpanOptions, work: (span: Span)
     }
   });
 
-/** Marks a span whose failure is not thrown on. */
+/** Sets `error.type` and the status of a span, for an error that is not thrown further. */
 export const failSpan = (span: Span, error: unknown): void => {
   const code = codeOf(error);
   span.setAttribute('error.type', code);

@@ -3,7 +3,9 @@ import { AppError } from '#src/kernel/errors.ts';
 import type { PriceBar } from './provider.ts';
 import { secondsToNextMinute, throttled } from './twelve-data-http.ts';
 
-/** Numbers come as strings; `NaN`, an empty text and exponents are not numbers. Plain JSON numbers lose nothing. */
+/**
+ * Twelve Data sends numbers as strings. `NaN`, an empty text and exponents are refused. JSON numbers are accepted too.
+ */
 const decimal = z.union([
   z.number(),
   z
@@ -12,7 +14,7 @@ const decimal = z.union([
     .transform(Number),
 ]);
 
-/** `YYYY-MM-DD`, or with a time of day, in the exchange's own time zone: its date is the trading day. */
+/** `YYYY-MM-DD` with an optional time of day, in the time zone of the exchange. The date is the trading day. */
 const tradingDay = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2})?$/)
@@ -35,35 +37,35 @@ const seriesSchema = z.object({
 
 const refusalSchema = z.object({ status: z.literal('error'), code: z.int() });
 
-/** What one request asked for. */
-export type Asked = { readonly symbols: readonly string[]; readonly interval: string };
+/** Symbols and interval of one request. */
+export type SeriesRequest = { readonly symbols: readonly string[]; readonly interval: string };
 
 export type WireSeries = { readonly currency: string | undefined; readonly bars: readonly PriceBar[] };
 
-const bad = (what: string, cause?: unknown): AppError =>
-  new AppError('external_api_bad_response', `The market data provider answered with ${what}`, { cause });
+const badResponse = (problem: string, cause?: unknown): AppError =>
+  new AppError('external_api_bad_response', `The market data provider answered with ${problem}`, { cause });
 
-/** 400 "No data is available on the specified dates" and 404 stand for an empty page of a known symbol too. */
+/** An empty page of a known symbol has the code 400 ("No data is available on the specified dates") or 404. */
 const noDataCodes: ReadonlySet<number> = new Set([400, 404]);
 
-/** Where and how the answer breaks the schema, without a value of it. */
+/** Describes the place of a schema violation, without values of the body. */
 const describe = (error: z.ZodError): string => {
   const [issue] = error.issues;
-  return `a body that breaks its schema at /${issue?.path.map(String).join('/') ?? ''}`;
+  return `a body that does not match its schema at /${issue?.path.map(String).join('/') ?? ''}`;
 };
 
 const readSeries = (symbol: string, body: unknown, interval: string): WireSeries | undefined => {
   const refused = refusalSchema.safeParse(body);
   if (refused.success) {
     if (noDataCodes.has(refused.data.code)) return undefined;
-    // A batch is answered as far as the credits go.
+    // In a request for several symbols, the symbols without enough credits get the error 429.
     if (refused.data.code === 429) throw throttled(secondsToNextMinute(Date.now()));
-    throw bad(`error ${refused.data.code}`);
+    throw badResponse(`error ${refused.data.code}`);
   }
   const parsed = seriesSchema.safeParse(body);
-  if (!parsed.success) throw bad(describe(parsed.error), parsed.error);
+  if (!parsed.success) throw badResponse(describe(parsed.error), parsed.error);
   const { meta, values } = parsed.data;
-  if (meta.symbol !== symbol || meta.interval !== interval) throw bad('a series that was not asked for');
+  if (meta.symbol !== symbol || meta.interval !== interval) throw badResponse('a series that was not requested');
   return {
     currency: meta.currency ?? undefined,
     bars: values.map(({ datetime: date, volume = null, ...prices }) => ({ date, ...prices, volume })),
@@ -71,17 +73,21 @@ const readSeries = (symbol: string, body: unknown, interval: string): WireSeries
 };
 
 /**
- * Reads a `time_series` answer: one series for a single symbol, an object by symbol for several. A symbol that has no
- * data is left out.
- * @throws AppError `external_api_bad_response` for anything else that does not look as documented
+ * Parses a `time_series` answer. The body is one series for a single symbol, or an object of series by symbol.
+ * @returns the series by symbol, without the symbols that have no data
+ * @throws AppError `external_api_bad_response` if the body is not as documented, `external_api_unavailable` for error
+ *   429
  */
-export const readTimeSeries = ({ symbols, interval }: Asked, body: unknown): ReadonlyMap<string, WireSeries> => {
+export const readTimeSeries = (
+  { symbols, interval }: SeriesRequest,
+  body: unknown,
+): ReadonlyMap<string, WireSeries> => {
   const [first = ''] = symbols;
   const single = symbols.length === 1;
   const answers = z.record(z.string(), z.unknown()).safeParse(single ? { [first]: body } : body);
-  if (!answers.success) throw bad(describe(answers.error), answers.error);
+  if (!answers.success) throw badResponse(describe(answers.error), answers.error);
   const refused = refusalSchema.safeParse(body);
-  if (!single && refused.success) throw bad(`error ${refused.data.code}`);
+  if (!single && refused.success) throw badResponse(`error ${refused.data.code}`);
   const found = new Map<string, WireSeries>();
   for (const symbol of symbols) {
     const series = readSeries(symbol, answers.data[symbol] ?? { status: 'error', code: 404 }, interval);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { HealthCheck } from '#src/kernel/health.ts';
@@ -10,10 +11,10 @@ import { throttled, type TwelveDataHttp } from './twelve-data-http.ts';
 import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
 import type { Universe } from './universes.ts';
 
-/** Credits of the account, shared by every process that spends them. */
+/** Request credits of the account. All processes share them. */
 type Credits = {
   readonly perMinute: number;
-  /** Takes `count` or none. @returns milliseconds to wait before asking again; 0 when they were taken */
+  /** Takes `count` credits or none. @returns 0 if they were taken, else the milliseconds until the next attempt */
   readonly take: (count: number) => Promise<number>;
 };
 
@@ -21,24 +22,28 @@ export type TwelveDataDeps = {
   readonly http: TwelveDataHttp;
   readonly policy: Policy;
   readonly credits: Credits;
-  /** Milliseconds for all requests of one fetch together. */
+  /** Timeout for all requests of one fetch together. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
 
 export type TwelveData = MarketDataProvider & {
-  /** From the circuit and the last fetch: a check of its own would cost credits. */
+  /**
+   * Health from the circuit state and the last fetch. There is no request for the check, because it would cost credits.
+   */
   readonly healthCheck: HealthCheck;
 };
 
-const largestPage = 5_000;
-/** Years whose bars fit into a page for certain. */
+const maxBarsPerPage = 5_000;
+/** Number of years whose bars always fit into one page. */
 const yearsPerPage = { '1day': 13, '1month': 400 } as const;
-const dayMs = 86_400_000;
 
 type Page = { readonly from: string; readonly to: string };
 
-/** Each ends on the day that the next begins with: whether an end is inclusive then does not matter. */
+/**
+ * Pages from the first day of the universe until tomorrow. A page ends on the first day of the next page, because it is
+ * not documented if the end date is inclusive.
+ */
 const pagesFrom = ({ from, interval }: Universe, now: Date): Page[] => {
   const tomorrow = new Date(now.getTime() + dayMs);
   const first = Number(from.slice(0, 4));
@@ -55,31 +60,34 @@ const pagesFrom = ({ from, interval }: Universe, now: Date): Page[] => {
 const chunks = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
 
-const bad = (what: string): AppError =>
-  new AppError('external_api_bad_response', `The market data provider answered with ${what}`);
+const badResponse = (problem: string): AppError =>
+  new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
 
-const equal = (a: PriceBar, b: PriceBar): boolean =>
+const sameBar = (a: PriceBar, b: PriceBar): boolean =>
   a.open === b.open && a.high === b.high && a.low === b.low && a.close === b.close && a.volume === b.volume;
 
-/** Pages as one series, oldest first. A bar that comes twice must be the same twice. */
-const merged = (symbol: string, bars: readonly PriceBar[], now: Date): FetchedSeries => {
+/** Merges the bars of all pages into one series, oldest first. Bars of the same date must be equal. */
+const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): FetchedSeries => {
   const byDate = new Map<string, PriceBar>();
-  // A day further east has begun; anything later cannot have been traded.
-  const tomorrow = new Date(now.getTime() + dayMs).toISOString().slice(0, 10);
+  // In time zones east of UTC it can be tomorrow already. A later date cannot be a trading day yet.
+  const tomorrow = utcDay(new Date(now.getTime() + dayMs));
   for (const bar of bars) {
     const known = byDate.get(bar.date);
-    if (known && !equal(known, bar)) throw bad(`two different prices of ${symbol} for one date`);
-    if (bar.date > tomorrow) throw bad(`a price of ${symbol} from the future`);
+    if (known && !sameBar(known, bar)) throw badResponse(`two different prices of ${symbol} for one date`);
+    if (bar.date > tomorrow) throw badResponse(`a price of ${symbol} from the future`);
     byDate.set(bar.date, bar);
   }
   return { symbol, prices: [...byDate.values()].sort((a, b) => (a.date < b.date ? -1 : 1)) };
 };
 
-/** Market data of api.twelvedata.com: `time_series`, several symbols a request, a credit for each. */
+/**
+ * Market data of api.twelvedata.com by `time_series` requests. A request has several symbols and costs a credit for
+ * each.
+ */
 export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: TwelveDataDeps): TwelveData => {
   let lastFailure: string | undefined;
 
-  const spend = async (count: number, deadline: number, signal: AbortSignal): Promise<void> => {
+  const takeCredits = async (count: number, deadline: number, signal: AbortSignal): Promise<void> => {
     for (let wait = await credits.take(count); wait > 0; wait = await credits.take(count)) {
       if (clock.monotonic() + wait >= deadline) throw throttled(Math.ceil(wait / 1_000));
       await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
@@ -89,7 +97,7 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
   type Batch = { readonly assets: Universe['assets']; readonly page: Page };
   const symbolOf = ({ symbol, twelveDataSymbol = symbol }: Universe['assets'][number]): string => twelveDataSymbol;
 
-  const ask = async (
+  const requestSeries = async (
     { interval }: Universe,
     { assets, page }: Batch,
     deadline: number,
@@ -101,17 +109,17 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
       interval,
       start_date: page.from,
       end_date: page.to,
-      outputsize: String(largestPage),
+      outputsize: String(maxBarsPerPage),
       order: 'ASC',
       timezone: 'Exchange',
       format: 'JSON',
     };
-    await spend(symbols.length, deadline, outer);
-    let sent = 0;
+    await takeCredits(symbols.length, deadline, outer);
+    let attempts = 0;
     const body = await policy.run({ signal: outer, deadline, idempotent: true }, async (signal) => {
-      // A repetition costs again. It is counted, but does not wait: the first attempt's credits may not have been taken.
-      if (sent > 0) await credits.take(symbols.length);
-      sent += 1;
+      // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
+      if (attempts > 0) await credits.take(symbols.length);
+      attempts += 1;
       return http.get('time_series', query, signal);
     });
     return readTimeSeries({ symbols, interval }, body);
@@ -122,34 +130,34 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
     for (const page of pagesFrom(universe, clock.now())) {
       for (const assets of chunks(universe.assets, credits.perMinute)) {
-        const found = await ask(universe, { assets, page }, deadline, signal);
+        const found = await requestSeries(universe, { assets, page }, deadline, signal);
         for (const asset of assets) {
           const series = found.get(symbolOf(asset));
           if (series?.currency !== undefined && series.currency !== asset.currency) {
-            throw bad(`${asset.symbol} in another currency`);
+            throw badResponse(`${asset.symbol} in another currency`);
           }
           bars.get(asset.symbol)?.push(...(series?.bars ?? []));
         }
       }
     }
-    return [...bars].map(([symbol, all]) => merged(symbol, all, clock.now()));
+    return [...bars].map(([symbol, all]) => mergePages(symbol, all, clock.now()));
   };
 
   return {
     fetch: async (universe, signal) => {
       assertOutsideTransaction('Calling Twelve Data');
-      const begun = clock.monotonic();
+      const startedAt = clock.monotonic();
       try {
         const series = await fetchAll(universe, signal);
         const empty = series.find(({ prices }) => prices.length === 0);
-        if (empty) throw bad(`no prices for ${empty.symbol}`);
+        if (empty) throw badResponse(`no prices for ${empty.symbol}`);
         lastFailure = undefined;
         return { source: 'provider', series };
       } catch (error) {
         lastFailure = codeOf(error);
         throw error;
       } finally {
-        addTiming('external', clock.monotonic() - begun);
+        addTiming('external', clock.monotonic() - startedAt);
       }
     },
     healthCheck: {

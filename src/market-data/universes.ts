@@ -1,6 +1,6 @@
 import { AppError } from '#src/kernel/errors.ts';
 
-/** What a universe holds, as configuration: adding one here is all that a new universe needs beside a provider that knows it. */
+/** The universes. A new universe needs an entry here and a provider that has its prices. */
 
 export const indexMethods = ['equal_weighted', 'price_weighted', 'rebased'] as const;
 export type IndexMethod = (typeof indexMethods)[number];
@@ -10,7 +10,7 @@ type AssetDefinition = {
   readonly name: string;
   readonly exchange: string;
   readonly currency: string;
-  /** What Twelve Data calls it, where that is something else. */
+  /** Symbol at Twelve Data, if it differs. */
   readonly twelveDataSymbol?: string;
 };
 
@@ -25,7 +25,7 @@ export type IndexDefinition = {
 export type Universe = {
   readonly name: string;
   readonly interval: '1month' | '1day';
-  /** The first day that is asked for. */
+  /** First day of the requested prices, as `YYYY-MM-DD`. */
   readonly from: string;
   readonly assets: readonly AssetDefinition[];
   readonly indexes: readonly IndexDefinition[];
@@ -65,7 +65,7 @@ export const bundledUniverses: readonly Universe[] = [
   },
 ];
 
-/** @throws AppError `validation_failed` (/universe) */
+/** The universe with the given name. @throws AppError `validation_failed` (/universe) */
 export const universeNamed = (universes: readonly Universe[], name: string): Universe => {
   const universe = universes.find((candidate) => candidate.name === name);
   if (universe) return universe;

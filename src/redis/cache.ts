@@ -11,12 +11,15 @@ import { createMemoryEntries, createSeal, type Entry } from './entries.ts';
 import { createGenerations } from './generations.ts';
 
 export type CacheDeps = {
-  /** Undefined: entries live in this process alone. */
+  /** If undefined, entries are stored only in the memory of this process. */
   readonly redis: RedisConnection | undefined;
   readonly secret: Uint8Array;
-  /** How long an entry is fresh, give or take a tenth, and then may be answered while it is loaded anew. 0: no cache. */
+  /**
+   * An entry is fresh for this time, plus or minus a random tenth. For the same time again it is stale: it is still
+   * returned, and loaded again in the background. 0 disables the cache.
+   */
   readonly ttlMs: number;
-  /** How much longer it may stand in while nothing newer can be had. */
+  /** After `ttlMs`, an entry can replace a failed load for this time. */
   readonly staleMs: number;
   readonly memoryBytes: number;
   readonly faults: Faults;
@@ -27,21 +30,23 @@ export type CacheDeps = {
 
 type Found = {
   readonly entry: Entry | undefined;
-  /** Undefined: nothing may be kept, since nobody knows what it would belong to. */
+  /** If undefined, the loaded value must not be stored, because its generation is unknown. */
   readonly generation: string | undefined;
   readonly failed: boolean;
-  /** From this process's memory, without having asked Redis. */
-  readonly alone: boolean;
+  /** True if the entry comes from the memory of this process and Redis was not read. */
+  readonly localOnly: boolean;
 };
 
-/** Without Redis other instances cannot be heard: what this process keeps is believed for this long only. */
-const aloneMs = 5_000;
-const largestText = 8 * 2 ** 20;
+/** Without Redis this process does not receive invalidations, so its entries are fresh for this time only. */
+const localOnlyMs = 5_000;
+/** Max length of the JSON text of an entry, in UTF-16 code units. */
+const maxTextLength = 8 * 2 ** 20;
 
-/** Only a dependency's failure makes an outdated answer better than none. */
-const excuses = (error: unknown): boolean => ['database', 'external_api'].includes(errorTable[codeOf(error)].category);
+/** True for the failure of a dependency: an outdated value may then replace the failed load. */
+const isDependencyFailure = (error: unknown): boolean =>
+  ['database', 'external_api'].includes(errorTable[codeOf(error)].category);
 
-/** Read-through cache on Redis, with this process's memory to fall back on. */
+/** Read-through cache in Redis. The memory of this process is the fallback. */
 export const createCache = (deps: CacheDeps): Cache & { readonly close: () => void } => {
   const { redis, ttlMs, staleMs, faults, logger, metrics, clock } = deps;
   const seal = createSeal(deps.secret);
@@ -52,12 +57,12 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
   const nameOf = ({ cache, tag, key }: CacheKey): string => `volwatch:cache:${cache}:${tag}:${key}`;
 
   const inMemory = ({ tag }: CacheKey, name: string, failed: boolean): Found => {
-    const entry = memory.get(name);
-    const believed = entry && { ...entry, freshUntil: Math.min(entry.freshUntil, entry.loadedAt + aloneMs) };
-    return { entry: believed, generation: generations.local(tag), failed, alone: true };
+    const stored = memory.get(name);
+    const entry = stored && { ...stored, freshUntil: Math.min(stored.freshUntil, stored.loadedAt + localOnlyMs) };
+    return { entry, generation: generations.local(tag), failed, localOnly: true };
   };
 
-  /** Entry and generation in one answer, so that no invalidation can come in between. */
+  /** Reads entry and generation with one command, so that no invalidation can happen between two reads. */
   const find = async (key: CacheKey, name: string): Promise<Found> => {
     if (!redis) return inMemory(key, name, false);
     try {
@@ -65,64 +70,68 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       const generation = await generations.settle(key.tag, stored);
       const entry = sealed === null ? undefined : seal.open(name, sealed);
       if (sealed !== null && !entry) logger.warn({ cache: key.cache }, 'a cache entry cannot be read');
-      return { entry: entry ?? memory.get(name), generation, failed: sealed !== null && !entry, alone: false };
+      return { entry: entry ?? memory.get(name), generation, failed: sealed !== null && !entry, localOnly: false };
     } catch {
       return inMemory(key, name, true);
     }
   };
 
-  const keep = async (name: string, value: unknown, generation: string): Promise<void> => {
+  const store = async (name: string, value: unknown, generation: string): Promise<void> => {
     const text = JSON.stringify(value);
-    if (text.length > largestText) return;
+    if (text.length > maxTextLength) return;
     const loadedAt = now();
     const entry = { text, loadedAt, freshUntil: Math.round(loadedAt + ttlMs * (0.9 + Math.random() / 5)), generation };
     memory.set(name, entry);
     await redis?.client.set(name, seal.close(name, entry), 'PX', ttlMs + staleMs).catch(() => {});
   };
 
-  /** One load a key and generation: whoever comes after an invalidation does not join a load from before it. */
+  /**
+   * At most one load at a time for each key and generation. The generation is part of the name, so that a caller after
+   * an invalidation does not get the result of a load that began before it.
+   */
   const loadOnce = <T>(name: string, generation: string | undefined, load: () => Promise<T>): Promise<T> => {
-    const flight = `${generation} ${name}`;
-    const running = loading.get(flight) as Promise<T> | undefined;
+    const loadName = `${generation} ${name}`;
+    const running = loading.get(loadName) as Promise<T> | undefined;
     if (running) return running;
     const work = (async () => {
       try {
         const value = await load();
-        if (value !== undefined && generation !== undefined) await keep(name, value, generation);
+        if (value !== undefined && generation !== undefined) await store(name, value, generation);
         return value;
       } finally {
-        loading.delete(flight);
+        loading.delete(loadName);
       }
     })();
-    loading.set(flight, work);
+    loading.set(loadName, work);
     return work;
   };
 
-  const answer = <T>({ text, loadedAt }: Entry, state: CacheState): Cached<T> => ({
+  const toCached = <T>({ text, loadedAt }: Entry, state: CacheState): Cached<T> => ({
     value: JSON.parse(text) as T,
     ageMs: Math.max(0, now() - loadedAt),
     state,
   });
 
-  const injected = async (): Promise<boolean> => {
+  /** True if the fault point `cache.get` turns this read into a miss. */
+  const injectedMiss = async (): Promise<boolean> => {
     if (!faults.armed('cache.get')) return false;
     try {
       await faults.reach('cache.get', currentRequest()?.signal);
       return false;
     } catch (error) {
-      // What the point throws unless told otherwise is a miss; a code that was asked for is given.
+      // The default error of the fault point causes a miss. Another configured code is thrown.
       if (error instanceof AppError && error.code !== 'external_api_unavailable') throw error;
       return true;
     }
   };
 
   const lookUp = async (key: CacheKey, name: string): Promise<Found> => {
-    const begun = clock.monotonic();
+    const startedAt = clock.monotonic();
     try {
       const found = await find(key, name);
-      return (await injected()) ? { ...found, entry: undefined, failed: true } : found;
+      return (await injectedMiss()) ? { ...found, entry: undefined, failed: true } : found;
     } finally {
-      addTiming('cache', clock.monotonic() - begun);
+      addTiming('cache', clock.monotonic() - startedAt);
     }
   };
 
@@ -135,10 +144,10 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     return cached;
   };
 
-  const standIn = <T>(entry: Entry | undefined, error: unknown): Cached<T> => {
-    if (!entry || !excuses(error) || now() > entry.loadedAt + ttlMs + staleMs) throw error;
-    const cached = answer<T>(entry, 'last_known_good');
-    logger.warn({ code: codeOf(error), age_ms: cached.ageMs }, 'answered with what was last known');
+  const lastKnownGood = <T>(entry: Entry | undefined, error: unknown): Cached<T> => {
+    if (!entry || !isDependencyFailure(error) || now() > entry.loadedAt + ttlMs + staleMs) throw error;
+    const cached = toCached<T>(entry, 'last_known_good');
+    logger.warn({ code: codeOf(error), age_ms: cached.ageMs }, 'the load failed; the last known value is returned');
     return cached;
   };
 
@@ -146,30 +155,30 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     read: async <T>(key: CacheKey, load: () => Promise<T>) => {
       if (ttlMs === 0) return { value: await load(), ageMs: 0, state: 'miss' };
       const name = nameOf(key);
-      const { entry, generation, failed, alone } = await lookUp(key, name);
+      const { entry, generation, failed, localOnly } = await lookUp(key, name);
       const current = currentRequest()?.freshest !== true && entry?.generation === generation;
-      if (entry && current && now() < entry.freshUntil) return report(key, failed, answer<T>(entry, 'hit'));
-      if (entry && current && !alone && now() < entry.freshUntil + ttlMs) {
+      if (entry && current && now() < entry.freshUntil) return report(key, failed, toCached<T>(entry, 'hit'));
+      if (entry && current && !localOnly && now() < entry.freshUntil + ttlMs) {
         loadOnce(name, generation, load).catch((error: unknown) => {
-          logger.warn({ cache: key.cache, code: codeOf(error) }, 'an entry could not be loaded anew');
+          logger.warn({ cache: key.cache, code: codeOf(error) }, 'a stale cache entry could not be loaded again');
         });
-        return report(key, failed, answer<T>(entry, 'stale'));
+        return report(key, failed, toCached<T>(entry, 'stale'));
       }
       try {
         return report(key, failed, { value: await loadOnce(name, generation, load), ageMs: 0, state: 'miss' });
       } catch (error) {
-        return report(key, failed, standIn<T>(entry, error));
+        return report(key, failed, lastKnownGood<T>(entry, error));
       }
     },
     put: async (key, value) => {
       if (ttlMs === 0) return;
       const name = nameOf(key);
       const { generation } = await find(key, name);
-      if (generation !== undefined) await keep(name, value, generation);
+      if (generation !== undefined) await store(name, value, generation);
     },
     last: async (key) => {
       const { entry, failed } = await find(key, nameOf(key));
-      if (entry) return report(key, failed, answer<unknown>(entry, 'last_known_good'));
+      if (entry) return report(key, failed, toCached<unknown>(entry, 'last_known_good'));
       metrics.count('volwatch_cache_requests_total', { cache: key.cache, outcome: failed ? 'error' : 'miss' });
       return undefined;
     },

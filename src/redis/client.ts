@@ -14,35 +14,35 @@ export type RedisDeps = {
 
 export type RedisConnection = {
   /**
-   * Connects by itself, again and again. While it is not ready each command rejects at once; a command that is not
-   * answered within `commandTimeoutMs` rejects and takes the connection down with it, so that the next ones do not wait.
-   * Commands are never sent twice.
+   * Connects automatically and reconnects after a failure. While it is not ready, commands reject immediately. A
+   * command without an answer within `commandTimeoutMs` rejects, and the connection is closed so that the next commands
+   * do not wait too. Commands are never sent twice.
    */
   readonly client: Redis;
-  /** A connection of its own for subscriptions, with the same settings; the caller disconnects it. */
+  /** Creates a separate connection for subscriptions, with the same settings. The caller must disconnect it. */
   readonly subscriber: () => Redis;
   readonly healthCheck: HealthCheck;
   readonly close: () => Promise<void>;
 };
 
 const connectTimeoutMs = 2_000;
-const backOffMs = { first: 50, most: 2_000 };
-/** How long one refused write marks the server as degraded. */
+const backOffMs = { first: 50, max: 2_000 };
+/** The health status is `degraded` for this time after a refused write. */
 const refusedWriteMs = 5_000;
 
 const backOff = (attempt: number): number =>
-  Math.ceil((0.5 + Math.random() / 2) * Math.min(backOffMs.most, backOffMs.first * 2 ** Math.min(attempt - 1, 10)));
+  Math.ceil((0.5 + Math.random() / 2) * Math.min(backOffMs.max, backOffMs.first * 2 ** Math.min(attempt - 1, 10)));
 
 const optionsOf = (commandTimeoutMs: number) => ({
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   commandTimeout: commandTimeoutMs,
-  // Runs only while an answer is awaited: a server that hangs costs one wait, not one for each command.
+  // This timer runs only while an answer is awaited. If the server hangs, only the first command waits.
   socketTimeout: commandTimeoutMs,
   connectTimeout: connectTimeoutMs,
   retryStrategy: backOff,
-  // What was the primary is a replica now: the address may lead to the new one.
+  // After a failover the server is a replica. A new connection may lead to the new primary.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 });
 
@@ -53,27 +53,27 @@ const outcomeOf = (error: Error, ready: boolean): Outcome => {
   return ready || error.name === 'ReplyError' ? 'error' : 'rejected';
 };
 
-/** Out of memory, failed persistence, a replica: the server answers, but keeps nothing. */
+/** The server answers but refuses writes: out of memory, failed persistence, or it is a replica. */
 const refusesWrites = (error: Error): boolean => /^(OOM|MISCONF|READONLY|NOREPLICAS)\b/.test(error.message);
 
-/** Each command timed by outcome, whoever sends it. */
+/** Measures the duration and the outcome of every command. */
 class MeasuredRedis extends Redis {
   declare measure: ((outcome: Outcome, milliseconds: number, error?: Error) => void) | undefined;
 
   override sendCommand(...sent: Parameters<Redis['sendCommand']>): unknown {
     const { measure } = this;
     if (!measure) return super.sendCommand(...sent);
-    const begun = performance.now();
+    const startedAt = performance.now();
     const ready = this.status === 'ready';
     sent[0].promise.then(
-      () => measure('ok', performance.now() - begun),
-      (error: Error) => measure(outcomeOf(error, ready), performance.now() - begun, error),
+      () => measure('ok', performance.now() - startedAt),
+      (error: Error) => measure(outcomeOf(error, ready), performance.now() - startedAt, error),
     );
     return super.sendCommand(...sent);
   }
 }
 
-/** Says when the connection is lost and when it is back: once each, however many attempts lie between. */
+/** Logs once when the connection is lost and once when it is restored, not for every attempt in between. */
 const reportTransitions = (client: Redis, { logger, metrics, clock }: RedisDeps, isClosing: () => boolean): void => {
   let lostAt: number | undefined;
   let reason: string | undefined;
@@ -83,8 +83,8 @@ const reportTransitions = (client: Redis, { logger, metrics, clock }: RedisDeps,
   });
   client.on('ready', () => {
     metrics.set('volwatch_dependency_up', { dependency: 'redis' }, 1);
-    const away = lostAt === undefined ? {} : { away_ms: Math.round(clock.monotonic() - lostAt) };
-    logger.info(away, 'redis is connected');
+    const outage = lostAt === undefined ? {} : { away_ms: Math.round(clock.monotonic() - lostAt) };
+    logger.info(outage, 'redis is connected');
     lostAt = undefined;
     reason = undefined;
   });
@@ -96,7 +96,7 @@ const reportTransitions = (client: Redis, { logger, metrics, clock }: RedisDeps,
   });
 };
 
-/** Never waits for Redis and never fails because of it: everything is set up when this returns. */
+/** Returns immediately: it does not wait for a connection and does not fail without one. */
 export const createRedis = (deps: RedisDeps): RedisConnection => {
   const { metrics, clock } = deps;
   const options = optionsOf(deps.commandTimeoutMs);
@@ -115,11 +115,12 @@ export const createRedis = (deps: RedisDeps): RedisConnection => {
   client.connect().catch(() => {});
 
   const read = async (): Promise<HealthReading> => {
-    if (client.status !== 'ready') return { status: 'down', detail: 'not connected: in process' };
+    if (client.status !== 'ready')
+      return { status: 'down', detail: 'not connected: limits and caches use the memory of the process' };
     try {
       await client.ping();
     } catch {
-      return { status: 'down', detail: 'no answer in time: in process' };
+      return { status: 'down', detail: 'timeout: limits and caches use the memory of the process' };
     }
     if (clock.monotonic() - refusedAt < refusedWriteMs) return { status: 'degraded', detail: 'refuses writes' };
     return { status: 'up' };
@@ -135,16 +136,16 @@ export const createRedis = (deps: RedisDeps): RedisConnection => {
     healthCheck: { dependency: 'redis', required: false, check: read },
     close: async () => {
       closing = true;
-      // Bounded by the command timeout; the answer to QUIT does not matter.
+      // The wait is limited by the command timeout. The answer to QUIT is ignored.
       if (client.status === 'ready') await client.quit().catch(() => {});
       client.disconnect();
     },
   };
 };
 
-/** What health says when no REDIS_URL is given. */
+/** The health check without `REDIS_URL`. */
 export const withoutRedis: HealthCheck = {
   dependency: 'redis',
   required: false,
-  check: async () => ({ status: 'disabled', detail: 'in process' }),
+  check: async () => ({ status: 'disabled', detail: 'limits and caches use the memory of the process' }),
 };

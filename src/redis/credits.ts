@@ -2,23 +2,26 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '#src/kernel/clock.ts';
 
 export type CreditsDeps = {
-  /** Whose account: part of the Redis key. */
+  /** Name of the account; part of the Redis key. */
   readonly name: string;
   readonly perMinute: number;
-  /** Undefined: this process is alone. */
+  /** If undefined, the credits are counted in this process only. */
   readonly redis: Redis | undefined;
   readonly clock: Clock;
 };
 
 export type Credits = {
   readonly perMinute: number;
-  /** Takes `count` or none. @returns milliseconds to wait before asking again; 0 when they were taken. Never rejects. */
+  /**
+   * Takes `count` credits or none. Never rejects.
+   * @returns 0 if they were taken, else the milliseconds until the next attempt
+   */
   readonly take: (count: number) => Promise<number>;
 };
 
 const minuteMs = 60_000;
 
-/** By the server's clock, so that processes whose clocks differ still share one minute. */
+/** The script uses the clock of the server, so that processes with different clocks share the same minute. */
 const takeScript = `
   local now = redis.call('TIME')
   local minute = math.floor(now[1] / 60)
@@ -31,11 +34,11 @@ const takeScript = `
   redis.call('EXPIRE', key, 120)
   return 0`;
 
-/** Credits that come back when the minute turns. Counted here alone while Redis is away. */
+/** Credits that are renewed at every full minute. Without a Redis connection they are counted in this process only. */
 export const createCredits = ({ name, perMinute, redis, clock }: CreditsDeps): Credits => {
   let minute = 0;
   let spent = 0;
-  const takeHere = (count: number): number => {
+  const takeLocally = (count: number): number => {
     const now = clock.now().getTime();
     if (Math.floor(now / minuteMs) !== minute) spent = 0;
     minute = Math.floor(now / minuteMs);
@@ -46,14 +49,14 @@ export const createCredits = ({ name, perMinute, redis, clock }: CreditsDeps): C
   return {
     perMinute,
     take: async (count) => {
-      if (!redis) return takeHere(count);
+      if (!redis) return takeLocally(count);
       try {
         const wait = Number(await redis.eval(takeScript, 1, `volwatch:credits:${name}`, count, perMinute));
-        // What the others spend is not known here; what was spent here is, should Redis go away within the minute.
-        if (wait === 0) takeHere(count);
+        // The local count includes the credits of this process only. It is used if Redis fails within the minute.
+        if (wait === 0) takeLocally(count);
         return wait;
       } catch {
-        return takeHere(count);
+        return takeLocally(count);
       }
     },
   };

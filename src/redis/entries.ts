@@ -1,24 +1,24 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** As kept: the JSON text of the value, when it was loaded, until when it is fresh, and the generation it belongs to. */
+/** A cache entry. Times are in Unix milliseconds. */
 export type Entry = {
+  /** The value as JSON. */
   readonly text: string;
-  /** Unix milliseconds. */
   readonly loadedAt: number;
   readonly freshUntil: number;
   readonly generation: string;
 };
 
-/** Entries as texts that only a holder of the secret can have written: whoever can write to Redis cannot forge prices. */
+/** Signs entries with HMAC-SHA-256, because a client with write access to Redis must not be able to forge prices. */
 export const createSeal = (secret: Uint8Array) => {
   const sign = (payload: string): Buffer => createHmac('sha256', secret).update(payload).digest();
   return {
-    /** `name` is the key that the entry stands under: moved elsewhere it is not valid. */
+    /** The signed text of an entry. `name` is its Redis key; under another key the signature is invalid. */
     close: (name: string, { text, loadedAt, freshUntil, generation }: Entry): string => {
       const payload = `${loadedAt} ${freshUntil} ${generation} ${text}`;
       return `${sign(`${name} ${payload}`).toString('base64url')} ${payload}`;
     },
-    /** @returns undefined for anything altered, cut short or foreign */
+    /** Verifies and parses a signed text. @returns undefined if the signature is invalid */
     open: (name: string, sealed: string): Entry | undefined => {
       const at = sealed.indexOf(' ');
       const payload = sealed.slice(at + 1);
@@ -36,7 +36,7 @@ export type MemoryEntries = {
   readonly set: (name: string, entry: Entry) => void;
 };
 
-/** Entries of this process, the least recently used ones dropped beyond `maxBytes` of text. */
+/** Entries in the memory of this process. Above `maxBytes` the least recently used entries are removed. */
 export const createMemoryEntries = (maxBytes: number): MemoryEntries => {
   const entries = new Map<string, Entry>();
   let bytes = 0;
@@ -51,7 +51,7 @@ export const createMemoryEntries = (maxBytes: number): MemoryEntries => {
     get: (name) => {
       const entry = entries.get(name);
       if (entry) {
-        // A map keeps the order of insertion: the first is the one not asked for the longest.
+        // A map keeps the order of insertion, so the first entry is the least recently used.
         entries.delete(name);
         entries.set(name, entry);
       }

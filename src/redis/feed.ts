@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { RedisConnection } from './client.ts';
 
-/** Short messages to every process that listens, this one included. Best effort: what nobody hears is gone. */
+/** Broadcasts short messages to all subscribed processes, including this one. Messages can be lost. */
 export type Feed = {
   /** Never throws and never waits. */
   readonly publish: (message: string) => void;
@@ -11,26 +10,37 @@ export type Feed = {
 
 const pingMs = 5_000;
 
-/** A Redis channel. The subscription comes back by itself after an outage. */
-export const createFeed = ({ client, subscriber }: RedisConnection, channel: string): Feed => {
-  let listener: Redis | undefined;
-  let pings: NodeJS.Timeout | undefined;
+/**
+ * Subscribes to a Redis channel on a separate connection. The subscription is restored automatically after an outage.
+ * @returns a function that ends the subscription
+ */
+export const subscribeTo = (
+  { subscriber }: RedisConnection,
+  channel: string,
+  receive: (message: string) => void,
+): (() => void) => {
+  const connection = subscriber();
+  connection.on('message', (_, message) => receive(message));
+  // The connection has no offline queue, so it can subscribe only when it is ready.
+  connection.on('ready', () => void connection.subscribe(channel).catch(() => {}));
+  // A subscription receives no answers, so it does not notice a broken connection. A ping without an answer closes it.
+  const pings = setInterval(() => {
+    if (connection.status === 'ready') connection.ping().catch(() => {});
+  }, pingMs).unref();
+  return () => {
+    clearInterval(pings);
+    connection.disconnect();
+  };
+};
+
+/** A feed on a Redis channel. */
+export const createFeed = (redis: RedisConnection, channel: string): Feed => {
+  let unsubscribe: (() => void) | undefined;
   return {
-    publish: (message) => void client.publish(channel, message).catch(() => {}),
+    publish: (message) => void redis.client.publish(channel, message).catch(() => {}),
     subscribe: (receive) => {
-      const opened = subscriber();
-      listener = opened;
-      opened.on('message', (_, message) => receive(message));
-      // Without an offline queue nothing can be sent before the connection is ready.
-      opened.on('ready', () => void opened.subscribe(channel).catch(() => {}));
-      // A connection that only listens never notices that nobody speaks any more; an unanswered ping takes it down.
-      pings = setInterval(() => {
-        if (opened.status === 'ready') opened.ping().catch(() => {});
-      }, pingMs).unref();
+      unsubscribe = subscribeTo(redis, channel, receive);
     },
-    close: () => {
-      clearInterval(pings);
-      listener?.disconnect();
-    },
+    close: () => unsubscribe?.(),
   };
 };

@@ -2,30 +2,35 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { RedisConnection } from './client.ts';
+import { subscribeTo } from './feed.ts';
 
 export type Generations = {
-  /** The name of a tag's generation in Redis. */
+  /** The Redis key of the generation of a tag. */
   readonly nameOf: (tag: string) => string;
-  /** What this process last heard. */
+  /** The generation that this process knows. */
   readonly local: (tag: string) => string;
-  /** What Redis said, in the same answer as an entry; null when it has none yet. @returns the generation to go by, undefined while the two cannot be brought together */
+  /**
+   * Agrees on the current generation with Redis. `stored` is the generation in Redis, read together with an entry; null
+   * if Redis has none.
+   * @returns the current generation, or undefined if there is no agreement
+   */
   readonly settle: (tag: string, stored: string | null) => Promise<string | undefined>;
+  /** Starts a new generation of a tag, which invalidates all its entries. */
   readonly next: (tag: string) => Promise<void>;
   readonly close: () => void;
 };
 
 const prefix = 'volwatch:cache:generation:';
 const channel = 'volwatch:cache:invalidated';
-const pingMs = 5_000;
-
 /**
- * A tag's generation is a random name that every entry carries; a new name outdates all entries at once, wherever they
- * are. A name that was lost (flushed, evicted) is never given again, which a number would be.
+ * The generation of a tag is a random name that is part of every entry. A new name invalidates all entries on all
+ * instances. The name is random because a counter could return to an old value after Redis has lost it (flush,
+ * eviction).
  */
 export const createGenerations = (redis: RedisConnection | undefined, logger: Logger): Generations => {
   const known = new Map<string, string>();
-  /** Tags whose invalidation Redis has not heard of. */
-  const owed = new Set<string>();
+  /** Tags with an invalidation that is not yet written to Redis. */
+  const unsent = new Set<string>();
 
   const local = (tag: string): string => {
     const generation = known.get(tag) ?? randomUUID();
@@ -36,35 +41,29 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
   const announce = async (client: Redis, tag: string): Promise<void> => {
     const generation = local(tag);
     await client.set(prefix + tag, generation);
-    owed.delete(tag);
+    unsent.delete(tag);
     await client.publish(channel, `${generation} ${tag}`);
   };
 
-  /** Names a tag that Redis has no name for: whoever is first, on whichever instance, is followed by the rest. */
-  const name = async (client: Redis, tag: string): Promise<string | undefined> => {
-    // Lost, perhaps together with news of an invalidation: the name from before is not believed either.
+  /** Creates a generation in Redis if there is none. If several instances do this, the first one is valid for all. */
+  const create = async (client: Redis, tag: string): Promise<string | undefined> => {
+    // The old generation is not used again, because an invalidation can have been lost together with it.
     const generation = randomUUID();
-    const ours = (await client.set(prefix + tag, generation, 'NX')) === 'OK';
-    const settled = ours ? generation : await client.get(prefix + tag);
+    const wasFirst = (await client.set(prefix + tag, generation, 'NX')) === 'OK';
+    const settled = wasFirst ? generation : await client.get(prefix + tag);
     if (settled !== null) known.set(tag, settled);
     return settled ?? undefined;
   };
 
-  const subscriber = redis?.subscriber();
-  subscriber?.on('ready', () => {
-    subscriber.subscribe(channel).catch(() => {});
-  });
-  subscriber?.on('message', (_channel: string, message: string) => {
-    const at = message.indexOf(' ');
-    if (!owed.has(message.slice(at + 1))) known.set(message.slice(at + 1), message.slice(0, at));
-  });
-  // A connection that only listens never notices that nobody speaks any more; an unanswered ping takes it down.
-  const pings = setInterval(() => {
-    if (subscriber?.status === 'ready') subscriber.ping().catch(() => {});
-  }, pingMs).unref();
+  const receive = (message: string): void => {
+    const separator = message.indexOf(' ');
+    const tag = message.slice(separator + 1);
+    if (!unsent.has(tag)) known.set(tag, message.slice(0, separator));
+  };
+  const unsubscribe = redis && subscribeTo(redis, channel, receive);
   redis?.client.on('ready', () => {
-    for (const tag of owed) {
-      announce(redis.client, tag).catch(() => logger.warn({ tag }, 'an invalidation is still owed to redis'));
+    for (const tag of unsent) {
+      announce(redis.client, tag).catch(() => logger.warn({ tag }, 'an invalidation could not be sent to redis yet'));
     }
   });
 
@@ -73,7 +72,7 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
     local,
     settle: async (tag, stored) => {
       if (redis === undefined) return local(tag);
-      if (owed.has(tag)) {
+      if (unsent.has(tag)) {
         await announce(redis.client, tag);
         return local(tag);
       }
@@ -81,17 +80,14 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
         known.set(tag, stored);
         return stored;
       }
-      return name(redis.client, tag);
+      return create(redis.client, tag);
     },
     next: async (tag) => {
       known.set(tag, randomUUID());
       if (!redis) return;
-      owed.add(tag);
+      unsent.add(tag);
       await announce(redis.client, tag).catch(() => {});
     },
-    close: () => {
-      clearInterval(pings);
-      subscriber?.disconnect();
-    },
+    close: () => unsubscribe?.(),
   };
 };

@@ -7,9 +7,9 @@ import { breakerStates, type BreakerState } from '#src/kernel/policy.ts';
 
 type BreakerDeps = {
   readonly dependency: Dependency;
-  /** Consecutive failures that open it. */
+  /** Number of consecutive failures that open the circuit. */
   readonly failures: number;
-  /** How long it stays open before one call may try. */
+  /** Time that the circuit stays open before one call is a probe. */
   readonly resetMs: number;
   readonly isFailure: (error: unknown) => boolean;
   readonly logger: Logger;
@@ -19,9 +19,9 @@ type BreakerDeps = {
 
 type Breaker = {
   readonly state: () => BreakerState;
-  /** Milliseconds until a call may try again; 0 unless open. */
+  /** Milliseconds until a call can be a probe; 0 if the circuit is not open. */
   readonly retryInMs: () => number;
-  /** Runs `work`, or undefined without running it: while open, and while another call probes. */
+  /** Runs `work`. Returns undefined and does not run it while the circuit is open or another call is the probe. */
   readonly run: <T>(work: () => Promise<T>) => Promise<{ readonly value: T } | undefined>;
 };
 
@@ -31,14 +31,15 @@ const stateOf: Partial<Record<CircuitState, BreakerState>> = {
 };
 
 /**
- * Cockatiel's breaker behind a gate of our own. In half-open its callers wait, without a bound, for the probe and then
- * all run at once; here exactly one runs and the rest are told at once.
+ * Circuit breaker of cockatiel with an additional gate. In the state half-open, cockatiel lets all callers wait for the
+ * probe without a timeout, and then runs all of them. With the gate exactly one call runs and the others are refused
+ * immediately.
  */
 export const createBreaker = (deps: BreakerDeps): Breaker => {
   const { dependency, failures, resetMs, isFailure, logger, metrics, clock } = deps;
   const circuit = circuitBreaker(handleWhen(isFailure), {
     breaker: new ConsecutiveBreaker(failures),
-    // The gate below is what decides: it opens only once this has certainly passed.
+    // The gate below decides when a probe may run, so the waiting time of cockatiel is 0.
     halfOpenAfter: 0,
   });
   let openedAt = -Infinity;

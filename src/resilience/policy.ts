@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trace } from '@opentelemetry/api';
 import { bulkhead, BulkheadRejectedError } from 'cockatiel';
+import { orAbort } from '#src/kernel/abort.ts';
 import type { Clock } from '#src/kernel/clock.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import type { Dependency } from '#src/kernel/health.ts';
@@ -12,44 +13,35 @@ import { createRetryBudget } from './retry-budget.ts';
 
 export type PolicyDeps = {
   readonly dependency: Dependency;
-  /** Longest single attempt, and how many more may follow it. */
   readonly attemptTimeoutMs: number;
+  /** Max number of retries after the first attempt. */
   readonly retries: number;
   readonly breaker: { readonly failures: number; readonly resetMs: number };
-  /** Calls at a time, and how many more may wait for their turn. */
+  /** Max number of concurrent calls, and max number of calls that wait for a place. */
   readonly bulkhead: { readonly concurrent: number; readonly waiting: number };
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
 };
 
-const backOffMs = { first: 100, most: 5_000 };
+const backOffMs = { first: 100, max: 5_000 };
 
-/** "Full jitter": anywhere from 0 to the exponential bound, so that callers spread out. */
+/** Full jitter: a random time between 0 and the exponential limit, so that the retries of many callers are spread. */
 const backOff = (retry: number): number =>
-  Math.random() * Math.min(backOffMs.most, backOffMs.first * 2 ** Math.min(retry, 10));
+  Math.random() * Math.min(backOffMs.max, backOffMs.first * 2 ** Math.min(retry, 10));
 
 type Outcome = LabelsOf<'volwatch_dependency_request_duration_seconds'>['outcome'];
 
 const isExternal = (error: unknown): error is AppError =>
   error instanceof AppError && error.code.startsWith('external_api_');
 
-/** One that says when to come back is alive: it neither opens the circuit nor hurries the next attempt. */
+/** A refusal with `retryAfter` does not count as a failure of the circuit, because the dependency works. */
 const isThrottled = (error: unknown): boolean => isExternal(error) && error.retryAfter !== undefined;
 
-/** Settles as `work` does, or as soon as `signal` aborts: who waits for a place must not wait on. */
-const orAborted = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-};
-
-/** Made once for each dependency and handed to all its callers: breaker, budget and bulkhead live from that. */
+/**
+ * Creates the policy of one dependency. All callers must share it, because breaker, retry budget and bulkhead count the
+ * calls of all of them.
+ */
 export const createPolicy = (deps: PolicyDeps): Policy => {
   const { dependency, attemptTimeoutMs, retries, metrics, logger, clock } = deps;
   const breaker = createBreaker({
@@ -60,36 +52,36 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
   const budget = createRetryBudget();
   const places = bulkhead(deps.bulkhead.concurrent, deps.bulkhead.waiting);
 
-  const observe = (outcome: Outcome, begun: number): void => {
-    const seconds = (clock.monotonic() - begun) / 1_000;
+  const observe = (outcome: Outcome, startedAt: number): void => {
+    const seconds = (clock.monotonic() - startedAt) / 1_000;
     metrics.observe('volwatch_dependency_request_duration_seconds', { dependency, outcome }, seconds);
   };
-  const rejected = (why: string, retryAfter: number): AppError => {
+  const rejected = (detail: string, retryAfterSeconds: number): AppError => {
     observe('rejected', clock.monotonic());
-    return new AppError('external_api_unavailable', why, { retryAfter });
+    return new AppError('external_api_unavailable', detail, { retryAfter: retryAfterSeconds });
   };
 
   const timed = async <T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    const begun = clock.monotonic();
+    const startedAt = clock.monotonic();
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(new AppError('external_api_timeout')), attemptTimeoutMs);
     const signal = AbortSignal.any([outer, timeout.signal]);
     try {
       signal.throwIfAborted();
       const value = await work(signal);
-      observe('ok', begun);
+      observe('ok', startedAt);
       return value;
     } catch (error) {
-      observe(signal.aborted || codeOf(error) === 'external_api_timeout' ? 'timeout' : 'error', begun);
-      // Whatever an aborted attempt throws, why it was aborted says more.
+      observe(signal.aborted || codeOf(error) === 'external_api_timeout' ? 'timeout' : 'error', startedAt);
+      // After an abort, the reason of the abort is more useful than the error of the attempt.
       throw signal.aborted ? signal.reason : error;
     } finally {
       clearTimeout(timer);
     }
   };
 
-  /** Milliseconds to wait before the next attempt; undefined when there must not be one. */
-  const pause = (error: unknown, retry: number, { idempotent, deadline, signal }: Call): number | undefined => {
+  /** Milliseconds until the next attempt; undefined if there must be no further attempt. */
+  const retryDelayMs = (error: unknown, retry: number, { idempotent, deadline, signal }: Call): number | undefined => {
     if (!idempotent || retry >= retries || signal.aborted || !isExternal(error)) return undefined;
     const wait = error.retryAfter === undefined ? backOff(retry) : error.retryAfter * 1_000 + backOff(0);
     if (clock.monotonic() + wait >= deadline) return undefined;
@@ -103,11 +95,11 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
       try {
         ran = await breaker.run(() => timed(call.signal, work));
       } catch (error) {
-        const wait = pause(error, retry, call);
+        const wait = retryDelayMs(error, retry, call);
         if (wait === undefined) throw error;
         metrics.count('volwatch_retries_total', { dependency });
         trace.getActiveSpan()?.addEvent('dependency.retry', { 'volwatch.dependency': dependency });
-        logger.info({ dependency, code: codeOf(error), retry_in_ms: Math.round(wait) }, 'trying again');
+        logger.info({ dependency, code: codeOf(error), retry_in_ms: Math.round(wait) }, 'the call is retried');
         await sleep(wait, undefined, { signal: call.signal }).catch(() => {
           throw call.signal.reason;
         });
@@ -123,7 +115,8 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
     state: breaker.state,
     run: async (call, work) => {
       try {
-        return await orAborted(
+        // A call that waits for a place in the bulkhead must end when its signal aborts.
+        return await orAbort(
           places.execute(() => attempts(call, work), call.signal),
           call.signal,
         );

@@ -1,27 +1,27 @@
-/** Decides whether one more attempt may be made, over all callers of a dependency. */
+/** Limits the retries of all callers of a dependency together. */
 export type RetryBudget = {
-  /** Each call that is made, before its first attempt. */
+  /** Counts a call. Call it before the first attempt. */
   readonly called: () => void;
   readonly succeeded: () => void;
-  /** Takes the right to one retry; false when there is none left. */
+  /** Takes one retry from the budget; false if the budget is empty. */
   readonly take: () => boolean;
 };
 
 const capacity = 5;
-const perCall = 0.05;
+const retriesPerCall = 0.05;
 
 /**
- * While nothing succeeds, `n` calls get at most `5 + n / 20` retries: from a hundred calls on, at most 1.1 attempts a
- * call. Each success gives one retry back, so that a dependency that only stumbles now and then is retried fully.
+ * Without a success, `n` calls have at most `5 + n / 20` retries. From a hundred calls on this is at most 1.1 attempts
+ * for each call. A success adds one retry, so that rare failures do not exhaust the budget.
  */
 export const createRetryBudget = (): RetryBudget => {
   let tokens = capacity;
-  const give = (amount: number): void => {
+  const add = (amount: number): void => {
     tokens = Math.min(capacity, tokens + amount);
   };
   return {
-    called: () => give(perCall),
-    succeeded: () => give(1),
+    called: () => add(retriesPerCall),
+    succeeded: () => add(1),
     take: () => {
       if (tokens < 1) return false;
       tokens -= 1;

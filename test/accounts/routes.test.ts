@@ -10,7 +10,7 @@ import { serve } from '#test/http/support.ts';
 import { databaseSettings, setupDatabase } from '#test/support/database.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 
-const people: Readonly<Record<string, Principal>> = {
+const callers: Readonly<Record<string, Principal>> = {
   ada: { kind: 'user', subject: 'ada', scopes: [], email: 'ada@example.org', role: 'user' },
   bob: { kind: 'user', subject: 'bob', scopes: [] },
   desk: { kind: 'client', subject: 'desk', scopes: [] },
@@ -29,7 +29,7 @@ const start = async (t: ExecutionContext) => {
   const { call } = await serve(t, {
     routes: createAccountsRoutes({ unitOfWork, reader, clock, logger }),
     authenticate: async ({ headers }) => {
-      const principal = people[headers.authorization ?? ''];
+      const principal = callers[headers.authorization ?? ''];
       if (!principal) throw new AppError('credentials_missing');
       return principal;
     },
@@ -58,7 +58,7 @@ const defaults = {
   email_notifications: false,
 };
 
-test('who has stored nothing has defaults, of version 0', async (t) => {
+test('a user without stored documents has the defaults with version 0', async (t) => {
   const { send } = await start(t);
   const settings = await send('ada', '/settings');
   t.is(settings.status, 200);
@@ -77,7 +77,7 @@ test('who has stored nothing has defaults, of version 0', async (t) => {
   });
 });
 
-test('a change wants the version it changes; each makes the next, and touches nobody else', async (t) => {
+test('a change needs the stored version, increments it, and does not affect other users', async (t) => {
   const { send, stored, metrics } = await start(t);
   const first = await send('ada', '/settings', { theme: 'dark' }, '"0"');
   t.is(first.status, 200);
@@ -102,7 +102,7 @@ test('a change wants the version it changes; each makes the next, and touches no
   t.is(metrics.value('volwatch_db_transactions_total', { operation: 'account.change', outcome: 'committed' }), 3);
 });
 
-test('of ten changes of one version one is made', async (t) => {
+test('of ten concurrent changes of one version exactly one succeeds', async (t) => {
   const { send } = await start(t);
   for (const version of ['"0"', '"1"']) {
     const raced = await Promise.all(
@@ -113,13 +113,13 @@ test('of ten changes of one version one is made', async (t) => {
   }
 });
 
-test('an empty change changes nothing, not even the version', async (t) => {
+test('an empty change does not increment the version', async (t) => {
   const { send } = await start(t);
   await send('ada', '/profile', { locale: 'de-CH' }, '"0"');
   t.like((await send('ada', '/profile', {}, '"1"')).body, { locale: 'de-CH', version: 1 });
 });
 
-test('what breaks the schema is refused, unknown members included', async (t) => {
+test('changes that do not match the schema are refused, also unknown members', async (t) => {
   const { send, stored } = await start(t);
   const refused = [
     ['/settings', { unknown: 1 }],
@@ -146,7 +146,7 @@ test('what breaks the schema is refused, unknown members included', async (t) =>
   t.deepEqual(await stored.query('select 1 from account_profile union select 1 from account_settings'), []);
 });
 
-test('clients and keys have neither; nobody is 401', async (t) => {
+test('clients and API keys get 404, and unknown callers get 401', async (t) => {
   const { send } = await start(t);
   for (const who of ['desk', 'key']) {
     for (const path of ['/profile', '/settings']) t.is((await send(who, path)).status, 404);
@@ -155,14 +155,14 @@ test('clients and keys have neither; nobody is 401', async (t) => {
   t.is((await send('nobody', '/profile')).status, 401);
 });
 
-test('a column that is not migrated yet reads as its default, with a warning; changing it is 503', async (t) => {
+test('a member without a migrated column has its default and a warning, and a change of it gives 503', async (t) => {
   const { send, stored, warnings } = await start(t);
   await send('ada', '/settings', { theme: 'dark', currency: 'CHF' }, '"0"');
   await stored.query('alter table account_settings drop column currency');
   for (let read = 0; read < 2; read += 1) {
     const { status, body } = await send('ada', '/settings');
     t.is(status, 200);
-    t.like(body, { theme: 'dark', currency: 'USD', warnings: ['currency: the default stands in'] });
+    t.like(body, { theme: 'dark', currency: 'USD', warnings: ['currency: the default is used'] });
   }
   t.deepEqual(warnings, ['currency a column is missing; its default is used until the schema is migrated']);
   const change = await send('ada', '/settings', { currency: 'EUR' }, '"1"');

@@ -8,11 +8,11 @@ import { runInRequest, type RequestContext } from '#src/kernel/request-context.t
 import { captureSpans } from '#test/support/spans.ts';
 import { setup, startedEvent } from './setup.ts';
 
-const written = 'volwatch_audit_events_total';
+const eventsTotal = 'volwatch_audit_events_total';
 const chainOf = ({ database }: Awaited<ReturnType<typeof setup>>, stream: string) =>
   createAuditQueries({ reader: database.reader }).chain(stream, 0, 1_000);
 
-test.serial('an event says who, what, which, how it ended, in which request and trace', async (t) => {
+test.serial('an event contains actor, action, target, outcome, request id and trace id', async (t) => {
   const made = await setup(t);
   const spans = captureSpans(t);
   const context: RequestContext = {
@@ -48,7 +48,7 @@ test.serial('an event says who, what, which, how it ended, in which request and 
   });
   t.true(Date.parse(event!.occurred_at) >= before && Date.parse(event!.occurred_at) <= Date.now());
   t.false(JSON.stringify(event).includes('192.0.2.1'));
-  t.is(made.metrics.value(written, { action: 'refresh.started', outcome: 'success' }), 1);
+  t.is(made.metrics.value(eventsTotal, { action: 'refresh.started', outcome: 'success' }), 1);
   const [transaction] = spans.named('db.transaction refresh.record');
   t.deepEqual(
     transaction?.events.map(({ name, attributes }) => [name, attributes]),
@@ -57,7 +57,7 @@ test.serial('an event says who, what, which, how it ended, in which request and 
 });
 
 test.serial(
-  'without a principal the actor is anonymous in a request, the system outside, or who the caller names',
+  'without a principal the actor is anonymous in a request, the system outside a request, or the given actor',
   async (t) => {
     const made = await setup(t);
     const context = { requestId: 'r', traceId: 't', clientIp: '', signal: new AbortController().signal, timings: {} };
@@ -75,20 +75,20 @@ test.serial(
   },
 );
 
-test('a rolled back transaction leaves no event and does not move the head', async (t) => {
+test('a rolled back transaction writes no event and does not change the head', async (t) => {
   const made = await setup(t);
   await made.record(startedEvent());
   const failing = made.database.unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
     await made.audit.record(transaction, startedEvent());
-    throw new Error('changed my mind');
+    throw new Error('rolled back by the test');
   });
-  await t.throwsAsync(failing, { message: 'changed my mind' });
+  await t.throwsAsync(failing, { message: 'rolled back by the test' });
   t.is((await chainOf(made, 'refresh:tech5')).length, 1);
   t.deepEqual(await made.admin.query('select sequence::int from audit_stream'), [{ sequence: 1 }]);
-  t.is(made.metrics.value(written), 1);
+  t.is(made.metrics.value(eventsTotal), 1);
 });
 
-test('a transaction that is run again after a conflict leaves one event', async (t) => {
+test('a transaction that is repeated after a conflict writes one event', async (t) => {
   const made = await setup(t);
   let attempts = 0;
   await made.database.unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
@@ -103,7 +103,7 @@ test('a transaction that is run again after a conflict leaves one event', async 
   );
 });
 
-test('an event that cannot be written takes the change with it', async (t) => {
+test('if an event cannot be written, its transaction is rolled back', async (t) => {
   const { database, audit, admin } = await setup(t);
   await admin.query('create table change (id int)');
   await admin.query('alter table audit_event rename to elsewhere');
@@ -115,15 +115,15 @@ test('an event that cannot be written takes the change with it', async (t) => {
   t.deepEqual(await admin.query('select * from change'), []);
 });
 
-test('a stream is free for others until the transaction that recorded in it is about to commit', async (t) => {
+test('a transaction locks the stream only at its commit', async (t) => {
   const made = await setup(t);
-  const goOn = Promise.withResolvers<void>();
+  const otherCommitted = Promise.withResolvers<void>();
   const slow = made.database.unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
     await made.audit.record(transaction, startedEvent('refresh:tech5', 'slow'));
-    await goOn.promise;
+    await otherCommitted.promise;
   });
   await made.record(startedEvent('refresh:tech5', 'quick'));
-  goOn.resolve();
+  otherCommitted.resolve();
   await slow;
   t.deepEqual(
     (await chainOf(made, 'refresh:tech5')).map(({ target }) => target),
@@ -131,7 +131,7 @@ test('a stream is free for others until the transaction that recorded in it is a
   );
 });
 
-test('50 transactions at once on one stream make one unbroken chain', async (t) => {
+test('50 concurrent transactions on one stream write one unbroken chain', async (t) => {
   const made = await setup(t);
   await Promise.all(
     Array.from({ length: 50 }, (_, index) => made.record(startedEvent('refresh:tech5', String(index)))),
@@ -145,19 +145,19 @@ test('50 transactions at once on one stream make one unbroken chain', async (t) 
   t.like(await verifyAuditTrail(made.database.reader), { events: 50, streams: 1, faults: [] });
 });
 
-test('transactions over many streams in any order never wait for each other in a circle', async (t) => {
+test('transactions that record in many streams in any order cause no deadlock', async (t) => {
   const made = await setup(t);
   const streams = ['client:a', 'client:b', 'client:c', 'user:d', 'user:e'] as const;
   const rotated = (by: number): AuditEvent[] =>
     streams.map((_, index) => startedEvent(streams[(index * (by % 2 ? 1 : 4) + by) % streams.length]));
   await Promise.all(Array.from({ length: 40 }, (_, index) => made.record(...rotated(index))));
   t.like(await verifyAuditTrail(made.database.reader), { events: 200, streams: 5, faults: [] });
-  // A deadlock would have been retried: every transaction ran once.
+  // A deadlock would cause a retry, so the count shows that every transaction ran once.
   t.is(made.metrics.value('volwatch_db_transactions_total'), 40);
   t.is(made.metrics.value('volwatch_db_transactions_total', { outcome: 'committed' }), 40);
 });
 
-test('whatever JSON an event carries, what PostgreSQL gives back has the hash it was stored with', async (t) => {
+test('an event with any JSON data has the same hash after it was stored in PostgreSQL', async (t) => {
   const made = await setup(t);
   const samples = fc.sample(
     fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ maxDepth: 3, stringUnit: 'grapheme' })),

@@ -4,7 +4,10 @@ import { canonicalJson } from '#src/audit/canonical-json.ts';
 import { chainedHash, genesisHash, type EventContent } from '#src/audit/event-content.ts';
 import type { Json } from '#src/kernel/audit.ts';
 
-/** Any JSON that PostgreSQL's jsonb holds: no NUL in texts, no lone surrogates (fast-check's JSON has none). */
+/**
+ * Any JSON that PostgreSQL's jsonb can store: without NUL and lone surrogates (fast-check generates no lone
+ * surrogates).
+ */
 const anyJson = fc
   .jsonValue({ maxDepth: 4, stringUnit: 'grapheme' })
   .filter((value) => !JSON.stringify(value).includes('\\u0000'));
@@ -19,7 +22,7 @@ const shuffled = (value: Json): Json => {
   );
 };
 
-test('the canonical text is JSON of the same value, whatever the order of members', (t) => {
+test('the canonical text is JSON of the same value, for any order of the members', (t) => {
   fc.assert(
     fc.property(anyJson, (value) => {
       const json = value as Json;
@@ -31,7 +34,7 @@ test('the canonical text is JSON of the same value, whatever the order of member
   );
 });
 
-test('values that look alike have different texts', (t) => {
+test('similar but different values have different texts', (t) => {
   t.not(canonicalJson(['1']), canonicalJson([1]));
   t.not(canonicalJson({ a: null }), canonicalJson({}));
   t.not(canonicalJson([[1], 2]), canonicalJson([1, [2]]));
@@ -61,7 +64,7 @@ for (const [what, value] of [
   ['a lone surrogate', 'a\ud800'],
   ['NUL in a name', { 'a\0': 1 }],
 ] as const) {
-  test(`refused: ${what}`, (t) => {
+  test(`canonicalJson refuses ${what}`, (t) => {
     t.throws(() => canonicalJson([value]));
   });
 }

@@ -8,11 +8,11 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import { createQueuedRefreshes } from '#src/market-data/refresh-queue.ts';
 import { removeOldRefreshes } from '#src/market-data/retention.ts';
 import { bundledUniverses } from '#src/market-data/universes.ts';
-import { felt, setup } from '#test/market-data/setup.ts';
+import { faultReached, setup } from '#test/market-data/setup.ts';
 
 const once = { probability: 1, delay_ms: 0, count: 1 };
 
-test('the refresh records can be rebuilt from their events: succeeded, failed, rolled back, left behind, running', async (t) => {
+test('refresh records can be rebuilt from their events: succeeded, failed, rolled back, abandoned, running', async (t) => {
   const made = await setup(t);
   const { refreshes, faults, admin, database } = made;
   const run = () => refreshes.run({ universe: 'tech5', trigger: 'request' });
@@ -21,14 +21,14 @@ test('the refresh records can be rebuilt from their events: succeeded, failed, r
   t.is((await run()).status, 'failed');
   faults.set('refresh.store_prices', { mode: 'error', ...once });
   t.is((await run()).status, 'rolled_back');
-  // As a killed process leaves it: recorded as running, nobody at work.
-  const left = `insert into refresh (id, universe, trigger, status, started_at, trace_id)
+  // A killed process leaves such a record: its status is running, but no process runs it.
+  const abandoned = `insert into refresh (id, universe, trigger, status, started_at, trace_id)
     select '01900000-0000-7000-8000-000000000000', universe, trigger, 'running', started_at, trace_id from refresh limit 1`;
-  await admin.query(left);
+  await admin.query(abandoned);
   t.is(await refreshes.closeDangling(), 1);
   faults.set('provider.fetch', { mode: 'hang', probability: 1, delay_ms: 0 });
   const { record, ended } = await refreshes.start({ universe: 'sp500', trigger: 'startup', waited: false });
-  await felt(made, 'provider.fetch');
+  await faultReached(made, 'provider.fetch');
 
   const rebuilt = await rebuildState(database.reader, 'refresh');
   t.deepEqual(
@@ -36,7 +36,7 @@ test('the refresh records can be rebuilt from their events: succeeded, failed, r
     ['failed', 'rolled_back', 'rolled_back', 'running', 'succeeded'],
   );
   t.like(rebuilt.get(record.id), { universe: 'sp500', status: 'running', trigger: 'startup', finished_at: null });
-  // The row put in by hand has no beginning in the trail; the rest agrees to the last column.
+  // The inserted row has no start event. All other rows agree in all columns.
   const differences = await compareState(database.reader);
   t.deepEqual(
     differences.map(({ table, id }) => [table, id]),
@@ -50,12 +50,12 @@ test('the refresh records can be rebuilt from their events: succeeded, failed, r
     [record.id],
   );
   t.like((await rebuildState(database.reader, 'refresh')).get(record.id), row?.['state'] as object);
-  const { faults: broken, events } = await verifyAuditTrail(database.reader);
-  t.deepEqual(broken, []);
+  const { faults: chainFaults, events } = await verifyAuditTrail(database.reader);
+  t.deepEqual(chainFaults, []);
   t.is(events, 3 + 2 + 2 + 1 + 3);
 });
 
-test('a refresh that waits for a worker is queued, then started, and agrees with its events all along', async (t) => {
+test('a refresh that waits for a worker has the events queued and started, and its record agrees with them', async (t) => {
   const { refreshes, database, admin, metrics } = await setup(t);
   const { unitOfWork, reader } = database;
   const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
@@ -83,7 +83,7 @@ test('a refresh that waits for a worker is queued, then started, and agrees with
   );
 });
 
-test('a refresh that is rolled back leaves no event of having been applied', async (t) => {
+test('a rolled back refresh has no applied event', async (t) => {
   const { refreshes, faults, admin } = await setup(t);
   faults.set('refresh.commit', { mode: 'error', ...once });
   await refreshes.run({ universe: 'tech5', trigger: 'request' });
@@ -94,7 +94,7 @@ test('a refresh that is rolled back leaves no event of having been applied', asy
   ]);
 });
 
-test('records that are past their time go with an event, and are not missed', async (t) => {
+test('the removal of an old record is recorded, and the record is not reported as missing', async (t) => {
   const { refreshes, database, admin, metrics } = await setup(t);
   const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
   const old = await refreshes.run({ universe: 'tech5', trigger: 'request' });
@@ -112,7 +112,7 @@ test('records that are past their time go with an event, and are not missed', as
   t.is(await remove(), 0);
 });
 
-test('a row that was changed, added or removed beside its events is named', async (t) => {
+test('a row that was changed or deleted directly in the database is reported', async (t) => {
   const { refreshes, admin, database } = await setup(t);
   const first = await refreshes.run({ universe: 'tech5', trigger: 'request' });
   await sleep(2);
@@ -124,6 +124,6 @@ test('a row that was changed, added or removed beside its events is named', asyn
 
   t.deepEqual(await compareState(database.reader), [
     { table: 'refresh', id: first.id, problem: 'differs from its events in source, prices' },
-    { table: 'refresh', id: second.id, problem: 'has events, and is gone from the table' },
+    { table: 'refresh', id: second.id, problem: 'has events but is missing in the table' },
   ]);
 });

@@ -42,7 +42,7 @@ const seed = async ({ record }: Pick<Awaited<ReturnType<typeof setupHttp>>, 'rec
   await record({ ...startedEvent('refresh:tech5', 'c'), action: 'refresh.failed', outcome: 'failure' });
 };
 
-test('events are listed oldest first, each with its place in the chain', async (t) => {
+test('events are listed oldest first, with their position in the chain', async (t) => {
   const http = await setupHttp(t);
   await seed(http);
   const { data, page } = await http.list();
@@ -61,7 +61,7 @@ test('events are listed oldest first, each with its place in the chain', async (
   t.deepEqual(data[2]?.['actor'], { kind: 'anonymous', subject: null });
 });
 
-test('every filter keeps what it says, alone and together', async (t) => {
+test('every filter selects the matching events, alone and in combination', async (t) => {
   const http = await setupHttp(t);
   await seed(http);
   const { data } = await http.list();
@@ -80,7 +80,7 @@ test('every filter keeps what it says, alone and together', async (t) => {
   t.is((await http.targets(`from=${offset}`)).length, 4);
   const day = (days: number) =>
     new Date(Date.parse(String(data[0]?.['occurred_at'])) + days * 86_400_000).toISOString().slice(0, 10);
-  t.is((await http.targets(`from=${day(0)}&to=${day(1)}`)).length, 4, 'a day as to is meant to its end');
+  t.is((await http.targets(`from=${day(0)}&to=${day(1)}`)).length, 4, 'a day as `to` includes the whole day');
   t.deepEqual(await http.targets(`to=${day(-1)}`), []);
   t.deepEqual(await http.targets(`from=${day(2)}`), []);
 });
@@ -97,19 +97,19 @@ test('from and to are inclusive to the millisecond', async (t) => {
   t.deepEqual(await span(-2, -1), []);
 });
 
-test('pages follow each other without gap or repetition; a cursor belongs to its filters', async (t) => {
+test('pages contain every event once, and a cursor is valid for its filters only', async (t) => {
   const http = await setupHttp(t);
   for (let index = 0; index < 7; index += 1) await http.record(startedEvent('refresh:tech5', String(index)));
-  const seen: unknown[] = [];
+  const listed: unknown[] = [];
   let cursor: string | null = '';
   let first = '';
   while (cursor !== null) {
     const { data, page }: List = await http.list(`limit=3&stream=refresh:tech5${cursor && `&cursor=${cursor}`}`);
-    seen.push(...data.map(({ target }) => target));
+    listed.push(...data.map(({ target }) => target));
     cursor = page.next_cursor;
     first ||= cursor ?? '';
   }
-  t.deepEqual(seen, ['0', '1', '2', '3', '4', '5', '6']);
+  t.deepEqual(listed, ['0', '1', '2', '3', '4', '5', '6']);
   for (const query of [`cursor=${first}`, `stream=refresh:sp500&cursor=${first}`, `cursor=${first.slice(0, -2)}`]) {
     const response = await http.get(query);
     t.is(response.status, 422, query);
@@ -117,7 +117,7 @@ test('pages follow each other without gap or repetition; a cursor belongs to its
   }
 });
 
-test('fields, ETag and 304', async (t) => {
+test('fields selects members, and a matching ETag gives 304', async (t) => {
   const http = await setupHttp(t);
   await seed(http);
   t.deepEqual((await http.list('limit=1&fields=target,sequence')).data, [{ target: 'a', sequence: 1 }]);
@@ -130,7 +130,7 @@ test('fields, ETag and 304', async (t) => {
   t.is((await http.get('', { 'If-None-Match': etag })).status, 200);
 });
 
-test('queries that make no sense are refused', async (t) => {
+test('invalid queries are refused', async (t) => {
   const { get } = await setupHttp(t);
   for (const query of [
     'action=refresh.exploded',

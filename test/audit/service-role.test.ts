@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { call, refresh, serve, takeToken } from '#test/service/setup.ts';
 import { setupDatabase } from '#test/support/database.ts';
 
-/** What psql makes of the file: its variable, and the statement that it builds and runs. */
+/** The SQL that psql runs for the file: with the variable replaced and the generated statement inserted. */
 const grantsFor = (role: string, database: string): string =>
   readFileSync('deploy/postgres/service-role.sql', 'utf8')
     .replaceAll(':"role"', `"${role}"`)
@@ -28,7 +28,7 @@ const setupRole = async (t: ExecutionContext) => {
   return { url: own.href, query };
 };
 
-test('the service runs as a role that cannot touch what was recorded, nor switch the triggers off', async (t) => {
+test('the service runs with a role that can neither change recorded events nor disable the triggers', async (t) => {
   const { url, query } = await setupRole(t);
   const service = await serve(t, { DATABASE_URL: url });
   await service.logged(({ message }) => message === 'started');

@@ -31,7 +31,7 @@ const verify = (url: string): Promise<{ readonly code: number; readonly stdout: 
     );
   });
 
-test('the running service: who refreshed and who injected faults is in the trail, and the trail verifies', async (t) => {
+test('the trail of a running service contains refreshes and injected faults with their actors, and verifies', async (t) => {
   const { url, query } = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: url });
   await service.logged(({ message }) => message === 'started');
@@ -89,10 +89,10 @@ test('the running service: who refreshed and who injected faults is in the trail
   end $$`);
   const broken = await verify(url);
   t.is(broken.code, 1);
-  t.regex(broken.stderr, /^refresh:tech5 event 5 \([0-9a-f-]{36}\): does not say what was hashed$/m);
+  t.regex(broken.stderr, /^refresh:tech5 event 5 \([0-9a-f-]{36}\): does not match its hash$/m);
 });
 
-test('with the database away faults are still injected, and the log says what the trail lacks', async (t) => {
+test('without a database faults are still injected, and the log reports the missing audit event', async (t) => {
   const service = await serve(t, { ...settings, DATABASE_URL: 'postgres://nobody:x@127.0.0.1:1/none' });
   await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 1 });
   const line = await service.logged(({ message }) => message === 'a fault change is missing in the audit trail');

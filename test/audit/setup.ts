@@ -11,14 +11,14 @@ import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
 export type Setup = {
   readonly audit: AuditTrail;
   readonly database: Database;
-  /** Past the code under test, and a superuser. */
+  /** Direct access to the database as a superuser, without the code under test. */
   readonly admin: TestDatabase;
   readonly metrics: RecordedMetrics;
   /** Records each event, all in one transaction. */
   readonly record: (...events: readonly AuditEvent[]) => Promise<void>;
 };
 
-/** An audit trail on a migrated database of its own. */
+/** An audit trail with a separate migrated database. */
 export const setup = async (t: ExecutionContext): Promise<Setup> => {
   const admin = await setupDatabase(t);
   const metrics = recordMetrics();

@@ -26,7 +26,7 @@ test('the database refuses to change or delete an event', async (t) => {
   t.is(before.length, 2);
 });
 
-/** Past the triggers, as only the owner of the tables or a superuser can. */
+/** Runs `statement` without the triggers. Only the owner of the tables or a superuser can do this. */
 const forge = (statement: string): string =>
   `do $forge$ begin
     set local session_replication_role = replica;
@@ -43,19 +43,19 @@ const forgeries = [
     sql: `update audit_event set occurred_at = occurred_at - interval '1 ms' where sequence = 1`,
     at: 1,
   },
-  { what: 'an event taken out', sql: 'delete from audit_event where sequence = 3', at: 4 },
-  { what: 'the first event taken out', sql: 'delete from audit_event where sequence = 1', at: 2 },
+  { what: 'a deleted event', sql: 'delete from audit_event where sequence = 3', at: 4 },
+  { what: 'a deleted first event', sql: 'delete from audit_event where sequence = 1', at: 2 },
   { what: 'a truncated tail', sql: 'delete from audit_event where sequence > 3', at: 4 },
-  { what: 'everything taken out', sql: 'delete from audit_event', at: 1 },
-  { what: 'the head taken out', sql: 'delete from audit_stream', at: 1 },
+  { what: 'all events deleted', sql: 'delete from audit_event', at: 1 },
+  { what: 'a deleted head', sql: 'delete from audit_stream', at: 1 },
   {
-    what: 'an event put in behind the head',
+    what: 'an event inserted after the head',
     sql: `insert into audit_event select gen_random_uuid(), stream, 6, action, outcome, actor_kind, actor_subject, target,
       reason, request_id, trace_id, occurred_at, data, hash, hash from audit_event where id = ${last}`,
     at: 6,
   },
   {
-    what: 'two events changing places',
+    what: 'two events with swapped positions',
     sql: `update audit_event set sequence = 12 - sequence where sequence in (2, 3);
       update audit_event set sequence = sequence - 7 where sequence > 5`,
     at: 2,
@@ -63,7 +63,7 @@ const forgeries = [
 ] as const;
 
 for (const { what, sql, at } of forgeries) {
-  test(`found: ${what}`, async (t) => {
+  test(`the verification finds ${what}`, async (t) => {
     const { admin, record, database } = await setup(t);
     for (let index = 1; index <= 5; index += 1) await record(startedEvent('refresh:tech5', String(index)));
     await record(startedEvent('refresh:sp500'));
@@ -77,14 +77,14 @@ for (const { what, sql, at } of forgeries) {
   });
 }
 
-test('found by an anchor alone: a chain rewritten from end to end with its head', async (t) => {
+test('an anchor shows that a whole chain and its head were rewritten', async (t) => {
   const { admin, record, database } = await setup(t);
   await record(startedEvent(), startedEvent());
   const { anchors } = await verifyAuditTrail(database.reader);
   t.like(anchors, [{ stream: 'refresh:tech5', sequence: 2 }]);
   t.deepEqual((await verifyAuditTrail(database.reader, anchors)).faults, []);
 
-  // Everything goes, and another history of the same length is written by the book.
+  // All events are deleted, and the service writes other events with the same length of the chain.
   await admin.query(forge('delete from audit_event; delete from audit_stream'));
   await record(startedEvent('refresh:tech5', 'forged'), startedEvent('refresh:tech5', 'forged'));
 
@@ -96,7 +96,7 @@ test('found by an anchor alone: a chain rewritten from end to end with its head'
   t.like((await verifyAuditTrail(database.reader, anchors)).faults, [{ stream: 'refresh:tech5', sequence: 1 }]);
 });
 
-test('a trigger that is disabled or gone is named', async (t) => {
+test('a disabled or missing trigger is reported', async (t) => {
   const { admin, database } = await setup(t);
   await admin.query('alter table audit_event disable trigger audit_event_refuse');
   await admin.query('drop trigger audit_stream_advance on audit_stream');

@@ -4,20 +4,16 @@ import { propagation } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
-import { createJobs, type JobHandlers, type JobsDependencies } from '#src/jobs/jobs.ts';
+import { createJobs, type JobHandlers, type JobsDeps } from '#src/jobs/jobs.ts';
 import { AppError, codeOf } from '#src/kernel/errors.ts';
 import { jobQueues } from '#src/kernel/jobs.ts';
 import { silentLogger } from '#src/kernel/logger.ts';
 import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 import { captureSpans } from '#test/support/spans.ts';
 
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-
-const until = async (condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<boolean> => {
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(30)) if (await condition()) return true;
-  return condition();
-};
 
 const nothing = async (): Promise<void> => {};
 const idle: JobHandlers = {
@@ -28,12 +24,12 @@ const idle: JobHandlers = {
   webhook_delivery: nothing,
 };
 
-const setup = async (t: ExecutionContext, overrides: Partial<JobsDependencies> = {}) => {
+const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = {}) => {
   const admin = await setupDatabase(t);
   await admin.query('create table effect (id serial primary key)');
   const database = await createDatabase(databaseSettings(admin.url));
   const metrics = recordMetrics();
-  const make = (more: Partial<JobsDependencies> = {}) => {
+  const make = (more: Partial<JobsDeps> = {}) => {
     const jobs = createJobs({
       execute: database.execute,
       worker: true,
@@ -61,15 +57,15 @@ const setup = async (t: ExecutionContext, overrides: Partial<JobsDependencies> =
 
 const operation = 'refresh.record';
 
-test('a job is there with the change that it belongs to, or neither is; one of each key at a time', async (t) => {
+test('a job is committed together with its change, and each key has at most one job', async (t) => {
   const { admin, database, make, metrics } = await setup(t, { worker: false });
   const jobs = make();
   const enqueue = (key: string, fail = false): Promise<boolean> =>
     database.unitOfWork.run({ operation }, async (transaction) => {
       await transaction.query('insert into effect default values');
-      const done = await jobs.enqueue(transaction, 'refresh', { key, data: { universe: key } });
+      const enqueued = await jobs.enqueue(transaction, 'refresh', { key, data: { universe: key } });
       if (fail) throw new AppError('database_conflict');
-      return done;
+      return enqueued;
     });
   await t.throwsAsync(enqueue('tech5'), { code: 'database_unavailable' }, 'before the queues are open');
   t.deepEqual(await jobs.healthCheck.check(AbortSignal.timeout(100)), {
@@ -94,52 +90,61 @@ test('a job is there with the change that it belongs to, or neither is; one of e
   t.is(metrics.value('volwatch_jobs_queue_size', { queue: 'refresh', state: 'active' }), 0);
 });
 
-test.serial('a job runs in the trace that enqueued it, is tried again later, and given up in the end', async (t) => {
-  const spans = captureSpans(t);
-  const { admin, database, make, metrics } = await setup(t);
-  const jobs = make();
-  const attempts: number[] = [];
-  let seen: unknown;
-  await jobs.start({
-    ...idle,
-    refresh: async (data) => {
-      seen = data;
-      attempts.push(performance.now());
-      throw new AppError('external_api_timeout', 'canary: not to be stored');
-    },
-  });
-  const parent = trace.getTracer('test').startSpan('caller');
-  await context.with(trace.setSpan(context.active(), parent), () =>
-    database.unitOfWork.run({ operation }, (transaction) =>
-      jobs.enqueue(transaction, 'refresh', { key: 'tech5', data: { universe: 'tech5' } }),
-    ),
-  );
-  parent.end();
-  t.true(await until(() => metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'dead' }) === 1));
-  t.is(attempts.length, 3);
-  t.true(attempts[1]! - attempts[0]! >= 900, 'not at once');
-  t.is(metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'failed' }), 2);
-  t.deepEqual(seen, { universe: 'tech5' });
-  const done = spans.named('job refresh');
-  t.is(done.length, 3);
-  for (const span of done) {
-    t.is(span.spanContext().traceId, parent.spanContext().traceId);
-    t.is(span.attributes['error.type'], 'external_api_timeout');
-  }
-  t.true(await until(async () => (await admin.query(`select 1 from pgboss.job where name = 'dead'`)).length === 1));
-  const stored = JSON.stringify(await admin.query('select output, data from pgboss.job'));
-  t.false(stored.includes('canary'));
-  t.true(stored.includes('external_api_timeout'));
-});
+test.serial(
+  'a job runs in the trace that enqueued it, is retried with a delay, and fails after the last retry',
+  async (t) => {
+    const spans = captureSpans(t);
+    const { admin, database, make, metrics } = await setup(t);
+    const jobs = make();
+    const attempts: number[] = [];
+    let received: unknown;
+    await jobs.start({
+      ...idle,
+      refresh: async (data) => {
+        received = data;
+        attempts.push(performance.now());
+        throw new AppError('external_api_timeout', 'canary: not to be stored');
+      },
+    });
+    const parent = trace.getTracer('test').startSpan('caller');
+    await context.with(trace.setSpan(context.active(), parent), () =>
+      database.unitOfWork.run({ operation }, (transaction) =>
+        jobs.enqueue(transaction, 'refresh', { key: 'tech5', data: { universe: 'tech5' } }),
+      ),
+    );
+    parent.end();
+    await eventually(
+      () => metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'dead' }) === 1,
+      'the job fails after its retries',
+    );
+    t.is(attempts.length, 3);
+    t.true(attempts[1]! - attempts[0]! >= 900, 'the retry has a delay');
+    t.is(metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'failed' }), 2);
+    t.deepEqual(received, { universe: 'tech5' });
+    const jobSpans = spans.named('job refresh');
+    t.is(jobSpans.length, 3);
+    for (const span of jobSpans) {
+      t.is(span.spanContext().traceId, parent.spanContext().traceId);
+      t.is(span.attributes['error.type'], 'external_api_timeout');
+    }
+    await eventually(
+      async () => (await admin.query(`select 1 from pgboss.job where name = 'dead'`)).length === 1,
+      'the job is in the dead letter queue',
+    );
+    const stored = JSON.stringify(await admin.query('select output, data from pgboss.job'));
+    t.false(stored.includes('canary'));
+    t.true(stored.includes('external_api_timeout'));
+  },
+);
 
-test('work spreads over workers; closing one waits for what it does and leaves the rest to the others', async (t) => {
+test('jobs are distributed over workers, and close waits for the running job and leaves the others', async (t) => {
   const { database, make, metrics } = await setup(t);
   const [first, second] = [make({ concurrency: 1 }), make({ concurrency: 1 })];
-  const doers = new Map<string, string[]>();
+  const jobsByWorker = new Map<string, string[]>();
   const handlers = (name: string): JobHandlers => ({
     ...idle,
     refresh: async ({ universe = '' }) => {
-      doers.set(name, [...(doers.get(name) ?? []), universe]);
+      jobsByWorker.set(name, [...(jobsByWorker.get(name) ?? []), universe]);
       await sleep(600);
     },
   });
@@ -149,26 +154,26 @@ test('work spreads over workers; closing one waits for what it does and leaves t
   await database.unitOfWork.run({ operation }, async (transaction) => {
     for (const key of keys) await second.enqueue(transaction, 'refresh', { key, data: { universe: key } });
   });
-  t.true(await until(() => doers.has('first') && doers.has('second')));
+  await eventually(() => jobsByWorker.has('first') && jobsByWorker.has('second'), 'both workers run jobs');
   await first.close({ graceMs: 5_000 });
-  const done = metrics.value('volwatch_jobs_total', { outcome: 'ok' });
-  t.true(done >= 1, 'its job ended before it did');
-  t.true(await until(() => metrics.value('volwatch_jobs_total', { outcome: 'ok' }) === keys.length));
-  t.deepEqual([...doers.values()].flat().sort(), keys, 'each once');
+  const succeeded = (): number => metrics.value('volwatch_jobs_total', { outcome: 'ok' });
+  t.true(succeeded() >= 1, 'the running job ended before the close');
+  await eventually(() => succeeded() === keys.length, 'all jobs succeed');
+  t.deepEqual([...jobsByWorker.values()].flat().sort(), keys, 'each job runs once');
 });
 
-test('a slow group leaves places to the others where groups are kept apart', async (t) => {
+test('with oneJobPerGroup a slow group does not block the other groups', async (t) => {
   const { database, make } = await setup(t);
-  const jobs = make({ queues: { refresh: { concurrency: 2, groupsApart: true } } });
+  const jobs = make({ queues: { refresh: { concurrency: 2, oneJobPerGroup: true } } });
   const running = new Map<string, number>();
-  const most = new Map<string, number>();
+  const maxRunning = new Map<string, number>();
   const done: string[] = [];
   await jobs.start({
     ...idle,
     refresh: async ({ group = '', slow }) => {
       const now = (running.get(group) ?? 0) + 1;
       running.set(group, now);
-      most.set(group, Math.max(now, most.get(group) ?? 0));
+      maxRunning.set(group, Math.max(now, maxRunning.get(group) ?? 0));
       await sleep(slow ? 1_500 : 10);
       running.set(group, now - 1);
       done.push(group);
@@ -180,12 +185,12 @@ test('a slow group leaves places to the others where groups are kept apart', asy
     for (const key of ['a', 'b', 'c']) await add(key, 'slow', { slow: 'true' });
     for (const key of ['d', 'e']) await add(key, 'quick', {});
   });
-  t.true(await until(() => done.length === 5));
-  t.is(most.get('slow'), 1);
+  await eventually(() => done.length === 5, 'all jobs end');
+  t.is(maxRunning.get('slow'), 1);
   t.deepEqual(done.slice(0, 2), ['quick', 'quick']);
 });
 
-test('schedules are those configured now', async (t) => {
+test('start stores the configured schedules and removes the others', async (t) => {
   const { admin, make } = await setup(t);
   const schedule = (key: string, cron: string) => ({ queue: 'refresh', key, cron, data: { universe: key } }) as const;
   await make({ schedules: [schedule('tech5', '0 5 * * *'), schedule('sp500', '0 6 * * *')] }).start(idle);
@@ -195,22 +200,22 @@ test('schedules are those configured now', async (t) => {
   ]);
 });
 
-test('processes that start at once on an empty database all find their queues', async (t) => {
+test('processes that start at the same time on an empty database all open their queues', async (t) => {
   const { admin, database, make } = await setup(t, { worker: false });
   await Promise.all(Array.from({ length: 6 }, () => make().start(idle)));
   t.is((await admin.query('select 1 from pgboss.queue')).length, jobQueues.length + 1);
-  // No connection went back to the pool inside a transaction that had failed.
+  // The queries would fail on a pooled connection that is still in a failed transaction.
   for (let read = 0; read < 20; read += 1) t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }]);
 });
 
-test('a job that outlasts the grace of a close is aborted, and done by somebody else', async (t) => {
+test('a job that runs longer than the grace of close is aborted, and another worker runs it', async (t) => {
   const { database, make, metrics } = await setup(t);
   const [first, second] = [make({ concurrency: 1 }), make({ concurrency: 1 })];
-  const begun = Promise.withResolvers<void>();
+  const jobStarted = Promise.withResolvers<void>();
   await first.start({
     ...idle,
     refresh: async (_data, signal) => {
-      begun.resolve();
+      jobStarted.resolve();
       await sleep(60_000, undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
     },
@@ -218,11 +223,14 @@ test('a job that outlasts the grace of a close is aborted, and done by somebody 
   await database.unitOfWork.run({ operation }, (transaction) =>
     first.enqueue(transaction, 'refresh', { key: 'tech5', data: {} }),
   );
-  await begun.promise;
-  const started = performance.now();
+  await jobStarted.promise;
+  const closedAt = performance.now();
   await first.close({ graceMs: 300 });
-  t.true(performance.now() - started < 4_000);
+  t.true(performance.now() - closedAt < 4_000);
   t.is(metrics.value('volwatch_jobs_total', { outcome: 'failed' }), 1);
   await second.start(idle);
-  t.true(await until(() => metrics.value('volwatch_jobs_total', { outcome: 'ok' }) === 1));
+  await eventually(
+    () => metrics.value('volwatch_jobs_total', { outcome: 'ok' }) === 1,
+    'the second worker runs the job',
+  );
 });

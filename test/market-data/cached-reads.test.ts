@@ -11,47 +11,48 @@ import { makeCache } from '#test/support/redis.ts';
 const [tech5] = bundledUniverses as [Universe];
 const page = { after: null, from: null, to: null, limit: 101 };
 
+/** Cached reads over queries that record the requested names in `queried`. */
 const setupReads = (t: Parameters<typeof makeCache>[0]) => {
-  const asked: string[] = [];
+  const queried: string[] = [];
   const reads = createCachedReads({
     cache: makeCache(t),
     queries: {
       prices: async (symbol) => {
-        asked.push(symbol);
+        queried.push(symbol);
         return [];
       },
       indexValues: async (code) => {
-        asked.push(code);
+        queried.push(code);
         return [];
       },
     },
     universes: bundledUniverses,
     logger: silentLogger,
   });
-  return { reads, asked };
+  return { reads, queried };
 };
 
-test('after a commit the first pages are loaded again, and only those of its universe', async (t) => {
-  const { reads, asked } = setupReads(t);
+test('after a commit only the first pages of the refreshed universe are loaded again', async (t) => {
+  const { reads, queried } = setupReads(t);
   await reads.warmUp();
-  t.deepEqual([...asked].sort(), ['AAPL', 'AMZN', 'GOOG', 'IBM', 'MSFT', 'SP500', 'TECH5_EW', 'TECH5_PW', '^GSPC']);
+  t.deepEqual([...queried].sort(), ['AAPL', 'AMZN', 'GOOG', 'IBM', 'MSFT', 'SP500', 'TECH5_EW', 'TECH5_PW', '^GSPC']);
   t.is((await reads.prices('AAPL', page)).state, 'hit');
-  asked.length = 0;
+  queried.length = 0;
   await reads.committed(tech5);
-  t.deepEqual([...asked].sort(), ['AAPL', 'AMZN', 'GOOG', 'IBM', 'MSFT', 'TECH5_EW', 'TECH5_PW']);
+  t.deepEqual([...queried].sort(), ['AAPL', 'AMZN', 'GOOG', 'IBM', 'MSFT', 'TECH5_EW', 'TECH5_PW']);
   t.is((await reads.prices('AAPL', page)).state, 'hit');
   t.is((await reads.indexValues('SP500', page)).state, 'hit');
 });
 
-test('pages are told apart, and what no universe has is not cached', async (t) => {
-  const { reads, asked } = setupReads(t);
+test('each page has its own cache entry, and names that are in no universe are not cached', async (t) => {
+  const { reads, queried } = setupReads(t);
   for (const limit of [1, 1, 2]) await reads.prices('AAPL', { ...page, limit });
-  t.is(asked.length, 2);
+  t.is(queried.length, 2);
   for (const _ of [1, 2]) t.is((await reads.prices('UNKNOWN', page)).state, 'miss');
-  t.is(asked.length, 4);
+  t.is(queried.length, 4);
 });
 
-test('headers tell age and state', (t) => {
+test('the cache headers contain age and state', (t) => {
   t.deepEqual(cacheHeaders({ state: 'miss', ageMs: 0 }), { 'Cache-Status': 'volwatch; fwd=miss' });
   t.deepEqual(cacheHeaders({ state: 'hit', ageMs: 2_900 }), { Age: '2', 'Cache-Status': 'volwatch; hit' });
   t.like(cacheHeaders({ state: 'last_known_good', ageMs: 90_000 }), {
@@ -61,7 +62,7 @@ test('headers tell age and state', (t) => {
   });
 });
 
-test('a scheduled refresh may use what was fetched before, and says so; a requested one fails', async (t) => {
+test('with fallback allowed, data of an earlier fetch are used and marked; without it the fetch fails', async (t) => {
   const sample = createSampleFileProvider({ directory: sampleDataDirectory });
   let code: 'external_api_unavailable' | 'shutting_down' | undefined;
   const provider: MarketDataProvider = {

@@ -1,15 +1,15 @@
 import test from 'ava';
 import * as fc from 'fast-check';
+import { isCalendarDate } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { parseDailyBars, parseMonthlyCloses, parseWrittenDate } from '#src/market-data/csv.ts';
-import { isCalendarDate } from '#src/market-data/provider.ts';
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const monthly = 'symbol,date,price\n';
 const daily = 'date,open,high,low,close,adjclose,volume\n';
 const price = fc.integer({ min: 1, max: 10_000_000 }).map((cents) => cents / 100);
 
-test('a written date comes back as the day that it names', (t) => {
+test('a written date is parsed to its calendar date', (t) => {
   const instants = fc.date({ min: new Date('1000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true });
   fc.assert(
     fc.property(instants, (instant) => {
@@ -31,10 +31,10 @@ for (const text of [
   'Jan 1 20',
   '',
 ]) {
-  test(`not a date: "${text}"`, (t) => t.is(parseWrittenDate(text), undefined));
+  test(`parseWrittenDate refuses "${text}"`, (t) => t.is(parseWrittenDate(text), undefined));
 }
 
-test('calendar dates: only days that exist', (t) => {
+test('isCalendarDate accepts only days that exist', (t) => {
   for (const text of ['2000-02-29', '1000-01-01', '9999-12-31']) t.true(isCalendarDate(text), text);
   for (const text of [
     '2001-02-29',
@@ -49,7 +49,7 @@ test('calendar dates: only days that exist', (t) => {
   }
 });
 
-test('monthly closes: what was written is what is read', (t) => {
+test('parseMonthlyCloses returns the written closes', (t) => {
   fc.assert(
     fc.property(fc.nat(2000), fc.array(price, { minLength: 1, maxLength: 40 }), (start, prices) => {
       const rows = prices.map((value, index) => {
@@ -66,7 +66,7 @@ test('monthly closes: what was written is what is read', (t) => {
   );
 });
 
-test('daily bars: what was written is what is read', (t) => {
+test('parseDailyBars returns the written bars', (t) => {
   fc.assert(
     fc.property(fc.array(fc.tuple(price, price, price, price, fc.nat()), { minLength: 1, maxLength: 40 }), (bars) => {
       const rows = bars.map(([open, high, low, close, volume], index) => {
@@ -99,14 +99,14 @@ const refusals: Readonly<Record<string, readonly [parse: () => unknown, line: nu
 };
 
 for (const [what, [parse, line]] of Object.entries(refusals)) {
-  test(`refused, naming the line: ${what}`, (t) => {
+  test(`the error names the line: ${what}`, (t) => {
     const error = t.throws(parse, { instanceOf: AppError });
     t.is(error.code, 'external_api_bad_response');
     t.regex(error.message, new RegExp(`line ${line}:`));
   });
 }
 
-test('arbitrary text is refused or read, never anything else thrown', (t) => {
+test('arbitrary text is parsed or refused with an AppError', (t) => {
   fc.assert(
     fc.property(fc.array(fc.string(), { maxLength: 5 }), (lines) => {
       for (const [header, parse] of [

@@ -8,7 +8,7 @@ const close = fc.double({ min: 0.01, max: 1e5, noNaN: true });
 const seriesOf = (closes: readonly number[], from = 0): Close[] =>
   closes.map((value, index) => ({ date: day(from + index), close: value }));
 
-/** Constituents that are all priced on the same days. */
+/** Constituents with closes on the same days. */
 const constituents = fc
   .tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 30 }))
   .chain(([count, days]) =>
@@ -27,7 +27,7 @@ const scaled = (series: CloseSeries, factor: number): Close[] =>
 const calculators = { equalWeighted, priceWeighted, rebased };
 
 for (const [name, calculate] of Object.entries(calculators)) {
-  test(`${name}: begins at exactly 1000, one finite positive value per date, ascending`, (t) => {
+  test(`${name}: starts at exactly 1000, with one finite positive value for each date, in order`, (t) => {
     fc.assert(
       fc.property(constituents, (all) => {
         const used = name === 'rebased' ? all.slice(0, 1) : all;
@@ -42,7 +42,7 @@ for (const [name, calculate] of Object.entries(calculators)) {
     );
   });
 
-  test(`${name}: one unit for every price or another makes no difference`, (t) => {
+  test(`${name}: a common factor of all prices does not change the index`, (t) => {
     fc.assert(
       fc.property(constituents, fc.double({ min: 1e-3, max: 1e3, noNaN: true }), (all, factor) => {
         t.true(allNear(calculate(all.map((series) => scaled(series, factor))), calculate(all)));
@@ -50,7 +50,7 @@ for (const [name, calculate] of Object.entries(calculators)) {
     );
   });
 
-  test(`${name}: a single constituent is that constituent rebased`, (t) => {
+  test(`${name}: an index of one constituent is that constituent rebased`, (t) => {
     fc.assert(
       fc.property(fc.array(close, { minLength: 1, maxLength: 30 }), (closes) => {
         t.true(allNear(calculate([seriesOf(closes)]), rebased([seriesOf(closes)])));
@@ -58,13 +58,13 @@ for (const [name, calculate] of Object.entries(calculators)) {
     );
   });
 
-  test(`${name}: nothing in, nothing out`, (t) => {
+  test(`${name}: without closes there are no values`, (t) => {
     t.deepEqual(calculate([]), []);
     t.deepEqual(calculate([[]]), []);
   });
 }
 
-test('equalWeighted: scaling one constituent alone makes no difference', (t) => {
+test('equalWeighted: a factor of one constituent does not change the index', (t) => {
   fc.assert(
     fc.property(constituents, fc.double({ min: 1e-3, max: 1e3, noNaN: true }), (all, factor) => {
       const [first = [], ...others] = all;
@@ -73,7 +73,7 @@ test('equalWeighted: scaling one constituent alone makes no difference', (t) => 
   );
 });
 
-test('equalWeighted: the order of constituents makes no difference', (t) => {
+test('equalWeighted: the order of the constituents does not change the index', (t) => {
   fc.assert(
     fc.property(constituents, (all) => {
       t.true(allNear(equalWeighted(all.toReversed()), equalWeighted(all)));
@@ -81,7 +81,7 @@ test('equalWeighted: the order of constituents makes no difference', (t) => {
   );
 });
 
-test('equalWeighted: each step lies between its smallest and largest return', (t) => {
+test('equalWeighted: the return of the index is between the min and the max return of the constituents', (t) => {
   fc.assert(
     fc.property(constituents, (all) => {
       const points = equalWeighted(all);
@@ -94,8 +94,8 @@ test('equalWeighted: each step lies between its smallest and largest return', (t
   );
 });
 
-test('equalWeighted: only constituents priced on both dates count', (t) => {
-  // The second joins on day 1 and misses day 2: day 1 and 2 move by the first alone, day 3 too.
+test('equalWeighted: only constituents with a close on both dates count', (t) => {
+  // The second constituent has no close on days 0 and 2, so all returns are those of the first constituent.
   const points = equalWeighted([
     seriesOf([100, 110, 121, 242]),
     [
@@ -108,7 +108,7 @@ test('equalWeighted: only constituents priced on both dates count', (t) => {
   t.true(near(points[3]!.value, 2420));
 });
 
-test('equalWeighted: where nobody is priced on both dates the value stays', (t) => {
+test('equalWeighted: the value is unchanged if no constituent has a close on both dates', (t) => {
   const points = equalWeighted([[{ date: day(0), close: 10 }], [{ date: day(1), close: 30 }]]);
   t.deepEqual(
     points.map(({ value }) => value),
@@ -116,7 +116,7 @@ test('equalWeighted: where nobody is priced on both dates the value stays', (t) 
   );
 });
 
-test('priceWeighted: a constituent that joins leaves that date and all before as they would be', (t) => {
+test('priceWeighted: a new constituent does not change the value of its first date or of earlier dates', (t) => {
   fc.assert(
     fc.property(constituents, fc.array(close, { minLength: 1, maxLength: 30 }), fc.nat(40), (all, closes, offset) => {
       const days = all[0]!.length;
@@ -130,14 +130,14 @@ test('priceWeighted: a constituent that joins leaves that date and all before as
   );
 });
 
-test('priceWeighted: after a constituent joined both count by price', (t) => {
+test('priceWeighted: after its first date a new constituent counts by price', (t) => {
   const points = priceWeighted([seriesOf([10, 20, 30]), seriesOf([80, 70], 1)]);
   // Day 1: 20/10. The divisor is then (20 + 80) / 2000 = 0.05; day 2: (30 + 70) / 0.05.
   t.true(near(points[1]!.value, 2000));
   t.true(near(points[2]!.value, 2000));
 });
 
-test('priceWeighted: a missing close counts with the last one', (t) => {
+test('priceWeighted: a constituent without a close counts with its last close', (t) => {
   const points = priceWeighted([
     seriesOf([10, 10, 10]),
     [

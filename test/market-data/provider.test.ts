@@ -11,7 +11,7 @@ const signal = new AbortController().signal;
 const provider = createSampleFileProvider({ directory: sampleDataDirectory });
 const [tech5, sp500] = bundledUniverses as [Universe, Universe];
 
-test('sample provider: both universes pass the guard, with the documented number of rows', async (t) => {
+test('the sample data of both universes are valid and have the documented number of rows', async (t) => {
   for (const [universe, rows] of [
     [tech5, 560],
     [sp500, 5105],
@@ -26,7 +26,7 @@ test('sample provider: both universes pass the guard, with the documented number
   }
 });
 
-test('sample provider: absent columns are null, present ones read', async (t) => {
+test('the sample provider reads all columns, and missing columns are null', async (t) => {
   const monthly = (await provider.fetch(tech5, signal, { fallback: false })).series.find(
     ({ symbol }) => symbol === 'MSFT',
   );
@@ -49,7 +49,7 @@ test('sample provider: absent columns are null, present ones read', async (t) =>
   });
 });
 
-test('the indexes of the sample data end where their definitions say', async (t) => {
+test('the last values of the indexes of the sample data are as documented', async (t) => {
   const ends = {
     TECH5_EW: ['2010-03-01', 3663.230343],
     TECH5_PW: ['2010-03-01', 2789.5576355],
@@ -67,7 +67,7 @@ test('the indexes of the sample data end where their definitions say', async (t)
   }
 });
 
-test('sample provider: a universe without a file, a missing directory and an aborted read are refused by code', async (t) => {
+test('the sample provider throws an AppError for an unknown universe, a missing directory and an aborted read', async (t) => {
   const unknown = await t.throwsAsync(provider.fetch({ ...tech5, name: 'constructor' }, signal, { fallback: false }), {
     instanceOf: AppError,
   });
@@ -101,13 +101,13 @@ const badAnswers = {
 };
 
 for (const [what, series] of Object.entries(badAnswers)) {
-  test(`guard refuses ${what}`, (t) => {
+  test(`assertFetched refuses ${what}`, (t) => {
     const error = t.throws(() => assertFetched(sp500, { source: 'provider', series }), { instanceOf: AppError });
     t.is(error.code, 'external_api_bad_response');
   });
 }
 
-test('guard lets absent columns pass', (t) => {
+test('assertFetched accepts missing columns', (t) => {
   t.notThrows(() =>
     assertFetched(sp500, {
       source: 'provider',

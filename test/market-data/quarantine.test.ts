@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { FetchedUniverse, MarketDataProvider, PriceBar } from '#src/market-data/provider.ts';
-import { sortOut } from '#src/market-data/quarantine.ts';
+import { splitSeries } from '#src/market-data/quarantine.ts';
 import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
 import { bundledUniverses } from '#src/market-data/universes.ts';
 import { fingerprint, setup } from './setup.ts';
@@ -15,20 +15,20 @@ const bar = (day: number, close: number, high: number | null = null): PriceBar =
   close,
   volume: null,
 });
-const heldDays = (closes: readonly PriceBar[], stored: Readonly<Record<string, number>> = {}): string[] =>
-  sortOut({ symbol: 'X', prices: closes }, new Map(Object.entries(stored)), 5).quarantined.map(({ date }) => date);
+const quarantinedDays = (closes: readonly PriceBar[], stored: Readonly<Record<string, number>> = {}): string[] =>
+  splitSeries({ symbol: 'X', prices: closes }, new Map(Object.entries(stored)), 5).quarantined.map(({ date }) => date);
 
-test('held back: a spike, a collapse, a wild high, a wild first bar, a change of what is stored', (t) => {
-  t.deepEqual(heldDays([bar(3, 10), bar(4, 49), bar(5, 11)]), []);
-  t.deepEqual(heldDays([bar(3, 10), bar(4, 51), bar(5, 11)]), ['2000-01-04']);
-  t.deepEqual(heldDays([bar(3, 10), bar(4, 1.9), bar(5, 11)]), ['2000-01-04']);
-  t.deepEqual(heldDays([bar(3, 10), bar(4, 10, 500), bar(5, 11)]), ['2000-01-04']);
-  t.deepEqual(heldDays([bar(3, 1000), bar(4, 10), bar(5, 11)]), ['2000-01-03']);
-  t.deepEqual(heldDays([bar(3, 1000), bar(4, 1010)], { '2000-01-03': 10 }), ['2000-01-03', '2000-01-04']);
-  t.deepEqual(heldDays([bar(3, 100)], { '2000-01-03': 30 }), []);
+test('quarantined are a spike, a collapse, a large high, a large first bar, and a change of a stored close', (t) => {
+  t.deepEqual(quarantinedDays([bar(3, 10), bar(4, 49), bar(5, 11)]), []);
+  t.deepEqual(quarantinedDays([bar(3, 10), bar(4, 51), bar(5, 11)]), ['2000-01-04']);
+  t.deepEqual(quarantinedDays([bar(3, 10), bar(4, 1.9), bar(5, 11)]), ['2000-01-04']);
+  t.deepEqual(quarantinedDays([bar(3, 10), bar(4, 10, 500), bar(5, 11)]), ['2000-01-04']);
+  t.deepEqual(quarantinedDays([bar(3, 1000), bar(4, 10), bar(5, 11)]), ['2000-01-03']);
+  t.deepEqual(quarantinedDays([bar(3, 1000), bar(4, 1010)], { '2000-01-03': 10 }), ['2000-01-03', '2000-01-04']);
+  t.deepEqual(quarantinedDays([bar(3, 100)], { '2000-01-03': 30 }), []);
 });
 
-/** The sample data with one close of AAPL, on 2005-01-01, times `factor()`. */
+/** The sample data. The close of AAPL on 2005-01-01 is multiplied by `factor()`. */
 const spiked = (factor: () => number): MarketDataProvider => ({
   fetch: async (universe, signal, options): Promise<FetchedUniverse> => {
     const { source, series } = await sample.fetch(universe, signal, options);
@@ -44,7 +44,7 @@ const spiked = (factor: () => number): MarketDataProvider => ({
   },
 });
 
-test('a refresh stores everything else, says how many prices it held back, and where', async (t) => {
+test('a refresh stores all other bars, and records and reports the quarantined ones', async (t) => {
   let factor = 1;
   const errors: Record<string, unknown>[] = [];
   const nothing = (): void => {};
@@ -71,9 +71,9 @@ test('a refresh stores everything else, says how many prices it held back, and w
   t.like(errors[0], { universe: 'tech5', refresh_id: record.id, quarantined: 1 });
 });
 
-test('the sample data itself moves by less', async (t) => {
+test('no bar of the sample data is quarantined', async (t) => {
   for (const universe of bundledUniverses) {
     const { series } = await sample.fetch(universe, AbortSignal.timeout(5_000), { fallback: false });
-    for (const each of series) t.deepEqual(sortOut(each, new Map(), 5).quarantined, []);
+    for (const each of series) t.deepEqual(splitSeries(each, new Map(), 5).quarantined, []);
   }
 });

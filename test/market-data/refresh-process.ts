@@ -1,4 +1,4 @@
-/** A process of its own with a refresh service: `node refresh-process.ts DATABASE_URL`, then commands over IPC. */
+/** A separate process with a refresh service: `node refresh-process.ts DATABASE_URL`. It receives commands over IPC. */
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { systemClock } from '#src/kernel/clock.ts';
@@ -19,7 +19,7 @@ export type Command =
   | { readonly do: 'clear'; readonly point: FaultPoint }
   | { readonly do: 'run'; readonly universe: string };
 
-/** `started` when the record is stored, then `ended`; or `refused`. */
+/** A run answers `started` when the record is stored, then `ended`; or it answers `refused`. */
 export type Answer =
   | { readonly event: 'ready' }
   | { readonly event: 'started' | 'ended'; readonly status: string }

@@ -1,12 +1,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { AppError } from '#src/kernel/errors.ts';
+import type { RefreshService } from '#src/market-data/refresh-service.ts';
 import { databaseSettings } from '#test/support/database.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { createTcpProxy } from '#test/support/tcp-proxy.ts';
 import type { Answer, Command } from './refresh-process.ts';
 import { fingerprint, setup } from './setup.ts';
@@ -33,20 +34,24 @@ const startProcess = async (t: ExecutionContext, url: string) => {
   return { send: (command: Command) => child.send(command), wait, exited };
 };
 
-/** A killed process's backends take a moment to notice. */
-const eventually = async <T>(attempt: () => Promise<T>, done: (value: T) => boolean): Promise<T> => {
-  for (let tries = 0; ; tries += 1) {
-    const value = await attempt();
-    if (done(value) || tries === 100) return value;
-    await sleep(20);
-  }
+/**
+ * Closes dangling records until at least one is closed, because the database needs a moment to notice a lost
+ * connection. Returns the number of closed records.
+ */
+const closeDanglingEventually = async (refreshes: RefreshService): Promise<number> => {
+  let closed = 0;
+  await eventually(async () => {
+    closed = await refreshes.closeDangling();
+    return closed > 0;
+  }, 'a dangling record is closed');
+  return closed;
 };
 
 const codeThrown = async (t: ExecutionContext, work: Promise<unknown>): Promise<string | undefined> =>
   (await t.throwsAsync(work, { instanceOf: AppError }))?.code;
 
 test.serial(
-  'killed inside the transaction: data as before, the next start closes the record and refreshes again',
+  'a process killed in the transaction leaves the data unchanged; the next start closes the record and can refresh',
   async (t) => {
     const { refreshes, admin } = await setup(t);
     await refreshes.run({ universe: 'tech5', trigger: 'startup' });
@@ -59,9 +64,9 @@ test.serial(
 
     t.is(signal, 'SIGKILL');
     t.deepEqual(await fingerprint(admin), before);
-    const [left] = await admin.query('select status, applied_at from refresh order by id desc limit 1');
-    t.deepEqual(left, { status: 'running', applied_at: null });
-    t.is(await eventually(refreshes.closeDangling, (closed) => closed > 0), 1);
+    const [dangling] = await admin.query('select status, applied_at from refresh order by id desc limit 1');
+    t.deepEqual(dangling, { status: 'running', applied_at: null });
+    t.is(await closeDanglingEventually(refreshes), 1);
     const [closed] = await admin.query('select status, reason, finished_at from refresh order by id desc limit 1');
     t.like(closed, { status: 'rolled_back', reason: 'internal_error' });
     t.truthy(closed?.['finished_at']);
@@ -70,7 +75,7 @@ test.serial(
   },
 );
 
-test.serial('two processes: one universe runs once and refuses the other, two universes both run', async (t) => {
+test.serial('with two processes a universe has one refresh at a time, and two universes run in parallel', async (t) => {
   const { refreshes, admin } = await setup(t);
   const child = await startProcess(t, admin.url);
   child.send({ do: 'fault', point: 'refresh.store_prices', mode: 'hang' });
@@ -78,7 +83,7 @@ test.serial('two processes: one universe runs once and refuses the other, two un
   await child.wait('started');
 
   t.is(await codeThrown(t, refreshes.run({ universe: 'tech5', trigger: 'request' })), 'refresh_in_progress');
-  t.is(await refreshes.closeDangling(), 0, 'a living process keeps its record');
+  t.is(await refreshes.closeDangling(), 0, 'the record of a running process is not closed');
   t.is((await refreshes.run({ universe: 'sp500', trigger: 'request' })).status, 'succeeded');
   child.send({ do: 'clear', point: 'refresh.store_prices' });
   t.like(await child.wait('ended'), { status: 'succeeded' });
@@ -93,7 +98,7 @@ test.serial('two processes: one universe runs once and refuses the other, two un
 });
 
 test.serial(
-  'a process that lost its lock while fetching writes nothing, and its closed record stays closed',
+  'a process that loses its lock during the fetch writes nothing, and its closed record stays closed',
   async (t) => {
     const { refreshes, admin, faults } = await setup(t);
     const { refreshes: other } = await setup(t, { database: { url: admin.url } });
@@ -102,7 +107,7 @@ test.serial(
 
     await admin.query(`select pg_terminate_backend(pid) from pg_locks join pg_database on pg_database.oid = database
     where locktype = 'advisory' and datname = current_database()`);
-    t.is(await eventually(other.closeDangling, (closed) => closed > 0), 1);
+    t.is(await closeDanglingEventually(other), 1);
     faults.clear('provider.fetch');
 
     t.like(await ended, { status: 'rolled_back', reason: 'internal_error' });
@@ -111,7 +116,7 @@ test.serial(
 );
 
 test.serial(
-  'database gone before the outcome is recorded: the caller hears it, the next start closes the record',
+  'if the database fails before the outcome is recorded, the caller gets an error and the next start closes the record',
   async (t) => {
     const { refreshes: healthy, admin } = await setup(t);
     const { hostname, port } = new URL(admin.url);
@@ -129,13 +134,13 @@ test.serial(
     faults.clear('provider.fetch');
 
     t.is(await codeThrown(t, ended), 'database_unavailable');
-    t.is(await eventually(healthy.closeDangling, (closed) => closed > 0), 1);
+    t.is(await closeDanglingEventually(healthy), 1);
     const [closed] = await admin.query('select status from refresh where id = $1', [record.id]);
     t.is(closed?.['status'], 'rolled_back');
   },
 );
 
-test.serial('a commit whose outcome was never recorded is closed as what it was', async (t) => {
+test.serial('a committed refresh without a recorded outcome is closed as succeeded', async (t) => {
   const { refreshes, admin } = await setup(t);
   const { id } = await refreshes.run({ universe: 'tech5', trigger: 'request' });
   await admin.query(`update refresh set status = 'running', finished_at = null where id = $1`, [id]);

@@ -1,14 +1,14 @@
 import { trace } from '@opentelemetry/api';
 import test from 'ava';
+import { dayMs } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/errors.ts';
 import { captureSpans } from '#test/support/spans.ts';
-import { felt, setup } from './setup.ts';
+import { faultReached, setup } from './setup.ts';
 
 const lastSuccess = 'volwatch_refresh_last_success_timestamp_seconds';
 const hang = { mode: 'hang', probability: 1, delay_ms: 0 } as const;
-const day = 86_400_000;
 
-test.serial("waited for, a refresh belongs to the caller's trace; else to a new one linked to it", async (t) => {
+test.serial("a refresh is part of the caller's trace if the caller waits, else of a new linked trace", async (t) => {
   const { refreshes } = await setup(t);
   const spans = captureSpans(t);
   const tracer = trace.getTracer('test');
@@ -32,7 +32,7 @@ test.serial("waited for, a refresh belongs to the caller's trace; else to a new 
   );
 });
 
-test.serial('start answers while the refresh still runs; idle waits for it', async (t) => {
+test.serial('start resolves while the refresh runs, and idle waits for the end', async (t) => {
   const { refreshes, faults, admin } = await setup(t);
   faults.set('refresh.store_prices', hang);
   const { record } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
@@ -46,7 +46,7 @@ test.serial('start answers while the refresh still runs; idle waits for it', asy
   t.deepEqual(await admin.query('select status from refresh'), [{ status: 'succeeded' }]);
 });
 
-test.serial('within one process too, a universe is refreshed once at a time', async (t) => {
+test.serial('within one process a universe has one refresh at a time', async (t) => {
   const { refreshes, faults } = await setup(t);
   faults.set('provider.fetch', hang);
   const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
@@ -62,12 +62,12 @@ for (const [point, status] of [
   ['provider.fetch', 'failed'],
   ['refresh.store_prices', 'rolled_back'],
 ] as const) {
-  test.serial(`close at ${point}: ended as ${status} with shutting_down, nothing new begins`, async (t) => {
+  test.serial(`close at ${point} ends the refresh as ${status} with shutting_down and refuses new ones`, async (t) => {
     const service = await setup(t);
     const { refreshes, faults, admin } = service;
     faults.set(point, hang);
     const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
-    await felt(service, point);
+    await faultReached(service, point);
 
     await refreshes.close();
 
@@ -91,40 +91,40 @@ test.serial('a caller can abort its refresh', async (t) => {
     waited: true,
     signal: abort.signal,
   });
-  await felt(service, 'refresh.store_prices');
+  await faultReached(service, 'refresh.store_prices');
   abort.abort();
   t.like(await ended, { status: 'rolled_back', reason: 'shutting_down' });
 });
 
 test.serial(
-  'at start: what never was or is stale is refreshed, what is fresh is left, gauges come from the database',
+  'at startup, universes without a recent success are refreshed, and the gauges are restored from the database',
   async (t) => {
     const { refreshes, metrics, admin } = await setup(t);
     await refreshes.restoreMetrics();
     t.is(metrics.value(lastSuccess), 0);
 
-    await refreshes.refreshStale({ staleAfterMs: day });
+    await refreshes.refreshStale({ staleAfterMs: dayMs });
     const all = 'select universe, trigger, status from refresh order by id';
     t.deepEqual(await admin.query(all), [
       { universe: 'tech5', trigger: 'startup', status: 'succeeded' },
       { universe: 'sp500', trigger: 'startup', status: 'succeeded' },
     ]);
-    await refreshes.refreshStale({ staleAfterMs: day });
+    await refreshes.refreshStale({ staleAfterMs: dayMs });
     t.is((await admin.query(all)).length, 2);
 
     await admin.query(`update refresh set finished_at = '2020-01-01T00:00:00Z' where universe = 'sp500'`);
     await refreshes.restoreMetrics();
     t.is(metrics.value(lastSuccess, { universe: 'sp500' }), Date.UTC(2020, 0, 1) / 1000);
-    await refreshes.refreshStale({ staleAfterMs: day });
+    await refreshes.refreshStale({ staleAfterMs: dayMs });
     t.is((await admin.query(all)).at(-1)?.['universe'], 'sp500');
     t.is((await admin.query(all)).length, 3);
   },
 );
 
-test.serial('at start: a failing universe does not keep the next one from being refreshed', async (t) => {
+test.serial('at startup, the next universe is refreshed although one universe fails', async (t) => {
   const { refreshes, faults, admin } = await setup(t);
   faults.set('provider.fetch', { mode: 'error', probability: 1, delay_ms: 0, count: 1 });
-  await t.notThrowsAsync(refreshes.refreshStale({ staleAfterMs: day }));
+  await t.notThrowsAsync(refreshes.refreshStale({ staleAfterMs: dayMs }));
   t.deepEqual(await admin.query('select universe, status from refresh order by id'), [
     { universe: 'tech5', status: 'failed' },
     { universe: 'sp500', status: 'succeeded' },

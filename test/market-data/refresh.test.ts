@@ -22,7 +22,7 @@ const universes = [
 ] as const;
 
 for (const { universe, assets, prices, index_values } of universes) {
-  test.serial(`${universe}: every row written and counted, record, spans and metrics agree`, async (t) => {
+  test.serial(`${universe}: all rows are written and counted; record, spans and metrics agree`, async (t) => {
     const { refreshes, admin, metrics } = await setup(t);
     const spans = captureSpans(t);
     const before = Date.now() / 1000;
@@ -66,7 +66,7 @@ for (const { universe, assets, prices, index_values } of universes) {
   });
 }
 
-test.serial('the stored indexes end where their definitions say', async (t) => {
+test.serial('the last values of the stored indexes are as documented', async (t) => {
   const { refreshes, admin } = await setup(t);
   for (const { universe } of universes) await refreshes.run({ universe, trigger: 'startup' });
 
@@ -83,14 +83,14 @@ test.serial('the stored indexes end where their definitions say', async (t) => {
   );
 });
 
-test.serial('fetching ends before the transaction begins, and never runs inside one', async (t) => {
+test.serial('the fetch ends before the transaction starts, and is refused inside a transaction', async (t) => {
   const { refreshes, database } = await setup(t);
   const spans = captureSpans(t);
 
   await refreshes.run({ universe: 'tech5', trigger: 'request' });
   const [fetch] = spans.named('refresh.fetch');
   const [apply] = spans.named('db.transaction refresh.apply');
-  // A span begins at a whole millisecond of the wall clock and ends by the monotonic one.
+  // The start of a span is a whole millisecond of the wall clock, its end comes from the monotonic clock.
   t.true(fetch && apply && nanoseconds(fetch.endTime) <= nanoseconds(apply.startTime) + 2_000_000n);
 
   const nested = database.unitOfWork.run({ operation: 'refresh.apply' }, () =>
@@ -99,7 +99,7 @@ test.serial('fetching ends before the transaction begins, and never runs inside 
   await t.throwsAsync(nested, { message: /inside another/ });
 });
 
-test.serial('the same refresh again writes everything again and changes no byte of the data', async (t) => {
+test.serial('a repeated refresh writes all rows again and does not change the data', async (t) => {
   const { refreshes, admin } = await setup(t);
   await refreshes.run({ universe: 'tech5', trigger: 'startup' });
   const before = await fingerprint(admin);
@@ -110,18 +110,21 @@ test.serial('the same refresh again writes everything again and changes no byte 
   t.deepEqual(await fingerprint(admin), before);
 });
 
-test.serial('index values and constituents that no longer belong disappear, other universes stay', async (t) => {
-  const { refreshes, admin } = await setup(t);
-  for (const { universe } of universes) await refreshes.run({ universe, trigger: 'startup' });
-  const before = await fingerprint(admin);
-  await admin.query(`insert into index_value select id, '1999-01-01', 1 from market_index where universe = 'tech5'`);
-  await admin.query(`insert into index_constituent select market_index.id, asset.id from market_index, asset
+test.serial(
+  'a refresh removes obsolete index values and constituents, and does not change other universes',
+  async (t) => {
+    const { refreshes, admin } = await setup(t);
+    for (const { universe } of universes) await refreshes.run({ universe, trigger: 'startup' });
+    const before = await fingerprint(admin);
+    await admin.query(`insert into index_value select id, '1999-01-01', 1 from market_index where universe = 'tech5'`);
+    await admin.query(`insert into index_constituent select market_index.id, asset.id from market_index, asset
     where code = 'TECH5_EW' and symbol = '^GSPC'`);
 
-  await refreshes.run({ universe: 'tech5', trigger: 'request' });
+    await refreshes.run({ universe: 'tech5', trigger: 'request' });
 
-  t.deepEqual(await fingerprint(admin), before);
-});
+    t.deepEqual(await fingerprint(admin), before);
+  },
+);
 
 const faulty = [
   { point: 'provider.fetch', span: 'refresh.fetch', status: 'failed', reason: 'external_api_unavailable' },
@@ -152,50 +155,53 @@ const faulty = [
 ] as const;
 
 for (const { point, span, status, reason } of faulty) {
-  test.serial(`a failure at ${point}: data as before, record ${status}, counters moved by one`, async (t) => {
-    let factor = 1;
-    const provider = scaledProvider(() => factor);
-    const { refreshes, admin, metrics, faults } = await setup(t, { service: { provider } });
-    const first = await refreshes.run({ universe: 'tech5', trigger: 'startup' });
-    const before = await fingerprint(admin);
-    const succeeded = metrics.value(lastSuccess);
-    // Other closes this time: were anything left of it, the fingerprint would tell.
-    factor = 2;
-    faults.set(point, { mode: 'error', probability: 1, delay_ms: 0 });
-    const spans = captureSpans(t);
+  test.serial(
+    `a failure at ${point} leaves the data unchanged, with the status ${status} and counters up by one`,
+    async (t) => {
+      let factor = 1;
+      const provider = scaledProvider(() => factor);
+      const { refreshes, admin, metrics, faults } = await setup(t, { service: { provider } });
+      const first = await refreshes.run({ universe: 'tech5', trigger: 'startup' });
+      const before = await fingerprint(admin);
+      const succeeded = metrics.value(lastSuccess);
+      // The closes are different in this refresh, so the fingerprint changes if any row is written.
+      factor = 2;
+      faults.set(point, { mode: 'error', probability: 1, delay_ms: 0 });
+      const spans = captureSpans(t);
 
-    const record = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+      const record = await refreshes.run({ universe: 'tech5', trigger: 'request' });
 
-    t.deepEqual(await fingerprint(admin), before);
-    const category = reason === 'external_api_unavailable' ? 'external_api' : 'database';
-    t.like(record, { status, reason, assets: 0, prices: 0, index_values: 0 });
-    t.deepEqual(record.error, { code: reason, category, detail: `Injected fault at ${point}` });
-    t.is(record.source, status === 'failed' ? null : 'provider');
-    const rows = await admin.query('select status, reason, applied_at from refresh order by id');
-    t.deepEqual(rows.at(-1), { status, reason, applied_at: null });
-    t.is(metrics.value(durations, { universe: 'tech5', outcome: status }), 1);
-    t.is(metrics.value(durations), 2);
-    const rolledBack = { operation: 'refresh.apply', outcome: 'rolled_back' };
-    t.is(metrics.value(transactions, { ...rolledBack, reason }), status === 'rolled_back' ? 1 : 0);
-    t.is(metrics.value(transactions, rolledBack), status === 'rolled_back' ? 1 : 0);
-    t.is(metrics.value(rowsTotal), first.assets + first.prices + first.index_values);
-    t.is(metrics.value(lastSuccess), succeeded);
-    const [run] = spans.named('refresh.run');
-    t.is(run?.attributes['error.type'], reason);
-    t.is(run?.status.code, SpanStatusCode.ERROR);
-    const [failed] = spans.named(span);
-    t.is(failed?.events.find(({ name }) => name === 'fault.injected')?.attributes?.['fault.point'], point);
-    t.is(failed?.attributes['error.type'], reason);
-    const [apply] = spans.named('db.transaction refresh.apply');
-    t.is(apply?.attributes['volwatch.transaction.rollback_reason'], status === 'rolled_back' ? reason : undefined);
+      t.deepEqual(await fingerprint(admin), before);
+      const category = reason === 'external_api_unavailable' ? 'external_api' : 'database';
+      t.like(record, { status, reason, assets: 0, prices: 0, index_values: 0 });
+      t.deepEqual(record.error, { code: reason, category, detail: `Injected fault at ${point}` });
+      t.is(record.source, status === 'failed' ? null : 'provider');
+      const rows = await admin.query('select status, reason, applied_at from refresh order by id');
+      t.deepEqual(rows.at(-1), { status, reason, applied_at: null });
+      t.is(metrics.value(durations, { universe: 'tech5', outcome: status }), 1);
+      t.is(metrics.value(durations), 2);
+      const rolledBack = { operation: 'refresh.apply', outcome: 'rolled_back' };
+      t.is(metrics.value(transactions, { ...rolledBack, reason }), status === 'rolled_back' ? 1 : 0);
+      t.is(metrics.value(transactions, rolledBack), status === 'rolled_back' ? 1 : 0);
+      t.is(metrics.value(rowsTotal), first.assets + first.prices + first.index_values);
+      t.is(metrics.value(lastSuccess), succeeded);
+      const [run] = spans.named('refresh.run');
+      t.is(run?.attributes['error.type'], reason);
+      t.is(run?.status.code, SpanStatusCode.ERROR);
+      const [failed] = spans.named(span);
+      t.is(failed?.events.find(({ name }) => name === 'fault.injected')?.attributes?.['fault.point'], point);
+      t.is(failed?.attributes['error.type'], reason);
+      const [apply] = spans.named('db.transaction refresh.apply');
+      t.is(apply?.attributes['volwatch.transaction.rollback_reason'], status === 'rolled_back' ? reason : undefined);
 
-    faults.clear(point);
-    t.is((await refreshes.run({ universe: 'tech5', trigger: 'request' })).status, 'succeeded');
-    t.notDeepEqual(await fingerprint(admin), before);
-  });
+      faults.clear(point);
+      t.is((await refreshes.run({ universe: 'tech5', trigger: 'request' })).status, 'succeeded');
+      t.notDeepEqual(await fingerprint(admin), before);
+    },
+  );
 }
 
-test.serial('what the guard refuses never reaches the database', async (t) => {
+test.serial('invalid data of the provider are not written', async (t) => {
   const { refreshes, admin, metrics } = await setup(t, { service: { provider: scaledProvider(() => Number.NaN) } });
 
   const record = await refreshes.run({ universe: 'tech5', trigger: 'request' });
@@ -205,8 +211,8 @@ test.serial('what the guard refuses never reaches the database', async (t) => {
   t.like(await fingerprint(admin), [{ rows: 0 }, { rows: 0 }, { rows: 0 }, { rows: 0 }, { rows: 0 }]);
 });
 
-test.serial('prices that overflow an index roll everything back', async (t) => {
-  const explode = (index: number): number => (index % 2 === 0 ? 1e-300 : 1e15);
+test.serial('prices that make an index value infinite roll the refresh back', async (t) => {
+  const alternating = (index: number): number => (index % 2 === 0 ? 1e-300 : 1e15);
   const { refreshes, admin } = await setup(t, {
     service: {
       quarantineFactor: Number.POSITIVE_INFINITY,
@@ -221,7 +227,7 @@ test.serial('prices that overflow an index roll everything back', async (t) => {
               high: null,
               low: null,
               volume: null,
-              close: explode(index + asset),
+              close: alternating(index + asset),
             })),
           })),
         }),
@@ -235,7 +241,7 @@ test.serial('prices that overflow an index roll everything back', async (t) => {
   t.like(await fingerprint(admin), [{ rows: 0 }, { rows: 0 }, { rows: 0 }, { rows: 0 }, { rows: 0 }]);
 });
 
-test.serial('a provider that never answers is given up after its time', async (t) => {
+test.serial('a provider that does not answer causes a timeout', async (t) => {
   const { refreshes } = await setup(t, {
     service: { provider: { fetch: () => new Promise(() => {}) }, timeouts: { fetchMs: 50, applyMs: 1_000 } },
   });
@@ -245,7 +251,7 @@ test.serial('a provider that never answers is given up after its time', async (t
   });
 });
 
-test.serial('a transaction that takes too long is rolled back', async (t) => {
+test.serial('a transaction is rolled back after its timeout', async (t) => {
   const { refreshes, faults, admin } = await setup(t, { service: { timeouts: { fetchMs: 5_000, applyMs: 50 } } });
   faults.set('refresh.store_prices', { mode: 'hang', probability: 1, delay_ms: 0 });
   t.like(await refreshes.run({ universe: 'tech5', trigger: 'request' }), {
@@ -255,7 +261,7 @@ test.serial('a transaction that takes too long is rolled back', async (t) => {
   t.like(await fingerprint(admin), [{ rows: 0 }, { rows: 0 }]);
 });
 
-test.serial('an unknown universe is refused with its pointer, and leaves no record', async (t) => {
+test.serial('an unknown universe is refused with a pointer, and no record is stored', async (t) => {
   const { refreshes, admin } = await setup(t);
   const error = await t.throwsAsync(refreshes.run({ universe: 'moon', trigger: 'request' }), { instanceOf: AppError });
   t.is(error?.code, 'validation_failed');

@@ -10,7 +10,7 @@ import { bundledUniverses } from '#src/market-data/universes.ts';
 import { jsonBody, serve } from '#test/http/support.ts';
 import { makeCache } from '#test/support/redis.ts';
 import { captureSpans } from '#test/support/spans.ts';
-import { felt, scaledProvider, setup, type Overrides } from './setup.ts';
+import { faultReached, scaledProvider, setup, type Overrides } from './setup.ts';
 
 type Item = Record<string, unknown>;
 type List = { data: Item[]; page: { next_cursor: string | null; limit: number } };
@@ -49,7 +49,7 @@ const loaded = async (t: ExecutionContext) => {
 const byText = (left: string, right: string): number => (left < right ? -1 : 1);
 const pointers = (problem: Item): unknown[] => (problem['errors'] as Item[]).map(({ pointer }) => pointer);
 
-test.serial('assets, prices, indexes and values read as the contract says', async (t) => {
+test.serial('assets, prices, indexes and index values are as in the API contract', async (t) => {
   const { get } = await loaded(t);
 
   const assets = await get<List>('/assets');
@@ -101,7 +101,7 @@ test.serial('assets, prices, indexes and values read as the contract says', asyn
   }
 });
 
-test.serial('cursors walk every row once, in order, at any page size', async (t) => {
+test.serial('pages contain every row once and in order, for any page size', async (t) => {
   const { get } = await loaded(t);
   const walk = async (path: string, key: string, limit: number): Promise<string[]> => {
     const keys: string[] = [];
@@ -129,7 +129,7 @@ test.serial('cursors walk every row once, in order, at any page size', async (t)
   t.deepEqual(ids, ids.toSorted(byText).toReversed());
 });
 
-test.serial('from and to keep what has data in between; fields pick members; a known ETag is a 304', async (t) => {
+test.serial('from and to select by date, fields selects members, and a matching ETag gives 304', async (t) => {
   const { get, call } = await loaded(t);
   const symbols = async (query: string) => (await get<List>(`/assets?${query}`)).data.map(({ symbol }) => symbol);
   t.deepEqual(await symbols('from=2011-01-01'), ['^GSPC']);
@@ -166,7 +166,7 @@ const refusals = [
   ['/refreshes/not-an-id', 'path.id'],
 ] as const;
 
-test.serial('what breaks a schema is a 422 that names the member', async (t) => {
+test.serial('a request that does not match its schema gives 422 with the pointer of the member', async (t) => {
   const { get } = await setupHttp(t);
   for (const [path, pointer] of refusals) {
     const problem = await get(path, 422);
@@ -175,7 +175,7 @@ test.serial('what breaks a schema is a 422 that names the member', async (t) => 
   }
 });
 
-test.serial('a cursor belongs to its list and its bounds', async (t) => {
+test.serial('a cursor of another list or with other bounds is refused', async (t) => {
   const { get } = await loaded(t);
   const { page } = await get<List>('/assets/MSFT/prices?limit=10&from=2001-01-01');
   const cursor = String(page.next_cursor);
@@ -192,7 +192,7 @@ test.serial('a cursor belongs to its list and its bounds', async (t) => {
   }
 });
 
-test.serial('what is not there is a 404', async (t) => {
+test.serial('unknown assets, indexes and refreshes give 404', async (t) => {
   const { get } = await setupHttp(t);
   const unknownId = '019a0000-0000-7000-8000-000000000000';
   for (const path of [
@@ -206,33 +206,36 @@ test.serial('what is not there is a 404', async (t) => {
   }
 });
 
-test.serial('a requested refresh: 202, its Location, then 409, then the ended record', async (t) => {
-  const http = await setupHttp(t);
-  const { post, call, faults, refreshes } = http;
-  const spans = captureSpans(t);
-  faults.set('refresh.store_prices', { mode: 'hang', probability: 1, delay_ms: 0 });
+test.serial(
+  'a requested refresh gives 202 with a Location; a second request gives 409 until it has ended',
+  async (t) => {
+    const http = await setupHttp(t);
+    const { post, call, faults, refreshes } = http;
+    const spans = captureSpans(t);
+    faults.set('refresh.store_prices', { mode: 'hang', probability: 1, delay_ms: 0 });
 
-  const accepted = await post({ universe: 'tech5' });
-  const started = (await accepted.json()) as Item;
-  t.is(accepted.status, 202);
-  t.is(accepted.headers.get('location'), `${base}/refreshes/${String(started['id'])}`);
-  t.like(started, { universe: 'tech5', trigger: 'request', status: 'running' });
-  t.not(started['trace_id'], accepted.headers.get('x-trace-id'));
-  await felt(http, 'refresh.store_prices');
-  const refused = await post({ universe: 'tech5' });
-  t.is(refused.status, 409);
-  t.is(((await refused.json()) as Item)['code'], 'refresh_in_progress');
-  t.truthy(refused.headers.get('retry-after'));
+    const accepted = await post({ universe: 'tech5' });
+    const started = (await accepted.json()) as Item;
+    t.is(accepted.status, 202);
+    t.is(accepted.headers.get('location'), `${base}/refreshes/${String(started['id'])}`);
+    t.like(started, { universe: 'tech5', trigger: 'request', status: 'running' });
+    t.not(started['trace_id'], accepted.headers.get('x-trace-id'));
+    await faultReached(http, 'refresh.store_prices');
+    const refused = await post({ universe: 'tech5' });
+    t.is(refused.status, 409);
+    t.is(((await refused.json()) as Item)['code'], 'refresh_in_progress');
+    t.truthy(refused.headers.get('retry-after'));
 
-  faults.clear('refresh.store_prices');
-  await refreshes.idle();
-  const ended = (await (await call(accepted.headers.get('location') ?? '')).json()) as Item;
-  t.like(ended, { id: started['id'], status: 'succeeded', prices: 560, trace_id: started['trace_id'] });
-  t.is(spans.named('refresh.run')[0]?.spanContext().traceId, String(ended['trace_id']));
-});
+    faults.clear('refresh.store_prices');
+    await refreshes.idle();
+    const ended = (await (await call(accepted.headers.get('location') ?? '')).json()) as Item;
+    t.like(ended, { id: started['id'], status: 'succeeded', prices: 560, trace_id: started['trace_id'] });
+    t.is(spans.named('refresh.run')[0]?.spanContext().traceId, String(ended['trace_id']));
+  },
+);
 
 test.serial(
-  "Prefer: wait answers 200 with the ended record in the request's own trace, rolled back or not",
+  'Prefer: wait gives 200 with the ended record, also after a rollback, in the trace of the request',
   async (t) => {
     const { post, faults } = await setupHttp(t);
     captureSpans(t);
@@ -253,7 +256,7 @@ test.serial(
   },
 );
 
-test.serial('Prefer: wait that is too short answers 202, and the refresh goes on', async (t) => {
+test.serial('Prefer: wait with too short a time gives 202, and the refresh continues', async (t) => {
   const { post, faults, refreshes, admin } = await setupHttp(t);
   faults.set('provider.fetch', { mode: 'delay', probability: 1, delay_ms: 1_300 });
   const answer = await post({ universe: 'tech5' }, { Prefer: 'wait=1' });
@@ -263,7 +266,7 @@ test.serial('Prefer: wait that is too short answers 202, and the refresh goes on
   t.deepEqual(await admin.query('select status from refresh'), [{ status: 'succeeded' }]);
 });
 
-test.serial('a refresh of an unknown universe, or with members beside it, is a 422 without a record', async (t) => {
+test.serial('a refresh of an unknown universe or with unknown members gives 422 and stores no record', async (t) => {
   const { post, admin } = await setupHttp(t);
   for (const [body, pointer] of [
     [{ universe: 'moon' }, '/universe'],
@@ -278,14 +281,14 @@ test.serial('a refresh of an unknown universe, or with members beside it, is a 4
   t.deepEqual(await admin.query('select id from refresh'), []);
 });
 
-test.serial('reads are public, refreshes need their scope', async (t) => {
+test.serial('reads are public, and refreshes need the scope market:refresh', async (t) => {
   const { routes } = await setupHttp(t);
   for (const { path, auth } of routes) {
     t.deepEqual(auth, path.startsWith('/refreshes') ? { scope: 'market:refresh' } : 'public', path);
   }
 });
 
-test.serial('what a refresh held back is listed, page by page', async (t) => {
+test.serial('the quarantined prices of a refresh are listed in pages', async (t) => {
   let factor = 1;
   const { get, refreshes } = await setupHttp(t, { service: { provider: scaledProvider(() => factor) } });
   const clean = await refreshes.run({ universe: 'tech5', trigger: 'startup' });

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase, type Database, type DatabaseDeps } from '#src/database/database.ts';
@@ -9,30 +8,31 @@ import { silentLogger } from '#src/kernel/logger.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
 import type { MarketDataProvider, PriceBar } from '#src/market-data/provider.ts';
 import { createRefreshService } from '#src/market-data/refresh-service.ts';
-import type { RefreshService, RefreshServiceDependencies } from '#src/market-data/refresh-service.ts';
+import type { RefreshService, RefreshServiceDeps } from '#src/market-data/refresh-service.ts';
 import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
 import { bundledUniverses } from '#src/market-data/universes.ts';
 import { createFaults, type FaultControl } from '#src/telemetry/faults.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
 
 export type Setup = {
   readonly refreshes: RefreshService;
   readonly database: Database;
-  /** Past the code under test. */
+  /** Direct access to the database, without the code under test. */
   readonly admin: TestDatabase;
   readonly metrics: RecordedMetrics;
   readonly faults: FaultControl;
 };
 
 export type Overrides = {
-  readonly service?: Partial<RefreshServiceDependencies>;
+  readonly service?: Partial<RefreshServiceDeps>;
   readonly database?: Partial<DatabaseDeps>;
 };
 
 const sampleProvider = createSampleFileProvider({ directory: sampleDataDirectory });
 
-/** The sample data with every close times `factor()`: with another factor a refresh leaves a trace unless undone. */
+/** The sample data with every close multiplied by `factor()`. A refresh with another factor changes all rows. */
 export const scaledProvider = (factor: () => number): MarketDataProvider => ({
   fetch: async (universe, signal, options) => {
     const { source, series } = await sampleProvider.fetch(universe, signal, options);
@@ -41,7 +41,7 @@ export const scaledProvider = (factor: () => number): MarketDataProvider => ({
   },
 });
 
-/** A refresh service over the sample data on a migrated database of its own. */
+/** A refresh service with the sample data and a separate migrated database. */
 export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Promise<Setup> => {
   const admin = await setupDatabase(t);
   const metrics = recordMetrics();
@@ -78,7 +78,7 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
 
 const dataTables = ['asset', 'price', 'market_index', 'index_constituent', 'index_value'];
 
-/** Row count and checksum over every byte of every row of the data tables; equal only when nothing changed. */
+/** Row count and checksum of each data table. The result is equal only if no row has changed. */
 export const fingerprint = async (admin: TestDatabase): Promise<readonly unknown[]> =>
   Promise.all(
     dataTables.map(async (table) => {
@@ -89,7 +89,9 @@ export const fingerprint = async (admin: TestDatabase): Promise<readonly unknown
     }),
   );
 
-/** Resolves once an injected fault has been felt at `point`. */
-export const felt = async ({ metrics }: Setup, point: FaultPoint): Promise<void> => {
-  while (metrics.value('volwatch_faults_injected_total', { point }) === 0) await sleep(2);
-};
+/** Resolves when an injected fault has taken effect at `point`. */
+export const faultReached = ({ metrics }: Setup, point: FaultPoint): Promise<void> =>
+  eventually(
+    () => metrics.value('volwatch_faults_injected_total', { point }) > 0,
+    `the fault at ${point} takes effect`,
+  );

@@ -9,6 +9,7 @@ import { createTwelveData } from '#src/market-data/twelve-data.ts';
 import { bundledUniverses, type Universe } from '#src/market-data/universes.ts';
 import { createCredits } from '#src/redis/credits.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataFault } from '#test/support/twelve-data-server.ts';
 
@@ -16,7 +17,7 @@ const [tech5, sp500] = bundledUniverses as [Universe, Universe];
 const noFallback = { fallback: false };
 const duration = 'volwatch_dependency_request_duration_seconds';
 
-/** No credits come back while a test runs. */
+/** A clock that stands at 20 seconds of a minute, so that no credits are renewed during a test. */
 const midMinute = { ...systemClock, now: () => new Date('2026-01-01T00:00:20Z') };
 
 type Settings = { readonly timeoutMs?: number; readonly retries?: number; readonly perMinute?: number };
@@ -40,14 +41,14 @@ const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perM
   const provider = createTwelveData({ http, policy, credits, timeoutMs, clock: systemClock });
   const fetch = (universe: Universe) => provider.fetch(universe, new AbortController().signal, noFallback);
   const refused = async (universe: Universe) => {
-    const begun = performance.now();
+    const startedAt = performance.now();
     const error = await t.throwsAsync(fetch(universe), { instanceOf: AppError });
-    return { code: error?.code, error, took: performance.now() - begun };
+    return { code: error?.code, error, tookMs: performance.now() - startedAt };
   };
   return { server, metrics, provider, fetch, refused };
 };
 
-test('one request for all symbols of a universe, the key in a header', async (t) => {
+test('all symbols of a universe are in one request, with the key in a header', async (t) => {
   const { server, fetch, metrics, provider } = await setup(t);
   const fetched = await fetch(tech5);
   t.notThrows(() => assertFetched(tech5, fetched));
@@ -70,7 +71,7 @@ test('one request for all symbols of a universe, the key in a header', async (t)
   t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'up');
 });
 
-test('more than a page of daily bars comes whole, oldest first, without a volume', async (t) => {
+test('several pages of daily bars are merged, oldest first, with the volume null', async (t) => {
   const { server, fetch } = await setup(t);
   const fetched = await fetch(sp500);
   t.notThrows(() => assertFetched(sp500, fetched));
@@ -90,7 +91,7 @@ const first = (change: (series: Series) => void): TwelveDataFault => ({
   },
 });
 
-const lies: Readonly<Record<string, TwelveDataFault>> = {
+const badAnswers: Readonly<Record<string, TwelveDataFault>> = {
   'status 500': { kind: 'status', status: 500 },
   'error 500 with status 200': { kind: 'error_in_200', code: 500 },
   'a refused key with status 200': { kind: 'error_in_200', code: 401 },
@@ -124,8 +125,8 @@ const lies: Readonly<Record<string, TwelveDataFault>> = {
   'a price from the future': first(({ values }) => (values[23]!['datetime'] = '2999-12-01')),
 };
 
-for (const [name, fault] of Object.entries(lies)) {
-  test(`refused as a bad response: ${name}`, async (t) => {
+for (const [name, fault] of Object.entries(badAnswers)) {
+  test(`external_api_bad_response for ${name}`, async (t) => {
     const { server, refused, provider } = await setup(t);
     server.fault = fault;
     const { code, error } = await refused(tech5);
@@ -135,7 +136,7 @@ for (const [name, fault] of Object.entries(lies)) {
   });
 }
 
-test('a date that comes twice with the same prices counts once; times of day and clock skew change no date', async (t) => {
+test('equal bars of one date count once, and times of day and clock skew do not change a date', async (t) => {
   const { server, fetch } = await setup(t);
   server.clockSkewMs = -3 * 86_400_000;
   server.fault = first(({ values }) => {
@@ -149,17 +150,18 @@ test('a date that comes twice with the same prices counts once; times of day and
 });
 
 for (const kind of ['hang', 'drip'] as const) {
-  test(`given up after the timeout: ${kind}`, async (t) => {
+  test(`external_api_timeout for the fault ${kind}`, async (t) => {
     const { server, refused, metrics } = await setup(t, { timeoutMs: 300 });
     server.fault = { kind };
-    const { code, took } = await refused(tech5);
+    const { code, tookMs } = await refused(tech5);
     t.is(code, 'external_api_timeout');
-    t.true(took < 900, `${took} ms`);
+    // Without the timeout the request would not end. The limit is far above 300 ms because of busy machines.
+    t.true(tookMs < 3_000, `${tookMs} ms`);
     t.is(metrics.value(duration, { outcome: 'timeout' }), 1);
   });
 }
 
-test('a provider that is not there is unavailable, at once', async (t) => {
+test('a refused connection gives external_api_unavailable', async (t) => {
   const metrics = recordMetrics();
   const http = createTwelveDataHttp({ baseUrl: 'http://127.0.0.1:9', apiKey, connectTimeoutMs: 4_000 });
   t.teardown(http.close);
@@ -168,25 +170,27 @@ test('a provider that is not there is unavailable, at once', async (t) => {
   t.is(metrics.value(duration), 0);
 });
 
-test('429: Retry-After is honoured within the deadline, and given to the caller beyond it', async (t) => {
+test('after a 429 the request is repeated after Retry-After, or the caller gets it if it is after the deadline', async (t) => {
   const { server, fetch, refused, metrics } = await setup(t, { retries: 2, timeoutMs: 6_000 });
   server.fault = { kind: 'throttle', retryAfter: '1' };
-  setTimeout(() => (server.fault = undefined), 500);
-  const begun = performance.now();
-  await fetch(tech5);
-  t.true(performance.now() - begun >= 1_000);
+  const startedAt = performance.now();
+  const fetched = fetch(tech5);
+  await eventually(() => server.requests.length === 1, 'the first request is answered with 429');
+  server.fault = undefined;
+  await fetched;
+  t.true(performance.now() - startedAt >= 1_000);
   t.is(server.requests.length, 2);
   t.is(metrics.value('volwatch_retries_total', { dependency: 'twelve_data' }), 1);
 
   server.fault = { kind: 'throttle', retryAfter: '30' };
-  const { code, error, took } = await refused(tech5);
+  const { code, error, tookMs } = await refused(tech5);
   t.is(code, 'external_api_unavailable');
   t.is(error?.retryAfter, 30);
-  t.true(took < 1_000);
+  t.true(tookMs < 1_000);
   t.is(server.requests.length, 3);
 });
 
-test('429 with status 200, and a date by a skewed clock', async (t) => {
+test('an error 429 with status 200, and a Retry-After date of a skewed clock, give the seconds to wait', async (t) => {
   const { server, refused } = await setup(t);
   server.fault = { kind: 'throttle', inBody: true };
   const { code, error } = await refused(tech5);
@@ -198,7 +202,7 @@ test('429 with status 200, and a date by a skewed clock', async (t) => {
   t.true(Math.abs((dated?.retryAfter ?? 0) - 40) <= 2, String(dated?.retryAfter));
 });
 
-test('spent credits are not overdrawn: the next request is refused without being sent', async (t) => {
+test('without enough credits a request is refused and not sent', async (t) => {
   const { server, fetch, refused } = await setup(t, { perMinute: 8 });
   await fetch(tech5);
   const { code, error } = await refused(tech5);
@@ -207,7 +211,7 @@ test('spent credits are not overdrawn: the next request is refused without being
   t.is(server.requests.length, 1);
 });
 
-test('a failing provider opens the circuit, which lets one probe through and closes by itself', async (t) => {
+test('a failing provider opens the circuit, and a successful probe closes it', async (t) => {
   const { server, refused, fetch, metrics, provider } = await setup(t);
   server.fault = { kind: 'status', status: 503 };
   for (let call = 0; call < 3; call += 1) await refused(tech5);
@@ -217,13 +221,19 @@ test('a failing provider opens the circuit, which lets one probe through and clo
   t.is((await refused(tech5)).code, 'external_api_unavailable');
   t.is(server.requests.length, sent);
   server.fault = undefined;
-  await new Promise((done) => setTimeout(done, 250));
-  await fetch(tech5);
+  await eventually(
+    () =>
+      fetch(tech5).then(
+        () => true,
+        () => false,
+      ),
+    'the circuit lets a probe through',
+  );
   t.is(metrics.value('volwatch_circuit_breaker_state', { dependency: 'twelve_data' }), 0);
   t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'up');
 });
 
-test('the provider is never called inside a transaction', async (t) => {
+test('a fetch inside a transaction is refused', async (t) => {
   const { server, fetch } = await setup(t);
   await t.throwsAsync(
     runInTransaction({} as Transaction, () => fetch(tech5)),

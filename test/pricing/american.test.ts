@@ -6,7 +6,7 @@ import { bawPrice } from '#src/pricing/engines/baw.ts';
 import { binomialPrice } from '#src/pricing/engines/binomial-lr.ts';
 import { blackScholesPrice } from '#src/pricing/engines/black-scholes.ts';
 import { indexOfOutput, outputNames, type OutputName } from '#src/pricing/outputs.ts';
-import { writeNumericGreeks } from '#src/pricing/engines/numeric-greeks.ts';
+import { writeNumericGreeks, type SpotInputs } from '#src/pricing/engines/numeric-greeks.ts';
 import reference from './reference/american.json' with { type: 'json' };
 
 type Inputs = [spot: number, strike: number, time: number, rate: number, dividend: number, vol: number, sign: number];
@@ -16,7 +16,17 @@ const engines = {
   high: createAndersenLake(createScheme(schemeSizes.high)),
 };
 const { price } = engines.default;
-const tree = (inputs: Inputs, steps: number): number => binomialPrice(...inputs, true, steps);
+const named = ([spot, strike, time, rate, dividendYield, volatility, sign]: Inputs): SpotInputs => ({
+  spot,
+  strike,
+  time,
+  rate,
+  dividendYield,
+  volatility,
+  sign,
+});
+const tree = (inputs: Inputs, steps: number, american = true): number =>
+  binomialPrice(named(inputs), { american, steps });
 
 const documented: [Precision, number][] = [
   ['fast', 1e-5],
@@ -32,7 +42,7 @@ for (const [precision, bound] of documented) {
   });
 }
 
-test('Andersen, Lake and Offengenden (2016): their benchmark, the one-year premium at the money at 5 %, is 0.106952702747', (t) => {
+test('benchmark of Andersen, Lake and Offengenden (2016): the one-year premium at the money at 5 % is 0.106952702747', (t) => {
   const inputs: Inputs = [100, 100, 1, 0.05, 0.05, 0.25, -1];
   const premium = (engine: { price: (...m: Inputs) => number }): number =>
     engine.price(...inputs) - blackScholesPrice(...inputs);
@@ -63,7 +73,7 @@ test('Longstaff and Schwartz (2001), table 1: puts at strike 40, rate 6 %', (t) 
   }
 });
 
-test('Barone-Adesi and Whaley: the values that Haug, 2nd ed., section 3.1 tabulates for futures (rate 0.1, carry 0)', (t) => {
+test('Barone-Adesi and Whaley: the table of Haug, 2nd ed., section 3.1 for futures (rate 0.1, carry 0)', (t) => {
   const at = (spot: number, vol: number, sign: number): string =>
     bawPrice(spot, 100, 0.1, 0.1, 0.1, vol, sign).toFixed(2);
   t.deepEqual(
@@ -76,21 +86,18 @@ test('Barone-Adesi and Whaley: the values that Haug, 2nd ed., section 3.1 tabula
   );
 });
 
-test('Hull, 9th ed., example 21.1: the American put at 4.28', (t) => {
+test('Hull, 9th ed., example 21.1: the American put is worth 4.28', (t) => {
   t.is(price(50, 50, 5 / 12, 0.1, 0, 0.4, -1).toFixed(2), '4.28');
   t.is(tree([50, 50, 5 / 12, 0.1, 0, 0.4, -1], 501).toFixed(2), '4.28');
 });
 
-test('the tree without early exercise converges to Black-Scholes, twice as near with twice the steps squared', (t) => {
-  const exact = blackScholesPrice(100, 110, 1, 0.05, 0.02, 0.3, -1);
-  const error = (steps: number): number =>
-    Math.abs(binomialPrice(100, 110, 1, 0.05, 0.02, 0.3, -1, false, steps) - exact);
+test('the European price on the tree converges to Black-Scholes with the square of the steps', (t) => {
+  const inputs: Inputs = [100, 110, 1, 0.05, 0.02, 0.3, -1];
+  const exact = blackScholesPrice(...inputs);
+  const error = (steps: number): number => Math.abs(tree(inputs, steps, false) - exact);
   t.true(error(101) < 1e-3);
   t.true(error(1001) < error(101) / 50);
-  t.is(
-    binomialPrice(100, 110, 1, 0.05, 0.02, 0.3, -1, true, 100),
-    binomialPrice(100, 110, 1, 0.05, 0.02, 0.3, -1, true, 101),
-  );
+  t.is(tree(inputs, 100), tree(inputs, 101));
 });
 
 const between = (min: number, max: number) => fc.double({ min, max, noNaN: true });
@@ -126,52 +133,52 @@ test('bounds, convexity in the spot, growth with time and volatility, scale, put
   );
 });
 
-test('never exercised early, an American option is the European one', (t) => {
-  const exact = (m: Inputs): void => {
+test('an American option without early exercise has the European price', (t) => {
+  const assertEuropean = (m: Inputs): void => {
     t.is(price(...m), blackScholesPrice(...m));
     t.is(bawPrice(...m), blackScholesPrice(...m));
   };
-  exact([100, 110, 2, 0.05, 0, 0.3, 1]);
-  exact([100, 110, 2, 0, 0.03, 0.3, -1]);
-  exact([100, 110, 2, -0.02, 0.01, 0.3, -1]);
+  assertEuropean([100, 110, 2, 0.05, 0, 0.3, 1]);
+  assertEuropean([100, 110, 2, 0, 0.03, 0.3, -1]);
+  assertEuropean([100, 110, 2, -0.02, 0.01, 0.3, -1]);
 });
 
-test('two exercise boundaries have no price here, but one on the tree', (t) => {
+test('with two exercise boundaries the price is NaN in the approximations and finite on the tree', (t) => {
   t.true(Number.isNaN(price(100, 100, 1, -0.01, -0.03, 0.2, -1)));
   t.true(Number.isNaN(price(100, 100, 1, -0.03, -0.01, 0.2, 1)));
   t.true(Number.isNaN(bawPrice(100, 100, 1, -0.01, -0.03, 0.2, -1)));
   t.true(tree([100, 100, 1, -0.01, -0.03, 0.2, -1], 501) > blackScholesPrice(100, 100, 1, -0.01, -0.03, 0.2, -1));
 });
 
-test('without volatility or time it is the best discounted payoff on the known path', (t) => {
+test('without volatility or time the price is the max discounted payoff on the known path', (t) => {
   for (const engine of [price, bawPrice, (...m: Inputs) => tree(m, 101)] as ((...m: Inputs) => number)[]) {
     t.is(engine(90, 100, 0, 0.05, 0, 0.3, -1), 10);
     t.is(engine(90, 100, 1, 0.05, 0, 0, -1), 10);
     t.true(Math.abs(engine(110, 100, 1, 0.1, 0, 0, 1) - (110 - 100 * Math.exp(-0.1))) < 1e-12);
   }
-  // With yield above rate the spot falls first: waiting pays until the marginal gains meet.
+  // With a yield above the rate the spot falls, so the max payoff is at a time between now and expiry.
   const best = Math.log((0.05 * 100) / (0.1 * 80)) / (0.05 - 0.1);
   const along = 100 * Math.exp(-0.05 * best) - 80 * Math.exp(-0.1 * best);
   t.true(Math.abs(price(80, 100, 20, 0.05, 0.1, 0, -1) - along) < 1e-12);
 });
 
-test('greeks agree with closed forms where early exercise never pays, and with the exercised payoff', (t) => {
+test('numeric greeks agree with the exercised payoff and with closed forms of European options', (t) => {
   const numeric = new Float64Array(outputNames.length);
   const value = (name: OutputName): number => numeric[indexOfOutput[name]]!;
-  writeNumericGreeks(price, 30, 100, 1, 0.08, 0, 0.2, -1, 0.02, numeric);
+  writeNumericGreeks(price, named([30, 100, 1, 0.08, 0, 0.2, -1]), 0.02, numeric);
   t.deepEqual([value('price'), value('gamma'), value('vega')], [70, 0, 0]);
   t.true(Math.abs(value('delta') + 1) < 1e-12 && Math.abs(value('theta')) < 1e-9);
 
-  writeNumericGreeks(blackScholesPrice, 100, 110, 0.7, 0.04, 0.01, 0.3, 1, 0.02, numeric);
+  writeNumericGreeks(blackScholesPrice, named([100, 110, 0.7, 0.04, 0.01, 0.3, 1]), 0.02, numeric);
   const d1 = (Math.log(100 / 110) + (0.03 + 0.045) * 0.7) / (0.3 * Math.sqrt(0.7));
   const density = (Math.exp(-0.5 * d1 * d1) / Math.sqrt(2 * Math.PI)) * Math.exp(-0.007);
   t.true(Math.abs(value('gamma') / (density / (30 * Math.sqrt(0.7))) - 1) < 1e-5);
   t.true(Math.abs(value('vega') / (100 * density * Math.sqrt(0.7)) - 1) < 1e-6);
 });
 
-test('theta satisfies the Black-Scholes equation where the option is held', (t) => {
+test('theta satisfies the Black-Scholes equation where the option is not exercised', (t) => {
   const out = new Float64Array(outputNames.length);
-  writeNumericGreeks(engines.high.price, 100, 105, 0.8, 0.06, 0.03, 0.25, -1, 0.02, out);
+  writeNumericGreeks(engines.high.price, named([100, 105, 0.8, 0.06, 0.03, 0.25, -1]), 0.02, out);
   const [value, delta, gamma, , theta] = out;
   const expected = 0.06 * value! - 0.03 * 100 * delta! - 0.5 * 0.25 ** 2 * 100 ** 2 * gamma!;
   t.true(Math.abs(theta! - expected) < 1e-3 * Math.abs(expected));

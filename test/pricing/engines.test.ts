@@ -34,7 +34,7 @@ for (const model of ['black_scholes', 'black76', 'bachelier'] as const) {
     for (const row of reference[model]) {
       const inputs = row.inputs as unknown as Inputs;
       const actual = evaluate(model, row.sign, inputs);
-      // One rounding of d is worth d^2 roundings of the density.
+      // A rounding error of d causes an error of the density that is d^2 times as large.
       const tolerance = 2e-14 + 1.5e-16 * squareOfD(model, inputs);
       t.is(priceOf(model, row.sign, inputs), actual.price);
       for (const name of outputNames) {
@@ -45,7 +45,7 @@ for (const model of ['black_scholes', 'black76', 'bachelier'] as const) {
   });
 }
 
-test('the short way to the first order agrees with 60-digit values, and its price with the long way to the bit', (t) => {
+test('blackScholesFirstOrder agrees with 60-digit values, and its price equals that of blackScholesPrice', (t) => {
   const out = new Float64Array(outputNames.length);
   for (const row of reference.black_scholes) {
     const [s, k, time, rate, dividend, vol] = row.inputs as unknown as Inputs;
@@ -53,7 +53,7 @@ test('the short way to the first order agrees with 60-digit values, and its pric
     const tolerance = 3e-14 + 3e-16 * squareOfD('black_scholes', row.inputs as unknown as Inputs);
     t.is(out[0], priceOf('black_scholes', row.sign, row.inputs as unknown as Inputs));
     for (const [index, name] of outputNames.slice(0, 7).entries()) {
-      // Theta is a difference of its two parts.
+      // Theta is a difference of two terms, so the error is relative to their sum.
       const scale = name === 'theta' ? Math.abs(row.theta) + Math.abs(rate * row.rho) : Math.abs(row[name]);
       t.true(
         Math.abs(out[index]! - row[name]) <= Math.max(tolerance * scale, 1e-290),
@@ -130,7 +130,7 @@ test('at the money with zero deviation, only limits that exist are finite', (t) 
   const neither = finite('black_scholes', [100, 100, 0, 0.05, 0, 0]);
   t.false(neither.includes('delta'));
   t.true(neither.includes('price'));
-  // The values are those just above zero.
+  // The values at zero deviation are the limits from above.
   const limit = evaluate('black_scholes', 1, [100, 100, 1, 0, 0, 0]);
   const near = evaluate('black_scholes', 1, [100, 100, 1, 0, 0, 1e-7]);
   for (const name of ['delta', 'vega', 'theta', 'vanna', 'volga', 'charm', 'ultima', 'veta', 'dual_delta'] as const) {
@@ -139,7 +139,7 @@ test('at the money with zero deviation, only limits that exist are finite', (t) 
   t.is(limit.gamma, Number.POSITIVE_INFINITY);
 });
 
-test('the corners of the domain never give NaN for a price', (t) => {
+test('prices at the corners of the domain are finite and not negative', (t) => {
   for (const s of [1e-300, 1, 1e12])
     for (const k of [1e-300, 1, 1e12])
       for (const time of [0, 1e-300, 1, 200])

@@ -10,7 +10,7 @@ import { minimise } from '#src/pricing/forecast/nelder-mead.ts';
 import { createForecastRoutes } from '#src/pricing/forecast/routes.ts';
 import { forecastVolatility } from '#src/pricing/forecast/volatility-forecast.ts';
 
-/** Uniform, then normal by the polar method; the same every time. */
+/** Normal numbers from a seeded generator, by the method of Box and Muller. The sequence is always the same. */
 const normals = (() => {
   let state = 12_345;
   const uniform = (): number => {
@@ -43,13 +43,13 @@ const dailyFrom = (returns: Float64Array): Close[] => {
   return closes;
 };
 
-test('Nelder-Mead finds the bottom of the Rosenbrock valley', (t) => {
+test('Nelder-Mead finds the min of the Rosenbrock function', (t) => {
   const { at, converged } = minimise(([x, y]) => (1 - x!) ** 2 + 100 * (y! - x! * x!) ** 2, [-1.2, 1], 0.5, 1000);
   t.true(converged);
   t.true(Math.hypot(at[0]! - 1, at[1]! - 1) < 1e-4);
 });
 
-test('the chi-square tail at its tabulated points', (t) => {
+test('the chi-square tail has its tabulated values', (t) => {
   const table: [value: number, degrees: number, tail: number][] = [
     [3.841458820694124, 1, 0.05],
     [18.307038053275146, 10, 0.05],
@@ -61,15 +61,15 @@ test('the chi-square tail at its tabulated points', (t) => {
   t.is(chiSquareTail(0, 3), 1);
 });
 
-test('Ljung-Box tells noise from an autoregression', (t) => {
+test('the Ljung-Box test accepts noise and rejects an autoregression', (t) => {
   const noise = Float64Array.from({ length: 2000 }, normals);
-  const carried = new Float64Array(2000);
-  for (let i = 1; i < 2000; i++) carried[i] = 0.2 * carried[i - 1]! + noise[i]!;
+  const autoregression = new Float64Array(2000);
+  for (let i = 1; i < 2000; i++) autoregression[i] = 0.2 * autoregression[i - 1]! + noise[i]!;
   t.true(ljungBox(noise, 10, 0).p_value > 0.01);
-  t.true(ljungBox(carried, 10, 0).p_value < 1e-6);
+  t.true(ljungBox(autoregression, 10, 0).p_value < 1e-6);
 });
 
-test('GARCH(1,1) finds the parameters of its own simulation, at a maximum of the likelihood', (t) => {
+test('the GARCH(1,1) fit finds the parameters of a simulation, at a maximum of the likelihood', (t) => {
   const fit = fitGarch(simulated);
   t.true(fit.converged);
   t.true(Math.abs(fit.alpha - truth.alpha) < 0.025, String(fit.alpha));
@@ -98,7 +98,7 @@ test('GARCH(1,1) finds the parameters of its own simulation, at a maximum of the
   }
 });
 
-// The first variance is the sample one here, a weighted one there: worth some 1.6 of log-likelihood.
+// The first variance is that of the sample here and a weighted one in arch: the log-likelihood differs by about 1.6.
 test('GARCH(1,1) of the bundled S&P 500 closes agrees with the arch package (8.0.0, constant mean)', (t) => {
   const closes = readFileSync('src/market-data/sample-data/sp500-2000.csv', 'utf8')
     .trim()
@@ -114,7 +114,7 @@ test('GARCH(1,1) of the bundled S&P 500 closes agrees with the arch package (8.0
   t.true(Math.abs(diagnostics.log_likelihood - 16_517.86) < 3);
 });
 
-test('a GARCH forecast runs from the variance of today to the long-run one', (t) => {
+test('a GARCH forecast starts at the variance of today and tends to the long-run variance', (t) => {
   const forecast = forecastVolatility(dailyFrom(simulated), 'garch11', 250);
   const { term_structure: terms, long_run_volatility: longRun, diagnostics } = forecast;
   t.is(forecast.observations, 6000);
@@ -134,7 +134,7 @@ test('a GARCH forecast runs from the variance of today to the long-run one', (t)
   t.is(ewma.diagnostics.half_life_days, null);
 });
 
-test('EWMA is the RiskMetrics recursion; realised volatility the sample one, annualised by the calendar', (t) => {
+test('EWMA is the RiskMetrics recursion, and the realised volatility is annualised by the calendar', (t) => {
   const variances = ewmaVariances(Float64Array.of(0.01, -0.02), 0.94);
   t.true(Math.abs(variances[0]! - 2.5e-4) < 1e-18);
   t.true(Math.abs(variances[2]! - (0.94 * (0.94 * 2.5e-4 + 0.06 * 1e-4) + 0.06 * 4e-4)) < 1e-18);
@@ -144,7 +144,7 @@ test('EWMA is the RiskMetrics recursion; realised volatility the sample one, ann
   t.true(realisedVolatility(monthly)! > 0.3);
 });
 
-test('the route asks for ml:read, answers its schema, and refuses the unknown and the too few', async (t) => {
+test('the route needs ml:read, answers with its schema, and refuses unknown symbols and too few closes', async (t) => {
   const stored: Record<string, Close[]> = { SIM: dailyFrom(simulated), NEW: dailyFrom(simulated.slice(0, 20)) };
   const [route] = createForecastRoutes({ closes: async (symbol) => stored[symbol] });
   t.deepEqual(route!.auth, { scope: 'ml:read' });

@@ -18,7 +18,7 @@ const greeksOf = (market: Market, model: HestonInputs, sign: number): Record<Out
   return Object.fromEntries(outputNames.map((name) => [name, out[indexOfOutput[name]]!])) as Record<OutputName, number>;
 };
 
-test('agrees with 30-digit values to 1e-8 and better, short expiries and far strikes included', (t) => {
+test('prices agree with 30-digit values to 1e-9 of the spot, also for short expiries and far strikes', (t) => {
   for (const row of reference.rows) {
     const [s, k, time, rate, dividend, v0, kappa, theta, sigma, rho, value] = row as [
       number,
@@ -47,7 +47,7 @@ const lewisPrices: [strike: number, put: number, call: number][] = [
   [110, 23.0178258984428, 12.132211516709845],
   [120, 29.811026202682473, 9.024913483457835],
 ];
-test('the Lewis benchmark, to the digits of the double', (t) => {
+test('prices agree with the Lewis benchmark to 1e-12', (t) => {
   for (const [k, put, call] of lewisPrices) {
     const market = { s: 100, k, time: 1, rate: 0.01, dividend: 0.02 };
     t.true(Math.abs(run(market, lewis, -1) - put) < 1e-12);
@@ -55,7 +55,7 @@ test('the Lewis benchmark, to the digits of the double', (t) => {
   }
 });
 
-test('without volatility of variance it is Black-Scholes with the mean variance', (t) => {
+test('without volatility of variance the price is that of Black-Scholes with the mean variance', (t) => {
   for (const sigma of [0, 1e-12, 1e-9, 1e-7]) {
     for (const [kappa, k] of [
       [0, 100],
@@ -75,7 +75,7 @@ test('without volatility of variance it is Black-Scholes with the mean variance'
   }
 });
 
-test('hours to expiry, strikes out of reach, no variance now, perfect correlation: finite and in bounds', (t) => {
+test('prices of extreme inputs are finite and within their bounds', (t) => {
   const markets: [Partial<Market>, Partial<HestonInputs>][] = [
     [{ time: 1e-6, k: 100.01 }, {}],
     [{ time: 1e-4, k: 103 }, {}],
@@ -97,9 +97,9 @@ test('hours to expiry, strikes out of reach, no variance now, perfect correlatio
     const market = { s: 100, k: 100, time: 1, rate: 0, dividend: 0, ...change };
     for (const sign of [1, -1]) {
       const value = run(market, { ...lewis, ...parameters }, sign);
-      const least = Math.max(sign * (market.s - market.k), 0);
+      const minPrice = Math.max(sign * (market.s - market.k), 0);
       t.true(
-        value >= least - 1e-9 && value <= Math.max(market.s, market.k),
+        value >= minPrice - 1e-9 && value <= Math.max(market.s, market.k),
         JSON.stringify([change, parameters, value]),
       );
     }
@@ -130,7 +130,7 @@ const worlds = fc.tuple(
   }),
 );
 
-test('parity, bounds, convexity in the strike', (t) => {
+test('prices satisfy put-call parity, their bounds and convexity in the strike', (t) => {
   const law = ([market, model]: [Market, HestonInputs]): boolean => {
     const { s, k, time, rate, dividend } = market;
     const call = run(market, model, 1);

@@ -13,11 +13,12 @@ import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION } from '#src/pricing/eng
 import { volatilityByRoot } from '#src/pricing/engines/root-volatility.ts';
 import { normalPdf } from '#src/pricing/math/normal.ts';
 
-/** What rounding of the price alone does to the deviation: b / (s b'), in relative terms, times a rounding or few. */
-const attainable = (x: number, s: number, b: number): number =>
+/** Relative error of the deviation that a rounding error of the price causes: b / (s b') roundings. */
+const attainableError = (x: number, s: number, b: number): number =>
   Number.EPSILON * (1 + b / (s * Math.exp(x / 2) * normalPdf(x / s + s / 2)));
 
-// The corners of Jaeckel, "Let's Be Rational", section 7: hardly any time, far wings, huge volatility, all but at the money.
+// Extreme cases of Jaeckel, "Let's Be Rational", section 7: very short times, far wings, large volatilities, near the
+// money.
 const extremes: [x: number, s: number][] = [
   [-1e-12, 1e-10],
   [-1e-8, 1e-3],
@@ -40,13 +41,13 @@ const extremes: [x: number, s: number][] = [
 ];
 
 for (const [x, s] of extremes) {
-  test(`normalised Black at x = ${x}, s = ${s} comes back to what its digits allow`, (t) => {
-    const most = Math.exp(x / 2);
-    const b = outOfTheMoney(most, -x, s);
+  test(`the normalised Black price at x = ${x}, s = ${s} is inverted to the precision of the price`, (t) => {
+    const supremum = Math.exp(x / 2);
+    const b = outOfTheMoney(supremum, -x, s);
     t.true(b > 0);
-    // Near its supremum the price is known by what it lacks of it.
-    const limit = attainable(x, s, Math.max(b, most - b));
-    t.true(Math.abs(impliedDeviation(x, b, most) / s - 1) <= 60 * limit);
+    // Near the supremum the distance to the supremum determines the precision.
+    const limit = attainableError(x, s, Math.max(b, supremum - b));
+    t.true(Math.abs(impliedDeviation(x, b, supremum) / s - 1) <= 60 * limit);
   });
 }
 
@@ -61,7 +62,7 @@ const market = fc.record({
   sign: fc.constantFrom(1, -1),
 });
 
-test('price, implied volatility, price: Black-Scholes and Black-76', (t) => {
+test('the price at the implied volatility of a price is that price: Black-Scholes and Black-76', (t) => {
   const law = ({ s, k, time, rate, dividend, vol, sign }: typeof market extends fc.Arbitrary<infer M> ? M : never) => {
     for (const [price, implied] of [
       [
@@ -76,7 +77,7 @@ test('price, implied volatility, price: Black-Scholes and Black-76', (t) => {
       const value = price(vol);
       const found = implied(value);
       if (found < 0) {
-        // Then another volatility, far off, has the very same price.
+        // Then a different volatility must give the same price.
         if (found !== NO_INFORMATION) return false;
         const other = Math.min(Math.abs(price(vol * 1.001) - value), Math.abs(price(vol * 0.999) - value));
         if (other > 1e-13 * Math.max(s, k, value)) return false;
@@ -87,7 +88,7 @@ test('price, implied volatility, price: Black-Scholes and Black-76', (t) => {
   t.notThrows(() => fc.assert(fc.property(market, law), { numRuns: 2000 }));
 });
 
-test('price, implied volatility, price: Bachelier, by the whole range of d', (t) => {
+test('the implied volatility of a Bachelier price is its volatility for all d', (t) => {
   for (let d = 1e-6; d < 36; d *= 1.13) {
     for (const vol of [1e-3, 1, 4e5]) {
       const price = bachelierPrice(10 - d * vol, 10, 1, 0, vol, 1);
@@ -104,7 +105,7 @@ test('price, implied volatility, price: Bachelier, by the whole range of d', (t)
   );
 });
 
-test('a price out of bounds, or without information, has a code of its own', (t) => {
+test('a price outside its bounds, or one that does not determine the volatility, gives a code', (t) => {
   const implied = (price: number, sign = 1, time = 1): number =>
     blackScholesImpliedVolatility(price, 100, 80, time, 0.05, 0.01, sign);
   const intrinsic = 100 * Math.exp(-0.01) - 80 * Math.exp(-0.05);
@@ -122,7 +123,7 @@ test('a price out of bounds, or without information, has a code of its own', (t)
   t.is(normal(0, -1), NO_INFORMATION);
 });
 
-test('the root finder brackets, and names why it cannot', (t) => {
+test('the root finder returns the volatility, or the code of the reason', (t) => {
   const price = (volatility: number): number => 3 + 5 * Math.tanh(volatility) ** 3;
   const found = volatilityByRoot(price, price(0.37));
   t.true(Math.abs(found.volatility - 0.37) < 1e-12);

@@ -9,27 +9,27 @@ import reference from './reference/normal.json' with { type: 'json' };
 
 const relative = (actual: number, expected: number): number => Math.abs(actual - expected) / Math.abs(expected);
 
-test('distribution and density hold 1e-15 relative into the far tail', (t) => {
+test('the relative error of distribution and density is below 1e-15, also in the far tail', (t) => {
   for (const [x, cdf, pdf] of reference.distribution as [number, number, number][]) {
     t.true(relative(normalCdf(x), cdf) < 1e-15, `N(${x})`);
     t.true(relative(normalPdf(x), pdf) < 1e-15, `phi(${x})`);
   }
 });
 
-test('the Mills ratio and its slope do not cancel', (t) => {
+test('the Mills ratio and its slope are computed without cancellation', (t) => {
   for (const [z, ratio, slope] of reference.mills as [number, number, number][]) {
     t.true(relative(millsRatio(z), ratio) < 1e-15, `Y(${z})`);
     t.true(relative(millsSlope(z), slope) < 3e-15, `Y'(${z})`);
   }
 });
 
-test('small differences of the Mills ratio do not cancel', (t) => {
+test('small differences of the Mills ratio are computed without cancellation', (t) => {
   for (const [h, half, difference] of reference.difference as [number, number, number][]) {
     t.true(relative(millsDifference(h, half), difference) < 3e-15, `h ${h}, t ${half}`);
   }
 });
 
-test('the tabulated functions follow those they are made from', (t) => {
+test('the tabulated functions agree with the functions that the tables are built from', (t) => {
   for (let y = 0; y < 60; y += 0.0137) {
     t.true(relative(mills(y), millsRatio(-y)) < 2e-15, `Y(-${y})`);
     t.true(relative(millsPrime(y), millsSlope(-y)) < 3e-15, `Y'(-${y})`);
@@ -44,7 +44,7 @@ test('the tabulated functions follow those they are made from', (t) => {
   t.is(mills(0), millsRatio(0));
 });
 
-test('exp, ln of a ratio and the normal quantile', (t) => {
+test('exp, logRatio and normalQuantile are accurate', (t) => {
   for (let x = -700; x < 700; x += 0.4142) t.true(relative(exp(x), Math.exp(x)) < 4e-16, `exp(${x})`);
   t.deepEqual([exp(0), exp(-800), exp(Number.NEGATIVE_INFINITY), exp(800)], [1, 0, 0, Number.POSITIVE_INFINITY]);
   t.is(exp(Number.NaN), Number.NaN);
@@ -58,7 +58,7 @@ test('exp, ln of a ratio and the normal quantile', (t) => {
   }
 });
 
-test('the ends of the line are exact', (t) => {
+test('distribution and density are exact at zero and at the infinities', (t) => {
   t.is(normalCdf(Number.NEGATIVE_INFINITY), 0);
   t.is(normalCdf(Number.POSITIVE_INFINITY), 1);
   t.is(normalCdf(0), 0.5);

@@ -28,7 +28,7 @@ test('put-call parity', (t) => {
   t.notThrows(() => holds(market, (m) => Math.abs(price(m, 1) - price(m, -1) - (asset(m) - cash(m))) <= slack(m)));
 });
 
-test('bounds: discounted payoff of the forward to the discounted asset or strike', (t) => {
+test('a price is between the discounted payoff of the forward and the discounted asset or strike', (t) => {
   t.notThrows(() =>
     holds(market, (m, sign) => {
       const value = price(m, sign);
@@ -38,21 +38,21 @@ test('bounds: discounted payoff of the forward to the discounted asset or strike
   );
 });
 
-test('a call falls and a put rises with the strike; both rise with volatility', (t) => {
+test('a call falls and a put rises with the strike; both rise with the volatility', (t) => {
   t.notThrows(() =>
     holds(market, (m, sign) => sign * (price({ ...m, k: m.k * 1.01 }, sign) - price(m, sign)) <= slack(m)),
   );
   t.notThrows(() => holds(market, (m, sign) => price({ ...m, vol: m.vol + 0.01 }, sign) >= price(m, sign) - slack(m)));
 });
 
-test('convex in the strike and homogeneous of degree one', (t) => {
+test('a price is convex in the strike and homogeneous of degree one', (t) => {
   t.notThrows(() =>
     holds(market, (m, sign) => {
       const wings = price({ ...m, k: m.k * 0.9 }, sign) + price({ ...m, k: m.k * 1.1 }, sign);
       return wings - 2 * price(m, sign) >= -4 * slack(m);
     }),
   );
-  // A multiple by a power of two is exact, but for prices so small that they are subnormal.
+  // Multiplication by a power of two is exact, except for subnormal prices.
   t.notThrows(() =>
     holds(market, (m, sign) => {
       const four = 4 * price(m, sign);
@@ -71,7 +71,7 @@ test('Black-76 on the forward is Black-Scholes on the spot', (t) => {
   );
 });
 
-test('Bachelier: parity, reflection and the at-the-money value', (t) => {
+test('Bachelier prices satisfy parity, reflection and the at-the-money formula', (t) => {
   t.notThrows(() =>
     holds(market, (m, sign) => {
       const f = m.s - 500;

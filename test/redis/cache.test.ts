@@ -8,20 +8,22 @@ import { silentLogger } from '#src/kernel/logger.ts';
 import { noMetrics } from '#src/kernel/metrics.ts';
 import { runInRequest } from '#src/kernel/request-context.ts';
 import type { CacheDeps } from '#src/redis/cache.ts';
+import type { RedisConnection } from '#src/redis/client.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 import { connect, makeCache, redisUrl, throughRedisProxy } from '#test/support/redis.ts';
 
 const requests = 'volwatch_cache_requests_total';
 
-/** A key, under a tag, that no other test uses. */
+/** A key with a tag that no other test uses. */
 const freshKey = (): CacheKey => ({ cache: 'prices', tag: randomUUID(), key: 'first' });
 
-/** A loader that gives 1, 2, 3 and fails while `down`. */
+/** A loader that returns 1, 2, 3 and so on, after `delayMs`. It fails while `down` is true. */
 const counter = () => {
-  const state = { loads: 0, down: false, tookMs: 0 };
+  const state = { loads: 0, down: false, delayMs: 0 };
   const load = async (): Promise<number> => {
-    if (state.tookMs > 0) await sleep(state.tookMs);
+    if (state.delayMs > 0) await sleep(state.delayMs);
     if (state.down) throw new AppError('database_unavailable');
     state.loads += 1;
     return state.loads;
@@ -29,22 +31,25 @@ const counter = () => {
   return { state, load };
 };
 
-const raw = (t: ExecutionContext): Redis => {
+const directClient = (t: ExecutionContext): Redis => {
   const client = new Redis(redisUrl());
   t.teardown(() => client.disconnect());
   return client;
 };
 
+const isReady = ({ client }: RedisConnection): Promise<void> =>
+  eventually(() => client.status === 'ready', 'redis is connected');
+
 const setup = async (t: ExecutionContext, overrides: Partial<CacheDeps> = {}) => {
   const { proxy, url } = await throughRedisProxy(t);
   const metrics = recordMetrics();
   const redis = connect(t, url);
-  while (redis.client.status !== 'ready') await sleep(5);
+  await isReady(redis);
   const cache = makeCache(t, { redis, metrics, ...overrides });
   return { proxy, redis, metrics, cache, key: freshKey(), ...counter() };
 };
 
-test.serial('a miss loads, then everybody hits, on another instance too', async (t) => {
+test.serial('a miss loads the value, and later reads are hits, also on another instance', async (t) => {
   const { cache, metrics, key, load, state } = await setup(t);
   t.like(await cache.read(key, load), { value: 1, state: 'miss' });
   t.like(await cache.read(key, load), { value: 1, state: 'hit' });
@@ -55,52 +60,61 @@ test.serial('a miss loads, then everybody hits, on another instance too', async 
   t.is(metrics.value(requests, { cache: 'prices', outcome: 'hit' }), 1);
 });
 
-test.serial('a thousand requests for one cold key: one load', async (t) => {
+test.serial('a thousand concurrent reads of a key that is not cached cause one load', async (t) => {
   const { cache, key, load, state } = await setup(t);
-  state.tookMs = 20;
+  state.delayMs = 20;
   const answers = await Promise.all(Array.from({ length: 1_000 }, () => cache.read(key, load)));
   t.is(state.loads, 1);
   t.true(answers.every(({ value }) => value === 1));
 });
 
 test.serial(
-  'after an invalidation no instance answers with what was before, nor keeps a load begun before',
+  'after an invalidation no instance returns old values or stores the result of an earlier load',
   async (t) => {
     const one = await setup(t);
     const two = await setup(t);
     const { key, load, state } = one;
     await one.cache.read(key, load);
     await two.cache.read(key, load);
-    const begun = Promise.withResolvers<void>();
+    const loadStarted = Promise.withResolvers<void>();
+    const invalidated = Promise.withResolvers<void>();
     const slow = one.cache.read({ ...key, key: 'second' }, async () => {
-      begun.resolve();
-      await sleep(50);
+      loadStarted.resolve();
+      await invalidated.promise;
       return 'old';
     });
-    await begun.promise;
+    await loadStarted.promise;
     await one.cache.invalidate(key.tag);
     t.like(await two.cache.read(key, load), { value: 2, state: 'miss' });
     t.like(await one.cache.read(key, load), { value: 2, state: 'hit' });
     t.is(state.loads, 2);
+    invalidated.resolve();
     t.is((await slow).value, 'old');
     t.like(await two.cache.read({ ...key, key: 'second' }, async () => 'new'), { value: 'new', state: 'miss' });
   },
 );
 
-test.serial('an instance that cannot reach Redis any more still heard of the invalidation', async (t) => {
+test.serial('an instance that loses Redis after an invalidation has received the invalidation', async (t) => {
   const one = await setup(t);
   const two = await setup(t);
   const { key, load } = one;
   await two.cache.read(key, load);
-  // Time for the subscription, then for the news.
-  await sleep(300);
+  const generation = (): Promise<string | null> => one.redis.client.get(`volwatch:cache:generation:${key.tag}`);
+  const subscribers = async (): Promise<number> => {
+    const [, count] = (await one.redis.client.pubsub('NUMSUB', 'volwatch:cache:invalidated')) as [string, number];
+    return count;
+  };
+  await eventually(async () => (await subscribers()) >= 2, 'both instances are subscribed');
+  const before = await generation();
   await one.cache.invalidate(key.tag);
+  t.not(await generation(), before);
+  // The instance shows nothing when it receives a message, so the test gives the message time to arrive.
   await sleep(300);
   two.proxy.cut();
   t.like(await two.cache.read(key, load), { value: 2, state: 'miss' });
 });
 
-test.serial('past its time an entry is answered, marked, and loaded anew once in the background', async (t) => {
+test.serial('a stale entry is returned with a mark, and loaded again once in the background', async (t) => {
   const { cache, metrics, key, load, state } = await setup(t, { ttlMs: 600 });
   await cache.read(key, load);
   await sleep(650);
@@ -110,13 +124,13 @@ test.serial('past its time an entry is answered, marked, and loaded anew once in
     [1, 2, 3].map(() => [1, 'stale']),
   );
   t.true((answers[0]?.ageMs ?? 0) >= 600);
-  for (let look = 0; state.loads < 2 && look < 100; look += 1) await sleep(5);
+  await eventually(() => state.loads >= 2, 'the entry is loaded again');
   t.is(state.loads, 2);
   t.like(await cache.read(key, load), { value: 2, state: 'hit' });
   t.is(metrics.value('volwatch_cache_stale_age_seconds', { cache: 'prices' }), 3);
 });
 
-test.serial('what was last known stands in while nothing newer can be had, also after an invalidation', async (t) => {
+test.serial('the last known value replaces a failed load, also after an invalidation', async (t) => {
   const { cache, metrics, key, load, state } = await setup(t);
   await cache.read(key, load);
   await cache.invalidate(key.tag);
@@ -125,18 +139,18 @@ test.serial('what was last known stands in while nothing newer can be had, also 
   t.is(metrics.value(requests, { outcome: 'stale' }), 1);
   await t.throwsAsync(
     cache.read(key, async () => {
-      throw new Error('a mistake of ours');
+      throw new Error('a programming error');
     }),
-    { message: 'a mistake of ours' },
+    { message: 'a programming error' },
   );
   await t.throwsAsync(cache.read({ ...key, key: 'never seen' }, load), { instanceOf: AppError });
   state.down = false;
   t.like(await cache.read(key, load), { value: 2, state: 'miss' });
 });
 
-test.serial('a poisoned, truncated or misplaced entry is a miss, counted as an error', async (t) => {
+test.serial('a forged, truncated or moved entry is a miss and counts as an error', async (t) => {
   const { cache, metrics, key, load } = await setup(t);
-  const client = raw(t);
+  const client = directClient(t);
   await cache.read(key, load);
   const name = (each: CacheKey): string => `volwatch:cache:${each.cache}:${each.tag}:${each.key}`;
   const sealed = String(await client.get(name(key)));
@@ -150,57 +164,59 @@ test.serial('a poisoned, truncated or misplaced entry is a miss, counted as an e
     [elsewhere, sealed],
   ] as const) {
     await client.set(name(at), text);
-    const answer = await makeCache(t, { metrics, ...(await ready(t)) }).read(at, load);
+    const answer = await makeCache(t, { metrics, ...(await freshInstance(t)) }).read(at, load);
     loads += 1;
     t.like(answer, { value: loads, state: 'miss' }, text);
   }
   t.is(metrics.value(requests, { outcome: 'error' }), 5);
 });
 
-/** An instance whose memory knows nothing. */
-const ready = async (t: ExecutionContext): Promise<Partial<CacheDeps>> => {
+/** The connection of an instance without entries in memory. */
+const freshInstance = async (t: ExecutionContext): Promise<Partial<CacheDeps>> => {
   const redis = connect(t, redisUrl());
-  while (redis.client.status !== 'ready') await sleep(5);
+  await isReady(redis);
   return { redis };
 };
 
 test.serial(
-  'Redis hung: at most 250 ms once, then answers from memory; it is used again when it is back',
+  'if Redis hangs, one read waits up to 250 ms and later reads come from memory; Redis is used again afterwards',
   async (t) => {
     const { cache, proxy, redis, key, load } = await setup(t);
     await cache.read(key, load);
     proxy.blackhole();
-    const took: number[] = [];
+    const durationsMs: number[] = [];
     for (let call = 0; call < 10; call += 1) {
-      const begun = performance.now();
+      const startedAt = performance.now();
       t.is((await cache.read(key, load)).value, 1);
-      took.push(performance.now() - begun);
+      durationsMs.push(performance.now() - startedAt);
     }
-    // A busy machine has 100 ms of its own.
-    t.true(Math.max(...took) < 350, `${Math.max(...took)} ms`);
-    t.true(Math.max(...took.slice(1)) < 150, `${Math.max(...took.slice(1))} ms`);
-    // Nobody could have told this instance of an invalidation, so it tells the others as soon as it can.
+    // The limits include 100 ms for a busy machine.
+    t.true(Math.max(...durationsMs) < 350, `${Math.max(...durationsMs)} ms`);
+    t.true(Math.max(...durationsMs.slice(1)) < 150, `${Math.max(...durationsMs.slice(1))} ms`);
+    // This invalidation cannot be sent to Redis. It must be sent when Redis is connected again.
     await cache.invalidate(key.tag);
     t.like(await cache.read(key, load), { value: 2, state: 'miss' });
     const other = await setup(t);
+    const generation = (): Promise<string | null> => other.redis.client.get(`volwatch:cache:generation:${key.tag}`);
+    const before = await generation();
     proxy.restore();
-    while (redis.client.status !== 'ready') await sleep(20);
-    await sleep(100);
+    await isReady(redis);
+    await eventually(async () => (await generation()) !== before, 'the invalidation is sent to Redis');
     t.like(await other.cache.read(key, async () => 'newer'), { value: 'newer', state: 'miss' });
   },
 );
 
-test.serial('flushed: everything is a miss, nothing from before comes back', async (t) => {
+test.serial('after a flush of Redis all reads are misses, and old values are not returned', async (t) => {
   const { cache, key, load } = await setup(t);
-  const client = raw(t);
+  const client = directClient(t);
   await cache.read(key, load);
-  // What FLUSHALL does to this tag; other tests use the same server.
+  // Only the keys of this tag are deleted, because other tests use the same server.
   await client.del(`volwatch:cache:generation:${key.tag}`, `volwatch:cache:prices:${key.tag}:first`);
   t.like(await cache.read(key, load), { value: 2, state: 'miss' });
   t.like(await cache.read(key, load), { value: 2, state: 'hit' });
 });
 
-test.serial('without Redis the process caches by itself, within its bound', async (t) => {
+test.serial('without Redis the process caches in its memory, up to the limit', async (t) => {
   const cache = makeCache(t, { memoryBytes: 3_000 });
   const { load, state } = counter();
   const key = freshKey();
@@ -213,7 +229,7 @@ test.serial('without Redis the process caches by itself, within its bound', asyn
   t.is(state.loads, 3);
 });
 
-test.serial('a caller who asks for what is stored now gets it', async (t) => {
+test.serial('a request for the newest value is not answered from the cache', async (t) => {
   const { cache, key, load } = await setup(t);
   await cache.read(key, load);
   const signal = new AbortController().signal;
@@ -221,7 +237,7 @@ test.serial('a caller who asks for what is stored now gets it', async (t) => {
   t.like(await runInRequest(context, () => cache.read(key, load)), { value: 2, state: 'miss' });
 });
 
-test.serial('the fault point cache.get is a miss; a code that was asked for is given', async (t) => {
+test.serial('the fault point cache.get causes a miss, or throws a configured code', async (t) => {
   const faults = createFaults({ enabled: true, metrics: noMetrics, logger: silentLogger });
   const { cache, metrics, key, load } = await setup(t, { faults });
   await cache.read(key, load);

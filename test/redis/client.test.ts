@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { HealthReading } from '#src/kernel/health.ts';
 import type { Logger } from '#src/kernel/logger.ts';
 import type { RedisConnection } from '#src/redis/client.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { recordMetrics } from '#test/support/metrics.ts';
 import { connect, throughRedisProxy } from '#test/support/redis.ts';
 
@@ -17,46 +18,44 @@ const setup = async (t: ExecutionContext, prepare: (proxy: { cut: () => void }) 
   return { proxy, redis, metrics, lines };
 };
 
-/** Milliseconds: below the command timeout, and enough for a busy machine. */
-const notWaiting = 150;
+/**
+ * A command that takes less than this did not wait. The limit is below the command timeout, and allows a busy machine.
+ */
+const noWaitMs = 150;
 
-const read = ({ healthCheck }: RedisConnection): Promise<HealthReading> =>
+const readHealth = ({ healthCheck }: RedisConnection): Promise<HealthReading> =>
   healthCheck.check(AbortSignal.timeout(1_000));
 
-const comesUp = async (redis: RedisConnection, timeoutMs = 10_000): Promise<boolean> => {
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(20)) {
-    if ((await read(redis)).status === 'up') return true;
-  }
-  return false;
-};
+const isUp = (redis: RedisConnection): Promise<void> =>
+  eventually(async () => (await readHealth(redis)).status === 'up', 'redis is up');
 
-/** Milliseconds until each of `count` commands, one after the other, was answered or refused. */
-const timed = async ({ client }: RedisConnection, count: number): Promise<number[]> => {
-  const took: number[] = [];
+/** Durations in milliseconds of `count` commands, one after the other, until an answer or an error. */
+const measure = async ({ client }: RedisConnection, count: number): Promise<number[]> => {
+  const durationsMs: number[] = [];
   for (let command = 0; command < count; command += 1) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await client.get('nothing').catch(() => {});
-    took.push(performance.now() - begun);
+    durationsMs.push(performance.now() - startedAt);
   }
-  return took;
+  return durationsMs;
 };
 
-test('down at boot: commands fail at once, health says so, and it comes back by itself', async (t) => {
+test('if Redis is down at startup, commands fail immediately, health is down, and the client connects later', async (t) => {
   const { proxy, redis, metrics, lines } = await setup(t, (each) => each.cut());
-  await sleep(50);
-  t.is((await read(redis)).status, 'down');
-  t.true(Math.max(...(await timed(redis, 5))) < notWaiting);
+  await eventually(() => lines.length > 0, 'the lost connection is logged');
+  t.is((await readHealth(redis)).status, 'down');
+  t.true(Math.max(...(await measure(redis, 5))) < noWaitMs);
   t.is(metrics.value('volwatch_dependency_up', { dependency: 'redis' }), 0);
   t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'rejected' }), 5);
   proxy.restore();
-  t.true(await comesUp(redis));
+  await isUp(redis);
   t.is(metrics.value('volwatch_dependency_up', { dependency: 'redis' }), 1);
   t.deepEqual(lines, ['redis is lost: limits and caches fall back to the process', 'redis is connected']);
 });
 
-test('cut: back within seconds, and no command is sent twice', async (t) => {
+test('after a cut connection the client connects again, and no command is sent twice', async (t) => {
   const { proxy, redis } = await setup(t);
-  t.true(await comesUp(redis));
+  await isUp(redis);
   const key = `counter-${Math.random()}`;
   await redis.client.incr(key);
   proxy.latency(100);
@@ -65,40 +64,39 @@ test('cut: back within seconds, and no command is sent twice', async (t) => {
   proxy.cut();
   await t.throwsAsync(lost);
   proxy.restore();
-  t.true(await comesUp(redis));
+  await isUp(redis);
   t.true(Number(await redis.client.get(key)) <= 2);
 });
 
-test('a black hole costs one wait of the command timeout, then nothing', async (t) => {
+test('if Redis does not answer, one command waits for the timeout and later commands fail immediately', async (t) => {
   const { proxy, redis, metrics } = await setup(t);
-  t.true(await comesUp(redis));
+  await isUp(redis);
   proxy.blackhole();
-  const [first = 0, ...others] = await timed(redis, 20);
+  const [first = 0, ...others] = await measure(redis, 20);
   t.true(first >= 190 && first < 400, `${first} ms`);
-  t.true(Math.max(...others) < notWaiting, `${Math.max(...others)} ms`);
+  t.true(Math.max(...others) < noWaitMs, `${Math.max(...others)} ms`);
   t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'timeout' }), 1);
-  t.is((await read(redis)).status, 'down');
+  t.is((await readHealth(redis)).status, 'down');
   proxy.restore();
-  t.true(await comesUp(redis));
+  await isUp(redis);
 });
 
-test('latency beyond the timeout is bounded; below it is borne', async (t) => {
+test('a command succeeds with a latency below the timeout, and fails at the timeout with a larger one', async (t) => {
   const { proxy, redis } = await setup(t);
-  t.true(await comesUp(redis));
+  await isUp(redis);
   proxy.latency(40);
   t.is(await redis.client.set('slow', 'yes'), 'OK');
   proxy.latency(1_000);
-  const [took = 0] = await timed(redis, 1);
-  t.true(took < 400, `${took} ms`);
+  const [durationMs = 0] = await measure(redis, 1);
+  t.true(durationMs < 400, `${durationMs} ms`);
   proxy.restore();
-  t.true(await comesUp(redis));
+  await isUp(redis);
 });
 
-test('closing ends the connection, and is not reported as a loss', async (t) => {
+test('close ends the connection and does not log a lost connection', async (t) => {
   const { redis, lines } = await setup(t);
-  t.true(await comesUp(redis));
+  await isUp(redis);
   await redis.close();
-  await sleep(50);
-  t.is(redis.client.status, 'end');
+  await eventually(() => redis.client.status === 'end', 'the connection is closed');
   t.deepEqual(lines, ['redis is connected']);
 });

@@ -3,24 +3,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { systemClock } from '#src/kernel/clock.ts';
 import { createCredits } from '#src/redis/credits.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { connect, throughRedisProxy } from '#test/support/redis.ts';
 
 const minuteMs = 60_000;
 
-/** So that no minute turns in the middle of a test: Redis's clock is this machine's. */
+/**
+ * Waits for the next minute if the current one is almost over, because the credits must not be renewed during a test.
+ */
 const earlyInTheMinute = async (): Promise<void> => {
   const left = minuteMs - (Date.now() % minuteMs);
   if (left < 3_000) await sleep(left);
 };
 
-test('processes share one account; what does not fit is told when to come back', async (t) => {
+test('processes share one account, and a refused request gets the time until the next attempt', async (t) => {
   await earlyInTheMinute();
   const name = randomUUID();
   const { proxy, url } = await throughRedisProxy(t);
   const [one, two] = await Promise.all(
     [1, 2].map(async () => {
       const { client } = connect(t, url);
-      while (client.status !== 'ready') await sleep(5);
+      await eventually(() => client.status === 'ready', 'redis is connected');
       return createCredits({ name, perMinute: 8, redis: client, clock: systemClock });
     }),
   );
@@ -31,13 +34,13 @@ test('processes share one account; what does not fit is told when to come back',
   const answers = await Promise.all(Array.from({ length: 10 }, () => one!.take(1)));
   t.true(answers.every((each) => each > 0));
 
-  // Without Redis each remembers what it spent itself, and spends no more than the account has.
+  // Without Redis a process counts its own credits, and does not take more than the account has.
   proxy.cut();
   t.is(await one?.take(3), 0);
   t.true(((await one?.take(1)) ?? 0) > 0);
 });
 
-test('credits come back when the minute turns', async (t) => {
+test('credits are renewed at the next full minute', async (t) => {
   let now = Date.parse('2026-01-01T00:00:50Z');
   const clock = { ...systemClock, now: () => new Date(now) };
   const credits = createCredits({ name: 'alone', perMinute: 2, redis: undefined, clock });

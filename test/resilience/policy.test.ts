@@ -42,7 +42,7 @@ const codeOfRun = (policy: Policy, work: (signal: AbortSignal) => Promise<unknow
     (error: unknown) => codeOf(error),
   );
 
-test('an attempt that takes too long is stopped, not left running', async (t) => {
+test('the signal of an attempt aborts at the timeout', async (t) => {
   const { policy, metrics } = setup({ retries: 0, attemptTimeoutMs: 50 });
   let stopped = false;
   const code = await codeOfRun(policy, async (signal) => {
@@ -56,31 +56,31 @@ test('an attempt that takes too long is stopped, not left running', async (t) =>
   t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'timeout' }), 1);
 });
 
-test('what may pass by itself is tried again when it may be sent twice; anything else is not', async (t) => {
+test('only temporary errors of idempotent calls are retried', async (t) => {
   const { policy, metrics } = setup({ breaker: { failures: 100, resetMs: 100 } });
   let attempts = 0;
-  const stumble = async (): Promise<string> => {
+  const failTwice = async (): Promise<string> => {
     attempts += 1;
     if (attempts < 3) return down();
     return 'answer';
   };
-  t.is(await policy.run(call(), stumble), 'answer');
+  t.is(await policy.run(call(), failTwice), 'answer');
   t.is(attempts, 3);
   t.is(metrics.value('volwatch_retries_total', { dependency: 'twelve_data' }), 2);
 
   attempts = 0;
-  t.is(await codeOfRun(policy, stumble, call({ idempotent: false })), 'external_api_unavailable');
+  t.is(await codeOfRun(policy, failTwice, call({ idempotent: false })), 'external_api_unavailable');
   t.is(attempts, 1);
   attempts = 0;
-  const mistake = async (): Promise<never> => {
+  const programmingError = async (): Promise<never> => {
     attempts += 1;
-    throw new Error('a mistake of ours');
+    throw new Error('a programming error');
   };
-  t.is(await codeOfRun(policy, mistake), 'internal_error');
+  t.is(await codeOfRun(policy, programmingError), 'internal_error');
   t.is(attempts, 1);
 });
 
-test('a thousand calls of a dependency that is down make at most 1.1 attempts each', async (t) => {
+test('a thousand calls of a failing dependency make at most 1.1 attempts each', async (t) => {
   const { policy, metrics } = setup({ breaker: { failures: 1_000_000, resetMs: 100 } });
   let attempts = 0;
   const counted = async (): Promise<never> => {
@@ -92,7 +92,7 @@ test('a thousand calls of a dependency that is down make at most 1.1 attempts ea
   t.is(metrics.value('volwatch_retries_total'), attempts - 1_000);
 });
 
-test('half-open lets exactly one of many callers through; its success lets everybody through', async (t) => {
+test('in the state half-open exactly one call runs, and its success closes the circuit', async (t) => {
   const { policy, metrics, lines } = setup({ retries: 0 });
   for (let failure = 0; failure < 3; failure += 1) await codeOfRun(policy, down);
   t.is(policy.state(), 'open');
@@ -116,14 +116,14 @@ test('half-open lets exactly one of many callers through; its success lets every
   );
 });
 
-test('a probe that fails opens the circuit again, which says when to come back', async (t) => {
+test('the error of an open circuit contains the time until the next probe', async (t) => {
   const { policy } = setup({ retries: 0, breaker: { failures: 1, resetMs: 1_500 } });
   await codeOfRun(policy, down);
   const error = await t.throwsAsync(policy.run(call(), down), { instanceOf: AppError });
   t.is(error?.retryAfter, 2);
 });
 
-test('an answer to come back later neither opens the circuit nor is repeated past the deadline', async (t) => {
+test('an error with retryAfter does not open the circuit, and is not retried after the deadline', async (t) => {
   const { policy } = setup({ breaker: { failures: 1, resetMs: 100 } });
   let attempts = 0;
   const throttled = async (): Promise<never> => {
@@ -135,13 +135,13 @@ test('an answer to come back later neither opens the circuit nor is repeated pas
   t.is(policy.state(), 'closed');
 });
 
-test('beyond its places and its queue a call is refused at once; one that waits heeds its signal', async (t) => {
+test('a call is refused if the bulkhead and its queue are full, and a waiting call ends when its signal aborts', async (t) => {
   const { policy } = setup({ retries: 0, bulkhead: { concurrent: 1, waiting: 1 } });
   const first = codeOfRun(policy, () => sleep(100));
-  const gone = new AbortController();
-  const waiting = codeOfRun(policy, async () => t.fail(), call({ signal: gone.signal }));
+  const caller = new AbortController();
+  const waiting = codeOfRun(policy, async () => t.fail(), call({ signal: caller.signal }));
   t.is(await codeOfRun(policy, async () => t.fail()), 'external_api_unavailable');
-  gone.abort(new AppError('shutting_down'));
+  caller.abort(new AppError('shutting_down'));
   t.is(await waiting, 'shutting_down');
   t.is(await first, 'ok');
 });

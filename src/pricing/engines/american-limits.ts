@@ -1,22 +1,23 @@
 /**
- * What every American engine shares. All speak of a put; the call with spot S, strike K, rate r and yield q is the put
- * with spot K, strike S, rate q and yield r (R. McDonald and M. Schroder, J. Computational Finance 1 (1998), 5-13).
+ * Limit cases that all American engines share. Every function here is about a put. A call with spot S, strike K, rate r
+ * and yield q has the price of the put with spot K, strike S, rate q and yield r (R. McDonald and M. Schroder,
+ * J. Computational Finance 1 (1998), 5-13). Rates and yields are continuous and per year, times are in years.
  */
 
 /**
- * Whether a put has two exercise boundaries, between which to exercise (A. Battauz, M. De Donno and A. Sbuelz,
- * Management Science 61 (2015), 1094-1107): the equations of one do not hold.
+ * True if a put has two exercise boundaries, with the exercise region between them (A. Battauz, M. De Donno and
+ * A. Sbuelz, Management Science 61 (2015), 1094-1107). The equations for a single boundary do not hold then.
  */
 export const hasTwoBoundaries = (rate: number, dividendYield: number): boolean => dividendYield < rate && rate < 0;
 
-/** Interest below this is none: it is worth less than rounding, and the boundary nearly 0. */
-const LEAST_RATE = 1e-12;
+/** A smaller rate counts as zero, because its interest is below the rounding error and the boundary is close to 0. */
+const MIN_RATE = 1e-12;
 
-/** Whether a put, short of two boundaries, is worth as much as the European one. */
+/** True if an American put without two boundaries has the price of the European put. */
 export const isNeverExercisedEarly = (rate: number, dividendYield: number): boolean =>
-  rate < 0 || (rate < LEAST_RATE && dividendYield >= 0);
+  rate < 0 || (rate < MIN_RATE && dividendYield >= 0);
 
-/** American put without volatility or time: the best of the discounted payoffs along the known path of the spot. */
+/** Price of an American put without volatility or time: the max discounted payoff along the known path of the spot. */
 export const deterministicAmericanPut = (
   spot: number,
   strike: number,

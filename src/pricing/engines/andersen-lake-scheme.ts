@@ -3,11 +3,14 @@ import { gaussLegendre } from '../math/gauss-legendre.ts';
 export const precisions = ['fast', 'default', 'high'] as const;
 export type Precision = (typeof precisions)[number];
 
-/** Collocation intervals, fixed-point steps, quadrature points of the boundary equation and of the premium. */
 export type SchemeSize = {
+  /** Collocation intervals; there is one node more. */
   readonly intervals: number;
+  /** Fixed-point steps. */
   readonly steps: number;
+  /** Quadrature points of the boundary equation. */
   readonly points: number;
+  /** Quadrature points of the early-exercise premium. */
   readonly premiumPoints: number;
 };
 
@@ -18,24 +21,28 @@ export const schemeSizes: Readonly<Record<Precision, SchemeSize>> = {
 };
 
 /**
- * All that does not depend on the option: with u = time * sin^2(angle) the boundary is needed at sqrt(u), whose place
- * among the collocation nodes is the same for every option, so interpolation is a product with a constant matrix.
+ * The tables that do not depend on the option. With u = time * sin^2(angle) the boundary is needed at sqrt(u). Its
+ * position relative to the collocation nodes is the same for every option. Interpolation is therefore a product with a
+ * constant matrix.
  */
 export type Scheme = SchemeSize & {
   /** sqrt(time of node / time of the option), from 1 down to 0. */
   readonly roots: Float64Array;
-  /** Of the points: cos and sin of the angle, and the weight with 2 sin cos in it. */
+  /** For each quadrature point: cos and sin of the angle, and the weight, which includes the factor 2 sin cos. */
   readonly cosines: Float64Array;
   readonly sines: Float64Array;
   readonly weights: Float64Array;
-  /** [node][point][node of the interpolant], flat. */
+  /** Flat matrix [node][point][node of the interpolant]. */
   readonly interpolation: Float64Array;
   readonly premiumCosines: Float64Array;
   readonly premiumWeights: Float64Array;
   readonly premiumInterpolation: Float64Array;
 };
 
-/** Barycentric weights of Chebyshev-Lobatto interpolation at `z` in -1..1, one for each node cos(i pi / intervals). */
+/**
+ * Barycentric weights of Chebyshev-Lobatto interpolation at `z` in -1..1. There is one weight for each node
+ * cos(i pi / intervals).
+ */
 const lobattoRow = (z: number, intervals: number): number[] => {
   const terms = Array.from({ length: intervals + 1 }, (_, i) => {
     const sign = (i % 2 === 0 ? 1 : -1) * (i === 0 || i === intervals ? 0.5 : 1);
@@ -55,6 +62,7 @@ const angles = (size: number) => {
   return { cosines, sines, weights: weights.map((weight, k) => half * weight * 2 * cosines[k]! * sines[k]!) };
 };
 
+/** Builds the tables for a scheme of the given size. */
 export const createScheme = (size: SchemeSize): Scheme => {
   const { intervals } = size;
   const roots = Float64Array.from({ length: intervals + 1 }, (_, i) => 0.5 * (1 + Math.cos((Math.PI * i) / intervals)));

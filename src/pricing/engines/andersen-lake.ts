@@ -7,19 +7,21 @@ import { qdPlusBoundary } from './quadratic-boundary.ts';
 
 /**
  * American options: L. Andersen, M. Lake and D. Offengenden, "High performance American option pricing", J.
- * Computational Finance 20 (2016), 39-87. The exercise boundary B solves an integral equation; H = ln(B / X)^2 is
- * collocated at Chebyshev nodes in sqrt(time) and found by fixed-point steps (their system B, without the Jacobi-Newton
- * step: from the guess of quadratic-boundary.ts it gains nothing). The price is the European one and the integral of
- * the early-exercise premium.
+ * Computational Finance 20 (2016), 39-87. The exercise boundary B solves an integral equation. H = ln(B / X)^2 is
+ * collocated at Chebyshev nodes in sqrt(time) and computed with fixed-point steps. X is the boundary at expiry. The
+ * system is system B of the paper without the Jacobi-Newton step, because that step gains no accuracy when the initial
+ * guess comes from quadratic-boundary.ts. The price is the European price plus the integral of the early-exercise
+ * premium.
  */
 
-/** Of ln(B / X): keeps quotients by it finite. */
-const LEAST_LOG = -1e-12;
+/** Upper limit of ln(B / X). It must stay below 0 because it is a divisor. */
+const MAX_LOG = -1e-12;
 
 export type AndersenLake = {
   /**
-   * Spot, strike, years, rate, yield, volatility, sign -> price; NaN where there are two exercise boundaries (a put
-   * with dividend yield < rate < 0, a call with rate < dividend yield < 0).
+   * Price of an American option. `time` is in years; rate, yield and volatility are per year; sign is +1 for a call, -1
+   * for a put. The price is NaN if the option has two exercise boundaries: a put with dividend yield < rate < 0, or a
+   * call with rate < dividend yield < 0.
    */
   readonly price: (
     spot: number,
@@ -32,7 +34,7 @@ export type AndersenLake = {
   ) => number;
 };
 
-/** Works in buffers of its own: not to be entered twice at once. */
+/** The engine reuses its buffers, so calls must not overlap. */
 export const createAndersenLake = (scheme: Scheme): AndersenLake => {
   const { intervals, steps, points, roots, cosines, sines, weights, interpolation } = scheme;
   const { premiumPoints, premiumCosines, premiumWeights, premiumInterpolation } = scheme;
@@ -40,7 +42,7 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
   const logs = new Float64Array(intervals + 1);
   const squares = new Float64Array(intervals + 1);
   const pending = new Float64Array(intervals + 1);
-  /** exp(rate u) and exp(yield u) times the weights, per node and point. */
+  /** rate exp(rate u) and yield exp(yield u) times the weights, for each node and point. */
   const rateFactors = new Float64Array(intervals * points);
   const yieldFactors = new Float64Array(intervals * points);
 
@@ -51,7 +53,7 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
     return square > 0 ? -Math.sqrt(square) : 0;
   };
 
-  /** One step of the fixed-point system at all nodes. */
+  /** One fixed-point step at all nodes. */
   const improve = (logTop: number, time: number, rate: number, dividendYield: number, volatility: number): void => {
     const rootTime = Math.sqrt(time);
     for (let i = 0; i < intervals; i++) {
@@ -77,8 +79,9 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
         denominator += yieldFactors[at]! * cdf(plus);
       }
       const target = Math.log(numerator / denominator) - (rate - dividendYield) * nodeTime - logTop;
-      // Above the boundary at expiry there is none; and rounding at extreme inputs must not spread.
-      const next = target <= 0 ? target : target > 0 ? LEAST_LOG : log;
+      // The boundary is never above its value at expiry. If the target is NaN because of rounding at extreme inputs,
+      // the previous value stays.
+      const next = target <= 0 ? target : target > 0 ? MAX_LOG : log;
       pending[i] = next;
     }
     for (let i = 0; i < intervals; i++) {
@@ -107,7 +110,7 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
     let guess = top;
     for (let i = intervals - 1; i >= 0; i--) {
       guess = qdPlusBoundary(guess, top, strike, time * roots[i]! * roots[i]!, rate, dividendYield, volatility);
-      const log = Math.min(Math.log(guess / top), LEAST_LOG);
+      const log = Math.min(Math.log(guess / top), MAX_LOG);
       logs[i] = log;
       squares[i] = log * log;
     }

@@ -6,7 +6,7 @@ import { bachelierImpliedVolatility } from './implied-bachelier.ts';
 /**
  * Normal model on the forward: L. Bachelier, "Theorie de la speculation" (1900), in the discounted form of E. G. Haug,
  * "The Complete Guide to Option Pricing Formulas", 2nd ed. (2007), section 1.3.2. The out-of-the-money price is
- * discount * deviation * phi(d) * Y'(-|d|), Y being the Mills ratio: no cancellation in the tail.
+ * discount * deviation * phi(d) * Y'(-|d|) with the Mills ratio Y, because this form does not cancel in the tail.
  */
 const outOfTheMoney = (moneyness: number, deviation: number): number => {
   if (deviation === 0) return 0;
@@ -15,7 +15,10 @@ const outOfTheMoney = (moneyness: number, deviation: number): number => {
   return density === 0 ? 0 : deviation * density * millsPrime(distance);
 };
 
-/** Forward, strike (either sign), years, rate, absolute volatility, sign (+1 call, -1 put) -> price. */
+/**
+ * Price of a European option on a forward. Forward and strike may be negative; `time` is in years; the volatility is
+ * absolute (price units per square root of a year); `sign` is +1 for a call, -1 for a put.
+ */
 export const bachelierPrice = (
   forward: number,
   strike: number,
@@ -25,13 +28,14 @@ export const bachelierPrice = (
   sign: number,
 ): number => {
   const moneyness = sign * (forward - strike);
-  const outside = outOfTheMoney(moneyness, volatility * Math.sqrt(time));
-  return Math.exp(-rate * time) * (moneyness > 0 ? moneyness + outside : outside);
+  const timeValue = outOfTheMoney(moneyness, volatility * Math.sqrt(time));
+  return Math.exp(-rate * time) * (moneyness > 0 ? moneyness + timeValue : timeValue);
 };
 
 /**
- * Writes price and the 16 greeks by the forward, holding it fixed (rho = -time * price, dividend_rho = 0). At zero
- * deviation: limits from above, NaN or an infinity where there is none.
+ * Writes the price and the 16 greeks to `out`, in the order of `outputNames`. The greeks are derivatives with respect
+ * to the forward, and rho holds the forward fixed (rho = -time * price, dividend_rho = 0). At zero deviation they are
+ * the limits from above, or NaN or an infinity if the limit does not exist.
  */
 export const bachelierEvaluate = (
   forward: number,
@@ -57,7 +61,7 @@ export const bachelierEvaluate = (
 
   const weight = discount * normalPdf(d);
   if (weight === 0) {
-    // Every remaining term carries phi(d), which is 0 faster than anything beside it grows.
+    // Every remaining term has the factor phi(d), which falls faster than the other factors grow.
     out.fill(0, 2, 5);
     out.fill(0, 7, 15);
     out[4] = rate * price;

@@ -20,7 +20,7 @@ const put = (
   if (isNeverExercisedEarly(rate, dividendYield)) return european;
   const top = dividendYield > rate ? (strike * rate) / dividendYield : strike;
   const power = premiumPower(killing, rate, dividendYield, volatility);
-  // The boundary of the perpetual option, as far as it is below that at expiry, starts the search.
+  // The search starts at the boundary of the perpetual option, or below the boundary at expiry if that is smaller.
   const guess = Math.min(0.9 * top, (strike * power) / (power - 1));
   const boundary = quadraticBoundary(guess, top, strike, time, rate, dividendYield, volatility, power, 0, TOLERANCE);
   if (spot <= boundary) return strike - spot;
@@ -32,9 +32,9 @@ const put = (
 };
 
 /**
- * American price by the quadratic approximation of G. Barone-Adesi and R. E. Whaley, "Efficient analytic approximation
- * of American option values", J. Finance 42 (1987), 301-320. Spot, strike, years, rate, yield, volatility, sign ->
- * price; NaN where there are two exercise boundaries.
+ * Price of an American option by the quadratic approximation of G. Barone-Adesi and R. E. Whaley, "Efficient analytic
+ * approximation of American option values", J. Finance 42 (1987), 301-320. `time` is in years; rate, yield and
+ * volatility are per year; `sign` is +1 for a call, -1 for a put. NaN if the option has two exercise boundaries.
  */
 export const bawPrice = (
   spot: number,
@@ -46,7 +46,7 @@ export const bawPrice = (
   sign: number,
 ): number => {
   const killing = killingRate(rate, time);
-  // A call is a put by symmetry; its premium decays at its own rate all the same.
+  // The symmetry turns a call into a put. It does not apply to the killing rate, so the put gets the rate of the call.
   return sign < 0
     ? put(spot, strike, time, rate, dividendYield, volatility, killing)
     : put(strike, spot, time, dividendYield, rate, volatility, killing + dividendYield - rate);

@@ -1,14 +1,17 @@
 import type { DividendPayment } from '../engine.ts';
 import { deterministicAmericanPut } from './american-limits.ts';
 import { blackScholesPrice } from './black-scholes.ts';
+import type { SpotInputs } from './numeric-greeks.ts';
 
-/** D. Peizer and J. Pratt's second inversion: the up probability of `steps` whose binomial tail is N(d). */
+/**
+ * Second inversion of D. Peizer and J. Pratt: the up probability for which the binomial tail of `steps` steps is N(d).
+ */
 const probability = (d: number, steps: number): number => {
   const scaled = d / (steps + 1 / 3 + 0.1 / (steps + 1));
   return 0.5 + 0.5 * Math.sign(d) * Math.sqrt(-Math.expm1(-scaled * scaled * (steps + 1 / 6)));
 };
 
-/** Value at `from` of the dividends paid after it and not after `to`. */
+/** Value at time `from` of the dividends paid after `from` and up to `to`. Times are in years. */
 export const dividendValue = (
   dividends: readonly DividendPayment[],
   rate: number,
@@ -22,29 +25,30 @@ export const dividendValue = (
   return value;
 };
 
+export type BinomialSettings = {
+  readonly american: boolean;
+  /** Steps of the tree; an even number is raised by one. */
+  readonly steps: number;
+  /** Discrete dividends with their times in years. */
+  readonly dividends?: readonly DividendPayment[];
+};
+
 /**
- * Binomial tree of D. Leisen and M. Reimer, "Binomial models for option valuation", Applied Mathematical Finance 3
- * (1996), 319-346; an even number of steps is raised by one. With `dividends` the tree is that of the spot less their
- * value (escrowed model), which exercise gets back. Infinity or NaN where doubles cannot hold the tree.
+ * Price on the binomial tree of D. Leisen and M. Reimer, "Binomial models for option valuation", Applied Mathematical
+ * Finance 3 (1996), 319-346. With dividends the tree is built on the spot less the value of the dividends (escrowed
+ * model), and the payoff of an early exercise uses the spot with the dividends that are still to come. The result is an
+ * infinity or NaN if the values of the tree are outside the range of doubles.
  */
-export const binomialPrice = (
-  spot: number,
-  strike: number,
-  time: number,
-  rate: number,
-  dividendYield: number,
-  volatility: number,
-  sign: number,
-  american: boolean,
-  requestedSteps: number,
-  dividends: readonly DividendPayment[] = [],
-): number => {
+export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): number => {
+  const { spot, strike, time, rate, dividendYield, volatility, sign } = inputs;
+  const { american, steps: requestedSteps, dividends = [] } = settings;
   const escrowed = spot - dividendValue(dividends, rate, 0, time);
   if (!(escrowed > 0)) return Number.NaN;
-  if (time === 0 || volatility === 0) {
-    if (!american) return blackScholesPrice(escrowed, strike, time, rate, dividendYield, volatility, sign);
-    return deterministicAmerican(escrowed, strike, time, rate, dividendYield, sign, dividends);
-  }
+  const deterministicPrice = (): number =>
+    american
+      ? deterministicAmerican({ ...inputs, spot: escrowed }, dividends)
+      : blackScholesPrice(escrowed, strike, time, rate, dividendYield, volatility, sign);
+  if (time === 0 || volatility === 0) return deterministicPrice();
   const steps = requestedSteps % 2 === 0 ? requestedSteps + 1 : requestedSteps;
   const dt = time / steps;
   const deviation = volatility * Math.sqrt(time);
@@ -53,12 +57,8 @@ export const binomialPrice = (
   const p = probability(d1 - deviation, steps);
   const up = (growth * probability(d1, steps)) / p;
   const down = (growth - p * up) / (1 - p);
-  if (!(p > 0 && p < 1 && down > 0)) {
-    // The drift leaves no room for chance: the path is known.
-    return american
-      ? deterministicAmerican(escrowed, strike, time, rate, dividendYield, sign, dividends)
-      : blackScholesPrice(escrowed, strike, time, rate, dividendYield, volatility, sign);
-  }
+  // The drift of a step is larger than its deviation, so the path of the spot is known.
+  if (!(p > 0 && p < 1 && down > 0)) return deterministicPrice();
   const discount = Math.exp(-rate * dt);
   const pUp = discount * p;
   const pDown = discount * (1 - p);
@@ -84,13 +84,9 @@ export const binomialPrice = (
   return values[0]!;
 };
 
+/** Price of an American option on a known path of the spot; `spot` is the escrowed spot. */
 const deterministicAmerican = (
-  escrowed: number,
-  strike: number,
-  time: number,
-  rate: number,
-  dividendYield: number,
-  sign: number,
+  { spot: escrowed, strike, time, rate, dividendYield, sign }: SpotInputs,
   dividends: readonly DividendPayment[],
 ): number => {
   if (dividends.length === 0) {
@@ -98,7 +94,7 @@ const deterministicAmerican = (
       ? deterministicAmericanPut(escrowed, strike, time, rate, dividendYield)
       : deterministicAmericanPut(strike, escrowed, time, dividendYield, rate);
   }
-  // Between dividends the discounted payoff is monotonic without a yield: the best time is at an end.
+  // Without a yield the discounted payoff is monotonic between two dividends, so its max is at a dividend or an end.
   const payoffAt = (t: number): number =>
     sign * (escrowed + (dividendValue(dividends, rate, t, time) - strike) * Math.exp(-rate * t));
   const before = dividends.filter((dividend) => dividend.time <= time).map((dividend) => dividend.time * (1 - 1e-15));

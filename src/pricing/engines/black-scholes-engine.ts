@@ -4,18 +4,22 @@ import { blackScholesEvaluate, blackScholesFirstOrder, blackScholesPrice } from 
 import { blackScholesImpliedVolatility, impliedBlackSteps } from './implied-black.ts';
 import type { Refusal } from './implied.ts';
 
-/** The spot less the value of its dividends until expiry; not positive where they are worth more than the spot. */
+/**
+ * The spot less the value of its dividends until expiry. It is not positive if the dividends are worth more than the
+ * spot.
+ */
 const escrowedSpot = ({ spot, dividends, rate, time_to_expiry }: SpotOption): number =>
   dividends === undefined ? spot : spot - dividendValue(dividends, rate, 0, time_to_expiry);
 
+/** Refuses an option whose dividends until expiry are worth more than the spot. */
 export const dividendRefusal = (option: SpotOption): Refusal | undefined =>
   escrowedSpot(option) > 0
     ? undefined
     : { code: 'dividends_exceed_spot', detail: 'The dividends until expiry are worth more than the spot' };
 
 /**
- * With discrete dividends the escrowed spot moves with the rate and as time passes (the dividends come nearer), which
- * rho and the derivatives by calendar time have to hold.
+ * Adds the effect of discrete dividends to rho, theta, charm, veta and color. The escrowed spot depends on the rate and
+ * on the calendar time, because the value of the dividends does.
  */
 const addDividends = (o: SpotOption, out: Float64Array): void => {
   const value = o.spot - escrowedSpot(o);
@@ -31,7 +35,10 @@ const addDividends = (o: SpotOption, out: Float64Array): void => {
   out[13]! -= out[11]! * speed;
 };
 
-/** The escrowed model: H. Haug, "The Complete Guide to Option Pricing Formulas", 2nd ed. (2007), section 9.1.1. */
+/**
+ * European options on a spot, with discrete dividends in the escrowed model: E. G. Haug, "The Complete Guide to Option
+ * Pricing Formulas", 2nd ed. (2007), section 9.1.1.
+ */
 export const createBlackScholesEngine = (): PricingEngine<SpotOption> => ({
   price: (o) => {
     const spot = o.dividends === undefined ? o.spot : escrowedSpot(o);

@@ -4,18 +4,20 @@ import { INV_SQRT_TWO_PI, normalCdf, normalPdf } from '../math/normal.ts';
 import { density, mills, millsDifference, SMALL_HALF_DEVIATION } from '../math/normal-fast.ts';
 
 /**
- * Black-Scholes-Merton with a continuous yield: F. Black and M. Scholes, J. Political Economy 81 (1973), 637-654;
- * R. C. Merton, Bell J. Economics 4 (1973), 141-183. Greeks as in E. G. Haug, "The Complete Guide to Option Pricing
- * Formulas", 2nd ed. (2007), chapter 2.
+ * Black-Scholes-Merton with a continuous yield: F. Black and M. Scholes, J. Political Economy 81 (1973), 637-654; R. C.
+ * Merton, Bell J. Economics 4 (1973), 141-183. Greeks as in E. G. Haug, "The Complete Guide to Option Pricing
+ * Formulas", 2nd ed. (2007), chapter 2. In all functions `time` is in years, rate and yield are continuous and per
+ * year, the volatility is per year, and `sign` is +1 for a call and -1 for a put.
  */
 
-/** exp(-d1^2 / 2) is 0 in doubles from here on. */
+/** For a larger |d1|, exp(-d1^2 / 2) is 0 in doubles. */
 const DENSITY_UNDERFLOW = 38.6;
 
 /**
- * Price of the out-of-the-money side with log-moneyness -distance and deviation = volatility * sqrt(time): `near` is
- * the smaller, `far` the larger of the discounted forward and discounted strike. No cancellation: both terms share the
- * factor near * phi(d1) = far * phi(d2), and where they nearly cancel their difference is a series.
+ * Price of the out-of-the-money option with log-moneyness -distance and deviation = volatility * sqrt(time). `near` is
+ * the smaller and `far` the larger of the discounted forward and the discounted strike. The result does not suffer from
+ * cancellation: both terms share the factor near * phi(d1) = far * phi(d2), and if they nearly cancel, their difference
+ * is computed as a series.
  */
 export const outOfTheMoney = (near: number, distance: number, deviation: number): number => {
   if (deviation === 0) return 0;
@@ -29,12 +31,12 @@ export const outOfTheMoney = (near: number, distance: number, deviation: number)
   return near - weight * (mills(d1) + mills(t - h));
 };
 
-/** Below this log-moneyness the difference of the rounded asset and cash would cancel. */
+/** Below this log-moneyness the difference of the rounded asset and cash loses digits to cancellation. */
 const NEAR_THE_MONEY = 0.05;
 
 /**
- * asset - cash near the money from what they have in common, since the difference of the two rounded products cancels:
- * `x` is the log of their ratio, `growth` its part that is not in the spot.
+ * asset - cash without cancellation near the money. `x` is the log of their ratio, `growth` the part of `x` that comes
+ * from rate and yield. `asset` is the discounted forward, `cash` the discounted strike.
  */
 export const intrinsic = (
   spot: number,
@@ -48,7 +50,7 @@ export const intrinsic = (
   return Math.abs(x) < NEAR_THE_MONEY ? cash * Math.expm1(x) : asset - cash;
 };
 
-/** Spot, strike, years, rate, yield, volatility, sign (+1 call, -1 put) -> price. */
+/** Price of a European option on a spot. */
 export const blackScholesPrice = (
   spot: number,
   strike: number,
@@ -62,13 +64,14 @@ export const blackScholesPrice = (
   const cash = rate === 0 ? strike : strike * exp(-rate * time);
   const growth = (rate - dividendYield) * time;
   const x = logRatio(spot, strike) + growth;
-  const outside = outOfTheMoney(x <= 0 ? asset : cash, Math.abs(x), volatility * Math.sqrt(time));
-  return sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + outside : outside;
+  const timeValue = outOfTheMoney(x <= 0 ? asset : cash, Math.abs(x), volatility * Math.sqrt(time));
+  return sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + timeValue : timeValue;
 };
 
 /**
- * Writes price and the 16 greeks. At zero deviation they are the limits from above: those of the discounted payoff
- * away from the money; at the money what stays finite, NaN or an infinity elsewhere.
+ * Writes the price and the 16 greeks to `out`, in the order of `outputNames`. At zero deviation they are the limits
+ * from above. Away from the money these are the derivatives of the discounted payoff. At the money they are finite if
+ * the limit is finite, else NaN or an infinity.
  */
 export const blackScholesEvaluate = (
   spot: number,
@@ -90,16 +93,16 @@ export const blackScholesEvaluate = (
   const growth = carry * time;
   const x = logRatio(spot, strike) + growth;
   const atTheMoney = x === 0;
-  // With time and volatility both zero at the money, d1 tends to a value that depends on the way there unless carry is 0.
+  // At the money with time and volatility both zero, the limit of d1 depends on the path to it unless the carry is 0.
   const pathDependent = atTheMoney && time === 0 && volatility === 0 && carry !== 0;
   const h = atTheMoney ? (pathDependent ? Number.NaN : 0) : x / deviation;
   const d1 = h + 0.5 * deviation;
   const d2 = h - 0.5 * deviation;
   const n1 = normalCdf(sign * d1);
   const n2 = normalCdf(sign * d2);
-  const outside = outOfTheMoney(x <= 0 ? asset : cash, Math.abs(x), deviation);
+  const timeValue = outOfTheMoney(x <= 0 ? asset : cash, Math.abs(x), deviation);
 
-  out[0] = sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + outside : outside;
+  out[0] = sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) + timeValue : timeValue;
   out[1] = sign * yieldDiscount * n1;
   out[5] = sign * time * cash * n2;
   out[6] = -sign * time * asset * n1;
@@ -109,7 +112,7 @@ export const blackScholesEvaluate = (
 
   const phi = pathDependent ? INV_SQRT_TWO_PI : normalPdf(d1);
   if (phi === 0) {
-    // Every remaining term carries phi(d1), which is 0 faster than anything beside it grows.
+    // Every remaining term has the factor phi(d1), which falls faster than the other factors grow.
     out.fill(0, 2, 5);
     out.fill(0, 7, 15);
     out[4] = drift;
@@ -121,7 +124,7 @@ export const blackScholesEvaluate = (
   const gamma = weight / (spot * deviation);
   const vega = spot * weight * root;
   const product = d1 * d2;
-  // At the money these quotients are constants, which keeps their limits at zero deviation.
+  // At the money these quotients are constants. The constants are also their limits at zero deviation.
   const d1PerDeviation = atTheMoney ? 0.5 : d1 / deviation;
   const d2PerVolatility = atTheMoney ? -0.5 * root : d2 / volatility;
   const carryPerDeviation = carry === 0 ? 0 : carry / deviation;
@@ -143,8 +146,8 @@ export const blackScholesEvaluate = (
 };
 
 /**
- * Writes price, delta, gamma, vega, theta, rho and dividend_rho alone, in a third of the time of all: one density and
- * two Mills ratios serve every one of them.
+ * Writes only price, delta, gamma, vega, theta, rho and dividend_rho to `out`. This takes a third of the time of
+ * `blackScholesEvaluate`, because all of them use the same density and the same two Mills ratios.
  */
 export const blackScholesFirstOrder = (
   spot: number,
@@ -163,8 +166,8 @@ export const blackScholesFirstOrder = (
   const cash = rate === 0 ? strike : strike * exp(-rate * time);
   const growth = (rate - dividendYield) * time;
   const x = logRatio(spot, strike) + growth;
-  const callIsOutside = x <= 0;
-  const near = callIsOutside ? asset : cash;
+  const callIsOutOfTheMoney = x <= 0;
+  const near = callIsOutOfTheMoney ? asset : cash;
   const h = -Math.abs(x) / deviation;
   const t = 0.5 * deviation;
   const d1 = h + t;
@@ -177,18 +180,18 @@ export const blackScholesFirstOrder = (
   const nearRatio = mills(Math.abs(d1));
   const farRatio = mills(t - h);
   const nearTail = phi * nearRatio;
-  const far = callIsOutside ? cash : asset;
+  const far = callIsOutOfTheMoney ? cash : asset;
   const farTail = (weight / far) * farRatio;
-  let outside = near - weight * (nearRatio + farRatio);
-  if (t < SMALL_HALF_DEVIATION * (1 - h)) outside = weight * millsDifference(h, t);
-  else if (d1 <= 0) outside = weight * (nearRatio - farRatio);
-  // The chances of both terms on the wanted side: the tail where that side is outside, else the rest.
-  const isOutside = callIsOutside === sign > 0;
-  const nearChance = d1 <= 0 === isOutside ? nearTail : 1 - nearTail;
-  const farChance = isOutside ? farTail : 1 - farTail;
-  const n1 = callIsOutside ? nearChance : farChance;
-  const n2 = callIsOutside ? farChance : nearChance;
-  out[0] = isOutside ? outside : sign * intrinsic(spot, strike, x, growth, asset, cash) + outside;
+  let timeValue = near - weight * (nearRatio + farRatio);
+  if (t < SMALL_HALF_DEVIATION * (1 - h)) timeValue = weight * millsDifference(h, t);
+  else if (d1 <= 0) timeValue = weight * (nearRatio - farRatio);
+  // The probabilities of both terms: the tail for the out-of-the-money option, 1 less the tail for the other.
+  const isOutOfTheMoney = callIsOutOfTheMoney === sign > 0;
+  const nearProbability = d1 <= 0 === isOutOfTheMoney ? nearTail : 1 - nearTail;
+  const farProbability = isOutOfTheMoney ? farTail : 1 - farTail;
+  const n1 = callIsOutOfTheMoney ? nearProbability : farProbability;
+  const n2 = callIsOutOfTheMoney ? farProbability : nearProbability;
+  out[0] = isOutOfTheMoney ? timeValue : sign * intrinsic(spot, strike, x, growth, asset, cash) + timeValue;
   out[1] = sign * yieldDiscount * n1;
   out[2] = weight / (spot * spot * deviation);
   out[3] = weight * root;

@@ -3,9 +3,9 @@ import { blackScholesEvaluate, blackScholesFirstOrder, blackScholesPrice } from 
 import { black76ImpliedVolatility, impliedBlackSteps } from './implied-black.ts';
 
 /**
- * F. Black, "The pricing of commodity contracts", J. Financial Economics 3 (1976), 167-179: Black-Scholes-Merton on the
- * forward with the yield equal to the rate. Derivatives hold the forward fixed, so rho = -time * price and the dividend
- * yield, already in the forward, has no effect of its own.
+ * Price of a European option on a forward: F. Black, "The pricing of commodity contracts", J. Financial Economics 3
+ * (1976), 167-179. It is Black-Scholes-Merton on the forward with the yield equal to the rate. The derivatives hold the
+ * forward fixed, so rho = -time * price. The dividend_rho is 0, because the dividend yield is part of the forward.
  */
 export const black76Price = (
   forward: number,
@@ -16,7 +16,7 @@ export const black76Price = (
   sign: number,
 ): number => blackScholesPrice(forward, strike, time, rate, rate, volatility, sign);
 
-/** Writes price and the 16 greeks by the forward. */
+/** Writes the price and the 16 greeks with respect to the forward to `out`, in the order of `outputNames`. */
 export const black76Evaluate = (
   forward: number,
   strike: number,

@@ -2,7 +2,9 @@ import { signOf, type HestonOption, type PricingEngine } from '../engine.ts';
 import { outputNames, type OutputName } from '../outputs.ts';
 import { createHeston } from './heston.ts';
 
-/** Greeks by the initial volatility sqrt(v0) where others have the volatility. */
+/**
+ * Outputs of the Heston model. Vega, vanna and volga are derivatives with respect to the initial volatility sqrt(v0).
+ */
 export const hestonOutputs: readonly OutputName[] = [
   'price',
   'delta',
@@ -18,6 +20,7 @@ export const hestonOutputs: readonly OutputName[] = [
   'dual_gamma',
 ];
 
+/** The engine reuses its buffers, so calls must not overlap. */
 export const createHestonEngine = (): PricingEngine<HestonOption> => {
   const heston = createHeston();
   const buffer = new Float64Array(outputNames.length);

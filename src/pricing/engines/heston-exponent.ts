@@ -1,16 +1,17 @@
 import type { HestonInputs } from '../engine.ts';
 
-/** Below this the variance counts as known: the price depends on sigma by less than the double shows. */
-const LEAST_SIGMA = 1e-8;
+/** For a smaller sigma the variance is deterministic, because the effect of sigma on the price is below rounding. */
+const MIN_SIGMA = 1e-8;
 
 /**
- * ln E[exp(p X)], X = ln(spot at expiry / forward), for real p; +Infinity where the moment does not exist. From the
- * Riccati equation in its trigonometric or hyperbolic form; where it ends: L. Andersen and V. Piterbarg, "Moment
- * explosions in stochastic volatility models", Finance and Stochastics 11 (2007), 29-50.
+ * ln E[exp(p X)] with X = ln(spot at expiry / forward), for real p; `time` is in years. The result is +Infinity if the
+ * moment does not exist. The value is the solution of the Riccati equation in its trigonometric or hyperbolic form. The
+ * condition for existence is that of L. Andersen and V. Piterbarg, "Moment explosions in stochastic volatility models",
+ * Finance and Stochastics 11 (2007), 29-50.
  */
 export const realExponent = (p: number, time: number, model: HestonInputs): number => {
   const { v0, kappa, theta, rho } = model;
-  const sigma = Math.max(model.sigma, LEAST_SIGMA);
+  const sigma = Math.max(model.sigma, MIN_SIGMA);
   const b = kappa - rho * sigma * p;
   const product = p * (p - 1);
   const square = b * b - sigma * sigma * product;
@@ -37,9 +38,11 @@ export const realExponent = (p: number, time: number, model: HestonInputs): numb
 };
 
 /**
- * The same for complex p = re + i im, written to `out`: its real and imaginary part, then those of its derivative by
- * v0. The form without branch cuts of H. Albrecher, P. Mayer, W. Schoutens and J. Tistaert, "The little Heston trap",
- * Wilmott (January 2007), 83-92, with every difference that would cancel for small sigma taken analytically.
+ * ln E[exp(p X)] for complex p = re + i im. Writes four numbers to `out`: the real and the imaginary part, then the
+ * real and the imaginary part of the derivative with respect to v0. The formula is the form without branch cuts of
+ * H. Albrecher, P. Mayer, W. Schoutens and J. Tistaert, "The little Heston trap", Wilmott (January 2007), 83-92.
+ * Differences that cancel for small sigma are replaced by analytic expressions. The parameters are positional because
+ * this function is the inner loop of a price.
  */
 export const complexExponent = (
   re: number,
@@ -52,15 +55,15 @@ export const complexExponent = (
   rho: number,
   out: Float64Array,
 ): void => {
-  const known = sigma < LEAST_SIGMA;
-  const s = known ? 0 : sigma;
+  const deterministic = sigma < MIN_SIGMA;
+  const s = deterministic ? 0 : sigma;
   const variance = s * s;
   const br = kappa - rho * s * re;
   const bi = -rho * s * im;
   // p (p - 1)
   const pr = re * (re - 1) - im * im;
   const pi = im * (2 * re - 1);
-  // d = sqrt(b^2 - sigma^2 p (p - 1)), the root with a positive real part.
+  // d = sqrt(b^2 - sigma^2 p (p - 1)): the root with a positive real part.
   const qr = br * br - bi * bi - variance * pr;
   const qi = 2 * br * bi - variance * pi;
   const modulus = Math.sqrt(qr * qr + qi * qi);
@@ -74,7 +77,7 @@ export const complexExponent = (
     if (qi < 0) di = -di;
     dr = qi / (2 * di);
   }
-  // c = (b - d) / sigma^2 = p (p - 1) / (b + d), from the sum that does not cancel.
+  // c = (b - d) / sigma^2 = p (p - 1) / (b + d): the form whose sum or difference does not cancel.
   let cr: number;
   let ci: number;
   if (br * dr + bi * di >= 0 || variance === 0) {
@@ -108,8 +111,8 @@ export const complexExponent = (
   const wi = cr * shareI + ci * shareR;
   const yr = variance * wr;
   const yi = variance * wi;
-  const logR = known ? wr : (0.5 * Math.log1p(yr * (2 + yr) + yi * yi)) / variance;
-  const logI = known ? wi : Math.atan2(yi, 1 + yr) / variance;
+  const logR = deterministic ? wr : (0.5 * Math.log1p(yr * (2 + yr) + yi * yi)) / variance;
+  const logI = deterministic ? wi : Math.atan2(yi, 1 + yr) / variance;
   // a = p (p - 1) share / (1 + y)
   const norm = (1 + yr) * (1 + yr) + yi * yi;
   const nr = pr * shareR - pi * shareI;

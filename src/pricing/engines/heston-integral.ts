@@ -2,91 +2,106 @@ import type { HestonInputs } from '../engine.ts';
 import { complexExponent, realExponent } from './heston-exponent.ts';
 
 /**
- * The integrals behind a Heston price: with x = ln(forward / strike) and M(p) = E[exp(p ln(spot / forward))]
+ * The integrals of a Heston price. With x = ln(forward / strike) and M(p) = E[exp(p ln(spot / forward))]
  *
  *   out-of-the-money option / forward = 1 / (2 pi i) * integral of exp(z x) M(z + 1) / (z (z + 1)) dz
  *
- * along a line Re z = a > 0 for the call or a < -1 for the put (P. Carr and D. Madan, J. Computational Finance 2
- * (1999), 61-73). After L. Andersen and M. Lake, "Robust high-precision option pricing by Fourier transforms"
- * (2019): a is where the integrand is least on the real axis, which leaves no oscillation at the peak, and the line bends
- * towards the side where it decays. Here the bent line is the hyperbola a + s (i sinh u + t (cosh u - 1)), on which
- * the plain trapezoidal rule converges exponentially.
+ * along a line Re z = a with a > 0 for the call and a < -1 for the put (P. Carr and D. Madan, J. Computational Finance
+ * 2 (1999), 61-73). Two choices follow L. Andersen and M. Lake, "Robust high-precision option pricing by Fourier
+ * transforms" (2019). First, a is the min of the integrand on the real axis, because the integrand does not oscillate
+ * there. Second, the line bends towards the side where the integrand decays. The bent line is the hyperbola
+ * a + s (i sinh u + t (cosh u - 1)), because the trapezoidal rule converges exponentially on it.
  */
 
 const GOLDEN = 0.5 * (Math.sqrt(5) - 1);
 const SEARCH_STEPS = 24;
-const RETREAT = 0.7;
-const MOST_RETREATS = 4;
-const LARGEST_BEND = 0.5;
+const RETREAT_FACTOR = 0.7;
+const MAX_RETREATS = 4;
+const MAX_BEND = 0.5;
 const FIRST_STEP = 0.3;
-const MOST_HALVINGS = 6;
-const MOST_TERMS = 4000;
-/** Relative change from halving the step that ends it: halving squares the error. */
-const TOLERANCE = 1e-7;
-/** Change that ends it as well, in units of the forward. */
-const SMALLEST = 1e-13;
-/** Terms below this share of the largest end the sum. */
+const MAX_HALVINGS = 6;
+const MAX_TERMS = 4000;
+/** Relative change at which the halving of the step ends. It is a loose limit because a halving squares the error. */
+const RELATIVE_TOLERANCE = 1e-7;
+/** Absolute change at which the halving ends too, in units of the forward. */
+const ABSOLUTE_TOLERANCE = 1e-13;
+/** The sum ends at terms below this share of the largest term. */
 const NEGLIGIBLE = 1e-15;
 
-/** Sums per order: price, then the factors (1 + z), z (1 + z), z (1 + z)(z - 1), a, a^2, (1 + z) a. */
+/**
+ * Number of integrals: the price, then the integrals with the factors (1 + z), z (1 + z), z (1 + z)(z - 1), a, a^2 and
+ * (1 + z) a. Here a is the derivative of the exponent with respect to v0.
+ */
 export const integralCount = 7;
 
-/** ln of the integrand on the real axis at distance exp(t) beyond the pole. */
-const height = (t: number, call: boolean, x: number, time: number, model: HestonInputs): number => {
+/** ln of the integrand on the real axis at the distance exp(t) from the pole. */
+const logIntegrand = (t: number, call: boolean, x: number, time: number, model: HestonInputs): number => {
   const distance = Math.exp(t);
   const a = call ? distance : -1 - distance;
   return a * x + realExponent(a + 1, time, model) - t - Math.log1p(distance);
 };
 
-/** t at the least height, by golden sections: any point of the valley will do. */
-const valley = (call: boolean, x: number, time: number, model: HestonInputs): number => {
+/** The t of the min of `logIntegrand`, by golden-section search. A rough min is enough. */
+const findMinimum = (call: boolean, x: number, time: number, model: HestonInputs): number => {
   let low = -14;
   let high = 12;
   let left = high - GOLDEN * (high - low);
   let right = low + GOLDEN * (high - low);
-  let atLeft = height(left, call, x, time, model);
-  let atRight = height(right, call, x, time, model);
+  let atLeft = logIntegrand(left, call, x, time, model);
+  let atRight = logIntegrand(right, call, x, time, model);
   for (let step = 0; step < SEARCH_STEPS; step++) {
     if (atLeft <= atRight) {
       high = right;
       right = left;
       atRight = atLeft;
       left = high - GOLDEN * (high - low);
-      atLeft = height(left, call, x, time, model);
+      atLeft = logIntegrand(left, call, x, time, model);
     } else {
       low = left;
       left = right;
       atLeft = atRight;
       right = low + GOLDEN * (high - low);
-      atRight = height(right, call, x, time, model);
+      atRight = logIntegrand(right, call, x, time, model);
     }
   }
   return atLeft <= atRight ? left : right;
 };
 
-/** Works in buffers of its own: not to be entered twice at once. */
+/**
+ * Input of the integrals: x = ln(forward / strike), the time in years and the parameters of the model. `greeks` is true
+ * if the integrals of the greeks are needed too.
+ */
+type HestonIntegrand = {
+  readonly x: number;
+  readonly time: number;
+  readonly model: HestonInputs;
+  readonly greeks: boolean;
+};
+
+/** Integration line: the hyperbola a + scale (i sinh u + bend (cosh u - 1)), and the factor exp(-peak) of the terms. */
+type IntegrationLine = {
+  readonly a: number;
+  readonly scale: number;
+  readonly bend: number;
+  readonly peak: number;
+};
+
+/** The integral reuses its buffers, so calls must not overlap. */
 export const createHestonIntegral = () => {
   const exponent = new Float64Array(4);
   const sums = new Float64Array(integralCount);
   const totals = new Float64Array(integralCount);
 
-  /** Adds the terms at u = from, from + step, ... until they are negligible; the largest modulus seen. */
-  const sweep = (
-    from: number,
-    step: number,
-    a: number,
-    scale: number,
-    bend: number,
-    x: number,
-    peak: number,
-    time: number,
-    model: HestonInputs,
-    greeks: boolean,
+  /** Writes to `sums` the sums of the terms at u = from, from + step, and so on until the terms are negligible. */
+  const sumTerms = (
+    { from, step }: { readonly from: number; readonly step: number },
+    { a, scale, bend, peak }: IntegrationLine,
+    { x, time, model, greeks }: HestonIntegrand,
   ): void => {
     const { v0, kappa, theta, sigma, rho } = model;
     sums.fill(0);
-    let quiet = 0;
-    for (let k = 0; k < MOST_TERMS; k++) {
+    let negligibleTerms = 0;
+    for (let k = 0; k < MAX_TERMS; k++) {
       const u = from + k * step;
       const grow = Math.exp(u);
       const sinh = 0.5 * (grow - 1 / grow);
@@ -98,7 +113,7 @@ export const createHestonIntegral = () => {
       const angle = exponent[1]! + zi * x;
       const sine = Math.sin(angle);
       const cosine = Math.cos(angle);
-      // times dz / i = scale (cosh u - i bend sinh u) du, over z (z + 1)
+      // The integrand is multiplied by dz / i = scale (cosh u - i bend sinh u) du and divided by z (z + 1).
       const wr = scale * cosh;
       const wi = -scale * bend * sinh;
       const gr = size * (cosine * wr - sine * wi);
@@ -129,28 +144,30 @@ export const createHestonIntegral = () => {
         sums[6]! += ar * br - ai * bi;
       }
       const modulus = greeks ? size * cosh * (1 + zi * zi) : (size * cosh) / (1 + zi * zi);
-      quiet = modulus < NEGLIGIBLE * scale ? quiet + 1 : 0;
-      if (quiet >= 2) return;
+      negligibleTerms = modulus < NEGLIGIBLE * scale ? negligibleTerms + 1 : 0;
+      if (negligibleTerms >= 2) return;
     }
     sums.fill(Number.NaN);
   };
 
   /**
-   * Writes the out-of-the-money option over the forward (call for x <= 0, else put) and, if `greeks`, its integrals with
-   * the factors above; answers the number of halvings, -1 where they did not suffice.
+   * Writes to `out` the price of the out-of-the-money option divided by the forward (call if x <= 0, else put). With
+   * `greeks` it also writes the integrals listed at `integralCount`. Returns the number of halvings, or -1 and NaN in
+   * `out` if the sum did not converge.
    */
-  return (x: number, time: number, model: HestonInputs, greeks: boolean, out: Float64Array): number => {
-    const side = (b: number): number => b * x + realExponent(b + 1, time, model);
-    const start = (isCall: boolean): void => {
+  return (integrand: HestonIntegrand, out: Float64Array): number => {
+    const { x, time, model } = integrand;
+    const exponentAt = (b: number): number => b * x + realExponent(b + 1, time, model);
+    const placeLine = (isCall: boolean): void => {
       call = isCall;
-      distance = Math.exp(valley(call, x, time, model));
-      // A valley at the very edge of the moments that exist is left for safer ground.
-      for (let round = 0; round < MOST_RETREATS; round++) {
+      distance = Math.exp(findMinimum(call, x, time, model));
+      // If the min is at the edge of the range where moments exist, the line moves back towards the pole.
+      for (let retreat = 0; retreat < MAX_RETREATS; retreat++) {
         a = call ? distance : -1 - distance;
-        peak = side(a);
-        curvature = side(a + 0.01 * distance) + side(a - 0.01 * distance) - 2 * peak;
+        peak = exponentAt(a);
+        curvature = exponentAt(a + 0.01 * distance) + exponentAt(a - 0.01 * distance) - 2 * peak;
         if (curvature < Infinity) return;
-        distance *= RETREAT;
+        distance *= RETREAT_FACTOR;
       }
     };
     let call = x <= 0;
@@ -158,35 +175,36 @@ export const createHestonIntegral = () => {
     let a = 0;
     let peak = 0;
     let curvature = 0;
-    start(call);
-    // Hardly a moment beyond the pole exists on this side: the other option, then parity.
-    if (!(curvature < Infinity)) start(!call);
-    // The width of the peak along the imaginary axis, from the curvature of the exponent and of the two poles.
-    const bowl = Math.max(curvature, 0) / (0.01 * distance) ** 2;
-    const scale = 1 / Math.sqrt(bowl + 1 / (a * a) + 1 / ((a + 1) * (a + 1)));
+    placeLine(call);
+    // Almost no moments exist beyond the pole on this side. The other option is integrated, and parity gives the price.
+    if (!(curvature < Infinity)) placeLine(!call);
+    // The scale is the width of the peak along the imaginary axis, from the curvature of the exponent and of the poles.
+    const secondDerivative = Math.max(curvature, 0) / (0.01 * distance) ** 2;
+    const scale = 1 / Math.sqrt(secondDerivative + 1 / (a * a) + 1 / ((a + 1) * (a + 1)));
     const level = model.v0 + model.kappa * model.theta * time;
     const across = Math.sqrt(1 - model.rho * model.rho);
     const along = (model.rho - (model.sigma * x) / level) / across;
-    const bend = Math.min(Math.max(along, -LARGEST_BEND), LARGEST_BEND);
+    const bend = Math.min(Math.max(along, -MAX_BEND), MAX_BEND);
+    const line: IntegrationLine = { a, scale, bend, peak };
 
     const factor = Math.exp(peak) / Math.PI;
-    if (factor * scale < SMALLEST * SMALLEST) {
-      // Out of reach, whatever the integral.
+    if (factor * scale < ABSOLUTE_TOLERANCE * ABSOLUTE_TOLERANCE) {
+      // The price is below the tolerance for any value of the integral.
       out.fill(0);
       return 0;
     }
     let h = FIRST_STEP;
-    sweep(0, h, a, scale, bend, x, peak, time, model, greeks);
+    sumTerms({ from: 0, step: h }, line, integrand);
     totals.set(sums);
-    for (let halving = 1; halving <= MOST_HALVINGS; halving++) {
+    for (let halving = 1; halving <= MAX_HALVINGS; halving++) {
       const before = h * totals[0]!;
-      sweep(0.5 * h, h, a, scale, bend, x, peak, time, model, greeks);
+      sumTerms({ from: 0.5 * h, step: h }, line, integrand);
       for (let k = 0; k < integralCount; k++) totals[k]! += sums[k]!;
       h *= 0.5;
       const value = h * totals[0]!;
       const error = Math.abs(value - before);
-      // Halving squares the error: what is seen of the step before bounds that of this one.
-      if (error <= TOLERANCE * Math.abs(value) || factor * error <= SMALLEST) {
+      // The change is the error of the previous step. A halving squares the error, so it bounds the error of this step.
+      if (error <= RELATIVE_TOLERANCE * Math.abs(value) || factor * error <= ABSOLUTE_TOLERANCE) {
         for (let k = 0; k < integralCount; k++) out[k] = factor * h * totals[k]!;
         if (call !== x <= 0) {
           const sign = call ? -1 : 1;

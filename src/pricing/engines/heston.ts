@@ -2,7 +2,10 @@ import { blackScholesEvaluate } from './black-scholes.ts';
 import { createHestonIntegral, integralCount } from './heston-integral.ts';
 import type { HestonInputs } from '../engine.ts';
 
-/** Spot, strike, years, rate, yield, parameters, sign; price and the greeks of `hestonOutputs` to `out`. */
+/**
+ * Writes the price and, with `greeks`, the greeks of `hestonOutputs` to `out`, in the order of `outputNames`. `time` is
+ * in years; rate and yield are continuous and per year; `sign` is +1 for a call, -1 for a put.
+ */
 export type Heston = (
   spot: number,
   strike: number,
@@ -17,8 +20,8 @@ export type Heston = (
 
 /**
  * S. L. Heston, "A closed-form solution for options with stochastic volatility", Review of Financial Studies 6 (1993),
- * 327-343, by the integrals of heston-integral.ts. Greeks come from the same integrals: vega, vanna and volga are by the
- * initial volatility sqrt(v0), and theta is what the partial differential equation leaves.
+ * 327-343, with the integrals of heston-integral.ts. The greeks come from the same integrals. Vega, vanna and volga are
+ * derivatives with respect to the initial volatility sqrt(v0). Theta follows from the partial differential equation.
  */
 export const createHeston = (): Heston => {
   const integrate = createHestonIntegral();
@@ -29,20 +32,21 @@ export const createHeston = (): Heston => {
     const discount = Math.exp(-rate * time);
     const { v0, kappa, theta, sigma, rho } = model;
     if (time === 0 || (v0 === 0 && kappa * theta === 0)) {
-      // Nothing is left to chance: the limits are those of Black and Scholes without volatility.
+      // The path of the spot is known, so the price and greeks are those of Black and Scholes without volatility.
       blackScholesEvaluate(spot, strike, time, rate, dividendYield, 0, sign, out);
       return;
     }
     const x = Math.log(forward / strike);
-    integrate(x, time, model, greeks, sums);
-    const outside = x <= 0 ? 1 : -1;
-    const inside = outside === sign ? 0 : sign;
+    integrate({ x, time, model, greeks }, sums);
+    const outOfTheMoneySign = x <= 0 ? 1 : -1;
+    // Parity adds the discounted forward payoff to the price of the out-of-the-money option.
+    const paritySign = outOfTheMoneySign === sign ? 0 : sign;
     const price =
-      discount * (forward * Math.min(Math.max(sums[0]!, 0), 1, strike / forward) + inside * (forward - strike));
+      discount * (forward * Math.min(Math.max(sums[0]!, 0), 1, strike / forward) + paritySign * (forward - strike));
     out[0] = price;
     if (!greeks) return;
     const perSpot = forward / spot;
-    const delta = discount * perSpot * (sums[1]! + inside);
+    const delta = discount * perSpot * (sums[1]! + paritySign);
     const gamma = (discount * perSpot * sums[2]!) / spot;
     const byVariance = discount * forward * sums[4]!;
     const byVariance2 = discount * forward * sums[5]!;

@@ -5,22 +5,22 @@ import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION, NOT_CONVERGED, type Inv
 
 /**
  * Normal implied volatility by the reduction of P. Jaeckel, "Implied Normal Volatility", Wilmott 90 (2017), 52-54:
- * with d = |forward - strike| / deviation the undiscounted out-of-the-money price over |forward - strike| is a function
- * g(d) = phi(d) Y'(-d) / d of d alone, Y being the Mills ratio. Its inverse is found here by Halley steps on ln g, which
- * is nearly quadratic in d: from the guesses below five reach the last bit.
+ * with d = |forward - strike| / deviation, the undiscounted out-of-the-money price divided by |forward - strike| is a
+ * function g(d) = phi(d) Y'(-d) / d of d only; Y is the Mills ratio. The inverse of g is computed with Halley steps on
+ * ln g, because ln g is nearly quadratic in d. From the initial guesses below, five steps give full double precision.
  */
-const MOST_STEPS = 12;
+const MAX_STEPS = 12;
 const LOG_SQRT_TWO_PI = 0.5 * Math.log(2 * Math.PI);
-/** Rounding of price and intrinsic value: an outside value below this share of them has no digit left. */
+/** Rounding error of price and intrinsic value. A time value below this share of them has no correct digit. */
 const NOISE = 4 * Number.EPSILON;
 
-/** The d > 0 with g(d) = `share`. */
+/** Solves g(d) = `share` for d > 0. `iterations` is -1 if the steps did not converge. */
 const invert = (share: number): { d: number; iterations: number } => {
   const target = Math.log(share);
   let d: number;
   if (share > 0.05) d = INV_SQRT_TWO_PI / (share + 0.5 * Math.exp(-0.35 / share));
   else {
-    // ln g ~ -d^2 / 2 - 3 ln d - ln sqrt(2 pi) - 6 / d^2 for large d, solved by substitution.
+    // For large d, ln g is about -d^2 / 2 - 3 ln d - ln sqrt(2 pi) - 6 / d^2. The equation is solved by substitution.
     d = 1;
     for (let round = 0; round < 4; round++) {
       d = Math.sqrt(Math.max(-2 * (target + LOG_SQRT_TWO_PI + 1.5 * Math.log(d * d + 2)), 0.25));
@@ -28,7 +28,7 @@ const invert = (share: number): { d: number; iterations: number } => {
   }
   let change = 1;
   let iterations = 0;
-  while (Math.abs(change) > 1e-9 * d && iterations < MOST_STEPS) {
+  while (Math.abs(change) > 1e-9 * d && iterations < MAX_STEPS) {
     iterations++;
     const slope = millsPrime(d);
     const excess = -0.5 * d * d - LOG_SQRT_TWO_PI + Math.log(slope / d) - target;
@@ -42,7 +42,10 @@ const invert = (share: number): { d: number; iterations: number } => {
   return { d, iterations: Math.abs(change) > 1e-9 * d ? -1 : iterations };
 };
 
-/** Price, forward, strike, years, rate, sign -> absolute volatility, or a negative code of implied.ts. */
+/**
+ * Absolute implied volatility (price units per square root of a year) of a price on a forward, or a negative code of
+ * implied.ts. `time` is in years; `sign` is +1 for a call, -1 for a put.
+ */
 export const bachelierImpliedVolatility = (
   price: number,
   forward: number,
@@ -53,18 +56,18 @@ export const bachelierImpliedVolatility = (
 ): Inversion => {
   const value = price * exp(rate * time);
   const moneyness = sign * (forward - strike);
-  const inside = Math.max(moneyness, 0);
-  const outside = value - inside;
-  const noise = NOISE * Math.max(Math.abs(value), inside);
-  if (price < 0 || outside < -noise) return { volatility: BELOW_INTRINSIC, iterations: 0 };
+  const intrinsic = Math.max(moneyness, 0);
+  const timeValue = value - intrinsic;
+  const noise = NOISE * Math.max(Math.abs(value), intrinsic);
+  if (price < 0 || timeValue < -noise) return { volatility: BELOW_INTRINSIC, iterations: 0 };
   if (!Number.isFinite(value)) return { volatility: ABOVE_MAXIMUM, iterations: 0 };
-  if (time === 0 || outside <= 0 || (inside > 0 && outside <= noise))
+  if (time === 0 || timeValue <= 0 || (intrinsic > 0 && timeValue <= noise))
     return { volatility: NO_INFORMATION, iterations: 0 };
-  if (moneyness === 0) return { volatility: outside / (INV_SQRT_TWO_PI * Math.sqrt(time)), iterations: 0 };
+  if (moneyness === 0) return { volatility: timeValue / (INV_SQRT_TWO_PI * Math.sqrt(time)), iterations: 0 };
   const distance = Math.abs(moneyness);
-  const share = outside / distance;
+  const share = timeValue / distance;
   if (!(share > 1e-300)) return { volatility: NO_INFORMATION, iterations: 0 };
   const { d, iterations } = invert(share);
-  if (iterations < 0) return { volatility: NOT_CONVERGED, iterations: MOST_STEPS };
+  if (iterations < 0) return { volatility: NOT_CONVERGED, iterations: MAX_STEPS };
   return { volatility: distance / (d * Math.sqrt(time)), iterations };
 };

@@ -9,32 +9,32 @@ import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION } from './implied.ts';
 
 /**
  * Black implied volatility: P. Jaeckel, "Let's Be Rational", Wilmott 75 (2015), 40-53. The price is reduced to the
- * out-of-the-money normalised Black function b(x, s) = price / sqrt(forward * strike) with x = ln(forward / strike) <= 0
- * and s = volatility * sqrt(time); four regions, each with a rational guess, then two Householder steps of fourth order
- * on a function of b that is nearly linear there.
+ * out-of-the-money normalised Black function b(x, s) = price / sqrt(forward * strike) with x = ln(forward / strike) <=
+ * 0 and s = volatility * sqrt(time). There are four regions of b. Each has a rational initial guess, followed by two
+ * Householder steps of fourth order on a function of b that is nearly linear in the region.
  */
 
 const SQRT_3 = Math.sqrt(3);
 const TWO_PI = 2 * Math.PI;
-/** Householder steps taken, always. */
+/** The number of Householder steps is constant. */
 export const impliedBlackSteps = 2;
 
 /** db/ds: phi(h) phi(t) sqrt(2 pi) with h = x / s and t = s / 2. */
 const slopeAt = (h: number, t: number): number => INV_SQRT_TWO_PI * exp(-0.5 * (h * h + t * t));
 
-/** b from its slope; `most` is its supremum, exp(x / 2). */
-const blackAt = (h: number, t: number, slope: number, most: number): number => {
+/** b from its slope db/ds; `supremum` is the limit of b for large s, exp(x / 2). */
+const blackAt = (h: number, t: number, slope: number, supremum: number): number => {
   if (t < SMALL_HALF_DEVIATION * (1 - h)) return slope === 0 ? 0 : slope * millsDifference(h, t);
   const d1 = h + t;
   if (d1 <= 0) return slope * (mills(-d1) - mills(t - h));
-  return most - slope * (mills(d1) + mills(t - h));
+  return supremum - slope * (mills(d1) + mills(t - h));
 };
 
 /** Third-order Householder step for a Newton step and the ratios f''/f' and f'''/f'. */
 const householder = (newton: number, second: number, third: number): number =>
   (newton * (1 + 0.5 * second * newton)) / (1 + newton * (second + (third * newton) / 6));
 
-/** From the lowest region: f = 2 pi |x| / (3 sqrt 3) N(-|x| / (sqrt 3 s))^3 is nearly b there. */
+/** Initial s in the lowest region, where f = 2 pi |x| / (3 sqrt 3) N(-|x| / (sqrt 3 s))^3 is nearly b. */
 const lowerGuess = (x: number, beta: number, sl: number, bl: number): number => {
   const z = x / (SQRT_3 * sl);
   const tail = normalCdf(z);
@@ -58,16 +58,16 @@ const lowerGuess = (x: number, beta: number, sl: number, bl: number): number => 
   return Math.abs(x / (SQRT_3 * normalQuantile(Math.cbrt((value * 3 * SQRT_3) / (TWO_PI * -x)))));
 };
 
-/** From the highest region: f = N(-s / 2). */
-const upperGuess = (x: number, beta: number, sh: number, bh: number, most: number): number => {
+/** Initial s in the highest region, from f = N(-s / 2). */
+const upperGuess = (x: number, beta: number, sh: number, bh: number, supremum: number): number => {
   const f = normalCdf(-0.5 * sh);
   const h = x / sh;
   const first = -0.5 * exp(0.5 * h * h);
   const second = ((Math.sqrt(Math.PI / 2) * h * h) / sh) * exp(h * h + (sh * sh) / 8);
   let value = -1;
-  const width = most - bh;
+  const width = supremum - bh;
   if (second < 1e300) {
-    value = rationalCubic(beta, bh, most, f, 0, first, -0.5, controlFor(-1, width, -f, first, -0.5, second, true));
+    value = rationalCubic(beta, bh, supremum, f, 0, first, -0.5, controlFor(-1, width, -f, first, -0.5, second, true));
   }
   if (!(value > 0)) {
     const t = (beta - bh) / width;
@@ -76,22 +76,25 @@ const upperGuess = (x: number, beta: number, sh: number, bh: number, most: numbe
   return -2 * normalQuantile(value);
 };
 
-/** The s with b(x, s) = beta, for x <= 0 and 0 < beta < exp(x / 2) = `most`; NaN where doubles cannot hold b. */
-export const impliedDeviation = (x: number, beta: number, most: number): number => {
-  // At the money b is 2 N(s / 2) - 1 in closed form.
+/**
+ * Solves b(x, s) = beta for s, with x <= 0 and 0 < beta < `supremum` = exp(x / 2). NaN if b is outside the range of
+ * doubles.
+ */
+export const impliedDeviation = (x: number, beta: number, supremum: number): number => {
+  // At the money b has the closed form 2 N(s / 2) - 1.
   if (x === 0) return beta < 0.5 ? 2 * normalQuantile(0.5 + 0.5 * beta) : -2 * normalQuantile(0.5 - 0.5 * beta);
   const sc = Math.sqrt(-2 * x);
   const tc = 0.5 * sc;
-  // At sc the point d1 = 0: h = -t.
+  // d1 is 0 at s = sc, so h = -t there.
   const vc = slopeAt(tc, tc);
-  const bc = blackAt(-tc, tc, vc, most);
+  const bc = blackAt(-tc, tc, vc, supremum);
   let s: number;
   let region: 'lower' | 'middle' | 'upper' = 'middle';
   if (beta < bc) {
     const sl = sc - bc / vc;
     const hl = x / sl;
     const vl = slopeAt(hl, 0.5 * sl);
-    const bl = blackAt(hl, 0.5 * sl, vl, most);
+    const bl = blackAt(hl, 0.5 * sl, vl, supremum);
     if (beta < bl) {
       region = 'lower';
       s = lowerGuess(x, beta, sl, bl);
@@ -100,16 +103,16 @@ export const impliedDeviation = (x: number, beta: number, most: number): number 
       s = rationalCubic(beta, bl, bc, sl, sc, 1 / vl, 1 / vc, r);
     }
   } else {
-    const sh = vc > 0 ? sc + (most - bc) / vc : sc;
+    const sh = vc > 0 ? sc + (supremum - bc) / vc : sc;
     const hh = x / sh;
     const vh = slopeAt(hh, 0.5 * sh);
-    const bh = blackAt(hh, 0.5 * sh, vh, most);
+    const bh = blackAt(hh, 0.5 * sh, vh, supremum);
     if (beta <= bh) {
       const r = controlFor(-1, bh - bc, sh - sc, 1 / vc, 1 / vh, 0, false);
       s = rationalCubic(beta, bc, bh, sc, sh, 1 / vc, 1 / vh, r);
     } else {
-      s = upperGuess(x, beta, sh, bh, most);
-      if (beta > 0.5 * most) region = 'upper';
+      s = upperGuess(x, beta, sh, bh, supremum);
+      if (beta > 0.5 * supremum) region = 'upper';
     }
   }
   const logBeta = region === 'lower' ? Math.log(beta) : 0;
@@ -117,7 +120,7 @@ export const impliedDeviation = (x: number, beta: number, most: number): number 
     const h = x / s;
     const t = 0.5 * s;
     const slope = slopeAt(h, t);
-    const b = blackAt(h, t, slope, most);
+    const b = blackAt(h, t, slope, supremum);
     // Ratios of the second and third derivative of b to its first.
     const second = (h * h) / s - 0.25 * s;
     const third = second * second - 3 * (h / s) * (h / s) - 0.25;
@@ -134,9 +137,9 @@ export const impliedDeviation = (x: number, beta: number, most: number): number 
         third + 2 * growth * growth * (1 + (3 / log) * (1 + 1 / log)) - 3 * second * growth * ratio,
       );
     } else {
-      const growth = slope / (most - b);
+      const growth = slope / (supremum - b);
       change = householder(
-        -Math.log((most - beta) / (most - b)) / growth,
+        -Math.log((supremum - beta) / (supremum - b)) / growth,
         second + growth,
         third + growth * (2 * growth + 3 * second),
       );
@@ -146,10 +149,13 @@ export const impliedDeviation = (x: number, beta: number, most: number): number 
   return s;
 };
 
-/** Rounding of price and intrinsic value, in units of the larger: an outside value below has no digit left. */
+/** Rounding error of price and intrinsic value, relative to the larger. A smaller time value has no correct digit. */
 const NOISE = 4 * Number.EPSILON;
 
-/** Price, spot, strike, years, rate, yield, sign -> volatility, or a negative code of implied.ts. */
+/**
+ * Implied volatility per year of a price on a spot, or a negative code of implied.ts. `time` is in years; rate and
+ * yield are continuous and per year; `sign` is +1 for a call, -1 for a put.
+ */
 export const blackScholesImpliedVolatility = (
   price: number,
   spot: number,
@@ -163,19 +169,23 @@ export const blackScholesImpliedVolatility = (
   const cash = rate === 0 ? strike : strike * exp(-rate * time);
   const growth = (rate - dividendYield) * time;
   const x = logRatio(spot, strike) + growth;
-  const inside = sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) : 0;
+  const intrinsicValue = sign * x > 0 ? sign * intrinsic(spot, strike, x, growth, asset, cash) : 0;
   const near = x <= 0 ? asset : cash;
-  const beta = price - inside;
-  const noise = NOISE * Math.max(price, inside);
-  if (beta < -noise || price < 0) return BELOW_INTRINSIC;
-  if (beta > near * (1 + NOISE)) return ABOVE_MAXIMUM;
-  if (time === 0 || beta === 0 || (inside > 0 && beta <= noise) || near - beta <= NOISE * near) return NO_INFORMATION;
+  const timeValue = price - intrinsicValue;
+  const noise = NOISE * Math.max(price, intrinsicValue);
+  if (timeValue < -noise || price < 0) return BELOW_INTRINSIC;
+  if (timeValue > near * (1 + NOISE)) return ABOVE_MAXIMUM;
+  if (time === 0 || timeValue === 0 || (intrinsicValue > 0 && timeValue <= noise)) return NO_INFORMATION;
+  if (near - timeValue <= NOISE * near) return NO_INFORMATION;
   const scale = Math.sqrt(asset) * Math.sqrt(cash);
-  const s = impliedDeviation(-Math.abs(x), beta / scale, near / scale);
+  const s = impliedDeviation(-Math.abs(x), timeValue / scale, near / scale);
   return s > 0 && s < Infinity ? s / Math.sqrt(time) : NO_INFORMATION;
 };
 
-/** As above on the forward: the yield equals the rate. */
+/**
+ * Implied volatility per year of a price on a forward: `blackScholesImpliedVolatility` with the yield equal to the
+ * rate.
+ */
 export const black76ImpliedVolatility = (
   price: number,
   forward: number,

@@ -1,13 +1,12 @@
 import { cdf, pdf } from '../math/normal-fast.ts';
 
-/** Newton steps at most. */
-const STEPS = 30;
+const MAX_NEWTON_STEPS = 30;
 
-/** Killing rate of the early-exercise premium of a put, rate / (1 - exp(-rate time)). */
+/** Killing rate per year of the early-exercise premium of a put, rate / (1 - exp(-rate time)). `time` is in years. */
 export const killingRate = (rate: number, time: number): number =>
   Math.abs(rate * time) < 1e-12 ? 1 / time : rate / -Math.expm1(-rate * time);
 
-/** The power of the spot in that premium: the negative root of its characteristic equation. */
+/** Power of the spot in the early-exercise premium: the negative root of the characteristic equation of the premium. */
 export const premiumPower = (killing: number, rate: number, dividendYield: number, volatility: number): number => {
   const variance = volatility * volatility;
   const n = (2 * (rate - dividendYield)) / variance - 1;
@@ -15,10 +14,14 @@ export const premiumPower = (killing: number, rate: number, dividendYield: numbe
 };
 
 /**
- * Approximate exercise boundary of an American put: the B with
- * (1 - exp(-yield time) N(-d1)) B + power (strike - B - european) = perTheta * theta, the smooth pasting of a premium
- * that is a power of the spot, times the exercise gap so that it is smooth and Newton's method safe. `guess` starts the
- * search, `top` is the boundary at expiry; it ends at relative changes below `tolerance`.
+ * Approximate exercise boundary of an American put. It is the B with
+ *
+ *   (1 - exp(-yield time) N(-d1)) B + power (strike - B - european) = perTheta * theta
+ *
+ * This is the smooth-pasting condition of a premium that is a power of the spot, multiplied by the exercise gap
+ * strike - B - european. The factor makes the equation smooth, so that Newton's method is safe. The search starts at
+ * `guess`. `top` is the boundary at expiry. The search ends at a relative change below `tolerance`. The parameters are
+ * positional because the function runs in the inner loop of a price.
  */
 export const quadraticBoundary = (
   guess: number,
@@ -38,19 +41,19 @@ export const quadraticBoundary = (
   const drift = (rate - dividendYield) * time;
   const halfSpeed = volatility / (2 * Math.sqrt(time));
   let boundary = Math.min(guess, top * (1 - 1e-9));
-  for (let step = 0; step < STEPS; step++) {
+  for (let step = 0; step < MAX_NEWTON_STEPS; step++) {
     const d1 = (Math.log(boundary / strike) + drift) / deviation + 0.5 * deviation;
-    const chance = yieldDiscount * cdf(-d1);
+    const assetTerm = yieldDiscount * cdf(-d1);
     const density = yieldDiscount * pdf(d1);
-    const cashChance = cash * cdf(deviation - d1);
-    const gap = strike - cashChance - boundary * (1 - chance);
-    const theta = rate * cashChance - boundary * (dividendYield * chance + density * halfSpeed);
+    const cashTerm = cash * cdf(deviation - d1);
+    const gap = strike - cashTerm - boundary * (1 - assetTerm);
+    const theta = rate * cashTerm - boundary * (dividendYield * assetTerm + density * halfSpeed);
     const thetaSlope =
       -(density / deviation) * (rate - dividendYield) -
-      dividendYield * chance -
+      dividendYield * assetTerm -
       halfSpeed * density * (1 - d1 / deviation);
-    const value = (1 - chance) * boundary + power * gap - perTheta * theta;
-    const slope = (1 - chance) * (1 - power) + density / deviation - perTheta * thetaSlope;
+    const value = (1 - assetTerm) * boundary + power * gap - perTheta * theta;
+    const slope = (1 - assetTerm) * (1 - power) + density / deviation - perTheta * thetaSlope;
     const next = boundary - value / slope;
     const change = next - boundary;
     if (next > 0 && next < top) boundary = next;
@@ -60,7 +63,7 @@ export const quadraticBoundary = (
   return boundary;
 };
 
-/** It is a guess, to be improved. */
+/** A loose tolerance is enough, because the fixed-point steps of andersen-lake.ts improve the result. */
 const GUESS_TOLERANCE = 1e-4;
 
 /**

@@ -1,42 +1,44 @@
 import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION, NOT_CONVERGED, type Inversion } from './implied.ts';
 
-const LARGEST_VOLATILITY = 100;
+const MAX_VOLATILITY = 100;
 const FIRST_VOLATILITY = 0.25;
-const MOST_STEPS = 100;
+const MAX_STEPS = 100;
 const TOLERANCE = 1e-13;
-/** A price so near its least value that no digit of its own is left, relative to the price. */
+/** Relative distance to the min price below which the time value has no correct digit. */
 const NOISE = 1e-12;
 
 /**
- * The volatility at which a price that rises with it takes the value `price`: a bracket, in it the method of N. Anderson
- * and A. Bjorck, "A new high order method of regula falsi type", BIT 13 (1973), 253-264, with a bisection now and then.
+ * Solves priceAt(volatility) = price for a price function that rises with the volatility. The root is bracketed, then
+ * found by the method of N. Anderson and A. Bjorck, "A new high order method of regula falsi type", BIT 13 (1973),
+ * 253-264. Every fourth step is a bisection.
  */
 export const volatilityByRoot = (priceAt: (volatility: number) => number, price: number): Inversion => {
-  const least = priceAt(0);
-  if (Number.isNaN(least)) return { volatility: NOT_CONVERGED, iterations: 0 };
-  if (price < least * (1 - NOISE)) return { volatility: BELOW_INTRINSIC, iterations: 0 };
-  if (price <= least * (1 + NOISE)) return { volatility: NO_INFORMATION, iterations: 0 };
+  const minPrice = priceAt(0);
+  if (Number.isNaN(minPrice)) return { volatility: NOT_CONVERGED, iterations: 0 };
+  if (price < minPrice * (1 - NOISE)) return { volatility: BELOW_INTRINSIC, iterations: 0 };
+  if (price <= minPrice * (1 + NOISE)) return { volatility: NO_INFORMATION, iterations: 0 };
   let low = 0;
-  let atLow = least - price;
+  let atLow = minPrice - price;
   let high = FIRST_VOLATILITY;
   let atHigh = priceAt(high) - price;
   let iterations = 1;
   let last = 0;
-  while (atHigh < 0 && high < LARGEST_VOLATILITY) {
+  while (atHigh < 0 && high < MAX_VOLATILITY) {
     low = high;
     atLow = atHigh;
-    high = Math.min(4 * high, LARGEST_VOLATILITY);
+    high = Math.min(4 * high, MAX_VOLATILITY);
     atHigh = priceAt(high) - price;
     iterations++;
   }
   if (!(atHigh >= 0)) return { volatility: Number.isNaN(atHigh) ? NOT_CONVERGED : ABOVE_MAXIMUM, iterations };
   while (high - low > TOLERANCE * high) {
     if (atHigh === 0) return { volatility: high, iterations };
-    if (++iterations > MOST_STEPS) return { volatility: NOT_CONVERGED, iterations };
+    if (++iterations > MAX_STEPS) return { volatility: NOT_CONVERGED, iterations };
     const x = iterations % 4 === 0 ? 0.5 * (low + high) : (low * atHigh - high * atLow) / (atHigh - atLow);
     const value = priceAt(x) - price;
     if (Number.isNaN(value)) return { volatility: NOT_CONVERGED, iterations };
-    // The end that stays is weighed down, so that the next secant crosses to its side.
+    // The value at the end that does not move is reduced, so that the next secant step ends on the other side of the
+    // root.
     if (value > 0) {
       const weight = 1 - value / atHigh;
       if (last > 0) atLow *= weight > 0 ? weight : 0.5;

@@ -1,7 +1,10 @@
 /** Decay of the daily RiskMetrics model: J.P. Morgan, "RiskMetrics - Technical Document", 4th ed. (1996), chapter 5. */
 export const riskMetricsDecay = 0.94;
 
-/** Returns about zero -> variance of each from those before it, and of the next; the first is that of the sample. */
+/**
+ * Exponentially weighted variances of returns with mean zero. Element i is the variance of return i from the returns
+ * before it; the last element is the variance of the next return. The first is the variance of the sample.
+ */
 export const ewmaVariances = (returns: Float64Array, decay: number): Float64Array => {
   const variances = new Float64Array(returns.length + 1);
   variances[0] = returns.reduce((sum, value) => sum + value * value, 0) / returns.length;

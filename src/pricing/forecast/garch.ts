@@ -5,19 +5,19 @@ export type Garch = {
   readonly omega: number;
   readonly alpha: number;
   readonly beta: number;
-  /** Returns less their mean. */
+  /** Returns less the mean. */
   readonly residuals: Float64Array;
-  /** Variance of each return from those before it, and of the next. */
+  /** Element i is the variance of return i from the returns before it; the last element is that of the next return. */
   readonly variances: Float64Array;
   readonly iterations: number;
   readonly converged: boolean;
 };
 
-const mostIterations = 1000;
-/** Persistence alpha + beta stays below, so that the long-run variance exists. */
-const LARGEST_PERSISTENCE = 0.9999;
+const maxIterations = 1000;
+/** The persistence alpha + beta must be below 1, because the long-run variance does not exist otherwise. */
+const MAX_PERSISTENCE = 0.9999;
 
-/** Sum of ln variance + return^2 / variance, twice the negative Gaussian log-likelihood but for its constant. */
+/** Sum of ln variance + return^2 / variance: twice the negative Gaussian log-likelihood without its constant. */
 export const deviance = (returns: Float64Array, variances: Float64Array): number => {
   let sum = 0;
   for (let i = 0; i < returns.length; i++) sum += Math.log(variances[i]!) + returns[i]! ** 2 / variances[i]!;
@@ -28,8 +28,9 @@ const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 const logit = (p: number): number => Math.log(p / (1 - p));
 
 /**
- * GARCH(1,1) of T. Bollerslev, J. Econometrics 31 (1986), 307-327, by Gaussian maximum likelihood over the mean, the
- * long-run variance, the persistence and alpha's share of it. The search starts at the sample's mean and variance.
+ * Fits the GARCH(1,1) model of T. Bollerslev, J. Econometrics 31 (1986), 307-327, by Gaussian maximum likelihood. The
+ * parameters of the search are the mean, the long-run variance, the persistence, and the share of alpha in the
+ * persistence. The search starts at the mean and the variance of the sample.
  */
 export const fitGarch = (returns: Float64Array): Garch => {
   const n = returns.length;
@@ -38,7 +39,7 @@ export const fitGarch = (returns: Float64Array): Garch => {
   const variances = new Float64Array(n + 1);
   const residuals = new Float64Array(n);
   const parametersAt = ([p, share, level, shift]: readonly number[]) => {
-    const persistence = LARGEST_PERSISTENCE * logistic(p!);
+    const persistence = MAX_PERSISTENCE * logistic(p!);
     const alpha = persistence * logistic(share!);
     const mean = sampleMean + shift! * Math.sqrt(sampleVariance / n);
     return { mean, omega: sampleVariance * Math.exp(level!) * (1 - persistence), alpha, beta: persistence - alpha };
@@ -56,7 +57,7 @@ export const fitGarch = (returns: Float64Array): Garch => {
     const value = deviance(residuals, variances);
     return Number.isFinite(value) ? value / n : Number.MAX_VALUE;
   };
-  const { at, iterations, converged } = minimise(cost, [logit(0.97), logit(0.08), 0, 0], 0.5, mostIterations);
+  const { at, iterations, converged } = minimise(cost, [logit(0.97), logit(0.08), 0, 0], 0.5, maxIterations);
   const parameters = parametersAt(at);
   fill(parameters);
   return { ...parameters, residuals, variances, iterations, converged };

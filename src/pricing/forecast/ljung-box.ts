@@ -1,5 +1,7 @@
-/* oxlint-disable no-loss-of-precision -- coefficients stand as published */
-/** ln Gamma(x), x > 0: C. Lanczos, SIAM J. Numerical Analysis B 1 (1964), 86-96, in the form of "Numerical Recipes". */
+/* oxlint-disable no-loss-of-precision -- the coefficients are written as published */
+/**
+ * ln Gamma(x) for x > 0: C. Lanczos, SIAM J. Numerical Analysis B 1 (1964), 86-96, in the form of "Numerical Recipes".
+ */
 const logGamma = (x: number): number => {
   const coefficients = [
     76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 0.1208650973866179e-2,
@@ -10,7 +12,7 @@ const logGamma = (x: number): number => {
   return (x + 0.5) * Math.log(shifted) - shifted + Math.log((2.5066282746310005 * series) / x);
 };
 
-/** Upper tail of the chi-square distribution, by the series or the continued fraction of the incomplete gamma function. */
+/** Upper tail of the chi-square distribution, by the series or continued fraction of the incomplete gamma function. */
 export const chiSquareTail = (value: number, degrees: number): number => {
   const a = degrees / 2;
   const x = value / 2;
@@ -40,8 +42,8 @@ export const chiSquareTail = (value: number, degrees: number): number => {
 export type LjungBox = { readonly lags: number; readonly statistic: number; readonly p_value: number };
 
 /**
- * Whether a series is without autocorrelation: G. M. Ljung and G. E. P. Box, Biometrika 65 (1978), 297-303. `fitted`
- * parameters take degrees of freedom.
+ * Test for autocorrelation in a series over `lags` lags: G. M. Ljung and G. E. P. Box, Biometrika 65 (1978), 297-303.
+ * The number of `fitted` parameters reduces the degrees of freedom.
  */
 export const ljungBox = (series: Float64Array, lags: number, fitted: number): LjungBox => {
   const n = series.length;

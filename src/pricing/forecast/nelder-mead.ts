@@ -8,14 +8,15 @@ export type Minimum = {
 const TOLERANCE = 1e-10;
 
 /**
- * The simplex method of J. A. Nelder and R. Mead, Computer Journal 7 (1965), 308-313, from a simplex of edge `size` at
- * `start`; converged when its values and its points agree.
+ * Minimises a function with the simplex method of J. A. Nelder and R. Mead, Computer Journal 7 (1965), 308-313. The
+ * first simplex has a corner at `start` and the edge length `size`. The search has converged when the values and the
+ * points of the simplex agree.
  */
 export const minimise = (
   f: (point: readonly number[]) => number,
   start: readonly number[],
   size: number,
-  mostIterations: number,
+  maxIterations: number,
 ): Minimum => {
   const simplex = [start, ...start.map((_, k) => start.map((x, j) => (j === k ? x + size : x)))].map((at) => ({
     at,
@@ -24,7 +25,7 @@ export const minimise = (
   let iterations = 0;
   const spread = (): number =>
     Math.max(...simplex.slice(1).flatMap(({ at }) => at.map((x, j) => Math.abs(x - simplex[0]!.at[j]!))));
-  for (; iterations < mostIterations; iterations++) {
+  for (; iterations < maxIterations; iterations++) {
     simplex.sort((a, b) => a.value - b.value);
     const best = simplex[0]!;
     const worst = simplex.at(-1)!;
@@ -52,5 +53,5 @@ export const minimise = (
     }
   }
   const best = simplex.reduce((a, b) => (b.value < a.value ? b : a));
-  return { ...best, iterations, converged: iterations < mostIterations };
+  return { ...best, iterations, converged: iterations < maxIterations };
 };

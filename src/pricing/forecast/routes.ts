@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/route.ts';
 import type { Closes } from './closes.ts';
-import { forecastMethods, forecastVolatility, leastReturns } from './volatility-forecast.ts';
+import { forecastMethods, forecastVolatility, minReturns } from './volatility-forecast.ts';
 
-const largestHorizon = 2520;
+const maxHorizonDays = 2520;
 
 const body = z
   .strictObject({
@@ -14,8 +14,8 @@ const body = z
     horizon_days: z
       .int()
       .min(1)
-      .max(largestHorizon)
-      .describe('Periods of the stored closes: trading days of daily ones'),
+      .max(maxHorizonDays)
+      .describe('Horizon in periods of the stored closes: trading days if the closes are daily'),
   })
   .meta({ examples: [{ symbol: '^GSPC', method: 'garch11', horizon_days: 21 }] });
 
@@ -26,15 +26,15 @@ const answer = z.strictObject({
   method: z.enum(forecastMethods),
   horizon_days: z.int(),
   as_of: z.string().describe('Date of the last close'),
-  observations: z.int().describe('Returns that the fit is from'),
+  observations: z.int().describe('Number of returns in the fit'),
   periods_per_year: z.number(),
-  volatility: z.number().describe('Annualised, of the mean variance until the horizon'),
+  volatility: z.number().describe('Annualised volatility, from the mean variance until the horizon'),
   parameters: z.record(z.string(), z.number()).describe('ewma: lambda; garch11: mean, omega, alpha, beta, per period'),
   long_run_volatility: z.number().nullable().describe('Annualised; null for ewma'),
   term_structure: z
     .array(z.strictObject({ day: z.int(), forward: z.number(), average: z.number() }))
     .readonly()
-    .describe('Annualised volatility of a day alone and on average until it'),
+    .describe('Annualised volatility: `forward` of the single day, `average` from now until the day'),
   diagnostics: z.strictObject({
     log_likelihood: z.number(),
     aic: z.number(),
@@ -43,8 +43,8 @@ const answer = z.strictObject({
     half_life_days: z.number().nullable(),
     converged: z.boolean(),
     iterations: z.int(),
-    ljung_box: ljungBox.describe('Of the standardised returns'),
-    ljung_box_squared: ljungBox.describe('Of their squares'),
+    ljung_box: ljungBox.describe('Ljung-Box test of the standardised returns'),
+    ljung_box_squared: ljungBox.describe('Ljung-Box test of the squares of the standardised returns'),
   }),
 });
 
@@ -52,6 +52,7 @@ const tracer = trace.getTracer('volwatch.pricing');
 
 export type ForecastRoutesDeps = { readonly closes: Closes };
 
+/** `POST /ml/volatility-forecast`. */
 export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] => [
   defineRoute({
     method: 'POST',
@@ -66,8 +67,8 @@ export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] =>
     handler: async ({ body: { symbol, method, horizon_days } }) => {
       const stored = await closes(symbol);
       if (stored === undefined) throw new AppError('resource_not_found', 'There is no such asset');
-      if (stored.length <= leastReturns) {
-        throw new AppError('pricing_calculation_failed', `A fit needs at least ${leastReturns + 1} stored closes`);
+      if (stored.length <= minReturns) {
+        throw new AppError('pricing_calculation_failed', `A fit needs at least ${minReturns + 1} stored closes`);
       }
       const forecast = tracer.startActiveSpan('pricing.forecast', (span) => {
         span.setAttributes({ 'pricing.forecast.method': method, 'pricing.forecast.observations': stored.length - 1 });

@@ -6,33 +6,35 @@ import { ljungBox, type LjungBox } from './ljung-box.ts';
 export const forecastMethods = ['ewma', 'garch11'] as const;
 export type ForecastMethod = (typeof forecastMethods)[number];
 
-/** Returns that a fit needs at least. */
-export const leastReturns = 60;
+/** Min number of returns for a fit. */
+export const minReturns = 60;
 const ljungBoxLags = 10;
-/** Points of the term structure at most. */
-const mostPoints = 60;
+/** Max number of points of the term structure; the horizon can add one. */
+const maxPoints = 60;
 
 export type VolatilityForecast = {
   readonly method: ForecastMethod;
   readonly as_of: string;
   readonly observations: number;
   readonly periods_per_year: number;
-  /** Annualised, of the mean variance from now to the horizon. */
+  /** Annualised volatility, from the mean variance between now and the horizon. */
   readonly volatility: number;
   readonly parameters: Readonly<Record<string, number>>;
   readonly long_run_volatility: number | null;
-  /** `forward` that of the day alone, `average` of all days until it; annualised. */
+  /** Annualised volatilities: `forward` of the single day, `average` of all days until it. */
   readonly term_structure: readonly { readonly day: number; readonly forward: number; readonly average: number }[];
   readonly diagnostics: {
     readonly log_likelihood: number;
     readonly aic: number;
     readonly bic: number;
     readonly persistence: number;
-    /** Days until half of a shock has gone; null when it never does. */
+    /** Days until the effect of a shock is half as large; null if it does not decline. */
     readonly half_life_days: number | null;
     readonly converged: boolean;
     readonly iterations: number;
-    /** Of the standardised returns, and of their squares: what the model leaves unexplained. */
+    /**
+     * Tests of the standardised returns and of their squares. A small p-value shows structure that the model misses.
+     */
     readonly ljung_box: LjungBox;
     readonly ljung_box_squared: LjungBox;
   };
@@ -77,16 +79,19 @@ const fit = (method: ForecastMethod, returns: Float64Array): Fit => {
   };
 };
 
-/** Every day up to the horizon, thinned out to `mostPoints`, the horizon included. */
+/**
+ * The days of the term structure: every nth day up to the horizon, about `maxPoints` of them, and the horizon itself.
+ */
 const daysUpTo = (horizon: number): number[] => {
-  const step = Math.ceil(horizon / mostPoints);
+  const step = Math.ceil(horizon / maxPoints);
   const days = Array.from({ length: Math.floor(horizon / step) }, (_, k) => (k + 1) * step);
   return days.at(-1) === horizon ? days : [...days, horizon];
 };
 
 /**
- * Volatility over the next `horizonDays` trading periods of an asset from its closes (at least `leastReturns` + 1,
- * oldest first). EWMA holds the variance of today; GARCH(1,1) lets it return to its long-run level.
+ * Forecasts the volatility over the next `horizonDays` trading periods from closes, oldest first. At least `minReturns`
+ * + 1 closes are needed. EWMA keeps the variance of today constant. With GARCH(1,1) the variance returns to its
+ * long-run level.
  */
 export const forecastVolatility = (
   closes: readonly Close[],

@@ -1,4 +1,6 @@
-/** Nodes on (0, 1) and weights of Gauss-Legendre quadrature, by Newton's method on the Legendre polynomial. */
+/**
+ * Nodes on (0, 1) and weights of Gauss-Legendre quadrature with `size` points, by Newton's method on the polynomial.
+ */
 export const gaussLegendre = (size: number): { readonly nodes: Float64Array; readonly weights: Float64Array } => {
   const nodes = new Float64Array(size);
   const weights = new Float64Array(size);

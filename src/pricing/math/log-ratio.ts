@@ -1,21 +1,24 @@
 import { tabulate } from './piecewise.ts';
 
-/** atanh(s) / s as a polynomial of s^2 / LARGEST_SQUARE. */
+/** atanh(s) / s is tabulated as a polynomial of s^2 / MAX_SQUARE. */
 const DEGREE = 10;
-const LARGEST_SQUARE = 1 / 9;
+const MAX_SQUARE = 1 / 9;
 const atanhOver = (square: number): number => {
   if (square < 1e-4) return 1 + square * (1 / 3 + square * (1 / 5 + square * (1 / 7 + square / 9)));
   const s = Math.sqrt(square);
   return Math.atanh(s) / s;
 };
 const [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = tabulate(
-  (w) => atanhOver(Math.max(w, 0) * LARGEST_SQUARE),
+  (w) => atanhOver(Math.max(w, 0) * MAX_SQUARE),
   0,
   1,
   DEGREE,
 ) as unknown as readonly [number, number, number, number, number, number, number, number, number, number, number];
 
-/** ln(a / b) of positive a and b, relatively accurate for a near b: 2 atanh of (a - b) / (a + b), within a factor of two. */
+/**
+ * ln(a / b) for positive a and b, with a small relative error for a near b. If a and b differ by less than a factor of
+ * two, the result is 2 atanh((a - b) / (a + b)), else `Math.log`.
+ */
 export const logRatio = (a: number, b: number): number => {
   const difference = a - b;
   const sum = a + b;

@@ -3,20 +3,23 @@ import { millsRatio } from './normal.ts';
 /**
  * Derivatives and small differences of the Mills ratio Y(z) = N(z) / phi(z), z <= 0, without cancellation.
  *
- * Y(z) is the integral of exp(z u - u^2 / 2) over u > 0, so each derivative is positive and
- * Y^(n+1) = z Y^(n) + n Y^(n-1) (Y' = 1 + z Y). For z << 0 that recurrence loses all digits forwards; its positive
- * solution is the minimal one, so the ratios r(n) = Y^(n) / Y^(n-1) = n / (r(n+1) - z) are computed downwards
+ * Y(z) is the integral of exp(z u - u^2 / 2) over u > 0. Each derivative is therefore positive, and
+ * Y^(n+1) = z Y^(n) + n Y^(n-1) (Y' = 1 + z Y). For z << 0 the forward recurrence loses all digits. The positive
+ * solution is the minimal solution, so the ratios r(n) = Y^(n) / Y^(n-1) = n / (r(n+1) - z) are computed backwards
  * (W. Gautschi, "Computational aspects of three-term recurrence relations", SIAM Review 9 (1967), 24-82).
  */
 
-/** Above this the forward recurrence loses less than a bit or two. */
+/** For a larger z the forward recurrence loses at most two bits. */
 const FORWARD_FROM = -1;
-/** Highest Taylor order of `millsTailDifference`. */
+/** Max Taylor order of `millsTailDifference`. */
 const ORDER = 13;
-/** The error of starting n steps above falls like exp(-2 |z| sqrt(n)): this many over z^2 reach double precision. */
+/**
+ * Number of backward steps, times z^2, for double precision: the error of a start n steps higher falls like
+ * exp(-2 |z| sqrt(n)).
+ */
 const CONVERGENCE = 360;
 
-/** The fixed point of r = n / (r - z), close to the true ratio for large n. */
+/** Fixed point of r = n / (r - z). It is close to the true ratio for large n. */
 const startRatio = (z: number, n: number): number => 0.5 * (z + Math.sqrt(z * z + 4 * n));
 
 /** Y'(z) = 1 + z Y(z) for z <= 0. */
@@ -30,8 +33,8 @@ export const millsSlope = (z: number): number => {
 };
 
 /**
- * Y(h + t) - Y(h - t) for h <= -2.5 and 0 <= t <= 0.06 (1 + |h|): the odd terms of the Taylor series about h, after
- * P. Jaeckel, "Let's Be Rational", Wilmott 75 (2015), 40-53, section 6, with stable derivatives.
+ * Y(h + t) - Y(h - t) for h <= -2.5 and 0 <= t <= 0.06 (1 + |h|). The result is the sum of the odd terms of the Taylor
+ * series at h, as in P. Jaeckel, "Let's Be Rational", Wilmott 75 (2015), 40-53, section 6, with stable derivatives.
  */
 export const millsTailDifference = (h: number, t: number): number => {
   const value = millsRatio(h);

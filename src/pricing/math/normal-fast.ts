@@ -4,15 +4,15 @@ import { millsRatio, normalCdf, normalPdf } from './normal.ts';
 import { tabulate } from './piecewise.ts';
 
 /**
- * The normal distribution for inner loops: piecewise polynomials, made once from the functions of normal.ts and
- * mills.ts, without a branch or a call. The half line y >= 0 is mapped to 0 < w <= CELLS as S. G. Johnson does for
- * erfcx ("Faddeeva package", 2012); Y is the Mills ratio N / phi.
+ * The normal distribution for inner loops. Each function is a table of piecewise polynomials without a branch or a
+ * call. The tables are built at load time from the functions of normal.ts and mills.ts. The half line y >= 0 is mapped
+ * to 0 < w <= CELLS with the map of S. G. Johnson for erfcx ("Faddeeva package", 2012). Y is the Mills ratio N / phi.
  */
 
-/** Half way of the map: y = SCALE lies in the middle cell. */
+/** The map sends y = SCALE to the middle cell. */
 const SCALE = 4;
 const CELLS = 128;
-/** Just below CELLS, so that y = 0 falls into the last cell. */
+/** Slightly below CELLS, so that y = 0 is in the last cell. */
 const TOP = CELLS - 1e-9;
 const LAST_AT = CELLS * 8 - 1;
 const NUMERATOR = SCALE * TOP;
@@ -21,7 +21,7 @@ const ratioTable = tabulate((w) => millsRatio(-atY(w)) / w, 0, CELLS + 1, 7);
 const slopeTable = tabulate((w) => millsSlope(-atY(w)) / (w * w), 0, CELLS + 1, 7);
 
 const polynomial = (table: Float64Array, cell: number, last: number, v: number): number => {
-  // The mask shows the compiler that no index leaves the table: no bounds are checked.
+  // The mask proves to the compiler that every index is inside the table, so it omits the bounds checks.
   const at = (cell * 8) & last;
   const square = v * v;
   const quad = square * square;
@@ -33,28 +33,28 @@ const polynomial = (table: Float64Array, cell: number, last: number, v: number):
   );
 };
 
-/** Y(-y) for y >= 0, relative error about 1e-15. */
+/** Y(-y) for y >= 0 with a relative error of about 1e-15. */
 export const mills = (y: number): number => {
   const w = NUMERATOR / (SCALE + y);
   const cell = w | 0;
   return w * polynomial(ratioTable, cell, LAST_AT, w - cell - 0.5);
 };
 
-/** Y'(-y) = 1 - y Y(-y) for y >= 0, relative error about 1e-15. */
+/** Y'(-y) = 1 - y Y(-y) for y >= 0 with a relative error of about 1e-15. */
 export const millsPrime = (y: number): number => {
   const w = NUMERATOR / (SCALE + y);
   const cell = w | 0;
   return w * w * polynomial(slopeTable, cell, LAST_AT, w - cell - 0.5);
 };
 
-/** N(x) is 0 or 1 to the last bit beyond. */
+/** For |x| above this, N(x) is 0 or 1 to the last bit. */
 const EDGE = 8.5;
 const PER_UNIT = 15;
 const CDF_CELLS = 256;
 const LAST_CDF_AT = CDF_CELLS * 8 - 1;
 const cdfTable = tabulate((w) => normalCdf(w / PER_UNIT - EDGE), 0, CDF_CELLS + 1, 7);
 
-/** N(x), absolute error about 1e-16: for sums of it, not for tails. */
+/** N(x) with an absolute error of about 1e-16. Use it in sums; in the tails the relative error is large. */
 export const cdf = (x: number): number => {
   if (!(x > -EDGE)) return x < 0 ? 0 : x;
   if (x >= EDGE) return 1;
@@ -65,7 +65,7 @@ export const cdf = (x: number): number => {
 
 const pdfTable = tabulate((w) => normalPdf(w / PER_UNIT - EDGE), 0, CDF_CELLS + 1, 7);
 
-/** phi(x), absolute error about 1e-16. */
+/** phi(x) with an absolute error of about 1e-16. */
 export const pdf = (x: number): number => {
   if (!(Math.abs(x) < EDGE)) return Number.isNaN(x) ? x : 0;
   const w = (x + EDGE) * PER_UNIT;
@@ -74,8 +74,8 @@ export const pdf = (x: number): number => {
 };
 
 /**
- * exp(-x^2 / 2): the square is split so that its rounding is not magnified by the exponential, and the small part is
- * a short series (the idea of Cody 1969 at the cost of one exponential).
+ * exp(-x^2 / 2). The square is split into two parts, because the exponential would magnify its rounding error (Cody
+ * 1969). The factor of the small part is a short series, so the function needs one exponential only.
  */
 export const density = (x: number): number => {
   const head = Math.fround(x);
@@ -83,12 +83,17 @@ export const density = (x: number): number => {
   return exp(-0.5 * head * head) * (1 - e * (1 - e * (0.5 - e * (1 / 6))));
 };
 
-/** Above this the recurrence upwards keeps all the digits that the terms of the series need. */
+/** For a larger h the forward recurrence is accurate enough for the terms of the series. */
 const SERIES_FROM = -6;
-/** The series serves where t < SMALL_HALF_DEVIATION (1 - h); beyond, the plain difference loses less than a digit. */
+/**
+ * The series is used for t < SMALL_HALF_DEVIATION (1 - h). For a larger t the plain difference loses less than a digit.
+ */
 export const SMALL_HALF_DEVIATION = 0.06;
 
-/** Y(h + t) - Y(h - t) for h <= 0 and 0 <= t <= SMALL_HALF_DEVIATION (1 - h), relative error about 1e-15; see `millsTailDifference`. */
+/**
+ * Y(h + t) - Y(h - t) for h <= 0 and 0 <= t <= SMALL_HALF_DEVIATION (1 - h), with a relative error of about 1e-15. The
+ * method is that of `millsTailDifference`.
+ */
 export const millsDifference = (h: number, t: number): number => {
   if (h < SERIES_FROM) return millsTailDifference(h, t);
   const y0 = mills(-h);

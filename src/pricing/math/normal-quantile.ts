@@ -1,7 +1,7 @@
-/* oxlint-disable no-loss-of-precision -- coefficients stand as published */
+/* oxlint-disable no-loss-of-precision -- the coefficients are written as published */
 /**
- * The x with N(x) = p, 0 < p < 1, relative error about 1e-16: M. J. Wichura, "Algorithm AS 241: the percentage points
- * of the normal distribution", Applied Statistics 37 (1988), 477-484.
+ * The x with N(x) = p for 0 < p < 1, with a relative error of about 1e-16: M. J. Wichura, "Algorithm AS 241: the
+ * percentage points of the normal distribution", Applied Statistics 37 (1988), 477-484.
  */
 export const normalQuantile = (p: number): number => {
   const q = p - 0.5;

@@ -1,18 +1,18 @@
-/* oxlint-disable no-loss-of-precision -- coefficients stand as published, a digit beyond the double */
+/* oxlint-disable no-loss-of-precision -- the coefficients are written as published, with more digits than a double */
 /**
- * Standard normal density, distribution and Mills ratio, relative error below 1e-15 over the whole double range.
+ * Standard normal density, distribution and Mills ratio. The relative error is below 1e-15 for all doubles.
  *
  * Rational approximations: W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23
- * (1969), 631-637, in the form scaled for the normal distribution of "Algorithm 715: SPECFUN", ACM TOMS 19 (1993),
- * 22-32. Scaled for the normal itself because x / sqrt(2) would cost x^2 ulp in the tail.
+ * (1969), 631-637. The coefficients are those of "Algorithm 715: SPECFUN", ACM TOMS 19 (1993), 22-32, which are scaled
+ * for the normal distribution. The error function would need x / sqrt(2), whose rounding costs x^2 ulp in the tail.
  */
 
 const SQRT_TWO_PI = 2.5066282746310005024;
 export const INV_SQRT_TWO_PI = 0.39894228040143267794;
-/** Below: odd rational centre; up to TAIL: rational tail; above: asymptotic rational in 1/x^2. */
+/** Limits of |x| for the three approximations: rational in x^2, rational in |x|, asymptotic in 1/x^2. */
 const CENTRE = 0.67448975;
 const TAIL = 5.656854249492380195;
-/** exp(-x^2 / 2) is 0 in doubles from here on. */
+/** For a larger |x|, exp(-x^2 / 2) is 0 in doubles. */
 const UNDERFLOW = 38.6;
 
 /** (N(x) - 1/2) / x for |x| <= CENTRE, from x^2. */
@@ -68,7 +68,7 @@ const scaledTail = (y: number): number => {
   return (INV_SQRT_TWO_PI - correction) / y;
 };
 
-/** exp(-x^2 / 2); x^2 is split so that its rounding is not magnified by the exponential (Cody 1969). */
+/** exp(-x^2 / 2). The square is split, because the exponential would magnify its rounding error (Cody 1969). */
 export const gaussian = (x: number): number => {
   const y = Math.abs(x);
   if (y > UNDERFLOW) return 0;
@@ -79,7 +79,7 @@ export const gaussian = (x: number): number => {
 /** phi(x). */
 export const normalPdf = (x: number): number => INV_SQRT_TWO_PI * gaussian(x);
 
-/** N(x), relative error below 1e-15 in the lower tail until it underflows. */
+/** N(x). The relative error is below 1e-15 in the lower tail until the result underflows. */
 export const normalCdf = (x: number): number => {
   const y = Math.abs(x);
   if (y < CENTRE) return 0.5 + x * centre(x * x);
@@ -87,7 +87,7 @@ export const normalCdf = (x: number): number => {
   return x > 0 ? 1 - tail : tail;
 };
 
-/** Y(z) = N(z) / phi(z) for z <= 0; equals sqrt(pi / 2) erfcx(-z / sqrt(2)). */
+/** Mills ratio Y(z) = N(z) / phi(z) for z <= 0. It equals sqrt(pi / 2) erfcx(-z / sqrt(2)). */
 export const millsRatio = (z: number): number => {
   const y = -z;
   return SQRT_TWO_PI * (y < CENTRE ? (0.5 - y * centre(y * y)) * Math.exp(0.5 * y * y) : scaledTail(y));
