@@ -10,11 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { commandOf, isAlive } from '#src/database/embedded-postgres-host.ts';
-import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { createTemplate } from '#test/support/migrations.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { commandOf, isAlive } from '#src/embedded-postgres/embedded-postgres-host.ts';
+import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { createTemplate } from '#testkit/migrations.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { onPath } from './support/on-path.ts';
 
 const exited = (child: ChildProcess): Promise<number> =>

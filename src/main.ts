@@ -1,6 +1,6 @@
 import { banner } from './banner.ts';
-import { compose, type Service } from './compose.ts';
-import { ConfigError, configExitStatus, loadConfig } from './config.ts';
+import { compose, type Service } from './compose/index.ts';
+import { ConfigError, configExitStatus, loadConfig } from './config/index.ts';
 import { countBodiesAsHeap } from './garbage-collection.ts';
 import { StartError } from './kernel/start-error.ts';
 

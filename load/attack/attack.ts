@@ -1,4 +1,4 @@
-import type { AbuseKind } from '#src/kernel/abuse.ts';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { People } from './people.ts';
 import type { Tally } from './tally.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
-import { greekNames } from '#src/pricing/outputs.ts';
+import { greekNames } from '#src/pricing/models/outputs.ts';
 
 const mebibyte = 1_048_576;
 /** The largest body of a batch by default, unpacked. */

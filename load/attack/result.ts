@@ -1,4 +1,4 @@
-import type { AbuseKind } from '#src/kernel/abuse.ts';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { CallerSample } from './good-caller.ts';
 
 /** What was measured of one attack, or of all together. */

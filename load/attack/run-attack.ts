@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { abuseKinds } from '#src/kernel/abuse.ts';
+import { abuseKinds } from '#src/kernel/catalogue/abuse.ts';
 import type { Scrape } from '#load/chaos/scrape.ts';
 import type { Field } from './attack.ts';
 import type { ListedAttack } from './attacks/list.ts';

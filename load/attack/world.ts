@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { scrape, type Scrape } from '#load/chaos/scrape.ts';
 import type { Scope } from '#load/chaos/scope.ts';
-import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
-import { freePort } from '#src/database/free-port.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { startRedisServer } from '#test/support/redis-server.ts';
-import { startService, type Service } from '#test/support/service.ts';
+import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { startRedisServer } from '#testkit/servers/redis-server.ts';
+import { startService, type Service } from '#testkit/service.ts';
 import { createPeople, type People } from './people.ts';
 
 export type World = {

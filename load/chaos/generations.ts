@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import type { FetchedSeries } from '#src/market-data/provider.ts';
-import type { WireBar } from '#test/support/twelve-data-server.ts';
+import type { FetchedSeries } from '#src/market-data/providers/provider.ts';
+import type { WireBar } from '#testkit/servers/twelve-data-server.ts';
 
 /**
  * What the provider serves changes with each generation, in every price and in every index value, so that a state which

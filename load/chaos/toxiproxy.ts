@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scope } from './scope.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 type Toxic = {
   readonly type: 'latency' | 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slicer';

@@ -4,16 +4,16 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
-import { hungryWhenTold } from '#test/support/memory.ts';
-import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
-import { startReplicated } from '#test/support/replica.ts';
-import { startService, type Service } from '#test/support/service.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#test/support/twelve-data-server.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
+import { hungryWhenTold } from '#testkit/memory.ts';
+import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
+import { startReplicated } from '#testkit/servers/replica.ts';
+import { startService, type Service } from '#testkit/service.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
 import type { Scope } from './scope.ts';
 import { startToxiproxy, type Hop } from './toxiproxy.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type World = {
   readonly hops: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', Hop>>;

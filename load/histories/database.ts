@@ -2,9 +2,9 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase } from '#src/database/database.ts';
-import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { databaseSettings } from '#test/support/database.ts';
+import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { databaseSettings } from '#testkit/database.ts';
 import type { Scope } from '../chaos/scope.ts';
 
 /** A migrated database on a PostgreSQL of its own. Durability is off: processes are killed here, the machine is not. */

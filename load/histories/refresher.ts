@@ -4,17 +4,17 @@
  */
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import { codeOf } from '#src/kernel/errors.ts';
-import type { FaultPoint } from '#src/kernel/faults.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { silentLogger as logger } from '#src/kernel/logger.ts';
-import { noMetrics as metrics } from '#src/kernel/metrics.ts';
+import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
+import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
-import { createRefreshService } from '#src/market-data/refresh-service.ts';
-import { bundledUniverses } from '#src/market-data/universes.ts';
+import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
-import { databaseSettings } from '#test/support/database.ts';
+import { databaseSettings } from '#testkit/database.ts';
 import { seriesOf } from '../chaos/generations.ts';
 
 export type Fault = { readonly point: FaultPoint; readonly mode: 'error' | 'hang' | 'crash' };

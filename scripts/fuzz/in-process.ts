@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AppError } from '#src/kernel/errors.ts';
-import { openBatch, type BatchJob, type BatchRequest } from '#src/pricing/batch-job.ts';
-import { createEngineFactory } from '#src/pricing/engine-factory.ts';
-import { runSlices } from '#src/pricing/slices.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { openBatch, type BatchJob, type BatchRequest } from '#src/pricing/batch/batch-job.ts';
+import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { runSlices } from '#src/pricing/batch/slices.ts';
 import { outcomeOfJob } from '#src/pricing/workers/protocol.ts';
 import type { FuzzFormat } from './formats.ts';
 import { createTally, type FuzzReport, type FuzzRun } from './report.ts';

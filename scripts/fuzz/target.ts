@@ -1,9 +1,9 @@
-import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { createMigrator } from '#src/database/migrator.ts';
 import { migrations } from '#src/database/migrations/index.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { metric, scrape, serve, temporaryDirectory } from '#test/service/setup.ts';
-import type { Service } from '#test/support/service.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { metric, scrape, serve, temporaryDirectory } from '#testkit/running-service.ts';
+import type { Service } from '#testkit/service.ts';
 import type { Scope } from '../verify/scope.ts';
 
 /** The service in production mode on a database of its own, without limits by address. */

@@ -1,7 +1,7 @@
-import { errorCategories, errorCodes, errorTable } from '#src/kernel/errors.ts';
+import { errorCategories, errorCodes, errorTable } from '#src/kernel/catalogue/errors.ts';
 import { notice, table } from './markdown.ts';
 
-export const errorsPage = (): string => `${notice('src/kernel/errors.ts')}
+export const errorsPage = (): string => `${notice('src/kernel/catalogue/errors.ts')}
 # Errors
 
 Every refusal is a problem document (RFC 9457) with a stable \`code\`. The running service explains each at

@@ -1,4 +1,4 @@
-import { tableBounds } from '#src/compose/table-bounds.ts';
+import { tableBounds } from '#src/compose/data/table-bounds.ts';
 import { notice, table } from './markdown.ts';
 
 const rows = Object.entries(tableBounds).map(([name, { grows, bound, removed }]) => [
@@ -8,7 +8,7 @@ const rows = Object.entries(tableBounds).map(([name, { grows, bound, removed }])
   removed,
 ]);
 
-export const tablesPage = (): string => `${notice('src/compose/table-bounds.ts')}
+export const tablesPage = (): string => `${notice('src/compose/data/table-bounds.ts')}
 # Tables
 
 What makes each table grow, what bounds it, and when its rows go. \`volwatch_table_rows{table}\` and

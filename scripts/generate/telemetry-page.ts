@@ -1,5 +1,5 @@
-import { isErrorCode } from '#src/kernel/errors.ts';
-import { metricCatalogue, type MetricDeclaration } from '#src/kernel/metrics.ts';
+import { isErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
 import { notice, table } from './markdown.ts';
 
 const labels = ({ labels: declared }: MetricDeclaration): string =>
@@ -12,7 +12,7 @@ const labels = ({ labels: declared }: MetricDeclaration): string =>
     })
     .join('; ');
 
-export const telemetryPage = (): string => `${notice('src/kernel/metrics.ts')}
+export const telemetryPage = (): string => `${notice('src/kernel/catalogue/metrics.ts')}
 # Telemetry
 
 Every metric that the service emits. Durations are seconds, sizes are bytes, counters end in \`_total\`. Label values

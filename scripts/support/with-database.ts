@@ -1,10 +1,10 @@
-import { entities } from '#src/compose/entities.ts';
-import { loadConfig, type Config } from '#src/config.ts';
+import { entities } from '#src/compose/data/entities.ts';
+import { loadConfig, type Config } from '#src/config/config.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
-import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import { noMetrics } from '#src/kernel/metrics.ts';
+import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 
 const print = (fields: object, message: string): void => console.error(message, JSON.stringify(fields));
 const logger: Logger = { debug: () => {}, info: () => {}, warn: print, error: print };

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { startProgram, temporaryDirectory } from './programs.ts';
 import type { Scope } from './scope.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 type Notification = {
   readonly receiver: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { startProgram, temporaryDirectory, type Program } from './programs.ts';
 import type { Scope } from './scope.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type Collector = {
   /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { startProgram, temporaryDirectory } from './programs.ts';
 import type { Scope } from './scope.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type Sample = {
   readonly metric: Readonly<Record<string, string>>;

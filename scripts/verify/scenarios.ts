@@ -1,5 +1,5 @@
-import { call, clearFault, json, option, price, refresh, setFault } from '#test/service/setup.ts';
-import type { LogLine } from '#test/support/service.ts';
+import { call, clearFault, json, option, price, refresh, setFault } from '#testkit/running-service.ts';
+import type { LogLine } from '#testkit/service.ts';
 import { testWebhook, uncachedRead } from './traffic.ts';
 import type { Stack } from './stack.ts';
 

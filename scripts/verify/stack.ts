@@ -1,11 +1,11 @@
-import { startReplicated, statementOn } from '#test/support/replica.ts';
-import { createTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts';
-import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
-import { startService, type Service } from '#test/support/service.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#test/support/twelve-data-server.ts';
-import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
-import { client, privateKeyPem } from '#test/service/setup.ts';
-import { startReceiver, type Receiver } from '#test/webhooks/receiver.ts';
+import { startReplicated, statementOn } from '#testkit/servers/replica.ts';
+import { createTcpProxy, type TcpProxy } from '#testkit/servers/tcp-proxy.ts';
+import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
+import { startService, type Service } from '#testkit/service.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
+import { client, privateKeyPem } from '#testkit/running-service.ts';
+import { startReceiver, type Receiver } from '#testkit/servers/webhook-receiver.ts';
 import { temporaryDirectory } from './programs.ts';
 import type { Scope } from './scope.ts';
 

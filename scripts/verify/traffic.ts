@@ -10,7 +10,7 @@ import {
   type Answer,
   metric,
   scrape,
-} from '#test/service/setup.ts';
+} from '#testkit/running-service.ts';
 import { eventually } from './scope.ts';
 import type { Stack } from './stack.ts';
 

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { Clock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Query, UnitOfWork, Reader } from '#src/kernel/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Query, UnitOfWork, Reader } from '#src/kernel/ports/unit-of-work.ts';
 
 /** Schemas of the members that a user may change. Each member is a column of the table. */
 export type DocumentShape = Readonly<Record<string, z.ZodType>>;

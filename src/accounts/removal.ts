@@ -1,4 +1,4 @@
-import type { Transaction } from '#src/kernel/unit-of-work.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 /** Removes the profile and settings of a user. @returns how many rows */
 export const removeDocumentsOf = async ({ query }: Transaction, userId: string): Promise<number> => {

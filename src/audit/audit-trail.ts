@@ -1,9 +1,9 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { actorOf, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/audit.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import { currentRequest } from '#src/kernel/request-context.ts';
-import type { Query, Transaction } from '#src/kernel/unit-of-work.ts';
+import { actorOf, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';

@@ -1,4 +1,4 @@
-import type { Json } from '#src/kernel/audit.ts';
+import type { Json } from '#src/kernel/ports/audit.ts';
 
 const quoted = (text: string): string => {
   // The type jsonb of PostgreSQL cannot store them, so the hash of the stored event would differ.

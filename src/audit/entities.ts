@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/audit.ts';
+import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/ports/audit.ts';
 
 /** The head of each chain: its length and its last hash. A trigger allows only updates by one event. */
 const AuditStreamEntity = defineEntity({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/audit.ts';
+import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/ports/audit.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 /** The content of an event, which its hash covers. The previous hash covers the position in the chain. */

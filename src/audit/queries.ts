@@ -1,5 +1,5 @@
-import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/audit.ts';
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/ports/audit.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { StoredEvent } from './event-content.ts';
 
 /** Filters of events; undefined means no filter. `from` and `to` are inclusive, in Unix milliseconds. */

@@ -1,5 +1,5 @@
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Query } from '#src/kernel/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
 /**
  * Refusals are caused by callers that nobody knows, and events are kept for good. So a stream records so many of them

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AuditAction, AuditStreamKind } from '#src/kernel/audit.ts';
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { AuditAction, AuditStreamKind } from '#src/kernel/ports/audit.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { StoredEvent } from './event-content.ts';
 import { createAuditQueries } from './queries.ts';
 

@@ -1,4 +1,4 @@
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { chainedHash, genesisHash, type StoredEvent } from './event-content.ts';
 import { createAuditQueries } from './queries.ts';
 

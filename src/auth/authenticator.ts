@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { AppError } from '#src/kernel/errors.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import type { Principal } from '#src/kernel/principal.ts';
-import type { AuthPolicy } from '#src/kernel/route.ts';
-import type { ApiKeys } from './api-keys.ts';
-import { sessionTokenFrom } from './cookies.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { AuthPolicy } from '#src/kernel/requests/route.ts';
+import type { ApiKeys } from './api-keys/api-keys.ts';
+import { sessionTokenFrom } from './sessions/cookies.ts';
 import { countFailure, type Measure } from './measured.ts';
 import type { OwnerRule } from './owners/owner-rule.ts';
-import type { Sessions } from './sessions.ts';
-import { credentialsMissing, scopeInsufficient } from './token-refusal.ts';
-import type { TokenVerifier } from './token-verifier.ts';
+import type { Sessions } from './sessions/sessions.ts';
+import { credentialsMissing, scopeInsufficient } from './tokens/token-refusal.ts';
+import type { TokenVerifier } from './tokens/token-verifier.ts';
 
 /**
  * Who sent this request, where `policy` wants to know; undefined on a public route, whose credentials are not looked at.

@@ -1,11 +1,11 @@
 import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
-import type { Clock } from '#src/kernel/clock.ts';
-import { codeOf } from '#src/kernel/errors.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
-import type { UsageLog } from './usage-log.ts';
+import type { UsageLog } from './api-keys/usage-log.ts';
 
 export type MaintenanceDeps = {
   readonly unitOfWork: UnitOfWork;

@@ -1,8 +1,8 @@
 import { SpanStatusCode, trace } from '@opentelemetry/api';
-import type { Clock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
-import { addTiming } from '#src/kernel/request-context.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { addTiming } from '#src/kernel/requests/request-context.ts';
 
 type Operation = LabelsOf<'volwatch_auth_duration_seconds'>['operation'];
 type AuthFailureReason = LabelsOf<'volwatch_auth_failures_total'>['reason'];

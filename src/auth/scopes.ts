@@ -1,5 +1,5 @@
-import { AppError } from '#src/kernel/errors.ts';
-import { scopes, type Scope } from '#src/kernel/principal.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { scopes, type Scope } from '#src/kernel/requests/principal.ts';
 
 /**
  * The scopes asked for, or all that are held when none is asked for.

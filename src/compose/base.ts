@@ -1,17 +1,23 @@
 import { mkdirSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
-import type { Config } from '../config.ts';
-import { systemClock, type Clock } from '../kernel/clock.ts';
-import type { AbuseReport } from '../kernel/abuse.ts';
-import type { Metrics } from '../kernel/metrics.ts';
-import { createAbuseReport } from '../telemetry/abuse-report.ts';
-import { createAddressHash, type AddressHash } from '../telemetry/address-hash.ts';
-import { createDropReport } from '../telemetry/drop-report.ts';
-import { createFaults, type FaultControl } from '../telemetry/faults.ts';
-import { createLogger, type FlushableLogger } from '../telemetry/logger.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import { telemetryRuntime, type TelemetryRuntime } from '../telemetry/runtime.ts';
+import type { Config } from '../config/index.ts';
+import { systemClock, type Clock } from '../kernel/ports/clock.ts';
+import type { AbuseReport } from '../kernel/catalogue/abuse.ts';
+import type { Metrics } from '../kernel/catalogue/metrics.ts';
+import {
+  type AddressHash,
+  createAbuseReport,
+  createAddressHash,
+  createDropReport,
+  createFaults,
+  createLogger,
+  createMetrics,
+  type FaultControl,
+  type FlushableLogger,
+  telemetryRuntime,
+  type TelemetryRuntime,
+} from '../telemetry/index.ts';
 
 /** Where every route stands that is not at the root. */
 export const basePath = '/api/v1';

@@ -1,20 +1,22 @@
-import type { Auth } from '../auth/auth.ts';
-import { isStatementOrder, topStatements } from '../database/statement-statistics.ts';
-import { createAnswers } from '../http/answers/answers.ts';
-import { createBodyAdmission } from '../http/admission/body-admission.ts';
-import { createApp } from '../http/app.ts';
-import { createHealth, type Health } from '../http/health.ts';
-import { createLoadShedding } from '../http/load-shedding.ts';
-import { createHttpServer, type HttpServer } from '../http/server.ts';
-import { createIdempotency } from '../idempotency/idempotency.ts';
-import { createIdempotencyQuota } from '../idempotency/quota.ts';
-import { AppError } from '../kernel/errors.ts';
-import type { HealthCheck } from '../kernel/health.ts';
-import type { Route } from '../kernel/route.ts';
-import type { Reader, UnitOfWork } from '../kernel/unit-of-work.ts';
-import type { RateLimits } from '../rate-limit/rate-limits.ts';
-import { createAdminServer, type AdminServer, type Collector } from '../telemetry/admin-server.ts';
-import type { FaultChangeListener } from '../telemetry/fault-routes.ts';
+import type { Auth } from '../auth/index.ts';
+import { isStatementOrder, topStatements } from '../database/index.ts';
+import {
+  createAnswers,
+  createApp,
+  createBodyAdmission,
+  createHealth,
+  createHttpServer,
+  createLoadShedding,
+  type Health,
+  type HttpServer,
+} from '../http/index.ts';
+import { createIdempotency, createIdempotencyQuota } from '../idempotency/index.ts';
+import { AppError } from '../kernel/catalogue/errors.ts';
+import type { HealthCheck } from '../kernel/ports/health.ts';
+import type { Route } from '../kernel/requests/route.ts';
+import type { Reader, UnitOfWork } from '../kernel/ports/unit-of-work.ts';
+import type { RateLimits } from '../rate-limit/index.ts';
+import { type AdminServer, type Collector, createAdminServer, type FaultChangeListener } from '../telemetry/index.ts';
 import { basePath, type Base } from './base.ts';
 
 const topStatementsShown = 25;

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MikroORM, type EntitySchema } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
-import { codeOf, type ErrorCode } from '#src/kernel/errors.ts';
-import type { HealthCheck } from '#src/kernel/health.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { codeOf, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { HealthCheck } from '#src/kernel/ports/health.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { bounded } from './bounded.ts';
 import { createLock, createTransactionLock } from './lock.ts';
 import { translate } from './errors.ts';

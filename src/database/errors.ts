@@ -1,4 +1,4 @@
-import { AppError, errorTable, isErrorCode, type ErrorCode } from '#src/kernel/errors.ts';
+import { AppError, errorTable, isErrorCode, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 
 /** SQLSTATEs by exact code; https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const byState: Readonly<Record<string, ErrorCode>> = {

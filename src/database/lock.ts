@@ -1,5 +1,5 @@
-import type { Lock } from '#src/kernel/unit-of-work.ts';
-import type { Logger } from '#src/kernel/logger.ts';
+import type { Lock } from '#src/kernel/ports/unit-of-work.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Pool } from './pool.ts';
 
 /** Keeps our names apart from whatever else takes advisory locks in the same database. */

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import type { Logger } from '#src/kernel/logger.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import { translate } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
 import { clientOptions, type PoolOptions } from './pool.ts';

@@ -6,11 +6,11 @@ import {
   type QueryConfig,
   type QueryResult,
 } from 'pg';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import { addTiming } from '#src/kernel/request-context.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { breaksConnection, translate } from './errors.ts';
 import { statementLabels } from './statement-labels.ts';
 

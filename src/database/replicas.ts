@@ -1,10 +1,10 @@
-import { codeOf } from '#src/kernel/errors.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { HealthReading } from '#src/kernel/health.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import { currentRequest } from '#src/kernel/request-context.ts';
-import type { Query, Reader } from '#src/kernel/unit-of-work.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { HealthReading } from '#src/kernel/ports/health.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { bounded } from './bounded.ts';
 import { createPool, createSidePool, queryOnce, type Pool, type PoolDeps } from './pool.ts';
 import { createWritePositions, parsePosition } from './write-position.ts';

@@ -1,6 +1,6 @@
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Query } from '#src/kernel/unit-of-work.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { Migration } from './migrations/migration.ts';
 
 export type SchemaCheck = {

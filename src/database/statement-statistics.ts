@@ -1,5 +1,5 @@
-import { AppError } from '#src/kernel/errors.ts';
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 
 export type StatementStatistics = {
   /** As PostgreSQL itself normalises it: constants are `$1`, `$2`. */

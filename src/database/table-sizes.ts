@@ -1,6 +1,6 @@
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 
 export type TableSizesDeps = {
   readonly reader: Reader;

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
-import { AppError, codeOf, errorTable } from '#src/kernel/errors.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
+import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import {
   currentTransaction,
   runInTransaction,
@@ -13,7 +13,7 @@ import {
   type Transaction,
   type UnitOfWork,
   type UnitOfWorkOptions,
-} from '#src/kernel/unit-of-work.ts';
+} from '#src/kernel/ports/unit-of-work.ts';
 import { translate } from './errors.ts';
 import { ormTypes, type Connection, type Pool } from './pool.ts';
 

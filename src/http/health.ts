@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Clock } from '#src/kernel/clock.ts';
-import { dependencies, type Dependency, type HealthCheck, type HealthReading } from '#src/kernel/health.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import { defineRoute, type Route } from '#src/kernel/route.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { dependencies, type Dependency, type HealthCheck, type HealthReading } from '#src/kernel/ports/health.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 
 const checkTimeoutMs = 1000;
 const cacheMs = 1000;

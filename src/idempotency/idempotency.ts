@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import type { Idempotency, IdempotencyClaim, StoredReply } from '#src/kernel/idempotency.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import type { UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Idempotency, IdempotencyClaim, StoredReply } from '#src/kernel/ports/idempotency.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { IdempotencyQuota } from './quota.ts';
 
 export type IdempotencyDependencies = {

@@ -1,6 +1,6 @@
-import type { AbuseReport } from '#src/kernel/abuse.ts';
-import { assertWithinQuota } from '#src/kernel/storage-quota.ts';
-import type { Query } from '#src/kernel/unit-of-work.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
 export type IdempotencyQuotaDependencies = { readonly maxKeysPerOwner: number; readonly abuse: AbuseReport };
 

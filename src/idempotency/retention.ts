@@ -1,4 +1,4 @@
-import type { Transaction } from '#src/kernel/unit-of-work.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 /** Removes keys whose hours are over. @returns how many */
 export const removeExpiredKeys = async ({ query }: Transaction): Promise<number> =>

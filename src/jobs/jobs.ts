@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { context, propagation, trace } from '@opentelemetry/api';
 import { PgBoss } from 'pg-boss';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import type { HealthCheck } from '#src/kernel/health.ts';
-import { jobQueues, type JobEnqueuer, type JobHandler, type JobQueue, type JobSchedule } from '#src/kernel/jobs.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { HealthCheck } from '#src/kernel/ports/health.ts';
+import {
+  jobQueues,
+  type JobEnqueuer,
+  type JobHandler,
+  type JobQueue,
+  type JobSchedule,
+} from '#src/kernel/ports/jobs.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createWork } from './work.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { JobWithMetadata } from 'pg-boss';
-import { codeOf, errorTable } from '#src/kernel/errors.ts';
-import type { JobHandler, JobQueue } from '#src/kernel/jobs.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
+import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 
 type WorkDeps = {
   readonly metrics: Metrics;

@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { refreshSources } from './provider.ts';
-import type { indexMethods } from './universes.ts';
+import type { refreshSources } from './providers/provider.ts';
+import type { indexMethods } from './indexes/universes.ts';
 
 export const AssetEntity = defineEntity({
   name: 'Asset',

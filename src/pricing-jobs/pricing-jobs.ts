@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/errors.ts';
-import type { IdempotencyClaim } from '#src/kernel/idempotency.ts';
-import type { JobEnqueuer, JobHandler } from '#src/kernel/jobs.ts';
-import type { Reader, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { IdempotencyClaim } from '#src/kernel/ports/idempotency.ts';
+import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PricingJobQuota } from './quota.ts';
 
 type PricingJob = {

@@ -1,6 +1,6 @@
-import type { AbuseReport } from '#src/kernel/abuse.ts';
-import { assertWithinQuota } from '#src/kernel/storage-quota.ts';
-import type { Query } from '#src/kernel/unit-of-work.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
 /** What pricing jobs may hold in the database; API keys count for the user or client that owns them. */
 export type PricingJobLimits = {

@@ -1,4 +1,4 @@
-import type { Transaction } from '#src/kernel/unit-of-work.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 /** Removes jobs, with what they stored, `hours` after they were opened. @returns how many */
 export const removeOldPricingJobs = async ({ query }: Transaction, hours: number): Promise<number> =>

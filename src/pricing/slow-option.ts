@@ -1,7 +1,7 @@
-import { AppError, type ErrorCode } from '#src/kernel/errors.ts';
-import type { PricedOption } from './calculate.ts';
-import type { OutputName } from './outputs.ts';
-import type { Row } from './rows.ts';
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { PricedOption } from './request/calculate.ts';
+import type { OutputName } from './models/outputs.ts';
+import type { Row } from './request/rows.ts';
 import type { PricingWorkers, WorkOptions } from './workers/pool.ts';
 
 type Answer = { readonly results: readonly [PricedOption | { readonly error: { code: ErrorCode; detail: string } }] };

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import type { Logger } from '#src/kernel/logger.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { PolicyName, Quota } from './policies.ts';
 
 export type Backend = 'redis' | 'memory';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { countedAddress } from '#src/kernel/counted-address.ts';
-import type { LoginThrottle, ThrottleRefusal } from '#src/kernel/rate-limiter.ts';
+import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import type { LoginThrottle, ThrottleRefusal } from '#src/kernel/ports/rate-limiter.ts';
 import type { Count, Counters } from './counters.ts';
 import type { PolicyName, Quota } from './policies.ts';
 

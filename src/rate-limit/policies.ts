@@ -1,4 +1,4 @@
-import type { LabelsOf } from '#src/kernel/metrics.ts';
+import type { LabelsOf } from '#src/kernel/catalogue/metrics.ts';
 
 /** So many requests in a window that begins with the first of them. */
 export type Quota = { readonly points: number; readonly windowSeconds: number };

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Clock } from '#src/kernel/clock.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import { policyLabels, type PolicyName } from './policies.ts';
 
 export type LimitedSubject = {

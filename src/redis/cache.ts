@@ -1,11 +1,11 @@
 import { trace } from '@opentelemetry/api';
-import type { Cache, Cached, CacheKey, CacheState } from '#src/kernel/cache.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import { AppError, codeOf, errorTable } from '#src/kernel/errors.ts';
-import type { Faults } from '#src/kernel/faults.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import { addTiming, currentRequest } from '#src/kernel/request-context.ts';
+import type { Cache, Cached, CacheKey, CacheState } from '#src/kernel/ports/cache.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { RedisConnection } from './client.ts';
 import { createMemoryEntries, createSeal, type Entry } from './entries.ts';
 import { createGenerations } from './generations.ts';

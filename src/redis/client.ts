@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { HealthCheck, HealthReading } from '#src/kernel/health.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { HealthCheck, HealthReading } from '#src/kernel/ports/health.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 
 export type RedisDeps = {
   readonly url: string;

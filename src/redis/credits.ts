@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Clock } from '#src/kernel/clock.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 
 export type CreditsDeps = {
   /** Name of the account; part of the Redis key. */

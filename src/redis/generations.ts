@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Logger } from '#src/kernel/logger.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { RedisConnection } from './client.ts';
 import { subscribeTo } from './feed.ts';
 

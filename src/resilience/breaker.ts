@@ -1,9 +1,9 @@
 import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Dependency } from '#src/kernel/health.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import { breakerStates, type BreakerState } from '#src/kernel/policy.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Dependency } from '#src/kernel/ports/health.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { breakerStates, type BreakerState } from '#src/kernel/ports/policy.ts';
 
 type BreakerDeps = {
   readonly dependency: Dependency;

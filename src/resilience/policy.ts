@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { trace } from '@opentelemetry/api';
 import { bulkhead, BulkheadRejectedError } from 'cockatiel';
 import { orAbort } from '#src/kernel/abort.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import type { Dependency } from '#src/kernel/health.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
-import type { Call, Policy } from '#src/kernel/policy.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Dependency } from '#src/kernel/ports/health.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Call, Policy } from '#src/kernel/ports/policy.ts';
 import { createBreaker } from './breaker.ts';
 import { createRetryBudget } from './retry-budget.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { trace } from '@opentelemetry/api';
-import { AppError, type ErrorCode } from '../kernel/errors.ts';
-import { faultPoints, noFaults, type FaultMode, type FaultPoint, type Faults } from '../kernel/faults.ts';
-import type { Logger } from '../kernel/logger.ts';
-import type { Metrics } from '../kernel/metrics.ts';
+import { AppError, type ErrorCode } from '../kernel/catalogue/errors.ts';
+import { faultPoints, noFaults, type FaultMode, type FaultPoint, type Faults } from '../kernel/catalogue/faults.ts';
+import type { Logger } from '../kernel/ports/logger.ts';
+import type { Metrics } from '../kernel/catalogue/metrics.ts';
 
 export type Fault = {
   readonly mode: FaultMode;

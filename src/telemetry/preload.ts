@@ -5,7 +5,7 @@
  */
 import { register } from 'import-in-the-middle/register-hooks.mjs';
 import manifest from '../../package.json' with { type: 'json' };
-import { readTelemetrySettings } from '../config.ts';
+import { readTelemetrySettings } from '../config/index.ts';
 import { setTelemetryRuntime } from './runtime.ts';
 
 const settings = readTelemetrySettings();
@@ -13,7 +13,7 @@ const settings = readTelemetrySettings();
 if (settings?.TELEMETRY_ENABLED) {
   // Only the packages to be patched are intercepted: each further module would pay for it at start-up.
   register({ include: ['pg', 'pg-pool', 'ioredis'] });
-  const { startTelemetrySdk } = await import('./sdk.ts');
+  const { startTelemetrySdk } = await import('./tracing/sdk.ts');
   setTelemetryRuntime(
     startTelemetrySdk({
       serviceName: settings.OTEL_SERVICE_NAME,

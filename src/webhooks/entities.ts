@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { WebhookOutcome } from '#src/kernel/webhooks.ts';
+import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
 
 /** Why a webhook is left alone: its receiver answered 410, or one delivery after the other was given up. */
 export const disabledReasons = ['gone', 'failing'] as const;

@@ -1,9 +1,9 @@
-import type { Clock } from '#src/kernel/clock.ts';
-import { codeOf } from '#src/kernel/errors.ts';
-import type { JobEnqueuer, JobHandler } from '#src/kernel/jobs.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
-import type { Announce, WebhookEventType } from '#src/kernel/webhooks.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Announce, WebhookEventType } from '#src/kernel/ports/webhooks.ts';
 
 type OutboxDependencies = {
   readonly unitOfWork: UnitOfWork;

@@ -1,6 +1,6 @@
-import type { AuditTrail } from '#src/kernel/audit.ts';
-import type { Owner } from '#src/kernel/owners.ts';
-import type { Transaction } from '#src/kernel/unit-of-work.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 /** Removes events older than `days`, with their deliveries. @returns how many events */
 export const removeOldWebhookEvents = async ({ query }: Transaction, days: number): Promise<number> =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/pagination.ts';
-import { webhookEventTypes, webhookOutcomes } from '#src/kernel/webhooks.ts';
+import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
+import { webhookEventTypes, webhookOutcomes } from '#src/kernel/ports/webhooks.ts';
 import { addressIn, isPublicAddress } from './addresses.ts';
 import { deliveryStates, disabledReasons } from './entities.ts';
 import type { Delivery, Webhook } from './webhooks.ts';

@@ -1,7 +1,7 @@
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { Client, type Dispatcher } from 'undici';
-import { AppError } from '#src/kernel/errors.ts';
-import { assertOutsideTransaction } from '#src/kernel/unit-of-work.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addressIn, AddressRefusedError, createPublicLookup, isPublicAddress, type NameResolver } from './addresses.ts';
 
 type Message = {

@@ -1,14 +1,14 @@
 import test, { type ExecutionContext } from 'ava';
 import { accountsEntities } from '#src/accounts/entities.ts';
-import { createAccountsRoutes } from '#src/accounts/routes.ts';
+import { createAccountsRoutes } from '#src/accounts/account-routes.ts';
 import { createDatabase } from '#src/database/database.ts';
-import { systemClock as clock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Principal } from '#src/kernel/principal.ts';
+import { systemClock as clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { serve } from '#test/http/support.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 const callers: Readonly<Record<string, Principal>> = {
   ada: { kind: 'user', subject: 'ada', scopes: [], email: 'ada@example.org', role: 'user' },

@@ -5,7 +5,7 @@ import test from 'ava';
 import { attacks } from '#load/attack/attacks/list.ts';
 import { residentTreeBytes } from '#load/attack/memory.ts';
 import { payloads } from '#load/attack/payloads.ts';
-import { abuseKinds } from '#src/kernel/abuse.ts';
+import { abuseKinds } from '#src/kernel/catalogue/abuse.ts';
 
 test('every kind of abuse has an attack; a new one belongs into load/attack/attacks/list.ts', (t) => {
   const shown = new Set(attacks.flatMap(({ kinds }) => kinds[0] ?? []));

@@ -6,7 +6,7 @@ import { each } from '#load/attack/each.ts';
 import type { Field } from '#load/attack/attack.ts';
 import { rawRequest, type RawRequest } from '#load/attack/raw-request.ts';
 import { createTally } from '#load/attack/tally.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 const listen = async (t: ExecutionContext, answer: (socket: Socket, head: string) => void): Promise<number> => {
   const server = createServer((socket) => {

@@ -3,9 +3,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { createAuditQueries } from '#src/audit/queries.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
-import type { AuditEvent, Json } from '#src/kernel/audit.ts';
-import { runInRequest, type RequestContext } from '#src/kernel/request-context.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import type { AuditEvent, Json } from '#src/kernel/ports/audit.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { setup, startedEvent } from './setup.ts';
 
 const eventsTotal = 'volwatch_audit_events_total';

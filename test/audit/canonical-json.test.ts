@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { canonicalJson } from '#src/audit/canonical-json.ts';
 import { chainedHash, genesisHash, type EventContent } from '#src/audit/event-content.ts';
-import type { Json } from '#src/kernel/audit.ts';
+import type { Json } from '#src/kernel/ports/audit.ts';
 
 /**
  * Any JSON that PostgreSQL's jsonb can store: without NUL and lone surrogates (fast-check generates no lone

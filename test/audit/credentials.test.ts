@@ -1,12 +1,12 @@
 import test, { type ExecutionContext } from 'ava';
 import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
-import { createApiKeys } from '#src/auth/api-keys.ts';
-import { createClientAdmin } from '#src/auth/client-admin.ts';
+import { createApiKeys } from '#src/auth/api-keys/api-keys.ts';
+import { createClientAdmin } from '#src/auth/clients/client-admin.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
-import { createSecretHasher } from '#src/auth/secret-hasher.ts';
-import { systemClock as clock } from '#src/kernel/clock.ts';
-import type { Principal } from '#src/kernel/principal.ts';
+import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
+import { systemClock as clock } from '#src/kernel/ports/clock.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { setup } from './setup.ts';
 
 const secret = 'a secret for this test alone';

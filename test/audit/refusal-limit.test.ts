@@ -3,7 +3,7 @@ import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createAuditQueries } from '#src/audit/queries.ts';
 import { createRefusalLimit } from '#src/audit/refusal-limit.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
-import type { AuditStream } from '#src/kernel/audit.ts';
+import type { AuditStream } from '#src/kernel/ports/audit.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { setup, startedEvent } from './setup.ts';
 

@@ -3,11 +3,11 @@ import test from 'ava';
 import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { systemClock as clock } from '#src/kernel/clock.ts';
+import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { createQueuedRefreshes } from '#src/market-data/refresh-queue.ts';
-import { removeOldRefreshes } from '#src/market-data/retention.ts';
-import { bundledUniverses } from '#src/market-data/universes.ts';
+import { createQueuedRefreshes } from '#src/market-data/refresh/refresh-queue.ts';
+import { removeOldRefreshes } from '#src/market-data/refresh/retention.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { faultReached, setup } from '#test/market-data/setup.ts';
 
 const once = { probability: 1, delay_ms: 0, count: 1 };

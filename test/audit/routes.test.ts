@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { createAuditQueries } from '#src/audit/queries.ts';
-import { createAuditRoutes } from '#src/audit/routes.ts';
-import { createCursors } from '#src/kernel/pagination.ts';
-import type { Principal } from '#src/kernel/principal.ts';
+import { createAuditRoutes } from '#src/audit/audit-routes.ts';
+import { createCursors } from '#src/kernel/lists/pagination.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { serve } from '#test/http/support.ts';
 import { setup, startedEvent } from './setup.ts';
 

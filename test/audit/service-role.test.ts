@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
-import { call, refresh, serve, takeToken } from '#test/service/setup.ts';
-import { setupDatabase } from '#test/support/database.ts';
+import { call, refresh, serve, takeToken } from '#testkit/running-service.ts';
+import { setupDatabase } from '#testkit/database.ts';
 
 /** The SQL that psql runs for the file: with the variable replaced and the generated statement inserted. */
 const grantsFor = (role: string, database: string): string =>

@@ -10,8 +10,8 @@ import {
   settings,
   takeToken,
   tokenRequest,
-} from '#test/service/setup.ts';
-import { setupDatabase } from '#test/support/database.ts';
+} from '#testkit/running-service.ts';
+import { setupDatabase } from '#testkit/database.ts';
 
 type Event = {
   readonly action: string;
@@ -26,7 +26,7 @@ type Event = {
 const verify = (url: string): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> =>
   new Promise((resolve) => {
     const env = { PATH: process.env['PATH'], NODE_ENV: 'test', DATABASE_URL: url };
-    execFile(process.execPath, ['scripts/audit.ts'], { env }, (error, stdout, stderr) =>
+    execFile(process.execPath, ['scripts/operate/audit.ts'], { env }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );
   });

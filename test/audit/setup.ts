@@ -2,11 +2,11 @@ import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { auditEntities } from '#src/audit/entities.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
-import type { AuditEvent, AuditTrail } from '#src/kernel/audit.ts';
-import { systemClock } from '#src/kernel/clock.ts';
+import type { AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
 
 export type Setup = {
   readonly audit: AuditTrail;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { AppError, type ErrorCode } from '#src/kernel/errors.ts';
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { clientClaims, craft, goodHeader, setup } from './setup.ts';
 
 const token = craft(goodHeader, clientClaims);

@@ -18,7 +18,7 @@ const client = (room: Room, ...words: string[]): Promise<Ran> =>
       PASSWORD_HASH_MEMORY_KIB: '7168',
       PASSWORD_HASH_PASSES: '1',
     };
-    execFile(process.execPath, ['scripts/client.ts', ...words], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['scripts/operate/client.ts', ...words], { env }, (error, stdout, stderr) => {
       done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });

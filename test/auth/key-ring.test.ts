@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
-import { loadKeyRing } from '#src/auth/key-ring.ts';
+import { loadKeyRing } from '#src/auth/keys/key-ring.ts';
 import { edPair, pemOf, ringOf, rsaPair } from './setup.ts';
 
 const first = rsaPair();

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { createDatabase } from '#src/database/database.ts';
-import { databaseSettings } from '#test/support/database.ts';
-import { createTcpProxy } from '#test/support/tcp-proxy.ts';
+import { databaseSettings } from '#testkit/database.ts';
+import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
 import { ada, bearer, openSession, refresh, signedIn, startRoom, type Answer, type Room } from './room.ts';
 import { quickHashing } from './setup.ts';
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type TestFn } from 'ava';
-import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
-import { client, metric, serve } from '#test/service/setup.ts';
-import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import type { Service } from '#test/support/service.ts';
-import { createTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
+import { client, metric, serve } from '#testkit/running-service.ts';
+import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import type { Service } from '#testkit/service.ts';
+import { createTcpProxy, type TcpProxy } from '#testkit/servers/tcp-proxy.ts';
 
 type Context = {
   readonly services: readonly [Service, Service];

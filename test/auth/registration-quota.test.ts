@@ -1,6 +1,6 @@
 import test from 'ava';
-import { removeUsersWithoutSignIn } from '#src/auth/registration-quota.ts';
-import { recordAbuse } from '#test/support/abuse.ts';
+import { removeUsersWithoutSignIn } from '#src/auth/users/registration-quota.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
 import { startRoom, type Room } from './room.ts';
 
 const password = 'a sentence that nobody guesses';

@@ -4,15 +4,15 @@ import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/au
 import { authEntities } from '#src/auth/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
-import { noAbuseReport } from '#src/kernel/abuse.ts';
-import { noFaults } from '#src/kernel/faults.ts';
+import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { createCursors } from '#src/kernel/pagination.ts';
-import { noLoginThrottle } from '#src/kernel/rate-limiter.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { createCursors } from '#src/kernel/lists/pagination.ts';
+import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
-import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
 import { ringOf, pemOf, keys, settings } from './setup.ts';
 
 const ring = await ringOf({ privateKeyPem: pemOf(keys.signing.privateKey) });

@@ -2,7 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import test, { type ExecutionContext } from 'ava';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
 import { serve } from '#test/http/support.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { audience, clientClaims, craft, enhancedClaims, goodHeader, issuer, now, setup, type Setup } from './setup.ts';
 
 const start = async (t: ExecutionContext, overrides?: Parameters<typeof setup>[0]) => {

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { createBoundedWork } from '#src/auth/bounded-work.ts';
-import { createSecretHasher } from '#src/auth/secret-hasher.ts';
-import { AppError } from '#src/kernel/errors.ts';
+import { createBoundedWork } from '#src/auth/secrets/bounded-work.ts';
+import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { quickHashing } from './setup.ts';
 
 test('a hash is a PHC string with a salt of its own, and fits its secret only', async (t) => {

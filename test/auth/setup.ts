@@ -1,17 +1,17 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
-import { loadKeyRing, type KeyRing, type KeyRingOptions } from '#src/auth/key-ring.ts';
+import { loadKeyRing, type KeyRing, type KeyRingOptions } from '#src/auth/keys/key-ring.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
-import { noAbuseReport } from '#src/kernel/abuse.ts';
-import { noAudit } from '#src/kernel/audit.ts';
-import { noFaults } from '#src/kernel/faults.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { createCursors } from '#src/kernel/pagination.ts';
-import type { Principal } from '#src/kernel/principal.ts';
-import { noLoginThrottle } from '#src/kernel/rate-limiter.ts';
-import type { AuthPolicy, Route } from '#src/kernel/route.ts';
-import type { Query, UnitOfWork } from '#src/kernel/unit-of-work.ts';
-import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { noAudit } from '#src/kernel/ports/audit.ts';
+import { noFaults } from '#src/kernel/catalogue/faults.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { createCursors } from '#src/kernel/lists/pagination.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
+import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
 
 export const issuer = 'https://volwatch.test';
 export const audience = 'volwatch-test';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { derivedSecret } from '#src/auth/derived-secret.ts';
+import { derivedSecret } from '#src/auth/keys/derived-secret.ts';
 import { ada, signedIn, startRoom } from './room.ts';
 import { keys, pemOf, ringOf } from './setup.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ConfigError, loadConfig, readTelemetrySettings } from '#src/config.ts';
+import { ConfigError, loadConfig, readTelemetrySettings } from '#src/config/config.ts';
 
 const faultsOf = (environment: Record<string, string>): readonly string[] => {
   try {

@@ -17,9 +17,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
-import { commandOf, isAlive, eventually } from '#src/database/embedded-postgres-host.ts';
-import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
+import { commandOf, isAlive, eventually } from '#src/embedded-postgres/embedded-postgres-host.ts';
+import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
 
 const setup = (t: ExecutionContext): string => {
   const parent = mkdtempSync(join(tmpdir(), 'volwatch-embedded-'));
@@ -70,8 +70,8 @@ const watcherPid = (directory: string): number =>
 /** Another process that starts the server and says where. */
 const startElsewhere = async (t: ExecutionContext, directory: string) => {
   const program = `
-    import { startEmbeddedPostgres } from '#src/database/embedded-postgres.ts';
-    import { silentLogger } from '#src/kernel/logger.ts';
+    import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
+    import { silentLogger } from '#src/kernel/ports/logger.ts';
     const { url } = await startEmbeddedPostgres({ directory: ${JSON.stringify(directory)}, logger: silentLogger });
     console.log(url);
     setInterval(() => {}, 1000);`;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { breaksConnection, translate } from '#src/database/errors.ts';
-import { AppError, type ErrorCode } from '#src/kernel/errors.ts';
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 
 const literal = 'somebody@example.com';
 const fault = (code: string): Error => Object.assign(new Error(`failed for ${literal}`), { code });

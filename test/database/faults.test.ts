@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createDatabase, type Database } from '#src/database/database.ts';
-import { codeOf } from '#src/kernel/errors.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import { databaseSettings } from '#test/support/database.ts';
-import { captureSpans } from '#test/support/spans.ts';
-import { createTcpProxy } from '#test/support/tcp-proxy.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import { databaseSettings } from '#testkit/database.ts';
+import { captureSpans } from '#testkit/spans.ts';
+import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
 import { balances, setup, setupBehindProxy } from './setup.ts';
 
 const operation = 'refresh.apply';

@@ -1,10 +1,10 @@
 import test from 'ava';
-import { entities } from '#src/compose/entities.ts';
+import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { createMigrator } from '#src/database/migrator.ts';
 import { migrations } from '#src/database/migrations/index.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
 const names = migrations.map(({ name }) => name);
 const tables = `select table_name from information_schema.tables where table_schema = 'public' order by 1`;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createDatabase } from '#src/database/database.ts';
-import { databaseSettings } from '#test/support/database.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { startReplicated, statementOn } from '#test/support/replica.ts';
-import { createTcpProxy } from '#test/support/tcp-proxy.ts';
+import { databaseSettings } from '#testkit/database.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { startReplicated, statementOn } from '#testkit/servers/replica.ts';
+import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
 
 const proxied = async (url: string) => {
   const address = new URL(url);

@@ -1,9 +1,9 @@
 import test from 'ava';
-import { entities } from '#src/compose/entities.ts';
+import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { migrations } from '#src/database/migrations/index.ts';
-import type { LogFields, Logger } from '#src/kernel/logger.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
 const remembering = (): Logger & { readonly lines: { readonly message: string; readonly fields: LogFields }[] } => {
   const lines: { message: string; fields: LogFields }[] = [];

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { topStatements } from '#src/database/statement-statistics.ts';
-import { codeOf } from '#src/kernel/errors.ts';
-import type { LogFields } from '#src/kernel/logger.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { sqlWithoutLiterals } from '#src/telemetry/sql-text.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { LogFields } from '#src/kernel/ports/logger.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { sqlWithoutLiterals } from '#src/telemetry/tracing/sql-text.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
 const operation = 'refresh.apply';
 const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);

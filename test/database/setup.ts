@@ -1,8 +1,8 @@
 import type { ExecutionContext } from 'ava';
 import { createDatabase, type Database, type DatabaseDeps } from '#src/database/database.ts';
-import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
-import { createTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
+import { createTcpProxy, type TcpProxy } from '#testkit/servers/tcp-proxy.ts';
 
 export type Setup = {
   readonly database: Database;

@@ -1,11 +1,11 @@
 import test from 'ava';
-import { entities } from '#src/compose/entities.ts';
-import { tableBounds } from '#src/compose/table-bounds.ts';
+import { entities } from '#src/compose/data/entities.ts';
+import { tableBounds } from '#src/compose/data/table-bounds.ts';
 import { configVariables } from '#src/config/variables.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { createTableSizes } from '#src/database/table-sizes.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 /** The queue makes its tables itself, in a schema of that name. */
 const ofOthers = new Set(['pgboss']);
@@ -21,7 +21,7 @@ test('every table of a migrated database has a declared bound, and every bound a
       .filter((name) => !ofOthers.has(name))
       .toSorted(),
     tables.map(({ name }) => String(name)).toSorted(),
-    'a table was added or removed: edit src/compose/table-bounds.ts, then run npm run generate',
+    'a table was added or removed: edit src/compose/data/table-bounds.ts, then run npm run generate',
   );
 });
 

@@ -3,12 +3,12 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import test from 'ava';
 import { createDatabase } from '#src/database/database.ts';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import { runInRequest } from '#src/kernel/request-context.ts';
-import { assertOutsideTransaction, currentTransaction } from '#src/kernel/unit-of-work.ts';
-import { databaseSettings } from '#test/support/database.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { runInRequest } from '#src/kernel/requests/request-context.ts';
+import { assertOutsideTransaction, currentTransaction } from '#src/kernel/ports/unit-of-work.ts';
+import { databaseSettings } from '#testkit/database.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { balances, setup } from './setup.ts';
 
 const Account = defineEntity({

@@ -3,9 +3,9 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { get, type IncomingHttpHeaders } from 'node:http';
 import test from 'ava';
 import { z } from 'zod';
-import { AppError } from '#src/kernel/errors.ts';
-import { defineRoute } from '#src/kernel/route.ts';
-import { chooseEncoding } from '#src/http/compression.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
+import { chooseEncoding } from '#src/http/middleware/compression.ts';
 import { serve } from './support.ts';
 
 const common = {

@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { z } from 'zod';
-import { AppError } from '#src/kernel/errors.ts';
-import { fieldsQuery, listOf, pageQuery } from '#src/kernel/pagination.ts';
-import type { Principal } from '#src/kernel/principal.ts';
-import { defineRoute } from '#src/kernel/route.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
 import { jsonBody, serve } from './support.ts';
 
 type Problem = { code: string; errors?: { pointer: string; code: string }[]; errors_total?: number };

@@ -4,8 +4,8 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import test from 'ava';
 import { z } from 'zod';
-import { AppError, errorCodes, errorTable, isErrorCode } from '#src/kernel/errors.ts';
-import { defineRoute } from '#src/kernel/route.ts';
+import { AppError, errorCodes, errorTable, isErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
 import { serve } from './support.ts';
 
 const exporter = new InMemorySpanExporter();

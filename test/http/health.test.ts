@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { createHealth } from '#src/http/health.ts';
-import { dependencies, type HealthCheck, type HealthReading } from '#src/kernel/health.ts';
+import { dependencies, type HealthCheck, type HealthReading } from '#src/kernel/ports/health.ts';
 import { recordingMetrics, serve } from './support.ts';
 
 const setup = async (t: ExecutionContext) => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
-import { createLoadShedding, loadClassOf } from '#src/http/load-shedding.ts';
-import { defineRoute, type Route } from '#src/kernel/route.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { createLoadShedding, loadClassOf } from '#src/http/admission/load-shedding.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 import { jsonBody, recordingAbuse, serve } from './support.ts';
 
 const common = { tag: 'test', summary: 'A route', rateLimit: 'none', errors: [] } as const;

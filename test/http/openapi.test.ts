@@ -1,11 +1,11 @@
 import test from 'ava';
 import { z } from 'zod';
 import { createHealth } from '#src/http/health.ts';
-import { errorCodes } from '#src/kernel/errors.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import { noMetrics } from '#src/kernel/metrics.ts';
-import { fieldsQuery, listOf, pageQuery } from '#src/kernel/pagination.ts';
-import { defineRoute } from '#src/kernel/route.ts';
+import { errorCodes } from '#src/kernel/catalogue/errors.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
 import { serve } from './support.ts';
 
 const item = z.strictObject({ symbol: z.string().meta({ id: 'Symbol' }), name: z.string().nullable() });

@@ -1,10 +1,10 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import { z } from 'zod';
-import { createClientIp } from '#src/http/client-ip.ts';
-import { fieldErrors, parseQuery, toPointer } from '#src/http/validation.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import { createCursors } from '#src/kernel/pagination.ts';
+import { createClientIp } from '#src/http/server/client-ip.ts';
+import { fieldErrors, parseQuery, toPointer } from '#src/http/routing/validation.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createCursors } from '#src/kernel/lists/pagination.ts';
 
 /** RFC 6901, section 4. */
 const follow = (value: unknown, pointer: string): unknown => {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
-import { defineRoute } from '#src/kernel/route.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
 import { jsonBody, serve } from './support.ts';
 
 const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { z } from 'zod';
-import { defineRoute } from '#src/kernel/route.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
 import { serve } from './support.ts';
 
 const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;

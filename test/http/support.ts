@@ -1,15 +1,15 @@
-import { createAddressHash } from '#src/telemetry/address-hash.ts';
+import { createAddressHash } from '#src/telemetry/logs/address-hash.ts';
 import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Answers } from '#src/http/answers/answers.ts';
 import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admission/body-admission.ts';
 import { createApp, type AppDependencies } from '#src/http/app.ts';
-import { createHttpServer, type HttpServer } from '#src/http/server.ts';
-import type { AbuseKind, AbuseReport } from '#src/kernel/abuse.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import type { LogFields, Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import type { Route } from '#src/kernel/route.ts';
+import { createHttpServer, type HttpServer } from '#src/http/server/server.ts';
+import type { AbuseKind, AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Route } from '#src/kernel/requests/route.ts';
 
 type Reported = {
   readonly kind: string;

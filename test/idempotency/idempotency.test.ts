@@ -3,12 +3,12 @@ import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { createIdempotency } from '#src/idempotency/idempotency.ts';
 import { createIdempotencyQuota } from '#src/idempotency/quota.ts';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import type { IdempotentRequest, StoredReply } from '#src/kernel/idempotency.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { recordAbuse } from '#test/support/abuse.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { IdempotentRequest, StoredReply } from '#src/kernel/ports/idempotency.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 const metric = 'volwatch_idempotent_requests_total';
 const request: IdempotentRequest = { subject: 'client:desk', owner: 'client:desk', key: 'k-1', fingerprint: 'one' };

@@ -5,13 +5,13 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { createJobs, type JobHandlers, type JobsDeps } from '#src/jobs/jobs.ts';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import { jobQueues } from '#src/kernel/jobs.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { jobQueues } from '#src/kernel/ports/jobs.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { captureSpans } from '#testkit/spans.ts';
 
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 

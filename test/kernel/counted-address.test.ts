@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import test from 'ava';
 import * as fc from 'fast-check';
-import { countedAddress } from '#src/kernel/counted-address.ts';
+import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 
 const cases: readonly (readonly [address: string, counted: string])[] = [
   ['203.0.113.9', '203.0.113.9'],

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/json-shape.ts';
+import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 
 type Shape = { depth: number; values: number; items: number; members: number };
 

@@ -1,12 +1,12 @@
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { cacheHeaders, createCachedReads } from '#src/market-data/cached-reads.ts';
-import { createFallbackProvider } from '#src/market-data/fallback-provider.ts';
-import type { FetchedUniverse, MarketDataProvider } from '#src/market-data/provider.ts';
-import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
-import { bundledUniverses, type Universe } from '#src/market-data/universes.ts';
-import { makeCache } from '#test/support/redis.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { cacheHeaders, createCachedReads } from '#src/market-data/reads/cached-reads.ts';
+import { createFallbackProvider } from '#src/market-data/providers/fallback-provider.ts';
+import type { FetchedUniverse, MarketDataProvider } from '#src/market-data/providers/provider.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
+import { bundledUniverses, type Universe } from '#src/market-data/indexes/universes.ts';
+import { makeCache } from '#testkit/redis.ts';
 
 const [tech5] = bundledUniverses as [Universe];
 const page = { after: null, from: null, to: null, limit: 101 };

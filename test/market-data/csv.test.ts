@@ -1,8 +1,8 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import { isCalendarDate } from '#src/kernel/calendar.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import { parseDailyBars, parseMonthlyCloses, parseWrittenDate } from '#src/market-data/csv.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { parseDailyBars, parseMonthlyCloses, parseWrittenDate } from '#src/market-data/providers/csv.ts';
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const monthly = 'symbol,date,price\n';

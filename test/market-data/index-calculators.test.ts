@@ -1,7 +1,7 @@
 import test from 'ava';
 import * as fc from 'fast-check';
-import { equalWeighted, indexBase, priceWeighted, rebased } from '#src/market-data/index-calculators.ts';
-import type { Close, CloseSeries, IndexPoint } from '#src/market-data/index-calculators.ts';
+import { equalWeighted, indexBase, priceWeighted, rebased } from '#src/market-data/indexes/index-calculators.ts';
+import type { Close, CloseSeries, IndexPoint } from '#src/market-data/indexes/index-calculators.ts';
 
 const day = (offset: number): string => new Date(Date.UTC(2000, 0, 1 + offset)).toISOString().slice(0, 10);
 const close = fc.double({ min: 0.01, max: 1e5, noNaN: true });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import pg from 'pg';
-import { statements } from '#src/market-data/queries.ts';
-import { setupDatabase } from '#test/support/database.ts';
+import { statements } from '#src/market-data/reads/queries.ts';
+import { setupDatabase } from '#testkit/database.ts';
 
 type Plan = {
   readonly 'Node Type': string;

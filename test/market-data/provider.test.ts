@@ -1,11 +1,11 @@
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
-import { indexCalculators } from '#src/market-data/index-calculators.ts';
-import { assertFetched } from '#src/market-data/provider.ts';
-import type { PriceBar } from '#src/market-data/provider.ts';
-import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
-import { bundledUniverses } from '#src/market-data/universes.ts';
-import type { Universe } from '#src/market-data/universes.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { indexCalculators } from '#src/market-data/indexes/index-calculators.ts';
+import { assertFetched } from '#src/market-data/providers/provider.ts';
+import type { PriceBar } from '#src/market-data/providers/provider.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
+import type { Universe } from '#src/market-data/indexes/universes.ts';
 
 const signal = new AbortController().signal;
 const provider = createSampleFileProvider({ directory: sampleDataDirectory });

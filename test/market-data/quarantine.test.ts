@@ -1,9 +1,9 @@
 import test from 'ava';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { FetchedUniverse, MarketDataProvider, PriceBar } from '#src/market-data/provider.ts';
-import { splitSeries } from '#src/market-data/quarantine.ts';
-import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
-import { bundledUniverses } from '#src/market-data/universes.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { FetchedUniverse, MarketDataProvider, PriceBar } from '#src/market-data/providers/provider.ts';
+import { splitSeries } from '#src/market-data/refresh/quarantine.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { fingerprint, setup } from './setup.ts';
 
 const sample = createSampleFileProvider({ directory: sampleDataDirectory });

@@ -1,17 +1,17 @@
 /** A separate process with a refresh service: `node refresh-process.ts DATABASE_URL`. It receives commands over IPC. */
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import { codeOf } from '#src/kernel/errors.ts';
-import type { FaultMode, FaultPoint } from '#src/kernel/faults.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { FaultMode, FaultPoint } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { silentLogger as logger } from '#src/kernel/logger.ts';
-import { noMetrics as metrics } from '#src/kernel/metrics.ts';
+import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
+import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
-import { createRefreshService } from '#src/market-data/refresh-service.ts';
-import { bundledUniverses } from '#src/market-data/universes.ts';
+import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
-import { databaseSettings } from '#test/support/database.ts';
+import { databaseSettings } from '#testkit/database.ts';
 import { scaledProvider } from './setup.ts';
 
 export type Command =

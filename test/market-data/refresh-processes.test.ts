@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import type { RefreshService } from '#src/market-data/refresh-service.ts';
-import { databaseSettings } from '#test/support/database.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { createTcpProxy } from '#test/support/tcp-proxy.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { RefreshService } from '#src/market-data/refresh/refresh-service.ts';
+import { databaseSettings } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
 import type { Answer, Command } from './refresh-process.ts';
 import { fingerprint, setup } from './setup.ts';
 

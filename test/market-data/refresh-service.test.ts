@@ -1,8 +1,8 @@
 import { trace } from '@opentelemetry/api';
 import test from 'ava';
 import { dayMs } from '#src/kernel/calendar.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { faultReached, setup } from './setup.ts';
 
 const lastSuccess = 'volwatch_refresh_last_success_timestamp_seconds';

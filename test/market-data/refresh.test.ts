@@ -1,8 +1,8 @@
 import { SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { fingerprint, scaledProvider, setup } from './setup.ts';
 
 const transactions = 'volwatch_db_transactions_total';

@@ -1,15 +1,15 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { createCursors } from '#src/kernel/pagination.ts';
-import type { Principal } from '#src/kernel/principal.ts';
-import { createCachedReads } from '#src/market-data/cached-reads.ts';
-import { createMarketDataQueries } from '#src/market-data/queries.ts';
-import { createMarketDataRoutes } from '#src/market-data/routes.ts';
-import { bundledUniverses } from '#src/market-data/universes.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { createCursors } from '#src/kernel/lists/pagination.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { createCachedReads } from '#src/market-data/reads/cached-reads.ts';
+import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
+import { createMarketDataRoutes } from '#src/market-data/reads/market-data-routes.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { jsonBody, serve } from '#test/http/support.ts';
-import { makeCache } from '#test/support/redis.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { makeCache } from '#testkit/redis.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { faultReached, scaledProvider, setup, type Overrides } from './setup.ts';
 
 type Item = Record<string, unknown>;

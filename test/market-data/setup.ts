@@ -1,20 +1,20 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase, type Database, type DatabaseDeps } from '#src/database/database.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import type { FaultPoint } from '#src/kernel/faults.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
-import type { MarketDataProvider, PriceBar } from '#src/market-data/provider.ts';
-import { createRefreshService } from '#src/market-data/refresh-service.ts';
-import type { RefreshService, RefreshServiceDeps } from '#src/market-data/refresh-service.ts';
-import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/sample-file-provider.ts';
-import { bundledUniverses } from '#src/market-data/universes.ts';
+import type { MarketDataProvider, PriceBar } from '#src/market-data/providers/provider.ts';
+import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
+import type { RefreshService, RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
+import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { createFaults, type FaultControl } from '#src/telemetry/faults.ts';
-import { databaseSettings, setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { recordMetrics, type RecordedMetrics } from '#test/support/metrics.ts';
+import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
 
 export type Setup = {
   readonly refreshes: RefreshService;

@@ -1,17 +1,17 @@
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { runInTransaction, type Transaction } from '#src/kernel/unit-of-work.ts';
-import { assertFetched } from '#src/market-data/provider.ts';
-import { createTwelveDataHttp } from '#src/market-data/twelve-data-http.ts';
-import { createTwelveData } from '#src/market-data/twelve-data.ts';
-import { bundledUniverses, type Universe } from '#src/market-data/universes.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { runInTransaction, type Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { assertFetched } from '#src/market-data/providers/provider.ts';
+import { createTwelveDataHttp } from '#src/market-data/providers/twelve-data-http.ts';
+import { createTwelveData } from '#src/market-data/providers/twelve-data.ts';
+import { bundledUniverses, type Universe } from '#src/market-data/indexes/universes.ts';
 import { createCredits } from '#src/redis/credits.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataFault } from '#test/support/twelve-data-server.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataFault } from '#testkit/servers/twelve-data-server.ts';
 
 const [tech5, sp500] = bundledUniverses as [Universe, Universe];
 const noFallback = { fallback: false };

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
-import { metricCatalogue } from '#src/kernel/metrics.ts';
+import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 
 type Rule = {
   readonly alert?: string;

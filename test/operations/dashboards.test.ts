@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { metricCatalogue } from '#src/kernel/metrics.ts';
+import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 
 type Panel = {
   readonly id: number;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { setupDatabase } from '#test/support/database.ts';
+import { setupDatabase } from '#testkit/database.ts';
 import { imagesOf, versionFaults, type VersionFiles } from '../../scripts/verify/versions.ts';
 
 const files: VersionFiles = Object.fromEntries(

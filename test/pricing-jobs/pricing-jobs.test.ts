@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import type { JobData, JobEnqueuer } from '#src/kernel/jobs.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import { createPricingJobs, type PricingJobsDependencies } from '#src/pricing-jobs/pricing-jobs.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
-import { recordAbuse } from '#test/support/abuse.ts';
-import { databaseSettings, setupDatabase } from '#test/support/database.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
 const owner = 'client:desk';
 const live = AbortSignal.timeout(60_000);

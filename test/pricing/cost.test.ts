@@ -1,12 +1,12 @@
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
-import { createOutputs, evaluate, wantedOf } from '#src/pricing/calculate.ts';
-import { checkWork, estimateOf } from '#src/pricing/cost.ts';
-import { createEngineFactory } from '#src/pricing/engine-factory.ts';
-import type { Option } from '#src/pricing/engine.ts';
-import { pricingModels } from '#src/pricing/models.ts';
-import type { OutputName } from '#src/pricing/outputs.ts';
-import { readOption } from '#src/pricing/read-option.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
+import { checkWork, estimateOf } from '#src/pricing/models/cost.ts';
+import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import type { Option } from '#src/pricing/models/engine.ts';
+import { pricingModels } from '#src/pricing/models/models.ts';
+import type { OutputName } from '#src/pricing/models/outputs.ts';
+import { readOption } from '#src/pricing/request/read-option.ts';
 import { call } from './setup.ts';
 
 const engines = createEngineFactory();

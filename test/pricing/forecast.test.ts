@@ -1,13 +1,13 @@
 import test from 'ava';
 import { readFileSync } from 'node:fs';
-import type { AppError } from '#src/kernel/errors.ts';
-import type { Input } from '#src/kernel/route.ts';
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Input } from '#src/kernel/requests/route.ts';
 import { periodsPerYear, realisedVolatility, type Close } from '#src/pricing/forecast/closes.ts';
 import { ewmaVariances } from '#src/pricing/forecast/ewma.ts';
 import { deviance, fitGarch } from '#src/pricing/forecast/garch.ts';
 import { chiSquareTail, ljungBox } from '#src/pricing/forecast/ljung-box.ts';
 import { minimise } from '#src/pricing/forecast/nelder-mead.ts';
-import { createForecastRoutes } from '#src/pricing/forecast/routes.ts';
+import { createForecastRoutes } from '#src/pricing/forecast/forecast-routes.ts';
 import { forecastVolatility } from '#src/pricing/forecast/volatility-forecast.ts';
 
 /** Normal numbers from a seeded generator, by the method of Box and Muller. The sequence is always the same. */

@@ -1,10 +1,10 @@
 import { context, trace } from '@opentelemetry/api';
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
-import { noFaults, type Faults } from '#src/kernel/faults.ts';
-import { createBlackScholesEngine } from '#src/pricing/engines/black-scholes-engine.ts';
-import { greekNames } from '#src/pricing/outputs.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
+import { createBlackScholesEngine } from '#src/pricing/engines/european/black-scholes-engine.ts';
+import { greekNames } from '#src/pricing/models/outputs.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { blackScholes, call, setup } from './setup.ts';
 
 const codeFrom = async (work: Promise<unknown>): Promise<string> =>

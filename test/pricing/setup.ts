@@ -1,17 +1,17 @@
 import { trace } from '@opentelemetry/api';
-import type { AbuseKind } from '#src/kernel/abuse.ts';
-import { noFaults, type Faults } from '#src/kernel/faults.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import type { LogFields, Logger } from '#src/kernel/logger.ts';
-import type { Route } from '#src/kernel/route.ts';
-import type { BatchRequest } from '#src/pricing/batch-job.ts';
-import { createEngineFactory } from '#src/pricing/engine-factory.ts';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
+import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
+import type { Route } from '#src/kernel/requests/route.ts';
+import type { BatchRequest } from '#src/pricing/batch/batch-job.ts';
+import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import type { Closes } from '#src/pricing/forecast/closes.ts';
-import { pricingModels, type Model } from '#src/pricing/models.ts';
+import { pricingModels, type Model } from '#src/pricing/models/models.ts';
 import { createPricingService } from '#src/pricing/pricing-service.ts';
-import { createPricingRoutes } from '#src/pricing/routes.ts';
+import { createPricingRoutes } from '#src/pricing/pricing-routes.ts';
 import { createPricingWorkers, type PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 export const call = {
   spot: 42,

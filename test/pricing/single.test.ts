@@ -1,7 +1,7 @@
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Close } from '#src/pricing/forecast/closes.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { call, setup } from './setup.ts';
 
 const american = { ...call, option_type: 'put', exercise_style: 'american' } as const;

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '#src/kernel/clock.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import type { SignInAttempt } from '#src/kernel/rate-limiter.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import type { SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
 import type { Counters } from '#src/rate-limit/counters.ts';
 import { createLoginThrottle } from '#src/rate-limit/login-throttle.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 const quota = { points: 1_000, windowSeconds: 60 };
 const decisions = 'volwatch_rate_limit_decisions_total';

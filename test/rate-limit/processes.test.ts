@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
-import { call, metric, scrape, serve, until } from '#test/service/setup.ts';
-import { setupDatabase } from '#test/support/database.ts';
-import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
-import type { Service } from '#test/support/service.ts';
+import { call, metric, scrape, serve, until } from '#testkit/running-service.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
+import type { Service } from '#testkit/service.ts';
 
 const perMinute = 40;
 const clients = 50;

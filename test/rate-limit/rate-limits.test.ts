@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import type { Principal } from '#src/kernel/principal.ts';
-import type { RequestContext } from '#src/kernel/request-context.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 const quota = { points: 5, windowSeconds: 60 };
 const policies = {

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Redis } from 'ioredis';
-import type { CacheKey } from '#src/kernel/cache.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { noMetrics } from '#src/kernel/metrics.ts';
-import { runInRequest } from '#src/kernel/request-context.ts';
+import type { CacheKey } from '#src/kernel/ports/cache.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { runInRequest } from '#src/kernel/requests/request-context.ts';
 import type { CacheDeps } from '#src/redis/cache.ts';
 import type { RedisConnection } from '#src/redis/client.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { connect, makeCache, redisUrl, throughRedisProxy } from '#test/support/redis.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { connect, makeCache, redisUrl, throughRedisProxy } from '#testkit/redis.ts';
 
 const requests = 'volwatch_cache_requests_total';
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import type { HealthReading } from '#src/kernel/health.ts';
-import type { Logger } from '#src/kernel/logger.ts';
+import type { HealthReading } from '#src/kernel/ports/health.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { RedisConnection } from '#src/redis/client.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { connect, throughRedisProxy } from '#test/support/redis.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { connect, throughRedisProxy } from '#testkit/redis.ts';
 
 const setup = async (t: ExecutionContext, prepare: (proxy: { cut: () => void }) => void = () => {}) => {
   const { proxy, url } = await throughRedisProxy(t);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { systemClock } from '#src/kernel/clock.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
 import { createCredits } from '#src/redis/credits.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { connect, throughRedisProxy } from '#test/support/redis.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { connect, throughRedisProxy } from '#testkit/redis.ts';
 
 const minuteMs = 60_000;
 

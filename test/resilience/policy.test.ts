@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { systemClock } from '#src/kernel/clock.ts';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Policy } from '#src/kernel/policy.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Policy } from '#src/kernel/ports/policy.ts';
 import { createPolicy, type PolicyDeps } from '#src/resilience/policy.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 const setup = (overrides: Partial<PolicyDeps> = {}) => {
   const metrics = recordMetrics();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import {
   call,
   checksum,
@@ -11,13 +11,13 @@ import {
   serve,
   takeToken,
   type Answer,
-} from '#test/service/setup.ts';
-import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { startRedisServer, type RedisServer } from '#test/support/redis-server.ts';
-import { throughRedisProxy } from '#test/support/redis.ts';
-import type { Service } from '#test/support/service.ts';
-import type { TcpProxy } from '#test/support/tcp-proxy.ts';
+} from '#testkit/running-service.ts';
+import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
+import { throughRedisProxy } from '#testkit/redis.ts';
+import type { Service } from '#testkit/service.ts';
+import type { TcpProxy } from '#testkit/servers/tcp-proxy.ts';
 
 type Context = {
   readonly service: Service;

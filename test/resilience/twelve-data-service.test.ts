@@ -1,15 +1,25 @@
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import { startOtlpReceiver, type OtlpReceiver } from '#test/service/otlp-receiver.ts';
-import { call, checksum, damage, metric, openMetrics, refresh, scrape, serve, takeToken } from '#test/service/setup.ts';
-import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { eventually } from '#test/support/eventually.ts';
-import type { Service } from '#test/support/service.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
+import {
+  call,
+  checksum,
+  damage,
+  metric,
+  openMetrics,
+  refresh,
+  scrape,
+  serve,
+  takeToken,
+} from '#testkit/running-service.ts';
+import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
+import type { Service } from '#testkit/service.ts';
 import {
   apiKey,
   startTwelveDataServer,
   type TwelveDataFault,
   type TwelveDataServer,
-} from '#test/support/twelve-data-server.ts';
+} from '#testkit/servers/twelve-data-server.ts';
 
 type Context = {
   readonly service: Service;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
-import { metricCatalogue, type MetricDeclaration } from '#src/kernel/metrics.ts';
+import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
 import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import {
@@ -11,7 +11,7 @@ import {
   saturatedRound,
   webhookRound,
 } from '../../scripts/verify/traffic.ts';
-import { call, client, json, option, privateKeyPem, scrape, takeToken, until } from './setup.ts';
+import { call, client, json, option, privateKeyPem, scrape, takeToken, until } from '#testkit/running-service.ts';
 
 /** One running service with all that it depends on; the tests of this file look at it one after the other. */
 const test = anyTest.serial as TestFn<{ stack: Stack; token: string }>;

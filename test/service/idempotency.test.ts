@@ -1,6 +1,16 @@
 import test from 'ava';
-import { setupDatabase } from '#test/support/database.ts';
-import { call, json, metric, scrape, serve, setFault, takeToken, until, type Answer } from './setup.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import {
+  call,
+  json,
+  metric,
+  scrape,
+  serve,
+  setFault,
+  takeToken,
+  until,
+  type Answer,
+} from '#testkit/running-service.ts';
 
 test('POST /refreshes under one key: 100 duplicates, one refresh; a crash in between loses and repeats nothing', async (t) => {
   const database = await setupDatabase(t);

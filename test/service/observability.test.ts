@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import anyTest, { type TestFn } from 'ava';
-import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import type { Service } from '#test/support/service.ts';
-import { startOtlpReceiver, type OtlpReceiver } from './otlp-receiver.ts';
+import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import type { Service } from '#testkit/service.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import {
   call,
   checksum,
@@ -19,7 +19,7 @@ import {
   setFault,
   takeToken,
   tokenRequest,
-} from './setup.ts';
+} from '#testkit/running-service.ts';
 
 type Context = {
   readonly service: Service;

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { setupDatabase } from '#test/support/database.ts';
-import { call, serve } from './setup.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { call, serve } from '#testkit/running-service.ts';
 
 type Parameter = { readonly name?: string; readonly schema?: { readonly maximum?: number } };
 type Operation = {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { arrowStream, readArrow } from '#test/pricing/arrow-support.ts';
-import { setupDatabase } from '#test/support/database.ts';
-import { call, json, serve, takeToken, until } from './setup.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { call, json, serve, takeToken, until } from '#testkit/running-service.ts';
 
 const arrow = 'application/vnd.apache.arrow.stream';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { setupDatabase } from '#test/support/database.ts';
-import { call, json, metric, option, scrape, serve, takeToken } from './setup.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { call, json, metric, option, scrape, serve, takeToken } from '#testkit/running-service.ts';
 
 test('stored closes reach prices, forecasts and metrics of the running service', async (t) => {
   const database = await setupDatabase(t);

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import { call, metric, scrape, serve, type Answer } from './setup.ts';
+import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import { call, metric, scrape, serve, type Answer } from '#testkit/running-service.ts';
 
 const secretText = 'what-only-the-server-knows';
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { setupDatabase, type TestDatabase } from '#test/support/database.ts';
-import type { Service } from '#test/support/service.ts';
-import { isVerified, startReceiver, type Received } from '#test/webhooks/receiver.ts';
+import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
+import type { Service } from '#testkit/service.ts';
+import { isVerified, startReceiver, type Received } from '#testkit/servers/webhook-receiver.ts';
 import {
   call,
   clearFault,
@@ -15,7 +15,7 @@ import {
   takeToken,
   until,
   type Answer,
-} from './setup.ts';
+} from '#testkit/running-service.ts';
 
 const events = ['refresh.succeeded', 'refresh.failed', 'refresh.rolled_back'];
 /** Long enough for whatever else would come. */

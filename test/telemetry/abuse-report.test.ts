@@ -1,8 +1,8 @@
 import test from 'ava';
-import type { Logger } from '#src/kernel/logger.ts';
-import { noMetrics } from '#src/kernel/metrics.ts';
-import { createAbuseReport } from '#src/telemetry/abuse-report.ts';
-import { createAddressHash } from '#src/telemetry/address-hash.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { createAbuseReport } from '#src/telemetry/logs/abuse-report.ts';
+import { createAddressHash } from '#src/telemetry/logs/address-hash.ts';
 
 const setup = () => {
   let now = 0;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createAddressHash } from '#src/telemetry/address-hash.ts';
+import { createAddressHash } from '#src/telemetry/logs/address-hash.ts';
 
 test('lines of one client can be grouped, and another process hashes with another key', (t) => {
   const [hash, other] = [createAddressHash(), createAddressHash()];

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import { request } from 'undici';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { noMetrics } from '#src/kernel/metrics.ts';
-import { createAdminServer, type AdminServerDeps } from '#src/telemetry/admin-server.ts';
-import { floodBody, openSocket } from '#test/support/raw-sockets.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { createAdminServer, type AdminServerDeps } from '#src/telemetry/admin/admin-server.ts';
+import { floodBody, openSocket } from '#testkit/raw-sockets.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
-import { createMetrics } from '#src/telemetry/metrics.ts';
+import { createMetrics } from '#src/telemetry/metrics/metrics.ts';
 
 const setup = async (t: ExecutionContext, overrides: Partial<AdminServerDeps> = {}) => {
   const registry = new Registry();

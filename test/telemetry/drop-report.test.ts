@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { Logger } from '#src/kernel/logger.ts';
-import { createDropReport, type DropReport } from '#src/telemetry/drop-report.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import { createDropReport, type DropReport } from '#src/telemetry/logs/drop-report.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 const setup = () => {
   let now = 0;

@@ -1,11 +1,11 @@
 import test from 'ava';
-import { AppError, type ErrorCode } from '#src/kernel/errors.ts';
-import { faultPoints, type FaultPoint } from '#src/kernel/faults.ts';
-import { silentLogger, type Logger } from '#src/kernel/logger.ts';
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { faultPoints, type FaultPoint } from '#src/kernel/catalogue/faults.ts';
+import { silentLogger, type Logger } from '#src/kernel/ports/logger.ts';
 import { trace } from '@opentelemetry/api';
 import { createFaults, type Fault } from '#src/telemetry/faults.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { captureSpans } from '#testkit/spans.ts';
 
 const fault = (overrides: Partial<Fault> & Pick<Fault, 'mode'>): Fault => ({
   probability: 1,

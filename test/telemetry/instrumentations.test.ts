@@ -1,6 +1,6 @@
 import test from 'ava';
 import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node';
-import { instrumentations } from '#src/telemetry/instrumentations.ts';
+import { instrumentations } from '#src/telemetry/tracing/instrumentations.ts';
 
 test('of the bundle only pg, ioredis and undici are on: a release that brings another must switch it off by name', (t) => {
   const on = getNodeAutoInstrumentations(instrumentations);

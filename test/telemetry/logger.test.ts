@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { context, trace, TraceFlags } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import test from 'ava';
-import { runInRequest } from '#src/kernel/request-context.ts';
-import { createLogger, type LogLevel } from '#src/telemetry/logger.ts';
+import { runInRequest } from '#src/kernel/requests/request-context.ts';
+import { createLogger, type LogLevel } from '#src/telemetry/logs/logger.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';

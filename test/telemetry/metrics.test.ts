@@ -2,10 +2,10 @@ import { context, trace, TraceFlags } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import test from 'ava';
 import { Registry } from 'prom-client';
-import { errorCategories, errorCodes } from '#src/kernel/errors.ts';
-import { metricCatalogue, type MetricDeclaration } from '#src/kernel/metrics.ts';
-import { negotiateFormat, renderMetrics } from '#src/telemetry/exposition.ts';
-import { createMetrics } from '#src/telemetry/metrics.ts';
+import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
+import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
+import { negotiateFormat, renderMetrics } from '#src/telemetry/metrics/exposition.ts';
+import { createMetrics } from '#src/telemetry/metrics/metrics.ts';
 
 const build = { version: '1.2.3', commit: 'abc' };
 const traceId = '0af7651916cd43dd8448eb211c80319c';

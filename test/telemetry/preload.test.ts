@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { setupDatabase } from '#test/support/database.ts';
-import { freePort } from '#src/database/free-port.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 type Outcome = {
   enabled: boolean;

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { describeError, redactText, redactUrl } from '#src/telemetry/redaction.ts';
-import { sqlWithoutLiterals } from '#src/telemetry/sql-text.ts';
-import { parseStrictObject } from '#src/auth/strict-json.ts';
+import { describeError, redactText, redactUrl } from '#src/telemetry/logs/redaction.ts';
+import { sqlWithoutLiterals } from '#src/telemetry/tracing/sql-text.ts';
+import { parseStrictObject } from '#src/auth/tokens/strict-json.ts';
 
 /** Texts of about `length` characters that make a careless pattern read the same run from each of its characters. */
 const hostile: Readonly<Record<string, (length: number) => string>> = {

@@ -8,8 +8,8 @@ import {
   redactText,
   redactUrl,
   redactValue,
-} from '#src/telemetry/redaction.ts';
-import { sqlWithoutLiterals } from '#src/telemetry/sql-text.ts';
+} from '#src/telemetry/logs/redaction.ts';
+import { sqlWithoutLiterals } from '#src/telemetry/tracing/sql-text.ts';
 
 const statements: readonly (readonly [statement: string, text: string])[] = [
   [`select * from "asset" where "symbol" = 'MSFT' and id = 42`, `select * from "asset" where "symbol" = ? and id = ?`],

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { silentLogger } from '#src/kernel/logger.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { setTelemetryRuntime, telemetryRuntime, type TelemetryRuntime } from '#src/telemetry/runtime.ts';
-import { runTelemetrySelfTest } from '#src/telemetry/self-test.ts';
+import { runTelemetrySelfTest } from '#src/telemetry/tracing/self-test.ts';
 
 const off = telemetryRuntime();
 

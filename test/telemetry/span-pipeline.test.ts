@@ -8,7 +8,7 @@ import {
   type SpanExporter,
 } from '@opentelemetry/sdk-trace';
 import test from 'ava';
-import { createDropCounter, createSpanPipeline } from '#src/telemetry/span-pipeline.ts';
+import { createDropCounter, createSpanPipeline } from '#src/telemetry/tracing/span-pipeline.ts';
 
 type Lost = { queue_full: number; export_failed: number; shutdown: number };
 

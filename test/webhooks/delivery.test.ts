@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { propagation } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { removeOldWebhookEvents } from '#src/webhooks/retention.ts';
-import { captureSpans } from '#test/support/spans.ts';
-import { isVerified, startReceiver } from './receiver.ts';
+import { captureSpans } from '#testkit/spans.ts';
+import { isVerified, startReceiver } from '#testkit/servers/webhook-receiver.ts';
 import { auditActions, newUser, refreshed, registered, startRoom, type Room } from './setup.ts';
 
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { startReceiver } from './receiver.ts';
+import { startReceiver } from '#testkit/servers/webhook-receiver.ts';
 import { newUser, refreshed, registered, startRoom, type Room } from './setup.ts';
 
 const deliveriesOf = async (room: Room, id: string, owner: string): Promise<Record<string, unknown>[]> =>

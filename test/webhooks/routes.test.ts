@@ -1,6 +1,6 @@
 import test from 'ava';
 import { auditActions, newUser, refreshed, registered, startRoom } from './setup.ts';
-import { startReceiver } from './receiver.ts';
+import { startReceiver } from '#testkit/servers/webhook-receiver.ts';
 
 const url = 'https://example.org/hooks/canary-path-1f7b';
 const events = ['refresh.failed', 'refresh.succeeded'];

@@ -1,9 +1,9 @@
 import test from 'ava';
-import { AppError, codeOf } from '#src/kernel/errors.ts';
-import { runInTransaction } from '#src/kernel/unit-of-work.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { runInTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createSend, type SenderSettings } from '#src/webhooks/sender.ts';
 import { startNameServer } from './name-server.ts';
-import { startReceiver, type ReceiverFault } from './receiver.ts';
+import { startReceiver, type ReceiverFault } from '#testkit/servers/webhook-receiver.ts';
 
 const post = (url: string, settings: Partial<SenderSettings> = {}, signal = AbortSignal.timeout(20_000)) =>
   createSend({ timeoutMs: 700, privateAddresses: true, ...settings })({

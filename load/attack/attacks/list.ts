@@ -1,4 +1,4 @@
-import type { AbuseKind } from '#src/kernel/abuse.ts';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
 import { expansion, lyingArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
 import { erasedOwner, manyKeys, registrations, wrongPasswords } from './credentials.ts';
@@ -6,7 +6,7 @@ import { jobStorage, pipelining, redaction } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
 
-/** At least one attack for every kind of src/kernel/abuse.ts: a new kind does not compile without one. */
+/** At least one attack for every kind of src/kernel/catalogue/abuse.ts: a new kind does not compile without one. */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_structure: structure,
   body_expansion: expansion,

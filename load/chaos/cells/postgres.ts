@@ -1,4 +1,4 @@
-import { statementOn } from '#test/support/replica.ts';
+import { statementOn } from '#testkit/servers/replica.ts';
 import type { Cell } from '../cell.ts';
 import type { Scrape } from '../scrape.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exhaustMemory } from '#test/support/memory.ts';
+import { exhaustMemory } from '#testkit/memory.ts';
 import type { Cell } from '../cell.ts';
 import type { World } from '../world.ts';
 

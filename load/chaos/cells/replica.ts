@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { statementOn } from '#test/support/replica.ts';
+import { statementOn } from '#testkit/servers/replica.ts';
 import type { Cell } from '../cell.ts';
 import type { Scrape } from '../scrape.ts';
 

@@ -1,8 +1,8 @@
-import type { AuditActor, AuditTrail } from '#src/kernel/audit.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import type { Owner } from '#src/kernel/owners.ts';
-import type { Transaction, UnitOfWork } from '#src/kernel/unit-of-work.ts';
+import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
 
 export type CredentialAdminDeps = {

@@ -1,6 +1,6 @@
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Owner, Owners } from '#src/kernel/owners.ts';
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Owner, Owners } from '#src/kernel/ports/owners.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 
 export type MayActDeps = {
   readonly reader: Reader;

@@ -1,9 +1,9 @@
-import type { AbuseReport } from '#src/kernel/abuse.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import { commonScopes, ownerOf, type Owners, type OwnerStanding } from '#src/kernel/owners.ts';
-import type { Principal } from '#src/kernel/principal.ts';
-import { currentRequest } from '#src/kernel/request-context.ts';
-import { tokenRefused } from '../token-refusal.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { commonScopes, ownerOf, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { tokenRefused } from '../tokens/token-refusal.ts';
 
 export type OwnerRuleDeps = {
   readonly owners: Owners;

@@ -1,7 +1,7 @@
-import type { Clock } from '#src/kernel/clock.ts';
-import { commonScopes, type Owner, type Owners, type OwnerStanding } from '#src/kernel/owners.ts';
-import { scopes as allScopes, type Scope } from '#src/kernel/principal.ts';
-import type { Reader } from '#src/kernel/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { commonScopes, type Owner, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
+import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
 
 export type OwnersDeps = {

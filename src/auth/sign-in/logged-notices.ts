@@ -1,5 +1,5 @@
-import type { AccountNotices } from '#src/kernel/account-notices.ts';
-import type { Logger } from '#src/kernel/logger.ts';
+import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 
 /** For operators, until owners can be reached by e-mail. */
 export const createLoggedNotices = ({ logger }: { readonly logger: Logger }): AccountNotices => ({

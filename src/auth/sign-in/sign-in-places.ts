@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { countedAddress } from '#src/kernel/counted-address.ts';
-import type { Query, Transaction } from '#src/kernel/unit-of-work.ts';
+import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 export type SignInPlaces = {
   /** Stands for the account in this network; tells neither. */

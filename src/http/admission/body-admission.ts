@@ -1,6 +1,6 @@
-import type { AbuseReport } from '#src/kernel/abuse.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createShares, type Refusal } from './shares.ts';
 
 export type BodyAdmissionOptions = {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { AppError } from '#src/kernel/errors.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OpenBody } from './body-admission.ts';
 
 /** How far a compressed body may grow. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HttpMiddleware } from '../types.ts';
+import type { HttpMiddleware } from '../routing/types.ts';
 
 /** How long a closing connection still takes what is on its way; without it the client may lose the answer to a reset. */
 const lingerMs = 1_000;

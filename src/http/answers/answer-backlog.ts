@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import type { AbuseReport } from '#src/kernel/abuse.ts';
-import { callerOf } from '#src/kernel/caller.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import { AppError } from '#src/kernel/errors.ts';
-import type { LabelsOf, Metrics } from '#src/kernel/metrics.ts';
-import type { RequestContext } from '#src/kernel/request-context.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { callerOf } from '#src/kernel/requests/caller.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 
 export type AnswerBacklogOptions = {
   /** Max bytes of answers that wait for all clients together. */

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { AbuseReport } from '#src/kernel/abuse.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
-import type { Clock } from '#src/kernel/clock.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import type { RequestContext } from '#src/kernel/request-context.ts';
-import type { Route } from '#src/kernel/route.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { RequestContext } from '#src/kernel/requests/request-context.ts';
+import type { Route } from '#src/kernel/requests/route.ts';
 import { createSlowReaders, type SlowReaders } from '#src/kernel/slow-readers.ts';
-import type { HttpContext, HttpMiddleware } from '../types.ts';
+import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
 import { createAnswerBacklog, type AnswerBacklogOptions } from './answer-backlog.ts';
 
 export type AnswersDeps = {

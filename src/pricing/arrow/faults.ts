@@ -1,6 +1,6 @@
-import { AppError } from '#src/kernel/errors.ts';
-import { columnError } from '../columns.ts';
-import { invalidRequest } from '../failures.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { columnError } from '../batch/columns.ts';
+import { invalidRequest } from '../request/failures.ts';
 
 const sentence = 'The body is not an Apache Arrow IPC stream';
 

@@ -1,4 +1,4 @@
-import type { Column } from '../columns.ts';
+import type { Column } from '../batch/columns.ts';
 import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
 import type { ColumnType } from './read-type.ts';
 

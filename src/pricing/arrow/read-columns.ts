@@ -1,5 +1,5 @@
-import { largestBatch } from '../batch-row.ts';
-import { checkSize, type Column, type ColumnRequest } from '../columns.ts';
+import { largestBatch } from '../batch/batch-row.ts';
+import { checkSize, type Column, type ColumnRequest } from '../batch/columns.ts';
 import { createDictionary, type Dictionary } from './dictionary.ts';
 import { contradiction, notArrow } from './faults.ts';
 import { numberColumn } from './number-column.ts';

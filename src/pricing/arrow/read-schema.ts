@@ -1,8 +1,8 @@
-import type { FieldError } from '#src/kernel/errors.ts';
-import { columnError, columnKind } from '../columns.ts';
-import { invalidRequest } from '../failures.ts';
-import { outputNames, type OutputName } from '../outputs.ts';
-import { readOutputs } from '../read-option.ts';
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { columnError, columnKind } from '../batch/columns.ts';
+import { invalidRequest } from '../request/failures.ts';
+import { outputNames, type OutputName } from '../models/outputs.ts';
+import { readOutputs } from '../request/read-option.ts';
 import { contradiction, notArrow, unsupported } from './faults.ts';
 import type { FlatTable } from './flat-table.ts';
 import { readType, type ColumnType, type ReadableType } from './read-type.ts';

@@ -1,4 +1,4 @@
-import type { Column } from '../columns.ts';
+import type { Column } from '../batch/columns.ts';
 import type { Dictionary } from './dictionary.ts';
 import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
 import type { IndexArray, Layout } from './read-type.ts';

@@ -9,7 +9,7 @@ import {
   Utf8,
   type Data,
 } from 'apache-arrow';
-import type { ColumnResult } from '../columns.ts';
+import type { ColumnResult } from '../batch/columns.ts';
 
 /** Arrow's validity bitmap: a bit for each row whose flag is `valid`. */
 const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {

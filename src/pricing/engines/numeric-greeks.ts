@@ -1,4 +1,4 @@
-import { indexOfOutput, type OutputName } from '../outputs.ts';
+import { indexOfOutput, type OutputName } from '../models/outputs.ts';
 
 /**
  * Price of an option on a spot. `time` is in years; rate, yield and volatility are per year; `sign` is +1 for a call,

@@ -1,8 +1,8 @@
-import { AppError } from '#src/kernel/errors.ts';
-import { openBatch, type BatchJob } from '../batch-job.ts';
-import { checkWork } from '../cost.ts';
-import type { EngineFactory } from '../engine-factory.ts';
-import { createSlices } from '../slices.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { openBatch, type BatchJob } from '../batch/batch-job.ts';
+import { checkWork } from '../models/cost.ts';
+import type { EngineFactory } from '../models/engine-factory.ts';
+import { createSlices } from '../batch/slices.ts';
 import { headOfOutcome, outcomeOfJob, refusalOf } from './protocol.ts';
 import type { FromWorker, TaskMessage, WorkerReply } from './protocol.ts';
 

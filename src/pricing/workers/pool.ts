@@ -1,11 +1,11 @@
 import type { Tracer } from '@opentelemetry/api';
-import { AppError } from '#src/kernel/errors.ts';
-import type { Faults } from '#src/kernel/faults.ts';
-import type { HealthCheck } from '#src/kernel/health.ts';
-import type { Logger } from '#src/kernel/logger.ts';
-import type { Metrics } from '#src/kernel/metrics.ts';
-import type { BatchRequest } from '../batch-job.ts';
-import { checkWork, type WorkEstimate } from '../cost.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import type { HealthCheck } from '#src/kernel/ports/health.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { BatchRequest } from '../batch/batch-job.ts';
+import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { createCallerUsage } from './caller-usage.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents, type LaneTask } from './lane.ts';

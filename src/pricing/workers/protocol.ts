@@ -1,9 +1,9 @@
-import type { AbuseKind } from '#src/kernel/abuse.ts';
-import { AppError, type ErrorCode, type FieldError } from '#src/kernel/errors.ts';
-import type { LentFault } from '#src/kernel/faults.ts';
-import type { BatchFormat, BatchJob, BatchRequest, Transport } from '../batch-job.ts';
-import type { Outcome, TallyData } from '../batch-tally.ts';
-import type { WorkEstimate } from '../cost.ts';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
+import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { LentFault } from '#src/kernel/catalogue/faults.ts';
+import type { BatchFormat, BatchJob, BatchRequest, Transport } from '../batch/batch-job.ts';
+import type { Outcome, TallyData } from '../batch/batch-tally.ts';
+import type { WorkEstimate } from '../models/cost.ts';
 
 /** What pricing a batch came to, wherever that was. */
 export type BatchOutcome = {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createEngineFactory } from '../engine-factory.ts';
+import { createEngineFactory } from '../models/engine-factory.ts';
 import { createFrameReader, writeFrame } from './frames.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentelemetry/api';
-import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/errors.ts';
-import type { Logger } from '#src/kernel/logger.ts';
+import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { CallerUsage } from './caller-usage.ts';
 import type { LaneTask } from './lane.ts';
 import { errorOf, outcomeOfHead } from './protocol.ts';

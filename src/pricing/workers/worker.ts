@@ -1,5 +1,5 @@
-import { AppError } from '#src/kernel/errors.ts';
-import type { LentFault } from '#src/kernel/faults.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { LentFault } from '#src/kernel/catalogue/faults.ts';
 import { serve } from './serve.ts';
 
 /** The program of a pricing process. */

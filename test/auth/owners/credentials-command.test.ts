@@ -11,7 +11,7 @@ type Ran = { readonly code: number; readonly stdout: string; readonly stderr: st
 const credentials = (room: Room, ...words: string[]): Promise<Ran> =>
   new Promise((done) => {
     const env = { PATH: process.env['PATH'], NODE_ENV: 'test', DATABASE_URL: room.stored.url };
-    execFile(process.execPath, ['scripts/credentials.ts', ...words], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['scripts/operate/credentials.ts', ...words], { env }, (error, stdout, stderr) => {
       done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });

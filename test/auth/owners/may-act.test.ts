@@ -1,7 +1,7 @@
 import test from 'ava';
 import { createMayAct } from '#src/auth/owners/may-act.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
-import { systemClock as clock } from '#src/kernel/clock.ts';
+import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { bearer, signedIn, startRoom } from '../room.ts';
 
 test('work that a caller left behind is done while its owner is there', async (t) => {

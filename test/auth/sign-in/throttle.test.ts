@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '#src/kernel/clock.ts';
-import type { LogFields, Logger } from '#src/kernel/logger.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { noMetrics } from '#src/kernel/metrics.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { ada, startRoom, type Room } from '../room.ts';
 

@@ -1,7 +1,7 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import test from 'ava';
-import { until } from '#test/service/setup.ts';
-import { openSocket, openSockets } from '#test/support/raw-sockets.ts';
+import { until } from '#testkit/running-service.ts';
+import { openSocket, openSockets } from '#testkit/raw-sockets.ts';
 import { jsonBody, serve } from '../support.ts';
 import { bodyRoutes, idle, post } from './routes.ts';
 

@@ -1,8 +1,8 @@
 import test from 'ava';
-import { createLoadShedding } from '#src/http/load-shedding.ts';
-import { until } from '#test/service/setup.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { floodBody, openSocket, openSockets } from '#test/support/raw-sockets.ts';
+import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
+import { until } from '#testkit/running-service.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { floodBody, openSocket, openSockets } from '#testkit/raw-sockets.ts';
 import { jsonBody, recordingAbuse, serve } from '../support.ts';
 import { bodyRoutes, idle, post } from './routes.ts';
 

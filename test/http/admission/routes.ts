@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRoute, type Route } from '#src/kernel/route.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 
 const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
 const size = z.strictObject({ bytes: z.number() });

@@ -6,12 +6,12 @@ import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { answerSent } from '#src/http/answers/answer-sent.ts';
 import { createAnswers, type AnswersDeps } from '#src/http/answers/answers.ts';
-import type { AbuseKind } from '#src/kernel/abuse.ts';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
-import { systemClock } from '#src/kernel/clock.ts';
-import { defineRoute, type Route } from '#src/kernel/route.ts';
-import { recordMetrics } from '#test/support/metrics.ts';
-import { startSlowReader } from '#test/support/slow-reader.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { startSlowReader } from '#testkit/slow-reader.ts';
 import { serve } from '../support.ts';
 
 const megabyte = 2 ** 20;

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import test from 'ava';
 import * as fc from 'fast-check';
-import { isErrorCode } from '#src/kernel/errors.ts';
-import { serve, takeToken } from '#test/service/setup.ts';
-import { setupDatabase } from '#test/support/database.ts';
+import { isErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { serve, takeToken } from '#testkit/running-service.ts';
+import { setupDatabase } from '#testkit/database.ts';
 import { requestsTo, type Document } from './requests.ts';
 
 const requestsEach = Number(process.env['FUZZ_REQUESTS'] ?? 30);

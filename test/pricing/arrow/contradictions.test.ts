@@ -1,6 +1,6 @@
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
-import { runInRequest, type RequestContext } from '#src/kernel/request-context.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
 import { maxMessages, type ArrowMessage } from '#src/pricing/arrow/read-messages.ts';
 import { arrowStream, columnsOf } from '../arrow-support.ts';

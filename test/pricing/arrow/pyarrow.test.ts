@@ -1,5 +1,5 @@
 import test from 'ava';
-import { AppError } from '#src/kernel/errors.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
 import { setup } from '../setup.ts';
 import { streamFile } from './streams.ts';

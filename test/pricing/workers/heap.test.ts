@@ -1,5 +1,5 @@
 import test from 'ava';
-import { codeOf } from '#src/kernel/errors.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { call, setup } from '../setup.ts';
 
 /** Less than the default of PRICING_WORKER_HEAP_MB, so that the default has headroom. */

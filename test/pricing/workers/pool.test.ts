@@ -1,12 +1,12 @@
 import { context, trace } from '@opentelemetry/api';
 import test, { type ExecutionContext } from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '#src/kernel/errors.ts';
-import { noFaults, type LentFault } from '#src/kernel/faults.ts';
-import { silentLogger } from '#src/kernel/logger.ts';
-import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/request-context.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { noFaults, type LentFault } from '#src/kernel/catalogue/faults.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
-import { captureSpans } from '#test/support/spans.ts';
+import { captureSpans } from '#testkit/spans.ts';
 import { arrowStream, columnsOf } from '../arrow-support.ts';
 import { call, setup } from '../setup.ts';
 

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import { setupDatabase } from '#test/support/database.ts';
-import { metric, option, scrape, until } from '../setup.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { metric, option, scrape, until } from '#testkit/running-service.ts';
 import { postFrom, residentMegabytes, serveProduction } from './production.ts';
 
 const mebibyte = 2 ** 20;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { TestDatabase } from '#test/support/database.ts';
-import type { Service } from '#test/support/service.ts';
-import { serve, type Teardown } from '../setup.ts';
+import type { TestDatabase } from '#testkit/database.ts';
+import type { Service } from '#testkit/service.ts';
+import { serve, type Teardown } from '#testkit/running-service.ts';
 
 /** The service as it is in production, every limit at its default. */
 export const serveProduction = async (

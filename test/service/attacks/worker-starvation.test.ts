@@ -1,7 +1,7 @@
 import test from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setupDatabase } from '#test/support/database.ts';
-import { metric, option, scrape } from '../setup.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { metric, option, scrape } from '#testkit/running-service.ts';
 import { postFrom, serveProduction } from './production.ts';
 
 const american = { ...option, model: 'andersen_lake', exercise_style: 'american', option_type: 'put' };

@@ -1,0 +1,103 @@
+/**
+ * What the audit trail costs a small transaction, and what a shared stream costs: transactions a second on a durable
+ * PostgreSQL, ten at a time, without an event, with one in a stream of its own, and all in one stream.
+ * `npm run bench:audit`
+ */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { verifyAuditTrail } from '#src/audit/verification.ts';
+import { entities } from '#src/compose/data/entities.ts';
+import { createDatabase } from '#src/database/database.ts';
+import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
+import type { AuditStream } from '#src/kernel/ports/audit.ts';
+import { systemClock as clock } from '#src/kernel/ports/clock.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
+import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
+
+const transactions = 1_000;
+const atOnce = 10;
+const rounds = 5;
+
+const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
+chmodSync(directory, 0o711);
+const postgres = await startEmbeddedPostgres({ directory, logger });
+const database = await createDatabase({
+  url: postgres.url,
+  ssl: 'disable',
+  poolMax: atOnce,
+  acquireTimeoutMs: 10_000,
+  statementTimeoutMs: 60_000,
+  idleInTransactionTimeoutMs: 60_000,
+  applicationName: 'bench',
+  maxTransactionRetries: 0,
+  entities,
+  logger,
+  metrics,
+  clock,
+});
+const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+
+/** Transactions a second. @param streamOf undefined records nothing */
+const measure = async (streamOf: (index: number) => AuditStream | undefined): Promise<number> => {
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < transactions; index = next++) {
+      await database.unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+        await transaction.query('insert into bench (note) values ($1)', [String(index)]);
+        const stream = streamOf(index);
+        if (stream === undefined) return;
+        const data = { owner_kind: 'user', scopes: ['ml:read'], created_at: clock.now().toISOString() };
+        await audit.record(transaction, {
+          stream,
+          action: 'api_key.created',
+          outcome: 'success',
+          target: stream,
+          data,
+        });
+      });
+    }
+  };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return transactions / ((performance.now() - started) / 1_000);
+};
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0;
+
+try {
+  await database.migrator.up();
+  await database.reader.query('create table bench (id bigserial primary key, note text)');
+  const cases = [
+    { name: 'no event', streamOf: () => undefined },
+    { name: 'a stream each', streamOf: () => `api_key:${uuidv7()}` as const },
+    { name: 'one stream', streamOf: () => 'api_key:shared' as const },
+  ];
+  const speeds = cases.map(() => [] as number[]);
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [index, { streamOf }] of cases.entries()) {
+      const speed = await measure(streamOf);
+      // The first round warms up.
+      if (round > 0) speeds[index]!.push(speed);
+    }
+  }
+  for (const [index, { name }] of cases.entries()) {
+    console.log(`${name.padEnd(14)} ${median(speeds[index]!).toFixed(0).padStart(6)} transactions/s`);
+  }
+  const started = performance.now();
+  const { events, faults } = await verifyAuditTrail(database.reader);
+  const [size] = await database.reader.query<{ bytes: number }>(
+    `select pg_total_relation_size('audit_event') + pg_total_relation_size('audit_stream') as bytes`,
+  );
+  console.log(
+    `verified ${(events / ((performance.now() - started) / 1_000)).toFixed(0)} events/s, ${faults.length} faults`,
+  );
+  console.log(`${((size?.bytes ?? 0) / events).toFixed(0)} bytes an event, indexes included`);
+} finally {
+  await database.close();
+  await postgres.stop();
+  rmSync(directory, { recursive: true, force: true });
+}

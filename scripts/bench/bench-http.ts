@@ -1,0 +1,130 @@
+/**
+ * Pricing over HTTP beside a bare Node server that only parses, prices and writes: `npm run bench:http`. The two take
+ * turns on the same bodies, so that a drifting machine slows both; figures are medians of rounds.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startService } from '#testkit/service.ts';
+import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
+import { drive, median, memoryOf, whileProbed, type Rate, type Target } from './http/drive.ts';
+
+const rounds = Number(process.env['ROUNDS'] ?? 5);
+const seconds = Number(process.env['SECONDS_EACH'] ?? 1.5);
+const sizes = (process.env['SIZES'] ?? '1,100,1000,10000,100000').split(',').map(Number);
+
+const cells = (values: readonly string[]): void => console.log(`| ${values.join(' | ')} |`);
+const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
+const thousands = (value: number): string => `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} k`;
+
+const startBare = async (): Promise<Target & { readonly stop: () => void }> => {
+  const child = spawn(process.execPath, [new URL('http/bare-server.ts', import.meta.url).pathname], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  return { url: `http://127.0.0.1:${Number(port)}`, pid: child.pid!, stop: () => child.kill() };
+};
+
+const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-http-'));
+const environment = { RATE_LIMIT_ENABLED: 'false', NODE_ENV: 'development', VOLWATCH_DIRECTORY: directory };
+const service = await startService({ environment });
+const bare = await startBare();
+
+const compare = async (
+  contestants: Readonly<Record<string, readonly [Target, Load]>>,
+): Promise<Record<string, Rate>> => {
+  const rates = new Map<string, Rate[]>(Object.keys(contestants).map((name) => [name, []]));
+  for (let turn = 0; turn <= rounds; turn += 1) {
+    for (const [name, [target, load]] of Object.entries(contestants)) {
+      const rate = await drive(target, load, seconds, load.rows >= 10_000 ? 2 : load.rows >= 1000 ? 4 : 16);
+      // The first turn warms up.
+      if (turn > 0) rates.get(name)?.push(rate);
+    }
+  }
+  return Object.fromEntries(
+    [...rates].map(([name, values]) => [
+      name,
+      {
+        perSecond: median(values.map(({ perSecond }) => perSecond)),
+        perProcessorSecond: median(values.map(({ perProcessorSecond }) => perProcessorSecond)),
+      },
+    ]),
+  );
+};
+
+const throughput = async (): Promise<void> => {
+  const header = ['rows', 'bare objects', 'objects', 'bare columns', 'columns', 'Arrow'];
+  const ratios = ['objects/bare', 'columns/objects', 'Arrow/objects'];
+  const single = await compare({ bare: [bare, priceLoad], price: [service, priceLoad] });
+  const tables = { perSecond: [] as string[][], perProcessorSecond: [] as string[][] };
+  for (const rows of sizes) {
+    const { objects, columns, arrow } = batchLoads(rows);
+    const rates = await compare({
+      bareObjects: [bare, objects],
+      objects: [service, objects],
+      bareColumns: [bare, columns],
+      columns: [service, columns],
+      arrow: [service, arrow],
+    });
+    for (const by of ['perSecond', 'perProcessorSecond'] as const) {
+      const rate = (name: string): number => rates[name]![by];
+      const shown = (name: string): string => `${round(rate(name))} (${thousands(rate(name) * rows)})`;
+      tables[by].push([
+        rows.toLocaleString('en'),
+        ...['bareObjects', 'objects', 'bareColumns', 'columns', 'arrow'].map(shown),
+        (rate('objects') / rate('bareObjects')).toFixed(2),
+        (rate('columns') / rate('objects')).toFixed(2),
+        (rate('arrow') / rate('objects')).toFixed(2),
+      ]);
+    }
+  }
+  for (const [by, title] of [
+    ['perProcessorSecond', 'Requests (options) for a second of processor'],
+    ['perSecond', 'Requests (options) a second'],
+  ] as const) {
+    const { bare: least, price } = single as { bare: Rate; price: Rate };
+    console.log(`\n${title}; price ${round(price[by])}, bare ${round(least[by])}\n`);
+    cells([...header, ...ratios]);
+    cells([...header, ...ratios].map(() => '---:'));
+    for (const row of tables[by]) cells(row);
+  }
+};
+
+const liveness = async (): Promise<void> => {
+  console.log('\n/health/live meanwhile, ms:\n');
+  cells(['load', 'median', 'p99', 'most', 'probes', 'resident after, MB', 'most resident, MB']);
+  cells(['---', ...Array.from({ length: 6 }, () => '---:')]);
+  const show = (name: string, times: readonly number[]): void => {
+    const at = (share: number): string => round(times[Math.min(times.length - 1, Math.floor(share * times.length))]!);
+    const { now, most } = memoryOf(service);
+    cells([name, at(0.5), at(0.99), at(1), String(times.length), round(now), round(most)]);
+  };
+  const each = Math.max(4, seconds);
+  show('none', await whileProbed(service, () => sleep(each * 1000)));
+  show('none, bare server', await whileProbed(bare, () => sleep(each * 1000)));
+  for (const rows of sizes.slice(-3)) {
+    const connections = rows >= 10_000 ? 2 : 4;
+    const loads = batchLoads(rows);
+    for (const load of Object.values(loads)) {
+      const times = await whileProbed(service, () => drive(service, load, each, connections));
+      show(`${load.name} of ${rows.toLocaleString('en')}`, times);
+    }
+    const times = await whileProbed(bare, () => drive(bare, loads.objects, each, connections));
+    show(`objects of ${rows.toLocaleString('en')}, bare server`, times);
+  }
+};
+
+try {
+  await service.ready();
+  const idle = memoryOf(service);
+  console.log(`Node ${process.version}, ${rounds} rounds of ${seconds} s; resident before: ${round(idle.now)} MB`);
+  await throughput();
+  await liveness();
+} finally {
+  bare.stop();
+  await service.stop(5_000);
+  rmSync(directory, { recursive: true, force: true });
+}

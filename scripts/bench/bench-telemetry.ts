@@ -1,0 +1,66 @@
+/**
+ * What telemetry costs: `POST /pricing/price` on two services side by side, one with spans (10 % sampled) and metrics,
+ * one with TELEMETRY_ENABLED=false. They take turns, so that a drifting machine slows both; the ratio is of medians.
+ */
+import autocannon from 'autocannon';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startService, type Service } from '#testkit/service.ts';
+
+const rounds = Number(process.env['ROUNDS'] ?? 7);
+const seconds = Number(process.env['SECONDS_EACH'] ?? 4);
+const body = JSON.stringify({
+  spot: 100,
+  strike: 105,
+  time_to_expiry: 0.5,
+  rate: 0.03,
+  volatility: 0.2,
+  option_type: 'call',
+});
+
+const drive = async (service: Service, duration: number): Promise<number> => {
+  const result = await autocannon({
+    url: `${service.url}/api/v1/pricing/price`,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+    connections: 20,
+    duration,
+  });
+  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.non2xx} refused, ${result.errors} failed`);
+  return result.requests.average;
+};
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+const directories = ['on', 'off'].map((name) => mkdtempSync(join(tmpdir(), `volwatch-bench-${name}-`)));
+const common = { RATE_LIMIT_ENABLED: 'false', NODE_ENV: 'development', LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info' };
+const sampled = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' };
+const services = await Promise.all([
+  startService({ environment: { ...common, ...sampled, VOLWATCH_DIRECTORY: directories[0] } }),
+  startService({ environment: { ...common, TELEMETRY_ENABLED: 'false', VOLWATCH_DIRECTORY: directories[1] } }),
+]);
+try {
+  await Promise.all(services.map((service) => service.ready()));
+  const [on, off] = services;
+  await drive(on, 2);
+  await drive(off, 2);
+  const pairs: [number, number][] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const first = round % 2 === 0 ? on : off;
+    const second = first === on ? off : on;
+    const [a, b] = [await drive(first, seconds), await drive(second, seconds)];
+    pairs.push(first === on ? [a, b] : [b, a]);
+    console.log(`round ${round + 1}: on ${pairs.at(-1)![0].toFixed(0)}/s, off ${pairs.at(-1)![1].toFixed(0)}/s`);
+  }
+  const ratio = median(pairs.map(([a, b]) => a / b));
+  console.log(
+    `median: on ${median(pairs.map(([a]) => a)).toFixed(0)}/s, off ${median(pairs.map(([, b]) => b)).toFixed(0)}/s, ` +
+      `ratio ${ratio.toFixed(3)} (wanted 0.90, floor 0.85)`,
+  );
+  if (ratio < 0.85) process.exitCode = 1;
+} finally {
+  await Promise.all(services.map((service) => service.stop(5_000)));
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,52 @@
+/**
+ * `npm run audit:verify [-- --anchors FILE] [--write-anchors FILE]`: walks every chain of the audit trail, compares the
+ * tables that it can rebuild with their events, and names the first broken event of each stream. Exit 1 when something
+ * is wrong. Anchors are where the chains ended; kept where the database's owner cannot write, they show later that
+ * nothing before them was rewritten.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { compareState } from '#src/audit/replay.ts';
+import { verifyAuditTrail } from '#src/audit/verification.ts';
+import type { Database } from '#src/database/database.ts';
+import { withDatabase } from '../support/with-database.ts';
+
+/** A trail of years is read as a whole. */
+const longestStatementMs = 600_000;
+
+const anchorsSchema = z.array(z.strictObject({ stream: z.string(), sequence: z.int(), hash: z.string() }));
+
+const { values: options } = parseArgs({
+  options: { anchors: { type: 'string' }, 'write-anchors': { type: 'string' } },
+});
+
+const verify = async ({ unitOfWork }: Database): Promise<number> => {
+  const kept = options.anchors ? anchorsSchema.parse(JSON.parse(readFileSync(options.anchors, 'utf8'))) : [];
+  const { result, differences } = await unitOfWork.run(
+    { operation: 'audit.verify', isolation: 'repeatable read', statementTimeoutMs: longestStatementMs },
+    async (snapshot) => ({
+      result: await verifyAuditTrail(snapshot, kept),
+      differences: await compareState(snapshot),
+    }),
+  );
+  for (const { stream, sequence, id, problem } of result.faults) {
+    const place = stream === null ? '' : `${stream} event ${sequence}${id === null ? '' : ` (${id})`}: `;
+    console.error(`${place}${problem}`);
+  }
+  for (const { table, id, problem } of differences) console.error(`${table} ${id}: ${problem}`);
+  const wrong = result.faults.length + differences.length;
+  console.log(
+    `${result.events} events in ${result.streams} streams, ${wrong === 0 ? 'unbroken; the tables agree with them' : `${wrong} faults`}`,
+  );
+  const file = options['write-anchors'];
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(result.anchors, undefined, 2)}\n`);
+  return wrong === 0 ? 0 : 1;
+};
+
+try {
+  process.exitCode = await withDatabase('volwatch-audit', verify);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

@@ -1,0 +1,84 @@
+/**
+ * OAuth clients, for operators: `npm run client -- create NAME --scopes a,b | rotate ID | revoke ID | list`. A secret is
+ * printed once. Works on DATABASE_URL; without one, outside production, on the laptop's own database.
+ */
+import { parseArgs } from 'node:util';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createClientAdmin, type ClientAdmin } from '#src/auth/clients/client-admin.ts';
+import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
+import { hashingOf } from '#src/compose/identity/auth.ts';
+import { loadConfig } from '#src/config/config.ts';
+import { systemClock as clock } from '#src/kernel/ports/clock.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
+import { scopes as knownScopes, type Scope } from '#src/kernel/requests/principal.ts';
+import { withDatabase } from '../support/with-database.ts';
+
+class UsageError extends Error {}
+
+const usage = `usage: npm run client -- create NAME --scopes SCOPE[,SCOPE...]
+       npm run client -- rotate ID
+       npm run client -- revoke ID
+       npm run client -- list
+scopes: ${knownScopes.join(', ')}`;
+
+const readScopes = (text: string | undefined): Scope[] => {
+  const named = (text ?? '').split(',').filter((name) => name !== '');
+  const unknown = named.filter((name) => !knownScopes.some((scope) => scope === name));
+  if (text === undefined || unknown.length > 0) {
+    throw new UsageError(text === undefined ? '--scopes is missing' : `unknown scope: ${unknown.join(', ')}`);
+  }
+  return knownScopes.filter((scope) => named.includes(scope));
+};
+
+const show = ({ id, secret }: { readonly id: string; readonly secret: string }): void => {
+  console.log(`client_id      ${id}\nclient_secret  ${secret}\nThe secret is shown this once only.`);
+};
+
+/** What the arguments ask for, checked before anything is connected to. */
+const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
+  const options = { scopes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
+  const { positionals, values } = parseArgs({ allowPositionals: true, options });
+  if (values.help) {
+    console.log(usage);
+    process.exit(0);
+  }
+  const [command, argument, ...rest] = positionals;
+  if (rest.length > 0) throw new UsageError(`unexpected: ${rest.join(' ')}`);
+  if (command === 'list' && argument === undefined) {
+    return async (admin) => {
+      for (const { id, name, scopes, created_at: created, revoked_at: revoked } of await admin.list()) {
+        const state = revoked ? `revoked ${revoked.toISOString()}` : 'active';
+        console.log([id, name, scopes.join(',') || '-', created.toISOString(), state].join('\t'));
+      }
+    };
+  }
+  if (argument === undefined) throw new UsageError(command === undefined ? 'no command' : `${command} what?`);
+  if (command === 'create') {
+    const scopes = readScopes(values.scopes);
+    return async (admin) => show(await admin.create({ name: argument, scopes }));
+  }
+  if (command === 'rotate') return async (admin) => show(await admin.rotate(argument));
+  if (command === 'revoke') {
+    return async (admin) => {
+      await admin.revoke(argument);
+      console.log(`Revoked: ${argument}. Its access tokens and API keys are refused within seconds.`);
+    };
+  }
+  throw new UsageError(`unknown command: ${command}`);
+};
+
+try {
+  const command = readCommand();
+  process.exitCode = await withDatabase('volwatch-client', async ({ unitOfWork, migrator }) => {
+    await migrator.up();
+    const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+    await command(createClientAdmin({ unitOfWork, audit, clock, hasher: createSecretHasher(hashingOf(loadConfig())) }));
+    return 0;
+  });
+} catch (error) {
+  const misused = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+  console.error(error instanceof Error ? error.message : error);
+  if (misused) console.error(usage);
+  process.exitCode = misused ? 64 : 1;
+}

@@ -1,0 +1,183 @@
+/**
+ * The panel contract: runs the service with everything that it depends on and a real Prometheus, drives traffic and
+ * faults, then asks for every panel, annotation, variable and rule of the committed files. A query that does not parse
+ * or that shows nothing fails, and so does an exemplar whose trace was not exported.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startProgram } from './programs.ts';
+import { startPrometheus, type Prometheus, type Sample } from './prometheus.ts';
+import { withScope, type Scope } from './scope.ts';
+import { startStack, type Stack } from './stack.ts';
+import {
+  badRound,
+  limitedRound,
+  ordinaryRound,
+  refreshRound,
+  saturatedRound,
+  staleRound,
+  takeToken,
+  webhookRound,
+} from './traffic.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
+
+type Panel = {
+  readonly type: string;
+  readonly title: string;
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat?: string; readonly exemplar?: boolean }[];
+};
+type Dashboard = {
+  readonly title: string;
+  readonly panels: readonly Panel[];
+  readonly annotations: { readonly list: readonly { readonly name: string; readonly expr: string }[] };
+  readonly templating: {
+    readonly list: readonly { readonly type: string; readonly name: string; readonly query: string }[];
+  };
+};
+
+const directory = 'dashboards';
+const dashboards = readdirSync(directory)
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')) as Dashboard);
+
+/** As Grafana fills it in for a dashboard of all instances and routes. */
+const filledIn = (expr: string): string =>
+  expr.replaceAll('$__rate_interval', '15s').replaceAll('"$instance"', '".+"').replaceAll('"$route"', '".+"');
+
+const hasNumber = ({ values }: Sample): boolean => values.some(([, value]) => value !== 'NaN');
+const hasLabels = ({ metric }: Sample): boolean => Object.keys(metric).length > 0;
+
+const drive = async (stack: Stack): Promise<void> => {
+  const token = await takeToken(stack.service);
+  for (let round = 0; round < 3; round += 1) await ordinaryRound(stack, token);
+  await sleep(2_000);
+  await refreshRound(stack, token);
+  await webhookRound(stack, token);
+  await badRound(stack, token);
+  await limitedRound(stack, 60);
+  await saturatedRound(stack);
+  for (let round = 0; round < 3; round += 1) {
+    await ordinaryRound(stack, token);
+    await refreshRound(stack, token);
+    await webhookRound(stack, token);
+    await staleRound(stack);
+  }
+};
+
+type Finding = { readonly where: string; readonly problem: string | undefined };
+
+/** A legend of label values wants a series with labels: `or vector(0)` alone is not data. */
+const askFor = async (
+  prometheus: Prometheus,
+  where: string,
+  expr: string,
+  start: number,
+  named: boolean,
+): Promise<Finding> => {
+  try {
+    const found = (await prometheus.range(filledIn(expr), start)).filter(hasNumber);
+    const good = named ? found.some(hasLabels) : found.length > 0;
+    return { where, problem: good ? undefined : `no data: ${expr}` };
+  } catch (error) {
+    return { where, problem: error instanceof Error ? error.message : String(error) };
+  }
+};
+
+const askForVariable = async (prometheus: Prometheus, where: string, query: string): Promise<Finding> => {
+  const [, selector, label] = /^label_values\((.+), (\w+)\)$/.exec(query) ?? [];
+  const values =
+    label === undefined ? [] : await prometheus.get<string[]>(`label/${label}/values`, { 'match[]': selector! });
+  return { where, problem: values.length > 0 ? undefined : `no values: ${query}` };
+};
+
+const verifyDashboard = async (prometheus: Prometheus, dashboard: Dashboard, start: number): Promise<Finding[]> => {
+  const findings: Finding[] = [];
+  for (const { title, targets = [] } of dashboard.panels) {
+    for (const { expr, legendFormat = '' } of targets) {
+      const where = `${dashboard.title}: ${title}`;
+      // Which alerts fire is seen by signals:verify; here it is enough that the expression answers.
+      findings.push(
+        await askFor(prometheus, where, expr, start, legendFormat.includes('{{') && !expr.includes('ALERTS')),
+      );
+    }
+  }
+  for (const { name, expr } of dashboard.annotations.list) {
+    const where = `${dashboard.title}: annotation ${name}`;
+    findings.push(
+      await askFor(prometheus, where, expr.includes('ALERTS') ? `${expr} or vector(0)` : expr, start, false),
+    );
+  }
+  for (const { type, name, query } of dashboard.templating.list) {
+    if (type === 'query')
+      findings.push(await askForVariable(prometheus, `${dashboard.title}: variable ${name}`, query));
+  }
+  return findings;
+};
+
+/** Every rule evaluates; a recording has data; each series that an alert names exists. */
+const verifyRules = async (prometheus: Prometheus, start: number): Promise<Finding[]> => {
+  const known = new Set(await prometheus.get<string[]>('label/__name__/values'));
+  const findings: Finding[] = [];
+  for (const { name, type, health, lastError, query } of await prometheus.rules()) {
+    const where = `${type} ${name}`;
+    if (health !== 'ok') findings.push({ where, problem: lastError ?? health });
+    else if (type === 'recording') findings.push(await askFor(prometheus, where, query, start, false));
+    else {
+      const missing = [...query.matchAll(/[a-z_:][a-z0-9_:]*(?=\{)/g)]
+        .map(([metric]) => metric)
+        .filter((metric) => !known.has(metric));
+      findings.push({ where, problem: missing.length > 0 ? `no such series: ${missing.join(', ')}` : undefined });
+    }
+  }
+  return findings;
+};
+
+type Exemplars = readonly { readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>> }[] }[];
+
+/** The exemplars of every latency panel name traces that left the service. */
+const verifyExemplars = async (prometheus: Prometheus, { collector }: Stack, start: number): Promise<Finding[]> => {
+  const findings: Finding[] = [];
+  for (const dashboard of dashboards) {
+    for (const { title, targets = [] } of dashboard.panels) {
+      for (const { expr, exemplar } of targets.filter(({ exemplar }) => exemplar === true)) {
+        const where = `${dashboard.title}: exemplars of ${title}`;
+        const window = { start: String(start), end: String(Date.now() / 1_000) };
+        const series = await prometheus.get<Exemplars>('query_exemplars', { query: filledIn(expr), ...window });
+        const ids = new Set(series.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels['trace_id']!)));
+        const lost = [...ids].filter((id) => !collector.bytes().includes(Buffer.from(id, 'hex')));
+        const problem = lost.length > 0 ? `not exported: ${lost.slice(0, 3).join(', ')}` : undefined;
+        findings.push({ where, problem: ids.size === 0 && exemplar ? 'none' : problem });
+      }
+    }
+  }
+  return findings;
+};
+
+const startPostgresExporter = async (scope: Scope, { primaryUrl }: Stack): Promise<string> => {
+  const address = `127.0.0.1:${await freePort()}`;
+  await startProgram(scope, 'postgres_exporter', [`--web.listen-address=${address}`], {
+    readyUrl: `http://${address}/metrics`,
+    environment: { DATA_SOURCE_NAME: `${primaryUrl}?sslmode=disable` },
+  });
+  return address;
+};
+
+await withScope(async (scope) => {
+  const stack = await startStack(scope, { RATE_LIMIT_LOGIN_PER_MINUTE: '30' });
+  const prometheus = await startPrometheus(scope, {
+    targets: { volwatch: new URL(stack.service.adminUrl).host, postgres: await startPostgresExporter(scope, stack) },
+  });
+  const start = Date.now() / 1_000;
+  await drive(stack);
+  await sleep(4_000);
+  const findings = [
+    ...(await Promise.all(dashboards.map((dashboard) => verifyDashboard(prometheus, dashboard, start)))).flat(),
+    ...(await verifyRules(prometheus, start)),
+    ...(await verifyExemplars(prometheus, stack, start)),
+  ];
+  const wrong = findings.filter(({ problem }) => problem !== undefined);
+  for (const { where, problem } of wrong) console.error(`${where}\n    ${problem}`);
+  console.log(`${findings.length} queries of ${dashboards.length} dashboards and the rules, ${wrong.length} wrong`);
+  return wrong.length === 0;
+});

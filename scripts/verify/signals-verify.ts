@@ -1,0 +1,176 @@
+/**
+ * From fault to signal: makes the cause of each cause alert happen on the live service, waits until the log line and
+ * the span of one trace and the alert in Alertmanager are there, ends the fault, waits until the alert is over.
+ * `--write` keeps what was measured in docs/signals.md; alert names run these alone. The rules are the repository's with windows of seconds: what is measured is the path.
+ */
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { takeToken } from '#testkit/running-service.ts';
+import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
+import { notice, table } from '../generate/markdown.ts';
+import { startAlertmanager, type Alertmanager } from './alertmanager.ts';
+import { startPrometheus } from './prometheus.ts';
+import { scenarios, type Scenario } from './scenarios.ts';
+import { eventually, withScope } from './scope.ts';
+import { startStack, type Stack } from './stack.ts';
+import { quietRound } from './traffic.ts';
+
+const shortWindows = (rules: string): string =>
+  rules
+    .replaceAll(/\[(1|2|5|10|15)m\]/g, '[4s]')
+    .replaceAll(/for: \w+/g, 'for: 1s')
+    .replaceAll('36 * 3600', '20');
+
+type Result = {
+  readonly scenario: Scenario;
+  /** Seconds, or undefined when it did not come. */
+  readonly signal: number | undefined;
+  readonly fired: number | undefined;
+  readonly over: number | undefined;
+  readonly trace: string | undefined;
+};
+
+/** By RedisDown, which explains it. */
+const inhibited = new Set(['LimiterFellBackToMemory']);
+
+const since = (start: number): number => Math.round((Date.now() - start) / 100) / 10;
+
+/** Repeats `work` until told to stop; what it throws is the fault at work. */
+const repeatedly = (work: () => Promise<unknown>, everyMs: number): (() => Promise<void>) => {
+  const stopping = new AbortController();
+  const loop = (async () => {
+    while (!stopping.signal.aborted) {
+      await work().catch(() => {});
+      await sleep(everyMs);
+    }
+  })();
+  return async () => {
+    stopping.abort();
+    await loop;
+  };
+};
+
+/** One request's log line and span, or for a fault without requests its log line alone. */
+const watchSignal = async (
+  scenario: Scenario,
+  stack: Stack,
+  traces: readonly string[],
+  from: number,
+): Promise<string | undefined> => {
+  const lines = (): Stack['service']['log'] => stack.service.log.slice(from);
+  if (scenario.meet === undefined) return scenario.log === undefined || lines().some(scenario.log) ? '' : undefined;
+  const known = traces.filter((trace) =>
+    lines().some((line) => line['trace_id'] === trace && (scenario.log === undefined || scenario.log(line))),
+  );
+  if (scenario.spanLost) return known[0];
+  const exported = stack.collector.bytes();
+  return known.find((trace) => exported.includes(Buffer.from(trace, 'hex')));
+};
+
+const run = async (scenario: Scenario, stack: Stack, alertmanager: Alertmanager, token: string): Promise<Result> => {
+  const { alert, meet } = scenario;
+  const firing = async (): Promise<boolean> =>
+    (await alertmanager.alerts()).some(({ labels }) => labels['alertname'] === alert);
+  if (await firing()) await scenario.recover?.(stack, token);
+  await eventually(async () => !(await firing()), 20_000);
+  const traces: string[] = [];
+  const from = stack.service.log.length;
+  const start = Date.now();
+  await scenario.inject(stack);
+  const stop = meet
+    ? repeatedly(async () => {
+        const trace = await meet(stack, token);
+        if (trace !== undefined) traces.push(trace);
+      }, 100)
+    : async () => {};
+  let signal: number | undefined;
+  let trace: string | undefined;
+  let fired: number | undefined;
+  await eventually(async () => {
+    trace ??= await watchSignal(scenario, stack, traces, from);
+    if (trace !== undefined) signal ??= since(start);
+    if (await firing()) fired ??= since(start);
+    return fired !== undefined && signal !== undefined;
+  }, 40_000);
+  const told = (): boolean =>
+    alertmanager.notifications.some(({ alerts }) => alerts.some(({ labels }) => labels['alertname'] === alert));
+  if (fired !== undefined && !inhibited.has(alert)) await eventually(told, 5_000);
+  await stop();
+  const ended = Date.now();
+  await scenario.end(stack);
+  const recover = scenario.recover;
+  const stopRecovery = recover ? repeatedly(() => recover(stack, token), 200) : async () => {};
+  const over = (await eventually(async () => !(await firing()), 40_000)) ? since(ended) : undefined;
+  await stopRecovery();
+  if (over === undefined)
+    console.error(
+      (await alertmanager.alerts()).map((each) => JSON.stringify(each.labels) + each.annotations['summary']).join('\n'),
+    );
+  return { scenario, signal, fired, over, trace };
+};
+
+const seconds = (value: number | undefined): string => (value === undefined ? 'MISSING' : `${value} s`);
+const rows = (results: readonly Result[]): string[][] =>
+  results.map(({ scenario, signal, fired, over, trace }) => [
+    `[${scenario.alert}](runbooks/${scenario.alert}.md)`,
+    scenario.fault,
+    scenario.log || scenario.meet ? seconds(signal) : 'none',
+    trace
+      ? scenario.spanLost
+        ? 'log line; the span is what is lost'
+        : 'log line and span'
+      : scenario.log
+        ? 'log line'
+        : 'metric',
+    seconds(fired),
+    seconds(over),
+  ]);
+
+const page = (
+  results: readonly Result[],
+): string => `${notice('a live run').replace('npm run generate', 'npm run signals:verify -- --write')}
+# From fault to signal
+
+Each cause is made to happen on the live service behind a real Prometheus and a real Alertmanager; times are from the
+fault to the signal, and from its end to the end of the alert. Scrapes and evaluations happen each second and windows
+are four seconds long, so that the figures show the path: with the windows of alerts/rules/causes.yml an alert comes
+after its \`for\` plus up to 30 s, and ends when its window is clean.
+
+${table(['alert', 'fault', 'first signal after', 'found with one trace id', 'alert after', 'over after'], rows(results))}
+
+Every alert reached its receiver (page or ticket), or was inhibited by the one that explains it.
+`;
+
+await withScope(async (scope) => {
+  const stack = await startStack(scope, { OTEL_EXPORTER_OTLP_TIMEOUT: '500' });
+  const alertmanager = await startAlertmanager(scope);
+  const prometheus = await startPrometheus(scope, {
+    targets: { volwatch: new URL(stack.service.adminUrl).host },
+    alertmanager: alertmanager.address,
+    rewriteRules: shortWindows,
+  });
+  const token = await takeToken(stack.service);
+  const stopTraffic = repeatedly(() => quietRound(stack), 200);
+  const start = Date.now() / 1_000;
+  // An increase can be seen only from a second sample on.
+  await eventually(async () => (await prometheus.range('up{job="volwatch"}', start))[0]?.values.length === 5, 30_000);
+  const wanted = process.argv.slice(2).filter((argument) => argument !== '--write');
+  const results: Result[] = [];
+  for (const scenario of scenarios) {
+    if (wanted.length > 0 && !wanted.includes(scenario.alert)) continue;
+    const result = await run(scenario, stack, alertmanager, token);
+    results.push(result);
+    console.log(rows([result])[0]!.join(' | '));
+  }
+  await stopTraffic();
+  const notified = new Set(
+    alertmanager.notifications.flatMap(({ alerts }) => alerts.map(({ labels }) => labels['alertname'])),
+  );
+  const silent = results.filter(({ scenario }) => !notified.has(scenario.alert) && !inhibited.has(scenario.alert));
+  const unproven = causeAlerts.filter(({ alert }) => !scenarios.some((scenario) => scenario.alert === alert));
+  for (const { scenario } of silent) console.error(`${scenario.alert} reached no receiver`);
+  for (const { alert } of unproven) console.error(`${alert} has no scenario`);
+  if (process.argv.includes('--write')) writeFileSync('docs/signals.md', page(results));
+  const complete = results.every(({ signal, fired, over }) => ![signal, fired, over].includes(undefined));
+  return complete && silent.length === 0 && unproven.length === 0;
+});

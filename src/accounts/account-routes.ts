@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { createDocuments, type Documents, type StoredDocument } from './documents.ts';
+import { profileDefaults, profileShape, settingsDefaults, settingsShape } from './schemas.ts';
+
+export type AccountsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+const versioned = {
+  version: z.int().min(0).describe('The version for If-Match; 0 if nothing is stored'),
+  updated_at: z.iso.datetime().nullable(),
+  warnings: z.array(z.string()).optional().describe('Members with their default, because a column is not migrated yet'),
+};
+const profileAnswer = z.strictObject({
+  user_id: z.string(),
+  email: z.string().nullable(),
+  role: z.string().nullable(),
+  ...profileShape,
+  ...versioned,
+});
+const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned });
+
+const ifMatch = z.object({ 'if-match': z.string().max(64).optional() });
+
+/**
+ * The version of an `If-Match` header.
+ * @throws AppError `precondition_required` without a header, `precondition_failed` if it does not contain a version
+ */
+const expectedVersion = (header: string | undefined): number | '*' => {
+  if (header === undefined) {
+    throw new AppError('precondition_required', 'If-Match must contain the version of the resource');
+  }
+  if (header.trim() === '*') return '*';
+  const digits = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header.trim())?.[1];
+  if (digits === undefined)
+    throw new AppError('precondition_failed', 'If-Match does not contain a version of this resource');
+  return Number(digits);
+};
+
+/** The user of the request. @throws AppError `resource_not_found` for clients and API keys, which have no profile */
+const userOf = ({ principal }: { readonly principal?: Principal }): Principal => {
+  if (principal?.kind !== 'user') throw new AppError('resource_not_found', 'Only users have a profile and settings');
+  return principal;
+};
+
+const toBody = <Values extends object>({ values, version, updatedAt, missing }: StoredDocument<Values>) => ({
+  ...values,
+  version,
+  updated_at: updatedAt,
+  ...(missing.length > 0 && { warnings: missing.map((name) => `${name}: the default is used`) }),
+});
+
+const headersOf = ({ version }: { readonly version: number }) => ({
+  ETag: `"${version}"`,
+  'Cache-Control': 'private, no-cache',
+});
+
+const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'user' } as const;
+const changeErrors = [
+  'resource_not_found',
+  'precondition_required',
+  'precondition_failed',
+  'csrf_token_invalid',
+] as const;
+const mergePatch = ['application/json', 'application/merge-patch+json'];
+
+const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileShape>>>): Route[] => {
+  type Profile = Awaited<ReturnType<typeof profiles.read>>;
+  const answer = ({ subject, email, role }: Principal, profile: Profile) => ({
+    status: 200 as const,
+    headers: headersOf(profile),
+    body: { user_id: subject, email: email ?? null, role: role ?? null, ...toBody(profile) },
+  });
+  return [
+    defineRoute({
+      ...common,
+      method: 'GET',
+      path: '/profile',
+      summary: "The caller's profile",
+      request: {},
+      responses: { 200: profileAnswer },
+      errors: ['resource_not_found'],
+      handler: async ({ context }) => {
+        const user = userOf(context);
+        return answer(user, await profiles.read(user.subject));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: 'PATCH',
+      path: '/profile',
+      summary: 'Change the given members if the stored version is the version in If-Match',
+      request: { headers: ifMatch, body: z.strictObject(profileShape).partial() },
+      consumes: mergePatch,
+      responses: { 200: profileAnswer },
+      errors: changeErrors,
+      handler: async ({ headers, body, context }) => {
+        const user = userOf(context);
+        return answer(user, await profiles.change(user.subject, expectedVersion(headers['if-match']), body));
+      },
+    }),
+  ];
+};
+
+const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settingsShape>>>): Route[] => {
+  const answer = (stored: Awaited<ReturnType<typeof settings.read>>) => ({
+    status: 200 as const,
+    headers: headersOf(stored),
+    body: toBody(stored),
+  });
+  return [
+    defineRoute({
+      ...common,
+      method: 'GET',
+      path: '/settings',
+      summary: "The caller's settings",
+      request: {},
+      responses: { 200: settingsAnswer },
+      errors: ['resource_not_found'],
+      handler: async ({ context }) => answer(await settings.read(userOf(context).subject)),
+    }),
+    defineRoute({
+      ...common,
+      method: 'PATCH',
+      path: '/settings',
+      summary: 'Change the given members if the stored version is the version in If-Match',
+      request: { headers: ifMatch, body: z.strictObject(settingsShape).partial() },
+      consumes: mergePatch,
+      responses: { 200: settingsAnswer },
+      errors: changeErrors,
+      handler: async ({ headers, body, context }) =>
+        answer(await settings.change(userOf(context).subject, expectedVersion(headers['if-match']), body)),
+    }),
+  ];
+};
+
+/** `GET/PATCH /profile`, `GET/PATCH /settings`. */
+export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
+  ...profileRoutes(
+    createDocuments({ ...deps, table: 'account_profile', shape: profileShape, defaults: profileDefaults }),
+  ),
+  ...settingsRoutes(
+    createDocuments({ ...deps, table: 'account_settings', shape: settingsShape, defaults: settingsDefaults }),
+  ),
+];

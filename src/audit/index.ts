@@ -1,0 +1,5 @@
+export { createAuditRoutes } from './audit-routes.ts';
+export { createAuditTrail } from './audit-trail.ts';
+export { auditEntities } from './entities.ts';
+export { createAuditQueries } from './queries.ts';
+export { createRefusalLimit } from './refusal-limit.ts';

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Pages } from '#src/kernel/lists/pages.ts';
+import { dateParameter, fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
+import { scopes, type Principal } from '#src/kernel/requests/principal.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { ApiKey, ApiKeys } from './api-keys.ts';
+import { noStore } from '../tokens/token-answer.ts';
+
+export type ApiKeyRoutesDeps = { readonly apiKeys: ApiKeys; readonly pages: Pages };
+
+const instant = z.iso.datetime();
+
+const created = z.strictObject({
+  id: z.uuid(),
+  name: z.string(),
+  key: z.string(),
+  prefix: z.string(),
+  scopes: z.array(z.enum(scopes)),
+  created_at: instant,
+  expires_at: instant.nullable(),
+});
+const listed = created.omit({ key: true }).extend({ last_used_at: instant.nullable() });
+
+/** Ten years. */
+const mostDays = 3_650;
+
+const wanted = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^\P{Cc}*$/u),
+  scopes: z.array(z.enum(scopes)).max(scopes.length),
+  expires_in_days: z.int().min(1).max(mostDays).optional(),
+});
+
+const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'user' } as const;
+
+const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
+  if (!principal) throw new AppError('auth_service_error');
+  return principal;
+};
+
+const shown = (key: ApiKey) => ({
+  id: key.id,
+  name: key.name,
+  prefix: key.prefix,
+  scopes: [...key.scopes],
+  created_at: key.created_at.toISOString(),
+  expires_at: key.expires_at?.toISOString() ?? null,
+});
+
+/** `GET/POST /api-keys`, `DELETE /api-keys/{id}`. */
+export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
+  defineRoute({
+    ...own,
+    method: 'POST',
+    path: '/api-keys',
+    summary: 'Make an API key; it is shown in this answer and never again',
+    request: { body: wanted },
+    responses: { 201: created },
+    errors: ['scope_insufficient', 'csrf_token_invalid'],
+    handler: async ({ body: { name, scopes, expires_in_days: expiresInDays }, context }) => {
+      const key = await apiKeys.create(callerOf(context), { name, scopes, expiresInDays });
+      return {
+        status: 201 as const,
+        headers: noStore,
+        body: { ...shown(key), key: key.key },
+      };
+    },
+  }),
+  defineRoute({
+    ...own,
+    method: 'GET',
+    path: '/api-keys',
+    summary: "The caller's keys, oldest first",
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        from: dateParameter.optional(),
+        to: dateParameter.optional(),
+        fields: fieldsQuery(listed),
+      }),
+    },
+    responses: { 200: listOf(listed) },
+    fields: true,
+    etag: 'weak',
+    errors: ['scope_insufficient'],
+    handler: async ({ query, context }) => {
+      const caller = callerOf(context);
+      const { data, page } = await pages.answer(
+        { list: 'api_keys', owner: caller.subject },
+        query,
+        (each) => apiKeys.list(caller, each),
+        ({ id }) => id,
+      );
+      const keys = data.map((key) => ({ ...shown(key), last_used_at: key.last_used_at?.toISOString() ?? null }));
+      return { status: 200 as const, body: { data: keys, page } };
+    },
+  }),
+  defineRoute({
+    ...own,
+    method: 'DELETE',
+    path: '/api-keys/{id}',
+    summary: 'End an API key at once',
+    request: { path: z.strictObject({ id: z.uuid() }) },
+    responses: { 204: null },
+    errors: ['resource_not_found', 'scope_insufficient', 'csrf_token_invalid'],
+    handler: async ({ path, context }) => {
+      await apiKeys.revoke(callerOf(context), path.id);
+      return { status: 204 as const, body: null };
+    },
+  }),
+];

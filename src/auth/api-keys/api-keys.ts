@@ -1,0 +1,214 @@
+import { createHmac, randomInt } from 'node:crypto';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { assertRoom } from '#src/kernel/lists/owner-quota.ts';
+import { commonScopes, type Owner, type Owners } from '#src/kernel/ports/owners.ts';
+import type { PageRequest } from '#src/kernel/lists/pages.ts';
+import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { newOpaqueToken } from '../secrets/opaque-token.ts';
+import { scopeInsufficient } from '../tokens/token-refusal.ts';
+import type { UsageLog } from './usage-log.ts';
+
+export type ApiKeysDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly used: UsageLog;
+  readonly owners: Owners;
+  /** Key of the digests: a copy of the table alone verifies nothing. */
+  readonly secret: string | Uint8Array;
+  /** Living keys. */
+  readonly mostPerOwner: number;
+};
+
+/** A key as its owner sees it; the key itself is shown once, at its creation. */
+export type ApiKey = {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly scopes: readonly Scope[];
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+  readonly last_used_at: Date | null;
+};
+
+type NewApiKey = {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly expiresInDays: number | undefined;
+};
+
+export type ApiKeys = {
+  /**
+   * @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is itself a key;
+   * `validation_failed` when the owner has as many keys as may be
+   */
+  readonly create: (owner: Principal, wanted: NewApiKey) => Promise<ApiKey & { readonly key: string }>;
+  /** The owner's living keys, oldest first. */
+  readonly list: (owner: Principal, page: PageRequest) => Promise<readonly ApiKey[]>;
+  /** @throws AppError `resource_not_found`, also for somebody else's key */
+  readonly revoke: (owner: Principal, id: string) => Promise<void>;
+  /**
+   * Who holds the key, with the key's own scopes and its owner: what the owner may do is the owner rule's to say.
+   * @throws AppError `api_key_invalid` for a key that is unknown, revoked or expired
+   */
+  readonly authenticate: (key: string) => Promise<Principal>;
+  /** Records that a key was used whose owner is gone. */
+  readonly noteWithoutOwner: (id: string) => Promise<void>;
+};
+
+const form = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
+const dayMs = 86_400_000;
+const columns = 'id, name, prefix, scopes, created_at, expires_at, last_used_at';
+
+/** Readable, to tell keys apart in lists and leaks. */
+const newPrefix = (): string =>
+  `vwk_${Array.from({ length: 8 }, () => 'abcdefghijklmnopqrstuvwxyz0123456789'[randomInt(36)]).join('')}`;
+
+const refused = (): AppError =>
+  new AppError('api_key_invalid', 'The API key is unknown, revoked or expired', {
+    headers: { 'WWW-Authenticate': 'ApiKey realm="volwatch"' },
+  });
+
+type Found = {
+  readonly id: string;
+  readonly scopes: Scope[];
+  readonly owner_kind: Owner['kind'];
+  readonly owner_id: string;
+  readonly ended: boolean;
+};
+
+/** Keys do not manage keys: one that leaks must not be able to outlive its revocation through another. */
+const ownerOf = ({ kind, subject, scopes }: Principal): Owner => {
+  if (kind === 'api_key') throw scopeInsufficient(scopes, 'An API key cannot manage API keys');
+  return { kind, id: subject };
+};
+
+export const createApiKeys = ({
+  unitOfWork,
+  reader,
+  audit,
+  clock,
+  used,
+  owners,
+  secret,
+  mostPerOwner,
+}: ApiKeysDeps): ApiKeys => {
+  const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
+
+  /** Recorded because somebody still has the key, unlike one that never was. */
+  const recordUse = (id: string, reason: 'api_key_invalid' | 'credential_owner_gone'): Promise<void> =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, {
+        stream: `api_key:${id}`,
+        action: 'api_key.refused',
+        outcome: 'refused',
+        target: id,
+        reason,
+      }),
+    );
+
+  return {
+    create: async (principal, { name, scopes, expiresInDays }) => {
+      const owner = ownerOf(principal);
+      const missing = scopes.find((scope) => !principal.scopes.includes(scope));
+      if (missing !== undefined) throw scopeInsufficient([missing], `The caller lacks the scope ${missing}`);
+      const granted = await owners.scopesFor(owner, commonScopes(scopes, principal.scopes));
+      if (!granted) {
+        const detail = 'The caller has no account here, so a key that outlives the token cannot belong to it';
+        throw scopeInsufficient(scopes, detail);
+      }
+      const id = uuidv7();
+      const prefix = newPrefix();
+      const key = newOpaqueToken(`${prefix}_`);
+      const created = clock.now();
+      const expires = expiresInDays === undefined ? null : new Date(created.getTime() + expiresInDays * dayMs);
+      return unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
+        await assertRoom(transaction, {
+          turn: `api keys of ${owner.kind}:${owner.id}`,
+          statement: `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
+            and (expires_at is null or expires_at > $3)`,
+          parameters: [owner.kind, owner.id, clock.now()],
+          most: mostPerOwner,
+        });
+        const [row] = await transaction.query<ApiKey>(
+          `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,
+          [id, digest(key), prefix, name, owner.kind, owner.id, granted, created, expires],
+        );
+        await audit.record(transaction, {
+          stream: `api_key:${id}`,
+          action: 'api_key.created',
+          outcome: 'success',
+          target: id,
+          data: {
+            owner_kind: owner.kind,
+            owner_id: owner.id,
+            prefix,
+            scopes: granted,
+            created_at: created.toISOString(),
+            expires_at: expires?.toISOString() ?? null,
+          },
+        });
+        return { ...row!, key };
+      });
+    },
+
+    list: async (principal, { after, from, to, limit }) => {
+      const owner = ownerOf(principal);
+      return reader.query<ApiKey>(
+        `select ${columns} from api_key
+         where owner_kind = $1 and owner_id = $2 and revoked_at is null and (expires_at is null or expires_at > $3)
+           and ($4::uuid is null or id > $4)
+           and ($5::date is null or created_at >= $5::date::timestamp at time zone 'UTC')
+           and ($6::date is null or created_at < ($6::date + 1)::timestamp at time zone 'UTC')
+         order by id limit $7`,
+        [owner.kind, owner.id, clock.now(), after, from, to, limit],
+      );
+    },
+
+    revoke: async (principal, id) => {
+      const owner = ownerOf(principal);
+      await unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
+        const revokedAt = clock.now();
+        const revoked = await transaction.query(
+          `update api_key set revoked_at = $4
+           where id = $1 and owner_kind = $2 and owner_id = $3 and revoked_at is null returning id`,
+          [id, owner.kind, owner.id, revokedAt],
+        );
+        if (revoked.length === 0) throw new AppError('resource_not_found', 'There is no such API key');
+        await audit.record(transaction, {
+          stream: `api_key:${id}`,
+          action: 'api_key.revoked',
+          outcome: 'success',
+          target: id,
+          data: { revoked_at: revokedAt.toISOString() },
+        });
+      });
+    },
+
+    authenticate: async (key) => {
+      if (!form.test(key)) throw refused();
+      const now = clock.now();
+      const [found] = await reader.query<Found>(
+        `select id, scopes, owner_kind, owner_id, revoked_at is not null or expires_at <= $2 as ended
+         from api_key where key_hash = $1`,
+        [digest(key), now],
+      );
+      if (!found) throw refused();
+      if (found.ended) {
+        await recordUse(found.id, 'api_key_invalid');
+        throw refused();
+      }
+      used.note(found.id, now);
+      const owner = { kind: found.owner_kind, id: found.owner_id };
+      return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner };
+    },
+
+    noteWithoutOwner: (id) => recordUse(id, 'credential_owner_gone'),
+  };
+};

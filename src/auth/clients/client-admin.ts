@@ -1,0 +1,119 @@
+import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import type { Scope } from '#src/kernel/requests/principal.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { newOpaqueToken } from '../secrets/opaque-token.ts';
+import type { SecretHasher } from '../secrets/secret-hasher.ts';
+
+export type ClientAdminDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly hasher: SecretHasher;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+};
+
+type ClientRecord = {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly created_at: Date;
+  readonly rotated_at: Date | null;
+  readonly revoked_at: Date | null;
+};
+
+/** `secret` is shown here and never again. */
+type ClientSecret = { readonly id: string; readonly secret: string };
+
+export type ClientAdmin = {
+  readonly create: (client: { readonly name: string; readonly scopes: readonly Scope[] }) => Promise<ClientSecret>;
+  /** The old secret ends at once; access tokens already issued live on to their end. @throws AppError `resource_not_found` */
+  readonly rotate: (id: string) => Promise<ClientSecret>;
+  /** No new tokens; its access tokens and API keys are refused within seconds. @throws AppError `resource_not_found` */
+  readonly revoke: (id: string) => Promise<void>;
+  readonly list: () => Promise<readonly ClientRecord[]>;
+};
+
+const operator: AuditActor = { kind: 'operator', subject: null };
+const operation = 'auth.client';
+
+const unknownClient = (): AppError => new AppError('resource_not_found', 'There is no such client, or it is revoked');
+
+/** What operators do to OAuth clients from the command line. */
+export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAdminDeps): ClientAdmin => {
+  const newSecret = async (): Promise<{ readonly secret: string; readonly hash: string }> => {
+    const secret = newOpaqueToken('vwc_');
+    return { secret, hash: await hasher.hash(secret) };
+  };
+
+  return {
+    create: async ({ name, scopes }) => {
+      const id = uuidv7();
+      const { secret, hash } = await newSecret();
+      const created = clock.now();
+      await unitOfWork.run({ operation }, async (transaction) => {
+        await transaction.query(
+          'insert into oauth_client (id, name, secret_hash, scopes, created_at) values ($1, $2, $3, $4, $5)',
+          [id, name, hash, scopes, created],
+        );
+        await audit.record(transaction, {
+          stream: `client:${id}`,
+          action: 'client.created',
+          outcome: 'success',
+          actor: operator,
+          target: id,
+          data: { scopes, created_at: created.toISOString() },
+        });
+      });
+      return { id, secret };
+    },
+
+    rotate: async (id) => {
+      const { secret, hash } = await newSecret();
+      const rotated = clock.now();
+      await unitOfWork.run({ operation }, async (transaction) => {
+        const changed = await transaction.query(
+          'update oauth_client set secret_hash = $2, rotated_at = $3 where id = $1 and revoked_at is null returning id',
+          [id, hash, rotated],
+        );
+        if (changed.length === 0) throw unknownClient();
+        await audit.record(transaction, {
+          stream: `client:${id}`,
+          action: 'client.rotated',
+          outcome: 'success',
+          actor: operator,
+          target: id,
+          data: { rotated_at: rotated.toISOString() },
+        });
+      });
+      return { id, secret };
+    },
+
+    revoke: async (id) => {
+      const revoked = clock.now();
+      await unitOfWork.run({ operation }, async (transaction) => {
+        const changed = await transaction.query(
+          'update oauth_client set revoked_at = $2 where id = $1 and revoked_at is null returning id',
+          [id, revoked],
+        );
+        if (changed.length === 0) throw unknownClient();
+        await audit.record(transaction, {
+          stream: `client:${id}`,
+          action: 'client.revoked',
+          outcome: 'success',
+          actor: operator,
+          target: id,
+          data: { revoked_at: revoked.toISOString() },
+        });
+      });
+    },
+
+    list: () =>
+      unitOfWork.run({ operation }, ({ query }) =>
+        query<ClientRecord>(
+          'select id, name, scopes, created_at, rotated_at, revoked_at from oauth_client order by created_at, id',
+        ),
+      ),
+  };
+};

@@ -1,0 +1,9 @@
+export { createAuth, type Auth } from './auth.ts';
+export { authEntities } from './entities.ts';
+export { derivedSecret } from './keys/derived-secret.ts';
+export { loadKeyRing, type KeyRing } from './keys/key-ring.ts';
+export { createCredentialAdmin, type CredentialAdmin } from './owners/credential-admin.ts';
+export { createMayAct, type MayAct } from './owners/may-act.ts';
+export { createOwners } from './owners/owners.ts';
+export type { RevocationFeed } from './tokens/revocations.ts';
+export { removeUsersWithoutSignIn } from './users/registration-quota.ts';

@@ -1,0 +1,185 @@
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { commonScopes } from '#src/kernel/ports/owners.ts';
+import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
+import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
+import type { EndedToken, Revocations } from './revocations.ts';
+import { narrowed } from '../scopes.ts';
+import type { IssuedToken, TokenIssuer } from './token-issuer.ts';
+import { isDisabledSql, type User } from '../users/users.ts';
+
+export type RefreshTokensDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly tokens: TokenIssuer;
+  readonly revocations: Revocations;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  /** From the sign-in to the last refresh. */
+  readonly lifetimeSeconds: number;
+};
+
+export type TokenPair = IssuedToken & { readonly refreshToken: string };
+
+export type RefreshTokens = {
+  /** Begins a family for a user who has just signed in. */
+  readonly open: (transaction: Transaction, user: User) => Promise<TokenPair>;
+  /**
+   * Spends a refresh token for a new pair. A token that was spent before the request for it arrived is reused, by a
+   * thief or by its owner: nobody can tell, so the whole family ends, its access tokens included. Of requests that
+   * arrive before it is spent exactly one wins, and the losers are refused without harm to the family.
+   * @param asked space-separated; absent: all that the family holds
+   * @throws AppError `oauth_request_invalid` (`invalid_grant`, `invalid_scope`)
+   */
+  readonly rotate: (refreshToken: string, asked: string | undefined) => Promise<TokenPair>;
+  /** Ends the family that `refreshToken` belongs to. @returns false for an unknown token */
+  readonly end: (refreshToken: string) => Promise<boolean>;
+  /** Ends the family that an access token was issued in, if any. Announce what it returns after the commit. */
+  readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
+};
+
+const prefix = 'vwr_';
+
+type FamilyRow = {
+  readonly family_id: string;
+  readonly scopes: Scope[];
+  readonly used_at: Date | null;
+  readonly live: boolean;
+  readonly id: string;
+  readonly email: string;
+  readonly role: string;
+  readonly held: Scope[];
+};
+
+const grantRefused = (): AppError =>
+  new AppError('oauth_request_invalid', 'The refresh token is unknown, spent, revoked or expired', {
+    oauthError: 'invalid_grant',
+  });
+
+/** The family's row is locked: two requests with tokens of one family take turns. */
+const findFamily = async (query: Query, refreshToken: string, now: Date): Promise<FamilyRow | undefined> => {
+  const [row] = await query<FamilyRow>(
+    `select token.family_id, token.scopes, token.used_at,
+       family.revoked_at is null and family.expires_at > $2 and not (${isDisabledSql}) as live,
+       account.id, account.email, account.role, account.scopes as held
+     from refresh_token as token
+     join refresh_family as family on family.id = token.family_id
+     join user_account as account on account.id = family.user_id
+     where token.token_hash = $1 for update of family`,
+    [tokenDigest(refreshToken), now],
+  );
+  return row;
+};
+
+export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
+  const { unitOfWork, tokens, revocations, audit, clock, lifetimeSeconds } = deps;
+
+  const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
+    ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
+    refreshToken: newOpaqueToken(prefix),
+  });
+
+  const store = async ({ query }: Transaction, familyId: string, pair: TokenPair, scopes: readonly Scope[]) => {
+    await query(
+      `insert into refresh_token (token_hash, family_id, scopes, access_token_id, access_expires_at, created_at)
+       values ($1, $2, $3, $4, $5, $6)`,
+      [tokenDigest(pair.refreshToken), familyId, scopes, pair.tokenId, pair.expiresAt, clock.now()],
+    );
+  };
+
+  /** Its access tokens too, as far as they have not ended by themselves. */
+  const endFamily = async (
+    { query }: Transaction,
+    familyId: string,
+    reason: string,
+  ): Promise<readonly EndedToken[]> => {
+    const now = clock.now();
+    await query('update refresh_family set revoked_at = $2, revoked_reason = $3 where id = $1 and revoked_at is null', [
+      familyId,
+      now,
+      reason,
+    ]);
+    const rows = await query<{ token_id: string; expires_at: Date }>(
+      `insert into revoked_token (token_id, revoked_at, expires_at)
+       select access_token_id, clock_timestamp(), access_expires_at from refresh_token
+       where family_id = $1 and access_expires_at > $2::timestamptz - interval '5 minutes'
+       on conflict (token_id) do nothing returning token_id, expires_at`,
+      [familyId, now],
+    );
+    return rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt }));
+  };
+
+  return {
+    open: async (transaction, user) => {
+      const id = uuidv7();
+      const now = clock.now();
+      await transaction.query(
+        'insert into refresh_family (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)',
+        [id, user.id, now, new Date(now.getTime() + lifetimeSeconds * 1000)],
+      );
+      const pair = await sign(user, user.scopes);
+      await store(transaction, id, pair, user.scopes);
+      return pair;
+    },
+
+    rotate: async (refreshToken, asked) => {
+      const arrivedAt = clock.now();
+      const { pair, ended = [] } = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
+        const { query } = transaction;
+        const found = await findFamily(query, refreshToken, arrivedAt);
+        if (!found?.live) return {};
+        const { family_id: familyId, id: user } = found;
+        if (found.used_at && found.used_at < arrivedAt) {
+          await audit.record(transaction, {
+            stream: `user:${user}`,
+            action: 'refresh_token.reused',
+            outcome: 'refused',
+            target: familyId,
+            reason: 'oauth_request_invalid',
+          });
+          return { ended: await endFamily(transaction, familyId, 'reused') };
+        }
+        const kept = commonScopes(found.scopes, found.held);
+        // Signed first, so that the token is spent as late as can be: who arrives until then is no thief.
+        const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, asked));
+        const claimed = await query(
+          'update refresh_token set used_at = $2 where token_hash = $1 and used_at is null returning family_id',
+          [tokenDigest(refreshToken), clock.now()],
+        );
+        if (claimed.length === 0) return {};
+        await store(transaction, familyId, signed, kept);
+        return { pair: signed };
+      });
+      revocations.announce(ended);
+      if (!pair) throw grantRefused();
+      return pair;
+    },
+
+    end: async (refreshToken) => {
+      const result = await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
+        const found = await findFamily(transaction.query, refreshToken, clock.now());
+        if (!found) return undefined;
+        if (!found.live) return [];
+        await audit.record(transaction, {
+          stream: `user:${found.id}`,
+          action: 'token.revoked',
+          outcome: 'success',
+          target: found.family_id,
+        });
+        return endFamily(transaction, found.family_id, 'revoked');
+      });
+      revocations.announce(result ?? []);
+      return result !== undefined;
+    },
+
+    endFamilyOf: async (transaction, { tokenId }) => {
+      const [found] = await transaction.query<{ family_id: string }>(
+        'select family_id from refresh_token where access_token_id = $1',
+        [tokenId ?? ''],
+      );
+      return found ? endFamily(transaction, found.family_id, 'signed_out') : [];
+    },
+  };
+};

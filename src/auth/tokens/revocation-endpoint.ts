@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import { AppError, errorTable } from '#src/kernel/catalogue/errors.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { ShownCredentials } from '../clients/client-credentials.ts';
+import { clientRefused } from '../clients/client-credentials.ts';
+import type { ClientStore } from '../clients/clients.ts';
+import type { Measure } from '../measured.ts';
+import type { RefreshTokens } from './refresh-tokens.ts';
+import type { Revocations } from './revocations.ts';
+import { noStore } from './token-answer.ts';
+import { authenticateClient, showsClient } from './token-endpoint.ts';
+import type { TokenVerifier } from './token-verifier.ts';
+
+export type RevocationEndpointDeps = {
+  readonly clients: ClientStore;
+  readonly verifier: TokenVerifier;
+  readonly refreshTokens: RefreshTokens;
+  readonly revocations: Revocations;
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  readonly measure: Measure;
+};
+
+const revocationRequest = z.strictObject({
+  token: z.string().min(1).max(8192),
+  /** Accepted and not needed: the two kinds of token look different. */
+  token_type_hint: z.string().max(128).optional(),
+  client_id: z.string().max(1024).optional(),
+  client_secret: z.string().max(1024).optional(),
+});
+
+/**
+ * `POST /auth/revoke` (RFC 7009): a refresh token ends with its family, an access token alone. 200 also for a token
+ * that is unknown or has ended already: either way it is of no use any more. A client's token is revoked by that
+ * client; a user's by whoever holds it.
+ */
+export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
+  const { clients, verifier, refreshTokens, revocations, unitOfWork, audit, measure } = deps;
+
+  /** @returns undefined for what is no good token of ours; faults of dependencies are thrown on */
+  const readAccessToken = async (token: string): Promise<Principal | undefined> => {
+    try {
+      return await verifier.inspect(token);
+    } catch (error) {
+      if (error instanceof AppError && errorTable[error.code].category === 'authentication') return undefined;
+      throw error;
+    }
+  };
+
+  const revokeAccessToken = async (principal: Principal, client: string | undefined): Promise<void> => {
+    const { kind, subject, tokenId, tokenExpiresAt } = principal;
+    if (kind === 'client' && client === undefined) throw clientRefused();
+    if (client !== undefined && kind === 'client' && client !== subject) {
+      throw new AppError('oauth_request_invalid', 'The token was issued to another client', {
+        oauthError: 'unauthorized_client',
+      });
+    }
+    if (tokenId === undefined || tokenExpiresAt === undefined) return;
+    const ended = [{ id: tokenId, expiresAt: new Date(tokenExpiresAt * 1000) }];
+    await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
+      await revocations.record(transaction, ended);
+      await audit.record(transaction, {
+        stream: kind === 'client' ? `session:${subject}` : `user:${subject}`,
+        action: 'token.revoked',
+        outcome: 'success',
+        actor: { kind, subject },
+        target: tokenId,
+      });
+    });
+    revocations.announce(ended);
+  };
+
+  const revoke = async (token: string, shown: ShownCredentials): Promise<void> => {
+    const client = showsClient(shown) ? await authenticateClient(clients, shown) : undefined;
+    if (await refreshTokens.end(token)) return;
+    const principal = await readAccessToken(token);
+    if (principal) await revokeAccessToken(principal, client?.id);
+  };
+
+  return defineRoute({
+    method: 'POST',
+    path: '/auth/revoke',
+    tag: 'auth',
+    summary: 'End an access token, or a refresh token with its whole family',
+    auth: 'public',
+    rateLimit: 'ip',
+    request: { headers: z.object({ authorization: z.string().optional() }), body: revocationRequest },
+    consumes: ['application/x-www-form-urlencoded'],
+    errorFormat: 'oauth',
+    responses: { 200: z.strictObject({}) },
+    errors: ['oauth_request_invalid', 'client_credentials_invalid', 'auth_service_error', 'overloaded'],
+    handler: async ({ headers, body }) => {
+      await measure('revoke', () => revoke(body.token, { ...body, authorization: headers.authorization }));
+      return { status: 200 as const, body: {}, headers: noStore };
+    },
+  });
+};

@@ -1,0 +1,117 @@
+import { scopes, type Principal, type Scope, type TokenFormat } from '#src/kernel/requests/principal.ts';
+import type { JsonObject } from './strict-json.ts';
+import { tokenRefused } from './token-refusal.ts';
+
+export type ClaimRules = {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Difference between clocks that is forgiven. */
+  readonly clockToleranceSeconds: number;
+};
+
+/** The claims that this service reads; others are ignored. */
+type Claims = Partial<Record<(typeof stringClaims)[number], string>> &
+  Partial<Record<(typeof dateClaims)[number], number>> & { readonly aud?: string | readonly string[] };
+
+const stringClaims = ['iss', 'sub', 'jti', 'scope', 'email', 'role', 'id', 'client_id'] as const;
+const dateClaims = ['iat', 'nbf', 'exp'] as const;
+
+/** The latest instant that a Date can hold, in seconds: a NumericDate beyond it means nothing. */
+const latestSeconds = 8.64e12;
+const longestClaim = 1024;
+
+const required = {
+  client: ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti', 'scope'],
+  enhanced: ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti', 'scope', 'email', 'role'],
+  legacy: ['iss', 'aud', 'sub', 'exp', 'id', 'role'],
+} as const satisfies Record<TokenFormat, readonly (keyof Claims)[]>;
+
+/**
+ * Checks the claims of a token whose signature holds, in this order: types, token type, presence, issuer, audience,
+ * `nbf` and `iat`, `exp`.
+ * @param type the header's `typ`
+ * @param nowSeconds Unix time
+ * @throws AppError `token_malformed`, `token_type_invalid`, `token_claim_missing`, `token_issuer_mismatch`,
+ * `token_audience_mismatch`, `token_not_yet_valid`, `token_expired`
+ */
+export const principalOf = (
+  payload: JsonObject,
+  type: string | undefined,
+  rules: ClaimRules,
+  nowSeconds: number,
+): Principal & { readonly tokenFormat: TokenFormat } => {
+  const claims = typedClaims(payload);
+  const format = formatOf(claims);
+  if (!typeFits(type, format)) throw tokenRefused('token_type_invalid');
+  if (required[format].some((name) => claims[name] === undefined)) throw tokenRefused('token_claim_missing');
+
+  if (claims.iss !== rules.issuer) throw tokenRefused('token_issuer_mismatch');
+  const audiences = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
+  if (!audiences.includes(rules.audience)) throw tokenRefused('token_audience_mismatch');
+
+  const latestStart = nowSeconds + rules.clockToleranceSeconds;
+  if ((claims.nbf ?? 0) > latestStart || (claims.iat ?? 0) > latestStart) throw tokenRefused('token_not_yet_valid');
+  if ((claims.exp ?? 0) <= nowSeconds - rules.clockToleranceSeconds) throw tokenRefused('token_expired');
+
+  return toPrincipal(claims, format);
+};
+
+const typedClaims = (payload: JsonObject): Claims => {
+  for (const name of stringClaims)
+    if (name in payload && !isText(payload[name], name)) throw tokenRefused('token_malformed');
+  for (const name of dateClaims)
+    if (name in payload && !isNumericDate(payload[name])) throw tokenRefused('token_malformed');
+  if ('aud' in payload && !isAudience(payload['aud'])) throw tokenRefused('token_malformed');
+  return payload;
+};
+
+/**
+ * A scope may be empty; nothing else may. No control characters, because these values reach logs and statements. No lone
+ * surrogates: PostgreSQL stores each as U+FFFD, so two ids would become one.
+ */
+const isText = (value: unknown, name: string): boolean =>
+  typeof value === 'string' &&
+  value.length <= longestClaim &&
+  value.isWellFormed() &&
+  (value !== '' || name === 'scope') &&
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  !/[\u0000-\u001f\u007f]/.test(value);
+
+const isNumericDate = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) <= latestSeconds;
+
+const isAudience = (value: unknown): boolean =>
+  typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
+
+/** A legacy token names its user by e-mail in `sub`; ids of users and clients hold no `@`. */
+const formatOf = ({ sub, email, role }: Claims): TokenFormat => {
+  if (sub?.includes('@')) return 'legacy';
+  return email === undefined && role === undefined ? 'client' : 'enhanced';
+};
+
+/** RFC 9068 section 4: with or without `application/`, in any casing. Legacy tokens say `JWT` or nothing. */
+const typeFits = (type: string | undefined, format: TokenFormat): boolean => {
+  const name = type?.toLowerCase().replace(/^application\//, '');
+  if (name === 'at+jwt') return true;
+  return format === 'legacy' && (name === undefined || name === 'jwt');
+};
+
+const toPrincipal = (claims: Claims, format: TokenFormat): Principal & { readonly tokenFormat: TokenFormat } => {
+  const subject = (format === 'legacy' ? claims.id : claims.sub) ?? '';
+  const email = format === 'legacy' ? claims.sub : claims.email;
+  return {
+    kind: format === 'client' ? 'client' : 'user',
+    subject,
+    scopes: knownScopes(claims.scope ?? ''),
+    tokenFormat: format,
+    ...(email !== undefined && { email }),
+    ...(claims.role !== undefined && { role: claims.role }),
+    ...(claims.jti !== undefined && { tokenId: claims.jti }),
+    ...(claims.iat !== undefined && { tokenIssuedAt: claims.iat }),
+    ...(claims.exp !== undefined && { tokenExpiresAt: claims.exp }),
+  };
+};
+
+const knownScopes = (scope: string): Scope[] => {
+  const held = new Set(scope.split(' '));
+  return scopes.filter((one) => held.has(one));
+};

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { clientRefused, readClientCredentials, type ShownCredentials } from '../clients/client-credentials.ts';
+import type { Client, ClientStore } from '../clients/clients.ts';
+import type { Measure } from '../measured.ts';
+import type { RefreshTokens } from './refresh-tokens.ts';
+import { narrowed } from '../scopes.ts';
+import { noStore, toTokenAnswer, tokenAnswer } from './token-answer.ts';
+import type { TokenIssuer } from './token-issuer.ts';
+
+export type TokenEndpointDeps = {
+  readonly clients: ClientStore;
+  readonly tokens: TokenIssuer;
+  readonly refreshTokens: RefreshTokens;
+  readonly measure: Measure;
+};
+
+/** A parameter sent without a value counts as not sent (RFC 6749 section 3.2). */
+const parameter = z.string().max(1024).optional();
+
+const tokenRequest = z.strictObject({
+  grant_type: z.string().min(1).max(128),
+  scope: parameter,
+  refresh_token: parameter,
+  client_id: parameter,
+  client_secret: parameter,
+});
+
+/**
+ * Who the shown credentials belong to.
+ * @throws AppError `client_credentials_invalid`, `oauth_request_invalid`, those of the store
+ */
+export const authenticateClient = async (clients: ClientStore, shown: ShownCredentials): Promise<Client> => {
+  const { id, secret } = readClientCredentials(shown);
+  const client = await clients.authenticate(id, secret);
+  if (!client) throw clientRefused();
+  return client;
+};
+
+/**
+ * A user's refresh and revocation need no client; one that shows credentials all the same must be right. A bearer token
+ * that an HTTP library sends along, or a bare `client_id`, shows none.
+ */
+export const showsClient = ({ authorization = '', client_secret }: ShownCredentials): boolean =>
+  /^basic\b/i.test(authorization.trim()) || Boolean(client_secret);
+
+const invalidRequest = (oauthError: 'invalid_request' | 'unsupported_grant_type', detail: string): AppError =>
+  new AppError('oauth_request_invalid', detail, { oauthError });
+
+/** `POST /auth/token`: OAuth 2.0 client credentials (RFC 6749 section 4.4) and refresh (section 6). */
+export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEndpointDeps): Route =>
+  defineRoute({
+    method: 'POST',
+    path: '/auth/token',
+    tag: 'auth',
+    summary: 'Exchange client credentials or a refresh token for an access token',
+    auth: 'public',
+    rateLimit: 'ip',
+    request: { headers: z.object({ authorization: z.string().optional() }), body: tokenRequest },
+    consumes: ['application/x-www-form-urlencoded'],
+    errorFormat: 'oauth',
+    responses: { 200: tokenAnswer },
+    errors: ['oauth_request_invalid', 'client_credentials_invalid', 'auth_service_error', 'overloaded'],
+    handler: async ({ headers, body }) => {
+      const shown = { ...body, authorization: headers.authorization };
+
+      const forClient = () =>
+        measure('issue_token', async () => {
+          const client = await authenticateClient(clients, shown);
+          return tokens.issue({ kind: 'client', subject: client.id }, narrowed(client.scopes, body.scope));
+        });
+
+      const forUser = () =>
+        measure('refresh', async () => {
+          if (showsClient(shown)) await authenticateClient(clients, shown);
+          if (!body.refresh_token) throw invalidRequest('invalid_request', 'refresh_token is missing');
+          return refreshTokens.rotate(body.refresh_token, body.scope);
+        });
+
+      const grants = new Map([
+        ['client_credentials', forClient],
+        ['refresh_token', forUser],
+      ]);
+      const grant = grants.get(body.grant_type);
+      if (!grant) throw invalidRequest('unsupported_grant_type', 'The grant type is not supported');
+      return { status: 200 as const, headers: noStore, body: toTokenAnswer(await grant()) };
+    },
+  });

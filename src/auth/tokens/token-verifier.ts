@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { compactVerify, errors } from 'jose';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Principal, TokenFormat } from '#src/kernel/requests/principal.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import type { KeyRing, VerifyingKey } from '../keys/key-ring.ts';
+import type { Measure } from '../measured.ts';
+import { parseStrictObject } from './strict-json.ts';
+import { principalOf, type ClaimRules } from './token-claims.ts';
+import { readHeader, type TokenHeader } from './token-header.ts';
+import { isTokenCode, tokenRefused } from './token-refusal.ts';
+
+export type TokenVerifierDeps = ClaimRules & {
+  readonly keyRing: KeyRing;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly faults: Faults;
+  readonly measure: Measure;
+  /** Whether a good token was withdrawn before its end. Throws its dependency's AppError when it cannot tell. */
+  readonly isRevoked?: ((principal: Principal) => boolean | Promise<boolean>) | undefined;
+};
+
+export type TokenVerifier = {
+  /**
+   * Checks, in this order and stopping at the first fault: size, form and header (`token_malformed`), algorithm
+   * (`token_algorithm_not_allowed`), key (`token_key_unknown`), signature (`token_signature_invalid`), then the
+   * claims in the order of `principalOf`, then revocation (`token_revoked`). Nothing of the payload is read before
+   * its signature holds.
+   * @throws AppError one of the `token_*` codes with its RFC 6750 challenge, a dependency's own 503, `auth_service_error`
+   */
+  readonly verify: (token: string) => Promise<Principal>;
+  /** The same checks for a token that is the subject of a request, not its credential: neither timed nor counted. */
+  readonly inspect: (token: string) => Promise<Principal>;
+};
+
+export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
+  const { keyRing, clock, metrics, faults, measure, isRevoked } = deps;
+
+  /** A token's refusal looks as a real one does, challenge included. */
+  const injectedFault = async (): Promise<void> => {
+    try {
+      await faults.reach('auth.verify', currentRequest()?.signal);
+    } catch (error) {
+      throw error instanceof AppError && isTokenCode(error.code) ? tokenRefused(error.code) : error;
+    }
+  };
+
+  const inspect = async (token: string): Promise<Principal & { readonly tokenFormat: TokenFormat }> => {
+    if (faults.armed('auth.verify')) await injectedFault();
+    const header = readHeader(token);
+    const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header)));
+    if (!payload) throw tokenRefused('token_malformed');
+    const claimed = principalOf(payload, header.typ, deps, clock.now().getTime() / 1000);
+    const principal = claimed.tokenId === undefined ? { ...claimed, tokenId: standIn(token) } : claimed;
+    if (isRevoked && (await isRevoked(principal))) throw tokenRefused('token_revoked');
+    return principal;
+  };
+
+  const check = async (token: string): Promise<Principal> => {
+    const principal = await inspect(token);
+    metrics.count('volwatch_auth_tokens_total', { format: principal.tokenFormat });
+    return principal;
+  };
+
+  return { inspect, verify: (token) => measure('verify_token', () => check(token)) };
+};
+
+/** Legacy tokens may lack a `jti`: the digest of what was signed names them for revocation. */
+const standIn = (token: string): string =>
+  `sha256:${createHash('sha256')
+    .update(token.slice(0, token.lastIndexOf('.')))
+    .digest('base64url')}`;
+
+/** The one key that `kid` names; without a `kid`, as in legacy tokens, each key of the algorithm. */
+const candidateKeys = ({ verifying, algorithms }: KeyRing, { alg, kid }: TokenHeader): readonly VerifyingKey[] => {
+  if (!algorithms.has(alg)) throw tokenRefused('token_algorithm_not_allowed');
+  if (kid === undefined) return [...verifying.values()].filter(({ algorithm }) => algorithm === alg);
+  const key = verifying.get(kid);
+  if (!key) throw tokenRefused('token_key_unknown');
+  if (key.algorithm !== alg) throw tokenRefused('token_algorithm_not_allowed');
+  return [key];
+};
+
+const signedPayload = async (
+  token: string,
+  { alg }: TokenHeader,
+  keys: readonly VerifyingKey[],
+): Promise<Uint8Array> => {
+  for (const { key } of keys) {
+    try {
+      return (await compactVerify(token, key, { algorithms: [alg] })).payload;
+    } catch (error) {
+      if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+      if (error instanceof errors.JWSInvalid) throw tokenRefused('token_malformed');
+      throw error;
+    }
+  }
+  throw tokenRefused('token_signature_invalid');
+};

@@ -1,0 +1,167 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
+import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { PasswordRules } from './password-rules.ts';
+import type { AssertMayRegister } from './registration-quota.ts';
+import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
+import type { EndedToken, Revocations } from '../tokens/revocations.ts';
+import type { SecretHasher } from '../secrets/secret-hasher.ts';
+import type { NewSession, Sessions } from '../sessions/sessions.ts';
+import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
+import { findUser, insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
+
+export type AccountsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly hasher: SecretHasher;
+  readonly rules: PasswordRules;
+  readonly throttle: LoginThrottle;
+  readonly places: SignInPlaces;
+  readonly notices: AccountNotices;
+  readonly abuse: AbuseReport;
+  readonly refreshTokens: RefreshTokens;
+  readonly sessions: Sessions;
+  readonly revocations: Revocations;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly assertMayRegister: AssertMayRegister;
+};
+
+type Registration = { readonly email: string; readonly password: string };
+type SignIn = Registration & { readonly clientIp: string };
+
+export type Accounts = {
+  /**
+   * Makes an account, or none when the address has one: answer, work and time are the same.
+   * @throws AppError `validation_failed` for a password against the rules, `quota_exceeded`, `overloaded`
+   */
+  readonly register: (registration: Registration) => Promise<void>;
+  /** @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded` */
+  readonly login: (signIn: SignIn) => Promise<TokenPair>;
+  /** As `login`, for a browser. `previous`: the session token that came with the request, which ends. */
+  readonly openSession: (signIn: SignIn, previous: string | undefined) => Promise<NewSession & { readonly user: User }>;
+  /** Ends what the caller is signed in with: the session, or the access token and its refresh family. */
+  readonly logout: (principal: Principal) => Promise<void>;
+};
+
+const signInRefused = (): AppError =>
+  new AppError('credentials_invalid', 'Wrong e-mail or password', { headers: { 'WWW-Authenticate': 'Bearer' } });
+
+/** People: accounts with e-mail and password. */
+export const createAccounts = (deps: AccountsDeps): Accounts => {
+  const { unitOfWork, reader, hasher, rules, throttle, places, notices, abuse, refreshTokens, sessions } = deps;
+  const { revocations, audit, clock } = deps;
+
+  const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: User): Promise<void> =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, {
+        ...refusal,
+        outcome: 'refused',
+        ...(user ? { stream: `user:${user.id}`, target: user.id } : { stream: anonymousStream(), target: 'unknown' }),
+      }),
+    );
+
+  /** The refusal is the same whether or not the account exists. Recorded once for each delay, not for each attempt. */
+  const assertNotThrottled = async (attempt: SignInAttempt, user: User | undefined): Promise<void> => {
+    const refusal = await throttle.attempt(attempt);
+    if (!refusal) return;
+    abuse.refused('login_throttled', attempt.clientIp);
+    if (refusal.begins) {
+      await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
+      if (user) notices.signInsThrottled(user.id);
+    }
+    const detail = `Too many attempts to sign in to this account; the next may be made in ${refusal.retryAfterSeconds} s`;
+    throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
+  };
+
+  /** Whoever knows the password, with what it takes to end in `begin`, which runs in the sign-in's transaction. */
+  const signIn = async <Result>(
+    { email, password, clientIp }: SignIn,
+    begin: (transaction: Transaction, user: User) => Promise<Result>,
+  ): Promise<Result> => {
+    const account = normalizedEmail(email);
+    const placeHash = places.hashOf(account, clientIp);
+    const user = await findUser(reader.query, account, placeHash);
+    const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
+    await assertNotThrottled(attempt, user);
+    const { valid, outdated } = await hasher.verify(password, user?.password_hash);
+    if (!valid || !user || user.disabled) {
+      await recordRefusal({ action: 'user.sign_in_refused', reason: 'credentials_invalid' }, user);
+      throw signInRefused();
+    }
+    const newHash = outdated ? await hasher.hash(password) : undefined;
+    const result = await unitOfWork.run({ operation: 'auth.login' }, async (transaction) => {
+      const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
+      if (newHash !== undefined) {
+        await replacePasswordHash(transaction.query, user.id, { before: user.password_hash, after: newHash });
+        await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
+      }
+      const actor = { kind: 'user', subject: user.id } as const;
+      await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
+      await places.remember(transaction, user.id, placeHash, clock.now());
+      return begin(transaction, user);
+    });
+    await throttle.succeeded(attempt);
+    return result;
+  };
+
+  return {
+    register: async ({ email, password }) => {
+      await deps.assertMayRegister();
+      const account = normalizedEmail(email);
+      rules.check(password, account);
+      const hash = await hasher.hash(password);
+      const id = uuidv7();
+      const createdAt = clock.now();
+      await unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
+        const user = { ...newUser, id, email: account, password_hash: hash };
+        const holder = await insertUser(transaction.query, user, createdAt);
+        if (!holder) return;
+        const about = { stream: `user:${holder.id}`, target: holder.id } as const;
+        const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
+        // Both are recorded, so that both cost the same.
+        await audit.record(
+          transaction,
+          holder.inserted
+            ? { ...about, action: 'user.registered', outcome: 'success', data }
+            : { ...about, action: 'user.registration_refused', outcome: 'refused' },
+        );
+      });
+    },
+
+    login: (shown) => signIn(shown, (transaction, user) => refreshTokens.open(transaction, user)),
+
+    openSession: (shown, previous) =>
+      signIn(shown, async (transaction, user) => ({ ...(await sessions.open(transaction, user, previous)), user })),
+
+    logout: async (principal) => {
+      const { kind, subject, sessionId, tokenId, tokenExpiresAt } = principal;
+      // A key is no sign-in: it ends by DELETE /api-keys/{id}.
+      if (kind === 'api_key') return;
+      const ended = await unitOfWork.run({ operation: 'auth.logout' }, async (transaction) => {
+        // Not `client:`, whose events are those that its row is rebuilt from.
+        const stream = kind === 'user' ? (`user:${subject}` as const) : (`session:${subject}` as const);
+        const event = { stream, outcome: 'success' } as const;
+        if (sessionId !== undefined) {
+          await sessions.end(transaction, sessionId);
+          await audit.record(transaction, { ...event, action: 'user.signed_out', target: sessionId });
+          return [];
+        }
+        if (tokenId === undefined || tokenExpiresAt === undefined) return [];
+        const own: EndedToken = { id: tokenId, expiresAt: new Date(tokenExpiresAt * 1000) };
+        const family = await refreshTokens.endFamilyOf(transaction, principal);
+        await revocations.record(transaction, [own]);
+        const action = kind === 'user' ? 'user.signed_out' : 'token.revoked';
+        await audit.record(transaction, { ...event, action, target: tokenId });
+        return [own, ...family];
+      });
+      revocations.announce(ended);
+    },
+  };
+};

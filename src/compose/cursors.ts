@@ -1,8 +1,0 @@
-import { derivedSecret } from '../auth/derived-secret.ts';
-import type { KeyRing } from '../auth/key-ring.ts';
-import { createCursors, type Cursors } from '../kernel/pagination.ts';
-import type { Base } from './base.ts';
-
-/** One secret for the cursors of every list: each cursor names its list. */
-export const composeCursors = async ({ config }: Base, keyRing: KeyRing): Promise<Cursors> =>
-  createCursors({ secret: config.CURSOR_SECRET ?? (await derivedSecret(keyRing.signing, 'cursors')) });

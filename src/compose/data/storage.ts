@@ -1,0 +1,78 @@
+import { createDatabase, type Database } from '../../database/index.ts';
+import { startEmbeddedPostgres } from '../../embedded-postgres/index.ts';
+import type { Config } from '../../config/index.ts';
+import type { HealthCheck } from '../../kernel/ports/health.ts';
+import { createRedis, type RedisConnection, withoutRedis } from '../../redis/index.ts';
+import { sqlWithoutLiterals } from '../../telemetry/index.ts';
+import type { Base } from '../base.ts';
+import { entities } from './entities.ts';
+
+export type Storage = {
+  readonly database: Database;
+  /** Undefined without REDIS_URL: what would use it stays in the process. */
+  readonly redis: RedisConnection | undefined;
+  readonly redisCheck: HealthCheck;
+  readonly close: () => Promise<void>;
+};
+
+/** Instances of a serverless platform are many, and what they share is small. */
+const mostServerless = 4;
+const poolSize = (config: Config): number => {
+  const size = config.ROLE === 'worker' ? config.DATABASE_WORKER_POOL_MAX : config.DATABASE_POOL_MAX;
+  return config.DATABASE_MODE === 'serverless' ? Math.min(size, mostServerless) : size;
+};
+
+/** The database, its own server included when the environment names none. */
+export const composeStorage = async (base: Base): Promise<Storage> => {
+  const { config, logger, metrics, clock } = base;
+  const embedded =
+    config.DATABASE_URL === undefined
+      ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger })
+      : undefined;
+  const database = await createDatabase({
+    url: config.DATABASE_URL ?? embedded!.url,
+    ssl: config.DATABASE_SSL,
+    migrate: config.DATABASE_MIGRATE,
+    poolMax: poolSize(config),
+    sessionless: config.DATABASE_MODE === 'serverless',
+    slow: { afterMs: config.DATABASE_SLOW_STATEMENT_MS, describe: sqlWithoutLiterals },
+    acquireTimeoutMs: config.DATABASE_ACQUIRE_TIMEOUT_MS,
+    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    idleInTransactionTimeoutMs: config.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    maxTransactionRetries: config.DATABASE_TRANSACTION_RETRIES,
+    applicationName: config.OTEL_SERVICE_NAME,
+    replicaUrls: config.DATABASE_REPLICA_URLS ?? [],
+    replicaMaxLagMs: config.DATABASE_REPLICA_MAX_LAG_MS,
+    replicaTimeoutMs: config.DATABASE_REPLICA_TIMEOUT_MS,
+    replicaCheckMs: config.DATABASE_REPLICA_CHECK_MS,
+    entities,
+    logger,
+    metrics,
+    clock,
+  });
+  const redis = composeRedis(base);
+  return {
+    database,
+    redis,
+    redisCheck: redis?.healthCheck ?? withoutRedis,
+    close: async () => {
+      await redis?.close();
+      await database.close();
+      await embedded?.stop();
+    },
+  };
+};
+
+const composeRedis = ({ config, logger, metrics, clock }: Base): RedisConnection | undefined => {
+  if (config.REDIS_URL !== undefined) {
+    return createRedis({
+      url: config.REDIS_URL,
+      commandTimeoutMs: config.REDIS_COMMAND_TIMEOUT_MS,
+      logger,
+      metrics,
+      clock,
+    });
+  }
+  logger.info({}, 'REDIS_URL is not set: limits and caches live in this process');
+  return undefined;
+};

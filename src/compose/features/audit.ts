@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createAuditQueries, createAuditRoutes, createAuditTrail, createRefusalLimit } from '../../audit/index.ts';
+import type { Database } from '../../database/index.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import { codeOf } from '../../kernel/catalogue/errors.ts';
+import { uuidv7 } from '../../kernel/ids.ts';
+import type { Cursors } from '../../kernel/lists/pagination.ts';
+import type { Route } from '../../kernel/requests/route.ts';
+import type { FaultChangeListener } from '../../telemetry/index.ts';
+import type { Base } from '../base.ts';
+
+export type Audit = {
+  readonly trail: AuditTrail;
+  readonly routes: readonly Route[];
+  readonly onFaultChange: FaultChangeListener;
+};
+
+const longestWaitMs = 1_000;
+
+export const composeAudit = (base: Base, database: Database, cursors: Cursors): Audit => {
+  const { clock, metrics, logger, config } = base;
+  const refusals = createRefusalLimit({
+    clock,
+    maxPerHour: config.AUDIT_REFUSALS_PER_HOUR,
+    maxOfAllPerHour: config.AUDIT_REFUSALS_OF_ALL_PER_HOUR,
+  });
+  const trail = createAuditTrail({ clock, metrics, ids: uuidv7, refusals });
+
+  const recordFault: FaultChangeListener = (point, fault) =>
+    database.unitOfWork.run({ operation: 'fault.change' }, (transaction) =>
+      trail.record(transaction, {
+        stream: `fault:${point}`,
+        action: fault ? 'fault.injected' : 'fault.cleared',
+        outcome: 'success',
+        actor: { kind: 'operator', subject: null },
+        target: point,
+        data: { ...fault },
+      }),
+    );
+
+  return {
+    trail,
+    routes: createAuditRoutes({ queries: createAuditQueries({ reader: database.reader }), cursors }),
+    // Faults are rehearsed while the database is down too: then the log line stands for the event.
+    onFaultChange: async (point, fault) => {
+      const recorded = recordFault(point, fault).catch((error: unknown) =>
+        logger.error(
+          { fault_point: point, fault, code: codeOf(error) },
+          'a fault change is missing in the audit trail',
+        ),
+      );
+      await Promise.race([recorded, sleep(longestWaitMs, undefined, { ref: false })]);
+    },
+  };
+};

@@ -1,0 +1,126 @@
+import { type MayAct, removeUsersWithoutSignIn } from '../../auth/index.ts';
+import { ConfigError } from '../../config/index.ts';
+import type { Database } from '../../database/index.ts';
+import { removeExpiredKeys } from '../../idempotency/index.ts';
+import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
+import type { JobSchedule } from '../../kernel/ports/jobs.ts';
+import { bundledUniverses, type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
+import { uuidv7 } from '../../kernel/ids.ts';
+import { type PricingService, totalsOf } from '../../pricing/index.ts';
+import {
+  createPricingJobQuota,
+  createPricingJobs,
+  type PricingJobs,
+  removeOldPricingJobs,
+} from '../../pricing-jobs/index.ts';
+import { removeOldWebhookEvents } from '../../webhooks/index.ts';
+import type { Base } from '../base.ts';
+import type { WebhookParts } from './webhooks.ts';
+
+/** @throws ConfigError for a schedule of a universe that does not exist */
+export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
+  const known = bundledUniverses.map(({ name }) => name);
+  const faults = [...config.REFRESH_SCHEDULES.keys()]
+    .filter((name) => !known.includes(name))
+    .map((name) => `REFRESH_SCHEDULES names ${name}; the universes are ${known.join(', ')}`);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const refreshes = [...config.REFRESH_SCHEDULES].map(([universe, cron]): JobSchedule => ({
+    queue: 'refresh',
+    key: universe,
+    cron,
+    data: { universe, trigger: 'schedule' },
+  }));
+  return createJobs({
+    execute: database.execute,
+    worker: config.ROLE !== 'api',
+    schedules: [...refreshes, { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} }],
+    concurrency: config.JOBS_CONCURRENCY,
+    pollMs: config.JOBS_POLL_MS,
+    retries: config.JOBS_RETRIES,
+    retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
+    queues: {
+      webhook_delivery: {
+        oneJobPerGroup: true,
+        finalFailureLevel: 'warn',
+        concurrency: config.WEBHOOK_CONCURRENCY,
+        retries: config.WEBHOOK_RETRIES,
+        retryDelaySeconds: config.WEBHOOK_RETRY_DELAY_SECONDS,
+      },
+    },
+    heartbeatSeconds: config.JOBS_HEARTBEAT_SECONDS,
+    metrics,
+    logger,
+  });
+};
+
+/** What each queue's jobs do. */
+export const jobHandlers = (
+  { config, logger }: Base,
+  { unitOfWork }: Database,
+  refreshes: RefreshService,
+  audit: AuditTrail,
+  pricingJobs: PricingJobs,
+  webhooks: WebhookParts,
+): JobHandlers => ({
+  webhook_event: webhooks.fanOut,
+  webhook_delivery: webhooks.deliver,
+  pricing: pricingJobs.handle,
+  refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
+    const requested = trigger === 'request';
+    const { reason } = await refreshes.run({
+      universe,
+      trigger: requested ? 'request' : 'schedule',
+      waited: requested ? waited === 'true' : true,
+      signal,
+      ...(queuedId !== undefined && { queuedId }),
+    });
+    if (reason === null) return;
+    // A requested refresh that ended has told its caller how; one cut short by us, and a scheduled one, are tried
+    // again.
+    if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
+  },
+  retention: async () => {
+    const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
+      idempotency_keys: await removeExpiredKeys(transaction),
+      pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
+      webhook_events: await removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS),
+      users_without_sign_in: await removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
+      counted_refusals: await audit.countRefusals(transaction),
+      refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
+    }));
+    logger.info(removed, 'removed what is past its time');
+  },
+});
+
+/** Pricing jobs, done on the worker threads of whichever process takes them. */
+export const composePricingJobs = (
+  { config, abuse }: Base,
+  { unitOfWork, reader }: Database,
+  { jobs, mayAct, pricing }: { readonly jobs: Jobs; readonly mayAct: MayAct; readonly pricing: PricingService },
+): PricingJobs =>
+  createPricingJobs({
+    unitOfWork,
+    reader,
+    jobs,
+    ids: uuidv7,
+    mayAct,
+    quota: createPricingJobQuota({
+      limits: {
+        maxJobsPerOwner: config.PRICING_JOBS_PER_OWNER,
+        maxRowsPerOwner: config.PRICING_JOB_ROWS_PER_OWNER,
+        maxBytesPerOwner: config.PRICING_JOB_BYTES_PER_OWNER,
+        maxBytes: config.PRICING_JOB_BYTES,
+      },
+      abuse,
+    }),
+    price: async (bytes, signal, caller) => {
+      const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
+      const { chunks, size, tally } = await pricing.batch(request, {
+        signal,
+        job: { caller, maxMs: config.PRICING_JOB_CHUNK_MS },
+      });
+      return { bytes: Buffer.concat(chunks), rows: size, failed: size - totalsOf(tally).ok };
+    },
+  });

@@ -1,0 +1,95 @@
+import type { Database } from '../../database/index.ts';
+import { uuidv7 } from '../../kernel/ids.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import type { Cache } from '../../kernel/ports/cache.ts';
+import type { JobEnqueuer } from '../../kernel/ports/jobs.ts';
+import type { Cursors } from '../../kernel/lists/pagination.ts';
+import type { Route } from '../../kernel/requests/route.ts';
+import type { Announce } from '../../kernel/ports/webhooks.ts';
+import {
+  bundledUniverses,
+  createCachedReads,
+  createMarketDataQueries,
+  createMarketDataRoutes,
+  createQueuedRefreshes,
+  createRefreshService,
+  type MarketDataProvider,
+  type RefreshService,
+} from '../../market-data/index.ts';
+import type { Closes } from '../../pricing/index.ts';
+import { basePath, type Base } from '../base.ts';
+
+const dayMs = 86_400_000;
+const daysBefore = (date: string, days: number): string =>
+  new Date(Date.parse(date) - days * dayMs).toISOString().slice(0, 10);
+/** Forty years of daily closes. */
+const mostCloses = 10_000;
+
+export type MarketData = {
+  readonly refreshes: RefreshService;
+  readonly routes: readonly Route[];
+  /** Loads what is asked for most into the cache. Never throws. */
+  readonly warmUp: () => Promise<void>;
+  /** Stored closes of an asset; its type is that of the pricing room, which they are for. */
+  readonly closes: Closes;
+};
+
+export const composeMarketData = (
+  base: Base,
+  database: Database,
+  {
+    audit,
+    cache,
+    cursors,
+    provider,
+    jobs,
+    announce,
+  }: {
+    readonly audit: AuditTrail;
+    readonly announce: Announce;
+    readonly cache: Cache;
+    readonly cursors: Cursors;
+    readonly provider: MarketDataProvider;
+    readonly jobs: JobEnqueuer;
+  },
+): MarketData => {
+  const { config, clock, logger, metrics, faults } = base;
+  const { unitOfWork, reader, lock } = database;
+  const cachedReads = createCachedReads({
+    cache,
+    queries: createMarketDataQueries({ reader, primary: reader }),
+    universes: bundledUniverses,
+    logger,
+  });
+  const refreshes = createRefreshService({
+    unitOfWork,
+    reader,
+    lock,
+    provider,
+    universes: bundledUniverses,
+    quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
+    committed: cachedReads.committed,
+    timeouts: { fetchMs: config.PROVIDER_TIMEOUT_MS, applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS },
+    ids: uuidv7,
+    audit,
+    announce,
+    faults,
+    metrics,
+    clock,
+    logger,
+  });
+  const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader });
+  const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes: bundledUniverses };
+  const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
+  return {
+    refreshes,
+    routes: createMarketDataRoutes({ refreshes: started, queries, cachedReads, cursors, basePath }),
+    warmUp: cachedReads.warmUp,
+    closes: async (symbol, days) => {
+      const asset = await queries.asset(symbol);
+      if (asset === undefined) return undefined;
+      const from = days === undefined || asset.last_date === null ? null : daysBefore(asset.last_date, days);
+      return queries.prices(symbol, { after: null, from, to: null, limit: mostCloses });
+    },
+  };
+};

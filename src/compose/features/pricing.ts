@@ -1,0 +1,71 @@
+import { trace } from '@opentelemetry/api';
+import { availableParallelism } from 'node:os';
+import type { HealthCheck } from '../../kernel/ports/health.ts';
+import { currentRequest } from '../../kernel/requests/request-context.ts';
+import type { Route } from '../../kernel/requests/route.ts';
+import {
+  type Closes,
+  createEngineFactory,
+  createForecastRoutes,
+  createPricingRoutes,
+  createPricingService,
+  createPricingWorkers,
+  type PricingService,
+} from '../../pricing/index.ts';
+import { callerOf } from '../../kernel/requests/caller.ts';
+import type { Base } from '../base.ts';
+
+export type PricingParts = {
+  readonly routes: readonly Route[];
+  readonly service: PricingService;
+  readonly check: HealthCheck;
+  readonly close: () => Promise<void>;
+};
+
+/** Who the work of the current request is charged to. */
+const callerOfRequest = (): string => {
+  const request = currentRequest();
+  return request === undefined ? 'service' : callerOf(request);
+};
+
+/** Pricing with its worker processes; one processor is left to the event loop. */
+export const composePricing = (base: Base, closes: Closes): PricingParts => {
+  const { config, clock, metrics, faults, logger, abuse } = base;
+  const processes = config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1);
+  const workers = createPricingWorkers({
+    tracer: trace.getTracer('volwatch.pricing'),
+    metrics,
+    logger,
+    faults,
+    processes,
+    longProcesses: config.PRICING_LONG_WORKERS ?? Math.ceil(processes / 2),
+    shortWorkMs: config.PRICING_SHORT_MS,
+    heapMegabytes: config.PRICING_WORKER_HEAP_MB,
+    queueLimit: config.PRICING_QUEUE_LIMIT,
+    queueBytes: config.PRICING_QUEUE_BYTES,
+    callerLimit: config.PRICING_CALLER_LIMIT,
+    stallMs: config.PRICING_STALL_MS,
+  });
+  const engines = createEngineFactory();
+  const service = createPricingService({
+    engines,
+    clock,
+    metrics,
+    faults,
+    logger,
+    workers,
+    closes,
+    abuse,
+    callerOf: callerOfRequest,
+    maxWorkMs: config.REQUEST_DEADLINE_MS,
+  });
+  return {
+    service,
+    routes: [
+      ...createPricingRoutes({ service, jsonDepth: config.JSON_DEPTH_LIMIT }),
+      ...createForecastRoutes({ closes }),
+    ],
+    check: workers.healthCheck,
+    close: workers.close,
+  };
+};

@@ -1,0 +1,85 @@
+import { derivedSecret, type KeyRing } from '../../auth/index.ts';
+import type { Database } from '../../database/index.ts';
+import type { Jobs } from '../../jobs/index.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import { uuidv7 } from '../../kernel/ids.ts';
+import type { JobHandler } from '../../kernel/ports/jobs.ts';
+import type { Owners } from '../../kernel/ports/owners.ts';
+import type { Cursors } from '../../kernel/lists/pagination.ts';
+import type { Route } from '../../kernel/requests/route.ts';
+import {
+  createDelivery,
+  createOutbox,
+  createSend,
+  createWebhookRoutes,
+  createWebhooks,
+  createWebhookSecrets,
+  type Outbox,
+} from '../../webhooks/index.ts';
+import { basePath, type Base } from '../base.ts';
+
+export type WebhookParts = Pick<Outbox, 'announce' | 'fanOut' | 'resume'> & {
+  readonly deliver: JobHandler;
+  readonly routes: readonly Route[];
+};
+
+const hourMs = 3_600_000;
+
+/** Who is told what happened, and the jobs that tell them. */
+export const composeWebhooks = async (
+  { config, production, build, clock, logger, metrics, abuse }: Base,
+  { unitOfWork, reader }: Database,
+  {
+    jobs,
+    keyRing,
+    cursors,
+    owners,
+    audit,
+  }: {
+    readonly jobs: Jobs;
+    readonly keyRing: KeyRing;
+    readonly cursors: Cursors;
+    readonly owners: Owners;
+    readonly audit: AuditTrail;
+  },
+): Promise<WebhookParts> => {
+  if (production && config.WEBHOOK_SECRET === undefined) {
+    logger.warn({}, 'WEBHOOK_SECRET is not set: rotating the signing key will change the secret of every webhook');
+  }
+  const key = config.WEBHOOK_SECRET ?? (await derivedSecret(keyRing.signing, 'webhooks'));
+  const secrets = createWebhookSecrets({ key });
+  const privateAddresses = config.WEBHOOK_PRIVATE_ADDRESSES ?? !production;
+  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
+  const webhooks = createWebhooks({
+    unitOfWork,
+    reader,
+    audit,
+    owners,
+    secrets,
+    outbox,
+    clock,
+    ids: uuidv7,
+    mostPerOwner: config.WEBHOOKS_PER_OWNER,
+    maxTestsPerOwner: config.WEBHOOK_TESTS_PER_OWNER,
+    abuse,
+  });
+  return {
+    ...outbox,
+    routes: createWebhookRoutes({ webhooks, cursors, basePath, allowHttp: !production, privateAddresses }),
+    deliver: createDelivery({
+      unitOfWork,
+      reader,
+      audit,
+      secrets,
+      send: createSend({ timeoutMs: config.WEBHOOK_TIMEOUT_MS, privateAddresses }),
+      owners,
+      abuse,
+      disableAfter: config.WEBHOOK_DISABLE_AFTER,
+      rotationMs: config.WEBHOOK_ROTATION_HOURS * hourMs,
+      userAgent: `volwatch/${build.version}`,
+      clock,
+      metrics,
+      logger,
+    }),
+  };
+};

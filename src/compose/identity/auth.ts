@@ -1,0 +1,98 @@
+import { type Auth, createAuth, derivedSecret, type KeyRing, loadKeyRing } from '../../auth/index.ts';
+import { type Config, ConfigError } from '../../config/index.ts';
+import type { Database } from '../../database/index.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import type { Owners } from '../../kernel/ports/owners.ts';
+import type { Cursors } from '../../kernel/lists/pagination.ts';
+import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
+import type { RedisConnection } from '../../redis/index.ts';
+import type { Base } from '../base.ts';
+import { bootstrapClient } from './owners.ts';
+import { composeRevocationFeed } from './revocation-feed.ts';
+
+/** @throws ConfigError for key material that cannot be used */
+export const composeKeyRing = async ({ config, production }: Base): Promise<KeyRing> => {
+  const { keyRing, faults } = await loadKeyRing({
+    privateKeyPem: config.JWT_PRIVATE_KEY,
+    publicKeys: config.JWT_PUBLIC_KEYS,
+    directory: config.VOLWATCH_DIRECTORY,
+    production,
+  });
+  if (faults) throw new ConfigError(faults);
+  return keyRing;
+};
+
+export const hashingOf = (config: Config) => ({
+  memoryKib: config.PASSWORD_HASH_MEMORY_KIB,
+  passes: config.PASSWORD_HASH_PASSES,
+  parallelism: config.PASSWORD_HASH_PARALLELISM,
+  concurrency: config.PASSWORD_HASH_CONCURRENCY,
+  queue: config.PASSWORD_HASH_QUEUE,
+});
+
+export type AuthParts = {
+  readonly keyRing: KeyRing;
+  readonly audit: AuditTrail;
+  readonly cursors: Cursors;
+  readonly owners: Owners;
+  readonly throttle: LoginThrottle | undefined;
+  readonly redis: RedisConnection | undefined;
+};
+
+export const composeAuth = async (
+  { config, production, clock, logger, metrics, faults, abuse }: Base,
+  { unitOfWork, reader }: Database,
+  { keyRing, audit, cursors, owners, throttle = noLoginThrottle, redis }: AuthParts,
+): Promise<Auth> => {
+  if (production && config.API_KEY_SECRET === undefined) {
+    logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
+  }
+  const feed = composeRevocationFeed(redis, logger);
+  const auth = createAuth({
+    settings: {
+      issuer: config.JWT_ISSUER,
+      audience: config.JWT_AUDIENCE,
+      publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
+      accessTokenSeconds: config.ACCESS_TOKEN_EXPIRE_MINUTES * 60,
+      clockToleranceSeconds: config.JWT_CLOCK_TOLERANCE_SECONDS,
+      refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,
+      sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
+      sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
+      maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
+      shortestPassword: config.PASSWORD_MIN_LENGTH,
+      mostApiKeys: config.API_KEYS_PER_OWNER,
+      hashing: hashingOf(config),
+      revocationPollMs: config.REVOCATION_POLL_MS,
+      foreignUsers: config.JWT_FOREIGN_USERS,
+      usageFlushMs: config.AUTH_USAGE_FLUSH_MS,
+      cleanUpMs: config.AUTH_CLEANUP_MINUTES * 60_000,
+      origins: config.CORS_ORIGINS.filter((origin) => origin !== '*'),
+    },
+    keyRing,
+    bootstrap: bootstrapClient(config),
+    secrets: {
+      apiKeys: config.API_KEY_SECRET ?? (await derivedSecret(keyRing.signing, 'api keys')),
+      csrf: await derivedSecret(keyRing.signing, 'csrf tokens'),
+      places: await derivedSecret(keyRing.signing, 'sign-in places'),
+    },
+    unitOfWork,
+    reader,
+    audit,
+    throttle,
+    owners,
+    abuse,
+    cursors,
+    clock,
+    logger,
+    metrics,
+    faults,
+    revocationFeed: feed,
+  });
+  return {
+    ...auth,
+    close: async () => {
+      feed?.close();
+      await auth.close();
+    },
+  };
+};

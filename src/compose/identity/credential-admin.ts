@@ -1,0 +1,26 @@
+import { removeDocumentsOf } from '../../accounts/index.ts';
+import { createCredentialAdmin, type CredentialAdmin } from '../../auth/index.ts';
+import { removeKeysOf } from '../../idempotency/index.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import type { Clock } from '../../kernel/ports/clock.ts';
+import type { UnitOfWork } from '../../kernel/ports/unit-of-work.ts';
+import { removePricingJobsOf } from '../../pricing-jobs/index.ts';
+import { removeWebhooksOf } from '../../webhooks/index.ts';
+
+export type CredentialAdminParts = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+};
+
+/** For operators: ends credentials, and removes what every part stores of a user. */
+export const composeCredentialAdmin = (parts: CredentialAdminParts): CredentialAdmin =>
+  createCredentialAdmin({
+    ...parts,
+    removeWebhooks: (transaction, owner) => removeWebhooksOf(transaction, owner, parts.audit),
+    removeData: async (transaction, userId, subjects) => {
+      await removeDocumentsOf(transaction, userId);
+      await removePricingJobsOf(transaction, subjects);
+      await removeKeysOf(transaction, subjects);
+    },
+  });

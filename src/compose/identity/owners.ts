@@ -1,0 +1,17 @@
+import { createMayAct, createOwners, type MayAct } from '../../auth/index.ts';
+import type { Config } from '../../config/index.ts';
+import type { Database } from '../../database/index.ts';
+import type { Owners } from '../../kernel/ports/owners.ts';
+import type { Base } from '../base.ts';
+
+/** The client of the environment, if it names one. Each process needs it, workers too: it owns keys and webhooks. */
+export const bootstrapClient = ({ BOOTSTRAP_CLIENT_ID: id, BOOTSTRAP_CLIENT_SECRET: secret }: Config) =>
+  id === undefined || secret === undefined ? undefined : { id, secret };
+
+export type OwnerParts = { readonly owners: Owners; readonly mayAct: MayAct };
+
+/** Who is there and what he holds: asked by authentication, webhooks and pricing jobs. */
+export const composeOwners = ({ config, clock }: Base, { reader }: Database): OwnerParts => {
+  const owners = createOwners({ reader, clock, bootstrap: bootstrapClient(config), cacheMs: config.OWNER_CACHE_MS });
+  return { owners, mayAct: createMayAct({ reader, owners, clock, foreignUsers: config.JWT_FOREIGN_USERS }) };
+};

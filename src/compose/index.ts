@@ -1,0 +1,1 @@
+export { compose, type Service } from './compose.ts';

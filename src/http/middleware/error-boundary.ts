@@ -1,0 +1,36 @@
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { jsonType } from '../routing/compiled-route.ts';
+import { oauthMembers, problemHeaders, problemOf, problemType, toAppError } from '../problems/problem.ts';
+import type { HttpMiddleware } from '../routing/types.ts';
+
+type Dependencies = { readonly metrics: Metrics; readonly production: boolean };
+
+/** The one place where something thrown becomes an answer. It is logged by the request scope, once. */
+export const errorBoundary =
+  ({ metrics, production }: Dependencies): HttpMiddleware =>
+  async (ctx, next) => {
+    try {
+      await next();
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      const { request, match } = ctx.state;
+      const { category, status } = error.definition;
+      ctx.state.failure = error;
+      metrics.count('volwatch_errors_total', { category, code: error.code, http_route: match.template }, 1);
+
+      const problem = problemOf(error, {
+        production,
+        instance: ctx.path,
+        requestId: request.requestId,
+        traceId: request.traceId,
+      });
+      const oauth = match.kind === 'route' && match.route.declaration.errorFormat === 'oauth';
+      // A half-made answer leaves nothing behind that describes the body it would have had.
+      for (const name of ['ETag', 'Content-Encoding', 'Location', 'Last-Modified']) ctx.remove(name);
+      ctx.status = status;
+      ctx.set(problemHeaders(error));
+      ctx.set('Cache-Control', 'no-store');
+      ctx.set('Content-Type', oauth ? jsonType : problemType);
+      ctx.body = JSON.stringify(oauth ? { ...oauthMembers(error, problem['detail']), ...problem } : problem);
+    }
+  };

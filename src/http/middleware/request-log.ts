@@ -1,0 +1,44 @@
+import type { AppError, ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { RequestContext } from '#src/kernel/requests/request-context.ts';
+
+type RequestLogEntry = {
+  readonly request: RequestContext;
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly failure: AppError | undefined;
+};
+export type RequestLog = (entry: RequestLogEntry) => void;
+
+/** Nobody's retry cures these: somebody must act. The other 5xx are a dependency's and have their own alerts. */
+const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'internal_error',
+  'auth_service_error',
+  'pricing_engine_unavailable',
+  'database_schema_outdated',
+]);
+
+/** One line a request. Runs inside the request, so that the logger adds `request_id`, `trace_id` and `span_id`. */
+export const createRequestLog =
+  (logger: Logger, addressHash: (address: string) => string): RequestLog =>
+  ({ request, method, route, status, milliseconds, failure }) => {
+    const level =
+      failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
+    logger[level](
+      {
+        request_id: request.requestId,
+        trace_id: request.traceId,
+        method,
+        route,
+        status,
+        duration_ms: Math.round(milliseconds * 100) / 100,
+        ...(failure && { code: failure.code, category: failure.definition.category }),
+        ...(failure && status >= 500 && { error: failure.cause ?? failure }),
+        ...(request.principal && { principal_kind: request.principal.kind }),
+        client_ip_hash: addressHash(request.clientIp),
+      },
+      'request',
+    );
+  };

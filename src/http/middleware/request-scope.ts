@@ -1,0 +1,171 @@
+import {
+  context,
+  INVALID_TRACEID,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import type { Span, Tracer } from '@opentelemetry/api';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { IdempotencyClaim } from '#src/kernel/ports/idempotency.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
+import type { ClientIp } from '../server/client-ip.ts';
+import { requestIdFrom, serverTiming, traceIdFrom } from './request-identity.ts';
+import type { RequestLog } from './request-log.ts';
+import type { RouteTable } from '../routing/router.ts';
+import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
+
+type Dependencies = {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly routeTable: RouteTable;
+  readonly clientIp: ClientIp;
+  readonly requestLog: RequestLog;
+  /** How long a handler may go on before its signal is aborted; the reason is an AppError `overloaded`. */
+  readonly deadlineMs: number;
+};
+
+const tracedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+type MethodLabel = LabelsOf<'http_server_active_requests'>['http_request_method'];
+const methodLabel = (method: string): MethodLabel => tracedMethods.find((known) => known === method) ?? '_OTHER';
+
+class RequestScope implements RequestContext {
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly clientIp: string;
+  readonly timings: RequestContext['timings'] = {};
+  readonly freshest: boolean;
+  principal?: Principal;
+  idempotency?: IdempotencyClaim;
+  readonly #response: ServerResponse;
+  readonly #deadlineMs: number;
+  #controller: AbortController | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, ip: string, traceId: string, deadlineMs: number) {
+    this.requestId = requestIdFrom(request.headers['x-request-id']);
+    this.traceId = traceId;
+    this.clientIp = ip;
+    this.freshest = request.headers['cache-control']?.includes('no-cache') ?? false;
+    this.#response = response;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** Made when first asked for: most requests end sooner than anybody would cancel them. */
+  get signal(): AbortSignal {
+    if (this.#controller) return this.#controller.signal;
+    const controller = new AbortController();
+    this.#controller = controller;
+    if (this.#response.closed) controller.abort();
+    const late = () => controller.abort(new AppError('overloaded', 'The work took too long', { retryAfter: 1 }));
+    const timer = setTimeout(late, this.#deadlineMs);
+    this.#response.once('close', () => {
+      clearTimeout(timer);
+      if (!this.#response.writableFinished) controller.abort();
+    });
+    return controller.signal;
+  }
+}
+
+const getter = {
+  keys: (carrier: IncomingMessage['headers']) => Object.keys(carrier),
+  get: (carrier: IncomingMessage['headers'], key: string) => carrier[key],
+};
+
+const portSuffix = /:\d+$/;
+
+/** Starts the SERVER span with the stable HTTP semantic conventions. */
+const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, template: string) => {
+  const { headers } = ctx.req;
+  // Extraction walks every propagator: worth it only where there is something to extract.
+  const parent =
+    headers['traceparent'] === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, headers, getter);
+  const name = method === '_OTHER' ? 'HTTP' : method;
+  const span = tracer.startSpan(
+    template === 'unmatched' ? name : `${name} ${template}`,
+    { kind: SpanKind.SERVER },
+    parent,
+  );
+  // Attributes are checked and copied one by one: worth it only on a span that is kept. No sampler of ours reads them.
+  if (span.isRecording()) {
+    span.setAttributes({
+      'http.request.method': method,
+      ...(template !== 'unmatched' && { 'http.route': template }),
+      'url.path': ctx.path,
+      'url.scheme': 'http',
+      'network.protocol.version': ctx.req.httpVersion,
+      ...(headers.host !== undefined && { 'server.address': headers.host.replace(portSuffix, '') }),
+      ...(headers['user-agent'] !== undefined && { 'user_agent.original': headers['user-agent'] }),
+    });
+  }
+  return { span, parent };
+};
+
+const endSpan = (span: Span, status: number, failure: AppError | undefined): void => {
+  if (span.isRecording()) {
+    span.setAttribute('http.response.status_code', status);
+    if (failure) span.setAttribute('error.type', failure.code);
+    if (status >= 500) {
+      if (failure?.cause instanceof Error) span.addEvent('exception', { 'exception.type': failure.cause.name });
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+  }
+  span.end();
+};
+
+/**
+ * The outermost middleware: request context, server span, RED metrics, the request's log line, and the headers that
+ * every answer carries. It stands outside the error boundary and so sees what was really answered.
+ */
+export const requestScope = (deps: Dependencies): HttpMiddleware => {
+  const { clock, metrics, routeTable, clientIp, requestLog, deadlineMs } = deps;
+  const tracer = trace.getTracer('volwatch.http');
+
+  return async (ctx, next) => {
+    const started = clock.monotonic();
+    const { headers, socket } = ctx.req;
+    const method = methodLabel(ctx.method);
+    const match = routeTable.match(ctx.method, ctx.path);
+    const { span, parent } = startSpan(tracer, ctx, method, match.template);
+    const spanContext = span.spanContext();
+    // All zeros when no tracer is registered.
+    const traced = spanContext.traceId !== INVALID_TRACEID;
+    const traceId = traced ? spanContext.traceId : traceIdFrom(headers['traceparent']);
+    const forwarded = headers['x-forwarded-for'];
+    const ip = clientIp(socket.remoteAddress, Array.isArray(forwarded) ? forwarded.join(',') : forwarded);
+    const request = new RequestScope(ctx.req, ctx.res, ip, traceId, deadlineMs);
+    ctx.state.request = request;
+    ctx.state.match = match;
+    ctx.state.span = span;
+    ctx.res.setHeader('X-Request-ID', request.requestId);
+    ctx.res.setHeader('X-Trace-ID', traceId);
+    metrics.add('http_server_active_requests', { http_request_method: method }, 1);
+
+    const serve = async (): Promise<void> => {
+      await next();
+      const { failure } = ctx.state;
+      const { status } = ctx;
+      const milliseconds = clock.monotonic() - started;
+      ctx.res.setHeader('Server-Timing', serverTiming(milliseconds, request.timings));
+      metrics.add('http_server_active_requests', { http_request_method: method }, -1);
+      metrics.observe(
+        'http_server_request_duration_seconds',
+        {
+          http_request_method: method,
+          http_route: match.template,
+          http_response_status_code: String(status),
+          error_type: failure?.code ?? '',
+        },
+        milliseconds / 1000,
+      );
+      requestLog({ request, method: ctx.method, route: match.template, status, milliseconds, failure });
+      endSpan(span, status, failure);
+    };
+    return runInRequest(request, () => (traced ? context.with(trace.setSpan(parent, span), serve) : serve()));
+  };
+};

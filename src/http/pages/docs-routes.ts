@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { getAbsoluteFSPath } from 'swagger-ui-dist';
+import { z } from 'zod';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { htmlType, page } from './html.ts';
+import type { OpenApiDocument } from './openapi.ts';
+
+/** Inline scripts are refused by the Content-Security-Policy, so the page is started by a file of its own. */
+const start = `window.addEventListener('load', () => {
+  SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null });
+});
+`;
+
+const docsPage = page(
+  'Volwatch API',
+  '<div id="docs"></div>\n<script src="/docs/swagger-ui-bundle.js"></script>\n<script src="/docs/start.js"></script>',
+  '<link rel="stylesheet" href="/docs/swagger-ui.css">\n<link rel="icon" href="/docs/favicon-32x32.png">\n',
+);
+
+const assets: Readonly<Record<string, string>> = {
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+};
+
+const cached = { 'Cache-Control': 'public, max-age=86400' };
+
+/** `/openapi.json`, and `/docs` with everything that it loads from this origin. */
+export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
+  const common = {
+    method: 'GET',
+    atRoot: true,
+    tag: 'service',
+    auth: 'public',
+    rateLimit: 'none',
+    request: {},
+    errors: [],
+  } as const;
+  // Made once: it is large, and nobody is kept from asking for it.
+  const document = Buffer.from(JSON.stringify(openApi));
+  const files = new Map<string, Promise<Buffer>>();
+  const read = async (name: string): Promise<Buffer> => {
+    const known = files.get(name) ?? readFile(join(getAbsoluteFSPath(), name));
+    files.set(name, known);
+    return known;
+  };
+
+  return [
+    defineRoute({
+      ...common,
+      path: '/openapi.json',
+      summary: 'This API as OpenAPI 3.1',
+      responses: { 200: z.instanceof(Buffer) },
+      etag: 'weak',
+      handler: async () => ({ status: 200, body: document }),
+    }),
+    defineRoute({
+      ...common,
+      path: '/docs',
+      summary: 'This API as an interactive page',
+      produces: htmlType,
+      responses: { 200: z.string() },
+      etag: 'weak',
+      handler: async () => ({ status: 200, body: docsPage }),
+    }),
+    defineRoute({
+      ...common,
+      path: '/docs/start.js',
+      summary: 'Starts the interactive page',
+      produces: 'text/javascript; charset=utf-8',
+      responses: { 200: z.string() },
+      etag: 'weak',
+      handler: async () => ({ status: 200, body: start, headers: cached }),
+    }),
+    ...Object.entries(assets).map(([name, type]) =>
+      defineRoute({
+        ...common,
+        path: `/docs/${name}`,
+        summary: `Part of the interactive page: ${name}`,
+        produces: type,
+        responses: { 200: z.instanceof(Buffer) },
+        etag: 'weak',
+        handler: async () => ({ status: 200, body: await read(name), headers: cached }),
+      }),
+    ),
+  ];
+};

@@ -1,0 +1,221 @@
+import { z } from 'zod';
+import { errorCodes, errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
+import { formType, isJsonType } from '../routing/compiled-route.ts';
+import { problemSchema, oauthErrorSchema } from '../problems/problem-schema.ts';
+
+export type OpenApiInfo = { readonly title: string; readonly version: string; readonly description?: string };
+type Json = Record<string, unknown>;
+export type OpenApiDocument = { readonly openapi: '3.1.0' } & Json;
+
+type Options = { readonly routes: readonly Route[]; readonly basePath: string; readonly info: OpenApiInfo };
+
+/** What any route can answer, beside the codes that it declares. */
+const everywhere: readonly ErrorCode[] = [
+  'internal_error',
+  'not_acceptable',
+  'malformed_request',
+  'uri_too_long',
+  'headers_too_large',
+];
+const ofCategory = (category: ErrorCategory): ErrorCode[] =>
+  errorCodes.filter((code) => errorTable[code].category === category);
+/** Everything under the base path is shed when the service is busy, and nearly all of it needs the database. */
+const underBasePath: readonly ErrorCode[] = [...ofCategory('database'), 'overloaded', 'concurrency_limit_exceeded'];
+/** These belong to the routes that sign in. */
+const signInRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'credentials_invalid',
+  'client_credentials_invalid',
+]);
+const ofCallers = ofCategory('authentication').filter((code) => !signInRefusals.has(code));
+const codesOf = (route: Route): ErrorCode[] => {
+  const codes = new Set<ErrorCode>([...everywhere, ...route.errors, 'validation_failed']);
+  if (route.request.body) {
+    for (const code of ['malformed_body', 'unsupported_media_type', 'payload_too_large', 'request_timeout'] as const) {
+      codes.add(code);
+    }
+  } else {
+    codes.add('body_unexpected');
+  }
+  if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress').add('quota_exceeded');
+  if (route.atRoot !== true) for (const code of underBasePath) codes.add(code);
+  if (route.auth !== 'public') {
+    for (const code of ofCallers) codes.add(code);
+    codes.add('auth_service_error');
+    if (route.method !== 'GET') codes.add('csrf_token_invalid');
+  }
+  if (typeof route.auth === 'object') codes.add('scope_insufficient');
+  if (route.rateLimit !== 'none') codes.add('rate_limit_exceeded');
+  return [...codes];
+};
+
+const schemes = { bearer: [], apiKey: [], cookie: [] };
+const securityOf = (auth: AuthPolicy): Json[] => {
+  if (auth === 'public') return [];
+  const needed = typeof auth === 'object' ? [auth.scope] : [];
+  return Object.keys(schemes).map((name) => ({ [name]: needed }));
+};
+
+const headerRef = (name: string): Json => ({ $ref: `#/components/headers/${name}` });
+const usualHeaders = ({ rateLimit }: Route): Json => ({
+  'X-Request-ID': headerRef('RequestId'),
+  'X-Trace-ID': headerRef('TraceId'),
+  'Server-Timing': headerRef('ServerTiming'),
+  ...(rateLimit !== 'none' && { RateLimit: headerRef('RateLimit'), 'RateLimit-Policy': headerRef('RateLimitPolicy') }),
+});
+
+/** `POST /pricing/price` -> `postPricingPrice`. */
+const operationId = ({ method, path }: Route): string =>
+  method.toLowerCase() +
+  path
+    .split(/[^A-Za-z0-9]+/)
+    .filter((word) => word !== '')
+    .map((word) => word[0]!.toUpperCase() + word.slice(1))
+    .join('');
+
+/** Schemas that zod names (`meta({ id })`) or repeats come as `$defs`; in OpenAPI they stand among the components. */
+const toSchema = (schema: z.ZodType, io: 'input' | 'output', components: Json): Json => {
+  const { $schema: _, $defs, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
+  if ($defs === undefined) return json;
+  const hoist = (value: unknown): unknown =>
+    JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', '"#/components/schemas/')) as unknown;
+  Object.assign(components, hoist($defs));
+  return hoist(json) as Json;
+};
+
+const idempotencyKey: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'Repeating a request under the same key has one effect; the repetition is answered as the first was',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+const parametersOf = (route: Route, components: Json): Json[] => [
+  ...(route.idempotency ? [idempotencyKey] : []),
+  ...(['path', 'query', 'headers'] as const).flatMap((part) => {
+    const schema = route.request[part];
+    if (schema === undefined) return [];
+    const { properties = {}, required = [] } = toSchema(schema, 'input', components) as {
+      properties?: Record<string, Json>;
+      required?: string[];
+    };
+    return Object.entries(properties).map(([name, { description = '', ...rest }]) => ({
+      name,
+      in: part === 'headers' ? 'header' : part,
+      required: part === 'path' || required.includes(name),
+      description,
+      schema: rest,
+    }));
+  }),
+];
+
+/** With `fields`, any member of an item may be left out. */
+const withoutRequired = (schema: Json): Json => {
+  const copy = structuredClone(schema) as { properties?: { data?: { items?: Json } } };
+  delete copy.properties?.data?.items?.['required'];
+  return copy;
+};
+
+/** The schema is that of the first media type; what is neither JSON nor a form beside it is only said to be bytes. */
+const contentOf = (types: readonly string[], schema: Json): Json =>
+  Object.fromEntries(
+    types.map((type, index) => {
+      const described = index === 0 || isJsonType(type) || type === formType;
+      return [type, { schema: described ? schema : { type: 'string', format: 'binary' } }];
+    }),
+  );
+
+const responsesOf = (route: Route, components: Json): Json => {
+  const responses: Record<string, Json> = {};
+  const usual = usualHeaders(route);
+  for (const [status, schema] of Object.entries(route.responses)) {
+    const json = schema === null ? undefined : toSchema(schema, 'output', components);
+    responses[status] = {
+      description: `Answer of: ${route.summary}`,
+      headers: { ...usual, ...(route.etag && { ETag: headerRef('ETag') }) },
+      ...(json && {
+        content: contentOf([route.produces ?? 'application/json'].flat(), route.fields ? withoutRequired(json) : json),
+      }),
+    };
+  }
+  if (route.etag) responses['304'] = { description: 'Not modified', headers: usual };
+
+  const byStatus = Map.groupBy(codesOf(route), (code) => errorTable[code].status);
+  const oauth = route.errorFormat === 'oauth';
+  for (const [status, codes] of byStatus) {
+    if (responses[status] !== undefined) continue;
+    const retryable = codes.some((code) => errorTable[code].retryable);
+    responses[status] = {
+      description: codes.map((code) => `\`${code}\`: ${errorTable[code].title}`).join('; '),
+      headers: { ...usual, ...(retryable && { 'Retry-After': headerRef('RetryAfter') }) },
+      content: {
+        [oauth ? 'application/json' : 'application/problem+json']: {
+          schema: {
+            allOf: [
+              { $ref: `#/components/schemas/${oauth ? 'OAuthProblem' : 'Problem'}` },
+              { properties: { code: { enum: codes } } },
+            ],
+          },
+        },
+      },
+    };
+  }
+  return responses;
+};
+
+const operationOf = (route: Route, components: Json): Json => {
+  const { body } = route.request;
+  return {
+    operationId: operationId(route),
+    tags: [route.tag],
+    summary: route.summary,
+    security: securityOf(route.auth),
+    parameters: parametersOf(route, components),
+    ...(body && {
+      requestBody: {
+        required: !body.safeParse(undefined).success,
+        content: contentOf(route.consumes ?? ['application/json'], toSchema(body, 'input', components)),
+      },
+    }),
+    responses: responsesOf(route, components),
+  };
+};
+
+const text = (description: string): Json => ({ description, schema: { type: 'string' } });
+
+/** OpenAPI 3.1 of the declared routes. Names every path, parameter, body, answer and error code. */
+export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocument => {
+  const schemas: Json = {};
+  schemas['Problem'] = toSchema(problemSchema, 'output', schemas);
+  schemas['OAuthProblem'] = toSchema(oauthErrorSchema, 'output', schemas);
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    const path = route.atRoot === true ? route.path : `${basePath}${route.path}`;
+    (paths[path] ??= {})[route.method.toLowerCase()] = operationOf(route, schemas);
+  }
+  return {
+    openapi: '3.1.0',
+    info: { ...info, license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [{ url: '/' }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].sort().map((name) => ({ name })),
+    paths,
+    components: {
+      schemas,
+      headers: {
+        RequestId: text("The caller's X-Request-ID, else a new UUIDv7"),
+        TraceId: text('The trace of this request, 32 hexadecimal digits'),
+        ServerTiming: text('Milliseconds spent: total, and the parts that took part'),
+        RateLimit: text('What is left: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
+        RateLimitPolicy: text('The limit: `"policy";q=QUOTA;w=SECONDS`'),
+        RetryAfter: { description: 'Seconds after which a retry may succeed', schema: { type: 'integer' } },
+        ETag: text('Weak entity tag for If-None-Match'),
+      },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        cookie: { type: 'apiKey', in: 'cookie', name: '__Host-session' },
+      },
+    },
+  };
+};

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { errorCategories, errorCodes, oauthErrors } from '#src/kernel/catalogue/errors.ts';
+
+/** RFC 9457 with our members. */
+export const problemSchema = z.object({
+  type: z.string().describe('Path of a page about this code'),
+  title: z.string(),
+  status: z.int().min(400).max(599),
+  detail: z.string(),
+  instance: z.string(),
+  code: z.enum(errorCodes),
+  category: z.enum(errorCategories),
+  request_id: z.string(),
+  trace_id: z.string(),
+  errors: z
+    .array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() }))
+    .max(20)
+    .optional()
+    .describe('The first 20 broken members: a JSON Pointer into the body, or query.NAME, path.NAME, header.NAME'),
+  errors_total: z.int().optional(),
+  stack: z.string().optional().describe('Of unexpected errors, outside production only'),
+});
+
+/** RFC 6749, section 5.2, with the problem's members beside. */
+export const oauthErrorSchema = problemSchema.extend({ error: z.enum(oauthErrors), error_description: z.string() });

@@ -1,0 +1,99 @@
+import type { IncomingMessage } from 'node:http';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
+import { receive, type ReceiveOptions } from '../admission/receive.ts';
+import { hasBody } from '../admission/unread-body.ts';
+import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
+import type { Limits } from '../server/limits.ts';
+import { parseQuery } from './validation.ts';
+
+const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {
+  if (header !== undefined && consumes.includes(header)) return header;
+  const [essence = '', ...parameters] = (header ?? '').toLowerCase().split(';');
+  const type = essence.trim();
+  if (!consumes.includes(type)) {
+    throw new AppError('unsupported_media_type', `Content-Type must be ${consumes.join(' or ')}`, {
+      headers: { Accept: consumes.join(', ') },
+    });
+  }
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
+    throw new AppError('unsupported_media_type', 'The charset must be utf-8');
+  }
+  return type;
+};
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const textOf = (bytes: Buffer): string => {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new AppError('malformed_body', 'The body is not valid UTF-8', { cause });
+  }
+};
+
+const parseJson = (bytes: Buffer, shape: JsonShapeLimits, refused: (kind: AbuseKind) => void): unknown => {
+  const fault = jsonShapeFault(bytes, shape);
+  if (fault !== undefined) {
+    refused('body_structure');
+    throw new AppError('malformed_body', describeJsonShapeFault(fault));
+  }
+  const text = textOf(bytes);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('malformed_body', 'The body is not valid JSON', { cause });
+  }
+};
+
+export type BodyReading = {
+  readonly limits: Limits;
+  readonly open: ReceiveOptions['open'];
+  readonly ask: ReceiveOptions['ask'];
+  /** Reports abuse in the name of the request's caller. */
+  readonly refused: (kind: AbuseKind) => void;
+};
+
+export type ReadBody = {
+  readonly value: unknown;
+  /** The memory of the body counts until then. */
+  readonly release: () => void;
+};
+
+/**
+ * The body as its media type means it: JSON parsed, a form as a map of texts; anything else, and `rawBody`, a Buffer.
+ * @throws AppError `unsupported_media_type`, `malformed_body`, and those of `receive`
+ */
+export const readBody = async (
+  request: IncomingMessage,
+  route: CompiledRoute,
+  { limits, open, ask, refused }: BodyReading,
+): Promise<ReadBody> => {
+  const { headers } = request;
+  if (!hasBody(request)) {
+    if (route.bodyOptional) return { value: undefined, release: () => {} };
+    throw new AppError('malformed_body', 'A body is required');
+  }
+  const type = checkMediaType(headers['content-type'], route.consumes);
+  const { rawBody, bodyLimit } = route.declaration;
+  const { bytes, release } = await receive(request, {
+    maxBytes: bodyLimit === 'batch' ? limits.batchBodyLimitBytes : limits.bodyLimitBytes,
+    expansion: limits.expansion,
+    open,
+    ask,
+    onExpansion: () => refused('body_expansion'),
+  });
+  const parse = (): unknown => {
+    if (rawBody) return bytes;
+    if (isJsonType(type)) return parseJson(bytes, limits.jsonShape, refused);
+    if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters);
+    return bytes;
+  };
+  try {
+    return { value: parse(), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+};

@@ -1,0 +1,160 @@
+import { AppError, type ErrorCategory } from '#src/kernel/catalogue/errors.ts';
+import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
+import type { Answers } from '../answers/answers.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { BodyAdmission, Caller } from '../admission/body-admission.ts';
+import { callerOf } from '#src/kernel/requests/caller.ts';
+import { answerSent } from '../answers/answer-sent.ts';
+import { hasBody, isRestLarge } from '../admission/unread-body.ts';
+import { readBody } from './body.ts';
+import type { CompiledRoute } from './compiled-route.ts';
+import { handle } from './idempotent.ts';
+import { checkReply, selectFields, sendReply } from './reply.ts';
+import type { Limits } from '../server/limits.ts';
+import { checkHead } from '../server/request-head.ts';
+import { parseInput } from './request-input.ts';
+import type { LoadShedding } from '../admission/load-shedding.ts';
+import type { RouteTable } from './router.ts';
+import type { Authenticate, CheckCsrf, HttpContext, HttpMiddleware, RateLimit } from './types.ts';
+
+type Dependencies = {
+  readonly routeTable: RouteTable;
+  readonly authenticate: Authenticate;
+  readonly rateLimit: RateLimit | undefined;
+  readonly csrf: CheckCsrf | undefined;
+  readonly idempotency: Idempotency | undefined;
+  readonly answers: Pick<Answers, 'admit'> | undefined;
+  readonly loadShedding: LoadShedding | undefined;
+  readonly bodies: BodyAdmission;
+  readonly abuse: AbuseReport;
+  readonly limits: Limits;
+};
+
+/** The route of this request. @throws AppError `route_not_found`, `method_not_allowed`, `not_acceptable` */
+const findRoute = (ctx: HttpContext): CompiledRoute => {
+  const { match } = ctx.state;
+  if (match.kind === 'none') throw new AppError('route_not_found', 'No route has this path');
+  if (match.kind === 'method') {
+    throw new AppError('method_not_allowed', `Allowed here: ${match.allow}`, { headers: { Allow: match.allow } });
+  }
+  const { produces } = match.route;
+  const { accept } = ctx.req.headers;
+  if (accept !== undefined && accept !== '*/*' && !produces.includes(accept) && ctx.accepts(...produces) === false) {
+    throw new AppError('not_acceptable', `This route answers ${produces.join(' or ')}`);
+  }
+  return match.route;
+};
+
+const atAddressExpense: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
+
+const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, string>>): void => {
+  for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);
+};
+
+/** The inner half of the chain, from the route to its reply, in the order in which it happens. */
+export const dispatch = (deps: Dependencies): HttpMiddleware => {
+  const { routeTable, authenticate, rateLimit, csrf, loadShedding, bodies, abuse, limits } = deps;
+
+  const limit = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
+    const { request } = ctx.state;
+    const { rateLimit: policy } = declaration;
+    if (rateLimit === undefined || policy === 'none') return;
+    const stage = request.principal?.kind ?? (policy === 'login' ? 'login' : 'ip');
+    setHeaders(ctx, await rateLimit(request, stage, request.principal));
+  };
+
+  /** The caller has a budget of their own; refused credentials are at the expense of the address that sent them. */
+  const identify = async (ctx: HttpContext, route: CompiledRoute): Promise<void> => {
+    const { auth } = route.declaration;
+    if (auth === 'public') return;
+    try {
+      const principal = await authenticate(ctx.req, auth);
+      // Fails closed: whoever forgot to refuse, nobody unknown gets past here.
+      if (principal === undefined) {
+        throw new AppError('credentials_missing', 'This route needs credentials', {
+          headers: { 'WWW-Authenticate': 'Bearer' },
+        });
+      }
+      ctx.state.request.principal = principal;
+      // Made for this caller: nobody else's cache may keep it, and their own only what it can ask about again.
+      ctx.set('Cache-Control', route.declaration.etag === undefined ? 'no-store' : 'private, no-cache');
+    } catch (error) {
+      if (error instanceof AppError && atAddressExpense.has(error.definition.category)) await limit(ctx, route);
+      throw error;
+    }
+  };
+
+  /** @throws AppError `body_unexpected` */
+  const refuseBody = ({ state: { request } }: HttpContext): never => {
+    abuse.refused('body_unexpected', request.clientIp);
+    throw new AppError('body_unexpected');
+  };
+
+  /** A large body that nobody will read is refused at once; a small one in its turn, after the credentials. */
+  const refuseLargeBody = (ctx: HttpContext): void => {
+    const { match, request } = ctx.state;
+    const isRead = ctx.method !== 'OPTIONS' && match.kind === 'route' && match.route.body !== undefined;
+    if (isRead || !hasBody(ctx.req) || !isRestLarge(ctx.req, limits.discardBytes)) return;
+    if (match.kind === 'route' || (ctx.method === 'OPTIONS' && match.kind !== 'none')) refuseBody(ctx);
+    // 404 and 405 say more.
+    abuse.refused('body_unexpected', request.clientIp);
+  };
+
+  const ask = ({ req, res }: HttpContext): void => {
+    const { expect } = req.headers;
+    if (expect !== undefined && /^100-continue$/i.test(expect) && req.httpVersion === '1.1') res.writeContinue();
+  };
+
+  return async (ctx) => {
+    const { match, request } = ctx.state;
+    checkHead(ctx.req, limits);
+    refuseLargeBody(ctx);
+    if (ctx.method === 'OPTIONS' && match.kind !== 'none') {
+      if (hasBody(ctx.req)) refuseBody(ctx);
+      ctx.set('Allow', match.allow);
+      ctx.status = 204;
+      return;
+    }
+    const route = findRoute(ctx);
+    const { declaration } = route;
+    loadShedding?.refuseEarly(declaration);
+    await identify(ctx, route);
+    await limit(ctx, route);
+    deps.answers?.admit(ctx.state.request, route.declaration);
+    if (csrf && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      await csrf({ method: ctx.method, headers: ctx.req.headers }, request.principal);
+    }
+
+    if (route.body === undefined && hasBody(ctx.req)) refuseBody(ctx);
+    const caller: Caller = { key: callerOf(request), clientIp: request.clientIp };
+    loadShedding?.check(declaration, caller);
+    let releaseBody = (): void => {};
+    const read = async (): Promise<unknown> => {
+      const body = await readBody(ctx.req, route, {
+        limits,
+        open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
+        ask: () => ask(ctx),
+        refused: (kind) => abuse.refused(kind, caller.clientIp),
+      });
+      releaseBody = body.release;
+      return body.value;
+    };
+    try {
+      const input = await parseInput(ctx, route, { routeTable, maxQueryNames: limits.queryParameters, readBody: read });
+      // Only now: a client whose body does not come, or is refused, holds no slot.
+      const slot = loadShedding?.enter(declaration, caller);
+      try {
+        const reply = await handle(ctx, route, input, deps.idempotency);
+        checkReply(route, reply);
+        const body = declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
+        sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+      } finally {
+        slot?.workEnded();
+        // The answer of a slow reader is memory: it counts for its caller until it is sent.
+        if (slot) void answerSent(ctx.res).then(slot.answerEnded);
+      }
+    } finally {
+      releaseBody();
+    }
+  };
+};

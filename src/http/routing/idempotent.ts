@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
+import { ownerName } from '#src/kernel/ports/owners.ts';
+import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
+import type { CompiledRoute } from './compiled-route.ts';
+import type { RouteReply } from './reply.ts';
+import type { HttpContext } from './types.ts';
+
+const printable = /^[\x21-\x7E]{1,255}$/;
+
+/** Members in order of their names, so that the same body written in another order is the same body. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  ) ?? '';
+
+const fingerprintOf = (route: CompiledRoute, { path, query, body }: Input<RequestSchemas>): string =>
+  createHash('sha256')
+    .update(`${route.declaration.method} ${route.template}\n${canonical([path, query, body])}`)
+    .digest('hex');
+
+/**
+ * Runs the handler, once per `Idempotency-Key` where the route honours it and the caller sends one.
+ * @throws AppError `validation_failed` for a key that is not 1 to 255 printable characters, and those of `Idempotency`
+ */
+export const handle = async (
+  ctx: HttpContext,
+  route: CompiledRoute,
+  input: Input<RequestSchemas>,
+  idempotency: Idempotency | undefined,
+): Promise<RouteReply> => {
+  const { declaration } = route;
+  const key = ctx.req.headers['idempotency-key'];
+  const { principal } = input.context;
+  if (!declaration.idempotency || key === undefined || !idempotency || !principal) return declaration.handler(input);
+  if (typeof key !== 'string' || !printable.test(key)) {
+    const detail = 'Must be 1 to 255 printable ASCII characters without spaces';
+    throw new AppError('validation_failed', 'The request breaks its schema', {
+      errors: [{ pointer: 'header.idempotency-key', code: 'invalid_format', detail }],
+    });
+  }
+  const subject = `${principal.kind}:${principal.subject}`;
+  const { reply, replayed } = await idempotency.run(
+    { subject, owner: ownerName(principal), key, fingerprint: fingerprintOf(route, input) },
+    (claim) => {
+      input.context.idempotency = claim;
+      return declaration.handler(input);
+    },
+  );
+  return replayed ? { ...reply, headers: { ...reply.headers, 'Idempotency-Replayed': 'true' } } : reply;
+};

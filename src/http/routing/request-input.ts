@@ -1,0 +1,50 @@
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
+import type { CompiledRoute } from './compiled-route.ts';
+import type { RouteTable } from './router.ts';
+import type { HttpContext } from './types.ts';
+import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
+
+type Dependencies = {
+  readonly routeTable: RouteTable;
+  /** Max names in a query. */
+  readonly maxQueryNames: number;
+  readonly readBody: () => Promise<unknown>;
+};
+
+/** The parsed request, its faults all at once. @throws AppError `validation_failed` and those of the body */
+export const parseInput = async (
+  ctx: HttpContext,
+  route: CompiledRoute,
+  { routeTable, maxQueryNames, readBody }: Dependencies,
+): Promise<Input<RequestSchemas>> => {
+  const errors: FieldError[] = [];
+  const parse = (
+    part: 'path' | 'query' | 'header',
+    schema: CompiledRoute['path'],
+    value: Record<string, unknown>,
+  ): Record<string, unknown> | undefined => {
+    const parsed = schema?.safeParse(value);
+    if (parsed?.error) errors.push(...fieldErrors(part, parsed.error, value));
+    return parsed?.data;
+  };
+
+  const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
+  const query = parse('query', route.query, parseQuery(ctx.querystring, maxQueryNames));
+  const picked: Record<string, unknown> = {};
+  for (const name of route.headerNames) {
+    const value = ctx.req.headers[name];
+    if (value !== undefined) picked[name] = value;
+  }
+  const headers = parse('header', route.headers, picked);
+
+  let body: unknown;
+  if (route.body !== undefined) {
+    const raw = await readBody();
+    const parsed = route.body.safeParse(raw);
+    if (parsed.error) errors.push(...fieldErrors('body', parsed.error, raw));
+    body = parsed.data;
+  }
+  if (errors.length > 0) throw validationFailed(errors);
+  return { path, query, headers, body, context: ctx.state.request };
+};

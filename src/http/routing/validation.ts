@@ -1,0 +1,100 @@
+import type { z } from 'zod';
+import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
+
+/** RFC 6901. */
+export const toPointer = (path: readonly PropertyKey[]): string =>
+  path.map((piece) => `/${String(piece).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+type Part = 'body' | 'query' | 'path' | 'header';
+const pointerInto = (part: Part, path: readonly PropertyKey[]): string =>
+  part === 'body' ? toPointer(path) : `${part}.${path.map(String).join('.')}`;
+
+type Issue = z.core.$ZodIssue;
+
+const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown => {
+  let value = input;
+  for (const piece of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, piece)) return undefined;
+    value = Reflect.get(value, piece);
+  }
+  return value;
+};
+
+const codeOfIssue = (issue: Issue, path: readonly PropertyKey[], input: unknown): string => {
+  if (path.length > 0 && valueAt(input, path) === undefined) return 'required';
+  switch (issue.code) {
+    case 'too_small':
+    case 'too_big':
+      return issue.origin === 'string' || issue.origin === 'array' ? 'invalid_length' : 'out_of_range';
+    case 'not_multiple_of':
+      return 'out_of_range';
+    case 'invalid_type':
+    case 'invalid_format':
+      return issue.code;
+    case 'custom':
+      return typeof issue.params?.['code'] === 'string' ? issue.params['code'] : 'invalid_value';
+    default:
+      return 'invalid_value';
+  }
+};
+
+const flatten = (part: Part, issue: Issue, base: readonly PropertyKey[], input: unknown): FieldError[] => {
+  const path = [...base, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    const detail = part === 'body' ? 'Unknown member' : 'Unknown name';
+    return issue.keys.map((key) => ({ pointer: pointerInto(part, [...path, key]), code: 'unknown_member', detail }));
+  }
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // The alternative that the caller came nearest to says most.
+    const nearest = issue.errors.reduce((best, errors) => (errors.length < best.length ? errors : best));
+    if (nearest.length > 0) return nearest.flatMap((inner) => flatten(part, inner, path, input));
+  }
+  if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
+    return issue.issues.flatMap((inner) => flatten(part, inner, path, input));
+  }
+  const code = codeOfIssue(issue, path, input);
+  return [{ pointer: pointerInto(part, path), code, detail: code === 'required' ? 'Required' : issue.message }];
+};
+
+/** The broken members of one part of a request. */
+export const fieldErrors = (part: Part, error: z.ZodError, input: unknown): FieldError[] =>
+  error.issues.flatMap((issue) => flatten(part, issue, [], input));
+
+export const validationFailed = (errors: readonly FieldError[]): AppError =>
+  new AppError('validation_failed', 'The request breaks its schema', { errors });
+
+/**
+ * The query as a map of texts, percent-decoded, `+` being a space.
+ * @param most how many names it may have
+ * @throws AppError `validation_failed` for a repeated name or too many, `malformed_request` for a broken percent-encoding
+ */
+export const parseQuery = (querystring: string, most = Infinity): Record<string, string> => {
+  // Without a prototype, so that `__proto__` is a name like any other.
+  const query = Object.create(null) as Record<string, string>;
+  if (querystring === '') return query;
+  const repeated: FieldError[] = [];
+  const pairs = querystring.split('&');
+  if (pairs.length > most) {
+    throw validationFailed([{ pointer: 'query', code: 'too_many', detail: `At most ${most} names` }]);
+  }
+  for (const pair of pairs) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals));
+    if (name in query) {
+      repeated.push({ pointer: `query.${name}`, code: 'repeated', detail: 'Given more than once' });
+    }
+    query[name] = equals === -1 ? '' : decode(pair.slice(equals + 1));
+  }
+  if (repeated.length > 0) throw validationFailed(repeated);
+  return query;
+};
+
+const decode = (text: string): string => {
+  if (!text.includes('%') && !text.includes('+')) return text;
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch (cause) {
+    throw new AppError('malformed_request', 'The query has a broken percent-encoding', { cause });
+  }
+};

@@ -1,0 +1,94 @@
+import type { Duplex } from 'node:stream';
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { problemOf, problemType, reasonPhrase } from '../problems/problem.ts';
+import { randomTraceId, serverTiming } from '../middleware/request-identity.ts';
+import { listSecurityHeaders } from '../middleware/security-headers.ts';
+
+export type ParserRefusalDependencies = {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly production: boolean;
+};
+
+const codes: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
+};
+
+type AnswerParserRefusal = (fault: Error & { readonly code?: string }, socket: Duplex) => void;
+
+/** An answer on its way on this socket, as Node itself looks it up before it answers a parser error. */
+const answerInProgress = (socket: Duplex): ServerResponse | undefined =>
+  (socket as Duplex & { readonly _httpMessage?: ServerResponse })._httpMessage;
+
+/**
+ * Answers what Node's HTTP parser refuses (400, 408, 431) with a problem document and the headers that every answer
+ * carries. There is no request to speak of, so the answer is written to the socket as it stands.
+ */
+export const parserRefusal = ({
+  logger,
+  metrics,
+  clock,
+  production,
+}: ParserRefusalDependencies): AnswerParserRefusal => {
+  const fixed = listSecurityHeaders(production);
+  return (fault, socket) => {
+    const started = clock.monotonic();
+    if (fault.code === 'ECONNRESET' || !socket.writable || answerInProgress(socket)?.headersSent === true) {
+      socket.destroy();
+      return;
+    }
+    const error = new AppError(codes[fault.code ?? ''] ?? 'malformed_request');
+    const { status, category } = error.definition;
+    const requestId = uuidv7();
+    const traceId = randomTraceId();
+    const body = JSON.stringify(problemOf(error, { production, instance: '/', requestId, traceId }));
+    const milliseconds = clock.monotonic() - started;
+    const headers: readonly (readonly [string, string])[] = [
+      ['Content-Type', problemType],
+      ['Content-Length', String(Buffer.byteLength(body))],
+      ['Connection', 'close'],
+      ['Cache-Control', 'no-store'],
+      ['Date', clock.now().toUTCString()],
+      ['X-Request-ID', requestId],
+      ['X-Trace-ID', traceId],
+      ['Server-Timing', serverTiming(milliseconds, {})],
+      ...fixed,
+    ];
+    const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    socket.end(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${head}\r\n${body}`);
+
+    const labels = { category, code: error.code, http_route: 'unmatched' };
+    metrics.count('volwatch_errors_total', labels);
+    metrics.observe(
+      'http_server_request_duration_seconds',
+      {
+        http_request_method: '_OTHER',
+        http_route: 'unmatched',
+        http_response_status_code: String(status),
+        error_type: error.code,
+      },
+      milliseconds / 1000,
+    );
+    logger.info(
+      {
+        request_id: requestId,
+        trace_id: traceId,
+        method: '_OTHER',
+        route: 'unmatched',
+        status,
+        duration_ms: Math.round(milliseconds * 100) / 100,
+        code: error.code,
+        category,
+      },
+      'request',
+    );
+  };
+};

@@ -1,0 +1,4 @@
+export { idempotencyEntities } from './entities.ts';
+export { createIdempotency } from './idempotency.ts';
+export { createIdempotencyQuota } from './quota.ts';
+export { removeExpiredKeys, removeKeysOf } from './retention.ts';

@@ -1,0 +1,1 @@
+export { createJobs, type JobHandlers, type Jobs } from './jobs.ts';

@@ -1,0 +1,24 @@
+import { AppError } from '../catalogue/errors.ts';
+import type { Transaction } from '../ports/unit-of-work.ts';
+
+export type OwnerRoom = {
+  /** What and whose: additions under one name take turns, so that two at once do not both find the last place free. */
+  readonly turn: string;
+  /** Answers one row for each that the owner has. */
+  readonly statement: string;
+  readonly parameters: readonly unknown[];
+  readonly most: number;
+};
+
+/** @throws AppError `validation_failed` when the owner has as many as may be; the turn lasts as long as the transaction */
+export const assertRoom = async (
+  { query }: Transaction,
+  { turn, statement, parameters, most }: OwnerRoom,
+): Promise<void> => {
+  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [turn]);
+  const held = await query(statement, parameters);
+  if (held.length < most) return;
+  throw new AppError('validation_failed', undefined, {
+    errors: [{ pointer: '', code: 'too_many', detail: `There are ${most} already, which is the most` }],
+  });
+};

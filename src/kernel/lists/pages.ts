@@ -1,0 +1,59 @@
+import { AppError } from '../catalogue/errors.ts';
+import type { Cursors } from './pagination.ts';
+
+/** One page: rows after the key `after` (exclusive), at most `limit`; `from` and `to` are inclusive dates, UTC. */
+export type PageRequest = {
+  readonly after: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly limit: number;
+};
+
+type ListQuery = {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+};
+
+type Page<Item> = {
+  readonly data: Item[];
+  readonly page: { readonly next_cursor: string | null; readonly limit: number };
+};
+
+export type Pages = {
+  /**
+   * One page of a list, which its name and whatever else `list` holds tell from others, items found again by `keyOf`. A
+   * cursor holds the list, its bounds and the key.
+   * @throws AppError `validation_failed` for a cursor that another list or other bounds gave
+   */
+  readonly answer: <Item>(
+    list: { readonly list: string } & Readonly<Record<string, string>>,
+    query: ListQuery,
+    load: (page: PageRequest) => Promise<readonly Item[]>,
+    keyOf: (item: Item) => string,
+  ) => Promise<Page<Item>>;
+};
+
+const foreignCursor = (): AppError =>
+  new AppError('validation_failed', undefined, {
+    errors: [{ pointer: 'query.cursor', code: 'invalid_value', detail: 'Is a cursor of another query' }],
+  });
+
+export const createPages = ({ cursors }: { readonly cursors: Cursors }): Pages => ({
+  answer: async (list, { limit, cursor, from = null, to = null }, load, keyOf) => {
+    const bounds = { ...list, from, to };
+    let after: string | null = null;
+    if (cursor !== undefined) {
+      const position = cursors.decode(cursor);
+      if (Object.entries(bounds).some(([name, value]) => position[name] !== value)) throw foreignCursor();
+      after = String(position['after']);
+    }
+    // One row more than asked for tells whether there is a next page.
+    const rows = await load({ after, from, to, limit: limit + 1 });
+    const data = rows.slice(0, limit);
+    const last = data.at(-1);
+    const next = rows.length > limit && last ? cursors.encode({ ...bounds, after: keyOf(last) }) : null;
+    return { data, page: { next_cursor: next, limit } };
+  },
+});

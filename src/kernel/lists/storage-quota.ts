@@ -1,0 +1,34 @@
+import type { AbuseReport } from '../catalogue/abuse.ts';
+import { AppError } from '../catalogue/errors.ts';
+import { currentRequest } from '../requests/request-context.ts';
+
+/** Closed set: the `code` in the `errors` of a `quota_exceeded` problem. */
+type StorageQuota =
+  | 'pricing_jobs'
+  | 'pricing_job_rows'
+  | 'pricing_job_bytes'
+  | 'pricing_job_bytes_of_all_callers'
+  | 'idempotency_keys'
+  | 'webhook_tests'
+  | 'users_without_sign_in';
+
+export type QuotaUse = {
+  readonly quota: StorageQuota;
+  /** What would be stored after this request. */
+  readonly wanted: number;
+  readonly max: number;
+  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users';
+  /** What the caller can do about it, as a sentence. */
+  readonly remedy: string;
+};
+
+/**
+ * Refuses what would exceed a quota, and reports the refusal.
+ * @throws AppError `quota_exceeded` naming quota, use and remedy
+ */
+export const assertWithinQuota = (abuse: AbuseReport, { quota, wanted, max, unit, remedy }: QuotaUse): void => {
+  if (wanted <= max) return;
+  abuse.refused('storage_quota', currentRequest()?.clientIp);
+  const detail = `The quota ${quota} is ${max} ${unit}; this request needs ${wanted}. ${remedy}`;
+  throw new AppError('quota_exceeded', detail, { errors: [{ pointer: '', code: quota, detail }] });
+};

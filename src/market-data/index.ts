@@ -1,0 +1,13 @@
+export { marketDataEntities } from './entities.ts';
+export { bundledUniverses } from './indexes/universes.ts';
+export { createFallbackProvider } from './providers/fallback-provider.ts';
+export type { MarketDataProvider } from './providers/provider.ts';
+export { createSampleFileProvider, sampleDataDirectory } from './providers/sample-file-provider.ts';
+export { createTwelveDataHttp } from './providers/twelve-data-http.ts';
+export { createTwelveData } from './providers/twelve-data.ts';
+export { createCachedReads } from './reads/cached-reads.ts';
+export { createMarketDataRoutes } from './reads/market-data-routes.ts';
+export { createMarketDataQueries } from './reads/queries.ts';
+export { createQueuedRefreshes } from './refresh/refresh-queue.ts';
+export { createRefreshService, type RefreshService } from './refresh/refresh-service.ts';
+export { removeOldRefreshes } from './refresh/retention.ts';

@@ -1,0 +1,76 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+
+/** The universes. A new universe needs an entry here and a provider that has its prices. */
+
+export const indexMethods = ['equal_weighted', 'price_weighted', 'rebased'] as const;
+export type IndexMethod = (typeof indexMethods)[number];
+
+type AssetDefinition = {
+  readonly symbol: string;
+  readonly name: string;
+  readonly exchange: string;
+  readonly currency: string;
+  /** Symbol at Twelve Data, if it differs. */
+  readonly twelveDataSymbol?: string;
+};
+
+export type IndexDefinition = {
+  readonly code: string;
+  readonly name: string;
+  readonly method: IndexMethod;
+  /** Symbols of the universe's assets; exactly one for `rebased`. */
+  readonly constituents: readonly string[];
+};
+
+export type Universe = {
+  readonly name: string;
+  readonly interval: '1month' | '1day';
+  /** First day of the requested prices, as `YYYY-MM-DD`. */
+  readonly from: string;
+  readonly assets: readonly AssetDefinition[];
+  readonly indexes: readonly IndexDefinition[];
+};
+
+const nasdaq = (symbol: string, name: string): AssetDefinition => ({
+  symbol,
+  name,
+  exchange: 'NASDAQ',
+  currency: 'USD',
+});
+const tech5Symbols = ['MSFT', 'AMZN', 'IBM', 'AAPL', 'GOOG'];
+
+export const bundledUniverses: readonly Universe[] = [
+  {
+    name: 'tech5',
+    interval: '1month',
+    from: '2000-01-01',
+    assets: [
+      nasdaq('MSFT', 'Microsoft'),
+      nasdaq('AMZN', 'Amazon.com'),
+      { symbol: 'IBM', name: 'International Business Machines', exchange: 'NYSE', currency: 'USD' },
+      nasdaq('AAPL', 'Apple'),
+      nasdaq('GOOG', 'Google'),
+    ],
+    indexes: [
+      { code: 'TECH5_EW', name: 'Tech 5 equal-weighted', method: 'equal_weighted', constituents: tech5Symbols },
+      { code: 'TECH5_PW', name: 'Tech 5 price-weighted', method: 'price_weighted', constituents: tech5Symbols },
+    ],
+  },
+  {
+    name: 'sp500',
+    interval: '1day',
+    from: '2000-01-01',
+    assets: [{ symbol: '^GSPC', name: 'S&P 500', exchange: 'SNP', currency: 'USD', twelveDataSymbol: 'SPX' }],
+    indexes: [{ code: 'SP500', name: 'S&P 500 rebased to 1000', method: 'rebased', constituents: ['^GSPC'] }],
+  },
+];
+
+/** The universe with the given name. @throws AppError `validation_failed` (/universe) */
+export const universeNamed = (universes: readonly Universe[], name: string): Universe => {
+  const universe = universes.find((candidate) => candidate.name === name);
+  if (universe) return universe;
+  const known = universes.map((candidate) => candidate.name).join(', ');
+  throw new AppError('validation_failed', undefined, {
+    errors: [{ pointer: '/universe', code: 'invalid_value', detail: `Must be one of: ${known}` }],
+  });
+};

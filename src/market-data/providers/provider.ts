@@ -1,0 +1,74 @@
+import { isCalendarDate } from '#src/kernel/calendar.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Universe } from '../indexes/universes.ts';
+
+/**
+ * One bar. `date` is `YYYY-MM-DD`, the prices are in the currency of the asset, `volume` is in shares. A value is null
+ * if the source does not have it.
+ */
+export type PriceBar = {
+  readonly date: string;
+  readonly open: number | null;
+  readonly high: number | null;
+  readonly low: number | null;
+  readonly close: number;
+  readonly volume: number | null;
+};
+
+export const refreshSources = ['provider', 'cache', 'last_known_good'] as const;
+export type RefreshSource = (typeof refreshSources)[number];
+
+export type FetchedSeries = { readonly symbol: string; readonly prices: readonly PriceBar[] };
+export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
+
+type FetchOptions = {
+  /** True if data of an earlier fetch may be used when the provider fails. It is false for refreshes on request. */
+  readonly fallback: boolean;
+};
+
+/** Source of prices. `fetch` must not be called inside a database transaction. */
+export type MarketDataProvider = {
+  /** @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout` */
+  readonly fetch: (universe: Universe, signal: AbortSignal, options: FetchOptions) => Promise<FetchedUniverse>;
+};
+
+const maxNumber = 1e15;
+const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
+const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
+const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
+
+const faultOf = (bar: PriceBar, previous: string | undefined): string | undefined => {
+  if (!isCalendarDate(bar.date)) return 'a date that does not exist';
+  if (previous !== undefined && bar.date <= previous) return 'dates that are not strictly ascending';
+  if (!isPositive(bar.close)) return 'a close that is not a positive number';
+  if (![bar.open, bar.high, bar.low].every(isPositiveOrAbsent)) return 'a price that is not a positive number';
+  if (!isVolume(bar.volume)) return 'a volume that is not a number from 0';
+  return undefined;
+};
+
+/**
+ * Validates the data of a provider before it is written to the database. Each asset of the universe must occur exactly
+ * once, and no other asset. Each asset must have at least one bar. The dates must exist and must be strictly ascending.
+ * The numbers must be finite.
+ * @throws AppError `external_api_bad_response`
+ */
+export const assertFetched = (universe: Universe, fetched: FetchedUniverse): void => {
+  const expected = new Set(universe.assets.map(({ symbol }) => symbol));
+  for (const { symbol, prices } of fetched.series) {
+    const refuse = (problem: string): never => {
+      throw new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
+    };
+    if (!expected.delete(symbol)) refuse('a symbol that was not requested, or with a symbol twice');
+    if (prices.length === 0) refuse(`no prices for ${symbol}`);
+    let previous: string | undefined;
+    for (const bar of prices) {
+      const fault = faultOf(bar, previous);
+      if (fault !== undefined) refuse(`${fault} for ${symbol}`);
+      previous = bar.date;
+    }
+  }
+  const [missing] = expected;
+  if (missing !== undefined) {
+    throw new AppError('external_api_bad_response', `The market data provider answered without ${missing}`);
+  }
+};

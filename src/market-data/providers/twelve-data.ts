@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { dayMs, utcDay } from '#src/kernel/calendar.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { HealthCheck } from '#src/kernel/ports/health.ts';
+import type { Policy } from '#src/kernel/ports/policy.ts';
+import { addTiming } from '#src/kernel/requests/request-context.ts';
+import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { FetchedSeries, MarketDataProvider, PriceBar } from './provider.ts';
+import { throttled, type TwelveDataHttp } from './twelve-data-http.ts';
+import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
+import type { Universe } from '../indexes/universes.ts';
+
+/** Request credits of the account. All processes share them. */
+type Credits = {
+  readonly perMinute: number;
+  /** Takes `count` credits or none. @returns 0 if they were taken, else the milliseconds until the next attempt */
+  readonly take: (count: number) => Promise<number>;
+};
+
+export type TwelveDataDeps = {
+  readonly http: TwelveDataHttp;
+  readonly policy: Policy;
+  readonly credits: Credits;
+  /** Timeout for all requests of one fetch together. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+};
+
+export type TwelveData = MarketDataProvider & {
+  /**
+   * Health from the circuit state and the last fetch. There is no request for the check, because it would cost credits.
+   */
+  readonly healthCheck: HealthCheck;
+};
+
+const maxBarsPerPage = 5_000;
+/** Number of years whose bars always fit into one page. */
+const yearsPerPage = { '1day': 13, '1month': 400 } as const;
+
+type Page = { readonly from: string; readonly to: string };
+
+/**
+ * Pages from the first day of the universe until tomorrow. A page ends on the first day of the next page, because it is
+ * not documented if the end date is inclusive.
+ */
+const pagesFrom = ({ from, interval }: Universe, now: Date): Page[] => {
+  const tomorrow = new Date(now.getTime() + dayMs);
+  const first = Number(from.slice(0, 4));
+  const pages: Page[] = [];
+  for (let year = first; year <= tomorrow.getUTCFullYear(); year += yearsPerPage[interval]) {
+    pages.push({
+      from: year === first ? from : `${year}-01-01`,
+      to: `${Math.min(year + yearsPerPage[interval], tomorrow.getUTCFullYear() + 1)}-01-01`,
+    });
+  }
+  return pages;
+};
+
+const chunks = <T>(items: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+
+const badResponse = (problem: string): AppError =>
+  new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
+
+const sameBar = (a: PriceBar, b: PriceBar): boolean =>
+  a.open === b.open && a.high === b.high && a.low === b.low && a.close === b.close && a.volume === b.volume;
+
+/** Merges the bars of all pages into one series, oldest first. Bars of the same date must be equal. */
+const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): FetchedSeries => {
+  const byDate = new Map<string, PriceBar>();
+  // In time zones east of UTC it can be tomorrow already. A later date cannot be a trading day yet.
+  const tomorrow = utcDay(new Date(now.getTime() + dayMs));
+  for (const bar of bars) {
+    const known = byDate.get(bar.date);
+    if (known && !sameBar(known, bar)) throw badResponse(`two different prices of ${symbol} for one date`);
+    if (bar.date > tomorrow) throw badResponse(`a price of ${symbol} from the future`);
+    byDate.set(bar.date, bar);
+  }
+  return { symbol, prices: [...byDate.values()].sort((a, b) => (a.date < b.date ? -1 : 1)) };
+};
+
+/**
+ * Market data of api.twelvedata.com by `time_series` requests. A request has several symbols and costs a credit for
+ * each.
+ */
+export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: TwelveDataDeps): TwelveData => {
+  let lastFailure: string | undefined;
+
+  const takeCredits = async (count: number, deadline: number, signal: AbortSignal): Promise<void> => {
+    for (let wait = await credits.take(count); wait > 0; wait = await credits.take(count)) {
+      if (clock.monotonic() + wait >= deadline) throw throttled(Math.ceil(wait / 1_000));
+      await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  };
+
+  type Batch = { readonly assets: Universe['assets']; readonly page: Page };
+  const symbolOf = ({ symbol, twelveDataSymbol = symbol }: Universe['assets'][number]): string => twelveDataSymbol;
+
+  const requestSeries = async (
+    { interval }: Universe,
+    { assets, page }: Batch,
+    deadline: number,
+    outer: AbortSignal,
+  ): Promise<ReadonlyMap<string, WireSeries>> => {
+    const symbols = assets.map(symbolOf);
+    const query = {
+      symbol: symbols.join(','),
+      interval,
+      start_date: page.from,
+      end_date: page.to,
+      outputsize: String(maxBarsPerPage),
+      order: 'ASC',
+      timezone: 'Exchange',
+      format: 'JSON',
+    };
+    await takeCredits(symbols.length, deadline, outer);
+    let attempts = 0;
+    const body = await policy.run({ signal: outer, deadline, idempotent: true }, async (signal) => {
+      // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
+      if (attempts > 0) await credits.take(symbols.length);
+      attempts += 1;
+      return http.get('time_series', query, signal);
+    });
+    return readTimeSeries({ symbols, interval }, body);
+  };
+
+  const fetchAll = async (universe: Universe, signal: AbortSignal): Promise<FetchedSeries[]> => {
+    const deadline = clock.monotonic() + timeoutMs;
+    const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
+    for (const page of pagesFrom(universe, clock.now())) {
+      for (const assets of chunks(universe.assets, credits.perMinute)) {
+        const found = await requestSeries(universe, { assets, page }, deadline, signal);
+        for (const asset of assets) {
+          const series = found.get(symbolOf(asset));
+          if (series?.currency !== undefined && series.currency !== asset.currency) {
+            throw badResponse(`${asset.symbol} in another currency`);
+          }
+          bars.get(asset.symbol)?.push(...(series?.bars ?? []));
+        }
+      }
+    }
+    return [...bars].map(([symbol, all]) => mergePages(symbol, all, clock.now()));
+  };
+
+  return {
+    fetch: async (universe, signal) => {
+      assertOutsideTransaction('Calling Twelve Data');
+      const startedAt = clock.monotonic();
+      try {
+        const series = await fetchAll(universe, signal);
+        const empty = series.find(({ prices }) => prices.length === 0);
+        if (empty) throw badResponse(`no prices for ${empty.symbol}`);
+        lastFailure = undefined;
+        return { source: 'provider', series };
+      } catch (error) {
+        lastFailure = codeOf(error);
+        throw error;
+      } finally {
+        addTiming('external', clock.monotonic() - startedAt);
+      }
+    },
+    healthCheck: {
+      dependency: 'twelve_data',
+      required: false,
+      check: async () => {
+        const circuit = policy.state();
+        const detail = `circuit ${circuit}${lastFailure === undefined ? '' : `; last fetch: ${lastFailure}`}`;
+        if (circuit === 'open') return { status: 'down', detail };
+        return { status: circuit === 'closed' && lastFailure === undefined ? 'up' : 'degraded', detail };
+      },
+    },
+  };
+};

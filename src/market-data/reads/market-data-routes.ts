@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { listOf } from '#src/kernel/lists/pagination.ts';
+import type { Cursors } from '#src/kernel/lists/pagination.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
+import type { Route } from '#src/kernel/requests/route.ts';
+import { cacheHeaders } from './cached-reads.ts';
+import type { CachedReads } from './cached-reads.ts';
+import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
+import type { MarketDataQueries } from './queries.ts';
+import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
+import type { RefreshService } from '../refresh/refresh-service.ts';
+import { assetSchema, indexSchema, indexValueSchema, listQuery, nameParameter, priceSchema } from './schemas.ts';
+
+export type MarketDataRoutesDeps = {
+  readonly refreshes: Pick<RefreshService, 'start'>;
+  readonly queries: MarketDataQueries;
+  readonly cachedReads: CachedReads;
+  readonly cursors: Cursors;
+  /** Prefix of all paths, for the header `Location`. */
+  readonly basePath: string;
+};
+
+const orNotFound = <T>(value: T | undefined, kind: string): T => {
+  if (value === undefined) throw new AppError('resource_not_found', `There is no such ${kind}`);
+  return value;
+};
+
+const publicRead = { method: 'GET', tag: 'Market data', auth: 'public', rateLimit: 'ip', etag: 'weak' } as const;
+const bySymbol = z.strictObject({ symbol: nameParameter });
+const byCode = z.strictObject({ code: nameParameter });
+
+/** The routes of assets, prices, indexes and refreshes. */
+export const createMarketDataRoutes = ({
+  refreshes,
+  queries,
+  cachedReads,
+  cursors,
+  basePath,
+}: MarketDataRoutesDeps): Route[] => {
+  const pages = createPages({ cursors });
+
+  return [
+    defineRoute({
+      ...publicRead,
+      path: '/assets',
+      summary: 'Assets by symbol',
+      request: { query: listQuery(assetSchema) },
+      responses: { 200: listOf(assetSchema) },
+      fields: true,
+      errors: [],
+      handler: async ({ query }) => ({
+        status: 200 as const,
+        body: await pages.answer({ list: 'assets' }, query, queries.assets, ({ symbol }) => symbol),
+      }),
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/assets/{symbol}',
+      summary: 'One asset',
+      request: { path: bySymbol },
+      responses: { 200: assetSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path }) => ({
+        status: 200 as const,
+        body: orNotFound(await queries.asset(path.symbol), 'asset'),
+      }),
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/assets/{symbol}/prices',
+      summary: 'Prices of an asset, oldest first',
+      request: { path: bySymbol, query: listQuery(priceSchema) },
+      responses: { 200: listOf(priceSchema) },
+      fields: true,
+      errors: ['resource_not_found'],
+      handler: async ({ path: { symbol }, query }) => {
+        let headers = {};
+        const load = async (page: PageRequest) => {
+          const cached = await cachedReads.prices(symbol, page);
+          headers = cacheHeaders(cached);
+          return orNotFound(cached.value, 'asset');
+        };
+        const body = await pages.answer({ list: `prices ${symbol}` }, query, load, ({ date }) => date);
+        return { status: 200 as const, body, headers };
+      },
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/indexes',
+      summary: 'Indexes by code',
+      request: { query: listQuery(indexSchema) },
+      responses: { 200: listOf(indexSchema) },
+      fields: true,
+      errors: [],
+      handler: async ({ query }) => ({
+        status: 200 as const,
+        body: await pages.answer({ list: 'indexes' }, query, queries.indexes, ({ code }) => code),
+      }),
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/indexes/{code}',
+      summary: 'One index',
+      request: { path: byCode },
+      responses: { 200: indexSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path }) => ({
+        status: 200 as const,
+        body: orNotFound(await queries.index(path.code), 'index'),
+      }),
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/indexes/{code}/values',
+      summary: 'Values of an index, oldest first',
+      request: { path: byCode, query: listQuery(indexValueSchema) },
+      responses: { 200: listOf(indexValueSchema) },
+      fields: true,
+      errors: ['resource_not_found'],
+      handler: async ({ path: { code }, query }) => {
+        let headers = {};
+        const load = async (page: PageRequest) => {
+          const cached = await cachedReads.indexValues(code, page);
+          headers = cacheHeaders(cached);
+          return orNotFound(cached.value, 'index');
+        };
+        const body = await pages.answer({ list: `values ${code}` }, query, load, ({ date }) => date);
+        return { status: 200 as const, body, headers };
+      },
+    }),
+    ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
+  ];
+};

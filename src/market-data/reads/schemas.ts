@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
+import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
+import { refreshStatuses, refreshTriggers } from '../entities.ts';
+import { refreshSources } from '../providers/provider.ts';
+import { indexMethods } from '../indexes/universes.ts';
+
+const date = z.iso.date();
+const count = z.int().min(0);
+
+export const assetSchema = z.strictObject({
+  symbol: z.string(),
+  name: z.string(),
+  exchange: z.string(),
+  currency: z.string(),
+  first_date: date.nullable(),
+  last_date: date.nullable(),
+});
+
+export const priceSchema = z.strictObject({
+  date,
+  open: z.number().nullable(),
+  high: z.number().nullable(),
+  low: z.number().nullable(),
+  close: z.number(),
+  volume: z.number().nullable(),
+});
+
+export const indexSchema = z.strictObject({
+  code: z.string(),
+  name: z.string(),
+  universe: z.string(),
+  method: z.enum(indexMethods),
+  constituents: z.array(z.string()).readonly(),
+  first_date: date.nullable(),
+  last_date: date.nullable(),
+});
+
+export const indexValueSchema = z.strictObject({ date, value: z.number() });
+
+export const refreshSchema = z.strictObject({
+  id: z.uuid(),
+  universe: z.string(),
+  trigger: z.enum(refreshTriggers),
+  status: z.enum(refreshStatuses),
+  reason: z.enum(errorCodes).nullable(),
+  started_at: z.iso.datetime(),
+  finished_at: z.iso.datetime().nullable(),
+  assets: count,
+  prices: count,
+  index_values: count,
+  quarantined: count.describe('Bars that were not stored because a price moved too far; the others were stored'),
+  source: z.enum(refreshSources).nullable(),
+  error: z.strictObject({ code: z.enum(errorCodes), category: z.enum(errorCategories), detail: z.string() }).nullable(),
+  trace_id: z.string().nullable(),
+});
+
+export const quarantinedPriceSchema = z.strictObject({
+  symbol: z.string(),
+  date,
+  price: z.number().describe('The fetched price'),
+  reference: z.number().describe('The close that the price was compared with'),
+});
+
+/** Query parameters of all market data lists. */
+export const listQuery = (item: z.ZodObject) =>
+  z
+    .strictObject({
+      ...pageQuery,
+      from: dateParameter.optional(),
+      to: dateParameter.optional(),
+      fields: fieldsQuery(item),
+    })
+    .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
+      path: ['from'],
+      error: 'Must not be after to',
+    });
+
+/** A symbol or an index code. Other texts are refused before a database query. */
+export const nameParameter = z.string().regex(/^[A-Za-z0-9^.:_-]{1,32}$/);

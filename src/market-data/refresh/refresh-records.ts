@@ -1,0 +1,162 @@
+import { errorTable, isErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { ErrorCategory, ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { refreshStatuses, refreshTriggers } from '../entities.ts';
+import type { RefreshSource } from '../providers/provider.ts';
+import { instant } from '../sql.ts';
+
+export type RefreshTrigger = (typeof refreshTriggers)[number];
+type RefreshStatus = (typeof refreshStatuses)[number];
+export type RefreshCounts = {
+  readonly assets: number;
+  readonly prices: number;
+  readonly index_values: number;
+  /** Bars that were fetched but not stored, because their prices moved too far. */
+  readonly quarantined: number;
+};
+
+/** A refresh as the API shows it. Counts are numbers of rows written; instants are RFC 3339 in UTC. */
+export type RefreshRecord = RefreshCounts & {
+  readonly id: string;
+  readonly universe: string;
+  readonly trigger: RefreshTrigger;
+  readonly status: RefreshStatus;
+  readonly reason: ErrorCode | null;
+  readonly started_at: string;
+  readonly finished_at: string | null;
+  /** Null until data were fetched. */
+  readonly source: RefreshSource | null;
+  readonly error: { readonly code: ErrorCode; readonly category: ErrorCategory; readonly detail: string } | null;
+  /** Null when telemetry is off. */
+  readonly trace_id: string | null;
+};
+
+export const refreshColumns = `id, universe, trigger, status, reason, error_detail, ${instant('started_at')},
+  ${instant('finished_at')}, assets, prices, index_values, quarantined, source, trace_id`;
+
+export type RefreshRow = Omit<RefreshRecord, 'reason' | 'error'> & {
+  readonly reason: string | null;
+  readonly error_detail: string | null;
+};
+
+export const toRefreshRecord = ({ reason, error_detail: detail, ...row }: RefreshRow): RefreshRecord => {
+  const code = reason === null ? null : isErrorCode(reason) ? reason : 'internal_error';
+  const error = code && { code, category: errorTable[code].category, detail: detail ?? errorTable[code].title };
+  return { ...row, reason: code, error };
+};
+
+const firstRecord = (rows: readonly RefreshRow[]): RefreshRecord => {
+  const [row] = rows;
+  if (!row) throw new Error('The refresh record was deleted');
+  return toRefreshRecord(row);
+};
+
+export type NewRefresh = Pick<RefreshRecord, 'id' | 'universe' | 'trigger' | 'started_at' | 'trace_id'> & {
+  /** True if the refresh waits for a worker. Default false. */
+  readonly queued?: boolean;
+};
+
+/** Stores the record of a new refresh with the status `running`. */
+export const insertRunning = async ({ query }: Transaction, refresh: NewRefresh): Promise<RefreshRecord> =>
+  firstRecord(
+    await query<RefreshRow>(
+      `insert into refresh (id, universe, trigger, status, started_at, trace_id, queued)
+       values ($1, $2, $3, 'running', $4, $5, $6) returning ${refreshColumns}`,
+      [refresh.id, refresh.universe, refresh.trigger, refresh.started_at, refresh.trace_id, refresh.queued ?? false],
+    ),
+  );
+
+/** Takes a record out of the queue. Undefined if another worker has taken it, or if it was closed. */
+export const beginQueued = async (
+  { query }: Transaction,
+  { id, started_at, trace_id }: Pick<NewRefresh, 'id' | 'started_at' | 'trace_id'>,
+): Promise<RefreshRecord | undefined> => {
+  const [row] = await query<RefreshRow>(
+    `update refresh set queued = false, started_at = $2, trace_id = $3
+     where id = $1 and queued and status = 'running' returning ${refreshColumns}`,
+    [id, started_at, trace_id],
+  );
+  return row && toRefreshRecord(row);
+};
+
+/** SQL condition: no worker will start this record any more. A queued record counts as abandoned after one day. */
+export const startedOrAbandoned = `(not queued or started_at < now() - interval '1 day')`;
+
+/**
+ * Locks the record until the end of the transaction. False if another process has closed it, because that process
+ * assumes that this process is dead. This process must then write no rows.
+ */
+export const claimRunning = async ({ query }: Transaction, id: string): Promise<boolean> =>
+  (await query(`select 1 from refresh where id = $1 and status = 'running' for update`, [id])).length === 1;
+
+/**
+ * Marks the refresh as applied. Call it in the transaction that writes the rows, so that both are committed or neither.
+ */
+export const markApplied = async (
+  { query }: Transaction,
+  id: string,
+  { counts, at }: { readonly counts: RefreshCounts; readonly at: string },
+): Promise<void> => {
+  await query(
+    `update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5, quarantined = $6 where id = $1`,
+    [id, at, counts.assets, counts.prices, counts.index_values, counts.quarantined],
+  );
+};
+
+export type Outcome = {
+  readonly status: 'succeeded' | 'rolled_back' | 'failed';
+  readonly reason: ErrorCode | null;
+  readonly detail: string | null;
+  readonly source: RefreshSource | null;
+  readonly at: string;
+};
+
+/**
+ * Ends a running record. If `applied_at` is set, the status is `succeeded`, whatever `outcome` says: if the connection
+ * breaks during the commit, only `applied_at` shows if the transaction was committed. `ended` is false if another
+ * process has closed the record already.
+ */
+export const recordOutcome = async (
+  { query }: Transaction,
+  id: string,
+  outcome: Outcome,
+): Promise<{ readonly record: RefreshRecord; readonly ended: boolean }> => {
+  const ended = await query<RefreshRow>(
+    `update refresh set
+       status = case when applied_at is null then $2 else 'succeeded' end,
+       reason = case when applied_at is null then $3 end,
+       error_detail = case when applied_at is null then $4 end,
+       source = $5,
+       finished_at = $6
+     where id = $1 and status = 'running' returning ${refreshColumns}`,
+    [id, outcome.status, outcome.reason, outcome.detail, outcome.source, outcome.at],
+  );
+  if (ended.length > 0) return { record: firstRecord(ended), ended: true };
+  const stored = await query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]);
+  return { record: firstRecord(stored), ended: false };
+};
+
+/**
+ * Ends the running records of a universe. The caller must hold the lock of the universe, because no other refresh can
+ * run then. A record that is locked by an open transaction stays as it is: its process is alive but has lost the lock.
+ * @returns the closed records
+ */
+export const closeRunning = async (
+  { query }: Transaction,
+  universe: string,
+  at: string,
+): Promise<readonly RefreshRecord[]> => {
+  const closed = await query<RefreshRow>(
+    `with dangling as (
+       select id from refresh where status = 'running' and universe = $1 and ${startedOrAbandoned} for update skip locked
+     )
+     update refresh set
+       status = case when applied_at is null then 'rolled_back' else 'succeeded' end,
+       reason = case when applied_at is null then 'internal_error' end,
+       error_detail = case when applied_at is null then 'The process ended before the refresh did' end,
+       finished_at = $2
+     where id in (select id from dangling) returning ${refreshColumns}`,
+    [universe, at],
+  );
+  return closed.map(toRefreshRecord);
+};

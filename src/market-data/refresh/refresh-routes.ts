@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { orAbort } from '#src/kernel/abort.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { listOf } from '#src/kernel/lists/pagination.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
+import type { Route } from '#src/kernel/requests/route.ts';
+import type { PageRequest, Pages } from '#src/kernel/lists/pages.ts';
+import type { QuarantinedPrice } from './quarantine.ts';
+import type { MarketDataQueries } from '../reads/queries.ts';
+import type { RefreshRecord } from './refresh-records.ts';
+import type { RefreshService } from './refresh-service.ts';
+import { listQuery, quarantinedPriceSchema, refreshSchema } from '../reads/schemas.ts';
+
+export type RefreshRoutesDeps = {
+  readonly refreshes: Pick<RefreshService, 'start'>;
+  readonly queries: MarketDataQueries;
+  readonly pages: Pages;
+  /** Prefix of all paths, for the header `Location`. */
+  readonly basePath: string;
+};
+
+/** Max wait of a caller. A longer wait in `Prefer` is reduced to it. */
+const maxWaitSeconds = 30;
+
+/** Seconds of `Prefer: wait=SECONDS` (RFC 7240), 0 without it. */
+const waitSecondsOf = (prefer: string | undefined): number => {
+  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(prefer ?? '') ?? [];
+  return Math.min(Number(seconds ?? 0), maxWaitSeconds);
+};
+
+/** The ended record, or undefined after `seconds` or if `signal` aborts because the client has disconnected. */
+const endedWithin = async (
+  ended: Promise<RefreshRecord>,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<RefreshRecord | undefined> => {
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), seconds * 1000);
+  const waitOver = AbortSignal.any([signal, timeout.signal]);
+  try {
+    return await orAbort(ended, waitOver);
+  } catch (error) {
+    if (waitOver.aborted) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const common = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'user' } as const;
+
+/** The routes below `/refreshes`. */
+export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: RefreshRoutesDeps): Route[] => [
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/refreshes',
+    summary: 'Refresh a universe. With Prefer: wait=SECONDS the answer is the record of the ended refresh',
+    request: {
+      headers: z.object({ prefer: z.string().max(256).optional() }),
+      body: z.strictObject({ universe: z.string().min(1).max(64) }),
+    },
+    responses: { 200: refreshSchema, 202: refreshSchema },
+    errors: ['refresh_in_progress', 'shutting_down'],
+    idempotency: true,
+    handler: async ({ headers, body: { universe }, context }) => {
+      const seconds = waitSecondsOf(headers.prefer);
+      const accepted = (record: RefreshRecord) => ({
+        status: 202 as const,
+        body: record,
+        headers: { Location: `${basePath}/refreshes/${record.id}` },
+      });
+      const { record, ended } = await refreshes.start({
+        universe,
+        trigger: 'request',
+        waited: seconds > 0,
+        inRecordTransaction: async (transaction, stored) =>
+          context.idempotency?.remember(transaction, accepted(stored)),
+      });
+      const final = seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined;
+      const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
+      const reply = final ? { status: 200 as const, body: final } : accepted(record);
+      return { ...reply, headers: { ...('headers' in reply && reply.headers), ...applied } };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/refreshes',
+    summary: 'Refreshes, newest first',
+    request: { query: listQuery(refreshSchema) },
+    responses: { 200: listOf(refreshSchema) },
+    fields: true,
+    etag: 'weak',
+    errors: [],
+    handler: async ({ query }) => ({
+      status: 200 as const,
+      body: await pages.answer({ list: 'refreshes' }, query, queries.refreshes, ({ id }) => id),
+    }),
+  }),
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/refreshes/{id}',
+    summary: 'One refresh',
+    request: { path: z.strictObject({ id: z.uuid() }) },
+    responses: { 200: refreshSchema },
+    etag: 'weak',
+    errors: ['resource_not_found'],
+    handler: async ({ path }) => {
+      const record = await queries.refresh(path.id);
+      if (!record) throw new AppError('resource_not_found', 'There is no such refresh');
+      return { status: 200 as const, body: record };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'GET',
+    path: '/refreshes/{id}/quarantined-prices',
+    summary: 'Bars that a refresh did not store because a price moved too far, sorted by symbol and date',
+    request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },
+    responses: { 200: listOf(quarantinedPriceSchema) },
+    fields: true,
+    etag: 'weak',
+    errors: ['resource_not_found'],
+    handler: async ({ path: { id }, query }) => {
+      if (!(await queries.refresh(id))) throw new AppError('resource_not_found', 'There is no such refresh');
+      const load = (page: PageRequest) => queries.quarantined(id, page);
+      const keyOf = ({ symbol, date }: QuarantinedPrice): string => `${symbol} ${date}`;
+      return { status: 200 as const, body: await pages.answer({ list: `quarantined ${id}` }, query, load, keyOf) };
+    },
+  }),
+];

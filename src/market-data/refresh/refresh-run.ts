@@ -1,0 +1,247 @@
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import type { Span } from '@opentelemetry/api';
+import { orAbort } from '#src/kernel/abort.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import type { FaultPoint, Faults } from '#src/kernel/catalogue/faults.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Announce } from '#src/kernel/ports/webhooks.ts';
+import { withDeadline } from '../providers/deadline.ts';
+import { assertFetched } from '../providers/provider.ts';
+import type { FetchedUniverse, MarketDataProvider } from '../providers/provider.ts';
+import { createRefreshEvents } from './refresh-events.ts';
+import { quarantinePrices } from './quarantine.ts';
+import type { QuarantinedPrice } from './quarantine.ts';
+import {
+  beginQueued,
+  claimRunning,
+  closeRunning,
+  insertRunning,
+  markApplied,
+  recordOutcome,
+} from './refresh-records.ts';
+import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
+import { calculateIndexValues, ensureAssets, storePrices } from './refresh-steps.ts';
+import { failSpan, inSpan } from './spans.ts';
+import type { Universe } from '../indexes/universes.ts';
+
+export type RefreshRunDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  /** Receives each ending in the transaction that records it. */
+  readonly announce?: Announce | undefined;
+  readonly provider: MarketDataProvider;
+  readonly faults: Faults;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly ids: () => string;
+  /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
+  readonly committed: (universe: Universe) => Promise<void>;
+  /** A price that moves by more than this factor, up or down, is not stored. */
+  readonly quarantineFactor: number;
+  /** Timeouts of the fetch and of the transaction that writes the rows. */
+  readonly timeouts: { readonly fetchMs: number; readonly applyMs: number };
+};
+
+export type RefreshRun = {
+  readonly universe: Universe;
+  readonly trigger: RefreshTrigger;
+  readonly signal: AbortSignal;
+  /** Id of a queued record. The run uses this record in place of a new one. */
+  readonly queuedId?: string | undefined;
+  /** True if the caller waits for the end. The run is then part of the caller's trace, else of a new linked trace. */
+  readonly waited: boolean;
+  /** Called with the running record after it is stored. */
+  readonly onRecorded: (record: RefreshRecord) => void;
+  /** Called in the transaction that stores the record, for writes that must be committed together with it. */
+  readonly inRecordTransaction?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
+};
+
+type Progress = {
+  fetched: FetchedUniverse | undefined;
+  applying: boolean;
+  quarantined: readonly QuarantinedPrice[];
+};
+
+const maxQuarantinedInLog = 5;
+
+/** Runs one refresh, from its record to its outcome. The caller must hold the lock of the universe. */
+export const createRefreshRun = (deps: RefreshRunDeps) => {
+  const {
+    unitOfWork,
+    provider,
+    faults,
+    metrics,
+    clock,
+    logger,
+    ids,
+    timeouts,
+    committed,
+    quarantineFactor: factor,
+  } = deps;
+  const now = (): string => clock.now().toISOString();
+  const events = createRefreshEvents(deps.audit, deps.announce);
+
+  const step = <T>(name: string, point: FaultPoint, signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
+    inSpan(`refresh.${name}`, {}, async () => {
+      signal.throwIfAborted();
+      await faults.reach(point, signal);
+      return work();
+    });
+
+  const fetch = ({ universe, trigger, signal: outer }: RefreshRun): Promise<FetchedUniverse> =>
+    withDeadline({ timeoutMs: timeouts.fetchMs, code: 'external_api_timeout', outer }, (signal) =>
+      step('fetch', 'provider.fetch', signal, async () => {
+        assertOutsideTransaction('Fetching market data');
+        const fetched = await orAbort(provider.fetch(universe, signal, { fallback: trigger !== 'request' }), signal);
+        assertFetched(universe, fetched);
+        return fetched;
+      }),
+    );
+
+  const apply = (
+    id: string,
+    { universe, signal: outer }: RefreshRun,
+    fetched: FetchedUniverse,
+    progress: Progress,
+  ): Promise<RefreshCounts> =>
+    unitOfWork.run({ operation: 'refresh.apply', statementTimeoutMs: timeouts.applyMs }, (transaction) =>
+      withDeadline({ timeoutMs: timeouts.applyMs, code: 'database_timeout', outer }, async (signal) => {
+        progress.applying = true;
+        if (!(await claimRunning(transaction, id))) {
+          throw new AppError('database_unavailable', 'The lock of this universe was lost');
+        }
+        const ensured = await step('ensure_assets', 'refresh.ensure_assets', signal, () =>
+          ensureAssets(transaction, universe),
+        );
+        const { prices, quarantined } = await step('store_prices', 'refresh.store_prices', signal, async () => {
+          const checked = await quarantinePrices(transaction, ensured, fetched, { refreshId: id, factor });
+          progress.quarantined = checked.quarantined;
+          return {
+            prices: await storePrices(transaction, ensured, checked.accepted),
+            quarantined: checked.quarantined.length,
+          };
+        });
+        const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
+          calculateIndexValues(transaction, ensured, universe),
+        );
+        const counts = { assets: ensured.assets.size, prices, index_values: indexValues, quarantined };
+        const at = now();
+        await markApplied(transaction, id, { counts, at });
+        await events.applied(transaction, { id, universe: universe.name, counts, at });
+        await faults.reach('refresh.commit', signal);
+        return counts;
+      }),
+    );
+
+  const failure = (error: unknown, { fetched, applying }: Progress): Outcome => {
+    const reason = codeOf(error);
+    return {
+      status: applying ? 'rolled_back' : 'failed',
+      reason,
+      detail: error instanceof AppError ? error.message : errorTable[reason].title,
+      source: fetched?.source ?? null,
+      at: now(),
+    };
+  };
+
+  const reportQuarantined = (id: string, { name: universe }: Universe, prices: readonly QuarantinedPrice[]): void => {
+    if (prices.length === 0) return;
+    metrics.count('volwatch_prices_quarantined_total', { universe }, prices.length);
+    logger.error(
+      { universe, refresh_id: id, quarantined: prices.length, first: prices.slice(0, maxQuarantinedInLog) },
+      'prices that moved too far were held back: see docs/resilience.md#quarantine',
+    );
+  };
+
+  const attempt = async (id: string, run: RefreshRun, span: Span): Promise<Outcome> => {
+    const progress: Progress = { fetched: undefined, applying: false, quarantined: [] };
+    try {
+      progress.fetched = await fetch(run);
+      await apply(id, run, progress.fetched, progress);
+      reportQuarantined(id, run.universe, progress.quarantined);
+      return { status: 'succeeded', reason: null, detail: null, source: progress.fetched.source, at: now() };
+    } catch (error) {
+      failSpan(span, error);
+      const outcome = failure(error, progress);
+      // Only an error that is not in the error table needs its stack. The code explains the others.
+      const level = outcome.reason === 'internal_error' ? 'error' : 'warn';
+      logger[level](
+        { universe: run.universe.name, refresh_id: id, code: outcome.reason, err: error },
+        'refresh failed',
+      );
+      return outcome;
+    }
+  };
+
+  const report = (record: RefreshRecord, outcome: Outcome, startedAt: number): void => {
+    const { universe, status } = record;
+    // If another process has closed the record, the metric shows the status of the record.
+    const label = status === 'running' ? outcome.status : status;
+    const seconds = (clock.monotonic() - startedAt) / 1000;
+    metrics.observe('volwatch_refresh_duration_seconds', { universe, outcome: label }, seconds);
+    if (label !== 'succeeded') return;
+    for (const kind of ['assets', 'prices', 'index_values'] as const) {
+      metrics.count('volwatch_refresh_rows_total', { kind }, record[kind]);
+    }
+    metrics.set('volwatch_refresh_last_success_timestamp_seconds', { universe }, clock.now().getTime() / 1000);
+    logger.info({ universe, refresh_id: record.id, prices: record.prices }, 'refresh succeeded');
+  };
+
+  /** @throws AppError of category database if the record or its outcome cannot be stored */
+  return (run: RefreshRun): Promise<RefreshRecord> => {
+    const caller = trace.getActiveSpan()?.spanContext();
+    const detached = { root: true, links: caller ? [{ context: caller }] : [] };
+    const attributes = { 'refresh.universe': run.universe.name, 'refresh.trigger': run.trigger };
+    return inSpan('refresh.run', { attributes, ...(run.waited ? {} : detached) }, async (span) => {
+      const startedAt = clock.monotonic();
+      const spanContext = span.spanContext();
+      const start = {
+        started_at: now(),
+        trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
+      };
+      const recorded = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+        for (const closed of await closeRunning(transaction, run.universe.name, now())) {
+          await events.ended(transaction, closed);
+        }
+        const queued = run.queuedId && (await beginQueued(transaction, { id: run.queuedId, ...start }));
+        if (queued) {
+          await events.started(transaction, queued);
+          return queued;
+        }
+        const inserted = await insertRunning(transaction, {
+          id: ids(),
+          universe: run.universe.name,
+          trigger: run.trigger,
+          ...start,
+        });
+        await events.started(transaction, inserted);
+        await run.inRecordTransaction?.(transaction, inserted);
+        return inserted;
+      });
+      run.onRecorded(recorded);
+      const { id } = recorded;
+      const outcome = await attempt(id, run, span);
+      const finished = unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
+        const { record: stored, ended } = await recordOutcome(transaction, id, outcome);
+        if (ended) await events.ended(transaction, stored);
+        return stored;
+      });
+      // The caches are updated even if the outcome cannot be recorded, because the rows are committed.
+      const status = await finished.then(
+        (stored) => stored.status,
+        () => outcome.status,
+      );
+      if (status === 'succeeded') await committed(run.universe);
+      const record = await finished;
+      span.setAttribute('refresh.outcome', record.status);
+      report(record, outcome, startedAt);
+      return record;
+    });
+  };
+};

@@ -1,0 +1,195 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Lock, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { createRefreshEvents } from './refresh-events.ts';
+import { startedOrAbandoned, closeRunning } from './refresh-records.ts';
+import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
+import { createRefreshRun } from './refresh-run.ts';
+import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
+import { universeNamed } from '../indexes/universes.ts';
+import type { Universe } from '../indexes/universes.ts';
+
+export type RefreshServiceDeps = RefreshRunDeps & {
+  readonly reader: Reader;
+  readonly lock: Lock;
+  readonly universes: readonly Universe[];
+};
+
+type RefreshRequest = {
+  readonly universe: string;
+  readonly trigger: RefreshTrigger;
+  /** If it aborts, the refresh is rolled back. */
+  readonly signal?: AbortSignal;
+  readonly inRecordTransaction?: RefreshRun['inRecordTransaction'];
+  readonly queuedId?: string;
+};
+
+type StartedRefresh = {
+  /** The stored record, with the status `running`. */
+  readonly record: RefreshRecord;
+  /** Resolves with the ended record, also after a rollback. Rejects only if the outcome could not be stored. */
+  readonly ended: Promise<RefreshRecord>;
+};
+
+export type RefreshService = {
+  /**
+   * Takes the lock of the universe and stores the record. The refresh then runs in the background; `idle` waits for it.
+   * With `waited` the refresh is part of the caller's trace.
+   * @throws AppError `validation_failed` (/universe), `refresh_in_progress`, `shutting_down`, or of category database
+   */
+  readonly start: (request: RefreshRequest & { readonly waited: boolean }) => Promise<StartedRefresh>;
+  /** Like `start`, but resolves when the refresh has ended. */
+  readonly run: (request: RefreshRequest & { readonly waited?: boolean }) => Promise<RefreshRecord>;
+  /**
+   * Ends the running records of dead processes. Records of living processes do not change.
+   * @returns the number of closed records
+   */
+  readonly closeDangling: () => Promise<number>;
+  /** Sets the last-success gauges from the database, to 0 for a universe without a successful refresh. */
+  readonly restoreMetrics: () => Promise<void>;
+  /**
+   * Refreshes each universe whose last success is older than `staleAfterMs` or missing. Logs failures, never throws.
+   */
+  readonly refreshStale: (options: { readonly staleAfterMs: number }) => Promise<void>;
+  /** Resolves when no refresh runs. */
+  readonly idle: () => Promise<void>;
+  /**
+   * Refuses new refreshes and waits up to `graceMs` (default 0) for running refreshes. Then it rolls them back with
+   * `shutting_down` and waits for the rollback. A second call with a shorter grace ends the wait of the first call.
+   */
+  readonly close: (options?: { readonly graceMs: number }) => Promise<void>;
+};
+
+const lockName = (universe: string): string => `refresh:${universe}`;
+
+/** Runs refreshes in this process, at most one at a time for each universe over all processes. */
+export const createRefreshService = (deps: RefreshServiceDeps): RefreshService => {
+  const { unitOfWork, reader, lock, metrics, clock, logger, universes } = deps;
+  const runRefresh = createRefreshRun(deps);
+  const events = createRefreshEvents(deps.audit, deps.announce);
+  const stop = new AbortController();
+  const running = new Set<Promise<unknown>>();
+  let closing = false;
+
+  const start: RefreshService['start'] = async ({
+    universe: name,
+    trigger,
+    signal = stop.signal,
+    waited,
+    inRecordTransaction,
+    queuedId,
+  }) => {
+    const universe = universeNamed(universes, name);
+    if (closing) throw new AppError('shutting_down');
+    const recorded = Promise.withResolvers<RefreshRecord>();
+    let stored = false;
+    const onRecorded = (record: RefreshRecord): void => {
+      stored = true;
+      recorded.resolve(record);
+    };
+    const runLocked = async (): Promise<RefreshRecord> => {
+      const result = await lock.tryWith(lockName(name), () =>
+        runRefresh({
+          universe,
+          trigger,
+          waited,
+          onRecorded,
+          inRecordTransaction,
+          queuedId,
+          signal: AbortSignal.any([stop.signal, signal]),
+        }),
+      );
+      if (!result) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
+      return result.value;
+    };
+    const ended = runLocked();
+    running.add(ended);
+    const settle = async (): Promise<void> => {
+      try {
+        await ended;
+      } catch (error) {
+        recorded.reject(error);
+        // Before the record is stored, `start` rejects with the error. Later the caller may not wait any more.
+        const fields = { universe: name, code: codeOf(error), err: error };
+        if (stored) logger.error(fields, 'the outcome of a refresh could not be recorded');
+      } finally {
+        running.delete(ended);
+      }
+    };
+    void settle();
+    return { record: await recorded.promise, ended };
+  };
+
+  const run: RefreshService['run'] = async (request) => (await start({ waited: true, ...request })).ended;
+
+  const lastSuccesses = async (): Promise<Map<string, number>> => {
+    const rows = await reader.query<{ universe: string; seconds: number }>(
+      `select universe, extract(epoch from max(finished_at))::float8 as seconds
+       from refresh where status = 'succeeded' group by universe`,
+    );
+    return new Map(rows.map(({ universe, seconds }) => [universe, seconds]));
+  };
+
+  return {
+    start,
+    run,
+
+    closeDangling: async () => {
+      const dangling = await reader.query<{ universe: string }>(
+        `select distinct universe from refresh where status = 'running' and ${startedOrAbandoned}`,
+      );
+      let closed = 0;
+      for (const { universe } of dangling) {
+        const result = await lock.tryWith(lockName(universe), () =>
+          unitOfWork.run({ operation: 'refresh.close_dangling' }, async (transaction) => {
+            const records = await closeRunning(transaction, universe, clock.now().toISOString());
+            for (const record of records) await events.ended(transaction, record);
+            return records.length;
+          }),
+        );
+        closed += result?.value ?? 0;
+      }
+      if (closed > 0) logger.warn({ closed }, 'closed refreshes that another run left behind');
+      return closed;
+    },
+
+    restoreMetrics: async () => {
+      const seconds = await lastSuccesses();
+      for (const { name: universe } of universes) {
+        metrics.set('volwatch_refresh_last_success_timestamp_seconds', { universe }, seconds.get(universe) ?? 0);
+        // The series must exist from the start, because Prometheus cannot see an increase of a series that appears
+        // later.
+        metrics.count('volwatch_prices_quarantined_total', { universe }, 0);
+      }
+    },
+
+    refreshStale: async ({ staleAfterMs }) => {
+      const seconds = await lastSuccesses();
+      const staleBefore = (clock.now().getTime() - staleAfterMs) / 1000;
+      for (const { name: universe } of universes) {
+        if ((seconds.get(universe) ?? -Infinity) >= staleBefore) continue;
+        try {
+          await run({ universe, trigger: 'startup' });
+        } catch (error) {
+          logger.warn({ universe, code: codeOf(error) }, 'the refresh at startup did not run');
+        }
+      }
+    },
+
+    idle: async () => {
+      await Promise.allSettled(running);
+    },
+
+    close: async ({ graceMs } = { graceMs: 0 }) => {
+      closing = true;
+      if (graceMs > 0) {
+        const ended = new AbortController();
+        const grace = sleep(graceMs, undefined, { signal: ended.signal }).catch(() => {});
+        await Promise.race([Promise.allSettled(running), grace]);
+        ended.abort();
+      }
+      stop.abort(new AppError('shutting_down'));
+      await Promise.allSettled(running);
+    },
+  };
+};

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { ownerName } from '#src/kernel/ports/owners.ts';
+import { integerParameter } from '#src/kernel/lists/pagination.ts';
+import type { RequestContext } from '#src/kernel/requests/request-context.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { PricingJobs } from './pricing-jobs.ts';
+
+/** With 100,000 rows a chunk: ten million. */
+const mostChunks = 100;
+const arrowType = 'application/vnd.apache.arrow.stream';
+
+const count = z.int().min(0);
+const jobSchema = z.strictObject({
+  id: z.uuid(),
+  status: z.enum(['open', 'running', 'completed', 'cancelled']),
+  created_at: z.iso.datetime(),
+  finished_at: z.iso.datetime().nullable(),
+  chunks: z.strictObject({ total: count, done: count, failed: count }),
+  rows: z.strictObject({ priced: count, failed: count }),
+});
+const byId = z.strictObject({ id: z.uuid() });
+const byNumber = z.strictObject({ id: z.uuid(), number: integerParameter(1, mostChunks) });
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+
+const callerOf = ({ principal }: RequestContext): { readonly subject: string; readonly owner: string } => {
+  if (!principal) throw new AppError('credentials_missing');
+  return { subject: `${principal.kind}:${principal.subject}`, owner: ownerName(principal) };
+};
+const subjectOf = (context: RequestContext): string => callerOf(context).subject;
+
+export type PricingJobRoutesDependencies = {
+  readonly jobs: PricingJobs;
+  /** What stands before every path, for `Location`. */
+  readonly basePath: string;
+};
+
+/** Pricing that outlasts a request: chunks of Arrow in, priced by any worker, chunks of Arrow out. */
+export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDependencies): Route[] => {
+  const common = { tag: 'pricing', auth: 'authenticated', rateLimit: 'user' } as const;
+  return [
+    defineRoute({
+      ...common,
+      method: 'POST',
+      path: '/pricing/jobs',
+      summary: 'Open a pricing job, of up to ten million rows in chunks',
+      request: { body: z.strictObject({}) },
+      responses: { 201: jobSchema },
+      errors: ['quota_exceeded'],
+      idempotency: true,
+      handler: async ({ context }) => {
+        const created = (job: z.input<typeof jobSchema>) => ({
+          status: 201 as const,
+          body: job,
+          headers: { Location: `${basePath}/pricing/jobs/${job.id}` },
+        });
+        const job = await jobs.open(callerOf(context), async (opened, transaction) =>
+          context.idempotency?.remember(transaction, created(opened)),
+        );
+        return created(job);
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: 'PUT',
+      path: '/pricing/jobs/{id}/chunks/{number}',
+      summary: `Add a chunk, 1 to ${mostChunks}, as for /pricing/batch in Arrow; it is priced from now on`,
+      bodyLimit: 'batch',
+      consumes: [arrowType],
+      request: { path: byNumber, body: bytes },
+      responses: { 202: jobSchema },
+      errors: ['resource_not_found', 'precondition_failed', 'quota_exceeded'],
+      handler: async ({ path, body, context }) => ({
+        status: 202 as const,
+        body: await jobs.add(subjectOf(context), path.id, path.number, Buffer.from(body)),
+      }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'POST',
+      path: '/pricing/jobs/{id}/submit',
+      summary: 'Say that there are no more chunks; the job is completed when all are priced',
+      request: { path: byId },
+      responses: { 200: jobSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path, context }) => ({
+        status: 200 as const,
+        body: await jobs.submit(subjectOf(context), path.id),
+      }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'GET',
+      path: '/pricing/jobs/{id}',
+      summary: 'How far a pricing job is',
+      request: { path: byId },
+      responses: { 200: jobSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path, context }) => ({
+        status: 200 as const,
+        body: await jobs.find(subjectOf(context), path.id),
+      }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'GET',
+      path: '/pricing/jobs/{id}/chunks/{number}',
+      summary: 'The priced rows of a chunk, in the order in which they were given',
+      produces: arrowType,
+      request: { path: byNumber },
+      responses: { 200: bytes },
+      errors: ['resource_not_found', 'quota_exceeded'],
+      handler: async ({ path, context }) => ({
+        status: 200 as const,
+        body: await jobs.result(subjectOf(context), path.id, path.number),
+      }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'DELETE',
+      path: '/pricing/jobs/{id}',
+      summary: 'Cancel a pricing job and remove what it stored',
+      request: { path: byId },
+      responses: { 204: null },
+      errors: ['resource_not_found'],
+      handler: async ({ path, context }) => {
+        await jobs.cancel(subjectOf(context), path.id);
+        return { status: 204 as const, body: null };
+      },
+    }),
+  ];
+};

@@ -1,0 +1,171 @@
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { BatchJob } from './batch-job.ts';
+import { createTally } from './batch-tally.ts';
+import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
+import {
+  columnError,
+  nestedColumns,
+  type Column,
+  type ColumnFailure,
+  type ColumnRequest,
+  type ColumnResult,
+} from './columns.ts';
+import { estimateOf, type Member } from '../models/cost.ts';
+import type { EngineFactory } from '../models/engine-factory.ts';
+import type { Option, PricingEngine } from '../models/engine.ts';
+import { invalidRequest, outcomeOf } from '../request/failures.ts';
+import { isInRange, isRequired } from '../models/inputs.ts';
+import { defaultModel, type Model } from '../models/models.ts';
+import { invertedNumbers, readModelName, readOption } from '../request/read-option.ts';
+
+export type ColumnsDeps = ColumnRequest &
+  Pick<BatchJob, 'format' | 'answer'> & {
+    readonly engines: EngineFactory;
+    readonly write: (result: ColumnResult) => Promise<Uint8Array[]>;
+  };
+
+/** The value of all rows of a text column, `undefined` when they differ or are not known to be one. */
+const onlyText = (column: Column | undefined, fallback: string): unknown =>
+  column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
+
+/** Columns that rows with equal estimates must have in common. */
+const costColumns = ['model', 'steps', 'precision'];
+const isUniform = (column: Column | undefined): boolean =>
+  column === undefined || (column.numbers === undefined && column.only !== undefined);
+
+/**
+ * A batch by columns. Where all rows have one model whose inputs are the numeric columns, each column is validated in
+ * one pass and the rows are priced from typed arrays through one reused option; else, and to word what is wrong with a
+ * row, rows are put together and read like those of a batch of objects.
+ */
+export const openColumns = ({ table, outputs, engines, format, answer, write }: ColumnsDeps): BatchJob => {
+  const { size, columns } = table;
+  const wanted = wantedOf(outputs);
+  const buffer = createOutputs();
+  const tally = createTally();
+  const failed = new Uint8Array(size);
+  const failures: ColumnFailure[] = [];
+  const values = outputs.map((name) => [name, new Float64Array(size)] as const);
+  let thrown: AppError | undefined;
+  let used: Model | undefined;
+
+  const fail = (index: number, code: ErrorCode, detail: string): void => {
+    failed[index] = 1;
+    failures.push({ index, code, detail });
+    if (outcomeOf(code) === 'failed') tally.fail(used, detail);
+    else tally.add(used, 'invalid');
+  };
+  const keep = (index: number, option: Option, engine: PricingEngine): void => {
+    const failure = evaluate(engine, option, wanted, buffer);
+    if (failure !== undefined) return fail(index, 'pricing_calculation_failed', failure);
+    for (let k = 0; k < values.length; k++) values[k]![1][index] = buffer[wanted.at[k]!]!;
+    tally.add(used, 'ok');
+  };
+
+  const rowAt = (index: number): Record<string, unknown> => {
+    const row: Record<string, unknown> = {};
+    for (const [name, column] of columns) {
+      const value = column.at(index);
+      if (value !== undefined) row[name] = value;
+    }
+    for (const [group, names] of Object.entries(nestedColumns)) {
+      for (const name of names) {
+        if (row[name] === undefined) continue;
+        row[group] = { ...(row[group] as object | undefined), [name]: row[name] };
+        delete row[name];
+      }
+    }
+    return row;
+  };
+  const memberAt =
+    (index: number): Member =>
+    (name) =>
+      columns.get(name)?.at(index);
+  const byRow = (index: number): void => {
+    const row = rowAt(index);
+    used = undefined;
+    used = engines.model(readModelName(row, ''));
+    const option = readOption(row, used, '', wanted);
+    if (Array.isArray(option)) return fail(index, 'validation_failed', option[0]!.detail);
+    const unsupported = unsupportedOutput(used, wanted);
+    if (unsupported !== undefined) return fail(index, 'validation_failed', `${used.name} has no ${unsupported}`);
+    tally.styles.add(option.exercise_style);
+    keep(index, option, engines.engine(used));
+  };
+
+  const byColumn = ((): ((index: number) => void) | undefined => {
+    const name = onlyText(columns.get('model'), defaultModel);
+    const style = onlyText(columns.get('exercise_style'), 'european');
+    if (typeof name !== 'string' || typeof style !== 'string') return undefined;
+    const model = engines.model(name);
+    const inputs = wanted.inverted ? invertedNumbers(model) : model.numbers;
+    const plain = new Set(['model', 'exercise_style', 'option_type', ...inputs.map((input) => input.name)]);
+    if ([...columns.keys()].some((column) => !plain.has(column))) return undefined;
+
+    const required = [...inputs.filter(isRequired).map((input) => input.name), 'option_type'];
+    const missing = required.filter((column) => !columns.has(column));
+    if (missing.length > 0) throw invalidRequest(missing.map((column) => columnError(column, 'required', 'Required')));
+    const bad = new Uint8Array(size);
+    const numbers = inputs.map((input) => {
+      const column = columns.get(input.name);
+      if (column?.numbers === undefined) return new Float64Array(size).fill(input.default ?? Number.NaN);
+      const cells = column.numbers;
+      for (let index = 0; index < size; index++) if (!isInRange(input, cells[index]!)) bad[index] = 1;
+      return cells;
+    });
+    // What numbers do not say, and what may be absent, is read row by row.
+    if (model.extras.includes('heston') || inputs.some((input) => input.optional)) return undefined;
+    if (unsupportedOutput(model, wanted) !== undefined) return undefined;
+    const type = columns.get('option_type')!;
+    if (!model.exerciseStyles.some((known) => known === style)) return undefined;
+    let engine: PricingEngine | undefined;
+    tally.styles.add(style);
+    const names = inputs.map((input) => input.name);
+    const option: Record<string, unknown> = { model: name, option_type: 'call', exercise_style: style };
+    for (const input of names) option[input] = 0.5;
+    return (index) => {
+      const side = type.at(index);
+      if (bad[index] !== 0 || (side !== 'call' && side !== 'put')) return byRow(index);
+      option['option_type'] = side;
+      // Adding 0 turns -0 into 0, as reading a row does.
+      for (let k = 0; k < names.length; k++) option[names[k]!] = numbers[k]![index]! + 0;
+      used = model;
+      keep(index, option as unknown as Option, (engine ??= engines.engine(model)));
+    };
+  })();
+  const price = byColumn ?? byRow;
+
+  return {
+    format,
+    answer,
+    size,
+    estimate: () => {
+      if (costColumns.every((name) => isUniform(columns.get(name)))) {
+        const { totalMs, ...first } = estimateOf([memberAt(0)], wanted);
+        return { ...first, totalMs: totalMs * size };
+      }
+      return estimateOf(
+        Array.from({ length: size }, (_, index) => memberAt(index)),
+        wanted,
+      );
+    },
+    tally,
+    run: (from, to) => {
+      for (let index = from; index < to; index++) {
+        try {
+          price(index);
+        } catch (error) {
+          if (!(error instanceof AppError)) throw error;
+          fail(index, error.code, error.errors?.[0]?.detail ?? error.message);
+          if (error.cause !== undefined) thrown ??= error;
+        }
+      }
+    },
+    fail: (index, error) => {
+      used = engines.known(columns.get('model')?.at(index));
+      fail(index, error.code, error.message);
+    },
+    thrown: () => thrown,
+    finish: (computationTimeMs) => write({ size, values, failed, failures, computationTimeMs }),
+  };
+};

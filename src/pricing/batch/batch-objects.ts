@@ -1,0 +1,165 @@
+import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { BatchJob } from './batch-job.ts';
+import { failedRow, largestBatch } from './batch-row.ts';
+import { createTally, totalsOf } from './batch-tally.ts';
+import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
+import { estimateOf, type Member } from '../models/cost.ts';
+import type { EngineFactory } from '../models/engine-factory.ts';
+import type { Option, PricingEngine } from '../models/engine.ts';
+import { invalidRequest, outcomeOf } from '../request/failures.ts';
+import type { Model } from '../models/models.ts';
+import { outputNames, type OutputName } from '../models/outputs.ts';
+import { isRow, pointerTo, readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { createTextChunks, utf8 } from './text-chunks.ts';
+
+const optionsErrors = (value: unknown): FieldError[] => {
+  const error = (code: string, detail: string): FieldError[] => [{ pointer: '/options', code, detail }];
+  if (value === undefined) return error('required', 'Required');
+  if (!Array.isArray(value)) return error('invalid_type', 'options must be an array');
+  if (value.length >= 1 && value.length <= largestBatch) return [];
+  return error('invalid_length', `options must have 1 to ${largestBatch} rows`);
+};
+
+const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: readonly OutputName[] } => {
+  if (!isRow(body)) throw invalidRequest([{ pointer: '', code: 'invalid_type', detail: 'The body must be an object' }]);
+  const { options } = body;
+  const errors = optionsErrors(options);
+  const asked = readOutputs(body['outputs'], outputNames, ['price']);
+  if (Array.isArray(asked)) errors.push(...asked);
+  for (const member of Object.keys(body)) {
+    if (member === 'options' || member === 'outputs') continue;
+    errors.push({ pointer: pointerTo('', member), code: 'unknown_member', detail: 'Unknown member' });
+  }
+  if (errors.length > 0 || Array.isArray(asked) || !Array.isArray(options)) throw invalidRequest(errors);
+  return { options, outputs: asked.outputs };
+};
+
+const membersOf = function* (rows: readonly unknown[]): Generator<Member> {
+  for (const row of rows) if (isRow(row)) yield (name) => row[name];
+};
+
+/** Rows written by one call of JSON.stringify: enough to make the call cheap, few enough to die young. */
+const rowsAtOnce = 256;
+const comma = 0x2c;
+
+/**
+ * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next is looked at: between
+ * the parsed body and the bytes of the answer there is no list of results.
+ */
+export const openObjects = (body: unknown, engines: EngineFactory): BatchJob => {
+  const { options, outputs } = readEnvelope(body);
+  const wanted = wantedOf(outputs);
+  const buffer = createOutputs();
+  const tally = createTally();
+  const text = createTextChunks();
+  text.add('{"results":');
+  let begun = false;
+  let rows: object[] = [];
+  let thrown: AppError | undefined;
+  let model: Model | undefined;
+  let engine: PricingEngine | undefined;
+
+  const flush = (): void => {
+    if (rows.length === 0) return;
+    const bytes = utf8(JSON.stringify(rows));
+    // Many lists become one: the bracket before is a comma but for the first, the one behind goes.
+    if (begun) bytes[0] = comma;
+    begun = true;
+    text.addBytes(bytes.subarray(0, -1));
+    rows = [];
+  };
+  const write = (row: object): void => {
+    if (rows.push(row) === rowsAtOnce) flush();
+  };
+  /** The option was made for this row alone: the outputs are added to it. */
+  const writePriced = (option: Option): void => {
+    const row = option as unknown as Record<string, unknown>;
+    row['price'] = buffer[0];
+    for (let k = 0; k < outputs.length; k++) row[outputs[k]!] = buffer[wanted.at[k]!];
+    write(row);
+  };
+
+  const useModel = (name: string): Model => {
+    if (model?.name !== name) {
+      engine = undefined;
+      model = undefined;
+      model = engines.model(name);
+    }
+    return model;
+  };
+
+  const price = (row: unknown, index: number): void => {
+    const pointer = `/options/${index}`;
+    if (!isRow(row)) {
+      model = undefined;
+      write(failedRow(row, 'validation_failed', 'A row must be an object', pointer));
+      tally.add(undefined, 'invalid');
+      return;
+    }
+    const used = useModel(readModelName(row, ''));
+    const option = readOption(row, used, '', wanted);
+    if (Array.isArray(option)) {
+      const [first] = option;
+      write(failedRow(row, 'validation_failed', first!.detail, pointer + first!.pointer));
+      tally.add(used, 'invalid');
+      return;
+    }
+    const unsupported = unsupportedOutput(used, wanted);
+    if (unsupported !== undefined) {
+      write(failedRow(row, 'validation_failed', `${used.name} has no ${unsupported}`, '/outputs'));
+      tally.add(used, 'invalid');
+      return;
+    }
+    tally.styles.add(option.exercise_style);
+    engine ??= engines.engine(used);
+    const failure = evaluate(engine, option, wanted, buffer);
+    if (failure === undefined) {
+      writePriced(option);
+      tally.add(used, 'ok');
+    } else {
+      write(failedRow(option, 'pricing_calculation_failed', failure));
+      tally.fail(used, failure);
+    }
+  };
+
+  const fail = (index: number, error: AppError): void => {
+    const [field] = error.errors ?? [];
+    const pointer = field && `/options/${index}${field.pointer}`;
+    write(failedRow(options[index], error.code, field?.detail ?? error.message, pointer));
+    tally.add(model, outcomeOf(error.code));
+    if (error.cause !== undefined) thrown ??= error;
+  };
+
+  return {
+    format: 'objects',
+    answer: 'json',
+    size: options.length,
+    estimate: () => estimateOf(membersOf(options), wanted),
+    tally,
+    run: (from, to) => {
+      for (let index = from; index < to; index++) {
+        try {
+          price(options[index], index);
+        } catch (error) {
+          if (!(error instanceof AppError)) throw error;
+          if (error.code === 'pricing_model_unknown') model = undefined;
+          fail(index, error);
+        }
+      }
+    },
+    fail: (index, error) => {
+      const row = options[index];
+      model = isRow(row) ? engines.known(row['model']) : undefined;
+      engine = undefined;
+      fail(index, error);
+    },
+    thrown: () => thrown,
+    finish: async (computationTimeMs) => {
+      const { ok, invalid, failed } = totalsOf(tally);
+      const counts = `"total_count":${options.length},"succeeded":${ok},"failed":${invalid + failed}`;
+      flush();
+      text.add(`],${counts},"computation_time_ms":${computationTimeMs}}`);
+      return text.bytes();
+    },
+  };
+};

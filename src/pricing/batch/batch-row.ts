@@ -1,0 +1,23 @@
+import { errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { inputNames } from '../models/models.ts';
+import { isRow, type Row } from '../request/read-option.ts';
+
+/** Rows in one batch. */
+export const largestBatch = 100_000;
+
+type RowError = {
+  readonly code: ErrorCode;
+  readonly category: ErrorCategory;
+  readonly detail: string;
+  /** JSON Pointer into the body of the whole batch. */
+  readonly pointer?: string;
+};
+/** What is wrong with a row, beside those of its members that are inputs. */
+type FailedRow = Row & { readonly error: RowError };
+
+export const failedRow = (row: unknown, code: ErrorCode, detail: string, pointer?: string): FailedRow => {
+  const { category } = errorTable[code];
+  const echo: Record<string, unknown> = {};
+  if (isRow(row)) for (const name of inputNames) if (row[name] !== undefined) echo[name] = row[name];
+  return { ...echo, error: pointer === undefined ? { code, category, detail } : { code, category, detail, pointer } };
+};

@@ -1,0 +1,105 @@
+import { context, trace, type Tracer } from '@opentelemetry/api';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { startChildSpan } from '#src/kernel/child-span.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { addTiming } from '#src/kernel/requests/request-context.ts';
+import { openBatch, type BatchJob, type BatchRequest } from './batch-job.ts';
+import { createTally, modelLabelOf, outcomes, styleLabelOf, totalsOf, type TallyData } from './batch-tally.ts';
+import { logCause, outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
+import type { PricingServiceDeps } from '../pricing-service.ts';
+import { runSlices } from './slices.ts';
+import type { WorkOptions } from '../workers/pool.ts';
+import { errorOf, outcomeOfJob, type BatchOutcome } from '../workers/protocol.ts';
+
+/** From this many bytes parsing alone holds up the event loop; measured by `npm run bench:http`. */
+const workerBytes = 65_536;
+/** Estimated milliseconds of calculation from which a process does it, because the event loop would stand still. */
+export const workerMs = 5;
+
+export type BatchOptions = {
+  readonly signal?: AbortSignal;
+  /** The batch is part of a pricing job: done when nothing else is, and it may take longer than a request. */
+  readonly job?: { readonly caller: string; readonly maxMs: number };
+};
+
+export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
+
+/** Prices a batch here or on a worker thread; see `PricingService.batch`. */
+export const createBatch = (deps: BatchDeps) => {
+  const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, maxWorkMs } = deps;
+  /** An injected fault is felt by each row, and faults are only known to this thread. */
+  const runWithFaults = async (job: BatchJob, signal: AbortSignal | undefined): Promise<void> => {
+    for (let index = 0; index < job.size; index++) {
+      try {
+        await faults.reach('pricing.engine', signal);
+        job.run(index, index + 1);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        job.fail(index, error);
+      }
+    }
+  };
+
+  const price = async (request: BatchRequest, options: BatchOptions): Promise<BatchOutcome> => {
+    const { signal, job: ownJob } = options;
+    const work: WorkOptions = ownJob
+      ? { signal, kind: 'job', caller: ownJob.caller, maxMs: ownJob.maxMs }
+      : { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs };
+    const armed = faults.armed('pricing.engine');
+    // A worker reads and writes all Arrow: this thread loads its library only while a fault is set.
+    if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || request.bytes.length > workerBytes)) {
+      return workers.run(request, work);
+    }
+    const started = performance.now();
+    const job = await openBatch(request, engines);
+    if (armed) await runWithFaults(job, signal);
+    else {
+      const estimate = job.estimate();
+      if (estimate.totalMs > workerMs) return workers.run(request, { ...work, estimate });
+      if (!(await runSlices(job, () => signal?.aborted ?? false, nextTurn))) {
+        throw new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
+      }
+    }
+    return outcomeOfJob(job, performance.now() - started);
+  };
+
+  return async (request: BatchRequest, options: BatchOptions = {}): Promise<BatchOutcome> => {
+    const started = clock.monotonic();
+    const span = startChildSpan(tracer, 'pricing.batch');
+    let tally: TallyData = createTally();
+    try {
+      const outcome = await context.with(trace.setSpan(context.active(), span), () => price(request, options));
+      const { size, format, thrown } = outcome;
+      tally = outcome.tally;
+      if (thrown) logCause(errorOf(thrown), logger);
+      const style = styleLabelOf(tally);
+      if (style !== undefined) span.setAttribute('pricing.exercise_style', style);
+      const { ok } = totalsOf(tally);
+      span.setAttributes({ 'pricing.batch.size': size, 'pricing.batch.failed': size - ok });
+      metrics.observe('volwatch_pricing_batch_size', { format }, size);
+      return outcome;
+    } catch (error) {
+      const refused = createTally();
+      reportAbuse(error, abuse);
+      refused.add(undefined, outcomeOf(reportFailure(error, span, logger)));
+      tally = refused;
+      throw error;
+    } finally {
+      const elapsed = clock.monotonic() - started;
+      const label = modelLabelOf(tally);
+      span.setAttribute('pricing.model', label);
+      for (const [model, counts] of tally.byModel) {
+        for (const outcome of outcomes) {
+          if (counts[outcome] === 0) continue;
+          metrics.count('volwatch_pricing_options_total', { operation: 'batch', model, outcome }, counts[outcome]);
+        }
+      }
+      for (const [model, count] of tally.notConverged) {
+        metrics.count('volwatch_pricing_not_converged_total', { model }, count);
+      }
+      metrics.observe('volwatch_pricing_duration_seconds', { operation: 'batch', model: label }, elapsed / 1000);
+      addTiming('pricing', elapsed);
+      span.end();
+    }
+  };
+};

@@ -1,0 +1,92 @@
+import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
+import { hasTwoBoundaries } from './american-limits.ts';
+import { createAndersenLake, type AndersenLake } from './andersen-lake.ts';
+import { createScheme, schemeSizes, type Precision } from './andersen-lake-scheme.ts';
+import { bawPrice } from './baw.ts';
+import { binomialPrice } from './binomial-lr.ts';
+import { dividendRefusal } from '../european/black-scholes-engine.ts';
+import type { Refusal } from '../european/implied.ts';
+import { writeNumericGreeks, type SpotInputs, type SpotKernel } from '../numeric-greeks.ts';
+import { volatilityByRoot } from '../european/root-volatility.ts';
+
+/**
+ * Relative steps of the finite differences in `writeNumericGreeks`. The tree needs the larger step because its price is
+ * smooth on a coarse scale only.
+ */
+const SMOOTH_STEP = 0.02;
+const TREE_STEP = 0.1;
+
+const priceWith = (kernel: SpotKernel, o: SpotOption, volatility: number): number =>
+  kernel(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, volatility, signOf(o));
+
+const twoBoundaries = (o: SpotOption): Refusal | undefined => {
+  const call = o.option_type === 'call';
+  return hasTwoBoundaries(call ? o.dividend_yield : o.rate, call ? o.rate : o.dividend_yield)
+    ? {
+        code: 'double_boundary',
+        detail:
+          'With these negative rates the option has two exercise boundaries. This model cannot price it: use binomial_lr',
+      }
+    : undefined;
+};
+
+const inputsOf = (o: SpotOption): SpotInputs => ({
+  spot: o.spot,
+  strike: o.strike,
+  time: o.time_to_expiry,
+  rate: o.rate,
+  dividendYield: o.dividend_yield,
+  volatility: o.volatility,
+  sign: signOf(o),
+});
+
+const createKernelEngine = (
+  kernelOf: (option: SpotOption) => SpotKernel,
+  relativeStep: number,
+  refusal: (option: SpotOption) => Refusal | undefined,
+): PricingEngine<SpotOption> => ({
+  price: (o) => priceWith(kernelOf(o), o, o.volatility),
+  evaluate: (o, out) => writeNumericGreeks(kernelOf(o), inputsOf(o), relativeStep, out),
+  impliedVolatility: (o, price) => {
+    const kernel = kernelOf(o);
+    return volatilityByRoot((volatility) => priceWith(kernel, o, volatility), price);
+  },
+  refusal,
+});
+
+/** American options by Andersen, Lake and Offengenden. The tables of a precision are built at its first use. */
+export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
+  const engines = new Map<Precision, AndersenLake>();
+  const kernelOf = ({ precision = 'default' }: SpotOption): SpotKernel => {
+    let engine = engines.get(precision);
+    if (engine === undefined) {
+      engine = createAndersenLake(createScheme(schemeSizes[precision]));
+      engines.set(precision, engine);
+    }
+    return engine.price;
+  };
+  return createKernelEngine(kernelOf, SMOOTH_STEP, twoBoundaries);
+};
+
+/** American options by Barone-Adesi and Whaley. */
+export const createBawEngine = (): PricingEngine<SpotOption> =>
+  createKernelEngine(() => bawPrice, SMOOTH_STEP, twoBoundaries);
+
+const defaultSteps = 501;
+
+/** American and European options on the tree of Leisen and Reimer. */
+export const createBinomialEngine = (): PricingEngine<SpotOption> =>
+  createKernelEngine(
+    ({ exercise_style, steps = defaultSteps, dividends = [], time_to_expiry }) =>
+      (spot, strike, time, rate, dividendYield, volatility, sign) => {
+        // The finite difference of theta moves the valuation date: the dividends move by as much as the expiry.
+        const shift = time - time_to_expiry;
+        const shifted = shift === 0 ? dividends : dividends.map((paid) => ({ ...paid, time: paid.time + shift }));
+        return binomialPrice(
+          { spot, strike, time, rate, dividendYield, volatility, sign },
+          { american: exercise_style === 'american', steps, dividends: shifted },
+        );
+      },
+    TREE_STEP,
+    dividendRefusal,
+  );

@@ -1,0 +1,108 @@
+import type { DividendPayment } from '../../models/engine.ts';
+import { deterministicAmericanPut } from './american-limits.ts';
+import { blackScholesPrice } from '../european/black-scholes.ts';
+import type { SpotInputs } from '../numeric-greeks.ts';
+
+/**
+ * Second inversion of D. Peizer and J. Pratt: the up probability for which the binomial tail of `steps` steps is N(d).
+ */
+const probability = (d: number, steps: number): number => {
+  const scaled = d / (steps + 1 / 3 + 0.1 / (steps + 1));
+  return 0.5 + 0.5 * Math.sign(d) * Math.sqrt(-Math.expm1(-scaled * scaled * (steps + 1 / 6)));
+};
+
+/** Value at time `from` of the dividends paid after `from` and up to `to`. Times are in years. */
+export const dividendValue = (
+  dividends: readonly DividendPayment[],
+  rate: number,
+  from: number,
+  to: number,
+): number => {
+  let value = 0;
+  for (const { time, amount } of dividends) {
+    if (time > from && time <= to) value += amount * Math.exp(-rate * (time - from));
+  }
+  return value;
+};
+
+export type BinomialSettings = {
+  readonly american: boolean;
+  /** Steps of the tree; an even number is raised by one. */
+  readonly steps: number;
+  /** Discrete dividends with their times in years. */
+  readonly dividends?: readonly DividendPayment[];
+};
+
+/**
+ * Price on the binomial tree of D. Leisen and M. Reimer, "Binomial models for option valuation", Applied Mathematical
+ * Finance 3 (1996), 319-346. With dividends the tree is built on the spot less the value of the dividends (escrowed
+ * model), and the payoff of an early exercise uses the spot with the dividends that are still to come. The result is an
+ * infinity or NaN if the values of the tree are outside the range of doubles.
+ */
+export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): number => {
+  const { spot, strike, time, rate, dividendYield, volatility, sign } = inputs;
+  const { american, steps: requestedSteps, dividends = [] } = settings;
+  const escrowed = spot - dividendValue(dividends, rate, 0, time);
+  if (!(escrowed > 0)) return Number.NaN;
+  const deterministicPrice = (): number =>
+    american
+      ? deterministicAmerican({ ...inputs, spot: escrowed }, dividends)
+      : blackScholesPrice(escrowed, strike, time, rate, dividendYield, volatility, sign);
+  if (time === 0 || volatility === 0) return deterministicPrice();
+  const steps = requestedSteps % 2 === 0 ? requestedSteps + 1 : requestedSteps;
+  const dt = time / steps;
+  const deviation = volatility * Math.sqrt(time);
+  const d1 = (Math.log(escrowed / strike) + (rate - dividendYield) * time) / deviation + 0.5 * deviation;
+  const growth = Math.exp((rate - dividendYield) * dt);
+  const p = probability(d1 - deviation, steps);
+  const up = (growth * probability(d1, steps)) / p;
+  const down = (growth - p * up) / (1 - p);
+  // The drift of a step is larger than its deviation, so the path of the spot is known.
+  if (!(p > 0 && p < 1 && down > 0)) return deterministicPrice();
+  const discount = Math.exp(-rate * dt);
+  const pUp = discount * p;
+  const pDown = discount * (1 - p);
+  const ratio = up / down;
+  const spots = new Float64Array(steps + 1);
+  const values = new Float64Array(steps + 1);
+  let node = escrowed * down ** steps;
+  for (let j = 0; j <= steps; j++) {
+    spots[j] = node;
+    values[j] = Math.max(sign * (node - strike), 0);
+    node *= ratio;
+  }
+  for (let step = steps - 1; step >= 0; step--) {
+    const held = dividends.length === 0 ? 0 : dividendValue(dividends, rate, step * dt, time);
+    const gain = held - strike;
+    for (let j = 0; j <= step; j++) {
+      const value = pUp * values[j + 1]! + pDown * values[j]!;
+      const here = spots[j]! / down;
+      spots[j] = here;
+      values[j] = american ? Math.max(value, sign * (here + gain)) : value;
+    }
+  }
+  return values[0]!;
+};
+
+/** Price of an American option on a known path of the spot; `spot` is the escrowed spot. */
+const deterministicAmerican = (
+  { spot: escrowed, strike, time, rate, dividendYield, sign }: SpotInputs,
+  dividends: readonly DividendPayment[],
+): number => {
+  if (dividends.length === 0) {
+    return sign < 0
+      ? deterministicAmericanPut(escrowed, strike, time, rate, dividendYield)
+      : deterministicAmericanPut(strike, escrowed, time, dividendYield, rate);
+  }
+  // Without a yield the discounted payoff is monotonic between two dividends, so its max is at a dividend or an end.
+  const payoffAt = (t: number): number =>
+    sign * (escrowed + (dividendValue(dividends, rate, t, time) - strike) * Math.exp(-rate * t));
+  const before = dividends.filter((dividend) => dividend.time <= time).map((dividend) => dividend.time * (1 - 1e-15));
+  return Math.max(
+    0,
+    payoffAt(0),
+    payoffAt(time),
+    ...before.map(payoffAt),
+    ...dividends.map((d) => payoffAt(Math.min(d.time, time))),
+  );
+};

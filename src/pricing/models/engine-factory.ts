@@ -1,0 +1,47 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { PricingEngine } from './engine.ts';
+import { allowDeepInlining } from '../math/inlining.ts';
+import { defaultModel, pricingModels, type Model } from './models.ts';
+
+export type EngineFactory = {
+  readonly models: readonly Model[];
+  /** @throws AppError `pricing_model_unknown` */
+  readonly model: (name: string) => Model;
+  /** What a row asks for, if there is such a model: for counting rows that are not read. */
+  readonly known: (name: unknown) => Model | undefined;
+  /**
+   * The model's engine, built at its first use; a build that failed is tried again at the next.
+   * @throws AppError `pricing_engine_unavailable`
+   */
+  readonly engine: (model: Model) => PricingEngine;
+};
+
+export type EngineFactoryDeps = { readonly models?: readonly Model[] };
+
+export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDeps = {}): EngineFactory => {
+  allowDeepInlining();
+  const byName = new Map<string, Model>(models.map((model) => [model.name, model]));
+  const built = new Map<string, PricingEngine>();
+  const names = models.map(({ name }) => name).join(', ');
+
+  const build = (model: Model): PricingEngine => {
+    try {
+      const engine = model.build();
+      built.set(model.name, engine);
+      return engine;
+    } catch (cause) {
+      throw new AppError('pricing_engine_unavailable', `The engine of ${model.name} could not be built`, { cause });
+    }
+  };
+
+  return {
+    models,
+    model: (name) => {
+      const model = byName.get(name);
+      if (model === undefined) throw new AppError('pricing_model_unknown', `The models are ${names}`);
+      return model;
+    },
+    known: (name = defaultModel) => (typeof name === 'string' ? byName.get(name) : undefined),
+    engine: (model) => built.get(model.name) ?? build(model),
+  };
+};

@@ -1,0 +1,75 @@
+import type { z } from 'zod';
+import { exerciseStyles, optionTypes } from './engine.ts';
+import { precisions } from '../engines/american/andersen-lake-scheme.ts';
+import { hestonParameters, isRequired, mostDividends, rangeOf } from './inputs.ts';
+import { defaultModel, type ExtraInput, type Model } from './models.ts';
+import type { modelsAnswer } from '../request/schemas.ts';
+
+type Description = z.input<typeof modelsAnswer>['models'][number];
+type InputDescription = Description['inputs'][number];
+
+const extras: Readonly<Record<ExtraInput, InputDescription>> = {
+  symbol: {
+    name: 'symbol',
+    type: 'string',
+    required: false,
+    description:
+      'Symbol of a stored asset: where spot or volatility is absent, its last close and realised volatility stand in, as ' +
+      'inputs_from then says (price and greeks; the spot alone for implied volatility)',
+  },
+  dividends: {
+    name: 'dividends',
+    type: 'array',
+    required: false,
+    description:
+      `Up to ${mostDividends} of { time, amount } in place of dividend_yield: those paid after now and until expiry count, ` +
+      'by the escrowed model',
+  },
+  precision: {
+    name: 'precision',
+    type: 'string',
+    required: false,
+    default: 'default',
+    description: precisions.join(' or '),
+  },
+  heston: {
+    name: 'heston',
+    type: 'object',
+    required: true,
+    description: hestonParameters.map((input) => `${input.name}: ${input.description}, ${rangeOf(input)}`).join('; '),
+  },
+};
+
+/** What `GET /pricing/models` says of a model. */
+export const describeModel = (model: Model): Description => ({
+  model: model.name,
+  title: model.title,
+  inputs: [
+    ...model.numbers.map((input) => ({
+      name: input.name,
+      type: 'number' as const,
+      required: isRequired(input),
+      ...(input.default === undefined ? {} : { default: input.default }),
+      description: `${input.description}; ${rangeOf(input)}`,
+    })),
+    ...model.extras.map((extra) => extras[extra]),
+    { name: 'option_type', type: 'string', required: true, description: optionTypes.join(' or ') },
+    {
+      name: 'exercise_style',
+      type: 'string',
+      ...(model.exerciseStyles.includes('european') ? { required: false, default: 'european' } : { required: true }),
+      description: exerciseStyles.filter((style) => model.exerciseStyles.includes(style)).join(' or '),
+    },
+    {
+      name: 'model',
+      type: 'string',
+      required: model.name !== defaultModel,
+      ...(model.name === defaultModel ? { default: defaultModel } : {}),
+      description: model.name,
+    },
+  ],
+  exercise_styles: [...model.exerciseStyles],
+  outputs: [...model.outputs],
+  accuracy: model.accuracy,
+  source: model.source,
+});

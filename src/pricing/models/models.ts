@@ -1,0 +1,149 @@
+import type { LabelsOf } from '#src/kernel/catalogue/metrics.ts';
+import type { ExerciseStyle, Option, PricingEngine } from './engine.ts';
+import {
+  createAndersenLakeEngine,
+  createBawEngine,
+  createBinomialEngine,
+} from '../engines/american/american-engines.ts';
+import { createBachelierEngine } from '../engines/european/bachelier.ts';
+import { createBlack76Engine } from '../engines/european/black76.ts';
+import { createBlackScholesEngine } from '../engines/european/black-scholes-engine.ts';
+import { createHestonEngine, hestonOutputs } from '../engines/heston/heston-engine.ts';
+import { numericOutputs } from '../engines/numeric-greeks.ts';
+import * as input from './inputs.ts';
+import { outputNames, type OutputName } from './outputs.ts';
+
+export type ModelName = Exclude<LabelsOf<'volwatch_pricing_options_total'>['model'], 'unknown'>;
+export const defaultModel: ModelName = 'black_scholes';
+
+/** Members beside the numbers: the asset's symbol, discrete dividends, the precision level, Heston's parameters. */
+export type ExtraInput = 'symbol' | 'dividends' | 'precision' | 'heston';
+
+/** What is known of a model before any engine of it is built. */
+export type Model = {
+  readonly name: ModelName;
+  readonly title: string;
+  readonly numbers: readonly input.NumberInput[];
+  readonly extras: readonly ExtraInput[];
+  readonly exerciseStyles: readonly ExerciseStyle[];
+  readonly outputs: readonly OutputName[];
+  readonly accuracy: string;
+  readonly source: string;
+  readonly build: () => PricingEngine;
+};
+
+/** An engine is only ever given options read by its own model's inputs: here its option type is forgotten. */
+const defineModel = <O extends Option>(
+  declaration: Omit<Model, 'build'> & { readonly build: () => PricingEngine<O> },
+): Model => declaration as unknown as Model;
+
+const onSpot = [input.spot, input.strike, input.timeToExpiry, input.rate, input.volatility, input.dividendYield];
+const closedForm =
+  'Closed form; relative error of price about 1e-14, growing with the square of d1 in units of 1e-16 in the tails; ' +
+  'implied volatility to the digits that the price holds';
+const americanOutputs: readonly OutputName[] = [...numericOutputs, 'implied_volatility'];
+const byDifferences = 'greeks by finite differences of the price';
+
+export const pricingModels: readonly Model[] = [
+  defineModel({
+    name: 'black_scholes',
+    title: 'Black-Scholes-Merton',
+    numbers: onSpot,
+    extras: ['symbol', 'dividends'],
+    exerciseStyles: ['european'],
+    outputs: outputNames,
+    accuracy: closedForm,
+    source:
+      'Black and Scholes (1973), Merton (1973); normal distribution after Cody (1969); discrete dividends by the ' +
+      'escrowed model; implied volatility after Jaeckel (2015)',
+    build: createBlackScholesEngine,
+  }),
+  defineModel({
+    name: 'black76',
+    title: 'Black-76, on the forward',
+    numbers: [input.forward, input.strike, input.timeToExpiry, input.rate, input.volatility],
+    extras: [],
+    exerciseStyles: ['european'],
+    outputs: outputNames,
+    accuracy: closedForm,
+    source:
+      'Black (1976), implied volatility after Jaeckel (2015); derivatives hold the forward fixed, dividend_rho is 0',
+    build: createBlack76Engine,
+  }),
+  defineModel({
+    name: 'bachelier',
+    title: 'Bachelier (normal), on the forward',
+    numbers: [input.signedForward, input.signedStrike, input.timeToExpiry, input.rate, input.absoluteVolatility],
+    extras: [],
+    exerciseStyles: ['european'],
+    outputs: outputNames,
+    accuracy: closedForm,
+    source:
+      'Bachelier (1900), implied volatility after Jaeckel (2017); derivatives hold the forward fixed, dividend_rho is 0',
+    build: createBachelierEngine,
+  }),
+  defineModel({
+    name: 'heston',
+    title: 'Heston stochastic volatility',
+    numbers: [input.spot, input.strike, input.timeToExpiry, input.rate, input.unusedVolatility, input.dividendYield],
+    extras: ['heston', 'symbol'],
+    exerciseStyles: ['european'],
+    outputs: hestonOutputs,
+    accuracy:
+      'Integral with an error below 1e-9 of the spot, as a rule 1e-12; vega, vanna and volga are by the initial ' +
+      'volatility, the square root of v0',
+    source: 'Heston (1993), trap-free form of Albrecher et al. (2007), contour after Andersen and Lake (2019)',
+    build: createHestonEngine,
+  }),
+  defineModel({
+    name: 'binomial_lr',
+    title: 'Binomial tree of Leisen and Reimer',
+    numbers: [...onSpot, input.steps],
+    extras: ['symbol', 'dividends'],
+    exerciseStyles: ['european', 'american'],
+    outputs: americanOutputs,
+    accuracy:
+      `Error of an American price about 1e-4 of the strike at 501 steps, falling with their number; ${byDifferences}, ` +
+      'gamma to about three digits',
+    source: 'Leisen and Reimer (1996); discrete dividends by the escrowed model',
+    build: createBinomialEngine,
+  }),
+  defineModel({
+    name: 'andersen_lake',
+    title: 'Andersen, Lake and Offengenden',
+    numbers: onSpot,
+    extras: ['symbol', 'precision'],
+    exerciseStyles: ['american'],
+    outputs: americanOutputs,
+    accuracy:
+      'Largest error in units of the strike on ordinary markets (volatility 0.1 to 0.6, rates 0 to 0.1, up to three ' +
+      `years): fast 1e-5, default 2.5e-6, high 1.5e-7; ${byDifferences}; two exercise boundaries (negative rates) refused`,
+    source: 'Andersen, Lake and Offengenden (2016), first guess after Li (2010)',
+    build: createAndersenLakeEngine,
+  }),
+  defineModel({
+    name: 'baw',
+    title: 'Barone-Adesi and Whaley, approximate',
+    numbers: onSpot,
+    extras: ['symbol'],
+    exerciseStyles: ['american'],
+    outputs: americanOutputs,
+    accuracy:
+      `Approximation: error up to 1e-2 of the strike at long expiries, 1e-3 below one year; ${byDifferences}; two ` +
+      'exercise boundaries (negative rates) refused',
+    source: 'Barone-Adesi and Whaley (1987)',
+    build: createBawEngine,
+  }),
+];
+
+/** Every member of a row that is an input of some model: what a failed row echoes. */
+export const inputNames: readonly string[] = [
+  ...new Set([
+    'model',
+    'option_type',
+    'exercise_style',
+    ...pricingModels.flatMap(({ extras }) => extras),
+    ...pricingModels.flatMap(({ numbers }) => numbers.map(({ name }) => name)),
+    input.optionPrice.name,
+  ]),
+];

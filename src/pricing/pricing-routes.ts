@@ -1,0 +1,106 @@
+import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
+import type { ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { acceptedTransports, transportOf } from './batch/accept.ts';
+import { arrowType, jsonType } from './batch/batch-job.ts';
+import { describeModel } from './models/model-description.ts';
+import type { PricingService } from './pricing-service.ts';
+import * as schema from './request/schemas.ts';
+import type { BatchOutcome } from './workers/protocol.ts';
+
+const pricingErrors: readonly ErrorCode[] = [
+  'pricing_model_unknown',
+  'pricing_calculation_failed',
+  'pricing_engine_unavailable',
+  'pricing_work_too_large',
+  'overloaded',
+];
+
+export type PricingRoutesDeps = {
+  readonly service: PricingService;
+  /** Deepest nesting of a batch's JSON. */
+  readonly jsonDepth: number;
+};
+
+/** From this size the answer is sent in pieces, each when the client has taken the one before. */
+const streamBytes = 131_072;
+
+const batchReply = ({ answer, chunks }: BatchOutcome) => {
+  const length = chunks.reduce((sum, { length: bytes }) => sum + bytes, 0);
+  const headers = {
+    'Content-Type': answer === 'json' ? `${jsonType}; charset=utf-8` : arrowType,
+    'Content-Length': String(length),
+  };
+  const body = length < streamBytes ? Buffer.concat(chunks) : new AnswerPieces(chunks);
+  return { body, headers };
+};
+
+export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): Route[] => {
+  const common = { tag: 'pricing', auth: 'public', rateLimit: 'ip' } as const;
+  const models = service.models.map(describeModel);
+  return [
+    defineRoute({
+      ...common,
+      method: 'POST',
+      path: '/pricing/price',
+      summary: 'Price one option',
+      request: { body: schema.priceBody(service.models) },
+      responses: { 200: schema.priceAnswer },
+      errors: pricingErrors,
+      handler: async ({ body, context }) => ({ status: 200, body: await service.price(body, context.signal) }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'POST',
+      path: '/pricing/greeks',
+      summary: 'Price one option with its greeks',
+      request: { body: schema.greeksBody(service.models) },
+      responses: { 200: schema.greeksAnswer },
+      errors: pricingErrors,
+      handler: async ({ body, context }) => ({ status: 200, body: await service.greeks(body, context.signal) }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'POST',
+      path: '/pricing/implied-volatility',
+      summary: 'The volatility at which an option has a given price',
+      request: { body: schema.impliedBody(service.models) },
+      responses: { 200: schema.impliedAnswer },
+      errors: pricingErrors,
+      handler: async ({ body, context }) => ({
+        status: 200,
+        body: await service.impliedVolatility(body, context.signal),
+      }),
+    }),
+    defineRoute({
+      ...common,
+      method: 'POST',
+      path: '/pricing/batch',
+      summary: 'Price many options; each bad row is an item of the answer',
+      bodyLimit: 'batch',
+      rawBody: true,
+      consumes: [jsonType, arrowType],
+      produces: [jsonType, arrowType],
+      request: { headers: schema.batchHeaders, body: schema.batchBody(service.models) },
+      responses: { 200: schema.batchAnswer },
+      errors: ['pricing_model_unknown', 'pricing_work_too_large', 'overloaded'],
+      handler: async ({ body, headers, context }) => {
+        const input = transportOf(headers['content-type']);
+        const answer = acceptedTransports(headers.accept, input);
+        const batch = { bytes: body as Buffer, input, answer, jsonDepth };
+        return { status: 200, ...batchReply(await service.batch(batch, { signal: context.signal })) };
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: 'GET',
+      path: '/pricing/models',
+      summary: 'The models, their inputs, exercise styles, outputs and accuracy',
+      request: {},
+      responses: { 200: schema.modelsAnswer },
+      errors: [],
+      etag: 'weak',
+      handler: async () => ({ status: 200, body: { models } }),
+    }),
+  ];
+};

@@ -1,0 +1,74 @@
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { precisions } from '../engines/american/andersen-lake-scheme.ts';
+import {
+  dividendMembers,
+  hestonParameters,
+  isInRange,
+  mostDividends,
+  rangeOf,
+  type NumberInput,
+} from '../models/inputs.ts';
+import type { ExtraInput } from '../models/models.ts';
+import { isRow, pointerTo, type Row } from './rows.ts';
+
+const fieldError = (pointer: string, code: string, detail: string): FieldError => ({ pointer, code, detail });
+
+/** The members of an object that are all numbers, or what is wrong with it. */
+const readNumbers = (value: unknown, members: readonly NumberInput[], at: string): Row | FieldError[] => {
+  if (value === undefined) return [fieldError(at, 'required', 'Required')];
+  if (!isRow(value)) return [fieldError(at, 'invalid_type', 'Must be an object')];
+  const errors: FieldError[] = [];
+  const read: Record<string, number> = {};
+  for (const member of members) {
+    const { name } = member;
+    const number = value[name];
+    const pointer = pointerTo(at, name);
+    if (typeof number === 'number' && isInRange(member, number)) read[name] = number + 0;
+    else if (number === undefined) errors.push(fieldError(pointer, 'required', 'Required'));
+    else if (typeof number !== 'number') errors.push(fieldError(pointer, 'invalid_type', `${name} must be a number`));
+    else errors.push(fieldError(pointer, 'out_of_range', `${name} must be ${rangeOf(member)}`));
+  }
+  for (const name of Object.keys(value)) {
+    if (members.some((member) => member.name === name)) continue;
+    errors.push(fieldError(pointerTo(at, name), 'unknown_member', 'Unknown member'));
+  }
+  return errors.length > 0 ? errors : read;
+};
+
+const readDividends = (value: unknown, row: Row, at: string): object | FieldError[] => {
+  if (!Array.isArray(value)) return [fieldError(at, 'invalid_type', 'dividends must be an array')];
+  if (row['dividend_yield'] !== undefined) {
+    return [fieldError(at, 'conflict', 'dividends stand in place of dividend_yield: not both')];
+  }
+  if (value.length > mostDividends) {
+    return [fieldError(at, 'invalid_length', `dividends must have at most ${mostDividends} items`)];
+  }
+  const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, pointerTo(at, index)));
+  const errors = read.filter((item) => Array.isArray(item)).flat();
+  return errors.length > 0 ? errors : { dividends: read, dividend_model: 'escrowed' };
+};
+
+/** What a `symbol` may look like. */
+export const SYMBOL = /^[A-Za-z0-9.^=\-/:]{1,32}$/;
+
+/** What the option holds for one extra member, or what is wrong with it. */
+export const readExtra = (extra: ExtraInput, row: Row, parent: string): object | FieldError[] => {
+  const value = row[extra];
+  const at = pointerTo(parent, extra);
+  switch (extra) {
+    case 'symbol':
+      if (value === undefined) return {};
+      if (typeof value === 'string' && SYMBOL.test(value)) return { symbol: value };
+      return [fieldError(at, 'invalid_value', 'symbol must be the symbol of an asset')];
+    case 'precision':
+      if (value === undefined) return { precision: 'default' };
+      if (precisions.some((known) => known === value)) return { precision: value };
+      return [fieldError(at, 'invalid_value', `precision must be ${precisions.join(' or ')}`)];
+    case 'heston': {
+      const heston = readNumbers(value, hestonParameters, at);
+      return Array.isArray(heston) ? heston : { heston };
+    }
+    default:
+      return value === undefined ? {} : readDividends(value, row, at);
+  }
+};

@@ -1,0 +1,55 @@
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import { invalidRequest } from './failures.ts';
+import { realisedVolatility, realisedWindowDays, type Closes } from '../forecast/closes.ts';
+import { isRequired } from '../models/inputs.ts';
+import type { Model } from '../models/models.ts';
+import { SYMBOL } from './read-extras.ts';
+import type { Row } from './rows.ts';
+
+/** Where the inputs come from that the request left to its symbol. */
+export type InputsFrom = {
+  readonly symbol: string;
+  /** Date of the last stored close. */
+  readonly as_of: string;
+  readonly spot?: 'last_close';
+  readonly volatility?: 'realised_volatility';
+};
+
+const symbolError = (detail: string): AppError =>
+  invalidRequest([{ pointer: '/symbol', code: 'invalid_value', detail }]);
+
+/**
+ * The request with spot and volatility filled in from the closes of its symbol, where it names one and lacks them;
+ * `wanted` are the numbers that the operation reads.
+ * @throws AppError `validation_failed` at /symbol when there is no such asset or too few closes of it
+ */
+export const fillFromSymbol = async (
+  row: Row,
+  model: Model,
+  wanted: readonly string[],
+  closes: Closes,
+): Promise<{ readonly row: Row; readonly inputsFrom?: InputsFrom }> => {
+  const { symbol } = row;
+  if (!model.extras.includes('symbol') || typeof symbol !== 'string' || !SYMBOL.test(symbol)) return { row };
+  const lacks = (name: string): boolean =>
+    wanted.includes(name) &&
+    row[name] === undefined &&
+    model.numbers.some((input) => input.name === name && isRequired(input));
+  const spot = lacks('spot');
+  const volatility = lacks('volatility');
+  if (!spot && !volatility) return { row };
+  const stored = await closes(symbol, realisedWindowDays);
+  const last = stored?.at(-1);
+  if (stored === undefined || last === undefined) throw symbolError('There is no stored close of such an asset');
+  const realised = volatility ? realisedVolatility(stored) : undefined;
+  if (volatility && realised === undefined) throw symbolError('Too few closes are stored for a realised volatility');
+  return {
+    row: { ...row, ...(spot ? { spot: last.close } : {}), ...(volatility ? { volatility: realised } : {}) },
+    inputsFrom: {
+      symbol,
+      as_of: last.date,
+      ...(spot ? { spot: 'last_close' as const } : {}),
+      ...(volatility ? { volatility: 'realised_volatility' as const } : {}),
+    },
+  };
+};

@@ -1,0 +1,2 @@
+export type { Policies } from './policies.ts';
+export { createRateLimits, type RateLimits } from './rate-limits.ts';

@@ -1,0 +1,4 @@
+export { createCache } from './cache.ts';
+export { createRedis, withoutRedis, type RedisConnection } from './client.ts';
+export { createCredits } from './credits.ts';
+export { createFeed } from './feed.ts';

@@ -1,0 +1,193 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { AppError } from '../../kernel/catalogue/errors.ts';
+import { uuidv7 } from '../../kernel/ids.ts';
+import { systemClock } from '../../kernel/ports/clock.ts';
+import type { Logger } from '../../kernel/ports/logger.ts';
+import { createSlowReaders } from '../../kernel/slow-readers.ts';
+import { findRoute, type AdminReply, type AdminRoute } from './admin-router.ts';
+import { negotiateFormat, renderMetrics, type ExpositionFormat } from '../metrics/exposition.ts';
+import { faultRoutes, type FaultChangeListener } from './fault-routes.ts';
+import type { FaultControl } from '../faults.ts';
+
+/** Sets gauges that are read rather than counted; bounded in time, since the scrape waits for it. */
+export type Collector = () => void | Promise<unknown>;
+
+export type AdminServerDeps = {
+  readonly registry: Registry;
+  /** Given: the fault routes exist. */
+  readonly faults?: FaultControl;
+  readonly onFaultChange?: FaultChangeListener;
+  /** Run before each scrape. One that throws is logged and skipped. */
+  readonly collectors?: readonly Collector[];
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly logger: Logger;
+  readonly extraRoutes?: readonly AdminRoute[];
+  /** How long a client may read its answers below 64 KiB/s before its connection is cut. */
+  readonly answerGraceMs?: number;
+};
+
+export type AdminServer = {
+  /** @throws the system's error when the address is taken */
+  readonly listen: () => Promise<{ readonly port: number }>;
+  readonly close: () => Promise<void>;
+};
+
+const longestBody = 16_384;
+const headersTimeoutMs = 5_000;
+const requestTimeoutMs = 10_000;
+const mostConnections = 128;
+const minBytesPerSecond = 65_536;
+const defaultAnswerGraceMs = 30_000;
+
+const readBody = async (request: IncomingMessage): Promise<unknown> => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > longestBody) throw new AppError('payload_too_large');
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+  } catch (error) {
+    throw new AppError('malformed_body', undefined, { cause: error });
+  }
+};
+
+const send = (
+  response: ServerResponse,
+  { status, body, contentType }: AdminReply,
+  headers: Readonly<Record<string, string>>,
+): void => {
+  const text = body === null || typeof body === 'string' ? body : JSON.stringify(body);
+  // Node would read the rest of an unread body to its end, however long it is.
+  if (!response.req.complete) response.setHeader('Connection', 'close');
+  response.writeHead(status, {
+    ...headers,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(text !== null && {
+      'Content-Type': contentType ?? 'application/json',
+      'Content-Length': Buffer.byteLength(text),
+    }),
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : (text ?? undefined));
+};
+
+const problem = (error: AppError, instance: string, requestId: string): AdminReply => ({
+  status: error.definition.status,
+  contentType: 'application/problem+json',
+  body: {
+    type: `/problems/${error.code}`,
+    title: error.definition.title,
+    status: error.definition.status,
+    detail: error.message,
+    instance,
+    code: error.code,
+    category: error.definition.category,
+    request_id: requestId,
+    ...(error.errors && { errors: error.errors, errors_total: error.errors.length }),
+  },
+});
+
+const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): AdminRoute => {
+  const collectAndRender = async (format: ExpositionFormat): ReturnType<typeof renderMetrics> => {
+    for (const collect of collectors) {
+      try {
+        await collect();
+      } catch (error) {
+        logger.warn({ error }, 'a metrics collector failed');
+      }
+    }
+    return renderMetrics(registry, format);
+  };
+  // Scrapes at the same time share one text: many scrapers, or pipelined scrapes, must not multiply its memory.
+  const inProgress = new Map<ExpositionFormat, ReturnType<typeof renderMetrics>>();
+
+  return {
+    method: 'GET',
+    path: '/metrics',
+    handle: async ({ headers }) => {
+      const format = negotiateFormat(headers.accept);
+      const known = inProgress.get(format);
+      if (known !== undefined) return { status: 200, ...(await known) };
+      const rendered = collectAndRender(format);
+      inProgress.set(format, rendered);
+      try {
+        return { status: 200, ...(await rendered) };
+      } finally {
+        inProgress.delete(format);
+      }
+    },
+  };
+};
+
+/** The operator's side of the service, on an address of its own that is never public: metrics, faults and what `extraRoutes` add. */
+export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
+  const {
+    faults,
+    onFaultChange = async () => {},
+    host,
+    port,
+    logger,
+    extraRoutes = [],
+    answerGraceMs = defaultAnswerGraceMs,
+  } = deps;
+  const routes = [metricsRoute(deps), ...(faults ? faultRoutes(faults, onFaultChange) : []), ...extraRoutes];
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const requestId = uuidv7();
+    const headers: Record<string, string> = { 'X-Request-ID': requestId };
+    // Split by hand: the target may be anything at all, and URL would refuse some of it.
+    const [path = '/', search = ''] = (request.url ?? '/').split('?', 2);
+    try {
+      const { route, parameters } = findRoute(routes, request.method ?? '', path);
+      const body = (): Promise<unknown> => readBody(request);
+      const query = new URLSearchParams(search);
+      send(response, await route.handle({ parameters, query, headers: request.headers, body }), headers);
+    } catch (error) {
+      const refusal =
+        error instanceof AppError ? error : new AppError('internal_error', 'An unexpected error occurred');
+      if (refusal !== error) logger.error({ error, request_id: requestId }, 'an admin request failed');
+      send(response, problem(refusal, path, requestId), { ...headers, ...refusal.headers });
+    }
+  };
+
+  const server = createServer(
+    { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
+    (request, response) => {
+      void answer(request, response).catch((error: unknown) => {
+        logger.warn({ error }, 'an admin response could not be sent');
+        response.destroy();
+      });
+    },
+  );
+  server.maxConnections = mostConnections;
+  const slowReaders = createSlowReaders({
+    clock: systemClock,
+    minBytesPerSecond,
+    graceMs: answerGraceMs,
+    onCut: () => logger.warn({}, 'a client of the admin port does not read its answers and is cut off'),
+  });
+  server.on('connection', slowReaders.watch);
+
+  return {
+    listen: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve({ port: (server.address() as AddressInfo).port });
+        });
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};

@@ -1,0 +1,11 @@
+export { createAdminServer, type AdminServer, type Collector } from './admin/admin-server.ts';
+export type { FaultChangeListener } from './admin/fault-routes.ts';
+export { createFaults, type FaultControl } from './faults.ts';
+export { createAbuseReport } from './logs/abuse-report.ts';
+export { createAddressHash, type AddressHash } from './logs/address-hash.ts';
+export { createDropReport } from './logs/drop-report.ts';
+export { createLogger, type FlushableLogger } from './logs/logger.ts';
+export { createMetrics } from './metrics/metrics.ts';
+export { telemetryRuntime, type TelemetryRuntime } from './runtime.ts';
+export { runTelemetrySelfTest } from './tracing/self-test.ts';
+export { sqlWithoutLiterals } from './tracing/sql-text.ts';

@@ -1,0 +1,164 @@
+import { context, ROOT_CONTEXT, trace, TraceFlags, type Context } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
+import {
+  BatchSpanProcessor,
+  RandomIdGenerator,
+  type ReadableSpan,
+  type Span,
+  type SpanExporter,
+  type SpanProcessor,
+  type TimedEvent,
+} from '@opentelemetry/sdk-trace';
+import { redactAttributes, redactText } from '../logs/redaction.ts';
+import type { DropListener, DropReason } from '../runtime.ts';
+
+const redactEvent = (event: TimedEvent): TimedEvent => ({
+  ...event,
+  attributes: redactAttributes(event.attributes ?? {}),
+});
+
+/** The span as it may leave the process: attributes, events and status redacted, everything else the span's own. */
+const redactSpan = (span: ReadableSpan): ReadableSpan => {
+  const database = span.attributes['db.system.name'] !== undefined || span.attributes['db.system'] !== undefined;
+  return Object.create(span, {
+    attributes: { value: redactAttributes(span.attributes) },
+    // Messages of a database driver quote values; `error.type` and `db.response.status_code` say what happened.
+    events: {
+      value: span.events.filter((event) => !(database && event.name === 'exception')).map(redactEvent),
+    },
+    status: {
+      value:
+        database || span.status.message === undefined
+          ? { code: span.status.code }
+          : { code: span.status.code, message: redactText(span.status.message) },
+    },
+  }) as ReadableSpan;
+};
+
+export type SpanPipelineDeps = {
+  readonly exporter: SpanExporter;
+  readonly maxQueueSize: number;
+  readonly scheduledDelayMs: number;
+  readonly onDropped: DropListener;
+};
+
+export type SpanPipeline = SpanProcessor & {
+  /** Like `shutdown`, but gives up after `timeoutMs`; spans not sent by then count as dropped. */
+  readonly close: (timeoutMs: number) => Promise<void>;
+};
+
+/**
+ * Batches sampled spans to `exporter`, redacted, and counts every span that is lost. The stock batch processor drops
+ * in silence, so its queue is counted from outside: what went in and was not handed to the exporter is in the queue.
+ */
+export const createSpanPipeline = ({
+  exporter,
+  maxQueueSize,
+  scheduledDelayMs,
+  onDropped,
+}: SpanPipelineDeps): SpanPipeline => {
+  let queued = 0;
+  let exporting = 0;
+  let closed = false;
+  const batches = new BatchSpanProcessor({
+    maxQueueSize,
+    scheduledDelayMillis: scheduledDelayMs,
+    exporter: {
+      export: (spans, done) => {
+        queued -= spans.length;
+        exporting += spans.length;
+        exporter.export(spans.map(redactSpan), (result) => {
+          exporting -= spans.length;
+          if (result.code !== ExportResultCode.SUCCESS && !closed) onDropped('export_failed', spans.length);
+          done(result);
+        });
+      },
+      shutdown: () => exporter.shutdown(),
+      forceFlush: async () => exporter.forceFlush?.(),
+    },
+  });
+  const close = async (timeoutMs: number): Promise<void> => {
+    if (closed) return;
+    await within(timeoutMs, batches.shutdown());
+    closed = true;
+    if (queued + exporting > 0) onDropped('shutdown', queued + exporting);
+  };
+  return {
+    onStart: () => {},
+    onEnd: (span) => {
+      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
+      if (closed) return onDropped('shutdown', 1);
+      if (queued >= maxQueueSize) return onDropped('queue_full', 1);
+      queued += 1;
+      batches.onEnd(span);
+    },
+    forceFlush: () => batches.forceFlush(),
+    shutdown: () => close(10_000),
+    close,
+  };
+};
+
+/** Resolves when `work` settles, however it does, or after `timeoutMs`. */
+export const within = async (timeoutMs: number, work: Promise<unknown>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([Promise.allSettled([work]), timeout]);
+  clearTimeout(timer);
+};
+
+export type DropCounter = { readonly record: DropListener; readonly subscribe: (listener: DropListener) => void };
+
+/** Keeps what was lost before anybody listened: the preload starts long before there is a metric to count on. */
+export const createDropCounter = (): DropCounter => {
+  const before = new Map<DropReason, number>();
+  let listener: DropListener | undefined;
+  return {
+    record: (reason, spans) => {
+      if (listener) listener(reason, spans);
+      else before.set(reason, (before.get(reason) ?? 0) + spans);
+    },
+    subscribe: (subscriber) => {
+      listener = subscriber;
+      for (const [reason, spans] of before) subscriber(reason, spans);
+      before.clear();
+    },
+  };
+};
+
+export type SpanProbe = SpanProcessor & {
+  readonly scopesSeenDuring: (work: () => Promise<void>) => Promise<ReadonlySet<string>>;
+};
+
+/**
+ * Sits before the pipeline: sees which instrumentations start spans in a trace of its own, and keeps that trace from
+ * `next`. Its parent is remote and sampled, so that a sampling ratio does not hide the spans.
+ */
+export const createSpanProbe = (next: SpanProcessor | undefined): SpanProbe => {
+  const ids = new RandomIdGenerator();
+  let probing: { readonly traceId: string; readonly scopes: Set<string> } | undefined;
+  let traceId: string | undefined;
+  return {
+    onStart: (span: Span, parent: Context) => {
+      if (probing !== undefined && span.spanContext().traceId === probing.traceId) {
+        probing.scopes.add(span.instrumentationScope.name);
+      }
+      next?.onStart(span, parent);
+    },
+    onEnd: (span) => {
+      if (traceId === undefined || span.spanContext().traceId !== traceId) next?.onEnd(span);
+    },
+    forceFlush: async () => next?.forceFlush(),
+    shutdown: async () => next?.shutdown(),
+    scopesSeenDuring: async (work) => {
+      traceId = ids.generateTraceId();
+      const scopes = new Set<string>();
+      probing = { traceId, scopes };
+      const parent = { traceId, spanId: ids.generateSpanId(), traceFlags: TraceFlags.SAMPLED, isRemote: true };
+      await context.with(trace.setSpanContext(ROOT_CONTEXT, parent), work);
+      probing = undefined;
+      return scopes;
+    },
+  };
+};

@@ -1,0 +1,8 @@
+export { createDelivery } from './delivery.ts';
+export { webhookEntities } from './entities.ts';
+export { createOutbox, type Outbox } from './outbox.ts';
+export { removeOldWebhookEvents, removeWebhooksOf } from './retention.ts';
+export { createSend } from './sender.ts';
+export { createWebhookSecrets } from './signatures.ts';
+export { createWebhookRoutes } from './webhook-routes.ts';
+export { createWebhooks } from './webhooks.ts';

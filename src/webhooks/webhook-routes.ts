@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { listOf, type Cursors } from '#src/kernel/lists/pagination.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import {
+  deliverySchema,
+  listQuery,
+  shown,
+  shownDelivery,
+  wantedWebhook,
+  webhookSchema,
+  withSecret,
+  type ReceiverRules,
+} from './schemas.ts';
+import type { Webhooks } from './webhooks.ts';
+import { webhookScope } from '#src/kernel/ports/webhooks.ts';
+import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
+
+export type WebhookRoutesDependencies = ReceiverRules & {
+  readonly webhooks: Webhooks;
+  readonly cursors: Cursors;
+  /** What stands before every path, for `Location`. */
+  readonly basePath: string;
+};
+
+const own = { tag: 'Webhooks', auth: 'authenticated', rateLimit: 'user' } as const;
+const byId = z.strictObject({ id: z.uuid() });
+/** For answers that hold a secret. */
+const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
+const refusals = ['resource_not_found', 'scope_insufficient'] as const;
+const changes = [...refusals, 'csrf_token_invalid'] as const;
+
+const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
+  if (!principal) throw new AppError('auth_service_error');
+  return principal;
+};
+
+/** `/webhooks`: who is told what, and how it went. */
+export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] => {
+  const { webhooks, cursors, basePath } = deps;
+
+  const wanted = wantedWebhook(deps);
+
+  const pages = createPages({ cursors });
+
+  return [
+    defineRoute({
+      ...own,
+      // Its deliveries hold what only this scope may read.
+      auth: { scope: webhookScope },
+      method: 'POST',
+      path: '/webhooks',
+      summary: 'Register a webhook; its secret is shown in this answer and never again',
+      request: { body: wanted },
+      responses: { 201: withSecret },
+      errors: ['scope_insufficient', 'csrf_token_invalid'],
+      handler: async ({ body, context }) => {
+        const { secret, ...webhook } = await webhooks.register(callerOf(context), body);
+        return {
+          status: 201 as const,
+          headers: { ...noStore, Location: `${basePath}/webhooks/${webhook.id}` },
+          body: { ...shown(webhook), secret },
+        };
+      },
+    }),
+    defineRoute({
+      ...own,
+      method: 'GET',
+      path: '/webhooks',
+      summary: "The caller's webhooks, oldest first",
+      request: { query: listQuery(webhookSchema) },
+      responses: { 200: listOf(webhookSchema) },
+      fields: true,
+      etag: 'weak',
+      errors: ['scope_insufficient'],
+      handler: async ({ query, context }) => {
+        const caller = callerOf(context);
+        const list = { list: 'webhooks', owner: caller.subject };
+        const load = (each: PageRequest) => webhooks.list(caller, each);
+        const { data, page } = await pages.answer(list, query, load, ({ id }) => id);
+        return { status: 200 as const, body: { data: data.map(shown), page } };
+      },
+    }),
+    defineRoute({
+      ...own,
+      method: 'GET',
+      path: '/webhooks/{id}',
+      summary: 'One webhook, and whether it is disabled',
+      request: { path: byId },
+      responses: { 200: webhookSchema },
+      etag: 'weak',
+      errors: refusals,
+      handler: async ({ path, context }) => ({
+        status: 200 as const,
+        body: shown(await webhooks.find(callerOf(context), path.id)),
+      }),
+    }),
+    defineRoute({
+      ...own,
+      method: 'DELETE',
+      path: '/webhooks/{id}',
+      summary: 'End a webhook; what waits for it is not delivered',
+      request: { path: byId },
+      responses: { 204: null },
+      errors: changes,
+      handler: async ({ path, context }) => {
+        await webhooks.remove(callerOf(context), path.id);
+        return { status: 204 as const, body: null };
+      },
+    }),
+    defineRoute({
+      ...own,
+      method: 'POST',
+      path: '/webhooks/{id}/rotate',
+      summary: 'Give a webhook a new secret; for a while the one before signs too',
+      request: { path: byId },
+      responses: { 200: withSecret },
+      errors: changes,
+      handler: async ({ path, context }) => {
+        const { secret, ...webhook } = await webhooks.rotate(callerOf(context), path.id);
+        return { status: 200 as const, headers: noStore, body: { ...shown(webhook), secret } };
+      },
+    }),
+    defineRoute({
+      ...own,
+      method: 'POST',
+      path: '/webhooks/{id}/test',
+      summary: 'Send a webhook.test; one that arrives enables a disabled webhook',
+      request: { path: byId },
+      responses: { 202: z.strictObject({ event_id: z.uuid() }) },
+      errors: [...changes, 'quota_exceeded'],
+      handler: async ({ path, context }) => ({
+        status: 202 as const,
+        headers: { Location: `${basePath}/webhooks/${path.id}/deliveries` },
+        body: { event_id: await webhooks.test(callerOf(context), path.id) },
+      }),
+    }),
+    defineRoute({
+      ...own,
+      method: 'GET',
+      path: '/webhooks/{id}/deliveries',
+      summary: 'What was sent to a webhook and how the last attempt went, newest first',
+      request: { path: byId, query: listQuery(deliverySchema) },
+      responses: { 200: listOf(deliverySchema) },
+      fields: true,
+      etag: 'weak',
+      errors: refusals,
+      handler: async ({ path: { id }, query, context }) => {
+        const load = (each: PageRequest) => webhooks.deliveries(callerOf(context), id, each);
+        const list = { list: `deliveries ${id}` };
+        const { data, page } = await pages.answer(list, query, load, (each) => each.event_id);
+        return { status: 200 as const, body: { data: data.map(shownDelivery), page } };
+      },
+    }),
+  ];
+};

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createServer, type AddressInfo } from 'node:net';
+import test from 'ava';
+import { startService } from '#testkit/service.ts';
+import {
+  call,
+  metric,
+  openMetrics,
+  price,
+  scrape,
+  serve,
+  settings,
+  temporaryDirectory,
+} from '#testkit/running-service.ts';
+import { setupDatabase } from '#testkit/database.ts';
+
+/** What a start that fails says, and its exit status. */
+const refusedStart = async (environment: Record<string, string | undefined>): Promise<string> => {
+  try {
+    const service = await startService({ environment });
+    await service.stop();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'it started';
+};
+
+test('a faulty configuration names every fault at once and no value, with status 78', async (t) => {
+  const said = await refusedStart({
+    NODE_ENV: 'production',
+    PORT: 'seventy',
+    DATABASE_SSL: 'maybe',
+    FAULT_INJECTION: 'true',
+    BOOTSTRAP_CLIENT_ID: 'desk',
+    DATABASE_URL: 'mysql://root:hunter2@db/volwatch',
+  });
+  t.regex(said, /ended first \(78\)/);
+  for (const name of [
+    'PORT',
+    'DATABASE_SSL',
+    'FAULT_INJECTION',
+    'BOOTSTRAP_CLIENT_SECRET',
+    'DATABASE_URL',
+    'REDIS_URL',
+    'JWT_PRIVATE_KEY',
+  ]) {
+    t.regex(said, new RegExp(`^ +${name} \\S`, 'm'));
+  }
+  t.notRegex(said, /seventy|hunter2|maybe/);
+});
+
+test('CORS_ORIGINS=null, which any sandboxed page can send, is refused in one line that names the variable', async (t) => {
+  const said = await refusedStart({ CORS_ORIGINS: 'null', VOLWATCH_DIRECTORY: temporaryDirectory(t) });
+  t.regex(said, /ended first \(78\)/);
+  t.regex(said, /^ +CORS_ORIGINS must list origins such as https:\/\/app\.example.+$/m);
+});
+
+test('a key that is none is a configuration fault too', async (t) => {
+  const said = await refusedStart({
+    JWT_PRIVATE_KEY: 'canary-no-key',
+    VOLWATCH_DIRECTORY: temporaryDirectory(t),
+    DATABASE_URL: 'postgres://127.0.0.1:1/none',
+  });
+  t.regex(said, /ended first \(78\)/);
+  t.regex(said, /^ +JWT_PRIVATE_KEY /m);
+  t.notRegex(said, /canary-no-key/);
+});
+
+test('a taken port is said in one line, status 1, and our own PostgreSQL goes too', async (t) => {
+  const taken = createServer();
+  await new Promise<void>((done) => taken.listen(0, '127.0.0.1', done));
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const directory = temporaryDirectory(t);
+  const said = await refusedStart({ PORT: String(port), VOLWATCH_DIRECTORY: directory });
+  t.regex(said, /ended first \(1\)/);
+  t.regex(
+    said,
+    new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port} \\(PORT\\): something else listens there already`),
+  );
+  t.notRegex(said, /\n\s+at /);
+  t.regex(readFileSync(join(directory, 'postgres', 'server.log'), 'utf8'), /database system is shut down/);
+  t.false(existsSync(join(directory, 'postgres', 'data', 'postmaster.pid')));
+});
+
+test('without telemetry the service works, and /metrics keeps build and process', async (t) => {
+  const database = await setupDatabase(t);
+  const service = await serve(t, { ...settings, DATABASE_URL: database.url, TELEMETRY_ENABLED: 'false' });
+  await service.logged(({ message }) => message === 'started');
+  const priced = await price(service);
+  t.is(priced.status, 200);
+  t.regex(priced.headers.get('x-trace-id') ?? '', /^[0-9a-f]{32}$/);
+  t.is((await call(`${service.url}/api/v1/indexes/TECH5_EW/values`)).status, 200);
+  t.is((await database.query(`select 1 from refresh where status = 'succeeded' and trace_id is null`)).length, 2);
+  for (const accept of ['text/plain', openMetrics]) {
+    const text = await scrape(service, accept);
+    t.is(metric(text, 'volwatch_build_info'), 1);
+    t.true(metric(text, 'process_resident_memory_bytes') > 0);
+    t.regex(text, /^nodejs_eventloop_lag_seconds /m);
+    t.notRegex(text, /http_server_request_duration|db_client|volwatch_errors/);
+  }
+});
+
+test('a schema that is not ours ends the start with a log line and status 1', async (t) => {
+  const database = await setupDatabase(t, { migrated: false });
+  await database.query('create table asset (somebody text)');
+  const service = await serve(t, { DATABASE_URL: database.url });
+  t.is((await service.exited).code, 1);
+  const line = service.log.find(({ message }) => message === 'the start failed');
+  t.like(line, { level: 'error', err: { code: '42P07' } });
+  t.is(service.log.at(-1)?.message, 'stopped');
+});

@@ -1,7 +1,0 @@
-import type { AbuseKind, AbuseReport } from '#src/kernel/abuse.ts';
-
-/** Remembers what was refused. */
-export const recordAbuse = (): AbuseReport & { readonly kinds: AbuseKind[] } => {
-  const kinds: AbuseKind[] = [];
-  return { kinds, refused: (kind) => void kinds.push(kind) };
-};

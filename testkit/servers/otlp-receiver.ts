@@ -1,0 +1,31 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { until, type Teardown } from '../running-service.ts';
+
+export type OtlpReceiver = {
+  readonly url: string;
+  /** Every body received so far, one after the other: protobuf, whose ids and texts stand in it as they are. */
+  readonly bytes: () => Buffer;
+  /** Whether a span of this trace arrives in time. */
+  readonly received: (traceId: string, timeoutMs?: number) => Promise<boolean>;
+};
+
+/** An OpenTelemetry collector as far as a test needs one. */
+export const startOtlpReceiver = async (t: Teardown): Promise<OtlpReceiver> => {
+  const chunks: Buffer[] = [];
+  const server = createServer((request, response) => {
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => response.writeHead(200, { 'Content-Type': 'application/x-protobuf' }).end());
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const bytes = (): Buffer => Buffer.concat(chunks);
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    bytes,
+    received: (traceId, timeoutMs = 5_000) => until(() => bytes().includes(Buffer.from(traceId, 'hex')), timeoutMs),
+  };
+};

@@ -1,0 +1,54 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { Redis } from 'ioredis';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
+
+export type RedisServer = {
+  readonly url: string;
+  /** Past the code under test. */
+  readonly admin: Redis;
+  /** Ends the process; its port refuses connections. */
+  readonly stop: () => Promise<void>;
+  /** Starts it again on the same port, empty. */
+  readonly start: () => Promise<void>;
+  /** SIGSTOP: connections stay open and nothing answers. */
+  readonly hang: () => void;
+  readonly wake: () => void;
+};
+
+/** A Redis of the test's own, to be broken at will; gone on teardown. */
+export const startRedisServer = async (t: Pick<ExecutionContext, 'teardown'>): Promise<RedisServer> => {
+  const port = await freePort();
+  const directory = mkdtempSync(join(tmpdir(), 'volwatch-redis-'));
+  const admin = new Redis({ port, lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: 500 });
+  admin.on('error', () => {});
+  let child: ChildProcess;
+  const start = async (): Promise<void> => {
+    const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
+    child = spawn('redis-server', settings, { stdio: 'ignore' });
+    await admin.ping();
+  };
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  await start();
+  t.teardown(async () => {
+    admin.disconnect();
+    await stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    admin,
+    start,
+    stop,
+    hang: () => void child.kill('SIGSTOP'),
+    wake: () => void child.kill('SIGCONT'),
+  };
+};
