@@ -3,6 +3,7 @@
  * A generated file is a path and a function that gives its whole text.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { architecturePage } from './generate/architecture-page.ts';
 import { configurationPage } from './generate/configuration-page.ts';
 import { errorsPage } from './generate/errors-page.ts';
 import { operations } from './generate/operations.ts';
@@ -10,6 +11,7 @@ import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
 const generated: Readonly<Record<string, () => string>> = {
+  'docs/architecture.md': architecturePage,
   'docs/configuration.md': configurationPage,
   'docs/errors.md': errorsPage,
   'docs/tables.md': tablesPage,

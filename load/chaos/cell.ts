@@ -1,3 +1,4 @@
+import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
 import type { Scrape } from './scrape.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +21,8 @@ export type ProbeName = 'database' | 'read' | 'refresh' | 'price' | 'batch';
 export type Cell = {
   readonly group: Group;
   readonly name: string;
+  /** The fault point that the cell sets, where it sets one. */
+  readonly faultPoint?: FaultPoint;
   /** In words, for the report. */
   readonly how: string;
   readonly probe: ProbeName;

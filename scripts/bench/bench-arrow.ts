@@ -4,7 +4,7 @@
  */
 import { tableFromIPC, type Vector } from 'apache-arrow';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
-import { arrowStream } from '#test/pricing/arrow-support.ts';
+import { arrowStream } from '#testkit/arrow/arrow-support.ts';
 import { batchLoads } from './http/bodies.ts';
 import { median } from './http/drive.ts';
 

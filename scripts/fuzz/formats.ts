@@ -1,5 +1,5 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { arrowType, jsonType, type Transport } from '#src/pricing/batch/batch-job.ts';
+import { arrowType, jsonType, type Transport } from '#src/pricing/batch/prepared-batch.ts';
 import { mutateArrow } from './mutate-arrow.ts';
 import { byteChanges, createMutate, type Mutate } from './mutate-bytes.ts';
 import { mutateText } from './mutate-text.ts';

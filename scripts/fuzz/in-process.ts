@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { openBatch, type BatchJob, type BatchRequest } from '#src/pricing/batch/batch-job.ts';
+import { type PreparedBatch, type BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
+import { prepareBatch } from '#src/pricing/batch/prepare-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import { runSlices } from '#src/pricing/batch/slices.ts';
-import { outcomeOfJob } from '#src/pricing/workers/protocol.ts';
+import { outcomeOfBatch } from '#src/pricing/workers/protocol.ts';
 import type { FuzzFormat } from './formats.ts';
 import { createTally, type FuzzReport, type FuzzRun } from './report.ts';
 import { createRandom } from './random.ts';
@@ -29,17 +30,17 @@ export const fuzzInProcess = async (
   const engines = createEngineFactory();
   const tally = createTally(name);
 
-  const price = async (job: BatchJob): Promise<string> => {
+  const price = async (job: PreparedBatch): Promise<string> => {
     const begun = processorMs();
     if (!(await runSlices(job, () => processorMs() - begun > maxPricingMs, nextTurn))) return 'given up';
-    await outcomeOfJob(job, processorMs() - begun);
+    await outcomeOfBatch(job, processorMs() - begun);
     return 'priced';
   };
   const tryMutant = async (bytes: Uint8Array): Promise<string> => {
     const request: BatchRequest = { bytes, input, answer: [input], jsonDepth: 20 };
     const begun = processorMs();
     try {
-      const job = await openBatch(request, engines);
+      const job = await prepareBatch(request, engines);
       tally.took(processorMs() - begun);
       return await price(job);
     } catch (error) {

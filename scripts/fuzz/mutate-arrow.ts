@@ -1,4 +1,4 @@
-import { messagesOf } from '#test/pricing/arrow/streams.ts';
+import { messagesOf } from '#testkit/arrow/streams.ts';
 import { byteChanges, createMutate, maxMutantBytes, type Change } from './mutate-bytes.ts';
 
 /** The messages of a stream; of one that cannot be read, its bytes as a whole. */

@@ -1,6 +1,6 @@
 import { Dictionary, Float32, Int16, Int8, Uint32, Utf8, vectorFromArray } from 'apache-arrow';
-import { arrowStream, columnsOf } from '#test/pricing/arrow-support.ts';
-import { streamFile } from '#test/pricing/arrow/streams.ts';
+import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
+import { streamFile } from '#testkit/arrow/streams.ts';
 
 const rowAt = (index: number) => ({
   spot: 100,

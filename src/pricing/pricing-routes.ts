@@ -2,7 +2,7 @@ import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { acceptedTransports, transportOf } from './batch/accept.ts';
-import { arrowType, jsonType } from './batch/batch-job.ts';
+import { arrowType, jsonType } from './batch/prepared-batch.ts';
 import { describeModel } from './models/model-description.ts';
 import type { PricingService } from './pricing-service.ts';
 import * as schema from './request/schemas.ts';

@@ -1,42 +1,20 @@
 import { context, trace } from '@opentelemetry/api';
-import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import type { Clock } from '#src/kernel/ports/clock.ts';
 import { startChildSpan } from '#src/kernel/child-span.ts';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
-import type { Faults } from '#src/kernel/catalogue/faults.ts';
-import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { createBatch, workerMs, type BatchOptions } from './batch/batch.ts';
 import { isNotConverged } from './batch/batch-tally.ts';
-import type { BatchRequest } from './batch/batch-job.ts';
+import type { BatchRequest } from './batch/prepared-batch.ts';
 import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './request/calculate.ts';
 import { estimateOf } from './models/cost.ts';
-import type { EngineFactory } from './models/engine-factory.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
-import type { Closes } from './forecast/closes.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
+import type { PricingServiceDeps } from './pricing-service-deps.ts';
 import { priceOnWorker } from './slow-option.ts';
 import { fillFromSymbol, type InputsFrom } from './request/symbol-inputs.ts';
-import type { PricingWorkers } from './workers/pool.ts';
 import type { BatchOutcome } from './workers/protocol.ts';
-
-export type PricingServiceDeps = {
-  readonly engines: EngineFactory;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly faults: Faults;
-  readonly logger: Logger;
-  readonly workers: PricingWorkers;
-  readonly closes: Closes;
-  readonly abuse: AbuseReport;
-  /** Who the work of the current request is charged to. */
-  readonly callerOf: () => string;
-  /** Estimated milliseconds of a calculation above which a request is refused: the deadline of a request. */
-  readonly maxWorkMs: number;
-};
 
 type TimedOption = PricedOption & { readonly inputs_from?: InputsFrom; readonly computation_time_ms: number };
 

@@ -4,7 +4,7 @@ import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
-import type { BatchRequest } from '#src/pricing/batch/batch-job.ts';
+import type { BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import type { Closes } from '#src/pricing/forecast/closes.ts';
 import { pricingModels, type Model } from '#src/pricing/models/models.ts';

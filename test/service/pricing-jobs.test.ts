@@ -1,5 +1,5 @@
 import test from 'ava';
-import { arrowStream, readArrow } from '#test/pricing/arrow-support.ts';
+import { arrowStream, readArrow } from '#testkit/arrow/arrow-support.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { call, json, serve, takeToken, until } from '#testkit/running-service.ts';
 

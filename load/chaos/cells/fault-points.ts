@@ -1,8 +1,10 @@
+import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
 import type { Cell, ProbeName } from '../cell.ts';
 
-const cell = (point: string, probe: ProbeName, code: string, mode: 'error' | 'hang' = 'error'): Cell => ({
+const cell = (point: FaultPoint, probe: ProbeName, code: string, mode: 'error' | 'hang' = 'error'): Cell => ({
   group: 'fault_points',
   name: mode === 'error' ? point : `${point} hangs`,
+  faultPoint: point,
   how: `the service's own fault point, mode ${mode}`,
   probe,
   codes: code === '' ? [] : [code],

@@ -39,6 +39,7 @@ const restarts = (now: Scrape): number => now.sum('volwatch_workers_restarts_tot
 const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   group: 'workers',
   name,
+  faultPoint: 'pricing.worker',
   how,
   probe: 'batch',
   codes: ['internal_error', 'overloaded'],

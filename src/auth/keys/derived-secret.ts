@@ -1,5 +1,5 @@
 import { webcrypto } from 'node:crypto';
-import type { SigningKey } from './key-ring.ts';
+import type { SigningKey } from './signing-key.ts';
 
 /**
  * 32 bytes that only a holder of the signing key can know, a different set for each `purpose`, the same on every

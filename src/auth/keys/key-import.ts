@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, importJWK, importPKCS8, type CryptoKey, type JWK } from 'jose';
-import type { SigningAlgorithm, SigningKey, VerifyingKey } from './key-ring.ts';
+import type { SigningAlgorithm, SigningKey, VerifyingKey } from './signing-key.ts';
 
 /** Smaller RSA moduli are refused (NIST SP 800-131A). */
 const minimumRsaBits = 2048;

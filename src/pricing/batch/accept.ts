@@ -1,4 +1,4 @@
-import { arrowType, jsonType, type Transport } from './batch-job.ts';
+import { arrowType, jsonType, type Transport } from './prepared-batch.ts';
 
 const types: Readonly<Record<Transport, string>> = { json: jsonType, arrow: arrowType };
 

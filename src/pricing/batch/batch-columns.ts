@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import type { BatchJob } from './batch-job.ts';
+import type { PreparedBatch } from './prepared-batch.ts';
 import { createTally } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
 import {
@@ -19,7 +19,7 @@ import { defaultModel, type Model } from '../models/models.ts';
 import { invertedNumbers, readModelName, readOption } from '../request/read-option.ts';
 
 export type ColumnsDeps = ColumnRequest &
-  Pick<BatchJob, 'format' | 'answer'> & {
+  Pick<PreparedBatch, 'format' | 'answer'> & {
     readonly engines: EngineFactory;
     readonly write: (result: ColumnResult) => Promise<Uint8Array[]>;
   };
@@ -38,7 +38,7 @@ const isUniform = (column: Column | undefined): boolean =>
  * one pass and the rows are priced from typed arrays through one reused option; else, and to word what is wrong with a
  * row, rows are put together and read like those of a batch of objects.
  */
-export const openColumns = ({ table, outputs, engines, format, answer, write }: ColumnsDeps): BatchJob => {
+export const openColumns = ({ table, outputs, engines, format, answer, write }: ColumnsDeps): PreparedBatch => {
   const { size, columns } = table;
   const wanted = wantedOf(outputs);
   const buffer = createOutputs();

@@ -1,5 +1,5 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
-import type { BatchJob } from './batch-job.ts';
+import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, largestBatch } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
@@ -46,7 +46,7 @@ const comma = 0x2c;
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next is looked at: between
  * the parsed body and the bytes of the answer there is no list of results.
  */
-export const openObjects = (body: unknown, engines: EngineFactory): BatchJob => {
+export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatch => {
   const { options, outputs } = readEnvelope(body);
   const wanted = wantedOf(outputs);
   const buffer = createOutputs();

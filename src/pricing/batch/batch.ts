@@ -3,13 +3,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startChildSpan } from '#src/kernel/child-span.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
-import { openBatch, type BatchJob, type BatchRequest } from './batch-job.ts';
+import { type PreparedBatch, type BatchRequest } from './prepared-batch.ts';
+import { prepareBatch } from './prepare-batch.ts';
 import { createTally, modelLabelOf, outcomes, styleLabelOf, totalsOf, type TallyData } from './batch-tally.ts';
 import { logCause, outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
-import type { PricingServiceDeps } from '../pricing-service.ts';
+import type { PricingServiceDeps } from '../pricing-service-deps.ts';
 import { runSlices } from './slices.ts';
 import type { WorkOptions } from '../workers/pool.ts';
-import { errorOf, outcomeOfJob, type BatchOutcome } from '../workers/protocol.ts';
+import { errorOf, outcomeOfBatch, type BatchOutcome } from '../workers/protocol.ts';
 
 /** From this many bytes parsing alone holds up the event loop; measured by `npm run bench:http`. */
 const workerBytes = 65_536;
@@ -28,7 +29,7 @@ export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 export const createBatch = (deps: BatchDeps) => {
   const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, maxWorkMs } = deps;
   /** An injected fault is felt by each row, and faults are only known to this thread. */
-  const runWithFaults = async (job: BatchJob, signal: AbortSignal | undefined): Promise<void> => {
+  const runWithFaults = async (job: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
     for (let index = 0; index < job.size; index++) {
       try {
         await faults.reach('pricing.engine', signal);
@@ -51,7 +52,7 @@ export const createBatch = (deps: BatchDeps) => {
       return workers.run(request, work);
     }
     const started = performance.now();
-    const job = await openBatch(request, engines);
+    const job = await prepareBatch(request, engines);
     if (armed) await runWithFaults(job, signal);
     else {
       const estimate = job.estimate();
@@ -60,7 +61,7 @@ export const createBatch = (deps: BatchDeps) => {
         throw new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
       }
     }
-    return outcomeOfJob(job, performance.now() - started);
+    return outcomeOfBatch(job, performance.now() - started);
   };
 
   return async (request: BatchRequest, options: BatchOptions = {}): Promise<BatchOutcome> => {

@@ -1,4 +1,4 @@
-import type { BatchJob } from './batch-job.ts';
+import type { PreparedBatch } from './prepared-batch.ts';
 
 const sliceMs = 4;
 
@@ -9,7 +9,7 @@ export type Slices = {
 };
 
 /** The rows of a batch in slices of some 4 ms. */
-export const createSlices = (job: BatchJob): Slices => {
+export const createSlices = (job: PreparedBatch): Slices => {
   // One row of a slow model may take a second: the first says how many fit into a slice.
   let step = 1;
   let from = 0;
@@ -32,7 +32,7 @@ export const createSlices = (job: BatchJob): Slices => {
  * @returns whether all rows were priced
  */
 export const runSlices = async (
-  job: BatchJob,
+  job: PreparedBatch,
   stopped: () => boolean,
   pause: () => Promise<unknown>,
 ): Promise<boolean> => {

@@ -1,9 +1,10 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { openBatch, type BatchJob } from '../batch/batch-job.ts';
+import { type PreparedBatch } from '../batch/prepared-batch.ts';
+import { prepareBatch } from '../batch/prepare-batch.ts';
 import { checkWork } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
-import { headOfOutcome, outcomeOfJob, refusalOf } from './protocol.ts';
+import { headOfOutcome, outcomeOfBatch, refusalOf } from './protocol.ts';
 import type { FromWorker, TaskMessage, WorkerReply } from './protocol.ts';
 
 const now = (): number => performance.timeOrigin + performance.now();
@@ -36,7 +37,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const startedAt = now();
   let bytes: Uint8Array | undefined = body;
   let cancelled = false;
-  let job: BatchJob | undefined;
+  let job: PreparedBatch | undefined;
   let slices: ReturnType<typeof createSlices> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
@@ -49,7 +50,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   const open = async (): Promise<Answer | undefined> => {
     before?.(task, bytes!);
-    job = await openBatch({ ...request, bytes: bytes! }, engines);
+    job = await prepareBatch({ ...request, bytes: bytes! }, engines);
     // The text is not needed any more.
     bytes = undefined;
     const estimate = job.estimate();
@@ -67,7 +68,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     while (!slices.isDone() && performance.now() < until) slices.next();
     if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
     if (!slices.isDone()) return undefined;
-    const outcome = await outcomeOfJob(job!, workedMs);
+    const outcome = await outcomeOfBatch(job!, workedMs);
     return { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
   };
 

@@ -4,7 +4,7 @@ import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { BatchRequest } from '../batch/batch-job.ts';
+import type { BatchRequest } from '../batch/prepared-batch.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { createCallerUsage } from './caller-usage.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
@@ -52,7 +52,7 @@ export type PricingWorkers = {
   /**
    * Prices a batch in another process.
    * @throws AppError `rate_limit_exceeded` (too many tasks of this caller), `overloaded` (queue full, or `signal`
-   * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and those of `openBatch`
+   * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and those of `prepareBatch`
    */
   readonly run: (request: BatchRequest, options: WorkOptions) => Promise<BatchOutcome>;
   readonly healthCheck: HealthCheck;

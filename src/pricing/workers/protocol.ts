@@ -1,7 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { LentFault } from '#src/kernel/catalogue/faults.ts';
-import type { BatchFormat, BatchJob, BatchRequest, Transport } from '../batch/batch-job.ts';
+import type { BatchFormat, PreparedBatch, BatchRequest, Transport } from '../batch/prepared-batch.ts';
 import type { Outcome, TallyData } from '../batch/batch-tally.ts';
 import type { WorkEstimate } from '../models/cost.ts';
 
@@ -81,7 +81,7 @@ export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, body: Uint8Array)
   chunks: piecesOf(body),
 });
 
-export const outcomeOfJob = async (job: BatchJob, computationTimeMs: number): Promise<BatchOutcome> => {
+export const outcomeOfBatch = async (job: PreparedBatch, computationTimeMs: number): Promise<BatchOutcome> => {
   const thrown = job.thrown();
   return {
     format: job.format,

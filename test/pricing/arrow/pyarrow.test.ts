@@ -2,7 +2,7 @@ import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
 import { setup } from '../setup.ts';
-import { streamFile } from './streams.ts';
+import { streamFile } from '#testkit/arrow/streams.ts';
 
 const { service, workers } = setup({ workers: { queueLimit: 100 } });
 test.after.always(() => workers.close());

@@ -4,7 +4,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
 import { columnsAnswer, rowsAnswer } from '#src/pricing/request/schemas.ts';
 import { captureSpans } from '#testkit/spans.ts';
-import { arrowStream, columnsOf, readArrow, type Row } from '../arrow-support.ts';
+import { arrowStream, columnsOf, readArrow, type Row } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
 
 const { service, workers } = setup({ workers: { queueLimit: 1_000 } });

@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '../../http/support.ts';
-import { arrowStream, columnsOf, readArrow } from '../arrow-support.ts';
+import { arrowStream, columnsOf, readArrow } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
 
 const arrowType = 'application/vnd.apache.arrow.stream';

@@ -2,7 +2,7 @@ import test from 'ava';
 import { Float16, Float32, Int32, Int64, makeData, makeVector, Dictionary, Utf8, vectorFromArray } from 'apache-arrow';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { columnsAnswer } from '#src/pricing/request/schemas.ts';
-import { arrowStream, columnsOf, readArrow } from '../arrow-support.ts';
+import { arrowStream, columnsOf, readArrow } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
 
 const { service, workers } = setup({ workers: { queueLimit: 1_000 } });

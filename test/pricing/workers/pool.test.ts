@@ -7,7 +7,7 @@ import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
 import { captureSpans } from '#testkit/spans.ts';
-import { arrowStream, columnsOf } from '../arrow-support.ts';
+import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
 
 const slowTree = { model: 'binomial_lr', exercise_style: 'american', steps: 1_501 };

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
-import { streamFile } from '../../pricing/arrow/streams.ts';
+import { streamFile } from '#testkit/arrow/streams.ts';
 import { formats } from '../../../scripts/fuzz/formats.ts';
 import { fuzzOverHttp } from '../../../scripts/fuzz/over-http.ts';
 import { metric, scrape, serve } from '#testkit/running-service.ts';

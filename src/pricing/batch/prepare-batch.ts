@@ -4,42 +4,12 @@ import { readColumnsArrow } from '../arrow/read-columns.ts';
 import { checkBatchShape } from './batch-shape.ts';
 import { openColumns } from './batch-columns.ts';
 import { openObjects } from './batch-objects.ts';
-import type { TallyData } from './batch-tally.ts';
 import { writeColumnsJson } from './columns-json.ts';
 import { readColumnsJson } from './columns-json.ts';
-import type { WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { isRow } from '../request/read-option.ts';
 
-export const jsonType = 'application/json';
-export const arrowType = 'application/vnd.apache.arrow.stream';
-
-export type BatchFormat = 'objects' | 'columns' | 'arrow';
-export type Transport = 'json' | 'arrow';
-/** A batch as it came; `answer` lists what the caller takes, best first. */
-export type BatchRequest = {
-  readonly bytes: Uint8Array;
-  readonly input: Transport;
-  readonly answer: readonly Transport[];
-  /** Deepest nesting of JSON. */
-  readonly jsonDepth: number;
-};
-
-/** A batch whose envelope is sound. The rows are priced in steps, so that whoever runs it can pause or give up between. */
-export type BatchJob = {
-  readonly format: BatchFormat;
-  readonly answer: Transport;
-  readonly size: number;
-  readonly estimate: () => WorkEstimate;
-  readonly tally: TallyData;
-  /** Prices the rows from `from` up to `to`; the steps must follow each other. */
-  readonly run: (from: number, to: number) => void;
-  /** In place of pricing row `index`: it failed. */
-  readonly fail: (index: number, error: AppError) => void;
-  /** The first error that stands for something thrown. */
-  readonly thrown: () => AppError | undefined;
-  readonly finish: (computationTimeMs: number) => Promise<Uint8Array[]>;
-};
+import { arrowType, jsonType, type BatchRequest, type PreparedBatch } from './prepared-batch.ts';
 
 const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string => {
   const bytes = Buffer.from(buffer, byteOffset, byteLength);
@@ -65,7 +35,7 @@ const unacceptable = (): AppError =>
  * Reads the envelope of a batch in any of its formats.
  * @throws AppError `malformed_body`, `validation_failed`, `pricing_model_unknown`, `not_acceptable`
  */
-export const openBatch = async (request: BatchRequest, engines: EngineFactory): Promise<BatchJob> => {
+export const prepareBatch = async (request: BatchRequest, engines: EngineFactory): Promise<PreparedBatch> => {
   const [answer] = request.answer;
   if (answer === undefined) throw unacceptable();
   const body = request.input === 'json' ? parseJson(request) : undefined;

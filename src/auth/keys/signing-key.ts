@@ -1,0 +1,26 @@
+import type { CryptoKey } from 'jose';
+
+export type SigningAlgorithm = 'RS256' | 'EdDSA';
+
+/** A public JWK as the JWKS endpoint shows it. */
+export type PublicJwk = {
+  readonly kty: string;
+  readonly kid: string;
+  readonly use: 'sig';
+  readonly alg: SigningAlgorithm;
+  readonly n?: string;
+  readonly e?: string;
+  readonly crv?: string;
+  readonly x?: string;
+};
+
+export type VerifyingKey = {
+  /** The `kid`: RFC 7638 thumbprint unless a JWKS entry names its own. */
+  readonly id: string;
+  readonly thumbprint: string;
+  readonly algorithm: SigningAlgorithm;
+  readonly key: CryptoKey;
+  readonly jwk: PublicJwk;
+};
+
+export type SigningKey = VerifyingKey & { readonly privateKey: CryptoKey };

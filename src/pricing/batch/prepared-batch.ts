@@ -1,0 +1,33 @@
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { WorkEstimate } from '../models/cost.ts';
+import type { TallyData } from './batch-tally.ts';
+
+export const jsonType = 'application/json';
+export const arrowType = 'application/vnd.apache.arrow.stream';
+
+export type BatchFormat = 'objects' | 'columns' | 'arrow';
+export type Transport = 'json' | 'arrow';
+/** A batch as it arrived; `answer` lists the formats that the caller accepts, the preferred one first. */
+export type BatchRequest = {
+  readonly bytes: Uint8Array;
+  readonly input: Transport;
+  readonly answer: readonly Transport[];
+  /** Max nesting of JSON. */
+  readonly jsonDepth: number;
+};
+
+/** A batch whose envelope is valid. The rows are priced in steps, so the caller can pause or stop between two steps. */
+export type PreparedBatch = {
+  readonly format: BatchFormat;
+  readonly answer: Transport;
+  readonly size: number;
+  readonly estimate: () => WorkEstimate;
+  readonly tally: TallyData;
+  /** Prices the rows `from` (included) to `to` (excluded). The steps must follow each other without a gap. */
+  readonly run: (from: number, to: number) => void;
+  /** Records `error` for row `index` in place of pricing it. */
+  readonly fail: (index: number, error: AppError) => void;
+  /** The first error with a cause, for the log. */
+  readonly thrown: () => AppError | undefined;
+  readonly finish: (computationTimeMs: number) => Promise<Uint8Array[]>;
+};

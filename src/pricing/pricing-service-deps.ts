@@ -1,0 +1,23 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Closes } from './forecast/closes.ts';
+import type { EngineFactory } from './models/engine-factory.ts';
+import type { PricingWorkers } from './workers/pool.ts';
+
+export type PricingServiceDeps = {
+  readonly engines: EngineFactory;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly faults: Faults;
+  readonly logger: Logger;
+  readonly workers: PricingWorkers;
+  readonly closes: Closes;
+  readonly abuse: AbuseReport;
+  /** Who the work of the current request is charged to. */
+  readonly callerOf: () => string;
+  /** Estimated milliseconds of a calculation above which a request is refused: the deadline of a request. */
+  readonly maxWorkMs: number;
+};
