@@ -124,6 +124,8 @@ test('in production nothing is sent to a private address, not even by a name; a 
     DATABASE_URL: database.url,
     REDIS_URL: 'redis://127.0.0.1:1',
     JOBS_POLL_MS: '500',
+    // The scope is granted in the middle of the test.
+    OWNER_CACHE_MS: '0',
   });
   await service.logged(({ message }) => message === 'started');
   const api = `${service.url}/api/v1`;
