@@ -103,7 +103,7 @@ test('a key expires', async (t) => {
 });
 
 test("scopes stay within the owner's: at creation, and when the owner loses one", async (t) => {
-  const room = await startRoom(t);
+  const room = await startRoom(t, { settings: { ownerCacheMs: 0 } });
   const owner = await asAda(room);
   const tooMuch = await newKey(room, owner, { scopes: ['ml:read', 'market:refresh'] });
   t.is(tooMuch.status, 403);

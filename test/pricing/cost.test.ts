@@ -40,11 +40,17 @@ const millisecondsOf = (row: Readonly<Record<string, unknown>>, outputs: readonl
   const option = readOption(row, model, '', wanted) as Option;
   const buffer = createOutputs();
   const engine = engines.engine(model);
-  evaluate(engine, option, wanted, buffer);
-  const began = process.cpuUsage();
-  evaluate(engine, option, wanted, buffer);
-  const { user, system } = process.cpuUsage(began);
-  return { measured: (user + system) / 1_000, estimated: estimateOf([(name) => row[name]], wanted).maxRowMs };
+  const processorMs = (): number => {
+    const began = process.cpuUsage();
+    evaluate(engine, option, wanted, buffer);
+    const { user, system } = process.cpuUsage(began);
+    return (user + system) / 1_000;
+  };
+  // The compiler and the collector use processor time of the same process: the smallest of three has the least of it.
+  return {
+    measured: Math.min(processorMs(), processorMs(), processorMs()),
+    estimated: estimateOf([(name) => row[name]], wanted).maxRowMs,
+  };
 };
 
 for (const [name, row] of Object.entries(rows)) {

@@ -4,8 +4,18 @@ import type { HttpMiddleware } from '../routing/types.ts';
 /** How long a closing connection still takes what is on its way; without it the client may lose the answer to a reset. */
 const lingerMs = 1_000;
 
-export const hasBody = ({ headers }: Pick<IncomingMessage, 'headers'>): boolean =>
+type WithHeaders = Pick<IncomingMessage, 'headers'>;
+
+export const hasBody = ({ headers }: WithHeaders): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
+/** Many HTTP clients send `{}` with a request that needs no body. */
+const emptyObjectBytes = 2;
+
+/** Whether a route that takes no body must refuse this one. */
+export const hasUnexpectedBody = (request: WithHeaders): boolean =>
+  hasBody(request) &&
+  (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > emptyObjectBytes);
 
 /** Whether what is left of the body is worth reading, so that the connection can be used again. */
 const isSmall = (request: IncomingMessage, maxDiscardBytes: number): boolean =>

@@ -5,7 +5,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { BodyAdmission, Caller } from '../admission/body-admission.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import { answerSent } from '../answers/answer-sent.ts';
-import { hasBody, isRestLarge } from '../admission/unread-body.ts';
+import { hasBody, hasUnexpectedBody, isRestLarge } from '../admission/unread-body.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import { handle } from './idempotent.ts';
@@ -110,7 +110,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     checkHead(ctx.req, limits);
     refuseLargeBody(ctx);
     if (ctx.method === 'OPTIONS' && match.kind !== 'none') {
-      if (hasBody(ctx.req)) refuseBody(ctx);
+      if (hasUnexpectedBody(ctx.req)) refuseBody(ctx);
       ctx.set('Allow', match.allow);
       ctx.status = 204;
       return;
@@ -125,7 +125,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
       await csrf({ method: ctx.method, headers: ctx.req.headers }, request.principal);
     }
 
-    if (route.body === undefined && hasBody(ctx.req)) refuseBody(ctx);
+    if (route.body === undefined && hasUnexpectedBody(ctx.req)) refuseBody(ctx);
     const caller: Caller = { key: callerOf(request), clientIp: request.clientIp };
     loadShedding?.check(declaration, caller);
     let releaseBody = (): void => {};
