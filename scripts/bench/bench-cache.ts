@@ -32,8 +32,6 @@ const start = async (ttl: string): Promise<Service> => {
     REDIS_URL: redis.url,
     CACHE_TTL_SECONDS: ttl,
     RATE_LIMIT_ENABLED: 'false',
-    // All requests come from one address here.
-    CALLER_SHARE_PERCENT: '100',
     OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
     OTEL_TRACES_SAMPLER_ARG: '0.1',
   });

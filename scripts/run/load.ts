@@ -30,8 +30,6 @@ const ownService = async () => {
       BOOTSTRAP_CLIENT_SECRET: secret,
       // The load is what is measured, not the limiter; the limiter has tests of its own.
       RATE_LIMIT_ENABLED: 'false',
-      // All requests come from one address here.
-      CALLER_SHARE_PERCENT: '100',
     },
   });
   await service.ready();

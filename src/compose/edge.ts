@@ -18,6 +18,7 @@ import type { Reader, UnitOfWork } from '../kernel/ports/unit-of-work.ts';
 import type { RateLimits } from '../rate-limit/index.ts';
 import { type AdminServer, type Collector, createAdminServer, type FaultChangeListener } from '../telemetry/index.ts';
 import { basePath, type Base } from './base.ts';
+import { callerLimits } from './caller-limits.ts';
 
 const topStatementsShown = 25;
 
@@ -44,6 +45,7 @@ export const composeEdge = (
   { auth, routes, checks, collectors, isDraining, unitOfWork, reader, onFaultChange, rateLimits }: EdgeParts,
 ): Edge => {
   const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build } = base;
+  const callers = callerLimits(config);
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
   // A failure shows on the metrics of whoever does not ask, too, and `since` says when it really began.
   void health.read();
@@ -56,7 +58,7 @@ export const composeEdge = (
         read: config.LOAD_LIMIT_READ,
         write: config.LOAD_LIMIT_WRITE,
       },
-      callerPercent: config.CALLER_SHARE_PERCENT,
+      callerPercent: callers.percent,
       lagMs: config.LOAD_LAG_MS,
     },
     { metrics, abuse },
@@ -66,7 +68,7 @@ export const composeEdge = (
       maxBodies: config.BODIES_LIMIT,
       maxTotalBytes: config.BODIES_LIMIT_BYTES,
       uncountedBytes: config.BODY_LIMIT_BYTES,
-      callerPercent: config.CALLER_SHARE_PERCENT,
+      callerPercent: callers.percent,
       minBytesPerSecond: config.BODY_MIN_BYTES_PER_SECOND,
       graceMs: config.BODY_GRACE_MS,
     },
@@ -75,7 +77,7 @@ export const composeEdge = (
   const answers = createAnswers({
     backlog: {
       maxBytes: config.ANSWER_BACKLOG_BYTES,
-      maxBytesByCaller: config.ANSWER_BACKLOG_BYTES_BY_CALLER,
+      maxBytesByCaller: callers.answerBytes,
       timeoutMs: config.ANSWER_TIMEOUT_MS,
     },
     minBytesPerSecond: config.ANSWER_MIN_BYTES_PER_SECOND,

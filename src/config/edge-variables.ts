@@ -137,7 +137,11 @@ export const edgeSections = {
     ),
   },
   'Rate limits': {
-    RATE_LIMIT_ENABLED: variable(boolean, 'true', '`false` lifts every limit, login throttling included'),
+    RATE_LIMIT_ENABLED: variable(
+      boolean,
+      'true',
+      '`false` lifts every limit by caller: rates, sign-in delays, CALLER_SHARE_PERCENT, PRICING_CALLER_LIMIT, ANSWER_BACKLOG_BYTES_BY_CALLER. For load tests from one address',
+    ),
     RATE_LIMIT_IP_PER_MINUTE: variable(
       points,
       '100',

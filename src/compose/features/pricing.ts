@@ -14,6 +14,7 @@ import {
 } from '../../pricing/index.ts';
 import { callerOf } from '../../kernel/requests/caller.ts';
 import type { Base } from '../base.ts';
+import { callerLimits } from '../caller-limits.ts';
 
 export type PricingParts = {
   readonly routes: readonly Route[];
@@ -43,7 +44,7 @@ export const composePricing = (base: Base, closes: Closes): PricingParts => {
     heapMegabytes: config.PRICING_WORKER_HEAP_MB,
     queueLimit: config.PRICING_QUEUE_LIMIT,
     queueBytes: config.PRICING_QUEUE_BYTES,
-    callerLimit: config.PRICING_CALLER_LIMIT,
+    callerLimit: callerLimits(config).tasks,
     stallMs: config.PRICING_STALL_MS,
   });
   const engines = createEngineFactory();

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type TestFn } from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import { floodBody, openSocket, openSockets } from '#testkit/raw-sockets.ts';
+import { generousRateLimits } from '#testkit/rate-limits.ts';
 import { redisUrl } from '#testkit/redis.ts';
 import type { Service } from '#testkit/service.ts';
 import { call, json, metric, option, price, scrape, serve, takeToken, until } from '#testkit/running-service.ts';
@@ -21,8 +22,8 @@ test.before(async (t) => {
     FAULT_INJECTION: undefined,
     DATABASE_URL: database.url,
     REDIS_URL: redisUrl(),
-    // The limits by address and minute would hide what is tested here.
-    RATE_LIMIT_ENABLED: 'false',
+    // Rate limits would refuse the attack before the limits that are tested here.
+    ...generousRateLimits,
     DATABASE_ACQUIRE_TIMEOUT_MS: '5000',
     LOAD_LAG_MS: '60000',
   });

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { TestDatabase } from '#testkit/database.ts';
+import { generousRateLimits } from '#testkit/rate-limits.ts';
 import type { Service } from '#testkit/service.ts';
 import { serve, type Teardown } from '#testkit/running-service.ts';
 
-/** The service as it is in production, every limit at its default. */
+/** The service as it is in production. Every limit has its default, except the rate limits. */
 export const serveProduction = async (
   t: Teardown,
   database: TestDatabase,
@@ -14,6 +15,7 @@ export const serveProduction = async (
     FAULT_INJECTION: undefined,
     DATABASE_URL: database.url,
     REDIS_URL: 'redis://127.0.0.1:1',
+    ...generousRateLimits,
     ...environment,
   });
 

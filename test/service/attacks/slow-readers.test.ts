@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { Service } from '#testkit/service.ts';
 import { setupDatabase } from '#testkit/database.ts';
+import { generousRateLimits } from '#testkit/rate-limits.ts';
 import { startSlowReader } from '#testkit/slow-reader.ts';
 import { call, json, metric, option, scrape, serve, until } from '#testkit/running-service.ts';
 
@@ -60,6 +61,7 @@ test('40 clients that do not read the largest batches, at 1 and at 40 addresses,
   t.timeout(400_000);
   const database = await setupDatabase(t);
   const service = await serve(t, {
+    ...generousRateLimits,
     NODE_ENV: 'production',
     FAULT_INJECTION: undefined,
     DATABASE_URL: database.url,

@@ -1,0 +1,20 @@
+import type { Config } from '../config/index.ts';
+
+export type CallerLimits = {
+  /** Percent of the slots and of the body bytes that one caller may use while nobody else does. */
+  readonly percent: number;
+  /** Tasks for pricing processes, waiting or in progress. */
+  readonly tasks: number;
+  /** Bytes of answers that the caller has not read yet. */
+  readonly answerBytes: number;
+};
+
+/** What one caller may use. `RATE_LIMIT_ENABLED=false` lifts these limits too, because load tests use one address. */
+export const callerLimits = (config: Config): CallerLimits =>
+  config.RATE_LIMIT_ENABLED
+    ? {
+        percent: config.CALLER_SHARE_PERCENT,
+        tasks: config.PRICING_CALLER_LIMIT,
+        answerBytes: config.ANSWER_BACKLOG_BYTES_BY_CALLER,
+      }
+    : { percent: 100, tasks: Number.POSITIVE_INFINITY, answerBytes: config.ANSWER_BACKLOG_BYTES };
