@@ -64,13 +64,8 @@ const headersOf = ({ version }: { readonly version: number }) => ({
   'Cache-Control': 'private, no-cache',
 });
 
-const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'user' } as const;
-const changeErrors = [
-  'resource_not_found',
-  'precondition_required',
-  'precondition_failed',
-  'csrf_token_invalid',
-] as const;
+const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'caller' } as const;
+const changeErrors = ['resource_not_found', 'precondition_required', 'precondition_failed'] as const;
 const mergePatch = ['application/json', 'application/merge-patch+json'];
 
 const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileShape>>>): Route[] => {
@@ -84,6 +79,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
     defineRoute({
       ...common,
       method: 'GET',
+      load: 'read',
       path: '/profile',
       summary: "The caller's profile",
       request: {},
@@ -97,6 +93,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
     defineRoute({
       ...common,
       method: 'PATCH',
+      load: 'write',
       path: '/profile',
       summary: 'Change the given members if the stored version is the version in If-Match',
       request: { headers: ifMatch, body: z.strictObject(profileShape).partial() },
@@ -121,6 +118,7 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
     defineRoute({
       ...common,
       method: 'GET',
+      load: 'read',
       path: '/settings',
       summary: "The caller's settings",
       request: {},
@@ -131,6 +129,7 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
     defineRoute({
       ...common,
       method: 'PATCH',
+      load: 'write',
       path: '/settings',
       summary: 'Change the given members if the stored version is the version in If-Match',
       request: { headers: ifMatch, body: z.strictObject(settingsShape).partial() },

@@ -6,7 +6,7 @@ import { faultModes, faultPoints } from './faults.ts';
 import { dependencies } from '../ports/health.ts';
 import { jobQueues } from '../ports/jobs.ts';
 import { tokenFormats } from '../requests/principal.ts';
-import { rateLimitPolicies } from '../requests/route.ts';
+import { loadClasses } from '../requests/route.ts';
 import { transactionOperations } from '../ports/unit-of-work.ts';
 import { webhookOutcomes } from '../ports/webhooks.ts';
 
@@ -36,10 +36,6 @@ const pricingModels = [
   'unknown',
 ] as const;
 const pricingOperations = ['price', 'greeks', 'implied_volatility', 'batch'] as const;
-
-/** Classes of routes that are shed apart; health and auth are in none. */
-export const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;
-export type LoadClass = (typeof loadClasses)[number];
 
 /** Seconds. */
 export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -235,7 +231,7 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Rate limit decisions',
     labels: {
-      policy: rateLimitPolicies,
+      policy: ['ip', 'login', 'user', 'client', 'api_key'],
       subject: ['ip', 'user', 'client', 'api_key'],
       outcome: ['allowed', 'limited'],
       backend: ['redis', 'memory'],
