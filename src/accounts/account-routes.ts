@@ -6,7 +6,10 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createDocuments, type Documents, type StoredDocument } from './documents.ts';
-import { profileDefaults, profileShape, settingsDefaults, settingsShape } from './schemas.ts';
+import { defaultsOf, profileFields, settingsFields, shapeOf } from './schemas.ts';
+
+const profileShape = shapeOf(profileFields);
+const settingsShape = shapeOf(settingsFields);
 
 export type AccountsDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -145,9 +148,9 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
 /** `GET/PATCH /profile`, `GET/PATCH /settings`. */
 export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
   ...profileRoutes(
-    createDocuments({ ...deps, table: 'account_profile', shape: profileShape, defaults: profileDefaults }),
+    createDocuments({ ...deps, table: 'account_profile', shape: profileShape, defaults: defaultsOf(profileFields) }),
   ),
   ...settingsRoutes(
-    createDocuments({ ...deps, table: 'account_settings', shape: settingsShape, defaults: settingsDefaults }),
+    createDocuments({ ...deps, table: 'account_settings', shape: settingsShape, defaults: defaultsOf(settingsFields) }),
   ),
 ];

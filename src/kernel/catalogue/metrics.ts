@@ -1,4 +1,5 @@
 import { abuseKinds } from './abuse.ts';
+import { modelNames } from './pricing-models.ts';
 import { auditActions, auditOutcomes } from '../ports/audit.ts';
 import { cacheNames } from '../ports/cache.ts';
 import { errorCategories, errorCodes, errorTable } from './errors.ts';
@@ -25,16 +26,7 @@ export type MetricDeclaration = {
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', '_OTHER'] as const;
 const errorType = ['', ...errorCodes] as const;
 const authenticationCodes = errorCodes.filter((code) => errorTable[code].category === 'authentication');
-const pricingModels = [
-  'black_scholes',
-  'black76',
-  'bachelier',
-  'heston',
-  'binomial_lr',
-  'andersen_lake',
-  'baw',
-  'unknown',
-] as const;
+const pricingModels = [...modelNames, 'unknown'] as const;
 const pricingOperations = ['price', 'greeks', 'implied_volatility', 'batch'] as const;
 
 /** Seconds. */
