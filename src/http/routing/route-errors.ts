@@ -32,7 +32,7 @@ const withCaller: readonly ErrorCode[] = [
 const underBasePath = ofCategory('database');
 
 /** The codes that a route can answer because of its declaration, without its own `errors`. */
-export const addedErrors = (route: Rules): ErrorCode[] => [
+const addedErrors = (route: Rules): ErrorCode[] => [
   ...always,
   ...(route.request.body ? withBody : (['body_unexpected'] as const)),
   ...(route.idempotency ? withIdempotency : []),
