@@ -48,7 +48,7 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
       return undefined;
     }
     decided('account_place', pair, delay);
-    return { retryAfterSeconds: delay.resetSeconds, begins: delay.consumed === 2 };
+    return { retryAfterSeconds: delay.resetSeconds, isFirst: delay.consumed === 2 };
   };
 
   return {
@@ -61,7 +61,7 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
       const count = await counters.consume('account', subject);
       decided('account', subject, count);
       if (count.allowed) return undefined;
-      return { retryAfterSeconds: count.resetSeconds, begins: count.consumed === elsewhere.points + 1 };
+      return { retryAfterSeconds: count.resetSeconds, isFirst: count.consumed === elsewhere.points + 1 };
     },
 
     succeeded: async ({ account, clientIp, knownPlace }) => {

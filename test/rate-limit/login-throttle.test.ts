@@ -58,7 +58,7 @@ for (const redis of [true, false]) {
       Array.from({ length: 30 }, (_, index) => rooms[index % rooms.length]!.throttle.attempt(attemptBy(account))),
     );
     t.is(refusals.filter((refusal) => refusal === undefined).length, 5);
-    t.is(refusals.filter((refusal) => refusal?.begins).length, 1, 'one refusal of a delay is reported');
+    t.is(refusals.filter((refusal) => refusal?.isFirst).length, 1, 'one refusal of a delay is reported');
     const spelled = await rooms[0]!.throttle.attempt(attemptBy(` ${account.toUpperCase()} `));
     t.true(spelled!.retryAfterSeconds > 25 && spelled!.retryAfterSeconds <= 30);
     t.false(JSON.stringify(rooms.map(({ top }) => top())).includes(account));
@@ -86,7 +86,7 @@ for (const redis of [true, false]) {
       Array.from({ length: 40 }, (_, index) => throttle.attempt(attemptBy(account, `203.0.113.${index}`))),
     );
     t.is(guesses.filter((refusal) => refusal === undefined).length, 20, 'the wide budget');
-    t.is(guesses.filter((refusal) => refusal?.begins).length, 1);
+    t.is(guesses.filter((refusal) => refusal?.isFirst).length, 1);
     t.truthy(await throttle.attempt(attemptBy(account, '198.51.100.1')));
     for (let attempt = 0; attempt < 5; attempt += 1) {
       t.is(await throttle.attempt(attemptBy(account, '198.51.100.2', true)), undefined);

@@ -66,14 +66,14 @@ test.serial('each use is a span event, a count and a warning', async (t) => {
   t.deepEqual(warnings, [{ fault_point: 'pricing.engine', fault_mode: 'error' }]);
 });
 
-test('a fault lent to another thread is counted here, and says what that thread shall feel', (t) => {
+test('a fault taken for another thread is counted here and has mode, delay and code for that thread', (t) => {
   const { faults, metrics } = setup();
-  t.is(faults.lend('pricing.worker'), undefined);
+  t.is(faults.take('pricing.worker'), undefined);
   faults.set('pricing.worker', fault({ mode: 'hang', delay_ms: 5, count: 1 }));
-  const lent = { mode: 'hang', delayMs: 5, errorCode: 'pricing_calculation_failed' } as const;
-  t.deepEqual(faults.lend('pricing.worker'), lent);
+  const taken = { mode: 'hang', delayMs: 5, errorCode: 'pricing_calculation_failed' } as const;
+  t.deepEqual(faults.take('pricing.worker'), taken);
   t.is(metrics.value('volwatch_faults_injected_total', { point: 'pricing.worker', mode: 'hang' }), 1);
-  t.is(faults.lend('pricing.worker'), undefined, 'its count is used up');
+  t.is(faults.take('pricing.worker'), undefined, 'its count is used up');
 });
 
 test('count: that many passes feel it, then it is gone', async (t) => {

@@ -16,7 +16,7 @@ const setup = (overrides: Partial<TelemetryRuntime>) => {
 
 test.serial('what is not instrumented is named in one warning', async (t) => {
   const { logger, warnings } = setup({
-    scopesSeenDuring: async (work) => {
+    recordScopes: async (work) => {
       await work();
       return new Set(['volwatch', '@opentelemetry/instrumentation-pg']);
     },
@@ -27,7 +27,7 @@ test.serial('what is not instrumented is named in one warning', async (t) => {
 
 test.serial('with telemetry off, or a sampler that hides children, nothing is tried', async (t) => {
   for (const state of [{ enabled: false }, { recordsChildren: false }]) {
-    const { logger, warnings } = setup({ ...state, scopesSeenDuring: () => Promise.reject(new Error('tried')) });
+    const { logger, warnings } = setup({ ...state, recordScopes: () => Promise.reject(new Error('tried')) });
     t.deepEqual(await runTelemetrySelfTest({ logger }), []);
     t.is(warnings.length, 0);
   }
