@@ -16,7 +16,7 @@ const assertStorable = (value: Json): void => {
   else if (typeof value === 'object' && value !== null) {
     for (const [name, member] of Object.entries(value)) {
       assertStorableText(name);
-      assertStorable(member as Json);
+      assertStorable(member);
     }
   }
 };

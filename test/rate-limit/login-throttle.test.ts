@@ -111,7 +111,7 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
   // Counts as the real counters do, in a time of its own.
   let seconds = 0;
   const windows = new Map<string, { count: number; ends: number }>();
-  const counters: Pick<Counters, 'consume' | 'consumed' | 'refund' | 'forget'> = {
+  const counters: Pick<Counters, 'consume' | 'consumed' | 'refund' | 'reset'> = {
     consume: async (policy, key, windowSeconds = 86_400) => {
       const id = `${policy} ${key}`;
       const before = windows.get(id);
@@ -124,7 +124,7 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
     },
     consumed: async (policy, key) => windows.get(`${policy} ${key}`)?.count ?? 0,
     refund: async () => {},
-    forget: async () => {},
+    reset: async () => {},
   };
   const throttle = createLoginThrottle({
     counters: { ...counters, backend: () => 'memory', close: () => {} },
