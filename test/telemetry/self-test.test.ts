@@ -14,7 +14,7 @@ const setup = (overrides: Partial<TelemetryRuntime>) => {
   };
 };
 
-test.serial('what is not instrumented is named in one warning', async (t) => {
+test.serial('one warning names the libraries that are not instrumented', async (t) => {
   const { logger, warnings } = setup({
     recordScopes: async (work) => {
       await work();
@@ -25,7 +25,7 @@ test.serial('what is not instrumented is named in one warning', async (t) => {
   t.deepEqual(warnings, [[{ missing_spans: ['ioredis', 'undici'] }, 'instrumentation is incomplete']]);
 });
 
-test.serial('with telemetry off, or a sampler that hides children, nothing is tried', async (t) => {
+test.serial('with telemetry off, or a sampler that drops children, the self-test does nothing', async (t) => {
   for (const state of [{ enabled: false }, { recordsChildren: false }]) {
     const { logger, warnings } = setup({ ...state, recordScopes: () => Promise.reject(new Error('tried')) });
     t.deepEqual(await runTelemetrySelfTest({ logger }), []);
