@@ -10,7 +10,7 @@ Volwatch is ready
   API      ${url}/api/v1   documented at ${url}/docs
   health   ${url}/health
   metrics  ${adminUrl}/metrics
-  data     ${config.DATABASE_URL === undefined ? `its own PostgreSQL under ${config.VOLWATCH_DIRECTORY}/` : 'PostgreSQL at DATABASE_URL'}
+  data     ${config.DATABASE_URL === undefined ? `embedded PostgreSQL in ${config.VOLWATCH_DIRECTORY}/` : 'PostgreSQL at DATABASE_URL'}
 
 Try
   curl -s ${url}/api/v1/pricing/price -H 'content-type: application/json' -d '${option}'
