@@ -4,13 +4,13 @@ export type Addresses = { readonly url: string; readonly adminUrl: string };
 
 const option = '{"spot":100,"strike":105,"time_to_expiry":0.5,"rate":0.03,"volatility":0.2,"option_type":"call"}';
 
-/** What a person sees on stderr once the service is ready: where it is, and three lines to paste. */
+/** The text on stderr when the service is ready: its addresses, and three commands to try. */
 export const banner = ({ url, adminUrl }: Addresses, config: Config): string => `
 Volwatch is ready
   API      ${url}/api/v1   documented at ${url}/docs
   health   ${url}/health
   metrics  ${adminUrl}/metrics
-  data     ${config.DATABASE_URL === undefined ? `its own PostgreSQL under ${config.VOLWATCH_DIRECTORY}/` : 'PostgreSQL at DATABASE_URL'}
+  data     ${config.DATABASE_URL === undefined ? `embedded PostgreSQL in ${config.VOLWATCH_DIRECTORY}/` : 'PostgreSQL at DATABASE_URL'}
 
 Try
   curl -s ${url}/api/v1/pricing/price -H 'content-type: application/json' -d '${option}'

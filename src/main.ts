@@ -4,12 +4,12 @@ import { ConfigError, configExitStatus, loadConfig } from './config/index.ts';
 import { countBodiesAsHeap } from './garbage-collection.ts';
 import { StartError } from './kernel/start-error.ts';
 
-/** A second signal, or a clean-up that hangs, must not keep the process: the balancer has long moved on. */
-const hurriedExitStatus = 1;
-/** After an error that nobody caught the process is not to be trusted for long. */
-const fatalCleanUpMs = 5_000;
+/** Exit status if the service could not be stopped because it was never built. */
+const failedExitStatus = 1;
+/** Max time for the stop after an uncaught error, because the state of the process is not known then. */
+const fatalStopTimeoutMs = 5_000;
 
-/** With a log that nobody reads a thread is stuck in its write, and `process.exit` would wait for that thread. */
+/** If the log could not be written, a thread hangs in its write. `process.exit` would wait for it, SIGKILL does not. */
 const end = (status: number, logIsWritten: boolean): void => {
   if (logIsWritten) process.exit(status);
   process.kill(process.pid, 'SIGKILL');
@@ -24,7 +24,7 @@ const start = async (): Promise<void> => {
     await service.start();
   } catch (error) {
     service.logger.error({ err: error }, 'the start failed');
-    // Nothing that has begun is left behind, our own PostgreSQL least of all.
+    // Everything that was started must be stopped, in particular the embedded PostgreSQL.
     await service.stop('the start failed');
     throw error;
   }
@@ -32,24 +32,26 @@ const start = async (): Promise<void> => {
   if (config.NODE_ENV !== 'production') process.stderr.write(banner(service.addresses(), config));
 };
 
-/** Signals count from the first moment: one that comes while the service is being built stops it once it is. */
+/** Handles signals from the start. A signal while the service is being built stops the service after it is built. */
 const handleSignals = (composing: Promise<Service>): void => {
   let signalled = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    const again = signalled;
+    const isSecond = signalled;
     signalled = true;
     composing
-      .then((service) => (again ? service.hurry() : service.stop(signal).then((logIsWritten) => end(0, logIsWritten))))
-      .catch(() => process.exit(hurriedExitStatus));
+      .then((service) =>
+        isSecond ? service.hurry() : service.stop(signal).then((logIsWritten) => end(0, logIsWritten)),
+      )
+      .catch(() => process.exit(failedExitStatus));
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
   let failed = false;
   const onFatal = (kind: string) => (error: unknown) => {
-    // What breaks while the first failure is being cleaned up says nothing new.
+    // Errors after the first are consequences of the stop; they are ignored.
     if (failed) return;
     failed = true;
-    setTimeout(() => process.exit(1), fatalCleanUpMs).unref();
+    setTimeout(() => process.exit(1), fatalStopTimeoutMs).unref();
     composing
       .then((service) => {
         service.logger.error({ err: error, kind }, 'uncaught');

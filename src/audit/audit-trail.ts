@@ -4,7 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
 
@@ -57,7 +57,7 @@ export const createAuditTrail = ({ clock, metrics, ids, refusals }: AuditTrailDe
   const write = async (query: Query, event: EventContent): Promise<void> => {
     const { id, stream, action, outcome, actor, target, reason, request_id, trace_id, occurred_at, data } = event;
     const columns = [id, stream, action, outcome, actor.kind, actor.subject, target, reason, request_id, trace_id];
-    await query(append, [...columns, occurred_at, contentOf(event), canonicalJson(data)]);
+    await query(append, [...columns, occurred_at, contentOf(event), storedJson(data)]);
     metrics.count('volwatch_audit_events_total', { action, outcome });
   };
 

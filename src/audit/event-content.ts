@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/ports/audit.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { storedJson } from './stored-json.ts';
 
 /** The content of an event, which its hash covers. The previous hash covers the position in the chain. */
 export type EventContent = {
@@ -31,7 +31,7 @@ export const genesisHash = '00'.repeat(32);
 
 /** The canonical JSON of the content of an event. */
 export const contentOf = (event: EventContent): string =>
-  canonicalJson({
+  storedJson({
     id: event.id,
     stream: event.stream,
     action: event.action,

@@ -19,10 +19,10 @@ import {
   type TelemetryRuntime,
 } from '../telemetry/index.ts';
 
-/** Where every route stands that is not at the root. */
+/** Path prefix of all routes without `atRoot`. */
 export const basePath = '/api/v1';
 
-/** What every room is given. */
+/** Values that all parts need. */
 export type Base = {
   readonly config: Config;
   readonly production: boolean;

@@ -20,13 +20,13 @@ import { type AdminServer, type Collector, createAdminServer, type FaultChangeLi
 import { basePath, type Base } from './base.ts';
 import { callerLimits } from './caller-limits.ts';
 
-const topStatementsShown = 25;
+const maxTopStatements = 25;
 
 export type EdgeParts = {
   readonly auth: Auth;
   readonly routes: readonly Route[];
   readonly checks: readonly HealthCheck[];
-  /** Run before each scrape. */
+  /** Run before each scrape of the metrics. */
   readonly collectors: readonly Collector[];
   readonly isDraining: () => boolean;
   readonly onFaultChange: FaultChangeListener;
@@ -37,9 +37,9 @@ export type EdgeParts = {
 
 export type Edge = { readonly server: HttpServer; readonly admin: AdminServer; readonly health: Health };
 
-const healthEveryMs = 10_000;
+const healthIntervalMs = 10_000;
 
-/** The two listeners: the API with health and documentation, and the operator's port. */
+/** Builds the two HTTP servers: the API with health and documentation, and the admin port. */
 export const composeEdge = (
   base: Base,
   { auth, routes, checks, collectors, isDraining, unitOfWork, reader, onFaultChange, rateLimits }: EdgeParts,
@@ -47,9 +47,9 @@ export const composeEdge = (
   const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build } = base;
   const callers = callerLimits(config);
   const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
-  // A failure shows on the metrics of whoever does not ask, too, and `since` says when it really began.
+  // Health is also read without requests, so that the metrics show a failure and `since` is its real start.
   void health.read();
-  setInterval(() => void health.read(), healthEveryMs).unref();
+  setInterval(() => void health.read(), healthIntervalMs).unref();
   const loadShedding = createLoadShedding(
     {
       limits: {
@@ -149,7 +149,7 @@ export const composeEdge = (
   const admin = createAdminServer({
     registry,
     ...(config.FAULT_INJECTION && { faults, onFaultChange }),
-    // Whoever scrapes without asking /health still learns which dependency is down.
+    // Health is read before each scrape, so that the metrics show which dependency is down.
     collectors: [...collectors, health.read, ...(rateLimits ? [rateLimits.collect] : [])],
     host: config.METRICS_HOST,
     port: config.METRICS_PORT,
@@ -161,7 +161,7 @@ export const composeEdge = (
         handle: async ({ query }) => {
           const order = query.get('order') ?? 'total';
           if (!isStatementOrder(order)) throw new AppError('validation_failed', 'order is total, mean or calls');
-          return { status: 200, body: { data: await topStatements(reader, { order, limit: topStatementsShown }) } };
+          return { status: 200, body: { data: await topStatements(reader, { order, limit: maxTopStatements }) } };
         },
       },
       {

@@ -4,7 +4,7 @@ export type { Config } from './variables.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every fault of the environment at once, a line each, naming the variable and never its value. */
+/** Contains all faults of the environment, one line each, with the name of the variable and without its value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
@@ -17,10 +17,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** The exit status of a process that refuses its configuration (EX_CONFIG of sysexits.h). */
+/** Exit status for an invalid configuration (EX_CONFIG of sysexits.h). */
 export const configExitStatus = 78;
 
-/** @throws ConfigError with all faults */
+/** Reads all variables from the environment. @throws ConfigError with all faults */
 export const loadConfig = (environment: Environment = process.env): Config => {
   const config: Record<string, unknown> = {};
   const faults: string[] = [];
@@ -39,11 +39,11 @@ export const loadConfig = (environment: Environment = process.env): Config => {
   return Object.freeze(config) as Config;
 };
 
-const neededInProduction = ['DATABASE_URL', 'REDIS_URL', 'JWT_PRIVATE_KEY'] as const;
+const requiredInProduction = ['DATABASE_URL', 'REDIS_URL', 'JWT_PRIVATE_KEY'] as const;
 
 const productionFaults = (config: Config, environment: Environment): string[] => {
   if (config.NODE_ENV !== 'production') return [];
-  const faults = neededInProduction
+  const faults = requiredInProduction
     .filter((name) => (environment[name] ?? '') === '')
     .map((name) => `${name} is required in production`);
   if (config.FAULT_INJECTION) faults.push('FAULT_INJECTION is refused in production');
@@ -55,7 +55,7 @@ const pairFaults = (config: Config): string[] => {
   const { BOOTSTRAP_CLIENT_ID: id, BOOTSTRAP_CLIENT_SECRET: secret } = config;
   if ((id === undefined) === (secret === undefined)) return [];
   return [
-    `${id === undefined ? 'BOOTSTRAP_CLIENT_ID' : 'BOOTSTRAP_CLIENT_SECRET'} is required beside the other half of the bootstrap client`,
+    `${id === undefined ? 'BOOTSTRAP_CLIENT_ID' : 'BOOTSTRAP_CLIENT_SECRET'} is required, because the other variable of the bootstrap client is set`,
   ];
 };
 
@@ -70,7 +70,10 @@ export type TelemetrySettings = Pick<Config, 'TELEMETRY_ENABLED' | 'OTEL_SERVICE
   readonly OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string | undefined;
 };
 
-/** For the preload, which runs before anything may fail: a faulty configuration switches telemetry off here and is reported by `loadConfig`. */
+/**
+ * For the preload. With an invalid configuration it returns undefined, and telemetry is off; `loadConfig` reports the
+ * faults later.
+ */
 export const readTelemetrySettings = (environment: Environment = process.env): TelemetrySettings | undefined => {
   try {
     return loadConfig(environment);

@@ -1,69 +1,81 @@
 import { boolean, integer, isNetwork, list, milliseconds, oneOf, origins, points, text, url } from './parsers.ts';
 import { optional, variable } from './variable.ts';
 
-/** How the service listens, and what it lets in. */
+/** Variables of the HTTP servers, their limits and the rate limits. */
 export const edgeSections = {
   Service: {
     NODE_ENV: variable(
       oneOf(['development', 'test', 'production']),
       'development',
-      'Production refuses every laptop-only default',
+      '`production` refuses defaults that are only for development',
     ),
-    HOST: variable(text, '127.0.0.1', 'Address that the API listens on'),
-    PORT: variable(integer(0, 65_535), '3000', 'Port of the API; 0 picks a free one'),
-    METRICS_HOST: variable(text, '127.0.0.1', 'Address of the admin port: keep it private'),
+    HOST: variable(text, '127.0.0.1', 'Address of the API'),
+    PORT: variable(integer(0, 65_535), '3000', 'Port of the API. 0: a free port'),
+    METRICS_HOST: variable(text, '127.0.0.1', 'Address of the admin port. It must not be public'),
     METRICS_PORT: variable(
       integer(0, 65_535),
       '9464',
-      'Port of `/metrics` and the operator routes; 0 picks a free one',
+      'Port of `/metrics` and the routes for operators. 0: a free port',
     ),
-    VOLWATCH_DIRECTORY: variable(text, '.volwatch', 'Where a laptop run keeps its database and its signing key'),
+    VOLWATCH_DIRECTORY: variable(
+      text,
+      '.volwatch',
+      'Directory of the embedded database and the signing key, outside production',
+    ),
     PUBLIC_URL: optional(
       url('http:', 'https:'),
-      'Where clients reach the API, for absolute addresses in metadata; unset: HOST and PORT',
+      'URL of the API for clients, used for absolute URLs in metadata. Unset: HOST and PORT',
     ),
-    GIT_COMMIT: variable(text, 'unknown', 'The commit that was built, for `volwatch_build_info`'),
-    SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'How long a stopping process waits for requests in progress'),
+    GIT_COMMIT: variable(text, 'unknown', 'Commit of the build, for `volwatch_build_info`'),
+    SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'Time that a stopping process waits for requests in progress'),
     SHUTDOWN_REFRESH_GRACE_MS: variable(
       integer(0, 600_000),
       '5000',
-      'How long a refresh may go on in a stopping process before it is rolled back; keep it below SHUTDOWN_GRACE_MS',
+      'Time that a refresh can continue in a stopping process before it is rolled back. It must be below SHUTDOWN_GRACE_MS',
     ),
     SHUTDOWN_DRAIN_MS: variable(
       integer(0, 600_000),
       '500',
-      'How long a stopping process still accepts requests, `/health/ready` being 503: give the balancer time to see it',
+      'Time that a stopping process accepts requests while `/health/ready` answers 503. The load balancer must see the 503 in this time',
     ),
-    LOG_LEVEL: variable(oneOf(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'Lowest level written to stdout'),
+    LOG_LEVEL: variable(
+      oneOf(['debug', 'info', 'warn', 'error', 'silent']),
+      'info',
+      'Min level of log lines on stdout',
+    ),
   },
   'The edge': {
-    BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Largest request body, after decompression'),
-    BATCH_BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '67108864', 'Largest body of a pricing batch'),
+    BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Max size of a request body after decompression'),
+    BATCH_BODY_LIMIT_BYTES: variable(
+      integer(1, 2 ** 30),
+      '67108864',
+      'Max size of the body of a pricing batch after decompression',
+    ),
     BODY_EXPANSION_FREE_BYTES: variable(
       integer(1, 2 ** 30),
       '16777216',
-      'A compressed body may become this large at any ratio, within the limit of its route',
+      'Size after decompression up to which the compression ratio is not limited',
     ),
     BODY_EXPANSION_RATIO_LIMIT: variable(
       integer(1, 1_000_000),
       '100',
-      'Max bytes for each compressed byte of a larger body, then 413 `payload_too_large`',
+      'Max compression ratio of larger bodies, then 413 `payload_too_large`',
     ),
     BODY_MIN_BYTES_PER_SECOND: variable(
       integer(1, 2 ** 30),
       '1024',
-      'Min rate at which a body arrives, measured over each BODY_GRACE_MS, then 408 `request_timeout`',
+      'Min rate of an arriving body, measured over each BODY_GRACE_MS, then 408 `request_timeout`',
     ),
-    BODY_GRACE_MS: variable(integer(5, 600_000), '5000', 'Time before a slow body is given up'),
+    BODY_GRACE_MS: variable(integer(5, 600_000), '5000', 'Time over which the rate of a body is measured'),
     BODY_DISCARD_LIMIT_BYTES: variable(
       integer(0, 2 ** 30),
       '262144',
-      'Max bytes of an unread body that are read and thrown away; a larger one closes its connection',
+      'Max bytes of an unread body that are discarded. A larger body closes its connection',
     ),
     BODIES_LIMIT: variable(
       integer(1, 100_000),
       '1024',
-      'Max bodies that are read at once, then 503 `overloaded` or 429 `concurrency_limit_exceeded`',
+      'Max bodies that are read at the same time, then 503 `overloaded` or 429 `concurrency_limit_exceeded`',
     ),
     BODIES_LIMIT_BYTES: variable(
       integer(1, 2 ** 40),
@@ -73,36 +85,48 @@ export const edgeSections = {
     CALLER_SHARE_PERCENT: variable(
       integer(1, 100),
       '50',
-      'How much of LOAD_LIMIT_* and BODIES_LIMIT* one caller reaches alone; less while there are others; 100 lifts it',
+      'Max share of LOAD_LIMIT_* and BODIES_LIMIT* that one caller can use; it is smaller while other callers are active. 100: no limit per caller',
     ),
     PIPELINE_LIMIT: variable(
       integer(1, 100_000),
       '1024',
-      'Max requests of a connection that wait for the answers before theirs, then the connection is cut',
+      'Max pipelined requests of a connection that wait for earlier answers, then the connection is closed',
     ),
-    JSON_DEPTH_LIMIT: variable(integer(1, 1_000), '20', 'Deepest nesting of a JSON body, then 400 `malformed_body`'),
+    JSON_DEPTH_LIMIT: variable(integer(1, 1_000), '20', 'Max nesting depth of a JSON body, then 400 `malformed_body`'),
     JSON_VALUES_LIMIT: variable(
       integer(1, 10_000_000),
       '5000',
-      'Max values of a JSON body, those of pricing batches excepted, then 400 `malformed_body`',
+      'Max values of a JSON body, except pricing batches, then 400 `malformed_body`',
     ),
-    JSON_ITEMS_LIMIT: variable(integer(1, 10_000_000), '1000', 'Max elements of a list in such a body'),
-    JSON_MEMBERS_LIMIT: variable(integer(1, 10_000_000), '200', 'Max members of an object in such a body'),
-    URL_LIMIT_BYTES: variable(integer(1, 65_536), '8192', 'Longest request target, then 414 `uri_too_long`'),
-    QUERY_PARAMETER_LIMIT: variable(integer(1, 10_000), '50', 'Most names in a query or form'),
+    JSON_ITEMS_LIMIT: variable(
+      integer(1, 10_000_000),
+      '1000',
+      'Max elements of a list in a JSON body, except pricing batches',
+    ),
+    JSON_MEMBERS_LIMIT: variable(
+      integer(1, 10_000_000),
+      '200',
+      'Max members of an object in a JSON body, except pricing batches',
+    ),
+    URL_LIMIT_BYTES: variable(integer(1, 65_536), '8192', 'Max length of the request target, then 414 `uri_too_long`'),
+    QUERY_PARAMETER_LIMIT: variable(integer(1, 10_000), '50', 'Max number of names in a query or form'),
     HEADER_LIMIT_BYTES: variable(
       integer(1_024, 1_048_576),
       '16384',
-      'Largest header section, request target included, then 431 `headers_too_large`',
+      'Max size of the header section including the request target, then 431 `headers_too_large`',
     ),
-    HEADER_COUNT_LIMIT: variable(integer(1, 2_000), '100', 'Most header fields of a request, then 431'),
-    HEADERS_TIMEOUT_MS: variable(milliseconds(), '10000', 'A client must have sent its headers by then'),
-    REQUEST_TIMEOUT_MS: variable(milliseconds(), '30000', 'A client must have sent its whole request by then'),
-    REQUEST_DEADLINE_MS: variable(milliseconds(), '30000', 'Then the work for a request is given up'),
+    HEADER_COUNT_LIMIT: variable(
+      integer(1, 2_000),
+      '100',
+      'Max header fields of a request, then 431 `headers_too_large`',
+    ),
+    HEADERS_TIMEOUT_MS: variable(milliseconds(), '10000', 'Timeout for the headers of a request'),
+    REQUEST_TIMEOUT_MS: variable(milliseconds(), '30000', 'Timeout for the whole request'),
+    REQUEST_DEADLINE_MS: variable(milliseconds(), '30000', 'Deadline of a request; work after it is aborted'),
     KEEP_ALIVE_TIMEOUT_MS: variable(
       milliseconds(),
       '65000',
-      "An idle connection is closed after this; keep it above the balancer's own",
+      'Time after which an idle connection is closed. It must be longer than that of the load balancer',
     ),
     ANSWER_MIN_BYTES_PER_SECOND: variable(
       integer(1, 2 ** 30),
@@ -112,28 +136,28 @@ export const edgeSections = {
     ANSWER_GRACE_MS: variable(
       integer(3_000, 600_000),
       '30000',
-      'How long a client may fall behind that rate, then its connection is cut; the kernel takes bytes in steps of some 1.4 MB, so keep it longer than such a step lasts at the min rate',
+      'Max time that a client can be below that rate, then its connection is closed. It must be longer than the time of 1.4 MB at the min rate, because the kernel accepts bytes in steps of this size',
     ),
-    ANSWER_TIMEOUT_MS: variable(milliseconds(3_600_000), '120000', 'A client must have taken its whole answer by then'),
+    ANSWER_TIMEOUT_MS: variable(milliseconds(3_600_000), '120000', 'Timeout for reading the whole answer'),
     ANSWER_BACKLOG_BYTES: variable(
       integer(65_536, 2 ** 40),
       '268435456',
-      'Max bytes of answers that wait to be read; beyond it the caller who holds the most makes way, or 503 `overloaded`',
+      'Max bytes of answers that wait to be read. Above it an answer of the caller with the most bytes is cut, or the request gets 503 `overloaded`',
     ),
     ANSWER_BACKLOG_BYTES_BY_CALLER: variable(
       integer(65_536, 2 ** 40),
       '100663296',
-      'Max bytes of answers that wait to be read by one caller, then 429 `rate_limit_exceeded`',
+      'Max bytes of answers of one caller that wait to be read, then 429 `rate_limit_exceeded`',
     ),
     TRUSTED_PROXIES: variable(
       list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),
       '',
-      'Addresses or CIDRs whose `X-Forwarded-For` is believed, comma-separated',
+      'Addresses or CIDRs of proxies whose `X-Forwarded-For` is trusted, comma-separated',
     ),
     CORS_ORIGINS: variable(
       origins,
       '',
-      'Origins that browsers may call from, comma-separated; `*`, outside production only, is everybody without credentials',
+      'Origins that browsers can call from, comma-separated. `*` (only outside production): all origins, without credentials',
     ),
   },
   'Rate limits': {
@@ -145,30 +169,38 @@ export const edgeSections = {
     RATE_LIMIT_IP_PER_MINUTE: variable(
       points,
       '100',
-      'Requests of one address to public routes, and refused credentials',
+      'Max requests of one address to public routes; refused credentials count too',
     ),
-    RATE_LIMIT_USER_PER_MINUTE: variable(points, '300', 'Requests of one user, those with his API keys included'),
+    RATE_LIMIT_USER_PER_MINUTE: variable(
+      points,
+      '300',
+      'Max requests of one user, including requests with API keys of the user',
+    ),
     RATE_LIMIT_CLIENT_PER_MINUTE: variable(
       points,
       '600',
-      'Requests of one OAuth client, those with its API keys included',
+      'Max requests of one OAuth client, including requests with API keys of the client',
     ),
     RATE_LIMIT_API_KEY_PER_MINUTE: variable(
       points,
       '600',
-      'Requests with one API key; they count against its owner too',
+      'Max requests with one API key; they count for its owner too',
     ),
-    RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Sign-ins and registrations of one address'),
+    RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Max sign-ins and registrations of one address'),
     RATE_LIMIT_ACCOUNT_ATTEMPTS: variable(
       points,
       '10',
-      'Wrong passwords for one account from one network without delay; then each attempt waits twice as long',
+      'Wrong passwords for one account from one network without a delay. Then the delay doubles with each attempt',
     ),
     RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE: variable(
       points,
       '100',
-      'Attempts for one account in a window, from all networks that it has not signed in from before',
+      'Max attempts for one account in a window from all networks without an earlier sign-in',
     ),
-    RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(integer(1, 86_400), '900', 'That window, and the max delay'),
+    RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(
+      integer(1, 86_400),
+      '900',
+      'Length of that window, and max delay between attempts',
+    ),
   },
 } as const;

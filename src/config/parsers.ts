@@ -1,7 +1,10 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
-/** From the text of an environment variable to its value; the messages complete a sentence that begins with its name. */
+/**
+ * Schemas from the text of an environment variable to its value. A message follows the name of the variable in a
+ * sentence.
+ */
 
 export const integer = (min: number, max: number) =>
   z
@@ -30,13 +33,16 @@ export const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
-/** Whether a browser can send exactly this as `Origin`: scheme, host and port alone. `null` names no one in particular. */
+/**
+ * True if a browser can send this text as `Origin`: only scheme, host and port. `null` is refused, because many origins
+ * share it.
+ */
 const isOrigin = (entry: string): boolean => {
   const parsed = URL.parse(entry);
   return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.origin === entry && !entry.includes('*');
 };
 
-/** `*` stands alone: beside listed origins, it is unclear who gets credentials. */
+/** `*` must be the only entry, because with other origins it would not be clear which of them get credentials. */
 export const origins = list.refine(
   (entries) => (entries.length === 1 && entries[0] === '*') || entries.every(isOrigin),
   'must list origins such as https://app.example or http://localhost:5173 (lower case, no path, no default port, not null), or be * alone',
@@ -52,7 +58,7 @@ export const isNetwork = (entry: string): boolean => {
 
 export const cronShape = /^[\d*/,-]+( [\w*/,-]+){4}$/;
 
-/** `tech5=0 5 * * *;sp500=30 5 * * 1-5`: a five-field cron for each name. */
+/** For example `tech5=0 5 * * *;sp500=30 5 * * 1-5`: a five-field cron for each name. */
 export const schedules = z.string().transform((value, issues): ReadonlyMap<string, string> => {
   const found = new Map<string, string>();
   for (const item of value.split(';').filter((each) => each.trim() !== '')) {

@@ -3,7 +3,7 @@ import { variable } from './variable.ts';
 
 const maxBytes = 2 ** 44;
 
-/** What callers may store. A request beyond a quota is 429 `quota_exceeded`. */
+/** Quotas of stored data. A request beyond a quota gets 429 `quota_exceeded`. */
 export const storageSections = {
   Storage: {
     PRICING_JOBS_PER_OWNER: variable(
@@ -14,7 +14,7 @@ export const storageSections = {
     PRICING_JOB_ROWS_PER_OWNER: variable(
       integer(1, 10_000_000_000),
       '20000000',
-      'Max priced rows whose results are kept for one user or client',
+      'Max priced rows of one user or client with stored results',
     ),
     PRICING_JOB_BYTES_PER_OWNER: variable(
       integer(1, maxBytes),
@@ -25,27 +25,27 @@ export const storageSections = {
     IDEMPOTENCY_KEYS_PER_OWNER: variable(
       integer(1, 10_000_000),
       '10000',
-      'Max remembered `Idempotency-Key`s of one user or client',
+      'Max stored `Idempotency-Key`s of one user or client',
     ),
     WEBHOOK_TESTS_PER_OWNER: variable(
       integer(1, 1_000_000),
       '100',
-      'Max `webhook.test` events of one user or client that are kept at a time',
+      'Max stored `webhook.test` events of one user or client',
     ),
     USERS_WITHOUT_SIGN_IN: variable(
       integer(1, 100_000_000),
       '10000',
-      'Max accounts that were registered and never signed in to; then nobody can register until some are removed',
+      'Max accounts without a sign-in. At the max, registrations are refused until some accounts are removed',
     ),
     USERS_WITHOUT_SIGN_IN_DAYS: variable(
       integer(1, 36_500),
       '7',
-      'An account that was never signed in to is removed after this time',
+      'An account without a sign-in is removed after this time',
     ),
     AUDIT_REFUSALS_PER_HOUR: variable(
       integer(1, 1_000_000),
       '20',
-      'Max refused sign-ins and credentials that one audit stream records in an hour; the rest is counted in one event',
+      'Max refused sign-ins and credentials that one audit stream records in an hour. The others are counted in one event',
     ),
     AUDIT_REFUSALS_OF_ALL_PER_HOUR: variable(
       integer(1, 10_000_000),

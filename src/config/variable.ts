@@ -2,10 +2,10 @@ import type { z } from 'zod';
 
 export type Variable<Schema extends z.ZodType> = {
   readonly schema: Schema;
-  /** What an unset variable means, as it would be written in the environment. */
+  /** Value of an unset variable, as text of the environment. */
   readonly fallback: string | undefined;
   readonly help: string;
-  /** Never printed. */
+  /** The value must not be printed. */
   readonly secret?: true;
 };
 export const variable = <Schema extends z.ZodType>(

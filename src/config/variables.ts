@@ -6,8 +6,9 @@ import { storageSections } from './storage-variables.ts';
 import type { Variable } from './variable.ts';
 
 /**
- * Every environment variable of the service, in the order of docs/configuration.md, which is generated from this file.
- * An empty value counts as unset.
+ * All environment variables of the service, in the order of docs/configuration.md, which is generated from this list.
+ * An
+ * empty value counts as unset.
  */
 export const configSections = { ...edgeSections, ...dependencySections, ...featureSections, ...storageSections };
 

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MikroORM, type EntitySchema } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
+import { orAbort } from '#src/kernel/abort.ts';
 import { codeOf, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { bounded } from './bounded.ts';
 import { createLock, createTransactionLock } from './lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';
@@ -20,9 +20,9 @@ import { createUnitOfWork } from './unit-of-work.ts';
 export type DatabaseDeps = PoolOptions &
   Partial<ReplicaOptions> &
   Pick<PoolDeps, 'slow'> & {
-    /** How many times a conflicting transaction runs again before `database_conflict`. */
+    /** Max number of times that a conflicting transaction runs again before `database_conflict`. */
     readonly maxTransactionRetries: number;
-    /** Whether a start runs the migrations that are missing; true unless told. */
+    /** Whether the start runs pending migrations. Default: true. */
     readonly migrate?: boolean;
     readonly entities: readonly EntitySchema[];
     readonly logger: Logger;
@@ -32,32 +32,34 @@ export type DatabaseDeps = PoolOptions &
 
 export type Database = {
   readonly unitOfWork: UnitOfWork;
-  /** The primary. */
+  /** Reads from the primary. */
   readonly reader: Reader;
-  /** A replica that is near enough, else the primary; everything that this process has committed is seen. */
+  /** Reads from a replica whose lag is small enough, else from the primary. All commits of this process are visible. */
   readonly replicaReader: Reader;
   readonly lock: Lock;
-  /** A statement, or several without parameters, on a pooled connection: for what brings its own SQL. */
+  /**
+   * Runs one statement, or several without parameters, on a pooled connection. For libraries that bring their own SQL.
+   */
   readonly execute: (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
   readonly migrator: Migrator;
   readonly healthCheck: HealthCheck;
-  /** Statements that would make the schema what the entities say; empty when they agree. Connects. */
+  /** Connects, and returns the statements that would change the schema to match the entities; empty if it matches. */
   readonly drift: () => Promise<string>;
   /**
-   * Migrates (unless told not to) and verifies the schema, again and again with back-off while the server cannot be
-   * reached, until done or `signal` aborts. A schema that is behind is logged and shown on /health, not thrown.
-   * @throws the signal's reason, or what a faulty migration threw
+   * Migrates (unless `migrate` is false) and verifies the schema. Repeats this with back-off while the server cannot be
+   * reached, until it succeeds or `signal` aborts. An outdated schema is logged and shown on /health; it is no error.
+   * @throws the reason of `signal`, or the error of a faulty migration
    */
   readonly waitUntilReady: (options: { readonly signal: AbortSignal }) => Promise<void>;
-  /** Sets the connection gauges; called at scrape time. */
+  /** Sets the connection gauges. Is called before each scrape. */
   readonly collect: () => void;
-  /** Waits for connections in use to come back. */
+  /** Waits until all connections in use are released, and closes them. */
   readonly close: () => Promise<void>;
 };
 
 type SidePool = ReturnType<typeof createSidePool>;
 
-const backOffMs = { first: 250, most: 5_000 };
+const backOffMs = { first: 250, max: 5_000 };
 
 const createReader = (pool: Pool): Reader => ({
   query: (async (text: string, parameters?: readonly unknown[]) => {
@@ -77,44 +79,49 @@ const noReplicas: ReplicaOptions = {
   replicaCheckMs: 1_000,
 };
 
-const healthBoundMs = 1_000;
+const healthTimeoutMs = 1_000;
 
-/** On a connection of its own, so a pool that is merely busy is not a database that is down; bounded, so it never hangs. */
+/**
+ * Uses a separate connection, because a pool with all connections in use must not be reported as a database that is
+ * down. The timeout also covers a server that does not answer.
+ */
 const createHealthCheck = (pool: SidePool, replicas: Replicas, schema: SchemaCheck): HealthCheck => ({
   dependency: 'postgres',
   required: true,
   check: async (signal) => {
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(healthBoundMs)]);
+    const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(healthTimeoutMs)]);
     try {
-      await bounded(bound, queryOnce(pool, 'select 1', healthBoundMs));
-      const behind = schema.behind();
-      if (behind.length > 0) return { status: 'degraded', detail: `schema behind: ${behind.join(', ')}` };
+      await orAbort(queryOnce(pool, 'select 1', healthTimeoutMs), timeLimit);
+      const missing = schema.missing();
+      if (missing.length > 0) return { status: 'degraded', detail: `schema behind: ${missing.join(', ')}` };
       return replicas.health();
     } catch (error) {
-      return { status: 'down', detail: bound.aborted ? 'database_timeout' : codeOf(translate(error)) };
+      return { status: 'down', detail: timeLimit.aborted ? 'database_timeout' : codeOf(translate(error)) };
     }
   },
 });
 
-const worthRetrying: ReadonlySet<ErrorCode> = new Set([
-  'database_unavailable',
-  'database_timeout',
-  'database_conflict',
-]);
+const retriedCodes: ReadonlySet<ErrorCode> = new Set(['database_unavailable', 'database_timeout', 'database_conflict']);
 
-/** The SQLSTATE or system error code beneath: tells a wrong password from a closed port without any text of theirs. */
+/**
+ * The SQLSTATE or system error code of the cause. It separates a wrong password from a closed port, and contains no
+ * text of the server.
+ */
 const causeCode = (error: unknown): unknown =>
   error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
 
-/** Builds everything without connecting: the service starts, and says that it is not ready, while PostgreSQL is away. */
+/**
+ * Constructs everything without a connection, because the service starts and reports `not ready` while PostgreSQL is
+ * down.
+ */
 export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
   const { logger } = deps;
   const orm = new MikroORM({
     entities: [...deps.entities],
     dbName: new URL(deps.url).pathname.slice(1),
-    // MikroORM itself connects for schema comparison only; units of work bring their own connection.
+    // MikroORM connects only to compare the schema. Units of work use connections of the pool.
     driverOptions: new Kysely({ dialect: new PostgresDialect({ pool: async () => createSidePool(deps) }) }),
-    // Triggers are the migrations' own: entities cannot say one that fires on TRUNCATE.
+    // Migrations define the triggers, because entities cannot describe a trigger on TRUNCATE.
     schemaGenerator: { skipTables: ['schema_migrations'], skipViews: [/^pg_stat_statements/], ignoreTriggers: true },
     discovery: { warnWhenNoEntities: false },
     debug: false,
@@ -148,7 +155,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
       try {
         return await connection.query(text, parameters);
       } catch (error) {
-        // Several statements may have begun a transaction, and left it open where one of them failed.
+        // Several statements can begin a transaction and leave it open if one of them fails.
         if (!connection.broken()) await connection.query('rollback').catch(() => {});
         throw error;
       } finally {
@@ -160,14 +167,14 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     healthCheck: createHealthCheck(healthPool, replicas, schema),
     drift: async () => (await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim(),
     waitUntilReady: async ({ signal }) => {
-      for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.most, delay * 2)) {
+      for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.max, delay * 2)) {
         try {
-          if (migrate) await bounded(signal, migrator.up());
-          await bounded(signal, schema.verify());
+          if (migrate) await orAbort(migrator.up(), signal);
+          await orAbort(schema.verify(), signal);
           return;
         } catch (error) {
           signal.throwIfAborted();
-          if (!worthRetrying.has(codeOf(error))) throw error;
+          if (!retriedCodes.has(codeOf(error))) throw error;
           logger.warn(
             { code: codeOf(error), cause_code: causeCode(error), retry_in_ms: delay },
             'The database cannot be reached yet',

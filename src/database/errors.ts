@@ -15,7 +15,7 @@ const byState: Readonly<Record<string, ErrorCode>> = {
   '3D000': 'database_unavailable',
 };
 
-/** Whole classes that mean "no working server": connection, authorization, resources, operator, system. */
+/** Classes of SQLSTATEs that mean that no server works: connection, authorization, resources, operator, system. */
 const unavailableClasses = new Set(['08', '28', '53', '57', '58']);
 
 const networkCodes = new Set([
@@ -30,7 +30,7 @@ const networkCodes = new Set([
   'ENETUNREACH',
 ]);
 
-/** What pg says without a code; its wording is pinned by the fault tests. */
+/** Messages of pg errors that have no code. The fault tests check that the texts are still the same. */
 const lostMessages = [
   /^Connection terminated/,
   /not queryable$/,
@@ -50,7 +50,7 @@ const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code);
 const codeFor = (error: unknown): ErrorCode | undefined => {
   const code = propertyOf(error, 'code');
   if (code !== undefined) {
-    // MikroORM copies the properties of what the driver threw, our own AppError included, onto its own exception.
+    // MikroORM copies the properties of the driver's error, also of an AppError, to its own exception.
     if (isErrorCode(code) && errorTable[code].category === 'database') return code;
     if (networkCodes.has(code) || code.startsWith('ERR_TLS') || code.startsWith('CERT_')) return 'database_unavailable';
     if (isSqlState(code))
@@ -62,13 +62,14 @@ const codeFor = (error: unknown): ErrorCode | undefined => {
   return undefined;
 };
 
-/** True unless the server itself refused the one statement: the connection may then be used again. */
+/** False if the server refused only this statement. Then the connection can be used again. */
 export const breaksConnection = (error: unknown): boolean => propertyOf(error, 'severity') !== 'ERROR';
 
 /**
- * A fault of the database as an AppError whose `detail` holds nothing of the statement; anything else (a broken
- * constraint, a mistake in the code, an AppError) comes back as it is.
- * @param earlier what the connection reported before the statement was sent: the reason why it is not usable
+ * Converts an error of the database to an AppError. Its `detail` contains no part of the statement. Every other error
+ * (a
+ * violated constraint, a mistake in the code, an AppError) is returned unchanged.
+ * @param earlier the error that the connection reported before the statement was sent, because it is the cause
  */
 export const translate = (error: unknown, earlier?: unknown): unknown => {
   if (error instanceof AppError) return error;

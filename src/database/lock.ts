@@ -2,13 +2,13 @@ import type { Lock } from '#src/kernel/ports/unit-of-work.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Pool } from './pool.ts';
 
-/** Keeps our names apart from whatever else takes advisory locks in the same database. */
+/** The first key separates our locks from those of other users of the same database. */
 const acquireSql = `select pg_try_advisory_lock(hashtext('volwatch'), hashtext($1)) as locked`;
 const releaseSql = `select pg_advisory_unlock(hashtext('volwatch'), hashtext($1)) as unlocked`;
 
 /**
- * A session advisory lock on a connection of its own: PostgreSQL itself lets go of it when the process dies. Each held
- * lock takes one pooled connection.
+ * A session advisory lock on a separate connection: PostgreSQL releases it when the process dies. Each held lock uses
+ * one connection of the pool.
  */
 export const createLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
   tryWith: async (name, work) => {
@@ -30,12 +30,12 @@ export const createLock = ({ pool, logger }: { readonly pool: Pool; readonly log
 });
 
 const acquireForTransactionSql = `select pg_try_advisory_xact_lock(hashtext('volwatch'), hashtext($1)) as locked`;
-/** The transaction that holds the lock is idle by design. */
+/** The transaction that holds the lock is idle while the work runs, so it must not be ended for being idle. */
 const stayOpenSql = `select set_config('idle_in_transaction_session_timeout', '0', true)`;
 
 /**
- * The same where sessions belong to a pooler: the lock lives in a transaction that stays open for the length of the
- * work, and PostgreSQL ends both when the process dies.
+ * The lock for databases behind a pooler, where a session belongs to the pooler: a transaction stays open while the
+ * work runs and holds the lock. PostgreSQL ends both when the process dies.
  */
 export const createTransactionLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
   tryWith: async (name, work) => {

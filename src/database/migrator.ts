@@ -10,27 +10,28 @@ export type MigratorDeps = Pick<PoolOptions, 'url' | 'ssl' | 'applicationName' |
 };
 
 export type Migrator = {
-  /** Runs what has not run yet, each in its own transaction. @returns the names that ran */
+  /** Runs all pending migrations, each in its own transaction. @returns the names of those that it ran */
   readonly up: () => Promise<readonly string[]>;
-  /** Undoes the newest applied migration. @returns its name, undefined when there is none */
+  /** Reverts the newest applied migration. @returns its name; undefined if none is applied */
   readonly down: () => Promise<string | undefined>;
-  /** Names not yet applied. */
+  /** Names of the migrations that are not applied. */
   readonly pending: () => Promise<readonly string[]>;
 };
 
-const bounds = (sessionless = false) => ({
+const timeouts = (sessionless = false) => ({
   connectionTimeoutMillis: 5_000,
   ...(!sessionless && { lock_timeout: 60_000 }),
   query_timeout: 600_000,
 });
 
-/** Ends with its transaction, so that it also holds behind a pooler that gives each transaction another session. */
+/** The lock ends with its transaction, so it also works behind a pooler that gives each transaction another session. */
 const lockSql = `select pg_advisory_xact_lock(hashtext('volwatch'), hashtext('migrations'))`;
 
 /**
- * Migrations are plain SQL run by this page of code rather than by MikroORM's migrator: it loads nothing by file name,
- * and each step holds an advisory lock so that two processes starting at once take turns.
- * @throws AppError of category database; a faulty statement's own error otherwise
+ * Runs migrations that are plain SQL. The migrator of MikroORM is not used, because it loads files by name and takes no
+ * lock. Here each migration holds an advisory lock, so that processes that start at the same time run one after the
+ * other.
+ * @throws AppError of category database, or the error of a faulty statement
  */
 export const createMigrator = (deps: MigratorDeps): Migrator => {
   const { migrations, logger } = deps;
@@ -49,12 +50,13 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
   };
 
   const withClient = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
-    // A connection of its own: the pool's statement timeout must not cut a long migration or the wait for the lock.
-    const client = new Client({ ...clientOptions(deps), ...bounds(deps.sessionless) });
+    // A separate connection, because the statement timeout of the pool must not end a long migration or the wait for
+    // the lock.
+    const client = new Client({ ...clientOptions(deps), ...timeouts(deps.sessionless) });
     client.on('error', () => {});
     try {
       await client.connect();
-      // Looked for first: a role that may create nothing can run on a schema that is there.
+      // The table is created only if it is missing, because the role may not have the right to create tables.
       const { rows } = await client.query<{ there: boolean }>(
         `select to_regclass('schema_migrations') is not null as there`,
       );
@@ -85,7 +87,7 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
         const ran: string[] = [];
         for (const { name, up } of migrations.filter((migration) => !done.has(migration.name))) {
           const begun = await inTransaction(client, async () => {
-            // Somebody else may have run it while we waited for the lock.
+            // Another process may have run the migration while this one waited for the lock.
             const { rowCount } = await client.query(
               'insert into schema_migrations (name) values ($1) on conflict do nothing',
               [name],

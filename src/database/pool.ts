@@ -23,20 +23,24 @@ export type PoolOptions = {
   readonly idleInTransactionTimeoutMs: number;
   readonly applicationName: string;
   /**
-   * Behind a pooler that gives each transaction another session (PgBouncer, serverless PostgreSQL): nothing is set on
-   * sessions, and idle connections are let go of after a second.
+   * For a pooler that gives each transaction another session (PgBouncer, serverless PostgreSQL): no session settings
+   * are
+   * made, and idle connections are closed after a second.
    */
   readonly sessionless?: boolean;
 };
 
 export type PoolDeps = PoolOptions & {
-  /** The `pool` label; `primary` unless told. */
+  /** Value of the label `pool`. Default: `primary`. */
   readonly name?: string;
-  /** How much longer than the server the client waits: only a server that has gone silent is caught by the client. */
+  /**
+   * Milliseconds that the client waits longer than the statement timeout of the server. So the timeout of the client
+   * applies only if the server does not answer at all.
+   */
   readonly silenceMarginMs?: number;
-  /** Statements that take longer are logged, as `describe` has them: without literals. */
+  /** Statements that take longer than `afterMs` are logged. `describe` must remove the literals. */
   readonly slow?: { readonly afterMs: number; readonly describe: (statement: string) => string };
-  /** Closed set of the `db_collection_name` label. */
+  /** The closed set of values of the label `db_collection_name`. */
   readonly tables: ReadonlySet<string>;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -44,11 +48,11 @@ export type PoolDeps = PoolOptions & {
 };
 
 export type Connection = {
-  /** @param types how values are parsed; `rawTypes` unless told. @throws what `translate` makes of the fault */
+  /** @param types how values are parsed; default `rawTypes`. @throws the error as `translate` returns it */
   readonly query: (text: string, parameters?: readonly unknown[], types?: CustomTypesConfig) => Promise<QueryResult>;
-  /** Lets the statements up to the end of the transaction that has begun take `milliseconds` each. */
-  readonly allow: (milliseconds: number) => Promise<void>;
-  /** True once the connection can no longer be trusted: `release` then closes it, which also rolls back. */
+  /** Sets the timeout of each statement up to the end of the current transaction. */
+  readonly setStatementTimeout: (milliseconds: number) => Promise<void>;
+  /** True if the state of the connection is not known any more. `release` then closes it, and the server rolls back. */
   readonly broken: () => boolean;
   readonly release: () => void;
 };
@@ -56,14 +60,15 @@ export type Connection = {
 export type Pool = {
   /** @throws AppError `database_pool_exhausted`, `database_unavailable`, both within the acquire timeout */
   readonly acquire: () => Promise<Connection>;
-  /** Sets the connection gauges; called at scrape time. */
+  /** Sets the connection gauges. Is called before each scrape. */
   readonly collect: () => void;
   readonly end: () => Promise<void>;
 };
 
 /**
- * For the server: a client that is gone without a word is noticed within half a minute rather than two hours, and with
- * it the locks that its session held.
+ * Settings for the server: it notices a client that vanished within half a minute, not after two hours, and releases
+ * the
+ * locks of its session.
  */
 const deadPeerSettings =
   '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000';
@@ -75,15 +80,17 @@ const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>
   for (const [oid, parser] of Object.entries(parsers)) types.setTypeParser(Number(oid), 'text', parser);
   return types;
 };
-/** As the kernel's `Query` documents: date stays text, bigint becomes a number. */
+/** As documented at `Query` in the kernel: date stays text, bigint becomes a number. */
 const rawTypes = overrides({ 1082: keep, 20: Number });
-/** As MikroORM's own pool has it: dates and timestamps stay text, its mapped types parse them. */
+/** As in the pool of MikroORM: dates and timestamps stay text, because its mapped types parse them. */
 export const ormTypes = overrides({ 1082: keep, 1114: keep, 1184: keep, 1186: keep });
 
-/** What pg is to be told. `require` encrypts without asking who answers; `verify-full` checks chain and host name. */
+/**
+ * Options for pg. `require` encrypts without verification of the server; `verify-full` verifies chain and host name.
+ */
 export const clientOptions = ({ url, ssl, applicationName }: Pick<PoolOptions, 'url' | 'ssl' | 'applicationName'>) => {
   const address = new URL(url);
-  // pg lets `sslmode` and its kin in the URL win over the ssl option: DATABASE_SSL is the one place that decides.
+  // In pg, `sslmode` and similar parameters of the URL override the option `ssl`. Only DATABASE_SSL must decide.
   for (const name of ['sslmode', 'ssl', 'sslcert', 'sslkey', 'sslrootcert']) address.searchParams.delete(name);
   return {
     connectionString: address.href,
@@ -94,7 +101,9 @@ export const clientOptions = ({ url, ssl, applicationName }: Pick<PoolOptions, '
   };
 };
 
-/** A pool of one beside the main one: for health checks, which must not queue behind work, and schema comparison. */
+/**
+ * A separate pool with one connection: for health checks, which must not wait behind other work, and schema comparison.
+ */
 export const createSidePool = (options: PoolOptions): PgPool => {
   const pool = new PgPool({
     ...clientOptions(options),
@@ -107,7 +116,7 @@ export const createSidePool = (options: PoolOptions): PgPool => {
   return pool;
 };
 
-/** One statement on a side pool, given up on after `milliseconds`. */
+/** Runs one statement on a side pool with a timeout of `milliseconds`. */
 export const queryOnce = async (
   pool: PgPool,
   text: string,
@@ -115,11 +124,13 @@ export const queryOnce = async (
 ): Promise<readonly Record<string, unknown>[]> =>
   (await pool.query<Record<string, unknown>>({ text, query_timeout: milliseconds } as QueryConfig)).rows;
 
-/** A pool. Every statement of the service passes through `Connection.query`, where it is timed and its faults are named. */
+/**
+ * A pool. Every statement of the service runs through `Connection.query`, which measures it and translates its errors.
+ */
 export const createPool = (deps: PoolDeps): Pool => {
   const { metrics, clock, logger, name = 'primary', silenceMarginMs = defaultSilenceMarginMs } = deps;
   const labels = { pool: name };
-  // There from the start: the first increase of a series that was not there is invisible to `rate()`.
+  // The series must exist from the start, because `rate()` does not see the first value of a new series.
   metrics.count('db_client_connection_timeouts_total', labels, 0);
   const pool = new PgPool({
     ...clientOptions(deps),
@@ -132,20 +143,20 @@ export const createPool = (deps: PoolDeps): Pool => {
       idle_in_transaction_session_timeout: deps.idleInTransactionTimeoutMs,
     }),
   });
-  const faults = new WeakMap<object, Error>();
+  const connectionErrors = new WeakMap<object, Error>();
   let used = 0;
   pool.on('acquire', () => void (used += 1));
   pool.on('release', () => void (used -= 1));
-  // An 'error' event without a listener ends the process; pg-pool takes its own off while a client is out.
+  // An 'error' event without a listener ends the process, and pg-pool removes its listener while a client is in use.
   // The first error is the reason (25P03, 57P01); "terminated unexpectedly" follows it.
   pool.on('connect', (client) => {
     client.on('error', (error) => {
-      if (!faults.has(client)) faults.set(client, error);
+      if (!connectionErrors.has(client)) connectionErrors.set(client, error);
     });
   });
   let ending = false;
   pool.on('error', (error) => {
-    // pg-pool does not wait for its connections to be closed: a server that ends right after us cuts them.
+    // pg-pool does not wait until its connections are closed. A server that stops right after this process ends them.
     if (ending) return;
     logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost');
   });
@@ -158,44 +169,49 @@ export const createPool = (deps: PoolDeps): Pool => {
       if (!(error instanceof Error && error.message === 'timeout exceeded when trying to connect'))
         throw translate(error);
       metrics.count('db_client_connection_timeouts_total', labels);
-      // Slots taken by attempts that never connect are not a pool in use: then the server is away.
+      // If not all connections are in use, the pool is full of attempts that cannot connect: the server is down.
       throw new AppError(used >= deps.poolMax ? 'database_pool_exhausted' : 'database_unavailable', undefined, {
         cause: error,
       });
     } finally {
-      const waited = clock.monotonic() - started;
-      metrics.observe('db_client_connection_wait_time_seconds', labels, waited / 1_000);
-      addTiming('db', waited);
+      const waitedMs = clock.monotonic() - started;
+      metrics.observe('db_client_connection_wait_time_seconds', labels, waitedMs / 1_000);
+      addTiming('db', waitedMs);
     }
   };
 
   const acquire = async (): Promise<Connection> => {
     const client = await connect();
     let broken = false;
-    let patience = deps.statementTimeoutMs + silenceMarginMs;
+    let queryTimeoutMs = deps.statementTimeoutMs + silenceMarginMs;
     const query: Connection['query'] = async (text, parameters = [], types = rawTypes) => {
       const started = clock.monotonic();
       let errorType: ReturnType<typeof codeOf> | '' = '';
       try {
-        return await client.query({ text, values: [...parameters], types, query_timeout: patience } as QueryConfig);
+        return await client.query({
+          text,
+          values: [...parameters],
+          types,
+          query_timeout: queryTimeoutMs,
+        } as QueryConfig);
       } catch (error) {
         broken ||= breaksConnection(error);
-        const translated = translate(error, faults.get(client));
+        const translated = translate(error, connectionErrors.get(client));
         errorType = codeOf(translated);
         throw translated;
       } finally {
-        const took = clock.monotonic() - started;
+        const durationMs = clock.monotonic() - started;
         metrics.observe(
           'db_client_operation_duration_seconds',
           { ...statementLabels(text, deps.tables), error_type: errorType },
-          took / 1_000,
+          durationMs / 1_000,
         );
-        addTiming('db', took);
-        if (deps.slow && took > deps.slow.afterMs) {
+        addTiming('db', durationMs);
+        if (deps.slow && durationMs > deps.slow.afterMs) {
           logger.warn(
             {
               pool: name,
-              duration_ms: Math.round(took),
+              duration_ms: Math.round(durationMs),
               statement: deps.slow.describe(text),
               code: errorType || undefined,
             },
@@ -206,12 +222,12 @@ export const createPool = (deps: PoolDeps): Pool => {
     };
     return {
       query,
-      allow: async (milliseconds) => {
-        patience = milliseconds + silenceMarginMs;
+      setStatementTimeout: async (milliseconds) => {
+        queryTimeoutMs = milliseconds + silenceMarginMs;
         await query(`select set_config('statement_timeout', $1, true)`, [String(milliseconds)]);
       },
-      broken: () => broken || faults.has(client),
-      release: () => client.release(broken || faults.has(client)),
+      broken: () => broken || connectionErrors.has(client),
+      release: () => client.release(broken || connectionErrors.has(client)),
     };
   };
 

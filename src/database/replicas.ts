@@ -1,3 +1,4 @@
+import { orAbort } from '#src/kernel/abort.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthReading } from '#src/kernel/ports/health.ts';
@@ -5,26 +6,25 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
-import { bounded } from './bounded.ts';
 import { createPool, createSidePool, queryOnce, type Pool, type PoolDeps } from './pool.ts';
 import { createWritePositions, parsePosition } from './write-position.ts';
 
 export type ReplicaOptions = {
   readonly replicaUrls: readonly string[];
-  /** Milliseconds; a replica further behind is left out. */
+  /** Max lag in milliseconds. A replica with a larger lag is excluded. */
   readonly replicaMaxLagMs: number;
-  /** Milliseconds that one statement may take on a replica before the primary is asked instead. */
+  /** Timeout of one statement on a replica in milliseconds. After it the statement runs on the primary. */
   readonly replicaTimeoutMs: number;
-  /** Milliseconds between two looks at primary and replicas. */
+  /** Milliseconds between two checks of primary and replicas. */
   readonly replicaCheckMs: number;
 };
 
 export type Replicas = {
-  /** Reads from a replica that is near enough, else from the primary. */
+  /** Reads from a replica whose lag is small enough, else from the primary. */
   readonly reader: Reader;
-  /** To be told after each commit what the write-ahead log's position was. */
+  /** Must be called after each commit with the position of the write-ahead log; undefined if it is not known. */
   readonly committed: (position: string | undefined) => void;
-  /** `degraded` with the reason while a replica is left out. */
+  /** `degraded` with the reason while a replica is excluded. */
   readonly health: () => HealthReading;
   readonly collect: () => void;
   readonly close: () => Promise<void>;
@@ -34,23 +34,23 @@ type Replica = {
   readonly name: string;
   readonly pool: Pool;
   readonly side: ReturnType<typeof createSidePool>;
-  /** Why it is left out; undefined while it is read from. */
-  out: string | undefined;
+  /** The reason why the replica is excluded; undefined while it is in use. */
+  excluded: string | undefined;
   position: bigint;
   lagMs: number;
-  /** Good looks in a row: one is not enough to come back, or a flapping replica would be tried again and again. */
-  good: number;
+  /** Consecutive successful checks. One is not enough to be used again, because the replica may fail again at once. */
+  goodChecks: number;
 };
 
-const looksToComeBack = 2;
-const lookTimeoutMs = 1_000;
+const minGoodChecks = 2;
+const checkTimeoutMs = 1_000;
 const positionSql = 'select pg_current_wal_insert_lsn()::text as position';
 const replayedSql = 'select pg_last_wal_replay_lsn()::text as position';
 
 /**
- * The read side. A replica is chosen per statement, in turn, among those that answered their last looks, lag by less
- * than the bound and have what this process wrote; whatever goes wrong there is asked of the primary again.
- * A request with `Cache-Control: no-cache` is always answered by the primary.
+ * Reads from replicas. Each statement goes to the next replica (round robin) that passed its last checks, has a lag
+ * below the limit and has applied all commits of this process. If the replica fails, the statement runs again on the
+ * primary. A request with `Cache-Control: no-cache` always reads from the primary.
  */
 export const createReplicas = (
   deps: PoolDeps & ReplicaOptions & { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics },
@@ -67,71 +67,71 @@ export const createReplicas = (
       name,
       pool: createPool(options),
       side: createSidePool(options),
-      out: 'not looked at yet',
+      excluded: 'not looked at yet',
       position: 0n,
       lagMs: 0,
-      good: 0,
+      goodChecks: 0,
     };
   });
 
-  const leaveOut = (replica: Replica, why: string): void => {
-    replica.good = 0;
-    if (replica.out === why) return;
-    logger.warn({ pool: replica.name, reason: why }, 'A replica is left out');
-    replica.out = why;
+  const exclude = (replica: Replica, reason: string): void => {
+    replica.goodChecks = 0;
+    if (replica.excluded === reason) return;
+    logger.warn({ pool: replica.name, reason }, 'A replica is left out');
+    replica.excluded = reason;
   };
 
-  const ask = (side: Replica['side'], sql: string): Promise<string> =>
-    bounded(AbortSignal.timeout(lookTimeoutMs), queryOnce(side, sql, lookTimeoutMs)).then((rows) => {
+  const readPosition = (side: Replica['side'], sql: string): Promise<string> =>
+    orAbort(queryOnce(side, sql, checkTimeoutMs), AbortSignal.timeout(checkTimeoutMs)).then((rows) => {
       const position: unknown = rows[0]?.['position'];
       if (typeof position !== 'string') throw new Error('not a standby');
       return position;
     });
 
-  const look = async (replica: Replica): Promise<void> => {
+  const check = async (replica: Replica): Promise<void> => {
     try {
-      const position = parsePosition(await ask(replica.side, replayedSql));
+      const position = parsePosition(await readPosition(replica.side, replayedSql));
       replica.position = position;
-      replica.lagMs = positions.behind(position, clock.monotonic());
+      replica.lagMs = positions.lagMs(position, clock.monotonic());
       if (replica.lagMs > deps.replicaMaxLagMs) {
-        leaveOut(replica, 'behind');
+        exclude(replica, 'behind');
         return;
       }
-      replica.good += 1;
-      if (replica.out !== undefined && replica.good >= looksToComeBack) {
-        replica.out = undefined;
+      replica.goodChecks += 1;
+      if (replica.excluded !== undefined && replica.goodChecks >= minGoodChecks) {
+        replica.excluded = undefined;
         logger.info({ pool: replica.name }, 'A replica is read from');
       }
     } catch {
-      leaveOut(replica, 'no answer');
+      exclude(replica, 'no answer');
     }
   };
 
-  const lookAtAll = async (): Promise<void> => {
-    const asked = clock.monotonic();
+  const checkAll = async (): Promise<void> => {
+    const askedAt = clock.monotonic();
     try {
-      positions.sample(parsePosition(await ask(primarySide, positionSql)), asked);
+      positions.sample(parsePosition(await readPosition(primarySide, positionSql)), askedAt);
     } catch {
-      // Away: nothing is written meanwhile, so nobody falls further behind.
+      // While the primary cannot be reached nothing is written, so no replica falls further behind.
     }
-    await Promise.all(replicas.map(look));
+    await Promise.all(replicas.map(check));
   };
-  let looking = Promise.resolve();
+  let checking = Promise.resolve();
   const timer =
     replicas.length === 0
       ? undefined
       : setInterval(() => {
-          looking = looking.then(lookAtAll);
+          checking = checking.then(checkAll);
         }, deps.replicaCheckMs).unref();
-  if (replicas.length > 0) looking = lookAtAll();
+  if (replicas.length > 0) checking = checkAll();
 
-  let turn = 0;
+  let statements = 0;
   const choose = (): Replica | undefined => {
-    if (replicas.length === 0 || currentRequest()?.freshest) return undefined;
+    if (replicas.length === 0 || currentRequest()?.noCache) return undefined;
     const floor = positions.floor();
-    const fit = replicas.filter(({ out, position }) => out === undefined && position >= floor);
-    turn += 1;
-    return fit[turn % fit.length];
+    const usable = replicas.filter(({ excluded, position }) => excluded === undefined && position >= floor);
+    statements += 1;
+    return usable[statements % usable.length];
   };
 
   const query = async (text: string, parameters?: readonly unknown[]): Promise<Record<string, unknown>[]> => {
@@ -147,8 +147,8 @@ export const createReplicas = (
     } catch (error) {
       const code = codeOf(error);
       if (code === 'internal_error') throw error;
-      // Silence and refusal leave it out until it answers again; a cancelled or slow statement is that statement's.
-      if (code === 'database_unavailable' || code === 'database_timeout') leaveOut(replica, code);
+      // These codes say that the replica does not answer. It is excluded until its checks succeed again.
+      if (code === 'database_unavailable' || code === 'database_timeout') exclude(replica, code);
       metrics.count('volwatch_replica_fallbacks_total', { pool: replica.name });
       return primary.query(text, parameters);
     }
@@ -158,20 +158,20 @@ export const createReplicas = (
     reader: { query: query as Query },
     committed: (position) => positions.committed(position === undefined ? undefined : parsePosition(position)),
     health: () => {
-      const left = replicas.filter(({ out }) => out !== undefined);
-      if (left.length === 0) return { status: 'up' };
-      return { status: 'degraded', detail: left.map(({ name, out }) => `${name}: ${out}`).join('; ') };
+      const unused = replicas.filter(({ excluded }) => excluded !== undefined);
+      if (unused.length === 0) return { status: 'up' };
+      return { status: 'degraded', detail: unused.map(({ name, excluded }) => `${name}: ${excluded}`).join('; ') };
     },
     collect: () => {
-      for (const { pool, name, out, lagMs } of replicas) {
+      for (const { pool, name, excluded, lagMs } of replicas) {
         pool.collect();
-        metrics.set('volwatch_replica_up', { pool: name }, out === undefined ? 1 : 0);
+        metrics.set('volwatch_replica_up', { pool: name }, excluded === undefined ? 1 : 0);
         metrics.set('volwatch_replica_lag_seconds', { pool: name }, lagMs / 1_000);
       }
     },
     close: async () => {
       clearInterval(timer);
-      await looking;
+      await checking;
       await Promise.all(replicas.flatMap(({ pool, side }) => [pool.end(), side.end()]));
     },
   };

@@ -4,15 +4,17 @@ import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { Migration } from './migrations/migration.ts';
 
 export type SchemaCheck = {
-  /** Compares the database with the migrations and entities of this version; logs what is new. @returns what is behind */
+  /**
+   * Compares the database with the migrations and entities of this version, and logs changes. @returns what is missing
+   */
   readonly verify: () => Promise<readonly string[]>;
-  /** As last seen; looked at again, now and then, while something is behind. */
-  readonly behind: () => readonly string[];
+  /** What was missing at the last check. While something is missing, the check is repeated in the background. */
+  readonly missing: () => readonly string[];
 };
 
 type Table = { readonly name: string; readonly columns: readonly string[] };
 
-export type SchemaCheckDependencies = {
+export type SchemaCheckDeps = {
   readonly query: Query;
   readonly migrations: readonly Migration[];
   readonly tables: readonly Table[];
@@ -20,7 +22,7 @@ export type SchemaCheckDependencies = {
   readonly clock: Clock;
 };
 
-const lookAgainMs = 5_000;
+const recheckMs = 5_000;
 const columnsSql = `
   select table_name as table, array_agg(column_name::text) as columns from information_schema.columns
   where table_schema = current_schema() group by table_name`;
@@ -38,20 +40,15 @@ export const tablesOf = (
   }));
 
 /**
- * A schema that is behind costs the features that need what is missing (503 `database_schema_outdated`), not the
- * process: new code may run before its migration, as old code runs after it.
+ * Finds an outdated schema. Then only the features that need the missing parts fail (503 `database_schema_outdated`);
+ * the
+ * process starts, because new code may run before its migration, and old code after it.
  */
-export const createSchemaCheck = ({
-  query,
-  migrations,
-  tables,
-  logger,
-  clock,
-}: SchemaCheckDependencies): SchemaCheck => {
+export const createSchemaCheck = ({ query, migrations, tables, logger, clock }: SchemaCheckDeps): SchemaCheck => {
   let known: readonly string[] = [];
-  let lookedAt = -Infinity;
+  let checkedAt = -Infinity;
 
-  const look = async (): Promise<readonly string[]> => {
+  const findMissing = async (): Promise<readonly string[]> => {
     const rows = await query<{ table: string; columns: string[] }>(columnsSql);
     const found = new Map(rows.map(({ table, columns }) => [table, new Set(columns)]));
     const done = found.has('schema_migrations')
@@ -67,20 +64,20 @@ export const createSchemaCheck = ({
   };
 
   const verify = async (): Promise<readonly string[]> => {
-    lookedAt = clock.monotonic();
-    const behind = await look();
-    if (behind.join() !== known.join()) {
-      if (behind.length > 0) logger.warn({ missing: behind }, 'the database schema is behind this version');
+    checkedAt = clock.monotonic();
+    const missing = await findMissing();
+    if (missing.join() !== known.join()) {
+      if (missing.length > 0) logger.warn({ missing }, 'the database schema is behind this version');
       else logger.info({}, 'the database schema is what this version needs');
     }
-    known = behind;
-    return behind;
+    known = missing;
+    return missing;
   };
 
   return {
     verify,
-    behind: () => {
-      if (known.length > 0 && clock.monotonic() - lookedAt > lookAgainMs) void verify().catch(() => {});
+    missing: () => {
+      if (known.length > 0 && clock.monotonic() - checkedAt > recheckMs) void verify().catch(() => {});
       return known;
     },
   };

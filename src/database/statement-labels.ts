@@ -12,18 +12,19 @@ const verbs = new Set([
   'SET',
 ]);
 
-/** Enough of a statement to name it; the rest of a long one is values. */
-const head = 2_000;
+/** Characters that are searched. Verb and table stand at the start; the rest of a long statement is values. */
+const maxCharacters = 2_000;
 
 /**
- * The closed-set labels of `db_client_operation_duration_seconds`: the verb (`OTHER` outside the list) and the first
- * table named, empty unless it is one of ours.
+ * The labels of `db_client_operation_duration_seconds`, both from closed sets: the verb (`OTHER` if it is not in the
+ * list)
+ * and the first table that is in `tables`, or the empty text.
  */
 export const statementLabels = (
   text: string,
   tables: ReadonlySet<string>,
 ): { readonly db_operation_name: string; readonly db_collection_name: string } => {
-  const start = text.slice(0, head);
+  const start = text.slice(0, maxCharacters);
   const verb = /^\s*([a-z]+)/i.exec(start)?.[1]?.toUpperCase() ?? '';
   let collection = '';
   for (const match of start.matchAll(

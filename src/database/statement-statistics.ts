@@ -2,14 +2,14 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 
 export type StatementStatistics = {
-  /** As PostgreSQL itself normalises it: constants are `$1`, `$2`. */
+  /** The statement as PostgreSQL normalises it: constants are replaced by `$1`, `$2`. */
   readonly query: string;
   readonly calls: number;
   readonly total_ms: number;
   readonly mean_ms: number;
   readonly max_ms: number;
   readonly rows: number;
-  /** Share of the blocks that came from memory; null where none was read. */
+  /** Share of the blocks that were in memory; null if no block was read. */
   readonly cache_hit_ratio: number | null;
 };
 
@@ -18,8 +18,9 @@ export type StatementOrder = keyof typeof orders;
 export const isStatementOrder = (name: string): name is StatementOrder => Object.hasOwn(orders, name);
 
 /**
- * The statements of this database that cost most, from pg_stat_statements.
- * @throws AppError `database_schema_outdated` where the extension is not installed, or of category database
+ * The statements of this database with the highest cost by `order`, from pg_stat_statements.
+ * @param limit max number of statements
+ * @throws AppError `database_schema_outdated` if the extension is not installed, or of category database
  */
 export const topStatements = async (
   reader: Reader,

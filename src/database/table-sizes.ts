@@ -6,14 +6,14 @@ export type TableSizesDeps = {
   readonly reader: Reader;
   readonly metrics: Metrics;
   readonly clock: Clock;
-  /** Tables of ours, and schemas of others whose tables count as one. */
+  /** Names of tables, and of schemas of libraries whose tables are counted together. */
   readonly names: readonly string[];
 };
 
-/** Sizes on disk are asked of the file system, table by table: not at every scrape. */
+/** PostgreSQL reads the size of each table from the file system, so this does not run at every scrape. */
 const minIntervalMs = 60_000;
 
-/** A table that was never analysed has no estimate yet: it counts as 0 rows. */
+/** A table that was never analysed has no estimate: it counts as 0 rows. */
 const sizesSql = `
   select case when nspname = current_schema() then relname else nspname end as name,
     sum(greatest(reltuples, 0))::bigint as row_count, sum(pg_total_relation_size(class.oid))::bigint as bytes
@@ -21,7 +21,7 @@ const sizesSql = `
   where relkind = 'r' and (nspname = current_schema() and relname = any($1) or nspname = any($1))
   group by 1`;
 
-/** Sets the gauges of all tables, at scrape time and once a minute at most. */
+/** Returns a collector that sets the gauges of all tables, at most once a minute. */
 export const createTableSizes = ({ reader, metrics, clock, names }: TableSizesDeps): (() => Promise<void>) => {
   let readAt = -Infinity;
   return async () => {

@@ -19,13 +19,16 @@ import { ormTypes, type Connection, type Pool } from './pool.ts';
 
 export type UnitOfWorkDeps = {
   readonly pool: Pool;
-  /** A new identity map, not yet in any transaction. */
+  /** Returns a new identity map without a transaction. */
   readonly forkEntityManager: () => EntityManager;
-  /** How many times a serialization failure or deadlock runs `work` again. */
+  /** Max number of times that `work` runs again after a serialization failure or deadlock. */
   readonly maxTransactionRetries: number;
-  /** Given where sessions belong to a pooler: each transaction then brings its own limits. */
+  /** For databases behind a pooler, which owns the sessions: each transaction sets its own limits. */
   readonly localLimits?: { readonly statementTimeoutMs: number; readonly idleInTransactionTimeoutMs: number };
-  /** Told the write-ahead log's position after each commit, undefined where it cannot be had. Only with replicas. */
+  /**
+   * Is called after each commit with the position of the write-ahead log; undefined if it is not known. Only with
+   * replicas.
+   */
   readonly committed?: (position: string | undefined) => void;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -34,20 +37,20 @@ export type UnitOfWorkDeps = {
 
 type Operation = UnitOfWorkOptions['operation'];
 
-/** Full jitter under a doubling ceiling of at most 200 ms. */
+/** Full jitter: a random time below a limit that doubles with each attempt, up to 200 ms. */
 const backOff = (attempt: number): number => Math.random() * Math.min(200, 10 * 2 ** attempt);
 
 /**
- * MikroORM's transaction context is a Kysely; this one only knows the connection that we have begun on. Kysely's own
- * ControlledTransaction keeps the connection out of the pool for good when COMMIT or ROLLBACK fails, so begin, commit,
- * rollback and release are ours.
+ * The transaction context of MikroORM is a Kysely; this one uses only the connection of the transaction. The
+ * ControlledTransaction of Kysely is not used, because it never returns the connection to the pool when COMMIT or
+ * ROLLBACK fails. So this file does begin, commit, rollback and release itself.
  */
 const transactionContext = (connection: Connection): Kysely<unknown> => {
   const client = {
     query: (text: string, parameters: readonly unknown[]) => connection.query(text, parameters, ormTypes),
     release: () => {},
   };
-  // Kysely's pool type is wider than what it calls: connect(), query(text, parameters) and release().
+  // Kysely calls only connect(), query(text, parameters) and release(); its pool type has more members.
   const pool = { connect: async () => client, end: async () => {}, options: {} } as unknown as ConstructorParameters<
     typeof PostgresDialect
   >[0]['pool'];
@@ -77,7 +80,10 @@ const describeFailure = (span: Span, error: unknown): void => {
   if (errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
 };
 
-/** See the port's docstring. Each attempt counts as one transaction, so the counters agree with pg_stat_database. */
+/**
+ * Implements the port of the kernel. Each attempt counts as one transaction, so the counters agree with
+ * pg_stat_database.
+ */
 export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
   const { metrics, clock, logger } = deps;
 
@@ -94,14 +100,14 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
       }
       throw error;
     }
-    // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error.
+    // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and without an error.
     if (answer.command !== 'COMMIT')
       throw new Error('The transaction had failed before commit: an error was swallowed');
   };
 
-  const tellPosition = async (connection: Connection): Promise<void> => {
+  const reportPosition = async (connection: Connection): Promise<void> => {
     if (!deps.committed) return;
-    // Its failure must not make a committed transaction look like a failed one.
+    // The transaction is committed: an error here must not become an error of the transaction.
     const answer = await connection
       .query('select pg_current_wal_insert_lsn()::text as position')
       .catch(() => undefined);
@@ -118,22 +124,22 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
       await connection.query(`begin isolation level ${isolation}`);
       try {
         if (deps.localLimits) await setLocalLimits(connection, deps.localLimits);
-        if (statementTimeoutMs !== undefined) await connection.allow(statementTimeoutMs);
+        if (statementTimeoutMs !== undefined) await connection.setStatementTimeout(statementTimeoutMs);
         const em = deps.forkEntityManager();
         em.setTransactionContext(transactionContext(connection));
-        const last: (() => Promise<void>)[] = [];
-        const transaction: Transaction = { em, query: rowsOf(connection), beforeCommit: (hook) => last.push(hook) };
+        const hooks: (() => Promise<void>)[] = [];
+        const transaction: Transaction = { em, query: rowsOf(connection), beforeCommit: (hook) => hooks.push(hook) };
         const result = await runInTransaction(transaction, async () => {
           const value = await work(transaction);
           await em.flush();
-          for (const hook of last) await hook();
+          for (const hook of hooks) await hook();
           return value;
         });
         await commit(connection, operation);
-        await tellPosition(connection);
+        await reportPosition(connection);
         return result;
       } catch (error) {
-        // A broken connection cannot carry a ROLLBACK; closing it makes the server roll back.
+        // A broken connection cannot send a ROLLBACK. It is closed, and then the server rolls back.
         if (!connection.broken()) await connection.query('rollback').catch(() => {});
         throw error;
       }

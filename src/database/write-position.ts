@@ -1,29 +1,33 @@
-/** A position in the write-ahead log, `16/B374D848`, as a number that can be compared. */
+/** Parses a position of the write-ahead log, for example `16/B374D848`, to a number that can be compared. */
 export const parsePosition = (text: string): bigint => {
   const [high = '0', low = '0'] = text.split('/');
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
 };
 
-/** How far the primary had got at which moment. */
+/** Remembers which position the primary had at which time. */
 export type WritePositions = {
-  /** What this process has committed up to: a replica is only read once it has come as far. */
+  /** The position of the last commit of this process. A replica must have reached it to be read. */
   readonly floor: () => bigint;
-  /** After a commit. Undefined when the position could not be learned: then no replica is read until the next sample. */
-  readonly committed: (position: bigint | undefined) => void;
-  /** The primary's position now, and the monotonic milliseconds when it was asked for. */
-  readonly sample: (position: bigint, at: number) => void;
   /**
-   * Milliseconds that a replica at `position` is behind, at `now`: the age of the oldest sample that it has not reached.
-   * Needs no clock of the servers', and grows no further while the primary is away, when nothing is written.
+   * Must be called after a commit. Undefined means that the position is not known: no replica is read until the next
+   * sample.
    */
-  readonly behind: (position: bigint, now: number) => number;
+  readonly committed: (position: bigint | undefined) => void;
+  /** @param position of the primary @param atMs monotonic milliseconds of the request for it */
+  readonly sample: (position: bigint, atMs: number) => void;
+  /**
+   * The lag in milliseconds of a replica at `position`: the age of the oldest sample that it has not reached. The
+   * clocks
+   * of the servers do not matter. The lag does not grow while the primary is down, because nothing is written then.
+   */
+  readonly lagMs: (position: bigint, nowMs: number) => number;
 };
 
-/** Older samples than this many say only "far behind". */
-const kept = 120;
+/** Older samples are not needed, because a replica so far behind is excluded anyway. */
+const maxSamples = 120;
 
 export const createWritePositions = (): WritePositions => {
-  const samples: { readonly position: bigint; readonly at: number }[] = [];
+  const samples: { readonly position: bigint; readonly atMs: number }[] = [];
   let floor = 0n;
   let unknown = false;
   return {
@@ -33,17 +37,17 @@ export const createWritePositions = (): WritePositions => {
       else if (position > floor) floor = position;
       if (unknown) floor = BigInt(Number.MAX_SAFE_INTEGER) << 64n;
     },
-    sample: (position, at) => {
+    sample: (position, atMs) => {
       if (unknown) {
         unknown = false;
         floor = position;
       }
-      samples.push({ position, at });
-      if (samples.length > kept) samples.shift();
+      samples.push({ position, atMs });
+      if (samples.length > maxSamples) samples.shift();
     },
-    behind: (position, now) => {
+    lagMs: (position, nowMs) => {
       const missing = samples.find((sample) => sample.position > position);
-      return missing === undefined ? 0 : now - missing.at;
+      return missing === undefined ? 0 : nowMs - missing.atMs;
     },
   };
 };

@@ -5,14 +5,14 @@ import { userInfo } from 'node:os';
 import { dirname, join, parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The system's side of running PostgreSQL: who runs it, from where, and what happens to processes. */
+/** The operating system account that runs PostgreSQL. */
 export type Account = { readonly uid: number; readonly gid: number };
 type Binaries = { readonly initdb: string; readonly postgres: string };
 
-/** Nothing of our own environment reaches the server: it may hold secrets. */
+/** The server does not get the environment of the service, because it can contain secrets. */
 export const serverEnvironment = { LC_ALL: 'C', PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
 
-/** An ended process stays in the table until its parent asks for its status, which some parents never do. */
+/** An ended process is a zombie until its parent reads its exit status. Some parents never do. */
 const isZombie = (pid: number): boolean => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -27,20 +27,22 @@ export const isAlive = (pid: number): boolean => {
     process.kill(pid, 0);
     return !isZombie(pid);
   } catch (error) {
-    // EPERM: alive, and somebody else's.
+    // EPERM: the process is alive and belongs to another account.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 };
 
-/** @returns whether `condition` came true in time */
-export const eventually = async (condition: () => boolean, milliseconds: number): Promise<boolean> => {
-  for (const until = performance.now() + milliseconds; performance.now() < until; await sleep(10)) {
+/** Waits until `condition` is true, at most `timeoutMs`. @returns whether it became true */
+export const eventually = async (condition: () => boolean, timeoutMs: number): Promise<boolean> => {
+  for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await sleep(10)) {
     if (condition()) return true;
   }
   return condition();
 };
 
-/** The command line of a process, empty when there is none; tells our own from one that took over its pid. */
+/**
+ * Returns the command line of a process; empty if there is none. It shows whether another process has the same pid now.
+ */
 export const commandOf = (pid: number): string => {
   try {
     if (existsSync('/proc/self/cmdline')) return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
@@ -61,24 +63,24 @@ const idOf = (name: string): Account | undefined => {
 };
 
 /**
- * PostgreSQL refuses to run as root, so root runs it as user `postgres`, made when missing.
- * @returns undefined for an ordinary user, who runs it as himself
+ * PostgreSQL refuses to run as root. So for root it runs as the user `postgres`, which is created if it is missing.
+ * @returns undefined if the service does not run as root; then PostgreSQL runs as the same user
  */
 export const serverAccount = (): Account | undefined => {
   if (userInfo().uid !== 0) return undefined;
-  const known = idOf('postgres');
-  if (known) return known;
+  const existing = idOf('postgres');
+  if (existing) return existing;
   try {
     execFileSync('useradd', ['--system', '--user-group', '--no-create-home', 'postgres'], { stdio: 'ignore' });
   } catch {
     execFileSync('adduser', ['-S', '-D', '-H', 'postgres'], { stdio: 'ignore' });
   }
-  const made = idOf('postgres');
-  if (!made) throw new Error('PostgreSQL cannot run as root, and no user named postgres could be made');
-  return made;
+  const created = idOf('postgres');
+  if (!created) throw new Error('PostgreSQL cannot run as root, and no user named postgres could be created');
+  return created;
 };
 
-/** Whether somebody else may pass through every directory down to `path`. */
+/** True if other accounts can access every directory of `path`. */
 const passable = (path: string): boolean => {
   const { root } = parse(path);
   for (let at = path; ; at = dirname(at)) {
@@ -87,7 +89,7 @@ const passable = (path: string): boolean => {
   }
 };
 
-/** Kept in a file of the directory, so that removing the directory means starting with an empty database. */
+/** The path is stored in a file of `directory`. So a deleted directory means a start with an empty database. */
 const homeElsewhere = (directory: string, elsewhere: string): string => {
   const pointer = join(directory, 'postgres-is-at');
   if (!existsSync(pointer)) {
@@ -97,8 +99,10 @@ const homeElsewhere = (directory: string, elsewhere: string): string => {
 };
 
 /**
- * Where the server's files go. Under a home or temporary directory that user postgres cannot enter (root with a
- * checkout in /root, say) they go to /var/lib/volwatch instead, the binaries included.
+ * Returns the directory of the server and its programs. If the user postgres cannot access `directory` (for example
+ * root
+ * with a checkout in /root), data and programs are stored in /var/lib/volwatch.
+ * @throws Error if there is no PostgreSQL package for this platform
  */
 export const hostFor = async (
   directory: string,
@@ -113,18 +117,18 @@ export const hostFor = async (
   mkdirSync(directory, { recursive: true });
   if (!account) return { home: join(directory, 'postgres'), binaries: found };
   chmodSync(directory, statSync(directory).mode | 0o011);
-  const native = dirname(dirname(found.postgres));
+  const original = dirname(dirname(found.postgres));
   const elsewhere = '/var/lib/volwatch';
   if (!passable(directory) || !passable(found.postgres)) mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
   const home = passable(directory) ? join(directory, 'postgres') : homeElsewhere(directory, elsewhere);
   if (passable(found.postgres)) return { home, binaries: found };
-  const copy = join(elsewhere, `native-${createHash('sha256').update(native).digest('hex').slice(0, 12)}`);
+  const copy = join(elsewhere, `native-${createHash('sha256').update(original).digest('hex').slice(0, 12)}`);
   const marker = join(copy, 'complete');
   const version = String(statSync(found.postgres).mtimeMs);
   if (!existsSync(marker) || readFileSync(marker, 'utf8') !== version) {
     rmSync(copy, { recursive: true, force: true });
-    cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
-    // Installed under a strict umask, the files themselves are closed to others too.
+    cpSync(original, copy, { recursive: true, verbatimSymlinks: true });
+    // After an install with a strict umask, other accounts cannot read the files themselves either.
     execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, copy]);
     chmodSync(copy, 0o755);
     writeFileSync(marker, version);
@@ -132,7 +136,11 @@ export const hostFor = async (
   return { home, binaries: { initdb: join(copy, 'bin/initdb'), postgres: join(copy, 'bin/postgres') } };
 };
 
-/** Runs a program to its end, out of reach of a Ctrl-C meant for the service. @throws Error with what it printed when it fails */
+/**
+ * Runs a program and waits for its end. It runs in another process group, so that Ctrl-C for the service does not end
+ * it.
+ * @throws Error with the output of the program if it fails
+ */
 export const runToEnd = (program: string, parameters: readonly string[], account: Account | undefined): Promise<void> =>
   new Promise((resolve, reject) => {
     const child = spawn(program, parameters, {

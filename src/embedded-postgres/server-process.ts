@@ -4,7 +4,7 @@ import { eventually, isAlive } from './embedded-postgres-host.ts';
 
 type ServerState = { readonly pid: number; readonly port: number; readonly ready: boolean };
 
-/** postmaster.pid: pid, data directory, start, port, socket directory, address, shared memory, status. */
+/** Lines of postmaster.pid: pid, data directory, start time, port, socket directory, address, shared memory, status. */
 export const readPidFile = (data: string): ServerState | undefined => {
   try {
     const lines = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');
@@ -16,10 +16,14 @@ export const readPidFile = (data: string): ServerState | undefined => {
 
 const maxWaitMs = 10_000;
 
-/** The time within which `stopServer` has ended a server. */
+/** Max duration of `stopServer`. */
 export const maxStopMs = 3 * maxWaitMs;
 
-/** Fast shutdown; immediate when that takes too long, which costs the next start a recovery and nothing else. */
+/**
+ * Does a fast shutdown (SIGINT). If that takes too long, an immediate shutdown (SIGQUIT), after which the next start
+ * runs a
+ * recovery; at last SIGKILL.
+ */
 export const stopServer = async (pid: number): Promise<void> => {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     if (!isAlive(pid)) return;

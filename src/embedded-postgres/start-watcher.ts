@@ -11,7 +11,7 @@ import { serverIs, serverStopped, watching } from './watcher-messages.ts';
 
 export type Watcher = {
   readonly serverIs: (pid: number) => void;
-  /** Tells the watcher that the server is stopped, and waits for its end. */
+  /** Reports to the watcher that the server is stopped, and waits until the watcher has ended. */
   readonly end: () => Promise<void>;
 };
 
@@ -19,8 +19,8 @@ const readyTimeoutMs = 20_000;
 const program = fileURLToPath(new URL('./watcher.ts', import.meta.url));
 
 /**
- * Waits for the watcher of a service that is gone: it is stopping the server, which must not be taken over meanwhile.
- * @throws StartError naming the watcher when it takes too long
+ * Waits until the watcher of an earlier service has ended. It is stopping the server, so the server must not be used.
+ * @throws StartError with the pid of the watcher if it takes too long
  */
 export const previousWatcherEnded = async (home: string): Promise<void> => {
   const lock = join(home, 'watcher.lock');
@@ -28,7 +28,7 @@ export const previousWatcherEnded = async (home: string): Promise<void> => {
   throw new StartError(`Process ${liveOwnerOf(lock)} is still stopping the PostgreSQL of an earlier run in ${home}`);
 };
 
-/** Starts the process that stops the server in `home` when this process is gone. Resolves when it watches. */
+/** Starts the process that stops the server in `home` if this process ends. Resolves when it is ready. */
 export const startWatcher = async (home: string, logger: Logger): Promise<Watcher> => {
   const child = spawn(process.execPath, [program, home, String(process.pid)], {
     cwd: '/',
@@ -37,16 +37,16 @@ export const startWatcher = async (home: string, logger: Logger): Promise<Watche
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   let ending = false;
-  // Its end of the pipe may be closed when we write the last message.
+  // The watcher may have closed its end of the pipe before the last message is written.
   child.stdin.on('error', () => {});
   const exited = once(child, 'exit');
-  // An `error` (the program cannot be run) rejects it; nobody may be waiting yet.
+  // If the program cannot be run, this rejects, possibly before anything awaits it.
   exited.catch(() => {});
   const ready = new Promise<boolean>((done) => {
-    let said = '';
+    let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      if (said === watching) done(true);
+      output += text;
+      if (output === watching) done(true);
     });
     child.once('exit', () => done(false)).once('error', () => done(false));
     setTimeout(() => done(false), readyTimeoutMs).unref();
@@ -58,7 +58,7 @@ export const startWatcher = async (home: string, logger: Logger): Promise<Watche
   child.once('exit', () => {
     if (!ending) logger.warn({}, 'the process that stops PostgreSQL after a crash of this one has ended');
   });
-  // Neither may keep this process from ending.
+  // The child and its pipes must not keep this process alive.
   child.unref();
   child.stdout.destroy();
   (child.stdin as unknown as { readonly unref: () => void }).unref();

@@ -1,6 +1,6 @@
-/** The watcher to the service: from now on the server is stopped if the service is gone. */
+/** From the watcher: it is ready, and stops the server if the service ends. */
 export const watching = 'watching\n';
-/** The service to the watcher: the process of the server, for when its pid file is deleted with the directory. */
+/** From the service: the pid of the server. The watcher needs it if the directory with the pid file is deleted. */
 export const serverIs = (pid: number): string => `server ${pid}\n`;
-/** The service to the watcher: the server is stopped, nothing is left to do. */
+/** From the service: the server is stopped, and the watcher can end. */
 export const serverStopped = 'stopped\n';

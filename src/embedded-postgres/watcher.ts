@@ -1,7 +1,8 @@
 /**
- * A program of its own: `node watcher.ts HOME SERVICE_PID`. It stops the embedded PostgreSQL when the service is gone
- * without having stopped it: killed, aborted or out of memory. The operating system closes the service's end of our
- * standard input however the service ends, so the end of the input is the signal.
+ * A separate program: `node watcher.ts HOME SERVICE_PID`. It stops the embedded PostgreSQL if the service ends without
+ * a
+ * stop: killed, aborted or out of memory. The standard input is a pipe from the service. The operating system closes it
+ * when the service ends for any reason, so the end of the input is the signal.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,27 +11,31 @@ import { holdInstanceLock, liveOwnerOf, ownerPidOf } from './instance-lock.ts';
 import { readPidFile, stopServer } from './server-process.ts';
 import { serverStopped, watching } from './watcher-messages.ts';
 
-/** Time for a server that the service launched right before its end to write its pid file. */
-const appearanceMs = 3_000;
+/** Max time until a server that was started right before the end of the service has written its pid file. */
+const pidFileTimeoutMs = 3_000;
 
 const [home = '', service = ''] = process.argv.slice(2);
 const data = join(home, 'data');
 const instanceLock = join(home, 'instance.lock');
 const ownLock = join(home, 'watcher.lock');
 
-let said = '';
-/** See `serverIs`. */
-const toldPid = (): number | undefined => {
-  const [, pid] = /^server (\d+)$/m.exec(said) ?? [];
+let input = '';
+/** The pid in the message `serverIs`. */
+const reportedPid = (): number | undefined => {
+  const [, pid] = /^server (\d+)$/m.exec(input) ?? [];
   return pid === undefined ? undefined : Number(pid);
 };
 
 const serverPid = (): number | undefined => {
-  const pid = readPidFile(data)?.pid ?? toldPid();
+  const pid = readPidFile(data)?.pid ?? reportedPid();
   return pid !== undefined && isAlive(pid) && commandOf(pid).includes(data) ? pid : undefined;
 };
 
-/** A later service holds the directory, so the server is its own. Possible only when the service ended before we were ready. */
+/**
+ * True if a later service uses the directory, so the server belongs to it. This is possible only if the service ended
+ * before
+ * this process was ready.
+ */
 const isTakenOver = (): boolean => {
   const owner = liveOwnerOf(instanceLock);
   return owner !== undefined && owner !== Number(service);
@@ -39,20 +44,20 @@ const isTakenOver = (): boolean => {
 let ended = false;
 process.stdin
   .setEncoding('utf8')
-  .on('data', (text: string) => (said += text))
+  .on('data', (text: string) => (input += text))
   .on('close', () => (ended = true));
-// Signals to the group of a terminal or a service manager are for the service; we end after it.
+// Signals of a terminal or a service manager to the group are for the service. This process ends after the service.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 const release = holdInstanceLock(ownLock);
 process.stdout.on('error', () => {});
 process.stdout.write(watching);
 if (!ended) await new Promise((done) => process.stdin.once('close', done));
-if (!said.endsWith(serverStopped) && !isTakenOver()) {
-  await eventually(() => serverPid() !== undefined || isTakenOver(), appearanceMs);
+if (!input.endsWith(serverStopped) && !isTakenOver()) {
+  await eventually(() => serverPid() !== undefined || isTakenOver(), pidFileTimeoutMs);
   const pid = serverPid();
   if (pid !== undefined && !isTakenOver()) await stopServer(pid);
-  // A start waits for us before it takes this lock, so nobody takes it between the two steps.
+  // A start waits for this process before it takes the lock, so the lock cannot be taken between the two steps.
   if (ownerPidOf(instanceLock) === Number(service)) rmSync(instanceLock, { force: true });
 }
 release();

@@ -6,18 +6,21 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { IdempotencyQuota } from './quota.ts';
 
-export type IdempotencyDependencies = {
+export type IdempotencyDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly quota: IdempotencyQuota;
-  /** Milliseconds that a key is remembered for. */
+  /** Milliseconds that a key is stored. */
   readonly ttlMs: number;
-  /** Milliseconds after which a silent owner is taken to be dead; renewed three times as often while it lives. */
+  /**
+   * Milliseconds after which an attempt that did not renew its lease counts as dead. It renews after each third of this
+   * time.
+   */
   readonly leaseMs: number;
 };
 
-type Known = { readonly fingerprint: string; readonly reply: string | null; readonly over: boolean };
+type Known = { readonly fingerprint: string; readonly reply: string | null; readonly ended: boolean };
 type Key = {
   readonly subject: string;
   readonly keyHash: string;
@@ -25,7 +28,7 @@ type Key = {
   readonly countedAgainst: string;
 };
 
-/** Takes a key that is new, expired, or left by a dead owner before its effect; otherwise touches nothing. */
+/** Takes a key that is new or expired, or whose attempt died before it stored an answer. Else changes nothing. */
 const claimSql = `
   insert into idempotency_key as known (subject, key_hash, fingerprint, owner, lease_until, expires_at, counted_against)
   values ($1, $2, $3, $4, now() + $5 * interval '1 ms', now() + $6 * interval '1 ms', $7)
@@ -38,24 +41,29 @@ const claimSql = `
   )
   returning 1`;
 const readSql = `
-  select fingerprint, reply, finished_at is not null or lease_until <= now() as over
+  select fingerprint, reply, finished_at is not null or lease_until <= now() as ended
   from idempotency_key where subject = $1 and key_hash = $2`;
-const own = 'subject = $1 and key_hash = $2 and owner = $3';
-const renewSql = `update idempotency_key set lease_until = now() + $4 * interval '1 ms' where ${own}`;
-const rememberSql = `update idempotency_key set reply = $4 where ${own} and finished_at is null returning 1`;
-const finishSql = `update idempotency_key set reply = $4, finished_at = now() where ${own}`;
-/** After a failure: an effect that was remembered has its answer, anything else may be tried again. */
-const closeSql = `update idempotency_key set finished_at = now() where ${own} and reply is not null`;
-const freeSql = `delete from idempotency_key where ${own} and finished_at is null`;
+const isOwn = 'subject = $1 and key_hash = $2 and owner = $3';
+const renewSql = `update idempotency_key set lease_until = now() + $4 * interval '1 ms' where ${isOwn}`;
+const rememberSql = `update idempotency_key set reply = $4 where ${isOwn} and finished_at is null returning 1`;
+const finishSql = `update idempotency_key set reply = $4, finished_at = now() where ${isOwn}`;
+/**
+ * For an attempt that failed after it stored its answer. Without a stored answer the key is deleted for a new attempt.
+ */
+const closeSql = `update idempotency_key set finished_at = now() where ${isOwn} and reply is not null`;
+const freeSql = `delete from idempotency_key where ${isOwn} and finished_at is null`;
 
-/** What a caller should wait before asking again, in seconds. */
+/** Seconds that a caller must wait before the next attempt. */
 const retryAfter = 1;
 
-/** See the port's docstring. Keys live in PostgreSQL, beside the effects that they guard. */
-export const createIdempotency = (deps: IdempotencyDependencies): Idempotency => {
+/**
+ * Implements the port of the kernel. The keys are in the same PostgreSQL as the effects, so one transaction stores
+ * both.
+ */
+export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
   const { unitOfWork, metrics, logger, quota, ttlMs, leaseMs } = deps;
 
-  /** @returns the stored reply of an earlier request, undefined when the key is now ours */
+  /** @returns the stored reply of an earlier request; undefined if this attempt has taken the key */
   const claim = async (
     { subject, keyHash, owner, countedAgainst }: Key,
     fingerprint: string,
@@ -70,8 +78,8 @@ export const createIdempotency = (deps: IdempotencyDependencies): Idempotency =>
     });
     if (found === 'taken') return undefined;
     if (found && found.fingerprint !== fingerprint) throw new AppError('idempotency_key_reused');
-    if (found?.over && found.reply !== null) return JSON.parse(found.reply) as StoredReply;
-    // Still running; or gone between the two statements, when its request failed and another may try.
+    if (found?.ended && found.reply !== null) return JSON.parse(found.reply) as StoredReply;
+    // The first request still runs, or it failed between the two statements and its key was deleted.
     throw new AppError('idempotency_in_progress', undefined, { retryAfter });
   };
 
@@ -81,15 +89,15 @@ export const createIdempotency = (deps: IdempotencyDependencies): Idempotency =>
         for (const statement of statements) await query(statement, parameters);
       });
     } catch (error) {
-      // The lease runs out by itself, and what was remembered is still there: no reason to lose the answer.
+      // The request must be answered anyway: the lease ends by itself, and an answer stored by `remember` still exists.
       logger.warn({ code: codeOf(error) }, 'the outcome of an idempotent request could not be stored');
     }
   };
 
-  const renewing = (mine: readonly unknown[]): NodeJS.Timeout =>
+  const startRenewal = (ownKey: readonly unknown[]): NodeJS.Timeout =>
     setInterval(() => {
       unitOfWork
-        .run({ operation: 'idempotency.renew' }, ({ query }) => query(renewSql, [...mine, leaseMs]))
+        .run({ operation: 'idempotency.renew' }, ({ query }) => query(renewSql, [...ownKey, leaseMs]))
         .catch((error: unknown) => logger.warn({ code: codeOf(error) }, 'an idempotency key could not be renewed'));
     }, leaseMs / 3).unref();
 
@@ -97,7 +105,7 @@ export const createIdempotency = (deps: IdempotencyDependencies): Idempotency =>
     run: async ({ subject, owner: countedAgainst, key, fingerprint }, work) => {
       const keyHash = createHash('sha256').update(key).digest('hex');
       const owner = randomUUID();
-      const mine = [subject, keyHash, owner];
+      const ownKey = [subject, keyHash, owner];
       const count = (outcome: 'ran' | 'replayed' | 'refused'): void =>
         metrics.count('volwatch_idempotent_requests_total', { outcome });
       const earlier = await claim({ subject, keyHash, owner, countedAgainst }, fingerprint).catch((error: unknown) => {
@@ -110,16 +118,16 @@ export const createIdempotency = (deps: IdempotencyDependencies): Idempotency =>
       }
       count('ran');
       const remember: IdempotencyClaim['remember'] = async ({ query }, reply) => {
-        const kept = await query(rememberSql, [...mine, JSON.stringify(reply)]);
-        if (kept.length === 0) throw new AppError('idempotency_in_progress', undefined, { retryAfter });
+        const stored = await query(rememberSql, [...ownKey, JSON.stringify(reply)]);
+        if (stored.length === 0) throw new AppError('idempotency_in_progress', undefined, { retryAfter });
       };
-      const timer = renewing(mine);
+      const timer = startRenewal(ownKey);
       try {
         const reply = await work({ remember });
-        await write([finishSql], [...mine, JSON.stringify(reply)]);
+        await write([finishSql], [...ownKey, JSON.stringify(reply)]);
         return { reply, replayed: false };
       } catch (error) {
-        await write([closeSql, freeSql], mine);
+        await write([closeSql, freeSql], ownKey);
         throw error;
       } finally {
         clearInterval(timer);

@@ -1,6 +1,6 @@
 /**
- * Settles like `work`, or rejects with the reason of `signal` as soon as the signal aborts. `work` itself goes on, so
- * use this for work that may ignore the signal.
+ * Settles like `work`, or rejects with the reason of `signal` when the signal aborts first. `work` itself continues, so
+ * this is for work that may ignore the signal.
  */
 export const orAbort = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
   const aborted = Promise.withResolvers<never>();

@@ -1,12 +1,12 @@
 /** Milliseconds of a UTC day. */
 export const dayMs = 86_400_000;
 
-/** The UTC day of an instant, as `YYYY-MM-DD`. */
+/** Returns the UTC day of an instant as `YYYY-MM-DD`. */
 export const utcDay = (instant: Date): string => instant.toISOString().slice(0, 10);
 
 const calendarDate = /^[1-9]\d{3}-\d{2}-\d{2}$/;
 
-/** True for a day that exists, written `YYYY-MM-DD`, from the year 1000 on. */
+/** True if `text` is an existing day in the format `YYYY-MM-DD`, year 1000 or later. */
 export const isCalendarDate = (text: string): boolean => {
   if (!calendarDate.test(text)) return false;
   const instant = new Date(`${text}T00:00:00Z`);

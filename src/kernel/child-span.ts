@@ -1,8 +1,8 @@
 import { trace, type Span, type Tracer } from '@opentelemetry/api';
 
 /**
- * A span below the active one. Where that is not recorded its children would not be either: it stands in for them, and
- * the request is spared the making of a span that nobody sees.
+ * Starts a child of the active span. If the active span is not recorded, its children are not recorded either. Then the
+ * active span itself is returned, because a new span would cost time and show nothing.
  */
 export const startChildSpan = (tracer: Tracer, name: string): Span => {
   const active = trace.getActiveSpan();

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
 /**
- * A UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then 74 random bits. Those are taken from a UUIDv4,
- * for which Node draws its randomness in advance: ten times as fast as asking for 16 bytes each time.
+ * Returns a UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then 74 random bits. The random bits come
+ * from
+ * a UUIDv4, because Node generates random bytes for those in advance. This is ten times as fast as 16 new random bytes
+ * for each call.
+ * @param now Unix milliseconds
  */
 export const uuidv7 = (now: number = Date.now()): string => {
   const time = now.toString(16).padStart(12, '0');

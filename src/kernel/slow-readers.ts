@@ -3,16 +3,16 @@ import type { Clock } from './ports/clock.ts';
 
 export type SlowReadersDeps = {
   readonly clock: Clock;
-  /** Bytes per second that a client must take while bytes wait for it. */
+  /** Min bytes per second that a client must read while bytes wait for it. */
   readonly minBytesPerSecond: number;
-  /** How long a client may fall behind that rate before it is cut off. */
+  /** Max milliseconds that a client may be below that rate before its connection is destroyed. */
   readonly graceMs: number;
   /** Is called before the connection is destroyed. */
   readonly onCut: (socket: Socket) => void;
 };
 
 export type SlowReaders = {
-  /** From now on the connection is destroyed when its client reads too slowly. */
+  /** Watches a connection, and destroys it when its client reads too slowly. */
   readonly watch: (socket: Socket) => void;
 };
 
@@ -21,13 +21,15 @@ const sweepMs = 1_000;
 type Progress = { takenBytes: number; allowanceMs: number };
 
 /**
- * Cuts off clients that do not read their answers. Each connection has an allowance of `graceMs`. Time is taken from it
- * while bytes wait in this process, and given back for bytes that the kernel has taken, at the min rate. Nothing is
- * taken while no byte waits, because then the client waits for the service.
+ * Destroys connections of clients that do not read their answers. Each connection has an allowance of `graceMs`. The
+ * allowance decreases with time while bytes wait in this process. It increases with the bytes that the kernel accepts,
+ * by
+ * the time that they need at the min rate. It does not decrease while no byte waits, because then the client waits for
+ * the service.
  *
- * The kernel takes bytes in steps of up to a third of its send buffer (1.4 MB was measured on loopback), so `graceMs`
- * must be longer than such a step lasts at the min rate. Node offers no finer figure: `socket.bytesWritten` counts what
- * was given to the kernel or waits for it, `socket.writableLength` what waits.
+ * The kernel accepts bytes in steps of up to a third of its send buffer (1.4 MB was measured on loopback), so `graceMs`
+ * must be longer than the time of one step at the min rate. Node has no finer number: `socket.bytesWritten` counts the
+ * bytes that the kernel has accepted or that wait for it, `socket.writableLength` the bytes that wait.
  */
 export const createSlowReaders = ({ clock, minBytesPerSecond, graceMs, onCut }: SlowReadersDeps): SlowReaders => {
   const connections = new Map<Socket, Progress>();
@@ -35,7 +37,7 @@ export const createSlowReaders = ({ clock, minBytesPerSecond, graceMs, onCut }: 
 
   const sweep = (): void => {
     const now = clock.monotonic();
-    // A busy event loop cannot write: a late sweep is not the fault of the clients.
+    // A late sweep means that the event loop was busy and could not write. The clients did not cause that.
     const elapsedMs = Math.min(now - sweptAt, 2 * sweepMs);
     sweptAt = now;
     for (const [socket, progress] of connections) {
@@ -47,7 +49,7 @@ export const createSlowReaders = ({ clock, minBytesPerSecond, graceMs, onCut }: 
       if (progress.allowanceMs > 0) continue;
       connections.delete(socket);
       onCut(socket);
-      // Without the reset the kernel would keep what it has taken, and try to send it for minutes.
+      // Without the reset the kernel would keep the accepted bytes and try to send them for minutes.
       socket.resetAndDestroy();
     }
   };

@@ -1,4 +1,7 @@
-/** A start that failed for a reason of the machine, which its message says in full: no stack is shown. */
+/**
+ * The start failed because of the machine (a port in use, for example). The message says everything, so no stack is
+ * shown.
+ */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }

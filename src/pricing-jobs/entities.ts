@@ -6,9 +6,9 @@ const PricingJobEntity = defineEntity({
   indexes: [{ name: 'pricing_job_owner_index', properties: ['owner'] }],
   properties: {
     id: p.uuid().primary(),
-    /** Whose it is: kind and id of the principal. */
+    /** Kind and id of the principal that opened the job. */
     subject: p.text(),
-    /** Whose quota it counts against: kind and id of a user or client. Null for rows of an earlier version. */
+    /** Kind and id of the user or client whose quota the job counts against. Null for rows of an earlier version. */
     owner: p.text().nullable(),
     status: p.text().$type<'open' | 'submitted' | 'cancelled'>(),
     createdAt: p.datetime(),
@@ -16,7 +16,7 @@ const PricingJobEntity = defineEntity({
   },
 });
 
-/** `input` goes once it is priced. */
+/** `input` is null after the chunk was priced. */
 const PricingChunkEntity = defineEntity({
   name: 'PricingChunk',
   tableName: 'pricing_chunk',

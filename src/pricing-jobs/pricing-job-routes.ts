@@ -6,8 +6,8 @@ import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { PricingJobs } from './pricing-jobs.ts';
 
-/** With 100,000 rows a chunk: ten million. */
-const mostChunks = 100;
+/** With up to 100,000 rows in a chunk, a job has up to ten million rows. */
+const maxChunks = 100;
 const arrowType = 'application/vnd.apache.arrow.stream';
 
 const count = z.int().min(0);
@@ -20,7 +20,7 @@ const jobSchema = z.strictObject({
   rows: z.strictObject({ priced: count, failed: count }),
 });
 const byId = z.strictObject({ id: z.uuid() });
-const byNumber = z.strictObject({ id: z.uuid(), number: integerParameter(1, mostChunks) });
+const byNumber = z.strictObject({ id: z.uuid(), number: integerParameter(1, maxChunks) });
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 
 const callerOf = ({ principal }: RequestContext): { readonly subject: string; readonly owner: string } => {
@@ -29,14 +29,17 @@ const callerOf = ({ principal }: RequestContext): { readonly subject: string; re
 };
 const subjectOf = (context: RequestContext): string => callerOf(context).subject;
 
-export type PricingJobRoutesDependencies = {
+export type PricingJobRoutesDeps = {
   readonly jobs: PricingJobs;
-  /** What stands before every path, for `Location`. */
+  /** Prefix of all paths, for `Location`. */
   readonly basePath: string;
 };
 
-/** Pricing that outlasts a request: chunks of Arrow in, priced by any worker, chunks of Arrow out. */
-export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDependencies): Route[] => {
+/**
+ * Routes for pricing that takes longer than a request. Input and results are chunks in Arrow format; any worker prices
+ * them.
+ */
+export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps): Route[] => {
   const common = { tag: 'pricing', auth: 'authenticated', rateLimit: 'caller' } as const;
   return [
     defineRoute({
@@ -44,7 +47,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       method: 'POST',
       load: 'pricing',
       path: '/pricing/jobs',
-      summary: 'Open a pricing job, of up to ten million rows in chunks',
+      summary: 'Open a pricing job with up to ten million rows in chunks',
       request: { body: z.strictObject({}) },
       responses: { 201: jobSchema },
       errors: [],
@@ -66,7 +69,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       method: 'PUT',
       load: 'batch',
       path: '/pricing/jobs/{id}/chunks/{number}',
-      summary: `Add a chunk, 1 to ${mostChunks}, as for /pricing/batch in Arrow; it is priced from now on`,
+      summary: `Add a chunk with a number from 1 to ${maxChunks}, in the Arrow format of /pricing/batch; pricing starts immediately`,
       bodyLimit: 'batch',
       consumes: [arrowType],
       request: { path: byNumber, body: bytes },
@@ -82,7 +85,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       method: 'POST',
       load: 'pricing',
       path: '/pricing/jobs/{id}/submit',
-      summary: 'Say that there are no more chunks; the job is completed when all are priced',
+      summary: 'Declare that there are no more chunks; the job is completed when all chunks are priced',
       request: { path: byId },
       responses: { 200: jobSchema },
       errors: ['resource_not_found'],
@@ -96,7 +99,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       method: 'GET',
       load: 'read',
       path: '/pricing/jobs/{id}',
-      summary: 'How far a pricing job is',
+      summary: 'Read the state of a pricing job',
       request: { path: byId },
       responses: { 200: jobSchema },
       errors: ['resource_not_found'],
@@ -110,7 +113,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       method: 'GET',
       load: 'read',
       path: '/pricing/jobs/{id}/chunks/{number}',
-      summary: 'The priced rows of a chunk, in the order in which they were given',
+      summary: 'Read the priced rows of a chunk, in the order of the input',
       produces: arrowType,
       request: { path: byNumber },
       responses: { 200: bytes },
@@ -125,7 +128,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       method: 'DELETE',
       load: 'write',
       path: '/pricing/jobs/{id}',
-      summary: 'Cancel a pricing job and remove what it stored',
+      summary: 'Cancel a pricing job and remove its stored data',
       request: { path: byId },
       responses: { 204: null },
       errors: ['resource_not_found'],

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import type { IdempotencyClaim } from '#src/kernel/ports/idempotency.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
-import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PricingJobQuota } from './quota.ts';
 
 type PricingJob = {
@@ -11,47 +10,56 @@ type PricingJob = {
   readonly created_at: string;
   readonly finished_at: string | null;
   readonly chunks: { readonly total: number; readonly done: number; readonly failed: number };
-  /** Of the chunks that are done. */
+  /** Only rows of chunks that are done. */
   readonly rows: { readonly priced: number; readonly failed: number };
 };
 
 type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
 
-export type PricingJobsDependencies = {
+export type PricingJobsDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
-  /** False when the caller that opened the job is gone or disabled: its chunks are not priced. */
+  /** False if the caller that opened the job was deleted or disabled. Then its chunks are not priced. */
   readonly mayAct: (subject: string) => Promise<boolean>;
   readonly quota: PricingJobQuota;
-  /** Prices one Arrow stream; `caller` is whose share of the workers it uses. @throws AppError */
+  /** Prices one Arrow stream. @param caller whose share of the workers is used @throws AppError */
   readonly price: (bytes: Buffer, signal: AbortSignal, caller: string) => Promise<PricedChunk>;
 };
 
 export type PricingJobs = {
   /**
-   * @param along part of the same transaction
-   * @throws AppError `quota_exceeded` when the owner has as many jobs as allowed
+   * @param alsoInTransaction runs in the same transaction
+   * @throws AppError `quota_exceeded` if the owner has the max number of jobs
    */
-  readonly open: (caller: Caller, along?: (job: PricingJob, claim: Claiming) => Promise<void>) => Promise<PricingJob>;
-  /** Stores the chunk and its job together. The same bytes again change nothing. @throws AppError `resource_not_found`, `precondition_failed`, `quota_exceeded` */
+  readonly open: (
+    caller: Caller,
+    alsoInTransaction?: (job: PricingJob, transaction: Transaction) => Promise<void>,
+  ) => Promise<PricingJob>;
+  /**
+   * Stores a chunk and enqueues its pricing in one transaction. The same bytes with the same number change nothing.
+   * @throws AppError `resource_not_found`, `precondition_failed`, `quota_exceeded`
+   */
   readonly add: (subject: string, id: string, number: number, bytes: Buffer) => Promise<PricingJob>;
-  /** No chunk comes any more. */
+  /** Closes the job for further chunks. */
   readonly submit: (subject: string, id: string) => Promise<PricingJob>;
   readonly find: (subject: string, id: string) => Promise<PricingJob>;
-  /** @throws AppError `resource_not_found` also while it is not priced, or the code for which it could not be */
+  /**
+   * @throws AppError `resource_not_found`, also if the chunk is not priced yet; the code of the error if pricing failed
+   */
   readonly result: (subject: string, id: string, number: number) => Promise<Buffer>;
-  /** Chunks that wait are not priced; everything stored goes. */
+  /** Removes all chunks. Waiting chunks are not priced any more. */
   readonly cancel: (subject: string, id: string) => Promise<void>;
-  /** Does one chunk. */
+  /** Prices one chunk. */
   readonly handle: JobHandler;
 };
 
-/** `subject` alone finds the job again; `owner` is whom it counts against, for an API key the user or client behind it. */
+/**
+ * Only `subject` can access the job. Its quota is that of `owner`: for an API key, the user or client that it belongs
+ * to.
+ */
 type Caller = { readonly subject: string; readonly owner: string };
-
-type Claiming = Parameters<IdempotencyClaim['remember']>[0];
 
 const jobSql = `
   select job.id, job.status, job.created_at, job.submitted_at, count(chunk.number)::int as total,
@@ -76,12 +84,12 @@ type JobRow = {
 };
 
 const toJob = (row: JobRow): PricingJob => {
-  const over = row.status === 'submitted' && row.done + row.failed === row.total;
+  const completed = row.status === 'submitted' && row.done + row.failed === row.total;
   return {
     id: row.id,
-    status: over ? 'completed' : row.status === 'submitted' ? 'running' : row.status,
+    status: completed ? 'completed' : row.status === 'submitted' ? 'running' : row.status,
     created_at: row.created_at.toISOString(),
-    finished_at: over ? (row.finished_at ?? row.submitted_at)!.toISOString() : null,
+    finished_at: completed ? (row.finished_at ?? row.submitted_at)!.toISOString() : null,
     chunks: { total: row.total, done: row.done, failed: row.failed },
     rows: { priced: row.row_count, failed: row.failed_count },
   };
@@ -89,7 +97,7 @@ const toJob = (row: JobRow): PricingJob => {
 
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
-export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs => {
+export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
   const { unitOfWork, reader, jobs, ids, mayAct, price, quota } = deps;
 
   const read = async (query: Reader['query'], subject: string, id: string): Promise<PricingJob> => {
@@ -98,8 +106,8 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
     return toJob(row);
   };
 
-  /** Locks the job against being submitted or cancelled meanwhile. */
-  const claimOpen = async (query: Reader['query'], subject: string, id: string): Promise<string | null> => {
+  /** Locks the job, so that it cannot be submitted or cancelled in the meantime. @returns its owner */
+  const lockOpen = async (query: Reader['query'], subject: string, id: string): Promise<string | null> => {
     const [row] = await query<{ status: string; owner: string | null }>(
       'select status, owner from pricing_job where id = $1 and subject = $2 for update',
       [id, subject],
@@ -119,7 +127,7 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
     );
 
   return {
-    open: ({ subject, owner }, along) =>
+    open: ({ subject, owner }, alsoInTransaction) =>
       unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
         const id = ids();
         await quota.assertJob(transaction.query, owner);
@@ -128,24 +136,24 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
           [id, subject, owner],
         );
         const job = await read(transaction.query, subject, id);
-        await along?.(job, transaction);
+        await alsoInTransaction?.(job, transaction);
         return job;
       }),
 
     add: (subject, id, number, bytes) =>
       unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
         const { query } = transaction;
-        const owner = await claimOpen(query, subject, id);
+        const owner = await lockOpen(query, subject, id);
         const digest = createHash('sha256').update(bytes).digest('hex');
         const [known] = await query<{ digest: string }>(
           'select digest from pricing_chunk where job_id = $1 and number = $2',
           [id, number],
         );
         if (known && known.digest !== digest) {
-          throw new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
+          throw new AppError('precondition_failed', 'A chunk with this number and other rows exists already');
         }
         if (!known) {
-          // Before the bytes are written, because a refusal must not cost the disk anything.
+          // The quota is checked before the bytes are written, because a refused chunk must not use the disk.
           if (owner !== null) await quota.assertChunk(query, owner, bytes.length);
           await query(
             `insert into pricing_chunk (job_id, number, status, digest, input) values ($1, $2, 'waiting', $3, $4)`,
@@ -197,7 +205,7 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
          where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`,
         [jobId, number],
       );
-      // Cancelled, or done by a worker that was thought dead.
+      // The job was cancelled, or a worker that counted as dead has finished the chunk.
       if (!chunk?.input) return;
       if (!(await mayAct(chunk.subject))) {
         await fail(jobId, number, 'credential_owner_gone');
@@ -216,10 +224,12 @@ export const createPricingJobs = (deps: PricingJobsDependencies): PricingJobs =>
         });
       } catch (error) {
         const code = codeOf(error);
-        // To price a chunk again costs as much as the first time, and its result would be no smaller.
+        // After `quota_exceeded` there is no retry, because it would need the same work and give a result of the same
+        // size.
         const mayRetry = errorTable[code].retryable && code !== 'quota_exceeded';
         if (last || !mayRetry) await fail(jobId, number, code);
-        // A stream that cannot be read stays so: the chunk says it, and the job has done what it could.
+        // Other errors are permanent, for example an invalid stream. The chunk has the error code, and the queue must
+        // not retry.
         if (mayRetry || code === 'internal_error') throw error;
       }
     },

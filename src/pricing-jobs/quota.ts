@@ -2,31 +2,32 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
-/** What pricing jobs may hold in the database; API keys count for the user or client that owns them. */
+/** Limits of stored pricing jobs. API keys count for the user or client that they belong to. */
 export type PricingJobLimits = {
   readonly maxJobsPerOwner: number;
-  /** Priced rows whose results are stored. */
+  /** Max priced rows with stored results. */
   readonly maxRowsPerOwner: number;
-  /** Inputs that wait and results that are kept. */
+  /** Max bytes of waiting inputs and stored results. */
   readonly maxBytesPerOwner: number;
-  /** The same of all owners together. */
+  /** Max bytes of all owners together. */
   readonly maxBytes: number;
 };
 
-export type PricingJobQuotaDependencies = { readonly limits: PricingJobLimits; readonly abuse: AbuseReport };
+export type PricingJobQuotaDeps = { readonly limits: PricingJobLimits; readonly abuse: AbuseReport };
 
 export type PricingJobQuota = {
-  /** @throws AppError `quota_exceeded` when `owner` has as many jobs as allowed */
+  /** @throws AppError `quota_exceeded` if `owner` has the max number of jobs */
   readonly assertJob: (query: Query, owner: string) => Promise<void>;
   /**
-   * Whether a chunk of so many bytes may be stored. Additions of one owner take turns until the end of the
-   * transaction, so that two at once do not both fit.
+   * Checks that a chunk can be stored. Holds a lock of the owner until the end of the transaction, because two chunks
+   * at the
+   * same time must not both use the same free space.
    * @throws AppError `quota_exceeded`
    */
   readonly assertChunk: (query: Query, owner: string, bytes: number) => Promise<void>;
   /**
-   * Whether a result may take the place of its input.
-   * @param addedBytes negative when the result is smaller
+   * Checks that a result can replace its input.
+   * @param addedBytes size of the result minus size of the input
    * @throws AppError `quota_exceeded`
    */
   readonly assertResult: (query: Query, owner: string, addedBytes: number) => Promise<void>;
@@ -35,7 +36,7 @@ export type PricingJobQuota = {
 const remedy =
   'Cancel jobs that are not needed any more (DELETE /pricing/jobs/{id}), or wait until their retention time is over.';
 
-/** `octet_length` reads the length beside a stored value, not the value. */
+/** `octet_length` reads only the stored length of a large value, not the value. */
 const useSql = `
   select coalesce(sum(coalesce(octet_length(input), 0) + coalesce(octet_length(output), 0)), 0)::bigint as bytes,
     coalesce(sum(row_count), 0)::bigint as row_count
@@ -43,46 +44,46 @@ const useSql = `
 
 type Use = { readonly bytes: number; readonly row_count: number };
 
-export const createPricingJobQuota = ({ limits, abuse }: PricingJobQuotaDependencies): PricingJobQuota => {
-  const takeTurn = (query: Query, owner: string): Promise<unknown> =>
+export const createPricingJobQuota = ({ limits, abuse }: PricingJobQuotaDeps): PricingJobQuota => {
+  const lockOwner = (query: Query, owner: string): Promise<unknown> =>
     query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`pricing jobs of ${owner}`]);
 
   const useOf = async (query: Query, owner: string): Promise<Use> => {
-    await takeTurn(query, owner);
+    await lockOwner(query, owner);
     const [own] = await query<Use>(`${useSql} where owner = $1`, [owner]);
     return own!;
   };
 
-  const assertBytes = async (query: Query, held: number, addedBytes: number): Promise<void> => {
-    const own = { quota: 'pricing_job_bytes', wanted: held + addedBytes, max: limits.maxBytesPerOwner } as const;
+  const assertBytes = async (query: Query, storedBytes: number, addedBytes: number): Promise<void> => {
+    const own = { quota: 'pricing_job_bytes', wanted: storedBytes + addedBytes, max: limits.maxBytesPerOwner } as const;
     assertWithinQuota(abuse, { ...own, unit: 'bytes', remedy });
-    // Without a lock over all owners, so it may be passed by the requests that are in progress.
+    // There is no lock over all owners, so requests in progress can exceed this limit by their size.
     const [all] = await query<Use>(useSql);
     assertWithinQuota(abuse, {
       quota: 'pricing_job_bytes_of_all_callers',
       wanted: all!.bytes + addedBytes,
       max: limits.maxBytes,
       unit: 'bytes',
-      remedy: 'Other callers hold the rest; try again after some of it is removed.',
+      remedy: 'Other callers use the rest. Try again after some of it is removed.',
     });
   };
 
   return {
     assertJob: async (query, owner) => {
-      await takeTurn(query, owner);
-      const [held] = await query<{ jobs: number }>('select count(*)::int as jobs from pricing_job where owner = $1', [
+      await lockOwner(query, owner);
+      const [stored] = await query<{ jobs: number }>('select count(*)::int as jobs from pricing_job where owner = $1', [
         owner,
       ]);
-      const wanted = held!.jobs + 1;
+      const wanted = stored!.jobs + 1;
       assertWithinQuota(abuse, { quota: 'pricing_jobs', wanted, max: limits.maxJobsPerOwner, unit: 'jobs', remedy });
     },
 
     assertChunk: async (query, owner, bytes) => {
-      const held = await useOf(query, owner);
-      // Rows of a chunk are known once it is priced: the quota is passed by the chunks that wait.
-      const rows = { quota: 'pricing_job_rows', wanted: held.row_count + 1, max: limits.maxRowsPerOwner } as const;
+      const use = await useOf(query, owner);
+      // The rows of a chunk are known only after it is priced. So waiting chunks can exceed this quota.
+      const rows = { quota: 'pricing_job_rows', wanted: use.row_count + 1, max: limits.maxRowsPerOwner } as const;
       assertWithinQuota(abuse, { ...rows, unit: 'rows', remedy });
-      await assertBytes(query, held.bytes, bytes);
+      await assertBytes(query, use.bytes, bytes);
     },
 
     assertResult: async (query, owner, addedBytes) => {

@@ -8,7 +8,7 @@ export type Backend = 'redis' | 'memory';
 export type Count = {
   readonly allowed: boolean;
   readonly remaining: number;
-  /** Points taken in this window, this one included. */
+  /** Points taken in this window, including this one. */
   readonly consumed: number;
   readonly resetSeconds: number;
   readonly backend: Backend;
@@ -16,29 +16,30 @@ export type Count = {
 
 export type Counters = {
   /**
-   * Takes one point. Never rejects: without Redis it counts in this process.
-   * @param windowSeconds of a window that begins with this point, in place of the policy's own
+   * Takes one point. Never rejects: if Redis does not answer, the point is counted in this process.
+   * @param windowSeconds length of a window that starts with this point, in place of the window of the policy
    */
   readonly consume: (policy: PolicyName, key: string, windowSeconds?: number) => Promise<Count>;
-  /** Points taken in the current window; takes none. */
+  /** Returns the points taken in the current window, and takes none. */
   readonly consumed: (policy: PolicyName, key: string) => Promise<number>;
-  /** Gives one point back. */
+  /** Returns one point. */
   readonly refund: (policy: PolicyName, key: string) => Promise<void>;
-  readonly forget: (policy: PolicyName, key: string) => Promise<void>;
-  /** Where the next request will be counted. */
+  /** Resets the counter. */
+  readonly reset: (policy: PolicyName, key: string) => Promise<void>;
+  /** The backend that counts the next request. */
   readonly backend: () => Backend;
   readonly close: () => void;
 };
 
 export type CountersDeps = {
   readonly policies: Readonly<Record<PolicyName, Quota>>;
-  /** Its commands must be bounded in time and fail at once while it is not connected. */
+  /** Commands must have a timeout, and must fail immediately while Redis is not connected. */
   readonly redis: Redis | undefined;
   readonly logger: Logger;
 };
 
 const prefix = 'volwatch:rate-limit';
-const probeEveryMs = 500;
+const probeIntervalMs = 500;
 
 type Pair = { readonly memory: RateLimiterMemory; readonly redis: RateLimiterRedis | undefined };
 
@@ -51,7 +52,8 @@ const createPair = (name: PolicyName, { points, windowSeconds }: Quota, redis: R
       new RateLimiterRedis({
         ...options,
         storeClient: redis,
-        // Who is over the limit is refused without asking again, except accounts: their points can be given back elsewhere.
+        // A subject over its limit is refused without a command to Redis. Not for accounts, because another process can
+        // return their points.
         ...(!name.startsWith('account') && { inMemoryBlockOnConsumed: points }),
       }),
   };
@@ -81,9 +83,11 @@ const consumeFrom = async (
 };
 
 /**
- * Fixed windows, counted in Redis by one atomic script, so that all processes together allow exactly the quota. The
- * first command that fails or is too late takes everything into this process, where no request waits for Redis again
- * until a write of our own has gone through.
+ * Counts in fixed windows. One atomic script in Redis counts, so all processes together allow exactly the quota. After
+ * the
+ * first command that fails or times out, this process counts in its own memory. No request waits for Redis again until
+ * a
+ * probe has written to it.
  */
 export const createCounters = ({ policies, redis, logger }: CountersDeps): Counters => {
   const names = Object.keys(policies) as PolicyName[];
@@ -91,28 +95,28 @@ export const createCounters = ({ policies, redis, logger }: CountersDeps): Count
     PolicyName,
     Pair
   >;
-  let sick = false;
+  let redisFailed = false;
   let timer: NodeJS.Timeout | undefined;
 
   const probe = async (client: Redis): Promise<void> => {
     try {
       await client.set(`${prefix}:probe`, '1', 'EX', 60);
-      sick = false;
+      redisFailed = false;
       logger.info({}, 'rate limits are counted in redis again');
     } catch {
-      watch(client);
+      scheduleProbe(client);
     }
   };
-  const watch = (client: Redis): void => {
-    timer = setTimeout(() => void probe(client), probeEveryMs).unref();
+  const scheduleProbe = (client: Redis): void => {
+    timer = setTimeout(() => void probe(client), probeIntervalMs).unref();
   };
   const fallBack = (client: Redis, error: unknown): void => {
-    if (sick) return;
-    sick = true;
+    if (redisFailed) return;
+    redisFailed = true;
     logger.warn({ reason: error instanceof Error ? error.name : 'unknown' }, 'rate limits are counted in this process');
-    watch(client);
+    scheduleProbe(client);
   };
-  const isHealthy = (client: Redis): boolean => !sick && client.status === 'ready';
+  const isHealthy = (client: Redis): boolean => !redisFailed && client.status === 'ready';
 
   return {
     consume: async (policy, key, windowSeconds) => {
@@ -142,7 +146,7 @@ export const createCounters = ({ policies, redis, logger }: CountersDeps): Count
       if (!redis || !shared || !isHealthy(redis)) await memory.reward(key);
       else await shared.reward(key).catch((error: unknown) => fallBack(redis, error));
     },
-    forget: async (policy, key) => {
+    reset: async (policy, key) => {
       const { memory, redis: shared } = pairs[policy];
       await memory.delete(key);
       if (!redis || !shared || !isHealthy(redis)) return;

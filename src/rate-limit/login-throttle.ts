@@ -6,20 +6,20 @@ import type { PolicyName, Quota } from './policies.ts';
 
 export type LoginThrottleDeps = {
   readonly counters: Counters;
-  /** Keys the hashes that stand for accounts; the same on every instance. */
+  /** Key of the hashes of accounts. It must be the same on all instances. */
   readonly hashKey: Uint8Array;
-  /** Of one account from one network: so many attempts without delay, and the longest delay after them. */
+  /** For one account from one network: the number of attempts without a delay, and the max delay after them. */
   readonly place: Quota;
-  /** Of one account from all networks that it has not signed in from before. */
+  /** For one account from all networks without an earlier sign-in. */
   readonly elsewhere: Quota;
-  /** Counts the decision and remembers who is refused most. */
+  /** Counts the decision and records refused subjects. */
   readonly decided: (policy: PolicyName, subject: string, count: Count) => void;
 };
 
-/** The first delay; each further attempt that passes doubles it. */
+/** The first delay. Each further attempt that passes doubles it. */
 const firstDelaySeconds = 30;
 
-/** Attempts of one account and network are counted this long; `succeeded` ends it early. */
+/** Window of the attempts of one account and network. `succeeded` ends it early. */
 export const placeWindowSeconds = 86_400;
 
 const pairPolicies = ['account_place', 'account_delay', 'account_level'] as const;
@@ -35,10 +35,11 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
   const delayAt = (level: number): number => Math.min(firstDelaySeconds * 2 ** level, place.windowSeconds);
 
   /**
-   * The attempt that uses up the budget opens the first delay, so of simultaneous attempts exactly the budget passes.
-   * Attempts that are refused do not raise the level, so they do not make the next delay longer.
+   * The last attempt without a delay starts the first delay, so of simultaneous attempts exactly the allowed number
+   * passes.
+   * Refused attempts do not increase the level, so they do not make the next delay longer.
    */
-  const takeFromPlace = async (pair: string): Promise<ThrottleRefusal | undefined> => {
+  const consumeForPlace = async (pair: string): Promise<ThrottleRefusal | undefined> => {
     const { consumed } = await counters.consume('account_place', pair);
     if (consumed < place.points) return undefined;
     const level = await counters.consumed('account_level', pair);
@@ -48,25 +49,25 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
       return undefined;
     }
     decided('account_place', pair, delay);
-    return { retryAfterSeconds: delay.resetSeconds, begins: delay.consumed === 2 };
+    return { retryAfterSeconds: delay.resetSeconds, isFirst: delay.consumed === 2 };
   };
 
   return {
     attempt: async ({ account, clientIp, knownPlace }) => {
       const pair = pairOf(account, clientIp);
-      const refusal = await takeFromPlace(pair);
+      const refusal = await consumeForPlace(pair);
       if (refusal) return refusal;
       if (knownPlace) return undefined;
       const subject = hash(accountOf(account));
       const count = await counters.consume('account', subject);
       decided('account', subject, count);
       if (count.allowed) return undefined;
-      return { retryAfterSeconds: count.resetSeconds, begins: count.consumed === elsewhere.points + 1 };
+      return { retryAfterSeconds: count.resetSeconds, isFirst: count.consumed === elsewhere.points + 1 };
     },
 
     succeeded: async ({ account, clientIp, knownPlace }) => {
       const pair = pairOf(account, clientIp);
-      for (const policy of pairPolicies) await counters.forget(policy, pair);
+      for (const policy of pairPolicies) await counters.reset(policy, pair);
       if (!knownPlace) await counters.refund('account', hash(accountOf(account)));
     },
   };

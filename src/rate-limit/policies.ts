@@ -1,24 +1,25 @@
 import type { LabelsOf } from '#src/kernel/catalogue/metrics.ts';
 
-/** So many requests in a window that begins with the first of them. */
+/** Max number of requests (`points`) in a window that starts with the first of them. */
 export type Quota = { readonly points: number; readonly windowSeconds: number };
 
 /**
- * Who is counted: the address, the caller, for `account_place` an account that somebody tries to sign in to from one
- * network, for `account` the same from all networks that are new to the account.
+ * The quota of each kind of subject: an address, a caller. `account_place`: attempts to sign in to an account from one
+ * network. `account`: attempts to sign in to an account from all networks without an earlier sign-in.
  */
 export type Policies = Readonly<
   Record<'ip' | 'login' | 'account' | 'account_place' | 'user' | 'client' | 'api_key', Quota>
 >;
 /**
- * Beside those that are configured. `account_delay`: one attempt, then a wait whose length is given with each attempt;
- * `account_level`: how many attempts have passed such a wait.
+ * The configured policies and two internal ones. `account_delay`: one attempt in a window whose length is given with
+ * each
+ * attempt. `account_level`: the number of attempts that passed after a delay.
  */
 export type PolicyName = keyof Policies | 'account_delay' | 'account_level';
 
 type DecisionLabels = LabelsOf<'volwatch_rate_limit_decisions_total'>;
 
-/** How each policy appears in metrics. Accounts are throttled by the login policy too, as users. */
+/** Metric labels of each policy. The policies of accounts have the labels of the login policy with subject `user`. */
 export const policyLabels: Readonly<Record<PolicyName, Pick<DecisionLabels, 'policy' | 'subject'>>> = {
   ip: { policy: 'ip', subject: 'ip' },
   login: { policy: 'login', subject: 'ip' },

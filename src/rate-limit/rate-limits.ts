@@ -18,7 +18,7 @@ import { createTopLimited, type LimitedSubject } from './top-limited.ts';
 export type RateLimitsDeps = {
   readonly policies: Policies;
   readonly redis: Redis | undefined;
-  /** Keys the hashes that stand for accounts and subjects; the same on every instance. */
+  /** Key of the hashes of accounts and subjects. It must be the same on all instances. */
   readonly hashKey: Uint8Array;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -27,9 +27,9 @@ export type RateLimitsDeps = {
 
 export type RateLimits = {
   /**
-   * Takes one point of the principal. An API key takes one of its owner too. Without a principal the point is of the
-   * address: of its sign-ins where the rule is `login`.
-   * @returns `RateLimit` and `RateLimit-Policy`
+   * Takes one point of the principal; for an API key it takes a point of its owner too. Without a principal the point
+   * is of the address: of its sign-ins if the rule is `login`.
+   * @returns the headers `RateLimit` and `RateLimit-Policy`
    * @throws AppError `rate_limit_exceeded` with the same headers and Retry-After
    */
   readonly limit: (
@@ -38,22 +38,24 @@ export type RateLimits = {
     principal: Principal | undefined,
   ) => Promise<Readonly<Record<string, string>>>;
   readonly loginThrottle: LoginThrottle;
-  /** The ten most refused subjects, by this process's own experience. */
+  /** Returns the ten subjects with the most refusals in this process. */
   readonly top: () => readonly LimitedSubject[];
-  /** Brings `volwatch_rate_limit_top_limited` up to date. */
+  /** Updates `volwatch_rate_limit_top_limited`. */
   readonly collect: () => void;
-  /** Redis as this room sees it: degraded while it answers, but limits are counted in this process. */
+  /** Extends the health check of Redis: `degraded` if Redis answers, but limits are counted in this process. */
   readonly withBackend: (redisCheck: HealthCheck) => HealthCheck;
   readonly close: () => void;
 };
 
-/** The fields of draft-ietf-httpapi-ratelimit-headers-10, section 3 and 4: quota, window, remaining, seconds until reset. */
-const headersOf = (name: string, fixed: string, { remaining, resetSeconds }: Count): Record<string, string> => ({
+/**
+ * Fields of draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: quota, window, remaining, seconds until reset.
+ */
+const headersOf = (name: string, policyHeader: string, { remaining, resetSeconds }: Count): Record<string, string> => ({
   RateLimit: `"${name}";r=${remaining};t=${resetSeconds}`,
-  'RateLimit-Policy': fixed,
+  'RateLimit-Policy': policyHeader,
 });
 
-const announce = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Policies, string>> => {
+const policyHeaders = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Policies, string>> => {
   const names = Object.keys(policies) as (keyof Policies)[];
   const values = names.map((name) => {
     const { points, windowSeconds } = policies[name];
@@ -62,7 +64,7 @@ const announce = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Policies,
   return Object.fromEntries(values) as Record<keyof Policies, string>;
 };
 
-/** Limits by subject and policy, over all routes together. */
+/** Limits the requests of each subject by policy. All routes with the same policy count together. */
 export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
   const { redis, hashKey, metrics, clock } = deps;
   const { policies } = deps;
@@ -77,7 +79,7 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
     },
   });
   const topLimited = createTopLimited({ clock, hashKey });
-  const announced = announce(deps);
+  const headerOf = policyHeaders(deps);
 
   const decided = (policy: PolicyName, subject: string, { allowed, backend }: Count): void => {
     const outcome = allowed ? 'allowed' : 'limited';
@@ -85,30 +87,30 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
     if (!allowed) topLimited.record(policy, subject);
   };
 
-  const take = async (policy: keyof Policies, subject: string): Promise<Record<string, string>> => {
+  const consume = async (policy: keyof Policies, subject: string): Promise<Record<string, string>> => {
     const count = await counters.consume(policy, subject);
     decided(policy, subject, count);
-    const headers = headersOf(policy, announced[policy], count);
+    const headers = headersOf(policy, headerOf[policy], count);
     if (count.allowed) return headers;
-    const detail = `Over the "${policy}" limit; it starts anew in ${count.resetSeconds} s`;
+    const detail = `Over the "${policy}" limit; it is reset in ${count.resetSeconds} s`;
     throw new AppError('rate_limit_exceeded', detail, { headers, retryAfter: count.resetSeconds });
   };
 
-  /** The key's own budget and its owner's: many keys give an owner no more than his own budget. */
-  const takeOfKey = async (key: string, owner: Owner | undefined): Promise<Record<string, string>> => {
-    const own = await take('api_key', key);
+  /** Counts for the key and for its owner, because many keys must not give an owner a larger limit. */
+  const consumeForKey = async (key: string, owner: Owner | undefined): Promise<Record<string, string>> => {
+    const own = await consume('api_key', key);
     if (!owner) return own;
-    const shared = await take(owner.kind, owner.id);
-    // A list of both, as the draft's structured fields allow.
+    const shared = await consume(owner.kind, owner.id);
+    // Both values as a list; the structured fields of the draft allow it.
     return Object.fromEntries(Object.entries(own).map(([name, value]) => [name, `${value}, ${shared[name]}`]));
   };
 
   return {
     limit: async ({ clientIp }, rule, principal) => {
       if (rule === 'none') return {};
-      if (!principal) return take(rule === 'login' ? 'login' : 'ip', countedAddress(clientIp));
+      if (!principal) return consume(rule === 'login' ? 'login' : 'ip', countedAddress(clientIp));
       const { kind, subject, owner } = principal;
-      return kind === 'api_key' ? takeOfKey(subject, owner) : take(kind, subject);
+      return kind === 'api_key' ? consumeForKey(subject, owner) : consume(kind, subject);
     },
     loginThrottle: createLoginThrottle({ counters, hashKey, place, elsewhere: account, decided }),
     top: topLimited.read,

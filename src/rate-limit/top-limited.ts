@@ -6,7 +6,7 @@ export type LimitedSubject = {
   readonly rank: number;
   readonly policy: string;
   readonly subject_kind: string;
-  /** The address or id itself; of an account only its hash is known. */
+  /** The address or id. For an account: its hash, because the name is not stored. */
   readonly subject: string;
   readonly subject_hash: string;
   readonly limited: number;
@@ -20,37 +20,37 @@ export type TopLimited = {
 
 type Entry = { readonly policy: PolicyName; readonly subject: string; count: number; lastAt: Date };
 
-/** Counts reach back over this and the generation before. */
+/** Counts contain the current and the previous generation, each this long. */
 export const generationMs = 300_000;
-const shown = 10;
-const mostEntries = 1_000;
+const maxShown = 10;
+const maxEntries = 1_000;
 
-/** Forgets the less refused half. Whoever matters is refused more often than the noise that fills the table. */
-const makeRoom = (entries: Map<string, Entry>): void => {
+/** Removes the half with fewer refusals. The subjects with the most refusals stay. */
+const removeLowerHalf = (entries: Map<string, Entry>): void => {
   const counts = [...entries.values()].map(({ count }) => count).toSorted((a, b) => a - b);
   const median = counts[Math.floor(counts.length / 2)] ?? 0;
   for (const [key, { count }] of entries) if (count <= median) entries.delete(key);
 };
 
-type Deps = { readonly clock: Clock; readonly hashKey: Uint8Array };
+type TopLimitedDeps = { readonly clock: Clock; readonly hashKey: Uint8Array };
 
-/** The ten subjects that were refused most often within the last five to ten minutes, in bounded memory. */
-export const createTopLimited = ({ clock, hashKey }: Deps): TopLimited => {
+/** Finds the ten subjects with the most refusals in the last five to ten minutes. Its memory has a limit. */
+export const createTopLimited = ({ clock, hashKey }: TopLimitedDeps): TopLimited => {
   let current = new Map<string, Entry>();
   let previous = new Map<string, Entry>();
-  let turnedAt = clock.monotonic();
+  let generationStartedAt = clock.monotonic();
 
-  const turn = (): void => {
-    const age = clock.monotonic() - turnedAt;
-    if (age < generationMs) return;
-    previous = age < 2 * generationMs ? current : new Map();
+  const rotateGenerations = (): void => {
+    const ageMs = clock.monotonic() - generationStartedAt;
+    if (ageMs < generationMs) return;
+    previous = ageMs < 2 * generationMs ? current : new Map();
     current = new Map();
-    turnedAt = clock.monotonic();
+    generationStartedAt = clock.monotonic();
   };
 
   return {
     record: (policy, subject) => {
-      turn();
+      rotateGenerations();
       const key = `${policy} ${subject}`;
       const entry = current.get(key);
       if (entry) {
@@ -58,18 +58,18 @@ export const createTopLimited = ({ clock, hashKey }: Deps): TopLimited => {
         entry.lastAt = clock.now();
         return;
       }
-      if (current.size >= mostEntries) makeRoom(current);
+      if (current.size >= maxEntries) removeLowerHalf(current);
       current.set(key, { policy, subject, count: 1, lastAt: clock.now() });
     },
     read: () => {
-      turn();
+      rotateGenerations();
       const merged = new Map(previous);
       for (const [key, entry] of current) {
         merged.set(key, { ...entry, count: entry.count + (previous.get(key)?.count ?? 0) });
       }
       return [...merged.values()]
         .toSorted((a, b) => b.count - a.count)
-        .slice(0, shown)
+        .slice(0, maxShown)
         .map(({ policy, subject, count, lastAt }, index) => ({
           rank: index + 1,
           policy: policyLabels[policy].policy,

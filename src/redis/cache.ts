@@ -156,7 +156,7 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       if (ttlMs === 0) return { value: await load(), ageMs: 0, state: 'miss' };
       const name = nameOf(key);
       const { entry, generation, failed, localOnly } = await lookUp(key, name);
-      const current = currentRequest()?.freshest !== true && entry?.generation === generation;
+      const current = currentRequest()?.noCache !== true && entry?.generation === generation;
       if (entry && current && now() < entry.freshUntil) return report(key, failed, toCached<T>(entry, 'hit'));
       if (entry && current && !localOnly && now() < entry.freshUntil + ttlMs) {
         loadOnce(name, generation, load).catch((error: unknown) => {

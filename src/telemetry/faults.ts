@@ -7,36 +7,36 @@ import type { Metrics } from '../kernel/catalogue/metrics.ts';
 
 export type Fault = {
   readonly mode: FaultMode;
-  /** From 0 to 1: the share of passes that feel it. */
+  /** The share of the calls that the fault affects, from 0 to 1. */
   readonly probability: number;
-  /** Milliseconds waited before the mode takes effect; the whole effect of `delay`. */
+  /** Milliseconds to wait before the mode takes effect. Mode `delay` does nothing else. */
   readonly delay_ms: number;
-  /** How many more passes feel it, then it is gone; absent: until cleared. */
+  /** The number of calls that the fault still affects. Absent: until it is cleared. */
   readonly count?: number;
-  /** For mode `error`; absent: what a real fault at the point would become. */
+  /** For mode `error`. Absent: the code of a real fault at this point. */
   readonly error_code?: ErrorCode;
 };
 
 export type FaultControl = Faults & {
   readonly list: () => readonly (Fault & { readonly point: FaultPoint })[];
   readonly get: (point: FaultPoint) => Fault | undefined;
-  /** Replaces the fault at the point; whoever hangs or waits there goes on. */
+  /** Replaces the fault at the point. Callers that hang or wait there continue. */
   readonly set: (point: FaultPoint, fault: Fault) => void;
   readonly clear: (point: FaultPoint) => void;
 };
 
 export type FaultDeps = {
-  /** When false no fault can be set: `reach` does nothing, for ever. */
+  /** If false, no fault can be set and `reach` never does anything. */
   readonly enabled: boolean;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** A number from 0 to below 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   readonly random?: () => number;
-  /** What mode `crash` does; default: SIGKILL to this process, which no handler can soften. */
+  /** What mode `crash` does. Default: SIGKILL to this process, because no handler can catch it. */
   readonly crash?: () => void;
 };
 
-/** What a real fault becomes. A cache treats whatever is thrown at `cache.get` as a miss. */
+/** The code of a real fault at each point. The cache treats every error at `cache.get` as a miss. */
 const defaultCode: Readonly<Record<FaultPoint, ErrorCode>> = {
   'auth.verify': 'auth_service_error',
   'refresh.ensure_assets': 'database_unavailable',
@@ -49,11 +49,11 @@ const defaultCode: Readonly<Record<FaultPoint, ErrorCode>> = {
   'cache.get': 'external_api_unavailable',
 };
 
-const neverSettable = (): void => {
+const refuseChange = (): void => {
   throw new AppError('resource_not_found', 'Fault injection is switched off');
 };
 
-/** Faults that an operator sets on the admin port. Each one felt is a span event, a count and a warning. */
+/** Faults that an operator sets on the admin port. Each use is a span event, an increase of a metric and a warning. */
 export const createFaults = ({
   enabled,
   metrics,
@@ -61,8 +61,8 @@ export const createFaults = ({
   random = Math.random,
   crash = killThisProcess,
 }: FaultDeps): FaultControl => {
-  if (!enabled) return { ...noFaults, list: () => [], get: () => undefined, set: neverSettable, clear: neverSettable };
-  // `fault` is undefined once its count is used up; the entry stays so that clearing still releases who hangs there.
+  if (!enabled) return { ...noFaults, list: () => [], get: () => undefined, set: refuseChange, clear: refuseChange };
+  // `fault` is undefined after its count is used up. The entry stays, so that clearing still releases waiting callers.
   const active = new Map<FaultPoint, { fault: Fault | undefined; readonly released: AbortController }>();
 
   const clear = (point: FaultPoint): void => {
@@ -70,8 +70,8 @@ export const createFaults = ({
     active.delete(point);
   };
 
-  /** The fault that this pass feels, with its count used up by one. */
-  const take = (point: FaultPoint): { readonly fault: Fault; readonly released: AbortSignal } | undefined => {
+  /** The fault that affects this call; its count is reduced by one. */
+  const useOnce = (point: FaultPoint): { readonly fault: Fault; readonly released: AbortSignal } | undefined => {
     const entry = active.get(point);
     const fault = entry?.fault;
     if (entry === undefined || fault === undefined || random() >= fault.probability) return undefined;
@@ -79,7 +79,7 @@ export const createFaults = ({
     return { fault, released: entry.released.signal };
   };
 
-  const tell = (point: FaultPoint, { mode }: Fault): void => {
+  const report = (point: FaultPoint, { mode }: Fault): void => {
     trace.getActiveSpan()?.addEvent('fault.injected', { 'fault.point': point, 'fault.mode': mode });
     metrics.count('volwatch_faults_injected_total', { point, mode });
     logger.warn({ fault_point: point, fault_mode: mode }, 'fault injected');
@@ -88,10 +88,10 @@ export const createFaults = ({
   return {
     armed: (point) => active.get(point)?.fault !== undefined,
     reach: async (point, signal) => {
-      const taken = take(point);
+      const taken = useOnce(point);
       if (taken === undefined) return;
       const { fault, released } = taken;
-      tell(point, fault);
+      report(point, fault);
       if (fault.delay_ms > 0) await pause(fault.delay_ms, signal, released);
       if (fault.mode === 'hang') await pause(undefined, signal, released);
       else if (fault.mode === 'crash') crash();
@@ -99,10 +99,10 @@ export const createFaults = ({
         throw new AppError(fault.error_code ?? defaultCode[point], `Injected fault at ${point}`);
       }
     },
-    lend: (point) => {
-      const fault = take(point)?.fault;
+    take: (point) => {
+      const fault = useOnce(point)?.fault;
       if (fault === undefined) return undefined;
-      tell(point, fault);
+      report(point, fault);
       return { mode: fault.mode, delayMs: fault.delay_ms, errorCode: fault.error_code ?? defaultCode[point] };
     },
     list: () =>
@@ -119,9 +119,13 @@ export const createFaults = ({
   };
 };
 
-const longestTimer = 2_147_483_647;
+/** The max duration of a Node timer. */
+const maxTimerMs = 2_147_483_647;
 
-/** Waits; returns early when `released` aborts (the fault was cleared), throws the caller's own reason when `signal` does. */
+/**
+ * Waits for `milliseconds`, or without a limit. Returns early when `released` aborts, because the fault was cleared.
+ * @throws the reason of `signal` when it aborts
+ */
 const pause = async (
   milliseconds: number | undefined,
   signal: AbortSignal | undefined,
@@ -129,7 +133,7 @@ const pause = async (
 ): Promise<void> => {
   const either = signal ? AbortSignal.any([signal, released]) : released;
   try {
-    await wait(milliseconds ?? longestTimer, undefined, { signal: either });
+    await wait(milliseconds ?? maxTimerMs, undefined, { signal: either });
   } catch {
     signal?.throwIfAborted();
   }

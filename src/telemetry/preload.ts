@@ -1,7 +1,9 @@
 /**
- * Loaded before everything else (`node --import ./src/telemetry/preload.ts src/main.ts`). Instrumentations can patch
- * only what is imported after them, so everything of weight is imported dynamically, once the hooks stand.
- * A faulty configuration starts no telemetry: the service reports it right after.
+ * Must be loaded first (`node --import ./src/telemetry/preload.ts src/main.ts`). Instrumentations patch only modules
+ * that
+ * are imported after them, so all large modules are imported dynamically after the hooks are registered. With an
+ * invalid
+ * configuration no telemetry starts; the service reports the error right after.
  */
 import { register } from 'import-in-the-middle/register-hooks.mjs';
 import manifest from '../../package.json' with { type: 'json' };
@@ -11,7 +13,7 @@ import { setTelemetryRuntime } from './runtime.ts';
 const settings = readTelemetrySettings();
 
 if (settings?.TELEMETRY_ENABLED) {
-  // Only the packages to be patched are intercepted: each further module would pay for it at start-up.
+  // Only the patched packages are intercepted, because every intercepted module makes the start slower.
   register({ include: ['pg', 'pg-pool', 'ioredis'] });
   const { startTelemetrySdk } = await import('./tracing/sdk.ts');
   setTelemetryRuntime(

@@ -1,22 +1,30 @@
-/** Why spans were lost: the label `reason` of `volwatch_telemetry_dropped_total`. */
+/** The reason why spans were lost: the label `reason` of `volwatch_telemetry_dropped_total`. */
 export type DropReason = 'queue_full' | 'export_failed' | 'shutdown';
 export type DropListener = (reason: DropReason, spans: number) => void;
 
-/** What `--import ./src/telemetry/preload.ts` started, for the process that it was loaded into. */
+/** The telemetry that `--import ./src/telemetry/preload.ts` started in this process. */
 export type TelemetryRuntime = {
   readonly enabled: boolean;
-  /** Whether spans leave the process. */
+  /** Whether spans are exported. */
   readonly exporting: boolean;
-  /** Whether a sampled parent makes its children recorded: false under `always_off` and plain `traceidratio`. */
+  /** Whether the children of a sampled parent are recorded. False for `always_off` and `traceidratio`. */
   readonly recordsChildren: boolean;
-  /** Sends what is queued; resolves after `timeoutMs` at the latest, and never rejects. */
+  /** Exports the queued spans. Resolves after `timeoutMs` at the latest, and never rejects. */
   readonly forceFlush: (timeoutMs: number) => Promise<void>;
-  /** Sends what is queued and stops; spans left after `timeoutMs` count as dropped. Never rejects; a second call does nothing. */
+  /**
+   * Exports the queued spans and stops. Spans that are not exported after `timeoutMs` count as dropped. Never rejects;
+   * a
+   * second call does nothing.
+   */
   readonly shutdown: (timeoutMs: number) => Promise<void>;
-  /** Tells the listener of every loss, those before this call included. */
+  /** Calls the listener for all lost spans, also for those before this call. */
   readonly onDropped: (listener: DropListener) => void;
-  /** Names of the instrumentation scopes that start a recorded span inside `work`, which gets a trace of its own that is never exported. */
-  readonly scopesSeenDuring: (work: () => Promise<void>) => Promise<ReadonlySet<string>>;
+  /**
+   * Runs `work` in a separate trace that is not exported, and returns the names of the instrumentation scopes that
+   * start
+   * a recorded span in it.
+   */
+  readonly recordScopes: (work: () => Promise<void>) => Promise<ReadonlySet<string>>;
 };
 
 const off: TelemetryRuntime = {
@@ -26,7 +34,7 @@ const off: TelemetryRuntime = {
   forceFlush: async () => {},
   shutdown: async () => {},
   onDropped: () => {},
-  scopesSeenDuring: async (work) => {
+  recordScopes: async (work) => {
     await work();
     return new Set();
   },
@@ -35,12 +43,12 @@ const off: TelemetryRuntime = {
 let current: TelemetryRuntime = off;
 
 /**
- * The running telemetry, or one that does nothing. Module state on purpose: the preload runs before the composition
- * root exists, and OpenTelemetry's own API is process-wide just the same.
+ * Returns the running telemetry, or one that does nothing. This is module state, because the preload runs before the
+ * composition root exists, and the API of OpenTelemetry is process-wide too.
  */
 export const telemetryRuntime = (): TelemetryRuntime => current;
 
-/** For the preload only. */
+/** Only the preload calls this. */
 export const setTelemetryRuntime = (runtime: TelemetryRuntime): void => {
   current = runtime;
 };

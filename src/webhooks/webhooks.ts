@@ -2,7 +2,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { AuditAction, AuditTrail, Json } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { assertRoom } from '#src/kernel/lists/owner-quota.ts';
+import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
 import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
@@ -55,7 +55,10 @@ export type Delivery = {
 
 type WithSecret = Webhook & { readonly secret: string };
 
-/** Every method throws AppError `resource_not_found` for what is not there or somebody else's, `scope_insufficient` for API keys. */
+/**
+ * Every method throws AppError `resource_not_found` for what is not there or somebody else's, `scope_insufficient` for
+ * API keys.
+ */
 export type Webhooks = {
   /** @throws AppError `validation_failed` when the owner has as many as may be */
   readonly register: (
@@ -141,11 +144,11 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
         throw new AppError('scope_insufficient', detail);
       }
       return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
-        await assertRoom(transaction, {
-          turn: `webhooks of ${owner.join(':')}`,
+        await assertBelowOwnerQuota(transaction, {
+          lockName: `webhooks of ${owner.join(':')}`,
           statement: 'select 1 from webhook where owner_kind = $1 and owner_id = $2',
           parameters: owner,
-          most: mostPerOwner,
+          max: mostPerOwner,
         });
         const id = ids();
         const [webhook] = await transaction.query<Webhook>(

@@ -98,7 +98,7 @@ const leaveServerBehind = async (t: ExecutionContext, directory: string): Promis
   return address;
 };
 
-test('first start, data kept over a second one, nothing of it open to others', async (t) => {
+test('the data of the first start exist in the second, and other accounts have no access', async (t) => {
   const directory = setup(t);
   t.is(await runningEmbeddedPostgres(directory), undefined);
   const first = await start(directory);
@@ -122,7 +122,7 @@ test('first start, data kept over a second one, nothing of it open to others', a
   await second.stop();
 });
 
-test('a killed service leaves no server, no lock and no shared memory behind, and its data stay', async (t) => {
+test('after a killed service no server, lock or shared memory remains, and its data are kept', async (t) => {
   const directory = setup(t);
   const { url, kill } = await startElsewhere(t, directory);
   await ask(await url, 'create table kept as select 42 as value');
@@ -155,7 +155,7 @@ test('a start right after the kill waits for the watcher and does not use the se
   await next.stop();
 });
 
-test('a service that is killed at any moment of its start leaves no server behind', async (t) => {
+test('a service that is killed during its start leaves no server', async (t) => {
   const directory = setup(t);
   // The cluster is made: from now on a start is the watcher, the launch and the first statements.
   await (await start(directory)).stop();
@@ -173,7 +173,7 @@ test('a service that is killed at any moment of its start leaves no server behin
   await next.stop();
 });
 
-test('a killed service whose directory was deleted leaves no server behind either', async (t) => {
+test('a killed service with a deleted directory leaves no server', async (t) => {
   const directory = setup(t);
   const { url, kill } = await startElsewhere(t, directory);
   await ask(await url, 'select 1');
@@ -193,7 +193,7 @@ test('the watcher ends with an orderly stop', async (t) => {
   t.false(existsSync(join(directory, 'postgres/watcher.lock')));
 });
 
-test('a server whose service and watcher were killed is taken over by the next start', async (t) => {
+test('the next start uses a server whose service and watcher were killed', async (t) => {
   const directory = setup(t);
   const left = await leaveServerBehind(t, directory);
   const pid = postmasterPid(directory);
@@ -218,7 +218,7 @@ test('service, watcher and server killed: the next start recovers', async (t) =>
   await next.stop();
 });
 
-test('a stale pid file whose pid now is an unrelated process does not stop the start, nor the process', async (t) => {
+test('a stale pid file with the pid of an unrelated process: the start succeeds, and the process continues', async (t) => {
   const directory = setup(t);
   const first = await start(directory);
   await first.stop();
@@ -233,7 +233,7 @@ test('a stale pid file whose pid now is an unrelated process does not stop the s
   await next.stop();
 });
 
-test('a start killed while it made the cluster does not stop the next', async (t) => {
+test('a start succeeds after an earlier one was killed while it created the cluster', async (t) => {
   const directory = setup(t);
   const first = await start(directory);
   await first.stop();

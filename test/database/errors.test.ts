@@ -34,7 +34,7 @@ for (const [state, code] of cases) {
   });
 }
 
-test('what is no fault of the database passes through as it is', (t) => {
+test('an error that is no fault of the database is returned unchanged', (t) => {
   for (const error of [
     fault('23505'),
     fault('22P02'),
@@ -46,7 +46,7 @@ test('what is no fault of the database passes through as it is', (t) => {
   }
 });
 
-test('what the connection said first wins over what the statement then met', (t) => {
+test('the earlier error of the connection has priority over the error of the statement', (t) => {
   const error = translate(new Error('Client has encountered a connection error and is not queryable'), fault('25P03'));
   t.like(error, { code: 'database_timeout' });
 });

@@ -35,7 +35,7 @@ const remembering = (): Logger & { readonly errors: Record<string, unknown>[] } 
   return { errors, debug: nothing, info: nothing, warn: nothing, error: (fields) => errors.push({ ...fields }) };
 };
 
-test.serial('a connection cut mid-transaction rolls back, says so, and leaves the pool whole', async (t) => {
+test.serial('a connection cut in a transaction: rollback, the right code, and the pool keeps its size', async (t) => {
   const { database, admin, metrics, proxy } = await setupBehindProxy(t, { poolMax: 2 });
   const spans = captureSpans(t);
   for (let round = 1; round <= 3; round += 1) {
@@ -72,7 +72,7 @@ test('a connection lost during commit counts as rolled back and is logged as unk
   t.like(logger.errors[0], { outcome: 'unknown', operation, code: 'database_unavailable' });
 });
 
-test('an administrator ending the session is database_unavailable, not a crash', async (t) => {
+test('a session that an administrator ends is database_unavailable, and the process continues', async (t) => {
   const { database, admin } = await setup(t);
   const { code } = await failure(
     database.unitOfWork.run({ operation }, async ({ query }) => {
@@ -112,7 +112,7 @@ test('an exhausted pool answers within its timeout', async (t) => {
   t.is(metrics.value('db_client_connection_max'), 1);
 });
 
-test('a slow statement is database_timeout; a unit of work may ask for longer ones', async (t) => {
+test('a slow statement is database_timeout; a unit of work can set a longer timeout', async (t) => {
   const { database, metrics } = await setup(t, { statementTimeoutMs: 150 });
   const { code, took } = await failure(
     database.unitOfWork.run({ operation }, ({ query }) => query('select pg_sleep(3)')),
@@ -146,7 +146,7 @@ test('a transaction idle for too long is ended by the server as database_timeout
   t.deepEqual(await balances(admin), [100, 100]);
 });
 
-test('a server that goes silent mid-statement is given up on a second after the statement timeout', async (t) => {
+test('a server that stops answering in a statement is database_timeout a second after the statement timeout', async (t) => {
   const { database, proxy } = await setupBehindProxy(t, { statementTimeoutMs: 200 });
   await database.reader.query('select 1');
   proxy.blackhole();
@@ -163,7 +163,7 @@ test('a server that goes silent mid-statement is given up on a second after the 
   t.true(await comesUp(database));
 });
 
-test('connecting into a black hole is bounded, also for those who queue behind it', async (t) => {
+test('a connection attempt to a server that does not answer has a timeout, also for callers that wait for it', async (t) => {
   const { database, proxy } = await setupBehindProxy(t, { poolMax: 1, acquireTimeoutMs: 300 });
   proxy.blackhole();
   const outcomes = await Promise.all([1, 2, 3].map(() => failure(database.reader.query('select 1'))));
@@ -173,14 +173,14 @@ test('connecting into a black hole is bounded, also for those who queue behind i
   }
 });
 
-test('health does not queue behind a busy pool', async (t) => {
+test('the health check does not wait for a connection of a busy pool', async (t) => {
   const { database } = await setup(t, { poolMax: 1 });
   await database.unitOfWork.run({ operation }, async () => {
     t.true(await comesUp(database));
   });
 });
 
-test('a server without TLS is refused where TLS is required, whatever the URL says', async (t) => {
+test('a server without TLS is refused if TLS is required, for every URL', async (t) => {
   const { admin } = await setup(t);
   for (const ssl of ['require', 'verify-full'] as const) {
     const database = await createDatabase({ ...databaseSettings(`${admin.url}?sslmode=disable`), ssl });
@@ -201,7 +201,7 @@ test('a missing table or column is database_schema_outdated, a read-only server 
   t.is((await failure(readOnly)).code, 'database_unavailable');
 });
 
-test('the service can be built while the server is away, and becomes ready when it comes', async (t) => {
+test('the database can be built while the server is down, and becomes ready when the server is up', async (t) => {
   const { admin } = await setup(t);
   const target = new URL(admin.url);
   const proxy = await createTcpProxy({ target: { host: target.hostname, port: Number(target.port) } });
@@ -226,7 +226,7 @@ test('the service can be built while the server is away, and becomes ready when 
   t.true(await comesUp(database));
 });
 
-test('a lock is held by one at a time, per name, and let go on every path', async (t) => {
+test('a lock has one holder for each name, and is released on every path', async (t) => {
   const { database, admin } = await setup(t);
   const other = await createDatabase(databaseSettings(admin.url));
   t.teardown(() => other.close());
@@ -245,7 +245,7 @@ test('a lock is held by one at a time, per name, and let go on every path', asyn
   t.deepEqual(await other.lock.tryWith('refresh tech5', async () => 'free'), { value: 'free' });
 });
 
-test('a lock goes with its connection', async (t) => {
+test('a lock is released when its connection ends', async (t) => {
   const { database, admin, proxy } = await setupBehindProxy(t);
   const other = await createDatabase(databaseSettings(admin.url));
   t.teardown(() => other.close());

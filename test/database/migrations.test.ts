@@ -27,13 +27,13 @@ test('up, down to nothing and up again give the same schema', async (t) => {
   t.deepEqual(await query(tables), full);
 });
 
-test('two processes migrating at once take turns', async (t) => {
+test('of two processes that migrate at the same time, one waits for the other', async (t) => {
   const { url } = await setupDatabase(t, { migrated: false });
   const ran = await Promise.all([1, 2, 3].map(() => migratorOf(url).up()));
   t.deepEqual(ran.flat().sort(), names);
 });
 
-test('a faulty migration leaves nothing of itself, and the earlier ones stay', async (t) => {
+test('a faulty migration is rolled back, and earlier ones stay applied', async (t) => {
   const { url, query } = await setupDatabase(t, { migrated: false });
   const migrator = migratorOf(url, [
     { name: '1', up: ['create table first (id int)'], down: ['drop table first'] },

@@ -11,7 +11,7 @@ const remembering = (): Logger & { readonly lines: { readonly message: string; r
   return { lines, debug: keep, info: keep, warn: keep, error: keep };
 };
 
-test('a start that may not migrate says what is missing, and again when it has come', async (t) => {
+test('a start without migrations reports missing parts, and reports when they exist', async (t) => {
   const { url, query } = await setupDatabase(t, { migrated: false });
   const logger = remembering();
   const database = await createDatabase({ ...databaseSettings(url), entities, logger, migrate: false });
@@ -37,7 +37,7 @@ test('a start that may not migrate says what is missing, and again when it has c
   });
 });
 
-test('a database that a later version has migrated further serves this one', async (t) => {
+test('this version works with a database that a later version has migrated', async (t) => {
   const { url, query } = await setupDatabase(t);
   await query(`insert into schema_migrations (name) values ('9999-of-tomorrow')`);
   await query('alter table asset add column tomorrow text');

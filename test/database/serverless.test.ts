@@ -11,7 +11,7 @@ import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 const operation = 'refresh.apply';
 const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
 
-test('serverless: nothing is set on a session, limits and locks live in transactions', async (t) => {
+test('serverless: no session settings; limits and locks are in transactions', async (t) => {
   const { url, query } = await setupDatabase(t);
   const settings = {
     ...databaseSettings(url),
@@ -47,7 +47,7 @@ test('serverless: nothing is set on a session, limits and locks live in transact
   t.deepEqual(await second.lock.tryWith('refresh:tech5', async () => 'free'), { value: 'free' });
 });
 
-test('slow statements are logged without their literals, and the dearest can be listed', async (t) => {
+test('slow statements are logged without literals, and the statements with the highest cost are listed', async (t) => {
   const { url, query } = await setupDatabase(t);
   const lines: LogFields[] = [];
   const database = await createDatabase({

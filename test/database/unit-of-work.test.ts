@@ -56,7 +56,7 @@ test.serial('a commit: rows, span, counter, duration and Server-Timing', async (
   t.true((timings.db ?? 0) > 0);
 });
 
-test.serial('a rollback: rows as before, span, counter with the reason, the same error out', async (t) => {
+test.serial('a rollback: unchanged rows, span, counter with the reason, the same error', async (t) => {
   const { database, admin, metrics } = await setup(t);
   const spans = captureSpans(t);
   const refusal = new AppError('external_api_bad_response');
@@ -92,7 +92,7 @@ test.serial('a refusal of the caller rolls back and leaves the span status unset
   t.is(span?.attributes['error.type'], 'precondition_failed');
 });
 
-test('an unexpected error passes through as it is and counts as internal_error', async (t) => {
+test('an unexpected error is thrown unchanged and counts as internal_error', async (t) => {
   const { database, metrics } = await setup(t);
   const error = await t.throwsAsync(
     database.unitOfWork.run({ operation }, ({ query }) => query('insert into account values (1, 1)')),
@@ -162,7 +162,7 @@ test('a deadlock runs again', async (t) => {
   t.is(metrics.value(transactions, { outcome: 'rolled_back', reason: 'database_conflict' }), 1);
 });
 
-test.serial('conflicts without end give database_conflict after the bound', async (t) => {
+test.serial('permanent conflicts give database_conflict after the max retries', async (t) => {
   const { database, metrics } = await setup(t, { maxTransactionRetries: 2 });
   const spans = captureSpans(t);
   let attempts = 0;
@@ -194,7 +194,7 @@ test('a conflict in a flush of the identity map is recognised through the except
   t.is(codeOf(error), 'database_conflict');
 });
 
-test('a nested unit of work is refused, a joined one takes part', async (t) => {
+test('a nested unit of work is refused, a joined one uses the same transaction', async (t) => {
   const { database, admin, metrics } = await setup(t);
   await t.throwsAsync(
     database.unitOfWork.run({ operation }, () =>
@@ -232,7 +232,7 @@ test('a network call inside a unit of work is refused, before and after it is no
   t.is(currentTransaction(), undefined);
 });
 
-test('values come back as the port documents them', async (t) => {
+test('values have the types that the port documents', async (t) => {
   const { database } = await setup(t);
   const [row] = await database.reader.query(
     `select $1::date as date, $2::timestamptz as instant, 12345678901::bigint as big, 0.1::float8 as float, 0.10::numeric as exact`,

@@ -2,8 +2,9 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { z } from 'zod';
 import { createClientIp } from '#src/http/server/client-ip.ts';
-import { fieldErrors, parseQuery, toPointer } from '#src/http/routing/validation.ts';
+import { fieldErrors, parseQuery } from '#src/http/routing/validation.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { jsonPointer } from '#src/kernel/json-pointer.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 
 /** RFC 6901, section 4. */
@@ -22,7 +23,7 @@ test('a pointer leads back to the member, whatever its name', (t) => {
         (inner, name) => JSON.parse(`{${JSON.stringify(name)}:${JSON.stringify(inner)}}`),
         42,
       );
-      t.is(follow(body, toPointer(path)), 42);
+      t.is(follow(body, jsonPointer(path)), 42);
     }),
   );
 });
@@ -34,7 +35,7 @@ test('every unknown member is named by its own pointer', (t) => {
       const body: unknown = JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:1`).join(',')}}`);
       const parsed = schema.safeParse(body);
       const pointers = parsed.error ? fieldErrors('body', parsed.error, body).map(({ pointer }) => pointer) : [];
-      t.deepEqual(pointers.toSorted(), names.map((name) => toPointer([name])).toSorted());
+      t.deepEqual(pointers.toSorted(), names.map((name) => jsonPointer([name])).toSorted());
     }),
   );
 });

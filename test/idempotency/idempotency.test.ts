@@ -41,7 +41,7 @@ const refused = (promise: Promise<unknown>): Promise<string> =>
     (error: unknown) => codeOf(error),
   );
 
-test('100 concurrent duplicates have one effect; the rest are refused or answered alike', async (t) => {
+test('100 concurrent duplicates have one effect; the others are refused or get the same answer', async (t) => {
   const { idempotency, metrics, work, effects } = await setup(t);
   const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => idempotency.run(request, work)));
   t.is(await effects(), 1);
@@ -60,7 +60,7 @@ test('100 concurrent duplicates have one effect; the rest are refused or answere
   t.is(await effects(), 1);
 });
 
-test('another body under the same key is refused; another caller has keys of his own', async (t) => {
+test('another body with the same key is refused; another caller has other keys', async (t) => {
   const { idempotency, work, effects } = await setup(t);
   await idempotency.run(request, work);
   t.is(await refused(idempotency.run({ ...request, fingerprint: 'two' }, work)), 'idempotency_key_reused');
@@ -69,7 +69,7 @@ test('another body under the same key is refused; another caller has keys of his
   t.is(await effects(), 2);
 });
 
-test('a failure frees the key, unless the effect was remembered', async (t) => {
+test('a failure releases the key, unless the answer was stored', async (t) => {
   const { idempotency, work, effects, unitOfWork } = await setup(t);
   const failing = async (): Promise<StoredReply> => {
     throw new AppError('external_api_timeout');
@@ -89,7 +89,7 @@ test('a failure frees the key, unless the effect was remembered', async (t) => {
   t.is(await effects(), 1);
 });
 
-test('a key outlives neither its hours nor, with its lease, a dead owner', async (t) => {
+test('a key ends after its TTL, and after the lease of a dead attempt', async (t) => {
   const { idempotency, work, effects, admin } = await setup(t, { leaseMs: 5_000 });
   await idempotency.run(request, work);
   await admin.query(`update idempotency_key set expires_at = now() - interval '1 s'`);
@@ -105,7 +105,7 @@ test('a key outlives neither its hours nor, with its lease, a dead owner', async
   t.is(await effects(), 3);
 });
 
-test('a living owner keeps its lease; one that lost it cannot have its effect', async (t) => {
+test('a running attempt keeps its lease; an attempt that lost it cannot commit its effect', async (t) => {
   const { idempotency, work, effects, admin, unitOfWork } = await setup(t, { leaseMs: 600 });
   const gate = Promise.withResolvers<void>();
   const slow = idempotency.run(request, async ({ remember }) => {

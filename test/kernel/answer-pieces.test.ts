@@ -19,11 +19,11 @@ for (const sizes of [[], [0], [1], [65_536], [0, 3, 0, 70_000, 0], [3_000_000, 5
     const parts = sizes.map((size, index) => Buffer.alloc(size, index + 1));
     const pieces = new AnswerPieces(parts);
     const whole = Buffer.concat(parts);
-    let givenUp = 0;
-    pieces.onGivenUp = (bytes) => (givenUp += bytes);
+    let releasedBytes = 0;
+    pieces.onReleased = (bytes) => (releasedBytes += bytes);
     t.is(pieces.byteLength, whole.length);
     t.deepEqual(await read(pieces), whole);
-    t.is(givenUp, whole.length);
+    t.is(releasedBytes, whole.length);
   });
 }
 

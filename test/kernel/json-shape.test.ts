@@ -23,7 +23,7 @@ const text = fc.oneof(
 );
 const faultOf = (json: string, limits: JsonShapeLimits) => jsonShapeFault(Buffer.from(json), limits);
 
-test('each count of the scanner is that of the parsed value', (t) => {
+test('the counts of the scanner are those of the parsed value', (t) => {
   fc.assert(
     fc.property(text, (json) => {
       const { depth, values, items, members } = shapeOf(JSON.parse(json));

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
-import { createPricingJobs, type PricingJobsDependencies } from '#src/pricing-jobs/pricing-jobs.ts';
+import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
@@ -14,7 +14,7 @@ const live = AbortSignal.timeout(60_000);
 const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
 
 /** Prices by turning the bytes round; each byte is a row. */
-const reversed: PricingJobsDependencies['price'] = async (bytes) => ({
+const reversed: PricingJobsDeps['price'] = async (bytes) => ({
   bytes: Buffer.from(bytes).reverse(),
   rows: bytes.length,
   failed: 1,
@@ -53,7 +53,7 @@ const setup = async (
   return { admin, database, refusals, pricing, queued, work };
 };
 
-test('chunks go in, are priced, and come out in order; the job is completed once all are and no more will come', async (t) => {
+test('chunks are stored, priced and read in order; a submitted job is completed when all chunks are priced', async (t) => {
   const { pricing, queued, work, admin } = await setup(t);
   const { id, status } = await pricing.open({ subject: owner, owner });
   t.is(status, 'open');
@@ -80,7 +80,7 @@ test('chunks go in, are priced, and come out in order; the job is completed once
   t.deepEqual(await admin.query('select count(input)::int as inputs from pricing_chunk'), [{ inputs: 0 }]);
 });
 
-test('a job is its owner’s alone, and a cancelled one is not priced', async (t) => {
+test('only its owner can access a job, and a cancelled job is not priced', async (t) => {
   const { pricing, work, admin } = await setup(t, () => Promise.reject(new Error('not to be called')));
   const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.from('abc'));
@@ -101,7 +101,7 @@ test('a job is its owner’s alone, and a cancelled one is not priced', async (t
   t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
 });
 
-test('what cannot be priced is said of its chunk; what may be later is tried again until the last attempt', async (t) => {
+test('a chunk has the code of a permanent error; a temporary error is retried until the last attempt', async (t) => {
   let error = new AppError('malformed_body');
   const { pricing, work, queued } = await setup(t, () => Promise.reject(error));
   const { id } = await pricing.open({ subject: owner, owner });
@@ -120,7 +120,7 @@ test('what cannot be priced is said of its chunk; what may be later is tried aga
   t.like((await pricing.find(owner, id)).chunks, { failed: 2 });
 });
 
-test('jobs are removed after their hours, with everything that they stored', async (t) => {
+test('jobs are removed after their retention time, with all stored data', async (t) => {
   const { pricing, admin, database } = await setup(t);
   const [old, young] = [await pricing.open({ subject: owner, owner }), await pricing.open({ subject: owner, owner })];
   await pricing.add(owner, old.id, 1, Buffer.from('abc'));
@@ -130,9 +130,9 @@ test('jobs are removed after their hours, with everything that they stored', asy
   t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
 });
 
-test('chunks of an owner that is gone are not priced', async (t) => {
+test('chunks of a deleted owner are not priced', async (t) => {
   let priced = 0;
-  const counting: PricingJobsDependencies['price'] = (bytes, signal, caller) => {
+  const counting: PricingJobsDeps['price'] = (bytes, signal, caller) => {
     priced += 1;
     return reversed(bytes, signal, caller);
   };
@@ -148,7 +148,7 @@ test('chunks of an owner that is gone are not priced', async (t) => {
 const limited = (t: ExecutionContext, limits: Partial<PricingJobLimits>, price = reversed) =>
   setup(t, price, async () => true, limits);
 
-test('an owner stores as many bytes as allowed, over all his keys and jobs; cancelling makes place again', async (t) => {
+test('the quota of bytes counts all keys and jobs of an owner; a cancelled job releases its bytes', async (t) => {
   const { pricing, work, admin, refusals } = await limited(t, { maxBytesPerOwner: 10 });
   const [first, second] = ['api_key:a', 'api_key:b'].map((subject) => ({ subject, owner: 'user:1' }));
   const one = await pricing.open(first!);
@@ -169,7 +169,7 @@ test('an owner stores as many bytes as allowed, over all his keys and jobs; canc
   await pricing.add(other.subject, id, 1, Buffer.alloc(10));
 });
 
-test('additions at the same time do not pass the quota together', async (t) => {
+test('chunks that are added at the same time cannot exceed the quota together', async (t) => {
   const { pricing, admin } = await limited(t, { maxBytesPerOwner: 10 });
   const jobs = await Promise.all(Array.from({ length: 4 }, () => pricing.open({ subject: owner, owner })));
   const outcomes = await Promise.all(jobs.map(({ id }) => outcome(pricing.add(owner, id, 1, Buffer.alloc(4)))));
@@ -177,7 +177,7 @@ test('additions at the same time do not pass the quota together', async (t) => {
   t.deepEqual(await admin.query('select sum(octet_length(input))::int as bytes from pricing_chunk'), [{ bytes: 8 }]);
 });
 
-test('the bytes of all owners, the jobs and the priced rows of one are bounded too', async (t) => {
+test('there are also quotas for the bytes of all owners, and for the jobs and priced rows of one', async (t) => {
   const { pricing, work } = await limited(t, { maxBytes: 12, maxJobsPerOwner: 2, maxRowsPerOwner: 8 });
   const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.alloc(8));
@@ -185,7 +185,7 @@ test('the bytes of all owners, the jobs and the priced rows of one are bounded t
   const others = await pricing.open(other);
   const error = await t.throwsAsync<AppError>(pricing.add(other.subject, others.id, 1, Buffer.alloc(5)));
   t.is(error.errors?.[0]?.code, 'pricing_job_bytes_of_all_callers');
-  t.regex(error.message, /is 12 bytes; this request needs 13\. Other callers hold the rest/);
+  t.regex(error.message, /is 12 bytes; this request needs 13\. Other callers use the rest/);
   await work();
   const rows = await t.throwsAsync<AppError>(pricing.add(owner, id, 2, Buffer.alloc(1)));
   t.is(rows.errors?.[0]?.code, 'pricing_job_rows');
@@ -196,7 +196,7 @@ test('the bytes of all owners, the jobs and the priced rows of one are bounded t
 
 test('a result that is larger than its input and beyond the quota fails its chunk, which is not priced again', async (t) => {
   let priced = 0;
-  const growing: PricingJobsDependencies['price'] = async () => {
+  const growing: PricingJobsDeps['price'] = async () => {
     priced += 1;
     return { bytes: Buffer.alloc(50), rows: 1, failed: 0 };
   };

@@ -58,7 +58,7 @@ for (const redis of [true, false]) {
       Array.from({ length: 30 }, (_, index) => rooms[index % rooms.length]!.throttle.attempt(attemptBy(account))),
     );
     t.is(refusals.filter((refusal) => refusal === undefined).length, 5);
-    t.is(refusals.filter((refusal) => refusal?.begins).length, 1, 'one refusal of a delay is reported');
+    t.is(refusals.filter((refusal) => refusal?.isFirst).length, 1, 'one refusal of a delay is reported');
     const spelled = await rooms[0]!.throttle.attempt(attemptBy(` ${account.toUpperCase()} `));
     t.true(spelled!.retryAfterSeconds > 25 && spelled!.retryAfterSeconds <= 30);
     t.false(JSON.stringify(rooms.map(({ top }) => top())).includes(account));
@@ -86,7 +86,7 @@ for (const redis of [true, false]) {
       Array.from({ length: 40 }, (_, index) => throttle.attempt(attemptBy(account, `203.0.113.${index}`))),
     );
     t.is(guesses.filter((refusal) => refusal === undefined).length, 20, 'the wide budget');
-    t.is(guesses.filter((refusal) => refusal?.begins).length, 1);
+    t.is(guesses.filter((refusal) => refusal?.isFirst).length, 1);
     t.truthy(await throttle.attempt(attemptBy(account, '198.51.100.1')));
     for (let attempt = 0; attempt < 5; attempt += 1) {
       t.is(await throttle.attempt(attemptBy(account, '198.51.100.2', true)), undefined);
@@ -111,7 +111,7 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
   // Counts as the real counters do, in a time of its own.
   let seconds = 0;
   const windows = new Map<string, { count: number; ends: number }>();
-  const counters: Pick<Counters, 'consume' | 'consumed' | 'refund' | 'forget'> = {
+  const counters: Pick<Counters, 'consume' | 'consumed' | 'refund' | 'reset'> = {
     consume: async (policy, key, windowSeconds = 86_400) => {
       const id = `${policy} ${key}`;
       const before = windows.get(id);
@@ -124,7 +124,7 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
     },
     consumed: async (policy, key) => windows.get(`${policy} ${key}`)?.count ?? 0,
     refund: async () => {},
-    forget: async () => {},
+    reset: async () => {},
   };
   const throttle = createLoginThrottle({
     counters: { ...counters, backend: () => 'memory', close: () => {} },

@@ -37,7 +37,7 @@ const someAddress = (): string => `203.${[...randomBytes(3)].join('.')}`;
 const ask = async (service: Service, address: string) =>
   call(`${service.url}/api/v1/pricing/models`, { headers: { 'X-Forwarded-For': address } });
 
-test.serial('three processes and 50 clients land exactly on the policy, ten times out of ten', async (t) => {
+test.serial('with three processes and 50 clients exactly the quota passes, in ten of ten runs', async (t) => {
   const { services } = t.context;
   for (let run = 0; run < 10; run += 1) {
     const address = someAddress();

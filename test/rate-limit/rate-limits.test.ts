@@ -79,7 +79,7 @@ for (const backend of ['redis', 'memory'] as const) {
   });
 }
 
-test('budgets are apart: by address, by policy, by caller; one /64 shares', async (t) => {
+test('limits are separate by address, policy and caller; a /64 network shares one', async (t) => {
   const { limits, connected } = setup(t);
   await connected;
   const context = from(someAddress());
@@ -112,7 +112,7 @@ for (const kind of ['user', 'client'] as const) {
   });
 }
 
-test('simultaneous requests over several connections land exactly on the quota', async (t) => {
+test('of simultaneous requests over several connections exactly the quota passes', async (t) => {
   const instances = [setup(t), setup(t), setup(t)];
   await Promise.all(instances.map(({ connected }) => connected));
   const context = from(someAddress());
@@ -123,7 +123,7 @@ test('simultaneous requests over several connections land exactly on the quota',
   t.is(refusals.filter((refusal) => refusal === undefined).length, quota.points);
 });
 
-test('the top ten: hashes in the gauge, which lets go of them; addresses for the operator', async (t) => {
+test('the top ten: hashes in the gauge, which are removed later; addresses for the operator', async (t) => {
   const { limits, metrics } = setup(t, { redis: false });
   for (let used = 0; used < quota.points + 3; used += 1) {
     await refusalOf(limits.limit(from('203.0.113.9'), 'caller', undefined));

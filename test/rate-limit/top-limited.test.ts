@@ -8,7 +8,7 @@ const setup = () => {
   return { top, pass: (milliseconds: number) => (now += milliseconds) };
 };
 
-test('the most refused ten are ranked, however many others there are', (t) => {
+test('the ten subjects with the most refusals are ranked among many others', (t) => {
   const { top } = setup();
   for (let subject = 1; subject <= 12; subject += 1) {
     for (let times = 0; times < subject * 10; times += 1) top.record('ip', `10.0.0.${subject}`);
@@ -35,7 +35,7 @@ test('the same address under two policies is two entries', (t) => {
   );
 });
 
-test('who is no longer refused leaves, and is counted over two generations until then', (t) => {
+test('a subject is counted over two generations, and is removed when it is not refused any more', (t) => {
   const { top, pass } = setup();
   top.record('user', 'u1');
   pass(generationMs);

@@ -233,7 +233,7 @@ test.serial('a request for the newest value is not answered from the cache', asy
   const { cache, key, load } = await setup(t);
   await cache.read(key, load);
   const signal = new AbortController().signal;
-  const context = { requestId: 'r', traceId: 't', clientIp: '::1', signal, timings: {}, freshest: true };
+  const context = { requestId: 'r', traceId: 't', clientIp: '::1', signal, timings: {}, noCache: true };
   t.like(await runInRequest(context, () => cache.read(key, load)), { value: 2, state: 'miss' });
 });
 

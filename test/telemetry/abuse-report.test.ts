@@ -29,7 +29,7 @@ test('each kind exists at 0 before anything was refused', (t) => {
   t.true(counts.every(([, amount]) => amount === 0));
 });
 
-test('each refusal is counted, each kind is logged once a minute with those who did it most', (t) => {
+test('each refusal is counted, and each kind is logged once a minute with the addresses that have the most refusals', (t) => {
   const { report, lines, counts, addressHash, pass } = setup();
   const before = counts.length;
   for (let index = 0; index < 100; index++) report.refused('body_slow', index < 90 ? '10.0.0.1' : '10.0.0.2');

@@ -67,7 +67,7 @@ test('/metrics answers either format, in turn and several times', async (t) => {
   t.is(head.text, '');
 });
 
-test('collectors run before a scrape; one that throws takes nothing else with it', async (t) => {
+test('collectors run before a scrape, also after one of them throws', async (t) => {
   const registry = new Registry();
   const metrics = createMetrics({ registry, enabled: true, build: { version: '1', commit: 'abc' } });
   const { call } = await setup(t, {
@@ -100,7 +100,7 @@ test('scrapes at the same time share one text', async (t) => {
   t.is(collected, 2, 'a later scrape has figures of its own');
 });
 
-test('a scraper that does not read what it asked for is cut, and others are answered', async (t) => {
+test('a scraper that does not read its answer is cut off, and others are answered', async (t) => {
   const registry = new Registry();
   const metrics = createMetrics({ registry, enabled: true, build: { version: '1', commit: 'abc' } });
   for (let index = 0; index < 20_000; index += 1) {
@@ -207,7 +207,7 @@ test('without faults the fault routes do not exist', async (t) => {
   t.like(await body.json(), { code: 'route_not_found' });
 });
 
-test('extra routes take part; what they throw unexpectedly shows nothing', async (t) => {
+test('extra routes are served; an unexpected error in them is not shown', async (t) => {
   const { call } = await setup(t, {
     extraRoutes: [
       {
@@ -244,7 +244,7 @@ test('an address in use is an error; closing cuts idle connections', async (t) =
   t.pass();
 });
 
-test('a body that no route reads closes its connection in place of being read to its end', async (t) => {
+test('an unread body closes its connection and is not read to its end', async (t) => {
   const { port } = await setup(t);
   for (const path of ['/metrics', '/nowhere']) {
     const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000000\r\n\r\n`;

@@ -17,7 +17,7 @@ const setup = () => {
   return { report, metrics, lines, advance: (milliseconds: number) => (now += milliseconds) };
 };
 
-test('counts each loss at once, warns once a minute of all of them', (t) => {
+test('each loss is counted immediately, and one warning a minute has the sum', (t) => {
   const { report, metrics, lines, advance } = setup();
   for (let loss = 0; loss < 50; loss += 1) {
     report('traces', 'queue_full', 10);
@@ -30,7 +30,7 @@ test('counts each loss at once, warns once a minute of all of them', (t) => {
   t.is(metrics.value('volwatch_telemetry_dropped_total', { signal: 'traces' }), 500);
 });
 
-test('a warning that is itself lost does not warn again', (t) => {
+test('a lost warning causes no further warning', (t) => {
   const metrics = recordMetrics();
   let warnings = 0;
   const warn = (): void => {

@@ -66,17 +66,17 @@ test.serial('each use is a span event, a count and a warning', async (t) => {
   t.deepEqual(warnings, [{ fault_point: 'pricing.engine', fault_mode: 'error' }]);
 });
 
-test('a fault lent to another thread is counted here, and says what that thread shall feel', (t) => {
+test('a fault taken for another thread is counted here and has mode, delay and code for that thread', (t) => {
   const { faults, metrics } = setup();
-  t.is(faults.lend('pricing.worker'), undefined);
+  t.is(faults.take('pricing.worker'), undefined);
   faults.set('pricing.worker', fault({ mode: 'hang', delay_ms: 5, count: 1 }));
-  const lent = { mode: 'hang', delayMs: 5, errorCode: 'pricing_calculation_failed' } as const;
-  t.deepEqual(faults.lend('pricing.worker'), lent);
+  const taken = { mode: 'hang', delayMs: 5, errorCode: 'pricing_calculation_failed' } as const;
+  t.deepEqual(faults.take('pricing.worker'), taken);
   t.is(metrics.value('volwatch_faults_injected_total', { point: 'pricing.worker', mode: 'hang' }), 1);
-  t.is(faults.lend('pricing.worker'), undefined, 'its count is used up');
+  t.is(faults.take('pricing.worker'), undefined, 'its count is used up');
 });
 
-test('count: that many passes feel it, then it is gone', async (t) => {
+test('count: the fault affects this number of calls', async (t) => {
   const { faults } = setup();
   faults.set('cache.get', fault({ mode: 'error', count: 2 }));
   await t.throwsAsync(faults.reach('cache.get'));
@@ -87,7 +87,7 @@ test('count: that many passes feel it, then it is gone', async (t) => {
   t.deepEqual(faults.list(), []);
 });
 
-test('probability: the share of passes that feel it', async (t) => {
+test('probability: the share of affected calls', async (t) => {
   const draws = [0.2, 0.3, 0.1];
   const { faults, metrics } = setup({ random: () => draws.shift() ?? 0 });
   faults.set('cache.get', fault({ mode: 'error', probability: 0.3 }));
@@ -99,7 +99,7 @@ test('probability: the share of passes that feel it', async (t) => {
   await t.notThrowsAsync(faults.reach('cache.get'));
 });
 
-test('delay waits its time and lets the caller go on', async (t) => {
+test('delay waits for its time, and then the caller continues', async (t) => {
   const { faults } = setup();
   faults.set('provider.fetch', fault({ mode: 'delay', delay_ms: 60 }));
   const started = performance.now();
@@ -118,7 +118,7 @@ test("hang ends with the caller, with the caller's own reason", async (t) => {
   t.is(await t.throwsAsync(hanging), reason);
 });
 
-test('clearing a fault lets go of whoever hangs there, also when its count is used up', async (t) => {
+test('a cleared fault releases hanging callers, also after its count is used up', async (t) => {
   const { faults } = setup();
   faults.set('provider.fetch', fault({ mode: 'hang', count: 1 }));
   const hanging = faults.reach('provider.fetch');
@@ -135,7 +135,7 @@ test('crash kills the process', async (t) => {
   t.is(crashes, 1);
 });
 
-test('switched off, no fault can be set', async (t) => {
+test('without fault injection no fault can be set', async (t) => {
   const { faults } = setup({ enabled: false });
   t.throws(() => faults.set('cache.get', fault({ mode: 'error' })), { instanceOf: AppError });
   await t.notThrowsAsync(faults.reach('cache.get'));

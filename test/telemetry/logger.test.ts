@@ -35,7 +35,7 @@ test('a line is JSON with a word for its level, an RFC 3339 time and the fields'
   t.regex(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
-test('request id, trace id and span id come from where the line is written', (t) => {
+test('request id, trace id and span id are those of the active context', (t) => {
   const { logger, last } = setup();
   runInRequest(request, () => logger.info({}, 'without a span'));
   t.like(last(), { request_id: 'req-1', trace_id: request.traceId });
@@ -88,7 +88,7 @@ test('an error under any name is described without the literals of its statement
   t.notRegex(lines.join(''), /hunter2/);
 });
 
-test('a reader that stands still costs lines, which are counted, not memory', async (t) => {
+test('with a reader that does not read, lines are lost and counted, and memory does not grow', async (t) => {
   const program = fileURLToPath(import.meta.resolve('./fixtures/noisy-program.ts'));
   const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] });
   t.teardown(() => child.kill('SIGKILL'));
@@ -112,7 +112,7 @@ test('a process that flushes and ends has written everything, in order', async (
   }
 });
 
-test('a reader that stands still does not hold up the end', async (t) => {
+test('a process with a reader that does not read ends in time', async (t) => {
   const child = end(20_000);
   t.teardown(() => child.kill('SIGKILL'));
   child.stdout.pause();

@@ -39,7 +39,7 @@ test('every metric of the catalogue is registered with its type and help', async
   }
 });
 
-test('counters stand at 0 from boot: every category and code, every fault point, transactions by reason', async (t) => {
+test('counters are 0 from the start: every category and code, every fault point, transactions by reason', async (t) => {
   const { registry } = setup();
   const { body } = await renderMetrics(registry, 'text');
   for (const category of errorCategories)
@@ -53,7 +53,7 @@ test('counters stand at 0 from boot: every category and code, every fault point,
   t.true(body.includes('volwatch_telemetry_dropped_total{signal="traces",reason="queue_full"} 0'));
 });
 
-test('counters, gauges and histograms move by what is reported', async (t) => {
+test('counters, gauges and histograms change by the reported values', async (t) => {
   const { registry, metrics } = setup();
   metrics.count('volwatch_refresh_rows_total', { kind: 'prices' }, 560);
   metrics.count('volwatch_refresh_rows_total', { kind: 'prices' });
@@ -96,7 +96,7 @@ test('every duration histogram takes exemplars, and no other', async (t) => {
   }
 });
 
-test('both formats stay right when scraped in turn and at once', async (t) => {
+test('both formats are right when they are scraped one after the other and at the same time', async (t) => {
   const { registry, metrics } = setup();
   inSpan(TraceFlags.SAMPLED, () => metrics.observe('http_server_request_duration_seconds', routeLabels, 0.003));
   const check = (text: string, open: string): void => {
@@ -124,7 +124,7 @@ test('both formats stay right when scraped in turn and at once', async (t) => {
   }
 });
 
-test('switched off, build and process metrics remain and reports are forgotten', async (t) => {
+test('without telemetry there are build and process metrics, and reports are ignored', async (t) => {
   const registry = new Registry();
   const metrics = createMetrics({ registry, enabled: false, build });
   metrics.count('volwatch_refresh_rows_total', { kind: 'prices' });

@@ -55,7 +55,7 @@ const setup = async (t: ExecutionContext) => {
   return { run, collector };
 };
 
-test('every library is instrumented, one trace is exported, and nothing secret is in it', async (t) => {
+test('every library is instrumented, one trace is exported, and it contains no secret', async (t) => {
   const { run, collector } = await setup(t);
   const outcome = await run({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
   t.like(outcome, { enabled: true, exporting: true, missing: [], exemplars: true, dropped: 0, signalHandlers: 0 });
@@ -83,7 +83,7 @@ test('every library is instrumented, one trace is exported, and nothing secret i
   t.false(text.includes('telemetry.self_test'), 'the self-test does not leave the process');
 });
 
-test('without an endpoint spans exist and nothing is sent; the self-test holds at any sampling ratio', async (t) => {
+test('without an endpoint spans exist and nothing is sent; the self-test works with every sampling ratio', async (t) => {
   const { run, collector } = await setup(t);
   const outcome = await run({ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' });
   t.like(outcome, { enabled: true, exporting: false, missing: [], exemplars: false });
@@ -91,7 +91,7 @@ test('without an endpoint spans exist and nothing is sent; the self-test holds a
   t.is(collector.received().length, 0);
 });
 
-test('a collector that is down loses spans, counts them, and does not hold up the end', async (t) => {
+test('with a collector that is down spans are lost and counted, and the process ends in time', async (t) => {
   const { run } = await setup(t);
   const outcome = await run({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
   t.true(outcome.exporting);

@@ -14,9 +14,9 @@ const setup = (overrides: Partial<TelemetryRuntime>) => {
   };
 };
 
-test.serial('what is not instrumented is named in one warning', async (t) => {
+test.serial('one warning names the libraries that are not instrumented', async (t) => {
   const { logger, warnings } = setup({
-    scopesSeenDuring: async (work) => {
+    recordScopes: async (work) => {
       await work();
       return new Set(['volwatch', '@opentelemetry/instrumentation-pg']);
     },
@@ -25,9 +25,9 @@ test.serial('what is not instrumented is named in one warning', async (t) => {
   t.deepEqual(warnings, [[{ missing_spans: ['ioredis', 'undici'] }, 'instrumentation is incomplete']]);
 });
 
-test.serial('with telemetry off, or a sampler that hides children, nothing is tried', async (t) => {
+test.serial('with telemetry off, or a sampler that drops children, the self-test does nothing', async (t) => {
   for (const state of [{ enabled: false }, { recordsChildren: false }]) {
-    const { logger, warnings } = setup({ ...state, scopesSeenDuring: () => Promise.reject(new Error('tried')) });
+    const { logger, warnings } = setup({ ...state, recordScopes: () => Promise.reject(new Error('tried')) });
     t.deepEqual(await runTelemetrySelfTest({ logger }), []);
     t.is(warnings.length, 0);
   }

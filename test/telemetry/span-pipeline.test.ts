@@ -39,7 +39,7 @@ const hangingExporter = (): SpanExporter & { readonly finish: (result: ExportRes
   };
 };
 
-test('spans leave redacted; the span itself and its times stay as they were', async (t) => {
+test('exported spans are redacted; the span itself and its times do not change', async (t) => {
   const exporter = new InMemorySpanExporter();
   const { pipeline, tracer } = setup(exporter);
   const span = tracer.startSpan('pg.query:INSERT', {
@@ -65,7 +65,7 @@ test('spans leave redacted; the span itself and its times stay as they were', as
   );
 });
 
-test('what does not fit into the queue is counted, exactly', async (t) => {
+test('spans beyond the queue are counted exactly', async (t) => {
   const exporter = hangingExporter();
   const { pipeline, tracer, lost } = setup(exporter, 4);
   // The first four fill a batch and go out at once; the next four wait behind it.
@@ -88,7 +88,7 @@ test('a failed export counts every span of its batch', async (t) => {
   t.deepEqual(lost, { queue_full: 0, export_failed: 3, shutdown: 0 });
 });
 
-test('closing is bounded, counts what was not sent, and is done once', async (t) => {
+test('closing has a timeout, counts spans that were not sent, and runs once', async (t) => {
   const exporter = hangingExporter();
   // The batch processor's own timer, 30 s, would keep this file's process.
   t.teardown(() => exporter.finish({ code: ExportResultCode.SUCCESS }));
@@ -132,7 +132,7 @@ test('an unsampled span is neither sent nor counted', async (t) => {
   t.deepEqual(lost, { queue_full: 0, export_failed: 0, shutdown: 0 });
 });
 
-test('losses from before anybody listened are told to the first listener', (t) => {
+test('the first listener gets the losses from before its subscription', (t) => {
   const counter = createDropCounter();
   counter.record('queue_full', 2);
   counter.record('queue_full', 3);

@@ -3,7 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { assertRoom } from '#src/kernel/lists/owner-quota.ts';
+import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
 import { commonScopes, type Owner, type Owners } from '#src/kernel/ports/owners.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
@@ -128,12 +128,12 @@ export const createApiKeys = ({
       const created = clock.now();
       const expires = expiresInDays === undefined ? null : new Date(created.getTime() + expiresInDays * dayMs);
       return unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
-        await assertRoom(transaction, {
-          turn: `api keys of ${owner.kind}:${owner.id}`,
+        await assertBelowOwnerQuota(transaction, {
+          lockName: `api keys of ${owner.kind}:${owner.id}`,
           statement: `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
             and (expires_at is null or expires_at > $3)`,
           parameters: [owner.kind, owner.id, clock.now()],
-          most: mostPerOwner,
+          max: mostPerOwner,
         });
         const [row] = await transaction.query<ApiKey>(
           `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)

@@ -72,7 +72,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     const refusal = await throttle.attempt(attempt);
     if (!refusal) return;
     abuse.refused('login_throttled', attempt.clientIp);
-    if (refusal.begins) {
+    if (refusal.isFirst) {
       await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
       if (user) notices.signInsThrottled(user.id);
     }

@@ -4,7 +4,10 @@ import type { Base } from '../base.ts';
 
 const secondMs = 1_000;
 
-/** Shared by all instances that sign with the same key and are of the same version: entries of another may look different. */
+/**
+ * All instances with the same signing key and version share the cache. The version matters, because entries can change
+ * with it.
+ */
 export const composeCache = async (
   { config, build, faults, logger, metrics, clock }: Base,
   redis: RedisConnection | undefined,

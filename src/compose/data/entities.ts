@@ -6,7 +6,7 @@ import { marketDataEntities } from '../../market-data/index.ts';
 import { pricingJobEntities } from '../../pricing-jobs/index.ts';
 import { webhookEntities } from '../../webhooks/index.ts';
 
-/** Every table of every room, for the schema comparison and the statement labels. */
+/** The tables of all rooms, for the schema comparison and the labels of statements. */
 export const entities = [
   ...marketDataEntities,
   ...auditEntities,

@@ -9,20 +9,20 @@ import { entities } from './entities.ts';
 
 export type Storage = {
   readonly database: Database;
-  /** Undefined without REDIS_URL: what would use it stays in the process. */
+  /** Undefined without REDIS_URL. Then limits and caches are stored in the process. */
   readonly redis: RedisConnection | undefined;
   readonly redisCheck: HealthCheck;
   readonly close: () => Promise<void>;
 };
 
-/** Instances of a serverless platform are many, and what they share is small. */
-const mostServerless = 4;
+/** Max pool size on a serverless platform, because many instances share a small database. */
+const maxServerlessPool = 4;
 const poolSize = (config: Config): number => {
   const size = config.ROLE === 'worker' ? config.DATABASE_WORKER_POOL_MAX : config.DATABASE_POOL_MAX;
-  return config.DATABASE_MODE === 'serverless' ? Math.min(size, mostServerless) : size;
+  return config.DATABASE_MODE === 'serverless' ? Math.min(size, maxServerlessPool) : size;
 };
 
-/** The database, its own server included when the environment names none. */
+/** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */
 export const composeStorage = async (base: Base): Promise<Storage> => {
   const { config, logger, metrics, clock } = base;
   const embedded =
@@ -73,6 +73,6 @@ const composeRedis = ({ config, logger, metrics, clock }: Base): RedisConnection
       clock,
     });
   }
-  logger.info({}, 'REDIS_URL is not set: limits and caches live in this process');
+  logger.info({}, 'REDIS_URL is not set: limits and caches are stored in this process');
   return undefined;
 };

@@ -1,23 +1,25 @@
 export type TableBound = {
-  /** What adds rows. */
+  /** The event that adds rows. */
   readonly grows: string;
-  /** What limits it; a variable in capitals is explained in docs/configuration.md. */
+  /** The limit of the number of rows. Variables in capitals are described in docs/configuration.md. */
   readonly bound: string;
-  /** When rows go. */
+  /** When rows are removed. */
   readonly removed: string;
 };
 
 const never = 'never';
 
 /**
- * How each table is kept from growing without end. docs/tables.md is generated from this list, the gauges
- * `volwatch_table_rows` and `volwatch_table_bytes` have its names as labels, and a test compares it with the tables of
- * a migrated database.
+ * What adds rows to each table, what limits it, and when rows are removed. docs/tables.md is generated from this list.
+ * Its
+ * names are the labels of the gauges `volwatch_table_rows` and `volwatch_table_bytes`. A test compares it with the
+ * tables
+ * of a migrated database.
  */
 export const tableBounds: Readonly<Record<string, TableBound>> = {
   account_profile: { grows: 'a user changes the profile', bound: 'one row for a user', removed: never },
   account_settings: { grows: 'a user changes the settings', bound: 'one row for a user', removed: never },
-  api_key: { grows: 'an owner makes a key', bound: 'living keys: API_KEYS_PER_OWNER', removed: never },
+  api_key: { grows: 'an owner makes a key', bound: 'keys that are not revoked: API_KEYS_PER_OWNER', removed: never },
   asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: never },
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
@@ -39,15 +41,15 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: never },
   index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: never },
   market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: never },
-  oauth_client: { grows: 'an operator makes a client', bound: 'operators alone', removed: never },
+  oauth_client: { grows: 'an operator makes a client', bound: 'only operators make clients', removed: never },
   owner_end: {
     grows: 'a user is deleted, an owner is disabled',
     bound: 'one row for an owner',
-    removed: 'never; of users who never signed in at once',
+    removed: 'never; for users who never signed in: at once',
   },
   pgboss: {
     grows: 'a job is enqueued (all tables of the queue together)',
-    bound: 'chunks, deliveries and refreshes, each bounded above or by the rate limit',
+    bound: 'chunks, deliveries and refreshes; each has its own bound here or the rate limit',
     removed: 'by the queue, days after a job has ended',
   },
   price: { grows: 'a refresh', bound: 'one row for a symbol and a day', removed: never },
@@ -67,7 +69,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     removed: 'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS',
   },
   refresh: {
-    grows: 'a refresh is asked for',
+    grows: 'a refresh is requested',
     bound: 'one at a time for a universe; the rate limit of callers with market:refresh',
     removed: 'RETENTION_SCHEDULE, after REFRESH_RETENTION_DAYS',
   },
@@ -86,12 +88,11 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   sign_in_place: {
     grows: 'a sign-in from a new network',
     bound: 'successful sign-ins of a user',
-    removed: 'with the user, or when it was not seen for long',
+    removed: 'with the user, or when it was not used for a long time',
   },
   user_account: {
     grows: 'a registration',
-    bound:
-      'accounts that nobody signed in to: USERS_WITHOUT_SIGN_IN; others: RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    bound: 'accounts without a sign-in: USERS_WITHOUT_SIGN_IN; others: RATE_LIMIT_LOGIN_PER_MINUTE of an address',
     removed: 'never signed in: RETENTION_SCHEDULE, after USERS_WITHOUT_SIGN_IN_DAYS; others by an operator',
   },
   user_session: {

@@ -15,7 +15,7 @@ export type Audit = {
   readonly onFaultChange: FaultChangeListener;
 };
 
-const longestWaitMs = 1_000;
+const maxWaitMs = 1_000;
 
 export const composeAudit = (base: Base, database: Database, cursors: Cursors): Audit => {
   const { clock, metrics, logger, config } = base;
@@ -41,7 +41,7 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
   return {
     trail,
     routes: createAuditRoutes({ queries: createAuditQueries({ reader: database.reader }), cursors }),
-    // Faults are rehearsed while the database is down too: then the log line stands for the event.
+    // A fault can be set while the database is down. Then the log line replaces the event.
     onFaultChange: async (point, fault) => {
       const recorded = recordFault(point, fault).catch((error: unknown) =>
         logger.error(
@@ -49,7 +49,7 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
           'a fault change is missing in the audit trail',
         ),
       );
-      await Promise.race([recorded, sleep(longestWaitMs, undefined, { ref: false })]);
+      await Promise.race([recorded, sleep(maxWaitMs, undefined, { ref: false })]);
     },
   };
 };

@@ -21,10 +21,10 @@ import type { WebhookParts } from './webhooks.ts';
 
 /** @throws ConfigError for a schedule of a universe that does not exist */
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
-  const known = bundledUniverses.map(({ name }) => name);
+  const universes = bundledUniverses.map(({ name }) => name);
   const faults = [...config.REFRESH_SCHEDULES.keys()]
-    .filter((name) => !known.includes(name))
-    .map((name) => `REFRESH_SCHEDULES names ${name}; the universes are ${known.join(', ')}`);
+    .filter((name) => !universes.includes(name))
+    .map((name) => `REFRESH_SCHEDULES names ${name}; the universes are ${universes.join(', ')}`);
   if (faults.length > 0) throw new ConfigError(faults);
   const refreshes = [...config.REFRESH_SCHEDULES].map(([universe, cron]): JobSchedule => ({
     queue: 'refresh',
@@ -55,7 +55,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
   });
 };
 
-/** What each queue's jobs do. */
+/** Returns the handler of each queue. */
 export const jobHandlers = (
   { config, logger }: Base,
   { unitOfWork }: Database,
@@ -77,8 +77,8 @@ export const jobHandlers = (
       ...(queuedId !== undefined && { queuedId }),
     });
     if (reason === null) return;
-    // A requested refresh that ended has told its caller how; one cut short by us, and a scheduled one, are tried
-    // again.
+    // A requested refresh is not retried after an error, because its record shows the error to the caller. A scheduled
+    // refresh is retried after a temporary error, and every refresh after a shutdown.
     if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
   },
   retention: async () => {
@@ -90,11 +90,11 @@ export const jobHandlers = (
       counted_refusals: await audit.countRefusals(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
-    logger.info(removed, 'removed what is past its time');
+    logger.info(removed, 'removed rows after their retention time');
   },
 });
 
-/** Pricing jobs, done on the worker threads of whichever process takes them. */
+/** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
 export const composePricingJobs = (
   { config, abuse }: Base,
   { unitOfWork, reader }: Database,

@@ -1,4 +1,5 @@
 import type { Database } from '../../database/index.ts';
+import { dayMs, utcDay } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
@@ -19,18 +20,16 @@ import {
 import type { Closes } from '../../pricing/index.ts';
 import { basePath, type Base } from '../base.ts';
 
-const dayMs = 86_400_000;
-const daysBefore = (date: string, days: number): string =>
-  new Date(Date.parse(date) - days * dayMs).toISOString().slice(0, 10);
+const daysBefore = (date: string, days: number): string => utcDay(new Date(Date.parse(date) - days * dayMs));
 /** Forty years of daily closes. */
-const mostCloses = 10_000;
+const maxCloses = 10_000;
 
 export type MarketData = {
   readonly refreshes: RefreshService;
   readonly routes: readonly Route[];
-  /** Loads what is asked for most into the cache. Never throws. */
+  /** Loads the most frequent reads into the cache. Never throws. */
   readonly warmUp: () => Promise<void>;
-  /** Stored closes of an asset; its type is that of the pricing room, which they are for. */
+  /** Reads stored closes of an asset. The pricing room declares the type, because only that room uses it. */
   readonly closes: Closes;
 };
 
@@ -89,7 +88,7 @@ export const composeMarketData = (
       const asset = await queries.asset(symbol);
       if (asset === undefined) return undefined;
       const from = days === undefined || asset.last_date === null ? null : daysBefore(asset.last_date, days);
-      return queries.prices(symbol, { after: null, from, to: null, limit: mostCloses });
+      return queries.prices(symbol, { after: null, from, to: null, limit: maxCloses });
     },
   };
 };

@@ -23,13 +23,13 @@ export type PricingParts = {
   readonly close: () => Promise<void>;
 };
 
-/** Who the work of the current request is charged to. */
+/** Returns the caller that the work of the current request counts for. */
 const callerOfRequest = (): string => {
   const request = currentRequest();
   return request === undefined ? 'service' : callerOf(request);
 };
 
-/** Pricing with its worker processes; one processor is left to the event loop. */
+/** Pricing with its worker processes. By default one processor stays free for the event loop. */
 export const composePricing = (base: Base, closes: Closes): PricingParts => {
   const { config, clock, metrics, faults, logger, abuse } = base;
   const processes = config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1);

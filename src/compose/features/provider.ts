@@ -20,7 +20,7 @@ export type Provider = {
 
 const connectTimeoutMs = 3_000;
 
-/** Where prices come from, and under which policy. */
+/** The provider of market prices with its resilience policy. */
 export const composeProvider = (
   { config, logger, metrics, clock }: Base,
   cache: Cache,

@@ -25,7 +25,7 @@ export type WebhookParts = Pick<Outbox, 'announce' | 'fanOut' | 'resume'> & {
 
 const hourMs = 3_600_000;
 
-/** Who is told what happened, and the jobs that tell them. */
+/** Registered webhooks, and the jobs that deliver events to them. */
 export const composeWebhooks = async (
   { config, production, build, clock, logger, metrics, abuse }: Base,
   { unitOfWork, reader }: Database,

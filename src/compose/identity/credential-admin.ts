@@ -13,7 +13,7 @@ export type CredentialAdminParts = {
   readonly clock: Clock;
 };
 
-/** For operators: ends credentials, and removes what every part stores of a user. */
+/** For operators: ends credentials, and removes the stored data of a user from all rooms. */
 export const composeCredentialAdmin = (parts: CredentialAdminParts): CredentialAdmin =>
   createCredentialAdmin({
     ...parts,

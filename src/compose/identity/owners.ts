@@ -4,13 +4,16 @@ import type { Database } from '../../database/index.ts';
 import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Base } from '../base.ts';
 
-/** The client of the environment, if it names one. Each process needs it, workers too: it owns keys and webhooks. */
+/**
+ * The client from the environment, or undefined. Every process needs it, also workers, because it can own keys and
+ * webhooks.
+ */
 export const bootstrapClient = ({ BOOTSTRAP_CLIENT_ID: id, BOOTSTRAP_CLIENT_SECRET: secret }: Config) =>
   id === undefined || secret === undefined ? undefined : { id, secret };
 
 export type OwnerParts = { readonly owners: Owners; readonly mayAct: MayAct };
 
-/** Who is there and what he holds: asked by authentication, webhooks and pricing jobs. */
+/** The current state and scopes of owners, for authentication, webhooks and pricing jobs. */
 export const composeOwners = ({ config, clock }: Base, { reader }: Database): OwnerParts => {
   const owners = createOwners({ reader, clock, bootstrap: bootstrapClient(config), cacheMs: config.OWNER_CACHE_MS });
   return { owners, mayAct: createMayAct({ reader, owners, clock, foreignUsers: config.JWT_FOREIGN_USERS }) };

@@ -23,7 +23,7 @@ const policiesOf = (config: Config): Policies => {
   };
 };
 
-/** Undefined with RATE_LIMIT_ENABLED=false: nothing is limited then. */
+/** Undefined if RATE_LIMIT_ENABLED is false. Then there are no rate limits. */
 export const composeRateLimits = async (
   base: Base,
   { redis }: Storage,

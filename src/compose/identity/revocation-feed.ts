@@ -5,7 +5,10 @@ import { createFeed, type RedisConnection } from '../../redis/index.ts';
 
 const message = z.array(z.object({ id: z.string(), expiresAt: z.iso.datetime().transform((text) => new Date(text)) }));
 
-/** Revoked tokens from instance to instance through Redis; undefined without it: then each polls the database. */
+/**
+ * Sends revoked tokens to the other instances through Redis. Undefined without Redis; then each instance polls the
+ * database.
+ */
 export const composeRevocationFeed = (
   redis: RedisConnection | undefined,
   logger: Logger,
@@ -19,7 +22,7 @@ export const composeRevocationFeed = (
         try {
           receive(message.parse(JSON.parse(text)));
         } catch {
-          // Of another version, perhaps: the database tells at the next poll.
+          // The sender may have another version. The next poll of the database gets the tokens anyway.
           logger.warn({}, 'a message about revoked tokens cannot be read');
         }
       }),

@@ -1,6 +1,6 @@
 import type { Migration } from './migration.ts';
 
-/** Statement triggers, so that even a statement that would touch no row is refused. */
+/** Statement triggers, because a statement that changes no row must be refused too. */
 const refuse = (table: string, events: string): string =>
   `create trigger ${table}_refuse before ${events} on ${table} for each statement execute function audit_refuse()`;
 

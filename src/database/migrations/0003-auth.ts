@@ -1,6 +1,9 @@
 import type { Migration } from './migration.ts';
 
-/** Secrets are stored as argon2id hashes (chosen by people or operators) or digests (made by us from 256 random bits). */
+/**
+ * Secrets that people or operators choose are stored as argon2id hashes. Secrets that the service makes from 256 random
+ * bits are stored as digests.
+ */
 export const auth: Migration = {
   name: '0003-auth',
   up: [

@@ -1,6 +1,6 @@
 import type { Migration } from './migration.ts';
 
-/** A refresh that waits for a worker; false once one has begun. */
+/** `queued` is true while a refresh waits for a worker. */
 export const queuedRefreshes: Migration = {
   name: '0006-queued-refreshes',
   up: ['alter table refresh add column queued boolean not null default false'],

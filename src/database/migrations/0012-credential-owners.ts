@@ -1,8 +1,10 @@
 import type { Migration } from './migration.ts';
 
 /**
- * What outlives an owner's row: that it is gone. The trigger notes each deleted user, whoever deletes the row, so that
- * his tokens are told from those of users that never had an account here.
+ * Records that an owner was deleted or disabled; it stays after the row of the owner is deleted. The trigger records
+ * each
+ * deleted user, whichever program deletes the row. Without the record, tokens of a deleted user could not be
+ * distinguished from tokens of users that never had an account here.
  */
 export const credentialOwners: Migration = {
   name: '0012-credential-owners',

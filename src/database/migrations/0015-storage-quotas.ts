@@ -1,8 +1,8 @@
 import type { Migration } from './migration.ts';
 
 /**
- * Whom a row counts against: kind and id of a user or client, for an API key those of its owner. Rows of an earlier
- * version count against nobody and go with their retention.
+ * The owner whose quota a row counts against: kind and id of a user or client; for an API key, of its owner. Rows of an
+ * earlier version have no owner. They count against no quota and are removed after their retention time.
  */
 export const storageQuotas: Migration = {
   name: '0015-storage-quotas',

@@ -11,7 +11,7 @@ import { credentialOwners } from './0012-credential-owners.ts';
 import { storageQuotas } from './0015-storage-quotas.ts';
 import type { Migration } from './migration.ts';
 
-/** Every migration, oldest first: a static list, so that what runs is what was type-checked. */
+/** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
 export const migrations: readonly Migration[] = [
   marketData,
   auditTrail,

@@ -1,9 +1,9 @@
 /**
- * One step of the schema. Each list of statements runs in order inside one transaction; `down` undoes `up` exactly.
- * A released migration is never edited: its name is recorded in every database that has run it.
+ * One change of the schema. The statements of a list run in order in one transaction; `down` reverts `up` exactly. A
+ * released migration must not be edited, because every database that has run it has its name recorded.
  */
 export type Migration = {
-  /** `0001-market-data`: the number orders, the words explain. */
+  /** For example `0001-market-data`. The number gives the order. */
   readonly name: string;
   readonly up: readonly string[];
   readonly down: readonly string[];

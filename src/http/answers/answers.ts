@@ -64,7 +64,7 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
 
   const holdPieces = (ctx: HttpContext, pieces: AnswerPieces): void => {
     const required = pieces.byteLength < largeBytes;
-    pieces.onGivenUp = backlog.hold(ctx.state.request, ctx.res, pieces.byteLength, required);
+    pieces.onReleased = backlog.hold(ctx.state.request, ctx.res, pieces.byteLength, required);
   };
 
   const holdWhole = (ctx: HttpContext, body: string | Buffer): void => {

@@ -40,7 +40,7 @@ class RequestScope implements RequestContext {
   readonly traceId: string;
   readonly clientIp: string;
   readonly timings: RequestContext['timings'] = {};
-  readonly freshest: boolean;
+  readonly noCache: boolean;
   principal?: Principal;
   idempotency?: IdempotencyClaim;
   readonly #response: ServerResponse;
@@ -51,7 +51,7 @@ class RequestScope implements RequestContext {
     this.requestId = requestIdFrom(request.headers['x-request-id']);
     this.traceId = traceId;
     this.clientIp = ip;
-    this.freshest = request.headers['cache-control']?.includes('no-cache') ?? false;
+    this.noCache = request.headers['cache-control']?.includes('no-cache') ?? false;
     this.#response = response;
     this.#deadlineMs = deadlineMs;
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '#src/kernel/canonical-json.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
@@ -9,17 +10,10 @@ import type { HttpContext } from './types.ts';
 
 const printable = /^[\x21-\x7E]{1,255}$/;
 
-/** Members in order of their names, so that the same body written in another order is the same body. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, member: unknown) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  ) ?? '';
-
+/** Canonical JSON, because the same body with its members in another order is the same body. */
 const fingerprintOf = (route: CompiledRoute, { path, query, body }: Input<RequestSchemas>): string =>
   createHash('sha256')
-    .update(`${route.declaration.method} ${route.template}\n${canonical([path, query, body])}`)
+    .update(`${route.declaration.method} ${route.template}\n${canonicalJson([path, query, body])}`)
     .digest('hex');
 
 /**

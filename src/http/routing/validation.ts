@@ -1,13 +1,10 @@
 import type { z } from 'zod';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
-
-/** RFC 6901. */
-export const toPointer = (path: readonly PropertyKey[]): string =>
-  path.map((piece) => `/${String(piece).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+import { jsonPointer } from '#src/kernel/json-pointer.ts';
 
 type Part = 'body' | 'query' | 'path' | 'header';
 const pointerInto = (part: Part, path: readonly PropertyKey[]): string =>
-  part === 'body' ? toPointer(path) : `${part}.${path.map(String).join('.')}`;
+  part === 'body' ? jsonPointer(path) : `${part}.${path.map(String).join('.')}`;
 
 type Issue = z.core.$ZodIssue;
 
@@ -66,7 +63,8 @@ export const validationFailed = (errors: readonly FieldError[]): AppError =>
 /**
  * The query as a map of texts, percent-decoded, `+` being a space.
  * @param most how many names it may have
- * @throws AppError `validation_failed` for a repeated name or too many, `malformed_request` for a broken percent-encoding
+ * @throws AppError `validation_failed` for a repeated name or too many, `malformed_request` for a broken
+ * percent-encoding
  */
 export const parseQuery = (querystring: string, most = Infinity): Record<string, string> => {
   // Without a prototype, so that `__proto__` is a name like any other.

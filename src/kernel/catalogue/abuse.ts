@@ -1,6 +1,6 @@
 /**
- * Kinds of requests that are refused because they would use more than a caller's share. One list: the metric
- * `volwatch_abuse_refused_total`, the log line, the panel and the alert derive from it.
+ * Kinds of requests that are refused because they would use more than the share of a caller. The metric
+ * `volwatch_abuse_refused_total`, the log line, the panel and the alert derive from this list.
  */
 export const abuseKinds = [
   /** More rows, members, levels or tokens than the route takes; counted on the bytes. */
@@ -9,39 +9,39 @@ export const abuseKinds = [
   'body_expansion',
   /** A body that arrives below the minimum rate. */
   'body_slow',
-  /** A body on a route that takes none. */
+  /** A body on a route without a body. */
   'body_unexpected',
   /** More bodies are being read, or kept, than allowed: for one caller, or for all callers together. */
   'body_backlog',
   /** A caller has more requests of a load class in progress than allowed. */
   'concurrency_by_caller',
-  /** An answer that the client reads below the minimum rate. */
+  /** A client reads its answer below the minimum rate. */
   'answer_slow',
-  /** More bytes of answers wait for a caller, or for all callers, than allowed. */
+  /** More bytes of answers wait for one caller, or for all callers, than allowed. */
   'answer_backlog',
-  /** Work whose estimated duration exceeds the deadline of its request. */
+  /** The estimated duration of the work exceeds the deadline of the request. */
   'work_estimate',
   /** A caller has more work in the pricing queue than allowed. */
   'work_by_caller',
   /** An Arrow stream whose lengths or offsets contradict the bytes that are present. */
   'arrow_invalid',
-  /** Sign-ins that are delayed or refused because many before them failed. */
+  /** Sign-ins that are delayed or refused, because many earlier ones failed. */
   'login_throttled',
-  /** A credential whose owner does not exist any more, or is disabled. */
+  /** A credential whose owner was deleted or disabled. */
   'credential_without_owner',
-  /** A caller reached a quota of stored rows or bytes. */
+  /** A caller has reached a quota of stored rows or bytes. */
   'storage_quota',
 ] as const;
 export type AbuseKind = (typeof abuseKinds)[number];
 
 export type AbuseReport = {
   /**
-   * Counts one refusal. The log gets one line a minute for each kind at most, with the number of refusals and the
-   * hashed addresses that caused the most.
-   * @param clientIp the address of the caller, where it is known
+   * Counts one refusal. For each kind at most one line per minute is logged, with the number of refusals and the hashed
+   * addresses with the most refusals.
+   * @param clientIp the address of the caller, if it is known
    */
   readonly refused: (kind: AbuseKind, clientIp?: string) => void;
 };
 
-/** For tests of rooms that report elsewhere. */
+/** For tests that do not check reports. */
 export const noAbuseReport: AbuseReport = { refused: () => {} };

@@ -1,6 +1,6 @@
 /**
- * The one error table. The HTTP status, the problem document, the metric label, the log field, the span
- * attribute `error.type`, the OpenAPI responses, the alerts and the runbook anchors all come from it.
+ * The table of all errors. HTTP status, problem document, metric label, log field, span attribute `error.type`, OpenAPI
+ * responses, alerts and runbook anchors come from this table.
  */
 
 import type { AbuseKind } from './abuse.ts';
@@ -24,7 +24,7 @@ export type ErrorDefinition = {
   readonly status: number;
   readonly category: ErrorCategory;
   readonly title: string;
-  /** Whether the same request may succeed later without being changed. */
+  /** Whether the same request, unchanged, may succeed later. */
   readonly retryable: boolean;
 };
 
@@ -141,7 +141,10 @@ export const errorCodes = Object.keys(errorTable) as ErrorCode[];
 
 export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(errorTable, value);
 
-/** One broken member of a request: `pointer` is a JSON Pointer into the body, or `query.NAME`, `path.NAME`, `header.NAME`. */
+/**
+ * One faulty member of a request. `pointer` is a JSON Pointer into the body, or `query.NAME`, `path.NAME`,
+ * `header.NAME`.
+ */
 export type FieldError = { readonly pointer: string; readonly code: string; readonly detail: string };
 
 export type AppErrorOptions = {
@@ -149,11 +152,11 @@ export type AppErrorOptions = {
   readonly errors?: readonly FieldError[];
   /** Seconds; becomes `Retry-After`. */
   readonly retryAfter?: number;
-  /** Response headers that this refusal carries, `WWW-Authenticate` for example. */
+  /** Additional response headers, for example `WWW-Authenticate`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** RFC 6749 `error` of a token endpoint's refusal, where the code alone does not say it. */
+  /** The `error` (RFC 6749) in the answer of a token endpoint, if it does not follow from the code. */
   readonly oauthError?: OAuthError;
-  /** The refusal protects other callers: whoever answers it reports it as this kind. */
+  /** The refusal protects other callers. The code that answers it must report it as this kind. */
   readonly abuse?: AbuseKind;
 };
 
@@ -169,7 +172,10 @@ export const oauthErrors = [
 ] as const;
 export type OAuthError = (typeof oauthErrors)[number];
 
-/** The only error class thrown on purpose. `detail` is shown to the caller: no secret, no literal of a statement. */
+/**
+ * The error class for all expected errors. The caller sees `detail`, so it must not contain a secret or a literal of a
+ * statement.
+ */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
@@ -194,5 +200,5 @@ export class AppError extends Error {
   }
 }
 
-/** The table's code for anything thrown: an AppError's own, else `internal_error`. */
+/** Returns the error code of any thrown value: the code of an AppError, else `internal_error`. */
 export const codeOf = (error: unknown): ErrorCode => (error instanceof AppError ? error.code : 'internal_error');

@@ -17,22 +17,28 @@ export type FaultPoint = (typeof faultPoints)[number];
 export const faultModes = ['error', 'delay', 'hang', 'crash'] as const;
 export type FaultMode = (typeof faultModes)[number];
 
-/** A fault as data. */
-export type LentFault = {
+/** A fault as data, for a thread or process that has no fault control. */
+export type TakenFault = {
   readonly mode: FaultMode;
-  /** Milliseconds waited before the mode takes effect. */
+  /** Milliseconds to wait before the mode takes effect. */
   readonly delayMs: number;
-  /** What mode `error` throws. */
+  /** The code of the error that mode `error` throws. */
   readonly errorCode: ErrorCode;
 };
 
 export type Faults = {
-  /** Does nothing unless a fault is set at `point`: then it throws an AppError, waits, hangs until `signal`, or kills the process. */
+  /**
+   * Applies the fault that is set at `point`; without one it does nothing. Depending on its mode the fault throws an
+   * AppError, waits, hangs until `signal` aborts, or kills the process.
+   */
   readonly reach: (point: FaultPoint, signal?: AbortSignal) => Promise<void>;
-  /** True when a fault is set at `point`: lets a hot path skip the await. */
+  /** True if a fault is set at `point`. A hot path can then skip the await of `reach`. */
   readonly armed: (point: FaultPoint) => boolean;
-  /** The fault that this pass feels, counted here and felt by another thread. */
-  readonly lend: (point: FaultPoint) => LentFault | undefined;
+  /**
+   * Takes one use of the fault at `point`, counts and logs it, and returns it. The caller hands it to another thread or
+   * process, which applies it.
+   */
+  readonly take: (point: FaultPoint) => TakenFault | undefined;
 };
 
-export const noFaults: Faults = { reach: async () => {}, armed: () => false, lend: () => undefined };
+export const noFaults: Faults = { reach: async () => {}, armed: () => false, take: () => undefined };

@@ -1,24 +1,30 @@
 import { AppError } from '../catalogue/errors.ts';
 import type { Transaction } from '../ports/unit-of-work.ts';
 
-export type OwnerRoom = {
-  /** What and whose: additions under one name take turns, so that two at once do not both find the last place free. */
-  readonly turn: string;
-  /** Answers one row for each that the owner has. */
+export type OwnerQuota = {
+  /**
+   * Name of the lock, from the kind of the objects and their owner. Without the lock, two additions at the same time
+   * could both count one object less than the max.
+   */
+  readonly lockName: string;
+  /** Returns one row for each object of the owner. */
   readonly statement: string;
   readonly parameters: readonly unknown[];
-  readonly most: number;
+  readonly max: number;
 };
 
-/** @throws AppError `validation_failed` when the owner has as many as may be; the turn lasts as long as the transaction */
-export const assertRoom = async (
+/**
+ * Must be called in the transaction that adds the object. Holds the lock until the end of the transaction.
+ * @throws AppError `validation_failed` if the owner already has `max` objects
+ */
+export const assertBelowOwnerQuota = async (
   { query }: Transaction,
-  { turn, statement, parameters, most }: OwnerRoom,
+  { lockName, statement, parameters, max }: OwnerQuota,
 ): Promise<void> => {
-  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [turn]);
-  const held = await query(statement, parameters);
-  if (held.length < most) return;
+  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [lockName]);
+  const objects = await query(statement, parameters);
+  if (objects.length < max) return;
   throw new AppError('validation_failed', undefined, {
-    errors: [{ pointer: '', code: 'too_many', detail: `There are ${most} already, which is the most` }],
+    errors: [{ pointer: '', code: 'too_many', detail: `The max of ${max} is reached` }],
   });
 };

@@ -1,7 +1,7 @@
 import { AppError } from '../catalogue/errors.ts';
 import type { Cursors } from './pagination.ts';
 
-/** One page: rows after the key `after` (exclusive), at most `limit`; `from` and `to` are inclusive dates, UTC. */
+/** Max `limit` rows after the key `after` (exclusive). `from` and `to` are dates (UTC, inclusive). */
 export type PageRequest = {
   readonly after: string | null;
   readonly from: string | null;
@@ -23,9 +23,12 @@ type Page<Item> = {
 
 export type Pages = {
   /**
-   * One page of a list, which its name and whatever else `list` holds tell from others, items found again by `keyOf`. A
-   * cursor holds the list, its bounds and the key.
-   * @throws AppError `validation_failed` for a cursor that another list or other bounds gave
+   * Returns one page of a list. A cursor contains the members of `list`, the bounds of the query and the key of the
+   * last
+   * item.
+   * @param list the name of the list, and other members that identify it
+   * @param keyOf returns the key of an item, by which the list is ordered
+   * @throws AppError `validation_failed` for a cursor of another list or of other bounds
    */
   readonly answer: <Item>(
     list: { readonly list: string } & Readonly<Record<string, string>>,
@@ -49,7 +52,7 @@ export const createPages = ({ cursors }: { readonly cursors: Cursors }): Pages =
       if (Object.entries(bounds).some(([name, value]) => position[name] !== value)) throw foreignCursor();
       after = String(position['after']);
     }
-    // One row more than asked for tells whether there is a next page.
+    // One additional row shows whether there is a next page.
     const rows = await load({ after, from, to, limit: limit + 1 });
     const data = rows.slice(0, limit);
     const last = data.at(-1);

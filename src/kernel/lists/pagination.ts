@@ -4,29 +4,33 @@ import { isCalendarDate } from '../calendar.ts';
 import { AppError } from '../catalogue/errors.ts';
 
 export const defaultLimit = 100;
-const maximumLimit = 1000;
+const maxLimit = 1000;
 
-/** A whole number in a query or path, in plain digits: `1e3`, `0x10`, `1.0`, blanks and `NaN` are refused. */
-export const integerParameter = (minimum: number, maximum: number) =>
+/** Schema of an integer in a query or path. Only decimal digits: `1e3`, `0x10`, `1.0`, blanks and `NaN` are refused. */
+export const integerParameter = (min: number, max: number) =>
   z.preprocess(
     (value) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value),
-    z.int().min(minimum).max(maximum),
+    z.int().min(min).max(max),
   );
 
-/** A day in a query. PostgreSQL has no year 0, which ISO 8601 allows; days before the year 1000 have no use here. */
+/**
+ * Schema of a day in a query. ISO 8601 allows the year 0, PostgreSQL does not; days before the year 1000 are not
+ * needed.
+ */
 export const dateParameter = z.iso
   .date({ abort: true })
   .refine(isCalendarDate, { error: 'Must be 1000-01-01 or a later date' });
 
-/** The query members that every list has; spread into a route's own query schema. */
+/** Query parameters of every list. A route adds them to its query schema with the spread operator. */
 export const pageQuery = {
-  limit: integerParameter(1, maximumLimit)
-    .default(defaultLimit)
-    .describe(`Rows in a page; ${defaultLimit} unless told`),
+  limit: integerParameter(1, maxLimit).default(defaultLimit).describe(`Max rows of a page; default ${defaultLimit}`),
   cursor: z.string().min(1).max(1024).optional(),
 };
 
-/** `fields=a,b`: names of `item`'s members, without repetition. A route that has it in its query sets `fields: true`. */
+/**
+ * Schema of `fields=a,b`: member names of `item`, without duplicates. A route with this parameter must set `fields:
+ * true`.
+ */
 export const fieldsQuery = (item: z.ZodObject) => {
   const known = Object.keys(item.shape);
   return z
@@ -36,24 +40,25 @@ export const fieldsQuery = (item: z.ZodObject) => {
     })
     .transform((value) => [...new Set(value.split(','))])
     .optional()
-    .describe(`Which members each row has, comma-separated, of: ${known.join(', ')}`);
+    .describe(`Members that each row contains, comma-separated: ${known.join(', ')}`);
 };
 
-/** The body of every list: `{ data, page: { next_cursor, limit } }`. */
+/** Schema of the body of a list: `{ data, page: { next_cursor, limit } }`. */
 export const listOf = <Item extends z.ZodType>(item: Item) =>
   z.strictObject({
     data: z.array(item),
-    page: z.strictObject({ next_cursor: z.string().nullable(), limit: z.int().min(1).max(maximumLimit) }),
+    page: z.strictObject({ next_cursor: z.string().nullable(), limit: z.int().min(1).max(maxLimit) }),
   });
 
 type CursorPosition = Readonly<Record<string, string | number | null>>;
 
 export type Cursors = {
-  /** An opaque text that only this service can have made. */
+  /** Returns an opaque, signed text. */
   readonly encode: (position: CursorPosition) => string;
   /**
-   * Gives back what `encode` was given.
-   * @throws AppError `validation_failed` with pointer `query.cursor` for anything altered or foreign
+   * Returns the position of a cursor.
+   * @throws AppError `validation_failed` with pointer `query.cursor` if `encode` of this service did not return the
+   * text
    */
   readonly decode: (cursor: string) => CursorPosition;
 };
@@ -64,7 +69,7 @@ const refuse = (): never => {
   });
 };
 
-/** Put the list's own name into each position, so that a cursor of one list is refused by another. */
+/** A position must contain the name of its list, so that another list refuses the cursor. */
 export const createCursors = ({ secret }: { readonly secret: string | Uint8Array }): Cursors => {
   const sign = (payload: string): Buffer => createHmac('sha256', secret).update(payload).digest().subarray(0, 16);
   return {
@@ -76,7 +81,7 @@ export const createCursors = ({ secret }: { readonly secret: string | Uint8Array
       const [payload = '', signature = '', ...rest] = cursor.split('.');
       const given = Buffer.from(signature, 'base64url');
       const expected = sign(payload);
-      // The text is compared too: base64 has spare bits that decode to the same bytes.
+      // The text is compared too, because in base64 different texts can decode to the same bytes.
       const canonical = given.toString('base64url') === signature;
       if (rest.length > 0 || !canonical || given.length !== expected.length || !timingSafeEqual(given, expected)) {
         return refuse();

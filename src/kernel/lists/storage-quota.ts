@@ -14,17 +14,17 @@ type StorageQuota =
 
 export type QuotaUse = {
   readonly quota: StorageQuota;
-  /** What would be stored after this request. */
+  /** The amount that would be stored after this request, in `unit`. */
   readonly wanted: number;
   readonly max: number;
   readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users';
-  /** What the caller can do about it, as a sentence. */
+  /** What the caller can do, as a sentence. */
   readonly remedy: string;
 };
 
 /**
- * Refuses what would exceed a quota, and reports the refusal.
- * @throws AppError `quota_exceeded` naming quota, use and remedy
+ * Refuses a request that would exceed a quota, and reports the refusal.
+ * @throws AppError `quota_exceeded`; its detail has quota, amount and remedy
  */
 export const assertWithinQuota = (abuse: AbuseReport, { quota, wanted, max, unit, remedy }: QuotaUse): void => {
   if (wanted <= max) return;

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../catalogue/errors.ts';
 import type { Principal } from '../requests/principal.ts';
 import type { Transaction } from './unit-of-work.ts';
 
-/** What a stream is about: the part before the colon in its name, and the `stream_kind` label of the metric. */
+/** The kind of object that a stream describes: the part of its name before the colon. */
 export const auditStreamKinds = [
   'refresh',
   'user',
@@ -16,13 +16,14 @@ export const auditStreamKinds = [
 export type AuditStreamKind = (typeof auditStreamKinds)[number];
 
 /**
- * A chain of events: `refresh:tech5`, `client:<id>`, `api_key:<id>`, `user:<id>`. Transactions that record in the same
- * stream take turns at their commit, so its name holds what changes together and nothing broader. Refused sign-ins
- * that no account can be named for go to `anonymousStream()`. No e-mail or network address in it.
+ * The name of a chain of events: `refresh:tech5`, `client:<id>`, `api_key:<id>`, `user:<id>`. Transactions that record
+ * in
+ * the same stream wait for each other at their commit, so a stream must contain only the events of one object. Refused
+ * sign-ins without a known account go to `anonymousStream()`. The name must not contain an e-mail or network address.
  */
 export type AuditStream = `${AuditStreamKind}:${string}`;
 
-/** What happened, in the past tense. */
+/** Names of events: the object, then the verb in the past tense. */
 export const auditActions = [
   'refresh.queued',
   'refresh.started',
@@ -64,15 +65,18 @@ export const auditActions = [
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
-/** `success`: it was done. `refused`: we said no. `failure`: it was allowed and went wrong. */
+/** `success`: the action was done. `refused`: the service did not allow it. `failure`: it was allowed and failed. */
 export const auditOutcomes = ['success', 'refused', 'failure'] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
-/** `operator`: the command line or the admin port. `system`: the service by itself. `anonymous`: nobody we know. */
+/**
+ * `operator`: the command line or the admin port. `system`: the service itself. `anonymous`: a caller without
+ * credentials.
+ */
 export const auditActorKinds = ['client', 'user', 'api_key', 'operator', 'system', 'anonymous'] as const;
 export type AuditActor = {
   readonly kind: (typeof auditActorKinds)[number];
-  /** The id of a user, client or key; null for the others. Never a name or an address. */
+  /** The id of a user, client or key; null for the other kinds. It must not be a name or an address. */
   readonly subject: string | null;
 };
 
@@ -82,27 +86,31 @@ export type AuditEvent = {
   readonly stream: AuditStream;
   readonly action: AuditAction;
   readonly outcome: AuditOutcome;
-  /** Default: the current request's principal; without one `anonymous` in a request, `system` outside. */
+  /** Default: the principal of the current request. Without a principal: `anonymous` in a request, else `system`. */
   readonly actor?: AuditActor;
-  /** The id of what was acted upon: a refresh, a client, a key, a user, a fault point. */
+  /** The id of the changed object: a refresh, a client, a key, a user, a fault point. */
   readonly target: string;
-  /** Why, for refusals and failures. */
+  /** The error code of a refusal or failure. */
   readonly reason?: ErrorCode;
   /**
-   * What rebuilds the state: ids, names of ours, counts, instants. No secret, digest of a secret, e-mail, address or
-   * text that a caller wrote freely: events are never deleted.
+   * Values that describe the change: ids, names that the service defines, counts, times. It must not contain a secret,
+   * a
+   * digest of a secret, an e-mail, an address or free text of a caller, because events are never deleted.
    */
   readonly data?: { readonly [name: string]: Json };
 };
 
 export type AuditTrail = {
   /**
-   * Appends `event` to its stream in `transaction`: both are there after its commit, or neither. The chain is extended
-   * as the last thing before the commit, so the stream's lock is held for one statement. Request id, trace id and time
-   * are filled in here. Of the refusals of a stream some are recorded in an hour, the rest is counted in one event.
+   * Appends `event` to its stream in `transaction`, so the commit stores both the change and its event. The event is
+   * appended right before the commit, because then the lock of the stream is held only for one statement. Request id,
+   * trace id and time are added here. A max number of refusals per stream and hour is recorded; the others are counted
+   * in one event.
    */
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
-  /** Records how many refusals the hours that are over have left out. @returns how many events that makes */
+  /**
+   * Records the number of refusals without an event, for all hours that have ended. @returns the number of new events
+   */
   readonly countRefusals: (transaction: Transaction) => Promise<number>;
 };
 
@@ -113,5 +121,5 @@ export const actorOf = ({ kind, subject }: Principal): AuditActor => ({ kind, su
 
 const anonymousStreams = 16;
 
-/** One of a few streams, at random: an attack of many sign-ins must not queue up behind one lock. */
+/** Returns one of a few streams at random, because many refused sign-ins must not wait for one lock. */
 export const anonymousStream = (): AuditStream => `sign_in:anonymous-${Math.floor(Math.random() * anonymousStreams)}`;

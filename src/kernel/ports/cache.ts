@@ -3,7 +3,9 @@ export const cacheNames = ['prices', 'index_values', 'provider'] as const;
 export type CacheName = (typeof cacheNames)[number];
 
 /**
- * `stale`: past its time, being loaded anew meanwhile. `last_known_good`: outdated, but what is newer cannot be had now.
+ * `stale`: the TTL of the entry has passed, and it is being loaded again in the background. `last_known_good`: the
+ * entry is
+ * outdated, but loading a newer one failed.
  */
 export type CacheState = 'hit' | 'miss' | 'stale' | 'last_known_good';
 
@@ -11,23 +13,26 @@ export type Cached<T> = { readonly value: T; readonly ageMs: number; readonly st
 
 export type CacheKey = {
   readonly cache: CacheName;
-  /** What entries are invalidated by: a universe. */
+  /** All entries with this tag are invalidated together. The tag is a universe. */
   readonly tag: string;
   readonly key: string;
 };
 
-/** Holds what can be written as JSON. Never fails because of where it keeps it: then everything is a miss. */
+/**
+ * Stores values that JSON can represent. If its storage fails, every read is a miss; no method throws because of it.
+ */
 export type Cache = {
   /**
-   * The entry, or what `load` gives, which then becomes the entry; `undefined` is passed on and not kept. At most one
-   * load a key runs in this process. While `load` fails for a dependency's sake, an outdated entry stands in.
-   * @throws what `load` threw
+   * Returns the entry. If there is none, calls `load` and stores its result, except undefined. At most one load of a
+   * key
+   * runs in this process at a time. If `load` fails because of a dependency, an outdated entry is returned.
+   * @throws the error of `load`
    */
   readonly read: <T>(key: CacheKey, load: () => Promise<T>) => Promise<Cached<T>>;
-  /** Puts an entry there without a load. */
+  /** Stores an entry. */
   readonly put: (key: CacheKey, value: unknown) => Promise<void>;
-  /** The entry however old, or undefined. */
+  /** Returns the entry, also an outdated one, or undefined. */
   readonly last: (key: CacheKey) => Promise<{ readonly value: unknown; readonly ageMs: number } | undefined>;
-  /** Outdates every entry of the tag, on all instances. Call it after the commit of what changed. */
+  /** Invalidates all entries of the tag on all instances. Must be called after the commit of the change. */
   readonly invalidate: (tag: string) => Promise<void>;
 };

@@ -3,12 +3,15 @@ export type Dependency = (typeof dependencies)[number];
 
 type DependencyStatus = 'up' | 'degraded' | 'down' | 'disabled';
 
-/** What one check saw. `detail` holds no address, user name or secret. */
+/** The result of one check. `detail` must not contain an address, a user name or a secret. */
 export type HealthReading = { readonly status: DependencyStatus; readonly detail?: string };
 
 export type HealthCheck = {
   readonly dependency: Dependency;
-  /** Required dependencies make the service `unavailable` and `/health/ready` 503 while down; others make it `degraded`. */
+  /**
+   * While a required dependency is down, the service is `unavailable` and `/health/ready` answers 503. Others make it
+   * `degraded`.
+   */
   readonly required: boolean;
   readonly check: (signal: AbortSignal) => Promise<HealthReading>;
 };

@@ -1,37 +1,41 @@
 import type { Transaction } from './unit-of-work.ts';
 
-/** An answer as it is stored for repetitions: JSON, so never that of a route which answers with a secret. */
+/** An answer that is stored as JSON for repeated requests. It must not contain a secret. */
 export type StoredReply = {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** What a handler finds in its context while it runs under an `Idempotency-Key`. */
+/** Is in the context of a handler that runs with an `Idempotency-Key`. */
 export type IdempotencyClaim = {
   /**
-   * Stores, in the effect's own transaction, what a repetition is to be told should this process die after the commit.
-   * The effect and its memory are then there together or not at all.
-   * @throws AppError `idempotency_in_progress` when another process has taken the key over meanwhile: roll back
+   * Stores the answer for repeated requests in the transaction of the effect. So the commit stores both, even if the
+   * process dies right after it.
+   * @throws AppError `idempotency_in_progress` if another process has taken over the key; then the transaction must be
+   *   rolled back
    */
   readonly remember: (transaction: Transaction, reply: StoredReply) => Promise<void>;
 };
 
 export type IdempotentRequest = {
-  /** Whose key it is: kind and id of the principal. Others may use the same key. */
+  /** Kind and id of the principal. Keys of different subjects are different keys. */
   readonly subject: string;
-  /** Whose quota the key counts against: the user or client behind an API key. */
+  /** The owner whose quota the key counts against. For an API key: its user or client. */
   readonly owner: string;
   readonly key: string;
-  /** Tells one request from another: digest of method, route and everything parsed. */
+  /** Digest of method, route and parsed input. Two requests with the same key must have the same fingerprint. */
   readonly fingerprint: string;
 };
 
 export type Idempotency = {
   /**
-   * Runs `work` unless the key was used before: then answers what that request was answered. What `work` throws frees
-   * the key, unless its effect has been remembered.
-   * @throws AppError `idempotency_key_reused`, `idempotency_in_progress`, `quota_exceeded`, of category database, or what `work` threw
+   * Runs `work`. If the key was used before, returns the answer of the first request instead. An error of `work`
+   * releases
+   * the key, unless the answer was already stored by `remember`.
+   * @throws AppError `idempotency_key_reused`, `idempotency_in_progress`, `quota_exceeded`, of category database, or
+   * the
+   *   error of `work`
    */
   readonly run: (
     request: IdempotentRequest,

@@ -4,16 +4,16 @@ import type { Transaction } from './unit-of-work.ts';
 export const jobQueues = ['refresh', 'pricing', 'retention', 'webhook_event', 'webhook_delivery'] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
-/** Ids and names only: it is stored, and shown to operators. */
+/** Only ids and names, because it is stored and shown to operators. */
 export type JobData = Readonly<Record<string, string>>;
 
 export type JobEnqueuer = {
   /**
-   * Puts a job into `queue` as part of `transaction`: it is there after the commit, or never. The caller's trace goes
-   * with it.
-   * @param key one job of each key waits or runs at a time
-   * @param group in a queue that keeps groups apart, a process does one job of a group at a time
-   * @returns false, and nothing enqueued, when one does
+   * Adds a job to `queue` in `transaction`, so it exists only after the commit. The job continues the trace of the
+   * caller.
+   * @param key at most one job of a key waits or runs at a time
+   * @param group in a queue with groups, a process runs one job of a group at a time
+   * @returns false if a job of this key waits or runs; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
   readonly enqueue: (
@@ -23,11 +23,11 @@ export type JobEnqueuer = {
   ) => Promise<boolean>;
 };
 
-/** Does one job. What it throws makes the job be tried again, later and later, and at last put among the dead. */
+/** Runs one job. After an error the job is retried with increasing delays, and after the last retry it is dead. */
 export type JobHandler = (
   data: JobData,
   signal: AbortSignal,
-  /** `last`: what is thrown now is not tried again. */
+  /** `last`: there is no retry after this attempt. */
   attempt: { readonly last: boolean },
 ) => Promise<void>;
 

@@ -1,4 +1,7 @@
-/** ERROR means that somebody must act. Field names are snake_case; the implementation adds request and trace ids. */
+/**
+ * Level `error` means that an operator must act. Field names are snake_case. The implementation adds request and trace
+ * ids.
+ */
 export type Logger = {
   readonly debug: (fields: LogFields, message: string) => void;
   readonly info: (fields: LogFields, message: string) => void;

@@ -1,19 +1,19 @@
 import { scopes, type Principal, type Scope } from '../requests/principal.ts';
 
-/** Who an API key, a webhook or a token acts for. Keys are owned, they own nothing. */
+/** The user or client that an API key, a webhook or a token belongs to. An API key cannot be an owner. */
 export type Owner = { readonly kind: 'user' | 'client'; readonly id: string };
 
 /**
- * What the service knows of an owner now.
- * - `present`: there and enabled.
- * - `gone`: deleted, disabled or revoked here.
+ * The current state of an owner.
+ * - `present`: exists and is enabled.
+ * - `gone`: deleted, disabled or revoked.
  * - `unknown`: a user that never had an account here, for example of an earlier system whose tokens are accepted.
  */
 export type OwnerStanding =
   | {
       readonly state: 'present';
       readonly scopes: readonly Scope[];
-      /** Access tokens issued at or before this instant (Unix seconds) have ended. */
+      /** Unix seconds. Access tokens issued at or before this time are not valid any more. */
       readonly tokensEndedAt?: number;
     }
   | { readonly state: 'gone' }
@@ -21,26 +21,27 @@ export type OwnerStanding =
 
 export type Owners = {
   /**
-   * From memory while it was read a short time ago, else from the database.
-   * @throws AppError of category database when neither can tell
+   * Returns the state from a short-lived cache, else from the database.
+   * @throws AppError of category database if the state is not cached and the database fails
    */
   readonly standing: (owner: Owner) => Promise<OwnerStanding>;
   /**
-   * What a stored credential or subscription may do now: its own scopes that its owner holds too. Undefined when the
-   * owner is gone or has no account here, because nobody can say then what he holds.
+   * Returns the scopes that a stored credential or subscription has now: those of `own` that its owner has too.
+   * Undefined if
+   * the owner is gone or has no account here, because its scopes are not known then.
    */
   readonly scopesFor: (owner: Owner, own: readonly Scope[]) => Promise<readonly Scope[] | undefined>;
 };
 
-/** Of `own` what is `held` too, in the order of the catalogue. */
+/** Returns the scopes that are in both lists, in the order of the catalogue. */
 export const commonScopes = (own: readonly Scope[], held: readonly Scope[]): Scope[] =>
   scopes.filter((scope) => own.includes(scope) && held.includes(scope));
 
-/** The user or client behind a caller. */
+/** Returns the user or client that a caller belongs to. */
 export const ownerOf = ({ kind, subject, owner }: Principal): Owner | undefined =>
   owner ?? (kind === 'api_key' ? undefined : { kind, id: subject });
 
-/** Whom stored data count against, as text: `user:<id>` or `client:<id>`. */
+/** Returns the owner whose quota stored data count against, as text: `user:<id>` or `client:<id>`. */
 export const ownerName = (principal: Principal): string => {
   const owner = ownerOf(principal);
   return owner ? `${owner.kind}:${owner.id}` : `${principal.kind}:${principal.subject}`;

@@ -2,22 +2,24 @@ export const breakerStates = ['closed', 'half_open', 'open'] as const;
 export type BreakerState = (typeof breakerStates)[number];
 
 export type Call = {
-  /** Ends the call: the caller went away, or its deadline passed. */
+  /** Aborts the call, because the caller disconnected or its deadline passed. */
   readonly signal: AbortSignal;
-  /** Monotonic milliseconds after which no further attempt begins. */
+  /** Monotonic milliseconds. No attempt starts after this time. */
   readonly deadline: number;
-  /** Whether the same request may be sent twice. */
+  /** Whether the request may be sent more than once. */
   readonly idempotent: boolean;
 };
 
-/** How a dependency is called: one policy for each, shared by all its callers. */
+/**
+ * Timeout, retries, circuit breaker and bulkhead of a dependency. All callers of a dependency must share one policy.
+ */
 export type Policy = {
   /**
-   * Runs `work` under everything that the dependency's policy says: a place in the bulkhead, attempts with full jitter
-   * in between as long as breaker, budget and deadline allow, each ended by its own signal. `work` throws AppErrors of
-   * category external_api for what may pass by itself; anything else is not tried again.
-   * @throws AppError `external_api_unavailable` (circuit open, bulkhead full), `external_api_timeout`, what `work`
-   *   threw, or the reason of `signal`
+   * Waits for a place in the bulkhead and runs `work`. Retries it with full jitter while breaker, retry budget and
+   * deadline
+   * allow. Each attempt has its own signal with a timeout. Only AppErrors of category external_api are retried.
+   * @throws AppError `external_api_unavailable` (circuit open, bulkhead full), `external_api_timeout`, the error of
+   *   `work`, or the reason of `signal`
    */
   readonly run: <T>(call: Call, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
   readonly state: () => BreakerState;

@@ -1,30 +1,34 @@
-/** One attempt to sign in, before the password is looked at. */
+/** One attempt to sign in. */
 export type SignInAttempt = {
-  /** What the caller claims to be, for example an e-mail address; kept as a keyed hash only. */
+  /** The account name in the request, for example an e-mail address. Only a keyed hash of it is stored. */
   readonly account: string;
-  /** The address that the attempt comes from. */
+  /** The IP address of the caller. */
   readonly clientIp: string;
   /** Whether this account has signed in from this network before. */
   readonly knownPlace: boolean;
 };
 
-/** Thrown refusals say with `begins` whether this refusal is the first of its delay: only that one is reported. */
-export type ThrottleRefusal = { readonly retryAfterSeconds: number; readonly begins: boolean };
+export type ThrottleRefusal = {
+  readonly retryAfterSeconds: number;
+  /** True for the first refusal of a delay. Only this refusal is reported. */
+  readonly isFirst: boolean;
+};
 
 /**
- * Guards one account against guessed passwords. The pair of account and network has a small budget and then growing
- * delays. The account alone has a wide budget, from networks that it has not signed in from before: guesses from many
- * addresses never keep the owner out of a network that he has used. The address is limited by the route's `login`
- * policy before the handler runs.
+ * Protects accounts against guessed passwords with two limits. The pair of account and network has a small limit and
+ * then
+ * increasing delays. The account has a larger limit for all networks without an earlier sign-in; so guesses from many
+ * addresses never block the owner on a network that was used before. In addition the policy `login` of the route limits
+ * the address before the handler runs.
  */
 export type LoginThrottle = {
   /**
-   * Counts an attempt whether or not the account exists, so refusals tell nothing about that. Of simultaneous attempts
-   * exactly as many pass as the policy allows, also across processes.
-   * @returns undefined when the password may be looked at
+   * Counts an attempt. Accounts that do not exist are counted too, so that a refusal does not show whether the account
+   * exists. Of simultaneous attempts, also of several processes, exactly the allowed number passes.
+   * @returns undefined if the password may be checked
    */
   readonly attempt: (attempt: SignInAttempt) => Promise<ThrottleRefusal | undefined>;
-  /** Forgets the attempts of this pair: the password was right. */
+  /** Resets the counter of the pair, because the password was right. */
   readonly succeeded: (attempt: SignInAttempt) => Promise<void>;
 };
 

@@ -33,9 +33,11 @@ export const transactionOperations = [
 type TransactionOperation = (typeof transactionOperations)[number];
 
 /**
- * One statement with bound parameters (`$1`, `$2`): its literals never reach a log or a span. Values come back as:
- * date -> `YYYY-MM-DD` string, timestamptz -> Date, bigint -> number, double precision -> number, numeric -> string.
- * @throws AppError of category database for faults of the connection or the server; anything else is pg's own error
+ * Runs one statement with bound parameters (`$1`, `$2`). Values must be parameters, because then they never reach a log
+ * or
+ * a span. Results: date -> `YYYY-MM-DD` string, timestamptz -> Date, bigint -> number, double precision -> number,
+ * numeric -> string.
+ * @throws AppError of category database for errors of the connection or the server, else the error of pg
  */
 export type Query = <Row extends Record<string, unknown> = Record<string, unknown>>(
   text: string,
@@ -43,44 +45,50 @@ export type Query = <Row extends Record<string, unknown> = Record<string, unknow
 ) => Promise<Row[]>;
 
 export type Transaction = {
-  /** The transaction's own identity map; flushed before commit. */
+  /** The identity map of this transaction. It is flushed before the commit. */
   readonly em: EntityManager;
-  /** Set-based SQL in the same transaction. */
+  /** Runs SQL in the same transaction. */
   readonly query: Query;
-  /** Runs `work` after everything else and right before the commit: for locks that others wait for. */
+  /**
+   * Runs `work` right before the commit. For locks that other transactions wait for, because they are held shortly
+   * then.
+   */
   readonly beforeCommit: (work: () => Promise<void>) => void;
 };
 
 export type UnitOfWorkOptions = {
   readonly operation: TransactionOperation;
-  /** `new` (default) refuses to run inside another unit of work; `join` takes part in the surrounding one. */
+  /** `new` (default) throws inside another unit of work; `join` uses the transaction of the surrounding one. */
   readonly propagation?: 'new' | 'join';
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
-  /** Longest single statement, in place of the pool's own limit: for bulk writes. */
+  /** Timeout of each statement in place of the timeout of the pool. For bulk writes. */
   readonly statementTimeoutMs?: number;
 };
 
 export type UnitOfWork = {
   /**
-   * Runs `work` in one transaction: commits when it resolves, rolls back when it throws. Serialization failures and
-   * deadlocks run it again a bounded number of times, so `work` must have no effect outside the transaction.
-   * @throws AppError `database_unavailable`, `database_pool_exhausted`, `database_timeout`, `database_conflict`, or what `work` threw
+   * Runs `work` in one transaction: commits when it resolves, rolls back when it throws. After a serialization failure
+   * or
+   * deadlock it runs `work` again, up to a max number of retries. So `work` must have no effect outside the
+   * transaction.
+   * @throws AppError `database_unavailable`, `database_pool_exhausted`, `database_timeout`, `database_conflict`, or the
+   *   error of `work`
    */
   readonly run: <T>(options: UnitOfWorkOptions, work: (transaction: Transaction) => Promise<T>) => Promise<T>;
 };
 
-/** Statements outside any transaction, each on a pooled connection. Same errors as UnitOfWork. */
+/** Runs statements outside of transactions, each on a pooled connection. Throws the same errors as UnitOfWork. */
 export type Reader = { readonly query: Query };
 
-/** Held by one caller at a time across processes, for the length of `work`. */
+/** A lock by name across all processes. It is held while `work` runs. */
 export type Lock = {
-  /** @returns `undefined` at once when somebody else holds `name`. */
+  /** @returns undefined immediately, without a call of `work`, if the lock `name` is held already */
   readonly tryWith: <T>(name: string, work: () => Promise<T>) => Promise<{ readonly value: T } | undefined>;
 };
 
 const active = new AsyncLocalStorage<{ readonly transaction: Transaction; open: boolean }>();
 
-/** For the implementation of UnitOfWork alone: what `work` starts sees `transaction` as current until `work` settles. */
+/** Only for the implementation of UnitOfWork. `transaction` is the current transaction of `work` until it settles. */
 export const runInTransaction = async <T>(transaction: Transaction, work: () => Promise<T>): Promise<T> => {
   const state = { transaction, open: true };
   try {
@@ -96,8 +104,8 @@ export const currentTransaction = (): Transaction | undefined => {
 };
 
 /**
- * The guard that everything calling over the network stands behind: a transaction held open across a remote call keeps
- * its locks and its connection for as long as the other side likes.
+ * Must be called before each call over the network, because a transaction that is open during a remote call holds its
+ * locks and its connection for an unknown time.
  * @throws Error (a mistake in the code, so `internal_error`) inside a unit of work
  */
 export const assertOutsideTransaction = (call: string): void => {

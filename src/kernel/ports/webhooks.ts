@@ -2,20 +2,24 @@ import type { Json } from './audit.ts';
 import type { Scope } from '../requests/principal.ts';
 import type { Transaction } from './unit-of-work.ts';
 
-/** What refreshes are read with: an owner must hold it to register a webhook and for each delivery. */
+/** The scope for reading refreshes. An owner must have it to register a webhook, and for each delivery. */
 export const webhookScope = 'market:refresh' satisfies Scope;
 
-/** Closed set: what webhooks may subscribe to. */
+/** Closed set: the events that a webhook can subscribe to. */
 export const webhookEventTypes = ['refresh.succeeded', 'refresh.failed', 'refresh.rolled_back'] as const;
 export type WebhookEventType = (typeof webhookEventTypes)[number];
 
-/** How an attempt at a delivery ended: arrived, to be tried again, given up, or told (410) that nobody is there any more. */
+/**
+ * The result of an attempt at a delivery: accepted, will be retried, given up, or refused for ever by the receiver
+ * (410).
+ */
 export const webhookOutcomes = ['delivered', 'failed', 'dead', 'gone'] as const;
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 
 /**
- * Tells the webhooks that subscribe to `type`, as part of `transaction`: the event and the job that carries it out are
- * there after its commit, or never.
+ * Stores an event, and the job that delivers it to all webhooks with a subscription to `type`, in `transaction`. So
+ * both
+ * exist only after its commit.
  */
 export type Announce = (
   transaction: Transaction,

@@ -1,10 +1,11 @@
 import { isIPv6 } from 'node:net';
 
-const groupsOfNetwork = 4;
+const networkGroups = 4;
 
 /**
- * The address to count by: an IPv4 address, or the /64 network of an IPv6 one, which is the least that a subscriber is
- * given (RFC 6177), so that nobody has 2^64 budgets.
+ * Returns the address that limits count by: an IPv4 address, or the /64 network of an IPv6 address. A subscriber gets
+ * at
+ * least a /64 network (RFC 6177), so a limit per IPv6 address would be no limit.
  */
 export const countedAddress = (address: string): string => {
   if (!isIPv6(address)) return address;
@@ -12,9 +13,10 @@ export const countedAddress = (address: string): string => {
   const [left = '', right] = plain.split('::');
   const head = left === '' ? [] : left.split(':');
   const tail = right === undefined || right === '' ? [] : right.split(':');
-  // An IPv4 tail stands for two groups; which ones does not matter here, they are in the lower half.
+  // An IPv4 address at the end has the length of two groups. Their values do not matter, because they are in the lower
+  // half.
   const tailLength = tail.length + (tail.at(-1)?.includes('.') ? 1 : 0);
   const gap = right === undefined ? 0 : 8 - head.length - tailLength;
-  const groups = [...head, ...Array<string>(gap).fill('0'), ...tail].slice(0, groupsOfNetwork);
+  const groups = [...head, ...Array<string>(gap).fill('0'), ...tail].slice(0, networkGroups);
   return `${groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`;
 };

@@ -1,19 +1,19 @@
-/** Limits on the structure of a JSON text. A limit that is absent is not checked. */
+/** Limits for the structure of a JSON text. An absent limit is not checked. */
 export type JsonShapeLimits = {
-  /** Levels of arrays and objects inside each other. */
+  /** Max levels of nested arrays and objects. */
   readonly maxDepth: number;
-  /** Arrays, objects, strings, numbers and literals together; member names do not count. */
+  /** Max number of arrays, objects, strings, numbers and literals together; member names do not count. */
   readonly maxValues?: number;
-  /** Elements of one array. */
+  /** Max elements of one array. */
   readonly maxItems?: number;
-  /** Members of one object. */
+  /** Max members of one object. */
   readonly maxMembers?: number;
 };
 
 export type JsonShapeFault = {
   readonly limit: 'depth' | 'values' | 'items' | 'members';
   readonly max: number;
-  /** Levels of arrays and objects around the place where the limit is exceeded. */
+  /** Number of arrays and objects around the position where the limit is exceeded. */
   readonly depth: number;
 };
 
@@ -27,13 +27,15 @@ const closeObject = 0x7d;
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 /**
- * The first limit that a JSON text exceeds, found on its bytes before a parser makes objects of them: a parser needs up
- * to 60 bytes of heap for two bytes of text, and an exhausted heap ends the process. One pass, no allocation that
- * depends on the text. A text that is not JSON gets any answer; the parser refuses it.
+ * Returns the first limit that a JSON text exceeds. It checks the bytes before they are parsed, because a parser needs
+ * up to
+ * 60 bytes of heap for two bytes of text, and an exhausted heap ends the process. One pass; the allocated memory does
+ * not
+ * depend on the text. For a text that is not JSON the result has no meaning; the parser refuses it.
  */
 export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonShapeFault | undefined => {
   const { maxDepth, maxValues = Infinity, maxItems = Infinity, maxMembers = Infinity } = limits;
-  /** Elements or members so far, for each open container. */
+  /** Number of elements or members so far, for each open container. */
   const counts = new Float64Array(maxDepth + 1);
   const isArray = new Uint8Array(maxDepth + 1);
   let depth = 0;

@@ -5,22 +5,24 @@ export type Scope = (typeof scopes)[number];
 export const tokenFormats = ['enhanced', 'legacy', 'client'] as const;
 export type TokenFormat = (typeof tokenFormats)[number];
 
-/** Who the caller is. `subject` is a user id, a client id or an API key's id. */
+/** The authenticated caller. `subject` is the id of a user, a client or an API key. */
 export type Principal = {
   readonly kind: 'client' | 'user' | 'api_key';
   readonly subject: string;
-  /** Of an API key: the user or client that it acts for. */
+  /** Only for an API key: the user or client that it belongs to. */
   readonly owner?: { readonly kind: 'user' | 'client'; readonly id: string };
   readonly scopes: readonly Scope[];
   readonly email?: string;
   readonly role?: string;
   readonly tokenFormat?: TokenFormat;
-  /** The access token's `jti` (or a digest that stands for it), for revocation. */
+  /** The `jti` of the access token, or a digest in its place; for revocation. */
   readonly tokenId?: string;
-  /** Unix seconds at which the access token was issued, where it says so. */
+  /** Unix seconds when the access token was issued, if it has this claim. */
   readonly tokenIssuedAt?: number;
-  /** Unix seconds of the access token's end. */
+  /** Unix seconds when the access token expires. */
   readonly tokenExpiresAt?: number;
-  /** Set when a cookie session authenticated the caller: then CSRF is checked, and logout ends this session. */
+  /**
+   * The session, if a cookie authenticated the caller. Then the CSRF token is checked, and logout ends this session.
+   */
   readonly sessionId?: string;
 };

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IdempotencyClaim } from '../ports/idempotency.ts';
 import type { Principal } from './principal.ts';
 
-/** The parts of `Server-Timing` beside `total`. */
+/** The entries of `Server-Timing` besides `total`. */
 export const timingParts = ['auth', 'db', 'pricing', 'cache', 'external'] as const;
 export type TimingPart = (typeof timingParts)[number];
 
@@ -10,14 +10,14 @@ export type RequestContext = {
   readonly requestId: string;
   readonly traceId: string;
   readonly clientIp: string;
-  /** Aborted when the client goes away or the request's deadline passes. */
+  /** Aborts when the client disconnects or the deadline of the request passes. */
   readonly signal: AbortSignal;
-  /** Milliseconds spent per part. */
+  /** Milliseconds for each entry. */
   readonly timings: Partial<Record<TimingPart, number>>;
-  /** The caller asked (`Cache-Control: no-cache`) for what is stored now: neither a cache nor a replica will do. */
-  readonly freshest?: boolean;
+  /** The caller sent `Cache-Control: no-cache`: caches and replicas must not be used. */
+  readonly noCache?: boolean;
   principal?: Principal;
-  /** While the handler runs under an `Idempotency-Key`. */
+  /** Set while the handler runs with an `Idempotency-Key`. */
   idempotency?: IdempotencyClaim;
 };
 
@@ -25,10 +25,10 @@ const storage = new AsyncLocalStorage<RequestContext>();
 
 export const runInRequest = <T>(context: RequestContext, work: () => T): T => storage.run(context, work);
 
-/** Undefined outside a request (jobs, start-up). */
+/** Returns the context of the current request; undefined outside of a request (jobs, start). */
 export const currentRequest = (): RequestContext | undefined => storage.getStore();
 
-/** Adds to the current request's `Server-Timing`; nothing outside a request. */
+/** Adds milliseconds to an entry of `Server-Timing`. Does nothing outside of a request. */
 export const addTiming = (part: TimingPart, milliseconds: number): void => {
   const timings = storage.getStore()?.timings;
   if (timings) timings[part] = (timings[part] ?? 0) + milliseconds;

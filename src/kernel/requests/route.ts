@@ -5,7 +5,7 @@ import type { RequestContext } from './request-context.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** Who may call: anyone, any authenticated caller, or one whose credentials carry the scope. */
+/** Which callers are allowed: all, all authenticated callers, or callers whose credentials have the scope. */
 export type AuthPolicy = 'public' | 'authenticated' | { readonly scope: Scope };
 
 /**
@@ -38,7 +38,7 @@ export type Input<R extends RequestSchemas> = {
   readonly context: RequestContext;
 };
 
-/** `null` stands for an answer without a body. */
+/** `null` means an answer without a body. */
 export type ResponseSchemas = Readonly<Record<number, z.ZodType | null>>;
 
 type Reply<S extends ResponseSchemas> = {
@@ -51,7 +51,11 @@ type Reply<S extends ResponseSchemas> = {
 
 export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas> = {
   readonly method: Method;
-  /** Under the base path unless `atRoot`; parameters as `{name}`. Also the metric label and, with the method, the span name. */
+  /**
+   * Path below the base path, or from the root with `atRoot`; parameters are `{name}`. It is also the metric label and,
+   * with
+   * the method, the span name.
+   */
   readonly path: `/${string}`;
   readonly atRoot?: boolean;
   readonly tag: string;
@@ -64,29 +68,32 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
    */
   readonly load: LoadClass | 'none';
   readonly request: R;
-  /** Media types accepted for the body; default `application/json`. */
+  /** Media types of the body that are accepted. Default: `application/json`. */
   readonly consumes?: readonly string[];
-  /** Media types answered, the first where the reply names none; default `application/json`. */
+  /** Media types of the answer; the first is used if the reply has no content type. Default: `application/json`. */
   readonly produces?: string | readonly string[];
-  /** The body reaches the handler as the bytes that came, whatever their media type. */
+  /** The handler gets the body as bytes, for every media type. */
   readonly rawBody?: true;
   readonly bodyLimit?: BodyLimit;
   readonly responses: S;
   /** The codes that this route adds to those that the http room adds by its declaration; for OpenAPI. */
   readonly errors: readonly RouteErrorCode[];
-  /** `weak`: a weak ETag over the body, and 304 for a matching If-None-Match. */
+  /** `weak`: the answer has a weak ETag of the body, and a matching If-None-Match is answered with 304. */
   readonly etag?: 'weak';
-  /** The query has `fields` (see `fieldsQuery`): the members of each object in `data` are picked by it. */
+  /** The query has the parameter `fields` (see `fieldsQuery`), which selects the members of each object in `data`. */
   readonly fields?: true;
-  /** Honours `Idempotency-Key`: needs an authenticated caller, and an answer without secrets, for it is stored. */
+  /**
+   * Supports `Idempotency-Key`. The caller must be authenticated, and the answer must contain no secret, because it is
+   * stored.
+   */
   readonly idempotency?: true;
-  /** `oauth`: errors are RFC 6749 `application/json` with the problem's members beside. Default `problem`. */
+  /** `oauth`: errors are RFC 6749 `application/json` and also have the members of a problem. Default: `problem`. */
   readonly errorFormat?: 'problem' | 'oauth';
-  /** Throws AppError for every refusal. */
+  /** @throws AppError for every refusal */
   readonly handler: (input: Input<NoInfer<R>>) => Promise<Reply<NoInfer<S>>>;
 };
 
-/** A declared route with its types forgotten: what the http room works with. */
+/** A declared route without its specific types, as the http room uses it. */
 export type Route = Omit<RouteDeclaration<RequestSchemas, ResponseSchemas>, 'handler'> & {
   readonly handler: (input: Input<RequestSchemas>) => Promise<{
     readonly status: number;
@@ -95,7 +102,7 @@ export type Route = Omit<RouteDeclaration<RequestSchemas, ResponseSchemas>, 'han
   }>;
 };
 
-/** The one way to declare a route: checks handler against schemas, then forgets the types. */
+/** Declares a route. The compiler checks the handler against the schemas; the result has no specific types. */
 export const defineRoute = <const R extends RequestSchemas, const S extends ResponseSchemas>(
   declaration: RouteDeclaration<R, S>,
 ): Route => declaration;

@@ -1,4 +1,5 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, largestBatch } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
@@ -9,7 +10,7 @@ import type { Option, PricingEngine } from '../models/engine.ts';
 import { invalidRequest, outcomeOf } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
-import { isRow, pointerTo, readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { isRow, readModelName, readOption, readOutputs } from '../request/read-option.ts';
 import { createTextChunks, utf8 } from './text-chunks.ts';
 
 const optionsErrors = (value: unknown): FieldError[] => {
@@ -28,7 +29,7 @@ const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: re
   if (Array.isArray(asked)) errors.push(...asked);
   for (const member of Object.keys(body)) {
     if (member === 'options' || member === 'outputs') continue;
-    errors.push({ pointer: pointerTo('', member), code: 'unknown_member', detail: 'Unknown member' });
+    errors.push({ pointer: memberPointer('', member), code: 'unknown_member', detail: 'Unknown member' });
   }
   if (errors.length > 0 || Array.isArray(asked) || !Array.isArray(options)) throw invalidRequest(errors);
   return { options, outputs: asked.outputs };

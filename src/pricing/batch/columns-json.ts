@@ -1,4 +1,5 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
 import {
   checkSize,
   columnError,
@@ -10,7 +11,7 @@ import {
 } from './columns.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { outputNames } from '../models/outputs.ts';
-import { isRow, pointerTo, readOutputs, type Row } from '../request/read-option.ts';
+import { isRow, readOutputs, type Row } from '../request/read-option.ts';
 import { createTextChunks } from './text-chunks.ts';
 
 const envelopeMembers = new Set(['columns', 'outputs', ...envelopeTexts]);
@@ -54,7 +55,7 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   const errors: FieldError[] = [];
   for (const member of Object.keys(body)) {
     if (envelopeMembers.has(member)) continue;
-    errors.push({ pointer: pointerTo('', member), code: 'unknown_member', detail: 'Unknown member' });
+    errors.push({ pointer: memberPointer('', member), code: 'unknown_member', detail: 'Unknown member' });
   }
   const asked = readOutputs(body['outputs'], outputNames, ['price']);
   if (Array.isArray(asked)) errors.push(...asked);

@@ -1,4 +1,5 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { largestBatch } from './batch-row.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { hestonParameters, optionPrice } from '../models/inputs.ts';
@@ -49,7 +50,7 @@ export const columnKind = (name: string): 'number' | 'text' | undefined => {
 };
 
 export const columnError = (name: string, code: string, detail: string): FieldError => ({
-  pointer: `/columns${name === '' ? '' : '/'}${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+  pointer: name === '' ? '/columns' : memberPointer('/columns', name),
   code,
   detail,
 });

@@ -1,4 +1,5 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { precisions } from '../engines/american/andersen-lake-scheme.ts';
 import {
   dividendMembers,
@@ -9,7 +10,7 @@ import {
   type NumberInput,
 } from '../models/inputs.ts';
 import type { ExtraInput } from '../models/models.ts';
-import { isRow, pointerTo, type Row } from './rows.ts';
+import { isRow, type Row } from './rows.ts';
 
 const fieldError = (pointer: string, code: string, detail: string): FieldError => ({ pointer, code, detail });
 
@@ -22,7 +23,7 @@ const readNumbers = (value: unknown, members: readonly NumberInput[], at: string
   for (const member of members) {
     const { name } = member;
     const number = value[name];
-    const pointer = pointerTo(at, name);
+    const pointer = memberPointer(at, name);
     if (typeof number === 'number' && isInRange(member, number)) read[name] = number + 0;
     else if (number === undefined) errors.push(fieldError(pointer, 'required', 'Required'));
     else if (typeof number !== 'number') errors.push(fieldError(pointer, 'invalid_type', `${name} must be a number`));
@@ -30,7 +31,7 @@ const readNumbers = (value: unknown, members: readonly NumberInput[], at: string
   }
   for (const name of Object.keys(value)) {
     if (members.some((member) => member.name === name)) continue;
-    errors.push(fieldError(pointerTo(at, name), 'unknown_member', 'Unknown member'));
+    errors.push(fieldError(memberPointer(at, name), 'unknown_member', 'Unknown member'));
   }
   return errors.length > 0 ? errors : read;
 };
@@ -43,7 +44,7 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
   if (value.length > mostDividends) {
     return [fieldError(at, 'invalid_length', `dividends must have at most ${mostDividends} items`)];
   }
-  const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, pointerTo(at, index)));
+  const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, memberPointer(at, index)));
   const errors = read.filter((item) => Array.isArray(item)).flat();
   return errors.length > 0 ? errors : { dividends: read, dividend_model: 'escrowed' };
 };
@@ -54,7 +55,7 @@ export const SYMBOL = /^[A-Za-z0-9.^=\-/:]{1,32}$/;
 /** What the option holds for one extra member, or what is wrong with it. */
 export const readExtra = (extra: ExtraInput, row: Row, parent: string): object | FieldError[] => {
   const value = row[extra];
-  const at = pointerTo(parent, extra);
+  const at = memberPointer(parent, extra);
   switch (extra) {
     case 'symbol':
       if (value === undefined) return {};

@@ -1,13 +1,14 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { exerciseStyles, optionTypes, type ExerciseStyle, type Option } from '../models/engine.ts';
 import { isInRange, isRequired, optionPrice, rangeOf, type NumberInput } from '../models/inputs.ts';
 import { invalidRequest } from './failures.ts';
 import { defaultModel, type Model } from '../models/models.ts';
 import { indexOfOutput, type OutputName } from '../models/outputs.ts';
 import { readExtra } from './read-extras.ts';
-import { pointerTo, type Row } from './rows.ts';
+import type { Row } from './rows.ts';
 
-export { isRow, pointerTo, type Row } from './rows.ts';
+export { isRow, type Row } from './rows.ts';
 
 /**
  * Validation of pricing requests by hand: one pass per row, shared by single calls and batches, which a general schema
@@ -15,7 +16,7 @@ export { isRow, pointerTo, type Row } from './rows.ts';
  */
 
 const fieldError = (at: string, member: string | number, code: string, detail: string): FieldError => ({
-  pointer: pointerTo(at, member),
+  pointer: memberPointer(at, member),
   code,
   detail,
 });

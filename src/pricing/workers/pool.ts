@@ -52,7 +52,8 @@ export type PricingWorkers = {
   /**
    * Prices a batch in another process.
    * @throws AppError `rate_limit_exceeded` (too many tasks of this caller), `overloaded` (queue full, or `signal`
-   * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and those of `prepareBatch`
+   * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and those of
+   * `prepareBatch`
    */
   readonly run: (request: BatchRequest, options: WorkOptions) => Promise<BatchOutcome>;
   readonly healthCheck: HealthCheck;
@@ -139,7 +140,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
 
   const createTask = (request: BatchRequest, { caller, kind, maxMs, estimate }: WorkOptions): PoolTask => {
     const { bytes: body, ...rest } = request;
-    const fault = faults.lend('pricing.worker');
+    const fault = faults.take('pricing.worker');
     const isLong = kind === 'job' || (estimate?.totalMs ?? 0) > shortWorkMs;
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(fault && { fault }) },

@@ -1,6 +1,6 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue/errors.ts';
-import type { LentFault } from '#src/kernel/catalogue/faults.ts';
+import type { TakenFault } from '#src/kernel/catalogue/faults.ts';
 import type { BatchFormat, PreparedBatch, BatchRequest, Transport } from '../batch/prepared-batch.ts';
 import type { Outcome, TallyData } from '../batch/batch-tally.ts';
 import type { WorkEstimate } from '../models/cost.ts';
@@ -108,7 +108,7 @@ export type TaskHead = {
   readonly id: number;
   readonly request: Omit<BatchRequest, 'bytes'>;
   /** Injected by an operator, for the process to feel. */
-  readonly fault?: LentFault;
+  readonly fault?: TakenFault;
 };
 export type TaskMessage = TaskHead & { readonly type: 'task'; readonly limits: WorkLimits };
 /** The body of a `task` is the body of the request. */

@@ -1,5 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { LentFault } from '#src/kernel/catalogue/faults.ts';
+import type { TakenFault } from '#src/kernel/catalogue/faults.ts';
 import { serve } from './serve.ts';
 
 /** The program of a pricing process. */
@@ -9,7 +9,7 @@ const block = (milliseconds?: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, milliseconds);
 };
 
-const feel = ({ mode, delayMs, errorCode }: LentFault): void => {
+const feel = ({ mode, delayMs, errorCode }: TakenFault): void => {
   if (delayMs > 0) block(delayMs);
   if (mode === 'hang') block();
   else if (mode === 'crash') process.exit(1);

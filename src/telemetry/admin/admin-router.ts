@@ -7,22 +7,22 @@ type AdminRequest = {
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
-  /** Parsed JSON; read only when called. @throws AppError `payload_too_large`, `malformed_body` */
+  /** Reads the body and parses it as JSON. @throws AppError `payload_too_large`, `malformed_body` */
   readonly body: () => Promise<unknown>;
 };
 
 export type AdminReply = {
   readonly status: number;
-  /** A string is sent as it is, an object as JSON, null as nothing. */
+  /** A string is sent unchanged, an object as JSON. null means no body. */
   readonly body: string | object | null;
   readonly contentType?: string;
 };
 
 export type AdminRoute = {
   readonly method: AdminMethod;
-  /** Parameters as `{name}`, each one segment. */
+  /** A parameter is `{name}` and stands for one segment. */
   readonly path: `/${string}`;
-  /** Throws AppError for every refusal. */
+  /** @throws AppError for every refusal */
   readonly handle: (request: AdminRequest) => AdminReply | Promise<AdminReply>;
 };
 

@@ -11,35 +11,35 @@ import { negotiateFormat, renderMetrics, type ExpositionFormat } from '../metric
 import { faultRoutes, type FaultChangeListener } from './fault-routes.ts';
 import type { FaultControl } from '../faults.ts';
 
-/** Sets gauges that are read rather than counted; bounded in time, since the scrape waits for it. */
+/** Sets gauges before a scrape. It must have a timeout, because the scrape waits for it. */
 export type Collector = () => void | Promise<unknown>;
 
 export type AdminServerDeps = {
   readonly registry: Registry;
-  /** Given: the fault routes exist. */
+  /** The fault routes exist only if this is given. */
   readonly faults?: FaultControl;
   readonly onFaultChange?: FaultChangeListener;
-  /** Run before each scrape. One that throws is logged and skipped. */
+  /** Run before each scrape. If one throws, the error is logged and the others run. */
   readonly collectors?: readonly Collector[];
   readonly host: string;
-  /** 0 picks a free one. */
+  /** 0 selects a free port. */
   readonly port: number;
   readonly logger: Logger;
   readonly extraRoutes?: readonly AdminRoute[];
-  /** How long a client may read its answers below 64 KiB/s before its connection is cut. */
+  /** Max milliseconds that a client may read below 64 KiB/s before its connection is destroyed. */
   readonly answerGraceMs?: number;
 };
 
 export type AdminServer = {
-  /** @throws the system's error when the address is taken */
+  /** @throws the system error if the address is in use */
   readonly listen: () => Promise<{ readonly port: number }>;
   readonly close: () => Promise<void>;
 };
 
-const longestBody = 16_384;
+const maxBodyBytes = 16_384;
 const headersTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
-const mostConnections = 128;
+const maxConnections = 128;
 const minBytesPerSecond = 65_536;
 const defaultAnswerGraceMs = 30_000;
 
@@ -48,7 +48,7 @@ const readBody = async (request: IncomingMessage): Promise<unknown> => {
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > longestBody) throw new AppError('payload_too_large');
+    if (length > maxBodyBytes) throw new AppError('payload_too_large');
     chunks.push(chunk);
   }
   try {
@@ -64,7 +64,7 @@ const send = (
   headers: Readonly<Record<string, string>>,
 ): void => {
   const text = body === null || typeof body === 'string' ? body : JSON.stringify(body);
-  // Node would read the rest of an unread body to its end, however long it is.
+  // Without this header Node would read the rest of the body, and its length has no limit.
   if (!response.req.complete) response.setHeader('Connection', 'close');
   response.writeHead(status, {
     ...headers,
@@ -105,7 +105,7 @@ const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): A
     }
     return renderMetrics(registry, format);
   };
-  // Scrapes at the same time share one text: many scrapers, or pipelined scrapes, must not multiply its memory.
+  // Scrapes at the same time share one text, because many or pipelined scrapes must not multiply its memory.
   const inProgress = new Map<ExpositionFormat, ReturnType<typeof renderMetrics>>();
 
   return {
@@ -126,7 +126,7 @@ const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): A
   };
 };
 
-/** The operator's side of the service, on an address of its own that is never public: metrics, faults and what `extraRoutes` add. */
+/** The HTTP server for operators, on a separate address that must not be public: metrics, faults and `extraRoutes`. */
 export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
   const {
     faults,
@@ -142,7 +142,7 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const requestId = uuidv7();
     const headers: Record<string, string> = { 'X-Request-ID': requestId };
-    // Split by hand: the target may be anything at all, and URL would refuse some of it.
+    // Not parsed by URL, because it throws for some request targets.
     const [path = '/', search = ''] = (request.url ?? '/').split('?', 2);
     try {
       const { route, parameters } = findRoute(routes, request.method ?? '', path);
@@ -166,7 +166,7 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
       });
     },
   );
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   const slowReaders = createSlowReaders({
     clock: systemClock,
     minBytesPerSecond,

@@ -1,16 +1,17 @@
 import { z } from 'zod';
+import { jsonPointer } from '../../kernel/json-pointer.ts';
 import { AppError, errorCodes, type FieldError } from '../../kernel/catalogue/errors.ts';
 import { faultModes, faultPoints, type FaultPoint } from '../../kernel/catalogue/faults.ts';
 import type { AdminRoute } from './admin-router.ts';
 import type { Fault, FaultControl } from '../faults.ts';
 
-const longestDelayMs = 600_000;
+const maxDelayMs = 600_000;
 
 const faultSchema = z
   .strictObject({
     mode: z.enum(faultModes),
     probability: z.number().min(0).max(1).default(1),
-    delay_ms: z.int().min(0).max(longestDelayMs).default(0),
+    delay_ms: z.int().min(0).max(maxDelayMs).default(0),
     count: z.int().min(1).max(1_000_000_000).optional(),
     error_code: z.enum(errorCodes).optional(),
   })
@@ -30,7 +31,7 @@ const fieldErrors = (error: z.ZodError): FieldError[] =>
   error.issues.slice(0, 20).flatMap((issue) => {
     const names = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
     return names.map((path) => ({
-      pointer: path.map((name) => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+      pointer: jsonPointer(path),
       code: issue.code,
       detail: issue.message,
     }));
@@ -43,10 +44,13 @@ const parseFault = (body: unknown): Fault => {
   return { ...rest, ...(count !== undefined && { count }), ...(error_code !== undefined && { error_code }) };
 };
 
-/** Told of each change that an operator makes: of a fault before it works, of a clearing (null) after it. */
+/**
+ * Is called for each change by an operator: with the fault before it takes effect, with null after the fault was
+ * cleared.
+ */
 export type FaultChangeListener = (point: FaultPoint, fault: Fault | null) => Promise<void>;
 
-/** `GET/DELETE /faults`, `GET/PUT/DELETE /faults/{point}`. No authentication: the admin port is not public. */
+/** `GET/DELETE /faults`, `GET/PUT/DELETE /faults/{point}`. No authentication, because the admin port is not public. */
 export const faultRoutes = (faults: FaultControl, onChange: FaultChangeListener): readonly AdminRoute[] => [
   {
     method: 'GET',
@@ -58,7 +62,7 @@ export const faultRoutes = (faults: FaultControl, onChange: FaultChangeListener)
     path: '/faults',
     handle: async () => {
       const set = faults.list();
-      // Used-up faults are not listed, but somebody may still wait in one.
+      // A fault whose count is used up is not listed, but a caller may still wait in it.
       for (const point of faultPoints) faults.clear(point);
       for (const { point } of set) await onChange(point, null);
       return { status: 204, body: null };

@@ -4,10 +4,10 @@ import type { Logger } from '../../kernel/ports/logger.ts';
 import type { Metrics } from '../../kernel/catalogue/metrics.ts';
 import type { AddressHash } from './address-hash.ts';
 
-/** An attack must not fill the log: one line for each kind in this time. */
+/** At most one line for each kind in this time, because an attack must not fill the log. */
 const minIntervalMs = 60_000;
 const addressesShown = 3;
-/** Bounds the memory that an attack from many addresses can take. */
+/** Limits the memory for an attack from many addresses. */
 const maxAddresses = 1_000;
 
 type Unreported = { count: number; readonly byAddress: Map<string, number> };
@@ -27,7 +27,7 @@ export type AbuseReportDeps = {
 
 /** Counts refusals by kind and logs each kind at most once a minute. */
 export const createAbuseReport = ({ metrics, logger, clock, addressHash }: AbuseReportDeps): AbuseReport => {
-  // A rule on the increase of a counter does not see its first value: each kind exists at 0 from the start.
+  // An alert on the increase of a counter does not see its first value, so each kind has the value 0 from the start.
   for (const kind of abuseKinds) metrics.count('volwatch_abuse_refused_total', { kind }, 0);
   const unreported = new Map<AbuseKind, Unreported>();
   const loggedAt = new Map<AbuseKind, number>();

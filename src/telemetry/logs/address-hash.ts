@@ -1,12 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 
-const cachedAddresses = 10_000;
+const maxCached = 10_000;
 
 export type AddressHash = (address: string) => string;
 
 /**
- * A keyed hash of an address for log lines. The key is random and lives as long as the process: lines of one client
- * can be grouped, and nobody can find the address by trying all of them.
+ * Returns a keyed hash of an address for log lines. Lines of one client have the same hash. The key is random and
+ * exists
+ * only in this process, so the address cannot be found by hashing all addresses.
  */
 export const createAddressHash = (): AddressHash => {
   const key = randomBytes(32);
@@ -14,7 +15,7 @@ export const createAddressHash = (): AddressHash => {
   return (address) => {
     const known = hashes.get(address);
     if (known !== undefined) return known;
-    if (hashes.size >= cachedAddresses) hashes.clear();
+    if (hashes.size >= maxCached) hashes.clear();
     const hash = createHmac('sha256', key).update(address).digest('hex').slice(0, 16);
     hashes.set(address, hash);
     return hash;

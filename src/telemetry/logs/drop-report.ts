@@ -5,10 +5,10 @@ import type { LabelsOf, Metrics } from '../../kernel/catalogue/metrics.ts';
 type Labels = LabelsOf<'volwatch_telemetry_dropped_total'>;
 export type DropReport = (signal: Labels['signal'], reason: Labels['reason'], items: number) => void;
 
-/** Milliseconds; an outage of the Collector must not become one of the log. */
-const mostOftenMs = 60_000;
+/** At most one warning in this time, because an outage of the Collector must not fill the log. */
+const minIntervalMs = 60_000;
 
-/** Counts every lost item at once and warns of all since the last warning, at most once a minute. */
+/** Counts every lost item immediately. Logs the number of lost items at most once a minute. */
 export const createDropReport = (deps: {
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -21,8 +21,8 @@ export const createDropReport = (deps: {
     metrics.count('volwatch_telemetry_dropped_total', { signal, reason }, items);
     const cause = `${signal}_${reason}`;
     unreported[cause] = (unreported[cause] ?? 0) + items;
-    if (clock.monotonic() - warnedAt < mostOftenMs) return;
-    // First the state: the warning may itself be a line that is lost.
+    if (clock.monotonic() - warnedAt < minIntervalMs) return;
+    // The state changes before the warning is logged, because the warning itself can be dropped and call this again.
     warnedAt = clock.monotonic();
     const dropped = unreported;
     unreported = {};

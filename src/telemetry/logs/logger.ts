@@ -9,19 +9,21 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export type LoggerDeps = {
   readonly level: LogLevel;
-  /** Default: standard output, written without blocking the event loop. */
+  /** Default: standard output, without blocking the event loop. */
   readonly destination?: DestinationStream;
 };
 
 export type FlushableLogger = Logger & {
-  /** Waits until what was logged is written, at most `timeoutMs`; false when it was not, because nobody reads. */
+  /**
+   * Waits until all lines are written, at most `timeoutMs`. False if they are not, because the reader does not read.
+   */
   readonly flush: (timeoutMs: number) => Promise<boolean>;
-  /** Tells the listener of every line lost because whoever reads standard output does not keep up. */
+  /** Calls the listener for every line that is lost because the reader of standard output is too slow. */
   readonly onDropped: (listener: () => void) => void;
 };
 
-/** Bytes kept for a reader of standard output that is behind; after that lines are dropped, not memory. */
-const longestBuffer = 16 * 1_048_576;
+/** Max bytes that wait for a slow reader of standard output. Above it lines are dropped. */
+const maxBufferBytes = 16 * 1_048_576;
 
 type Correlation = { request_id?: string; trace_id?: string; span_id?: string };
 
@@ -41,12 +43,15 @@ const correlation = (): Correlation => {
 };
 
 /**
- * JSON lines: `time` (RFC 3339), `level` (a word), `request_id`, `trace_id`, `span_id` where there are any, the fields
- * with secrets and personal data redacted at any depth, `message`. An Error under any name becomes
+ * Writes JSON lines with `time` (RFC 3339), `level` (a word), `request_id`, `trace_id` and `span_id` if they exist, the
+ * fields, and `message`. Secrets and personal data in the fields are redacted at any depth. An Error in any field
+ * becomes
  * `{ type, message, code?, stack?, cause? }` without literals of statements.
  */
 export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogger => {
-  const standardOutput = destination ? undefined : pino.destination({ dest: 1, sync: false, maxLength: longestBuffer });
+  const standardOutput = destination
+    ? undefined
+    : pino.destination({ dest: 1, sync: false, maxLength: maxBufferBytes });
   const log = pino(
     {
       level,
@@ -54,7 +59,7 @@ export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogge
       messageKey: 'message',
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      // Errors are described by redactValue already; pino would describe the description.
+      // redactValue has already converted errors; pino must not convert them again.
       serializers: { err: (value: unknown) => value },
     },
     destination ?? standardOutput!,
@@ -72,7 +77,7 @@ export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogge
     error: at('error'),
     flush: async (timeoutMs) => {
       if (!standardOutput) return true;
-      // Not flushSync: it would overtake the write in progress, and hang with a reader that stands still.
+      // flushSync is not used, because it writes before the write in progress, and hangs if the reader does not read.
       const drained = once(standardOutput, 'drain', { signal: AbortSignal.timeout(timeoutMs) });
       standardOutput.write('');
       return drained.then(

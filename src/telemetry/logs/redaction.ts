@@ -2,8 +2,9 @@ import type { Attributes } from '@opentelemetry/api';
 import { sqlWithoutLiterals } from '../tracing/sql-text.ts';
 
 /**
- * The one place that decides what may not leave the process in a log line or a span: secrets and personal data by the
- * name of the field, the literals of SQL statements, credentials inside URLs and free text.
+ * Decides what must not leave the process in a log line or a span: secrets and personal data (by the name of the
+ * field),
+ * literals of SQL statements, credentials in URLs and free text.
  */
 export const redacted = '[redacted]';
 
@@ -17,30 +18,36 @@ const secretNames = new Set(
 const secretEnding = /(?:password|secret|token|apikey|privatekey|email)$/;
 
 const known = new Map<string, boolean>();
-/** Whether a field, header or query member of this name holds a secret or personal data; case and separators do not matter. */
+/**
+ * True if a field, header or query member with this name contains a secret or personal data. Ignores case and
+ * separators.
+ */
 export const isSecretName = (name: string): boolean => {
   const before = known.get(name);
   if (before !== undefined) return before;
   const plain = name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
   const secret = secretNames.has(plain) || secretEnding.test(plain);
-  // Names come from code, so they are few; the bound holds when somebody logs an object keyed by input.
+  // Names come from the code, so there are few. The limit is for logged objects whose member names come from input.
   if (known.size < 1_000) known.set(name, secret);
   return secret;
 };
 
-const deepest = 6;
-const longestList = 50;
-const longestText = 8_192;
+const maxDepth = 6;
+const maxItems = 50;
+const maxCharacters = 8_192;
 
-/** A copy of a logged value with secret fields replaced, at any depth; deeper than six levels and after 50 items it is cut. */
+/**
+ * Returns a copy of a value without secret fields at any depth. Values below six levels and items after the 50th are
+ * removed.
+ */
 export const redactValue = (value: unknown, depth = 0): unknown => {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Error) return describeError(value);
   if (value instanceof Date) return value;
-  if (depth >= deepest) return '[deep]';
-  if (Array.isArray(value)) return value.slice(0, longestList).map((item) => redactValue(item, depth + 1));
+  if (depth >= maxDepth) return '[deep]';
+  if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => redactValue(item, depth + 1));
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   const copy: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
@@ -50,16 +57,18 @@ export const redactValue = (value: unknown, depth = 0): unknown => {
   return copy;
 };
 
-const suspicious = /[@=]|:\/\/|bearer|basic|eyJ/i;
+const mayHoldSecret = /[@=]|:\/\/|bearer|basic|eyJ/i;
 
 /**
- * Free text without credentials of URLs, bearer tokens, JWTs, `name=secret` pairs and e-mail addresses. Linear in the
- * length of the text: each pattern begins at the first character of a run (the lookbehind), has a bounded beginning, or
- * always matches what it has read, so no run of characters is read again from each of its characters.
+ * Returns free text without credentials of URLs, bearer tokens, JWTs, `name=secret` pairs and e-mail addresses. The
+ * time
+ * is linear in the length of the text. Each pattern starts at the first character of a run (the lookbehind), has a
+ * start
+ * of limited length, or matches everything that it has read. So no run is read again from each of its characters.
  */
 export const redactText = (text: string): string => {
-  const short = text.length > longestText ? `${text.slice(0, longestText)}…` : text;
-  if (!suspicious.test(short)) return short;
+  const short = text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
+  if (!mayHoldSecret.test(short)) return short;
   return short
     .replaceAll(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi, `$1${redacted}@`)
     .replaceAll(/\b(bearer|basic)\s+[\w.~+/=-]+/gi, `$1 ${redacted}`)
@@ -75,11 +84,14 @@ type DatabaseError = Error & { readonly code?: unknown; readonly sqlState?: unkn
 const isDatabaseError = (error: Error): error is DatabaseError =>
   'severity' in error || 'sqlState' in error || 'sqlMessage' in error || error.constructor.name.endsWith('Exception');
 
-// PostgreSQL quotes identifiers and rejected values alike: only these states (unknown table, column, function,
-// schema, database; wrong privileges or role) name nothing but identifiers.
+// PostgreSQL puts both identifiers and rejected values in quotes. Only messages of these states (unknown table, column,
+// function, schema, database; wrong privileges or role) contain identifiers only.
 const identifiersOnly = /^(?:42P01|42703|42883|42501|3F000|3D000|28\w{3})$/;
 
-/** A database's message without values: MikroORM puts the whole statement before ` - `, PostgreSQL quotes what it rejects. */
+/**
+ * The message of a database error without values. MikroORM puts the statement before ` - `; PostgreSQL quotes rejected
+ * values.
+ */
 const databaseMessage = (error: DatabaseError): string => {
   const message = error.message.slice(error.message.lastIndexOf(' - ') + 1);
   const state = typeof error.code === 'string' ? error.code : '';
@@ -95,7 +107,10 @@ export type DescribedError = {
   readonly cause?: DescribedError;
 };
 
-/** An error for a log line: type, message and frames only. A database error's `detail`, `where` and statement never show. */
+/**
+ * Describes an error for a log line: type, message and stack frames. `detail`, `where` and statement of a database
+ * error are left out.
+ */
 export const describeError = (error: Error, depth = 0): DescribedError => {
   const { code } = error as { code?: unknown };
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
@@ -108,7 +123,7 @@ export const describeError = (error: Error, depth = 0): DescribedError => {
   };
 };
 
-/** A URL or query string whose secret members and user information are replaced; everything else stays as it was. */
+/** Returns a URL or query string without secret members and user information. Everything else is unchanged. */
 export const redactUrl = (url: string): string =>
   url
     .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, `$1${redacted}@`)
@@ -121,7 +136,7 @@ const isSecretMember = (name: string): boolean => {
   try {
     decoded = decodeURIComponent(name);
   } catch {
-    // Broken escapes: judged as written.
+    // Invalid escapes: the name is checked as it is written.
   }
   return isSecretName(decoded) || /^(?:code|sig|signature|state|session|auth)$/i.test(decoded);
 };
@@ -130,7 +145,7 @@ const sqlAttributes = ['db.query.text', 'db.statement'];
 const urlAttributes = ['url.full', 'url.query', 'http.url', 'http.target'];
 const droppedAttributes = ['db.postgresql.values', 'db.connection_string', 'db.user', 'db.postgresql.plan'];
 
-/** Span or event attributes as they may be exported. `redis`: the command stays, its arguments go. */
+/** Returns attributes of a span or event without secrets. Redis commands are kept without their arguments. */
 export const redactAttributes = (attributes: Attributes): Attributes => {
   const copy: Attributes = { ...attributes };
   const redis = attributes['db.system.name'] === 'redis' || attributes['db.system'] === 'redis';

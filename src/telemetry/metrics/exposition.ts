@@ -4,7 +4,7 @@ export type ExpositionFormat = 'text' | 'openmetrics';
 
 const range = /^\s*(?<type>[^;\s]+)\s*(?<parameters>(?:;[^;]*)*)$/;
 
-/** OpenMetrics 1.0 only where the Accept header names it, in a version that we speak, at least as gladly as plain text. */
+/** Returns `openmetrics` only if the Accept header has OpenMetrics 1.0 with at least the quality of plain text. */
 export const negotiateFormat = (accept: string | undefined): ExpositionFormat => {
   let openMetrics = 0;
   let text = 0;
@@ -23,8 +23,8 @@ export const negotiateFormat = (accept: string | undefined): ExpositionFormat =>
 };
 
 /**
- * The registry as text. Rendering OpenMetrics takes `_total` off the names of counters, on the metric itself and for
- * good; so each metric is rendered through an object that inherits from it and takes that write in its stead.
+ * Returns the registry as text. To render OpenMetrics, prom-client removes `_total` from the name in the metric object
+ * itself. So each metric is rendered through an object that inherits from it, and this object gets the changed name.
  */
 export const renderMetrics = async (
   registry: Registry,

@@ -1,10 +1,10 @@
 import type { OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client';
 
-/** `new Registry()`: serves both formats, see exposition.ts. */
+/** A registry for both formats, see exposition.ts. */
 export type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
 
 export type Labels = Readonly<Record<string, string>>;
-/** Where a value was seen, kept for the bucket that it fell into. */
+/** The trace of a value. Each bucket keeps the last one. */
 type Exemplar = { readonly labelSet: Labels; readonly value: number; readonly timestamp: number };
 
 type Description = {
@@ -16,8 +16,9 @@ type Description = {
 type Branch<Cell> = Map<string, Branch<Cell> | Cell>;
 
 /**
- * One cell for each set of label values, found by a step for each label: that hashes nothing, since the texts carry
- * their hashes, where a joined key would be built and hashed on every report.
+ * One cell for each set of label values, in nested maps with one level for each label. A string has its hash already,
+ * so
+ * this computes no hash. A key of all values would be built and hashed at every report.
  */
 const createSeries = <Cell extends object>(labelNames: readonly string[], create: (labels: Labels) => Cell) => {
   const root: Branch<Cell> = new Map();
@@ -47,15 +48,15 @@ const createSeries = <Cell extends object>(labelNames: readonly string[], create
     root.clear();
     cells.length = 0;
   };
-  // Without labels there is one series, and it is there from the start.
+  // A metric without labels has one series from the start.
   if (labelNames.length === 0) find({});
   return { cells, find, clear };
 };
 
 /**
- * Registers what a prom-client Registry needs to know of a metric: its description, and its samples when scraped. Our
- * own metrics are plain numbers in between: several move on every request, where prom-client would check and copy
- * their labels each time.
+ * Registers a metric with its description and a function that returns its samples. The values are plain numbers and not
+ * metrics of prom-client, because several change at every request and prom-client would check and copy the labels each
+ * time.
  */
 const register = (
   registry: MetricsRegistry,
@@ -68,7 +69,7 @@ const register = (
     help,
     type,
     aggregator: 'sum',
-    // Of `this`: the OpenMetrics view lays another name over ours, see exposition.ts.
+    // `this.name`, because the object of the OpenMetrics view has another name, see exposition.ts.
     get(this: { readonly name: string }) {
       return Promise.resolve({ name: this.name, help, type, aggregator: 'sum', values: values() });
     },
@@ -103,7 +104,7 @@ export const createScalar = (
 
 type Distribution = {
   readonly labels: Labels;
-  /** One for each bound, and one for everything above. */
+  /** One for each upper bound, and one for larger values. */
   readonly counts: number[];
   readonly exemplars: (Exemplar | undefined)[];
   sum: number;
@@ -111,17 +112,17 @@ type Distribution = {
 };
 
 export type HistogramInstrument = {
-  /** @param exemplar the labels of the trace that this value belongs to, if it was kept */
+  /** @param exemplar the labels of the trace of this value, if the trace is sampled */
   readonly observe: (labels: Labels, value: number, exemplar: Labels | undefined) => void;
 };
 
 const samplesOf = (name: string, bounds: readonly number[], distribution: Distribution): unknown[] => {
   const { labels, counts, exemplars, sum, count } = distribution;
-  let below = 0;
+  let cumulative = 0;
   const buckets = [...bounds, '+Inf'].map((le, index) => {
-    below += counts[index]!;
+    cumulative += counts[index]!;
     const exemplar = exemplars[index];
-    return { metricName: `${name}_bucket`, labels: { le }, sharedLabels: labels, value: below, exemplar };
+    return { metricName: `${name}_bucket`, labels: { le }, sharedLabels: labels, value: cumulative, exemplar };
   });
   return [
     ...buckets,

@@ -23,13 +23,13 @@ type BuildInfo = { readonly version: string; readonly commit: string };
 
 export type MetricsDeps = {
   readonly registry: MetricsRegistry;
-  /** When false only build and process metrics are registered, and everything reported is forgotten. */
+  /** If false, only build and process metrics are registered, and reports are ignored. */
   readonly enabled: boolean;
   readonly build: BuildInfo;
 };
 
-/** Counters whose labels are all closed start with every combination at 0, up to so many series. */
-const mostZeroSeries = 128;
+/** A counter with closed labels starts at 0 for every combination, if it has no more combinations than this. */
+const maxZeroSeries = 128;
 
 const exposeBuild = (registry: MetricsRegistry, { version, commit }: BuildInfo): void => {
   const { help, labels } = metricCatalogue.volwatch_build_info;
@@ -44,19 +44,19 @@ const withLabel = (labels: Labels, name: string, value: string): Labels => ({ ..
 const combinationsOf = (labels: MetricDeclaration['labels']): Labels[] => {
   let combinations: Labels[] = [{}];
   for (const [name, values] of Object.entries(labels)) {
-    if (values === 'open' || combinations.length * values.length > mostZeroSeries) return [];
+    if (values === 'open' || combinations.length * values.length > maxZeroSeries) return [];
     combinations = combinations.flatMap((labels) => values.map((value) => withLabel(labels, name, value)));
   }
   return combinations;
 };
 
-/** Outcome and reason of a unit of work: what it rolls back for, beside the refusals of its own work. */
+/** Outcomes and reasons of units of work that the seeds contain: the commit, and rollbacks because of a fault. */
 const transactionResults = errorCodes
   .filter((code) => ['database', 'external_api', 'internal'].includes(errorTable[code].category))
   .map((code) => ['rolled_back', code])
   .concat([['committed', '']]) as [outcome: string, reason: string][];
 
-/** Series at 0 from boot that `combinationsOf` cannot know: an increase from nothing is invisible to `rate()`. */
+/** Additional series that start at 0, because `rate()` does not see the first value of a new series. */
 const seeds: Partial<Record<MetricName, readonly Labels[]>> = {
   volwatch_errors_total: errorCodes.map((code) => ({
     category: errorTable[code].category,
@@ -68,7 +68,9 @@ const seeds: Partial<Record<MetricName, readonly Labels[]>> = {
   ),
 };
 
-/** Labels of an exemplar, or undefined unless the active span is sampled: a link to a trace that was never kept helps nobody. */
+/**
+ * Returns the labels of an exemplar. Undefined if the active span is not sampled, because its trace is not stored then.
+ */
 const exemplarOfActiveSpan = (): Labels | undefined => {
   const span = trace.getActiveSpan();
   if (span === undefined) return undefined;
@@ -76,7 +78,10 @@ const exemplarOfActiveSpan = (): Labels | undefined => {
   return (traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : { trace_id: traceId, span_id: spanId };
 };
 
-/** Registers the catalogue on `registry` and answers the port that rooms report to. Call once per registry. */
+/**
+ * Registers all metrics of the catalogue on `registry` and returns the port for reports. Must be called once per
+ * registry.
+ */
 export const createMetrics = ({ registry, enabled, build }: MetricsDeps): Metrics => {
   collectDefaultMetrics({ register: registry });
   exposeBuild(registry, build);

@@ -1,8 +1,10 @@
 import type { InstrumentationConfigMap } from '@opentelemetry/auto-instrumentations-node';
 
 /**
- * Switched off by name, because the bundle switches on what it is not told. http and koa are ours (decision 0001),
- * pino's part is done by the logger and runtime-node's by the metrics registry (decision 0010); the rest is not used here.
+ * Disabled by name, because the bundle enables every instrumentation by default. Our own middleware replaces http and
+ * koa
+ * (decision 0001), the logger replaces pino and the metrics registry replaces runtime-node (decision 0010). The other
+ * libraries are not used here.
  */
 const off = [
   'amqplib',

@@ -32,9 +32,9 @@ export type TelemetrySdkOptions = {
   readonly serviceName: string;
   readonly serviceVersion: string;
   readonly sampler: SamplerName;
-  /** From 0 to 1; for the two samplers by ratio. */
+  /** From 0 to 1. Only for the two samplers with a ratio. */
   readonly samplerRatio: number;
-  /** Where spans go; with neither this nor `exporter`, spans exist (for logs, exemplars, responses) but leave for nowhere. */
+  /** Without this and without `exporter`, spans exist (for logs, exemplars, responses) but are not exported. */
   readonly exportToOtlp: boolean;
   readonly exporter?: SpanExporter;
 };
@@ -50,8 +50,8 @@ const createSampler = (name: SamplerName, ratio: number): Sampler => {
 
 /**
  * Registers tracer provider, context manager, propagators and the three instrumentations. Must run before pg, ioredis
- * or undici are first imported. Endpoint, headers and time limits of OTLP are read by the exporter from `OTEL_*`.
- * Installs no signal handler: the order of shutting down belongs to the composition root.
+ * and undici are first imported. The exporter reads endpoint, headers and timeouts of OTLP from `OTEL_*`. Installs no
+ * signal handler, because the composition root controls the order of the shutdown.
  */
 export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntime => {
   const drops = createDropCounter();
@@ -73,7 +73,7 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
     sampler: createSampler(options.sampler, options.samplerRatio),
     spanLimits: { attributeCountLimit: 64, eventCountLimit: 32, linkCountLimit: 32 },
     spanProcessors: [probe],
-    // Metrics leave by /metrics and logs by stdout: nothing of theirs is set up from the environment.
+    // Metrics are exported by /metrics and logs by stdout, so the SDK must not configure them from the environment.
     metricReaders: [],
     logRecordProcessors: [],
     instrumentations: [getNodeAutoInstrumentations(instrumentations)],
@@ -87,6 +87,6 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
     },
     shutdown: async (timeoutMs) => pipeline?.close(timeoutMs),
     onDropped: drops.subscribe,
-    scopesSeenDuring: probe.scopesSeenDuring,
+    recordScopes: probe.recordScopes,
   };
 };

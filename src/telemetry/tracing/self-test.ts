@@ -3,7 +3,7 @@ import { SpanKind, trace } from '@opentelemetry/api';
 import type { Logger } from '../../kernel/ports/logger.ts';
 import { telemetryRuntime } from '../runtime.ts';
 
-/** One span of each kind, by the scope that makes it. */
+/** The instrumentation scope of each span source. */
 const scopeOf = {
   server: 'volwatch',
   pg: '@opentelemetry/instrumentation-pg',
@@ -12,7 +12,7 @@ const scopeOf = {
 } as const;
 export type SpanSource = keyof typeof scopeOf;
 
-const longestStepMs = 1_000;
+const stepTimeoutMs = 1_000;
 const ignore = (): void => {};
 
 const startServerSpan = (): void => {
@@ -21,7 +21,7 @@ const startServerSpan = (): void => {
 
 const startPgSpan = async (port: number): Promise<void> => {
   const { default: pg } = await import('pg');
-  const client = new pg.Client({ host: '127.0.0.1', port, ssl: false, connectionTimeoutMillis: longestStepMs });
+  const client = new pg.Client({ host: '127.0.0.1', port, ssl: false, connectionTimeoutMillis: stepTimeoutMs });
   client.on('error', ignore);
   await client.connect().catch(ignore);
   await client.end().catch(ignore);
@@ -33,7 +33,7 @@ const startRedisSpan = async (port: number): Promise<void> => {
     host: '127.0.0.1',
     port,
     lazyConnect: true,
-    connectTimeout: longestStepMs,
+    connectTimeout: stepTimeoutMs,
     retryStrategy: () => null,
   });
   redis.on('error', ignore);
@@ -43,10 +43,12 @@ const startRedisSpan = async (port: number): Promise<void> => {
 
 const startHttpSpan = async (port: number): Promise<void> => {
   const { request } = await import('undici');
-  await request(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(longestStepMs) }).catch(ignore);
+  await request(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(stepTimeoutMs) }).catch(ignore);
 };
 
-/** A loopback port on which every connection is closed at once: clients start their spans and fail without waiting. */
+/**
+ * A loopback port that closes every connection immediately, so that clients start their spans and fail without a wait.
+ */
 const withRefusingPort = async (work: (port: number) => Promise<void>): Promise<void> => {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -61,21 +63,22 @@ const withRefusingPort = async (work: (port: number) => Promise<void>): Promise<
 };
 
 /**
- * Proves that each instrumentation took hold: a loader hook that registers nothing fails in silence, and spans of one
- * library vanish while the rest remain. Needs no dependency; its spans are not exported. Run it after the service is
- * ready. Logs one warning that names what is missing.
- * @returns the span sources that are missing; empty when telemetry is off or samples nothing
+ * Checks that each instrumentation works. A loader hook that patches nothing throws no error; then only the spans of
+ * one
+ * library are missing. The check needs no dependency, and its spans are not exported. Must run after the service is
+ * ready. Logs one warning with the missing sources.
+ * @returns the missing span sources; empty if telemetry is disabled or samples nothing
  */
 export const runTelemetrySelfTest = async ({ logger }: { readonly logger: Logger }): Promise<readonly SpanSource[]> => {
   const runtime = telemetryRuntime();
   if (!runtime.enabled || !runtime.recordsChildren) return [];
-  const seen = await runtime.scopesSeenDuring(() =>
+  const recorded = await runtime.recordScopes(() =>
     withRefusingPort(async (port) => {
       startServerSpan();
       await Promise.all([startPgSpan(port), startRedisSpan(port), startHttpSpan(port)]);
     }),
   );
-  const missing = (Object.keys(scopeOf) as SpanSource[]).filter((source) => !seen.has(scopeOf[source]));
+  const missing = (Object.keys(scopeOf) as SpanSource[]).filter((source) => !recorded.has(scopeOf[source]));
   if (missing.length > 0) logger.warn({ missing_spans: missing }, 'instrumentation is incomplete');
   else logger.debug({}, 'instrumentation is complete');
   return missing;

@@ -17,12 +17,12 @@ const redactEvent = (event: TimedEvent): TimedEvent => ({
   attributes: redactAttributes(event.attributes ?? {}),
 });
 
-/** The span as it may leave the process: attributes, events and status redacted, everything else the span's own. */
+/** Returns the span with redacted attributes, events and status; everything else is inherited. */
 const redactSpan = (span: ReadableSpan): ReadableSpan => {
   const database = span.attributes['db.system.name'] !== undefined || span.attributes['db.system'] !== undefined;
   return Object.create(span, {
     attributes: { value: redactAttributes(span.attributes) },
-    // Messages of a database driver quote values; `error.type` and `db.response.status_code` say what happened.
+    // Messages of a database driver can contain values. `error.type` and `db.response.status_code` describe the error.
     events: {
       value: span.events.filter((event) => !(database && event.name === 'exception')).map(redactEvent),
     },
@@ -43,13 +43,13 @@ export type SpanPipelineDeps = {
 };
 
 export type SpanPipeline = SpanProcessor & {
-  /** Like `shutdown`, but gives up after `timeoutMs`; spans not sent by then count as dropped. */
+  /** Like `shutdown` with a timeout. Spans that are not exported in this time count as dropped. */
   readonly close: (timeoutMs: number) => Promise<void>;
 };
 
 /**
- * Batches sampled spans to `exporter`, redacted, and counts every span that is lost. The stock batch processor drops
- * in silence, so its queue is counted from outside: what went in and was not handed to the exporter is in the queue.
+ * Exports sampled spans in batches, redacted, and counts every lost span. The BatchSpanProcessor does not report spans
+ * that it drops. So the length of its queue is computed here: spans that it received minus spans that it exported.
  */
 export const createSpanPipeline = ({
   exporter,
@@ -98,7 +98,7 @@ export const createSpanPipeline = ({
   };
 };
 
-/** Resolves when `work` settles, however it does, or after `timeoutMs`. */
+/** Resolves when `work` resolves or rejects, or after `timeoutMs`. */
 export const within = async (timeoutMs: number, work: Promise<unknown>): Promise<void> => {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {
@@ -110,7 +110,7 @@ export const within = async (timeoutMs: number, work: Promise<unknown>): Promise
 
 export type DropCounter = { readonly record: DropListener; readonly subscribe: (listener: DropListener) => void };
 
-/** Keeps what was lost before anybody listened: the preload starts long before there is a metric to count on. */
+/** Counts lost spans until a listener subscribes, because the preload starts long before the metrics exist. */
 export const createDropCounter = (): DropCounter => {
   const before = new Map<DropReason, number>();
   let listener: DropListener | undefined;
@@ -128,12 +128,14 @@ export const createDropCounter = (): DropCounter => {
 };
 
 export type SpanProbe = SpanProcessor & {
-  readonly scopesSeenDuring: (work: () => Promise<void>) => Promise<ReadonlySet<string>>;
+  readonly recordScopes: (work: () => Promise<void>) => Promise<ReadonlySet<string>>;
 };
 
 /**
- * Sits before the pipeline: sees which instrumentations start spans in a trace of its own, and keeps that trace from
- * `next`. Its parent is remote and sampled, so that a sampling ratio does not hide the spans.
+ * A span processor before the pipeline. It records which instrumentations start spans in the trace of a probe, and does
+ * not pass the end of these spans to `next`. The parent of the trace is remote and sampled, so that a sampling ratio
+ * does
+ * not drop the spans.
  */
 export const createSpanProbe = (next: SpanProcessor | undefined): SpanProbe => {
   const ids = new RandomIdGenerator();
@@ -151,7 +153,7 @@ export const createSpanProbe = (next: SpanProcessor | undefined): SpanProbe => {
     },
     forceFlush: async () => next?.forceFlush(),
     shutdown: async () => next?.shutdown(),
-    scopesSeenDuring: async (work) => {
+    recordScopes: async (work) => {
       traceId = ids.generateTraceId();
       const scopes = new Set<string>();
       probing = { traceId, scopes };

@@ -1,10 +1,11 @@
-/** Longest statement looked at, and longest text kept: a bulk insert with inlined values can be megabytes long. */
-const longestInput = 16_384;
-const longestOutput = 2_048;
+/** Limits in characters, because a bulk insert with values in its text can have several megabytes. */
+const maxInput = 16_384;
+const maxOutput = 2_048;
 
 /**
- * One alternative per lexical element of PostgreSQL (section 4.1 of its manual), in an order in which the first match
- * is the right one. A string or comment that never ends runs to the end of the text: nothing of it may survive.
+ * One alternative for each lexical element of PostgreSQL (section 4.1 of its manual), ordered so that the first match
+ * is
+ * right. A string or comment without an end matches up to the end of the text, because no part of it must be kept.
  */
 const lexeme = new RegExp(
   [
@@ -23,7 +24,7 @@ const lexeme = new RegExp(
   'gy',
 );
 
-/** Comments nest in PostgreSQL. @returns the index after the comment that opens at `start` */
+/** Comments can be nested in PostgreSQL. @returns the index after the comment that starts at `start` */
 const endOfBlockComment = (text: string, start: number): number => {
   const edge = /\/\*|\*\//g;
   edge.lastIndex = start + 2;
@@ -40,12 +41,13 @@ const endOfDollarQuote = (text: string, delimiter: string, start: number): numbe
 };
 
 /**
- * A statement without its literals: strings (plain, E'', U&'', B'', X'', dollar-quoted) and numbers become `?`,
- * comments go, lists of `?` and rows of such lists become one. Bound parameters (`$1`) and identifiers stay.
- * Cut to 2,048 characters. Linear in the length of the first 16,384.
+ * Returns a statement without literals. Strings (plain, E'', U&'', B'', X'', dollar-quoted) and numbers become `?`.
+ * Comments are removed. A list of `?`, or of rows of `?`, becomes one `?` or row. Bound parameters (`$1`) and
+ * identifiers
+ * stay. The result has at most 2,048 characters. Only the first 16,384 characters are read, in linear time.
  */
 export const sqlWithoutLiterals = (statement: string): string => {
-  const text = statement.length > longestInput ? statement.slice(0, longestInput) : statement;
+  const text = statement.length > maxInput ? statement.slice(0, maxInput) : statement;
   let result = '';
   lexeme.lastIndex = 0;
   while (lexeme.lastIndex < text.length) {
@@ -68,5 +70,5 @@ export const sqlWithoutLiterals = (statement: string): string => {
     .replaceAll(/(\(\s*\?\s*\))(?:\s*,\s*\(\s*\?\s*\))+/g, '$1')
     .replaceAll(/ {2,}/g, ' ')
     .trim();
-  return short.length > longestOutput ? `${short.slice(0, longestOutput)}…` : short;
+  return short.length > maxOutput ? `${short.slice(0, maxOutput)}…` : short;
 };

@@ -2,7 +2,7 @@ import { context, trace } from '@opentelemetry/api';
 import test, { type ExecutionContext } from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { noFaults, type LentFault } from '#src/kernel/catalogue/faults.ts';
+import { noFaults, type TakenFault } from '#src/kernel/catalogue/faults.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
@@ -66,8 +66,8 @@ test.serial('an error in a worker fails its request and leaves the worker', asyn
 test.serial(
   'faults injected at pricing.worker are felt by the thread: an error, a delay, a hang, its end',
   async (t) => {
-    const lent: LentFault[] = [];
-    const faults = { ...noFaults, lend: () => lent.shift() };
+    const taken: TakenFault[] = [];
+    const faults = { ...noFaults, take: () => taken.shift() };
     // The thread of the service, not one that misbehaves by itself.
     const { run, code, until } = start(t, {
       filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
@@ -76,15 +76,15 @@ test.serial(
     });
     t.is(await code(run()), 'ok');
     const fault = { delayMs: 0, errorCode: 'pricing_calculation_failed' } as const;
-    lent.push({ ...fault, mode: 'error' });
+    taken.push({ ...fault, mode: 'error' });
     t.is(await code(run()), 'pricing_calculation_failed');
-    lent.push({ ...fault, mode: 'delay', delayMs: 300 });
+    taken.push({ ...fault, mode: 'delay', delayMs: 300 });
     const began = performance.now();
     t.is(await code(run()), 'ok');
     t.true(performance.now() - began > 290);
     await until('volwatch_workers_restarts_total', 0);
 
-    lent.push({ ...fault, mode: 'hang' });
+    taken.push({ ...fault, mode: 'hang' });
     const controller = new AbortController();
     const hanging = code(run('', controller.signal));
     await sleep(300);
@@ -93,7 +93,7 @@ test.serial(
     t.is(await code(run()), 'ok');
     await until('volwatch_workers_restarts_total', 1);
 
-    lent.push({ ...fault, mode: 'crash' });
+    taken.push({ ...fault, mode: 'crash' });
     t.is(await code(run()), 'internal_error');
     t.is(await code(run()), 'ok');
     await until('volwatch_workers_restarts_total', 2);
@@ -105,7 +105,7 @@ test.serial('a thread that does not get on is suspected, then ended; one that wo
     filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
     faults: {
       ...noFaults,
-      lend: () => (stuck ? { mode: 'hang', delayMs: 0, errorCode: 'internal_error' } : undefined),
+      take: () => (stuck ? { mode: 'hang', delayMs: 0, errorCode: 'internal_error' } : undefined),
     },
     stallMs: 1_000,
     heapMegabytes: 256,

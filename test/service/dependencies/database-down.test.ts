@@ -31,7 +31,7 @@ const unavailable = {
   retryAfter: true,
 };
 
-test('a service whose database is away at boot, then goes away in use, heals by itself each time', async (t) => {
+test('a service recovers when its database is down at the start, and down later', async (t) => {
   const database = await setupDatabase(t, { migrated: false });
   const { proxy, url } = await throughProxy(t, database.url);
   proxy.cut();
@@ -120,7 +120,7 @@ test('a service whose database is away at boot, then goes away in use, heals by 
   t.is(await service.stop(), 0);
 });
 
-test('an exhausted pool and a late statement are 503 within their timeouts, and pass', async (t) => {
+test('an exhausted pool and a slow statement are 503 within their timeouts, and recover', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, {
     DATABASE_URL: database.url,

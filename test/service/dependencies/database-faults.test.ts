@@ -87,7 +87,7 @@ const rolledBack = async ({ service }: Context, reason: string): Promise<number>
     reason,
   });
 
-test.serial('a backend killed in the middle of a refresh: rolled back, told, healed', async (t) => {
+test.serial('a backend killed during a refresh: rolled back, reported, recovered', async (t) => {
   const { service, database } = t.context;
   await damage(database);
   const damaged = await checksum(database);
@@ -105,27 +105,30 @@ test.serial('a backend killed in the middle of a refresh: rolled back, told, hea
   await toldAndHealed(t, answer);
 });
 
-test.serial('a deadlock with somebody else: one attempt rolled back, the next succeeds, nobody notices', async (t) => {
-  const { service, database } = t.context;
-  const before = await rolledBack(t.context, 'database_conflict');
-  const other = new Client({ connectionString: database.url });
-  await other.connect();
-  await other.query('begin');
-  await other.query('select 1 from price for update');
-  const answer = await harmed(t.context, 'refresh.store_prices', async () => {
-    const waits = other.query('select 1 from asset for update').then(() => other.query('commit'));
-    // Past its own look for deadlocks, so that the refresh is the one that finds it.
-    await sleep(1_300);
-    await clearFault(service, 'refresh.store_prices');
-    await waits;
-    await other.end();
-  });
-  t.like(answer.body, { status: 'succeeded' });
-  t.is(await rolledBack(t.context, 'database_conflict'), before + 1);
-  await toldAndHealed(t, answer);
-});
+test.serial(
+  'a deadlock with another transaction: one attempt is rolled back, the next succeeds, no caller gets an error',
+  async (t) => {
+    const { service, database } = t.context;
+    const before = await rolledBack(t.context, 'database_conflict');
+    const other = new Client({ connectionString: database.url });
+    await other.connect();
+    await other.query('begin');
+    await other.query('select 1 from price for update');
+    const answer = await harmed(t.context, 'refresh.store_prices', async () => {
+      const waits = other.query('select 1 from asset for update').then(() => other.query('commit'));
+      // Past its own look for deadlocks, so that the refresh is the one that finds it.
+      await sleep(1_300);
+      await clearFault(service, 'refresh.store_prices');
+      await waits;
+      await other.end();
+    });
+    t.like(answer.body, { status: 'succeeded' });
+    t.is(await rolledBack(t.context, 'database_conflict'), before + 1);
+    await toldAndHealed(t, answer);
+  },
+);
 
-test.serial('a database that has become read-only: refreshes are refused, reads go on', async (t) => {
+test.serial('a read-only database: refreshes are refused, reads work', async (t) => {
   const { service, database, token } = t.context;
   await damage(database);
   const damaged = await checksum(database);
@@ -155,30 +158,27 @@ test.serial('a slow network: slower answers, the same rows, nothing down', async
   await toldAndHealed(t, answer);
 });
 
-test.serial(
-  'a network that falls silent in the middle of a refresh: given up on in time, nothing of it stays',
-  async (t) => {
-    const { service, database, proxy } = t.context;
-    await damage(database);
-    const damaged = await checksum(database);
-    const began = performance.now();
-    const answer = await harmed(t.context, 'refresh.commit', async () => {
-      proxy.blackhole();
-      await clearFault(service, 'refresh.commit');
-      t.true(await until(async () => (await call(`${service.url}/health/ready`)).status === 503, 5_000));
-    });
-    t.is(answer.status, 503);
-    t.is(answer.body['category'], 'database');
-    t.true(performance.now() - began < 15_000);
-    // The way back: what hung between the two is gone.
-    proxy.cut();
-    t.is(await checksum(database), damaged);
-    proxy.restore();
-    await toldAndHealed(t, answer);
-  },
-);
+test.serial('a network without answers during a refresh: timeout, and the refresh is rolled back', async (t) => {
+  const { service, database, proxy } = t.context;
+  await damage(database);
+  const damaged = await checksum(database);
+  const began = performance.now();
+  const answer = await harmed(t.context, 'refresh.commit', async () => {
+    proxy.blackhole();
+    await clearFault(service, 'refresh.commit');
+    t.true(await until(async () => (await call(`${service.url}/health/ready`)).status === 503, 5_000));
+  });
+  t.is(answer.status, 503);
+  t.is(answer.body['category'], 'database');
+  t.true(performance.now() - began < 15_000);
+  // The way back: what hung between the two is gone.
+  proxy.cut();
+  t.is(await checksum(database), damaged);
+  proxy.restore();
+  await toldAndHealed(t, answer);
+});
 
-test.serial('a server whose disk is full: rolled back, told, healed when there is room', async (t) => {
+test.serial('a server with a full disk: rolled back, reported, recovered when there is space', async (t) => {
   const { service, database, token } = t.context;
   await damage(database);
   const damaged = await checksum(database);

@@ -2,7 +2,7 @@ import test from 'ava';
 import { startReplicated, statementOn } from '#testkit/servers/replica.ts';
 import { call, metric, refresh, scrape, serve, takeToken, throughProxy, until } from '#testkit/running-service.ts';
 
-test('a service reads from its replica, its callers see what they wrote, and losing the replica loses nothing', async (t) => {
+test('a service reads from its replica, callers see their own writes, and without the replica all reads work', async (t) => {
   const { primaryUrl, replicaUrl } = await startReplicated(t);
   const { proxy, url } = await throughProxy(t, replicaUrl);
   const service = await serve(t, {

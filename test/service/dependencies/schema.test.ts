@@ -2,7 +2,7 @@ import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import { call, price, serve, until } from '#testkit/running-service.ts';
 
-test('a column that is missing costs the features that need it, and comes back without a restart', async (t) => {
+test('only the features that need a missing column fail, and they work again without a restart', async (t) => {
   const database = await setupDatabase(t);
   const settled = await serve(t, { DATABASE_URL: database.url });
   await settled.logged(({ message }) => message === 'started');
@@ -36,7 +36,7 @@ test('a column that is missing costs the features that need it, and comes back w
   );
 });
 
-test('the admin port lists the statements that cost most, where the extension is', async (t) => {
+test('the admin port lists the statements with the highest cost if the extension is installed', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: database.url });
   await service.logged(({ message }) => message === 'started');

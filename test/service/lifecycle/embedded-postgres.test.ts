@@ -13,7 +13,7 @@ const ends: Readonly<Record<string, (service: Service) => void>> = {
   'out of memory': ({ pid }) => exhaustMemory(pid),
 };
 
-test('however the service ends, its own PostgreSQL ends too, and the next start has the data', async (t) => {
+test('the embedded PostgreSQL ends with the service in every case, and the next start has the data', async (t) => {
   const directory = temporaryDirectory(t);
   const file = (name: string): string => join(directory, 'postgres', name);
   const begin = async (): Promise<Service> => {

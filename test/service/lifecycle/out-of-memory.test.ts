@@ -4,7 +4,7 @@ import { exhaustMemory, hungryWhenTold } from '#testkit/memory.ts';
 import { startOtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { checksum, damage, refresh, serve, setFault, takeToken } from '#testkit/running-service.ts';
 
-test('out of memory in the middle of a refresh: nothing of it stays, the next process closes its record and goes on', async (t) => {
+test('out of memory during a refresh: it is rolled back, and the next process closes its record and continues', async (t) => {
   const database = await setupDatabase(t);
   const collector = await startOtlpReceiver(t);
   const environment = { DATABASE_URL: database.url, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };

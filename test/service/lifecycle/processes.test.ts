@@ -14,7 +14,7 @@ import {
   until,
 } from '#testkit/running-service.ts';
 
-test('two processes on one database take turns at a universe, and a killed one leaves nothing behind', async (t) => {
+test('only one of two processes refreshes a universe at a time, and a killed one leaves nothing', async (t) => {
   const database = await setupDatabase(t);
   const environment = { DATABASE_URL: database.url };
   const first = await serve(t, environment);
@@ -79,7 +79,7 @@ test('two processes on one database take turns at a universe, and a killed one l
   t.not(await checksum(database), damaged);
 });
 
-test('two processes that start at once on an empty database both become ready', async (t) => {
+test('two processes that start at the same time on an empty database both become ready', async (t) => {
   const database = await setupDatabase(t, { migrated: false });
   const services = await Promise.all([1, 2].map(() => serve(t, { DATABASE_URL: database.url })));
   await Promise.all(services.map((service) => service.logged(({ message }) => message === 'started')));

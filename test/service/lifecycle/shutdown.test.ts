@@ -91,7 +91,7 @@ test('at 200 requests a second over keep-alive connections, a SIGTERM drops noth
   t.is(leaving.log.at(-1)?.message, 'stopped');
 });
 
-test('a refresh that can end within its grace does, and its waiting caller is answered', async (t) => {
+test('a refresh that ends within its grace time is completed, and its waiting caller is answered', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: database.url, SHUTDOWN_REFRESH_GRACE_MS: '5000' });
   await service.logged(({ message }) => message === 'started');
@@ -106,7 +106,7 @@ test('a refresh that can end within its grace does, and its waiting caller is an
   t.is((await service.exited).code, 0);
 });
 
-test('a second signal cuts the grace of a refresh short; what it wrote is rolled back', async (t) => {
+test('a second signal ends the grace time of a refresh, which is rolled back', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: database.url, SHUTDOWN_REFRESH_GRACE_MS: '15000' });
   await service.logged(({ message }) => message === 'started');

@@ -42,7 +42,7 @@ const alive = (pid: number): boolean => {
   }
 };
 
-test('SIGTERM: ready turns 503, requests in progress are finished, the status is 0', async (t) => {
+test('SIGTERM: ready answers 503, requests in progress are finished, the status is 0', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: database.url, SHUTDOWN_DRAIN_MS: '800' });
   await service.logged(({ message }) => message === 'started');
@@ -99,7 +99,7 @@ test('a second signal does not wait for requests that hang', async (t) => {
   await t.throwsAsync(hanging);
 });
 
-test('an exception that nobody caught is logged, requests in progress are finished, the status is 1', async (t) => {
+test('an uncaught exception is logged, requests in progress are finished, the status is 1', async (t) => {
   const thrower = `data:text/javascript,process.once('SIGUSR2',()=>{throw new Error('nobody caught this')})`;
   const service = await serve(
     t,
@@ -116,7 +116,7 @@ test('an exception that nobody caught is logged, requests in progress are finish
   t.like(line, { level: 'error', kind: 'uncaughtException', err: { message: 'nobody caught this' } });
 });
 
-test('a killed run stops nobody; Ctrl-C ends the service and its own PostgreSQL', async (t) => {
+test('the next run works after a killed one; Ctrl-C ends the service and the embedded PostgreSQL', async (t) => {
   const directory = temporaryDirectory(t);
   const environment = { VOLWATCH_DIRECTORY: directory };
   const pidFile = join(directory, 'postgres', 'data', 'postmaster.pid');
@@ -142,7 +142,7 @@ test('a killed run stops nobody; Ctrl-C ends the service and its own PostgreSQL'
   t.false(existsSync(pidFile));
 });
 
-test('a log that nobody reads does not keep the process', async (t) => {
+test('the process ends although its log is not read', async (t) => {
   const service = await serve(t, { DATABASE_URL: 'postgres://127.0.0.1:1/none' });
   service.process.stdout?.pause();
   // More than a pipe holds.

@@ -50,13 +50,13 @@ test('a faulty configuration names every fault at once and no value, with status
   t.notRegex(said, /seventy|hunter2|maybe/);
 });
 
-test('CORS_ORIGINS=null, which any sandboxed page can send, is refused in one line that names the variable', async (t) => {
+test('CORS_ORIGINS=null, which every sandboxed page can send, is refused in one line with the name of the variable', async (t) => {
   const said = await refusedStart({ CORS_ORIGINS: 'null', VOLWATCH_DIRECTORY: temporaryDirectory(t) });
   t.regex(said, /ended first \(78\)/);
   t.regex(said, /^ +CORS_ORIGINS must list origins such as https:\/\/app\.example.+$/m);
 });
 
-test('a key that is none is a configuration fault too', async (t) => {
+test('an invalid key is a configuration fault', async (t) => {
   const said = await refusedStart({
     JWT_PRIVATE_KEY: 'canary-no-key',
     VOLWATCH_DIRECTORY: temporaryDirectory(t),
@@ -67,7 +67,7 @@ test('a key that is none is a configuration fault too', async (t) => {
   t.notRegex(said, /canary-no-key/);
 });
 
-test('a taken port is said in one line, status 1, and our own PostgreSQL goes too', async (t) => {
+test('a port in use: one line, status 1, and the embedded PostgreSQL is stopped', async (t) => {
   const taken = createServer();
   await new Promise<void>((done) => taken.listen(0, '127.0.0.1', done));
   t.teardown(() => taken.close());
@@ -84,7 +84,7 @@ test('a taken port is said in one line, status 1, and our own PostgreSQL goes to
   t.false(existsSync(join(directory, 'postgres', 'data', 'postmaster.pid')));
 });
 
-test('without telemetry the service works, and /metrics keeps build and process', async (t) => {
+test('without telemetry the service works, and /metrics has build and process metrics', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, { ...settings, DATABASE_URL: database.url, TELEMETRY_ENABLED: 'false' });
   await service.logged(({ message }) => message === 'started');
@@ -102,7 +102,7 @@ test('without telemetry the service works, and /metrics keeps build and process'
   }
 });
 
-test('a schema that is not ours ends the start with a log line and status 1', async (t) => {
+test('the start ends with a log line and status 1 for a foreign schema', async (t) => {
   const database = await setupDatabase(t, { migrated: false });
   await database.query('create table asset (somebody text)');
   const service = await serve(t, { DATABASE_URL: database.url });

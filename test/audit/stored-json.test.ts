@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { canonicalJson } from '#src/audit/canonical-json.ts';
+import { storedJson } from '#src/audit/stored-json.ts';
 import { chainedHash, genesisHash, type EventContent } from '#src/audit/event-content.ts';
 import type { Json } from '#src/kernel/ports/audit.ts';
 
@@ -26,18 +26,18 @@ test('the canonical text is JSON of the same value, for any order of the members
   fc.assert(
     fc.property(anyJson, (value) => {
       const json = value as Json;
-      const text = canonicalJson(json);
+      const text = storedJson(json);
       t.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify(json)));
-      t.is(canonicalJson(shuffled(json)), text);
-      t.is(canonicalJson(JSON.parse(text) as Json), text);
+      t.is(storedJson(shuffled(json)), text);
+      t.is(storedJson(JSON.parse(text) as Json), text);
     }),
   );
 });
 
 test('similar but different values have different texts', (t) => {
-  t.not(canonicalJson(['1']), canonicalJson([1]));
-  t.not(canonicalJson({ a: null }), canonicalJson({}));
-  t.not(canonicalJson([[1], 2]), canonicalJson([1, [2]]));
+  t.not(storedJson(['1']), storedJson([1]));
+  t.not(storedJson({ a: null }), storedJson({}));
+  t.not(storedJson([[1], 2]), storedJson([1, [2]]));
 });
 
 test('the example of RFC 8785', (t) => {
@@ -47,14 +47,14 @@ test('the example of RFC 8785', (t) => {
     literals: [null, true, false],
   };
   t.is(
-    canonicalJson(input),
+    storedJson(input),
     '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
   );
   t.is(
-    canonicalJson({ '\u20ac': 1, '\r': 2, '\ufb33': 3, '1': 4, '\u{1f600}': 5, '\u0080': 6, ö: 7 }),
+    storedJson({ '\u20ac': 1, '\r': 2, '\ufb33': 3, '1': 4, '\u{1f600}': 5, '\u0080': 6, ö: 7 }),
     '{"\\r":2,"1":4,"\u0080":6,"ö":7,"€":1,"\u{1f600}":5,"\ufb33":3}',
   );
-  t.is(canonicalJson(-0), '0');
+  t.is(storedJson(-0), '0');
 });
 
 for (const [what, value] of [
@@ -64,8 +64,8 @@ for (const [what, value] of [
   ['a lone surrogate', 'a\ud800'],
   ['NUL in a name', { 'a\0': 1 }],
 ] as const) {
-  test(`canonicalJson refuses ${what}`, (t) => {
-    t.throws(() => canonicalJson([value]));
+  test(`storedJson refuses ${what}`, (t) => {
+    t.throws(() => storedJson([value]));
   });
 }
 

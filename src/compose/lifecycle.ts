@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Addresses } from '../banner.ts';
+import { codeOf, errorTable } from '../kernel/catalogue/errors.ts';
+import { StartError } from '../kernel/start-error.ts';
+import { runTelemetrySelfTest } from '../telemetry/index.ts';
+import type { Base } from './base.ts';
+import type { Edge } from './edge.ts';
+
+type Closable = { readonly close: () => Promise<void> | void };
+type ClosableWithin = { readonly close: (options: { readonly graceMs: number }) => Promise<void> };
+
+export type LifecycleDeps = {
+  readonly base: Base;
+  readonly edge: Edge;
+  readonly state: LifecycleState;
+  /**
+   * Brings database, queues, universes and caches up. Is called again after an error of category database, so each step
+   * must be repeatable.
+   */
+  readonly prepareData: (signal: AbortSignal) => Promise<void>;
+  /** Is called once, after the data are prepared. */
+  readonly startAuth: () => void;
+  /** Work in the background that may finish within SHUTDOWN_REFRESH_GRACE_MS. */
+  readonly background: readonly ClosableWithin[];
+  /** Closed one after the other, in this order, when no request and no background work runs any more. */
+  readonly parts: readonly Closable[];
+};
+
+/** What health checks read while the service starts and stops. */
+export type LifecycleState = { migrated: boolean; draining: boolean };
+
+export type Lifecycle = {
+  /** Listens, then prepares the data. Resolves when the service is ready, or when it was stopped meanwhile. */
+  readonly start: () => Promise<void>;
+  /** Must not be called before `start` has opened the listeners. */
+  readonly addresses: () => Addresses;
+  readonly stopping: () => boolean;
+  /**
+   * Ends requests in progress, background work, connections, the embedded database and exporters, in this order. A
+   * second
+   * call waits for the first.
+   * @returns false if the log could not be written completely
+   */
+  readonly stop: (reason: string) => Promise<boolean>;
+  /** Shortens a `stop` in progress: it waits neither for requests nor for background work any more. */
+  readonly hurry: () => void;
+};
+
+const telemetryFlushMs = 3_000;
+const logFlushMs = 1_000;
+const startRetryMs = 1_000;
+/** After the drain, time for requests that clients have already sent. */
+const lingerMs = 100;
+
+const cannotListen =
+  (variable: string, host: string, port: number) =>
+  (error: Error & { readonly code?: string }): never => {
+    const reason = error.code === 'EADDRINUSE' ? 'something else listens there already' : error.message;
+    throw new StartError(`Cannot listen on ${host}:${port} (${variable}): ${reason}`, { cause: error });
+  };
+
+/** Starts, drains and stops a service that `compose` has built. */
+export const createLifecycle = (deps: LifecycleDeps): Lifecycle => {
+  const { base, edge, state, background } = deps;
+  const { config, logger, telemetry } = base;
+  const { server, admin, health } = edge;
+  const stopped = new AbortController();
+  const hurried = new AbortController();
+  let addresses: Addresses | undefined;
+  let stopInProgress: Promise<boolean> | undefined;
+
+  const listen = async (): Promise<void> => {
+    stopped.signal.throwIfAborted();
+    const { port: adminPort } = await admin
+      .listen()
+      .catch(cannotListen('METRICS_PORT', config.METRICS_HOST, config.METRICS_PORT));
+    stopped.signal.throwIfAborted();
+    const port = await server
+      .listen({ host: config.HOST, port: config.PORT })
+      .catch(cannotListen('PORT', config.HOST, config.PORT));
+    addresses = {
+      url: `http://${config.HOST}:${port}`,
+      adminUrl: `http://${config.METRICS_HOST}:${adminPort}`,
+    };
+    logger.info({ url: addresses.url, admin_url: addresses.adminUrl }, 'listening');
+  };
+
+  /** Repeats all steps after an error of the database, because it can fail again between two steps. */
+  const prepare = async (): Promise<void> => {
+    for (let prepared = false; !prepared;) {
+      try {
+        await deps.prepareData(stopped.signal);
+        prepared = true;
+      } catch (error) {
+        if (errorTable[codeOf(error)].category !== 'database') throw error;
+        logger.warn({ code: codeOf(error), retry_in_ms: startRetryMs }, 'the start is interrupted');
+        await sleep(startRetryMs, undefined, { signal: stopped.signal });
+      }
+    }
+    deps.startAuth();
+    // A cached health result from the start must not be answered after it.
+    await health.readAgain();
+    logger.info({}, 'started');
+    await runTelemetrySelfTest({ logger });
+  };
+
+  /**
+   * Continues to serve for SHUTDOWN_DRAIN_MS, also without connections, because the load balancer needs time to see the
+   * answer of `/health/ready` and later requests are refused. Then waits for requests in progress.
+   */
+  const endRequests = async (): Promise<void> => {
+    server.drain();
+    await sleep(config.SHUTDOWN_DRAIN_MS, undefined, { signal: hurried.signal }).catch(() => {});
+    const graceMs = hurried.signal.aborted ? 0 : config.SHUTDOWN_GRACE_MS;
+    await server.close({ graceMs, lingerMs });
+  };
+
+  const stop = async (reason: string): Promise<boolean> => {
+    logger.info({ reason }, 'stopping');
+    state.draining = true;
+    stopped.abort(new Error(`stopping: ${reason}`));
+    const graceMs = config.SHUTDOWN_REFRESH_GRACE_MS;
+    await Promise.all([endRequests(), ...background.map((part) => part.close({ graceMs }))]);
+    for (const part of deps.parts) await part.close();
+    await admin.close();
+    await telemetry.shutdown(telemetryFlushMs);
+    logger.info({}, 'stopped');
+    return logger.flush(logFlushMs);
+  };
+
+  return {
+    start: async () => {
+      try {
+        await listen();
+        await prepare();
+      } catch (error) {
+        if (!stopped.signal.aborted) throw error;
+      }
+    },
+    addresses: () => addresses!,
+    stopping: () => stopped.signal.aborted,
+    stop: (reason) => (stopInProgress ??= stop(reason)),
+    hurry: () => {
+      hurried.abort();
+      for (const part of background) void part.close({ graceMs: 0 });
+      void server.close({ graceMs: 0 });
+    },
+  };
+};
