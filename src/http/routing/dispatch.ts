@@ -3,6 +3,7 @@ import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
 import type { Answers } from '../answers/answers.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { BodyAdmission, Caller } from '../admission/body-admission.ts';
+import { acceptedTypes } from '#src/kernel/requests/accept.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import { answerSent } from '../answers/answer-sent.ts';
 import { hasBody, hasUnexpectedBody, isRestLarge } from '../admission/unread-body.ts';
@@ -39,7 +40,12 @@ const findRoute = (ctx: HttpContext): CompiledRoute => {
   }
   const { produces } = match.route;
   const { accept } = ctx.req.headers;
-  if (accept !== undefined && accept !== '*/*' && !produces.includes(accept) && ctx.accepts(...produces) === false) {
+  if (
+    accept !== undefined &&
+    accept !== '*/*' &&
+    !produces.includes(accept) &&
+    acceptedTypes(accept, produces).length === 0
+  ) {
     throw new AppError('not_acceptable', `This route answers ${produces.join(' or ')}`);
   }
   return match.route;
