@@ -49,7 +49,7 @@ export type AuthSettings = {
   readonly shortestPassword: number;
   readonly maxUsersWithoutSignIn: number;
   /** Living API keys of one owner. */
-  readonly mostApiKeys: number;
+  readonly maxApiKeys: number;
   readonly hashing: SecretHasherOptions;
   readonly revocationPollMs: number;
   /** Whether access tokens of users that never had an account here are accepted. */
@@ -134,7 +134,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     ...shared,
     used,
     secret: secrets.apiKeys,
-    mostPerOwner: settings.mostApiKeys,
+    maxPerOwner: settings.maxApiKeys,
   });
   const accounts = createAccounts({
     ...shared,

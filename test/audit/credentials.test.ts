@@ -25,7 +25,7 @@ const setupCredentials = async (t: ExecutionContext) => {
     owners: createOwners({ reader, clock, bootstrap: undefined, cacheMs: 0 }),
     used: { note: () => {}, flush: async () => {} },
     secret,
-    mostPerOwner: 10,
+    maxPerOwner: 10,
   });
   return { ...made, reader, clients, keys };
 };

@@ -60,7 +60,7 @@ export const settings: AuthSettings = {
   sessionIdleSeconds: 3_600,
   maxUsersWithoutSignIn: 1_000,
   shortestPassword: 8,
-  mostApiKeys: 5,
+  maxApiKeys: 5,
   hashing: quickHashing,
   revocationPollMs: 50,
   foreignUsers: true,

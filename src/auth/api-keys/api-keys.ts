@@ -22,7 +22,7 @@ export type ApiKeysDeps = {
   /** Key of the digests: a copy of the table alone verifies nothing. */
   readonly secret: string | Uint8Array;
   /** Living keys. */
-  readonly mostPerOwner: number;
+  readonly maxPerOwner: number;
 };
 
 /** A key as its owner sees it; the key itself is shown once, at its creation. */
@@ -96,7 +96,7 @@ export const createApiKeys = ({
   used,
   owners,
   secret,
-  mostPerOwner,
+  maxPerOwner,
 }: ApiKeysDeps): ApiKeys => {
   const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
 
@@ -133,7 +133,7 @@ export const createApiKeys = ({
           statement: `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
             and (expires_at is null or expires_at > $3)`,
           parameters: [owner.kind, owner.id, clock.now()],
-          most: mostPerOwner,
+          most: maxPerOwner,
         });
         const [row] = await transaction.query<ApiKey>(
           `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)

@@ -60,7 +60,7 @@ export const composeAuth = async (
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
       maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
       shortestPassword: config.PASSWORD_MIN_LENGTH,
-      mostApiKeys: config.API_KEYS_PER_OWNER,
+      maxApiKeys: config.API_KEYS_PER_OWNER,
       hashing: hashingOf(config),
       revocationPollMs: config.REVOCATION_POLL_MS,
       foreignUsers: config.JWT_FOREIGN_USERS,
