@@ -10,8 +10,8 @@ export type OpenApiDocument = { readonly openapi: '3.1.0' } & Json;
 
 type Options = { readonly routes: readonly Route[]; readonly basePath: string; readonly info: OpenApiInfo };
 
-/** What any route can answer, beside the codes that it declares. */
-const everywhere: readonly ErrorCode[] = [
+/** Codes that each route can answer, in addition to the codes that it declares. */
+const commonCodes: readonly ErrorCode[] = [
   'internal_error',
   'not_acceptable',
   'malformed_request',
@@ -20,16 +20,16 @@ const everywhere: readonly ErrorCode[] = [
 ];
 const ofCategory = (category: ErrorCategory): ErrorCode[] =>
   errorCodes.filter((code) => errorTable[code].category === category);
-/** Everything under the base path is shed when the service is busy, and nearly all of it needs the database. */
-const underBasePath: readonly ErrorCode[] = [...ofCategory('database'), 'overloaded', 'concurrency_limit_exceeded'];
-/** These belong to the routes that sign in. */
+/** Load shedding applies to all routes under the base path, and nearly all of them use the database. */
+const basePathCodes: readonly ErrorCode[] = [...ofCategory('database'), 'overloaded', 'concurrency_limit_exceeded'];
+/** Only the routes that sign in answer these codes. */
 const signInRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'credentials_invalid',
   'client_credentials_invalid',
 ]);
-const ofCallers = ofCategory('authentication').filter((code) => !signInRefusals.has(code));
+const callerCodes = ofCategory('authentication').filter((code) => !signInRefusals.has(code));
 const codesOf = (route: Route): ErrorCode[] => {
-  const codes = new Set<ErrorCode>([...everywhere, ...route.errors, 'validation_failed']);
+  const codes = new Set<ErrorCode>([...commonCodes, ...route.errors, 'validation_failed']);
   if (route.request.body) {
     for (const code of ['malformed_body', 'unsupported_media_type', 'payload_too_large', 'request_timeout'] as const) {
       codes.add(code);
@@ -38,9 +38,9 @@ const codesOf = (route: Route): ErrorCode[] => {
     codes.add('body_unexpected');
   }
   if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress').add('quota_exceeded');
-  if (route.atRoot !== true) for (const code of underBasePath) codes.add(code);
+  if (route.atRoot !== true) for (const code of basePathCodes) codes.add(code);
   if (route.auth !== 'public') {
-    for (const code of ofCallers) codes.add(code);
+    for (const code of callerCodes) codes.add(code);
     codes.add('auth_service_error');
     if (route.method !== 'GET') codes.add('csrf_token_invalid');
   }
@@ -73,7 +73,7 @@ const operationId = ({ method, path }: Route): string =>
     .map((word) => word[0]!.toUpperCase() + word.slice(1))
     .join('');
 
-/** Schemas that zod names (`meta({ id })`) or repeats come as `$defs`; in OpenAPI they stand among the components. */
+/** zod writes named (`meta({ id })`) and repeated schemas as `$defs`. OpenAPI needs them in `components`. */
 const toSchema = (schema: z.ZodType, io: 'input' | 'output', components: Json): Json => {
   const { $schema: _, $defs, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
   if ($defs === undefined) return json;
@@ -87,7 +87,7 @@ const idempotencyKey: Json = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: 'Repeating a request under the same key has one effect; the repetition is answered as the first was',
+  description: 'Requests with the same key have one effect. A repeated request gets the answer of the first one',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 
@@ -110,14 +110,14 @@ const parametersOf = (route: Route, components: Json): Json[] => [
   }),
 ];
 
-/** With `fields`, any member of an item may be left out. */
+/** The parameter `fields` can remove any member of an item, so no member is required. */
 const withoutRequired = (schema: Json): Json => {
   const copy = structuredClone(schema) as { properties?: { data?: { items?: Json } } };
   delete copy.properties?.data?.items?.['required'];
   return copy;
 };
 
-/** The schema is that of the first media type; what is neither JSON nor a form beside it is only said to be bytes. */
+/** The schema describes the first media type, JSON and forms. Other media types are described as binary. */
 const contentOf = (types: readonly string[], schema: Json): Json =>
   Object.fromEntries(
     types.map((type, index) => {
@@ -184,7 +184,7 @@ const operationOf = (route: Route, components: Json): Json => {
 
 const text = (description: string): Json => ({ description, schema: { type: 'string' } });
 
-/** OpenAPI 3.1 of the declared routes. Names every path, parameter, body, answer and error code. */
+/** The OpenAPI 3.1 document of the declared routes: each path, parameter, body, answer and error code. */
 export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocument => {
   const schemas: Json = {};
   schemas['Problem'] = toSchema(problemSchema, 'output', schemas);
@@ -203,10 +203,10 @@ export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocum
     components: {
       schemas,
       headers: {
-        RequestId: text("The caller's X-Request-ID, else a new UUIDv7"),
+        RequestId: text('The X-Request-ID of the caller, else a new UUIDv7'),
         TraceId: text('The trace of this request, 32 hexadecimal digits'),
-        ServerTiming: text('Milliseconds spent: total, and the parts that took part'),
-        RateLimit: text('What is left: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
+        ServerTiming: text('Duration in milliseconds: total, and the measured parts'),
+        RateLimit: text('Remaining quota: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
         RateLimitPolicy: text('The limit: `"policy";q=QUOTA;w=SECONDS`'),
         RetryAfter: { description: 'Seconds after which a retry may succeed', schema: { type: 'integer' } },
         ETag: text('Weak entity tag for If-None-Match'),

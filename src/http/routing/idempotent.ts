@@ -9,7 +9,7 @@ import type { HttpContext } from './types.ts';
 
 const printable = /^[\x21-\x7E]{1,255}$/;
 
-/** Members in order of their names, so that the same body written in another order is the same body. */
+/** JSON with sorted member names, so that the order of members in a body makes no difference. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)
@@ -23,8 +23,8 @@ const fingerprintOf = (route: CompiledRoute, { path, query, body }: Input<Reques
     .digest('hex');
 
 /**
- * Runs the handler, once per `Idempotency-Key` where the route honours it and the caller sends one.
- * @throws AppError `validation_failed` for a key that is not 1 to 255 printable characters, and those of `Idempotency`
+ * Runs the handler. When the route accepts `Idempotency-Key` and the request has one, the handler runs once per key.
+ * @throws AppError `validation_failed` for a key that is not 1 to 255 printable characters, and the codes of `Idempotency`
  */
 export const handle = async (
   ctx: HttpContext,
