@@ -23,7 +23,7 @@ const setupCredentials = async (t: ExecutionContext) => {
     audit,
     clock,
     owners: createOwners({ reader, clock, bootstrap: undefined, cacheMs: 0 }),
-    used: { note: () => {}, flush: async () => {} },
+    usage: { note: () => {}, flush: async () => {} },
     secret,
     maxPerOwner: 10,
   });

@@ -59,7 +59,7 @@ export const settings: AuthSettings = {
   sessionSeconds: 43_200,
   sessionIdleSeconds: 3_600,
   maxUsersWithoutSignIn: 1_000,
-  shortestPassword: 8,
+  minPasswordCharacters: 8,
   maxApiKeys: 5,
   hashing: quickHashing,
   revocationPollMs: 50,

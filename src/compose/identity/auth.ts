@@ -59,7 +59,7 @@ export const composeAuth = async (
       sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
       maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
-      shortestPassword: config.PASSWORD_MIN_LENGTH,
+      minPasswordCharacters: config.PASSWORD_MIN_LENGTH,
       maxApiKeys: config.API_KEYS_PER_OWNER,
       hashing: hashingOf(config),
       revocationPollMs: config.REVOCATION_POLL_MS,
