@@ -5,7 +5,6 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { BodyAdmission, Caller } from '../admission/body-admission.ts';
 import { acceptedTypes } from '#src/kernel/requests/accept.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
-import { answerSent } from '../answers/answer-sent.ts';
 import { hasBody, hasUnexpectedBody, isRestLarge } from '../admission/unread-body.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
@@ -159,7 +158,9 @@ export const dispatch = (deps: DispatchDeps): HttpMiddleware => {
       } finally {
         slot?.workEnded();
         // The answer to a slow client holds memory, so it counts for its caller until it is sent.
-        if (slot) void answerSent(ctx.res).then(slot.answerEnded);
+        // `prepend`, because another listener of `close` starts the next pipelined request, which needs the slot.
+        if (slot && ctx.res.closed) slot.answerEnded();
+        else if (slot) ctx.res.prependOnceListener('close', slot.answerEnded);
       }
     } finally {
       releaseBody();
