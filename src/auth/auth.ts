@@ -39,24 +39,24 @@ import { createPages } from '#src/kernel/lists/pages.ts';
 export type AuthSettings = {
   readonly issuer: string;
   readonly audience: string;
-  /** Absolute base of the URLs in the metadata document. */
+  /** Absolute base URL for the metadata document. */
   readonly publicUrl: string;
   readonly accessTokenSeconds: number;
   readonly clockToleranceSeconds: number;
   readonly refreshTokenSeconds: number;
   readonly sessionSeconds: number;
   readonly sessionIdleSeconds: number;
-  readonly shortestPassword: number;
+  readonly minPasswordCharacters: number;
   readonly maxUsersWithoutSignIn: number;
-  /** Living API keys of one owner. */
-  readonly mostApiKeys: number;
+  /** Max number of active API keys of an owner. */
+  readonly maxApiKeys: number;
   readonly hashing: SecretHasherOptions;
   readonly revocationPollMs: number;
-  /** Whether access tokens of users that never had an account here are accepted. */
+  /** Whether access tokens of users without an account here are accepted. */
   readonly foreignUsers: boolean;
   readonly usageFlushMs: number;
   readonly cleanUpMs: number;
-  /** Origins whose pages may act for a signed-in user, beside the service's own. */
+  /** Further origins whose pages may use the session of a user. The origin of `publicUrl` is always allowed. */
   readonly origins: readonly string[];
 };
 
@@ -87,11 +87,11 @@ export type Auth = {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
   readonly csrf: CheckCsrf;
-  /** Deletes what has ended. @returns rows deleted */
+  /** Deletes expired tokens and sessions. @returns the number of deleted rows */
   readonly cleanUp: () => Promise<number>;
-  /** Begins to poll and to tidy up; the schema must be there. */
+  /** Starts polling and cleaning up. The schema must exist. */
   readonly start: () => void;
-  /** Before the database closes. */
+  /** Stops polling and writes pending data. Must be called before the database closes. */
   readonly close: () => Promise<void>;
 };
 
@@ -104,13 +104,13 @@ export const createAuth = (deps: AuthDeps): Auth => {
   const verifier = createTokenVerifier({ ...shared, measure, isRevoked: revocations.isRevoked });
   const tokens = createTokenIssuer({ keyRing, issuer, audience, clock, lifetimeSeconds: settings.accessTokenSeconds });
 
-  const seen = createUsageLog({
+  const sessionUsage = createUsageLog({
     unitOfWork,
     logger,
     statement: `update user_session set seen_at = greatest(seen_at, used.at)
       from unnest($1::uuid[], $2::timestamptz[]) as used (id, at) where user_session.id = used.id`,
   });
-  const used = createUsageLog({
+  const keyUsage = createUsageLog({
     unitOfWork,
     logger,
     statement: `update api_key set last_used_at = greatest(last_used_at, used.at)
@@ -125,16 +125,16 @@ export const createAuth = (deps: AuthDeps): Auth => {
   });
   const sessions = createSessions({
     ...shared,
-    seen,
+    usage: sessionUsage,
     lifetimeSeconds: settings.sessionSeconds,
     idleSeconds: sessionIdleSeconds,
     csrfSecret: secrets.csrf,
   });
   const apiKeys = createApiKeys({
     ...shared,
-    used,
+    usage: keyUsage,
     secret: secrets.apiKeys,
-    mostPerOwner: settings.mostApiKeys,
+    maxPerOwner: settings.maxApiKeys,
   });
   const accounts = createAccounts({
     ...shared,
@@ -145,15 +145,19 @@ export const createAuth = (deps: AuthDeps): Auth => {
       ...shared,
       maxUsersWithoutSignIn: settings.maxUsersWithoutSignIn,
     }),
-    rules: createPasswordRules({ shortest: settings.shortestPassword }),
+    rules: createPasswordRules({ minCharacters: settings.minPasswordCharacters }),
     refreshTokens,
     sessions,
     revocations,
   });
-  // Places of their own: a rush of clients with wrong secrets leaves sign-ins alone, and the other way round.
+  // Clients have a separate queue, so that many wrong secrets of clients do not delay sign-ins of users, or the reverse.
   const clients = createClientStore({ ...shared, hasher: createSecretHasher({ ...hashing, concurrency: 1 }) });
   const ownerRule = createOwnerRule({ ...shared, noteKeyWithoutOwner: apiKeys.noteWithoutOwner });
-  const maintenance = createMaintenance({ ...shared, usageLogs: [seen, used], flushMs: settings.usageFlushMs });
+  const maintenance = createMaintenance({
+    ...shared,
+    usageLogs: [sessionUsage, keyUsage],
+    flushMs: settings.usageFlushMs,
+  });
 
   return {
     routes: [

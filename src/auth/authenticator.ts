@@ -12,10 +12,10 @@ import { credentialsMissing, scopeInsufficient } from './tokens/token-refusal.ts
 import type { TokenVerifier } from './tokens/token-verifier.ts';
 
 /**
- * Who sent this request, where `policy` wants to know; undefined on a public route, whose credentials are not looked at.
- * One credential counts: a bearer token, else an API key, else a session cookie.
+ * Authenticates the caller of a request. Undefined on a public route, where credentials are ignored. One credential is
+ * used: the bearer token, else the API key, else the session cookie.
  * @throws AppError `credentials_missing`, a `token_*` code, `api_key_invalid`, `credential_owner_gone`,
- * `scope_insufficient`, or what the dependencies of the check throw
+ * `scope_insufficient`, or an error of a dependency
  */
 export type Authenticate = (
   request: {
@@ -54,8 +54,8 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
     return principal;
   };
 
-  /** A fault of the look-up keeps its own code; what is no AppError must not look like a bad credential. */
-  const withOwnersRights = async (principal: Principal): Promise<Principal> => {
+  /** An error that is not an AppError becomes `auth_service_error`, because it must not look like a wrong credential. */
+  const applyOwnerRule = async (principal: Principal): Promise<Principal> => {
     try {
       return await ownerRule(principal);
     } catch (error) {
@@ -66,7 +66,7 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
 
   return async ({ headers }, policy) => {
     if (policy === 'public') return undefined;
-    const principal = await withOwnersRights(await identify(headers));
+    const principal = await applyOwnerRule(await identify(headers));
     if (policy !== 'authenticated' && !principal.scopes.includes(policy.scope)) {
       throw scopeInsufficient([policy.scope], `The token lacks the scope ${policy.scope}`);
     }
@@ -75,8 +75,8 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
 };
 
 /**
- * Whatever stands after the scheme goes to the verifier, an empty or broken token included: the caller meant to show
- * one. Another scheme shows none.
+ * The text after the scheme `Bearer`. It may be empty or malformed; the verifier refuses it then. Undefined for another
+ * scheme.
  */
 const bearerToken = (authorization: string | undefined): string | undefined =>
   /^bearer(?= |$) *(.*)$/is.exec(authorization?.trim() ?? '')?.[1];

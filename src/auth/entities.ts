@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** `deleted` is written by a trigger on user_account; the others by operators. */
+/** A trigger on `user_account` writes `deleted`. Operators cause the other reasons. */
 export type OwnerEndReason = 'deleted' | 'disabled' | 'tokens_ended';
 
 const OauthClientEntity = defineEntity({
@@ -33,7 +33,7 @@ const UserAccountEntity = defineEntity({
   },
 });
 
-/** All refresh tokens that descend from one sign-in: they live and die together. */
+/** All refresh tokens of one sign-in. They are revoked together. */
 const RefreshFamilyEntity = defineEntity({
   name: 'RefreshFamily',
   tableName: 'refresh_family',
@@ -60,7 +60,7 @@ const RefreshTokenEntity = defineEntity({
     tokenHash: p.blob().primary(),
     family: () => p.manyToOne(RefreshFamilyEntity).updateRule('no action').deleteRule('cascade'),
     scopes: p.array(),
-    /** The access token that was issued beside it: ends when the family does. */
+    /** The access token that was issued with it. It is revoked with the family. */
     accessTokenId: p.text().unique('refresh_token_access_token_unique'),
     accessExpiresAt: p.datetime(),
     createdAt: p.datetime(),
@@ -78,7 +78,7 @@ const RevokedTokenEntity = defineEntity({
   properties: {
     tokenId: p.text().primary(),
     revokedAt: p.datetime(),
-    /** When the token would have ended anyway: then this row is of no more use. */
+    /** Expiry of the token. The row can be deleted after it. */
     expiresAt: p.datetime(),
   },
 });
@@ -119,7 +119,7 @@ const ApiKeyEntity = defineEntity({
   },
 });
 
-/** An owner that is gone or disabled, or whose access tokens have ended. Holds nothing but the id. */
+/** An owner that is deleted or disabled, or whose access tokens were ended. It holds only the id. */
 const OwnerEndEntity = defineEntity({
   name: 'OwnerEnd',
   tableName: 'owner_end',
@@ -143,7 +143,7 @@ const SignInPlaceEntity = defineEntity({
   },
 });
 
-/** For the database room's entity list. */
+/** The entities of this room, for the database room. */
 export const authEntities = [
   OauthClientEntity,
   UserAccountEntity,

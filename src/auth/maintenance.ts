@@ -14,21 +14,21 @@ export type MaintenanceDeps = {
   readonly usageLogs: readonly UsageLog[];
   readonly flushMs: number;
   readonly cleanUpMs: number;
-  /** A session that was not used for so long is over. */
+  /** A session without use for this time has ended. */
   readonly sessionIdleSeconds: number;
 };
 
 export type Maintenance = {
-  /** Deletes what has ended by itself, a statement a table. @returns rows deleted */
+  /** Deletes expired rows, with one statement per table. @returns the number of deleted rows */
   readonly cleanUp: () => Promise<number>;
   readonly start: () => void;
-  /** Writes what is still to be written. */
+  /** Stops the timers and flushes the usage logs. */
   readonly close: () => Promise<void>;
 };
 
 /**
- * Revoked tokens stay for the greatest clock tolerance that the configuration allows. A revoked family is of no
- * more use: its access tokens are in revoked_token, and its refresh tokens are refused just as unknown ones are.
+ * Revoked tokens are kept for the max clock tolerance of the configuration after their expiry. A revoked family can be
+ * deleted, because its access tokens are in `revoked_token`, and its refresh tokens are refused as unknown tokens.
  */
 const statements: readonly { readonly sql: string; readonly parameters: (now: Date, idle: Date) => readonly Date[] }[] =
   [
@@ -60,7 +60,7 @@ export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
       return deleted;
     });
 
-  const tidy = async (): Promise<void> => {
+  const runCleanUp = async (): Promise<void> => {
     try {
       await context.with(suppressTracing(context.active()), cleanUp);
     } catch (error) {
@@ -74,7 +74,10 @@ export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
   return {
     cleanUp,
     start: () => {
-      timers.push(setInterval(() => void flush(), flushMs).unref(), setInterval(() => void tidy(), cleanUpMs).unref());
+      timers.push(
+        setInterval(() => void flush(), flushMs).unref(),
+        setInterval(() => void runCleanUp(), cleanUpMs).unref(),
+      );
     },
     close: async () => {
       for (const timer of timers) clearInterval(timer);

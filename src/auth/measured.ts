@@ -8,19 +8,19 @@ type Operation = LabelsOf<'volwatch_auth_duration_seconds'>['operation'];
 type AuthFailureReason = LabelsOf<'volwatch_auth_failures_total'>['reason'];
 export type Measure = <T>(operation: Operation, work: () => Promise<T>) => Promise<T>;
 
-/** A refusal of what the caller showed, as opposed to a failure of ours or a fault of the request's form. */
+/** Whether the credentials were refused. Faults of the service and malformed requests are other cases. */
 const isAuthenticationFailure = (error: AppError): error is AppError & { readonly code: AuthFailureReason } =>
   error.definition.category === 'authentication';
 
-/** Counts a refused authentication by its reason. */
+/** Counts a refused authentication by reason. Other errors are not counted. */
 export const countFailure = (metrics: Metrics, error: AppError): void => {
   if (isAuthenticationFailure(error)) metrics.count('volwatch_auth_failures_total', { reason: error.code });
 };
 
 /**
- * Runs one authentication operation in its span `auth.OPERATION`, with its histogram, its failure count and its part
- * of `Server-Timing`. Whatever is thrown and is no AppError becomes `auth_service_error`: a fault of ours must not
- * look like a bad credential.
+ * Runs an authentication operation in the span `auth.OPERATION`. It records the duration in a histogram and in
+ * `Server-Timing`, and counts refusals. An error that is not an AppError becomes `auth_service_error`, because a fault of
+ * the service must not look like a wrong credential.
  */
 export const createMeasure = ({ clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics }): Measure => {
   const tracer = trace.getTracer('volwatch.auth');

@@ -25,12 +25,12 @@ import { createRouteTable } from './routing/router.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './routing/types.ts';
 
-export type AppDependencies = {
+export type AppDeps = {
   readonly routes: readonly Route[];
   readonly basePath: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** What stands for an address in a log line. */
+  /** Returns the hash that replaces a client address in log lines. */
   readonly addressHash: (address: string) => string;
   readonly clock?: Clock;
   readonly authenticate: Authenticate;
@@ -42,11 +42,11 @@ export type AppDependencies = {
   readonly bodies: BodyAdmission;
   readonly abuse: AbuseReport;
   readonly limits: Limits;
-  /** Hides what unexpected errors say, and adds HSTS. */
+  /** Hides the details of unexpected errors, and adds HSTS. */
   readonly production: boolean;
-  /** Checks every reply against its declaration: in tests and outside production. */
+  /** Checks each reply against its declared schema. For tests and development. */
   readonly validateResponses: boolean;
-  /** Addresses or CIDRs whose `X-Forwarded-For` is believed. */
+  /** Addresses or CIDRs of proxies whose `X-Forwarded-For` header is used. */
   readonly trustedProxies: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly openapi: OpenApiInfo;
@@ -54,15 +54,15 @@ export type AppDependencies = {
 
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** The Koa app: the declared routes, and those about the service itself (`/openapi.json`, `/docs`, `/problems`). */
-export const createApp = (deps: AppDependencies): RequestListener => {
+/** Builds the Koa app with the given routes and the routes about the API itself (`/openapi.json`, `/docs`, `/problems`). */
+export const createApp = (deps: AppDeps): RequestListener => {
   const { basePath, logger, metrics, clock = systemClock, production, limits } = deps;
   const described = [...deps.routes, ...problemRoutes()];
   const openApi = createOpenApi({ routes: described, basePath, info: deps.openapi });
   const routes = [...described, ...docsRoutes(openApi)];
   const routeTable = createRouteTable({ routes, basePath, validateResponses: deps.validateResponses });
   const app = new Koa<HttpState>();
-  // Everything foreseeable ends in the error boundary; what is left is a broken socket.
+  // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
 
   app.use(

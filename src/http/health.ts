@@ -28,7 +28,7 @@ const reportSchema = z.strictObject({
 });
 type HealthReport = z.output<typeof reportSchema>;
 
-export type HealthDependencies = {
+export type HealthDeps = {
   readonly checks: readonly HealthCheck[];
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -38,14 +38,14 @@ export type HealthDependencies = {
 
 export type Health = {
   readonly routes: readonly Route[];
-  /** Looks at every dependency, at most once a second however often it is called; never rejects, never takes longer than a check may. */
+  /** Checks each dependency, and caches the result for a second. It never rejects, and ends within the timeout of a check. */
   readonly read: () => Promise<HealthReport>;
-  /** Looks anew, whatever is remembered: for a change that the service itself brought about. */
+  /** Checks without the cache, for example after the service has changed the state of a dependency. */
   readonly readAgain: () => Promise<HealthReport>;
 };
 
-/** A check's reading, or `down` when it throws or takes longer than a second. */
-const bounded = async ({ check }: HealthCheck): Promise<HealthReading> => {
+/** Runs a check. The reading is `down` when the check throws or exceeds `checkTimeoutMs`. */
+const runBounded = async ({ check }: HealthCheck): Promise<HealthReading> => {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<HealthReading>((resolve) => {
@@ -64,61 +64,61 @@ const bounded = async ({ check }: HealthCheck): Promise<HealthReading> => {
   }
 };
 
-/** `/health/live`, `/health/ready` and `/health`, outside limits and authentication. */
-export const createHealth = ({ checks, clock, metrics, version, isDraining }: HealthDependencies): Health => {
-  const started = clock.monotonic();
+/** The routes `/health/live`, `/health/ready` and `/health`. They have no authentication and no rate limit. */
+export const createHealth = ({ checks, clock, metrics, version, isDraining }: HealthDeps): Health => {
+  const startedAtMs = clock.monotonic();
   const required = new Set(checks.filter((check) => check.required).map(({ dependency }) => dependency));
   const startedAt = clock.now().toISOString();
-  const known = new Map<Dependency, DependencyReport>(
+  const reports = new Map<Dependency, DependencyReport>(
     dependencies.map((name) => [name, { status: 'disabled', latency_ms: null, since: startedAt }]),
   );
   let reading: Promise<void> | undefined;
   let readAt = -Infinity;
 
-  const look = async (check: HealthCheck): Promise<void> => {
-    const begun = clock.monotonic();
-    const { status, detail } = await bounded(check);
-    const before = known.get(check.dependency);
-    known.set(check.dependency, {
+  const runCheck = async (check: HealthCheck): Promise<void> => {
+    const checkStartedMs = clock.monotonic();
+    const { status, detail } = await runBounded(check);
+    const previous = reports.get(check.dependency);
+    reports.set(check.dependency, {
       status,
-      latency_ms: status === 'disabled' ? null : Math.round((clock.monotonic() - begun) * 100) / 100,
-      since: before?.status === status ? before.since : clock.now().toISOString(),
+      latency_ms: status === 'disabled' ? null : Math.round((clock.monotonic() - checkStartedMs) * 100) / 100,
+      since: previous?.status === status ? previous.since : clock.now().toISOString(),
       ...(detail !== undefined && { detail }),
     });
     if (status !== 'disabled') {
       metrics.set('volwatch_dependency_up', { dependency: check.dependency }, status === 'down' ? 0 : 1);
     }
   };
-  const lookAtAll = async (): Promise<void> => {
-    await Promise.all(checks.map(look));
+  const runAllChecks = async (): Promise<void> => {
+    await Promise.all(checks.map(runCheck));
     readAt = clock.monotonic();
   };
 
-  const statusOf = (reports: readonly [Dependency, DependencyReport][]): HealthReport['status'] => {
-    if (isDraining() || reports.some(([name, { status }]) => status === 'down' && required.has(name))) {
+  const statusOf = (current: readonly [Dependency, DependencyReport][]): HealthReport['status'] => {
+    if (isDraining() || current.some(([name, { status }]) => status === 'down' && required.has(name))) {
       return 'unavailable';
     }
-    return reports.some(([, { status }]) => status === 'down' || status === 'degraded') ? 'degraded' : 'ok';
+    return current.some(([, { status }]) => status === 'down' || status === 'degraded') ? 'degraded' : 'ok';
   };
 
   const read = async (): Promise<HealthReport> => {
     if (clock.monotonic() - readAt >= cacheMs) {
-      reading ??= lookAtAll().finally(() => {
+      reading ??= runAllChecks().finally(() => {
         reading = undefined;
       });
       await reading;
     }
-    const reports = dependencies.map((name): [Dependency, DependencyReport] => [name, known.get(name)!]);
+    const current = dependencies.map((name): [Dependency, DependencyReport] => [name, reports.get(name)!]);
     return {
-      status: statusOf(reports),
+      status: statusOf(current),
       version,
-      uptime_s: Math.round(clock.monotonic() - started) / 1000,
-      dependencies: Object.fromEntries(reports) as HealthReport['dependencies'],
+      uptime_s: Math.round(clock.monotonic() - startedAtMs) / 1000,
+      dependencies: Object.fromEntries(current) as HealthReport['dependencies'],
     };
   };
 
   const readAgain = async (): Promise<HealthReport> => {
-    // One that is under way may have begun before the change.
+    // A reading in progress may have started before the change.
     await reading;
     readAt = -Infinity;
     return read();
@@ -134,7 +134,7 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
     request: {},
     errors: [],
   } as const;
-  const fresh = { 'Cache-Control': 'no-store' };
+  const noStore = { 'Cache-Control': 'no-store' };
   const aliveSchema = z.strictObject({ status: z.literal('ok') });
   const readySchema = z.strictObject({ status: z.enum(['ok', 'degraded']) });
   const unreadySchema = z.strictObject({ status: z.literal('unavailable') });
@@ -148,27 +148,27 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
         path: '/health/live',
         summary: 'Whether the process can answer',
         responses: { 200: aliveSchema },
-        handler: async () => ({ status: 200, body: { status: 'ok' as const }, headers: fresh }),
+        handler: async () => ({ status: 200, body: { status: 'ok' as const }, headers: noStore }),
       }),
       defineRoute({
         ...common,
         path: '/health/ready',
-        summary: 'Whether requests should be sent here',
+        summary: 'Whether this instance can serve requests',
         responses: { 200: readySchema, 503: unreadySchema },
         handler: async () => {
           const { status } = await read();
-          if (status === 'unavailable') return { status: 503, body: { status }, headers: fresh };
-          return { status: 200, body: { status }, headers: fresh };
+          if (status === 'unavailable') return { status: 503, body: { status }, headers: noStore };
+          return { status: 200, body: { status }, headers: noStore };
         },
       }),
       defineRoute({
         ...common,
         path: '/health',
-        summary: 'The state of the service and of everything it depends on',
+        summary: 'The state of the service and of its dependencies',
         responses: { 200: reportSchema, 503: reportSchema },
         handler: async () => {
           const report = await read();
-          return { status: report.status === 'unavailable' ? 503 : 200, body: report, headers: fresh };
+          return { status: report.status === 'unavailable' ? 503 : 200, body: report, headers: noStore };
         },
       }),
     ],

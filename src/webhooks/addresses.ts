@@ -3,14 +3,16 @@ import { Resolver } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
 
-/** Of https://www.iana.org/assignments/iana-ipv4-special-registry what is not globally reachable, and multicast. */
-const hidden = new BlockList();
+/**
+ * Networks that are not globally reachable (https://www.iana.org/assignments/iana-ipv4-special-registry), and multicast.
+ */
+const nonPublic = new BlockList();
 for (const [network, bits] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
-  // Link-local, cloud metadata among it.
+  // Link-local. Metadata services of clouds are here.
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
@@ -22,12 +24,12 @@ for (const [network, bits] of [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ] as const) {
-  hidden.addSubnet(network, bits, 'ipv4');
+  nonPublic.addSubnet(network, bits, 'ipv4');
 }
-// What Azure answers its machines from, metadata's neighbour.
-hidden.addAddress('168.63.129.16', 'ipv4');
+// Azure's platform service for virtual machines. The address is public by its form.
+nonPublic.addAddress('168.63.129.16', 'ipv4');
 
-/** Everything global is in 2000::/3; of it, not what stands for IPv4 addresses (Teredo, 6to4) or for documentation. */
+/** All global IPv6 addresses are in 2000::/3. Teredo and 6to4 embed IPv4 addresses, so they are not public here. */
 const global = new BlockList();
 global.addSubnet('2000::', 3, 'ipv6');
 for (const [network, bits] of [
@@ -36,16 +38,16 @@ for (const [network, bits] of [
   ['2002::', 16],
   ['3fff::', 20],
 ] as const) {
-  hidden.addSubnet(network, bits, 'ipv6');
+  nonPublic.addSubnet(network, bits, 'ipv6');
 }
 
-/** Whether an IP address is one of the public internet. IPv4 inside IPv6 is not. */
+/** Whether an IP address belongs to the public internet. An IPv6 address that embeds an IPv4 address does not. */
 export const isPublicAddress = (address: string): boolean =>
   isIP(address) === 6
-    ? global.check(address, 'ipv6') && !hidden.check(address, 'ipv6')
-    : isIP(address) === 4 && !hidden.check(address, 'ipv4');
+    ? global.check(address, 'ipv6') && !nonPublic.check(address, 'ipv6')
+    : isIP(address) === 4 && !nonPublic.check(address, 'ipv4');
 
-/** The address in a URL's host, when it is one; names are looked up. */
+/** The host of a URL when it is an IP address. Undefined: the host is a name. */
 export const addressIn = ({ hostname }: URL): string | undefined => {
   const bare = hostname.replace(/^\[|\]$/g, '');
   return isIP(bare) === 0 ? undefined : bare;
@@ -60,7 +62,10 @@ export class AddressRefusedError extends Error {
 
 export type NameResolver = Pick<Resolver, 'resolve4' | 'resolve6'>;
 
-/** Asks name servers itself: `dns.lookup` would hold a thread that verifying tokens needs, for as long as they like. */
+/**
+ * Sends DNS queries itself. `dns.lookup` would occupy a thread of the libuv pool, which token verification needs, until
+ * a name server answers.
+ */
 const createResolver = (): NameResolver => new Resolver({ timeout: 2_000, tries: 2 });
 
 const resolveAll = async (resolver: NameResolver, hostname: string): Promise<LookupAddress[]> => {
@@ -75,8 +80,8 @@ const resolveAll = async (resolver: NameResolver, hostname: string): Promise<Loo
 };
 
 /**
- * Resolves a name for one connection, to addresses that are all public: what was looked at is what is connected to, so a
- * name that changes its mind gains nothing.
+ * Resolves a name for one connection and refuses it unless all addresses are public. The connection uses the checked
+ * addresses, so a name whose addresses change between check and connection (DNS rebinding) reaches nothing.
  */
 export const createPublicLookup =
   (resolver = createResolver()): LookupFunction =>

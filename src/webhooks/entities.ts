@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
 
-/** Why a webhook is left alone: its receiver answered 410, or one delivery after the other was given up. */
+/** Why a webhook is disabled. `gone`: its receiver answered 410. `failing`: several deliveries in a row were given up. */
 export const disabledReasons = ['gone', 'failing'] as const;
 export type DisabledReason = (typeof disabledReasons)[number];
 
@@ -18,10 +18,10 @@ const WebhookEntity = defineEntity({
     ownerId: p.text(),
     url: p.text(),
     events: p.array(),
-    /** The secret is derived from id and version; nothing of it is stored. */
+    /** The secret is derived from the id and this version. It is not stored. */
     secretVersion: p.integer().default(1),
     rotatedAt: p.datetime().nullable(),
-    /** Deliveries given up since the last that arrived. */
+    /** Deliveries that were given up since the last delivery that arrived. */
     deadInRow: p.integer().default(0),
     disabledAt: p.datetime().nullable(),
     disabledReason: p.text().$type<DisabledReason>().nullable(),
@@ -29,7 +29,7 @@ const WebhookEntity = defineEntity({
   },
 });
 
-/** The outbox: `body` is what is signed and sent, byte for byte. */
+/** The outbox. `body` holds the exact bytes that are signed and sent. */
 const WebhookEventEntity = defineEntity({
   name: 'WebhookEvent',
   tableName: 'webhook_event',
@@ -42,7 +42,7 @@ const WebhookEventEntity = defineEntity({
   },
 });
 
-/** One event to one webhook, with what came of the last attempt. */
+/** The delivery of one event to one webhook, with the result of the last attempt. */
 const WebhookDeliveryEntity = defineEntity({
   name: 'WebhookDelivery',
   tableName: 'webhook_delivery',

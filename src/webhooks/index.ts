@@ -1,4 +1,4 @@
-export { createDelivery } from './delivery.ts';
+export { createDelivery } from './delivery/delivery.ts';
 export { webhookEntities } from './entities.ts';
 export { createOutbox, type Outbox } from './outbox.ts';
 export { removeOldWebhookEvents, removeWebhooksOf } from './retention.ts';

@@ -3,13 +3,14 @@ import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { testEventType } from './event-types.ts';
 import type { Announce, WebhookEventType } from '#src/kernel/ports/webhooks.ts';
 
-type OutboxDependencies = {
+type OutboxDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly jobs: JobEnqueuer & {
-    /** Until then events are stored, and `resume` gives them their job. */
+    /** While this is false, events are stored without a job; `resume` enqueues the job later. */
     readonly isOpen: () => boolean;
   };
   readonly clock: Clock;
@@ -17,26 +18,26 @@ type OutboxDependencies = {
   readonly logger: Logger;
 };
 
-/** `owner`: kind and id. Deliveries of one owner take turns: slow receivers cost nobody else's. */
+/** `owner` is `KIND:ID`. It is the group of the jobs: the queue alternates between groups, so slow receivers delay only the owner's own deliveries. */
 type Subscriber = { readonly id: string; readonly owner: string };
 
 export type Outbox = {
   readonly announce: Announce;
-  /** A `webhook.test` for this webhook alone. @returns the event's id */
+  /** Stores a `webhook.test` event for this webhook only. @returns the id of the event */
   readonly test: (transaction: Transaction, webhook: Subscriber) => Promise<string>;
-  /** Makes a delivery of an event for each webhook that subscribes to it, once. */
+  /** Creates one delivery for each webhook that subscribes to the event. */
   readonly fanOut: JobHandler;
-  /** Enqueues the events that nobody has carried out: stored before the queues were open, or whose job died. */
+  /** Enqueues the events without deliveries: they were stored before the queues were open, or their job failed. */
   readonly resume: () => Promise<void>;
 };
 
 type NewEvent = {
-  readonly type: WebhookEventType | 'webhook.test';
+  readonly type: WebhookEventType | typeof testEventType;
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: OutboxDependencies): Outbox => {
-  /** The body is written down here, so that every attempt at every receiver sends the same bytes. */
+export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: OutboxDeps): Outbox => {
+  /** The body is serialised once, so that each attempt to each receiver sends the same bytes. */
   const eventOf = ({ type, data }: NewEvent) => {
     const at = clock.now();
     return { id: ids(), type, at, body: JSON.stringify({ type, timestamp: at.toISOString(), data }) };
@@ -68,7 +69,7 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
         );
         if (stored.length > 0 && jobs.isOpen()) await enqueueEvent(transaction, id);
       } catch (error) {
-        // Without its tables this feature is not there yet; what is announced happens all the same.
+        // The tables of webhooks may be missing until a migration runs. The announced change must commit all the same.
         if (codeOf(error) !== 'database_schema_outdated') throw error;
         await transaction.query('rollback to savepoint announcement');
         logger.warn({ code: codeOf(error), event_type: event.type }, 'an event was not announced to webhooks');
@@ -76,7 +77,7 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
     },
 
     test: async (transaction, webhook) => {
-      const { id, type, at, body } = eventOf({ type: 'webhook.test', data: { webhook_id: webhook.id } });
+      const { id, type, at, body } = eventOf({ type: testEventType, data: { webhook_id: webhook.id } });
       await transaction.query(
         `insert into webhook_event (id, type, body, occurred_at, fanned_out_at) values ($1, $2, $3, $4, $4)`,
         [id, type, body, at],
@@ -92,7 +93,7 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
           `update webhook_event set fanned_out_at = $2 where id = $1 and fanned_out_at is null returning type`,
           [id, clock.now()],
         );
-        // Past its time, or carried out by a worker that was thought dead.
+        // The event was removed by retention, or a worker whose lease had expired did the job after all.
         if (!event) return;
         const webhooks = await query<Subscriber>(
           `select id, owner_kind || ':' || owner_id as owner from webhook
@@ -104,12 +105,12 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
     },
 
     resume: async () => {
-      const left = await reader.query<{ id: string }>(
+      const pending = await reader.query<{ id: string }>(
         'select id from webhook_event where fanned_out_at is null order by id limit 1000',
       );
-      if (left.length === 0) return;
+      if (pending.length === 0) return;
       await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => {
-        for (const { id } of left) await enqueueEvent(transaction, id);
+        for (const { id } of pending) await enqueueEvent(transaction, id);
       });
     },
   };

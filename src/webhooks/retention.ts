@@ -2,12 +2,12 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
-/** Removes events older than `days`, with their deliveries. @returns how many events */
+/** Removes events that are older than `days`, with their deliveries. @returns the number of events */
 export const removeOldWebhookEvents = async ({ query }: Transaction, days: number): Promise<number> =>
   (await query(`delete from webhook_event where occurred_at < now() - $1 * interval '1 day' returning 1`, [days]))
     .length;
 
-/** Removes the webhooks of an owner; what waits for them is not delivered. @returns how many */
+/** Removes the webhooks of an owner. Their waiting deliveries are removed too. @returns the number of webhooks */
 export const removeWebhooksOf = async (transaction: Transaction, owner: Owner, audit: AuditTrail): Promise<number> => {
   const removed = await transaction.query<{ id: string }>(
     'delete from webhook where owner_kind = $1 and owner_id = $2 returning id',

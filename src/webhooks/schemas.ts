@@ -2,14 +2,15 @@ import { z } from 'zod';
 import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { webhookEventTypes, webhookOutcomes } from '#src/kernel/ports/webhooks.ts';
 import { addressIn, isPublicAddress } from './addresses.ts';
+import { testEventType } from './event-types.ts';
 import { deliveryStates, disabledReasons } from './entities.ts';
 import type { Delivery, Webhook } from './webhooks.ts';
 
-/** Whether receivers may be asked without TLS, and on addresses that are not public. */
+/** Whether receivers may have a URL without TLS (`allowHttp`), and addresses that are not public. */
 export type ReceiverRules = { readonly allowHttp: boolean; readonly privateAddresses: boolean };
 
 const instant = z.iso.datetime();
-const longestUrl = 2_048;
+const maxUrlCharacters = 2_048;
 
 export const webhookSchema = z.strictObject({
   id: z.uuid(),
@@ -24,7 +25,7 @@ export const webhookSchema = z.strictObject({
 export const withSecret = webhookSchema.extend({ secret: z.string() });
 export const deliverySchema = z.strictObject({
   event_id: z.uuid(),
-  type: z.enum([...webhookEventTypes, 'webhook.test']),
+  type: z.enum([...webhookEventTypes, testEventType]),
   state: z.enum(deliveryStates),
   attempts: z.int().min(0),
   status: z.int().nullable(),
@@ -42,26 +43,28 @@ export const listQuery = (item: z.ZodObject) =>
     fields: fieldsQuery(item),
   });
 
-const text = (at: Date | null): string | null => at?.toISOString() ?? null;
+const isoText = (at: Date | null): string | null => at?.toISOString() ?? null;
 
+/** A webhook as JSON. */
 export const shown = ({ disabled_at: disabled, rotated_at: rotated, created_at: created, ...webhook }: Webhook) => ({
   ...webhook,
-  disabled_at: text(disabled),
-  rotated_at: text(rotated),
+  disabled_at: isoText(disabled),
+  rotated_at: isoText(rotated),
   created_at: created.toISOString(),
 });
+/** A delivery as JSON. */
 export const shownDelivery = ({ attempted_at: attempted, created_at: created, ...delivery }: Delivery) => ({
   ...delivery,
-  attempted_at: text(attempted),
+  attempted_at: isoText(attempted),
   created_at: created.toISOString(),
 });
 
-/** Where receivers may be: names are looked at again at each connection. */
+/** The URL of a receiver. Addresses of names are checked at each connection, not here. */
 const receiverUrl = ({ allowHttp, privateAddresses }: ReceiverRules) => {
   const protocols = allowHttp ? ['https:', 'http:'] : ['https:'];
   return z
     .string()
-    .max(longestUrl)
+    .max(maxUrlCharacters)
     .superRefine((value, issues) => {
       const refuse = (message: string): void => issues.addIssue({ code: 'custom', message });
       const url = URL.parse(value);
@@ -77,7 +80,7 @@ const receiverUrl = ({ allowHttp, privateAddresses }: ReceiverRules) => {
     });
 };
 
-/** Events once each, in the order of the catalogue. */
+/** The body of a registration. Repeated events are removed; events have the order of the catalogue. */
 export const wantedWebhook = (rules: ReceiverRules) =>
   z.strictObject({
     url: receiverUrl(rules),

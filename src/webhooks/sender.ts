@@ -12,48 +12,49 @@ type Message = {
 };
 
 /**
- * Posts one message, once, without following redirects. @returns the status that was answered
- * @throws AppError `external_api_unavailable` (not reached, broken off, an address that is refused),
+ * Posts one message once and does not follow redirects.
+ * @returns the HTTP status of the answer
+ * @throws AppError `external_api_unavailable` (no connection, a broken connection, a refused address),
  *   `external_api_timeout`, or the reason of `signal`
  */
 export type Send = (message: Message) => Promise<number>;
 
 export type SenderSettings = {
-  /** From the look-up of the name to the status line. */
+  /** Time from the name lookup to the status line. */
   readonly timeoutMs: number;
-  /** Whether receivers may be on loopback and private networks. */
+  /** Whether receivers may have loopback and private addresses. */
   readonly privateAddresses: boolean;
-  /** Of names whose addresses must be public; the machine's name servers unless told. */
+  /** Resolves names whose addresses must be public. Default: the name servers of the system. */
   readonly resolver?: NameResolver;
 };
 
-/** An answer's body is nothing to us; a little of it is taken so that an honest receiver can finish. */
-const mostBodyBytes = 16_384;
-const longestBodyMs = 500;
+/** The body of an answer is not used. A part of it is read, so that a receiver can finish sending a short body. */
+const maxBodyBytes = 16_384;
+const maxBodyMs = 500;
 
 export const createSend = ({ timeoutMs, privateAddresses, resolver }: SenderSettings): Send => {
   const connect = { timeout: timeoutMs, ...(!privateAddresses && { lookup: createPublicLookup(resolver) }) };
-  return async ({ url, headers, body, signal: outer }) => {
+  return async ({ url, headers, body, signal: callerSignal }) => {
     assertOutsideTransaction('Delivering a webhook');
     const target = new URL(url);
     const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = AbortSignal.any([outer, timeout]);
-    // A connection of its own: receivers share nothing, and nothing is left open.
+    const signal = AbortSignal.any([callerSignal, timeout]);
+    // Each message has its own connection, so receivers share nothing and no connection stays open.
     const client = new Client(target.origin, { connect, allowH2: false });
     const post = (): Promise<Dispatcher.ResponseData> =>
       client.request({ method: 'POST', path: `${target.pathname}${target.search}`, headers, body, signal });
     try {
-      // A literal address is connected to without a look-up.
+      // For an IP address in the URL there is no lookup, so it is checked here.
       const literal = addressIn(target);
       if (!privateAddresses && literal !== undefined && !isPublicAddress(literal)) throw new AddressRefusedError();
-      // Outside the current span: undici's instrumentation would put the whole URL, which may hold a key, into one.
+      // Outside the current span, because the instrumentation of undici would record the whole URL, which may hold a key.
       const answer = await context.with(ROOT_CONTEXT, post);
       await answer.body
-        .dump({ limit: mostBodyBytes, signal: AbortSignal.any([signal, AbortSignal.timeout(longestBodyMs)]) })
+        .dump({ limit: maxBodyBytes, signal: AbortSignal.any([signal, AbortSignal.timeout(maxBodyMs)]) })
         .catch(() => {});
       return answer.statusCode;
     } catch (cause) {
-      outer.throwIfAborted();
+      callerSignal.throwIfAborted();
       if (timeout.aborted) throw new AppError('external_api_timeout', 'The receiver did not answer in time');
       const detail = cause instanceof AddressRefusedError ? cause.message : 'The receiver cannot be reached';
       throw new AppError('external_api_unavailable', detail, { cause });

@@ -3,18 +3,18 @@ import { createHmac } from 'node:crypto';
 const prefix = 'whsec_';
 
 export type WebhookSecrets = {
-  /** `whsec_` and 32 bytes in base64, which only a holder of the server's key can know. */
+  /** `whsec_` and 32 bytes in base64. They are derived from the key of the server, the webhook and the version. */
   readonly of: (webhookId: string, version: number) => string;
 };
 
-/** Secrets are computed when they are needed, so there is none in the database to be read. */
+/** Computes secrets when they are needed, so the database holds none. */
 export const createWebhookSecrets = ({ key }: { readonly key: string | Uint8Array }): WebhookSecrets => ({
   of: (webhookId, version) => prefix + createHmac('sha256', key).update(`${webhookId}.${version}`).digest('base64'),
 });
 
 /**
- * `v1,` and HMAC-SHA256 over `id.timestamp.body` in base64: Standard Webhooks, symmetric signatures
- * (github.com/standard-webhooks/standard-webhooks, spec).
+ * Signs a message: `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`. This is the symmetric signature of
+ * Standard Webhooks (github.com/standard-webhooks/standard-webhooks, spec).
  * @param timestamp Unix seconds
  */
 export const signatureOf = (

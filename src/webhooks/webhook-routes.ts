@@ -17,16 +17,16 @@ import type { Webhooks } from './webhooks.ts';
 import { webhookScope } from '#src/kernel/ports/webhooks.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 
-export type WebhookRoutesDependencies = ReceiverRules & {
+export type WebhookRoutesDeps = ReceiverRules & {
   readonly webhooks: Webhooks;
   readonly cursors: Cursors;
-  /** What stands before every path, for `Location`. */
+  /** Prefix of each path, for `Location`. */
   readonly basePath: string;
 };
 
 const own = { tag: 'Webhooks', auth: 'authenticated', rateLimit: 'caller' } as const;
 const byId = z.strictObject({ id: z.uuid() });
-/** For answers that hold a secret. */
+/** Headers of answers that hold a secret. */
 const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
 const refusals = ['resource_not_found', 'scope_insufficient'] as const;
 
@@ -35,8 +35,8 @@ const callerOf = ({ principal }: { readonly principal?: Principal }): Principal 
   return principal;
 };
 
-/** `/webhooks`: who is told what, and how it went. */
-export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] => {
+/** The routes under `/webhooks`: webhooks of the caller and their deliveries. */
+export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
   const { webhooks, cursors, basePath } = deps;
 
   const wanted = wantedWebhook(deps);
@@ -46,12 +46,12 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
   return [
     defineRoute({
       ...own,
-      // Its deliveries hold what only this scope may read.
+      // Deliveries hold data that needs this scope.
       auth: { scope: webhookScope },
       method: 'POST',
       load: 'write',
       path: '/webhooks',
-      summary: 'Register a webhook; its secret is shown in this answer and never again',
+      summary: 'Register a webhook. Only this answer shows the secret',
       request: { body: wanted },
       responses: { 201: withSecret },
       errors: [],
@@ -69,7 +69,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       method: 'GET',
       load: 'read',
       path: '/webhooks',
-      summary: "The caller's webhooks, oldest first",
+      summary: 'The webhooks of the caller, oldest first',
       request: { query: listQuery(webhookSchema) },
       responses: { 200: listOf(webhookSchema) },
       fields: true,
@@ -103,7 +103,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       method: 'DELETE',
       load: 'write',
       path: '/webhooks/{id}',
-      summary: 'End a webhook; what waits for it is not delivered',
+      summary: 'Delete a webhook. Its waiting events are not delivered',
       request: { path: byId },
       responses: { 204: null },
       errors: refusals,
@@ -117,7 +117,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       method: 'POST',
       load: 'write',
       path: '/webhooks/{id}/rotate',
-      summary: 'Give a webhook a new secret; for a while the one before signs too',
+      summary: 'Give a webhook a new secret. For a limited time the previous secret signs too',
       request: { path: byId },
       responses: { 200: withSecret },
       errors: refusals,
@@ -131,7 +131,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       method: 'POST',
       load: 'write',
       path: '/webhooks/{id}/test',
-      summary: 'Send a webhook.test; one that arrives enables a disabled webhook',
+      summary: 'Send a webhook.test event. A test that arrives enables a disabled webhook',
       request: { path: byId },
       responses: { 202: z.strictObject({ event_id: z.uuid() }) },
       errors: [...refusals, 'quota_exceeded'],
@@ -146,7 +146,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       method: 'GET',
       load: 'read',
       path: '/webhooks/{id}/deliveries',
-      summary: 'What was sent to a webhook and how the last attempt went, newest first',
+      summary: 'The deliveries to a webhook with the result of the last attempt, newest first',
       request: { path: byId, query: listQuery(deliverySchema) },
       responses: { 200: listOf(deliverySchema) },
       fields: true,

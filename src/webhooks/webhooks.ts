@@ -9,11 +9,12 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { webhookScope, type WebhookEventType, type WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
+import type { testEventType } from './event-types.ts';
 import type { DeliveryState, DisabledReason } from './entities.ts';
 import type { Outbox } from './outbox.ts';
 import type { WebhookSecrets } from './signatures.ts';
 
-export type WebhooksDependencies = {
+export type WebhooksDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly audit: AuditTrail;
@@ -22,12 +23,12 @@ export type WebhooksDependencies = {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly ids: () => string;
-  readonly mostPerOwner: number;
+  readonly maxPerOwner: number;
   readonly maxTestsPerOwner: number;
   readonly abuse: AbuseReport;
 };
 
-/** As its owner sees it; the secret is shown at creation and rotation alone. */
+/** A webhook as its owner sees it. The secret is shown only at creation and at rotation. */
 export type Webhook = {
   readonly id: string;
   readonly url: string;
@@ -40,12 +41,12 @@ export type Webhook = {
 };
 
 export type Delivery = {
-  /** The `webhook-id` that the receiver sees. */
+  /** The receiver gets it as `webhook-id`. */
   readonly event_id: string;
-  readonly type: WebhookEventType | 'webhook.test';
+  readonly type: WebhookEventType | typeof testEventType;
   readonly state: DeliveryState;
   readonly attempts: number;
-  /** Of the last attempt, as the other members from here on. */
+  /** Status of the last attempt. `outcome`, `duration_ms` and `attempted_at` belong to the last attempt too. */
   readonly status: number | null;
   readonly outcome: WebhookOutcome | null;
   readonly duration_ms: number | null;
@@ -56,47 +57,47 @@ export type Delivery = {
 type WithSecret = Webhook & { readonly secret: string };
 
 /**
- * Every method throws AppError `resource_not_found` for what is not there or somebody else's, `scope_insufficient` for
- * API keys.
+ * Each method throws AppError `resource_not_found` for a webhook that does not exist or has another owner, and
+ * `scope_insufficient` for API keys.
  */
 export type Webhooks = {
-  /** @throws AppError `validation_failed` when the owner has as many as may be */
+  /** @throws AppError `validation_failed` when the owner has the max number of webhooks */
   readonly register: (
     owner: Principal,
     wanted: { readonly url: string; readonly events: readonly WebhookEventType[] },
   ) => Promise<WithSecret>;
-  /** Oldest first. */
+  /** The oldest webhook comes first. */
   readonly list: (owner: Principal, page: PageRequest) => Promise<readonly Webhook[]>;
   readonly find: (owner: Principal, id: string) => Promise<Webhook>;
   readonly remove: (owner: Principal, id: string) => Promise<void>;
-  /** The secret before it signs beside the new one for a while. */
+  /** Gives the webhook a new secret. For a limited time the previous secret signs too. */
   readonly rotate: (owner: Principal, id: string) => Promise<WithSecret>;
   /**
-   * Sends a `webhook.test`, also to a disabled one, which it enables when it arrives. @returns the event's id
-   * @throws AppError `quota_exceeded` when as many of the owner's tests are kept as allowed
+   * Sends a `webhook.test`, also to a disabled webhook. A test that arrives enables the webhook.
+   * @returns the id of the event
+   * @throws AppError `quota_exceeded` when the stored tests of the owner reach their max number
    */
   readonly test: (owner: Principal, id: string) => Promise<string>;
-  /** Newest first. */
+  /** The newest delivery comes first. */
   readonly deliveries: (owner: Principal, id: string, page: PageRequest) => Promise<readonly Delivery[]>;
 };
 
 const columns = `id, url, events, case when disabled_at is null then 'active' else 'disabled' end as status,
   disabled_reason, disabled_at, rotated_at, created_at`;
-/** Created on the days from $1 to $2, either of which may be null. */
+/** SQL condition: created on the days from $1 to $2. A null means no bound. */
 const createdWithin = `($1::date is null or created_at >= $1::date::timestamp at time zone 'UTC')
   and ($2::date is null or created_at < ($2::date + 1)::timestamp at time zone 'UTC')`;
 
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such webhook');
 
-/** A key that leaks must not live on in a webhook that it made. */
+/** An API key has no webhooks, because a webhook made with a leaked key would outlive the key. */
 const ownerOf = ({ kind, subject }: Principal): readonly [kind: 'user' | 'client', id: string] => {
   if (kind === 'api_key') throw new AppError('scope_insufficient', 'An API key cannot manage webhooks');
   return [kind, subject];
 };
 
-export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
-  const { unitOfWork, reader, audit, owners, secrets, outbox, clock, ids, mostPerOwner, maxTestsPerOwner, abuse } =
-    deps;
+export const createWebhooks = (deps: WebhooksDeps): Webhooks => {
+  const { unitOfWork, reader, audit, owners, secrets, outbox, clock, ids, maxPerOwner, maxTestsPerOwner, abuse } = deps;
 
   const record = (
     transaction: Transaction,
@@ -106,8 +107,8 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
   ): Promise<void> =>
     audit.record(transaction, { stream: `webhook:${id}`, action, outcome: 'success', target: id, data });
 
-  /** A test stores an event, a delivery and a job, and anybody with a webhook may ask for one at the rate limit. */
-  const assertTests = async ({ query }: Transaction, owner: readonly [string, string]): Promise<void> => {
+  /** Limits the stored tests of an owner, because each test stores an event, a delivery and a job. */
+  const assertTestQuota = async ({ query }: Transaction, owner: readonly [string, string]): Promise<void> => {
     await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`webhook tests of ${owner.join(':')}`]);
     const [kept] = await query<{ tests: number }>(
       `select count(*)::int as tests from webhook join webhook_delivery on webhook_id = webhook.id
@@ -148,7 +149,7 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
           lockName: `webhooks of ${owner.join(':')}`,
           statement: 'select 1 from webhook where owner_kind = $1 and owner_id = $2',
           parameters: owner,
-          max: mostPerOwner,
+          max: maxPerOwner,
         });
         const id = ids();
         const [webhook] = await transaction.query<Webhook>(
@@ -156,7 +157,7 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
            returning ${columns}`,
           [...owner, id, url, events, clock.now()],
         );
-        // The address may hold a key of the receiver's: it is not for a trail that keeps everything.
+        // The URL may hold a key of the receiver, so it must not be in the audit trail, which is never deleted.
         await record(transaction, id, 'webhook.created', { owner_kind: owner[0], owner_id: owner[1], events });
         return { ...webhook!, secret: secrets.of(id, 1) };
       });
@@ -173,7 +174,7 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
     remove: async (principal, id) => {
       const owner = ownerOf(principal);
       await unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
-        // Its tests are of no use to others, and would stay beyond the quota of tests until their retention.
+        // Test events belong to this webhook only. Left behind, they would be stored but not counted in the quota.
         await transaction.query(
           `delete from webhook_event event using webhook_delivery, webhook
            where event_id = event.id and webhook_id = webhook.id and event.type = 'webhook.test'
@@ -212,7 +213,7 @@ export const createWebhooks = (deps: WebhooksDependencies): Webhooks => {
           [...owner, id],
         );
         if (!found) throw notFound();
-        await assertTests(transaction, owner);
+        await assertTestQuota(transaction, owner);
         return outbox.test(transaction, { id, owner: owner.join(':') });
       });
     },

@@ -23,9 +23,9 @@ const setupCredentials = async (t: ExecutionContext) => {
     audit,
     clock,
     owners: createOwners({ reader, clock, bootstrap: undefined, cacheMs: 0 }),
-    used: { note: () => {}, flush: async () => {} },
+    usage: { note: () => {}, flush: async () => {} },
     secret,
-    mostPerOwner: 10,
+    maxPerOwner: 10,
   });
   return { ...made, reader, clients, keys };
 };

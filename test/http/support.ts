@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Answers } from '#src/http/answers/answers.ts';
 import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admission/body-admission.ts';
-import { createApp, type AppDependencies } from '#src/http/app.ts';
+import { createApp, type AppDeps } from '#src/http/app.ts';
 import { createHttpServer, type HttpServer } from '#src/http/server/server.ts';
 import type { AbuseKind, AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -46,9 +46,9 @@ const recordingLogger = () => {
   return { logger, lines };
 };
 
-export type Setup = Partial<Omit<AppDependencies, 'limits' | 'answers'>> & {
+export type Setup = Partial<Omit<AppDeps, 'limits' | 'answers'>> & {
   readonly answers?: Answers;
-  readonly limits?: Partial<AppDependencies['limits']>;
+  readonly limits?: Partial<AppDeps['limits']>;
   readonly routes: readonly Route[];
   readonly bodyAdmission?: Partial<BodyAdmissionOptions>;
   readonly pipelineLimit?: number;

@@ -10,7 +10,7 @@ import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Announce } from '#src/kernel/ports/webhooks.ts';
-import { createDelivery } from '#src/webhooks/delivery.ts';
+import { createDelivery } from '#src/webhooks/delivery/delivery.ts';
 import { webhookEntities } from '#src/webhooks/entities.ts';
 import { createOutbox, type Outbox } from '#src/webhooks/outbox.ts';
 import { createWebhookRoutes } from '#src/webhooks/webhook-routes.ts';
@@ -52,7 +52,7 @@ const principalOf = (owner: string): Principal => {
 /** The room over HTTP on a database of its own; jobs are done when a test says so. */
 export const startRoom = async (
   t: ExecutionContext,
-  { allowHttp = true, privateAddresses = true, mostPerOwner = 3, maxTestsPerOwner = 100, timeoutMs = 500 } = {},
+  { allowHttp = true, privateAddresses = true, maxPerOwner = 3, maxTestsPerOwner = 100, timeoutMs = 500 } = {},
 ): Promise<Room> => {
   const stored = await setupDatabase(t);
   const metrics = recordMetrics();
@@ -85,7 +85,7 @@ export const startRoom = async (
     outbox,
     clock,
     ids: uuidv7,
-    mostPerOwner,
+    maxPerOwner,
     maxTestsPerOwner,
     abuse: noAbuseReport,
   });

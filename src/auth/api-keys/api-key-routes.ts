@@ -23,7 +23,7 @@ const created = z.strictObject({
 const listed = created.omit({ key: true }).extend({ last_used_at: instant.nullable() });
 
 /** Ten years. */
-const mostDays = 3_650;
+const maxDays = 3_650;
 
 const wanted = z.strictObject({
   name: z
@@ -33,7 +33,7 @@ const wanted = z.strictObject({
     .max(100)
     .regex(/^\P{Cc}*$/u),
   scopes: z.array(z.enum(scopes)).max(scopes.length),
-  expires_in_days: z.int().min(1).max(mostDays).optional(),
+  expires_in_days: z.int().min(1).max(maxDays).optional(),
 });
 
 const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'caller' } as const;
@@ -52,14 +52,14 @@ const shown = (key: ApiKey) => ({
   expires_at: key.expires_at?.toISOString() ?? null,
 });
 
-/** `GET/POST /api-keys`, `DELETE /api-keys/{id}`. */
+/** The routes `GET /api-keys`, `POST /api-keys` and `DELETE /api-keys/{id}`. */
 export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'POST',
     load: 'write',
     path: '/api-keys',
-    summary: 'Make an API key; it is shown in this answer and never again',
+    summary: 'Create an API key. Only this answer shows the key',
     request: { body: wanted },
     responses: { 201: created },
     errors: ['scope_insufficient'],
@@ -77,7 +77,7 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
     method: 'GET',
     load: 'read',
     path: '/api-keys',
-    summary: "The caller's keys, oldest first",
+    summary: 'The API keys of the caller, oldest first',
     request: {
       query: z.strictObject({
         ...pageQuery,
@@ -107,7 +107,7 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
     method: 'DELETE',
     load: 'write',
     path: '/api-keys/{id}',
-    summary: 'End an API key at once',
+    summary: 'Revoke an API key',
     request: { path: z.strictObject({ id: z.uuid() }) },
     responses: { 204: null },
     errors: ['resource_not_found', 'scope_insufficient'],

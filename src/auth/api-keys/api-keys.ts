@@ -17,15 +17,15 @@ export type ApiKeysDeps = {
   readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly clock: Clock;
-  readonly used: UsageLog;
+  readonly usage: UsageLog;
   readonly owners: Owners;
-  /** Key of the digests: a copy of the table alone verifies nothing. */
+  /** Key of the digests, so that a copy of the table alone cannot verify a guessed API key. */
   readonly secret: string | Uint8Array;
-  /** Living keys. */
-  readonly mostPerOwner: number;
+  /** Max number of active keys. */
+  readonly maxPerOwner: number;
 };
 
-/** A key as its owner sees it; the key itself is shown once, at its creation. */
+/** A key as its owner sees it. The key itself is shown only at its creation. */
 export type ApiKey = {
   readonly id: string;
   readonly name: string;
@@ -44,20 +44,20 @@ type NewApiKey = {
 
 export type ApiKeys = {
   /**
-   * @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is itself a key;
-   * `validation_failed` when the owner has as many keys as may be
+   * @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is an API key;
+   * `validation_failed` when the owner has the max number of keys
    */
   readonly create: (owner: Principal, wanted: NewApiKey) => Promise<ApiKey & { readonly key: string }>;
-  /** The owner's living keys, oldest first. */
+  /** The active keys of the owner, oldest first. */
   readonly list: (owner: Principal, page: PageRequest) => Promise<readonly ApiKey[]>;
-  /** @throws AppError `resource_not_found`, also for somebody else's key */
+  /** @throws AppError `resource_not_found`, also for a key of another owner */
   readonly revoke: (owner: Principal, id: string) => Promise<void>;
   /**
-   * Who holds the key, with the key's own scopes and its owner: what the owner may do is the owner rule's to say.
+   * The principal of a key, with the scopes of the key. The owner rule reduces them to the scopes of the owner.
    * @throws AppError `api_key_invalid` for a key that is unknown, revoked or expired
    */
   readonly authenticate: (key: string) => Promise<Principal>;
-  /** Records that a key was used whose owner is gone. */
+  /** Records the use of a key whose owner does not exist any more. */
   readonly noteWithoutOwner: (id: string) => Promise<void>;
 };
 
@@ -65,7 +65,7 @@ const form = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
 const dayMs = 86_400_000;
 const columns = 'id, name, prefix, scopes, created_at, expires_at, last_used_at';
 
-/** Readable, to tell keys apart in lists and leaks. */
+/** A readable prefix, which identifies a key in lists and in leaked text. */
 const newPrefix = (): string =>
   `vwk_${Array.from({ length: 8 }, () => 'abcdefghijklmnopqrstuvwxyz0123456789'[randomInt(36)]).join('')}`;
 
@@ -82,7 +82,7 @@ type Found = {
   readonly ended: boolean;
 };
 
-/** Keys do not manage keys: one that leaks must not be able to outlive its revocation through another. */
+/** A key must not manage keys, because a leaked key could create another key that survives the revocation. */
 const ownerOf = ({ kind, subject, scopes }: Principal): Owner => {
   if (kind === 'api_key') throw scopeInsufficient(scopes, 'An API key cannot manage API keys');
   return { kind, id: subject };
@@ -93,14 +93,14 @@ export const createApiKeys = ({
   reader,
   audit,
   clock,
-  used,
+  usage,
   owners,
   secret,
-  mostPerOwner,
+  maxPerOwner,
 }: ApiKeysDeps): ApiKeys => {
   const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
 
-  /** Recorded because somebody still has the key, unlike one that never was. */
+  /** Records the use of an ended key, because a client still has it. Unknown keys are not recorded. */
   const recordUse = (id: string, reason: 'api_key_invalid' | 'credential_owner_gone'): Promise<void> =>
     unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
       audit.record(transaction, {
@@ -133,7 +133,7 @@ export const createApiKeys = ({
           statement: `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
             and (expires_at is null or expires_at > $3)`,
           parameters: [owner.kind, owner.id, clock.now()],
-          max: mostPerOwner,
+          max: maxPerOwner,
         });
         const [row] = await transaction.query<ApiKey>(
           `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
@@ -204,7 +204,7 @@ export const createApiKeys = ({
         await recordUse(found.id, 'api_key_invalid');
         throw refused();
       }
-      used.note(found.id, now);
+      usage.note(found.id, now);
       const owner = { kind: found.owner_kind, id: found.owner_id };
       return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner };
     },

@@ -7,33 +7,33 @@ import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 export type UsageLogDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly logger: Logger;
-  /** Sets the instants `$2::timestamptz[]` of the rows `$1::uuid[]`. */
+  /** SQL that sets the times `$2::timestamptz[]` of the rows `$1::uuid[]`. */
   readonly statement: string;
 };
 
-/** When rows were last used, written together now and then: one write a flush, not one a request. */
+/** Collects the times of last use of rows. A flush writes them together, so a request causes no write. */
 export type UsageLog = {
   readonly note: (id: string, at: Date) => void;
-  /** Never throws: what cannot be written is kept for the next time. */
+  /** Never throws. Times that cannot be written are kept for the next flush. */
   readonly flush: () => Promise<void>;
 };
 
-/** Beyond it the oldest notes are dropped: the database has been away for long, and this is the least of its worries. */
-const mostNotes = 10_000;
+/** When the database is down for long, the oldest entries above this number are dropped. */
+const maxNotes = 10_000;
 
 export const createUsageLog = ({ unitOfWork, logger, statement }: UsageLogDeps): UsageLog => {
   let notes = new Map<string, Date>();
 
   const note = (id: string, at: Date): void => {
-    const before = notes.get(id);
-    if (before && before >= at) return;
-    if (!before && notes.size >= mostNotes) notes.delete(notes.keys().next().value!);
+    const previous = notes.get(id);
+    if (previous && previous >= at) return;
+    if (!previous && notes.size >= maxNotes) notes.delete(notes.keys().next().value!);
     notes.set(id, at);
   };
 
   const write = async (taken: ReadonlyMap<string, Date>): Promise<void> =>
     unitOfWork.run({ operation: 'auth.maintenance' }, async ({ query }) => {
-      // In one order everywhere, so that two instances never wait for each other's rows in a circle.
+      // All instances update rows in the same order, so they cannot deadlock.
       const rows = [...taken].sort(([left], [right]) => (left < right ? -1 : 1));
       await query(statement, [rows.map(([id]) => id), rows.map(([, at]) => at)]);
     });

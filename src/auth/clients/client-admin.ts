@@ -23,14 +23,14 @@ type ClientRecord = {
   readonly revoked_at: Date | null;
 };
 
-/** `secret` is shown here and never again. */
+/** The secret is returned only here. Its hash is stored. */
 type ClientSecret = { readonly id: string; readonly secret: string };
 
 export type ClientAdmin = {
   readonly create: (client: { readonly name: string; readonly scopes: readonly Scope[] }) => Promise<ClientSecret>;
-  /** The old secret ends at once; access tokens already issued live on to their end. @throws AppError `resource_not_found` */
+  /** Replaces the secret at once. Issued access tokens stay valid until they expire. @throws AppError `resource_not_found` */
   readonly rotate: (id: string) => Promise<ClientSecret>;
-  /** No new tokens; its access tokens and API keys are refused within seconds. @throws AppError `resource_not_found` */
+  /** The client gets no new tokens. Its access tokens and API keys are refused within seconds. @throws AppError `resource_not_found` */
   readonly revoke: (id: string) => Promise<void>;
   readonly list: () => Promise<readonly ClientRecord[]>;
 };
@@ -40,7 +40,7 @@ const operation = 'auth.client';
 
 const unknownClient = (): AppError => new AppError('resource_not_found', 'There is no such client, or it is revoked');
 
-/** What operators do to OAuth clients from the command line. */
+/** The commands of operators on OAuth clients. */
 export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAdminDeps): ClientAdmin => {
   const newSecret = async (): Promise<{ readonly secret: string; readonly hash: string }> => {
     const secret = newOpaqueToken('vwc_');

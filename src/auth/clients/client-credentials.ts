@@ -2,13 +2,13 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 
 type ClientCredentials = { readonly id: string; readonly secret: string };
 
-export type ShownCredentials = {
+export type ClientAuthentication = {
   readonly authorization?: string | undefined;
   readonly client_id?: string | undefined;
   readonly client_secret?: string | undefined;
 };
 
-/** 401: RFC 6749 section 5.2 wants the challenge of the scheme that clients use. */
+/** 401 with the challenge of HTTP Basic, which RFC 6749 section 5.2 demands. */
 export const clientRefused = (): AppError =>
   new AppError('client_credentials_invalid', 'Unknown client or wrong secret', {
     oauthError: 'invalid_client',
@@ -16,14 +16,14 @@ export const clientRefused = (): AppError =>
   });
 
 /**
- * The client's id and secret from HTTP Basic or from the body (RFC 6749 section 2.3.1), from one of them only.
+ * Reads the id and secret of the client from HTTP Basic or from the body (RFC 6749 section 2.3.1).
  * @throws AppError `client_credentials_invalid`; `oauth_request_invalid` when both are used
  */
 export const readClientCredentials = ({
   authorization,
   client_id,
   client_secret,
-}: ShownCredentials): ClientCredentials => {
+}: ClientAuthentication): ClientCredentials => {
   if (authorization === undefined) {
     if (!client_id || !client_secret) throw clientRefused();
     return { id: client_id, secret: client_secret };
@@ -31,7 +31,7 @@ export const readClientCredentials = ({
   const basic = readBasic(authorization);
   if (!basic) throw clientRefused();
   if (client_secret || (client_id && client_id !== basic.id)) {
-    throw new AppError('oauth_request_invalid', 'Client credentials stand in the header and in the body', {
+    throw new AppError('oauth_request_invalid', 'Client credentials are in the header and in the body', {
       oauthError: 'invalid_request',
     });
   }
@@ -49,7 +49,7 @@ const readBasic = (authorization: string): ClientCredentials | undefined => {
   return id && secret ? { id, secret } : undefined;
 };
 
-/** Both halves are form-urlencoded before they are joined: a `%`, `+` or `:` in a secret arrives escaped. */
+/** Id and secret are form-urlencoded before they are joined (RFC 6749 section 2.3.1). */
 const formDecoded = (text: string): string | undefined => {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));

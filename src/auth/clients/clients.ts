@@ -8,8 +8,8 @@ export type Client = { readonly id: string; readonly scopes: readonly Scope[] };
 
 export type ClientStore = {
   /**
-   * @returns undefined for an unknown or revoked client and for a wrong secret alike, after the same time
-   * @throws AppError `overloaded`, or of the store's own dependency
+   * @returns undefined for an unknown client, a revoked client and a wrong secret, after the same time
+   * @throws AppError `overloaded`, or an error of a dependency
    */
   readonly authenticate: (id: string, secret: string) => Promise<Client | undefined>;
 };
@@ -19,43 +19,43 @@ export type ClientStoreDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   readonly hasher: SecretHasher;
-  /** The one client that the environment names, with every scope. */
+  /** The client of the configuration. It holds all scopes. */
   readonly bootstrap: { readonly id: string; readonly secret: string } | undefined;
 };
 
 type Row = { readonly id: string; readonly secret_hash: string; readonly scopes: Scope[] };
 
-/** PostgreSQL's text holds no NUL; no id of ours holds any control character. */
+/** PostgreSQL cannot store NUL in text. Ids of clients have no control characters. */
 const storable = /^\P{Cc}+$/u;
 
-/** Forgotten when so many are known: a memory, not a store. */
-const mostRemembered = 1_000;
+/** Max entries of the cache of verified secrets. A full cache is cleared. */
+const maxVerified = 1_000;
 
-/** The environment's client first, then those that operators made. */
+/** Authenticates OAuth clients: first the client of the configuration, then the stored clients. */
 export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
   const { reader, unitOfWork, audit, hasher, bootstrap } = deps;
-  // Kept as digests: equal lengths for the comparison, and no copy to leak.
+  // Digests have equal lengths for the constant-time comparison, and the secret itself is not kept in memory.
   const expected = bootstrap && { id: sha256(bootstrap.id), secret: sha256(bootstrap.secret) };
-  const fitsBootstrap = (id: string, secret: string): boolean => {
+  const matchesBootstrap = (id: string, secret: string): boolean => {
     if (!expected) return false;
-    const idFits = timingSafeEqual(sha256(id), expected.id);
-    const secretFits = timingSafeEqual(sha256(secret), expected.secret);
-    return idFits && secretFits;
+    const idMatches = timingSafeEqual(sha256(id), expected.id);
+    const secretMatches = timingSafeEqual(sha256(secret), expected.secret);
+    return idMatches && secretMatches;
   };
 
-  // A client asks for tokens all day: a secret that has fitted once is recognised by a digest under a key of this
-  // process, as long as the stored hash is the same. Only wrong secrets go on costing an argon2id each time.
+  // A secret that was verified once is recognised by its keyed digest while the stored hash is the same, because clients
+  // request tokens often. Only wrong and new secrets need an argon2id computation.
   const memoryKey = randomBytes(32);
-  const remembered = new Map<string, Buffer>();
+  const verified = new Map<string, Buffer>();
   const digest = (secret: string): Buffer => createHmac('sha256', memoryKey).update(secret).digest();
 
-  const fits = async (secret: string, stored: string | undefined): Promise<boolean> => {
-    const known = stored === undefined ? undefined : remembered.get(stored);
+  const matches = async (secret: string, stored: string | undefined): Promise<boolean> => {
+    const known = stored === undefined ? undefined : verified.get(stored);
     if (known && timingSafeEqual(known, digest(secret))) return true;
     const { valid } = await hasher.verify(secret, stored);
     if (valid && stored !== undefined) {
-      if (remembered.size >= mostRemembered) remembered.clear();
-      remembered.set(stored, digest(secret));
+      if (verified.size >= maxVerified) verified.clear();
+      verified.set(stored, digest(secret));
     }
     return valid;
   };
@@ -73,14 +73,14 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
 
   return {
     authenticate: async (id, secret) => {
-      if (bootstrap && fitsBootstrap(id, secret)) return { id: bootstrap.id, scopes };
+      if (bootstrap && matchesBootstrap(id, secret)) return { id: bootstrap.id, scopes };
       const [client] = storable.test(id)
         ? await reader.query<Row>(
             'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
             [id],
           )
         : [];
-      if ((await fits(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
+      if ((await matches(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
       await recordRefusal(client?.id);
       return undefined;
     },

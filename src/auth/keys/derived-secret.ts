@@ -2,8 +2,8 @@ import { webcrypto } from 'node:crypto';
 import type { SigningKey } from './signing-key.ts';
 
 /**
- * 32 bytes that only a holder of the signing key can know, a different set for each `purpose`, the same on every
- * instance that shares the key: the digest of a signature, which RS256 and Ed25519 both make without randomness.
+ * Derives a secret of 32 bytes from the signing key. It differs by `purpose`, and is the same on all instances with the
+ * same key. It is the digest of a signature, because signatures of RS256 and Ed25519 are deterministic.
  */
 export const derivedSecret = async ({ privateKey }: SigningKey, purpose: string): Promise<Uint8Array> => {
   const text = new TextEncoder().encode(`volwatch derived secret: ${purpose}`);

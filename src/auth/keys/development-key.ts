@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { exportPKCS8, generateKeyPair } from 'jose';
 
 /**
- * The signing key of a laptop: made once under `directory`, readable by its owner only, and used again at every start.
- * The key is written beside its place and then linked into it, so that of two processes starting at once both take
- * the key of the one that came first, and a killed start leaves no half-written key.
+ * The signing key for development. It is created once in `directory`, readable only by its owner, and reused at each
+ * start. The key is written to a temporary file, which is then linked to the final name. So two processes that start at
+ * the same time use the same key, and a killed process leaves no partial key.
  * @returns PKCS#8 PEM
  */
 export const developmentKey = async (directory: string): Promise<string> => {
   const path = join(directory, 'jwt-signing-key.pem');
-  const existing = await readIfThere(path);
+  const existing = await readIfPresent(path);
   if (existing !== undefined) return existing;
 
   const { privateKey } = await generateKeyPair('RS256', { modulusLength: 2048, extractable: true });
@@ -28,7 +28,7 @@ export const developmentKey = async (directory: string): Promise<string> => {
   return readFile(path, 'utf8');
 };
 
-const readIfThere = async (path: string): Promise<string | undefined> => {
+const readIfPresent = async (path: string): Promise<string | undefined> => {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {

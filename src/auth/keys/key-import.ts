@@ -3,9 +3,9 @@ import { calculateJwkThumbprint, exportJWK, importJWK, importPKCS8, type CryptoK
 import type { SigningAlgorithm, SigningKey, VerifyingKey } from './signing-key.ts';
 
 /** Smaller RSA moduli are refused (NIST SP 800-131A). */
-const minimumRsaBits = 2048;
+const minRsaBits = 2048;
 
-/** The message names what is wrong with the key and never any of its material. */
+/** An unusable key. The message names the fault and never contains key material. */
 export class KeyFault extends Error {
   override readonly name = 'KeyFault';
 }
@@ -14,7 +14,7 @@ const algorithmOf = (key: KeyObject): SigningAlgorithm => {
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
   if (key.asymmetricKeyType !== 'rsa') throw new KeyFault('must be an RSA or Ed25519 key');
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (bits < minimumRsaBits) throw new KeyFault(`is an RSA key of ${bits} bits; at least ${minimumRsaBits} are needed`);
+  if (bits < minRsaBits) throw new KeyFault(`is an RSA key of ${bits} bits; at least ${minRsaBits} are needed`);
   return 'RS256';
 };
 
@@ -26,7 +26,7 @@ const parsed = (parse: () => KeyObject, fault: string): KeyObject => {
   }
 };
 
-/** `keyId` is taken over from a JWKS entry; else it is the RFC 7638 thumbprint. */
+/** @param keyId `kid` of a JWKS entry; default: the RFC 7638 thumbprint */
 const verifyingKey = async (publicKey: KeyObject, keyId?: string): Promise<VerifyingKey> => {
   const algorithm = algorithmOf(publicKey);
   const material = await exportJWK(publicKey);
@@ -43,7 +43,8 @@ const verifyingKey = async (publicKey: KeyObject, keyId?: string): Promise<Verif
 };
 
 /**
- * @param pem PKCS#8 PEM, unencrypted, with real or `\n` line ends
+ * Imports a private key.
+ * @param pem PKCS#8 PEM, unencrypted, with line ends or the text `\n`
  * @throws KeyFault
  */
 export const importSigningKey = async (pem: string): Promise<SigningKey> => {
@@ -56,9 +57,10 @@ export const importSigningKey = async (pem: string): Promise<SigningKey> => {
 };
 
 /**
- * @param text concatenated SPKI PEMs, with real or `\n` line ends, or a JWKS (RFC 7517)
- * @returns an import for each key, so that one bad key does not hide the faults of the others
- * @throws KeyFault when no key can be told apart at all
+ * Splits a text into public keys.
+ * @param text concatenated SPKI PEMs, with line ends or the text `\n`, or a JWKS (RFC 7517)
+ * @returns a function per key that imports it, so that the faults of all keys can be reported
+ * @throws KeyFault when the text cannot be split into keys
  */
 export const readPublicKeys = (text: string): (() => Promise<VerifyingKey>)[] =>
   text.trimStart().startsWith('{') ? readJwks(text) : readPems(withLineEnds(text));

@@ -4,11 +4,11 @@ import type { PublicJwk, SigningKey, VerifyingKey } from './signing-key.ts';
 
 export type KeyRing = {
   readonly signing: SigningKey;
-  /** By `kid`; the signing key's own public half included. */
+  /** Public keys by `kid`, with the public key of the signing key. */
   readonly verifying: ReadonlyMap<string, VerifyingKey>;
-  /** The algorithms of the keys at hand: what a token may name. */
+  /** Algorithms of the keys in the ring. A token must have one of them. */
   readonly algorithms: ReadonlySet<string>;
-  /** RFC 7517, signing key first. */
+  /** The JWKS (RFC 7517), signing key first. */
   readonly jwks: { readonly keys: readonly PublicJwk[] };
 };
 
@@ -17,7 +17,7 @@ export type KeyRingOptions = {
   readonly privateKeyPem?: string | undefined;
   /** `JWT_PUBLIC_KEYS`: concatenated SPKI PEMs or a JWKS. */
   readonly publicKeys?: string | undefined;
-  /** Where a key is kept that is made in the absence of `privateKeyPem`, outside production. */
+  /** Directory of the development key, which is used without `privateKeyPem` outside production. */
   readonly directory?: string | undefined;
   readonly production: boolean;
 };
@@ -26,7 +26,7 @@ export type KeyRingResult =
   | { readonly keyRing: KeyRing; readonly faults?: never }
   | { readonly keyRing?: never; readonly faults: readonly string[] };
 
-/** @returns the ring, or every fault of the key material, each naming its variable and never its value */
+/** Loads all keys. @returns the ring, or all faults. A fault names the variable and never its value */
 export const loadKeyRing = async (options: KeyRingOptions): Promise<KeyRingResult> => {
   const faults: string[] = [];
   const attempt = async <T>(name: string, work: () => T | Promise<T>): Promise<T | undefined> => {

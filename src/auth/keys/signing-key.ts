@@ -15,7 +15,7 @@ export type PublicJwk = {
 };
 
 export type VerifyingKey = {
-  /** The `kid`: RFC 7638 thumbprint unless a JWKS entry names its own. */
+  /** The `kid` of the JWKS entry, else the RFC 7638 thumbprint. */
   readonly id: string;
   readonly thumbprint: string;
   readonly algorithm: SigningAlgorithm;

@@ -9,9 +9,9 @@ export type CredentialAdminDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   readonly clock: Clock;
-  /** Removes the webhooks of an owner. @returns how many */
+  /** Removes the webhooks of an owner. @returns the number of webhooks */
   readonly removeWebhooks: (transaction: Transaction, owner: Owner) => Promise<number>;
-  /** Removes what other parts store of a user; `subjects` are the user and his API keys, as callers. */
+  /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
   readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
 };
 
@@ -22,19 +22,19 @@ export type Ended = {
   readonly webhooks: number;
 };
 
-/** What operators do to credentials from the command line. Each method throws AppError `resource_not_found`. */
+/** The commands of operators on credentials. Each method can throw AppError `resource_not_found`. */
 export type CredentialAdmin = {
   /** @param text `user:ID`, `user:EMAIL` or `client:ID` */
   readonly find: (text: string) => Promise<Owner>;
   readonly endKey: (id: string) => Promise<void>;
-  /** @returns how many API keys ended */
+  /** @returns the number of revoked API keys */
   readonly endKeys: (owner: Owner) => Promise<number>;
-  /** API keys, sessions, refresh tokens, access tokens of any kind issued until now, and webhooks. */
+  /** Ends the API keys, sessions, refresh tokens and access tokens of the owner, and removes the webhooks. */
   readonly endAll: (owner: Owner) => Promise<Ended>;
-  /** As `endAll`, and the user holds nothing and cannot sign in until `enable`. */
+  /** Like `endAll`. The user also loses all scopes and cannot sign in until `enable`. */
   readonly disable: (userId: string) => Promise<Ended>;
   readonly enable: (userId: string) => Promise<void>;
-  /** As `endAll`, and everything that is stored of the user is deleted, except the events that hold his id. */
+  /** Like `endAll`. All data of the user is deleted too, except audit events, which hold only the user's id. */
   readonly erase: (userId: string) => Promise<Ended>;
 };
 
@@ -73,7 +73,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
   const endKeysOf = (transaction: Transaction, { kind, id }: Owner): Promise<number> =>
     endKeysWhere(transaction, 'owner_kind = $2 and owner_id = $3', [kind, id]);
 
-  /** Instances learn of revoked_token and owner_end within REVOCATION_POLL_MS and OWNER_CACHE_MS. */
+  /** Other instances see new rows of revoked_token after REVOCATION_POLL_MS, and of owner_end after OWNER_CACHE_MS. */
   const endSignIns = async ({ query }: Transaction, userId: string) => {
     const now = clock.now();
     const sessions = await query('delete from user_session where user_id = $1 returning 1', [userId]);
@@ -93,7 +93,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     return { sessions: sessions.length, refresh_families: families.length };
   };
 
-  /** Of access tokens that no family is known of, such as legacy ones and those of clients, the time of issue decides. */
+  /** Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. */
   const endTokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
     await query(
       `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, $3, $4)
@@ -135,7 +135,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         if (uuid.test(id)) return { kind, id: id.toLowerCase() };
         const email = id.trim().normalize('NFKC').toLowerCase();
         const [user] = await query<{ id: string }>('select id from user_account where email = $1', [email]);
-        // A user that never had an account here is known by the id in his tokens alone.
+        // A foreign user has no account here, only an id in tokens.
         if (!user && id.includes('@')) throw notFound('user');
         return { kind, id: user?.id ?? id };
       }),
@@ -166,7 +166,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
 
     enable: (id) =>
       unitOfWork.run({ operation }, async (transaction) => {
-        // Tokens that were issued before stay ended.
+        // Tokens that were issued before this time stay ended.
         const enabled = await transaction.query(
           `update owner_end set reason = 'tokens_ended'
            where owner_kind = 'user' and owner_id = $1 and reason = 'disabled' returning 1`,
@@ -186,7 +186,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
           id,
         ]);
         await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
-        // Names are chosen by people, and may be personal; the trail does not hold them.
+        // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
         await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
         await query('delete from user_account where id = $1', [id]);
         await record(transaction, owner, 'user.erased');

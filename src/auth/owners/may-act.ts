@@ -6,18 +6,19 @@ export type MayActDeps = {
   readonly reader: Reader;
   readonly owners: Owners;
   readonly clock: Clock;
+  /** Whether work of users without an account here may run. */
   readonly foreignUsers: boolean;
 };
 
 /**
- * Whether work that a caller left behind, for example a pricing job, may still be done for him.
- * @param subject kind and id of the caller, `user:ID`, `client:ID` or `api_key:ID`
+ * Whether stored work of a caller, for example a pricing job, may still run.
+ * @param subject `user:ID`, `client:ID` or `api_key:ID`
  */
 export type MayAct = (subject: string) => Promise<boolean>;
 
-/** The owner rule for work without a credential at hand. */
+/** The owner rule for work that runs without a credential. */
 export const createMayAct = ({ reader, owners, clock, foreignUsers }: MayActDeps): MayAct => {
-  const isThere = async (owner: Owner): Promise<boolean> => (await owners.standing(owner)).state === 'present';
+  const isPresent = async (owner: Owner): Promise<boolean> => (await owners.standing(owner)).state === 'present';
 
   const keyMayAct = async (id: string): Promise<boolean> => {
     const [key] = await reader.query<{ kind: Owner['kind']; id: string }>(
@@ -25,14 +26,14 @@ export const createMayAct = ({ reader, owners, clock, foreignUsers }: MayActDeps
        where id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)`,
       [id, clock.now()],
     );
-    return key !== undefined && isThere(key);
+    return key !== undefined && isPresent(key);
   };
 
   return async (subject) => {
     const kind = subject.slice(0, subject.indexOf(':'));
     const id = subject.slice(kind.length + 1);
     if (kind === 'api_key') return keyMayAct(id);
-    if (kind === 'client') return isThere({ kind, id });
+    if (kind === 'client') return isPresent({ kind, id });
     const { state } = await owners.standing({ kind: 'user', id });
     return state === 'present' || (state === 'unknown' && foreignUsers);
   };

@@ -8,17 +8,17 @@ import { tokenRefused } from '../tokens/token-refusal.ts';
 export type OwnerRuleDeps = {
   readonly owners: Owners;
   readonly abuse: AbuseReport;
-  /** Whether tokens of users that never had an account here are accepted. */
+  /** Whether tokens of users without an account here are accepted. */
   readonly foreignUsers: boolean;
-  /** Notes the use of an API key whose owner is gone. */
+  /** Records the use of an API key whose owner does not exist any more. */
   readonly noteKeyWithoutOwner: (keyId: string) => Promise<void>;
 };
 
 /**
- * The rule for every credential: it acts with the scopes that it has and that its owner holds now; an owner that is not
- * there, or disabled, holds nothing.
- * @returns the principal with these scopes
- * @throws AppError `credential_owner_gone`; `token_revoked` for a token that an operator has ended with all others
+ * The rule for each credential: it may use a scope only if the credential has the scope and the owner holds it now. A
+ * deleted or disabled owner holds no scopes.
+ * @returns the principal with the remaining scopes
+ * @throws AppError `credential_owner_gone`; `token_revoked` when an operator has ended all tokens of the owner
  */
 export type OwnerRule = (principal: Principal) => Promise<Principal>;
 
@@ -38,15 +38,15 @@ const isEnded = ({ tokenId, tokenIssuedAt }: Principal, { tokensEndedAt }: { rea
 export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
   const { owners, abuse, foreignUsers, noteKeyWithoutOwner } = deps;
 
-  /** A token says itself what its user may do, a stored key cannot: its owner may have lost everything since. */
+  /** A token of a foreign user names the scopes itself. An API key has no such right, because its owner must be stored. */
   const isForeign = ({ kind }: Principal, { state }: OwnerStanding): boolean =>
     foreignUsers && kind === 'user' && state === 'unknown';
 
   return async (principal) => {
     const owner = ownerOf(principal);
     const standing: OwnerStanding = owner ? await owners.standing(owner) : { state: 'gone' };
-    const foreign = isForeign(principal, standing);
-    if (standing.state === 'gone' || (standing.state === 'unknown' && !foreign)) {
+    const isForeignUser = isForeign(principal, standing);
+    if (standing.state === 'gone' || (standing.state === 'unknown' && !isForeignUser)) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
       if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
       throw ownerGone(principal);

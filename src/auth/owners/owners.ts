@@ -7,18 +7,18 @@ import type { OwnerEndReason } from '../entities.ts';
 export type OwnersDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
-  /** The client of the environment: it is there as long as the configuration names it, and holds every scope. */
+  /** The client of the configuration. It holds all scopes and exists while the configuration names it. */
   readonly bootstrap: { readonly id: string } | undefined;
-  /** How long an answer is used again. 0: each look-up reads the database. */
+  /** Lifetime of a cache entry. 0: each lookup reads the database. */
   readonly cacheMs: number;
 };
 
 type Row = { readonly scopes: Scope[] | null; readonly reason: OwnerEndReason | null; readonly ended_at: Date | null };
 type Entry = { readonly readAt: number; readonly standing: OwnerStanding };
 
-/** Bounds the memory that callers with many ids can take. */
+/** Bounds the memory of the cache. */
 const maxEntries = 10_000;
-/** An answer this many times older than `cacheMs` is still used while the database cannot be read. */
+/** While the database cannot be read, a stale entry is used up to this multiple of `cacheMs`. */
 const maxStaleFactor = 3;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -26,7 +26,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const endedSql = `(select reason from owner_end where owner_kind = $1 and owner_id = $2::text) as reason,
   (select ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as ended_at`;
 const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes, ${endedSql}`;
-// Accounts have UUIDs: any other id never had one here, and must not reach a column of that type.
+// Ids of accounts are UUIDs. Another id belongs to a foreign user, and PostgreSQL would refuse it in a UUID column.
 const foreignSql = `select null as scopes, ${endedSql}`;
 const clientSql = `select (select scopes from oauth_client where id = $2::text and revoked_at is null) as scopes,
   ${endedSql}`;
@@ -36,14 +36,14 @@ const sqlFor = ({ kind, id }: Owner): string => {
   return uuid.test(id) ? userSql : foreignSql;
 };
 
-/** The one place that says who is there and what he holds. */
+/** Looks up whether an owner exists, and the scopes that the owner holds now. All rooms use it. */
 export const createOwners = ({ reader, clock, bootstrap, cacheMs }: OwnersDeps): Owners => {
-  const known = new Map<string, Entry>();
-  const reading = new Map<string, Promise<OwnerStanding>>();
+  const cache = new Map<string, Entry>();
+  const lookups = new Map<string, Promise<OwnerStanding>>();
 
   const read = async (owner: Owner): Promise<OwnerStanding> => {
     const { kind, id } = owner;
-    // Operators and the trigger write ids in lower case, as PostgreSQL shows UUIDs.
+    // Stored ids of users are lower case, because PostgreSQL prints UUIDs this way.
     const key = kind === 'user' && uuid.test(id) ? id.toLowerCase() : id;
     const [row] = await reader.query<Row>(sqlFor(owner), [kind, key]);
     const { scopes = null, reason = null, ended_at: endedAt = null } = row ?? {};
@@ -55,35 +55,35 @@ export const createOwners = ({ reader, clock, bootstrap, cacheMs }: OwnersDeps):
   };
 
   const remember = (key: string, entry: Entry): void => {
-    known.delete(key);
-    if (known.size >= maxEntries) known.delete(known.keys().next().value!);
-    known.set(key, entry);
+    cache.delete(key);
+    if (cache.size >= maxEntries) cache.delete(cache.keys().next().value!);
+    cache.set(key, entry);
   };
 
-  /** One look-up at a time for each owner. */
+  /** Concurrent lookups of one owner share one query. */
   const readOnce = (key: string, owner: Owner): Promise<OwnerStanding> => {
-    const before = reading.get(key);
-    if (before) return before;
+    const pending = lookups.get(key);
+    if (pending) return pending;
     const readAt = clock.monotonic();
-    const look = read(owner)
+    const lookup = read(owner)
       .then((standing) => {
         if (cacheMs > 0) remember(key, { readAt, standing });
         return standing;
       })
-      .finally(() => reading.delete(key));
-    reading.set(key, look);
-    return look;
+      .finally(() => lookups.delete(key));
+    lookups.set(key, lookup);
+    return lookup;
   };
 
   const standing: Owners['standing'] = async (owner) => {
     const key = `${owner.kind}:${owner.id}`;
-    const entry = known.get(key);
-    const age = entry ? clock.monotonic() - entry.readAt : Infinity;
-    if (entry && age <= cacheMs) return entry.standing;
+    const entry = cache.get(key);
+    const ageMs = entry ? clock.monotonic() - entry.readAt : Infinity;
+    if (entry && ageMs <= cacheMs) return entry.standing;
     try {
       return await readOnce(key, owner);
     } catch (error) {
-      if (entry && age <= maxStaleFactor * cacheMs) return entry.standing;
+      if (entry && ageMs <= maxStaleFactor * cacheMs) return entry.standing;
       throw error;
     }
   };

@@ -1,9 +1,9 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 
 export type BoundedWorkOptions = {
-  /** How many run at once. */
+  /** Max number of tasks that run at once. */
   readonly concurrency: number;
-  /** How many more may wait. */
+  /** Max number of tasks that wait. */
   readonly queue: number;
 };
 
@@ -12,12 +12,12 @@ export type BoundedWork = {
   readonly run: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
-/** First come, first served. */
+/** Runs tasks with bounded concurrency and a bounded queue, in the order of their arrival. */
 export const createBoundedWork = ({ concurrency, queue }: BoundedWorkOptions): BoundedWork => {
   const waiting: (() => void)[] = [];
   let running = 0;
 
-  const enter = async (): Promise<void> => {
+  const acquire = async (): Promise<void> => {
     if (running < concurrency) {
       running += 1;
       return;
@@ -25,23 +25,23 @@ export const createBoundedWork = ({ concurrency, queue }: BoundedWorkOptions): B
     if (waiting.length >= queue) {
       throw new AppError('overloaded', 'Too many sign-ins are being checked', { retryAfter: 1 });
     }
-    await new Promise<void>((turn) => waiting.push(turn));
+    await new Promise<void>((resolve) => waiting.push(resolve));
   };
 
-  const leave = (): void => {
+  const release = (): void => {
     const next = waiting.shift();
-    // The place is handed on: `running` stays as it is.
+    // The next task takes over the slot, so `running` does not change.
     if (next) next();
     else running -= 1;
   };
 
   return {
     run: async (work) => {
-      await enter();
+      await acquire();
       try {
         return await work();
       } finally {
-        leave();
+        release();
       }
     },
   };

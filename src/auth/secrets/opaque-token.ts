@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** 256 random bits as text behind `prefix`, which tells scanners of leaked secrets what they found. */
+/** `prefix` and 256 random bits in base64url. Secret scanners recognise the prefix in leaked text. */
 export const newOpaqueToken = (prefix: string): string => `${prefix}${randomBytes(32).toString('base64url')}`;
 
-/** What is stored of a token that we made: its entropy makes a slow or keyed hash needless. */
+/** The stored digest of a random token. A slow or keyed hash is not needed, because the token has 256 bits of entropy. */
 export const tokenDigest = (token: string): Buffer => createHash('sha256').update(token).digest();

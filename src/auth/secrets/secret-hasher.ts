@@ -2,7 +2,7 @@ import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { createBoundedWork, type BoundedWorkOptions } from './bounded-work.ts';
 
-/** argon2id (RFC 9106). OWASP's least: 19 MiB, 2 passes, 1 lane. */
+/** Parameters of argon2id (RFC 9106). The OWASP minimum is 19 MiB, 2 passes and 1 lane. */
 type HashParameters = {
   readonly memoryKib: number;
   readonly passes: number;
@@ -12,11 +12,11 @@ type HashParameters = {
 export type SecretHasherOptions = HashParameters & BoundedWorkOptions;
 
 export type SecretHasher = {
-  /** @returns a PHC string, with a salt of its own */
+  /** @returns a PHC string with a new salt */
   readonly hash: (secret: string) => Promise<string>;
   /**
-   * @param stored a PHC string; undefined (nobody there) costs the same time and is never valid
-   * @returns `outdated`: valid, and made with other parameters than today's
+   * @param stored a PHC string; undefined (no account) takes the same time and is never valid
+   * @returns `outdated`: the secret is valid, and the hash has other parameters than the current ones
    */
   readonly verify: (
     secret: string,
@@ -37,7 +37,7 @@ const format = ({ memoryKib, passes, parallelism, salt, hash }: Stored): string 
 
 const parse = (text: string): Stored => {
   const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/.exec(text);
-  if (!found) throw new Error('A stored secret is no argon2id hash');
+  if (!found) throw new Error('A stored secret is not an argon2id hash');
   const [memoryKib, passes, parallelism] = found.slice(1, 4).map(Number);
   return {
     memoryKib: memoryKib!,
@@ -49,8 +49,8 @@ const parse = (text: string): Stored => {
 };
 
 /**
- * Hashing runs on Node's thread pool, four threads that also verify token signatures: `concurrency` below four keeps
- * a rush of sign-ins from holding up everybody else, and the bounded queue from piling up memory.
+ * Hashes secrets on the libuv thread pool. The pool has four threads, which also verify token signatures. Therefore
+ * `concurrency` should be below four. The bounded queue limits memory.
  * @throws AppError `overloaded` from both functions when the queue is full
  */
 export const createSecretHasher = (options: SecretHasherOptions): SecretHasher => {
@@ -69,7 +69,7 @@ export const createSecretHasher = (options: SecretHasherOptions): SecretHasher =
       }),
     );
 
-  const nobody: Stored = {
+  const noAccount: Stored = {
     memoryKib,
     passes,
     parallelism,
@@ -84,7 +84,7 @@ export const createSecretHasher = (options: SecretHasherOptions): SecretHasher =
       return format({ memoryKib, passes, parallelism, salt, hash });
     },
     verify: async (secret, stored) => {
-      const expected = stored === undefined ? nobody : parse(stored);
+      const expected = stored === undefined ? noAccount : parse(stored);
       const actual = await digest(secret, expected.salt, expected, expected.hash.length);
       const valid = timingSafeEqual(actual, expected.hash) && stored !== undefined;
       const same =

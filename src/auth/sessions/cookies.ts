@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The prefix makes browsers insist on Secure, Path=/ and no Domain: no sibling host can set or shadow it. */
+/** With this prefix browsers demand Secure, Path=/ and no Domain, so a sibling host cannot set or replace the cookie. */
 const sessionCookie = '__Host-session';
 
-/** Values are our own base64url tokens, which need no decoding. */
+/** Reads the session token. Its value is base64url, so it needs no decoding. */
 export const sessionTokenFrom = ({ cookie }: Pick<IncomingHttpHeaders, 'cookie'>): string | undefined => {
   for (const pair of cookie?.split(';') ?? []) {
     const [name = '', value = ''] = pair.split('=', 2);
@@ -12,7 +12,7 @@ export const sessionTokenFrom = ({ cookie }: Pick<IncomingHttpHeaders, 'cookie'>
   return undefined;
 };
 
-/** `Strict`: the cookie comes along on requests that our own pages begin, on no others. */
+/** With `SameSite=Strict` browsers send the cookie only with requests from pages of the same site. */
 export const setSessionCookie = (token: string, maxAgeSeconds: number): string =>
   `${sessionCookie}=${token}; Path=/; Max-Age=${maxAgeSeconds}; Secure; HttpOnly; SameSite=Strict`;
 

@@ -10,23 +10,24 @@ export type CsrfDeps = {
   readonly sessions: Sessions;
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
-  /** Origins whose pages may act for the user: the service's own public one and those of CORS. */
+  /** Origins whose pages may use the session: the public origin of the service, and the origins of CORS. */
   readonly origins: readonly string[];
 };
 
-/** Called before every state-changing handler. @throws AppError `csrf_token_invalid` */
+/** Called before each state-changing handler. @throws AppError `csrf_token_invalid` */
 export type CheckCsrf = (
   request: { readonly method: string; readonly headers: IncomingHttpHeaders },
   principal: Principal | undefined,
 ) => Promise<void>;
 
-const foreign = (): AppError => new AppError('csrf_token_invalid', 'The request comes from a page of another origin');
+const foreignOrigin = (): AppError =>
+  new AppError('csrf_token_invalid', 'The request comes from a page of another origin');
 const wrongToken = (): AppError => new AppError('csrf_token_invalid', 'X-CSRF-Token is missing or not of this session');
 
 /**
- * Two independent guards. Where the request comes from: `Sec-Fetch-Site`, which every current browser sends and no page
- * can forge, else `Origin`; looked at whenever the session cookie came along and was not overruled by another
- * credential, so on public routes too. And the token bound to the session, demanded of whoever a cookie authenticated.
+ * Two independent checks of requests with a session cookie. The first checks the origin by `Sec-Fetch-Site`, which current
+ * browsers send and pages cannot set, else by `Origin`. It applies to public routes too, unless another credential was
+ * used. The second demands the CSRF token of the session, when the cookie authenticated the caller.
  */
 export const createCsrfCheck = ({ sessions, unitOfWork, audit, origins }: CsrfDeps): CheckCsrf => {
   const allowed = new Set(origins);
@@ -37,19 +38,19 @@ export const createCsrfCheck = ({ sessions, unitOfWork, audit, origins }: CsrfDe
     if (site === 'same-origin' || site === 'none') return false;
     if (origin === undefined) return site !== undefined;
     if (allowed.has(origin)) return false;
-    // A browser that sends no Sec-Fetch-Site: the scheme is the proxy's affair, host and port must be ours.
+    // Without Sec-Fetch-Site, host and port must be equal. The scheme may differ, because a proxy may end TLS.
     return site !== undefined || URL.parse(origin)?.host !== host;
   };
 
   const check = (headers: IncomingHttpHeaders, principal: Principal | undefined): void => {
     const session = sessionTokenFrom(headers);
     if (session === undefined) return;
-    // Another credential was used: no page of another origin can send that along.
+    // Another credential was used, which a page of another origin cannot send.
     if (principal !== undefined && principal.sessionId === undefined) return;
-    if (isForeign(headers)) throw foreign();
+    if (isForeign(headers)) throw foreignOrigin();
     if (principal === undefined) return;
-    const shown = headers['x-csrf-token'];
-    if (typeof shown !== 'string' || !sessions.fits(session, shown)) throw wrongToken();
+    const csrfToken = headers['x-csrf-token'];
+    if (typeof csrfToken !== 'string' || !sessions.matchesCsrfToken(session, csrfToken)) throw wrongToken();
   };
 
   return async ({ headers }, principal) => {

@@ -10,10 +10,10 @@ import type { User } from '../users/users.ts';
 export type SessionsDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
-  readonly seen: UsageLog;
-  /** From the sign-in to the end, however busy the session is. */
+  readonly usage: UsageLog;
+  /** Max age of a session, counted from the sign-in. */
   readonly lifetimeSeconds: number;
-  /** A session that is not used for so long ends. */
+  /** A session without use for this time ends. */
   readonly idleSeconds: number;
   /** Key of the CSRF tokens. */
   readonly csrfSecret: Uint8Array;
@@ -22,14 +22,14 @@ export type SessionsDeps = {
 export type NewSession = { readonly token: string; readonly csrfToken: string; readonly expiresInSeconds: number };
 
 export type Sessions = {
-  /** A new session with a token of its own; the one that `previous` opened ends (no token outlives a sign-in). */
+  /** Opens a session with a new token. The session of the token `previous` ends, so that no old token survives a sign-in. */
   readonly open: (transaction: Transaction, user: User, previous: string | undefined) => Promise<NewSession>;
-  /** Who signed in with this token; undefined when it is unknown or its session is over. */
+  /** The user of the session. Undefined: the token is unknown or its session has ended. */
   readonly authenticate: (token: string) => Promise<Principal | undefined>;
   readonly end: (transaction: Transaction, sessionId: string) => Promise<void>;
-  /** The token that state-changing requests of the session must show. */
+  /** The CSRF token that state-changing requests of the session must send. */
   readonly csrfToken: (sessionToken: string) => string;
-  readonly fits: (sessionToken: string, csrfToken: string) => boolean;
+  readonly matchesCsrfToken: (sessionToken: string, csrfToken: string) => boolean;
 };
 
 const prefix = 'vws_';
@@ -37,7 +37,7 @@ const prefix = 'vws_';
 type Row = User & { readonly session_id: string };
 
 export const createSessions = (deps: SessionsDeps): Sessions => {
-  const { reader, clock, seen, lifetimeSeconds, idleSeconds, csrfSecret } = deps;
+  const { reader, clock, usage, lifetimeSeconds, idleSeconds, csrfSecret } = deps;
 
   const csrfToken = (sessionToken: string): string =>
     createHmac('sha256', csrfSecret).update(sessionToken).digest('base64url');
@@ -65,7 +65,7 @@ export const createSessions = (deps: SessionsDeps): Sessions => {
         [tokenDigest(token), now, new Date(now.getTime() - idleSeconds * 1000)],
       );
       if (!found) return undefined;
-      seen.note(found.session_id, now);
+      usage.note(found.session_id, now);
       const { session_id: sessionId, id: subject, email, role, scopes } = found;
       return { kind: 'user', subject, email, role, scopes, sessionId };
     },
@@ -76,7 +76,7 @@ export const createSessions = (deps: SessionsDeps): Sessions => {
 
     csrfToken,
 
-    fits: (sessionToken, shown) => {
+    matchesCsrfToken: (sessionToken, shown) => {
       const expected = Buffer.from(csrfToken(sessionToken));
       const given = Buffer.from(shown);
       return given.length === expected.length && timingSafeEqual(given, expected);

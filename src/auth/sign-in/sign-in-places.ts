@@ -3,22 +3,22 @@ import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 export type SignInPlaces = {
-  /** Stands for the account in this network; tells neither. */
+  /** A keyed hash of the account and its network. It reveals neither. */
   readonly hashOf: (account: string, clientIp: string) => Buffer;
-  /** Remembers that the user signed in from there. */
+  /** Stores that the user has signed in from this network. */
   readonly remember: (transaction: Transaction, userId: string, placeHash: Buffer, at: Date) => Promise<void>;
 };
 
-/** Networks remembered for each user; the one that was used least recently leaves. */
+/** Max networks per user. The network with the oldest use is removed first. */
 const maxPlaces = 20;
-/** A network is forgotten when it was not used for so long. */
+/** Networks without use for this time are removed. */
 const maxAgeDays = 90;
 
 export const removeOldPlacesSql = `delete from sign_in_place
   where seen_at < $1::timestamptz - interval '${maxAgeDays} days' returning 1`;
 
 const isNew = async (query: Query, userId: string, placeHash: Buffer, at: Date): Promise<boolean> => {
-  // At most one write a day, because many sign-ins come from one place. xmax is 0 in a row that was inserted.
+  // One write per day and network is enough. In an inserted row `xmax` is 0.
   const [written] = await query<{ inserted: boolean }>(
     `insert into sign_in_place as place (user_id, place_hash, seen_at) values ($1, $2, $3)
      on conflict (user_id, place_hash) do update set seen_at = excluded.seen_at
@@ -29,7 +29,7 @@ const isNew = async (query: Query, userId: string, placeHash: Buffer, at: Date):
   return written?.inserted ?? false;
 };
 
-/** @param key keys the hashes, so that a copy of the table does not tell addresses */
+/** @param key key of the hashes, so that a copy of the table does not reveal addresses */
 export const createSignInPlaces = ({ key }: { readonly key: Uint8Array }): SignInPlaces => ({
   hashOf: (account, clientIp) =>
     createHmac('sha256', key)

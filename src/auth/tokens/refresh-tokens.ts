@@ -17,26 +17,26 @@ export type RefreshTokensDeps = {
   readonly revocations: Revocations;
   readonly audit: AuditTrail;
   readonly clock: Clock;
-  /** From the sign-in to the last refresh. */
+  /** Max age of a family, counted from the sign-in. */
   readonly lifetimeSeconds: number;
 };
 
 export type TokenPair = IssuedToken & { readonly refreshToken: string };
 
 export type RefreshTokens = {
-  /** Begins a family for a user who has just signed in. */
+  /** Creates a family for a user who has just signed in. */
   readonly open: (transaction: Transaction, user: User) => Promise<TokenPair>;
   /**
-   * Spends a refresh token for a new pair. A token that was spent before the request for it arrived is reused, by a
-   * thief or by its owner: nobody can tell, so the whole family ends, its access tokens included. Of requests that
-   * arrive before it is spent exactly one wins, and the losers are refused without harm to the family.
-   * @param asked space-separated; absent: all that the family holds
+   * Exchanges a refresh token for a new pair. A token that was used before this request arrived may be stolen, so the whole
+   * family is revoked with its access tokens. Of several concurrent requests with an unused token exactly one succeeds; the
+   * others are refused, and the family stays valid.
+   * @param requested space-separated scopes; default: all scopes of the family
    * @throws AppError `oauth_request_invalid` (`invalid_grant`, `invalid_scope`)
    */
-  readonly rotate: (refreshToken: string, asked: string | undefined) => Promise<TokenPair>;
-  /** Ends the family that `refreshToken` belongs to. @returns false for an unknown token */
+  readonly rotate: (refreshToken: string, requested: string | undefined) => Promise<TokenPair>;
+  /** Revokes the family of a refresh token. @returns false for an unknown token */
   readonly end: (refreshToken: string) => Promise<boolean>;
-  /** Ends the family that an access token was issued in, if any. Announce what it returns after the commit. */
+  /** Revokes the family of an access token, if there is one. @returns the tokens to announce after the commit */
   readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
 };
 
@@ -58,7 +58,7 @@ const grantRefused = (): AppError =>
     oauthError: 'invalid_grant',
   });
 
-/** The family's row is locked: two requests with tokens of one family take turns. */
+/** Locks the row of the family, so that requests with tokens of one family run one after the other. */
 const findFamily = async (query: Query, refreshToken: string, now: Date): Promise<FamilyRow | undefined> => {
   const [row] = await query<FamilyRow>(
     `select token.family_id, token.scopes, token.used_at,
@@ -89,7 +89,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     );
   };
 
-  /** Its access tokens too, as far as they have not ended by themselves. */
+  /** Revokes a family and its unexpired access tokens. */
   const endFamily = async (
     { query }: Transaction,
     familyId: string,
@@ -124,7 +124,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
       return pair;
     },
 
-    rotate: async (refreshToken, asked) => {
+    rotate: async (refreshToken, requested) => {
       const arrivedAt = clock.now();
       const { pair, ended = [] } = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
         const { query } = transaction;
@@ -142,8 +142,9 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
           return { ended: await endFamily(transaction, familyId, 'reused') };
         }
         const kept = commonScopes(found.scopes, found.held);
-        // Signed first, so that the token is spent as late as can be: who arrives until then is no thief.
-        const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, asked));
+        // Signing takes time, so it comes first. The token counts as used from the update on, and a request that arrived
+        // before that time is a concurrent request, not a reuse.
+        const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, requested));
         const claimed = await query(
           'update refresh_token set used_at = $2 where token_hash = $1 and used_at is null returning family_id',
           [tokenDigest(refreshToken), clock.now()],

@@ -4,14 +4,14 @@ import { AppError, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { ShownCredentials } from '../clients/client-credentials.ts';
+import type { ClientAuthentication } from '../clients/client-credentials.ts';
 import { clientRefused } from '../clients/client-credentials.ts';
 import type { ClientStore } from '../clients/clients.ts';
 import type { Measure } from '../measured.ts';
 import type { RefreshTokens } from './refresh-tokens.ts';
 import type { Revocations } from './revocations.ts';
 import { noStore } from './token-answer.ts';
-import { authenticateClient, showsClient } from './token-endpoint.ts';
+import { authenticateClient, hasClientCredentials } from './token-endpoint.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
 export type RevocationEndpointDeps = {
@@ -26,21 +26,21 @@ export type RevocationEndpointDeps = {
 
 const revocationRequest = z.strictObject({
   token: z.string().min(1).max(8192),
-  /** Accepted and not needed: the two kinds of token look different. */
+  /** Accepted but not used, because the form of a token shows its type. */
   token_type_hint: z.string().max(128).optional(),
   client_id: z.string().max(1024).optional(),
   client_secret: z.string().max(1024).optional(),
 });
 
 /**
- * `POST /auth/revoke` (RFC 7009): a refresh token ends with its family, an access token alone. 200 also for a token
- * that is unknown or has ended already: either way it is of no use any more. A client's token is revoked by that
- * client; a user's by whoever holds it.
+ * `POST /auth/revoke` (RFC 7009). A refresh token is revoked with its family, an access token alone. The answer is 200 also
+ * for an unknown or ended token, as RFC 7009 demands. A token of a client needs the credentials of the client. A token of
+ * a user needs no further credentials.
  */
 export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
   const { clients, verifier, refreshTokens, revocations, unitOfWork, audit, measure } = deps;
 
-  /** @returns undefined for what is no good token of ours; faults of dependencies are thrown on */
+  /** @returns undefined for an invalid token @throws AppError of a dependency */
   const readAccessToken = async (token: string): Promise<Principal | undefined> => {
     try {
       return await verifier.inspect(token);
@@ -73,8 +73,8 @@ export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
     revocations.announce(ended);
   };
 
-  const revoke = async (token: string, shown: ShownCredentials): Promise<void> => {
-    const client = showsClient(shown) ? await authenticateClient(clients, shown) : undefined;
+  const revoke = async (token: string, credentials: ClientAuthentication): Promise<void> => {
+    const client = hasClientCredentials(credentials) ? await authenticateClient(clients, credentials) : undefined;
     if (await refreshTokens.end(token)) return;
     const principal = await readAccessToken(token);
     if (principal) await revokeAccessToken(principal, client?.id);
@@ -85,7 +85,7 @@ export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
     load: 'none',
     path: '/auth/revoke',
     tag: 'auth',
-    summary: 'End an access token, or a refresh token with its whole family',
+    summary: 'Revoke an access token, or a refresh token with its family',
     auth: 'public',
     rateLimit: 'caller',
     request: { headers: z.object({ authorization: z.string().optional() }), body: revocationRequest },

@@ -6,10 +6,10 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
-/** One access token that ends before its time. */
+/** An access token that is revoked before its expiry. */
 export type EndedToken = { readonly id: string; readonly expiresAt: Date };
 
-/** Best-effort messages between instances: losing one costs a poll interval. */
+/** Best-effort messages between instances. A lost message delays a revocation until the next poll. */
 export type RevocationFeed = {
   readonly publish: (tokens: readonly EndedToken[]) => void;
   readonly subscribe: (receive: (tokens: readonly EndedToken[]) => void) => void;
@@ -25,32 +25,32 @@ export type RevocationsDeps = {
 
 export type Revocations = {
   /**
-   * From memory while the last poll is fresh, else from the database.
-   * @throws AppError of category database when neither can tell
+   * Reads from memory while the last poll is recent, else from the database.
+   * @throws AppError of category database when the database cannot be read either
    */
   readonly isRevoked: (principal: Principal) => boolean | Promise<boolean>;
-  /** Writes the truth. Call `announce` with the same tokens after the commit. */
+  /** Stores revocations. Call `announce` with the same tokens after the commit. */
   readonly record: (transaction: Transaction, tokens: readonly EndedToken[]) => Promise<void>;
-  /** Makes committed revocations known: here at once, elsewhere through the feed or at the next poll. */
+  /** Applies committed revocations on this instance, and publishes them to the others through the feed. */
   readonly announce: (tokens: readonly EndedToken[]) => void;
-  /** Polls until `close`; the schema must be there. */
+  /** Polls until `close`. The schema must exist. */
   readonly start: () => void;
   readonly close: () => void;
 };
 
-/** Polls look back this far, over any transaction that was still open at the one before. */
+/** A poll also reads this time before the previous poll, because a transaction may have been open then. */
 const overlapSeconds = 30;
-/** A poll this long after the one before reads everything again. */
-const longestGapMs = 10_000;
-/** So many polls may fail before memory is no longer trusted. */
-const freshPolls = 3;
+/** After a longer gap between polls, the next poll reads all rows. */
+const maxGapMs = 10_000;
+/** After this many missed polls, each check reads the database. */
+const maxMissedPolls = 3;
 
 type Row = { readonly token_id: string; readonly expires_at: Date };
 
 /**
- * Revoked access tokens: the database holds the truth, each process a copy of what is still of use. A token revoked
- * here is refused here at once; on another instance within milliseconds when the feed works, within `pollMs` when it
- * does not, and within `3 * pollMs` at worst, from when on each check asks the database itself.
+ * Revoked access tokens. They are stored in the database, and each process keeps a copy of the unexpired ones. The instance
+ * that revokes a token refuses it at once. Other instances refuse it within milliseconds through the feed, or within
+ * `pollMs` without the feed. When polls fail, each check reads the database after `3 * pollMs`.
  */
 export const createRevocations = ({ reader, clock, logger, pollMs, feed }: RevocationsDeps): Revocations => {
   const revoked = new Map<string, number>();
@@ -59,32 +59,32 @@ export const createRevocations = ({ reader, clock, logger, pollMs, feed }: Revoc
   let closed = false;
   let failing = false;
 
-  const learn = (tokens: readonly EndedToken[]): void => {
+  const add = (tokens: readonly EndedToken[]): void => {
     for (const { id, expiresAt } of tokens) revoked.set(id, expiresAt.getTime());
   };
 
-  const forget = (): void => {
-    // Five minutes over its end: the greatest clock tolerance that the configuration allows.
+  const removeExpired = (): void => {
+    // Five minutes after expiry, which is the max clock tolerance of the configuration.
     const before = clock.now().getTime() - 300_000;
     for (const [id, expiresAt] of revoked) if (expiresAt < before) revoked.delete(id);
   };
 
   const read = async (): Promise<void> => {
-    const began = clock.monotonic();
-    const everything = began - polledAt > longestGapMs;
+    const startedAt = clock.monotonic();
+    const isFullRead = startedAt - polledAt > maxGapMs;
     const rows = await reader.query<Row>(
       `select token_id, expires_at from revoked_token
        where expires_at > now() - interval '5 minutes' and ($1 or revoked_at > now() - make_interval(secs => $2))`,
-      [everything, overlapSeconds],
+      [isFullRead, overlapSeconds],
     );
-    learn(rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt })));
-    polledAt = began;
+    add(rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt })));
+    polledAt = startedAt;
   };
 
   const poll = async (): Promise<void> => {
     try {
       await context.with(suppressTracing(context.active()), read);
-      forget();
+      removeExpired();
       if (failing) logger.info({}, 'revoked tokens are read again');
       failing = false;
     } catch (error) {
@@ -94,7 +94,7 @@ export const createRevocations = ({ reader, clock, logger, pollMs, feed }: Revoc
     if (!closed) timer = setTimeout(() => void poll(), pollMs).unref();
   };
 
-  const ask = async (id: string): Promise<boolean> => {
+  const isStored = async (id: string): Promise<boolean> => {
     const rows = await reader.query('select 1 as found from revoked_token where token_id = $1', [id]);
     return rows.length > 0;
   };
@@ -103,7 +103,7 @@ export const createRevocations = ({ reader, clock, logger, pollMs, feed }: Revoc
     isRevoked: ({ tokenId }) => {
       if (tokenId === undefined) return false;
       if (revoked.has(tokenId)) return true;
-      return clock.monotonic() - polledAt <= freshPolls * pollMs ? false : ask(tokenId);
+      return clock.monotonic() - polledAt <= maxMissedPolls * pollMs ? false : isStored(tokenId);
     },
     record: async ({ query }, tokens) => {
       await query(
@@ -115,11 +115,11 @@ export const createRevocations = ({ reader, clock, logger, pollMs, feed }: Revoc
     },
     announce: (tokens) => {
       if (tokens.length === 0) return;
-      learn(tokens);
+      add(tokens);
       feed?.publish(tokens);
     },
     start: () => {
-      feed?.subscribe(learn);
+      feed?.subscribe(add);
       void poll();
     },
     close: () => {

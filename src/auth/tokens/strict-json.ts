@@ -1,14 +1,14 @@
-/** A JSON object as it stood in a token: own members only, each once. */
+/** The JSON object of a token, without repeated members. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Every string of a JSON text; those followed by a colon are member names. */
+/** Matches all strings of a JSON text. Strings before a colon are member names. */
 const strings = /"(?:[^"\\]|\\.)*"(\s*:)?/gs;
 
 /**
- * Parses UTF-8 JSON as RFC 8725 wants it of tokens: `JSON.parse` takes the last of two members of one name, where
- * another reader of the same token may take the first.
- * @returns undefined for anything but one well-formed object without duplicate names
+ * Parses a JSON object in UTF-8 and refuses repeated names, as RFC 8725 recommends for tokens. `JSON.parse` takes the last
+ * of two members with one name, but another reader of the same token may take the first.
+ * @returns undefined unless the text is one well-formed object without repeated names
  */
 export const parseStrictObject = (bytes: Uint8Array): JsonObject | undefined => {
   try {
@@ -33,7 +33,7 @@ const countMembers = (value: object): number => {
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const onlyAlphabet = /^[A-Za-z0-9_-]*$/;
 
-/** Base64url without padding whose unused last bits are zero: each byte string has exactly one such form. */
+/** Whether a text is base64url without padding whose unused bits are zero. Each byte string has exactly one such form. */
 export const isCanonicalBase64url = (text: string): boolean => {
   if (!onlyAlphabet.test(text)) return false;
   const rest = text.length % 4;

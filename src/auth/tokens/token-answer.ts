@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { TokenPair } from './refresh-tokens.ts';
 import type { IssuedToken } from './token-issuer.ts';
 
-/** RFC 6749 section 5.1; `refresh_token` for users only. */
+/** The token response of RFC 6749 section 5.1. Only users get a `refresh_token`. */
 export const tokenAnswer = z.strictObject({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
@@ -11,7 +11,7 @@ export const tokenAnswer = z.strictObject({
   refresh_token: z.string().optional(),
 });
 
-/** For answers that hold a secret. */
+/** Headers of answers that hold a secret. */
 export const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
 
 export const toTokenAnswer = (token: IssuedToken | TokenPair) => ({

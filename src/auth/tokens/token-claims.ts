@@ -5,7 +5,7 @@ import { tokenRefused } from './token-refusal.ts';
 export type ClaimRules = {
   readonly issuer: string;
   readonly audience: string;
-  /** Difference between clocks that is forgiven. */
+  /** Max difference between the clocks of issuer and verifier. */
   readonly clockToleranceSeconds: number;
 };
 
@@ -16,9 +16,9 @@ type Claims = Partial<Record<(typeof stringClaims)[number], string>> &
 const stringClaims = ['iss', 'sub', 'jti', 'scope', 'email', 'role', 'id', 'client_id'] as const;
 const dateClaims = ['iat', 'nbf', 'exp'] as const;
 
-/** The latest instant that a Date can hold, in seconds: a NumericDate beyond it means nothing. */
-const latestSeconds = 8.64e12;
-const longestClaim = 1024;
+/** The max time of a Date, in seconds. A later NumericDate is refused. */
+const maxSeconds = 8.64e12;
+const maxClaimCharacters = 1024;
 
 const required = {
   client: ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti', 'scope'],
@@ -27,9 +27,9 @@ const required = {
 } as const satisfies Record<TokenFormat, readonly (keyof Claims)[]>;
 
 /**
- * Checks the claims of a token whose signature holds, in this order: types, token type, presence, issuer, audience,
+ * Checks the claims of a token with a valid signature, in this order: types, token type, presence, issuer, audience,
  * `nbf` and `iat`, `exp`.
- * @param type the header's `typ`
+ * @param type `typ` of the header
  * @param nowSeconds Unix time
  * @throws AppError `token_malformed`, `token_type_invalid`, `token_claim_missing`, `token_issuer_mismatch`,
  * `token_audience_mismatch`, `token_not_yet_valid`, `token_expired`
@@ -66,29 +66,29 @@ const typedClaims = (payload: JsonObject): Claims => {
 };
 
 /**
- * A scope may be empty; nothing else may. No control characters, because these values reach logs and statements. No lone
- * surrogates: PostgreSQL stores each as U+FFFD, so two ids would become one.
+ * Only a scope may be empty. Control characters are refused, because the values reach logs and SQL statements. Lone
+ * surrogates are refused, because PostgreSQL stores each as U+FFFD, so two ids would become equal.
  */
 const isText = (value: unknown, name: string): boolean =>
   typeof value === 'string' &&
-  value.length <= longestClaim &&
+  value.length <= maxClaimCharacters &&
   value.isWellFormed() &&
   (value !== '' || name === 'scope') &&
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  // eslint-disable-next-line no-control-regex -- the expression must match control characters
   !/[\u0000-\u001f\u007f]/.test(value);
 
-const isNumericDate = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) <= latestSeconds;
+const isNumericDate = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) <= maxSeconds;
 
 const isAudience = (value: unknown): boolean =>
   typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
 
-/** A legacy token names its user by e-mail in `sub`; ids of users and clients hold no `@`. */
+/** Legacy tokens have an e-mail address in `sub`. Ids of users and clients never contain `@`. */
 const formatOf = ({ sub, email, role }: Claims): TokenFormat => {
   if (sub?.includes('@')) return 'legacy';
   return email === undefined && role === undefined ? 'client' : 'enhanced';
 };
 
-/** RFC 9068 section 4: with or without `application/`, in any casing. Legacy tokens say `JWT` or nothing. */
+/** RFC 9068 section 4 allows `typ` with or without `application/`, in any case. Legacy tokens have `JWT` or no `typ`. */
 const typeFits = (type: string | undefined, format: TokenFormat): boolean => {
   const name = type?.toLowerCase().replace(/^application\//, '');
   if (name === 'at+jwt') return true;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
-import { clientRefused, readClientCredentials, type ShownCredentials } from '../clients/client-credentials.ts';
+import { clientRefused, readClientCredentials, type ClientAuthentication } from '../clients/client-credentials.ts';
 import type { Client, ClientStore } from '../clients/clients.ts';
 import type { Measure } from '../measured.ts';
 import type { RefreshTokens } from './refresh-tokens.ts';
@@ -16,7 +16,7 @@ export type TokenEndpointDeps = {
   readonly measure: Measure;
 };
 
-/** A parameter sent without a value counts as not sent (RFC 6749 section 3.2). */
+/** A parameter without a value counts as absent (RFC 6749 section 3.2). */
 const parameter = z.string().max(1024).optional();
 
 const tokenRequest = z.strictObject({
@@ -28,21 +28,21 @@ const tokenRequest = z.strictObject({
 });
 
 /**
- * Who the shown credentials belong to.
- * @throws AppError `client_credentials_invalid`, `oauth_request_invalid`, those of the store
+ * Authenticates the client of a request.
+ * @throws AppError `client_credentials_invalid`, `oauth_request_invalid`, and the codes of the store
  */
-export const authenticateClient = async (clients: ClientStore, shown: ShownCredentials): Promise<Client> => {
-  const { id, secret } = readClientCredentials(shown);
+export const authenticateClient = async (clients: ClientStore, credentials: ClientAuthentication): Promise<Client> => {
+  const { id, secret } = readClientCredentials(credentials);
   const client = await clients.authenticate(id, secret);
   if (!client) throw clientRefused();
   return client;
 };
 
 /**
- * A user's refresh and revocation need no client; one that shows credentials all the same must be right. A bearer token
- * that an HTTP library sends along, or a bare `client_id`, shows none.
+ * Whether a request has client credentials. Refresh and revocation by a user need none, but credentials that are sent must
+ * be valid. A bearer token, which some HTTP libraries add, and a `client_id` without a secret are not client credentials.
  */
-export const showsClient = ({ authorization = '', client_secret }: ShownCredentials): boolean =>
+export const hasClientCredentials = ({ authorization = '', client_secret }: ClientAuthentication): boolean =>
   /^basic\b/i.test(authorization.trim()) || Boolean(client_secret);
 
 const invalidRequest = (oauthError: 'invalid_request' | 'unsupported_grant_type', detail: string): AppError =>
@@ -64,17 +64,17 @@ export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEnd
     responses: { 200: tokenAnswer },
     errors: ['oauth_request_invalid', 'client_credentials_invalid', 'auth_service_error', 'overloaded'],
     handler: async ({ headers, body }) => {
-      const shown = { ...body, authorization: headers.authorization };
+      const credentials = { ...body, authorization: headers.authorization };
 
       const forClient = () =>
         measure('issue_token', async () => {
-          const client = await authenticateClient(clients, shown);
+          const client = await authenticateClient(clients, credentials);
           return tokens.issue({ kind: 'client', subject: client.id }, narrowed(client.scopes, body.scope));
         });
 
       const forUser = () =>
         measure('refresh', async () => {
-          if (showsClient(shown)) await authenticateClient(clients, shown);
+          if (hasClientCredentials(credentials)) await authenticateClient(clients, credentials);
           if (!body.refresh_token) throw invalidRequest('invalid_request', 'refresh_token is missing');
           return refreshTokens.rotate(body.refresh_token, body.scope);
         });

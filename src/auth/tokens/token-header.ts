@@ -7,24 +7,24 @@ export type TokenHeader = {
   readonly typ: string | undefined;
 };
 
-/** Beyond these a token is refused unread; Node's own header limit of 16 KiB stands before them. */
-const longestToken = 8192;
-const longestHeader = 2048;
+/** A longer token is refused before it is parsed. Node itself limits the header section to 16 KiB. */
+const maxTokenCharacters = 8192;
+const maxHeaderCharacters = 2048;
 
 /**
- * The protected header of a compact JWS, whose three parts are seen to be canonical base64url.
- * `jku`, `x5u`, `x5c` and `jwk` are ignored: a key comes from the ring or not at all.
+ * Reads the protected header of a compact JWS, whose three parts must be canonical base64url. `jku`, `x5u`, `x5c` and `jwk`
+ * are ignored, because keys come only from the key ring.
  * @throws AppError `token_malformed`
  */
 export const readHeader = (token: string): TokenHeader => {
-  if (token.length > longestToken) throw tokenRefused('token_malformed');
+  if (token.length > maxTokenCharacters) throw tokenRefused('token_malformed');
   const parts = token.split('.');
   const [protectedHeader = '', payload = ''] = parts;
-  if (parts.length !== 3 || protectedHeader.length > longestHeader) throw tokenRefused('token_malformed');
+  if (parts.length !== 3 || protectedHeader.length > maxHeaderCharacters) throw tokenRefused('token_malformed');
   if (payload === '' || !parts.every(isCanonicalBase64url)) throw tokenRefused('token_malformed');
 
   const header = parseStrictObject(Buffer.from(protectedHeader, 'base64url'));
-  // No extension is understood here, so RFC 7515 section 4.1.11 has every `crit` refused; RFC 7797's `b64` likewise.
+  // No extension is supported, so `crit` is refused (RFC 7515 section 4.1.11), and `b64` too (RFC 7797).
   if (!header || 'crit' in header || 'b64' in header) throw tokenRefused('token_malformed');
   const { alg, kid, typ } = header;
   if (typeof alg !== 'string' || !isOptionalString(kid) || !isOptionalString(typ))

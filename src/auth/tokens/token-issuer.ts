@@ -12,7 +12,7 @@ export type TokenIssuerDeps = {
   readonly clock: Clock;
 };
 
-/** For whom: a client, or a user with e-mail and role. Subjects hold no `@`, which marks the legacy shape. */
+/** A client, or a user with e-mail and role. A subject must not contain `@`, which marks legacy tokens. */
 type TokenSubject =
   | { readonly kind: 'client'; readonly subject: string }
   | { readonly kind: 'user'; readonly subject: string; readonly email: string; readonly role: string };
@@ -27,7 +27,7 @@ export type IssuedToken = {
 };
 
 export type TokenIssuer = {
-  /** An RFC 9068 access token (`typ: at+jwt`), signed with the ring's signing key. */
+  /** Issues an access token (RFC 9068, `typ: at+jwt`), signed with the signing key of the ring. */
   readonly issue: (subject: TokenSubject, scopes: readonly Scope[]) => Promise<IssuedToken>;
 };
 

@@ -3,7 +3,7 @@ import type { Scope } from '#src/kernel/requests/principal.ts';
 
 export type TokenErrorCode = Extract<ErrorCode, `token_${string}`>;
 
-/** The names that `detail` shows: callers of the earlier systems match on them. */
+/** The names in `detail`. Callers of earlier systems depend on them. */
 export const tokenErrorNames = {
   token_expired: 'ExpiredTokenError',
   token_not_yet_valid: 'NotYetValidTokenError',
@@ -20,7 +20,7 @@ export const tokenErrorNames = {
 
 export const isTokenCode = (code: ErrorCode): code is TokenErrorCode => Object.hasOwn(tokenErrorNames, code);
 
-/** 401 with the RFC 6750 challenge of a token that was shown and is no good. */
+/** 401 with the challenge `invalid_token` of RFC 6750. */
 export const tokenRefused = (code: TokenErrorCode): AppError => {
   const detail = `Invalid or expired token: ${tokenErrorNames[code]}`;
   return new AppError(code, detail, {
@@ -28,13 +28,13 @@ export const tokenRefused = (code: TokenErrorCode): AppError => {
   });
 };
 
-/** 401 with a bare challenge: RFC 6750 section 3.1 wants no `error` where no token was shown. */
+/** 401 with a challenge without `error`, as RFC 6750 section 3.1 demands for a request without a token. */
 export const credentialsMissing = (): AppError =>
   new AppError('credentials_missing', 'This route needs a bearer token in the Authorization header', {
     headers: { 'WWW-Authenticate': 'Bearer' },
   });
 
-/** 403: who the caller is stands, what it may do does not include what is needed. */
+/** 403: the caller is authenticated, but lacks a scope. */
 export const scopeInsufficient = (needed: readonly Scope[], detail: string): AppError =>
   new AppError('scope_insufficient', detail, {
     headers: {

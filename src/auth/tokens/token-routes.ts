@@ -13,10 +13,10 @@ const caller = z.object({
   role: z.string().optional(),
   scopes: z.array(z.enum(scopes)),
   token_format: z.enum(tokenFormats).optional(),
-  csrf_token: z.string().optional().describe('Of a cookie session, for a page that was loaded again'),
+  csrf_token: z.string().optional().describe('Only for cookie sessions, so that a page has it after a reload'),
 });
 
-/** `GET /auth/me`: the principal as this service sees it. */
+/** `GET /auth/me`: the principal of the caller. */
 export const meRoute = ({ csrfToken }: Pick<Sessions, 'csrfToken'>): Route =>
   defineRoute({
     method: 'GET',
@@ -49,7 +49,7 @@ export const meRoute = ({ csrfToken }: Pick<Sessions, 'csrfToken'>): Route =>
     },
   });
 
-/** Keys change with a deployment only; five minutes is how long a rotation takes to be seen by everybody. */
+/** Keys change only at a deployment. Clients see a rotated key after five minutes. */
 const publicMetadata = { 'Cache-Control': 'public, max-age=300' };
 
 const keySet = z.object({
@@ -67,7 +67,7 @@ const keySet = z.object({
   ),
 });
 
-/** `GET /.well-known/jwks.json` (RFC 7517): the public halves of the ring. */
+/** `GET /.well-known/jwks.json` (RFC 7517): the public keys of the ring. */
 export const keySetRoute = (keyRing: KeyRing): Route =>
   defineRoute({
     method: 'GET',
@@ -97,10 +97,10 @@ const metadata = z.object({
   revocation_endpoint_auth_methods_supported: z.array(z.string()),
 });
 
-/** `none`: a user's refresh and revocation. */
+/** `none` is for refresh and revocation by users. */
 const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 
-/** `GET /.well-known/oauth-authorization-server` (RFC 8414). No response types: there is no authorization endpoint. */
+/** `GET /.well-known/oauth-authorization-server` (RFC 8414). It lists no response types, because there is no authorization endpoint. */
 export const metadataRoute = (issuer: string, publicUrl: string): Route =>
   defineRoute({
     method: 'GET',

@@ -20,27 +20,26 @@ export type TokenVerifierDeps = ClaimRules & {
   readonly metrics: Metrics;
   readonly faults: Faults;
   readonly measure: Measure;
-  /** Whether a good token was withdrawn before its end. Throws its dependency's AppError when it cannot tell. */
+  /** Whether a valid token is revoked. @throws AppError of a dependency when it cannot be determined */
   readonly isRevoked?: ((principal: Principal) => boolean | Promise<boolean>) | undefined;
 };
 
 export type TokenVerifier = {
   /**
-   * Checks, in this order and stopping at the first fault: size, form and header (`token_malformed`), algorithm
-   * (`token_algorithm_not_allowed`), key (`token_key_unknown`), signature (`token_signature_invalid`), then the
-   * claims in the order of `principalOf`, then revocation (`token_revoked`). Nothing of the payload is read before
-   * its signature holds.
-   * @throws AppError one of the `token_*` codes with its RFC 6750 challenge, a dependency's own 503, `auth_service_error`
+   * Checks a token and stops at the first fault. The order is: size, form and header (`token_malformed`), algorithm
+   * (`token_algorithm_not_allowed`), key (`token_key_unknown`), signature (`token_signature_invalid`), claims in the order
+   * of `principalOf`, revocation (`token_revoked`). The payload is not read before the signature is verified.
+   * @throws AppError a `token_*` code with its RFC 6750 challenge, a 503 of a dependency, `auth_service_error`
    */
   readonly verify: (token: string) => Promise<Principal>;
-  /** The same checks for a token that is the subject of a request, not its credential: neither timed nor counted. */
+  /** The same checks for a token in a request body. They are not timed and not counted. */
   readonly inspect: (token: string) => Promise<Principal>;
 };
 
 export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
   const { keyRing, clock, metrics, faults, measure, isRevoked } = deps;
 
-  /** A token's refusal looks as a real one does, challenge included. */
+  /** An injected token error gets the same challenge as a real one. */
   const injectedFault = async (): Promise<void> => {
     try {
       await faults.reach('auth.verify', currentRequest()?.signal);
@@ -55,7 +54,7 @@ export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
     const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header)));
     if (!payload) throw tokenRefused('token_malformed');
     const claimed = principalOf(payload, header.typ, deps, clock.now().getTime() / 1000);
-    const principal = claimed.tokenId === undefined ? { ...claimed, tokenId: standIn(token) } : claimed;
+    const principal = claimed.tokenId === undefined ? { ...claimed, tokenId: substituteId(token) } : claimed;
     if (isRevoked && (await isRevoked(principal))) throw tokenRefused('token_revoked');
     return principal;
   };
@@ -69,13 +68,13 @@ export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
   return { inspect, verify: (token) => measure('verify_token', () => check(token)) };
 };
 
-/** Legacy tokens may lack a `jti`: the digest of what was signed names them for revocation. */
-const standIn = (token: string): string =>
+/** An id for legacy tokens without `jti`, so that they can be revoked: the digest of the signed part. */
+const substituteId = (token: string): string =>
   `sha256:${createHash('sha256')
     .update(token.slice(0, token.lastIndexOf('.')))
     .digest('base64url')}`;
 
-/** The one key that `kid` names; without a `kid`, as in legacy tokens, each key of the algorithm. */
+/** The key with the `kid` of the token. Legacy tokens have no `kid`, so all keys of the algorithm are tried. */
 const candidateKeys = ({ verifying, algorithms }: KeyRing, { alg, kid }: TokenHeader): readonly VerifyingKey[] => {
   if (!algorithms.has(alg)) throw tokenRefused('token_algorithm_not_allowed');
   if (kid === undefined) return [...verifying.values()].filter(({ algorithm }) => algorithm === alg);

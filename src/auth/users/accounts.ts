@@ -38,22 +38,22 @@ type SignIn = Registration & { readonly clientIp: string };
 
 export type Accounts = {
   /**
-   * Makes an account, or none when the address has one: answer, work and time are the same.
-   * @throws AppError `validation_failed` for a password against the rules, `quota_exceeded`, `overloaded`
+   * Creates an account, unless the address has one. Result, work and time are the same in both cases.
+   * @throws AppError `validation_failed` for a password that breaks the rules, `quota_exceeded`, `overloaded`
    */
   readonly register: (registration: Registration) => Promise<void>;
   /** @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded` */
   readonly login: (signIn: SignIn) => Promise<TokenPair>;
-  /** As `login`, for a browser. `previous`: the session token that came with the request, which ends. */
+  /** Like `login`, for a browser. @param previous session token of the request; its session ends */
   readonly openSession: (signIn: SignIn, previous: string | undefined) => Promise<NewSession & { readonly user: User }>;
-  /** Ends what the caller is signed in with: the session, or the access token and its refresh family. */
+  /** Ends the session of the caller, or its access token with the refresh family. */
   readonly logout: (principal: Principal) => Promise<void>;
 };
 
 const signInRefused = (): AppError =>
   new AppError('credentials_invalid', 'Wrong e-mail or password', { headers: { 'WWW-Authenticate': 'Bearer' } });
 
-/** People: accounts with e-mail and password. */
+/** Accounts of users, with e-mail and password. */
 export const createAccounts = (deps: AccountsDeps): Accounts => {
   const { unitOfWork, reader, hasher, rules, throttle, places, notices, abuse, refreshTokens, sessions } = deps;
   const { revocations, audit, clock } = deps;
@@ -67,7 +67,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       }),
     );
 
-  /** The refusal is the same whether or not the account exists. Recorded once for each delay, not for each attempt. */
+  /** The refusal does not depend on whether the account exists. It is recorded once per delay, not per attempt. */
   const assertNotThrottled = async (attempt: SignInAttempt, user: User | undefined): Promise<void> => {
     const refusal = await throttle.attempt(attempt);
     if (!refusal) return;
@@ -76,11 +76,11 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
       if (user) notices.signInsThrottled(user.id);
     }
-    const detail = `Too many attempts to sign in to this account; the next may be made in ${refusal.retryAfterSeconds} s`;
+    const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
     throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
   };
 
-  /** Whoever knows the password, with what it takes to end in `begin`, which runs in the sign-in's transaction. */
+  /** Checks the password and records the sign-in. @param begin creates the tokens or the session, in the same transaction */
   const signIn = async <Result>(
     { email, password, clientIp }: SignIn,
     begin: (transaction: Transaction, user: User) => Promise<Result>,
@@ -123,29 +123,29 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
         const user = { ...newUser, id, email: account, password_hash: hash };
         const holder = await insertUser(transaction.query, user, createdAt);
         if (!holder) return;
-        const about = { stream: `user:${holder.id}`, target: holder.id } as const;
+        const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
         const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
-        // Both are recorded, so that both cost the same.
+        // Both cases are recorded, so that both take the same time.
         await audit.record(
           transaction,
           holder.inserted
-            ? { ...about, action: 'user.registered', outcome: 'success', data }
-            : { ...about, action: 'user.registration_refused', outcome: 'refused' },
+            ? { ...auditTarget, action: 'user.registered', outcome: 'success', data }
+            : { ...auditTarget, action: 'user.registration_refused', outcome: 'refused' },
         );
       });
     },
 
-    login: (shown) => signIn(shown, (transaction, user) => refreshTokens.open(transaction, user)),
+    login: (request) => signIn(request, (transaction, user) => refreshTokens.open(transaction, user)),
 
-    openSession: (shown, previous) =>
-      signIn(shown, async (transaction, user) => ({ ...(await sessions.open(transaction, user, previous)), user })),
+    openSession: (request, previous) =>
+      signIn(request, async (transaction, user) => ({ ...(await sessions.open(transaction, user, previous)), user })),
 
     logout: async (principal) => {
       const { kind, subject, sessionId, tokenId, tokenExpiresAt } = principal;
-      // A key is no sign-in: it ends by DELETE /api-keys/{id}.
+      // An API key is not a sign-in. DELETE /api-keys/{id} ends it.
       if (kind === 'api_key') return;
       const ended = await unitOfWork.run({ operation: 'auth.logout' }, async (transaction) => {
-        // Not `client:`, whose events are those that its row is rebuilt from.
+        // Not the stream `client:`, because the row of a client is rebuilt from the events of that stream.
         const stream = kind === 'user' ? (`user:${subject}` as const) : (`session:${subject}` as const);
         const event = { stream, outcome: 'success' } as const;
         if (sessionId !== undefined) {

@@ -1,16 +1,16 @@
 import { dictionary } from '@zxcvbn-ts/language-common';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 
-/** NIST SP 800-63B: at least 64 characters must be allowed; every one of them counts, none is demanded. */
-export const longestPassword = 256;
+/** Max characters. NIST SP 800-63B demands that at least 64 are allowed, and that no character is cut off. */
+export const maxPasswordCharacters = 256;
 
-/** 49,000 of the most used passwords, lower-case, from leaks. */
+/** 49,000 common passwords from leaks, in lower case. */
 const common: ReadonlySet<string> = new Set(dictionary['passwords-common']);
 
 export type PasswordRules = {
   /**
-   * Length in Unicode characters, no well-known password, nothing that everybody would try for this account. No rules
-   * of composition: they make passwords worse.
+   * Refuses passwords that are too short (in Unicode characters), well known, or easy to guess for this account. There are
+   * no rules of composition, because they lead to weaker passwords (NIST SP 800-63B).
    * @param email normalised
    * @throws AppError `validation_failed` with pointer `/password`
    */
@@ -23,16 +23,16 @@ const refuse = (code: string, detail: string): never => {
   });
 };
 
-export const createPasswordRules = ({ shortest }: { readonly shortest: number }): PasswordRules => ({
+export const createPasswordRules = ({ minCharacters }: { readonly minCharacters: number }): PasswordRules => ({
   check: (password, email) => {
     const normal = password.normalize('NFKC');
     const length = Array.from(normal).length;
-    if (length < shortest) refuse('invalid_length', `Must have at least ${shortest} characters`);
+    if (length < minCharacters) refuse('invalid_length', `Must have at least ${minCharacters} characters`);
     const lower = normal.toLowerCase();
-    if (common.has(lower) || new Set(lower).size === 1) refuse('password_common', 'Is one of the best known passwords');
+    if (common.has(lower) || new Set(lower).size === 1) refuse('password_common', 'Is a well-known password');
     const [local = ''] = email.split('@');
     if (lower === email || lower === local || lower.replaceAll(/\d+$/g, '') === 'volwatch') {
-      refuse('password_guessable', 'Is the first that anybody would try for this account');
+      refuse('password_guessable', 'Is easy to guess for this account');
     }
   },
 });

@@ -9,8 +9,8 @@ export type RegistrationQuotaDeps = {
 };
 
 /**
- * Whether one more account may be registered. It counts accounts that nobody signed in to yet, so a registration that
- * goes on to sign in costs nothing. Asked before the address is looked at: the refusal tells nothing about it.
+ * Checks the quota for one more account. It counts only accounts without a sign-in. It runs before the address is looked
+ * up, so the refusal reveals nothing about the address.
  * @throws AppError `quota_exceeded`
  */
 export type AssertMayRegister = () => Promise<void>;
@@ -34,8 +34,9 @@ export const createRegistrationQuota =
   };
 
 /**
- * Removes accounts that nobody signed in to for so many days. No credential was ever issued for them, so the note that
- * a deleted user leaves behind goes too. @returns how many
+ * Removes accounts that are older than `days` and had no sign-in. They never had credentials, so their rows in
+ * `owner_end`, which a trigger writes for deleted users, are removed too.
+ * @returns the number of accounts
  */
 export const removeUsersWithoutSignIn = async ({ query }: Transaction, days: number): Promise<number> => {
   const removed = await query<{ id: string }>(

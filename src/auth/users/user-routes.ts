@@ -4,29 +4,29 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Accounts } from './accounts.ts';
 import { clearedSessionCookie, sessionTokenFrom, setSessionCookie } from '../sessions/cookies.ts';
 import type { Measure } from '../measured.ts';
-import { longestPassword } from './password-rules.ts';
+import { maxPasswordCharacters } from './password-rules.ts';
 import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
 
 export type AccountRoutesDeps = { readonly accounts: Accounts; readonly measure: Measure };
 
-/** RFC 5321: at most 254 characters. Blanks around an address are the keyboard's. */
+/** At most 254 characters (RFC 5321). Spaces around the address are removed. */
 const email = z.preprocess((value) => (typeof value === 'string' ? value.trim() : value), z.email().max(254));
 
-const credentials = { email, password: z.string().min(1).max(longestPassword) };
+const credentialFields = { email, password: z.string().min(1).max(maxPasswordCharacters) };
 
 const sessionAnswer = z.strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() });
 
-const open = { tag: 'auth', auth: 'public', rateLimit: 'login' } as const;
+const signInRoute = { tag: 'auth', auth: 'public', rateLimit: 'login' } as const;
 
-/** `POST /auth/register`, `/auth/login`, `/auth/logout`. */
+/** The routes `POST /auth/register`, `/auth/login` and `/auth/logout`. */
 export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[] => [
   defineRoute({
-    ...open,
+    ...signInRoute,
     method: 'POST',
     load: 'none',
     path: '/auth/register',
-    summary: 'Make an account; the answer does not tell whether the address had one',
-    request: { body: z.strictObject(credentials) },
+    summary: 'Create an account. The answer does not reveal whether the address already has one',
+    request: { body: z.strictObject(credentialFields) },
     responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
     errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
@@ -35,19 +35,19 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     },
   }),
   defineRoute({
-    ...open,
+    ...signInRoute,
     method: 'POST',
     load: 'none',
     path: '/auth/login',
-    summary: 'Sign in with e-mail and password: for tokens, or with `session` for a cookie and its CSRF token',
+    summary: 'Sign in with e-mail and password. The answer has tokens, or with `session` a cookie and its CSRF token',
     request: {
       headers: z.object({ cookie: z.string().optional() }),
-      body: z.strictObject({ ...credentials, session: z.boolean().optional() }),
+      body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }),
     },
     responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
     errors: ['credentials_invalid', 'overloaded', 'auth_service_error'],
-    handler: async ({ headers, body: { session: wantsSession, ...shown }, context: { clientIp } }) => {
-      const signIn = { ...shown, clientIp };
+    handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
+      const signIn = { ...credentials, clientIp };
       if (!wantsSession) {
         const pair = await measure('login', () => accounts.login(signIn));
         return { status: 200 as const, headers: noStore, body: toTokenAnswer(pair) };
@@ -78,7 +78,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     handler: async ({ context: { principal } }) => {
       if (!principal) throw new AppError('auth_service_error');
       await measure('revoke', () => accounts.logout(principal));
-      // What the browser kept of the session's pages goes with it. Not "cookies": those of other pages are not ours.
+      // The browser deletes its cache and storage of this origin. Not "cookies", because other services may have set some.
       const cleared = { 'Set-Cookie': clearedSessionCookie, 'Clear-Site-Data': '"cache", "storage"' };
       const headers = principal.sessionId === undefined ? {} : cleared;
       return { status: 204 as const, body: null, headers };

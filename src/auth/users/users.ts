@@ -8,22 +8,22 @@ export type User = {
   readonly scopes: readonly Scope[];
 };
 
-/** What a new account may do; more comes from an operator. */
+/** Role and scopes of a new account. An operator can grant more. */
 export const newUser = { role: 'user', scopes: ['ml:read'] } as const satisfies Pick<User, 'role' | 'scopes'>;
 
 /**
- * The form under which an address is stored and looked for: one account for all its spellings. The local part is
- * lower-cased too; in theory it may be case-sensitive, in practice two people never share one.
+ * The stored form of an e-mail address, so that all spellings mean one account. The local part becomes lower case too. By
+ * the standard it may be case-sensitive, but mail services do not use that.
  */
 export const normalizedEmail = (email: string): string => email.trim().normalize('NFKC').toLowerCase();
 
-/** A condition on a row of `user_account as account`: an operator has disabled it. */
+/** SQL condition on a row of `user_account as account`: an operator has disabled the account. */
 export const isDisabledSql = `exists (select 1 from owner_end
   where owner_kind = 'user' and owner_id = account.id::text and reason = 'disabled')`;
 
 export type StoredUser = User & { readonly password_hash: string };
 
-/** `disabled`: by an operator. `known_place`: the user has signed in from the network that was asked about. */
+/** `disabled`: an operator disabled the account. `known_place`: the user has signed in from this network before. */
 export type FoundUser = StoredUser & { readonly disabled: boolean; readonly known_place: boolean };
 
 export const findUser = async (query: Query, email: string, placeHash: Buffer): Promise<FoundUser | undefined> => {
@@ -38,13 +38,13 @@ export const findUser = async (query: Query, email: string, placeHash: Buffer): 
   return user;
 };
 
-/** @returns whose account has the address now: the new user's, or that of the user who had it before */
+/** Inserts a user, unless the address is taken. @returns the id of the account that has the address now */
 export const insertUser = async (
   query: Query,
   user: StoredUser,
   createdAt: Date,
 ): Promise<{ readonly id: string; readonly inserted: boolean } | undefined> => {
-  // One statement whether or not the address is taken, so that both cost the same.
+  // Both cases run the same single statement, so that they take the same time.
   const [row] = await query<{ id: string; inserted: boolean }>(
     `with inserted as (
        insert into user_account (id, email, password_hash, role, scopes, created_at)
@@ -57,7 +57,7 @@ export const insertUser = async (
   return row;
 };
 
-/** Only while the hash is still `before`: a password changed meanwhile stays. */
+/** Replaces the hash only if it is still `before`, because the password may have changed in between. */
 export const replacePasswordHash = async (
   query: Query,
   id: string,

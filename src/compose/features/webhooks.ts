@@ -59,7 +59,7 @@ export const composeWebhooks = async (
     outbox,
     clock,
     ids: uuidv7,
-    mostPerOwner: config.WEBHOOKS_PER_OWNER,
+    maxPerOwner: config.WEBHOOKS_PER_OWNER,
     maxTestsPerOwner: config.WEBHOOK_TESTS_PER_OWNER,
     abuse,
   });

@@ -1,10 +1,11 @@
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { acceptedEncodings } from '#src/kernel/requests/accept.ts';
 import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
 
-/** Below this the headers weigh more than what is saved. */
-const smallestBytes = 1024;
+/** A smaller answer is not compressed, because the added headers cost more bytes than compression saves. */
+const minBytes = 1024;
 
 const brotli = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } };
 const gzip = { level: 4 };
@@ -19,7 +20,7 @@ const whole =
   async (bytes: Buffer) =>
     compress(bytes, options);
 
-/** In the order of our preference. Levels: docs/decisions/0032. */
+/** In order of preference. The levels are explained in docs/decisions/0032. */
 const encoders = {
   zstd: {
     whole: whole(promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress), zstd),
@@ -37,26 +38,20 @@ const encoders = {
 type Encoding = keyof typeof encoders;
 const encodings = Object.keys(encoders) as Encoding[];
 
-/** RFC 9110, section 12.5.3: the encoding that the client likes best, ours among equals. Undefined: none. */
+/** `x-gzip` is an old name of gzip (RFC 9110, section 8.4.1.3). */
+const acceptable = [...encodings, 'x-gzip', 'identity'] as const;
+
+/** The encoding that the client prefers, the first of `encoders` among equals. Undefined: the answer is not compressed. */
 export const chooseEncoding = (accepted: string | undefined): Encoding | undefined => {
   if (accepted === undefined) return undefined;
-  const weights = new Map<string, number>();
-  for (const item of accepted.toLowerCase().split(',')) {
-    const [name = '', ...parameters] = item.split(';').map((piece) => piece.trim());
-    const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
-    weights.set(name === 'x-gzip' ? 'gzip' : name, weight === undefined ? 1 : Number(weight) || 0);
-  }
-  const weightOf = (name: string): number => weights.get(name) ?? weights.get('*') ?? 0;
-  let best: Encoding | undefined;
-  for (const encoding of encodings) {
-    if (weightOf(encoding) > (best === undefined ? 0 : weightOf(best))) best = encoding;
-  }
-  return best !== undefined && weightOf(best) >= (weights.get('identity') ?? 0) ? best : undefined;
+  const [best] = acceptedEncodings(accepted, acceptable);
+  if (best === undefined || best === 'identity') return undefined;
+  return best === 'x-gzip' ? 'gzip' : best;
 };
 
 const compressible = /^(?:text\/|application\/(?:[\w.-]+\+)?json\b|image\/svg)/;
 
-/** Answers that hold secrets say `no-store`: their length must not tell what is in them (BREACH). */
+/** Answers with secrets have `no-store`. They are not compressed, because their length would reveal content (BREACH). */
 const mayCompress = (ctx: HttpContext): boolean => {
   const { res } = ctx;
   const cacheControl = String(res.getHeader('Cache-Control') ?? '');
@@ -64,13 +59,13 @@ const mayCompress = (ctx: HttpContext): boolean => {
   return compressible.test(String(res.getHeader('Content-Type') ?? ''));
 };
 
-/** JSON and text of a kilobyte or more as zstd, br or gzip, off the event loop. */
+/** Compresses JSON and text of `minBytes` or more with zstd, br or gzip, on threads of the libuv pool. */
 export const compression = (): HttpMiddleware => {
-  // What is answered from the same buffer again and again, the files of the docs page, is compressed once.
-  const known = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>();
+  // The files of the docs page are always answered from the same buffer, so each is compressed once.
+  const cache = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>();
   const compressed = async (body: Buffer, encoding: Encoding): Promise<Buffer> => {
-    const versions = known.get(body) ?? new Map<Encoding, Promise<Buffer>>();
-    known.set(body, versions);
+    const versions = cache.get(body) ?? new Map<Encoding, Promise<Buffer>>();
+    cache.set(body, versions);
     const version = versions.get(encoding) ?? encoders[encoding].whole(body);
     versions.set(encoding, version);
     return version;
@@ -81,13 +76,13 @@ export const compression = (): HttpMiddleware => {
     const { body, res } = ctx;
     const notModified = res.statusCode === 304;
     if (!notModified) {
-      if (typeof body === 'string' ? body.length < smallestBytes : Buffer.isBuffer(body) && body.length < smallestBytes)
-        return;
+      if (typeof body === 'string' ? body.length < minBytes : Buffer.isBuffer(body) && body.length < minBytes) return;
       if (!(typeof body === 'string' || Buffer.isBuffer(body) || body instanceof Readable) || !mayCompress(ctx)) return;
     }
     res.appendHeader('Vary', 'Accept-Encoding');
+    if (notModified) return;
     const encoding = chooseEncoding(ctx.req.headers['accept-encoding']);
-    if (notModified || encoding === undefined) return;
+    if (encoding === undefined) return;
     if (body instanceof Readable) {
       res.removeHeader('Content-Length');
       ctx.body = pipeline(body, encoders[encoding].stream(), () => {});

@@ -1,13 +1,14 @@
 import type { HttpMiddleware } from '../routing/types.ts';
 
-const exposed = 'X-Request-ID, X-Trace-ID, Retry-After, RateLimit, RateLimit-Policy, ETag, Location, Server-Timing';
+const exposedHeaders =
+  'X-Request-ID, X-Trace-ID, Retry-After, RateLimit, RateLimit-Policy, ETag, Location, Server-Timing';
 const requestHeaders =
   'Authorization, Content-Type, X-API-Key, X-CSRF-Token, X-Request-ID, Idempotency-Key, If-Match, If-None-Match, Prefer, traceparent, tracestate';
 const preflightSeconds = '600';
-/** Outside production only, and without credentials. */
-const anyone = '*';
+/** Allows each origin, without credentials. The configuration refuses it in production. */
+const anyOrigin = '*';
 
-/** CORS for the listed origins, with credentials. Set before anything can fail, so errors and refusals have it too. */
+/** CORS with credentials for the listed origins. It runs before the other steps, so that errors have the headers too. */
 export const cors = (origins: readonly string[]): HttpMiddleware => {
   const allowed = new Set(origins);
 
@@ -15,11 +16,11 @@ export const cors = (origins: readonly string[]): HttpMiddleware => {
     const { req, res } = ctx;
     const { origin } = req.headers;
     if (allowed.size > 0) res.appendHeader('Vary', 'Origin');
-    const listed = origin !== undefined && allowed.has(origin);
-    if (origin !== undefined && (listed || allowed.has(anyone))) {
-      res.setHeader('Access-Control-Allow-Origin', listed ? origin : anyone);
-      if (listed) res.setHeader('Access-Control-Allow-Credentials', 'true');
-      res.setHeader('Access-Control-Expose-Headers', exposed);
+    const isListed = origin !== undefined && allowed.has(origin);
+    if (origin !== undefined && (isListed || allowed.has(anyOrigin))) {
+      res.setHeader('Access-Control-Allow-Origin', isListed ? origin : anyOrigin);
+      if (isListed) res.setHeader('Access-Control-Allow-Credentials', 'true');
+      res.setHeader('Access-Control-Expose-Headers', exposedHeaders);
       const { match } = ctx.state;
       if (req.method === 'OPTIONS' && match.kind !== 'none') {
         res.setHeader('Access-Control-Allow-Methods', match.allow);

@@ -3,11 +3,11 @@ import { jsonType } from '../routing/compiled-route.ts';
 import { oauthMembers, problemHeaders, problemOf, problemType, toAppError } from '../problems/problem.ts';
 import type { HttpMiddleware } from '../routing/types.ts';
 
-type Dependencies = { readonly metrics: Metrics; readonly production: boolean };
+type ErrorBoundaryDeps = { readonly metrics: Metrics; readonly production: boolean };
 
-/** The one place where something thrown becomes an answer. It is logged by the request scope, once. */
+/** Turns each thrown error into an answer. The request scope logs the error. */
 export const errorBoundary =
-  ({ metrics, production }: Dependencies): HttpMiddleware =>
+  ({ metrics, production }: ErrorBoundaryDeps): HttpMiddleware =>
   async (ctx, next) => {
     try {
       await next();
@@ -25,7 +25,7 @@ export const errorBoundary =
         traceId: request.traceId,
       });
       const oauth = match.kind === 'route' && match.route.declaration.errorFormat === 'oauth';
-      // A half-made answer leaves nothing behind that describes the body it would have had.
+      // A failed handler may have set headers of the body that is not sent.
       for (const name of ['ETag', 'Content-Encoding', 'Location', 'Last-Modified']) ctx.remove(name);
       ctx.status = status;
       ctx.set(problemHeaders(error));

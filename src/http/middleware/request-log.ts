@@ -12,7 +12,7 @@ type RequestLogEntry = {
 };
 export type RequestLog = (entry: RequestLogEntry) => void;
 
-/** Nobody's retry cures these: somebody must act. The other 5xx are a dependency's and have their own alerts. */
+/** An operator must act on these codes, because retries do not help. The other 5xx codes have alerts of their dependency. */
 const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'internal_error',
   'auth_service_error',
@@ -20,7 +20,7 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'database_schema_outdated',
 ]);
 
-/** One line a request. Runs inside the request, so that the logger adds `request_id`, `trace_id` and `span_id`. */
+/** Writes one log line per request. It runs inside the request scope, so the logger adds the ids of the request and span. */
 export const createRequestLog =
   (logger: Logger, addressHash: (address: string) => string): RequestLog =>
   ({ request, method, route, status, milliseconds, failure }) => {

@@ -21,13 +21,13 @@ import type { RequestLog } from './request-log.ts';
 import type { RouteTable } from '../routing/router.ts';
 import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
 
-type Dependencies = {
+type RequestScopeDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly routeTable: RouteTable;
   readonly clientIp: ClientIp;
   readonly requestLog: RequestLog;
-  /** How long a handler may go on before its signal is aborted; the reason is an AppError `overloaded`. */
+  /** After this time the signal of the request is aborted with an AppError `overloaded`. */
   readonly deadlineMs: number;
 };
 
@@ -56,14 +56,14 @@ class RequestScope implements RequestContext {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Made when first asked for: most requests end sooner than anybody would cancel them. */
+  /** Created at its first use, because most requests never need it. */
   get signal(): AbortSignal {
     if (this.#controller) return this.#controller.signal;
     const controller = new AbortController();
     this.#controller = controller;
     if (this.#response.closed) controller.abort();
-    const late = () => controller.abort(new AppError('overloaded', 'The work took too long', { retryAfter: 1 }));
-    const timer = setTimeout(late, this.#deadlineMs);
+    const onDeadline = () => controller.abort(new AppError('overloaded', 'The work took too long', { retryAfter: 1 }));
+    const timer = setTimeout(onDeadline, this.#deadlineMs);
     this.#response.once('close', () => {
       clearTimeout(timer);
       if (!this.#response.writableFinished) controller.abort();
@@ -79,10 +79,10 @@ const getter = {
 
 const portSuffix = /:\d+$/;
 
-/** Starts the SERVER span with the stable HTTP semantic conventions. */
+/** Starts the SERVER span with the attributes of the stable HTTP semantic conventions. */
 const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, template: string) => {
   const { headers } = ctx.req;
-  // Extraction walks every propagator: worth it only where there is something to extract.
+  // Extraction calls each propagator, so it is skipped without a `traceparent` header.
   const parent =
     headers['traceparent'] === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, headers, getter);
   const name = method === '_OTHER' ? 'HTTP' : method;
@@ -91,7 +91,7 @@ const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, templa
     { kind: SpanKind.SERVER },
     parent,
   );
-  // Attributes are checked and copied one by one: worth it only on a span that is kept. No sampler of ours reads them.
+  // Attributes cost time, so only a recorded span gets them. The samplers in use do not read attributes.
   if (span.isRecording()) {
     span.setAttributes({
       'http.request.method': method,
@@ -119,10 +119,10 @@ const endSpan = (span: Span, status: number, failure: AppError | undefined): voi
 };
 
 /**
- * The outermost middleware: request context, server span, RED metrics, the request's log line, and the headers that
- * every answer carries. It stands outside the error boundary and so sees what was really answered.
+ * The outermost middleware. It makes the request context, the server span, the RED metrics, the log line of the request,
+ * and the headers of each answer. It is outside the error boundary, so it sees the final answer.
  */
-export const requestScope = (deps: Dependencies): HttpMiddleware => {
+export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
   const { clock, metrics, routeTable, clientIp, requestLog, deadlineMs } = deps;
   const tracer = trace.getTracer('volwatch.http');
 
@@ -133,9 +133,9 @@ export const requestScope = (deps: Dependencies): HttpMiddleware => {
     const match = routeTable.match(ctx.method, ctx.path);
     const { span, parent } = startSpan(tracer, ctx, method, match.template);
     const spanContext = span.spanContext();
-    // All zeros when no tracer is registered.
-    const traced = spanContext.traceId !== INVALID_TRACEID;
-    const traceId = traced ? spanContext.traceId : traceIdFrom(headers['traceparent']);
+    // The trace id is all zeros when no tracer is registered.
+    const isTraced = spanContext.traceId !== INVALID_TRACEID;
+    const traceId = isTraced ? spanContext.traceId : traceIdFrom(headers['traceparent']);
     const forwarded = headers['x-forwarded-for'];
     const ip = clientIp(socket.remoteAddress, Array.isArray(forwarded) ? forwarded.join(',') : forwarded);
     const request = new RequestScope(ctx.req, ctx.res, ip, traceId, deadlineMs);
@@ -166,6 +166,6 @@ export const requestScope = (deps: Dependencies): HttpMiddleware => {
       requestLog({ request, method: ctx.method, route: match.template, status, milliseconds, failure });
       endSpan(span, status, failure);
     };
-    return runInRequest(request, () => (traced ? context.with(trace.setSpan(parent, span), serve) : serve()));
+    return runInRequest(request, () => (isTraced ? context.with(trace.setSpan(parent, span), serve) : serve()));
   };
 };

@@ -1,5 +1,4 @@
 import helmet, { type HelmetOptions } from 'helmet';
-import koaHelmet from 'koa-helmet';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { HttpMiddleware } from '../routing/types.ts';
@@ -8,7 +7,7 @@ const hstsSeconds = 365 * 24 * 60 * 60;
 const permissionsPolicy = 'camera=(), geolocation=(), microphone=(), payment=(), usb=()';
 
 const optionsOf = (production: boolean): HelmetOptions => ({
-  /** No inline script or style anywhere, no other origin; the docs page needs `data:` images. */
+  /** Inline scripts, inline styles and other origins are refused. The docs page needs `data:` images. */
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {
@@ -22,29 +21,32 @@ const optionsOf = (production: boolean): HelmetOptions => ({
       frameAncestors: ["'none'"],
     },
   },
-  // Over plain HTTP it means nothing, and on a laptop's `localhost` it would outlast the service.
+  // Outside production there is no HSTS, because a browser would keep it for `localhost` after the service has ended.
   strictTransportSecurity: production && { maxAge: hstsSeconds, includeSubDomains: true },
   xFrameOptions: { action: 'deny' },
-  // For browsers that nobody has any more.
+  // These headers are for browsers that are not in use any more.
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
   xXssProtection: false,
 });
 
-/** Security headers on every answer of the app. */
+/** Sets the security headers on every answer of the app. */
 export const securityHeaders = (production: boolean): HttpMiddleware => {
-  const set = koaHelmet(optionsOf(production));
-  return async (ctx, next) => {
-    ctx.res.setHeader('Permissions-Policy', permissionsPolicy);
-    await set(ctx, next);
+  const set = helmet(optionsOf(production));
+  return async ({ req, res }, next) => {
+    res.setHeader('Permissions-Policy', permissionsPolicy);
+    // These options compute nothing per request, so helmet calls back at once.
+    set(req, res, (error) => {
+      if (error !== undefined) throw new Error('The security headers cannot be set', { cause: error });
+    });
+    await next();
   };
 };
 
-/** The same ones as a list, for answers that are written to the socket without Koa. */
+/** The security headers as a list, for answers that are written to the socket without Koa. */
 export const listSecurityHeaders = (production: boolean): readonly (readonly [string, string])[] => {
-  const request = new IncomingMessage(new Socket());
-  const response = new ServerResponse(request);
-  helmet(optionsOf(production))(request, response, () => {});
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  helmet(optionsOf(production))(response.req, response, () => {});
   response.setHeader('Permissions-Policy', permissionsPolicy);
   return response.getHeaderNames().map((name) => [name, String(response.getHeader(name))]);
 };

@@ -6,7 +6,7 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { htmlType, page } from './html.ts';
 import type { OpenApiDocument } from './openapi.ts';
 
-/** Inline scripts are refused by the Content-Security-Policy, so the page is started by a file of its own. */
+/** The script is a separate file, because the Content-Security-Policy refuses inline scripts. */
 const start = `window.addEventListener('load', () => {
   SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null });
 });
@@ -26,7 +26,7 @@ const assets: Readonly<Record<string, string>> = {
 
 const cached = { 'Cache-Control': 'public, max-age=86400' };
 
-/** `/openapi.json`, and `/docs` with everything that it loads from this origin. */
+/** The routes `/openapi.json` and `/docs`, and the files that `/docs` loads. */
 export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
   const common = {
     method: 'GET',
@@ -38,7 +38,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
     request: {},
     errors: [],
   } as const;
-  // Made once: it is large, and nobody is kept from asking for it.
+  // Serialised once, because the document is large and the route is public.
   const document = Buffer.from(JSON.stringify(openApi));
   const files = new Map<string, Promise<Buffer>>();
   const read = async (name: string): Promise<Buffer> => {

@@ -10,7 +10,7 @@ export const escapeHtml = (text: string): string => text.replaceAll(/[&<>"']/g, 
 
 export const htmlType = 'text/html; charset=utf-8';
 
-/** A whole page without script or inline style; `head` and `body` are HTML. */
+/** Builds an HTML page without scripts and inline styles. @param title text. @param body HTML. @param head HTML */
 export const page = (title: string, body: string, head = ''): string => `<!doctype html>
 <html lang="en">
 <head>

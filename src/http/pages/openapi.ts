@@ -35,7 +35,7 @@ const operationId = ({ method, path }: Route): string =>
     .map((word) => word[0]!.toUpperCase() + word.slice(1))
     .join('');
 
-/** Schemas that zod names (`meta({ id })`) or repeats come as `$defs`; in OpenAPI they stand among the components. */
+/** zod writes named (`meta({ id })`) and repeated schemas as `$defs`. OpenAPI needs them in `components`. */
 const toSchema = (schema: z.ZodType, io: 'input' | 'output', components: Json): Json => {
   const { $schema: _, $defs, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
   if ($defs === undefined) return json;
@@ -49,7 +49,7 @@ const idempotencyKey: Json = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: 'Repeating a request under the same key has one effect; the repetition is answered as the first was',
+  description: 'Requests with the same key have one effect. A repeated request gets the answer of the first one',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 
@@ -72,14 +72,14 @@ const parametersOf = (route: Route, components: Json): Json[] => [
   }),
 ];
 
-/** With `fields`, any member of an item may be left out. */
+/** The parameter `fields` can remove any member of an item, so no member is required. */
 const withoutRequired = (schema: Json): Json => {
   const copy = structuredClone(schema) as { properties?: { data?: { items?: Json } } };
   delete copy.properties?.data?.items?.['required'];
   return copy;
 };
 
-/** The schema is that of the first media type; what is neither JSON nor a form beside it is only said to be bytes. */
+/** The schema describes the first media type, JSON and forms. Other media types are described as binary. */
 const contentOf = (types: readonly string[], schema: Json): Json =>
   Object.fromEntries(
     types.map((type, index) => {
@@ -146,7 +146,7 @@ const operationOf = (route: Route, components: Json): Json => {
 
 const text = (description: string): Json => ({ description, schema: { type: 'string' } });
 
-/** OpenAPI 3.1 of the declared routes. Names every path, parameter, body, answer and error code. */
+/** The OpenAPI 3.1 document of the declared routes: each path, parameter, body, answer and error code. */
 export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocument => {
   const schemas: Json = {};
   schemas['Problem'] = toSchema(problemSchema, 'output', schemas);
@@ -165,10 +165,10 @@ export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocum
     components: {
       schemas,
       headers: {
-        RequestId: text("The caller's X-Request-ID, else a new UUIDv7"),
+        RequestId: text('The X-Request-ID of the caller, else a new UUIDv7'),
         TraceId: text('The trace of this request, 32 hexadecimal digits'),
-        ServerTiming: text('Milliseconds spent: total, and the parts that took part'),
-        RateLimit: text('What is left: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
+        ServerTiming: text('Duration in milliseconds: total, and the measured parts'),
+        RateLimit: text('Remaining quota: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
         RateLimitPolicy: text('The limit: `"policy";q=QUOTA;w=SECONDS`'),
         RetryAfter: { description: 'Seconds after which a retry may succeed', schema: { type: 'integer' } },
         ETag: text('Weak entity tag for If-None-Match'),

@@ -10,19 +10,20 @@ import {
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { escapeHtml, htmlType, page } from './html.ts';
 
-/** What a caller can do about each category. */
+/** Advice to the caller for each category. */
 const advice: Readonly<Record<ErrorCategory, string>> = {
-  validation: 'Change the request. `detail` and `errors` name what is wrong; `/openapi.json` describes what is right.',
+  validation: 'Change the request. `detail` and `errors` name the faults. `/openapi.json` describes valid requests.',
   authentication: 'Obtain new credentials at `POST /api/v1/auth/token` and send them as `Authorization: Bearer`.',
-  authorization: 'Use credentials that carry the scope which this route needs, or the CSRF token of the session.',
-  not_found: 'Check the method and the path against `/openapi.json`, and that the thing asked for exists.',
-  conflict: 'Look at the current state first, then decide whether to send the request again.',
-  rate_limit: 'Wait for the seconds of `Retry-After`; `RateLimit` and `RateLimit-Policy` tell what is left.',
-  pricing: 'Check model and inputs: `GET /api/v1/pricing/models` says what each model takes.',
-  database: 'Nothing was changed. Send the same request again after the seconds of `Retry-After`.',
-  external_api: 'A service that this one depends on did not do its part. Try again later.',
-  overload: 'Send the same request again after the seconds of `Retry-After`, with growing pauses.',
-  internal: 'A fault of the service. Report it with the `trace_id` of the answer.',
+  authorization:
+    'Use credentials with the scope of this route. With a session cookie, send the CSRF token of the session.',
+  not_found: 'Compare the method and the path with `/openapi.json`. Check that the resource exists.',
+  conflict: 'Read the current state first. Then decide whether to send the request again.',
+  rate_limit: 'Wait for the seconds in `Retry-After`. `RateLimit` and `RateLimit-Policy` show the remaining quota.',
+  pricing: 'Check the model and its inputs. `GET /api/v1/pricing/models` lists the inputs of each model.',
+  database: 'Nothing was changed. Send the same request again after the seconds in `Retry-After`.',
+  external_api: 'An external service failed. Try again later.',
+  overload: 'Send the same request again after the seconds in `Retry-After`. Wait longer before each further retry.',
+  internal: 'This is a fault of the service. Report it with the `trace_id` of the answer.',
 };
 
 const codeHtml = (text: string): string => escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
@@ -64,7 +65,7 @@ ${errorCodes
 
 const cached = { 'Cache-Control': 'public, max-age=3600' };
 
-/** `/problems` and `/problems/{code}`: the pages that the `type` of a problem document points to. */
+/** The pages `/problems` and `/problems/{code}`. The `type` of a problem document is the path of such a page. */
 export const problemRoutes = (): Route[] => {
   const common = {
     method: 'GET',

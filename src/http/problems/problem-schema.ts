@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { errorCategories, errorCodes, oauthErrors } from '#src/kernel/catalogue/errors.ts';
 
-/** RFC 9457 with our members. */
+/** A problem document (RFC 9457) with the additional members of this service. */
 export const problemSchema = z.object({
-  type: z.string().describe('Path of a page about this code'),
+  type: z.string().describe('Path of the page that explains this code'),
   title: z.string(),
   status: z.int().min(400).max(599),
   detail: z.string(),
@@ -16,10 +16,12 @@ export const problemSchema = z.object({
     .array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() }))
     .max(20)
     .optional()
-    .describe('The first 20 broken members: a JSON Pointer into the body, or query.NAME, path.NAME, header.NAME'),
+    .describe(
+      'The first 20 invalid members. `pointer` is a JSON Pointer into the body, or query.NAME, path.NAME, header.NAME',
+    ),
   errors_total: z.int().optional(),
-  stack: z.string().optional().describe('Of unexpected errors, outside production only'),
+  stack: z.string().optional().describe('Stack of an unexpected error. Never in production'),
 });
 
-/** RFC 6749, section 5.2, with the problem's members beside. */
+/** An OAuth error (RFC 6749, section 5.2) with the members of a problem document. */
 export const oauthErrorSchema = problemSchema.extend({ error: z.enum(oauthErrors), error_description: z.string() });

@@ -2,8 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import { AppError, errorTable, type OAuthError } from '#src/kernel/catalogue/errors.ts';
 
 export const problemType = 'application/problem+json';
-/** More would tell nothing new and let one request ask for a huge answer. */
-const shownErrors = 20;
+/** Bounds the size of the answer to a request with many faults. */
+const maxShownErrors = 20;
 
 export type ProblemOptions = {
   readonly production: boolean;
@@ -12,34 +12,34 @@ export type ProblemOptions = {
   readonly traceId: string;
 };
 
-/** Anything thrown as an AppError; what nobody foresaw is an `internal_error` with the original as its cause. */
+/** Returns an AppError unchanged. Any other thrown value becomes the cause of an `internal_error`. */
 export const toAppError = (thrown: unknown): AppError =>
   thrown instanceof AppError
     ? thrown
     : new AppError('internal_error', 'An unexpected error occurred', { cause: thrown });
 
-/** The members of RFC 9457 and ours. */
+/** The members of the problem document of an error. */
 export const problemOf = (error: AppError, options: ProblemOptions): Record<string, unknown> => {
   const { status, category, title } = errorTable[error.code];
   const { production, instance, requestId, traceId } = options;
-  const unexpected = error.code === 'internal_error';
+  const isUnexpected = error.code === 'internal_error';
   const cause = error.cause;
   return {
     type: `/problems/${error.code}`,
     title,
     status,
-    detail: unexpected && production ? 'An unexpected error occurred' : error.message,
+    detail: isUnexpected && production ? 'An unexpected error occurred' : error.message,
     instance,
     code: error.code,
     category,
     request_id: requestId,
     trace_id: traceId,
-    ...(error.errors && { errors: error.errors.slice(0, shownErrors), errors_total: error.errors.length }),
-    ...(unexpected && !production && { stack: (cause instanceof Error ? cause : error).stack }),
+    ...(error.errors && { errors: error.errors.slice(0, maxShownErrors), errors_total: error.errors.length }),
+    ...(isUnexpected && !production && { stack: (cause instanceof Error ? cause : error).stack }),
   };
 };
 
-/** The table's headers of a refusal: its own, and `Retry-After` in whole seconds. */
+/** The headers of an error answer: the headers of the error, and `Retry-After` in whole seconds. */
 export const problemHeaders = (error: AppError): Record<string, string> => {
   const { status, retryable } = error.definition;
   const seconds = error.retryAfter ?? (status === 503 && retryable ? 1 : undefined);
@@ -56,7 +56,7 @@ const oauthErrorOf = (error: AppError): OAuthError => {
   return status === 503 || status === 429 ? 'temporarily_unavailable' : 'server_error';
 };
 
-/** RFC 6749, section 5.2: `error_description` holds printable ASCII without `"` and `\`. */
+/** The members of an OAuth error. `error_description` must be printable ASCII without `"` and `\` (RFC 6749, section 5.2). */
 export const oauthMembers = (error: AppError, detail: unknown): Record<string, string> => ({
   error: oauthErrorOf(error),
   error_description: String(detail).replaceAll(/[^\x20\x21\x23-\x5B\x5D-\x7E]/g, "'"),

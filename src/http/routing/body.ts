@@ -51,19 +51,20 @@ export type BodyReading = {
   readonly limits: Limits;
   readonly open: ReceiveOptions['open'];
   readonly ask: ReceiveOptions['ask'];
-  /** Reports abuse in the name of the request's caller. */
+  /** Reports abuse by the client of this request. */
   readonly refused: (kind: AbuseKind) => void;
 };
 
 export type ReadBody = {
   readonly value: unknown;
-  /** The memory of the body counts until then. */
+  /** Ends the accounting of the memory of the body. Must be called. */
   readonly release: () => void;
 };
 
 /**
- * The body as its media type means it: JSON parsed, a form as a map of texts; anything else, and `rawBody`, a Buffer.
- * @throws AppError `unsupported_media_type`, `malformed_body`, and those of `receive`
+ * Reads and parses the body by its media type: JSON is parsed, a form becomes a map of strings. Other types, and routes
+ * with `rawBody`, give a Buffer.
+ * @throws AppError `unsupported_media_type`, `malformed_body`, and the codes of `receive`
  */
 export const readBody = async (
   request: IncomingMessage,

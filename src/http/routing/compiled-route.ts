@@ -2,12 +2,12 @@ import { z } from 'zod';
 import type { Route } from '#src/kernel/requests/route.ts';
 import { checkErrors } from './route-errors.ts';
 
-/** A route with everything worked out that does not depend on the request. */
+/** A declared route with all values that do not depend on the request. They are computed once, at start. */
 export type CompiledRoute = {
   readonly declaration: Route;
-  /** The whole path, base path included, parameters as `{name}`. */
+  /** The full path with the base path. Parameters are written `{name}`. */
   readonly template: string;
-  /** Where each parameter stands among the path's pieces between slashes. */
+  /** Name of each parameter and the index of its path segment. */
   readonly parameterPositions: readonly (readonly [string, number])[];
   readonly path: z.ZodObject | undefined;
   readonly query: z.ZodObject;
@@ -17,7 +17,7 @@ export type CompiledRoute = {
   readonly bodyOptional: boolean;
   readonly consumes: readonly string[];
   readonly produces: readonly string[];
-  /** Undefined where responses are not checked. */
+  /** Undefined: responses are not checked. */
   readonly responses: Route['responses'] | undefined;
 };
 
@@ -34,11 +34,11 @@ export const compileRoute = (
   const { path, query, headers, body } = declaration.request;
   const parameterPositions = template
     .split('/')
-    .flatMap((piece, position) => (/^\{\w+\}$/.test(piece) ? [[piece.slice(1, -1), position] as const] : []));
+    .flatMap((segment, position) => (/^\{\w+\}$/.test(segment) ? [[segment.slice(1, -1), position] as const] : []));
   const undeclared = parameterPositions.filter(([name]) => path === undefined || !Object.hasOwn(path.shape, name));
   if (undeclared.length > 0) throw new Error(`No schema for a path parameter of ${template}`);
   if (declaration.idempotency && declaration.auth === 'public') {
-    throw new Error(`${template} honours Idempotency-Key, which needs an authenticated caller`);
+    throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
   checkErrors(declaration, template);
   return {
@@ -46,7 +46,7 @@ export const compileRoute = (
     template,
     parameterPositions,
     path,
-    // Unknown query names are refused everywhere, whatever the declaration says.
+    // Unknown query names are refused on all routes.
     query: query?.strict() ?? z.strictObject({}),
     headerNames: headers === undefined ? [] : Object.keys(headers.shape),
     headers,

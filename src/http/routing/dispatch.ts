@@ -3,8 +3,8 @@ import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
 import type { Answers } from '../answers/answers.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { BodyAdmission, Caller } from '../admission/body-admission.ts';
+import { acceptedTypes } from '#src/kernel/requests/accept.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
-import { answerSent } from '../answers/answer-sent.ts';
 import { hasBody, hasUnexpectedBody, isRestLarge } from '../admission/unread-body.ts';
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
@@ -17,7 +17,7 @@ import type { LoadShedding } from '../admission/load-shedding.ts';
 import type { RouteTable } from './router.ts';
 import type { Authenticate, CheckCsrf, HttpContext, HttpMiddleware, RateLimit } from './types.ts';
 
-type Dependencies = {
+type DispatchDeps = {
   readonly routeTable: RouteTable;
   readonly authenticate: Authenticate;
   readonly rateLimit: RateLimit | undefined;
@@ -30,7 +30,7 @@ type Dependencies = {
   readonly limits: Limits;
 };
 
-/** The route of this request. @throws AppError `route_not_found`, `method_not_allowed`, `not_acceptable` */
+/** Finds the route of the request. @throws AppError `route_not_found`, `method_not_allowed`, `not_acceptable` */
 const findRoute = (ctx: HttpContext): CompiledRoute => {
   const { match } = ctx.state;
   if (match.kind === 'none') throw new AppError('route_not_found', 'No route has this path');
@@ -39,20 +39,26 @@ const findRoute = (ctx: HttpContext): CompiledRoute => {
   }
   const { produces } = match.route;
   const { accept } = ctx.req.headers;
-  if (accept !== undefined && accept !== '*/*' && !produces.includes(accept) && ctx.accepts(...produces) === false) {
+  if (
+    accept !== undefined &&
+    accept !== '*/*' &&
+    !produces.includes(accept) &&
+    acceptedTypes(accept, produces).length === 0
+  ) {
     throw new AppError('not_acceptable', `This route answers ${produces.join(' or ')}`);
   }
   return match.route;
 };
 
-const atAddressExpense: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
+/** Errors of these categories count in the rate limit of the client address. */
+const countedByAddress: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
 
 const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, string>>): void => {
   for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);
 };
 
-/** The inner half of the chain, from the route to its reply, in the order in which it happens. */
-export const dispatch = (deps: Dependencies): HttpMiddleware => {
+/** The innermost middleware. It runs the steps from the route to the reply, in the order of this code. */
+export const dispatch = (deps: DispatchDeps): HttpMiddleware => {
   const { routeTable, authenticate, rateLimit, csrf, loadShedding, bodies, abuse, limits } = deps;
 
   const limit = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
@@ -62,23 +68,23 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     setHeaders(ctx, await rateLimit(request, rule, request.principal));
   };
 
-  /** The caller has a budget of their own; refused credentials are at the expense of the address that sent them. */
+  /** Authenticates the caller. Refused credentials count in the rate limit of the client address. */
   const identify = async (ctx: HttpContext, route: CompiledRoute): Promise<void> => {
     const { auth } = route.declaration;
     if (auth === 'public') return;
     try {
       const principal = await authenticate(ctx.req, auth);
-      // Fails closed: whoever forgot to refuse, nobody unknown gets past here.
+      // A second guard: without a principal the request is refused, even if `authenticate` did not throw.
       if (principal === undefined) {
         throw new AppError('credentials_missing', 'This route needs credentials', {
           headers: { 'WWW-Authenticate': 'Bearer' },
         });
       }
       ctx.state.request.principal = principal;
-      // Made for this caller: nobody else's cache may keep it, and their own only what it can ask about again.
+      // The answer belongs to this caller. Shared caches must not store it. A private cache may, and must revalidate.
       ctx.set('Cache-Control', route.declaration.etag === undefined ? 'no-store' : 'private, no-cache');
     } catch (error) {
-      if (error instanceof AppError && atAddressExpense.has(error.definition.category)) await limit(ctx, route);
+      if (error instanceof AppError && countedByAddress.has(error.definition.category)) await limit(ctx, route);
       throw error;
     }
   };
@@ -89,17 +95,18 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     throw new AppError('body_unexpected');
   };
 
-  /** A large body that nobody will read is refused at once; a small one in its turn, after the credentials. */
+  /** Refuses a large body that no handler reads. A small one is refused later, after authentication. */
   const refuseLargeBody = (ctx: HttpContext): void => {
     const { match, request } = ctx.state;
     const isRead = ctx.method !== 'OPTIONS' && match.kind === 'route' && match.route.body !== undefined;
     if (isRead || !hasBody(ctx.req) || !isRestLarge(ctx.req, limits.discardBytes)) return;
     if (match.kind === 'route' || (ctx.method === 'OPTIONS' && match.kind !== 'none')) refuseBody(ctx);
-    // 404 and 405 say more.
+    // There is no exception here, because the following 404 or 405 tells the client more.
     abuse.refused('body_unexpected', request.clientIp);
   };
 
-  const ask = ({ req, res }: HttpContext): void => {
+  /** Sends `100 Continue` to a client that waits for it. */
+  const sendContinue = ({ req, res }: HttpContext): void => {
     const { expect } = req.headers;
     if (expect !== undefined && /^100-continue$/i.test(expect) && req.httpVersion === '1.1') res.writeContinue();
   };
@@ -132,7 +139,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
       const body = await readBody(ctx.req, route, {
         limits,
         open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
-        ask: () => ask(ctx),
+        ask: () => sendContinue(ctx),
         refused: (kind) => abuse.refused(kind, caller.clientIp),
       });
       releaseBody = body.release;
@@ -140,7 +147,7 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
     };
     try {
       const input = await parseInput(ctx, route, { routeTable, maxQueryNames: limits.queryParameters, readBody: read });
-      // Only now: a client whose body does not come, or is refused, holds no slot.
+      // The slot is taken after the body has arrived, so a client that does not send its body holds no slot.
       const slot = loadShedding?.enter(declaration, caller);
       try {
         const reply = await handle(ctx, route, input, deps.idempotency);
@@ -149,8 +156,10 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
         sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
       } finally {
         slot?.workEnded();
-        // The answer of a slow reader is memory: it counts for its caller until it is sent.
-        if (slot) void answerSent(ctx.res).then(slot.answerEnded);
+        // The answer to a slow client holds memory, so it counts for its caller until it is sent.
+        // `prepend`, because another listener of `close` starts the next pipelined request, which needs the slot.
+        if (slot && ctx.res.closed) slot.answerEnded();
+        else if (slot) ctx.res.prependOnceListener('close', slot.answerEnded);
       }
     } finally {
       releaseBody();

@@ -17,8 +17,8 @@ const fingerprintOf = (route: CompiledRoute, { path, query, body }: Input<Reques
     .digest('hex');
 
 /**
- * Runs the handler, once per `Idempotency-Key` where the route honours it and the caller sends one.
- * @throws AppError `validation_failed` for a key that is not 1 to 255 printable characters, and those of `Idempotency`
+ * Runs the handler. When the route accepts `Idempotency-Key` and the request has one, the handler runs once per key.
+ * @throws AppError `validation_failed` for a key that is not 1 to 255 printable characters, and the codes of `Idempotency`
  */
 export const handle = async (
   ctx: HttpContext,

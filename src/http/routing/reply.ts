@@ -13,7 +13,7 @@ export type RouteReply = {
 
 const isBytes = (body: unknown): body is Buffer | Readable => Buffer.isBuffer(body) || body instanceof Readable;
 
-/** @throws AppError `internal_error` when the handler broke its own declaration; bytes and streams are not looked into */
+/** Checks a reply against its declaration, except bytes and streams. @throws AppError `internal_error` on a mismatch */
 export const checkReply = (route: CompiledRoute, { status, body }: RouteReply): void => {
   if (route.responses === undefined || isBytes(body)) return;
   const schema = route.responses[status];
@@ -36,7 +36,7 @@ const mismatch = (route: CompiledRoute, what: string, cause?: unknown): AppError
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** The objects of `data` with the members that `fields` names, in that order. */
+/** Reduces the objects of `data` to the members in `fields`, in the order of `fields`. */
 export const selectFields = (body: unknown, fields: unknown): unknown => {
   if (!Array.isArray(fields) || !isRecord(body) || !Array.isArray(body['data'])) return body;
   const names = fields.filter((name): name is string => typeof name === 'string');
@@ -47,7 +47,7 @@ export const selectFields = (body: unknown, fields: unknown): unknown => {
 };
 
 const digestOf = (content: string | Buffer): string => `W/"${createHash('sha1').update(content).digest('base64url')}"`;
-/** Files and documents are answered from the same buffer again and again. */
+/** A cache for files and documents, which are always answered from the same buffer. */
 const digests = new WeakMap<Buffer, string>();
 const weakEtag = (content: string | Buffer): string => {
   if (typeof content === 'string') return digestOf(content);
@@ -65,7 +65,7 @@ const matches = (ifNoneMatch: string | undefined, etag: string): boolean => {
 
 const jsonHeader = 'application/json; charset=utf-8';
 
-/** Writes the reply: JSON or as it is, with a weak ETag and 304 where declared. */
+/** Sets status, headers and body of the reply. With `etag: 'weak'` in the declaration it sets an ETag and answers 304. */
 export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteReply): void => {
   const { res } = ctx;
   const produces = route.produces[0] ?? 'application/json';
@@ -82,8 +82,8 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     ctx.body = body;
     return;
   }
-  const asItIs = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
-  const content = asItIs ? body : JSON.stringify(body);
+  const isSerialised = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
+  const content = isSerialised ? body : JSON.stringify(body);
   if (route.declaration.etag === 'weak' && reply.status === 200) {
     const etag = weakEtag(content);
     res.setHeader('ETag', etag);

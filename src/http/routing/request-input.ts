@@ -5,18 +5,18 @@ import type { RouteTable } from './router.ts';
 import type { HttpContext } from './types.ts';
 import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
 
-type Dependencies = {
+type RequestInputDeps = {
   readonly routeTable: RouteTable;
-  /** Max names in a query. */
+  /** Max number of names in a query. */
   readonly maxQueryNames: number;
   readonly readBody: () => Promise<unknown>;
 };
 
-/** The parsed request, its faults all at once. @throws AppError `validation_failed` and those of the body */
+/** Parses path, query, headers and body. @throws AppError `validation_failed` with all faults, and the codes of `readBody` */
 export const parseInput = async (
   ctx: HttpContext,
   route: CompiledRoute,
-  { routeTable, maxQueryNames, readBody }: Dependencies,
+  { routeTable, maxQueryNames, readBody }: RequestInputDeps,
 ): Promise<Input<RequestSchemas>> => {
   const errors: FieldError[] = [];
   const parse = (
@@ -31,12 +31,12 @@ export const parseInput = async (
 
   const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
   const query = parse('query', route.query, parseQuery(ctx.querystring, maxQueryNames));
-  const picked: Record<string, unknown> = {};
+  const declaredHeaders: Record<string, unknown> = {};
   for (const name of route.headerNames) {
     const value = ctx.req.headers[name];
-    if (value !== undefined) picked[name] = value;
+    if (value !== undefined) declaredHeaders[name] = value;
   }
-  const headers = parse('header', route.headers, picked);
+  const headers = parse('header', route.headers, declaredHeaders);
 
   let body: unknown;
   if (route.body !== undefined) {

@@ -3,7 +3,10 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { compileRoute, type CompiledRoute } from './compiled-route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 
-/** What a method and path mean to the declared routes. `template` is the metric label and part of the span name. */
+/**
+ * The result of routing. `method` means that the path exists, but not with this method. `template` is the metric label
+ * and a part of the span name.
+ */
 export type Match =
   | { readonly kind: 'route'; readonly template: string; readonly route: CompiledRoute; readonly allow: string }
   | { readonly kind: 'method'; readonly template: string; readonly allow: string }
@@ -23,11 +26,11 @@ type Options = {
   readonly validateResponses: boolean;
 };
 
-/** The declared routes on @koa/router's matching. HEAD is answered where GET is. */
+/** Matches requests to the declared routes with @koa/router. HEAD matches the routes of GET. */
 export const createRouteTable = ({ routes, basePath, validateResponses }: Options): RouteTable => {
   const router = new Router({ strict: true, sensitive: true });
   const compiled = new Map<string, CompiledRoute>();
-  const fixed = new Map<string, Match>();
+  const byFixedPath = new Map<string, Match>();
 
   for (const route of routes) {
     const template = route.atRoot === true ? route.path : `${basePath}${route.path}`;
@@ -37,7 +40,7 @@ export const createRouteTable = ({ routes, basePath, validateResponses }: Option
     router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [route.method], () => {}, { name });
   }
 
-  const look = (method: string, path: string): Match => {
+  const find = (method: string, path: string): Match => {
     const { path: layers } = router.match(path, method);
     const template = layers[0]?.name;
     if (template === undefined) return unmatched;
@@ -53,23 +56,23 @@ export const createRouteTable = ({ routes, basePath, validateResponses }: Option
     return { kind: 'method', template: template.slice(template.indexOf(' ') + 1), allow: [...allow].sort().join(', ') };
   };
 
-  // Paths without parameters are known beforehand: one look-up in place of a walk over every pattern.
+  // Paths without parameters are matched once, at start. A request then needs one map lookup instead of all patterns.
   for (const { template, declaration } of compiled.values()) {
     if (template.includes('{')) continue;
     for (const method of declaration.method === 'GET' ? ['GET', 'HEAD'] : [declaration.method]) {
-      fixed.set(`${method} ${template}`, look(method, template));
+      byFixedPath.set(`${method} ${template}`, find(method, template));
     }
   }
 
   return {
-    match: (method, path) => fixed.get(`${method} ${path}`) ?? look(method, path),
+    match: (method, path) => byFixedPath.get(`${method} ${path}`) ?? find(method, path),
     parameters: (route, path) => {
       const parameters: Record<string, string> = {};
       if (!route.template.includes('{')) return parameters;
-      const pieces = path.split('/');
+      const segments = path.split('/');
       for (const [name, position] of route.parameterPositions) {
         try {
-          parameters[name] = decodeURIComponent(pieces[position] ?? '');
+          parameters[name] = decodeURIComponent(segments[position] ?? '');
         } catch (cause) {
           throw new AppError('malformed_request', 'The path has a broken percent-encoding', { cause });
         }

@@ -12,15 +12,15 @@ export type HttpState = {
   request: RequestContext;
   match: Match;
   span: Span;
-  /** What the error boundary answered with, for the span, the metrics and the log line outside it. */
+  /** The error that the error boundary has answered. The span, the metrics and the log line use it. */
   failure?: AppError;
-  /** The large answer before its compression: its pieces are what it holds in memory. */
+  /** A large answer before compression. Its pieces are the memory that the answer holds. */
   pieces?: AnswerPieces;
 };
 export type HttpContext = Koa.ParameterizedContext<HttpState>;
 export type HttpMiddleware = Koa.Middleware<HttpState>;
 
-/** @throws AppError of category authentication or authorization, or of the dependency that failed meanwhile */
+/** @throws AppError of category authentication or authorization, or of a dependency that failed */
 export type Authenticate = (
   request: { readonly headers: IncomingHttpHeaders },
   policy: Exclude<AuthPolicy, 'public'>,
@@ -37,7 +37,7 @@ export type RateLimit = (
   principal: Principal | undefined,
 ) => Promise<Readonly<Record<string, string>>>;
 
-/** Called for unsafe methods. @throws AppError `csrf_token_invalid` */
+/** Called for methods other than GET and HEAD. @throws AppError `csrf_token_invalid` */
 export type CheckCsrf = (
   request: { readonly method: string; readonly headers: IncomingHttpHeaders },
   principal: Principal | undefined,

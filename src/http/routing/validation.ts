@@ -42,7 +42,7 @@ const flatten = (part: Part, issue: Issue, base: readonly PropertyKey[], input: 
     return issue.keys.map((key) => ({ pointer: pointerInto(part, [...path, key]), code: 'unknown_member', detail }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    // The alternative that the caller came nearest to says most.
+    // The alternative with the smallest number of faults is probably the one that the caller meant.
     const nearest = issue.errors.reduce((best, errors) => (errors.length < best.length ? errors : best));
     if (nearest.length > 0) return nearest.flatMap((inner) => flatten(part, inner, path, input));
   }
@@ -53,7 +53,7 @@ const flatten = (part: Part, issue: Issue, base: readonly PropertyKey[], input: 
   return [{ pointer: pointerInto(part, path), code, detail: code === 'required' ? 'Required' : issue.message }];
 };
 
-/** The broken members of one part of a request. */
+/** Converts the issues of zod to the field errors of a problem document. */
 export const fieldErrors = (part: Part, error: z.ZodError, input: unknown): FieldError[] =>
   error.issues.flatMap((issue) => flatten(part, issue, [], input));
 
@@ -61,19 +61,19 @@ export const validationFailed = (errors: readonly FieldError[]): AppError =>
   new AppError('validation_failed', 'The request breaks its schema', { errors });
 
 /**
- * The query as a map of texts, percent-decoded, `+` being a space.
- * @param most how many names it may have
- * @throws AppError `validation_failed` for a repeated name or too many, `malformed_request` for a broken
- * percent-encoding
+ * Parses a query string or a form to a map of strings. Decodes percent-encoding, and `+` as a space.
+ * @param maxNames max number of names
+ * @throws AppError `validation_failed` for a repeated name or too many names, `malformed_request` for a broken
+ *   percent-encoding
  */
-export const parseQuery = (querystring: string, most = Infinity): Record<string, string> => {
-  // Without a prototype, so that `__proto__` is a name like any other.
+export const parseQuery = (querystring: string, maxNames = Infinity): Record<string, string> => {
+  // The object has no prototype, so `__proto__` is an ordinary name.
   const query = Object.create(null) as Record<string, string>;
   if (querystring === '') return query;
   const repeated: FieldError[] = [];
   const pairs = querystring.split('&');
-  if (pairs.length > most) {
-    throw validationFailed([{ pointer: 'query', code: 'too_many', detail: `At most ${most} names` }]);
+  if (pairs.length > maxNames) {
+    throw validationFailed([{ pointer: 'query', code: 'too_many', detail: `At most ${maxNames} names` }]);
   }
   for (const pair of pairs) {
     if (pair === '') continue;

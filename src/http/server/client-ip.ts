@@ -9,9 +9,11 @@ const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'i
 export type ClientIp = (peer: string | undefined, forwardedFor: string | undefined) => string;
 
 /**
- * Who the client is: the peer, or, where the peer is a trusted proxy, the last address of `X-Forwarded-For` that is
- * not one itself. What stands left of that address was written by the client and means nothing.
- * @param trustedProxies addresses or CIDRs; throws for anything else
+ * Finds the address of the client. It is the address of the peer. When the peer is a trusted proxy, it is the last
+ * address in `X-Forwarded-For` that is not a trusted proxy. The addresses left of it are not used, because the client
+ * can write anything there.
+ * @param trustedProxies addresses or CIDRs
+ * @throws Error for an entry of another form
  */
 export const createClientIp = (trustedProxies: readonly string[]): ClientIp => {
   const trusted = new BlockList();

@@ -2,17 +2,19 @@ import type { JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import type { ExpansionLimits } from '../admission/receive.ts';
 import type { HeadLimits } from './request-head.ts';
 
-/** What a request may ask for. */
+/** Limits of a single request. */
 export type Limits = HeadLimits & {
+  /** Max bytes of a body after decompression. */
   readonly bodyLimitBytes: number;
+  /** The same for routes with `bodyLimit: 'batch'`. */
   readonly batchBodyLimitBytes: number;
   readonly expansion: ExpansionLimits;
-  /** Structure of a JSON body that is parsed here. */
+  /** Max depth and number of members of a JSON body. */
   readonly jsonShape: JsonShapeLimits;
-  /** Max names in a query or a form. */
+  /** Max number of names in a query or a form. */
   readonly queryParameters: number;
-  /** Bytes of an unread body that are read and thrown away. */
+  /** Max bytes of an unread body that are read and discarded, so that the connection can be reused. */
   readonly discardBytes: number;
-  /** How long a handler may go on before its signal is aborted. */
+  /** The signal of a request is aborted after this time. */
   readonly requestDeadlineMs: number;
 };

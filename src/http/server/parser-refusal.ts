@@ -9,7 +9,7 @@ import { problemOf, problemType, reasonPhrase } from '../problems/problem.ts';
 import { randomTraceId, serverTiming } from '../middleware/request-identity.ts';
 import { listSecurityHeaders } from '../middleware/security-headers.ts';
 
-export type ParserRefusalDependencies = {
+export type ParserRefusalDeps = {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -22,23 +22,18 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
 };
 
-type AnswerParserRefusal = (fault: Error & { readonly code?: string }, socket: Duplex) => void;
+type AnswerParserError = (fault: Error & { readonly code?: string }, socket: Duplex) => void;
 
-/** An answer on its way on this socket, as Node itself looks it up before it answers a parser error. */
+/** The response in progress on this socket. Node reads the same internal property before it answers a parser error. */
 const answerInProgress = (socket: Duplex): ServerResponse | undefined =>
   (socket as Duplex & { readonly _httpMessage?: ServerResponse })._httpMessage;
 
 /**
- * Answers what Node's HTTP parser refuses (400, 408, 431) with a problem document and the headers that every answer
- * carries. There is no request to speak of, so the answer is written to the socket as it stands.
+ * Answers requests that Node's HTTP parser refuses (400, 408, 431) with a problem document and the usual headers. There
+ * is no request object for them, so the answer is written directly to the socket.
  */
-export const parserRefusal = ({
-  logger,
-  metrics,
-  clock,
-  production,
-}: ParserRefusalDependencies): AnswerParserRefusal => {
-  const fixed = listSecurityHeaders(production);
+export const parserRefusal = ({ logger, metrics, clock, production }: ParserRefusalDeps): AnswerParserError => {
+  const securityHeaders = listSecurityHeaders(production);
   return (fault, socket) => {
     const started = clock.monotonic();
     if (fault.code === 'ECONNRESET' || !socket.writable || answerInProgress(socket)?.headersSent === true) {
@@ -60,7 +55,7 @@ export const parserRefusal = ({
       ['X-Request-ID', requestId],
       ['X-Trace-ID', traceId],
       ['Server-Timing', serverTiming(milliseconds, {})],
-      ...fixed,
+      ...securityHeaders,
     ];
     const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     socket.end(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${head}\r\n${body}`);

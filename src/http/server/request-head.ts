@@ -2,19 +2,20 @@ import type { IncomingMessage } from 'node:http';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 
 export type HeadLimits = {
-  /** Bytes of the request target. */
+  /** Max bytes of the request target. */
   readonly urlBytes: number;
+  /** Max number of header fields. */
   readonly headerCount: number;
 };
 
 /**
- * Node keeps the first of two such fields without a word; whoever stands in front of us may have kept the other. (Two
- * Content-Length fields are refused by its parser.)
+ * Fields that must not be repeated. Node silently keeps the first of two, but a proxy before it may keep the second, so
+ * the two would see different requests. (Node's parser itself refuses a repeated Content-Length.)
  */
-const singular = ['host', 'authorization', 'content-type'];
-const singularLengths = new Set(singular.map(({ length }) => length));
+const singletonFields = ['host', 'authorization', 'content-type'];
+const singletonLengths = new Set(singletonFields.map(({ length }) => length));
 
-/** @throws AppError `uri_too_long`, `headers_too_large`, `malformed_request` */
+/** Checks the request line and the header section. @throws AppError `uri_too_long`, `headers_too_large`, `malformed_request` */
 export const checkHead = ({ url = '', rawHeaders, httpVersion }: IncomingMessage, limits: HeadLimits): void => {
   if (url.length > limits.urlBytes) {
     throw new AppError('uri_too_long', `The request target may have at most ${limits.urlBytes} bytes`);
@@ -25,9 +26,9 @@ export const checkHead = ({ url = '', rawHeaders, httpVersion }: IncomingMessage
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!;
-    if (!singularLengths.has(name.length)) continue;
+    if (!singletonLengths.has(name.length)) continue;
     const field = name.toLowerCase();
-    if (!singular.includes(field)) continue;
+    if (!singletonFields.includes(field)) continue;
     if (seen.has(field)) throw new AppError('malformed_request', `${name} is given more than once`);
     seen.add(field);
   }

@@ -4,43 +4,44 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
 import type { RequestListener } from '../app.ts';
-import { parserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
+import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
-export type HttpServerDependencies = ParserRefusalDependencies & {
+export type HttpServerDeps = ParserRefusalDeps & {
   readonly app: RequestListener;
   readonly answers?: Pick<Answers, 'watch'>;
-  /** Milliseconds for the header section to arrive. */
+  /** Timeout for the header section. */
   readonly headersTimeoutMs: number;
-  /** Milliseconds for the whole request to arrive. */
+  /** Timeout for the whole request. */
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs?: number;
-  /** Bytes of the header section, request target included. */
+  /** Max bytes of the header section, with the request target. */
   readonly headerBytes?: number;
   readonly pipeline: PipelineOptions;
 };
 
 export type HttpServer = {
-  /** @returns the port really used */
+  /** @param options port 0 means any free port. @returns the port in use */
   readonly listen: (options: { readonly port: number; readonly host: string }) => Promise<number>;
-  /** From now on every answer closes its connection; new requests are still served. */
+  /** Starts draining: each answer now closes its connection. New requests are still served. */
   readonly drain: () => void;
   /**
-   * Drains, stops listening and waits for the requests in progress, at most `graceMs` in all; then cuts what is left.
-   * Node closes idle connections as soon as it stops listening, and with them requests that are on their way: for
-   * `lingerMs`, or until nobody is connected, everything is still served.
+   * Drains, stops listening and waits for the requests in progress. After `graceMs` in total it closes all connections.
+   * Node closes idle connections as soon as it stops listening, and a request on its way to an idle connection would be
+   * lost. Therefore the server still accepts requests for `lingerMs`, or until no client is connected.
    */
   readonly close: (options: { readonly graceMs: number; readonly lingerMs?: number }) => Promise<void>;
 };
 
 const defaultKeepAliveMs = 65_000;
-/** How often Node looks for slow clients: the timeouts are exact to this. */
-const longestCheckIntervalMs = 1000;
+/** Max interval at which Node checks for slow clients. The timeouts have this precision. */
+const maxCheckIntervalMs = 1000;
+/** Interval at which idle connections are closed while the server stops. */
 const sweepIntervalMs = 50;
-/** How often a lingering server looks whether anybody is still connected. */
-const lookAgainMs = 20;
+/** Interval at which a server that lingers counts its connections. */
+const connectionPollMs = 20;
 
-/** A node:http server that cuts slow clients, answers what the parser refuses, and can be drained. */
-export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
+/** A node:http server with timeouts for slow clients, problem documents for parser errors, and draining. */
+export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs, headerBytes } = deps;
   let draining = false;
   const server: Server = createServer({
@@ -48,8 +49,8 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     ...(headerBytes !== undefined && { maxHeaderSize: headerBytes }),
-    connectionsCheckingInterval: Math.min(longestCheckIntervalMs, headersTimeoutMs, requestTimeoutMs),
-    // Node's own refusal has no body and none of our headers; the app refuses instead.
+    connectionsCheckingInterval: Math.min(maxCheckIntervalMs, headersTimeoutMs, requestTimeoutMs),
+    // The app refuses a missing Host header, because Node's own answer has no body and not the usual headers.
     requireHostHeader: false,
   });
   const inProgress = new Set<ServerResponse>();
@@ -63,13 +64,13 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
   if (answers) server.on('connection', answers.watch);
   const serveInOrder = inOrder(serve, deps.pipeline);
   server.on('request', serveInOrder);
-  // The body is asked for when it is read: a request that is refused by its head never sends it.
+  // `100 Continue` is sent when the body is read, so a client does not send a body that is refused by its header.
   server.on('checkContinue', serveInOrder);
-  // An expectation that we do not know is no reason to refuse: the request is served as it is.
+  // An unknown `Expect` header is ignored.
   server.on('checkExpectation', serveInOrder);
   const refuse = parserRefusal(deps);
   server.on('clientError', refuse);
-  // Node hangs up on CONNECT without a word where nobody listens for it.
+  // Without this listener, Node closes the connection of a CONNECT request without an answer.
   server.on('connect', (_, socket) => refuse(new Error('CONNECT is for proxies'), socket));
 
   const isConnected = async (): Promise<boolean> =>
@@ -92,13 +93,18 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
     drain,
     close: async ({ graceMs, lingerMs = 0 }) => {
       drain();
-      // At once where no time is given: a second call may cut short what the first one waits for.
+      // Without grace time all connections close at once. A second call can end the wait of the first call this way.
       if (graceMs <= 0) server.closeAllConnections();
-      const begun = performance.now();
-      while (performance.now() - begun < Math.min(lingerMs, graceMs) && (await isConnected())) await sleep(lookAgainMs);
+      const startedAt = performance.now();
+      while (performance.now() - startedAt < Math.min(lingerMs, graceMs) && (await isConnected()))
+        await sleep(connectionPollMs);
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => server.closeAllConnections(), Math.max(0, begun + graceMs - performance.now()));
-        // Node closes those that are idle by now; an answer that had begun before the drain leaves its connection open.
+        const timer = setTimeout(
+          () => server.closeAllConnections(),
+          Math.max(0, startedAt + graceMs - performance.now()),
+        );
+        // `server.close` closes the connections that are idle now. An answer that started before the drain keeps its
+        // connection open, so later idle connections are closed here.
         const sweep = setInterval(() => server.closeIdleConnections(), sweepIntervalMs);
         server.close(() => {
           clearTimeout(timer);
