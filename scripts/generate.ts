@@ -3,6 +3,7 @@
  * A generated file is a path and a function that gives its whole text.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { accountsPage } from './generate/accounts-page.ts';
 import { architecturePage } from './generate/architecture-page.ts';
 import { configurationPage } from './generate/configuration-page.ts';
 import { decisionsPage } from './generate/decisions-page.ts';
@@ -12,6 +13,7 @@ import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
 const generated: Readonly<Record<string, () => string>> = {
+  'docs/accounts.md': accountsPage,
   'docs/architecture.md': architecturePage,
   'docs/configuration.md': configurationPage,
   'docs/decisions/README.md': decisionsPage,

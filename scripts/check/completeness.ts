@@ -1,40 +1,83 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { matrix } from '#load/chaos/matrix.ts';
 import { faultPoints } from '#src/kernel/catalogue/faults.ts';
 import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
+import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { dashboards } from '../generate/dashboards/index.ts';
 import { scenarios } from '../verify/scenarios.ts';
 
 /** Metrics that no panel needs, each with its reason. */
-const withoutPanel: Readonly<Record<string, string>> = {};
-
-const expressions = dashboards.flatMap(({ rows }) =>
-  rows.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries.map(({ expr }) => expr))),
-);
-const isShown = (metric: string): boolean => {
-  const name = new RegExp(`\\b${metric}(_bucket|_sum|_count)?\\b`);
-  return expressions.some((expr) => name.test(expr));
+const withoutPanel: Readonly<Record<string, string>> = {
+  volwatch_build_info: 'the annotation "Deploys" and the choice of instances of every dashboard are made of it',
 };
+
+const expressionsOfPanels = (): string[] =>
+  dashboards.flatMap(({ rows }) =>
+    rows.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries.map(({ expr }) => expr))),
+  );
+
+const hasFile = (path: string): boolean => existsSync(path);
+
+/** A fault point needs a cell of the chaos matrix. */
+export const faultPointFaults = (
+  points: readonly string[] = faultPoints,
+  cells: readonly { readonly faultPoint?: string | undefined }[] = matrix,
+): string[] =>
+  points
+    .filter((point) => !cells.some((cell) => cell.faultPoint === point))
+    .map((point) => `The fault point ${point} has no chaos cell: add one to load/chaos/cells/.`);
+
+/** A metric needs a panel, or a reason why it has none. */
+export const metricFaults = (
+  metrics: readonly string[] = Object.keys(metricCatalogue),
+  expressions: readonly string[] = expressionsOfPanels(),
+  exceptions: Readonly<Record<string, string>> = withoutPanel,
+): string[] => {
+  const isShown = (metric: string): boolean => {
+    const name = new RegExp(`\\b${metric}(_bucket|_sum|_count)?\\b`);
+    return expressions.some((expr) => name.test(expr));
+  };
+  return [
+    ...metrics
+      .filter((metric) => !isShown(metric) && !Object.hasOwn(exceptions, metric))
+      .map(
+        (metric) =>
+          `The metric ${metric} is on no panel: add one to scripts/generate/dashboards/, or a reason to scripts/check/completeness.ts.`,
+      ),
+    ...Object.keys(exceptions)
+      .filter((metric) => isShown(metric) || !metrics.includes(metric))
+      .map((metric) => `${metric} needs no exception: remove it from scripts/check/completeness.ts.`),
+  ];
+};
+
+/** An alert needs a runbook and a rehearsed cause. */
+export const alertFaults = (
+  alerts: readonly string[] = causeAlerts.map(({ alert }) => alert),
+  rehearsed: readonly string[] = scenarios.map(({ alert }) => alert),
+  exists: (path: string) => boolean = hasFile,
+): string[] => [
+  ...alerts
+    .filter((alert) => !exists(`docs/runbooks/${alert}.md`))
+    .map((alert) => `The alert ${alert} has no runbook: add docs/runbooks/${alert}.md.`),
+  ...alerts
+    .filter((alert) => !rehearsed.includes(alert))
+    .map((alert) => `The alert ${alert} has no rehearsed cause: add one to scripts/verify/scenarios.ts.`),
+];
+
+/** A pricing model needs a row in its documentation; all other lists are typed by the names. */
+export const modelFaults = (
+  models: readonly string[] = modelNames,
+  page: string = readFileSync('docs/pricing.md', 'utf8'),
+): string[] =>
+  models
+    .filter((model) => !new RegExp(`^\\|[^|]*\`${model}\``, 'm').test(page))
+    .map((model) => `The model ${model} is not in the table of docs/pricing.md: add a row there.`);
 
 /** Entries of one list that another list must have too, each with the file to edit. */
 export const completenessFaults = (): string[] => [
-  ...faultPoints
-    .filter((point) => !matrix.some((cell) => cell.faultPoint === point))
-    .map((point) => `The fault point ${point} has no chaos cell: add one to load/chaos/cells/.`),
-  ...Object.keys(metricCatalogue)
-    .filter((metric) => !isShown(metric) && withoutPanel[metric] === undefined)
-    .map(
-      (metric) =>
-        `The metric ${metric} is on no panel: add one to scripts/generate/dashboards/, or a reason to scripts/check/completeness.ts.`,
-    ),
-  ...Object.keys(withoutPanel)
-    .filter((metric) => isShown(metric) || !Object.hasOwn(metricCatalogue, metric))
-    .map((metric) => `${metric} needs no exception: remove it from scripts/check/completeness.ts.`),
-  ...causeAlerts
-    .filter(({ alert }) => !existsSync(`docs/runbooks/${alert}.md`))
-    .map(({ alert }) => `The alert ${alert} has no runbook: add docs/runbooks/${alert}.md.`),
-  ...causeAlerts
-    .filter(({ alert }) => !scenarios.some((scenario) => scenario.alert === alert))
-    .map(({ alert }) => `The alert ${alert} has no rehearsed cause: add one to scripts/verify/scenarios.ts.`),
+  ...faultPointFaults(),
+  ...metricFaults(),
+  ...alertFaults(),
+  ...modelFaults(),
 ];

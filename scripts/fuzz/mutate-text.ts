@@ -1,3 +1,4 @@
+import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { byteChanges, createMutate, type Change } from './mutate-bytes.ts';
 
 /** What a number, a text or a name is replaced by. */
@@ -17,18 +18,7 @@ const values = [
   "' or 1=1 --",
 ];
 /** Names that mean something to the service. */
-const names = [
-  'model',
-  'heston',
-  'andersen_lake',
-  'binomial_lr',
-  'baw',
-  'black76',
-  'symbol',
-  'dividends',
-  'put',
-  'high',
-];
+const names = ['model', ...modelNames, 'symbol', 'dividends', 'put', 'high'];
 /** A number, a quoted text, a word or a mark of punctuation. */
 const token = /-?\d[\d.eE+-]*|"(?:[^"\\]|\\.)*"|[\w-]+|[[\]{}:,&=?/%]/g;
 

@@ -12,7 +12,7 @@ const labels = ({ labels: declared }: MetricDeclaration): string =>
     })
     .join('; ');
 
-export const telemetryPage = (): string => `${notice('src/kernel/catalogue/metrics.ts')}
+export const telemetryPage = (): string => `${notice('src/kernel/catalogue/metrics/')}
 # Telemetry
 
 Every metric that the service emits. Durations are seconds, sizes are bytes, counters end in \`_total\`. Label values

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ModelName } from '#src/kernel/catalogue/pricing-models.ts';
 import {
   call,
   clearFault,
@@ -14,7 +15,7 @@ import {
 import { eventually } from './scope.ts';
 import type { Stack } from './stack.ts';
 
-const models: Readonly<Record<string, object>> = {
+const models: Readonly<Record<ModelName, object>> = {
   black_scholes: {},
   black76: { spot: undefined, forward: 100 },
   bachelier: { spot: undefined, forward: 100, volatility: 20 },

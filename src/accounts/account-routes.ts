@@ -6,7 +6,10 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createDocuments, type Documents, type StoredDocument } from './documents.ts';
-import { profileDefaults, profileShape, settingsDefaults, settingsShape } from './schemas.ts';
+import { defaultsOf, profileFields, settingsFields, shapeOf } from './schemas.ts';
+
+const profileShape = shapeOf(profileFields);
+const settingsShape = shapeOf(settingsFields);
 
 export type AccountsDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -64,13 +67,8 @@ const headersOf = ({ version }: { readonly version: number }) => ({
   'Cache-Control': 'private, no-cache',
 });
 
-const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'user' } as const;
-const changeErrors = [
-  'resource_not_found',
-  'precondition_required',
-  'precondition_failed',
-  'csrf_token_invalid',
-] as const;
+const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'caller' } as const;
+const changeErrors = ['resource_not_found', 'precondition_required', 'precondition_failed'] as const;
 const mergePatch = ['application/json', 'application/merge-patch+json'];
 
 const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileShape>>>): Route[] => {
@@ -84,6 +82,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
     defineRoute({
       ...common,
       method: 'GET',
+      load: 'read',
       path: '/profile',
       summary: "The caller's profile",
       request: {},
@@ -97,6 +96,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
     defineRoute({
       ...common,
       method: 'PATCH',
+      load: 'write',
       path: '/profile',
       summary: 'Change the given members if the stored version is the version in If-Match',
       request: { headers: ifMatch, body: z.strictObject(profileShape).partial() },
@@ -121,6 +121,7 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
     defineRoute({
       ...common,
       method: 'GET',
+      load: 'read',
       path: '/settings',
       summary: "The caller's settings",
       request: {},
@@ -131,6 +132,7 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
     defineRoute({
       ...common,
       method: 'PATCH',
+      load: 'write',
       path: '/settings',
       summary: 'Change the given members if the stored version is the version in If-Match',
       request: { headers: ifMatch, body: z.strictObject(settingsShape).partial() },
@@ -146,9 +148,9 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
 /** `GET/PATCH /profile`, `GET/PATCH /settings`. */
 export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
   ...profileRoutes(
-    createDocuments({ ...deps, table: 'account_profile', shape: profileShape, defaults: profileDefaults }),
+    createDocuments({ ...deps, table: 'account_profile', shape: profileShape, defaults: defaultsOf(profileFields) }),
   ),
   ...settingsRoutes(
-    createDocuments({ ...deps, table: 'account_settings', shape: settingsShape, defaults: settingsDefaults }),
+    createDocuments({ ...deps, table: 'account_settings', shape: settingsShape, defaults: defaultsOf(settingsFields) }),
   ),
 ];

@@ -1,34 +1,40 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import { profileFields, settingsFields, type Fields } from './schemas.ts';
+
+/** `display_name` -> `displayName`, which the naming strategy turns back into the column. */
+const propertyName = (column: string): string =>
+  column.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+const properties = {
+  text: () => p.text(),
+  integer: () => p.integer(),
+  boolean: () => p.boolean(),
+} as const;
+
+const columnsOf = (fields: Fields) =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, { column, default: value }]) => {
+      const property = properties[column]();
+      return [
+        propertyName(name),
+        value === null ? property.nullable() : property.default(value as string & number & boolean),
+      ];
+    }),
+  );
 
 /** The key of both tables is the subject of the token. The user can be unknown to this service. */
+const common = () => ({ userId: p.text().primary(), version: p.integer(), updatedAt: p.datetime() });
+
 const AccountProfileEntity = defineEntity({
   name: 'AccountProfile',
   tableName: 'account_profile',
-  properties: {
-    userId: p.text().primary(),
-    version: p.integer(),
-    updatedAt: p.datetime(),
-    displayName: p.text().nullable(),
-    organization: p.text().nullable(),
-    timeZone: p.text().default('UTC'),
-    locale: p.text().default('en'),
-  },
+  properties: { ...common(), ...columnsOf(profileFields) },
 });
 
 const AccountSettingsEntity = defineEntity({
   name: 'AccountSettings',
   tableName: 'account_settings',
-  properties: {
-    userId: p.text().primary(),
-    version: p.integer(),
-    updatedAt: p.datetime(),
-    theme: p.text().default('system'),
-    currency: p.text().default('USD'),
-    decimalPlaces: p.integer().default(4),
-    defaultModel: p.text().default('black_scholes'),
-    defaultUniverse: p.text().nullable(),
-    emailNotifications: p.boolean().default(false),
-  },
+  properties: { ...common(), ...columnsOf(settingsFields) },
 });
 
 /** Entities for the entity list of the database room. */

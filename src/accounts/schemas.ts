@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultModel, modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 
 const singleLineText = z
   .string()
@@ -22,35 +23,102 @@ const isLocale = (name: string): boolean => {
   }
 };
 
-export const profileShape = {
-  display_name: singleLineText.nullable(),
-  organization: singleLineText.nullable(),
-  time_zone: z.string().max(64).refine(isTimeZone, 'Must be an IANA time zone').describe('IANA time zone'),
-  locale: z.string().max(35).refine(isLocale, 'Must be a BCP 47 language tag').describe('BCP 47 language tag'),
+/** A member that a user may change. Each member is a column of its table. */
+type Field<Schema extends z.ZodType> = {
+  readonly schema: Schema;
+  /** For users who have stored nothing; also the default of the column, in which null stands for "no default". */
+  readonly default: z.output<Schema>;
+  readonly column: 'text' | 'integer' | 'boolean';
+  /** One line for docs/accounts.md and OpenAPI. */
+  readonly description: string;
 };
-export const profileDefaults = { display_name: null, organization: null, time_zone: 'UTC', locale: 'en' };
+export type Fields = Readonly<Record<string, Field<z.ZodType>>>;
 
-const models = ['black_scholes', 'black76', 'bachelier', 'heston', 'binomial_lr', 'andersen_lake', 'baw'] as const;
+const field = <Schema extends z.ZodType>({ schema, ...rest }: Field<Schema>): Field<Schema> => ({
+  schema: schema.describe(rest.description),
+  ...rest,
+});
 
-export const settingsShape = {
-  theme: z.enum(['system', 'light', 'dark']),
-  currency: z
-    .string()
-    .regex(/^[A-Z]{3}$/)
-    .describe('ISO 4217'),
-  decimal_places: z.int().min(0).max(12),
-  default_model: z.enum(models),
-  default_universe: z
-    .string()
-    .regex(/^[a-z0-9_]{1,64}$/)
-    .nullable(),
-  email_notifications: z.boolean(),
+/** The columns of `account_profile`. */
+export const profileFields = {
+  display_name: field({
+    schema: singleLineText.nullable(),
+    default: null,
+    column: 'text',
+    description: 'Name that is shown, up to 100 characters on one line',
+  }),
+  organization: field({
+    schema: singleLineText.nullable(),
+    default: null,
+    column: 'text',
+    description: 'Organization, up to 100 characters on one line',
+  }),
+  time_zone: field({
+    schema: z.string().max(64).refine(isTimeZone, 'Must be an IANA time zone'),
+    default: 'UTC',
+    column: 'text',
+    description: 'IANA time zone',
+  }),
+  locale: field({
+    schema: z.string().max(35).refine(isLocale, 'Must be a BCP 47 language tag'),
+    default: 'en',
+    column: 'text',
+    description: 'BCP 47 language tag',
+  }),
 };
-export const settingsDefaults = {
-  theme: 'system',
-  currency: 'USD',
-  decimal_places: 4,
-  default_model: 'black_scholes',
-  default_universe: null,
-  email_notifications: false,
-} as const;
+
+const themes = ['system', 'light', 'dark'] as const;
+
+/** The columns of `account_settings`. */
+export const settingsFields = {
+  theme: field({
+    schema: z.enum(themes),
+    default: 'system',
+    column: 'text',
+    description: `Colours of the user interface: ${themes.join(', ')}`,
+  }),
+  currency: field({
+    schema: z.string().regex(/^[A-Z]{3}$/),
+    default: 'USD',
+    column: 'text',
+    description: 'ISO 4217 code of the currency that amounts are shown in',
+  }),
+  decimal_places: field({
+    schema: z.int().min(0).max(12),
+    default: 4,
+    column: 'integer',
+    description: 'Decimal places of prices, 0 to 12',
+  }),
+  default_model: field({
+    schema: z.enum(modelNames),
+    default: defaultModel,
+    column: 'text',
+    description: `Pricing model of new options: ${modelNames.join(', ')}`,
+  }),
+  default_universe: field({
+    schema: z
+      .string()
+      .regex(/^[a-z0-9_]{1,64}$/)
+      .nullable(),
+    default: null,
+    column: 'text',
+    description: 'Universe that is shown first',
+  }),
+  email_notifications: field({
+    schema: z.boolean(),
+    default: false,
+    column: 'boolean',
+    description: 'Whether the user wants e-mail notifications',
+  }),
+};
+
+type Schemas<Of extends Fields> = { readonly [Name in keyof Of]: Of[Name]['schema'] };
+
+const each = <Of extends Fields, Value>(fields: Of, value: (of: Field<z.ZodType>) => Value) =>
+  Object.fromEntries(Object.entries(fields).map(([name, of]) => [name, value(of)]));
+
+export const shapeOf = <Of extends Fields>(fields: Of): Schemas<Of> =>
+  each(fields, ({ schema }) => schema) as Schemas<Of>;
+
+export const defaultsOf = <Of extends Fields>(fields: Of): z.output<z.ZodObject<Schemas<Of>>> =>
+  each(fields, (of) => of.default) as z.output<z.ZodObject<Schemas<Of>>>;

@@ -68,11 +68,12 @@ const listNameOf = (filters: AuditFilters): string =>
 export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[] => [
   defineRoute({
     method: 'GET',
+    load: 'read',
     path: '/audit/events',
     tag: 'Audit',
     summary: 'Events of the audit trail, oldest first',
     auth: { scope: 'audit:read' },
-    rateLimit: 'user',
+    rateLimit: 'caller',
     request: { query: querySchema },
     responses: { 200: listOf(eventSchema) },
     fields: true,

@@ -130,6 +130,7 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
     tag: 'service',
     auth: 'public',
     rateLimit: 'none',
+    load: 'none',
     request: {},
     errors: [],
   } as const;

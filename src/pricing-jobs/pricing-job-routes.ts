@@ -37,16 +37,17 @@ export type PricingJobRoutesDependencies = {
 
 /** Pricing that outlasts a request: chunks of Arrow in, priced by any worker, chunks of Arrow out. */
 export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDependencies): Route[] => {
-  const common = { tag: 'pricing', auth: 'authenticated', rateLimit: 'user' } as const;
+  const common = { tag: 'pricing', auth: 'authenticated', rateLimit: 'caller' } as const;
   return [
     defineRoute({
       ...common,
       method: 'POST',
+      load: 'pricing',
       path: '/pricing/jobs',
       summary: 'Open a pricing job, of up to ten million rows in chunks',
       request: { body: z.strictObject({}) },
       responses: { 201: jobSchema },
-      errors: ['quota_exceeded'],
+      errors: [],
       idempotency: true,
       handler: async ({ context }) => {
         const created = (job: z.input<typeof jobSchema>) => ({
@@ -63,6 +64,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
     defineRoute({
       ...common,
       method: 'PUT',
+      load: 'batch',
       path: '/pricing/jobs/{id}/chunks/{number}',
       summary: `Add a chunk, 1 to ${mostChunks}, as for /pricing/batch in Arrow; it is priced from now on`,
       bodyLimit: 'batch',
@@ -78,6 +80,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
     defineRoute({
       ...common,
       method: 'POST',
+      load: 'pricing',
       path: '/pricing/jobs/{id}/submit',
       summary: 'Say that there are no more chunks; the job is completed when all are priced',
       request: { path: byId },
@@ -91,6 +94,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
     defineRoute({
       ...common,
       method: 'GET',
+      load: 'read',
       path: '/pricing/jobs/{id}',
       summary: 'How far a pricing job is',
       request: { path: byId },
@@ -104,6 +108,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
     defineRoute({
       ...common,
       method: 'GET',
+      load: 'read',
       path: '/pricing/jobs/{id}/chunks/{number}',
       summary: 'The priced rows of a chunk, in the order in which they were given',
       produces: arrowType,
@@ -118,6 +123,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
     defineRoute({
       ...common,
       method: 'DELETE',
+      load: 'write',
       path: '/pricing/jobs/{id}',
       summary: 'Cancel a pricing job and remove what it stored',
       request: { path: byId },

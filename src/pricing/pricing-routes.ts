@@ -1,5 +1,5 @@
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
-import type { ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { acceptedTransports, transportOf } from './batch/accept.ts';
 import { arrowType, jsonType } from './batch/prepared-batch.ts';
@@ -8,12 +8,11 @@ import type { PricingService } from './pricing-service.ts';
 import * as schema from './request/schemas.ts';
 import type { BatchOutcome } from './workers/protocol.ts';
 
-const pricingErrors: readonly ErrorCode[] = [
+const pricingErrors: readonly RouteErrorCode[] = [
   'pricing_model_unknown',
   'pricing_calculation_failed',
   'pricing_engine_unavailable',
   'pricing_work_too_large',
-  'overloaded',
 ];
 
 export type PricingRoutesDeps = {
@@ -36,12 +35,13 @@ const batchReply = ({ answer, chunks }: BatchOutcome) => {
 };
 
 export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): Route[] => {
-  const common = { tag: 'pricing', auth: 'public', rateLimit: 'ip' } as const;
+  const common = { tag: 'pricing', auth: 'public', rateLimit: 'caller' } as const;
   const models = service.models.map(describeModel);
   return [
     defineRoute({
       ...common,
       method: 'POST',
+      load: 'pricing',
       path: '/pricing/price',
       summary: 'Price one option',
       request: { body: schema.priceBody(service.models) },
@@ -52,6 +52,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
     defineRoute({
       ...common,
       method: 'POST',
+      load: 'pricing',
       path: '/pricing/greeks',
       summary: 'Price one option with its greeks',
       request: { body: schema.greeksBody(service.models) },
@@ -62,6 +63,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
     defineRoute({
       ...common,
       method: 'POST',
+      load: 'pricing',
       path: '/pricing/implied-volatility',
       summary: 'The volatility at which an option has a given price',
       request: { body: schema.impliedBody(service.models) },
@@ -75,6 +77,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
     defineRoute({
       ...common,
       method: 'POST',
+      load: 'batch',
       path: '/pricing/batch',
       summary: 'Price many options; each bad row is an item of the answer',
       bodyLimit: 'batch',
@@ -83,7 +86,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       produces: [jsonType, arrowType],
       request: { headers: schema.batchHeaders, body: schema.batchBody(service.models) },
       responses: { 200: schema.batchAnswer },
-      errors: ['pricing_model_unknown', 'pricing_work_too_large', 'overloaded'],
+      errors: ['pricing_model_unknown', 'pricing_work_too_large'],
       handler: async ({ body, headers, context }) => {
         const input = transportOf(headers['content-type']);
         const answer = acceptedTransports(headers.accept, input);
@@ -94,6 +97,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
     defineRoute({
       ...common,
       method: 'GET',
+      load: 'read',
       path: '/pricing/models',
       summary: 'The models, their inputs, exercise styles, outputs and accuracy',
       request: {},

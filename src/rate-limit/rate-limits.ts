@@ -9,7 +9,7 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
-import type { RateLimitPolicy } from '#src/kernel/requests/route.ts';
+import type { RateLimitRule } from '#src/kernel/requests/route.ts';
 import { createCounters, type Backend, type Count } from './counters.ts';
 import { createLoginThrottle, placeWindowSeconds } from './login-throttle.ts';
 import { policyLabels, type Policies, type PolicyName } from './policies.ts';
@@ -27,14 +27,14 @@ export type RateLimitsDeps = {
 
 export type RateLimits = {
   /**
-   * Takes one point of `policy` from the caller's address, or from `principal` where the policy is its kind. An API key
-   * takes one from its owner too.
+   * Takes one point of the principal. An API key takes one of its owner too. Without a principal the point is of the
+   * address: of its sign-ins where the rule is `login`.
    * @returns `RateLimit` and `RateLimit-Policy`
    * @throws AppError `rate_limit_exceeded` with the same headers and Retry-After
    */
   readonly limit: (
     context: RequestContext,
-    policy: RateLimitPolicy,
+    rule: RateLimitRule,
     principal: Principal | undefined,
   ) => Promise<Readonly<Record<string, string>>>;
   readonly loginThrottle: LoginThrottle;
@@ -104,11 +104,11 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
   };
 
   return {
-    limit: async ({ clientIp }, policy, principal) => {
-      if (policy === 'none') return {};
-      if (policy === 'ip' || policy === 'login') return take(policy, countedAddress(clientIp));
-      if (!principal) return take('ip', countedAddress(clientIp));
-      return policy === 'api_key' ? takeOfKey(principal.subject, principal.owner) : take(policy, principal.subject);
+    limit: async ({ clientIp }, rule, principal) => {
+      if (rule === 'none') return {};
+      if (!principal) return take(rule === 'login' ? 'login' : 'ip', countedAddress(clientIp));
+      const { kind, subject, owner } = principal;
+      return kind === 'api_key' ? takeOfKey(subject, owner) : take(kind, subject);
     },
     loginThrottle: createLoginThrottle({ counters, hashKey, place, elsewhere: account, decided }),
     top: topLimited.read,

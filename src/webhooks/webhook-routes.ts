@@ -24,12 +24,11 @@ export type WebhookRoutesDependencies = ReceiverRules & {
   readonly basePath: string;
 };
 
-const own = { tag: 'Webhooks', auth: 'authenticated', rateLimit: 'user' } as const;
+const own = { tag: 'Webhooks', auth: 'authenticated', rateLimit: 'caller' } as const;
 const byId = z.strictObject({ id: z.uuid() });
 /** For answers that hold a secret. */
 const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
 const refusals = ['resource_not_found', 'scope_insufficient'] as const;
-const changes = [...refusals, 'csrf_token_invalid'] as const;
 
 const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (!principal) throw new AppError('auth_service_error');
@@ -50,11 +49,12 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
       // Its deliveries hold what only this scope may read.
       auth: { scope: webhookScope },
       method: 'POST',
+      load: 'write',
       path: '/webhooks',
       summary: 'Register a webhook; its secret is shown in this answer and never again',
       request: { body: wanted },
       responses: { 201: withSecret },
-      errors: ['scope_insufficient', 'csrf_token_invalid'],
+      errors: [],
       handler: async ({ body, context }) => {
         const { secret, ...webhook } = await webhooks.register(callerOf(context), body);
         return {
@@ -67,6 +67,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       method: 'GET',
+      load: 'read',
       path: '/webhooks',
       summary: "The caller's webhooks, oldest first",
       request: { query: listQuery(webhookSchema) },
@@ -85,6 +86,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       method: 'GET',
+      load: 'read',
       path: '/webhooks/{id}',
       summary: 'One webhook, and whether it is disabled',
       request: { path: byId },
@@ -99,11 +101,12 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       method: 'DELETE',
+      load: 'write',
       path: '/webhooks/{id}',
       summary: 'End a webhook; what waits for it is not delivered',
       request: { path: byId },
       responses: { 204: null },
-      errors: changes,
+      errors: refusals,
       handler: async ({ path, context }) => {
         await webhooks.remove(callerOf(context), path.id);
         return { status: 204 as const, body: null };
@@ -112,11 +115,12 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       method: 'POST',
+      load: 'write',
       path: '/webhooks/{id}/rotate',
       summary: 'Give a webhook a new secret; for a while the one before signs too',
       request: { path: byId },
       responses: { 200: withSecret },
-      errors: changes,
+      errors: refusals,
       handler: async ({ path, context }) => {
         const { secret, ...webhook } = await webhooks.rotate(callerOf(context), path.id);
         return { status: 200 as const, headers: noStore, body: { ...shown(webhook), secret } };
@@ -125,11 +129,12 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       method: 'POST',
+      load: 'write',
       path: '/webhooks/{id}/test',
       summary: 'Send a webhook.test; one that arrives enables a disabled webhook',
       request: { path: byId },
       responses: { 202: z.strictObject({ event_id: z.uuid() }) },
-      errors: [...changes, 'quota_exceeded'],
+      errors: [...refusals, 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 202 as const,
         headers: { Location: `${basePath}/webhooks/${path.id}/deliveries` },
@@ -139,6 +144,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDependencies): Route[] =>
     defineRoute({
       ...own,
       method: 'GET',
+      load: 'read',
       path: '/webhooks/{id}/deliveries',
       summary: 'What was sent to a webhook and how the last attempt went, newest first',
       request: { path: byId, query: listQuery(deliverySchema) },

@@ -14,6 +14,7 @@ const common = {
   summary: 'For tests',
   auth: 'public',
   rateLimit: 'none',
+  load: 'none',
   request: {},
 } as const;
 const long = 'volatility '.repeat(500);

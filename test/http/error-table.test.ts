@@ -20,6 +20,7 @@ const failing = defineRoute({
   summary: 'Fails as told',
   auth: 'public',
   rateLimit: 'none',
+  load: 'none',
   request: { path: z.strictObject({ code: z.string() }) },
   responses: { 200: z.strictObject({}) },
   errors: [],

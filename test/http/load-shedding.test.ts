@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
-import { createLoadShedding, loadClassOf } from '#src/http/admission/load-shedding.ts';
+import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { jsonBody, recordingAbuse, serve } from './support.ts';
@@ -16,6 +16,7 @@ const routes = (price: () => Promise<void>): Route[] => [
     ...common,
     method: 'POST',
     path: '/pricing/price',
+    load: 'pricing',
     auth: 'public',
     request: { body: z.strictObject({}) },
     responses: ok,
@@ -28,6 +29,7 @@ const routes = (price: () => Promise<void>): Route[] => [
     ...common,
     method: 'GET',
     path: '/assets',
+    load: 'read',
     auth: 'public',
     request: {},
     responses: ok,
@@ -37,6 +39,7 @@ const routes = (price: () => Promise<void>): Route[] => [
     ...common,
     method: 'GET',
     path: '/health/live',
+    load: 'none',
     atRoot: true,
     auth: 'public',
     request: {},
@@ -47,22 +50,13 @@ const routes = (price: () => Promise<void>): Route[] => [
     ...common,
     method: 'POST',
     path: '/auth/token',
+    load: 'none',
     auth: 'public',
     request: {},
     responses: ok,
     handler: async () => done,
   }),
 ];
-
-test('a route belongs to the class that its declaration says', (t) => {
-  const [price, assets, live, token] = routes(async () => {}) as [Route, Route, Route, Route];
-  t.is(loadClassOf(price), 'pricing');
-  t.is(loadClassOf({ ...price, bodyLimit: 'batch' }), 'batch');
-  t.is(loadClassOf(assets), 'read');
-  t.is(loadClassOf({ ...assets, method: 'POST' }), 'write');
-  t.is(loadClassOf(live), undefined);
-  t.is(loadClassOf(token), undefined);
-});
 
 test('beyond its limit a class is refused at once; the others, health and auth go on', async (t) => {
   const gate = Promise.withResolvers<void>();

@@ -16,7 +16,8 @@ const routes = [
     tag: 'items',
     summary: 'Prices',
     auth: { scope: 'ml:read' },
-    rateLimit: 'user',
+    rateLimit: 'caller',
+    load: 'none',
     etag: 'weak',
     fields: true,
     request: {
@@ -25,7 +26,7 @@ const routes = [
       headers: z.object({ prefer: z.string().optional() }),
     },
     responses: { 200: listOf(item) },
-    errors: ['resource_not_found', 'database_unavailable'],
+    errors: ['resource_not_found'],
     handler: async ({ query }) => ({
       status: 200,
       body: { data: [], page: { next_cursor: null, limit: query.limit } },
@@ -37,7 +38,8 @@ const routes = [
     tag: 'items',
     summary: 'Makes one',
     auth: 'public',
-    rateLimit: 'ip',
+    rateLimit: 'caller',
+    load: 'none',
     request: { body: item },
     responses: { 201: item, 204: null },
     errors: [],

@@ -7,7 +7,14 @@ import { defineRoute } from '#src/kernel/requests/route.ts';
 import { jsonBody, serve } from './support.ts';
 
 const started = new EventTarget();
-const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
+const common = {
+  tag: 'test',
+  summary: 'For tests',
+  auth: 'public',
+  rateLimit: 'none',
+  load: 'none',
+  errors: [],
+} as const;
 const routes = [
   defineRoute({
     ...common,

@@ -3,7 +3,14 @@ import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { serve } from './support.ts';
 
-const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
+const common = {
+  tag: 'test',
+  summary: 'For tests',
+  auth: 'public',
+  rateLimit: 'none',
+  load: 'none',
+  errors: [],
+} as const;
 const routes = [
   defineRoute({
     ...common,

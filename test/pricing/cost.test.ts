@@ -2,9 +2,9 @@ import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
 import { checkWork, estimateOf } from '#src/pricing/models/cost.ts';
+import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import type { Option } from '#src/pricing/models/engine.ts';
-import { pricingModels } from '#src/pricing/models/models.ts';
 import type { OutputName } from '#src/pricing/models/outputs.ts';
 import { readOption } from '#src/pricing/request/read-option.ts';
 import { call } from './setup.ts';
@@ -68,13 +68,29 @@ test.serial('greeks of a tree take no more than their estimate allows', (t) => {
   t.true(measured >= estimated / 10, 'the estimate is no fantasy');
 });
 
-test('every model has a cost of its own', (t) => {
-  for (const { name } of pricingModels) {
+test('every name of the list has a model and a cost; any other name is refused, never priced', (t) => {
+  t.deepEqual(
+    engines.models.map(({ name }) => name),
+    [...modelNames],
+  );
+  for (const name of modelNames) {
     const { model, totalMs } = estimateOf([(member) => (member === 'model' ? name : undefined)], wantedOf(['price']));
     t.is(model, name);
     t.true(totalMs > 0, name);
   }
-  t.is(estimateOf([() => 'no model'], wantedOf(['price'])).model, 'unknown');
+  for (const name of ['no model', 'constructor', '__proto__']) {
+    t.is(estimateOf([() => name], wantedOf(['price'])).model, 'unknown');
+    t.throws(() => engines.model(name), { code: 'pricing_model_unknown' });
+  }
+});
+
+test('an unknown precision is a fault of its row, and the estimate of a batch stays a number', (t) => {
+  for (const precision of ['exact', 'constructor', '__proto__', 7]) {
+    const row: Readonly<Record<string, unknown>> = { model: 'andersen_lake', precision };
+    const { totalMs } = estimateOf([(name) => row[name]], wantedOf(['price']));
+    t.true(Number.isFinite(totalMs), String(precision));
+    t.notThrows(() => checkWork({ totalMs, maxRowMs: totalMs, model: 'andersen_lake' }, 1));
+  }
 });
 
 test('work above the maximum is refused with its kind, and the sentence says what helps', (t) => {

@@ -62,12 +62,12 @@ for (const backend of ['redis', 'memory'] as const) {
     await connected;
     const context = from(someAddress());
     for (let left = quota.points - 1; left >= 0; left -= 1) {
-      const headers = await limits.limit(context, 'ip', undefined);
+      const headers = await limits.limit(context, 'caller', undefined);
       t.is(headers['RateLimit-Policy'], '"ip";q=5;w=60');
       t.regex(headers['RateLimit'] ?? '', new RegExp(`^"ip";r=${left};t=(60|59)$`));
     }
     for (let again = 0; again < 3; again += 1) {
-      const refusal = await refusalOf(limits.limit(context, 'ip', undefined));
+      const refusal = await refusalOf(limits.limit(context, 'caller', undefined));
       t.is(refusal?.code, 'rate_limit_exceeded');
       t.true(refusal!.retryAfter! > 55 && refusal!.retryAfter! <= 60);
       t.regex(refusal?.headers['RateLimit'] ?? '', /^"ip";r=0;t=\d+$/);
@@ -84,14 +84,14 @@ test('budgets are apart: by address, by policy, by caller; one /64 shares', asyn
   await connected;
   const context = from(someAddress());
   const principal: Principal = { kind: 'client', subject: randomUUID(), scopes: [] };
-  for (let used = 0; used < quota.points; used += 1) await limits.limit(context, 'ip', undefined);
-  t.truthy(await refusalOf(limits.limit(context, 'ip', undefined)));
+  for (let used = 0; used < quota.points; used += 1) await limits.limit(context, 'caller', undefined);
+  t.truthy(await refusalOf(limits.limit(context, 'caller', undefined)));
   const sibling = from(`${context.clientIp.split('::')[0]}::ffff`);
-  t.truthy(await refusalOf(limits.limit(sibling, 'ip', undefined)));
-  t.falsy(await refusalOf(limits.limit(from(someAddress()), 'ip', undefined)));
+  t.truthy(await refusalOf(limits.limit(sibling, 'caller', undefined)));
+  t.falsy(await refusalOf(limits.limit(from(someAddress()), 'caller', undefined)));
   t.falsy(await refusalOf(limits.limit(context, 'login', undefined)));
-  t.falsy(await refusalOf(limits.limit(context, 'client', principal)));
-  t.falsy(await refusalOf(limits.limit(context, 'user', { ...principal, kind: 'user' })));
+  t.falsy(await refusalOf(limits.limit(context, 'caller', principal)));
+  t.falsy(await refusalOf(limits.limit(context, 'caller', { ...principal, kind: 'user' })));
 });
 
 for (const kind of ['user', 'client'] as const) {
@@ -100,15 +100,15 @@ for (const kind of ['user', 'client'] as const) {
     await connected;
     const owner = { kind, id: randomUUID() };
     const key = (): Principal => ({ kind: 'api_key', subject: randomUUID(), scopes: [], owner });
-    const headers = await limits.limit(from(someAddress()), 'api_key', key());
+    const headers = await limits.limit(from(someAddress()), 'caller', key());
     t.is(headers['RateLimit'], `"api_key";r=4;t=60, "${kind}";r=4;t=60`);
-    for (let used = 1; used < quota.points; used += 1) await limits.limit(from(someAddress()), 'api_key', key());
-    const refusal = await refusalOf(limits.limit(from(someAddress()), 'api_key', key()));
+    for (let used = 1; used < quota.points; used += 1) await limits.limit(from(someAddress()), 'caller', key());
+    const refusal = await refusalOf(limits.limit(from(someAddress()), 'caller', key()));
     t.is(refusal?.code, 'rate_limit_exceeded');
     t.regex(refusal?.message ?? '', new RegExp(`"${kind}" limit`));
-    t.truthy(await refusalOf(limits.limit(from(someAddress()), kind, { kind, subject: owner.id, scopes: [] })));
+    t.truthy(await refusalOf(limits.limit(from(someAddress()), 'caller', { kind, subject: owner.id, scopes: [] })));
     const other = { ...key(), owner: { kind, id: randomUUID() } };
-    t.falsy(await refusalOf(limits.limit(from(someAddress()), 'api_key', other)));
+    t.falsy(await refusalOf(limits.limit(from(someAddress()), 'caller', other)));
   });
 }
 
@@ -117,7 +117,7 @@ test('simultaneous requests over several connections land exactly on the quota',
   await Promise.all(instances.map(({ connected }) => connected));
   const context = from(someAddress());
   const attempts = Array.from({ length: 60 }, async (_, index) =>
-    refusalOf(instances[index % 3]!.limits.limit(context, 'ip', undefined)),
+    refusalOf(instances[index % 3]!.limits.limit(context, 'caller', undefined)),
   );
   const refusals = await Promise.all(attempts);
   t.is(refusals.filter((refusal) => refusal === undefined).length, quota.points);
@@ -126,7 +126,7 @@ test('simultaneous requests over several connections land exactly on the quota',
 test('the top ten: hashes in the gauge, which lets go of them; addresses for the operator', async (t) => {
   const { limits, metrics } = setup(t, { redis: false });
   for (let used = 0; used < quota.points + 3; used += 1) {
-    await refusalOf(limits.limit(from('203.0.113.9'), 'ip', undefined));
+    await refusalOf(limits.limit(from('203.0.113.9'), 'caller', undefined));
   }
   limits.collect();
   const [first] = limits.top();
@@ -134,7 +134,7 @@ test('the top ten: hashes in the gauge, which lets go of them; addresses for the
   const labels = { rank: '1', subject_hash: first!.subject_hash };
   t.is(metrics.value('volwatch_rate_limit_top_limited', labels), 3);
   for (let used = 0; used < quota.points + 9; used += 1) {
-    await refusalOf(limits.limit(from('203.0.113.10'), 'ip', undefined));
+    await refusalOf(limits.limit(from('203.0.113.10'), 'caller', undefined));
   }
   limits.collect();
   t.is(metrics.value('volwatch_rate_limit_top_limited', labels), 0, 'the rank is somebody else’s now');

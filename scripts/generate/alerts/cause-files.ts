@@ -3,7 +3,7 @@ import { runbookUrl, yaml, yamlNotice } from '../slo/rules.ts';
 import type { CauseAlert } from './cause-alert.ts';
 import { causeAlerts } from './cause-alerts.ts';
 
-const source = 'scripts/generate/alerts/cause-alerts.ts';
+const source = 'scripts/generate/alerts/causes/';
 
 const annotationsOf = (cause: CauseAlert, links: DashboardLinks, summary = cause.summary) => ({
   summary,

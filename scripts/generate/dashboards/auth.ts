@@ -145,6 +145,20 @@ export const auth: DashboardSpec = {
           ],
           stacked: true,
         },
+        {
+          id: 32,
+          kind: 'bars',
+          title: 'How many refusals have no audit event of their own?',
+          description:
+            'Refusals whose stream had enough audit events in that hour. The trail counts them in one summary event.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (instance) (increase(${of('volwatch_audit_refusals_omitted_total')}[$__rate_interval]))`,
+              legend: '{{instance}}',
+            },
+          ],
+        },
       ],
     },
   ],

@@ -36,12 +36,14 @@ export type PanelSpec = {
   readonly stacked?: true;
 };
 
+export type RowSpec = { readonly title: string; readonly panels: readonly PanelSpec[] };
+
 export type DashboardSpec = {
   readonly uid: string;
   readonly file: string;
   readonly title: string;
   readonly description: string;
-  readonly rows: readonly { readonly title: string; readonly panels: readonly PanelSpec[] }[];
+  readonly rows: readonly RowSpec[];
 };
 
 /** Of the chosen instances. */

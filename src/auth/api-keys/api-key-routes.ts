@@ -36,7 +36,7 @@ const wanted = z.strictObject({
   expires_in_days: z.int().min(1).max(mostDays).optional(),
 });
 
-const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'user' } as const;
+const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'caller' } as const;
 
 const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (!principal) throw new AppError('auth_service_error');
@@ -57,11 +57,12 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'POST',
+    load: 'write',
     path: '/api-keys',
     summary: 'Make an API key; it is shown in this answer and never again',
     request: { body: wanted },
     responses: { 201: created },
-    errors: ['scope_insufficient', 'csrf_token_invalid'],
+    errors: ['scope_insufficient'],
     handler: async ({ body: { name, scopes, expires_in_days: expiresInDays }, context }) => {
       const key = await apiKeys.create(callerOf(context), { name, scopes, expiresInDays });
       return {
@@ -74,6 +75,7 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'GET',
+    load: 'read',
     path: '/api-keys',
     summary: "The caller's keys, oldest first",
     request: {
@@ -103,11 +105,12 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'DELETE',
+    load: 'write',
     path: '/api-keys/{id}',
     summary: 'End an API key at once',
     request: { path: z.strictObject({ id: z.uuid() }) },
     responses: { 204: null },
-    errors: ['resource_not_found', 'scope_insufficient', 'csrf_token_invalid'],
+    errors: ['resource_not_found', 'scope_insufficient'],
     handler: async ({ path, context }) => {
       await apiKeys.revoke(callerOf(context), path.id);
       return { status: 204 as const, body: null };

@@ -82,11 +82,12 @@ export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
 
   return defineRoute({
     method: 'POST',
+    load: 'none',
     path: '/auth/revoke',
     tag: 'auth',
     summary: 'End an access token, or a refresh token with its whole family',
     auth: 'public',
-    rateLimit: 'ip',
+    rateLimit: 'caller',
     request: { headers: z.object({ authorization: z.string().optional() }), body: revocationRequest },
     consumes: ['application/x-www-form-urlencoded'],
     errorFormat: 'oauth',

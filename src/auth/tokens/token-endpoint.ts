@@ -52,11 +52,12 @@ const invalidRequest = (oauthError: 'invalid_request' | 'unsupported_grant_type'
 export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEndpointDeps): Route =>
   defineRoute({
     method: 'POST',
+    load: 'none',
     path: '/auth/token',
     tag: 'auth',
     summary: 'Exchange client credentials or a refresh token for an access token',
     auth: 'public',
-    rateLimit: 'ip',
+    rateLimit: 'caller',
     request: { headers: z.object({ authorization: z.string().optional() }), body: tokenRequest },
     consumes: ['application/x-www-form-urlencoded'],
     errorFormat: 'oauth',

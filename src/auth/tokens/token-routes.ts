@@ -20,11 +20,12 @@ const caller = z.object({
 export const meRoute = ({ csrfToken }: Pick<Sessions, 'csrfToken'>): Route =>
   defineRoute({
     method: 'GET',
+    load: 'none',
     path: '/auth/me',
     tag: 'auth',
     summary: 'Who the caller is',
     auth: 'authenticated',
-    rateLimit: 'user',
+    rateLimit: 'caller',
     request: { headers: z.object({ cookie: z.string().optional() }) },
     responses: { 200: caller },
     errors: [],
@@ -70,12 +71,13 @@ const keySet = z.object({
 export const keySetRoute = (keyRing: KeyRing): Route =>
   defineRoute({
     method: 'GET',
+    load: 'none',
     path: '/.well-known/jwks.json',
     atRoot: true,
     tag: 'auth',
     summary: 'The keys that verify access tokens',
     auth: 'public',
-    rateLimit: 'ip',
+    rateLimit: 'caller',
     request: {},
     responses: { 200: keySet },
     errors: [],
@@ -102,12 +104,13 @@ const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 export const metadataRoute = (issuer: string, publicUrl: string): Route =>
   defineRoute({
     method: 'GET',
+    load: 'none',
     path: '/.well-known/oauth-authorization-server',
     atRoot: true,
     tag: 'auth',
     summary: 'Authorization server metadata',
     auth: 'public',
-    rateLimit: 'ip',
+    rateLimit: 'caller',
     request: {},
     responses: { 200: metadata },
     errors: [],

@@ -23,6 +23,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
   defineRoute({
     ...open,
     method: 'POST',
+    load: 'none',
     path: '/auth/register',
     summary: 'Make an account; the answer does not tell whether the address had one',
     request: { body: z.strictObject(credentials) },
@@ -36,6 +37,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
   defineRoute({
     ...open,
     method: 'POST',
+    load: 'none',
     path: '/auth/login',
     summary: 'Sign in with e-mail and password: for tokens, or with `session` for a cookie and its CSRF token',
     request: {
@@ -43,7 +45,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
       body: z.strictObject({ ...credentials, session: z.boolean().optional() }),
     },
     responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
-    errors: ['credentials_invalid', 'rate_limit_exceeded', 'overloaded', 'auth_service_error'],
+    errors: ['credentials_invalid', 'overloaded', 'auth_service_error'],
     handler: async ({ headers, body: { session: wantsSession, ...shown }, context: { clientIp } }) => {
       const signIn = { ...shown, clientIp };
       if (!wantsSession) {
@@ -64,14 +66,15 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
   }),
   defineRoute({
     method: 'POST',
+    load: 'none',
     path: '/auth/logout',
     tag: 'auth',
     summary: 'End the session, or the access token with its refresh family',
     auth: 'authenticated',
-    rateLimit: 'user',
+    rateLimit: 'caller',
     request: {},
     responses: { 204: null },
-    errors: ['csrf_token_invalid', 'auth_service_error'],
+    errors: [],
     handler: async ({ context: { principal } }) => {
       if (!principal) throw new AppError('auth_service_error');
       await measure('revoke', () => accounts.logout(principal));

@@ -1,7 +1,7 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { loadClasses, type LoadClass, type Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { Route } from '#src/kernel/requests/route.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { loadClasses, type LoadClass, type Route } from '#src/kernel/requests/route.ts';
 import type { Caller } from './body-admission.ts';
 import { createShares, type Refusal, type Shares } from './shares.ts';
 
@@ -32,24 +32,15 @@ export type LoadShedding = {
    * Refuses a request before it has cost anything, when the service is too busy for its class. Takes no slot.
    * @throws AppError `overloaded`
    */
-  readonly refuseEarly: (route: Route) => void;
+  readonly refuseEarly: (route: Pick<Route, 'load'>) => void;
   /**
    * Takes a slot of the route's class. The body must have arrived: a client that does not send holds no slot.
    * Undefined: the route has no class.
    * @throws AppError `overloaded`, `concurrency_limit_exceeded`
    */
-  readonly enter: (route: Route, caller: Caller) => Slot | undefined;
+  readonly enter: (route: Pick<Route, 'load'>, caller: Caller) => Slot | undefined;
   /** As `enter`, without taking the slot: refuses before a body is read for nothing. */
-  readonly check: (route: Route, caller: Caller) => void;
-};
-
-/** The class follows from the declaration of a route. Undefined: the route is never refused. */
-export const loadClassOf = ({ atRoot, path, method, bodyLimit }: Route): LoadClass | undefined => {
-  // Without health a busy process looks dead; without tokens nobody gets past being refused.
-  if (atRoot === true || path.startsWith('/auth/')) return undefined;
-  if (bodyLimit === 'batch') return 'batch';
-  if (path.startsWith('/pricing/') && method === 'POST') return 'pricing';
-  return method === 'GET' ? 'read' : 'write';
+  readonly check: (route: Pick<Route, 'load'>, caller: Caller) => void;
 };
 
 const sampleMs = 20;
@@ -94,20 +85,17 @@ export const createLoadShedding = (
   };
 
   return {
-    refuseEarly: (route) => {
-      const load = loadClassOf(route);
-      if (load === undefined) return;
+    refuseEarly: ({ load }) => {
+      if (load === 'none') return;
       const patience = load === 'pricing' || load === 'batch' ? lagMs : lagMs * leniency;
       if (lag() > patience) overloaded(load, 'lag');
       if (slots[load].total() >= limits[load]) overloaded(load, 'concurrency');
     },
-    check: (route, caller) => {
-      const load = loadClassOf(route);
-      if (load !== undefined) refuseWhere(slots[load].check(caller.key), load, caller);
+    check: ({ load }, caller) => {
+      if (load !== 'none') refuseWhere(slots[load].check(caller.key), load, caller);
     },
-    enter: (route, caller) => {
-      const load = loadClassOf(route);
-      if (load === undefined) return undefined;
+    enter: ({ load }, caller) => {
+      if (load === 'none') return undefined;
       refuseWhere(slots[load].take(caller.key), load, caller);
       return { workEnded: () => slots[load].free(), answerEnded: () => slots[load].forget(caller.key) };
     },

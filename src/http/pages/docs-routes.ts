@@ -34,6 +34,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
     tag: 'service',
     auth: 'public',
     rateLimit: 'none',
+    load: 'none',
     request: {},
     errors: [],
   } as const;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { errorCodes, errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
 import { formType, isJsonType } from '../routing/compiled-route.ts';
+import { errorsOf } from '../routing/route-errors.ts';
 import { problemSchema, oauthErrorSchema } from '../problems/problem-schema.ts';
 
 export type OpenApiInfo = { readonly title: string; readonly version: string; readonly description?: string };
@@ -9,45 +10,6 @@ type Json = Record<string, unknown>;
 export type OpenApiDocument = { readonly openapi: '3.1.0' } & Json;
 
 type Options = { readonly routes: readonly Route[]; readonly basePath: string; readonly info: OpenApiInfo };
-
-/** What any route can answer, beside the codes that it declares. */
-const everywhere: readonly ErrorCode[] = [
-  'internal_error',
-  'not_acceptable',
-  'malformed_request',
-  'uri_too_long',
-  'headers_too_large',
-];
-const ofCategory = (category: ErrorCategory): ErrorCode[] =>
-  errorCodes.filter((code) => errorTable[code].category === category);
-/** Everything under the base path is shed when the service is busy, and nearly all of it needs the database. */
-const underBasePath: readonly ErrorCode[] = [...ofCategory('database'), 'overloaded', 'concurrency_limit_exceeded'];
-/** These belong to the routes that sign in. */
-const signInRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'credentials_invalid',
-  'client_credentials_invalid',
-]);
-const ofCallers = ofCategory('authentication').filter((code) => !signInRefusals.has(code));
-const codesOf = (route: Route): ErrorCode[] => {
-  const codes = new Set<ErrorCode>([...everywhere, ...route.errors, 'validation_failed']);
-  if (route.request.body) {
-    for (const code of ['malformed_body', 'unsupported_media_type', 'payload_too_large', 'request_timeout'] as const) {
-      codes.add(code);
-    }
-  } else {
-    codes.add('body_unexpected');
-  }
-  if (route.idempotency) codes.add('idempotency_key_reused').add('idempotency_in_progress').add('quota_exceeded');
-  if (route.atRoot !== true) for (const code of underBasePath) codes.add(code);
-  if (route.auth !== 'public') {
-    for (const code of ofCallers) codes.add(code);
-    codes.add('auth_service_error');
-    if (route.method !== 'GET') codes.add('csrf_token_invalid');
-  }
-  if (typeof route.auth === 'object') codes.add('scope_insufficient');
-  if (route.rateLimit !== 'none') codes.add('rate_limit_exceeded');
-  return [...codes];
-};
 
 const schemes = { bearer: [], apiKey: [], cookie: [] };
 const securityOf = (auth: AuthPolicy): Json[] => {
@@ -141,7 +103,7 @@ const responsesOf = (route: Route, components: Json): Json => {
   }
   if (route.etag) responses['304'] = { description: 'Not modified', headers: usual };
 
-  const byStatus = Map.groupBy(codesOf(route), (code) => errorTable[code].status);
+  const byStatus = Map.groupBy(errorsOf(route), (code) => errorTable[code].status);
   const oauth = route.errorFormat === 'oauth';
   for (const [status, codes] of byStatus) {
     if (responses[status] !== undefined) continue;

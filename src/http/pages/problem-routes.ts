@@ -72,6 +72,7 @@ export const problemRoutes = (): Route[] => {
     tag: 'service',
     auth: 'public',
     rateLimit: 'none',
+    load: 'none',
     produces: htmlType,
     responses: { 200: z.string() },
     etag: 'weak',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Route } from '#src/kernel/requests/route.ts';
+import { checkErrors } from './route-errors.ts';
 
 /** A route with everything worked out that does not depend on the request. */
 export type CompiledRoute = {
@@ -39,6 +40,7 @@ export const compileRoute = (
   if (declaration.idempotency && declaration.auth === 'public') {
     throw new Error(`${template} honours Idempotency-Key, which needs an authenticated caller`);
   }
+  checkErrors(declaration, template);
   return {
     declaration,
     template,

@@ -57,10 +57,9 @@ export const dispatch = (deps: Dependencies): HttpMiddleware => {
 
   const limit = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
     const { request } = ctx.state;
-    const { rateLimit: policy } = declaration;
-    if (rateLimit === undefined || policy === 'none') return;
-    const stage = request.principal?.kind ?? (policy === 'login' ? 'login' : 'ip');
-    setHeaders(ctx, await rateLimit(request, stage, request.principal));
+    const { rateLimit: rule } = declaration;
+    if (rateLimit === undefined || rule === 'none') return;
+    setHeaders(ctx, await rateLimit(request, rule, request.principal));
   };
 
   /** The caller has a budget of their own; refused credentials are at the expense of the address that sent them. */

@@ -5,7 +5,7 @@ import type { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
-import type { AuthPolicy, RateLimitPolicy } from '#src/kernel/requests/route.ts';
+import type { AuthPolicy, RateLimitRule } from '#src/kernel/requests/route.ts';
 import type { Match } from './router.ts';
 
 export type HttpState = {
@@ -27,13 +27,13 @@ export type Authenticate = (
 ) => Promise<Principal | undefined>;
 
 /**
- * Called with the principal's kind; with `ip` or `login` on public routes and after refused credentials.
+ * Takes a point of the principal, or of the address where there is none (public routes, refused credentials).
  * @returns headers of the answer
  * @throws AppError `rate_limit_exceeded`
  */
 export type RateLimit = (
   context: RequestContext,
-  policy: RateLimitPolicy,
+  rule: Exclude<RateLimitRule, 'none'>,
   principal: Principal | undefined,
 ) => Promise<Readonly<Record<string, string>>>;
 

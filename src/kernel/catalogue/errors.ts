@@ -28,7 +28,12 @@ export type ErrorDefinition = {
   readonly retryable: boolean;
 };
 
-const row = (status: number, category: ErrorCategory, title: string, retryable = false): ErrorDefinition => ({
+const row = <Category extends ErrorCategory>(
+  status: number,
+  category: Category,
+  title: string,
+  retryable = false,
+): ErrorDefinition & { readonly category: Category } => ({
   status,
   category,
   title,
@@ -105,6 +110,33 @@ export const errorTable = {
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof errorTable;
+type CodeOfCategory<Category extends ErrorCategory> = {
+  [Code in ErrorCode]: (typeof errorTable)[Code]['category'] extends Category ? Code : never;
+}[ErrorCode];
+
+/** The codes that the http room adds to a route because of the rest of its declaration, never the route itself. */
+type HttpErrorCode =
+  | CodeOfCategory<'database' | 'internal'>
+  | Exclude<CodeOfCategory<'authentication'>, 'credentials_invalid' | 'client_credentials_invalid'>
+  | 'validation_failed'
+  | 'malformed_body'
+  | 'malformed_request'
+  | 'unsupported_media_type'
+  | 'body_unexpected'
+  | 'payload_too_large'
+  | 'uri_too_long'
+  | 'headers_too_large'
+  | 'request_timeout'
+  | 'not_acceptable'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'csrf_token_invalid'
+  | 'idempotency_key_reused'
+  | 'idempotency_in_progress'
+  | 'rate_limit_exceeded'
+  | 'concurrency_limit_exceeded';
+/** What a route may declare as its own. */
+export type RouteErrorCode = Exclude<ErrorCode, HttpErrorCode> | 'auth_service_error';
 export const errorCodes = Object.keys(errorTable) as ErrorCode[];
 
 export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(errorTable, value);

@@ -1,3 +1,4 @@
+/** `users:admin` is reserved: it can be granted, and no route asks for it yet. */
 export const scopes = ['market:refresh', 'ml:read', 'audit:read', 'users:admin'] as const;
 export type Scope = (typeof scopes)[number];
 

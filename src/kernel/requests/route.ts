@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ErrorCode } from '../catalogue/errors.ts';
+import type { RouteErrorCode } from '../catalogue/errors.ts';
 import type { Scope } from './principal.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -8,9 +8,15 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** Who may call: anyone, any authenticated caller, or one whose credentials carry the scope. */
 export type AuthPolicy = 'public' | 'authenticated' | { readonly scope: Scope };
 
-/** Closed set: the `policy` label of the limiter metrics. Limits are per subject and policy, not per route. */
-export const rateLimitPolicies = ['none', 'ip', 'user', 'client', 'api_key', 'login'] as const;
-export type RateLimitPolicy = (typeof rateLimitPolicies)[number];
+/**
+ * What a request takes a point of: nothing, the limit of its caller (of its address while the caller is not known), or
+ * the limit of sign-ins of its address. A limit is shared by all routes.
+ */
+export type RateLimitRule = 'none' | 'caller' | 'login';
+
+/** Classes of routes. The requests of each class have a max number of their own that are worked on at once. */
+export const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;
+export type LoadClass = (typeof loadClasses)[number];
 
 /** Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `batch` is BATCH_BODY_LIMIT_BYTES. */
 type BodyLimit = 'default' | 'batch';
@@ -51,7 +57,12 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly tag: string;
   readonly summary: string;
   readonly auth: AuthPolicy;
-  readonly rateLimit: RateLimitPolicy;
+  readonly rateLimit: RateLimitRule;
+  /**
+   * The class whose limit counts this route. `none`: never refused because of load. That is for health, because a busy
+   * process must not look dead, and for sign-in and tokens, because no other route is of use without them.
+   */
+  readonly load: LoadClass | 'none';
   readonly request: R;
   /** Media types accepted for the body; default `application/json`. */
   readonly consumes?: readonly string[];
@@ -61,8 +72,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly rawBody?: true;
   readonly bodyLimit?: BodyLimit;
   readonly responses: S;
-  /** The codes that this route adds to those any route can answer; for OpenAPI. */
-  readonly errors: readonly ErrorCode[];
+  /** The codes that this route adds to those that the http room adds by its declaration; for OpenAPI. */
+  readonly errors: readonly RouteErrorCode[];
   /** `weak`: a weak ETag over the body, and 304 for a matching If-None-Match. */
   readonly etag?: 'weak';
   /** The query has `fields` (see `fieldsQuery`): the members of each object in `data` are picked by it. */

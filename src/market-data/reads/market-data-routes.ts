@@ -26,7 +26,14 @@ const orNotFound = <T>(value: T | undefined, kind: string): T => {
   return value;
 };
 
-const publicRead = { method: 'GET', tag: 'Market data', auth: 'public', rateLimit: 'ip', etag: 'weak' } as const;
+const publicRead = {
+  method: 'GET',
+  tag: 'Market data',
+  auth: 'public',
+  rateLimit: 'caller',
+  load: 'read',
+  etag: 'weak',
+} as const;
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
 

@@ -47,13 +47,14 @@ const endedWithin = async (
   }
 };
 
-const common = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'user' } as const;
+const common = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'caller' } as const;
 
 /** The routes below `/refreshes`. */
 export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: RefreshRoutesDeps): Route[] => [
   defineRoute({
     ...common,
     method: 'POST',
+    load: 'write',
     path: '/refreshes',
     summary: 'Refresh a universe. With Prefer: wait=SECONDS the answer is the record of the ended refresh',
     request: {
@@ -86,6 +87,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
   defineRoute({
     ...common,
     method: 'GET',
+    load: 'read',
     path: '/refreshes',
     summary: 'Refreshes, newest first',
     request: { query: listQuery(refreshSchema) },
@@ -101,6 +103,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
   defineRoute({
     ...common,
     method: 'GET',
+    load: 'read',
     path: '/refreshes/{id}',
     summary: 'One refresh',
     request: { path: z.strictObject({ id: z.uuid() }) },
@@ -116,6 +119,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
   defineRoute({
     ...common,
     method: 'GET',
+    load: 'read',
     path: '/refreshes/{id}/quarantined-prices',
     summary: 'Bars that a refresh did not store because a price moved too far, sorted by symbol and date',
     request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },

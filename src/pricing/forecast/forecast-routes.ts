@@ -56,11 +56,12 @@ export type ForecastRoutesDeps = { readonly closes: Closes };
 export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] => [
   defineRoute({
     method: 'POST',
+    load: 'write',
     path: '/ml/volatility-forecast',
     tag: 'Volatility',
     summary: 'Forecast the volatility of a stored asset',
     auth: { scope: 'ml:read' },
-    rateLimit: 'user',
+    rateLimit: 'caller',
     request: { body },
     responses: { 200: answer },
     errors: ['resource_not_found', 'pricing_calculation_failed'],

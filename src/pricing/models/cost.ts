@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Precision } from '../engines/american/andersen-lake-scheme.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { mostDividends, steps as stepsInput } from './inputs.ts';
 import { defaultModel, type ModelName } from './models.ts';
@@ -35,8 +36,12 @@ const treeCost = (member: Member): number => {
   return 1 + count * count * nodeCost + (count * dividends + 2 * dividends * dividends) * dividendCost;
 };
 
-const andersenLakeCosts: Readonly<Record<string, number>> = { fast: 10, default: 18, high: 100 };
+const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 18, high: 100 };
 
+const isPrecision = (name: unknown): name is Precision =>
+  typeof name === 'string' && Object.hasOwn(andersenLakeCosts, name);
+
+/** Exhaustive: a model without a cost does not compile, so no model is priced on the event loop as if it cost nothing. */
 const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black_scholes: { price: (member) => 0.2 + countOfDividends(member) * dividendCost, greeks: 2, inversion: 2 },
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
@@ -46,7 +51,7 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   andersen_lake: {
     price: (member) => {
       const precision = member('precision') ?? 'default';
-      return typeof precision === 'string' ? (andersenLakeCosts[precision] ?? 0) : 0;
+      return isPrecision(precision) ? andersenLakeCosts[precision] : 0;
     },
     greeks: numericGreeks,
     inversion: search,

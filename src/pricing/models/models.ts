@@ -1,4 +1,4 @@
-import type { LabelsOf } from '#src/kernel/catalogue/metrics.ts';
+import { defaultModel, modelNames, type ModelName } from '#src/kernel/catalogue/pricing-models.ts';
 import type { ExerciseStyle, Option, PricingEngine } from './engine.ts';
 import {
   createAndersenLakeEngine,
@@ -13,8 +13,7 @@ import { numericOutputs } from '../engines/numeric-greeks.ts';
 import * as input from './inputs.ts';
 import { outputNames, type OutputName } from './outputs.ts';
 
-export type ModelName = Exclude<LabelsOf<'volwatch_pricing_options_total'>['model'], 'unknown'>;
-export const defaultModel: ModelName = 'black_scholes';
+export { defaultModel, type ModelName };
 
 /** Members beside the numbers: the asset's symbol, discrete dividends, the precision level, Heston's parameters. */
 export type ExtraInput = 'symbol' | 'dividends' | 'precision' | 'heston';
@@ -32,10 +31,12 @@ export type Model = {
   readonly build: () => PricingEngine;
 };
 
+type ModelDeclaration = Omit<Model, 'name'>;
+
 /** An engine is only ever given options read by its own model's inputs: here its option type is forgotten. */
 const defineModel = <O extends Option>(
-  declaration: Omit<Model, 'build'> & { readonly build: () => PricingEngine<O> },
-): Model => declaration as unknown as Model;
+  declaration: Omit<ModelDeclaration, 'build'> & { readonly build: () => PricingEngine<O> },
+): ModelDeclaration => declaration as unknown as ModelDeclaration;
 
 const onSpot = [input.spot, input.strike, input.timeToExpiry, input.rate, input.volatility, input.dividendYield];
 const closedForm =
@@ -44,9 +45,8 @@ const closedForm =
 const americanOutputs: readonly OutputName[] = [...numericOutputs, 'implied_volatility'];
 const byDifferences = 'greeks by finite differences of the price';
 
-export const pricingModels: readonly Model[] = [
-  defineModel({
-    name: 'black_scholes',
+const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
+  black_scholes: defineModel({
     title: 'Black-Scholes-Merton',
     numbers: onSpot,
     extras: ['symbol', 'dividends'],
@@ -58,8 +58,7 @@ export const pricingModels: readonly Model[] = [
       'escrowed model; implied volatility after Jaeckel (2015)',
     build: createBlackScholesEngine,
   }),
-  defineModel({
-    name: 'black76',
+  black76: defineModel({
     title: 'Black-76, on the forward',
     numbers: [input.forward, input.strike, input.timeToExpiry, input.rate, input.volatility],
     extras: [],
@@ -70,8 +69,7 @@ export const pricingModels: readonly Model[] = [
       'Black (1976), implied volatility after Jaeckel (2015); derivatives hold the forward fixed, dividend_rho is 0',
     build: createBlack76Engine,
   }),
-  defineModel({
-    name: 'bachelier',
+  bachelier: defineModel({
     title: 'Bachelier (normal), on the forward',
     numbers: [input.signedForward, input.signedStrike, input.timeToExpiry, input.rate, input.absoluteVolatility],
     extras: [],
@@ -82,8 +80,7 @@ export const pricingModels: readonly Model[] = [
       'Bachelier (1900), implied volatility after Jaeckel (2017); derivatives hold the forward fixed, dividend_rho is 0',
     build: createBachelierEngine,
   }),
-  defineModel({
-    name: 'heston',
+  heston: defineModel({
     title: 'Heston stochastic volatility',
     numbers: [input.spot, input.strike, input.timeToExpiry, input.rate, input.unusedVolatility, input.dividendYield],
     extras: ['heston', 'symbol'],
@@ -95,8 +92,7 @@ export const pricingModels: readonly Model[] = [
     source: 'Heston (1993), trap-free form of Albrecher et al. (2007), contour after Andersen and Lake (2019)',
     build: createHestonEngine,
   }),
-  defineModel({
-    name: 'binomial_lr',
+  binomial_lr: defineModel({
     title: 'Binomial tree of Leisen and Reimer',
     numbers: [...onSpot, input.steps],
     extras: ['symbol', 'dividends'],
@@ -108,8 +104,7 @@ export const pricingModels: readonly Model[] = [
     source: 'Leisen and Reimer (1996); discrete dividends by the escrowed model',
     build: createBinomialEngine,
   }),
-  defineModel({
-    name: 'andersen_lake',
+  andersen_lake: defineModel({
     title: 'Andersen, Lake and Offengenden',
     numbers: onSpot,
     extras: ['symbol', 'precision'],
@@ -121,8 +116,7 @@ export const pricingModels: readonly Model[] = [
     source: 'Andersen, Lake and Offengenden (2016), first guess after Li (2010)',
     build: createAndersenLakeEngine,
   }),
-  defineModel({
-    name: 'baw',
+  baw: defineModel({
     title: 'Barone-Adesi and Whaley, approximate',
     numbers: onSpot,
     extras: ['symbol'],
@@ -134,7 +128,10 @@ export const pricingModels: readonly Model[] = [
     source: 'Barone-Adesi and Whaley (1987)',
     build: createBawEngine,
   }),
-];
+};
+
+/** Every model, in the order of the list of names. */
+export const pricingModels: readonly Model[] = modelNames.map((name) => ({ name, ...declarations[name] }));
 
 /** Every member of a row that is an input of some model: what a failed row echoes. */
 export const inputNames: readonly string[] = [

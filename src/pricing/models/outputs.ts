@@ -1,25 +1,6 @@
-/** The order in which engines write their results: `price`, the greeks of the API, the volatility behind a price. */
-export const outputNames = [
-  'price',
-  'delta',
-  'gamma',
-  'vega',
-  'theta',
-  'rho',
-  'dividend_rho',
-  'vanna',
-  'volga',
-  'charm',
-  'veta',
-  'speed',
-  'zomma',
-  'color',
-  'ultima',
-  'dual_delta',
-  'dual_gamma',
-  'implied_volatility',
-] as const;
-export type OutputName = (typeof outputNames)[number];
+import { outputNames, type OutputName } from '#src/kernel/catalogue/pricing-models.ts';
+
+export { outputNames, type OutputName };
 export type GreekName = Exclude<OutputName, 'price' | 'implied_volatility'>;
 
 export const greekNames = outputNames.slice(1, -1) as readonly GreekName[];

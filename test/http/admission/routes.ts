@@ -10,6 +10,7 @@ export const bodyRoutes = (work: () => Promise<void> = async () => {}): Route[] 
     ...common,
     method: 'POST',
     path: '/pricing/batch',
+    load: 'batch',
     bodyLimit: 'batch',
     rawBody: true,
     request: { body: z.custom<Buffer>((value) => Buffer.isBuffer(value)) },
@@ -23,6 +24,7 @@ export const bodyRoutes = (work: () => Promise<void> = async () => {}): Route[] 
     ...common,
     method: 'POST',
     path: '/pricing/price',
+    load: 'pricing',
     request: { body: z.looseObject({}) },
     responses: { 200: size },
     handler: async ({ body }) => {
@@ -34,6 +36,7 @@ export const bodyRoutes = (work: () => Promise<void> = async () => {}): Route[] 
     ...common,
     method: 'GET',
     path: '/plain',
+    load: 'read',
     request: {},
     responses: { 200: z.strictObject({}) },
     handler: async () => ({ status: 200, body: {} }),

@@ -17,7 +17,14 @@ import { serve } from '../support.ts';
 const megabyte = 2 ** 20;
 /** More than the kernel takes for a client that does not read. */
 const largeBytes = 16 * megabyte;
-const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
+const common = {
+  tag: 'test',
+  summary: 'For tests',
+  auth: 'public',
+  rateLimit: 'none',
+  load: 'none',
+  errors: [],
+} as const;
 const bytes = z.custom<Buffer | AnswerPieces>();
 
 const start = async (t: ExecutionContext, options: Partial<AnswersDeps> = {}) => {

@@ -1,0 +1,64 @@
+import type { CauseAlert } from '../cause-alert.ts';
+import { i1 } from './instance.ts';
+
+const deliveries = 'volwatch_webhook_deliveries_total';
+const failing = `${deliveries}{job="volwatch",outcome=~"failed|dead"}`;
+
+/** Causes in work that no caller waits for. */
+export const backgroundAlerts: readonly CauseAlert[] = [
+  {
+    alert: 'JobsDying',
+    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!="webhook_delivery",outcome="dead"}[15m])) > 0',
+    for: '0s',
+    severity: 'ticket',
+    summary: '{{ $value | humanize }} jobs of queue {{ $labels.queue }} used up their attempts in 15 minutes',
+    description: 'They wait in the dead-letter queue and are not tried again by themselves.',
+    proof: {
+      series: { [`volwatch_jobs_total{${i1},queue="refresh",outcome="dead"}`]: '0x10 0+1x15 15x30' },
+      quiet: 5,
+      fires: 25,
+      over: 45,
+      labels: { queue: 'refresh' },
+      summary: '14 jobs of queue refresh used up their attempts in 15 minutes',
+    },
+  },
+  {
+    alert: 'WebhookDeliveriesFailing',
+    expr: `sum(increase(${failing}[10m])) / sum(increase(${deliveries}{job="volwatch"}[10m])) > 0.5 and sum(increase(${failing}[10m])) >= 8`,
+    for: '5m',
+    severity: 'ticket',
+    summary: '{{ $value | humanizePercentage }} of the attempts at webhook deliveries fail',
+    description:
+      'More than half of ten minutes, and more than one failing delivery makes: the way out is broken, or busy receivers are.',
+    proof: {
+      series: {
+        [`${deliveries}{${i1},outcome="delivered"}`]: '0+1x40',
+        [`${deliveries}{${i1},outcome="failed"}`]: '0x10 0+6x10 60x20',
+      },
+      quiet: 5,
+      fires: 20,
+      over: 35,
+      labels: {},
+      summary: '84.38% of the attempts at webhook deliveries fail',
+    },
+  },
+  {
+    alert: 'TelemetryDropped',
+    expr: 'sum by (instance, signal, reason) (rate(volwatch_telemetry_dropped_total{job="volwatch"}[5m])) > 0',
+    for: '1m',
+    severity: 'ticket',
+    summary:
+      '{{ $labels.instance }} drops {{ $value | humanize }} {{ $labels.signal }} per second ({{ $labels.reason }})',
+    description: 'The Collector does not take what the service sends. Requests are not affected; traces have gaps.',
+    proof: {
+      series: {
+        [`volwatch_telemetry_dropped_total{${i1},signal="traces",reason="export_failed"}`]: '0x10 0+60x10 600x20',
+      },
+      quiet: 5,
+      fires: 18,
+      over: 30,
+      labels: { instance: 'a:9464', signal: 'traces', reason: 'export_failed' },
+      summary: 'a:9464 drops 1 traces per second (export_failed)',
+    },
+  },
+];

@@ -1,0 +1,61 @@
+import type { CauseAlert } from '../cause-alert.ts';
+import { i1 } from './instance.ts';
+
+/** Causes in market data: old, rolled back or held back. */
+export const dataAlerts: readonly CauseAlert[] = [
+  {
+    alert: 'RefreshStale',
+    expr: 'time() - max by (universe) (volwatch_refresh_last_success_timestamp_seconds{job="volwatch"}) > 36 * 3600',
+    for: '5m',
+    severity: 'ticket',
+    summary: 'universe {{ $labels.universe }} was refreshed {{ $value | humanizeDuration }} ago',
+    description: 'A scheduled refresh was missed. At twice the schedule the freshness level is broken.',
+    proof: {
+      // Minute 30 is the 1,800th second: last refreshed 36 h before that, and once more at minute 50.
+      series: { [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="tech5"}`]: '-127800x50 3000x20' },
+      quiet: 20,
+      fires: 40,
+      over: 55,
+      labels: { universe: 'tech5' },
+      summary: 'universe tech5 was refreshed 1d 12h 10m 0s ago',
+    },
+  },
+  {
+    alert: 'RollbackRate',
+    expr: 'sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch",outcome="rolled_back"}[10m])) / sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch"}[10m])) > 0.001 and sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch",outcome="rolled_back"}[10m])) >= 2',
+    for: '1m',
+    severity: 'ticket',
+    summary: '{{ $value | humanizePercentage }} of {{ $labels.operation }} roll back',
+    description:
+      'Two or more in ten minutes and over the 0.1 % line. Nothing half-written remains; the reason label says why.',
+    proof: {
+      series: {
+        [`volwatch_db_transactions_total{${i1},operation="refresh.apply",outcome="committed",reason=""}`]: '0+1x40',
+        [`volwatch_db_transactions_total{${i1},operation="refresh.apply",outcome="rolled_back",reason="database_unavailable"}`]:
+          '0x10 0+1x10 10x30',
+      },
+      quiet: 5,
+      fires: 20,
+      over: 35,
+      labels: { operation: 'refresh.apply' },
+      summary: '47.37% of refresh.apply roll back',
+    },
+  },
+  {
+    alert: 'PricesQuarantined',
+    expr: 'sum by (universe) (increase(volwatch_prices_quarantined_total{job="volwatch"}[15m])) > 0',
+    for: '0s',
+    severity: 'ticket',
+    summary: '{{ $value | humanize }} prices of {{ $labels.universe }} were held back within 15 minutes',
+    description:
+      'They moved further than PRICE_QUARANTINE_FACTOR allows and are not stored: a split, or a fault of the provider.',
+    proof: {
+      series: { [`volwatch_prices_quarantined_total{${i1},universe="tech5"}`]: '0x10 0+1x10 10x30' },
+      quiet: 5,
+      fires: 20,
+      over: 45,
+      labels: { universe: 'tech5' },
+      summary: '9 prices of tech5 were held back within 15 minutes',
+    },
+  },
+];

@@ -1,0 +1,142 @@
+import type { CauseAlert } from '../cause-alert.ts';
+import { i1, one } from './instance.ts';
+
+const pool = 'db_client_connection';
+
+/** Causes outside the process: the instance itself, PostgreSQL, Redis, providers. */
+export const dependencyAlerts: readonly CauseAlert[] = [
+  {
+    alert: 'InstanceDown',
+    expr: 'up{job="volwatch"} == 0',
+    for: '1m',
+    severity: 'page',
+    summary: '{{ $labels.instance }} has not answered a scrape for a minute',
+    description: 'The process is gone, or its admin port is. The other instances carry its requests.',
+    proof: {
+      series: { [`up{${i1}}`]: '1x10 0x10 1x20' },
+      quiet: 5,
+      fires: 15,
+      over: 22,
+      labels: one,
+      summary: 'a:9464 has not answered a scrape for a minute',
+    },
+  },
+  ...(['postgres', 'redis'] as const).map((dependency): CauseAlert => {
+    const required = dependency === 'postgres';
+    const name = required ? 'PostgreSQL' : 'Redis';
+    return {
+      alert: required ? 'PostgresDown' : 'RedisDown',
+      expr: `volwatch_dependency_up{job="volwatch",dependency="${dependency}"} == 0`,
+      for: '1m',
+      severity: required ? 'page' : 'ticket',
+      summary: `${name} does not answer the health check of {{ $labels.instance }}`,
+      description: required
+        ? 'Everything but pricing answers 503, and refreshes fail; committed data are safe.'
+        : 'Limits and caches live in each process: limits are looser by the number of instances, nothing fails.',
+      proof: {
+        series: { [`volwatch_dependency_up{${i1},dependency="${dependency}"}`]: '1x10 0x10 1x20' },
+        quiet: 5,
+        fires: 15,
+        over: 22,
+        labels: { ...one, dependency },
+        summary: `${name} does not answer the health check of a:9464`,
+      },
+    };
+  }),
+  {
+    alert: 'ReplicaDown',
+    expr: 'volwatch_replica_up{job="volwatch"} == 0',
+    for: '1m',
+    severity: 'ticket',
+    summary: '{{ $labels.instance }} does not read from replica {{ $labels.pool }}',
+    description: 'It does not answer or is too far behind. The primary answers its reads.',
+    proof: {
+      series: { [`volwatch_replica_up{${i1},pool="replica_1"}`]: '1x10 0x10 1x20' },
+      quiet: 5,
+      fires: 15,
+      over: 22,
+      labels: { ...one, pool: 'replica_1' },
+      summary: 'a:9464 does not read from replica replica_1',
+    },
+  },
+  {
+    alert: 'PoolSaturated',
+    expr: `sum by (instance, pool) (${pool}_count{job="volwatch",state="used"}) / sum by (instance, pool) (${pool}_max{job="volwatch"}) > 0.9`,
+    for: '2m',
+    severity: 'ticket',
+    summary:
+      '{{ $value | humanizePercentage }} of the connections of pool {{ $labels.pool }} on {{ $labels.instance }} are in use',
+    description: 'The next request waits for a connection, and gives up after DATABASE_ACQUIRE_TIMEOUT_MS with 503.',
+    proof: {
+      series: {
+        [`${pool}_count{${i1},pool="primary",state="used"}`]: '3x10 10x10 3x20',
+        [`${pool}_max{${i1},pool="primary"}`]: '10x40',
+      },
+      quiet: 5,
+      fires: 15,
+      over: 22,
+      labels: { instance: 'a:9464', pool: 'primary' },
+      summary: '100% of the connections of pool primary on a:9464 are in use',
+    },
+  },
+  {
+    alert: 'PoolRequestsWaiting',
+    expr: `sum by (instance, pool) (rate(${pool}_timeouts_total{job="volwatch"}[2m])) > 0 or sum by (instance, pool) (min_over_time(${pool}_pending_requests{job="volwatch"}[1m])) > 0`,
+    for: '30s',
+    severity: 'page',
+    summary:
+      'requests on {{ $labels.instance }} wait for a connection of pool {{ $labels.pool }} ({{ $value | humanize }})',
+    description:
+      'The value is requests per second that gave up with 503 database_pool_exhausted, or else requests waiting for a minute.',
+    proof: {
+      series: {
+        [`${pool}_timeouts_total{${i1},pool="primary"}`]: '0x40',
+        [`${pool}_pending_requests{${i1},pool="primary"}`]: '0x10 4x10 0x20',
+      },
+      quiet: 5,
+      fires: 15,
+      over: 25,
+      labels: { instance: 'a:9464', pool: 'primary' },
+      summary: 'requests on a:9464 wait for a connection of pool primary (4)',
+    },
+  },
+  {
+    alert: 'BreakerOpen',
+    expr: 'volwatch_circuit_breaker_state{job="volwatch"} == 2',
+    for: '30s',
+    severity: 'ticket',
+    summary: 'the breaker of {{ $labels.dependency }} on {{ $labels.instance }} is open',
+    description:
+      'Calls to it are refused at once; fallbacks answer where there is one, 503 external_api_unavailable where not.',
+    proof: {
+      series: { [`volwatch_circuit_breaker_state{${i1},dependency="twelve_data"}`]: '0x10 2x10 0x20' },
+      quiet: 5,
+      fires: 15,
+      over: 22,
+      labels: { ...one, dependency: 'twelve_data' },
+      summary: 'the breaker of twelve_data on a:9464 is open',
+    },
+  },
+  {
+    alert: 'LimiterFellBackToMemory',
+    expr: 'sum by (instance) (rate(volwatch_rate_limit_decisions_total{job="volwatch",backend="memory"}[2m])) > 0 and on (instance) sum by (instance) (volwatch_rate_limit_decisions_total{job="volwatch",backend="redis"}) > 0',
+    for: '30s',
+    severity: 'ticket',
+    summary: '{{ $labels.instance }} takes {{ $value | humanize }} rate limit decisions per second in its own memory',
+    description:
+      'Redis is configured and was used, but does not answer: each instance counts for itself until it does.',
+    proof: {
+      series: {
+        [`volwatch_rate_limit_decisions_total{${i1},policy="ip",subject="ip",outcome="allowed",backend="redis"}`]:
+          '0+60x10 600x30',
+        [`volwatch_rate_limit_decisions_total{${i1},policy="ip",subject="ip",outcome="allowed",backend="memory"}`]:
+          '0x10 0+60x10 600x20',
+      },
+      quiet: 5,
+      fires: 15,
+      over: 25,
+      labels: { instance: 'a:9464' },
+      summary: 'a:9464 takes 1 rate limit decisions per second in its own memory',
+    },
+  },
+];

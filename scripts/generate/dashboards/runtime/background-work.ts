@@ -1,0 +1,55 @@
+import { of, quantiles, share, sumRate, type RowSpec } from '../spec.ts';
+
+const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
+const deliveries = 'volwatch_webhook_deliveries_total';
+
+/** Jobs and webhooks: work that no caller waits for. */
+export const backgroundWork: RowSpec = {
+  title: 'Background work',
+  panels: [
+    {
+      id: 6,
+      kind: 'timeseries',
+      title: 'Do background jobs pile up or die?',
+      description: 'Waiting jobs, and jobs that used up their attempts, by queue.',
+      unit: 'count',
+      queries: [
+        { expr: `max by (queue, state) (${of('volwatch_jobs_queue_size')})`, legend: '{{queue}} {{state}}' },
+        {
+          expr: `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[15m]))`,
+          legend: '{{queue}} dead in 15 min',
+        },
+      ],
+      alerts: ['JobsDying'],
+    },
+    {
+      id: 7,
+      kind: 'timeseries',
+      title: 'Do webhooks arrive?',
+      description: 'Attempts at deliveries per second, by how they ended: failed ones are tried again, dead ones not.',
+      unit: 'events/s',
+      queries: [{ expr: sumRate(of(deliveries), 'outcome'), legend: '{{outcome}}' }],
+      stacked: true,
+    },
+    {
+      id: 8,
+      kind: 'timeseries',
+      title: 'Which share of webhook attempts fails?',
+      description: 'Failed and dead attempts of all. One receiver that is down shows here too: its webhook names it.',
+      unit: 'share',
+      queries: [{ expr: share(of(deliveries, 'outcome=~"failed|dead"'), of(deliveries)), legend: 'failing' }],
+      thresholds: [{ value: 0.5, color: 'red' }],
+      ...fromCauses,
+      alerts: ['WebhookDeliveriesFailing'],
+    },
+    {
+      id: 9,
+      kind: 'timeseries',
+      title: 'How long do webhook receivers take?',
+      description: 'p50, p95 and p99 of attempts at deliveries; points open the trace.',
+      unit: 'seconds',
+      queries: quantiles(of('volwatch_webhook_delivery_duration_seconds_bucket')),
+      exemplars: true,
+    },
+  ],
+};

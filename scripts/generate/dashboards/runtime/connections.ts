@@ -1,0 +1,103 @@
+import { of, quantile, sumRate, type RowSpec } from '../spec.ts';
+
+const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
+const pool = 'db_client_connection';
+
+/** Connection pools, replicas, statements. */
+export const connections: RowSpec = {
+  title: 'Database connections',
+  panels: [
+    {
+      id: 10,
+      kind: 'timeseries',
+      title: 'How much of the connection pool is in use?',
+      description: 'Used share by pool and instance. Near 1 the next request waits.',
+      unit: 'share',
+      queries: [
+        {
+          expr: `sum by (pool, instance) (${of(`${pool}_count`, 'state="used"')}) / sum by (pool, instance) (${of(`${pool}_max`)})`,
+          legend: '{{pool}} {{instance}}',
+        },
+      ],
+      thresholds: [{ value: 0.9, color: 'red' }],
+      ...fromCauses,
+      alerts: ['PoolSaturated'],
+      width: 8,
+    },
+    {
+      id: 11,
+      kind: 'timeseries',
+      title: 'Do requests wait for a connection?',
+      description: 'Requests waiting now, and requests per second that gave up.',
+      unit: 'count',
+      queries: [
+        { expr: `sum by (pool) (${of(`${pool}_pending_requests`)})`, legend: '{{pool}} waiting' },
+        { expr: sumRate(of(`${pool}_timeouts_total`), 'pool'), legend: '{{pool}} gave up per second' },
+      ],
+      thresholds: [{ value: 1, color: 'red' }],
+      ...fromCauses,
+      alerts: ['PoolRequestsWaiting'],
+      width: 8,
+    },
+    {
+      id: 12,
+      kind: 'timeseries',
+      title: 'How long do they wait?',
+      description: 'p95 and p99 of the time to obtain a connection, by pool.',
+      unit: 'seconds',
+      queries: [0.95, 0.99].map((q) => ({
+        expr: quantile(q, of(`${pool}_wait_time_seconds_bucket`), 'pool'),
+        legend: `p${q * 100} {{pool}}`,
+      })),
+      width: 8,
+    },
+    {
+      id: 14,
+      kind: 'states',
+      title: 'Are replicas read from?',
+      description: '1 while a replica is read from, 0 while it is left out and the primary answers instead.',
+      unit: 'state',
+      queries: [{ expr: of('volwatch_replica_up'), legend: '{{pool}} {{instance}}' }],
+      lowIsBad: true,
+      thresholds: [{ value: 1, color: 'green' }],
+      ...fromCauses,
+      alerts: ['ReplicaDown'],
+    },
+    {
+      id: 15,
+      kind: 'timeseries',
+      title: 'How far are replicas behind?',
+      description: 'Seconds that a reader of the replica looks into the past.',
+      unit: 'seconds',
+      queries: [{ expr: of('volwatch_replica_lag_seconds'), legend: '{{pool}} {{instance}}' }],
+    },
+    {
+      id: 17,
+      kind: 'timeseries',
+      title: 'How many reads fall back to the primary?',
+      description: 'Reads per second that failed on a replica and were answered by the primary.',
+      unit: 'events/s',
+      queries: [
+        {
+          expr: `${sumRate(of('volwatch_replica_fallbacks_total'), 'pool')} or vector(0)`,
+          legend: '{{pool}}',
+        },
+      ],
+    },
+    {
+      id: 13,
+      kind: 'timeseries',
+      title: 'Which statements are slow?',
+      description: 'p95 of statements by operation and table; points open the trace.',
+      unit: 'seconds',
+      queries: [
+        {
+          expr: `topk(10, ${quantile(0.95, of('db_client_operation_duration_seconds_bucket'), 'db_operation_name, db_collection_name')})`,
+          legend: '{{db_operation_name}} {{db_collection_name}}',
+        },
+      ],
+      exemplars: true,
+      width: 24,
+    },
+  ],
+};

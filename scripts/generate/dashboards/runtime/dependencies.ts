@@ -1,0 +1,80 @@
+import { of, quantile, share, sumRate, type RowSpec } from '../spec.ts';
+
+const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
+const cache = 'volwatch_cache_requests_total';
+
+/** PostgreSQL, Redis, providers, and the cache in front of them. */
+export const dependencies: RowSpec = {
+  title: 'Dependencies',
+  panels: [
+    {
+      id: 1,
+      kind: 'states',
+      title: 'Which dependency is down?',
+      description: '1 while the dependency answers its health check, as each instance sees it.',
+      unit: 'state',
+      queries: [{ expr: of('volwatch_dependency_up'), legend: '{{dependency}} {{instance}}' }],
+      lowIsBad: true,
+      thresholds: [{ value: 1, color: 'green' }],
+      ...fromCauses,
+      alerts: ['PostgresDown', 'RedisDown'],
+    },
+    {
+      id: 2,
+      kind: 'states',
+      title: 'Which circuit breaker is open?',
+      description: '0 closed, 1 half-open, 2 open: calls are refused at once and fallbacks answer.',
+      unit: 'state',
+      queries: [{ expr: of('volwatch_circuit_breaker_state'), legend: '{{dependency}} {{instance}}' }],
+      thresholds: [
+        { value: 1, color: 'yellow' },
+        { value: 2, color: 'red' },
+      ],
+      ...fromCauses,
+      alerts: ['BreakerOpen'],
+    },
+    {
+      id: 3,
+      kind: 'timeseries',
+      title: 'How long do dependencies take, and how do calls end?',
+      description: 'p95 by dependency and outcome; points open the trace.',
+      unit: 'seconds',
+      queries: [
+        {
+          expr: quantile(0.95, of('volwatch_dependency_request_duration_seconds_bucket'), 'dependency, outcome'),
+          legend: '{{dependency}} {{outcome}}',
+        },
+      ],
+      exemplars: true,
+    },
+    {
+      id: 4,
+      kind: 'timeseries',
+      title: 'How much do we retry?',
+      description: 'Repeated calls per second by dependency. Retries multiply load on what already struggles.',
+      unit: 'events/s',
+      queries: [{ expr: sumRate(of('volwatch_retries_total'), 'dependency'), legend: '{{dependency}}' }],
+    },
+    {
+      id: 5,
+      kind: 'timeseries',
+      title: 'Does the cache help?',
+      description: 'Share of look-ups that hit, by cache; stale answers count as hits here.',
+      unit: 'share',
+      queries: [{ expr: share(of(cache, 'outcome=~"hit|stale"'), of(cache), 'cache'), legend: '{{cache}}' }],
+    },
+    {
+      id: 16,
+      kind: 'timeseries',
+      title: 'How old is what is answered past its time?',
+      description: 'Mean age of stale answers, by cache; nothing when no answer is stale.',
+      unit: 'seconds',
+      queries: [
+        {
+          expr: `${sumRate(of('volwatch_cache_stale_age_seconds_sum'), 'cache')} / (${sumRate(of('volwatch_cache_stale_age_seconds_count'), 'cache')} > 0) or vector(0)`,
+          legend: '{{cache}}',
+        },
+      ],
+    },
+  ],
+};

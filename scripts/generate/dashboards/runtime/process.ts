@@ -1,0 +1,81 @@
+import { of, sumRate, type RowSpec } from '../spec.ts';
+
+/** The event loop, the collector, and what memory holds. */
+export const process: RowSpec = {
+  title: 'Process',
+  panels: [
+    {
+      id: 20,
+      kind: 'timeseries',
+      title: 'Is the event loop blocked?',
+      description: 'Lag at p50 and p99 by instance. Every request waits at least this long.',
+      unit: 'seconds',
+      queries: ['p50', 'p99'].map((q) => ({
+        expr: of(`nodejs_eventloop_lag_${q}_seconds`),
+        legend: `${q} {{instance}}`,
+      })),
+      width: 8,
+    },
+    {
+      id: 21,
+      kind: 'timeseries',
+      title: 'How much time goes into garbage collection?',
+      description: 'Seconds of collection per second, by kind.',
+      unit: 'share',
+      queries: [{ expr: sumRate(of('nodejs_gc_duration_seconds_sum'), 'kind'), legend: '{{kind}}' }],
+      width: 8,
+    },
+    {
+      id: 22,
+      kind: 'timeseries',
+      title: 'Does memory grow?',
+      description: 'Resident memory and used heap by instance: a saw-tooth is well, a ramp is a leak.',
+      unit: 'bytes',
+      queries: [
+        { expr: of('process_resident_memory_bytes'), legend: 'resident {{instance}}' },
+        { expr: of('nodejs_heap_size_used_bytes'), legend: 'heap {{instance}}' },
+      ],
+      width: 8,
+    },
+    {
+      id: 23,
+      kind: 'timeseries',
+      title: 'How much memory do request bodies hold?',
+      description:
+        'Bytes of bodies in memory by instance, without the first BODY_LIMIT_BYTES of each. BODIES_LIMIT_BYTES is the max.',
+      unit: 'bytes',
+      queries: [{ expr: of('volwatch_http_body_bytes'), legend: '{{instance}}' }],
+      width: 8,
+    },
+    {
+      id: 24,
+      kind: 'timeseries',
+      title: 'How many request bodies are being read?',
+      description: 'Bodies that are being read by instance. Many bodies and few bytes mean slow senders.',
+      unit: 'count',
+      queries: [{ expr: of('volwatch_http_bodies_in_progress'), legend: '{{instance}}' }],
+      width: 8,
+    },
+    {
+      id: 25,
+      kind: 'timeseries',
+      title: 'How much memory do unread answers hold?',
+      description:
+        'Bytes of answers that are kept until their clients read them, by instance. ANSWER_BACKLOG_BYTES is the max.',
+      unit: 'bytes',
+      queries: [{ expr: of('volwatch_http_answer_bytes_outstanding'), legend: '{{instance}}' }],
+      width: 8,
+    },
+    {
+      id: 26,
+      kind: 'timeseries',
+      title: 'Which answers are cut?',
+      description:
+        'Connections per second that are cut while an answer is sent, by reason: read too slowly, not in time, or the backlog is full.',
+      unit: 'events/s',
+      queries: [
+        { expr: `${sumRate(of('volwatch_http_answers_cut_total'), 'reason')} or vector(0)`, legend: '{{reason}}' },
+      ],
+    },
+  ],
+};

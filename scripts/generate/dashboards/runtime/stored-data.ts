@@ -1,0 +1,25 @@
+import { of, type RowSpec } from '../spec.ts';
+
+/** Tables: what they hold and how large they are. */
+export const storedData: RowSpec = {
+  title: 'Stored data',
+  panels: [
+    {
+      id: 40,
+      kind: 'timeseries',
+      title: 'Which table grows?',
+      description:
+        'Bytes on disk by table, with indexes and large values, as the primary says. A ramp needs a retention or a limit.',
+      unit: 'bytes',
+      queries: [{ expr: `max by (table) (${of('volwatch_table_bytes')})`, legend: '{{table}}' }],
+    },
+    {
+      id: 41,
+      kind: 'timeseries',
+      title: 'How many rows does each table have?',
+      description: 'Rows by table as PostgreSQL estimates them, for the twelve largest tables.',
+      unit: 'count',
+      queries: [{ expr: `topk(12, max by (table) (${of('volwatch_table_rows')}))`, legend: '{{table}}' }],
+    },
+  ],
+};

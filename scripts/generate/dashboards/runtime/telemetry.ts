@@ -1,0 +1,36 @@
+import { of, rate, sumRate, type RowSpec } from '../spec.ts';
+
+/** What the dashboards cannot show when telemetry is lost. */
+export const telemetry: RowSpec = {
+  title: 'Telemetry itself',
+  panels: [
+    {
+      id: 30,
+      kind: 'timeseries',
+      title: 'Are we losing telemetry?',
+      description:
+        'Spans and log lines dropped per second, by reason: what this dashboard cannot show is missing here.',
+      unit: 'events/s',
+      queries: [
+        {
+          expr: sumRate(of('volwatch_telemetry_dropped_total'), 'signal, reason'),
+          legend: '{{signal}} {{reason}}',
+        },
+      ],
+      alerts: ['TelemetryDropped'],
+    },
+    {
+      id: 31,
+      kind: 'timeseries',
+      title: 'Is somebody rehearsing a failure?',
+      description: 'Injected faults felt per second: what looks broken may be meant to.',
+      unit: 'events/s',
+      queries: [
+        {
+          expr: `sum by (point, mode) (${rate(of('volwatch_faults_injected_total'))}) > 0 or vector(0)`,
+          legend: '{{point}} {{mode}}',
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,86 @@
+import { auditActions, auditOutcomes } from '../../ports/audit.ts';
+import { errorCodes } from '../errors.ts';
+import { transactionOperations } from '../../ports/unit-of-work.ts';
+import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
+
+const errorType = ['', ...errorCodes] as const;
+
+/** PostgreSQL: statements, transactions, connections, replicas, tables, the audit trail. */
+export const databaseMetrics = {
+  db_client_operation_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of database client operations in seconds',
+    labels: { db_operation_name: 'open', db_collection_name: 'open', error_type: errorType },
+  },
+  volwatch_db_transactions_total: {
+    type: 'counter',
+    help: 'Units of work by operation and outcome; reason is the error code of a rollback',
+    labels: { operation: transactionOperations, outcome: ['committed', 'rolled_back'], reason: errorType },
+  },
+  volwatch_db_transaction_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of units of work in seconds',
+    labels: { operation: transactionOperations, outcome: ['committed', 'rolled_back'] },
+    buckets: longDurationBuckets,
+  },
+  db_client_connection_count: {
+    type: 'gauge',
+    help: 'Database connections by state',
+    labels: { state: ['idle', 'used'], pool: 'open' },
+  },
+  db_client_connection_max: {
+    type: 'gauge',
+    help: 'Largest number of database connections allowed',
+    labels: { pool: 'open' },
+  },
+  db_client_connection_pending_requests: {
+    type: 'gauge',
+    help: 'Requests waiting for a database connection',
+    labels: { pool: 'open' },
+  },
+  db_client_connection_timeouts_total: {
+    type: 'counter',
+    help: 'Requests that gave up waiting for a database connection',
+    labels: { pool: 'open' },
+  },
+  db_client_connection_wait_time_seconds: {
+    type: 'histogram',
+    help: 'Time to obtain a database connection in seconds',
+    labels: { pool: 'open' },
+  },
+  volwatch_audit_events_total: {
+    type: 'counter',
+    help: 'Audit events written by action and outcome',
+    labels: { action: auditActions, outcome: auditOutcomes },
+  },
+  volwatch_audit_refusals_omitted_total: {
+    type: 'counter',
+    help: 'Refusals that no audit event of their own was written for, because their stream had enough in that hour',
+    labels: {},
+  },
+  volwatch_table_rows: {
+    type: 'gauge',
+    help: 'Rows of a table as PostgreSQL estimates them',
+    labels: { table: 'open' },
+  },
+  volwatch_table_bytes: {
+    type: 'gauge',
+    help: 'Bytes of a table on disk, with its indexes and large values',
+    labels: { table: 'open' },
+  },
+  volwatch_replica_up: {
+    type: 'gauge',
+    help: '1 while the replica is read from, 0 while it is left out',
+    labels: { pool: 'open' },
+  },
+  volwatch_replica_lag_seconds: {
+    type: 'gauge',
+    help: 'How far the replica was behind when last looked at',
+    labels: { pool: 'open' },
+  },
+  volwatch_replica_fallbacks_total: {
+    type: 'counter',
+    help: 'Reads that failed on a replica and were answered by the primary',
+    labels: { pool: 'open' },
+  },
+} as const satisfies Record<string, MetricDeclaration>;

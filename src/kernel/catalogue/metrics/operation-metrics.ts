@@ -1,0 +1,77 @@
+import { cacheNames } from '../../ports/cache.ts';
+import { faultModes, faultPoints } from '../faults.ts';
+import { dependencies } from '../../ports/health.ts';
+import { jobQueues } from '../../ports/jobs.ts';
+import { webhookOutcomes } from '../../ports/webhooks.ts';
+import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
+
+/** Dependencies, caches, jobs, webhooks, telemetry and the build. */
+export const operationMetrics = {
+  volwatch_dependency_up: {
+    type: 'gauge',
+    help: '1 while the dependency answers its health check',
+    labels: { dependency: dependencies },
+  },
+  volwatch_circuit_breaker_state: {
+    type: 'gauge',
+    help: '0 closed, 1 half-open, 2 open',
+    labels: { dependency: dependencies },
+  },
+  volwatch_dependency_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of requests to a dependency in seconds; rejected: not sent',
+    labels: { dependency: dependencies, outcome: ['ok', 'error', 'timeout', 'rejected'] },
+  },
+  volwatch_retries_total: {
+    type: 'counter',
+    help: 'Requests to a dependency that were sent again',
+    labels: { dependency: dependencies },
+  },
+  volwatch_cache_requests_total: {
+    type: 'counter',
+    help: 'Reads through a cache; stale: answered with what is past its time; error: loaded since the cache failed',
+    labels: { cache: cacheNames, outcome: ['hit', 'miss', 'stale', 'error'] },
+  },
+  volwatch_cache_stale_age_seconds: {
+    type: 'histogram',
+    help: 'Age of what was answered past its time, in seconds',
+    labels: { cache: cacheNames },
+    buckets: [1, 5, 10, 30, 60, 300, 600, 3_600, 86_400],
+  },
+  volwatch_faults_injected_total: {
+    type: 'counter',
+    help: 'Injected faults that were felt',
+    labels: { point: faultPoints, mode: faultModes },
+  },
+  volwatch_telemetry_dropped_total: {
+    type: 'counter',
+    help: 'Telemetry items dropped before export',
+    labels: { signal: ['traces', 'logs'], reason: ['queue_full', 'export_failed', 'shutdown'] },
+  },
+  volwatch_jobs_total: {
+    type: 'counter',
+    help: 'Attempts at jobs: ok, failed and to be tried again, or given up',
+    labels: { queue: jobQueues, outcome: ['ok', 'failed', 'dead'] },
+  },
+  volwatch_jobs_queue_size: {
+    type: 'gauge',
+    help: 'Jobs by queue and state',
+    labels: { queue: jobQueues, state: ['waiting', 'active'] },
+  },
+  volwatch_webhook_deliveries_total: {
+    type: 'counter',
+    help: 'Attempts at webhook deliveries: delivered, failed and to be tried again, given up, or told 410',
+    labels: { outcome: webhookOutcomes },
+  },
+  volwatch_webhook_delivery_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of attempts at webhook deliveries in seconds',
+    labels: { outcome: webhookOutcomes },
+    buckets: longDurationBuckets,
+  },
+  volwatch_build_info: {
+    type: 'gauge',
+    help: '1, with the build in its labels',
+    labels: { version: 'open', commit: 'open', node_version: 'open' },
+  },
+} as const satisfies Record<string, MetricDeclaration>;

@@ -1,0 +1,102 @@
+import { abuseKinds } from '../abuse.ts';
+import { errorCategories, errorCodes, errorTable } from '../errors.ts';
+import { tokenFormats } from '../../requests/principal.ts';
+import { loadClasses } from '../../requests/route.ts';
+import type { MetricDeclaration } from './declaration.ts';
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', '_OTHER'] as const;
+const errorType = ['', ...errorCodes] as const;
+const authenticationCodes = errorCodes.filter((code) => errorTable[code].category === 'authentication');
+
+/** Requests, who sent them, and what was refused. */
+export const requestMetrics = {
+  http_server_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of HTTP server requests in seconds',
+    labels: {
+      http_request_method: methods,
+      http_route: 'open',
+      http_response_status_code: 'open',
+      error_type: errorType,
+    },
+  },
+  http_server_active_requests: {
+    type: 'gauge',
+    help: 'HTTP server requests in progress',
+    labels: { http_request_method: methods },
+  },
+  volwatch_errors_total: {
+    type: 'counter',
+    help: 'Problem documents answered, by category, code and route',
+    labels: { category: errorCategories, code: errorCodes, http_route: 'open' },
+  },
+  volwatch_auth_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of authentication operations in seconds',
+    labels: {
+      operation: ['verify_token', 'issue_token', 'login', 'api_key', 'refresh', 'register', 'session', 'revoke'],
+      outcome: ['ok', 'refused', 'error'],
+    },
+  },
+  volwatch_auth_failures_total: {
+    type: 'counter',
+    help: 'Refused authentications by reason',
+    labels: { reason: authenticationCodes },
+  },
+  volwatch_auth_tokens_total: {
+    type: 'counter',
+    help: 'Accepted access tokens by format',
+    labels: { format: tokenFormats },
+  },
+  volwatch_rate_limit_decisions_total: {
+    type: 'counter',
+    help: 'Rate limit decisions',
+    labels: {
+      policy: ['ip', 'login', 'user', 'client', 'api_key'],
+      subject: ['ip', 'user', 'client', 'api_key'],
+      outcome: ['allowed', 'limited'],
+      backend: ['redis', 'memory'],
+    },
+  },
+  volwatch_rate_limit_top_limited: {
+    type: 'gauge',
+    help: 'Refusals of the ten most refused subjects within the last five to ten minutes',
+    // Ten series at any time: what leaves the top ten is removed.
+    labels: { rank: 'open', subject_hash: 'open' },
+  },
+  volwatch_load_shed_total: {
+    type: 'counter',
+    help: 'Requests refused because of load, by class of route and reason; caller: one caller has too many in progress',
+    labels: { load_class: loadClasses, reason: ['concurrency', 'caller', 'lag'] },
+  },
+  volwatch_http_bodies_in_progress: {
+    type: 'gauge',
+    help: 'Request bodies that are being read',
+    labels: {},
+  },
+  volwatch_http_body_bytes: {
+    type: 'gauge',
+    help: 'Bytes of request bodies in memory, without the first BODY_LIMIT_BYTES of each',
+    labels: {},
+  },
+  volwatch_http_answer_bytes_outstanding: {
+    type: 'gauge',
+    help: 'Bytes of answers that are kept until their clients read them',
+    labels: {},
+  },
+  volwatch_http_answers_cut_total: {
+    type: 'counter',
+    help: 'Connections cut while an answer was sent: read below the min rate, not read in time, or made way for others',
+    labels: { reason: ['rate', 'timeout', 'backlog'] },
+  },
+  volwatch_abuse_refused_total: {
+    type: 'counter',
+    help: 'Requests refused because they would use more than a share of the service, by kind',
+    labels: { kind: abuseKinds },
+  },
+  volwatch_idempotent_requests_total: {
+    type: 'counter',
+    help: 'Requests with an Idempotency-Key: ran, answered from an earlier run, or refused',
+    labels: { outcome: ['ran', 'replayed', 'refused'] },
+  },
+} as const satisfies Record<string, MetricDeclaration>;

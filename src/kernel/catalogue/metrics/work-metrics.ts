@@ -1,0 +1,74 @@
+import { modelNames } from '../pricing-models.ts';
+import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
+
+const pricingModels = [...modelNames, 'unknown'] as const;
+const pricingOperations = ['price', 'greeks', 'implied_volatility', 'batch'] as const;
+
+/** Pricing and refreshes. */
+export const workMetrics = {
+  volwatch_pricing_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of pricing operations in seconds',
+    // A batch may hold rows of several models.
+    labels: { operation: pricingOperations, model: [...pricingModels, 'mixed'] },
+    buckets: longDurationBuckets,
+  },
+  volwatch_pricing_options_total: {
+    type: 'counter',
+    help: 'Options priced by operation, model and outcome',
+    labels: { operation: pricingOperations, model: pricingModels, outcome: ['ok', 'invalid', 'failed'] },
+  },
+  volwatch_pricing_solver_iterations: {
+    type: 'histogram',
+    help: 'Steps of the solver per implied volatility',
+    labels: { model: pricingModels },
+    buckets: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128],
+  },
+  volwatch_pricing_not_converged_total: {
+    type: 'counter',
+    help: 'Calculations whose numerical method did not converge, by model',
+    labels: { model: pricingModels },
+  },
+  volwatch_pricing_batch_size: {
+    type: 'histogram',
+    help: 'Rows in a pricing batch',
+    labels: { format: ['objects', 'columns', 'arrow'] },
+    buckets: [1, 10, 100, 1_000, 10_000, 100_000],
+  },
+  volwatch_workers_queue_size: {
+    type: 'gauge',
+    help: 'Pricing tasks that wait for a worker process',
+    labels: {},
+  },
+  volwatch_workers_busy: {
+    type: 'gauge',
+    help: 'Worker processes that are pricing',
+    labels: {},
+  },
+  volwatch_workers_restarts_total: {
+    type: 'counter',
+    help: 'Worker processes that ended before their time and were replaced',
+    labels: {},
+  },
+  volwatch_refresh_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of refreshes in seconds',
+    labels: { universe: 'open', outcome: ['succeeded', 'rolled_back', 'failed'] },
+    buckets: longDurationBuckets,
+  },
+  volwatch_refresh_rows_total: {
+    type: 'counter',
+    help: 'Rows written by committed refreshes',
+    labels: { kind: ['assets', 'prices', 'index_values'] },
+  },
+  volwatch_prices_quarantined_total: {
+    type: 'counter',
+    help: 'Fetched bars held back because a price moved too far',
+    labels: { universe: 'open' },
+  },
+  volwatch_refresh_last_success_timestamp_seconds: {
+    type: 'gauge',
+    help: 'Unix time of the last committed refresh',
+    labels: { universe: 'open' },
+  },
+} as const satisfies Record<string, MetricDeclaration>;

@@ -1,0 +1,39 @@
+/**
+ * The one list of pricing models and the one list of what a calculation can answer. The models themselves, their costs,
+ * metric labels, the settings of users, OpenAPI and docs are typed by these lists: a name in one place only does not
+ * compile.
+ */
+export const modelNames = [
+  'black_scholes',
+  'black76',
+  'bachelier',
+  'heston',
+  'binomial_lr',
+  'andersen_lake',
+  'baw',
+] as const;
+export type ModelName = (typeof modelNames)[number];
+export const defaultModel: ModelName = 'black_scholes';
+
+/** The order in which engines write their results: `price`, the greeks of the API, the volatility behind a price. */
+export const outputNames = [
+  'price',
+  'delta',
+  'gamma',
+  'vega',
+  'theta',
+  'rho',
+  'dividend_rho',
+  'vanna',
+  'volga',
+  'charm',
+  'veta',
+  'speed',
+  'zomma',
+  'color',
+  'ultima',
+  'dual_delta',
+  'dual_gamma',
+  'implied_volatility',
+] as const;
+export type OutputName = (typeof outputNames)[number];

@@ -1,0 +1,50 @@
+import type { ExecutionContext } from 'ava';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { createCursors } from '#src/kernel/lists/pagination.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { createCachedReads } from '#src/market-data/reads/cached-reads.ts';
+import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
+import { createMarketDataRoutes } from '#src/market-data/reads/market-data-routes.ts';
+import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
+import { jsonBody, serve } from '#test/http/support.ts';
+import { makeCache } from '#testkit/redis.ts';
+import { setup, type Overrides } from './setup.ts';
+
+export type Item = Record<string, unknown>;
+export type List = { data: Item[]; page: { next_cursor: string | null; limit: number } };
+export const base = '/api/v1';
+
+const operator: Principal = { kind: 'client', subject: 'operator', scopes: ['market:refresh'] };
+
+/** The routes of market data over HTTP, on a real database and cache, called by an operator. */
+export const setupHttp = async (t: ExecutionContext, overrides: Overrides = {}) => {
+  const cache = makeCache(t);
+  const service = await setup(t, {
+    ...overrides,
+    service: { committed: ({ name }) => cache.invalidate(name), ...overrides.service },
+  });
+  const { refreshes, database } = service;
+  const queries = createMarketDataQueries({ reader: database.reader, primary: database.reader });
+  const cachedReads = createCachedReads({ cache, queries, universes: bundledUniverses, logger: silentLogger });
+  const cursors = createCursors({ secret: 'a secret for this test alone' });
+  const routes = createMarketDataRoutes({ refreshes, queries, cachedReads, cursors, basePath: base });
+  const { call } = await serve(t, { routes, authenticate: async () => operator });
+  const get = async <Body = Item>(path: string, status = 200): Promise<Body> => {
+    const response = await call(base + path);
+    t.is(response.status, status, path);
+    return (await response.json()) as Body;
+  };
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    call(`${base}/refreshes`, jsonBody(body, headers));
+  return { ...service, call, get, post, routes };
+};
+
+/** As `setupHttp`, with both bundled universes refreshed. */
+export const loaded = async (t: ExecutionContext) => {
+  const http = await setupHttp(t);
+  for (const universe of ['tech5', 'sp500']) await http.refreshes.run({ universe, trigger: 'startup' });
+  return http;
+};
+
+/** The members that a problem names. */
+export const pointers = (problem: Item): unknown[] => (problem['errors'] as Item[]).map(({ pointer }) => pointer);

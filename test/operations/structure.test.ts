@@ -1,0 +1,84 @@
+import test from 'ava';
+import {
+  alertFaults,
+  completenessFaults,
+  faultPointFaults,
+  metricFaults,
+  modelFaults,
+} from '../../scripts/check/completeness.ts';
+import { findCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
+import { importFaults } from '../../scripts/check/imports.ts';
+
+const graph = (edges: Readonly<Record<string, readonly string[]>>): ImportGraph => new Map(Object.entries(edges));
+
+test('the repository has no fault of completeness and no forbidden import', (t) => {
+  t.deepEqual(completenessFaults(), []);
+  const real = readImportGraph();
+  t.true(real.size > 500, 'the graph was read');
+  t.true(real.get('src/main.ts')?.includes('src/compose/index.ts'), 'an import of the entry file is seen');
+  t.deepEqual(importFaults(real), []);
+});
+
+test('a fault point without a chaos cell names the folder to add one to', (t) => {
+  t.deepEqual(faultPointFaults(['cache.read', 'forged.point'], [{ faultPoint: 'cache.read' }, {}]), [
+    'The fault point forged.point has no chaos cell: add one to load/chaos/cells/.',
+  ]);
+});
+
+test('a metric without a panel names the folder to add one to', (t) => {
+  const expressions = ['rate(volwatch_shown_seconds_bucket{}[5m])'];
+  t.deepEqual(metricFaults(['volwatch_shown_seconds', 'volwatch_shown'], expressions, {}), [
+    'The metric volwatch_shown is on no panel: add one to scripts/generate/dashboards/, or a reason to scripts/check/completeness.ts.',
+  ]);
+});
+
+test('an exception for a metric that is shown, or is gone, must be removed', (t) => {
+  const faults = metricFaults(['volwatch_shown'], ['volwatch_shown{}'], { volwatch_shown: 'x', volwatch_gone: 'x' });
+  t.deepEqual(faults, [
+    'volwatch_shown needs no exception: remove it from scripts/check/completeness.ts.',
+    'volwatch_gone needs no exception: remove it from scripts/check/completeness.ts.',
+  ]);
+});
+
+test('an alert without a runbook or a rehearsed cause names the file to add', (t) => {
+  t.deepEqual(alertFaults(['InstanceDown', 'Forged'], ['InstanceDown']), [
+    'The alert Forged has no runbook: add docs/runbooks/Forged.md.',
+    'The alert Forged has no rehearsed cause: add one to scripts/verify/scenarios.ts.',
+  ]);
+});
+
+test('a pricing model without documentation names the page', (t) => {
+  t.deepEqual(modelFaults(['black76', 'forged']), [
+    'The model forged is not in the table of docs/pricing.md: add a row there.',
+  ]);
+});
+
+const forbidden: readonly [string, string, RegExp][] = [
+  ['src/pricing/pricing-service.ts', 'src/database/index.ts', /pricing may import kernel.*src\/compose\//],
+  ['src/kernel/ids.ts', 'src/config/index.ts', /kernel may import no other room/],
+  ['src/compose/compose.ts', 'src/auth/keys/key-ring.ts', /stands in src\/auth\/index\.ts/],
+  ['src/forged/forged.ts', 'src/kernel/ids.ts', /add it to scripts\/check\/rooms\.ts/],
+  ['src/main.ts', 'testkit/eventually.ts', /src\/ may import src/],
+  ['load/report.ts', 'test/http/support.ts', /Move what both need to testkit\//],
+];
+
+for (const [from, to, message] of forbidden) {
+  test(`an import of ${to} by ${from} is refused with what to do`, (t) => {
+    const faults = importFaults(graph({ [from]: [to] }));
+    t.is(faults.length, 1);
+    t.regex(faults[0]!, /^src\/forged is not|^\S+ imports \S+: /);
+    t.regex(faults[0]!, message);
+  });
+}
+
+test('a circle names its files in order', (t) => {
+  const circle = {
+    'src/auth/a.ts': ['src/auth/b.ts'],
+    'src/auth/b.ts': ['src/auth/c.ts'],
+    'src/auth/c.ts': ['src/auth/a.ts'],
+  };
+  t.deepEqual(importFaults(graph(circle)), [
+    'A circle of imports: src/auth/a.ts -> src/auth/b.ts -> src/auth/c.ts -> src/auth/a.ts. Move what both sides need into a file that imports neither.',
+  ]);
+  t.deepEqual(findCircles(graph({ a: ['b', 'c'], b: ['c'], c: [] })), [], 'two ways to one file are no circle');
+});
