@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { accountsPage } from './generate/accounts-page.ts';
 import { architecturePage } from './generate/architecture-page.ts';
 import { configurationPage } from './generate/configuration-page.ts';
+import { decisionsPage } from './generate/decisions-page.ts';
 import { errorsPage } from './generate/errors-page.ts';
 import { operations } from './generate/operations.ts';
 import { tablesPage } from './generate/tables-page.ts';
@@ -15,6 +16,7 @@ const generated: Readonly<Record<string, () => string>> = {
   'docs/accounts.md': accountsPage,
   'docs/architecture.md': architecturePage,
   'docs/configuration.md': configurationPage,
+  'docs/decisions/README.md': decisionsPage,
   'docs/errors.md': errorsPage,
   'docs/tables.md': tablesPage,
   'docs/telemetry.md': telemetryPage,

@@ -1,10 +1,11 @@
-/** `npm run check:structure`: import directions, circles, sizes, and lists that must agree. */
+/** `npm run check:structure`: import directions, circles, sizes, lists that must agree, and links. */
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
+import { linkFaults } from './links.ts';
 import { sizeFaults } from './sizes.ts';
 
-const faults = [...importFaults(readImportGraph()), ...sizeFaults(), ...completenessFaults()];
+const faults = [...importFaults(readImportGraph()), ...sizeFaults(), ...completenessFaults(), ...linkFaults()];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);
 process.exitCode = faults.length > 0 ? 1 : 0;

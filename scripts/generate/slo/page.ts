@@ -7,13 +7,13 @@ const windowMinutes = Number.parseInt(sloDocument.window, 10) * 24 * 60;
 const meaning = (slo: Slo): string =>
   slo.kind === 'staleness'
     ? `Of ${Math.round(windowMinutes * budgetOf(slo))} minutes in ${sloDocument.window} it may be stale.`
-    : `At one level of traffic that is ${Math.round(windowMinutes * budgetOf(slo))} minutes of total failure in ${sloDocument.window}.`;
+    : `With constant traffic that is ${Math.round(windowMinutes * budgetOf(slo))} minutes of total failure in ${sloDocument.window}.`;
 
 const section = (slo: Slo): string => `## ${slo.name}
 
 ${slo.title}, in ${slo.objective} % of cases. ${meaning(slo)}
 
-When it is not kept: ${slo.users} Alert [${slo.alert}](runbooks/${slo.alert}.md)${slo.pages ? '' : ', which opens tickets and never pages'}.
+When it is broken: ${slo.users} Alert [${slo.alert}](runbooks/${slo.alert}.md)${slo.pages ? '' : ', which opens tickets and never pages'}.
 ${'routes' in slo ? `\nRoutes: ${slo.routes.map((route) => `\`${slo.method} ${route}\``).join(', ')}.\n` : ''}
 \`\`\`promql
 ${slo.kind === 'staleness' ? `${staleRecord(slo).record} = ${staleRecord(slo).expr}\n` : ''}${errorRatio(slo, '1h')}
@@ -34,15 +34,15 @@ ${table(
   ]),
 )}
 
-The expressions below give the share of bad events in one hour. Budgets burn at this rate divided by what is allowed;
-each level alerts on four pairs of windows:
+The expressions below give the share of bad events in one hour. The burn rate is this share divided by the allowed share.
+Each level alerts on four pairs of windows:
 
 ${table(
-  ['burn rate over', 'in both', 'severity', 'of the budget gone'],
+  ['burn rate over', 'in both', 'severity', 'budget used'],
   burns.map(({ factor, long, short, severity, spent }) => [`${factor}x`, `${long} and ${short}`, severity, spent]),
 )}
 
-Everything else derives from slo.yaml too: alerts/rules/slo.yml and its unit tests, the lines in the dashboards, and
-load/thresholds.json, which load tests are held to.
+These are generated from slo.yaml too: alerts/rules/slo.yml and its unit tests, the lines in the dashboards, and
+load/thresholds.json, which load tests must keep.
 
 ${sloDocument.slos.map(section).join('\n')}`;
