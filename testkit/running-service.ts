@@ -1,10 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import type { TestDatabase } from './database.ts';
+import { rsaKeyPem } from './rsa-keys.ts';
 import { startService, type Service, type ServiceOptions } from './service.ts';
 import { createTcpProxy, type TcpProxy } from './servers/tcp-proxy.ts';
 
@@ -12,8 +11,7 @@ import { createTcpProxy, type TcpProxy } from './servers/tcp-proxy.ts';
 export type Teardown = Pick<ExecutionContext, 'teardown'>;
 
 export const client = { id: 'desk', secret: 'canary-client-secret-5d1f' };
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-export const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+export const privateKeyPem = rsaKeyPem('service');
 
 /** A directory that the embedded server's own account can enter, gone afterwards. */
 export const temporaryDirectory = (t: Teardown): string => {
@@ -140,9 +138,4 @@ export const damage = async (database: TestDatabase): Promise<void> => {
   await database.query(
     `update price set close = close + 1 where asset_id = (select id from asset where symbol = 'AAPL')`,
   );
-};
-
-export const until = async (condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<boolean> => {
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(20)) if (await condition()) return true;
-  return condition();
 };

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly message?: string; readonly level?: string };
 
@@ -106,14 +106,13 @@ export const startService = async ({
   );
   const url = String(listening['url']);
   const ready: Service['ready'] = async (timeoutMs = 60_000) => {
-    const deadline = Date.now() + timeoutMs;
-    while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
+    const isReady = async (): Promise<boolean> => {
+      if (ended) throw new Error(`the service ended before it was ready (${child.exitCode}): ${stderr}`);
       const response = await fetch(`${url}/health/ready`).catch(() => undefined);
       await response?.arrayBuffer();
-      if (response?.status === 200) return;
-      await sleep(25);
-    }
-    throw new Error(`not ready within ${timeoutMs} ms: ${stderr}`);
+      return response?.status === 200;
+    };
+    await eventually(isReady, () => `the service is ready: ${stderr}`, timeoutMs);
   };
   return {
     process: child,

@@ -35,17 +35,3 @@ export const withScope = async (work: (scope: Scope) => Promise<boolean>): Promi
   // What a failure left running, a loop of requests for one, does not keep the process.
   process.exit();
 };
-
-/** Whether `condition` became true in time. */
-export const eventually = async (
-  condition: () => Promise<boolean> | boolean,
-  timeoutMs: number,
-  everyMs = 200,
-): Promise<boolean> => {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    if (await condition()) return true;
-    if (Date.now() > deadline) return false;
-    await new Promise((done) => setTimeout(done, everyMs));
-  }
-};

@@ -117,6 +117,7 @@ test('a living owner keeps its lease; one that lost it cannot have its effect', 
     });
     return reply;
   });
+  // The time is the subject: longer than two leases.
   await sleep(1_500);
   t.is(await refused(idempotency.run(request, work)), 'idempotency_in_progress', 'renewed all the while');
 
