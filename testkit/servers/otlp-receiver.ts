@@ -5,13 +5,13 @@ import type { Teardown } from '../running-service.ts';
 
 export type OtlpReceiver = {
   readonly url: string;
-  /** Every body received so far, one after the other: protobuf, whose ids and texts stand in it as they are. */
+  /** All bodies received so far, concatenated. They are protobuf, which contains ids and texts unchanged. */
   readonly bytes: () => Buffer;
   /** Waits for a span of this trace. @throws Error if none arrives within `timeoutMs` */
   readonly received: (traceId: string, timeoutMs?: number) => Promise<void>;
 };
 
-/** An OpenTelemetry collector as far as a test needs one. */
+/** An OpenTelemetry collector that accepts everything and keeps it. */
 export const startOtlpReceiver = async (t: Teardown): Promise<OtlpReceiver> => {
   const chunks: Buffer[] = [];
   const server = createServer((request, response) => {

@@ -39,7 +39,7 @@ const baseBackup = async (primaryUrl: string, from: string, to: string): Promise
   }
 };
 
-/** A PostgreSQL and a streaming replica of it, both gone after the test. */
+/** Starts a PostgreSQL and a streaming replica of it; both are removed on teardown. */
 export const startReplicated = async (t: Pick<ExecutionContext, 'teardown'>): Promise<ReplicatedPostgres> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-replicated-'));
   chmodSync(directory, 0o711);
