@@ -1,21 +1,33 @@
 /**
- * Runs AVA beside the real servers that tests use: one PostgreSQL with a migrated template database, one Redis, both on
- * free loopback ports and gone afterwards. `node scripts/test.ts [--coverage] [--retry] [ava arguments]`. With --retry,
- * files that failed run once more, each alone, and decide: hundreds of tests wait for real timeouts, and beside a
- * neighbour's load one may be unlucky. What was retried is said.
+ * Runs AVA with real servers: one PostgreSQL with a migrated template database and one Redis, both on free loopback
+ * ports, removed afterwards. `node scripts/test.ts [--coverage] [--retry] [--report=FILE] [ava arguments]`.
+ *
+ * With --retry each file with a failure runs once more, alone, and the second result counts. The reason: hundreds of
+ * tests wait for real timeouts, and the load of other programs can delay one of them. The files that were repeated are
+ * printed at the end; --report writes the same lines to a file.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { dirname, join } from 'node:path';
 import { Redis } from 'ioredis';
 import { commandOf, isAlive } from '#src/embedded-postgres/embedded-postgres-host.ts';
 import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { createTemplate } from '#testkit/migrations.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { onPath } from './support/on-path.ts';
+import { createTestTotals } from './support/test-totals.ts';
 
 const exited = (child: ChildProcess): Promise<number> =>
   new Promise((done) => {
@@ -25,19 +37,20 @@ const exited = (child: ChildProcess): Promise<number> =>
 
 const startRedis = async (directory: string): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> => {
   const program = ['redis-server', 'valkey-server'].find(onPath);
-  if (!program)
-    throw new Error('No redis-server (or valkey-server) on PATH, which the tests need: run `npm run setup`');
+  if (!program) throw new Error('No redis-server (or valkey-server) on PATH; the tests need it: run `npm run setup`');
   const port = await freePort();
   const files = ['--save', '', '--appendonly', 'no', '--dir', directory, '--pidfile', join(directory, 'redis.pid')];
   const settings = ['--port', String(port), '--bind', '127.0.0.1', ...files];
-  // Groups of their own: Ctrl-C reaches the tests first, and the servers when they are done.
+  // A process group of its own, because Ctrl-C must reach the tests first and the servers after them.
   const child = spawn(program, settings, { stdio: 'ignore', detached: true });
   const client = new Redis({ port, lazyConnect: true, retryStrategy: () => null });
   client.on('error', () => {});
-  for (let attempt = 0; client.status !== 'ready'; attempt += 1) {
-    if (attempt === 100 || child.exitCode !== null) throw new Error(`${program} did not start`);
-    await client.connect().catch(() => sleep(50));
-  }
+  const isUp = async (): Promise<boolean> => {
+    if (child.exitCode !== null) throw new Error(`${program} did not start`);
+    await client.connect().catch(() => {});
+    return client.status === 'ready';
+  };
+  await eventually(isUp, `${program} accepts connections`);
   client.disconnect();
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -51,7 +64,7 @@ const startRedis = async (directory: string): Promise<{ readonly url: string; re
 const prefix = 'volwatch-test-';
 
 /**
- * In memory where there is room: tests make and drop hundreds of databases of 300 files each, and ext4 then spends more
+ * In memory if 4 GB are free: the tests create and drop hundreds of databases of 300 files each, and ext4 spends more
  * processor time on finding free inodes than the tests need.
  */
 const scratch = ((): string => {
@@ -59,38 +72,43 @@ const scratch = ((): string => {
     const { bsize, bavail } = statfsSync('/dev/shm');
     if (bsize * bavail > 4 * 2 ** 30) return '/dev/shm';
   } catch {
-    // Not on this system.
+    // This system has no /dev/shm.
   }
   return tmpdir();
 })();
 
-/** Ends the servers of an earlier run that was killed, and removes what it left. */
-const sweep = (): void => {
+/** Ends the servers of earlier runs that were killed, and removes their directories. */
+const removeLeftovers = (): void => {
   for (const name of readdirSync(scratch).filter((entry) => entry.startsWith(prefix))) {
     const owner = Number(name.slice(prefix.length).split('-')[0]);
     if (!Number.isInteger(owner) || isAlive(owner)) continue;
-    const left = join(scratch, name);
+    const leftover = join(scratch, name);
     for (const [file, program] of [
-      ['postgres/data/postmaster.pid', left],
+      ['postgres/data/postmaster.pid', leftover],
       ['redis.pid', '-server'],
     ] as const) {
       try {
-        const pid = Number(readFileSync(join(left, file), 'utf8').split('\n')[0]);
+        const pid = Number(readFileSync(join(leftover, file), 'utf8').split('\n')[0]);
         if (commandOf(pid).includes(program)) process.kill(pid, 'SIGQUIT');
       } catch {
-        // Not there, or not ours to read or end.
+        // The file does not exist, or this user may not read it or end the process.
       }
     }
-    rmSync(left, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    rmSync(leftover, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 };
 
-const ours = ['--coverage', '--retry'];
-const [coverage, retry] = ours.map((flag) => process.argv.includes(flag));
-const avaArguments = process.argv.slice(2).filter((argument) => !ours.includes(argument));
-sweep();
+const ownFlags = ['--coverage', '--retry'];
+const [coverage, retry] = ownFlags.map((flag) => process.argv.includes(flag));
+const reportFile = process.argv.find((argument) => argument.startsWith('--report='))?.slice('--report='.length);
+const avaArguments = process.argv
+  .slice(2)
+  .filter((argument) => !ownFlags.includes(argument) && !argument.startsWith('--report='));
+// A terminal gets the colours of AVA; its output cannot be read at the same time.
+const readsOutput = retry === true || reportFile !== undefined || !process.stdout.isTTY;
+removeLeftovers();
 const directory = mkdtempSync(join(scratch, `${prefix}${process.pid}-`));
-// As root the server runs as user postgres, who must be able to enter.
+// Started by root, the server runs as user postgres, which must be able to enter the directory.
 chmodSync(directory, 0o711);
 const temporary = join(directory, 'tmp');
 mkdirSync(temporary);
@@ -98,6 +116,8 @@ chmodSync(temporary, 0o1777);
 const stops: (() => Promise<void>)[] = [];
 let tests: ChildProcess | undefined;
 let status = 1;
+const totals = createTestTotals();
+const repeated: string[] = [];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tests?.kill(signal));
 
 try {
@@ -116,12 +136,13 @@ try {
     TMPDIR: temporary,
     TEST_DATABASE_URL: postgres.url,
     TEST_REDIS_URL: redis.url,
-    // Every test file is a process that compiles the same modules; coverage needs them compiled anew.
+    TEST_KEYS_DIRECTORY: join(directory, 'keys'),
+    // Each test file is a process that compiles the same modules. Coverage needs compilation in each process.
     ...(!coverage && { NODE_COMPILE_CACHE: join(directory, 'compile-cache') }),
   };
   const run = async (program: readonly string[], output: (text: string) => void): Promise<number> => {
     tests = spawn(process.execPath, program, {
-      stdio: ['inherit', retry ? 'pipe' : 'inherit', 'inherit'],
+      stdio: ['inherit', readsOutput ? 'pipe' : 'inherit', 'inherit'],
       env: environment,
     });
     tests.stdout?.setEncoding('utf8').pipe(process.stdout, { end: false });
@@ -129,21 +150,32 @@ try {
     return exited(tests);
   };
   const ava = 'node_modules/ava/entrypoints/cli.js';
-  let report = '';
   status = await run(
     [...(coverage ? ['node_modules/c8/bin/c8.js', process.execPath] : []), ava, ...avaArguments],
-    (text) => (report += text),
+    totals.read,
   );
-  // Names of files stand only where something is wrong with them.
-  const failed = new Set(report.match(/test\/[\w/-]+\.test\.ts/g));
-  if (retry && status !== 0 && tests?.signalCode === null && failed.size > 0) {
-    console.log(`\nOnce more, alone: ${[...failed].join(' ')}`);
-    status = await run([ava, '--serial', '--concurrency', '1', ...failed], () => {});
+  const failed = totals.failedFiles();
+  if (retry && status !== 0 && tests?.signalCode === null && failed.length > 0) {
+    console.log(`\nRepeated, each alone: ${failed.join(' ')}`);
+    repeated.push(...failed);
+    totals.forgetFailures();
+    status = await run([ava, '--serial', '--concurrency', '1', ...failed], totals.read);
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
 } finally {
   for (const stop of stops.reverse()) await stop();
   rmSync(directory, { recursive: true, force: true });
+}
+if (readsOutput) {
+  const lines = [
+    ...repeated.map((file) => `repeated: ${file} (it failed beside other files)`),
+    totals.line(status === 0),
+  ];
+  console.log(`\n${lines.join('\n')}`);
+  if (reportFile !== undefined) {
+    mkdirSync(dirname(reportFile), { recursive: true });
+    writeFileSync(reportFile, `${lines.join('\n')}\n`);
+  }
 }
 process.exitCode = status;

@@ -9,11 +9,11 @@ import { templateName } from './migrations.ts';
 
 export type TestDatabase = {
   readonly url: string;
-  /** Past the code under test, each on a connection of its own. */
+  /** Runs a statement without the code under test, on a new connection. */
   readonly query: (text: string, parameters?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
 };
 
-/** What `withDatabase` needs of AVA: also fits `test.before`'s context. */
+/** The part of AVA's context that `setupDatabase` needs; the context of `test.before` has it too. */
 type Teardown = Pick<ExecutionContext, 'teardown'>;
 
 const adminUrl = (): string => {
@@ -34,8 +34,8 @@ const statement = async (url: string, text: string, parameters: readonly unknown
 };
 
 /**
- * A database of the test's own on the run's real PostgreSQL: a clone of the migrated template (`migrated: false` gives
- * an empty one), dropped on teardown together with whatever connections are left.
+ * Creates a database for one test on the PostgreSQL of the test run: a clone of the migrated template, or an empty
+ * database with `migrated: false`. Teardown closes its connections and drops it.
  */
 export const setupDatabase = async (
   t: Teardown,
@@ -52,7 +52,7 @@ export const setupDatabase = async (
   return { url: url.href, query: (text, parameters) => statement(url.href, text, parameters) };
 };
 
-/** Ordinary settings for `createDatabase`, timeouts that a busy machine does not reach; lay your own over them. */
+/** Default settings for `createDatabase`. The timeouts are long enough for a busy machine. */
 export const databaseSettings = (url: string): DatabaseDeps => ({
   url,
   ssl: 'disable',

@@ -1,20 +1,54 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const pollMs = 20;
+export type Condition = () => boolean | Promise<boolean>;
+
+const defaultTimeoutMs = 15_000;
+const defaultPollMs = 20;
+/** The time that the last check may take past the deadline: a busy machine can delay a check by that much. */
+const minCheckMs = 1_000;
+
+/** @returns false if the condition is false, or does not settle within `timeoutMs` */
+const check = async (condition: Condition, timeoutMs: number): Promise<boolean> => {
+  const timer = new AbortController();
+  const timeout = sleep(timeoutMs, false, { signal: timer.signal });
+  timeout.catch(() => {});
+  try {
+    return await Promise.race([condition(), timeout]);
+  } finally {
+    timer.abort();
+  }
+};
 
 /**
- * Polls `condition` until it is true.
- * @param awaited what the test waits for; part of the error message
- * @throws Error if the condition is still false after `timeoutMs`
+ * Polls `condition` until it is true. Only for measurements, where a missed deadline is a result; everything else uses
+ * `eventually`.
+ * @returns whether the condition was true within `timeoutMs`
  */
-export const eventually = async (
-  condition: () => boolean | Promise<boolean>,
-  awaited: string,
-  timeoutMs = 15_000,
-): Promise<void> => {
+export const isTrueWithin = async (
+  condition: Condition,
+  timeoutMs: number,
+  pollMs = defaultPollMs,
+): Promise<boolean> => {
   const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() >= deadline) throw new Error(`Not within ${timeoutMs} ms: ${awaited}`);
+  for (;;) {
+    if (await check(condition, Math.max(deadline - performance.now(), minCheckMs))) return true;
+    if (performance.now() >= deadline) return false;
     await sleep(pollMs);
   }
+};
+
+/**
+ * Waits until `condition` is true. This is the only way to wait in tests, loads, benches and verifications.
+ * @param awaited what the caller waits for; part of the error message. A function is called after the deadline, because
+ *   it may report the last state.
+ * @throws Error if the condition is not true within `timeoutMs`; the error of a condition that throws
+ */
+export const eventually = async (
+  condition: Condition,
+  awaited: string | (() => string),
+  timeoutMs = defaultTimeoutMs,
+  pollMs = defaultPollMs,
+): Promise<void> => {
+  if (await isTrueWithin(condition, timeoutMs, pollMs)) return;
+  throw new Error(`Not within ${timeoutMs} ms: ${typeof awaited === 'string' ? awaited : awaited()}`);
 };

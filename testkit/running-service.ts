@@ -1,10 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import type { TestDatabase } from './database.ts';
+import { rsaKeyPem } from './rsa-keys.ts';
 import { startService, type Service, type ServiceOptions } from './service.ts';
 import { createTcpProxy, type TcpProxy } from './servers/tcp-proxy.ts';
 
@@ -12,10 +11,9 @@ import { createTcpProxy, type TcpProxy } from './servers/tcp-proxy.ts';
 export type Teardown = Pick<ExecutionContext, 'teardown'>;
 
 export const client = { id: 'desk', secret: 'canary-client-secret-5d1f' };
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-export const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+export const privateKeyPem = rsaKeyPem('service');
 
-/** A directory that the embedded server's own account can enter, gone afterwards. */
+/** A directory that the account of the embedded server can enter; removed on teardown. */
 export const temporaryDirectory = (t: Teardown): string => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-service-'));
   chmodSync(directory, 0o711);
@@ -23,7 +21,7 @@ export const temporaryDirectory = (t: Teardown): string => {
   return directory;
 };
 
-/** What every service of these tests has: a key and a client of its own, faults, and no drain window to wait for. */
+/** Settings of each service in tests: a signing key, a client, fault injection, and no drain time to wait for. */
 export const settings = {
   JWT_PRIVATE_KEY: privateKeyPem,
   BOOTSTRAP_CLIENT_ID: client.id,
@@ -34,7 +32,7 @@ export const settings = {
   DATABASE_ACQUIRE_TIMEOUT_MS: '300',
 };
 
-/** A running service, stopped on teardown. Production is set up as it must be: without faults, with a Redis address. */
+/** Starts a service with `settings`, over which `environment` is laid; it is stopped on teardown. */
 export const serve = async (
   t: Teardown,
   environment: ServiceOptions['environment'] = {},
@@ -48,7 +46,7 @@ export const serve = async (
   return service;
 };
 
-/** The database's address through a hop that tests can break. */
+/** The address of the database through a proxy that a test can cut, delay or silence. */
 export const throughProxy = async (t: Teardown, url: string): Promise<{ proxy: TcpProxy; url: string }> => {
   const address = new URL(url);
   const proxy = await createTcpProxy({ target: { host: address.hostname, port: Number(address.port) } });
@@ -125,7 +123,7 @@ export const metric = (exposition: string, name: string, labels: Readonly<Record
     .filter((line) => Object.entries(labels).every(([key, value]) => line.includes(`${key}="${value}"`)))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 
-/** One digest over every row of the market data: equal digests, equal rows. */
+/** A digest over each row of the market data: if two digests are equal, all rows are equal. */
 export const checksum = async (database: TestDatabase): Promise<string> => {
   const tables = ['asset', 'price', 'market_index', 'index_constituent', 'index_value'];
   const digests = tables.map(
@@ -135,14 +133,9 @@ export const checksum = async (database: TestDatabase): Promise<string> => {
   return String(row?.['digest']);
 };
 
-/** Takes something away that the next committed refresh of tech5 puts back, so that a commit would be visible. */
+/** Changes prices that the next committed refresh of tech5 restores, so that a commit can be seen. */
 export const damage = async (database: TestDatabase): Promise<void> => {
   await database.query(
     `update price set close = close + 1 where asset_id = (select id from asset where symbol = 'AAPL')`,
   );
-};
-
-export const until = async (condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<boolean> => {
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(20)) if (await condition()) return true;
-  return condition();
 };

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly message?: string; readonly level?: string };
 
-/** The service as an operator runs it: a process of its own, known by its addresses, log and exit status. */
+/** The service as an operator runs it: a separate process with its addresses, log and exit status. */
 export type Service = {
   readonly process: ChildProcess;
   readonly pid: number;
@@ -17,17 +17,17 @@ export type Service = {
   readonly logged: (matches: (line: LogLine) => boolean, timeoutMs?: number) => Promise<LogLine>;
   readonly ready: (timeoutMs?: number) => Promise<void>;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** SIGTERM, then SIGKILL after `graceMs`; harmless when it has ended. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs`. Does nothing if the process has ended. */
   readonly stop: (graceMs?: number) => Promise<number | null>;
 };
 
 export type ServiceOptions = {
-  /** Laid over a quiet default: free ports, telemetry on, no export. `undefined` removes a variable. */
+  /** Replaces the defaults: free ports, telemetry on, no export. `undefined` removes a variable. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly nodeArguments?: readonly string[];
-  /** In a process group of its own, which a test can signal as a terminal's Ctrl-C does. */
+  /** In its own process group, so that a test can send a signal to all its processes, as Ctrl-C in a terminal does. */
   readonly detached?: boolean;
-  /** Until the service listens; a loaded machine may need more than the default of 30 s. */
+  /** The max time until the service listens; a busy machine may need more than the default of 30 s. */
   readonly startTimeoutMs?: number;
 };
 
@@ -63,7 +63,7 @@ export const startService = async ({
     }
     for (const watch of watchers) watch();
   });
-  // `close` comes after the last line of the log, `exit` may come before it.
+  // The event `close` follows the last line of the log; `exit` can precede it.
   const exited = once(child, 'close').then(([code, signal]) => {
     ended = true;
     for (const watch of watchers) watch();
@@ -106,14 +106,13 @@ export const startService = async ({
   );
   const url = String(listening['url']);
   const ready: Service['ready'] = async (timeoutMs = 60_000) => {
-    const deadline = Date.now() + timeoutMs;
-    while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
+    const isReady = async (): Promise<boolean> => {
+      if (ended) throw new Error(`the service ended before it was ready (${child.exitCode}): ${stderr}`);
       const response = await fetch(`${url}/health/ready`).catch(() => undefined);
       await response?.arrayBuffer();
-      if (response?.status === 200) return;
-      await sleep(25);
-    }
-    throw new Error(`not ready within ${timeoutMs} ms: ${stderr}`);
+      return response?.status === 200;
+    };
+    await eventually(isReady, () => `the service is ready: ${stderr}`, timeoutMs);
   };
   return {
     process: child,

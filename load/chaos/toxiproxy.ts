@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scope } from './scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 type Toxic = {
   readonly type: 'latency' | 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slicer';
@@ -40,17 +40,12 @@ export const startToxiproxy = async (scope: Scope): Promise<Toxiproxy> => {
     const text = await response.text();
     if (!response.ok) throw new Error(`toxiproxy: ${method} ${path}: ${response.status} ${text}`);
   };
-  for (let attempt = 0; ; attempt += 1) {
-    if (
-      await fetch(`http://127.0.0.1:${port}/version`).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-    )
-      break;
-    if (attempt === 100) throw new Error('toxiproxy did not start');
-    await sleep(50);
-  }
+  const isUp = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${port}/version`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await eventually(isUp, 'toxiproxy answers');
   return {
     hop: async (name, upstream) => {
       const listen = await freePort();

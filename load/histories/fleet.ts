@@ -10,7 +10,7 @@ export type Refresher = {
   readonly alive: () => boolean;
 };
 
-/** So many refreshers, each in a process of its own; whoever died is replaced by a spare that is up already. */
+/** A fixed number of refreshers, each in its own process. A spare that has already started replaces one that ended. */
 export type Fleet = { readonly members: () => Promise<readonly Refresher[]>; readonly close: () => Promise<void> };
 
 const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readonly child: ChildProcess }> => {
@@ -36,7 +36,7 @@ const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readon
         const onExit = (): void => settle(undefined);
         if (!alive()) return done(undefined);
         child.on('message', onMessage).once('exit', onExit);
-        // One that was killed a moment ago may not count as dead yet.
+        // The exit of a process that was just killed may not be known yet.
         child.send(command, (error) => error && settle(undefined));
       }),
   };

@@ -1,6 +1,6 @@
 /**
- * A process of its own that refreshes on command, to be killed at any moment: `node refresher.ts DATABASE_URL`. The
- * generation that it is told to fetch stands in every price, so that what it wrote can be told from anybody else's.
+ * A separate process that refreshes on command and may be killed at any time: `node refresher.ts DATABASE_URL`. Each
+ * price contains the generation of its command, so that the writer of a row can be identified.
  */
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';

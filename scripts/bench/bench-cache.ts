@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
-import { call, metric, scrape, serve, until } from '#testkit/running-service.ts';
+import { call, metric, scrape, serve } from '#testkit/running-service.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import type { Service } from '#testkit/service.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 const seconds = Number(process.env['SECONDS'] ?? 3);
 const rounds = 3;
@@ -87,7 +88,7 @@ const hungRedis = async (service: Service): Promise<void> => {
   const before = connections();
   redis.wake();
   const woken = performance.now();
-  if (!(await until(() => connections() > before))) throw new Error('Redis is not used again');
+  await eventually(() => connections() > before, 'Redis is used again');
   show(
     'Redis hung: usual answer, first one, median after it',
     [median(usual), first, median(later)].map(ms).join(', '),

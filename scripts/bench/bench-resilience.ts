@@ -10,9 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
-import { call, metric, option, refresh, scrape, serve, setFault, takeToken, until } from '#testkit/running-service.ts';
+import { call, metric, option, refresh, scrape, serve, setFault, takeToken } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
 import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 const requests = Number(process.env['REQUESTS'] ?? 100_000);
 const ends: (() => unknown)[] = [];
@@ -166,7 +167,11 @@ const diskFull = async (): Promise<void> => {
   const read = await call(`${service.url}/api/v1/assets`, fresh);
   rmSync(join(mounted, 'fill'));
   const began = performance.now();
-  await until(async () => (await refresh(service, token, 'sp500')).body['status'] === 'succeeded', 30_000);
+  await eventually(
+    async () => (await refresh(service, token, 'sp500')).body['status'] === 'succeeded',
+    'a refresh succeeds',
+    30_000,
+  );
   show('disk full: a refresh, a read', `${String(full.body['reason'] ?? full.body['code'])}, ${read.status}`);
   show('room again: a refresh succeeds after', ms(performance.now() - began));
   await service.stop();

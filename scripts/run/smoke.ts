@@ -6,9 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import assert from 'node:assert/strict';
 import { startService } from '#testkit/service.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'volwatch-smoke-'));
 const environment = { NODE_ENV: undefined, VOLWATCH_DIRECTORY: directory };
@@ -32,7 +32,7 @@ const interrupt = async (service: Awaited<ReturnType<typeof start>>) => {
 try {
   const first = await start('first start');
   await first.logged(({ message }) => message === 'started', 60_000);
-  while (!first.stderr().includes('Ctrl-C')) await sleep(20);
+  await eventually(() => first.stderr().includes('Ctrl-C'), 'the banner is printed');
   const lines = first
     .stderr()
     .split('\n')

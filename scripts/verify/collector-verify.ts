@@ -2,9 +2,10 @@
  * Sends the service's spans, and spans of a service that forgot to redact, through the real Collector with
  * otel-collector.yaml, and looks at what comes out: kept, dropped, redacted, counted.
  */
+import { isTrueWithin } from '#testkit/eventually.ts';
 import { clearFault, price, setFault } from '#testkit/running-service.ts';
 import { startCollector, type Collector } from './collector.ts';
-import { eventually, withScope } from './scope.ts';
+import { withScope } from './scope.ts';
 import { startStack, type Stack } from './stack.ts';
 
 const canaries = {
@@ -67,7 +68,7 @@ await withScope(async (scope) => {
   await sendForgetfulSpan(collector);
 
   const kept = (ids: readonly string[]): number => ids.filter((id) => collector.exported().includes(id)).length;
-  const arrived = await eventually(() => kept([...failed, ...slow, forgetfulTrace]) === 11, 20_000);
+  const arrived = await isTrueWithin(() => kept([...failed, ...slow, forgetfulTrace]) === 11, 20_000);
   const metrics = await (await fetch(collector.metricsUrl)).text();
   const share = kept(ordinary);
   const leaked = leaks.filter((canary) => collector.exported().includes(canary) || metrics.includes(canary));

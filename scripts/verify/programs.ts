@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { eventually, type Scope } from './scope.ts';
+import { eventually } from '#testkit/eventually.ts';
+import type { Scope } from './scope.ts';
 
 type Teardown = Pick<Scope, 'teardown'>;
 
@@ -45,12 +46,12 @@ export const startProgram = async (
     clearTimeout(timer);
   };
   scope.teardown(stop);
-  const up = await eventually(async () => {
-    if (child.exitCode !== null) return true;
+  const isUp = async (): Promise<boolean> => {
+    if (child.exitCode !== null) throw new Error(`${name} did not start:\n${output}`);
     const response = await fetch(readyUrl).catch(() => undefined);
     await response?.arrayBuffer();
     return response?.ok === true;
-  }, 30_000);
-  if (!up || child.exitCode !== null) throw new Error(`${name} did not start:\n${output}`);
+  };
+  await eventually(isUp, () => `${name} answers ${readyUrl}:\n${output}`, 30_000, 200);
   return { pid: child.pid!, output: () => output, stop };
 };

@@ -1,4 +1,4 @@
-/** What was started, ended in the opposite order: scripts stand in for a test's context. */
+/** Ends in reverse order what a script started. It replaces the context of a test for functions of testkit. */
 export type Scope = {
   readonly teardown: (end: () => unknown) => void;
   readonly close: () => Promise<void>;
@@ -18,7 +18,7 @@ export const createScope = (): Scope => {
   };
 };
 
-/** Runs a script's work, ends what it started however it ends, and sets the exit status. */
+/** Runs the work of a script, ends in any case what it started, and sets the exit status. */
 export const withScope = async (work: (scope: Scope) => Promise<boolean>): Promise<void> => {
   const scope = createScope();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -32,20 +32,6 @@ export const withScope = async (work: (scope: Scope) => Promise<boolean>): Promi
   } finally {
     await scope.close();
   }
-  // What a failure left running, a loop of requests for one, does not keep the process.
+  // After a failure, a loop of requests for example may still run; it must not keep the process alive.
   process.exit();
-};
-
-/** Whether `condition` became true in time. */
-export const eventually = async (
-  condition: () => Promise<boolean> | boolean,
-  timeoutMs: number,
-  everyMs = 200,
-): Promise<boolean> => {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    if (await condition()) return true;
-    if (Date.now() > deadline) return false;
-    await new Promise((done) => setTimeout(done, everyMs));
-  }
 };

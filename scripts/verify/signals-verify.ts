@@ -5,13 +5,14 @@
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually, isTrueWithin } from '#testkit/eventually.ts';
 import { takeToken } from '#testkit/running-service.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { notice, table } from '../generate/markdown.ts';
 import { startAlertmanager, type Alertmanager } from './alertmanager.ts';
 import { startPrometheus } from './prometheus.ts';
 import { scenarios, type Scenario } from './scenarios.ts';
-import { eventually, withScope } from './scope.ts';
+import { withScope } from './scope.ts';
 import { startStack, type Stack } from './stack.ts';
 import { quietRound } from './traffic.ts';
 
@@ -33,6 +34,7 @@ type Result = {
 /** By RedisDown, which explains it. */
 const inhibited = new Set(['LimiterFellBackToMemory']);
 
+const pollMs = 200;
 const since = (start: number): number => Math.round((Date.now() - start) / 100) / 10;
 
 /** Repeats `work` until told to stop; what it throws is the fault at work. */
@@ -72,7 +74,8 @@ const run = async (scenario: Scenario, stack: Stack, alertmanager: Alertmanager,
   const firing = async (): Promise<boolean> =>
     (await alertmanager.alerts()).some(({ labels }) => labels['alertname'] === alert);
   if (await firing()) await scenario.recover?.(stack, token);
-  await eventually(async () => !(await firing()), 20_000);
+  // What does not happen in time is a finding of the page: the run goes on.
+  await isTrueWithin(async () => !(await firing()), 20_000, pollMs);
   const traces: string[] = [];
   const from = stack.service.log.length;
   const start = Date.now();
@@ -86,21 +89,22 @@ const run = async (scenario: Scenario, stack: Stack, alertmanager: Alertmanager,
   let signal: number | undefined;
   let trace: string | undefined;
   let fired: number | undefined;
-  await eventually(async () => {
+  const isComplete = async (): Promise<boolean> => {
     trace ??= await watchSignal(scenario, stack, traces, from);
     if (trace !== undefined) signal ??= since(start);
     if (await firing()) fired ??= since(start);
     return fired !== undefined && signal !== undefined;
-  }, 40_000);
+  };
+  await isTrueWithin(isComplete, 40_000, pollMs);
   const told = (): boolean =>
     alertmanager.notifications.some(({ alerts }) => alerts.some(({ labels }) => labels['alertname'] === alert));
-  if (fired !== undefined && !inhibited.has(alert)) await eventually(told, 5_000);
+  if (fired !== undefined && !inhibited.has(alert)) await isTrueWithin(told, 5_000, pollMs);
   await stop();
   const ended = Date.now();
   await scenario.end(stack);
   const recover = scenario.recover;
   const stopRecovery = recover ? repeatedly(() => recover(stack, token), 200) : async () => {};
-  const over = (await eventually(async () => !(await firing()), 40_000)) ? since(ended) : undefined;
+  const over = (await isTrueWithin(async () => !(await firing()), 40_000, pollMs)) ? since(ended) : undefined;
   await stopRecovery();
   if (over === undefined)
     console.error(
@@ -153,7 +157,12 @@ await withScope(async (scope) => {
   const stopTraffic = repeatedly(() => quietRound(stack), 200);
   const start = Date.now() / 1_000;
   // An increase can be seen only from a second sample on.
-  await eventually(async () => (await prometheus.range('up{job="volwatch"}', start))[0]?.values.length === 5, 30_000);
+  await eventually(
+    async () => ((await prometheus.range('up{job="volwatch"}', start))[0]?.values.length ?? 0) >= 5,
+    'Prometheus has five samples',
+    30_000,
+    pollMs,
+  );
   const wanted = process.argv.slice(2).filter((argument) => argument !== '--write');
   const results: Result[] = [];
   for (const scenario of scenarios) {

@@ -12,7 +12,7 @@ import {
   metric,
   scrape,
 } from '#testkit/running-service.ts';
-import { eventually } from './scope.ts';
+import { eventually } from '#testkit/eventually.ts';
 import type { Stack } from './stack.ts';
 
 const models: Readonly<Record<ModelName, object>> = {
@@ -102,8 +102,7 @@ export const webhookRound = async (stack: Stack, token: string): Promise<void> =
     const before = await ended();
     receiver.fault = fault;
     await testWebhook(stack, token);
-    const told = await eventually(async () => (await ended()) > before, 15_000);
-    if (!told) throw new Error(`no webhook was ${outcome}`);
+    await eventually(async () => (await ended()) > before, `a webhook is ${outcome}`);
   }
 };
 
@@ -121,11 +120,10 @@ const replicaRound = async (stack: Stack): Promise<void> => {
     metric(await scrape(service), 'db_client_connection_wait_time_seconds_count', { pool: 'replica_1' });
   const isReadFrom = async (): Promise<void> => {
     const before = await readFrom();
-    const used = await eventually(async () => {
+    await eventually(async () => {
       await uncachedRead(stack);
       return (await readFrom()) > before;
-    }, 15_000);
-    if (!used) throw new Error('the replica is not read from');
+    }, 'the replica is read from');
   };
   await isReadFrom();
   replica.blackhole();

@@ -7,6 +7,7 @@ import type { Field } from '#load/attack/attack.ts';
 import { rawRequest, type RawRequest } from '#load/attack/raw-request.ts';
 import { createTally } from '#load/attack/tally.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 const listen = async (t: ExecutionContext, answer: (socket: Socket, head: string) => void): Promise<number> => {
   const server = createServer((socket) => {
@@ -53,11 +54,12 @@ test('an answer that is cut, or none at all, is told apart from one that is whol
 });
 
 test('a connection that stays open is held, by its own timeout or by the end of the attack', async (t) => {
-  const port = await listen(t, () => {});
+  let requests = 0;
+  const port = await listen(t, () => void (requests += 1));
   t.is(await rawRequest(request(port, { timeoutMs: 50 })), 'held');
   const ending = new AbortController();
   const result = rawRequest(request(port, { signal: ending.signal }));
-  await sleep(50);
+  await eventually(() => requests === 2, 'the request arrives');
   ending.abort();
   t.is(await result, 'held');
 });
@@ -95,6 +97,7 @@ test('an attack sends what it may, no more at a time than it may, from all its a
     order.push(address);
     open += 1;
     max = Math.max(max, open);
+    // The duration of the request.
     await sleep(1);
     open -= 1;
     return 200;

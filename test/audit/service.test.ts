@@ -25,7 +25,8 @@ type Event = {
 /** `npm run audit:verify`, as an operator runs it. */
 const verify = (url: string): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> =>
   new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'], NODE_ENV: 'test', DATABASE_URL: url };
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    const env = { PATH, NODE_COMPILE_CACHE, NODE_ENV: 'test', DATABASE_URL: url };
     execFile(process.execPath, ['scripts/operate/audit.ts'], { env }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { eventually } from '#testkit/eventually.ts';
 import { ada, auditActions, bearer, signedIn, startRoom, type Room } from './room.ts';
 
 const asDesk = async (room: Room, scope?: string): Promise<Record<string, string>> => {
@@ -208,7 +208,7 @@ test('the last use is written now and then, not with each request', async (t) =>
   const lastUse = async () =>
     ((await room.call('/api-keys', { headers: owner })).body['data'] as { last_used_at: string | null }[])[0]
       ?.last_used_at;
-  while ((await lastUse()) === null) await sleep(20);
+  await eventually(async () => (await lastUse()) !== null, 'the last use is stored');
   t.true(Math.abs(Date.parse(String(await lastUse())) - Date.now()) < 10_000);
   t.true(
     room.metrics.value('volwatch_db_transactions_total', { operation: 'auth.maintenance' }) - before < 15,

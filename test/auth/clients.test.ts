@@ -13,6 +13,7 @@ const client = (room: Room, ...words: string[]): Promise<Ran> =>
   new Promise((done) => {
     const env = {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       NODE_ENV: 'test',
       DATABASE_URL: room.stored.url,
       PASSWORD_HASH_MEMORY_KIB: '7168',

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import test from 'ava';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { loadKeyRing } from '#src/auth/keys/key-ring.ts';
-import { edPair, pemOf, ringOf, rsaPair } from './setup.ts';
+import { rsaKeyPair } from '#testkit/rsa-keys.ts';
+import { edPair, pemOf, ringOf } from './setup.ts';
 
-const first = rsaPair();
-const second = rsaPair();
+const first = rsaKeyPair('first');
+const second = rsaKeyPair('second');
 const ed = edPair();
 const privateKeyPem = pemOf(first.privateKey);
 
@@ -52,7 +53,7 @@ test('a JWKS entry keeps its own kid; an Ed25519 key may sign', async (t) => {
 
 const jwksOf = (...keys: unknown[]) => JSON.stringify({ keys });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const small = rsaPair(1024);
+const small = rsaKeyPair('small', 1024);
 const pkcs1 = first.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
 const encrypted = first.privateKey
   .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { eventually } from '#testkit/eventually.ts';
 import { ada, auditActions, bearer, openSession, signedIn, startRoom } from './room.ts';
 
 test('a session is a strict __Host- cookie, known by its digest only', async (t) => {
@@ -58,7 +59,7 @@ test('a session ends when idle, and in any case with its time; what ended is del
     room.advance(seconds);
     const before = await seen();
     t.is((await room.me({ cookie: busy.cookie })).status, 200);
-    while (String(await seen()) === String(before)) await new Promise((done) => setTimeout(done, 10));
+    await eventually(async () => String(await seen()) !== String(before), 'the use of the session is stored');
   }
   t.is((await room.me({ cookie: idle.cookie })).status, 401);
   t.is((await room.me({ cookie: busy.cookie })).status, 200);

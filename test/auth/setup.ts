@@ -12,6 +12,7 @@ import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
+import { rsaKeyPair } from '#testkit/rsa-keys.ts';
 
 export const issuer = 'https://volwatch.test';
 export const audience = 'volwatch-test';
@@ -23,7 +24,6 @@ export const pemOf = (key: KeyObject): string =>
     ? key.export({ type: 'pkcs8', format: 'pem' }).toString()
     : key.export({ type: 'spki', format: 'pem' }).toString();
 
-export const rsaPair = (bits = 2048) => generateKeyPairSync('rsa', { modulusLength: bits });
 export const edPair = () => generateKeyPairSync('ed25519');
 
 export const ringOf = async (options: Partial<KeyRingOptions>): Promise<KeyRing> => {
@@ -32,9 +32,9 @@ export const ringOf = async (options: Partial<KeyRingOptions>): Promise<KeyRing>
   return keyRing;
 };
 
-const signing = rsaPair();
+const signing = rsaKeyPair('signing');
 const further = edPair();
-const stranger = rsaPair();
+const stranger = rsaKeyPair('stranger');
 export const keys = { signing, further, stranger };
 const ring = await ringOf({ privateKeyPem: pemOf(signing.privateKey), publicKeys: pemOf(further.publicKey) });
 export const kids = { signing: ring.signing.id, further: ring.jwks.keys[1]!.kid };

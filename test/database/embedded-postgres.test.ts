@@ -17,9 +17,10 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
-import { commandOf, isAlive, eventually } from '#src/embedded-postgres/embedded-postgres-host.ts';
+import { commandOf, isAlive } from '#src/embedded-postgres/embedded-postgres-host.ts';
 import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 const setup = (t: ExecutionContext): string => {
   const parent = mkdtempSync(join(tmpdir(), 'volwatch-embedded-'));
@@ -131,7 +132,7 @@ test('after a killed service no server, lock or shared memory remains, and its d
   const shared = sharedMemoryOf(pid);
   t.true(shared.length > 0);
   await kill();
-  t.true(await eventually(() => !isAlive(pid) && !isAlive(watcher), 20_000));
+  await eventually(() => !isAlive(pid) && !isAlive(watcher), 'the server and its watcher end', 20_000);
   for (const left of ['data/postmaster.pid', 'instance.lock', 'watcher.lock']) {
     t.false(existsSync(join(directory, 'postgres', left)), left);
   }
@@ -150,6 +151,7 @@ test('a start right after the kill waits for the watcher and does not use the se
   const next = await start(directory);
   t.not(postmasterPid(directory), pid);
   t.false(isAlive(pid));
+  // The time is the subject: the watcher of the killed service must do nothing in it.
   await sleep(1_000);
   t.is(await ask(next.url, 'select value from kept'), 42, 'the watcher of the killed service leaves this one alone');
   await next.stop();
@@ -162,12 +164,13 @@ test('a service that is killed during its start leaves no server', async (t) => 
   for (const delayMs of [0, 200, 300, 400, 500, 600, 800, 1_000, 1_500]) {
     const { url, kill } = await startElsewhere(t, directory);
     url.catch(() => {});
+    // The time is the subject: a moment of the start.
     await sleep(delayMs);
     await kill();
   }
   const data = join(directory, 'postgres/data');
   const gone = (): boolean => serversOf(data).length === 0 && !existsSync(join(directory, 'postgres/watcher.lock'));
-  t.true(await eventually(gone, 30_000), serversOf(data).join(' '));
+  await eventually(gone, () => `no server is left: ${serversOf(data).join(' ')}`, 30_000);
   const next = await start(directory);
   t.is(await ask(next.url, 'select 1'), 1);
   await next.stop();
@@ -180,7 +183,7 @@ test('a killed service with a deleted directory leaves no server', async (t) => 
   const pid = postmasterPid(directory);
   rmSync(directory, { recursive: true });
   await kill();
-  t.true(await eventually(() => !isAlive(pid), 20_000));
+  await eventually(() => !isAlive(pid), 'the server ends', 20_000);
 });
 
 test('the watcher ends with an orderly stop', async (t) => {
@@ -211,7 +214,7 @@ test('service, watcher and server killed: the next start recovers', async (t) =>
   await ask(left, 'create table kept as select 42 as value');
   const pid = postmasterPid(directory);
   process.kill(pid, 'SIGKILL');
-  t.true(await eventually(() => !isAlive(pid), 5_000));
+  await eventually(() => !isAlive(pid), 'the server ends', 5_000);
   t.true(existsSync(join(directory, 'postgres/data/postmaster.pid')));
   const next = await start(directory);
   t.is(await ask(next.url, 'select value from kept'), 42);

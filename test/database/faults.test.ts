@@ -6,6 +6,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { balances, setup, setupBehindProxy } from './setup.ts';
 
 const operation = 'refresh.apply';
@@ -78,7 +79,10 @@ test('a session that an administrator ends is database_unavailable, and the proc
     database.unitOfWork.run({ operation }, async ({ query }) => {
       const [row] = await query<{ pid: number }>('select pg_backend_pid() as pid');
       await admin.query('select pg_terminate_backend($1)', [row?.pid]);
-      await sleep(50);
+      await eventually(
+        async () => (await admin.query('select 1 from pg_stat_activity where pid = $1', [row?.pid])).length === 0,
+        'the session is ended',
+      );
       await query('select 1');
     }),
   );
@@ -138,6 +142,7 @@ test('a transaction idle for too long is ended by the server as database_timeout
   const { code } = await failure(
     database.unitOfWork.run({ operation }, async ({ query }) => {
       await query('update account set balance = 0');
+      // The time is the subject: longer than the transaction may be idle.
       await sleep(400);
       await query('select 1');
     }),
@@ -252,10 +257,10 @@ test('a lock is released when its connection ends', async (t) => {
   await database.lock.tryWith('refresh tech5', async () => {
     proxy.cut();
     let taken: unknown;
-    for (let attempt = 0; taken === undefined && attempt < 100; attempt += 1) {
+    await eventually(async () => {
       taken = await other.lock.tryWith('refresh tech5', async () => true);
-      await sleep(20);
-    }
+      return taken !== undefined;
+    }, 'the lock is free');
     t.deepEqual(taken, { value: true });
   });
 });

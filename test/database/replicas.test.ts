@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { databaseSettings } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { startReplicated, statementOn } from '#testkit/servers/replica.ts';
 import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
@@ -11,11 +12,6 @@ const proxied = async (url: string) => {
   const proxy = await createTcpProxy({ target: { host: address.hostname, port: Number(address.port) } });
   address.port = String(proxy.port);
   return { proxy, url: address.href };
-};
-
-const until = async (condition: () => Promise<boolean>, timeoutMs = 10_000): Promise<boolean> => {
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(30)) if (await condition()) return true;
-  return condition();
 };
 
 test('reads use a replica with a small lag; with one that lags, is down, silent or flapping every read is still answered', async (t) => {
@@ -49,7 +45,7 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   };
   const onReplica = (text: string) => statementOn(replicaUrl, text);
 
-  t.true(await until(fromReplica));
+  await eventually(fromReplica, 'the replica is read from');
   t.is(gauge(), 1);
   t.like(await health(), { status: 'up' });
   t.is(metrics.value('db_client_connection_max', { pool: 'replica_1' }), 5);
@@ -59,26 +55,26 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   await database.unitOfWork.run({ operation: 'refresh.apply' }, ({ query }) => query('insert into item values (1)'));
   t.deepEqual(await read(), { standby: false, items: 1 });
   await onReplica('select pg_wal_replay_resume()');
-  t.true(await until(fromReplica));
+  await eventually(fromReplica, 'the replica is read from again');
   t.deepEqual(await read(), { standby: true, items: 1 });
 
   // Lagging: somebody else writes, the replica does not follow.
   await onReplica('select pg_wal_replay_pause()');
   await statementOn(primaryUrl, 'insert into item values (2)');
-  t.true(await until(async () => !(await fromReplica()), 5_000));
+  await eventually(async () => !(await fromReplica()), 'the lagging replica is not read from', 5_000);
   t.is((await read()).items, 2);
   t.deepEqual(await health(), { status: 'degraded', detail: 'replica_1: behind' });
   t.is(gauge(), 0);
   t.true(metrics.value('volwatch_replica_lag_seconds', { pool: 'replica_1' }) > 0.5);
   await onReplica('select pg_wal_replay_resume()');
-  t.true(await until(fromReplica));
+  await eventually(fromReplica, 'the replica is read from again');
 
   // Away: the reads that find it out are answered by the primary.
   replica.proxy.cut();
   for (let round = 0; round < 20; round += 1) t.is((await read()).items, 2);
   t.like(await health(), { status: 'degraded' });
   replica.proxy.restore();
-  t.true(await until(fromReplica));
+  await eventually(fromReplica, 'the replica is read from again');
   t.is(gauge(), 1);
 
   // Silent.
@@ -90,13 +86,14 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   t.true(metrics.value('volwatch_replica_fallbacks_total', { pool: 'replica_1' }) > before);
   replica.proxy.cut();
   replica.proxy.restore();
-  t.true(await until(fromReplica));
+  await eventually(fromReplica, 'the replica is read from again');
 
   // Flapping.
   const flapping = new AbortController();
   const flaps = (async () => {
     for (let round = 0; round < 8; round += 1) {
       replica.proxy.cut();
+      // The times are the subject: how long the replica is away and back.
       await sleep(80);
       replica.proxy.restore();
       await sleep(160);
@@ -107,7 +104,7 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   for (; !flapping.signal.aborted; reads += 1) t.is((await read()).items, 2);
   await flaps;
   t.true(reads > 50, `${reads} reads`);
-  t.true(await until(fromReplica));
+  await eventually(fromReplica, 'the replica is read from again');
 
   // The primary is away: reads go on.
   primary.proxy.cut();

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanStatusCode } from '@opentelemetry/api';
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import test from 'ava';
@@ -9,6 +8,7 @@ import { assertOutsideTransaction, currentTransaction } from '#src/kernel/ports/
 import { databaseSettings } from '#testkit/database.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { captureSpans } from '#testkit/spans.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { balances, setup } from './setup.ts';
 
 const Account = defineEntity({
@@ -262,11 +262,7 @@ test('the rollback counter agrees with what the server counted', async (t) => {
   await t.throwsAsync(fail(`do $$ begin raise exception 'again' using errcode = '40001'; end $$`));
   // A backend reports what it counted when it ends, at the latest.
   await database.close();
-  let seen = 0;
-  for (let attempt = 0; attempt < 100 && seen < 3; attempt += 1) {
-    seen = (await rollbacks()) - before;
-    await sleep(20);
-  }
-  t.is(seen, 3);
+  await eventually(async () => (await rollbacks()) - before >= 3, 'the server counts three rollbacks');
+  t.is((await rollbacks()) - before, 3);
   t.is(metrics.value(transactions, { outcome: 'rolled_back' }), 3);
 });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { jsonBody, recordingAbuse, serve } from './support.ts';
 
 const common = { tag: 'test', summary: 'A route', rateLimit: 'none', errors: [] } as const;
@@ -60,16 +61,20 @@ const routes = (price: () => Promise<void>): Route[] => [
 
 test('beyond its limit a class is refused at once; the others, health and auth go on', async (t) => {
   const gate = Promise.withResolvers<void>();
+  let running = 0;
   const metrics = recordMetrics();
   const { call } = await serve(t, {
-    routes: routes(() => gate.promise),
+    routes: routes(() => {
+      running += 1;
+      return gate.promise;
+    }),
     loadShedding: createLoadShedding(
       { limits, callerPercent: 100, lagMs: 60_000 },
       { metrics, abuse: recordingAbuse().abuse },
     ),
   });
   const held = [1, 2].map(() => call('/api/v1/pricing/price', jsonBody({})));
-  await sleep(100);
+  await eventually(() => running === 2, 'both requests are in progress');
   const began = performance.now();
   // Refused before its body is looked at, or it would be a 400.
   const refused = await call('/api/v1/pricing/price', jsonBody('not json'));
@@ -106,9 +111,11 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
         const response = await call('/api/v1/pricing/price', jsonBody({}));
         await response.arrayBuffer();
         priced.push(response.status);
+        // The pause of a client that was refused.
         if (response.status === 503) await sleep(50);
       }
     });
+    // The duration of the load before the reads.
     await sleep(600);
     const took: number[] = [];
     for (let read = 0; read < 7; read += 1) {

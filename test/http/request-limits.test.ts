@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { jsonBody, serve } from './support.ts';
 
 const common = {
@@ -82,6 +83,7 @@ test('a flood of header bytes is cut off while it arrives', async (t) => {
   while (!socket.closed && sent < 10_000_000) {
     sent += 8_192;
     socket.write(`X-${sent}: ${'z'.repeat(8_170)}\r\n`);
+    // Lets the server read.
     await sleep(1);
   }
   t.true(sent < 5_000_000, `${sent} bytes were taken`);
@@ -139,6 +141,7 @@ for (const [encoding, compress] of Object.entries({ gzip: gzipSync, br: brotliCo
 test('slowloris: connections that dribble are closed, others are served meanwhile', async (t) => {
   const { port, call } = await serve(t, { routes, headersTimeoutMs: 300, requestTimeoutMs: 600 });
   const begun = performance.now();
+  let sending = 0;
   const dribbling = Array.from({ length: 100 }, async (_, index) => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => {});
@@ -148,10 +151,11 @@ test('slowloris: connections that dribble are closed, others are served meanwhil
     socket.write(`POST /api/v1/echo HTTP/1.1\r\nHost: a\r\n`);
     if (body) socket.write('Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{');
     const timer = setInterval(() => socket.write(body ? ' ' : 'X-A: b\r\n'), 50);
+    sending += 1;
     await once(socket, 'close');
     clearInterval(timer);
   });
-  await sleep(100);
+  await eventually(() => sending === 100, 'all connections are open');
   t.is((await call('/api/v1/ids')).status, 201);
   await Promise.all(dribbling);
   t.true(performance.now() - begun < 4_000);

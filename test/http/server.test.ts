@@ -24,6 +24,7 @@ const routes = [
     responses: { 200: z.strictObject({ done: z.boolean() }) },
     handler: async () => {
       started.dispatchEvent(new Event('slow'));
+      // The duration of the request.
       await sleep(150);
       return { status: 200, body: { done: true } };
     },
@@ -173,6 +174,7 @@ test('while it lingers, a request on an open connection is still served, and clo
   await once(socket, 'connect');
   const begun = performance.now();
   const closed = server.close({ graceMs: 5000, lingerMs: 2000 });
+  // Some time after the close, and well before the end of the linger.
   await sleep(50);
   socket.write('GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n');
   const [answer] = (await once(socket, 'data')) as [Buffer];

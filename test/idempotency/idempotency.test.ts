@@ -117,6 +117,7 @@ test('a running attempt keeps its lease; an attempt that lost it cannot commit i
     });
     return reply;
   });
+  // The time is the subject: longer than two leases.
   await sleep(1_500);
   t.is(await refused(idempotency.run(request, work)), 'idempotency_in_progress', 'renewed all the while');
 

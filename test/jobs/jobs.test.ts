@@ -145,6 +145,7 @@ test('jobs are distributed over workers, and close waits for the running job and
     ...idle,
     refresh: async ({ universe = '' }) => {
       jobsByWorker.set(name, [...(jobsByWorker.get(name) ?? []), universe]);
+      // The duration of the job.
       await sleep(600);
     },
   });
@@ -174,6 +175,7 @@ test('with oneJobPerGroup a slow group does not block the other groups', async (
       const now = (running.get(group) ?? 0) + 1;
       running.set(group, now);
       maxRunning.set(group, Math.max(now, maxRunning.get(group) ?? 0));
+      // The duration of the job.
       await sleep(slow ? 1_500 : 10);
       running.set(group, now - 1);
       done.push(group);
@@ -216,6 +218,7 @@ test('a job that runs longer than the grace of close is aborted, and another wor
     ...idle,
     refresh: async (_data, signal) => {
       jobStarted.resolve();
+      // A job that ends only by its signal.
       await sleep(60_000, undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
     },

@@ -99,6 +99,7 @@ for (const redis of [true, false]) {
     const attempt = attemptBy(someone());
     for (let count = 0; count < 5; count += 1) t.is(await throttle.attempt(attempt), undefined);
     t.truthy(await throttle.attempt(attempt));
+    // The time is the subject: longer than the delay.
     await sleep(1_200);
     t.is(await throttle.attempt(attempt), undefined);
     t.truthy(await throttle.attempt(attempt));

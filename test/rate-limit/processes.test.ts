@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
-import { call, metric, scrape, serve, until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, metric, scrape, serve } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
 import type { Service } from '#testkit/service.ts';
@@ -119,7 +120,7 @@ for (const [how, breakIt, mend] of [
     // A busy machine may stop for as long by itself, but not time after time.
     for (let again = 0; added > 250 && again < 2; again += 1) {
       await mend(redis);
-      await until(isBack);
+      await eventually(isBack, 'requests are counted in Redis again');
       added = await breakAndMeasure();
     }
     t.true(added <= 250, `the first request took ${added.toFixed(0)} ms more`);
@@ -128,7 +129,7 @@ for (const [how, breakIt, mend] of [
     t.true(Math.min(...later) < 150, `later ones took ${later.join(', ')} ms`);
     t.true((await inMemory()) >= before + 2);
     const health = async () => (await call(`${service.url}/health`)).body;
-    t.true(await until(async () => (await health())['status'] === 'degraded'));
+    await eventually(async () => (await health())['status'] === 'degraded', 'the health is degraded');
     const body = await health();
     const { redis: reading } = body['dependencies'] as Record<string, { status: string; detail: string }>;
     t.is(reading?.status, 'down');
@@ -139,7 +140,7 @@ for (const [how, breakIt, mend] of [
     t.true(statuses.includes(429));
 
     await mend(redis);
-    t.true(await until(isBack), 'counted in redis again');
-    t.true(await until(async () => (await health())['status'] === 'ok'), 'and healthy');
+    await eventually(isBack, 'requests are counted in Redis again');
+    await eventually(async () => (await health())['status'] === 'ok', 'the health is ok');
   });
 }

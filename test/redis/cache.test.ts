@@ -23,6 +23,7 @@ const freshKey = (): CacheKey => ({ cache: 'prices', tag: randomUUID(), key: 'fi
 const counter = () => {
   const state = { loads: 0, down: false, delayMs: 0 };
   const load = async (): Promise<number> => {
+    // The duration of a load.
     if (state.delayMs > 0) await sleep(state.delayMs);
     if (state.down) throw new AppError('database_unavailable');
     state.loads += 1;
@@ -117,6 +118,7 @@ test.serial('an instance that loses Redis after an invalidation has received the
 test.serial('a stale entry is returned with a mark, and loaded again once in the background', async (t) => {
   const { cache, metrics, key, load, state } = await setup(t, { ttlMs: 600 });
   await cache.read(key, load);
+  // The time is the subject: longer than the TTL.
   await sleep(650);
   const answers = await Promise.all([1, 2, 3].map(() => cache.read(key, load)));
   t.deepEqual(

@@ -60,6 +60,7 @@ test('after a cut connection the client connects again, and no command is sent t
   await redis.client.incr(key);
   proxy.latency(100);
   const lost = redis.client.incr(key);
+  // The command is sent, and its answer is still under way.
   await sleep(20);
   proxy.cut();
   await t.throwsAsync(lost);

@@ -46,6 +46,7 @@ test('the signal of an attempt aborts at the timeout', async (t) => {
   const { policy, metrics } = setup({ retries: 0, attemptTimeoutMs: 50 });
   let stopped = false;
   const code = await codeOfRun(policy, async (signal) => {
+    // A call that ends only by its signal.
     await sleep(5_000, undefined, { signal }).catch((error: unknown) => {
       stopped = true;
       throw error;
@@ -97,10 +98,12 @@ test('in the state half-open exactly one call runs, and its success closes the c
   for (let failure = 0; failure < 3; failure += 1) await codeOfRun(policy, down);
   t.is(policy.state(), 'open');
   t.is(metrics.value('volwatch_circuit_breaker_state', { dependency: 'twelve_data' }), 2);
+  // The time is the subject: the circuit lets a probe through after 100 ms.
   await sleep(120);
   let running = 0;
   const probe = async (): Promise<void> => {
     running += 1;
+    // The duration of the probe.
     await sleep(50);
   };
   const codes = await Promise.all(Array.from({ length: 10 }, () => codeOfRun(policy, probe)));

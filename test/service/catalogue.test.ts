@@ -11,7 +11,8 @@ import {
   saturatedRound,
   webhookRound,
 } from '../../scripts/verify/traffic.ts';
-import { call, client, json, option, privateKeyPem, scrape, takeToken, until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, client, json, option, privateKeyPem, scrape, takeToken } from '#testkit/running-service.ts';
 
 /** One running service with all that it depends on; the tests of this file look at it one after the other. */
 const test = anyTest.serial as TestFn<{ stack: Stack; token: string }>;
@@ -147,17 +148,21 @@ test('no secret is in a log line, a span or a metric', async (t) => {
     headers: { Authorization: `Bearer ${secrets.bearer}`, 'X-API-Key': secrets.key },
   });
   await call(`${service.url}/api/v1/auth/me`, { headers: { Authorization: `Bearer ${secrets.bearer}` } });
-  t.true(await until(() => collector.bytes().includes(Buffer.from(last.headers.get('x-trace-id')!, 'hex')), 10_000));
+  await eventually(
+    () => collector.bytes().includes(Buffer.from(last.headers.get('x-trace-id')!, 'hex')),
+    'the span is exported',
+    10_000,
+  );
   const authorization = { Authorization: `Bearer ${token}` };
   const url = `${receiver.url}/${secrets.path}?key=${secrets.query}`;
   const webhooks = `${service.url}/api/v1/webhooks`;
   const webhook = await call(webhooks, json({ url, events: ['refresh.failed'] }, authorization));
   await call(`${webhooks}/${String(webhook.body['id'])}/test`, { method: 'POST', headers: authorization });
   const received = () => receiver.received.find(({ path }) => path.includes(secrets.path))?.headers;
-  t.true(await until(() => received() !== undefined, 10_000));
+  await eventually(() => received() !== undefined, 'the message is received', 10_000);
   const [, , span = ''] = received()?.['traceparent']?.split('-') ?? [];
   t.regex(span, /^[0-9a-f]{16}$/);
-  t.true(await until(() => collector.bytes().includes(Buffer.from(span, 'hex')), 10_000));
+  await eventually(() => collector.bytes().includes(Buffer.from(span, 'hex')), 'the span is exported', 10_000);
   const webhookSecret = String(webhook.body['secret']).slice('whsec_'.length);
   const signature = String(received()?.['webhook-signature']);
   const exposition = await scrape(service);

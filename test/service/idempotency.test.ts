@@ -1,16 +1,7 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
-import {
-  call,
-  json,
-  metric,
-  scrape,
-  serve,
-  setFault,
-  takeToken,
-  until,
-  type Answer,
-} from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, json, metric, scrape, serve, setFault, takeToken, type Answer } from '#testkit/running-service.ts';
 
 test('POST /refreshes under one key: 100 duplicates, one refresh; a crash in between loses and repeats nothing', async (t) => {
   const database = await setupDatabase(t);
@@ -60,11 +51,13 @@ test('POST /refreshes under one key: 100 duplicates, one refresh; a crash in bet
   const inProgress = await post(second, 'tech5', { 'Idempotency-Key': 'night-run-2' });
   t.true([202, 409].includes(inProgress.status));
   let recovered: Answer | undefined;
-  t.true(
-    await until(async () => {
+  await eventually(
+    async () => {
       recovered = await post(second, 'tech5', { 'Idempotency-Key': 'night-run-2' });
       return recovered.status === 202;
-    }, 20_000),
+    },
+    'the request of the killed process is recovered',
+    20_000,
   );
   t.is((await requested()).length, 2, 'the effect of the killed process, and no other');
   t.is(recovered?.headers.get('location'), `/api/v1/refreshes/${String(recovered?.body['id'])}`);

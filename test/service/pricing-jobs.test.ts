@@ -1,7 +1,8 @@
 import test from 'ava';
 import { arrowStream, readArrow } from '#testkit/arrow/arrow-support.ts';
 import { setupDatabase } from '#testkit/database.ts';
-import { call, json, serve, takeToken, until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, json, serve, takeToken } from '#testkit/running-service.ts';
 
 const arrow = 'application/vnd.apache.arrow.stream';
 
@@ -50,7 +51,7 @@ test('a pricing job: chunks in, priced by a worker process, the same rows out as
   const submitted = await call(at(`jobs/${id}/submit`), { method: 'POST', headers: authorization });
   t.is(submitted.status, 200, submitted.text);
   const find = () => call(at(`jobs/${id}`), { headers: authorization });
-  t.true(await until(async () => (await find()).body['status'] === 'completed', 30_000));
+  await eventually(async () => (await find()).body['status'] === 'completed', 'the job is completed', 30_000);
   t.like((await find()).body, { chunks: { total: 4, done: 3, failed: 1 }, rows: { priced: 1_500, failed: 0 } });
 
   const bytesOf = async (url: string, init: RequestInit): Promise<Buffer> => {

@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import type { Service } from '#testkit/service.ts';
 import { isVerified, startReceiver, type Received } from '#testkit/servers/webhook-receiver.ts';
+import { eventually } from '#testkit/eventually.ts';
 import {
   call,
   clearFault,
@@ -13,7 +14,6 @@ import {
   serve,
   setFault,
   takeToken,
-  until,
   type Answer,
 } from '#testkit/running-service.ts';
 
@@ -70,7 +70,7 @@ test('a refresh leads to one verified delivery, though the worker is killed betw
   t.deepEqual(receiver.received, []);
 
   const second = await startWorker(t, database, 500);
-  t.true(await until(() => receiver.received.length >= 2, 20_000));
+  await eventually(() => receiver.received.length >= 2, 'the receiver gets two messages', 20_000);
   await sleep(quietMs);
   t.deepEqual(receiver.received.map(typeOf).sort(), ['refresh.rolled_back', 'refresh.succeeded']);
   const message = receiver.received.find((each) => typeOf(each) === 'refresh.succeeded')!;
@@ -98,19 +98,22 @@ test('killed in the middle of a delivery, it is made again under the same id', a
   const { database, receiver, first, token, secret, deliveries } = await setup(t, 500);
   receiver.fault = 'hang';
   t.is((await refresh(first, token, 'tech5')).body['status'], 'succeeded');
-  t.true(await until(() => receiver.received.length === 1, 20_000));
+  await eventually(() => receiver.received.length === 1, 'the delivery begins', 20_000);
   first.process.kill('SIGKILL');
   await first.exited;
   receiver.fault = undefined;
   // As if its heartbeat had been awaited.
   await database.query(`update pgboss.job set heartbeat_on = now() - interval '1 hour' where state = 'active'`);
   const second = await startWorker(t, database, 500);
-  t.true(await until(() => receiver.received.length === 2, 60_000));
+  await eventually(() => receiver.received.length === 2, 'the delivery is repeated', 60_000);
   const [one, two] = receiver.received as [Received, Received];
   t.is(one.headers['webhook-id'], two.headers['webhook-id']);
   t.is(one.body, two.body);
   t.true(await isVerified(two, secret));
-  t.true(await until(async () => (await deliveries(second))[0]?.['state'] === 'delivered'));
+  await eventually(
+    async () => (await deliveries(second))[0]?.['state'] === 'delivered',
+    'the delivery is recorded as delivered',
+  );
   await sleep(quietMs);
   t.is(receiver.received.length, 2);
 });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -8,6 +7,7 @@ import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { createAdminServer, type AdminServerDeps } from '#src/telemetry/admin/admin-server.ts';
 import { floodBody, openSocket } from '#testkit/raw-sockets.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
 import { createMetrics } from '#src/telemetry/metrics/metrics.ts';
 
@@ -88,13 +88,15 @@ test('scrapes at the same time share one text', async (t) => {
   let collected = 0;
   const collect = async (): Promise<void> => {
     collected += 1;
+    // The duration of a collection, so that the scrapes overlap.
     await sleep(100);
   };
   const { call, port } = await setup(t, { collectors: [collect] });
   const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20)));
   t.teardown(() => socket.destroy());
   let text = '';
-  while (text.split('HTTP/1.1 200 ').length <= 20) text += String((await once(socket, 'data'))[0]);
+  socket.on('data', (chunk) => (text += String(chunk)));
+  await eventually(() => text.split('HTTP/1.1 200 ').length > 20, '20 scrapes are answered');
   t.is(collected, 1);
   await call('GET', '/metrics');
   t.is(collected, 2, 'a later scrape has figures of its own');
@@ -115,7 +117,7 @@ test('a scraper that does not read its answer is cut off, and others are answere
   const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(50)));
   socket.pause();
   socket.on('error', () => {});
-  for (let looks = 0; looks < 400 && warnings.length === 0; looks += 1) await sleep(25);
+  await eventually(() => warnings.length > 0, 'the scraper is cut');
   t.deepEqual(warnings, ['a client of the admin port does not read its answers and is cut off']);
   t.is((await call('GET', '/metrics')).status, 200);
   socket.resume();

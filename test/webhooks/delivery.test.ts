@@ -272,6 +272,7 @@ test.serial('events and their deliveries are removed after their days', async (t
   const receiver = await startReceiver(t);
   await registered(room, receiver.url);
   await room.announce(refreshed);
+  // The two events must have different times.
   await sleep(2);
   await room.announce(refreshed);
   await room.work();

@@ -1,16 +1,17 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { until, type Teardown } from '../running-service.ts';
+import { eventually } from '../eventually.ts';
+import type { Teardown } from '../running-service.ts';
 
 export type OtlpReceiver = {
   readonly url: string;
-  /** Every body received so far, one after the other: protobuf, whose ids and texts stand in it as they are. */
+  /** All bodies received so far, concatenated. They are protobuf, which contains ids and texts unchanged. */
   readonly bytes: () => Buffer;
-  /** Whether a span of this trace arrives in time. */
-  readonly received: (traceId: string, timeoutMs?: number) => Promise<boolean>;
+  /** Waits for a span of this trace. @throws Error if none arrives within `timeoutMs` */
+  readonly received: (traceId: string, timeoutMs?: number) => Promise<void>;
 };
 
-/** An OpenTelemetry collector as far as a test needs one. */
+/** An OpenTelemetry collector that accepts everything and keeps it. */
 export const startOtlpReceiver = async (t: Teardown): Promise<OtlpReceiver> => {
   const chunks: Buffer[] = [];
   const server = createServer((request, response) => {
@@ -26,6 +27,7 @@ export const startOtlpReceiver = async (t: Teardown): Promise<OtlpReceiver> => {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     bytes,
-    received: (traceId, timeoutMs = 5_000) => until(() => bytes().includes(Buffer.from(traceId, 'hex')), timeoutMs),
+    received: (traceId, timeoutMs) =>
+      eventually(() => bytes().includes(Buffer.from(traceId, 'hex')), `a span of trace ${traceId}`, timeoutMs),
   };
 };

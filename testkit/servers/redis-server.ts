@@ -9,7 +9,7 @@ import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type RedisServer = {
   readonly url: string;
-  /** Past the code under test. */
+  /** A connection that the code under test does not use. */
   readonly admin: Redis;
   /** Ends the process; its port refuses connections. */
   readonly stop: () => Promise<void>;
@@ -20,7 +20,7 @@ export type RedisServer = {
   readonly wake: () => void;
 };
 
-/** A Redis of the test's own, to be broken at will; gone on teardown. */
+/** Starts a Redis for one test, which may stop or hang it; removed on teardown. */
 export const startRedisServer = async (t: Pick<ExecutionContext, 'teardown'>): Promise<RedisServer> => {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-redis-'));

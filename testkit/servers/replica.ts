@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { hostFor, serverAccount, serverEnvironment } from '#src/embedded-postgres/embedded-postgres-host.ts';
 import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 export type ReplicatedPostgres = { readonly primaryUrl: string; readonly replicaUrl: string };
 
@@ -39,7 +39,7 @@ const baseBackup = async (primaryUrl: string, from: string, to: string): Promise
   }
 };
 
-/** A PostgreSQL and a streaming replica of it, both gone after the test. */
+/** Starts a PostgreSQL and a streaming replica of it; both are removed on teardown. */
 export const startReplicated = async (t: Pick<ExecutionContext, 'teardown'>): Promise<ReplicatedPostgres> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-replicated-'));
   chmodSync(directory, 0o711);
@@ -81,12 +81,13 @@ export const startReplicated = async (t: Pick<ExecutionContext, 'teardown'>): Pr
   });
   const replica = new URL(primary.url);
   replica.port = String(port);
-  for (let attempt = 0; ; attempt += 1) {
-    const answered = await statementOn(replica.href, 'select pg_is_in_recovery() as standby').catch(() => undefined);
-    if (answered?.[0]?.['standby'] === true) break;
-    if (attempt === 200)
-      throw new Error(`The replica did not start: ${readFileSync(join(directory, 'replica.log'), 'utf8')}`);
-    await sleep(50);
-  }
+  await eventually(
+    async () => {
+      const rows = await statementOn(replica.href, 'select pg_is_in_recovery() as standby').catch(() => []);
+      return rows[0]?.['standby'] === true;
+    },
+    () => `the replica starts: ${readFileSync(join(directory, 'replica.log'), 'utf8')}`,
+    30_000,
+  );
   return { primaryUrl: primary.url, replicaUrl: replica.href };
 };

@@ -13,7 +13,7 @@ export type TcpProxy = {
   readonly close: () => Promise<void>;
 };
 
-/** A TCP hop in front of a real server, through which tests break the network. */
+/** A TCP proxy before a real server, with which tests simulate network faults. */
 export const createTcpProxy = async (options: {
   readonly target: { readonly host: string; readonly port: number };
 }): Promise<TcpProxy> => {
@@ -28,7 +28,7 @@ export const createTcpProxy = async (options: {
     socket.once('close', () => sockets.delete(socket));
   };
   const pass = (from: Socket, to: Socket): void => {
-    // One chain per direction, so that latency keeps the order.
+    // One chain of promises for each direction keeps the order of the bytes in spite of the latency.
     let last = Promise.resolve();
     const after = async (before: Promise<void>, chunk: Buffer): Promise<void> => {
       await before;
@@ -55,7 +55,7 @@ export const createTcpProxy = async (options: {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const drop = (): void => {
     for (const socket of sockets) {
-      // A socket that is just ending cannot be reset: its handle would stay open for good.
+      // A socket that is ending cannot be reset, because its handle would stay open forever.
       if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }

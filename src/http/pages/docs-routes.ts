@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { getAbsoluteFSPath } from 'swagger-ui-dist';
+// Not the package's main file, which runs the bundle of the browser at each start of a process.
+import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
 import { z } from 'zod';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { htmlType, page } from './html.ts';

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { eventually } from '#testkit/eventually.ts';
 import { Client } from 'pg';
 import { ada, auditActions, bearer, refresh, signedIn, startRoom, type Answer, type Room } from '../room.ts';
 
@@ -40,7 +40,7 @@ test('a reused refresh token ends its whole family, access tokens included, and 
 
 const waitingBackends = async ({ stored }: Room, count: number): Promise<void> => {
   const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  while ((await stored.query(waiting)).length < count) await sleep(20);
+  await eventually(async () => (await stored.query(waiting)).length >= count, `${count} backends wait for a lock`);
 };
 
 const splitBetween = (rooms: readonly Room[], count: number, token: string): Promise<Answer[]> =>

@@ -1,6 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import test from 'ava';
-import { until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { openSocket, openSockets } from '#testkit/raw-sockets.ts';
 import { jsonBody, serve } from '../support.ts';
 import { bodyRoutes, idle, post } from './routes.ts';
@@ -13,7 +13,7 @@ test('bodies that are being read are bounded for a caller; other callers go on',
   const { port, call, kinds, reported } = await serve(t, { routes: bodyRoutes(), bodyAdmission: { maxBodies: 20 } });
   const attacker = { port, from: '127.0.0.2' };
   const sockets = await openSockets(t, attacker, idle('/pricing/price'), 15);
-  t.true(await until(() => sockets.filter(({ answer }) => answer() !== '').length === 5));
+  await eventually(() => sockets.filter(({ answer }) => answer() !== '').length === 5, 'five sockets have an answer');
   for (const { answer } of sockets.filter(({ answer }) => answer() !== '')) {
     t.regex(answer(), /^HTTP\/1\.1 429 [^]*Retry-After: 1\r\n[^]*"code":"concurrency_limit_exceeded"/);
   }
@@ -21,7 +21,7 @@ test('bodies that are being read are bounded for a caller; other callers go on',
   t.is(gauge(reported, 'volwatch_http_bodies_in_progress'), 10);
   t.is((await call('/api/v1/pricing/price', jsonBody({}))).status, 200);
   for (const { socket } of sockets) socket.destroy();
-  t.true(await until(() => gauge(reported, 'volwatch_http_bodies_in_progress') === 0), 'every one is given back');
+  await eventually(() => gauge(reported, 'volwatch_http_bodies_in_progress') === 0, 'every body is given back');
 });
 
 test('the bytes of bodies are bounded while they are counted, declared or not, and small bodies go on', async (t) => {
@@ -32,23 +32,29 @@ test('the bytes of bodies are bounded while they are counted, declared or not, a
     bodyAdmission: { maxTotalBytes: 400_000 },
   });
   const declared = await openSocket(t, { port }, idle('/pricing/batch', 900_000));
-  t.true(await until(() => declared.answer().startsWith('HTTP/1.1 503 ')), 'hopeless from the start');
+  await eventually(
+    () => declared.answer().startsWith('HTTP/1.1 503 '),
+    'the declared length is refused from the start',
+  );
   const chunk = `${(50_000).toString(16)}\r\n${' '.repeat(50_000)}\r\n`;
   const chunked = await openSocket(t, { port }, post('/pricing/batch', { 'Transfer-Encoding': 'chunked' }));
   for (let sent = 0; sent < 16 && chunked.answer() === ''; sent += 1) chunked.socket.write(chunk);
-  t.true(await until(() => chunked.answer().startsWith('HTTP/1.1 429 ')), chunked.answer());
+  await eventually(
+    () => chunked.answer().startsWith('HTTP/1.1 429 '),
+    () => `429 for the chunked body: ${chunked.answer()}`,
+  );
   t.true(kinds.includes('body_backlog'));
-  t.true(await until(() => gauge(reported, 'volwatch_http_body_bytes') === 0));
+  await eventually(() => gauge(reported, 'volwatch_http_body_bytes') === 0, 'no byte is counted any more');
 
   // Counted until the work is done, not only while it is read.
   const kept = call('/api/v1/pricing/batch', jsonBody(' '.repeat(150_000)));
-  t.true(await until(() => (gauge(reported, 'volwatch_http_body_bytes') ?? 0) > 140_000));
+  await eventually(() => (gauge(reported, 'volwatch_http_body_bytes') ?? 0) > 140_000, 'the bytes are counted');
   t.is(await codeOf(await call('/api/v1/pricing/batch', jsonBody(' '.repeat(150_000)))), 'concurrency_limit_exceeded');
   const small = call('/api/v1/pricing/batch', jsonBody(' '.repeat(1_000)));
   gate.resolve();
   t.is((await small).status, 200);
   t.is((await kept).status, 200);
-  t.true(await until(() => gauge(reported, 'volwatch_http_body_bytes') === 0));
+  await eventually(() => gauge(reported, 'volwatch_http_body_bytes') === 0, 'no byte is counted any more');
 });
 
 test('a body that comes too slowly is 408; one that keeps the rate may take its time', async (t) => {
@@ -62,9 +68,12 @@ test('a body that comes too slowly is 408; one that keeps the rate may take its 
     steady.socket.write(' '.repeat(100));
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  t.true(await until(() => stopped.closed()));
+  await eventually(() => stopped.closed(), 'the slow connection is closed');
   t.regex(stopped.answer(), /^HTTP\/1\.1 408 [^]*\r\nConnection: close\r\n[^]*"code":"request_timeout"/);
-  t.true(await until(() => steady.answer().startsWith('HTTP/1.1 200 ')), steady.answer());
+  await eventually(
+    () => steady.answer().startsWith('HTTP/1.1 200 '),
+    () => `the steady body is served: ${steady.answer()}`,
+  );
   t.deepEqual(kinds, ['body_slow']);
 });
 

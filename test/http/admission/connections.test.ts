@@ -1,6 +1,6 @@
 import test from 'ava';
 import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
-import { until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { floodBody, openSocket, openSockets } from '#testkit/raw-sockets.ts';
 import { jsonBody, recordingAbuse, serve } from '../support.ts';
@@ -34,7 +34,7 @@ test('a caller reaches his share of the slots, another caller is served meanwhil
   const { port, call } = await serve(t, { routes: bodyRoutes(() => gate.promise), loadShedding });
   const request = post('/pricing/price', { 'Content-Length': '2' }, '{}');
   const sockets = await openSockets(t, { port, from: '127.0.0.2' }, request, 5);
-  t.true(await until(() => sockets.filter(({ answer }) => answer() !== '').length === 3));
+  await eventually(() => sockets.filter(({ answer }) => answer() !== '').length === 3, 'three sockets have an answer');
   for (const { answer } of sockets.filter(({ answer }) => answer() !== '')) {
     t.regex(answer(), /^HTTP\/1\.1 429 [^]*"code":"concurrency_limit_exceeded"/);
   }
@@ -43,7 +43,7 @@ test('a caller reaches his share of the slots, another caller is served meanwhil
   const other = call('/api/v1/pricing/price', jsonBody({}));
   gate.resolve();
   t.is((await other).status, 200);
-  t.true(await until(() => sockets.every(({ answer }) => answer() !== '')));
+  await eventually(() => sockets.every(({ answer }) => answer() !== ''), 'every socket has an answer');
   t.is((await call('/api/v1/pricing/price', jsonBody({}))).status, 200);
 });
 
@@ -52,11 +52,17 @@ test('a slot is given back when its client leaves in the middle of the work', as
   const { loadShedding } = shedding({ limits: { ...limits, pricing: 1 } });
   const { port, call } = await serve(t, { routes: bodyRoutes(() => gate.promise), loadShedding });
   const { socket } = await openSocket(t, { port }, post('/pricing/price', { 'Content-Length': '2' }, '{}'));
-  t.true(await until(async () => (await call('/api/v1/pricing/price', jsonBody({}))).status === 503));
+  await eventually(
+    async () => (await call('/api/v1/pricing/price', jsonBody({}))).status === 503,
+    'a request is refused',
+  );
   socket.destroy();
   t.is((await call('/api/v1/pricing/price', jsonBody({}))).status, 503, 'the work goes on');
   gate.resolve();
-  t.true(await until(async () => (await call('/api/v1/pricing/price', jsonBody({}))).status === 200));
+  await eventually(
+    async () => (await call('/api/v1/pricing/price', jsonBody({}))).status === 200,
+    'a request is served again',
+  );
 });
 
 test('pipelined requests take one slot after the other', async (t) => {
@@ -65,7 +71,11 @@ test('pipelined requests take one slot after the other', async (t) => {
   const { port, raw } = await serve(t, { routes: bodyRoutes(work), loadShedding });
   const request = post('/pricing/price', { 'Content-Length': '2' }, '{}');
   const { answer } = await openSocket(t, { port }, request.repeat(200));
-  t.true(await until(() => served(answer()) === 200, 20_000), String(served(answer())));
+  await eventually(
+    () => served(answer()) === 200,
+    () => `all are served, of which ${served(answer())}`,
+    20_000,
+  );
   t.is(metrics.value('volwatch_load_shed_total'), 0);
   // In their order, with what stands between them: a refusal closes nothing, a body that is read is not a request.
   const plain = 'GET /api/v1/plain HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -82,7 +92,7 @@ test('a connection that pipelines without end is cut, and counted', async (t) =>
     post('/pricing/price', { 'Content-Length': '2' }, '{}') +
       'GET /api/v1/plain HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5_000),
   );
-  t.true(await until(() => closed()));
+  await eventually(() => closed(), 'the connection is closed');
   t.true(kinds.length > 0 && kinds.every((kind) => kind === 'concurrency_by_caller'));
   t.is((await call('/api/v1/plain')).status, 200);
   gate.resolve();
@@ -96,12 +106,15 @@ test('a body is refused where none is taken; the rest of a large one is not read
   t.not(small.headers.get('connection'), 'close', 'a small one costs nothing');
   const get = 'GET /api/v1/plain HTTP/1.1\r\nHost: a\r\n';
   const { answer, closed } = await openSocket(t, { port }, `${get}Content-Length: 5\r\n\r\nhello${get}\r\n`);
-  t.true(await until(() => /^HTTP\/1\.1 400 [^]*HTTP\/1\.1 200 /.test(answer())), answer());
+  await eventually(
+    () => /^HTTP\/1\.1 400 [^]*HTTP\/1\.1 200 /.test(answer()),
+    () => `400, then 200 on one connection: ${answer()}`,
+  );
   t.false(closed());
   const flood = await openSocket(t, { port }, `${get}Content-Length: 5000000000\r\n\r\n`);
   const sent = await floodBody(flood, 200_000_000);
   t.true(sent < 30_000_000, `${sent} bytes were taken`);
-  t.true(await until(() => flood.closed()));
+  await eventually(() => flood.closed(), 'the connection of the flood is closed');
   t.regex(flood.answer(), /^HTTP\/1\.1 400 [^]*\r\nConnection: close\r\n/);
   t.deepEqual(new Set(kinds), new Set(['body_unexpected']));
 });
@@ -113,9 +126,9 @@ test('what follows a body that is not read to its end is not taken for a request
   const request = post('/pricing/price', { 'Content-Length': '2' }, '{}');
   const large = `GET /api/v1/plain HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n`;
   const { socket, answer, closed } = await openSocket(t, { port }, large);
-  t.true(await until(() => answer().includes('"body_unexpected"')));
+  await eventually(() => answer().includes('"body_unexpected"'), 'the unexpected body is refused');
   socket.write(' '.repeat(2_000) + request);
-  t.true(await until(() => closed()));
+  await eventually(() => closed(), 'the connection is closed');
   t.is(worked, 0);
   t.is(answer().split('HTTP/1.1 ').length - 1, 1);
 });
@@ -124,16 +137,19 @@ test('a client that waits for 100 Continue is asked for a body that will be read
   const { port } = await serve(t, { routes: bodyRoutes() });
   const expects = { 'Content-Length': '2', Expect: '100-continue' };
   const asked = await openSocket(t, { port }, post('/pricing/price', expects));
-  t.true(await until(() => asked.answer().startsWith('HTTP/1.1 100 ')));
+  await eventually(() => asked.answer().startsWith('HTTP/1.1 100 '), '100 Continue is sent');
   asked.socket.write('{}');
-  t.true(await until(() => served(asked.answer()) === 1));
+  await eventually(() => served(asked.answer()) === 1, 'the request is served');
   for (const [path, headers, status] of [
     ['/nowhere', expects, 404],
     ['/pricing/price', { ...expects, 'Content-Length': '900000' }, 413],
     ['/pricing/price', { ...expects, 'Content-Type': 'text/plain' }, 415],
   ] as const) {
     const refused = await openSocket(t, { port }, post(path, headers));
-    t.true(await until(() => refused.closed()), `${path} ${refused.answer()}`);
+    await eventually(
+      () => refused.closed(),
+      () => `${path} is closed: ${refused.answer()}`,
+    );
     t.regex(refused.answer(), new RegExp(`^HTTP/1\\.1 ${status} `));
   }
 });

@@ -12,6 +12,7 @@ import { systemClock } from '#src/kernel/ports/clock.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { startSlowReader } from '#testkit/slow-reader.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { serve } from '../support.ts';
 
 const megabyte = 2 ** 20;
@@ -79,11 +80,6 @@ const start = async (t: ExecutionContext, options: Partial<AnswersDeps> = {}) =>
   return { ...server, metrics, refused, from, slow, outstanding, worked: () => worked };
 };
 
-const until = async (condition: () => boolean): Promise<boolean> => {
-  for (let looks = 0; looks < 400 && !condition(); looks += 1) await sleep(25);
-  return condition();
-};
-
 /** Reads until the answer is complete or the connection ends. @returns the number of bytes */
 const readAll = async (socket: Socket): Promise<number> => {
   let received = 0;
@@ -100,8 +96,11 @@ for (const path of ['/whole', '/pieces']) {
     const { status, socket } = slow('192.0.2.1', path);
     t.is(await status, 200);
     t.true(outstanding() > megabyte);
-    t.true(await until(() => metrics.value('volwatch_http_answers_cut_total', { reason: 'rate' }) === 1));
-    t.true(await until(() => outstanding() === 0), 'its bytes are not counted any more');
+    await eventually(
+      () => metrics.value('volwatch_http_answers_cut_total', { reason: 'rate' }) === 1,
+      'the connection is cut',
+    );
+    await eventually(() => outstanding() === 0, 'its bytes are not counted any more');
     t.deepEqual(refused, [['answer_slow', '192.0.2.1']]);
     t.true((await readAll(socket)) < largeBytes);
   });
@@ -113,10 +112,12 @@ for (const encoding of ['zstd', 'br', 'gzip']) {
     const { status, socket } = slow('192.0.2.1', '/random', `Accept-Encoding: ${encoding}\r\n`);
     t.is(await status, 200);
     // Until the kernel and the buffers on the way are full.
-    for (let before = Infinity; outstanding() < before; await sleep(500)) before = outstanding();
+    let before = Infinity;
+    const isStill = (): boolean => before === (before = outstanding());
+    await eventually(isStill, 'the compression waits for its client', 30_000, 500);
     t.true(outstanding() > 4 * megabyte, `${outstanding()} of ${largeBytes} bytes are not compressed yet`);
     socket.destroy();
-    t.true(await until(() => outstanding() === 0));
+    await eventually(() => outstanding() === 0, 'its bytes are not counted any more');
   });
 }
 
@@ -135,14 +136,17 @@ test('a client that reads at more than the min rate gets its whole answer, howev
   await once(socket, 'end');
   t.true(received >= largeBytes - 65_536, String(received));
   t.is(metrics.value('volwatch_http_answers_cut_total'), 0);
-  t.true(await until(() => outstanding() === 0));
+  await eventually(() => outstanding() === 0, 'its bytes are not counted any more');
 });
 
 test('a client that keeps the min rate and is not done in time is cut', async (t) => {
   const backlog = { maxBytes: 100 * megabyte, maxBytesByCaller: 40 * megabyte, timeoutMs: 1_000 };
   const { slow, metrics, refused } = await start(t, { backlog });
   t.is(await slow('192.0.2.1', '/whole').status, 200);
-  t.true(await until(() => metrics.value('volwatch_http_answers_cut_total', { reason: 'timeout' }) === 1));
+  await eventually(
+    () => metrics.value('volwatch_http_answers_cut_total', { reason: 'timeout' }) === 1,
+    'the connection is cut',
+  );
   t.deepEqual(refused, [['answer_slow', '192.0.2.1']]);
 });
 
@@ -165,7 +169,10 @@ test('one caller has no more than its share; further work is not begun before so
   ]);
   t.is(await slow('192.0.2.2', '/whole').status, 200, 'another address');
   held[0]!.socket.destroy();
-  t.true(await until(() => metrics.value('volwatch_http_answer_bytes_outstanding') < 33 * megabyte));
+  await eventually(
+    () => metrics.value('volwatch_http_answer_bytes_outstanding') < 33 * megabyte,
+    'the bytes of the closed connection are not counted any more',
+  );
   t.is(await slow('192.0.2.1', '/whole').status, 200, 'after a connection was closed');
 });
 
@@ -199,11 +206,14 @@ test('pipelined requests behind an answer that is not read do no work, and are c
   socket.pause();
   socket.on('error', () => {});
   t.teardown(() => socket.destroy());
-  t.true(await until(() => outstanding() > 0));
+  await eventually(() => outstanding() > 0, 'bytes are outstanding');
   const answers = worked();
-  t.true(await until(() => metrics.value('volwatch_http_answers_cut_total', { reason: 'rate' }) === 1));
+  await eventually(
+    () => metrics.value('volwatch_http_answers_cut_total', { reason: 'rate' }) === 1,
+    'the connection is cut',
+  );
   t.is(worked(), answers, 'requests behind the first one were not begun');
-  t.true(await until(() => outstanding() === 0), 'answers that waited behind others are released too');
+  await eventually(() => outstanding() === 0, 'answers that waited behind others are released too');
 });
 
 test('health and requests whose answers are small are served to a caller whose share is used up', async (t) => {
@@ -248,14 +258,15 @@ test('an answer is known to be sent, or to be cut', async (t) => {
   const request = 'GET /api/v1/whole HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
   const reader = startSlowReader(port, request);
   t.is(await reader.status, 200);
+  // The time is the subject: nothing may happen in it.
   await sleep(100);
   t.deepEqual(ends, [], 'not while the client has not read it');
   reader.socket.destroy();
-  t.true(await until(() => ends.length === 1));
+  await eventually(() => ends.length === 1, 'the first answer ends');
   const other = startSlowReader(port, request);
   await other.status;
   other.socket.resume();
   await other.closed;
-  t.true(await until(() => ends.length === 2));
+  await eventually(() => ends.length === 2, 'the second answer ends');
   t.deepEqual(ends, [false, true]);
 });

@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '../../http/support.ts';
 import { arrowStream, columnsOf, readArrow } from '#testkit/arrow/arrow-support.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { call, setup } from '../setup.ts';
 
 const arrowType = 'application/vnd.apache.arrow.stream';
@@ -96,9 +96,8 @@ test('a client that reads slowly, or leaves, keeps no worker', async (t) => {
   gone.on('error', () => {});
   gone.write(request + body, () => setTimeout(() => gone.destroy(), 20));
   const busy = () => metrics.value('volwatch_workers_busy');
-  for (let tries = 0; tries < 500 && busy() === 0; tries++) await sleep(5);
-  for (let tries = 0; tries < 2_000 && busy() > 0; tries++) await sleep(5);
-  t.is(busy(), 0);
+  await eventually(() => busy() > 0, 'a worker has begun', 15_000, 5);
+  await eventually(() => busy() === 0, 'no worker is busy');
   t.is((await post(JSON.stringify({ options: options.slice(0, 5_000) }))).status, 200);
   t.is(metrics.value('volwatch_workers_restarts_total'), 0);
   slow.destroy();

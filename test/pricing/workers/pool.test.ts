@@ -8,6 +8,7 @@ import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/r
 import type { PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { call, setup } from '../setup.ts';
 
 const slowTree = { model: 'binomial_lr', exercise_style: 'american', steps: 1_501 };
@@ -32,10 +33,11 @@ const start = (t: ExecutionContext, options: Partial<PricingWorkersDeps> = {}) =
       () => 'ok',
       (error: unknown) => (error instanceof AppError ? error.code : String(error)),
     );
-  const until = async (name: string, value: number): Promise<void> => {
-    for (let tries = 0; tries < 400 && metrics.value(name) !== value; tries++) await sleep(10);
-    t.is(metrics.value(name), value, name);
-  };
+  const until = (name: string, value: number): Promise<void> =>
+    eventually(
+      () => metrics.value(name) === value,
+      () => `${name} is ${value}, now ${metrics.value(name)}`,
+    );
   const health = async () => (await workers.healthCheck.check(new AbortController().signal)).status;
   return { ...parts, run, code, until, health };
 };

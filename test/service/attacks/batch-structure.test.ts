@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
-import { metric, option, scrape, until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { metric, option, scrape } from '#testkit/running-service.ts';
 import { postFrom, residentMegabytes, serveProduction } from './production.ts';
 
 const mebibyte = 2 ** 20;
@@ -44,7 +45,7 @@ test('bodies that unpack to 64 MiB of tiny values are refused, and the process l
   // The processes for pricing count, too: an idle one that is large ends.
   const small = async (): Promise<boolean> => residentMegabytes(service.pid) < 500;
   t.log(`${residentMegabytes(service.pid).toFixed(0)} MB resident after the attack`);
-  t.true(await until(small, 60_000));
+  await eventually(small, 'the memory goes back', 60_000);
   t.log(`${residentMegabytes(service.pid).toFixed(0)} MB within a minute`);
   t.is(metric(await scrape(service), 'volwatch_workers_restarts_total'), 0);
 });

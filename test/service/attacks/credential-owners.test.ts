@@ -1,6 +1,7 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
-import { call, json, serve, takeToken, until, type Answer } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, json, serve, takeToken, type Answer } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
 
 const person = { email: 'ada@example.org', password: 'a rather long sentence' };
@@ -46,7 +47,8 @@ test.serial('in production: credentials end with their owner, and guesses lock n
   for (const shown of clients) t.is((await me(service, shown)).status, 200);
 
   await database.query('delete from user_account');
-  for (const shown of user) t.true(await until(() => isGone(service, shown)));
+  for (const shown of user)
+    await eventually(() => isGone(service, shown), 'the credential of the deleted user is refused');
   t.is(await service.stop(), 0);
 
   const without = { BOOTSTRAP_CLIENT_ID: undefined, BOOTSTRAP_CLIENT_SECRET: undefined };

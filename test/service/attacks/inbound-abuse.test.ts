@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type TestFn } from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
-import { floodBody, openSocket, openSockets } from '#testkit/raw-sockets.ts';
 import { generousRateLimits } from '#testkit/rate-limits.ts';
+import { floodBody, openSocket, openSockets, type RawSocket } from '#testkit/raw-sockets.ts';
 import { redisUrl } from '#testkit/redis.ts';
 import type { Service } from '#testkit/service.ts';
-import { call, json, metric, option, price, scrape, serve, takeToken, until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, json, metric, option, price, scrape, serve, takeToken } from '#testkit/running-service.ts';
 
 /** Attacks on what comes in, against the service in production mode with its default limits. */
 const test = anyTest as TestFn<{ service: Service; port: number; token: string }>;
@@ -47,6 +47,12 @@ const idle = (method: string, path: string, headers: Readonly<Record<string, str
 const statuses = async (answers: readonly Promise<{ readonly status: number }>[]): Promise<number[]> => [
   ...new Set((await Promise.all(answers)).map(({ status }) => status)),
 ];
+/** Waits until each request of `sockets` is in progress or answered. */
+const areReceived = (service: Service, sockets: readonly RawSocket[]): Promise<void> =>
+  eventually(async () => {
+    const active = metric(await scrape(service), 'http_server_active_requests');
+    return active + sockets.filter(({ answer }) => answer() !== '').length >= sockets.length;
+  }, `${sockets.length} requests are received`);
 const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
 
 // First: what others leave behind would hide what this one takes.
@@ -71,13 +77,13 @@ test.serial('bodies without end from many addresses do not fill the memory, and 
   t.log(`resident before and at most: ${before} and ${peak} bytes`);
   for (const { socket } of sockets) socket.destroy();
   const held = async () => metric(await scrape(service), 'volwatch_http_body_bytes');
-  t.true(await until(async () => (await held()) === 0));
+  await eventually(async () => (await held()) === 0, 'no body is held any more');
 });
 
 test.serial('sockets without a body on /pricing/batch take nothing from other callers', async (t) => {
   const { service, port } = t.context;
   const sockets = await openSockets(t, { port, from: attacker }, idle('POST', '/pricing/batch'), 16);
-  await sleep(200);
+  await areReceived(service, sockets);
   const batch = () => call(`${service.url}${base}/pricing/batch`, json({ options: [option] }));
   for (let round = 0; round < 16; round += 1) t.deepEqual(await statuses(times(4, batch)), [200]);
   for (const { socket } of sockets) socket.destroy();
@@ -87,7 +93,7 @@ test.serial('512 sockets with one credential on /pricing/jobs do not stop /prici
   const { service, port, token } = t.context;
   const head = idle('POST', '/pricing/jobs', { Authorization: `Bearer ${token}` });
   const sockets = await openSockets(t, { port, from: attacker }, head, 512);
-  await sleep(500);
+  await areReceived(service, sockets);
   t.deepEqual(await statuses(times(32, () => price(service))), [200]);
   for (const { socket } of sockets) socket.destroy();
 });
@@ -100,7 +106,7 @@ test.serial('256 sockets on PATCH /settings do not stop the writes of others', a
   t.is(status, 200);
   const headers = { Authorization: `Bearer ${String(body['access_token'])}`, 'If-Match': '"1"' };
   const sockets = await openSockets(t, { port, from: attacker }, idle('PATCH', '/settings', headers), 256);
-  await sleep(500);
+  await areReceived(service, sockets);
   const job = `${service.url}${base}/pricing/jobs/0198c0de-0000-7000-8000-000000000000`;
   const write = () => call(job, { method: 'DELETE', headers: { Authorization: `Bearer ${token}` } });
   t.deepEqual(await statuses(times(8, write)), [404], 'a write is not refused');
@@ -112,7 +118,7 @@ test.serial('a body that stands still is 408 within seconds, and is counted', as
   const counted = async () => metric(await scrape(service), 'volwatch_abuse_refused_total', { kind: 'body_slow' });
   const before = await counted();
   const sockets = await openSockets(t, { port, from: attacker }, `${idle('POST', '/pricing/price')}{`, 20);
-  t.true(await until(() => sockets.every(({ closed }) => closed()), 20_000));
+  await eventually(() => sockets.every(({ closed }) => closed()), 'every socket is closed', 20_000);
   for (const { answer } of sockets) t.regex(answer(), /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
   t.is((await counted()) - before, 20);
 });
@@ -142,7 +148,7 @@ for (const [name, head, status] of [
       const max = 300_000_000;
       const sent = await floodBody(socket, max, wrap);
       t.true(sent < 30_000_000, `${sent} bytes were taken`);
-      t.true(await until(() => socket.closed(), 5_000), 'the connection is closed');
+      await eventually(() => socket.closed(), 'the connection is closed', 5_000);
       t.regex(socket.answer(), new RegExp(`^HTTP/1\\.1 ${status} [^]*\r\nConnection: close\r\n`));
     });
   }
@@ -158,7 +164,11 @@ test.serial('pipelined requests are served one after the other, not refused as l
   // More on one connection than the class has slots.
   const { answer } = await openSocket(t, { port, from: attacker }, one.repeat(60));
   const answers = (): string[] => answer().match(/HTTP\/1\.1 \d+/g) ?? [];
-  t.true(await until(() => answers().length === 60, 30_000), String(answers().length));
+  await eventually(
+    () => answers().length === 60,
+    () => `60 answers, so far ${answers().length}`,
+    30_000,
+  );
   t.deepEqual([...new Set(answers())], ['HTTP/1.1 200']);
   t.is((await price(service)).status, 200);
 });

@@ -38,9 +38,11 @@ for (const addresses of [1, 8]) {
           await postFrom(batchUrl, `203.0.113.${connection % addresses}`, hugeBatch, {}, stopped.signal).catch(
             () => {},
           );
+          // The pause of an attacker between its requests.
           await sleep(10);
         }
       });
+      // The duration of the attack before the other callers come.
       await sleep(2_000);
       const results: { readonly what: string; readonly status: number; readonly ms: number }[] = [];
       for (let round = 0; round < 20; round += 1) {

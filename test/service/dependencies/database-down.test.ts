@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
 import {
   call,
   checksum,
@@ -14,7 +15,6 @@ import {
   setFault,
   takeToken,
   throughProxy,
-  until,
   type Answer,
 } from '#testkit/running-service.ts';
 
@@ -65,12 +65,13 @@ test('a service recovers when its database is down at the start, and down later'
   // Cut in the middle of a request.
   proxy.latency(200);
   const cutOff = assets();
+  // The request is under way: an answer takes 200 ms.
   await sleep(100);
   proxy.cut();
   t.deepEqual(problem(await cutOff), unavailable);
   t.deepEqual(problem(await assets()), unavailable);
   t.is((await get('/health/live')).status, 200);
-  t.true(await until(async () => (await get('/health/ready')).status === 503));
+  await eventually(async () => (await get('/health/ready')).status === 503, 'the service is not ready');
   proxy.restore();
   await service.ready(10_000);
   t.is((await assets()).status, 200);
@@ -78,10 +79,10 @@ test('a service recovers when its database is down at the start, and down later'
   // Silent: nothing is refused and nothing answered.
   proxy.blackhole();
   const began = performance.now();
-  const unready = (): Promise<boolean> => until(async () => (await get('/health/ready')).status === 503, 2_400);
-  const [silent, noticed] = await Promise.all([assets(), unready()]);
+  const unready = (): Promise<void> =>
+    eventually(async () => (await get('/health/ready')).status === 503, 'the service is not ready', 2_400);
+  const [silent] = await Promise.all([assets(), unready()]);
   t.deepEqual(problem(silent), { ...unavailable, code: 'database_timeout' });
-  t.true(noticed);
   const took = performance.now() - began;
   t.true(took < 2_500, `answered in ${took} ms`);
   proxy.restore();
@@ -150,7 +151,10 @@ test('an exhausted pool and a slow statement are 503 within their timeouts, and 
   t.is((await call(`${service.url}/api/v1/assets`)).status, 200);
 
   const locking = database.query('begin; lock table asset in access exclusive mode; select pg_sleep(1.5)');
-  t.true(await until(async () => (await call(`${service.url}/api/v1/assets`)).body['code'] === 'database_timeout'));
+  await eventually(
+    async () => (await call(`${service.url}/api/v1/assets`)).body['code'] === 'database_timeout',
+    'the code is database_timeout',
+  );
   await locking;
   t.is((await call(`${service.url}/api/v1/assets`)).status, 200);
   t.true(metric(await scrape(service), 'db_client_connection_timeouts_total', { pool: 'primary' }) >= 3);

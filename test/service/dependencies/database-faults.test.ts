@@ -5,6 +5,7 @@ import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import type { Service } from '#testkit/service.ts';
 import type { TcpProxy } from '#testkit/servers/tcp-proxy.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
+import { eventually } from '#testkit/eventually.ts';
 import {
   call,
   checksum,
@@ -17,7 +18,6 @@ import {
   setFault,
   takeToken,
   throughProxy,
-  until,
   type Answer,
 } from '#testkit/running-service.ts';
 
@@ -62,10 +62,13 @@ const toldAndHealed = async (t: ExecutionContext<Context>, answer: Answer): Prom
   const line = await service.logged((entry) => entry.message === 'request' && entry['trace_id'] === traceId);
   t.is(line['request_id'], answer.headers.get('x-request-id'));
   if (answer.status >= 400) t.is(line['code'], answer.body['code']);
-  t.true(await collector.received(traceId, 10_000));
+  await collector.received(traceId, 10_000);
   t.is(service.process.exitCode, null);
   await service.ready(10_000);
-  t.true(await until(async () => (await refresh(service, token, 'tech5')).body['status'] === 'succeeded'));
+  await eventually(
+    async () => (await refresh(service, token, 'tech5')).body['status'] === 'succeeded',
+    'a refresh succeeds',
+  );
   t.is(await checksum(database), complete);
   t.is((await reads(t.context)).status, 200);
 };
@@ -75,7 +78,10 @@ const harmed = async ({ service, token }: Context, point: string, harm: () => Pr
   const before = service.log.length;
   await setFault(service, point, { mode: 'hang', count: 1 });
   const running = refresh(service, token, 'tech5');
-  await until(() => service.log.slice(before).some((line) => line['fault_point'] === point));
+  await eventually(
+    () => service.log.slice(before).some((line) => line['fault_point'] === point),
+    `${point} is reached`,
+  );
   await harm();
   return running;
 };
@@ -136,7 +142,7 @@ test.serial('a read-only database: refreshes are refused, reads work', async (t)
   const others = `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
   await database.query(`alter database ${name} set default_transaction_read_only = on`);
   await database.query(others);
-  t.true(await until(async () => (await reads(t.context)).status === 200));
+  await eventually(async () => (await reads(t.context)).status === 200, 'assets are read again');
   const refused = await refresh(service, token, 'tech5');
   t.is(refused.status, 503);
   t.like(refused.body, { code: 'database_unavailable', category: 'database' });
@@ -166,7 +172,11 @@ test.serial('a network without answers during a refresh: timeout, and the refres
   const answer = await harmed(t.context, 'refresh.commit', async () => {
     proxy.blackhole();
     await clearFault(service, 'refresh.commit');
-    t.true(await until(async () => (await call(`${service.url}/health/ready`)).status === 503, 5_000));
+    await eventually(
+      async () => (await call(`${service.url}/health/ready`)).status === 503,
+      'the service is not ready',
+      5_000,
+    );
   });
   t.is(answer.status, 503);
   t.is(answer.body['category'], 'database');

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { startReplicated, statementOn } from '#testkit/servers/replica.ts';
-import { call, metric, refresh, scrape, serve, takeToken, throughProxy, until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, metric, refresh, scrape, serve, takeToken, throughProxy } from '#testkit/running-service.ts';
 
 test('a service reads from its replica, callers see their own writes, and without the replica all reads work', async (t) => {
   const { primaryUrl, replicaUrl } = await startReplicated(t);
@@ -17,7 +18,7 @@ test('a service reads from its replica, callers see their own writes, and withou
   const used = async (): Promise<boolean> => metric(await scrape(service), 'volwatch_replica_up') === 1;
   const health = async () => (await call(`${service.url}/health`)).body;
   const postgres = async () => ((await health())['dependencies'] as { postgres: Record<string, unknown> }).postgres;
-  t.true(await until(used));
+  await eventually(used, 'the replica is read from');
   t.is((await prices()).status, 200);
 
   // The replica stands still; whoever refreshed through this service sees the result at once.
@@ -32,13 +33,17 @@ test('a service reads from its replica, callers see their own writes, and withou
   proxy.cut();
   const answers = await Promise.all(Array.from({ length: 30 }, () => prices()));
   t.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
-  t.true(await until(async () => (await postgres())['status'] === 'degraded', 5_000));
+  await eventually(
+    async () => (await postgres())['status'] === 'degraded',
+    'the health of postgres is degraded',
+    5_000,
+  );
   t.like(await health(), { status: 'degraded' });
   t.is((await call(`${service.url}/health/ready`)).status, 200);
   t.truthy(service.log.find(({ message }) => message === 'A replica is left out'));
   t.is((await prices({ 'Cache-Control': 'no-cache' })).status, 200);
   proxy.restore();
-  t.true(await until(used));
-  t.true(await until(async () => (await postgres())['status'] === 'up', 5_000));
+  await eventually(used, 'the replica is read from again');
+  await eventually(async () => (await postgres())['status'] === 'up', 'the health of postgres is up', 5_000);
   t.is((await prices()).status, 200);
 });

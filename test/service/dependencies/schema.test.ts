@@ -1,6 +1,7 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
-import { call, price, serve, until } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, price, serve } from '#testkit/running-service.ts';
 
 test('only the features that need a missing column fail, and they work again without a restart', async (t) => {
   const database = await setupDatabase(t);
@@ -29,10 +30,9 @@ test('only the features that need a missing column fail, and they work again wit
 
   await database.query('alter table asset rename column elsewhere to exchange');
   t.is((await call(`${service.url}/api/v1/assets`)).status, 200);
-  t.true(
-    await until(
-      async () => ((await health())['dependencies'] as { postgres: { status: string } }).postgres.status === 'up',
-    ),
+  await eventually(
+    async () => ((await health())['dependencies'] as { postgres: { status: string } }).postgres.status === 'up',
+    'the health of postgres is up',
   );
 });
 

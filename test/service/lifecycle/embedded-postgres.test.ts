@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { eventually, isAlive } from '#src/embedded-postgres/embedded-postgres-host.ts';
+import { isAlive } from '#src/embedded-postgres/embedded-postgres-host.ts';
 import { exhaustMemory, hungryWhenTold } from '#testkit/memory.ts';
 import type { Service } from '#testkit/service.ts';
 import { call, refresh, serve, takeToken, temporaryDirectory } from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 const ends: Readonly<Record<string, (service: Service) => void>> = {
   SIGKILL: ({ pid }) => process.kill(pid, 'SIGKILL'),
@@ -33,8 +34,8 @@ test('the embedded PostgreSQL ends with the service in every case, and the next 
     const server = Number(readFileSync(file('data/postmaster.pid'), 'utf8').split('\n')[0]);
     end(service);
     await service.exited;
-    t.true(await eventually(() => !isAlive(server), 20_000), `${name}: the server ends`);
-    t.true(await eventually(() => !existsSync(file('watcher.lock')), 20_000), `${name}: the watcher ends`);
+    await eventually(() => !isAlive(server), `${name}: the server ends`, 20_000);
+    await eventually(() => !existsSync(file('watcher.lock')), `${name}: the watcher ends`, 20_000);
     t.false(existsSync(file('data/postmaster.pid')), name);
     t.false(existsSync(file('instance.lock')), name);
 

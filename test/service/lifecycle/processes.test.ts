@@ -1,5 +1,6 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
 import {
   call,
   checksum,
@@ -11,7 +12,6 @@ import {
   serve,
   setFault,
   takeToken,
-  until,
 } from '#testkit/running-service.ts';
 
 test('only one of two processes refreshes a universe at a time, and a killed one leaves nothing', async (t) => {
@@ -47,9 +47,12 @@ test('only one of two processes refreshes a universe at a time, and a killed one
   const ended = async (): Promise<boolean> =>
     (await call(`${second.url}${location}`, { headers: { Authorization: `Bearer ${token}` } })).body['status'] ===
     'succeeded';
-  t.true(await until(ended));
+  await eventually(ended, 'the refresh of the killed process is ended');
   // The record ends a moment before the lock is let go.
-  t.true(await until(async () => (await refresh(second, token, 'tech5')).body['status'] === 'succeeded'));
+  await eventually(
+    async () => (await refresh(second, token, 'tech5')).body['status'] === 'succeeded',
+    'a refresh succeeds',
+  );
 
   // Killed at the last moment before commit.
   await damage(database);

@@ -1,17 +1,8 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import type { Service } from '#testkit/service.ts';
-import {
-  call,
-  checksum,
-  metric,
-  refresh,
-  scrape,
-  serve,
-  setFault,
-  takeToken,
-  until,
-} from '#testkit/running-service.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, checksum, metric, refresh, scrape, serve, setFault, takeToken } from '#testkit/running-service.ts';
 
 const started = (service: Service) => service.logged(({ message }) => message === 'started');
 
@@ -40,10 +31,9 @@ test('an api process leaves refreshes to workers; a killed worker is replaced by
     ({ message, refresh_id: id }) => message === 'refresh succeeded' && id === waited.body['id'],
     5_000,
   );
-  t.true(
-    await until(
-      async () => metric(await scrape(worker), 'volwatch_jobs_total', { queue: 'refresh', outcome: 'ok' }) === 1,
-    ),
+  await eventually(
+    async () => metric(await scrape(worker), 'volwatch_jobs_total', { queue: 'refresh', outcome: 'ok' }) === 1,
+    'the job is counted',
   );
   const dependencies = (await call(`${api.url}/health`)).body['dependencies'] as { jobs: Record<string, unknown> };
   t.is(dependencies.jobs['status'], 'up');
@@ -59,13 +49,15 @@ test('an api process leaves refreshes to workers; a killed worker is replaced by
   await database.query(`update pgboss.job set heartbeat_on = now() - interval '1 hour' where state = 'active'`);
   const other = await serve(t, { ...environment, ROLE: 'worker' });
   await started(other);
-  t.true(
-    await until(async () => {
+  await eventually(
+    async () => {
       const [row] = await database.query(
         `select count(*)::int as done from refresh where universe = 'sp500' and trigger = 'request' and status = 'succeeded'`,
       );
       return row?.['done'] === 1;
-    }, 40_000),
+    },
+    'the other worker completes the refresh',
+    40_000,
   );
   t.like((await refresh(api, token, 'tech5')).body, { status: 'succeeded' });
   t.is(await checksum(database), complete);

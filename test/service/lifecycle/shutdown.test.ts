@@ -38,6 +38,7 @@ const openLoop = (services: readonly Service[], ratePerSecond: number) => {
   let target = services[0]!;
   const stopped = new AbortController();
   const probe = async (): Promise<void> => {
+    // The interval of the probes.
     for (; !stopped.signal.aborted; await sleep(100)) {
       const ready = await Promise.all(services.map(isReady));
       // With nobody ready somebody is asked all the same, as balancers do: a busy database is not what is tested here.
@@ -50,6 +51,7 @@ const openLoop = (services: readonly Service[], ratePerSecond: number) => {
   };
   const pump = async (): Promise<void> => {
     const began = performance.now();
+    // The interval in which the due requests are sent.
     for (let sent = 0; !stopped.signal.aborted; await sleep(5)) {
       for (; sent < ((performance.now() - began) / 1000) * ratePerSecond; sent += 1) {
         const pending: Promise<void> = one(sent).finally(() => inFlight.delete(pending));
@@ -81,6 +83,7 @@ test('at 200 requests a second over keep-alive connections, a SIGTERM drops noth
   const [leaving, staying] = await Promise.all([serve(t, environment), serve(t, environment)]);
   await Promise.all([leaving, staying].map((service) => service.logged(({ message }) => message === 'started')));
   const load = openLoop([leaving, staying], 200);
+  // The duration of the load before the signal, and after the end.
   await sleep(1_500);
   leaving.process.kill('SIGTERM');
   t.is((await leaving.exited).code, 0);
@@ -115,6 +118,7 @@ test('a second signal ends the grace time of a refresh, which is rolled back', a
   t.is((await refresh(service, token, 'tech5', 0)).status, 202);
   await service.logged(({ message, fault_point: point }) => message === 'fault injected' && point === 'refresh.commit');
   service.process.kill('SIGTERM');
+  // The time is the subject: the service must not end in it.
   await sleep(500);
   t.is(service.process.exitCode, null, 'the first signal lets it go on');
   const began = performance.now();
