@@ -96,7 +96,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       if (armed) await faults.reach('pricing.engine', signal);
       const wanted = wantedOf(outputs);
       const buffer = createOutputs();
-      const estimate = estimateOf([(name) => row[name]], wanted);
+      const estimate = estimateOf([row], wanted);
       const slow = !armed && estimate.totalMs > workerMs;
       const { outputs: _, ...plain } = row;
       const result = slow

@@ -2,6 +2,11 @@ import test from 'ava';
 import fc from 'fast-check';
 import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 
+const namesOf = (value: unknown): string[] =>
+  typeof value !== 'object' || value === null
+    ? []
+    : [...(Array.isArray(value) ? [] : Object.keys(value)), ...Object.values(value).flatMap(namesOf)];
+
 type Shape = { depth: number; values: number; items: number; members: number };
 
 /** The same counts, taken from the parsed value. */
@@ -32,6 +37,41 @@ test('the counts of the scanner are those of the parsed value', (t) => {
       if (values > 1) t.deepEqual(faultOf(json, { maxDepth: 20, maxValues: values - 1 })?.limit, 'values');
       if (items > 0) t.deepEqual(faultOf(json, { maxDepth: 20, maxItems: items - 1 })?.limit, 'items');
       if (members > 0) t.deepEqual(faultOf(json, { maxDepth: 20, maxMembers: members - 1 })?.limit, 'members');
+    }),
+  );
+});
+
+test('different member names are counted, wherever they are', (t) => {
+  const words = fc.array(fc.dictionary(fc.string({ maxLength: 6 }), fc.jsonValue({ maxDepth: 3 })), { maxLength: 12 });
+  fc.assert(
+    fc.property(words, fc.boolean(), (value, isWide) => {
+      const json = JSON.stringify(value, undefined, isWide ? ' ' : undefined);
+      const { size } = new Set(namesOf(JSON.parse(json)));
+      t.is(faultOf(json, { maxDepth: 20, maxNames: size }), undefined);
+      if (size > 0) t.is(faultOf(json, { maxDepth: 20, maxNames: size - 1 })?.limit, 'names');
+    }),
+  );
+});
+
+test('a name that begins as the one before it, ends later or has an escaped quote is another name', (t) => {
+  for (const other of ['ab', 'a', 'abcd', 'abc\\', 'abc"', 'abc"d', 'abd', '']) {
+    const json = JSON.stringify([{ abc: 1 }, { [other]: 1 }, { abc: 2 }, { [other]: 2 }]);
+    t.is(faultOf(json, { maxDepth: 5, maxNames: 2 }), undefined, json);
+    t.is(faultOf(json, { maxDepth: 5, maxNames: 1 })?.limit, 'names', json);
+  }
+});
+
+test('lists of numbers are counted wherever they begin in memory', (t) => {
+  const number = fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant('x,]é[Z{'));
+  fc.assert(
+    fc.property(fc.array(number, { maxLength: 60 }), fc.integer({ min: 0, max: 7 }), (list, offset) => {
+      const json = Buffer.from(JSON.stringify({ list, next: [1] }));
+      const bytes = new Uint8Array(json.length + offset).subarray(offset);
+      bytes.set(json);
+      const values = list.length + 4;
+      t.is(jsonShapeFault(bytes, { maxDepth: 2, maxItems: Math.max(1, list.length), maxValues: values }), undefined);
+      t.is(jsonShapeFault(bytes, { maxDepth: 2, maxValues: values - 1 })?.limit, 'values');
+      if (list.length > 1) t.is(jsonShapeFault(bytes, { maxDepth: 2, maxItems: list.length - 1 })?.limit, 'items');
     }),
   );
 });

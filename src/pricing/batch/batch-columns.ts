@@ -10,7 +10,7 @@ import {
   type ColumnRequest,
   type ColumnResult,
 } from './columns.ts';
-import { estimateOf, type Member } from '../models/cost.ts';
+import { estimateOf, type CostInputs } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
 import { invalidRequest, outcomeOf } from '../request/failures.ts';
@@ -28,8 +28,8 @@ export type ColumnsDeps = ColumnRequest &
 const onlyText = (column: Column | undefined, fallback: string): unknown =>
   column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
 
-/** Columns that rows with equal estimates must have in common. */
-const costColumns = ['model', 'steps', 'precision'];
+/** Columns that rows with equal estimates must have in common; columns cannot hold dividends. */
+const costInputs = ['model', 'steps', 'precision'];
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
 
@@ -77,10 +77,13 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     }
     return row;
   };
-  const memberAt =
-    (index: number): Member =>
-    (name) =>
-      columns.get(name)?.at(index);
+  const costColumns = costInputs.map((name) => columns.get(name));
+  const [models, steps, precisions] = costColumns;
+  const costInputsOf = (index: number): CostInputs => ({
+    model: models?.at(index),
+    steps: steps?.at(index),
+    precision: precisions?.at(index),
+  });
   const byRow = (index: number): void => {
     const row = rowAt(index);
     used = undefined;
@@ -140,12 +143,12 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     answer,
     size,
     estimate: () => {
-      if (costColumns.every((name) => isUniform(columns.get(name)))) {
-        const { totalMs, ...first } = estimateOf([memberAt(0)], wanted);
+      if (costColumns.every(isUniform)) {
+        const { totalMs, ...first } = estimateOf([costInputsOf(0)], wanted);
         return { ...first, totalMs: totalMs * size };
       }
       return estimateOf(
-        Array.from({ length: size }, (_, index) => memberAt(index)),
+        Array.from({ length: size }, (_, index) => costInputsOf(index)),
         wanted,
       );
     },

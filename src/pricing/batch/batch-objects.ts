@@ -4,7 +4,7 @@ import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, largestBatch } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
-import { estimateOf, type Member } from '../models/cost.ts';
+import { estimateOf } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
 import { invalidRequest, outcomeOf } from '../request/failures.ts';
@@ -33,10 +33,6 @@ const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: re
   }
   if (errors.length > 0 || Array.isArray(asked) || !Array.isArray(options)) throw invalidRequest(errors);
   return { options, outputs: asked.outputs };
-};
-
-const membersOf = function* (rows: readonly unknown[]): Generator<Member> {
-  for (const row of rows) if (isRow(row)) yield (name) => row[name];
 };
 
 /** Rows written by one call of JSON.stringify: enough to make the call cheap, few enough to die young. */
@@ -135,7 +131,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     format: 'objects',
     answer: 'json',
     size: options.length,
-    estimate: () => estimateOf(membersOf(options), wanted),
+    estimate: () => estimateOf(options.every(isRow) ? options : options.filter(isRow), wanted),
     tally,
     run: (from, to) => {
       for (let index = from; index < to; index++) {

@@ -25,43 +25,43 @@ export type BatchOptions = {
 
 export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 
-/** Prices a batch here or on a worker thread; see `PricingService.batch`. */
+/** Prices a batch in the service or in a pricing process; see `PricingService.batch`. */
 export const createBatch = (deps: BatchDeps) => {
   const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, maxWorkMs } = deps;
-  /** An injected fault is felt by each row, and faults are only known to this thread. */
-  const runWithFaults = async (job: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
-    for (let index = 0; index < job.size; index++) {
+  /** An injected fault applies to each row, and only the service knows the faults. */
+  const runWithFaults = async (batch: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
+    for (let index = 0; index < batch.size; index++) {
       try {
         await faults.reach('pricing.engine', signal);
-        job.run(index, index + 1);
+        batch.run(index, index + 1);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        job.fail(index, error);
+        batch.fail(index, error);
       }
     }
   };
 
   const price = async (request: BatchRequest, options: BatchOptions): Promise<BatchOutcome> => {
-    const { signal, job: ownJob } = options;
-    const work: WorkOptions = ownJob
-      ? { signal, kind: 'job', caller: ownJob.caller, maxMs: ownJob.maxMs }
+    const { signal, job } = options;
+    const work: WorkOptions = job
+      ? { signal, kind: 'job', caller: job.caller, maxMs: job.maxMs }
       : { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs };
     const armed = faults.armed('pricing.engine');
-    // A worker reads and writes all Arrow: this thread loads its library only while a fault is set.
+    // Processes read and write all Arrow: the service loads its library only while a fault is set.
     if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || request.bytes.length > workerBytes)) {
       return workers.run(request, work);
     }
     const started = performance.now();
-    const job = await prepareBatch(request, engines);
-    if (armed) await runWithFaults(job, signal);
+    const batch = await prepareBatch(request, engines);
+    if (armed) await runWithFaults(batch, signal);
     else {
-      const estimate = job.estimate();
+      const estimate = batch.estimate();
       if (estimate.totalMs > workerMs) return workers.run(request, { ...work, estimate });
-      if (!(await runSlices(job, () => signal?.aborted ?? false, nextTurn))) {
+      if (!(await runSlices(batch, () => signal?.aborted ?? false, nextTurn))) {
         throw new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
       }
     }
-    return outcomeOfBatch(job, performance.now() - started);
+    return outcomeOfBatch(batch, performance.now() - started);
   };
 
   return async (request: BatchRequest, options: BatchOptions = {}): Promise<BatchOutcome> => {

@@ -9,16 +9,16 @@ export type Slices = {
 };
 
 /** The rows of a batch in slices of some 4 ms. */
-export const createSlices = (job: PreparedBatch): Slices => {
+export const createSlices = (batch: PreparedBatch): Slices => {
   // One row of a slow model may take a second: the first says how many fit into a slice.
   let step = 1;
   let from = 0;
   return {
-    isDone: () => from >= job.size,
+    isDone: () => from >= batch.size,
     next: () => {
       const begun = performance.now();
-      const to = Math.min(job.size, from + step);
-      job.run(from, to);
+      const to = Math.min(batch.size, from + step);
+      batch.run(from, to);
       const took = performance.now() - begun;
       // A slice that took too long is halved.
       step = took > sliceMs ? Math.max(1, step >> 1) : took < sliceMs / 4 ? step * 2 : step;
@@ -28,15 +28,15 @@ export const createSlices = (job: PreparedBatch): Slices => {
 };
 
 /**
- * Prices all rows, with `pause` between two slices, until `stopped` says so.
+ * Prices all rows, with `pause` between two slices, until `stopped` returns true.
  * @returns whether all rows were priced
  */
 export const runSlices = async (
-  job: PreparedBatch,
+  batch: PreparedBatch,
   stopped: () => boolean,
   pause: () => Promise<unknown>,
 ): Promise<boolean> => {
-  const slices = createSlices(job);
+  const slices = createSlices(batch);
   while (!slices.isDone()) {
     if (stopped()) return false;
     slices.next();

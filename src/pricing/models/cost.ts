@@ -4,12 +4,17 @@ import type { Wanted } from '../request/calculate.ts';
 import { mostDividends, steps as stepsInput } from './inputs.ts';
 import { defaultModel, type ModelName } from './models.ts';
 
-/** An unchecked member of a row. */
-export type Member = (name: string) => unknown;
+/** The members of a row that its cost depends on, unchecked. */
+export type CostInputs = {
+  readonly model?: unknown;
+  readonly steps?: unknown;
+  readonly precision?: unknown;
+  readonly dividends?: unknown;
+};
 
 /** Microseconds of one price of a row; measured by `npm run bench:pricing` and `test/pricing/cost.test.ts`, rounded up. */
 type ModelCost = {
-  readonly price: (member: Member) => number;
+  readonly price: (row: CostInputs) => number;
   /** Prices that the greeks cost. */
   readonly greeks: number;
   /** Prices that finding the volatility costs. */
@@ -23,15 +28,15 @@ const numericGreeks = 72;
 /** Of the 100 steps that a search may take, only searches at the edge of the model take more than these. */
 const search = 25;
 
-const countOfDividends = (member: Member): number => {
-  const dividends = member('dividends');
+const countOfDividends = ({ dividends }: CostInputs): number => {
+  if (dividends === undefined) return 0;
   return Array.isArray(dividends) ? Math.min(dividends.length, mostDividends) : 0;
 };
 
-const treeCost = (member: Member): number => {
-  const given = member('steps');
+const treeCost = (row: CostInputs): number => {
+  const given = row.steps;
   const count = typeof given === 'number' && given > 0 ? Math.min(given, stepsInput.maximum) : stepsInput.default!;
-  const dividends = countOfDividends(member);
+  const dividends = countOfDividends(row);
   // Each step values the dividends still to come; without volatility each dividend is a time to exercise.
   return 1 + count * count * nodeCost + (count * dividends + 2 * dividends * dividends) * dividendCost;
 };
@@ -43,14 +48,14 @@ const isPrecision = (name: unknown): name is Precision =>
 
 /** Exhaustive: a model without a cost does not compile, so no model is priced on the event loop as if it cost nothing. */
 const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
-  black_scholes: { price: (member) => 0.2 + countOfDividends(member) * dividendCost, greeks: 2, inversion: 2 },
+  black_scholes: { price: (row) => 0.2 + countOfDividends(row) * dividendCost, greeks: 2, inversion: 2 },
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
   bachelier: { price: () => 0.2, greeks: 2, inversion: 2 },
   heston: { price: () => 10, greeks: 4, inversion: 0 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
-    price: (member) => {
-      const precision = member('precision') ?? 'default';
+    price: (row) => {
+      const precision = row.precision ?? 'default';
       return isPrecision(precision) ? andersenLakeCosts[precision] : 0;
     },
     greeks: numericGreeks,
@@ -63,17 +68,6 @@ const isModelName = (name: unknown): name is ModelName => typeof name === 'strin
 /** What a row costs that is refused. */
 const refusedCost = 0.2;
 
-/**
- * Microseconds that a row is expected to take, from its unchecked members: decides where and whether it is priced, never
- * what the answer is.
- */
-const rowCost = (member: Member, { needs, inverted }: Wanted): number => {
-  const model = member('model') ?? defaultModel;
-  if (!isModelName(model)) return refusedCost;
-  const { price, greeks, inversion } = modelCosts[model];
-  return price(member) * ((inverted ? inversion : 0) + (needs === 'price' ? 1 : 1 + greeks));
-};
-
 /** The duration that a batch is expected to have. */
 export type WorkEstimate = {
   readonly totalMs: number;
@@ -83,19 +77,35 @@ export type WorkEstimate = {
   readonly model: ModelName | 'unknown';
 };
 
-/** @param members the rows, each by its members */
-export const estimateOf = (members: Iterable<Member>, wanted: Wanted): WorkEstimate => {
-  let total = 0;
-  let max = 0;
-  let model: unknown;
-  for (const member of members) {
-    const cost = rowCost(member, wanted);
-    total += cost;
-    if (cost <= max) continue;
-    max = cost;
-    model = member('model') ?? defaultModel;
+/**
+ * The duration that rows are expected to have, from their unchecked members: decides where and whether they are priced,
+ * never what the answer is.
+ */
+export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Wanted): WorkEstimate => {
+  let totalMicroseconds = 0;
+  let maxMicroseconds = 0;
+  let maxName: unknown;
+  // Rows that follow each other mostly have the same model.
+  let name: unknown;
+  let cost: ModelCost | undefined;
+  let prices = 0;
+  let isFirst = true;
+  for (const row of rows) {
+    const given = row.model ?? defaultModel;
+    if (isFirst || given !== name) {
+      isFirst = false;
+      name = given;
+      cost = isModelName(given) ? modelCosts[given] : undefined;
+      prices = cost === undefined ? 1 : (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
+    }
+    const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices;
+    totalMicroseconds += microseconds;
+    if (microseconds <= maxMicroseconds) continue;
+    maxMicroseconds = microseconds;
+    maxName = name;
   }
-  return { totalMs: total / 1000, maxRowMs: max / 1000, model: isModelName(model) ? model : 'unknown' };
+  const model = isModelName(maxName) ? maxName : 'unknown';
+  return { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
 };
 
 /** @throws AppError `pricing_work_too_large`: the same request cannot succeed later, so nobody should wait for it */

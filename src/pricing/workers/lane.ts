@@ -12,7 +12,7 @@ export type LaneTask = Waiting & {
   limits: WorkLimits;
   summary?: BatchSummary;
   readonly worked: (milliseconds: number) => void;
-  readonly replied: (reply: WorkerReply, span: WorkerSpan, body: Uint8Array) => void;
+  readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
   /** The process ended before it replied. */
   readonly lost: (why: 'ended' | 'stalled') => void;
 };
@@ -60,7 +60,7 @@ export type Lane = {
   readonly close: () => Promise<void>;
 };
 
-/** An idle process that holds more than this ends; the next task starts another. */
+/** A process that holds more than this when it was idle for `idleMs` ends; the next task starts another. */
 const keptBytes = 200 * 2 ** 20;
 const idleMs = 20_000;
 /** Expected duration of the start of a process. */
@@ -92,18 +92,22 @@ export const createLane = (options: LaneOptions): Lane => {
   const finished = (member: Member): void => {
     if (member.open.size === 0) {
       member.process.setIdle(true);
-      if (member.residentBytes > keptBytes) {
-        member.idleTimer = setTimeout(() => kill(member, 'recycled'), idleMs).unref();
-      }
+      member.idleTimer = setTimeout(() => {
+        if (member.residentBytes > keptBytes) kill(member, 'recycled');
+      }, idleMs).unref();
     }
     pump();
     onChange();
   };
 
-  const receive = (member: Member, message: FromWorker, body: Uint8Array): void => {
+  const receive = (member: Member, message: FromWorker, body: readonly Uint8Array[]): void => {
     member.stall.alive();
     if (message.type === 'ready') {
       member.isReady = true;
+      return;
+    }
+    if (message.type === 'rested') {
+      member.residentBytes = message.residentBytes;
       return;
     }
     const opened = member.open.get(message.id);

@@ -37,7 +37,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const startedAt = now();
   let bytes: Uint8Array | undefined = body;
   let cancelled = false;
-  let job: PreparedBatch | undefined;
+  let batch: PreparedBatch | undefined;
   let slices: ReturnType<typeof createSlices> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
@@ -50,14 +50,14 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   const open = async (): Promise<Answer | undefined> => {
     before?.(task, bytes!);
-    job = await prepareBatch({ ...request, bytes: bytes! }, engines);
+    batch = await prepareBatch({ ...request, bytes: bytes! }, engines);
     // The text is not needed any more.
     bytes = undefined;
-    const estimate = job.estimate();
-    send({ type: 'opened', id, summary: { ...estimate, format: job.format, rows: job.size } });
+    const estimate = batch.estimate();
+    send({ type: 'opened', id, summary: { ...estimate, format: batch.format, rows: batch.size } });
     checkWork(estimate, limits.maxMs);
     if (estimate.totalMs > handBackMs) return { reply: { handedBack: true } };
-    slices = createSlices(job);
+    slices = createSlices(batch);
     return undefined;
   };
 
@@ -68,7 +68,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     while (!slices.isDone() && performance.now() < until) slices.next();
     if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
     if (!slices.isDone()) return undefined;
-    const outcome = await outcomeOfBatch(job!, workedMs);
+    const outcome = await outcomeOfBatch(batch!, workedMs);
     return { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
   };
 

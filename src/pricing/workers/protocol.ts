@@ -5,7 +5,7 @@ import type { BatchFormat, PreparedBatch, BatchRequest, Transport } from '../bat
 import type { Outcome, TallyData } from '../batch/batch-tally.ts';
 import type { WorkEstimate } from '../models/cost.ts';
 
-/** What pricing a batch came to, wherever that was. */
+/** The result of pricing a batch, in the service or in a process. */
 export type BatchOutcome = {
   readonly format: BatchFormat;
   readonly answer: Transport;
@@ -62,15 +62,8 @@ export const headOfOutcome = ({ format, answer, size, thrown, tally }: BatchOutc
   tally: { byModel: [...tally.byModel], notConverged: [...tally.notConverged], styles: [...tally.styles] },
 });
 
-const chunkBytes = 65_536;
-/** The answer leaves in pieces, each when the client has taken the one before. */
-const piecesOf = (body: Uint8Array): Uint8Array[] => {
-  const pieces: Uint8Array[] = [];
-  for (let at = 0; at < body.byteLength; at += chunkBytes) pieces.push(body.subarray(at, at + chunkBytes));
-  return pieces;
-};
-
-export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, body: Uint8Array): BatchOutcome => ({
+/** @param chunks the body of the frame, in the pieces in which it arrived */
+export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, chunks: readonly Uint8Array[]): BatchOutcome => ({
   ...rest,
   thrown: rest.thrown,
   tally: {
@@ -78,18 +71,18 @@ export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, body: Uint8Array)
     notConverged: new Map(tally.notConverged),
     styles: new Set(tally.styles),
   } as TallyData,
-  chunks: piecesOf(body),
+  chunks,
 });
 
-export const outcomeOfBatch = async (job: PreparedBatch, computationTimeMs: number): Promise<BatchOutcome> => {
-  const thrown = job.thrown();
+export const outcomeOfBatch = async (batch: PreparedBatch, computationTimeMs: number): Promise<BatchOutcome> => {
+  const thrown = batch.thrown();
   return {
-    format: job.format,
-    answer: job.answer,
-    size: job.size,
-    tally: { byModel: job.tally.byModel, notConverged: job.tally.notConverged, styles: job.tally.styles },
+    format: batch.format,
+    answer: batch.answer,
+    size: batch.size,
+    tally: { byModel: batch.tally.byModel, notConverged: batch.tally.notConverged, styles: batch.tally.styles },
     thrown: thrown && refusalOf(thrown),
-    chunks: await job.finish(computationTimeMs),
+    chunks: await batch.finish(computationTimeMs),
   };
 };
 
@@ -107,7 +100,7 @@ export type WorkLimits = {
 export type TaskHead = {
   readonly id: number;
   readonly request: Omit<BatchRequest, 'bytes'>;
-  /** Injected by an operator, for the process to feel. */
+  /** Injected by an operator; the process applies it. */
   readonly fault?: TakenFault;
 };
 export type TaskMessage = TaskHead & { readonly type: 'task'; readonly limits: WorkLimits };
@@ -139,6 +132,8 @@ type ReplyHead = {
 export type FromWorker =
   /** The process has loaded its program. */
   | { readonly type: 'ready' }
+  /** The process had no task for a while and has collected its garbage. */
+  | { readonly type: 'rested'; readonly residentBytes: number }
   | { readonly type: 'started'; readonly id: number }
   | { readonly type: 'opened'; readonly id: number; readonly summary: BatchSummary }
   | { readonly type: 'progress'; readonly id: number; readonly workedMs: number }

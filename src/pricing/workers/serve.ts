@@ -1,14 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createEngineFactory } from '../models/engine-factory.ts';
-import { createFrameReader, writeFrame } from './frames.ts';
+import { createFrameReader, writeFrame, type Frame } from './frames.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
 /** How long a task is worked on before the next one, and how late a cancellation is heard. */
 const turnMs = 20;
 const readBufferBytes = 262_144;
+/** How long a process has no task before it collects its garbage. */
+const restAfterMs = 3_000;
 
 /** When memory runs out, the kernel must choose this process before the service. */
 const volunteerForOutOfMemory = (): void => {
@@ -17,6 +21,12 @@ const volunteerForOutOfMemory = (): void => {
   } catch {
     // Not Linux, or not allowed.
   }
+};
+
+/** `gc` of V8, which a program gets only by a flag. */
+const createGarbageCollector = (): (() => void) => {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
 };
 
 export type ServeOptions = { readonly before?: (task: TaskMessage, body: Uint8Array) => void };
@@ -29,9 +39,18 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   const engines = createEngineFactory();
   const open = new Map<number, OpenTask>();
   let working = false;
+  let restTimer: NodeJS.Timeout | undefined;
+  const collectGarbage = createGarbageCollector();
+
+  /** The garbage of a large batch would stay until the next one, and the service would end this process for its size. */
+  const rest = (): void => {
+    collectGarbage();
+    writeFrame(channel, { type: 'rested', residentBytes: process.memoryUsage.rss() } satisfies FromWorker);
+  };
 
   const work = async (): Promise<void> => {
     working = true;
+    clearTimeout(restTimer);
     while (open.size > 0) {
       // Tasks that come meanwhile are part of the same round.
       for (const task of open.values()) {
@@ -45,18 +64,20 @@ export const serve = ({ before }: ServeOptions = {}): void => {
       }
     }
     working = false;
+    restTimer = setTimeout(rest, restAfterMs);
   };
 
-  const take = createFrameReader<ToWorker>(({ head, body }) => {
+  const receive = ({ head, body }: Frame<ToWorker>): void => {
     if (head.type === 'cancel') {
       open.get(head.id)?.cancel();
       return;
     }
     const send = (message: FromWorker): void => writeFrame(channel, message);
     send({ type: 'started', id: head.id });
-    open.set(head.id, createOpenTask(head, body, { engines, send, before }));
+    open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), { engines, send, before }));
     if (!working) void work();
-  });
+  };
+  const take = createFrameReader<ToWorker>({ onFrame: receive, keepsPieces: false });
   const channel = new Socket({
     fd: channelFd,
     // One buffer for all reads: the reader copies.

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
 import { setPriority } from 'node:os';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +27,7 @@ export type WorkerProcessOptions = {
   readonly heapMegabytes: number;
   /** 0 is the priority of the service; a larger number gives way to it. */
   readonly niceness: number;
-  readonly onMessage: (message: FromWorker, body: Uint8Array) => void;
+  readonly onMessage: (message: FromWorker, body: readonly Uint8Array[]) => void;
   /** Called once, also when the process could not be started. */
   readonly onExit: (exit: WorkerExit) => void;
 };
@@ -36,6 +37,8 @@ const stderrCharacters = 8_192;
 /** Starts a pricing process: neither the telemetry preload of this process nor its secrets. */
 export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess => {
   const { filename, heapMegabytes, niceness, onMessage, onExit } = options;
+  // A start takes less time when the program was compiled before.
+  const compileCache = getCompileCacheDir();
   const child = spawn(
     process.execPath,
     [
@@ -46,8 +49,11 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
     ],
     {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-      // Memory that is freed goes back to the system, because it is spread over few arenas.
-      env: { MALLOC_ARENA_MAX: '2' },
+      env: {
+        // Memory that is freed goes back to the system, because it is spread over few arenas.
+        MALLOC_ARENA_MAX: '2',
+        ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }),
+      },
     },
   );
   let stderr = '';
@@ -57,7 +63,7 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
   const channel = child.stdio[channelFd] as Socket;
   channel.on(
     'data',
-    createFrameReader<FromWorker>(({ head, body }) => onMessage(head, body)),
+    createFrameReader<FromWorker>({ onFrame: ({ head, body }) => onMessage(head, body), keepsPieces: true }),
   );
   // The process has ended, of which `exit` tells.
   channel.on('error', () => {});

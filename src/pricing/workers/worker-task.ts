@@ -54,7 +54,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
       ? new AppError('shutting_down', undefined, { cause })
       : new AppError('internal_error', detail, { cause });
 
-  const replied = (reply: WorkerReply, span: WorkerSpan, answer: Uint8Array): void => {
+  const replied = (reply: WorkerReply, span: WorkerSpan, answer: readonly Uint8Array[]): void => {
     if (settled) return;
     if ('handedBack' in reply) return onHandedBack(task);
     if ('failure' in reply) return reject(ended('The process that priced this failed', new Error(reply.failure)));
