@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
+import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
 import { parserRefusal, type ParserRefusalDependencies } from './parser-refusal.ts';
 
@@ -14,6 +15,9 @@ export type HttpServerDependencies = ParserRefusalDependencies & {
   /** Milliseconds for the whole request to arrive. */
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs?: number;
+  /** Max open connections of all clients. */
+  readonly maxConnections?: number;
+  readonly connections?: ConnectionLimit;
   /** Bytes of the header section, request target included. */
   readonly headerBytes?: number;
   readonly pipeline: PipelineOptions;
@@ -61,6 +65,9 @@ export const createHttpServer = (deps: HttpServerDependencies): HttpServer => {
   };
   const { answers } = deps;
   if (answers) server.on('connection', answers.watch);
+  const { maxConnections, connections } = deps;
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
+  if (connections) server.on('connection', connections.admit).on('drop', connections.dropped);
   const serveInOrder = inOrder(serve, deps.pipeline);
   server.on('request', serveInOrder);
   // The body is asked for when it is read: a request that is refused by its head never sends it.
