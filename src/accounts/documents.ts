@@ -90,16 +90,21 @@ export const createDocuments = <Shape extends DocumentShape>(
         const columns = changed.map((name) => `"${name}"`);
         const parameters = [userId, clock.now(), ...changed.map((name) => Reflect.get(changes, name) as unknown)];
         const places = changed.map((_, index) => `$${index + 3}`);
-        const [after] = await query<Row>(
-          before
-            ? `update ${table} as stored set version = version + 1, updated_at = $2,
+        const write = async (exists: boolean): Promise<Row | undefined> => {
+          const [row] = await query<Row>(
+            exists
+              ? `update ${table} as stored set version = version + 1, updated_at = $2,
                  ${columns.map((column, index) => `${column} = ${places[index]}`).join(', ')}
                where user_id = $1 returning to_jsonb(stored) as row`
-            : `insert into ${table} as stored (user_id, version, updated_at, ${columns.join(', ')})
+              : `insert into ${table} as stored (user_id, version, updated_at, ${columns.join(', ')})
                values ($1, 1, $2, ${places.join(', ')})
                on conflict (user_id) do nothing returning to_jsonb(stored) as row`,
-          parameters,
-        );
+            parameters,
+          );
+          return row;
+        };
+        // Another request can store the first version in between. `*` matches that version too.
+        const after = (await write(before !== undefined)) ?? (version === '*' ? await write(true) : undefined);
         if (!after) throw outdated();
         return toDocument(after.row);
       }),

@@ -7,6 +7,8 @@ export type CallerLimits = {
   readonly tasks: number;
   /** Bytes of answers that the caller has not read yet. */
   readonly answerBytes: number;
+  /** Open connections of one address. */
+  readonly connections: number;
 };
 
 /** What one caller may use. `RATE_LIMIT_ENABLED=false` lifts these limits too, because load tests use one address. */
@@ -16,5 +18,11 @@ export const callerLimits = (config: Config): CallerLimits =>
         percent: config.CALLER_SHARE_PERCENT,
         tasks: config.PRICING_CALLER_LIMIT,
         answerBytes: config.ANSWER_BACKLOG_BYTES_BY_CALLER,
+        connections: config.CONNECTIONS_PER_ADDRESS_LIMIT,
       }
-    : { percent: 100, tasks: Number.POSITIVE_INFINITY, answerBytes: config.ANSWER_BACKLOG_BYTES };
+    : {
+        percent: 100,
+        tasks: Number.POSITIVE_INFINITY,
+        answerBytes: config.ANSWER_BACKLOG_BYTES,
+        connections: Number.POSITIVE_INFINITY,
+      };

@@ -9,6 +9,8 @@ import {
   createLoadShedding,
   type Health,
   type HttpServer,
+  createConnectionLimit,
+  createIsTrustedProxy,
 } from '../http/index.ts';
 import { createIdempotency, createIdempotencyQuota } from '../idempotency/index.ts';
 import { AppError } from '../kernel/catalogue/errors.ts';
@@ -137,6 +139,12 @@ export const composeEdge = (
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     headerBytes: config.HEADER_LIMIT_BYTES,
+    maxConnections: config.CONNECTIONS_LIMIT,
+    connections: createConnectionLimit({
+      maxByAddress: callers.connections,
+      isTrustedProxy: createIsTrustedProxy(config.TRUSTED_PROXIES),
+      metrics,
+    }),
     pipeline: {
       maxWaiting: config.PIPELINE_LIMIT,
       onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),

@@ -87,6 +87,16 @@ export const edgeSections = {
       '50',
       'Max share of LOAD_LIMIT_* and BODIES_LIMIT* that one caller can use; it is smaller while other callers are active. 100: no limit per caller',
     ),
+    CONNECTIONS_LIMIT: variable(
+      integer(1, 1_000_000),
+      '10000',
+      'Max open connections; further ones are closed at once. Keep it below the limit of file descriptors of the process',
+    ),
+    CONNECTIONS_PER_ADDRESS_LIMIT: variable(
+      integer(1, 1_000_000),
+      '1000',
+      'Max open connections of one address, or of one IPv6 /64 network. TRUSTED_PROXIES are exempt',
+    ),
     PIPELINE_LIMIT: variable(
       integer(1, 100_000),
       '1024',

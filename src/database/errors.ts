@@ -13,6 +13,17 @@ const byState: Readonly<Record<string, ErrorCode>> = {
   '3F000': 'database_schema_outdated',
   '25006': 'database_unavailable',
   '3D000': 'database_unavailable',
+  // Values that PostgreSQL cannot represent. They come from a request whose schema is too wide.
+  '22021': 'validation_failed',
+  '22P05': 'validation_failed',
+  '22007': 'validation_failed',
+  '22008': 'validation_failed',
+};
+
+/** The default detail of `validation_failed` names a field, which is not known here. */
+const details: Partial<Record<ErrorCode, string>> = {
+  validation_failed:
+    'A value of the request cannot be stored: it has a character, a date or a form that is not allowed',
 };
 
 /** Classes of SQLSTATEs that mean that no server works: connection, authorization, resources, operator, system. */
@@ -74,5 +85,5 @@ export const breaksConnection = (error: unknown): boolean => propertyOf(error, '
 export const translate = (error: unknown, earlier?: unknown): unknown => {
   if (error instanceof AppError) return error;
   const code = (earlier === undefined ? undefined : codeFor(earlier)) ?? codeFor(error);
-  return code === undefined ? error : new AppError(code, undefined, { cause: error });
+  return code === undefined ? error : new AppError(code, details[code], { cause: error });
 };

@@ -170,3 +170,11 @@ test('a member without a migrated column has its default and a warning, and a ch
   t.is(change.body['code'], 'database_schema_outdated');
   t.like((await send('ada', '/settings', { theme: 'light' }, '"1"')).body, { theme: 'light', version: 2 });
 });
+
+test('If-Match: * matches also the version that another request stores at the same moment', async (t) => {
+  const { send } = await start(t);
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => send('ada', '/settings', { decimal_places: index % 8 }, '*')),
+  );
+  t.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+});

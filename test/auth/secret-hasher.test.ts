@@ -1,5 +1,6 @@
 import test from 'ava';
 import { createBoundedWork } from '#src/auth/secrets/bounded-work.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { quickHashing } from './setup.ts';
@@ -68,4 +69,24 @@ test('a task that throws gives its place back', async (t) => {
   const work = createBoundedWork({ concurrency: 1, queue: 0 });
   await t.throwsAsync(work.run(() => Promise.reject(new Error('x'))));
   t.is(await work.run(async () => 1), 1);
+});
+
+test('callers take turns, and a caller who waits for nothing gets a place in a queue that another has filled', async (t) => {
+  const work = createBoundedWork({ concurrency: 1, queue: 4 });
+  const order: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const from = (clientIp: string, name: string): Promise<void> =>
+    runInRequest({ clientIp } as RequestContext, () =>
+      work.run(async () => {
+        await gate.promise;
+        order.push(name);
+      }),
+    );
+  const flood = ['a0', 'a1', 'a2', 'a3', 'a4'].map((name) => from('192.0.2.1', name));
+  const displaced = t.throwsAsync(flood[4]!, { instanceOf: AppError, message: /sign-ins/ });
+  const other = from('192.0.2.2', 'b0');
+  await displaced;
+  gate.resolve();
+  await Promise.all([...flood.slice(0, 4), other]);
+  t.deepEqual(order, ['a0', 'a1', 'b0', 'a2', 'a3']);
 });

@@ -8,7 +8,7 @@ import { deviance, fitGarch } from '#src/pricing/forecast/garch.ts';
 import { chiSquareTail, ljungBox } from '#src/pricing/forecast/ljung-box.ts';
 import { minimise } from '#src/pricing/forecast/nelder-mead.ts';
 import { createForecastRoutes } from '#src/pricing/forecast/forecast-routes.ts';
-import { forecastVolatility } from '#src/pricing/forecast/volatility-forecast.ts';
+import { createVolatilityForecaster, forecastVolatility } from '#src/pricing/forecast/volatility-forecast.ts';
 
 /** Normal numbers from a seeded generator, by the method of Box and Muller. The sequence is always the same. */
 const normals = (() => {
@@ -171,4 +171,15 @@ test('the route needs ml:read, answers with its schema, and refuses unknown symb
     const body = { symbol: 'SIM', method: 'ewma', horizon_days: 5, ...broken };
     t.false(route!.request.body!.safeParse(body).success, JSON.stringify(broken));
   }
+});
+
+test('a kept fit gives the same forecast, and a corrected close causes a new fit', (t) => {
+  const forecast = createVolatilityForecaster();
+  const closes = dailyFrom(simulated.subarray(0, 500));
+  const first = forecast(closes, 'garch11', 21);
+  t.deepEqual(first, forecastVolatility(closes, 'garch11', 21));
+  t.deepEqual(forecast([...closes], 'garch11', 21), first);
+  t.is(forecast(closes, 'garch11', 5).parameters, first.parameters, 'the fit is not made again');
+  const corrected = closes.map((close, index) => (index === 100 ? { ...close, close: close.close * 1.01 } : close));
+  t.notDeepEqual(forecast(corrected, 'garch11', 21).parameters, first.parameters);
 });

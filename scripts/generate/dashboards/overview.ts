@@ -167,7 +167,13 @@ export const overview: DashboardSpec = {
           title: 'How many requests are in progress?',
           description: 'Requests accepted and not answered yet; a rise at a steady rate means that something waits.',
           unit: 'count',
-          queries: [{ expr: `sum by (instance) (${of('http_server_active_requests')})`, legend: '{{instance}}' }],
+          queries: [
+            { expr: `sum by (instance) (${of('http_server_active_requests')})`, legend: '{{instance}}' },
+            {
+              expr: sumRate(of('volwatch_http_connections_refused_total'), 'reason'),
+              legend: 'connections refused/s: {{reason}}',
+            },
+          ],
           width: 8,
         },
         {

@@ -16,14 +16,7 @@ export type ClientIp = (peer: string | undefined, forwardedFor: string | undefin
  * @throws Error for an entry of another form
  */
 export const createClientIp = (trustedProxies: readonly string[]): ClientIp => {
-  const trusted = new BlockList();
-  for (const entry of trustedProxies) {
-    const [address = '', prefix] = entry.split('/');
-    if (isIP(address) === 0) throw new Error(`Not an address or CIDR: ${entry}`);
-    if (prefix === undefined) trusted.addAddress(address, familyOf(address));
-    else trusted.addSubnet(address, Number(prefix), familyOf(address));
-  }
-  const isTrusted = (address: string): boolean => isIP(address) !== 0 && trusted.check(address, familyOf(address));
+  const isTrusted = createIsTrustedProxy(trustedProxies);
 
   return (peer, forwardedFor) => {
     let client = normalise(peer ?? '');
@@ -35,5 +28,20 @@ export const createClientIp = (trustedProxies: readonly string[]): ClientIp => {
       client = normalise(hop);
     }
     return client;
+  };
+};
+
+/** @param trustedProxies addresses or CIDRs @throws Error for anything else */
+export const createIsTrustedProxy = (trustedProxies: readonly string[]): ((address: string) => boolean) => {
+  const trusted = new BlockList();
+  for (const entry of trustedProxies) {
+    const [address = '', prefix] = entry.split('/');
+    if (isIP(address) === 0) throw new Error(`Not an address or CIDR: ${entry}`);
+    if (prefix === undefined) trusted.addAddress(address, familyOf(address));
+    else trusted.addSubnet(address, Number(prefix), familyOf(address));
+  }
+  return (text) => {
+    const address = normalise(text);
+    return isIP(address) !== 0 && trusted.check(address, familyOf(address));
   };
 };

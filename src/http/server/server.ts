@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
+import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
@@ -14,6 +15,9 @@ export type HttpServerDeps = ParserRefusalDeps & {
   /** Timeout for the whole request. */
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs?: number;
+  /** Max open connections of all clients. */
+  readonly maxConnections?: number;
+  readonly connections?: ConnectionLimit;
   /** Max bytes of the header section, with the request target. */
   readonly headerBytes?: number;
   readonly pipeline: PipelineOptions;
@@ -62,6 +66,9 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   };
   const { answers } = deps;
   if (answers) server.on('connection', answers.watch);
+  const { maxConnections, connections } = deps;
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
+  if (connections) server.on('connection', connections.admit).on('drop', connections.dropped);
   const serveInOrder = inOrder(serve, deps.pipeline);
   server.on('request', serveInOrder);
   // `100 Continue` is sent when the body is read, so a client does not send a body that is refused by its header.

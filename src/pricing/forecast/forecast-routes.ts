@@ -2,14 +2,15 @@ import { trace } from '@opentelemetry/api';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { SYMBOL } from '../request/read-extras.ts';
 import type { Closes } from './closes.ts';
-import { forecastMethods, forecastVolatility, minReturns } from './volatility-forecast.ts';
+import { createVolatilityForecaster, forecastMethods, minReturns } from './volatility-forecast.ts';
 
 const maxHorizonDays = 2520;
 
 const body = z
   .strictObject({
-    symbol: z.string().min(1).max(32).describe('Symbol of a stored asset'),
+    symbol: z.string().regex(SYMBOL).describe('Symbol of a stored asset'),
     method: z.enum(forecastMethods).default('garch11'),
     horizon_days: z
       .int()
@@ -53,33 +54,36 @@ const tracer = trace.getTracer('volwatch.pricing');
 export type ForecastRoutesDeps = { readonly closes: Closes };
 
 /** `POST /ml/volatility-forecast`. */
-export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] => [
-  defineRoute({
-    method: 'POST',
-    load: 'write',
-    path: '/ml/volatility-forecast',
-    tag: 'Volatility',
-    summary: 'Forecast the volatility of a stored asset',
-    auth: { scope: 'ml:read' },
-    rateLimit: 'caller',
-    request: { body },
-    responses: { 200: answer },
-    errors: ['resource_not_found', 'pricing_calculation_failed'],
-    handler: async ({ body: { symbol, method, horizon_days } }) => {
-      const stored = await closes(symbol);
-      if (stored === undefined) throw new AppError('resource_not_found', 'There is no such asset');
-      if (stored.length <= minReturns) {
-        throw new AppError('pricing_calculation_failed', `A fit needs at least ${minReturns + 1} stored closes`);
-      }
-      const forecast = tracer.startActiveSpan('pricing.forecast', (span) => {
-        span.setAttributes({ 'pricing.forecast.method': method, 'pricing.forecast.observations': stored.length - 1 });
-        try {
-          return forecastVolatility(stored, method, horizon_days);
-        } finally {
-          span.end();
+export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] => {
+  const forecastVolatility = createVolatilityForecaster();
+  return [
+    defineRoute({
+      method: 'POST',
+      load: 'pricing',
+      path: '/ml/volatility-forecast',
+      tag: 'Volatility',
+      summary: 'Forecast the volatility of a stored asset',
+      auth: { scope: 'ml:read' },
+      rateLimit: 'caller',
+      request: { body },
+      responses: { 200: answer },
+      errors: ['resource_not_found', 'pricing_calculation_failed'],
+      handler: async ({ body: { symbol, method, horizon_days } }) => {
+        const stored = await closes(symbol);
+        if (stored === undefined) throw new AppError('resource_not_found', 'There is no such asset');
+        if (stored.length <= minReturns) {
+          throw new AppError('pricing_calculation_failed', `A fit needs at least ${minReturns + 1} stored closes`);
         }
-      });
-      return { status: 200, body: { symbol, horizon_days, ...forecast } };
-    },
-  }),
-];
+        const forecast = tracer.startActiveSpan('pricing.forecast', (span) => {
+          span.setAttributes({ 'pricing.forecast.method': method, 'pricing.forecast.observations': stored.length - 1 });
+          try {
+            return forecastVolatility(stored, method, horizon_days);
+          } finally {
+            span.end();
+          }
+        });
+        return { status: 200, body: { symbol, horizon_days, ...forecast } };
+      },
+    }),
+  ];
+};

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import { logReturns, periodsPerYear, type Close } from './closes.ts';
 import { ewmaVariances, riskMetricsDecay } from './ewma.ts';
 import { deviance, fitGarch } from './garch.ts';
 import { ljungBox, type LjungBox } from './ljung-box.ts';
 
 export const forecastMethods = ['ewma', 'garch11'] as const;
-export type ForecastMethod = (typeof forecastMethods)[number];
+type ForecastMethod = (typeof forecastMethods)[number];
 
 /** Min number of returns for a fit. */
 export const minReturns = 60;
@@ -12,7 +13,7 @@ const ljungBoxLags = 10;
 /** Max number of points of the term structure; the horizon can add one. */
 const maxPoints = 60;
 
-export type VolatilityForecast = {
+type VolatilityForecast = {
   readonly method: ForecastMethod;
   readonly as_of: string;
   readonly observations: number;
@@ -88,18 +89,49 @@ const daysUpTo = (horizon: number): number[] => {
   return days.at(-1) === horizon ? days : [...days, horizon];
 };
 
+/** Fits in memory. One has some 100 kB for 5,000 closes. */
+const maxFits = 64;
+
+export type VolatilityForecaster = (
+  closes: readonly Close[],
+  method: ForecastMethod,
+  horizonDays: number,
+) => VolatilityForecast;
+
+/**
+ * Forecasts and keeps the fits of the last series, because a GARCH fit of 5,000 closes holds the event loop for about
+ * 60 ms. A series is known by all of its closes, so a corrected close causes a new fit.
+ */
+export const createVolatilityForecaster = (): VolatilityForecaster => {
+  const fits = new Map<string, Fit>();
+  return (closes, method, horizonDays) => {
+    const digest = createHash('sha256').update(Float64Array.from(closes, ({ close }) => close));
+    const key = `${method} ${closes.at(-1)?.date} ${digest.digest('base64')}`;
+    const fitted = fits.get(key) ?? fit(method, logReturns(closes));
+    // The last used one stands at the end of the map, the first one goes.
+    fits.delete(key);
+    fits.set(key, fitted);
+    if (fits.size > maxFits) fits.delete(fits.keys().next().value!);
+    return forecastFrom(fitted, closes, method, horizonDays);
+  };
+};
+
 /**
  * Forecasts the volatility over the next `horizonDays` trading periods from closes, oldest first. At least `minReturns`
  * + 1 closes are needed. EWMA keeps the variance of today constant. With GARCH(1,1) the variance returns to its
  * long-run level.
  */
-export const forecastVolatility = (
+export const forecastVolatility: VolatilityForecaster = (closes, method, horizonDays) =>
+  forecastFrom(fit(method, logReturns(closes)), closes, method, horizonDays);
+
+const forecastFrom = (
+  fitted: Fit,
   closes: readonly Close[],
   method: ForecastMethod,
   horizonDays: number,
 ): VolatilityForecast => {
   const returns = logReturns(closes);
-  const { parameters, free, persistence, longRun, residuals, variances, iterations, converged } = fit(method, returns);
+  const { parameters, free, persistence, longRun, residuals, variances, iterations, converged } = fitted;
   const perYear = periodsPerYear(closes);
   const annual = (variance: number): number => Math.sqrt(variance * perYear);
   const next = variances[returns.length]!;

@@ -69,6 +69,11 @@ export const requestMetrics = {
     help: 'Requests refused because of load, by class of route and reason; caller: one caller has too many in progress',
     labels: { load_class: loadClasses, reason: ['concurrency', 'caller', 'lag'] },
   },
+  volwatch_http_connections_refused_total: {
+    type: 'counter',
+    help: 'Connections closed at once: too many in total, or too many of one address',
+    labels: { reason: ['total', 'address'] },
+  },
   volwatch_http_bodies_in_progress: {
     type: 'gauge',
     help: 'Request bodies that are being read',
