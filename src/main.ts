@@ -1,7 +1,7 @@
 import { banner } from './banner.ts';
 import { compose, type Service } from './compose/index.ts';
 import { ConfigError, configExitStatus, loadConfig } from './config/index.ts';
-import { countBodiesAsHeap } from './garbage-collection.ts';
+import { collectWhenCalm, countBodiesAsHeap } from './garbage-collection.ts';
 import { StartError } from './kernel/start-error.ts';
 
 /** A second signal, or a clean-up that hangs, must not keep the process: the balancer has long moved on. */
@@ -63,6 +63,7 @@ const handleSignals = (composing: Promise<Service>): void => {
 };
 
 countBodiesAsHeap();
+collectWhenCalm();
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

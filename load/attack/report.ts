@@ -78,12 +78,15 @@ export const reportOf = (results: readonly AttackResult[], requests: number): Re
 \`npm run attack\` starts the service in production mode with its default limits and attacks it over loopback, up to
 ${requests} requests for each attack in this run, alone and mixed, from 1 and from 50 client addresses. Meanwhile a well-behaved
 caller from other addresses asks for single prices and for batches of 1,000 rows. \`npm run attack -- --short\` is the form of CI.
+The attackers have a lower processor priority (nice 10), because they are on other machines in life. The short form uses a grace
+time for bodies of 1.5 s instead of the default, so that slow bodies are refused within its seconds.
 The attacks are declared in [load/attack/attacks](../load/attack/attacks/list.ts).
 
 An attack is held when
 
 - the process does not end, no pricing thread is lost, and no answer is 500;
-- the resident memory of the process tree stays below ${mebibytes(limits.maxResidentBytes)} MiB, and is below ${mebibytes(limits.maxResidentAfterBytes)} MiB within a minute after it;
+- the resident memory of the service and its pricing processes (shared pages count once; PostgreSQL and Redis are not
+  part of it) stays below ${mebibytes(limits.maxResidentBytes)} MiB, and is below ${mebibytes(limits.maxResidentAfterBytes)} MiB within a minute after it;
 - the well-behaved caller gets at least ${limits.minSinglesShare * 100} % of the single prices with 200 and a p99 below ${limits.maxSinglesP99Ms} ms, and at
   least ${limits.minBatchesShare * 100} % of the batches with 200 within ${limits.maxBatchMs / 1_000} s;
 - \`volwatch_abuse_refused_total\` counts it under the expected kind, where there is one.

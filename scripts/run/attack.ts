@@ -64,7 +64,8 @@ process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', aba
 
 const results: AttackResult[] = [];
 try {
-  const world = await startWorld(scope);
+  // Within the seconds of the short form a slow body must be refused.
+  const world = await startWorld(scope, short ? { BODY_GRACE_MS: '1500' } : {});
   const caller = startGoodCaller(world.url);
   scope.teardown(caller.close);
   // In life the attackers are on other machines: here they must not take the processor of the service.
