@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { receive } from '#src/http/admission/receive.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
 
 const mebibyte = 2 ** 20;
 const nothing = (): void => {};
