@@ -1,12 +1,64 @@
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /**
  * Request bodies are stored outside the V8 heap. By default V8 marks the whole heap again for every 64 MB of them, for
- * any
- * size of the heap. For batches of some megabytes this needs more processor time than the pricing. With this flag the
- * bodies
- * count as a part of the heap, and V8 collects them when the heap has grown in proportion. See docs/decisions/0093.
+ * any size of the heap. For batches of some megabytes this needs more processor time than the pricing. With this flag
+ * the bodies count as a part of the heap, and V8 collects them when the heap has grown in proportion. See
+ * docs/decisions/0093.
  */
 export const countBodiesAsHeap = (): void => {
   setFlagsFromString('--external-memory-accounted-in-global-limit');
+};
+
+export type CollectWhenCalmOptions = {
+  /** How often the memory is looked at. */
+  readonly everyMs: number;
+  /** Growth since the last collection that is worth another one. */
+  readonly minGrowthBytes: number;
+  /** Share of the time for which the event loop worked since the last look; above it, V8 decides alone. */
+  readonly maxUtilization: number;
+};
+
+const defaults: CollectWhenCalmOptions = { everyMs: 5_000, minGrowthBytes: 48 * 2 ** 20, maxUtilization: 0.5 };
+
+/** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */
+const knownBytes = (): number => {
+  const { heapTotal, external } = process.memoryUsage();
+  return heapTotal + external;
+};
+
+/** V8's own function, which is only there with this flag. */
+const collector = (): (() => void) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: { readonly type: 'major'; readonly execution: 'sync' }) => void;
+  setFlagsFromString('--no-expose-gc');
+  return () => collect({ type: 'major', execution: 'sync' });
+};
+
+/**
+ * V8 collects when memory is allocated. After a time of large bodies nobody allocates, and hundreds of megabytes of
+ * garbage stay. This collects them when the event loop has time for it. See docs/decisions/0121.
+ * @returns ends it
+ */
+export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): (() => void) => {
+  const { everyMs, minGrowthBytes, maxUtilization } = { ...defaults, ...options };
+  const collect = collector();
+  let keptBytes = knownBytes();
+  let last: EventLoopUtilization = performance.eventLoopUtilization();
+  const look = (): void => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    const bytes = knownBytes();
+    // What V8 has collected by itself is not kept.
+    keptBytes = Math.min(keptBytes, bytes);
+    if (bytes - keptBytes < minGrowthBytes || utilization > maxUtilization) return;
+    collect();
+    // Memory outside the heap is freed by another thread: the next look sees it.
+    keptBytes = knownBytes();
+  };
+  const timer = setInterval(look, everyMs).unref();
+  return () => clearInterval(timer);
 };

@@ -1,7 +1,7 @@
 import { banner } from './banner.ts';
 import { compose, type Service } from './compose/index.ts';
 import { ConfigError, configExitStatus, loadConfig } from './config/index.ts';
-import { countBodiesAsHeap } from './garbage-collection.ts';
+import { collectWhenCalm, countBodiesAsHeap } from './garbage-collection.ts';
 import { StartError } from './kernel/start-error.ts';
 
 /** Exit status if the service could not be stopped because it was never built. */
@@ -65,6 +65,7 @@ const handleSignals = (composing: Promise<Service>): void => {
 };
 
 countBodiesAsHeap();
+collectWhenCalm();
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

@@ -43,6 +43,15 @@ export const openSockets = async (
   count: number,
 ): Promise<RawSocket[]> => Promise.all(Array.from({ length: count }, () => openSocket(t, target, bytes)));
 
+/** Removes the listeners of the event that did not come: a flood waits thousands of times on one socket. */
+const drainedOrClosed = async (socket: Socket): Promise<void> => {
+  const over = new AbortController();
+  const events = ['drain', 'close'].map(async (event) => once(socket, event, { signal: over.signal }));
+  await Promise.race(events).catch(() => {});
+  over.abort();
+  await Promise.allSettled(events);
+};
+
 /**
  * Writes filler until `maxBytes` are handed to the kernel or the server has closed the connection.
  * @returns bytes that were handed over
@@ -56,7 +65,7 @@ export const floodBody = async (
   let sent = 0;
   while (sent < maxBytes && !closed() && socket.writable) {
     sent += filler.length;
-    if (!socket.write(filler)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {});
+    if (!socket.write(filler)) await drainedOrClosed(socket);
   }
   return sent;
 };

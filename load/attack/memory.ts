@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 export const mebibyte = 1_048_576;
-const pageBytes = 4_096;
 
 /** Parent of every process that can be read now. */
 const parents = (): ReadonlyMap<number, number> => {
@@ -19,15 +18,17 @@ const parents = (): ReadonlyMap<number, number> => {
   return found;
 };
 
+/** The kernel divides each shared page among the processes that map it (`Pss`), so a sum counts it once. */
 const residentBytesOf = (pid: number): number => {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * pageBytes;
+    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1_024;
   } catch {
+    // It has ended meanwhile.
     return 0;
   }
 };
 
-/** Resident bytes of a process and of all its descendants. Pages that they share count for each of them. */
+/** Resident bytes of a process and of all its descendants: of the service and its pricing processes. */
 export const residentTreeBytes = (root: number): number => {
   const tree = new Set([root]);
   const all = parents();

@@ -55,8 +55,11 @@ export const lineOf = (result: AttackResult): string => {
   ].join('\n');
 };
 
-/** The table of a run and its verdict. The figures of the good caller also hold over all attacks together. */
-export const reportOf = (results: readonly AttackResult[], requests: number): Report => {
+/**
+ * The table of a run and its verdict. The figures of the good caller also hold over all attacks together.
+ * @param conditions a sentence on what the figures depend on: the form of the run, the load of the machine
+ */
+export const reportOf = (results: readonly AttackResult[], requests: number, conditions: string): Report => {
   const all = results.flatMap(({ caller }) => caller);
   const wholeRun = callerFaults(all, true);
   const broken = results.filter((result) => faultsOf(result).length > 0).length + (wholeRun.length > 0 ? 1 : 0);
@@ -78,12 +81,15 @@ export const reportOf = (results: readonly AttackResult[], requests: number): Re
 \`npm run attack\` starts the service in production mode with its default limits and attacks it over loopback, up to
 ${requests} requests for each attack in this run, alone and mixed, from 1 and from 50 client addresses. Meanwhile a well-behaved
 caller from other addresses asks for single prices and for batches of 1,000 rows. \`npm run attack -- --short\` is the form of CI.
+The attackers have a lower processor priority (nice 10), because they are on other machines in life. The short form uses a grace
+time for bodies of 2.5 s instead of the default, so that slow bodies are refused within its seconds.
 The attacks are declared in [load/attack/attacks](../load/attack/attacks/list.ts).
 
 An attack is held when
 
 - the process does not end, no pricing thread is lost, and no answer is 500;
-- the resident memory of the process tree stays below ${mebibytes(limits.maxResidentBytes)} MiB, and is below ${mebibytes(limits.maxResidentAfterBytes)} MiB within a minute after it;
+- the resident memory of the service and its pricing processes (shared pages count once; PostgreSQL and Redis are not
+  part of it) stays below ${mebibytes(limits.maxResidentBytes)} MiB, and is below ${mebibytes(limits.maxResidentAfterBytes)} MiB within a minute after it;
 - the well-behaved caller gets at least ${limits.minSinglesShare * 100} % of the single prices with 200 and a p99 below ${limits.maxSinglesP99Ms} ms, and at
   least ${limits.minBatchesShare * 100} % of the batches with 200 within ${limits.maxBatchMs / 1_000} s;
 - \`volwatch_abuse_refused_total\` counts it under the expected kind, where there is one.
@@ -92,6 +98,8 @@ In the column of answers, \`cut\` is a connection that the service closed before
 at the end, and \`no connection\` means that nobody listened.
 
 ## The last run
+
+${conditions}
 
 ${verdict} ${whole}
 

@@ -39,8 +39,11 @@ const statement =
     }
   };
 
-/** The service as in production, with its default limits, behind a proxy that is this process. */
-export const startWorld = async (scope: Scope): Promise<World> => {
+/**
+ * The service as in production, with its default limits, behind a proxy that is this process.
+ * @param changes variables that differ from the defaults
+ */
+export const startWorld = async (scope: Scope, changes: Readonly<Record<string, string>> = {}): Promise<World> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-attack-'));
   chmodSync(directory, 0o711);
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
@@ -58,10 +61,11 @@ export const startWorld = async (scope: Scope): Promise<World> => {
     JWT_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     TRUSTED_PROXIES: '127.0.0.1',
     RATE_LIMIT_ENABLED: undefined,
+    ...changes,
   };
   let service: Service;
   const start = async (): Promise<void> => {
-    service = await startService({ environment });
+    service = await startService({ environment, startTimeoutMs: 120_000 });
     await service.ready();
   };
   await start();

@@ -17,7 +17,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ['compose', 'config', 'kernel', 'banner.ts', 'garbage-collection.ts'],
   },
   'banner.ts': { holds: 'the lines that the start prints on a laptop', imports: ['config'] },
-  'garbage-collection.ts': { holds: 'the setting of the collector for large bodies', imports: [] },
+  'garbage-collection.ts': { holds: 'how garbage outside the heap is collected', imports: [] },
   compose: { holds: 'the only place that constructs services and closes them in order', imports: 'every room' },
   config: {
     holds: 'the only reader of the environment: one schema, all faults at once, exit status 78',

@@ -5,7 +5,7 @@
  * arguments are parts of the names of attacks, which then run alone. Ends with status 1 when anything is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { availableParallelism, constants, loadavg, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attacks, type ListedAttack } from '#load/attack/attacks/list.ts';
 import { startGoodCaller } from '#load/attack/good-caller.ts';
@@ -62,9 +62,11 @@ const abandon = (error: unknown): void => {
 };
 process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', abandon);
 
+const loadBefore = loadavg()[0]!;
 const results: AttackResult[] = [];
 try {
-  const world = await startWorld(scope);
+  // Within the seconds of the short form a slow body must be refused.
+  const world = await startWorld(scope, short ? { BODY_GRACE_MS: '2500' } : {});
   const caller = startGoodCaller(world.url);
   scope.teardown(caller.close);
   // In life the attackers are on other machines: here they must not take the processor of the service.
@@ -101,7 +103,10 @@ try {
 } finally {
   await close();
 }
-const report = reportOf(results, requests);
+const conditions =
+  `${short ? 'The short form' : 'The full form'}, on ${availableParallelism()} processors with a load average of ` +
+  `${loadBefore.toFixed(1)} before the run. On a machine that is busy with other work, latencies and shares say little.`;
+const report = reportOf(results, requests, conditions);
 mkdirSync('reports', { recursive: true });
 writeFileSync('reports/attack.md', report.markdown);
 if (flags.includes('--write')) writeFileSync('docs/attack.md', report.markdown);

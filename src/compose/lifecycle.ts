@@ -37,8 +37,7 @@ export type Lifecycle = {
   readonly stopping: () => boolean;
   /**
    * Ends requests in progress, background work, connections, the embedded database and exporters, in this order. A
-   * second
-   * call waits for the first.
+   * second call waits for the first.
    * @returns false if the log could not be written completely
    */
   readonly stop: (reason: string) => Promise<boolean>;

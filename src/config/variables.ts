@@ -7,8 +7,7 @@ import type { Variable } from './variable.ts';
 
 /**
  * All environment variables of the service, in the order of docs/configuration.md, which is generated from this list.
- * An
- * empty value counts as unset.
+ * An empty value counts as unset.
  */
 export const configSections = { ...edgeSections, ...dependencySections, ...featureSections, ...storageSections };
 

@@ -78,8 +78,7 @@ export const breaksConnection = (error: unknown): boolean => propertyOf(error, '
 
 /**
  * Converts an error of the database to an AppError. Its `detail` contains no part of the statement. Every other error
- * (a
- * violated constraint, a mistake in the code, an AppError) is returned unchanged.
+ * (a violated constraint, a mistake in the code, an AppError) is returned unchanged.
  * @param earlier the error that the connection reported before the statement was sent, because it is the cause
  */
 export const translate = (error: unknown, earlier?: unknown): unknown => {

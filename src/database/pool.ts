@@ -24,8 +24,7 @@ export type PoolOptions = {
   readonly applicationName: string;
   /**
    * For a pooler that gives each transaction another session (PgBouncer, serverless PostgreSQL): no session settings
-   * are
-   * made, and idle connections are closed after a second.
+   * are made, and idle connections are closed after a second.
    */
   readonly sessionless?: boolean;
 };
@@ -67,8 +66,7 @@ export type Pool = {
 
 /**
  * Settings for the server: it notices a client that vanished within half a minute, not after two hours, and releases
- * the
- * locks of its session.
+ * the locks of its session.
  */
 const deadPeerSettings =
   '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000';

@@ -41,8 +41,7 @@ export const tablesOf = (
 
 /**
  * Finds an outdated schema. Then only the features that need the missing parts fail (503 `database_schema_outdated`);
- * the
- * process starts, because new code may run before its migration, and old code after it.
+ * the process starts, because new code may run before its migration, and old code after it.
  */
 export const createSchemaCheck = ({ query, migrations, tables, logger, clock }: SchemaCheckDeps): SchemaCheck => {
   let known: readonly string[] = [];

@@ -17,8 +17,8 @@ export type WritePositions = {
   readonly sample: (position: bigint, atMs: number) => void;
   /**
    * The lag in milliseconds of a replica at `position`: the age of the oldest sample that it has not reached. The
-   * clocks
-   * of the servers do not matter. The lag does not grow while the primary is down, because nothing is written then.
+   * clocks of the servers do not matter. The lag does not grow while the primary is down, because nothing is written
+   * then.
    */
   readonly lagMs: (position: bigint, nowMs: number) => number;
 };

@@ -100,8 +100,7 @@ const homeElsewhere = (directory: string, elsewhere: string): string => {
 
 /**
  * Returns the directory of the server and its programs. If the user postgres cannot access `directory` (for example
- * root
- * with a checkout in /root), data and programs are stored in /var/lib/volwatch.
+ * root with a checkout in /root), data and programs are stored in /var/lib/volwatch.
  * @throws Error if there is no PostgreSQL package for this platform
  */
 export const hostFor = async (

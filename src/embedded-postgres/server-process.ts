@@ -21,8 +21,7 @@ export const maxStopMs = 3 * maxWaitMs;
 
 /**
  * Does a fast shutdown (SIGINT). If that takes too long, an immediate shutdown (SIGQUIT), after which the next start
- * runs a
- * recovery; at last SIGKILL.
+ * runs a recovery; at last SIGKILL.
  */
 export const stopServer = async (pid: number): Promise<void> => {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {

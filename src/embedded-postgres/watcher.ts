@@ -1,8 +1,7 @@
 /**
  * A separate program: `node watcher.ts HOME SERVICE_PID`. It stops the embedded PostgreSQL if the service ends without
- * a
- * stop: killed, aborted or out of memory. The standard input is a pipe from the service. The operating system closes it
- * when the service ends for any reason, so the end of the input is the signal.
+ * a stop: killed, aborted or out of memory. The standard input is a pipe from the service. The operating system closes
+ * it when the service ends for any reason, so the end of the input is the signal.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,8 +32,7 @@ const serverPid = (): number | undefined => {
 
 /**
  * True if a later service uses the directory, so the server belongs to it. This is possible only if the service ended
- * before
- * this process was ready.
+ * before this process was ready.
  */
 const isTakenOver = (): boolean => {
   const owner = liveOwnerOf(instanceLock);

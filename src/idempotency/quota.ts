@@ -7,8 +7,7 @@ export type IdempotencyQuotaDeps = { readonly maxKeysPerOwner: number; readonly 
 export type IdempotencyQuota = {
   /**
    * Must be called after the key was stored, in the same transaction. Requests at the same time do not wait for each
-   * other,
-   * so together they can exceed the quota by their number.
+   * other, so together they can exceed the quota by their number.
    * @throws AppError `quota_exceeded`; then the transaction must be rolled back
    */
   readonly assertKeys: (query: Query, owner: string) => Promise<void>;

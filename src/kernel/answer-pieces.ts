@@ -7,8 +7,7 @@ const copyAboveBytes = 1_048_576;
 
 /**
  * The bytes of a large answer as a stream. It releases each piece when the client has received it, so that the memory
- * is
- * free while the rest is sent. The creator must not keep references to the pieces.
+ * is free while the rest is sent. The creator must not keep references to the pieces.
  */
 export class AnswerPieces extends Readable {
   readonly byteLength: number;

@@ -3,9 +3,8 @@ const hasMembers = (value: unknown): value is Readonly<Record<string, unknown>> 
 
 /**
  * The canonical text of a value by RFC 8785 (JSON Canonicalization Scheme): members sorted by UTF-16 code units, no
- * white
- * space, numbers as ECMAScript writes them. Equal values give equal texts, for any order of the members. A value that
- * JSON cannot represent becomes what `JSON.stringify` makes of it: a member with the value undefined is left out.
+ * white space, numbers as ECMAScript writes them. Equal values give equal texts, for any order of the members. A value
+ * that JSON cannot represent becomes what `JSON.stringify` makes of it: a member with the value undefined is left out.
  */
 export const canonicalJson = (value: unknown): string => {
   if (!hasMembers(value)) return JSON.stringify(value) ?? 'null';

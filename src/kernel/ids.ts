@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 /**
  * Returns a UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then 74 random bits. The random bits come
- * from
- * a UUIDv4, because Node generates random bytes for those in advance. This is ten times as fast as 16 new random bytes
- * for each call.
+ * from a UUIDv4, because Node generates random bytes for those in advance. This is ten times as fast as 16 new random
+ * bytes for each call.
  * @param now Unix milliseconds
  */
 export const uuidv7 = (now: number = Date.now()): string => {

@@ -23,9 +23,8 @@ type Progress = { takenBytes: number; allowanceMs: number };
 /**
  * Destroys connections of clients that do not read their answers. Each connection has an allowance of `graceMs`. The
  * allowance decreases with time while bytes wait in this process. It increases with the bytes that the kernel accepts,
- * by
- * the time that they need at the min rate. It does not decrease while no byte waits, because then the client waits for
- * the service.
+ * by the time that they need at the min rate. It does not decrease while no byte waits, because then the client waits
+ * for the service.
  *
  * The kernel accepts bytes in steps of up to a third of its send buffer (1.4 MB was measured on loopback), so `graceMs`
  * must be longer than the time of one step at the min rate. Node has no finer number: `socket.bytesWritten` counts the

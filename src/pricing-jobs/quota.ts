@@ -20,8 +20,7 @@ export type PricingJobQuota = {
   readonly assertJob: (query: Query, owner: string) => Promise<void>;
   /**
    * Checks that a chunk can be stored. Holds a lock of the owner until the end of the transaction, because two chunks
-   * at the
-   * same time must not both use the same free space.
+   * at the same time must not both use the same free space.
    * @throws AppError `quota_exceeded`
    */
   readonly assertChunk: (query: Query, owner: string, bytes: number) => Promise<void>;

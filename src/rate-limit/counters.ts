@@ -84,10 +84,8 @@ const consumeFrom = async (
 
 /**
  * Counts in fixed windows. One atomic script in Redis counts, so all processes together allow exactly the quota. After
- * the
- * first command that fails or times out, this process counts in its own memory. No request waits for Redis again until
- * a
- * probe has written to it.
+ * the first command that fails or times out, this process counts in its own memory. No request waits for Redis again
+ * until a probe has written to it.
  */
 export const createCounters = ({ policies, redis, logger }: CountersDeps): Counters => {
   const names = Object.keys(policies) as PolicyName[];

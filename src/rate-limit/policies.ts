@@ -12,8 +12,7 @@ export type Policies = Readonly<
 >;
 /**
  * The configured policies and two internal ones. `account_delay`: one attempt in a window whose length is given with
- * each
- * attempt. `account_level`: the number of attempts that passed after a delay.
+ * each attempt. `account_level`: the number of attempts that passed after a delay.
  */
 export type PolicyName = keyof Policies | 'account_delay' | 'account_level';
 

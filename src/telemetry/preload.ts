@@ -1,9 +1,7 @@
 /**
  * Must be loaded first (`node --import ./src/telemetry/preload.ts src/main.ts`). Instrumentations patch only modules
- * that
- * are imported after them, so all large modules are imported dynamically after the hooks are registered. With an
- * invalid
- * configuration no telemetry starts; the service reports the error right after.
+ * that are imported after them, so all large modules are imported dynamically after the hooks are registered. With an
+ * invalid configuration no telemetry starts; the service reports the error right after.
  */
 import { register } from 'import-in-the-middle/register-hooks.mjs';
 import manifest from '../../package.json' with { type: 'json' };

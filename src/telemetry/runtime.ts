@@ -13,16 +13,14 @@ export type TelemetryRuntime = {
   readonly forceFlush: (timeoutMs: number) => Promise<void>;
   /**
    * Exports the queued spans and stops. Spans that are not exported after `timeoutMs` count as dropped. Never rejects;
-   * a
-   * second call does nothing.
+   * a second call does nothing.
    */
   readonly shutdown: (timeoutMs: number) => Promise<void>;
   /** Calls the listener for all lost spans, also for those before this call. */
   readonly onDropped: (listener: DropListener) => void;
   /**
    * Runs `work` in a separate trace that is not exported, and returns the names of the instrumentation scopes that
-   * start
-   * a recorded span in it.
+   * start a recorded span in it.
    */
   readonly recordScopes: (work: () => Promise<void>) => Promise<ReadonlySet<string>>;
 };

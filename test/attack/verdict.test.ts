@@ -25,7 +25,7 @@ const held: AttackResult = {
 
 test('an attack that the service withstands has no fault', (t) => {
   t.deepEqual(faultsOf(held), []);
-  const { broken, markdown } = reportOf([held], 1_000);
+  const { broken, markdown } = reportOf([held], 1_000, 'A quiet machine.');
   t.is(broken, 0);
   t.regex(markdown, /All 1 runs held/);
 });
@@ -55,7 +55,7 @@ for (const [change, expected] of broken) {
   test(`an attack is broken when ${expected.source}`, (t) => {
     const result = { ...held, ...change };
     t.regex(faultsOf(result).join('; '), expected);
-    const report = reportOf([held, result], 1_000);
+    const report = reportOf([held, result], 1_000, 'A quiet machine.');
     t.true(report.broken > 0);
     t.regex(report.markdown, /BROKEN/);
   });

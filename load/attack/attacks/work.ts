@@ -7,10 +7,12 @@ const json = { 'Content-Type': 'application/json' };
 
 const pricing =
   (path: string, body: () => Uint8Array, parallel: number): Attack['run'] =>
-  (field) =>
-    each(field, { parallel, grouped: true }, (_, address) =>
-      rawRequest({ ...field, address, method: 'POST', path: `/api/v1/pricing/${path}`, headers: json, body: body() }),
+  async (field) => {
+    const bytes = body();
+    await each(field, { parallel, grouped: true }, (_, address) =>
+      rawRequest({ ...field, address, method: 'POST', path: `/api/v1/pricing/${path}`, headers: json, body: bytes }),
     );
+  };
 
 /** Minutes of one processor each: more than the deadline of a request. */
 export const hugeWork: Attack = {

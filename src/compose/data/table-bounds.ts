@@ -11,10 +11,8 @@ const never = 'never';
 
 /**
  * What adds rows to each table, what limits it, and when rows are removed. docs/tables.md is generated from this list.
- * Its
- * names are the labels of the gauges `volwatch_table_rows` and `volwatch_table_bytes`. A test compares it with the
- * tables
- * of a migrated database.
+ * Its names are the labels of the gauges `volwatch_table_rows` and `volwatch_table_bytes`. A test compares it with the
+ * tables of a migrated database.
  */
 export const tableBounds: Readonly<Record<string, TableBound>> = {
   account_profile: { grows: 'a user changes the profile', bound: 'one row for a user', removed: never },

@@ -2,8 +2,7 @@ import type { Migration } from './migration.ts';
 
 /**
  * Records that an owner was deleted or disabled; it stays after the row of the owner is deleted. The trigger records
- * each
- * deleted user, whichever program deletes the row. Without the record, tokens of a deleted user could not be
+ * each deleted user, whichever program deletes the row. Without the record, tokens of a deleted user could not be
  * distinguished from tokens of users that never had an account here.
  */
 export const credentialOwners: Migration = {

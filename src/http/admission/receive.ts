@@ -31,11 +31,13 @@ const tooLarge = (limit: number): AppError =>
   new AppError('payload_too_large', `The body may have at most ${limit} bytes`);
 
 type Decompressor = Transform & { readonly bytesWritten: number };
+/** Above half of `Buffer.poolSize`, so that each piece has memory of its own: `free` cannot give back a part of a pool. */
+const options = { chunkSize: 262_144 };
 const decompressors: Readonly<Record<string, () => Decompressor>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
+  gzip: () => createGunzip(options),
+  'x-gzip': () => createGunzip(options),
+  deflate: () => createInflate(options),
+  br: () => createBrotliDecompress(options),
 };
 
 /** @throws AppError `unsupported_media_type` */

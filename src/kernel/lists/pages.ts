@@ -24,8 +24,7 @@ type Page<Item> = {
 export type Pages = {
   /**
    * Returns one page of a list. A cursor contains the members of `list`, the bounds of the query and the key of the
-   * last
-   * item.
+   * last item.
    * @param list the name of the list, and other members that identify it
    * @param keyOf returns the key of an item, by which the list is ordered
    * @throws AppError `validation_failed` for a cursor of another list or of other bounds

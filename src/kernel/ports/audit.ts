@@ -17,9 +17,9 @@ export type AuditStreamKind = (typeof auditStreamKinds)[number];
 
 /**
  * The name of a chain of events: `refresh:tech5`, `client:<id>`, `api_key:<id>`, `user:<id>`. Transactions that record
- * in
- * the same stream wait for each other at their commit, so a stream must contain only the events of one object. Refused
- * sign-ins without a known account go to `anonymousStream()`. The name must not contain an e-mail or network address.
+ * in the same stream wait for each other at their commit, so a stream must contain only the events of one object.
+ * Refused sign-ins without a known account go to `anonymousStream()`. The name must not contain an e-mail or network
+ * address.
  */
 export type AuditStream = `${AuditStreamKind}:${string}`;
 
@@ -94,8 +94,7 @@ export type AuditEvent = {
   readonly reason?: ErrorCode;
   /**
    * Values that describe the change: ids, names that the service defines, counts, times. It must not contain a secret,
-   * a
-   * digest of a secret, an e-mail, an address or free text of a caller, because events are never deleted.
+   * a digest of a secret, an e-mail, an address or free text of a caller, because events are never deleted.
    */
   readonly data?: { readonly [name: string]: Json };
 };

@@ -4,8 +4,7 @@ export type CacheName = (typeof cacheNames)[number];
 
 /**
  * `stale`: the TTL of the entry has passed, and it is being loaded again in the background. `last_known_good`: the
- * entry is
- * outdated, but loading a newer one failed.
+ * entry is outdated, but loading a newer one failed.
  */
 export type CacheState = 'hit' | 'miss' | 'stale' | 'last_known_good';
 
@@ -24,8 +23,7 @@ export type CacheKey = {
 export type Cache = {
   /**
    * Returns the entry. If there is none, calls `load` and stores its result, except undefined. At most one load of a
-   * key
-   * runs in this process at a time. If `load` fails because of a dependency, an outdated entry is returned.
+   * key runs in this process at a time. If `load` fails because of a dependency, an outdated entry is returned.
    * @throws the error of `load`
    */
   readonly read: <T>(key: CacheKey, load: () => Promise<T>) => Promise<Cached<T>>;

@@ -31,11 +31,9 @@ export type IdempotentRequest = {
 export type Idempotency = {
   /**
    * Runs `work`. If the key was used before, returns the answer of the first request instead. An error of `work`
-   * releases
-   * the key, unless the answer was already stored by `remember`.
+   * releases the key, unless the answer was already stored by `remember`.
    * @throws AppError `idempotency_key_reused`, `idempotency_in_progress`, `quota_exceeded`, of category database, or
-   * the
-   *   error of `work`
+   *   the error of `work`
    */
   readonly run: (
     request: IdempotentRequest,

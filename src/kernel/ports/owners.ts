@@ -27,8 +27,7 @@ export type Owners = {
   readonly standing: (owner: Owner) => Promise<OwnerStanding>;
   /**
    * Returns the scopes that a stored credential or subscription has now: those of `own` that its owner has too.
-   * Undefined if
-   * the owner is gone or has no account here, because its scopes are not known then.
+   * Undefined if the owner is gone or has no account here, because its scopes are not known then.
    */
   readonly scopesFor: (owner: Owner, own: readonly Scope[]) => Promise<readonly Scope[] | undefined>;
 };

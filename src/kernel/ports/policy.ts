@@ -16,8 +16,8 @@ export type Call = {
 export type Policy = {
   /**
    * Waits for a place in the bulkhead and runs `work`. Retries it with full jitter while breaker, retry budget and
-   * deadline
-   * allow. Each attempt has its own signal with a timeout. Only AppErrors of category external_api are retried.
+   * deadline allow. Each attempt has its own signal with a timeout. Only AppErrors of category external_api are
+   * retried.
    * @throws AppError `external_api_unavailable` (circuit open, bulkhead full), `external_api_timeout`, the error of
    *   `work`, or the reason of `signal`
    */

@@ -16,10 +16,9 @@ export type ThrottleRefusal = {
 
 /**
  * Protects accounts against guessed passwords with two limits. The pair of account and network has a small limit and
- * then
- * increasing delays. The account has a larger limit for all networks without an earlier sign-in; so guesses from many
- * addresses never block the owner on a network that was used before. In addition the policy `login` of the route limits
- * the address before the handler runs.
+ * then increasing delays. The account has a larger limit for all networks without an earlier sign-in; so guesses from
+ * many addresses never block the owner on a network that was used before. In addition the policy `login` of the route
+ * limits the address before the handler runs.
  */
 export type LoginThrottle = {
   /**

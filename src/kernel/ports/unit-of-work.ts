@@ -34,8 +34,7 @@ type TransactionOperation = (typeof transactionOperations)[number];
 
 /**
  * Runs one statement with bound parameters (`$1`, `$2`). Values must be parameters, because then they never reach a log
- * or
- * a span. Results: date -> `YYYY-MM-DD` string, timestamptz -> Date, bigint -> number, double precision -> number,
+ * or a span. Results: date -> `YYYY-MM-DD` string, timestamptz -> Date, bigint -> number, double precision -> number,
  * numeric -> string.
  * @throws AppError of category database for errors of the connection or the server, else the error of pg
  */
@@ -68,8 +67,7 @@ export type UnitOfWorkOptions = {
 export type UnitOfWork = {
   /**
    * Runs `work` in one transaction: commits when it resolves, rolls back when it throws. After a serialization failure
-   * or
-   * deadlock it runs `work` again, up to a max number of retries. So `work` must have no effect outside the
+   * or deadlock it runs `work` again, up to a max number of retries. So `work` must have no effect outside the
    * transaction.
    * @throws AppError `database_unavailable`, `database_pool_exhausted`, `database_timeout`, `database_conflict`, or the
    *   error of `work`

@@ -18,8 +18,7 @@ export type WebhookOutcome = (typeof webhookOutcomes)[number];
 
 /**
  * Stores an event, and the job that delivers it to all webhooks with a subscription to `type`, in `transaction`. So
- * both
- * exist only after its commit.
+ * both exist only after its commit.
  */
 export type Announce = (
   transaction: Transaction,

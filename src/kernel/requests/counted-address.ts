@@ -4,8 +4,7 @@ const networkGroups = 4;
 
 /**
  * Returns the address that limits count by: an IPv4 address, or the /64 network of an IPv6 address. A subscriber gets
- * at
- * least a /64 network (RFC 6177), so a limit per IPv6 address would be no limit.
+ * at least a /64 network (RFC 6177), so a limit per IPv6 address would be no limit.
  */
 export const countedAddress = (address: string): string => {
   if (!isIPv6(address)) return address;

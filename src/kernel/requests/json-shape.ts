@@ -73,10 +73,8 @@ const endOfString = (json: Uint8Array, start: number): number => {
 
 /**
  * Returns the first limit that a JSON text exceeds. It checks the bytes before they are parsed, because a parser needs
- * up to
- * 60 bytes of heap for two bytes of text, and an exhausted heap ends the process. One pass; the allocated memory does
- * not
- * depend on the text. For a text that is not JSON the result has no meaning; the parser refuses it.
+ * up to 60 bytes of heap for two bytes of text, and an exhausted heap ends the process. One pass; the allocated memory
+ * does not depend on the text. For a text that is not JSON the result has no meaning; the parser refuses it.
  */
 export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonShapeFault | undefined => {
   const { maxDepth, maxValues = Infinity, maxItems = Infinity, maxMembers = Infinity, maxNames } = limits;

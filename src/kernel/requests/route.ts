@@ -53,8 +53,7 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly method: Method;
   /**
    * Path below the base path, or from the root with `atRoot`; parameters are `{name}`. It is also the metric label and,
-   * with
-   * the method, the span name.
+   * with the method, the span name.
    */
   readonly path: `/${string}`;
   readonly atRoot?: boolean;

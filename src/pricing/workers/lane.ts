@@ -61,7 +61,7 @@ export type Lane = {
 };
 
 /** A process that holds more than this when it was idle for `idleMs` ends; the next task starts another. */
-const keptBytes = 200 * 2 ** 20;
+const keptBytes = 100 * 2 ** 20;
 const idleMs = 20_000;
 /** Expected duration of the start of a process. */
 const startMs = 5_000;

@@ -50,8 +50,10 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
     {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       env: {
-        // Memory that is freed goes back to the system, because it is spread over few arenas.
+        // Memory that is freed goes back to the system. See docs/decisions/0121.
         MALLOC_ARENA_MAX: '2',
+        MALLOC_MMAP_THRESHOLD_: '131072',
+        MALLOC_TRIM_THRESHOLD_: '16777216',
         ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }),
       },
     },

@@ -6,8 +6,7 @@ export type AddressHash = (address: string) => string;
 
 /**
  * Returns a keyed hash of an address for log lines. Lines of one client have the same hash. The key is random and
- * exists
- * only in this process, so the address cannot be found by hashing all addresses.
+ * exists only in this process, so the address cannot be found by hashing all addresses.
  */
 export const createAddressHash = (): AddressHash => {
   const key = randomBytes(32);

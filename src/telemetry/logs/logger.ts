@@ -45,8 +45,7 @@ const correlation = (): Correlation => {
 /**
  * Writes JSON lines with `time` (RFC 3339), `level` (a word), `request_id`, `trace_id` and `span_id` if they exist, the
  * fields, and `message`. Secrets and personal data in the fields are redacted at any depth. An Error in any field
- * becomes
- * `{ type, message, code?, stack?, cause? }` without literals of statements.
+ * becomes `{ type, message, code?, stack?, cause? }` without literals of statements.
  */
 export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogger => {
   const standardOutput = destination

@@ -3,8 +3,7 @@ import { sqlWithoutLiterals } from '../tracing/sql-text.ts';
 
 /**
  * Decides what must not leave the process in a log line or a span: secrets and personal data (by the name of the
- * field),
- * literals of SQL statements, credentials in URLs and free text.
+ * field), literals of SQL statements, credentials in URLs and free text.
  */
 export const redacted = '[redacted]';
 
@@ -61,10 +60,8 @@ const mayHoldSecret = /[@=]|:\/\/|bearer|basic|eyJ/i;
 
 /**
  * Returns free text without credentials of URLs, bearer tokens, JWTs, `name=secret` pairs and e-mail addresses. The
- * time
- * is linear in the length of the text. Each pattern starts at the first character of a run (the lookbehind), has a
- * start
- * of limited length, or matches everything that it has read. So no run is read again from each of its characters.
+ * time is linear in the length of the text. Each pattern starts at the first character of a run (the lookbehind), has a
+ * start of limited length, or matches everything that it has read. So no run is read again from each of its characters.
  */
 export const redactText = (text: string): string => {
   const short = text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;

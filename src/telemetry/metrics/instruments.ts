@@ -17,8 +17,7 @@ type Branch<Cell> = Map<string, Branch<Cell> | Cell>;
 
 /**
  * One cell for each set of label values, in nested maps with one level for each label. A string has its hash already,
- * so
- * this computes no hash. A key of all values would be built and hashed at every report.
+ * so this computes no hash. A key of all values would be built and hashed at every report.
  */
 const createSeries = <Cell extends object>(labelNames: readonly string[], create: (labels: Labels) => Cell) => {
   const root: Branch<Cell> = new Map();

@@ -2,9 +2,8 @@ import type { InstrumentationConfigMap } from '@opentelemetry/auto-instrumentati
 
 /**
  * Disabled by name, because the bundle enables every instrumentation by default. Our own middleware replaces http and
- * koa
- * (decision 0001), the logger replaces pino and the metrics registry replaces runtime-node (decision 0010). The other
- * libraries are not used here.
+ * koa (decision 0001), the logger replaces pino and the metrics registry replaces runtime-node (decision 0010). The
+ * other libraries are not used here.
  */
 const off = [
   'amqplib',

@@ -64,8 +64,7 @@ const withRefusingPort = async (work: (port: number) => Promise<void>): Promise<
 
 /**
  * Checks that each instrumentation works. A loader hook that patches nothing throws no error; then only the spans of
- * one
- * library are missing. The check needs no dependency, and its spans are not exported. Must run after the service is
+ * one library are missing. The check needs no dependency, and its spans are not exported. Must run after the service is
  * ready. Logs one warning with the missing sources.
  * @returns the missing span sources; empty if telemetry is disabled or samples nothing
  */

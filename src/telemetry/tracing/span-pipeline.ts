@@ -134,8 +134,7 @@ export type SpanProbe = SpanProcessor & {
 /**
  * A span processor before the pipeline. It records which instrumentations start spans in the trace of a probe, and does
  * not pass the end of these spans to `next`. The parent of the trace is remote and sampled, so that a sampling ratio
- * does
- * not drop the spans.
+ * does not drop the spans.
  */
 export const createSpanProbe = (next: SpanProcessor | undefined): SpanProbe => {
   const ids = new RandomIdGenerator();

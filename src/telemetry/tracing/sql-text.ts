@@ -4,8 +4,7 @@ const maxOutput = 2_048;
 
 /**
  * One alternative for each lexical element of PostgreSQL (section 4.1 of its manual), ordered so that the first match
- * is
- * right. A string or comment without an end matches up to the end of the text, because no part of it must be kept.
+ * is right. A string or comment without an end matches up to the end of the text, because no part of it must be kept.
  */
 const lexeme = new RegExp(
   [
@@ -43,8 +42,7 @@ const endOfDollarQuote = (text: string, delimiter: string, start: number): numbe
 /**
  * Returns a statement without literals. Strings (plain, E'', U&'', B'', X'', dollar-quoted) and numbers become `?`.
  * Comments are removed. A list of `?`, or of rows of `?`, becomes one `?` or row. Bound parameters (`$1`) and
- * identifiers
- * stay. The result has at most 2,048 characters. Only the first 16,384 characters are read, in linear time.
+ * identifiers stay. The result has at most 2,048 characters. Only the first 16,384 characters are read, in linear time.
  */
 export const sqlWithoutLiterals = (statement: string): string => {
   const text = statement.length > maxInput ? statement.slice(0, maxInput) : statement;
