@@ -114,7 +114,7 @@ export const settingsFields = {
 
 type Schemas<Of extends Fields> = { readonly [Name in keyof Of]: Of[Name]['schema'] };
 
-const each = <Of extends Fields, Value>(fields: Of, value: (of: Field<z.ZodType>) => Value) =>
+const each = <Value>(fields: Fields, value: (of: Field<z.ZodType>) => Value) =>
   Object.fromEntries(Object.entries(fields).map(([name, of]) => [name, value(of)]));
 
 export const shapeOf = <Of extends Fields>(fields: Of): Schemas<Of> =>

@@ -7,7 +7,7 @@ type Column = { column_name: string; data_type: string; column_default: string |
 /** The default as PostgreSQL writes it: `'UTC'::text`, `4`, `false`. */
 const defaultText = (value: unknown): string | null => {
   if (value === null) return null;
-  return typeof value === 'string' ? `'${value}'::text` : String(value);
+  return typeof value === 'string' ? `'${value}'::text` : JSON.stringify(value);
 };
 
 test('the columns of the migrated tables have the type and the default that is declared for each member', async (t) => {
