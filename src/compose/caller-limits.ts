@@ -5,6 +5,8 @@ export type CallerLimits = {
   readonly percent: number;
   /** Tasks for pricing processes, waiting or in progress. */
   readonly tasks: number;
+  /** Connections to the database, of `poolMax`. */
+  readonly connections: (poolMax: number) => number;
   /** Bytes of answers that the caller has not read yet. */
   readonly answerBytes: number;
 };
@@ -15,6 +17,12 @@ export const callerLimits = (config: Config): CallerLimits =>
     ? {
         percent: config.CALLER_SHARE_PERCENT,
         tasks: config.PRICING_CALLER_LIMIT,
+        connections: (poolMax) => Math.max(1, Math.floor(poolMax / 2)),
         answerBytes: config.ANSWER_BACKLOG_BYTES_BY_CALLER,
       }
-    : { percent: 100, tasks: Number.POSITIVE_INFINITY, answerBytes: config.ANSWER_BACKLOG_BYTES };
+    : {
+        percent: 100,
+        tasks: Number.POSITIVE_INFINITY,
+        connections: (poolMax) => poolMax,
+        answerBytes: config.ANSWER_BACKLOG_BYTES,
+      };

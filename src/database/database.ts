@@ -19,7 +19,7 @@ import { createUnitOfWork } from './unit-of-work.ts';
 
 export type DatabaseDeps = PoolOptions &
   Partial<ReplicaOptions> &
-  Pick<PoolDeps, 'slow'> & {
+  Pick<PoolDeps, 'slow' | 'abuse'> & {
     /** How many times a conflicting transaction runs again before `database_conflict`. */
     readonly maxTransactionRetries: number;
     /** Whether a start runs the migrations that are missing; true unless told. */

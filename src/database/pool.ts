@@ -6,11 +6,14 @@ import {
   type QueryConfig,
   type QueryResult,
 } from 'pg';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { addTiming } from '#src/kernel/requests/request-context.ts';
+import { callerOf } from '#src/kernel/requests/caller.ts';
+import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
+import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from './errors.ts';
 import { statementLabels } from './statement-labels.ts';
 
@@ -19,6 +22,8 @@ export type PoolOptions = {
   readonly ssl: 'disable' | 'require' | 'verify-full';
   readonly poolMax: number;
   readonly acquireTimeoutMs: number;
+  /** Max connections of `poolMax` that the requests of one caller hold at a time; half of them by default. */
+  readonly maxPerCaller?: number;
   readonly statementTimeoutMs: number;
   readonly idleInTransactionTimeoutMs: number;
   readonly applicationName: string;
@@ -38,6 +43,7 @@ export type PoolDeps = PoolOptions & {
   readonly slow?: { readonly afterMs: number; readonly describe: (statement: string) => string };
   /** Closed set of the `db_collection_name` label. */
   readonly tables: ReadonlySet<string>;
+  readonly abuse?: AbuseReport;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -53,9 +59,17 @@ export type Connection = {
   readonly release: () => void;
 };
 
+type AcquireOptions = {
+  /**
+   * `none` for the connection of a lock: the work under the lock needs a second connection, and with a share of one the
+   * request would wait for itself.
+   */
+  readonly share?: 'caller' | 'none';
+};
+
 export type Pool = {
   /** @throws AppError `database_pool_exhausted`, `database_unavailable`, both within the acquire timeout */
-  readonly acquire: () => Promise<Connection>;
+  readonly acquire: (options?: AcquireOptions) => Promise<Connection>;
   /** Sets the connection gauges; called at scrape time. */
   readonly collect: () => void;
   readonly end: () => Promise<void>;
@@ -68,6 +82,8 @@ export type Pool = {
 const deadPeerSettings =
   '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000';
 const defaultSilenceMarginMs = 1_000;
+/** Text of the error that pg-pool throws. */
+const connectTimeoutMessage = 'timeout exceeded when trying to connect';
 
 const keep = (value: string): string => value;
 const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): CustomTypesConfig => {
@@ -150,13 +166,43 @@ export const createPool = (deps: PoolDeps): Pool => {
     logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost');
   });
 
-  const connect = async (): Promise<PoolClient> => {
-    const started = clock.monotonic();
+  const turns = createCallerTurns({
+    maxPerCaller: deps.maxPerCaller ?? Math.max(1, Math.floor(deps.poolMax / 2)),
+    timeoutMs: deps.acquireTimeoutMs,
+    onTimeout: () => deps.abuse?.refused('concurrency_by_caller', currentRequest()?.clientIp),
+  });
+  /** Work outside of requests (jobs, health checks, polls) has no caller, and the share does not limit it. */
+  const takeTurn = async ({ share = 'caller' }: AcquireOptions): Promise<() => void> => {
+    const request = currentRequest();
+    return request === undefined || share === 'none' ? () => {} : turns.enter(callerOf(request), request.signal);
+  };
+
+  /** The pool has one timeout for all; a request that has waited for its turn has less time left. */
+  const connectWithin = async (milliseconds: number): Promise<PoolClient> => {
+    const connecting = pool.connect();
+    if (milliseconds >= deps.acquireTimeoutMs) return connecting;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new Error(connectTimeoutMessage));
+      connecting.then((client) => client.release()).catch(() => {});
+    }, milliseconds);
     try {
-      return await pool.connect();
+      return await Promise.race([connecting, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const connect = async (options: AcquireOptions): Promise<{ client: PoolClient; endTurn: () => void }> => {
+    const started = clock.monotonic();
+    let endTurn = (): void => {};
+    try {
+      endTurn = await takeTurn(options);
+      const client = await connectWithin(deps.acquireTimeoutMs - Math.floor(clock.monotonic() - started));
+      return { client, endTurn };
     } catch (error) {
-      if (!(error instanceof Error && error.message === 'timeout exceeded when trying to connect'))
-        throw translate(error);
+      endTurn();
+      if (!(error instanceof Error && error.message === connectTimeoutMessage)) throw translate(error);
       metrics.count('db_client_connection_timeouts_total', labels);
       // Slots taken by attempts that never connect are not a pool in use: then the server is away.
       throw new AppError(used >= deps.poolMax ? 'database_pool_exhausted' : 'database_unavailable', undefined, {
@@ -169,8 +215,8 @@ export const createPool = (deps: PoolDeps): Pool => {
     }
   };
 
-  const acquire = async (): Promise<Connection> => {
-    const client = await connect();
+  const acquire: Pool['acquire'] = async (options = {}) => {
+    const { client, endTurn } = await connect(options);
     let broken = false;
     let patience = deps.statementTimeoutMs + silenceMarginMs;
     const query: Connection['query'] = async (text, parameters = [], types = rawTypes) => {
@@ -211,7 +257,10 @@ export const createPool = (deps: PoolDeps): Pool => {
         await query(`select set_config('statement_timeout', $1, true)`, [String(milliseconds)]);
       },
       broken: () => broken || faults.has(client),
-      release: () => client.release(broken || faults.has(client)),
+      release: () => {
+        client.release(broken || faults.has(client));
+        endTurn();
+      },
     };
   };
 
