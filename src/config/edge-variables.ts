@@ -39,6 +39,7 @@ export const edgeSections = {
   'The edge': {
     BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Largest request body, after decompression'),
     BATCH_BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '67108864', 'Largest body of a pricing batch'),
+    PRICING_JOB_CHUNK_BYTES: variable(integer(1, 2 ** 30), '16777216', 'Max bytes of one chunk of a pricing job'),
     BODY_EXPANSION_FREE_BYTES: variable(
       integer(1, 2 ** 30),
       '16777216',

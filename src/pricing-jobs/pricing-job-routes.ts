@@ -65,14 +65,19 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDepen
       method: 'PUT',
       path: '/pricing/jobs/{id}/chunks/{number}',
       summary: `Add a chunk, 1 to ${mostChunks}, as for /pricing/batch in Arrow; it is priced from now on`,
-      bodyLimit: 'batch',
+      bodyLimit: 'chunk',
       consumes: [arrowType],
       request: { path: byNumber, body: bytes },
       responses: { 202: jobSchema },
-      errors: ['resource_not_found', 'precondition_failed', 'quota_exceeded'],
+      errors: ['resource_not_found', 'precondition_failed', 'quota_exceeded', 'malformed_body'],
       handler: async ({ path, body, context }) => ({
         status: 202 as const,
-        body: await jobs.add(subjectOf(context), path.id, path.number, Buffer.from(body)),
+        body: await jobs.add(
+          subjectOf(context),
+          path.id,
+          path.number,
+          Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+        ),
       }),
     }),
     defineRoute({

@@ -47,7 +47,7 @@ export type LoadShedding = {
 export const loadClassOf = ({ atRoot, path, method, bodyLimit }: Route): LoadClass | undefined => {
   // Without health a busy process looks dead; without tokens nobody gets past being refused.
   if (atRoot === true || path.startsWith('/auth/')) return undefined;
-  if (bodyLimit === 'batch') return 'batch';
+  if (bodyLimit === 'batch' || bodyLimit === 'chunk') return 'batch';
   if (path.startsWith('/pricing/') && method === 'POST') return 'pricing';
   return method === 'GET' ? 'read' : 'write';
 };

@@ -6,6 +6,8 @@ import type { HeadLimits } from './request-head.ts';
 export type Limits = HeadLimits & {
   readonly bodyLimitBytes: number;
   readonly batchBodyLimitBytes: number;
+  /** Body of one chunk of a pricing job. */
+  readonly chunkBodyLimitBytes: number;
   readonly expansion: ExpansionLimits;
   /** Structure of a JSON body that is parsed here. */
   readonly jsonShape: JsonShapeLimits;

@@ -1,5 +1,6 @@
 import { AppError } from '../catalogue/errors.ts';
 import type { Transaction } from '../ports/unit-of-work.ts';
+import { takeOwnerTurn } from './owner-turn.ts';
 
 export type OwnerRoom = {
   /** What and whose: additions under one name take turns, so that two at once do not both find the last place free. */
@@ -10,12 +11,15 @@ export type OwnerRoom = {
   readonly most: number;
 };
 
-/** @throws AppError `validation_failed` when the owner has as many as may be; the turn lasts as long as the transaction */
+/**
+ * The turn lasts as long as the transaction.
+ * @throws AppError `validation_failed` when the owner has as many as may be, and those of `takeOwnerTurn`
+ */
 export const assertRoom = async (
   { query }: Transaction,
   { turn, statement, parameters, most }: OwnerRoom,
 ): Promise<void> => {
-  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [turn]);
+  await takeOwnerTurn(query, turn);
   const held = await query(statement, parameters);
   if (held.length < most) return;
   throw new AppError('validation_failed', undefined, {

@@ -12,8 +12,8 @@ export type AuthPolicy = 'public' | 'authenticated' | { readonly scope: Scope };
 export const rateLimitPolicies = ['none', 'ip', 'user', 'client', 'api_key', 'login'] as const;
 export type RateLimitPolicy = (typeof rateLimitPolicies)[number];
 
-/** Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `batch` is BATCH_BODY_LIMIT_BYTES. */
-type BodyLimit = 'default' | 'batch';
+/** Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `batch` is BATCH_BODY_LIMIT_BYTES, `chunk` is PRICING_JOB_CHUNK_BYTES. */
+export type BodyLimit = 'default' | 'batch' | 'chunk';
 
 export type RequestSchemas = {
   readonly path?: z.ZodObject;
