@@ -171,16 +171,9 @@ export const createPool = (deps: PoolDeps): Pool => {
     timeoutMs: deps.acquireTimeoutMs,
     onTimeout: () => deps.abuse?.refused('concurrency_by_caller', currentRequest()?.clientIp),
   });
-  /** Work outside of requests (jobs, health checks, polls) has no caller, and the share does not limit it. */
-  const takeTurn = async ({ share = 'caller' }: AcquireOptions): Promise<() => void> => {
-    const request = currentRequest();
-    return request === undefined || share === 'none' ? () => {} : turns.enter(callerOf(request), request.signal);
-  };
-
   /** The pool has one timeout for all; a request that has waited for its turn has less time left. */
   const connectWithin = async (milliseconds: number): Promise<PoolClient> => {
     const connecting = pool.connect();
-    if (milliseconds >= deps.acquireTimeoutMs) return connecting;
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       late.reject(new Error(connectTimeoutMessage));
@@ -193,12 +186,17 @@ export const createPool = (deps: PoolDeps): Pool => {
     }
   };
 
-  const connect = async (options: AcquireOptions): Promise<{ client: PoolClient; endTurn: () => void }> => {
+  const connect = async ({
+    share = 'caller',
+  }: AcquireOptions): Promise<{ client: PoolClient; endTurn: () => void }> => {
     const started = clock.monotonic();
     let endTurn = (): void => {};
     try {
-      endTurn = await takeTurn(options);
-      const client = await connectWithin(deps.acquireTimeoutMs - Math.floor(clock.monotonic() - started));
+      // Work outside of requests (jobs, health checks, polls) has no caller, and the share does not limit it.
+      const request = share === 'caller' ? currentRequest() : undefined;
+      if (request !== undefined) endTurn = await turns.enter(callerOf(request), request.signal);
+      const waitedMs = Math.floor(clock.monotonic() - started);
+      const client = await (waitedMs === 0 ? pool.connect() : connectWithin(deps.acquireTimeoutMs - waitedMs));
       return { client, endTurn };
     } catch (error) {
       endTurn();
