@@ -5,6 +5,8 @@ export type CallerLimits = {
   readonly percent: number;
   /** Tasks for pricing processes, waiting or in progress. */
   readonly tasks: number;
+  /** Connections to the database, of `poolMax`. */
+  readonly databaseConnections: (poolMax: number) => number;
   /** Bytes of answers that the caller has not read yet. */
   readonly answerBytes: number;
   /** Open connections of one address. */
@@ -17,12 +19,14 @@ export const callerLimits = (config: Config): CallerLimits =>
     ? {
         percent: config.CALLER_SHARE_PERCENT,
         tasks: config.PRICING_CALLER_LIMIT,
+        databaseConnections: (poolMax) => Math.max(1, Math.floor(poolMax / 2)),
         answerBytes: config.ANSWER_BACKLOG_BYTES_BY_CALLER,
         connections: config.CONNECTIONS_PER_ADDRESS_LIMIT,
       }
     : {
         percent: 100,
         tasks: Number.POSITIVE_INFINITY,
+        databaseConnections: (poolMax) => poolMax,
         answerBytes: config.ANSWER_BACKLOG_BYTES,
         connections: Number.POSITIVE_INFINITY,
       };

@@ -110,6 +110,7 @@ export const composeEdge = (
     limits: {
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
       batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES,
+      chunkBodyLimitBytes: config.PRICING_JOB_CHUNK_BYTES,
       expansion: { freeBytes: config.BODY_EXPANSION_FREE_BYTES, maxRatio: config.BODY_EXPANSION_RATIO_LIMIT },
       jsonShape: {
         maxDepth: config.JSON_DEPTH_LIMIT,

@@ -171,9 +171,14 @@ export const dependencySections = {
       '8',
       'Max tasks of one caller that wait or are in progress, then 429 `rate_limit_exceeded`',
     ),
+    PRICING_JOB_CONCURRENCY: variable(
+      integer(1, 100),
+      '8',
+      'Chunks of different owners that one process prices at a time; the pricing processes take turns between them',
+    ),
     PRICING_JOB_CHUNK_MS: variable(
       integer(1_000, 86_400_000),
-      '600000',
+      '60000',
       'A chunk of a pricing job with a longer estimated duration fails with `pricing_work_too_large`',
     ),
     PRICING_STALL_MS: variable(

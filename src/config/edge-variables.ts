@@ -51,6 +51,7 @@ export const edgeSections = {
       '67108864',
       'Max size of the body of a pricing batch after decompression',
     ),
+    PRICING_JOB_CHUNK_BYTES: variable(integer(1, 2 ** 30), '16777216', 'Max bytes of one chunk of a pricing job'),
     BODY_EXPANSION_FREE_BYTES: variable(
       integer(1, 2 ** 30),
       '16777216',

@@ -8,18 +8,25 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { createLock, createTransactionLock } from './lock.ts';
+import { createLock, createTransactionLock } from './connections/lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';
 import { migrations } from './migrations/index.ts';
-import { createPool, createSidePool, queryOnce, type Pool, type PoolDeps, type PoolOptions } from './pool.ts';
-import { createReplicas, type ReplicaOptions, type Replicas } from './replicas.ts';
+import {
+  createPool,
+  createSidePool,
+  queryOnce,
+  type Pool,
+  type PoolDeps,
+  type PoolOptions,
+} from './connections/pool.ts';
+import { createReplicas, type ReplicaOptions, type Replicas } from './connections/replicas.ts';
 import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
 export type DatabaseDeps = PoolOptions &
   Partial<ReplicaOptions> &
-  Pick<PoolDeps, 'slow'> & {
+  Pick<PoolDeps, 'slow' | 'abuse'> & {
     /** Max number of times that a conflicting transaction runs again before `database_conflict`. */
     readonly maxTransactionRetries: number;
     /** Whether the start runs pending migrations. Default: true. */

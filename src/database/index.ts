@@ -1,3 +1,3 @@
 export { createDatabase, type Database } from './database.ts';
-export { isStatementOrder, topStatements } from './statement-statistics.ts';
-export { createTableSizes } from './table-sizes.ts';
+export { isStatementOrder, topStatements } from './statements/statement-statistics.ts';
+export { createTableSizes } from './statements/table-sizes.ts';

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { translate } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
-import { clientOptions, type PoolOptions } from './pool.ts';
+import { clientOptions, type PoolOptions } from './connections/pool.ts';
 
 export type MigratorDeps = Pick<PoolOptions, 'url' | 'ssl' | 'applicationName' | 'sessionless'> & {
   readonly migrations: readonly Migration[];

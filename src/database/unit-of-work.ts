@@ -15,7 +15,7 @@ import {
   type UnitOfWorkOptions,
 } from '#src/kernel/ports/unit-of-work.ts';
 import { translate } from './errors.ts';
-import { ormTypes, type Connection, type Pool } from './pool.ts';
+import { ormTypes, type Connection, type Pool } from './connections/pool.ts';
 
 export type UnitOfWorkDeps = {
   readonly pool: Pool;

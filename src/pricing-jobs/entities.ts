@@ -23,10 +23,12 @@ const PricingChunkEntity = defineEntity({
   properties: {
     job: () => p.manyToOne(PricingJobEntity).primary().updateRule('no action').deleteRule('cascade'),
     number: p.integer().primary(),
-    status: p.text().$type<'waiting' | 'done' | 'failed'>(),
+    status: p.text().$type<'storing' | 'waiting' | 'done' | 'failed'>(),
     digest: p.text(),
     input: p.blob().nullable(),
     output: p.blob().nullable(),
+    /** Bytes that are stored or reserved. */
+    storedBytes: p.integer().default(0),
     rowCount: p.integer().nullable(),
     failedCount: p.integer().nullable(),
     reason: p.text().nullable(),

@@ -70,14 +70,19 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       load: 'batch',
       path: '/pricing/jobs/{id}/chunks/{number}',
       summary: `Add a chunk with a number from 1 to ${maxChunks}, in the Arrow format of /pricing/batch; pricing starts immediately`,
-      bodyLimit: 'batch',
+      bodyLimit: 'chunk',
       consumes: [arrowType],
       request: { path: byNumber, body: bytes },
       responses: { 202: jobSchema },
       errors: ['resource_not_found', 'precondition_failed', 'quota_exceeded'],
       handler: async ({ path, body, context }) => ({
         status: 202 as const,
-        body: await jobs.add(subjectOf(context), path.id, path.number, Buffer.from(body)),
+        body: await jobs.add(
+          subjectOf(context),
+          path.id,
+          path.number,
+          Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+        ),
       }),
     }),
     defineRoute({

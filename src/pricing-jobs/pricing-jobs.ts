@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { createChunkStore } from './chunk-store.ts';
+import { watchChunk } from './chunk-watch.ts';
 import type { PricingJobQuota } from './quota.ts';
+import { readStoredBytes } from './stored-bytes.ts';
 
 type PricingJob = {
   readonly id: string;
@@ -24,6 +26,10 @@ export type PricingJobsDeps = {
   /** False if the caller that opened the job was deleted or disabled. Then its chunks are not priced. */
   readonly mayAct: (subject: string) => Promise<boolean>;
   readonly quota: PricingJobQuota;
+  /** Refuses bytes that are no Arrow stream, before they are stored. @throws AppError */
+  readonly assertStream: (bytes: Uint8Array) => void;
+  /** Time between two checks whether a chunk that is being priced still exists; 1,000 by default. */
+  readonly watchMs?: number;
   /** Prices one Arrow stream. @param caller whose share of the workers is used @throws AppError */
   readonly price: (bytes: Buffer, signal: AbortSignal, caller: string) => Promise<PricedChunk>;
 };
@@ -62,7 +68,8 @@ export type PricingJobs = {
 type Caller = { readonly subject: string; readonly owner: string };
 
 const jobSql = `
-  select job.id, job.status, job.created_at, job.submitted_at, count(chunk.number)::int as total,
+  select job.id, job.status, job.created_at, job.submitted_at,
+    count(chunk.number) filter (where chunk.status <> 'storing')::int as total,
     count(*) filter (where chunk.status = 'done')::int as done,
     count(*) filter (where chunk.status = 'failed')::int as failed,
     coalesce(sum(chunk.row_count), 0)::int as row_count, coalesce(sum(chunk.failed_count), 0)::int as failed_count,
@@ -95,10 +102,22 @@ const toJob = (row: JobRow): PricingJob => {
   };
 };
 
+const digestOf = async (bytes: Buffer): Promise<string> =>
+  Buffer.from(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex');
+
+const failureOf = (reason: ErrorCode): AppError =>
+  new AppError(
+    reason,
+    reason === 'pricing_work_too_large'
+      ? 'The chunk takes too long to price: send smaller chunks, or ask for less precision'
+      : 'The chunk could not be priced',
+  );
+
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
 export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
-  const { unitOfWork, reader, jobs, ids, mayAct, price, quota } = deps;
+  const { unitOfWork, reader, ids, mayAct, price, quota, assertStream, watchMs = 1_000 } = deps;
+  const store = createChunkStore(deps);
 
   const read = async (query: Reader['query'], subject: string, id: string): Promise<PricingJob> => {
     const [row] = await query<JobRow>(jobSql, [id, subject]);
@@ -117,10 +136,15 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     return row.owner;
   };
 
+  const isWaiting = async (jobId: string, number: number): Promise<boolean> => {
+    const sql = `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`;
+    return (await reader.query(sql, [jobId, number])).length > 0;
+  };
+
   const fail = (jobId: string, number: number, reason: ErrorCode): Promise<unknown> =>
     unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
       query(
-        `update pricing_chunk set status = 'failed', input = null, reason = $3, finished_at = now()
+        `update pricing_chunk set status = 'failed', input = null, stored_bytes = 0, reason = $3, finished_at = now()
          where job_id = $1 and number = $2 and status = 'waiting'`,
         [jobId, number, reason],
       ),
@@ -140,52 +164,45 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
         return job;
       }),
 
-    add: (subject, id, number, bytes) =>
-      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
-        const { query } = transaction;
-        const owner = await lockOpen(query, subject, id);
-        const digest = createHash('sha256').update(bytes).digest('hex');
-        const [known] = await query<{ digest: string }>(
-          'select digest from pricing_chunk where job_id = $1 and number = $2',
-          [id, number],
-        );
-        if (known && known.digest !== digest) {
-          throw new AppError('precondition_failed', 'A chunk with this number and other rows exists already');
-        }
-        if (!known) {
-          // The quota is checked before the bytes are written, because a refused chunk must not use the disk.
-          if (owner !== null) await quota.assertChunk(query, owner, bytes.length);
-          await query(
-            `insert into pricing_chunk (job_id, number, status, digest, input) values ($1, $2, 'waiting', $3, $4)`,
-            [id, number, digest, bytes],
-          );
-          const data = { job_id: id, number: String(number) };
-          await jobs.enqueue(transaction, 'pricing', { key: `${id}/${number}`, data });
-        }
-        return read(query, subject, id);
-      }),
+    add: async (subject, jobId, number, bytes) => {
+      assertStream(bytes);
+      const digest = await digestOf(bytes);
+      const { owner, isNew } = await unitOfWork.run({ operation: 'pricing_job.change' }, async ({ query }) => {
+        const own = await lockOpen(query, subject, jobId);
+        const chunk = { jobId, number, owner: own, digest, bytes: bytes.length };
+        return { owner: own, isNew: await store.reserve(query, chunk) };
+      });
+      if (isNew) await store.write({ jobId, number, group: owner ?? subject }, bytes);
+      return read(reader.query, subject, jobId);
+    },
 
     submit: (subject, id) =>
       unitOfWork.run({ operation: 'pricing_job.change' }, async ({ query }) => {
-        await query(
+        const submitted = await query(
           `update pricing_job set status = 'submitted', submitted_at = now()
-           where id = $1 and subject = $2 and status = 'open'`,
+           where id = $1 and subject = $2 and status = 'open' returning 1`,
           [id, subject],
         );
+        if (submitted.length > 0) {
+          // A chunk whose bytes never arrived would keep the job from being completed.
+          await query(`delete from pricing_chunk where job_id = $1 and status = 'storing'`, [id]);
+        }
         return read(query, subject, id);
       }),
 
     find: (subject, id) => read(reader.query, subject, id),
 
     result: async (subject, id, number) => {
-      const [chunk] = await reader.query<{ status: string; output: Buffer | null; reason: ErrorCode | null }>(
-        `select chunk.status, output, reason from pricing_chunk chunk join pricing_job job on job.id = job_id
+      const [chunk] = await reader.query<{ length: number | null; reason: ErrorCode | null }>(
+        `select octet_length(output) as length, reason from pricing_chunk join pricing_job job on job.id = job_id
          where job_id = $1 and subject = $2 and number = $3`,
         [id, subject, number],
       );
-      if (chunk?.reason) throw new AppError(chunk.reason, 'The chunk could not be priced');
-      if (!chunk?.output) throw new AppError('resource_not_found', 'This chunk has no result yet');
-      return chunk.output;
+      if (chunk?.reason) throw failureOf(chunk.reason);
+      const length = chunk?.length ?? 0;
+      const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
+      if (!output?.length) throw new AppError('resource_not_found', 'This chunk has no result yet');
+      return output;
     },
 
     cancel: (subject, id) =>
@@ -200,29 +217,28 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
 
     handle: async ({ job_id: jobId = '', number: text = '' }, signal, { last }) => {
       const number = Number(text);
-      const [chunk] = await reader.query<{ input: Buffer | null; subject: string; owner: string | null }>(
-        `select input, subject, owner from pricing_chunk join pricing_job job on job.id = job_id
+      const [chunk] = await reader.query<{ length: number | null; subject: string; owner: string | null }>(
+        `select octet_length(input) as length, subject, owner from pricing_chunk join pricing_job job on job.id = job_id
          where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`,
         [jobId, number],
       );
       // The job was cancelled, or a worker that counted as dead has finished the chunk.
-      if (!chunk?.input) return;
+      if (!chunk) return;
       if (!(await mayAct(chunk.subject))) {
         await fail(jobId, number, 'credential_owner_gone');
         return;
       }
+      const watch = watchChunk({ isWanted: () => isWaiting(jobId, number), everyMs: watchMs });
       try {
-        const { owner, input } = chunk;
-        const { bytes, rows, failed } = await price(input, signal, owner ?? chunk.subject);
-        await unitOfWork.run({ operation: 'pricing_job.finish' }, async ({ query }) => {
-          if (owner !== null) await quota.assertResult(query, owner, bytes.byteLength - input.length);
-          await query(
-            `update pricing_chunk set status = 'done', input = null, output = $3, row_count = $4, failed_count = $5,
-               finished_at = now() where job_id = $1 and number = $2 and status = 'waiting'`,
-            [jobId, number, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), rows, failed],
-          );
-        });
+        const { owner, length } = chunk;
+        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
+        if (!input) return;
+        const priced = await price(input, AbortSignal.any([signal, watch.signal]), owner ?? chunk.subject);
+        const { bytes, rows, failed } = priced;
+        const output = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        await store.finish({ jobId, number, owner, output, rows, failed });
       } catch (error) {
+        if (watch.signal.aborted) return;
         const code = codeOf(error);
         // After `quota_exceeded` there is no retry, because it would need the same work and give a result of the same
         // size.
@@ -231,6 +247,8 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
         // Other errors are permanent, for example an invalid stream. The chunk has the error code, and the queue must
         // not retry.
         if (mayRetry || code === 'internal_error') throw error;
+      } finally {
+        watch.stop();
       }
     },
   };

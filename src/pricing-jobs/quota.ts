@@ -1,4 +1,5 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -35,17 +36,16 @@ export type PricingJobQuota = {
 const remedy =
   'Cancel jobs that are not needed any more (DELETE /pricing/jobs/{id}), or wait until their retention time is over.';
 
-/** `octet_length` reads only the stored length of a large value, not the value. */
+/** `stored_bytes` is set before the bytes are written: a transaction that holds the turn of its owner must be short. */
 const useSql = `
-  select coalesce(sum(coalesce(octet_length(input), 0) + coalesce(octet_length(output), 0)), 0)::bigint as bytes,
+  select coalesce(sum(stored_bytes), 0)::bigint as bytes,
     coalesce(sum(row_count), 0)::bigint as row_count
   from pricing_job job join pricing_chunk on job_id = job.id`;
 
 type Use = { readonly bytes: number; readonly row_count: number };
 
 export const createPricingJobQuota = ({ limits, abuse }: PricingJobQuotaDeps): PricingJobQuota => {
-  const lockOwner = (query: Query, owner: string): Promise<unknown> =>
-    query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`pricing jobs of ${owner}`]);
+  const lockOwner = (query: Query, owner: string): Promise<void> => takeOwnerTurn(query, `pricing jobs of ${owner}`);
 
   const useOf = async (query: Query, owner: string): Promise<Use> => {
     await lockOwner(query, owner);

@@ -15,6 +15,7 @@
  *
  * A job is a pricing job of a user; a task is a batch that a process works on.
  */
+export { assertArrowStream } from './arrow/assert-arrow-stream.ts';
 export { totalsOf } from './batch/batch-tally.ts';
 export type { Closes } from './forecast/closes.ts';
 export { createForecastRoutes } from './forecast/forecast-routes.ts';
@@ -22,3 +23,4 @@ export { createEngineFactory } from './models/engine-factory.ts';
 export { createPricingRoutes } from './pricing-routes.ts';
 export { createPricingService, type PricingService } from './pricing-service.ts';
 export { createPricingWorkers } from './workers/pool.ts';
+export { reportAbuse } from './request/failures.ts';

@@ -3,6 +3,7 @@ import type { AuditAction, AuditTrail, Json } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
@@ -109,7 +110,7 @@ export const createWebhooks = (deps: WebhooksDeps): Webhooks => {
 
   /** Limits the stored tests of an owner, because each test stores an event, a delivery and a job. */
   const assertTestQuota = async ({ query }: Transaction, owner: readonly [string, string]): Promise<void> => {
-    await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`webhook tests of ${owner.join(':')}`]);
+    await takeOwnerTurn(query, `webhook tests of ${owner.join(':')}`);
     const [kept] = await query<{ tests: number }>(
       `select count(*)::int as tests from webhook join webhook_delivery on webhook_id = webhook.id
          join webhook_event event on event.id = event_id

@@ -184,6 +184,7 @@ test('a killed service with a deleted directory leaves no server', async (t) => 
   rmSync(directory, { recursive: true });
   await kill();
   await eventually(() => !isAlive(pid), 'the server ends', 20_000);
+  t.false(isAlive(pid));
 });
 
 test('the watcher ends with an orderly stop', async (t) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createDatabase } from '#src/database/database.ts';
-import { topStatements } from '#src/database/statement-statistics.ts';
+import { topStatements } from '#src/database/statements/statement-statistics.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { LogFields } from '#src/kernel/ports/logger.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { statementLabels } from '#src/database/statement-labels.ts';
+import { statementLabels } from '#src/database/statements/statement-labels.ts';
 
 const tables = new Set(['price', 'asset']);
 const cases: readonly [string, string, string][] = [

@@ -3,7 +3,7 @@ import { entities } from '#src/compose/data/entities.ts';
 import { tableBounds } from '#src/compose/data/table-bounds.ts';
 import { configVariables } from '#src/config/variables.ts';
 import { createDatabase } from '#src/database/database.ts';
-import { createTableSizes } from '#src/database/table-sizes.ts';
+import { createTableSizes } from '#src/database/statements/table-sizes.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 

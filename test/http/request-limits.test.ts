@@ -36,6 +36,16 @@ const routes = [
   }),
   defineRoute({
     ...common,
+    method: 'PUT',
+    path: '/chunk',
+    consumes: ['application/octet-stream'],
+    bodyLimit: 'chunk',
+    request: { body: z.custom<Uint8Array>((value) => value instanceof Uint8Array) },
+    responses: { 200: z.looseObject({}) },
+    handler: async ({ body }) => ({ status: 200, body: { bytes: body.length } }),
+  }),
+  defineRoute({
+    ...common,
     method: 'GET',
     path: '/ids',
     request: { query: z.object({ id: z.string().optional() }) },
@@ -111,6 +121,21 @@ test('too many names in a query or a form are one fault, found before any is dec
   t.is((await call('/api/v1/form', { method: 'POST', body: form })).status, 422);
   form.delete('n0');
   t.is((await call('/api/v1/form', { method: 'POST', body: form })).status, 200);
+});
+
+test('a chunk has a limit of its own, between that of a body and that of a batch', async (t) => {
+  const limits = { bodyLimitBytes: 10, chunkBodyLimitBytes: 1_000, batchBodyLimitBytes: 5_000 };
+  const { call } = await serve(t, { routes, limits });
+  const send = (bytes: number): Promise<Response> =>
+    call('/api/v1/chunk', {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/octet-stream' },
+      body: new Uint8Array(bytes),
+    });
+  t.is((await send(1_000)).status, 200);
+  const refused = await send(1_001);
+  t.is(refused.status, 413);
+  t.like(await refused.json(), { code: 'payload_too_large' });
 });
 
 test('JSON may be nested so deep and no deeper, in arrays and in objects', async (t) => {

@@ -60,6 +60,7 @@ export type Setup = Partial<Omit<AppDeps, 'limits' | 'answers'>> & {
 const limits = {
   bodyLimitBytes: 1024,
   batchBodyLimitBytes: 4096,
+  chunkBodyLimitBytes: 4096,
   expansion: { freeBytes: 16_777_216, maxRatio: 100 },
   jsonShape: { maxDepth: 20 },
   discardBytes: 262_144,

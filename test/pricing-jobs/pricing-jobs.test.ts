@@ -1,57 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
-import { createDatabase } from '#src/database/database.ts';
-import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
-import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
-import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
+import type { PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
-import { recordAbuse } from '#testkit/abuse.ts';
-import { databaseSettings, setupDatabase } from '#testkit/database.ts';
-
-const owner = 'client:desk';
-const live = AbortSignal.timeout(60_000);
-const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
-
-/** Prices by turning the bytes round; each byte is a row. */
-const reversed: PricingJobsDeps['price'] = async (bytes) => ({
-  bytes: Buffer.from(bytes).reverse(),
-  rows: bytes.length,
-  failed: 1,
-});
-
-const roomy: PricingJobLimits = {
-  maxJobsPerOwner: 100,
-  maxRowsPerOwner: 1_000,
-  maxBytesPerOwner: 1_000,
-  maxBytes: 10_000,
-};
-
-const setup = async (
-  t: ExecutionContext,
-  price = reversed,
-  mayAct = async () => true,
-  limits: Partial<PricingJobLimits> = {},
-) => {
-  const admin = await setupDatabase(t);
-  const database = await createDatabase(databaseSettings(admin.url));
-  t.teardown(() => database.close());
-  const queued: JobData[] = [];
-  const jobs: JobEnqueuer = {
-    enqueue: async (_transaction, _queue, { data }) => {
-      queued.push(data);
-      return true;
-    },
-  };
-  const { unitOfWork, reader } = database;
-  const refusals = recordAbuse();
-  const quota = createPricingJobQuota({ limits: { ...roomy, ...limits }, abuse: refusals });
-  const pricing = createPricingJobs({ unitOfWork, reader, jobs, ids: randomUUID, mayAct, price, quota });
-  const work = async (last = false): Promise<void> => {
-    for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
-  };
-  return { admin, database, refusals, pricing, queued, work };
-};
+import { outcome, owner, reversed, setup } from './setup.ts';
 
 test('chunks are stored, priced and read in order; a submitted job is completed when all chunks are priced', async (t) => {
   const { pricing, queued, work, admin } = await setup(t);

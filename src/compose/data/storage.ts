@@ -5,6 +5,7 @@ import type { HealthCheck } from '../../kernel/ports/health.ts';
 import { createRedis, type RedisConnection, withoutRedis } from '../../redis/index.ts';
 import { sqlWithoutLiterals } from '../../telemetry/index.ts';
 import type { Base } from '../base.ts';
+import { callerLimits } from '../caller-limits.ts';
 import { entities } from './entities.ts';
 
 export type Storage = {
@@ -24,7 +25,7 @@ const poolSize = (config: Config): number => {
 
 /** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */
 export const composeStorage = async (base: Base): Promise<Storage> => {
-  const { config, logger, metrics, clock } = base;
+  const { config, logger, metrics, clock, abuse } = base;
   const embedded =
     config.DATABASE_URL === undefined
       ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger })
@@ -34,6 +35,7 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     ssl: config.DATABASE_SSL,
     migrate: config.DATABASE_MIGRATE,
     poolMax: poolSize(config),
+    maxPerCaller: callerLimits(config).databaseConnections(poolSize(config)),
     sessionless: config.DATABASE_MODE === 'serverless',
     slow: { afterMs: config.DATABASE_SLOW_STATEMENT_MS, describe: sqlWithoutLiterals },
     acquireTimeoutMs: config.DATABASE_ACQUIRE_TIMEOUT_MS,
@@ -46,6 +48,7 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     replicaTimeoutMs: config.DATABASE_REPLICA_TIMEOUT_MS,
     replicaCheckMs: config.DATABASE_REPLICA_CHECK_MS,
     entities,
+    abuse,
     logger,
     metrics,
     clock,

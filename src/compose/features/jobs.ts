@@ -8,7 +8,7 @@ import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
 import { bundledUniverses, type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
-import { type PricingService, totalsOf } from '../../pricing/index.ts';
+import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
   createPricingJobQuota,
   createPricingJobs,
@@ -41,6 +41,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     retries: config.JOBS_RETRIES,
     retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
     queues: {
+      pricing: { oneJobPerGroup: true, concurrency: config.PRICING_JOB_CONCURRENCY },
       webhook_delivery: {
         oneJobPerGroup: true,
         finalFailureLevel: 'warn',
@@ -115,6 +116,14 @@ export const composePricingJobs = (
       },
       abuse,
     }),
+    assertStream: (bytes) => {
+      try {
+        assertArrowStream(bytes);
+      } catch (error) {
+        reportAbuse(error, abuse);
+        throw error;
+      }
+    },
     price: async (bytes, signal, caller) => {
       const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
       const { chunks, size, tally } = await pricing.batch(request, {

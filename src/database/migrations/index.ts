@@ -9,6 +9,7 @@ import { pricingJobs } from './0009-pricing-jobs.ts';
 import { webhooks } from './0010-webhooks.ts';
 import { credentialOwners } from './0012-credential-owners.ts';
 import { storageQuotas } from './0015-storage-quotas.ts';
+import { storedChunkBytes } from './0016-stored-chunk-bytes.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   webhooks,
   credentialOwners,
   storageQuotas,
+  storedChunkBytes,
 ];

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { BodyLimit } from '#src/kernel/requests/route.ts';
 import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import { receive, type ReceiveOptions } from '../admission/receive.ts';
 import { hasBody } from '../admission/unread-body.ts';
@@ -77,9 +78,14 @@ export const readBody = async (
     throw new AppError('malformed_body', 'A body is required');
   }
   const type = checkMediaType(headers['content-type'], route.consumes);
-  const { rawBody, bodyLimit } = route.declaration;
+  const { rawBody, bodyLimit = 'default' } = route.declaration;
+  const maxBytes: Readonly<Record<BodyLimit, number>> = {
+    default: limits.bodyLimitBytes,
+    batch: limits.batchBodyLimitBytes,
+    chunk: limits.chunkBodyLimitBytes,
+  };
   const { bytes, release } = await receive(request, {
-    maxBytes: bodyLimit === 'batch' ? limits.batchBodyLimitBytes : limits.bodyLimitBytes,
+    maxBytes: maxBytes[bodyLimit],
     expansion: limits.expansion,
     open,
     ask,

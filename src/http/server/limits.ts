@@ -8,6 +8,8 @@ export type Limits = HeadLimits & {
   readonly bodyLimitBytes: number;
   /** The same for routes with `bodyLimit: 'batch'`. */
   readonly batchBodyLimitBytes: number;
+  /** Body of one chunk of a pricing job. */
+  readonly chunkBodyLimitBytes: number;
   readonly expansion: ExpansionLimits;
   /** Max depth and number of members of a JSON body. */
   readonly jsonShape: JsonShapeLimits;

@@ -1,5 +1,6 @@
 import { AppError } from '../catalogue/errors.ts';
 import type { Transaction } from '../ports/unit-of-work.ts';
+import { takeOwnerTurn } from './owner-turn.ts';
 
 export type OwnerQuota = {
   /**
@@ -15,13 +16,13 @@ export type OwnerQuota = {
 
 /**
  * Must be called in the transaction that adds the object. Holds the lock until the end of the transaction.
- * @throws AppError `validation_failed` if the owner already has `max` objects
+ * @throws AppError `validation_failed` if the owner already has `max` objects, and the errors of `takeOwnerTurn`
  */
 export const assertBelowOwnerQuota = async (
   { query }: Transaction,
   { lockName, statement, parameters, max }: OwnerQuota,
 ): Promise<void> => {
-  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [lockName]);
+  await takeOwnerTurn(query, lockName);
   const objects = await query(statement, parameters);
   if (objects.length < max) return;
   throw new AppError('validation_failed', undefined, {

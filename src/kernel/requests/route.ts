@@ -18,8 +18,8 @@ export type RateLimitRule = 'none' | 'caller' | 'login';
 export const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;
 export type LoadClass = (typeof loadClasses)[number];
 
-/** Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `batch` is BATCH_BODY_LIMIT_BYTES. */
-type BodyLimit = 'default' | 'batch';
+/** Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `batch` is BATCH_BODY_LIMIT_BYTES, `chunk` is PRICING_JOB_CHUNK_BYTES. */
+export type BodyLimit = 'default' | 'batch' | 'chunk';
 
 export type RequestSchemas = {
   readonly path?: z.ZodObject;

@@ -19,7 +19,7 @@ export type PricingWorkersDeps = {
   readonly faults: Faults;
   /** Processes for short work. */
   readonly processes: number;
-  /** Processes for work above `shortWorkMs`; each works on two tasks in turns. */
+  /** Processes for work above `shortWorkMs`; each works on four tasks in turns. */
   readonly longProcesses?: number;
   readonly shortWorkMs?: number;
   /** Tasks that may wait for a process, and the bytes of their bodies. */
@@ -106,7 +106,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onSuspicion: (suspected) => (suspects += suspected ? 1 : -1),
       onChange: () => report(),
     });
-  const lanes = { short: laneOf(processes, 1, 0), long: laneOf(longProcesses, 2, longNiceness) };
+  const lanes = { short: laneOf(processes, 1, 0), long: laneOf(longProcesses, 4, longNiceness) };
   const report = (): void => {
     metrics.set('volwatch_workers_busy', {}, lanes.short.busy() + lanes.long.busy());
     metrics.set('volwatch_workers_queue_size', {}, lanes.short.waiting() + lanes.long.waiting());

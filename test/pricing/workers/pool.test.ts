@@ -1,46 +1,12 @@
 import { context, trace } from '@opentelemetry/api';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { noFaults, type TakenFault } from '#src/kernel/catalogue/faults.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
-import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
-import type { PricingWorkersDeps } from '#src/pricing/workers/pool.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
-import { eventually } from '#testkit/eventually.ts';
-import { call, setup } from '../setup.ts';
-
-const slowTree = { model: 'binomial_lr', exercise_style: 'american', steps: 1_501 };
-/** The real one. */
-const program = new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href;
-const filename = new URL('bad-worker.ts', import.meta.url).href;
-const start = (t: ExecutionContext, options: Partial<PricingWorkersDeps> = {}) => {
-  const parts = setup({ workers: { filename, cancelGraceMs: 50, heapMegabytes: 64, shortWorkMs: 1e9, ...options } });
-  t.teardown(parts.workers.close);
-  const { workers, metrics } = parts;
-  /** A batch of one; its symbol says what shall happen. */
-  const run = async (what = '', signal?: AbortSignal) => {
-    const row = { ...call, ...(what && { symbol: what }) };
-    // Some seconds of work, which heeds its cancellation.
-    const options = what === 'slow' ? Array.from({ length: 3_000 }, () => ({ ...row, ...slowTree })) : [row];
-    const bytes = Buffer.from(JSON.stringify({ options }));
-    const work = { signal, caller: 'caller', kind: 'batch', maxMs: 1e9 } as const;
-    return workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, work);
-  };
-  const code = async (work: Promise<unknown>): Promise<string> =>
-    work.then(
-      () => 'ok',
-      (error: unknown) => (error instanceof AppError ? error.code : String(error)),
-    );
-  const until = (name: string, value: number): Promise<void> =>
-    eventually(
-      () => metrics.value(name) === value,
-      () => `${name} is ${value}, now ${metrics.value(name)}`,
-    );
-  const health = async () => (await workers.healthCheck.check(new AbortController().signal)).status;
-  return { ...parts, run, code, until, health };
-};
+import { call } from '../setup.ts';
+import { start } from './start-pool.ts';
 
 for (const what of ['exit', 'memory']) {
   test.serial(`a worker that ends (${what}) is replaced, and only its request fails`, async (t) => {
@@ -267,57 +233,4 @@ test.serial('an abort stops a batch on this thread, too', async (t) => {
   const controller = new AbortController();
   controller.abort();
   t.is(await code(service.batch({ options }, controller.signal)), 'overloaded');
-});
-
-test.serial('the log line of a lost worker is part of the request that it worked for', async (t) => {
-  const seen: unknown[] = [];
-  const logger = {
-    ...silentLogger,
-    error: (fields: object) => seen.push({ ...fields, id: currentRequest()?.requestId }),
-  };
-  const { run, code } = start(t, { logger });
-  const request = (requestId: string) => ({ requestId }) as unknown as RequestContext;
-  t.is(await runInRequest(request('first'), async () => code(run())), 'ok');
-  t.is(await runInRequest(request('second'), async () => code(run('exit'))), 'internal_error');
-  t.is(seen.length, 1);
-  t.like(seen[0], { id: 'second', exit_code: 7, input: 'json' });
-  t.true((seen[0] as { bytes: number }).bytes > 100);
-});
-
-test.serial('greeks of a deep tree are one long row, and no stall', async (t) => {
-  const { service, metrics } = start(t, { filename: program, stallMs: 1_000, heapMegabytes: 256 });
-  // Some 1.5 s without any progress.
-  const { delta } = await service.greeks({ ...call, ...slowTree, steps: 4_501, outputs: ['delta'] });
-  t.true(Math.abs(delta!) < 1);
-  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
-});
-
-test.serial('work that would take too long is refused at once, by its estimate', async (t) => {
-  const { service, code, refusals, metrics } = start(t, { filename: program, heapMegabytes: 256 });
-  const rows = 100_000;
-  const dear = { ...call, ...slowTree };
-  const spot = Array.from({ length: rows }, () => 42);
-  const steps = spot.map((_, row) => (row === 0 ? 11 : 10_001));
-  const { model, exercise_style, ...inputs } = dear;
-  const batch = code(service.batch({ columns: { ...inputs, spot, steps }, model, exercise_style }));
-  t.is(await batch, 'pricing_work_too_large');
-  t.is(await code(service.price({ ...dear, steps: 10_001, dividends: [] })), 'ok');
-  t.deepEqual(refusals, [{ kind: 'work_estimate', clientIp: undefined }]);
-  t.is(metrics.value('volwatch_workers_restarts_total'), 0);
-});
-
-test.serial('a caller with too many tasks is told to slow down; another is served', async (t) => {
-  const { workers } = start(t, { filename: program, callerLimit: 2, heapMegabytes: 256 });
-  const bytes = Buffer.from(JSON.stringify({ options: [{ ...call, ...slowTree }] }));
-  const send = async (caller: string) =>
-    workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, { caller, kind: 'batch', maxMs: 1e9 });
-  const first = [send('a'), send('a')];
-  t.like(await t.throwsAsync(send('a'), { instanceOf: AppError }), {
-    code: 'rate_limit_exceeded',
-    abuse: 'work_by_caller',
-    retryAfter: 1,
-  });
-  t.is((await send('b')).size, 1);
-  await Promise.all(first);
-  t.is((await send('a')).size, 1);
 });

@@ -12,7 +12,7 @@ const releaseSql = `select pg_advisory_unlock(hashtext('volwatch'), hashtext($1)
  */
 export const createLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
   tryWith: async (name, work) => {
-    const connection = await pool.acquire();
+    const connection = await pool.acquire({ share: 'none' });
     try {
       const [row] = (await connection.query(acquireSql, [name])).rows;
       if (row?.['locked'] !== true) return undefined;
@@ -39,7 +39,7 @@ const stayOpenSql = `select set_config('idle_in_transaction_session_timeout', '0
  */
 export const createTransactionLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
   tryWith: async (name, work) => {
-    const connection = await pool.acquire();
+    const connection = await pool.acquire({ share: 'none' });
     try {
       await connection.query('begin');
       try {

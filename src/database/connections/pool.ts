@@ -6,19 +6,24 @@ import {
   type QueryConfig,
   type QueryResult,
 } from 'pg';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { addTiming } from '#src/kernel/requests/request-context.ts';
-import { breaksConnection, translate } from './errors.ts';
-import { statementLabels } from './statement-labels.ts';
+import { callerOf } from '#src/kernel/requests/caller.ts';
+import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
+import { createCallerTurns } from './caller-turns.ts';
+import { breaksConnection, translate } from '../errors.ts';
+import { statementLabels } from '../statements/statement-labels.ts';
 
 export type PoolOptions = {
   readonly url: string;
   readonly ssl: 'disable' | 'require' | 'verify-full';
   readonly poolMax: number;
   readonly acquireTimeoutMs: number;
+  /** Max connections of `poolMax` that the requests of one caller hold at a time; half of them by default. */
+  readonly maxPerCaller?: number;
   readonly statementTimeoutMs: number;
   readonly idleInTransactionTimeoutMs: number;
   readonly applicationName: string;
@@ -41,6 +46,7 @@ export type PoolDeps = PoolOptions & {
   readonly slow?: { readonly afterMs: number; readonly describe: (statement: string) => string };
   /** The closed set of values of the label `db_collection_name`. */
   readonly tables: ReadonlySet<string>;
+  readonly abuse?: AbuseReport;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -56,9 +62,17 @@ export type Connection = {
   readonly release: () => void;
 };
 
+type AcquireOptions = {
+  /**
+   * `none` for the connection of a lock: the work under the lock needs a second connection, and with a share of one the
+   * request would wait for itself.
+   */
+  readonly share?: 'caller' | 'none';
+};
+
 export type Pool = {
   /** @throws AppError `database_pool_exhausted`, `database_unavailable`, both within the acquire timeout */
-  readonly acquire: () => Promise<Connection>;
+  readonly acquire: (options?: AcquireOptions) => Promise<Connection>;
   /** Sets the connection gauges. Is called before each scrape. */
   readonly collect: () => void;
   readonly end: () => Promise<void>;
@@ -71,6 +85,8 @@ export type Pool = {
 const deadPeerSettings =
   '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000';
 const defaultSilenceMarginMs = 1_000;
+/** Text of the error that pg-pool throws. */
+const connectTimeoutMessage = 'timeout exceeded when trying to connect';
 
 const keep = (value: string): string => value;
 const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): CustomTypesConfig => {
@@ -159,13 +175,41 @@ export const createPool = (deps: PoolDeps): Pool => {
     logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost');
   });
 
-  const connect = async (): Promise<PoolClient> => {
-    const started = clock.monotonic();
+  const turns = createCallerTurns({
+    maxPerCaller: deps.maxPerCaller ?? Math.max(1, Math.floor(deps.poolMax / 2)),
+    timeoutMs: deps.acquireTimeoutMs,
+    onTimeout: () => deps.abuse?.refused('concurrency_by_caller', currentRequest()?.clientIp),
+  });
+  /** The pool has one timeout for all; a request that has waited for its turn has less time left. */
+  const connectWithin = async (milliseconds: number): Promise<PoolClient> => {
+    const connecting = pool.connect();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new Error(connectTimeoutMessage));
+      connecting.then((client) => client.release()).catch(() => {});
+    }, milliseconds);
     try {
-      return await pool.connect();
+      return await Promise.race([connecting, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const connect = async ({
+    share = 'caller',
+  }: AcquireOptions): Promise<{ client: PoolClient; endTurn: () => void }> => {
+    const started = clock.monotonic();
+    let endTurn = (): void => {};
+    try {
+      // Work outside of requests (jobs, health checks, polls) has no caller, and the share does not limit it.
+      const request = share === 'caller' ? currentRequest() : undefined;
+      if (request !== undefined) endTurn = await turns.enter(callerOf(request), request.signal);
+      const waitedMs = Math.floor(clock.monotonic() - started);
+      const client = await (waitedMs === 0 ? pool.connect() : connectWithin(deps.acquireTimeoutMs - waitedMs));
+      return { client, endTurn };
     } catch (error) {
-      if (!(error instanceof Error && error.message === 'timeout exceeded when trying to connect'))
-        throw translate(error);
+      endTurn();
+      if (!(error instanceof Error && error.message === connectTimeoutMessage)) throw translate(error);
       metrics.count('db_client_connection_timeouts_total', labels);
       // If not all connections are in use, the pool is full of attempts that cannot connect: the server is down.
       throw new AppError(used >= deps.poolMax ? 'database_pool_exhausted' : 'database_unavailable', undefined, {
@@ -178,8 +222,8 @@ export const createPool = (deps: PoolDeps): Pool => {
     }
   };
 
-  const acquire = async (): Promise<Connection> => {
-    const client = await connect();
+  const acquire: Pool['acquire'] = async (options = {}) => {
+    const { client, endTurn } = await connect(options);
     let broken = false;
     let queryTimeoutMs = deps.statementTimeoutMs + silenceMarginMs;
     const query: Connection['query'] = async (text, parameters = [], types = rawTypes) => {
@@ -225,7 +269,10 @@ export const createPool = (deps: PoolDeps): Pool => {
         await query(`select set_config('statement_timeout', $1, true)`, [String(milliseconds)]);
       },
       broken: () => broken || connectionErrors.has(client),
-      release: () => client.release(broken || connectionErrors.has(client)),
+      release: () => {
+        client.release(broken || connectionErrors.has(client));
+        endTurn();
+      },
     };
   };
 

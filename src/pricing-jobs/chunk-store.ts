@@ -1,0 +1,123 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { PricingJobQuota } from './quota.ts';
+
+/** One chunk, and the key by which it is counted and priced. */
+type ChunkKey = { readonly jobId: string; readonly number: number };
+type NewChunk = ChunkKey & { readonly owner: string | null; readonly digest: string; readonly bytes: number };
+type Priced = ChunkKey & { readonly owner: string | null; readonly output: Buffer; readonly rows: number } & {
+  readonly failed: number;
+};
+
+export type ChunkStoreDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly jobs: JobEnqueuer;
+  readonly quota: PricingJobQuota;
+};
+
+export type ChunkStore = {
+  /**
+   * Reserves the bytes of a chunk before they are written, because a refusal must not cost the disk anything, and
+   * because the turn of the owner must not be held while megabytes are written.
+   * @returns false when the same chunk is stored already
+   * @throws AppError `precondition_failed` for other bytes under the same number, `quota_exceeded`
+   */
+  readonly reserve: (query: Query, chunk: NewChunk) => Promise<boolean>;
+  /**
+   * Writes the bytes of a reserved chunk and enqueues it.
+   * @throws AppError `precondition_failed` when the job was submitted or cancelled, `concurrency_limit_exceeded` while
+   * another request writes the same chunk
+   */
+  readonly write: (chunk: ChunkKey & { readonly group: string }, bytes: Buffer) => Promise<void>;
+  /** Puts a result in the place of its input. @throws AppError `quota_exceeded` */
+  readonly finish: (priced: Priced) => Promise<void>;
+};
+
+export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {
+  /** A failed write must not leave its bytes reserved. Where this fails too, the next write of the chunk uses them. */
+  const release = async ({ jobId, number }: ChunkKey): Promise<void> => {
+    await unitOfWork
+      .run({ operation: 'pricing_job.change' }, ({ query }) =>
+        query(`delete from pricing_chunk where job_id = $1 and number = $2 and status = 'storing'`, [jobId, number]),
+      )
+      .catch(() => {});
+  };
+
+  /** @returns false when the chunk is stored already */
+  const claimReserved = async (query: Query, { jobId, number }: ChunkKey): Promise<boolean> => {
+    const reserved = await query(
+      `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'storing' for update skip locked`,
+      [jobId, number],
+    );
+    if (reserved.length > 0) return true;
+    const [chunk] = await query('select status from pricing_chunk where job_id = $1 and number = $2', [jobId, number]);
+    if (!chunk) throw new AppError('precondition_failed', 'The job takes no more chunks');
+    if (chunk['status'] !== 'storing') return false;
+    throw new AppError('concurrency_limit_exceeded', 'Another request stores this chunk', { retryAfter: 1 });
+  };
+
+  return {
+    reserve: async (query, { jobId, number, owner, digest, bytes }) => {
+      const [known] = await query<{ digest: string; status: string }>(
+        'select digest, status from pricing_chunk where job_id = $1 and number = $2',
+        [jobId, number],
+      );
+      if (known && known.digest !== digest) {
+        throw new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
+      }
+      if (known) return known.status === 'storing';
+      if (owner !== null) await quota.assertChunk(query, owner, bytes);
+      await query(
+        `insert into pricing_chunk (job_id, number, status, digest, stored_bytes) values ($1, $2, 'storing', $3, $4)`,
+        [jobId, number, digest, bytes],
+      );
+      return true;
+    },
+
+    write: async (chunk, bytes) => {
+      const { jobId, number, group } = chunk;
+      try {
+        await unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+          const { query } = transaction;
+          if (!(await claimReserved(query, chunk))) return;
+          await query(`update pricing_chunk set status = 'waiting', input = $3 where job_id = $1 and number = $2`, [
+            jobId,
+            number,
+            bytes,
+          ]);
+          const data = { job_id: jobId, number: String(number) };
+          await jobs.enqueue(transaction, 'pricing', { key: `${jobId}/${number}`, data, group });
+        });
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'concurrency_limit_exceeded')) await release(chunk);
+        throw error;
+      }
+    },
+
+    finish: async ({ jobId, number, owner, output, rows, failed }) => {
+      if (owner !== null) {
+        await unitOfWork.run({ operation: 'pricing_job.finish' }, async ({ query }) => {
+          const [chunk] = await query<{ stored_bytes: number }>(
+            `select stored_bytes from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
+            [jobId, number],
+          );
+          if (!chunk) return;
+          await quota.assertResult(query, owner, output.length - chunk.stored_bytes);
+          await query(
+            `update pricing_chunk set stored_bytes = greatest(stored_bytes, $3)
+             where job_id = $1 and number = $2 and status = 'waiting'`,
+            [jobId, number, output.length],
+          );
+        });
+      }
+      await unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
+        query(
+          `update pricing_chunk set status = 'done', input = null, output = $3, stored_bytes = $4, row_count = $5,
+             failed_count = $6, finished_at = now() where job_id = $1 and number = $2 and status = 'waiting'`,
+          [jobId, number, output, output.length, rows, failed],
+        ),
+      );
+    },
+  };
+};

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import { runInRequest } from '#src/kernel/requests/request-context.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
+import { setup as setupDatabase } from './setup.ts';
+
+const operation = 'refresh.apply';
+const live = AbortSignal.timeout(60_000);
+const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
+const as = <T>(clientIp: string, work: () => Promise<T>, signal = live): Promise<T> =>
+  runInRequest({ requestId: 'r', traceId: 't', clientIp, signal, timings: {} }, work);
+
+/** Two of the four connections are held by the caller 192.0.2.1 until `release`. */
+const setup = async (t: ExecutionContext, acquireTimeoutMs: number) => {
+  const abuse = recordAbuse();
+  const base = await setupDatabase(t, { poolMax: 4, acquireTimeoutMs, abuse });
+  const { unitOfWork, reader } = base.database;
+  const gate = Promise.withResolvers<void>();
+  const began = Array.from({ length: 2 }, () => Promise.withResolvers<void>());
+  const held = began.map(({ resolve }) =>
+    as('192.0.2.1', () =>
+      unitOfWork.run({ operation }, async ({ query }) => {
+        await query('select 1');
+        resolve();
+        await gate.promise;
+      }),
+    ),
+  );
+  await Promise.all(began.map(({ promise }) => promise));
+  const read = (): Promise<unknown> => reader.query('select 1');
+  return { ...base, abuse, read, release: () => (gate.resolve(), Promise.all(held)) };
+};
+
+test('one caller holds half of the connections; its further requests end with database_pool_exhausted alone', async (t) => {
+  const { read, release, abuse, metrics } = await setup(t, 1_000);
+  const excess = Array.from({ length: 8 }, () => outcome(as('192.0.2.1', read)));
+  await Promise.all(Array.from({ length: 20 }, () => as('192.0.2.2', read)));
+  await Promise.all(Array.from({ length: 20 }, read));
+  t.deepEqual(new Set(await Promise.all(excess)), new Set(['database_pool_exhausted']));
+  t.is(abuse.kinds.filter((kind) => kind === 'concurrency_by_caller').length, 8);
+  t.is(
+    metrics.value('db_client_connection_timeouts_total', { pool: 'primary' }),
+    0,
+    'the pool itself is not exhausted',
+  );
+  await release();
+  await Promise.all(Array.from({ length: 20 }, () => as('192.0.2.1', read)));
+});
+
+test('a request that waits for the share of its caller goes on when a connection is free, and ends when it aborts', async (t) => {
+  const { read, release } = await setup(t, 30_000);
+  const controller = new AbortController();
+  const aborted = outcome(as('192.0.2.1', read, controller.signal));
+  const waiting = Array.from({ length: 5 }, () => as('192.0.2.1', read));
+  await sleep(20);
+  controller.abort();
+  t.is(await aborted, 'database_pool_exhausted');
+  await release();
+  await Promise.all(waiting);
+});
+
+test('work under a lock takes its second connection although the share is one', async (t) => {
+  const { database } = await setupDatabase(t, { poolMax: 2, acquireTimeoutMs: 2_000 });
+  const result = await as('192.0.2.1', () =>
+    database.lock.tryWith('name', () =>
+      database.unitOfWork.run({ operation }, ({ query }) => query('select 1 as one')),
+    ),
+  );
+  t.deepEqual(result?.value, [{ one: 1 }]);
+});

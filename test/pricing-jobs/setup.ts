@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import type { ExecutionContext } from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
+import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+
+export const owner = 'client:desk';
+export const live = AbortSignal.timeout(60_000);
+export const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
+
+/** Prices by turning the bytes round; each byte is a row. */
+export const reversed: PricingJobsDeps['price'] = async (bytes) => ({
+  bytes: Buffer.from(bytes).reverse(),
+  rows: bytes.length,
+  failed: 1,
+});
+
+const roomy: PricingJobLimits = {
+  maxJobsPerOwner: 100,
+  maxRowsPerOwner: 1_000,
+  maxBytesPerOwner: 1_000,
+  maxBytes: 10_000,
+};
+
+export const setup = async (
+  t: ExecutionContext,
+  price = reversed,
+  mayAct = async () => true,
+  limits: Partial<PricingJobLimits> = {},
+) => {
+  const admin = await setupDatabase(t);
+  const database = await createDatabase(databaseSettings(admin.url));
+  t.teardown(() => database.close());
+  const queued: JobData[] = [];
+  const groups: (string | undefined)[] = [];
+  /** Runs in the transaction that writes the bytes of a chunk. */
+  const hooks = { onEnqueue: async (): Promise<void> => {} };
+  const jobs: JobEnqueuer = {
+    enqueue: async (_transaction, _queue, { data, group }) => {
+      await hooks.onEnqueue();
+      queued.push(data);
+      groups.push(group);
+      return true;
+    },
+  };
+  const { unitOfWork, reader } = database;
+  const refusals = recordAbuse();
+  const quota = createPricingJobQuota({ limits: { ...roomy, ...limits }, abuse: refusals });
+  const assertStream = (bytes: Uint8Array): void => {
+    if (bytes[0] === 0xff) throw new AppError('malformed_body');
+  };
+  const deps = { unitOfWork, reader, jobs, ids: randomUUID, mayAct, price, quota, assertStream, watchMs: 20 };
+  const pricing = createPricingJobs(deps);
+  const work = async (last = false): Promise<void> => {
+    for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
+  };
+  return { admin, database, refusals, pricing, queued, groups, hooks, work };
+};
