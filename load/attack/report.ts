@@ -1,5 +1,5 @@
 import { callerFigures, limits, type AttackResult } from './result.ts';
-import { callerFaults, faultsOf } from './verdict.ts';
+import { callerFaults, faultsOf, lossesOf } from './verdict.ts';
 
 const mebibytes = (bytes: number): string => String(Math.round(bytes / 1_048_576));
 const percent = (share: number): string => (Number.isNaN(share) ? '-' : (share * 100).toFixed(1));
@@ -42,7 +42,13 @@ const rowOf = (result: AttackResult): string[] => {
   ];
 };
 
-export type Report = { readonly markdown: string; readonly broken: number; readonly lines: readonly string[] };
+export type Report = {
+  readonly markdown: string;
+  readonly broken: number;
+  /** Runs that are broken apart from the speed and share of the good caller. */
+  readonly losses: number;
+  readonly lines: readonly string[];
+};
 
 /** One line for the terminal. */
 export const lineOf = (result: AttackResult): string => {
@@ -105,5 +111,6 @@ ${verdict} ${whole}
 
 ${table}
 `;
-  return { markdown, broken, lines: [verdict, whole] };
+  const losses = results.filter((result) => lossesOf(result).length > 0).length;
+  return { markdown, broken, losses, lines: [verdict, whole] };
 };

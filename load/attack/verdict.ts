@@ -16,8 +16,8 @@ export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean
   return faults;
 };
 
-/** Everything that one attack broke, in words; empty when the service held. */
-export const faultsOf = (result: AttackResult): string[] => {
+/** What one attack broke apart from the speed and share of the good caller, which depend on the machine. */
+export const lossesOf = (result: AttackResult): string[] => {
   const { sent, exits, lostThreads, maxResidentBytes, residentAfterBytes, serverErrors } = result;
   const faults: string[] = [];
   if (sent === 0) faults.push('no request was sent');
@@ -27,7 +27,6 @@ export const faultsOf = (result: AttackResult): string[] => {
   if (residentAfterBytes !== undefined && residentAfterBytes > limits.maxResidentAfterBytes)
     faults.push(`resident memory stayed at ${mebibytes(residentAfterBytes)} for a minute`);
   if (serverErrors > 0) faults.push(`${serverErrors} answers were 500`);
-  faults.push(...callerFaults(result.caller, false));
   const { expectedKinds, refused } = result;
   const unseen = expectedKinds.filter((kinds) => !kinds.some((kind) => (refused[kind] ?? 0) > 0));
   if (unseen.length > 0) {
@@ -37,3 +36,9 @@ export const faultsOf = (result: AttackResult): string[] => {
   if (result.fault !== undefined) faults.push(result.fault);
   return faults;
 };
+
+/** Everything that one attack broke, in words. The list is empty if the service withstood the attack. */
+export const faultsOf = (result: AttackResult): string[] => [
+  ...lossesOf(result),
+  ...callerFaults(result.caller, false),
+];

@@ -2,7 +2,8 @@
  * `npm run attack`: attacks a real service in production mode over loopback and says what held. Every attack of
  * load/attack/attacks runs alone and mixed with the others, from 1 and from 50 addresses. ATTACK_REQUESTS (1000) is the
  * number of requests of each attack; `--short` is the form of CI; `--write` keeps the report in docs/attack.md; further
- * arguments are parts of the names of attacks, which then run alone. Ends with status 1 when anything is broken.
+ * arguments are parts of the names of attacks, which then run alone. `--untimed` reports the speed and share of the good
+ * caller without judging them, because the machines of CI differ. Ends with status 1 when anything is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, loadavg, setPriority } from 'node:os';
@@ -18,6 +19,7 @@ import { createScope } from '#load/chaos/scope.ts';
 
 const flags = process.argv.slice(2);
 const short = flags.includes('--short');
+const untimed = flags.includes('--untimed');
 const names = flags.filter((flag) => !flag.startsWith('--'));
 const requests = Number(process.env['ATTACK_REQUESTS'] ?? (short ? 30 : 1_000));
 if (!Number.isInteger(requests) || requests < 1 || requests > 1_000) {
@@ -111,4 +113,5 @@ mkdirSync('reports', { recursive: true });
 writeFileSync('reports/attack.md', report.markdown);
 if (flags.includes('--write')) writeFileSync('docs/attack.md', report.markdown);
 console.log(`${report.lines.join('\n')}\n${Math.round(performance.now() / 1_000)} s; report: reports/attack.md`);
-process.exit(report.broken === 0 ? 0 : 1);
+if (untimed) console.log(`--untimed: ${report.losses} runs are broken apart from the speed of the good caller`);
+process.exit((untimed ? report.losses : report.broken) === 0 ? 0 : 1);

@@ -2,7 +2,7 @@ import test from 'ava';
 import type { CallerSample } from '#load/attack/good-caller.ts';
 import { reportOf } from '#load/attack/report.ts';
 import { callerFigures, type AttackResult } from '#load/attack/result.ts';
-import { callerFaults, faultsOf } from '#load/attack/verdict.ts';
+import { callerFaults, faultsOf, lossesOf } from '#load/attack/verdict.ts';
 
 const samples = (kind: CallerSample['kind'], count: number, status = 200, ms = 20): CallerSample[] =>
   Array.from({ length: count }, () => ({ kind, status, ms }));
@@ -22,6 +22,14 @@ const held: AttackResult = {
   refused: { body_structure: 1_000 },
   fault: undefined,
 };
+
+test('losses leave out the good caller, who depends on the machine', (t) => {
+  const slow = { ...held, caller: samples('single', 100, 503) };
+  t.true(faultsOf(slow).length > 0);
+  t.deepEqual(lossesOf(slow), []);
+  t.is(reportOf([slow], 1_000, 'A busy machine.').losses, 0);
+  t.is(reportOf([{ ...slow, exits: 1 }], 1_000, 'A busy machine.').losses, 1);
+});
 
 test('an attack that the service withstands has no fault', (t) => {
   t.deepEqual(faultsOf(held), []);
