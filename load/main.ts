@@ -1,6 +1,6 @@
 /**
- * k6 run load/main.ts with SCENARIO, TARGET, RATE, DURATION_S, SEED and, for refreshes in the background, CLIENT_ID and
- * CLIENT_SECRET. `npm run load` sets all of them up.
+ * Run with `k6 run load/main.ts`. The variables are SCENARIO, TARGET, RATE, DURATION_S and SEED, and for refreshes in
+ * the background CLIENT_ID and CLIENT_SECRET. `npm run load` sets all of them.
  */
 import { sleep } from 'k6';
 import exec from 'k6/execution';
@@ -29,7 +29,10 @@ export const traffic = (): void => {
   runOne();
 };
 
-/** A token, then a refresh, every few seconds; two at once of one universe are told apart by 409. */
+/**
+ * Takes a token and starts a refresh every few seconds. A second refresh of the same universe at the same time gets a
+ * 409.
+ */
 export const refreshes = (): void => {
   if (clientId === undefined || clientSecret === undefined) return sleep(1);
   const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret };

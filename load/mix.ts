@@ -1,6 +1,6 @@
 import { optionsPriced, send } from './requests.ts';
 
-/** A small generator with a seed (mulberry32), so that a run can be repeated. */
+/** A random number generator with a seed (mulberry32), so that a run can be repeated. */
 const createRandom = (seed: number) => {
   let state = seed >>> 0;
   return (): number => {
@@ -48,7 +48,7 @@ const single = (operation: 'price' | 'greeks') => (): void => {
   if (response.status === 200) optionsPriced.add(1);
 };
 
-/** Two pages of a list, the second by the first one's cursor. */
+/** Requests two pages of a list. The second request uses the cursor of the first page. */
 const pages = (): void => {
   const symbol = oneOf(symbols);
   const route = '/assets/{symbol}/prices';
@@ -62,7 +62,7 @@ const pages = (): void => {
 
 type Step = { readonly share: number; readonly run: () => void };
 
-/** What real traffic looks like, by share. */
+/** The steps of the usual traffic with their shares. */
 const mix: readonly Step[] = [
   { share: 35, run: single('price') },
   { share: 15, run: single('greeks') },

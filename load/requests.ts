@@ -7,7 +7,7 @@ import { levelOf } from './thresholds.ts';
 export const optionsPriced = new Counter('options_priced');
 const staleAnswers = new Counter('stale_answers');
 export const rolledBackRefreshes = new Counter('rolled_back_refreshes');
-/** Answers that a client cannot use: a 5xx, or a status that the request should not have got. */
+/** Answers that a client cannot use: a 5xx, or a status that is wrong for the request. */
 const unexpected = new Counter('unexpected_answers');
 
 const hex = (length: number): string => {
@@ -16,23 +16,23 @@ const hex = (length: number): string => {
   return text;
 };
 
-/** A W3C trace context of our own, so that a slow request can be opened in the trace store. */
+/** A W3C trace context that the client creates, so that a slow request can be found in the trace store. */
 const traceparent = (): string => `00-${hex(32)}-${hex(16)}-01`;
 
 export type Call = {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** The route's template: thresholds and metrics are per template, never per path. */
+  /** The template of the route. Thresholds and metrics use the template, not the path. */
   readonly route: string;
   readonly body?: unknown;
   readonly form?: Record<string, string>;
   readonly headers?: Record<string, string>;
   readonly expect?: readonly number[];
-  /** Another service level than the route's own. */
+  /** A service level that replaces the level of the route. */
   readonly level?: string;
 };
 
-/** Sends one request under the route's tag and checks its status. */
+/** Sends one request with the tag of the route and checks its status. */
 export const send = ({
   method,
   path,

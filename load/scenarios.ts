@@ -1,17 +1,20 @@
 import type { Options } from 'k6/options';
 
-/** Requests a second that one process on a small machine serves without queueing; RATE multiplies every scenario. */
+/**
+ * Base rate in requests per second; every scenario multiplies it by its own factor. One process on a small machine
+ * serves the default rate without a queue.
+ */
 const rate = Number(__ENV['RATE'] ?? 50);
 const seconds = (fallback: number): number => Number(__ENV['DURATION_S'] ?? fallback);
 
 /**
- * Open model: arrivals do not wait for answers, so a slow service is met by as many requests as a fast one and its
- * queueing shows (no coordinated omission). `maxVUs` bounds what may be in flight; what cannot be sent is counted by
- * k6 as dropped_iterations, which has a threshold.
+ * Open model: requests start at a fixed rate and do not wait for earlier answers. A slow service therefore receives as
+ * many requests as a fast one, and its queueing delay is measured (no coordinated omission). `maxVUs` is the maximum
+ * number of requests in progress. k6 counts requests that it cannot send as dropped_iterations, which has a threshold.
  */
 const open = { preAllocatedVUs: 50, maxVUs: 400, timeUnit: '1s' } as const;
 
-/** What `stress` multiplies the rate by, a step each. */
+/** The factors of the rate, one for each step of `stress`. */
 export const stressSteps = [2, 4, 8, 12, 16, 20] as const;
 const stressStepSeconds = seconds(15);
 
@@ -24,11 +27,11 @@ const steps = (targets: readonly number[], each: number) =>
 type Scenarios = NonNullable<Options['scenarios']>;
 
 const named: Record<string, () => Scenarios[string]> = {
-  /** Does it work under any load at all. */
+  /** Checks that the service works under a small load. */
   smoke: () => ({ executor: 'constant-arrival-rate', ...open, rate, duration: `${seconds(20)}s` }),
-  /** A usual day. */
+  /** The load of a usual day. */
   average: () => ({ executor: 'constant-arrival-rate', ...open, rate: rate * 4, duration: `${seconds(120)}s` }),
-  /** Up in steps: the step at which the latency bends is the knee. */
+  /** Increases the rate in steps. The step at which the latency starts to rise sharply is the knee. */
   stress: () => ({
     executor: 'ramping-arrival-rate',
     ...open,
@@ -38,7 +41,7 @@ const named: Record<string, () => Scenarios[string]> = {
       stressStepSeconds,
     ),
   }),
-  /** Ten times the load within a second, and back. */
+  /** Ten times the load within a second, then back to the normal load. */
   spike: () => ({
     executor: 'ramping-arrival-rate',
     ...open,
@@ -51,9 +54,9 @@ const named: Record<string, () => Scenarios[string]> = {
       { target: rate, duration: `${seconds(15)}s` },
     ],
   }),
-  /** Long enough for what leaks to show. */
+  /** Runs long enough to detect leaks. */
   soak: () => ({ executor: 'constant-arrival-rate', ...open, rate: rate * 2, duration: `${seconds(3_600)}s` }),
-  /** Up until a threshold breaks, which ends the run. */
+  /** Increases the rate until a threshold fails, which ends the run. */
   breakpoint: () => ({
     executor: 'ramping-arrival-rate',
     ...open,
@@ -65,7 +68,7 @@ const named: Record<string, () => Scenarios[string]> = {
 
 export const scenarioName = __ENV['SCENARIO'] ?? 'smoke';
 
-/** The chosen scenario, and refreshes in the background, which real traffic has too. */
+/** The chosen scenario. Refreshes run in the background, as in real traffic. */
 export const scenarios = (): Scenarios => {
   const chosen = named[scenarioName];
   if (chosen === undefined) throw new Error(`No scenario ${scenarioName}: ${Object.keys(named).join(', ')}`);
@@ -82,6 +85,6 @@ export const scenarios = (): Scenarios => {
   };
 };
 
-/** Which step of `stress` the moment belongs to. */
+/** The index of the `stress` step at this time. */
 export const stepAt = (elapsedMs: number): number =>
   Math.min(stressSteps.length - 1, Math.floor(elapsedMs / 1_000 / (stressStepSeconds + 1)));

@@ -1,4 +1,4 @@
-/** Where the load goes, and the refusal to send it to somebody else's machine by mistake. */
+/** The target of the load, and a check that prevents load on another person's machine by mistake. */
 
 const loopback = /^https?:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?\/?$/;
 

@@ -6,7 +6,7 @@ type Generated = {
   readonly thresholds: Readonly<Record<string, readonly string[]>>;
 };
 
-/** Generated out of slo.yaml. */
+/** Generated from slo.yaml. */
 const generated = JSON.parse(open('./thresholds.json')) as Generated;
 
 /** The service level that a request counts towards: the value of its `slo` tag. */
@@ -23,7 +23,7 @@ const levels = (abortOnFail: boolean): Thresholds =>
     ]),
   );
 
-/** k6 keeps a figure per tag only for those that a threshold names: this one always holds. */
+/** k6 reports the figures of a tag only if a threshold names the tag. These thresholds always pass. */
 const perStep = (): Thresholds =>
   Object.fromEntries(
     stressSteps.flatMap((_, step) => [
@@ -33,8 +33,9 @@ const perStep = (): Thresholds =>
   );
 
 /**
- * The service levels; a refused connection has a latency of 0, so checks and failures always count too.
- * `stress` goes past the knee on purpose: it is judged by answers, not by latency. `breakpoint` ends at the first level broken.
+ * The service levels as thresholds. A refused connection has a latency of 0, so checks and failures also have
+ * thresholds. `stress` exceeds the capacity on purpose, so its thresholds count answers and not latency. `breakpoint`
+ * ends at the first level that fails.
  */
 export const thresholds = (): Thresholds => {
   const answered: Thresholds = {

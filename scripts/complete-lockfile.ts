@@ -1,6 +1,6 @@
 /**
- * Adds the optional packages of other platforms to package-lock.json. npm leaves them out when the registry in use
- * does not hold them, and `npm ci` then refuses the lockfile on every machine. Run it after `npm install`.
+ * Adds the optional packages of other platforms to package-lock.json. npm omits them if the registry in use does not
+ * have them, and then `npm ci` refuses the lockfile on every machine. Run this script after `npm install`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -14,7 +14,7 @@ type Lockfile = { packages: Record<string, Entry> };
 const path = 'package-lock.json';
 const lockfile = JSON.parse(readFileSync(path, 'utf8')) as Lockfile;
 
-/** `@oxfmt/binding-linux-arm64-musl` is for os linux, cpu arm64, libc musl. */
+/** For example, `@oxfmt/binding-linux-arm64-musl` is for os linux, cpu arm64, libc musl. */
 const platform = (name: string): Record<string, string[]> | undefined => {
   const [, os, cpu, abi] =
     /[-/](aix|android|darwin|freebsd|linux|openharmony|sunos|win32)-([a-z0-9]+)(?:-(\w+))?$/.exec(name) ?? [];

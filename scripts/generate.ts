@@ -1,6 +1,6 @@
 /**
- * Writes every generated file of the repository, or with `--check` fails when one of them is stale.
- * A generated file is a path and a function that gives its whole text.
+ * Writes every generated file of the repository. With `--check` it fails if one of them is stale. Each generated file
+ * is a path and a function that returns its whole text.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { accountsPage } from './generate/accounts-page.ts';

@@ -1,6 +1,7 @@
 /**
- * Installs what the tests need beside npm packages, through the system's package manager: a redis-server and a
- * Chromium. `npm run setup` skips what is there and says what to do where it cannot install.
+ * Installs the programs that the tests need in addition to npm packages with the package manager of the system:
+ * redis-server and Chromium. `npm run setup` skips installed programs, and prints instructions if it cannot install
+ * one.
  */
 import { spawnSync } from 'node:child_process';
 import { onPath } from './support/on-path.ts';

@@ -64,8 +64,8 @@ const startRedis = async (directory: string): Promise<{ readonly url: string; re
 const prefix = 'volwatch-test-';
 
 /**
- * In memory if 4 GB are free: the tests create and drop hundreds of databases of 300 files each, and ext4 spends more
- * processor time on finding free inodes than the tests need.
+ * The directory is in memory if 4 GB are free. The tests create and drop hundreds of databases with 300 files each. On
+ * ext4 the search for free inodes uses more processor time than the tests themselves.
  */
 const scratch = ((): string => {
   try {
@@ -104,11 +104,11 @@ const reportFile = process.argv.find((argument) => argument.startsWith('--report
 const avaArguments = process.argv
   .slice(2)
   .filter((argument) => !ownFlags.includes(argument) && !argument.startsWith('--report='));
-// A terminal gets the colours of AVA; its output cannot be read at the same time.
+// On a terminal AVA writes its coloured output directly, so this script cannot read it at the same time.
 const readsOutput = retry === true || reportFile !== undefined || !process.stdout.isTTY;
 removeLeftovers();
 const directory = mkdtempSync(join(scratch, `${prefix}${process.pid}-`));
-// Started by root, the server runs as user postgres, which must be able to enter the directory.
+// If root starts this script, the server runs as user postgres, which must be able to enter the directory.
 chmodSync(directory, 0o711);
 const temporary = join(directory, 'tmp');
 mkdirSync(temporary);

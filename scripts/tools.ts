@@ -1,6 +1,7 @@
 /**
- * Builds the programs that checks run against (Prometheus, Alertmanager, the Collector, PostgreSQL's exporter, k6, Toxiproxy) from their pinned
- * Go modules into .tools/bin, and leaves what is there. `node scripts/tools.ts NAME...`; without a name it lists them.
+ * Builds the programs for the checks (Prometheus, Alertmanager, the Collector, PostgreSQL's exporter, k6, Toxiproxy)
+ * from their pinned Go modules into .tools/bin. Existing programs are kept. `node scripts/tools.ts NAME...`; without a
+ * name it lists the programs.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
@@ -15,7 +16,7 @@ const tools: Readonly<Record<string, Tool>> = {
   prometheus: {
     directory: 'tools/prometheus',
     packages: { prometheus: `${prometheus}/prometheus`, promtool: `${prometheus}/promtool` },
-    // Without these tags every cloud's client library is compiled too.
+    // Without these tags the build includes the client libraries of every cloud provider.
     tags: 'remove_all_sd,enable_dns_sd,enable_kubernetes_sd',
   },
   alertmanager: {
@@ -57,7 +58,7 @@ const build = (tool: Tool, binary: string, source: string): Promise<void> =>
     compiler.once('exit', (status) => {
       clearInterval(progress);
       if (status !== 0) return fail(new Error(`${binary}: the build ended with status ${status}`));
-      // In one step, so that a build that was cut short is never taken for a program.
+      // The rename is atomic, so that the result of an interrupted build is never used as a program.
       renameSync(unfinished, join(binaries, binary));
       console.log(`${binary}: built in ${seconds(started)}`);
       done();

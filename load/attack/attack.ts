@@ -2,35 +2,40 @@ import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { People } from './people.ts';
 import type { Tally } from './tally.ts';
 
-/** What one attack is given to work with. */
+/** The inputs of one attack. */
 export type Field = {
-  /** Of the service on 127.0.0.1. */
+  /** Port of the service on 127.0.0.1. */
   readonly port: number;
-  /** Client addresses, for `X-Forwarded-For`: one, or many. */
+  /** Client addresses for `X-Forwarded-For`: one or more. */
   readonly addresses: readonly string[];
-  /** Upper bound of the requests that the attack sends. */
+  /** The maximum number of requests that the attack sends. */
   readonly requests: number;
-  /** The shortest time over which requests are spread, so that the good caller is measured meanwhile. */
+  /**
+   * The minimum time in milliseconds over which the requests are spread. The good caller is measured during this time.
+   */
   readonly spreadMs: number;
-  /** Starts the time of the attack; what is prepared before does not count. */
+  /** Starts the clock of the attack. Time for preparation before this call does not count. */
   readonly begin: () => void;
-  /** Aborted when the attack must end; open sockets are destroyed then. */
+  /** Aborted when the attack must end. Open sockets are destroyed at that moment. */
   readonly signal: AbortSignal;
   readonly tally: Tally;
   readonly people: People;
-  /** A statement on the service's database, past the service. */
+  /** Executes a statement directly on the database of the service. */
   readonly sql: (text: string, parameters?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
 };
 
 export type Attack = {
   readonly name: string;
-  /** Further kinds that show the refusal as well, because another limit may be met first. */
+  /** Other kinds that are also accepted as the refusal, because the attack may reach another limit first. */
   readonly orKinds?: readonly AbuseKind[];
-  /** With fewer requests the limit is not reached; then no refusal is expected. */
+  /** With fewer requests the attack does not reach the limit, and no refusal is expected. */
   readonly minRequestsForRefusal?: number;
-  /** The refusal comes only after seconds; in the short form the attack runs beside all others only. */
+  /**
+   * The refusal comes only after several seconds. The short form therefore runs this attack only together with all
+   * others.
+   */
   readonly slow?: true;
   readonly run: (field: Field) => Promise<void>;
-  /** What is wrong beyond the figures that every attack must keep; undefined when nothing is. */
+  /** A fault that the common checks of all attacks do not detect; undefined if there is none. */
   readonly fault?: (field: Field) => Promise<string | undefined> | string | undefined;
 };

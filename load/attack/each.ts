@@ -3,15 +3,15 @@ import type { Field } from './attack.ts';
 import type { Outcome } from './tally.ts';
 
 export type EachOptions = {
-  /** Requests in progress at a time. */
+  /** The maximum number of requests in progress at the same time. */
   readonly parallel: number;
-  /** All requests of one address follow each other, so that each address has many in progress. */
+  /** The requests are ordered by address, so that each address has many requests in progress at the same time. */
   readonly grouped?: true;
 };
 
 /**
- * Sends the requests of an attack: starts are spread evenly over `spreadMs`, at most `parallel` are in progress, and
- * none starts after the end.
+ * Sends the requests of an attack. The starts are spread evenly over `spreadMs`, at most `parallel` requests are in
+ * progress, and no request starts after the end of the attack.
  */
 export const each = async (
   { addresses, requests, spreadMs, begin, signal, tally }: Field,
@@ -26,7 +26,7 @@ export const each = async (
       const number = next;
       next += 1;
       const early = start + (number / requests) * spreadMs - Date.now();
-      // Grouped requests come in bursts, because they are meant to meet each other.
+      // Grouped requests are sent in bursts, because they must be in progress at the same time.
       if (early > 0 && grouped === undefined) await sleep(early, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       const at = grouped ? Math.floor((number * addresses.length) / requests) : number % addresses.length;

@@ -2,11 +2,11 @@ import { Agent } from 'undici';
 import type { CallerSample } from './good-caller.ts';
 
 /**
- * A caller who does nothing wrong, in a process of its own so that the work of the attackers does not count as latency.
- * Requests start at fixed times, whether or not those before have been answered.
+ * A caller without abuse. It has its own process, so that the work of the attackers does not count as latency. Requests
+ * start at fixed times, even if earlier requests have no answer yet.
  */
 const url = process.argv[2]!;
-/** Each stays below the limit of one address: 100 a minute. */
+/** Each address stays below the limit of one address, which is 100 requests per minute. */
 const addresses = Array.from({ length: 10 }, (_, number) => `203.0.113.${number + 1}`);
 const singleEveryMs = 100;
 const singlesPerBatch = 5;
@@ -37,7 +37,7 @@ const call = async (kind: CallerSample['kind']): Promise<void> => {
     await response.body.dump({ limit: 10_000_000 });
     status = response.statusCode;
   } catch {
-    // No answer: the status stays 0.
+    // There is no answer, so the status stays 0.
   }
   process.send?.({ kind, status, ms: performance.now() - start } satisfies CallerSample);
 };
@@ -52,7 +52,7 @@ process.on('message', (message: 'start' | 'stop') => {
   clearInterval(timer);
   timer = undefined;
   if (message !== 'start') {
-    // What was not answered counts, too: each request ends by its own timeout.
+    // Open requests also count. Each one ends at the latest after its own timeout.
     void Promise.all(open).then(() => process.send?.('done'));
     return;
   }
@@ -63,5 +63,5 @@ process.on('message', (message: 'start' | 'stop') => {
     turn += 1;
   }, singleEveryMs);
 });
-// The parent is gone: nobody waits for samples.
+// The parent process has ended, so the samples have no receiver.
 process.on('disconnect', () => process.exit());

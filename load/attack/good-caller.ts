@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A batch has 1,000 rows. Status 0: no answer within 5 s. */
+/** One request of the good caller. A batch has 1,000 rows. Status 0 means no answer within 5 s. */
 export type CallerSample = { readonly kind: 'single' | 'batch'; readonly status: number; readonly ms: number };
 
 export type GoodCaller = {
-  /** Samples while `work` goes on, the requests that are open at its end included. */
+  /** Returns the samples from the duration of `work`, including the requests that are open at its end. */
   readonly during: (work: () => Promise<void>) => Promise<readonly CallerSample[]>;
   readonly close: () => Promise<unknown>;
 };

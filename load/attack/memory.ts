@@ -2,33 +2,36 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 export const mebibyte = 1_048_576;
 
-/** Parent of every process that can be read now. */
+/** Maps the id of every readable process to the id of its parent. */
 const parents = (): ReadonlyMap<number, number> => {
   const found = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      // The command in parentheses may hold anything: what follows its end is numbers.
+      // The command in parentheses may contain any character. Only numbers follow the last parenthesis.
       found.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
     } catch {
-      // It has ended meanwhile.
+      // The process has ended in the meantime.
     }
   }
   return found;
 };
 
-/** The kernel divides each shared page among the processes that map it (`Pss`), so a sum counts it once. */
+/**
+ * The resident memory of one process. `Pss` divides each shared page among the processes that map it, so a sum counts
+ * each page once.
+ */
 const residentBytesOf = (pid: number): number => {
   try {
     return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1_024;
   } catch {
-    // It has ended meanwhile.
+    // The process has ended in the meantime.
     return 0;
   }
 };
 
-/** Resident bytes of a process and of all its descendants: of the service and its pricing processes. */
+/** Resident bytes of a process and all its descendants: the service and its pricing processes. */
 export const residentTreeBytes = (root: number): number => {
   const tree = new Set([root]);
   const all = parents();
@@ -40,14 +43,15 @@ export const residentTreeBytes = (root: number): number => {
 };
 
 export type MemoryWatch = {
-  /** Since the start or the last call. */
+  /** The maximum since the start or since the last call. */
   readonly takeMaxBytes: () => number;
   readonly stop: () => void;
 };
 
 /**
- * Looks at the resident memory of a process tree four times a second.
- * @param beyond called when it is above `guardBytes`: the machine is not to suffer with the service
+ * Samples the resident memory of a process tree four times per second.
+ * @param beyond called when the memory is above `guardBytes`, so that the service can be ended before the machine runs
+ * out of memory
  */
 export const watchMemory = (pid: () => number, guardBytes: number, beyond: () => void): MemoryWatch => {
   let max = 0;

@@ -4,7 +4,7 @@ import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { greekNames } from '#src/pricing/models/outputs.ts';
 
 const mebibyte = 1_048_576;
-/** The largest body of a batch by default, unpacked. */
+/** The default limit of a batch body after decompression. */
 const unpackedBytes = 64 * mebibyte;
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
@@ -26,9 +26,9 @@ const rowsOfNothing = (bytes: number): string => {
   return head + ',{}'.repeat(Math.floor((bytes - head.length - tail.length) / 3)) + tail;
 };
 
-/** Bodies of attacks, each made when it is first needed. */
+/** The bodies of the attacks. Each body is made at its first use. */
 export const payloads = {
-  /** 65 KB that become 64 MiB: 22 million empty objects. */
+  /** 65 KB that decompress to 64 MiB: 22 million empty objects. */
   gzipOfRows: once(() => gzipSync(rowsOfNothing(unpackedBytes), { level: 9 })),
   gzipOfZeros: once(() => gzipSync(Buffer.alloc(4 * unpackedBytes), { level: 9 })),
   brotliOfRows: once(() =>
@@ -41,21 +41,21 @@ export const payloads = {
     return Buffer.from(`{"options":[{${members.join(',')}}]}`);
   }),
   deepJson: once(() => Buffer.from(`{"options":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)),
-  /** Arrow streams with one changed byte, see data/README.md. */
+  /** Arrow streams with one changed byte. See data/README.md. */
   lyingArrow: once(() =>
     [1, 2].map((number) => readFileSync(new URL(`data/arrow-lying-length-${number}.arrow`, import.meta.url))),
   ),
-  /** Answered with about 30 MB. */
+  /** The answer has about 30 MB. */
   largeAnswer: once(() =>
     json({ columns: { ...option, strike: strikes(100_000) }, outputs: ['price', ...greekNames] }),
   ),
   americanPrices: once(() => json(americanRows)),
   americanGreeks: once(() => json({ ...americanRows, outputs: ['price', 'delta', 'gamma', 'vega'] })),
-  /** About half a second of one processor. */
+  /** Needs about 0.5 s of processor time. */
   slowBatch: once(() => json({ columns: { ...option, strike: strikes(2_000) }, model: 'binomial_lr' })),
-  /** About a tenth of a second of one processor. */
+  /** Needs about 0.1 s of processor time. */
   slowPrice: once(() => json({ ...option, model: 'binomial_lr', exercise_style: 'american', steps: 10_001 })),
-  /** 4 MB of honest rows: the numbers differ, so that it is no bomb. */
+  /** 4 MB of valid rows. The numbers differ, so that the body is not a compression bomb. */
   jobChunk: once(() => {
     const column = (from: number, width: number): Float64Array =>
       Float64Array.from({ length: 100_000 }, () => from + width * Math.random());
@@ -69,7 +69,7 @@ export const payloads = {
     });
     return Buffer.from(tableToIPC(table, 'stream'));
   }),
-  /** Texts that look like the start of a credential, over and over. */
+  /** Texts that repeat the start of a credential many times. */
   almostSecrets: once(() =>
     ['eyJ', 'Bearer ', 'a@', 'http://', 'token=', 'a.b@c.', 'x:y@'].map((text) => text.repeat(7_000 / text.length)),
   ),

@@ -4,23 +4,23 @@ export type Person = {
   readonly id: string;
   readonly email: string;
   readonly password: string;
-  /** From where the person registered and signed in. */
+  /** The client address of the registration and the sign-in. */
   readonly address: string;
   readonly token: string;
 };
 
 export type People = {
-  /** New users, signed in. */
+  /** Registers new users and signs them in. */
   readonly make: (count: number) => Promise<readonly Person[]>;
-  /** New API keys of a person. */
+  /** Creates API keys of a person. */
   readonly keys: (person: Person, count: number) => Promise<readonly string[]>;
-  /** The status of a sign-in with the right password. */
+  /** Signs in with the correct password and returns the status. */
   readonly signIn: (person: Person, address: string) => Promise<number>;
 };
 
 type Answer = { readonly status: number; readonly body: Record<string, unknown> };
 
-/** Honest users, each with an address of its own: what attacks need who have an account. */
+/** Creates ordinary users, each with its own address, for attacks that need an account. */
 export const createPeople = (api: string): People => {
   let made = 0;
   const post = async (path: string, address: string, body: unknown, token?: string): Promise<Answer> => {
@@ -36,7 +36,7 @@ export const createPeople = (api: string): People => {
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
-  /** Set-up is repeated, because the service sheds load while it is attacked. */
+  /** Retries the set-up, because the service sheds load during an attack. */
   const must = async (status: number, attempt: () => Promise<Answer>): Promise<Record<string, unknown>> => {
     let answer: Answer | undefined;
     for (let tries = 0; tries < 5; tries += 1) {

@@ -4,23 +4,28 @@ import type { Outcome } from './tally.ts';
 
 export type RawRequest = {
   readonly port: number;
-  /** Goes out as `X-Forwarded-For`. */
+  /** Sent as `X-Forwarded-For`. */
   readonly address: string;
   readonly method: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
-  /** `Content-Length`, where it is not the length of `body`. */
+  /** `Content-Length`, if it differs from the length of `body`. */
   readonly announcedBytes?: number;
-  /** What follows head and body, until the socket is closed. */
+  /** Called after the head and the body are sent. `ended` is aborted when the socket closes. */
   readonly afterwards?: (socket: Socket, ended: AbortSignal) => Promise<void>;
-  /** For this long the client reads nothing; then it looks whether the service has cut the answer. */
+  /**
+   * The client reads nothing for this time. After it, the client checks whether the service has closed the connection.
+   */
   readonly unreadMs?: number;
   readonly timeoutMs?: number;
   readonly signal: AbortSignal;
 };
 
-/** After the unread time: what a server that never gave up could have sent beyond the buffers of the kernel. */
+/**
+ * After the unread time, a client that reads more than this proves that the service still sends. The buffers of the
+ * kernel hold less.
+ */
 const maxReadLateBytes = 24 * 1_048_576;
 
 const headOf = ({ method, path, headers = {}, address, body, announcedBytes }: RawRequest): string => {
@@ -38,7 +43,7 @@ const headOf = ({ method, path, headers = {}, address, body, announcedBytes }: R
 
 type Reader = { readonly take: (chunk: Buffer) => void; readonly outcome: () => Outcome; readonly bytes: () => number };
 
-/** Keeps the first bytes of the answer and counts the rest. */
+/** Keeps the first bytes of the answer and counts the others. */
 const createReader = (): Reader => {
   let head = '';
   let bytes = 0;
@@ -58,7 +63,7 @@ const createReader = (): Reader => {
   };
 };
 
-/** One request on a socket of its own, without any of the courtesies of an HTTP client. Never rejects. */
+/** Sends one request on its own socket, without the checks of an HTTP client. The promise never rejects. */
 export const rawRequest = async (request: RawRequest): Promise<Outcome> => {
   const { port, body, afterwards, unreadMs = 0, timeoutMs = 40_000, signal } = request;
   const reader = createReader();

@@ -45,12 +45,12 @@ const rowOf = (result: AttackResult): string[] => {
 export type Report = {
   readonly markdown: string;
   readonly broken: number;
-  /** Runs that are broken apart from the speed and share of the good caller. */
+  /** The number of broken runs, without faults in the speed and share of the good caller. */
   readonly losses: number;
   readonly lines: readonly string[];
 };
 
-/** One line for the terminal. */
+/** One result as text for the terminal. */
 export const lineOf = (result: AttackResult): string => {
   const faults = faultsOf(result);
   const title = `${result.name}, ${result.addresses} ${result.addresses === 1 ? 'address' : 'addresses'}`;
@@ -62,8 +62,8 @@ export const lineOf = (result: AttackResult): string => {
 };
 
 /**
- * The table of a run and its verdict. The figures of the good caller also hold over all attacks together.
- * @param conditions a sentence on what the figures depend on: the form of the run, the load of the machine
+ * The table of a run and its verdict. The limits of the good caller also apply to all attacks together.
+ * @param conditions a sentence that says what the figures depend on: the form of the run and the load of the machine
  */
 export const reportOf = (results: readonly AttackResult[], requests: number, conditions: string): Report => {
   const all = results.flatMap(({ caller }) => caller);

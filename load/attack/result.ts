@@ -1,26 +1,26 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { CallerSample } from './good-caller.ts';
 
-/** What was measured of one attack, or of all together. */
+/** The measurements of one attack, or of all attacks together. */
 export type AttackResult = {
   readonly name: string;
   readonly addresses: number;
   readonly sent: number;
-  /** As `createTally` writes it. */
+  /** The text of `createTally`. */
   readonly answers: string;
   readonly serverErrors: number;
   readonly exits: number;
-  /** Undefined when the process that counted them is gone. */
+  /** Undefined if the process that counted the threads has ended. */
   readonly lostThreads: number | undefined;
   readonly maxResidentBytes: number;
-  /** The lowest figure within a minute after the attack; undefined where nobody waited. */
+  /** The minimum within a minute after the attack; undefined if the run did not wait. */
   readonly residentAfterBytes: number | undefined;
   readonly caller: readonly CallerSample[];
-  /** Of each group one kind at least must have been counted. */
+  /** At least one kind of each group must be counted. */
   readonly expectedKinds: readonly (readonly AbuseKind[])[];
-  /** Refusals by kind, those above 0. */
+  /** The number of refusals by kind. Kinds without a refusal are absent. */
   readonly refused: Readonly<Partial<Record<AbuseKind, number>>>;
-  /** What the attack itself found wrong. */
+  /** The fault that the attack itself found. */
   readonly fault: string | undefined;
 };
 
@@ -39,17 +39,17 @@ export const limits = {
   maxSinglesP99Ms: 250,
   minBatchesShare: 0.95,
   maxBatchMs: 2_000,
-  /** A percentile of fewer samples says nothing; they count in the figure of the whole run. */
+  /** With fewer samples a percentile is not reliable. The samples still count in the figure of the whole run. */
   minSamplesForP99: 100,
 } as const;
 
-/** NaN where there are no samples. */
+/** The figures are NaN if there are no samples. */
 export const callerFigures = (samples: readonly CallerSample[]): CallerFigures => {
   const singles = samples.filter(({ kind }) => kind === 'single');
   const batches = samples.filter(({ kind }) => kind === 'batch');
   const served = singles.filter(({ status }) => status === 200);
   const inTime = batches.filter(({ status, ms }) => status === 200 && ms <= limits.maxBatchMs);
-  // A request without an answer is not faster than one with an answer: all samples count.
+  // All samples count, because a request without an answer must not improve the latency.
   const sorted = singles.map(({ ms }) => ms).toSorted((a, b) => a - b);
   return {
     singles: singles.length,

@@ -10,11 +10,11 @@ import { createTally } from './tally.ts';
 import type { World } from './world.ts';
 
 export type RunSettings = {
-  /** Of each attack. */
+  /** The maximum number of requests of each attack. */
   readonly requests: number;
   readonly spreadMs: number;
   readonly maxAttackMs: number;
-  /** How long memory may take to go back; 0: it is not looked at. */
+  /** Maximum time for the memory to be released. With 0 it is not measured. */
   readonly settleMs: number;
 };
 
@@ -25,10 +25,12 @@ export type RunDeps = {
   readonly settings: RunSettings;
 };
 
-/** For users, keys and the like, which an attack makes before it begins. */
+/** Maximum time to prepare users, keys and other data before an attack begins. */
 const maxPrepareMs = 60_000;
 
-/** The lowest resident memory until it is below the limit, or until `settleMs` have passed. */
+/**
+ * Returns the minimum of the resident memory. It stops when the memory is below the limit or `settleMs` have passed.
+ */
 const settle = async ({ world, settings }: RunDeps): Promise<number | undefined> => {
   if (settings.settleMs === 0) return undefined;
   let lowest = Infinity;
@@ -52,11 +54,11 @@ const increases = (before: Scrape, after: Scrape | undefined): AttackResult['ref
 export type Run = {
   readonly name: string;
   readonly attacks: readonly ListedAttack[];
-  /** Of each attack's clients. */
+  /** The client addresses of each attack. */
   readonly addresses: (attack: number) => readonly string[];
   /**
-   * `each`: every attack must be counted under its kind; `any`: one of them, because all share an address, and the
-   * rate limit may come first.
+   * `each`: the kind of every attack must be counted. `any`: one counted kind is enough, because all attacks share one
+   * address and the rate limit may refuse them first.
    */
   readonly counted: 'each' | 'any';
 };
@@ -68,7 +70,7 @@ const expectedKinds = ({ attacks, counted }: Run, requests: number): AttackResul
   return counted === 'each' || groups.length === 0 ? groups : [groups.flat()];
 };
 
-/** Runs attacks beside the good caller, and measures what became of the service. */
+/** Runs attacks at the same time as the good caller and measures their effect on the service. */
 export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult> => {
   const { name, attacks } = run;
   const { world, caller, memory, settings } = deps;
@@ -97,12 +99,12 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
     const running = attacks.map((attack, index) =>
       attack.run(fields[index]!).catch((error: unknown) => void problems.push(`${attack.name}: ${String(error)}`)),
     );
-    // An attack that is over at once is no reason not to measure the good caller.
+    // The good caller is measured for `spreadMs`, even if an attack ends immediately.
     await Promise.all([...running, sleep(settings.spreadMs)]);
   });
   for (const end of ends) end();
   const maxResidentBytes = memory.takeMaxBytes();
-  // The watch may have found the end of the process before its exit status is known.
+  // The end of the process may be visible before its exit status is known.
   await sleep(200);
   const exits = world.isAlive() ? 0 : 1;
   for (const [index, attack] of attacks.entries()) {

@@ -1,8 +1,8 @@
 /**
- * How a request ended: a status, or without one
- * - `cut`: the service closed the connection before a whole answer,
+ * The outcome of a request. It is a status, or without a status one of:
+ * - `cut`: the service closed the connection before the answer was complete,
  * - `held`: the connection was still open at the end of the attack,
- * - `no connection`: nobody listened.
+ * - `no connection`: no process listened on the port.
  */
 export type Outcome = number | 'cut' | 'held' | 'no connection';
 
@@ -10,7 +10,7 @@ export type Tally = {
   readonly add: (outcome: Outcome) => void;
   readonly count: (outcome: Outcome) => number;
   readonly total: () => number;
-  /** `200: 12, 413: 988`: statuses first. */
+  /** For example `200: 12, 413: 988`, with statuses first. */
   readonly text: () => string;
 };
 

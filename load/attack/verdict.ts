@@ -4,7 +4,7 @@ import { callerFigures, limits, type AttackResult } from './result.ts';
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** What the good caller did not get; a figure that does not exist is a fault, too. */
+/** Limits of the good caller that were not met. A missing figure is also a fault. */
 export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean): string[] => {
   const { singles, singlesShare, singlesP99Ms, batchesShare } = callerFigures(samples);
   const faults: string[] = [];
@@ -16,7 +16,7 @@ export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean
   return faults;
 };
 
-/** What one attack broke apart from the speed and share of the good caller, which depend on the machine. */
+/** Faults of one attack without the speed and share of the good caller, which depend on the machine. */
 export const lossesOf = (result: AttackResult): string[] => {
   const { sent, exits, lostThreads, maxResidentBytes, residentAfterBytes, serverErrors } = result;
   const faults: string[] = [];
@@ -37,7 +37,7 @@ export const lossesOf = (result: AttackResult): string[] => {
   return faults;
 };
 
-/** Everything that one attack broke, in words. The list is empty if the service withstood the attack. */
+/** All faults of one attack as sentences. The list is empty if the service withstood the attack. */
 export const faultsOf = (result: AttackResult): string[] => [
   ...lossesOf(result),
   ...callerFaults(result.caller, false),

@@ -15,14 +15,16 @@ import { createPeople, type People } from './people.ts';
 export type World = {
   readonly url: string;
   readonly port: number;
-  /** The process that serves now. */
+  /** The service process that runs now. */
   readonly service: () => Service;
   readonly people: People;
   readonly sql: (text: string, parameters?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
-  /** Undefined when the admin port does not answer. */
+  /** Undefined if the admin port does not answer. */
   readonly metrics: () => Promise<Scrape | undefined>;
   readonly isAlive: () => boolean;
-  /** Starts the service again, on the same ports and data, if it has ended or does not answer; says whether it did. */
+  /**
+   * Restarts the service on the same ports and data if it has ended or does not answer. Returns whether it restarted.
+   */
   readonly revive: () => Promise<boolean>;
 };
 
@@ -40,8 +42,8 @@ const statement =
   };
 
 /**
- * The service as in production, with its default limits, behind a proxy that is this process.
- * @param changes variables that differ from the defaults
+ * Starts the service in production mode with its default limits. This process acts as the proxy in front of it.
+ * @param changes environment variables that differ from the defaults
  */
 export const startWorld = async (scope: Scope, changes: Readonly<Record<string, string>> = {}): Promise<World> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-attack-'));

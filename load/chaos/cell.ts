@@ -14,33 +14,36 @@ export const groups = [
 ] as const;
 export type Group = (typeof groups)[number];
 
-/** What the cell's client does all along: reads past every cache, refreshes, prices, or asks for what is limited in Redis. */
+/**
+ * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes,
+ * single prices or batches.
+ */
 export type ProbeName = 'database' | 'read' | 'refresh' | 'price' | 'batch';
 
-/** One fault, where it strikes, and what must hold. */
+/** One fault, its place, and the checks that must pass. */
 export type Cell = {
   readonly group: Group;
   readonly name: string;
-  /** The fault point that the cell sets, where it sets one. */
+  /** The fault point that the cell sets; absent if it uses none. */
   readonly faultPoint?: FaultPoint;
-  /** In words, for the report. */
+  /** Description for the report. */
   readonly how: string;
   readonly probe: ProbeName;
   readonly inject: (world: World) => unknown;
   readonly heal: (world: World) => unknown;
   /** Milliseconds that the fault lasts. */
   readonly holdMs?: number;
-  /** Whether a counter of the service or of the dependency shows that the fault was really there. */
+  /** Whether a counter of the service or of the dependency shows that the fault took effect. */
   readonly felt: (before: Scrape, now: Scrape, world: World) => boolean | Promise<boolean>;
-  /** Codes that callers may be refused with; empty: nobody may notice. */
+  /** Error codes that callers may receive. If it is empty, callers must not notice the fault. */
   readonly codes: readonly string[];
-  /** Every answer must come by then; milliseconds. */
+  /** Every answer must come within this time, in milliseconds. */
   readonly deadlineMs: number;
-  /** The dependency whose health must leave `up` within 5 s. */
+  /** The dependency whose health status must be different from `up` within 5 s of the fault. */
   readonly unhealthy?: 'postgres' | 'redis' | 'twelve_data' | 'workers';
-  /** Spans of the time of the fault are lost: a trace from after it must be there again. */
+  /** Spans from the time of the fault are lost. The check then needs a trace from after the fault. */
   readonly spansLost?: boolean;
-  /** The process is meant to end, or to be gone for a while: connections may be refused meanwhile. */
+  /** The process ends or is unavailable for a while, so connections may be refused during that time. */
   readonly processGone?: boolean;
 };
 
@@ -54,9 +57,9 @@ export type CellResult = {
   readonly how: string;
   readonly passed: boolean;
   readonly checks: readonly Check[];
-  /** Milliseconds from the fault to the first signal of the service; undefined when none came. */
+  /** Milliseconds from the fault to the first signal of the service; undefined if there was none. */
   readonly detectionMs: number | undefined;
-  /** Milliseconds from the end of the fault to the first of the answers that were all good from then on. */
+  /** Milliseconds from the end of the fault to the first answer after which all answers were good. */
   readonly recoveryMs: number | undefined;
   readonly answers: { readonly ok: number; readonly refused: number; readonly unanswered: number };
   readonly phases: { readonly before: Phase; readonly during: Phase; readonly after: Phase };

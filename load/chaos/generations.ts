@@ -3,8 +3,8 @@ import type { FetchedSeries } from '#src/market-data/providers/provider.ts';
 import type { WireBar } from '#testkit/servers/twelve-data-server.ts';
 
 /**
- * What the provider serves changes with each generation, in every price and in every index value, so that a state which
- * mixes two refreshes cannot pass for one.
+ * Each generation changes every price and every index value of the provider. A state that mixes two refreshes is
+ * therefore detected.
  */
 export const symbols = ['MSFT', 'AMZN', 'IBM', 'AAPL', 'GOOG'] as const;
 const months = 24;
@@ -21,7 +21,7 @@ export const barsOf = (symbol: number, generation: number): WireBar[] =>
     return { datetime: dateOf(month), open: close, high: close, low: close, close, volume: '1000' };
   });
 
-/** The same as a provider's answer. */
+/** The same data in the form of a provider's answer. */
 export const seriesOf = (generation: number): FetchedSeries[] =>
   symbols.map((symbol, index) => ({
     symbol,
@@ -36,8 +36,8 @@ const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6 * Math.ma
 type Row = { symbol: string; date: string; close: number };
 
 /**
- * The generation that all stored prices and the price-weighted index agree on.
- * @throws Error naming the first row that belongs to another one
+ * Returns the generation of all stored prices and of the price-weighted index.
+ * @throws Error with the first row that belongs to another generation
  */
 export const storedGeneration = async (databaseUrl: string): Promise<number> => {
   const client = new Client({ connectionString: databaseUrl });

@@ -8,7 +8,7 @@ import { replicaCells } from './cells/replica.ts';
 import { twelveDataCells } from './cells/twelve-data.ts';
 import { workerCells } from './cells/workers.ts';
 
-/** Every rehearsed failure; the process cells come last, since they replace the process. */
+/** All cells. The process cells come last, because they replace the process. */
 export const matrix: readonly Cell[] = [
   ...faultPointCells,
   ...redisCells,

@@ -22,7 +22,8 @@ const ask = async (request: () => Promise<Response>): Promise<Answer> => {
     const text = await response.text();
     const problem = response.headers.get('content-type')?.startsWith('application/problem+json') ?? false;
     const body = text.startsWith('{') ? (JSON.parse(text) as { code?: string; status?: unknown; reason?: string }) : {};
-    // A refresh that was waited for answers 200 also when it rolled back: its reason is what counts here.
+    // A request that waits for its refresh is answered with 200 even after a rollback, so the reason of the refresh
+    // counts.
     const rolledBack = body.status === 'rolled_back' || body.status === 'failed';
     return {
       at,
@@ -37,7 +38,7 @@ const ask = async (request: () => Promise<Response>): Promise<Answer> => {
   }
 };
 
-/** Sends one request every `everyMs`, whether or not earlier ones were answered. */
+/** Sends one request every `everyMs` milliseconds, even if earlier requests have no answer yet. */
 export const startProbe = (request: () => Promise<Response>, everyMs: number): Probe => {
   const answers: Answer[] = [];
   const open = new Set<Promise<unknown>>();

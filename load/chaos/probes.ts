@@ -10,7 +10,7 @@ const post = (url: string, body: unknown, headers: Readonly<Record<string, strin
     headers: { 'content-type': 'application/json', ...headers },
   });
 
-/** What a cell's client sends, and how often (milliseconds). */
+/** The request of a cell's client and its interval in milliseconds. */
 type Probing = { readonly request: () => Promise<Response>; readonly everyMs: number };
 
 export const probeOf = async (name: ProbeName, world: World): Promise<Probing> => {
@@ -18,7 +18,7 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   const authorization = `Bearer ${await world.token()}`;
   let count = 0;
   const probes: Readonly<Record<ProbeName, Probing>> = {
-    // The list of refreshes is kept in no cache and read from the primary.
+    // The list of refreshes is not cached and is read from the primary.
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
     read: { everyMs: 100, request: () => fetch(`${api}/indexes/TECH5_EW/values?limit=${(count++ % 900) + 1}`) },
     refresh: {

@@ -13,7 +13,7 @@ const flipLimitMs = 5_000;
 const pollMs = 100;
 
 const good = ({ status, code }: Answer): boolean => status >= 200 && status < 300 && code === '';
-/** A refresh that another one kept from starting is an answer, not a failure. */
+/** A refresh that is refused because another refresh runs counts as served. */
 const acceptable = (answer: Answer): boolean => good(answer) || answer.code === 'refresh_in_progress';
 
 const dependencyStatus = async (world: World, name: string): Promise<string> => {
@@ -24,7 +24,7 @@ const dependencyStatus = async (world: World, name: string): Promise<string> => 
 
 type Signals = { feltMs?: number; flippedMs?: number };
 
-/** Watches the service's own signals until stopped. */
+/** Polls the signals of the service until `stop` is called. */
 const watch = (
   cell: Cell,
   world: World,
@@ -33,7 +33,7 @@ const watch = (
   const signals: Signals = {};
   const began = performance.now();
   const stopped = new AbortController();
-  // What asks the broken dependency itself may fail: then it is asked again.
+  // The query may fail because it uses the broken dependency. The next poll repeats it.
   const isFelt = async (now: Scrape): Promise<boolean> => {
     try {
       return await cell.felt(before, now, world);
@@ -64,7 +64,7 @@ const watch = (
   };
 };
 
-/** Resolves once answers have been good for a while, or the limit has passed. */
+/** Returns the recovery time after the answers have been good for a while; undefined after the time limit. */
 const settle = async (
   cell: Cell,
   world: World,
@@ -84,7 +84,7 @@ const settle = async (
   return undefined;
 };
 
-/** The client's own requests by time: what was not served cost error budget. */
+/** The client's requests of one time span. Requests that were not served use error budget. */
 const phase = (answers: readonly Answer[], from: number, to: number): Phase => {
   const inside = answers.filter(({ at }) => at >= from && at < to);
   return { requests: inside.length, served: inside.filter(acceptable).length };

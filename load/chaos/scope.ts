@@ -1,4 +1,4 @@
-/** What `t.teardown` is to a test: everything started is stopped, last first, also when a start fails. */
+/** Like `t.teardown` of a test: stops everything that was started, in reverse order, even if a start fails. */
 export type Scope = { readonly teardown: (release: () => unknown) => void; readonly close: () => Promise<void> };
 
 export const createScope = (): Scope => {

@@ -1,4 +1,4 @@
-/** A scrape of /metrics, asked for sums over labels. */
+/** The result of one scrape of /metrics. `sum` adds the values of all series that match the labels. */
 export type Scrape = { readonly sum: (name: string, labels?: Readonly<Record<string, string | RegExp>>) => number };
 
 type Sample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };

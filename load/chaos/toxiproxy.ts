@@ -10,19 +10,21 @@ type Toxic = {
   readonly stream?: 'upstream' | 'downstream';
 };
 
-/** One hop that can be broken. */
+/** A proxied connection to one dependency that can be broken. */
 export type Hop = {
   readonly port: number;
-  /** Refuses connections and cuts those that are open. */
+  /** Refuses new connections and closes open ones. */
   readonly cut: () => Promise<void>;
   readonly poison: (toxic: Toxic) => Promise<void>;
-  /** As it was: open, without toxics. */
+  /** Restores the connection and removes all toxics. */
   readonly heal: () => Promise<void>;
 };
 
 export type Toxiproxy = { readonly hop: (name: string, upstream: string) => Promise<Hop> };
 
-/** Toxiproxy's own server, driven over its HTTP API; toxics act on connections that are open already too. */
+/**
+ * Starts the Toxiproxy server and controls it over its HTTP API. Toxics also affect connections that are already open.
+ */
 export const startToxiproxy = async (scope: Scope): Promise<Toxiproxy> => {
   const port = await freePort();
   const child = spawn('.tools/bin/toxiproxy-server', ['-host', '127.0.0.1', '-port', String(port)], {

@@ -20,20 +20,20 @@ export type World = {
   readonly redis: RedisServer;
   readonly twelveData: TwelveDataServer;
   readonly spans: OtlpReceiver;
-  /** Past every hop. */
+  /** Direct address of the database, without a proxy. */
   readonly databaseUrl: string;
   readonly replicaUrl: string;
   readonly prometheusUrl: string;
   readonly url: string;
   readonly adminUrl: string;
-  /** The process that serves now; `restart` puts another in its place, on the same ports. */
+  /** The service process that runs now. `restart` replaces it on the same ports. */
   readonly service: () => Service;
-  /** Whether this process, or one before it, logged a line of the trace. */
+  /** Whether the current process or an earlier one logged a line of the trace. */
   readonly logged: (traceId: string) => boolean;
   readonly restart: () => Promise<void>;
-  /** Lets the provider serve prices that it never served before. */
+  /** Changes the prices of the provider to a new generation and returns its number. */
   readonly nextGeneration: () => number;
-  /** A token that outlives the run. */
+  /** Returns an access token that stays valid for the whole run. */
   readonly token: () => Promise<string>;
   readonly setFault: (point: string, fault: Readonly<Record<string, unknown>>) => Promise<void>;
   readonly clearFault: (point: string) => Promise<void>;
@@ -74,7 +74,7 @@ scrape_configs:
   return `http://127.0.0.1:${port}`;
 };
 
-/** k6's usual mix at a low rate, for as long as the world lasts: its thresholds are not the point here. */
+/** Runs the usual k6 mix at a low rate in the background. Its thresholds are not checked. */
 const startLoad = (scope: Scope, url: string, secret: string): void => {
   mkdirSync('reports', { recursive: true });
   const child = spawn('.tools/bin/k6', ['run', '--quiet', '--no-thresholds', 'load/main.ts'], {
@@ -98,7 +98,10 @@ const startLoad = (scope: Scope, url: string, secret: string): void => {
   });
 };
 
-/** The service as in production but for its fault points, every dependency real and behind a hop that can be broken. */
+/**
+ * Starts the service as in production, with fault points enabled. Every dependency is real and has a proxy that can
+ * break the connection.
+ */
 export const startWorld = async (scope: Scope, extra: Readonly<Record<string, string>> = {}): Promise<World> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-'));
   chmodSync(directory, 0o711);
@@ -150,13 +153,15 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
     PROVIDER_TIMEOUT_MS: '2000',
     BREAKER_RESET_MS: '2000',
-    // The limiter decides, and lets everybody pass: its dependency is part of the experiment.
+    // The limits are too high to refuse a request. The limiter stays enabled because its use of Redis is part of the
+    // test.
     RATE_LIMIT_ENABLED: 'true',
     RATE_LIMIT_IP_PER_MINUTE: '1000000',
     RATE_LIMIT_CLIENT_PER_MINUTE: '1000000',
-    // Everything of the experiment shares this machine: a stall of its own making is not the fault looked for.
+    // All programs of the test share this machine and can delay the event loop. With the default limit, such a delay
+    // would count as a fault.
     LOAD_LAG_MS: '1500',
-    // All requests come from one address here.
+    // All requests come from one address in this test.
     CALLER_SHARE_PERCENT: '100',
     PRICING_WORKERS: '1',
     PRICING_QUEUE_LIMIT: '4',

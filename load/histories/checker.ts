@@ -1,15 +1,15 @@
-/** What became of a refresh: its process reported an end, or was killed before it could. */
+/** The outcome of a refresh. It is `unknown` if its process was killed before it reported the end. */
 export type Outcome = 'succeeded' | 'undone' | 'unknown';
 
 export type Refresh = {
   readonly generation: number;
   readonly outcome: Outcome;
-  /** Milliseconds, monotonic, on the watcher's clock. */
+  /** Milliseconds on the monotonic clock of the observer. */
   readonly began: number;
   readonly ended: number;
 };
 
-/** One look at the whole state, in one snapshot: the generation that all of it belongs to, or what does not fit. */
+/** The whole state in one snapshot: the generation to which all of it belongs, or a description of the mismatch. */
 export type Observation = {
   readonly began: number;
   readonly ended: number;
@@ -18,18 +18,18 @@ export type Observation = {
 };
 
 export type History = {
-  /** What was stored before. */
+  /** The generation that was stored before the history. */
   readonly initial: number;
   readonly refreshes: readonly Refresh[];
-  /** In the order in which one observer made them. */
+  /** In the order of one observer. */
   readonly observations: readonly Observation[];
 };
 
 /**
- * Checks that every observed state is that of exactly one committed refresh, that states follow each other in one
- * order, and that what was reported committed stays. Refreshes of one universe never overlap, so each generation is
- * current during one stretch of time.
- * @returns the violations, in words; empty when the history is sound
+ * Checks that every observed state belongs to exactly one committed refresh, that the states have one order, and that
+ * no reported commit is lost. Refreshes of one universe never overlap, so each generation is current during one time
+ * span.
+ * @returns the violations as sentences; empty if the history is valid
  */
 export const violations = ({ initial, refreshes, observations }: History): string[] => {
   const found: string[] = [];
@@ -51,7 +51,7 @@ export const violations = ({ initial, refreshes, observations }: History): strin
       left.add(current);
       current = generation;
     }
-    // A commit that was reported before this look began is visible in it, unless a later one has replaced it.
+    // A commit that was reported before this observation began must be visible, unless a later commit has replaced it.
     const lost = refreshes.find(
       ({ outcome, began, ended, generation: other }) =>
         outcome === 'succeeded' &&

@@ -7,7 +7,10 @@ import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import type { Scope } from '../chaos/scope.ts';
 
-/** A migrated database on a PostgreSQL of its own. Durability is off: processes are killed here, the machine is not. */
+/**
+ * Starts a PostgreSQL server with a migrated database. Durability is off, because the test kills processes but not the
+ * machine.
+ */
 export const startHistoryDatabase = async (scope: Scope): Promise<string> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-histories-'));
   chmodSync(directory, 0o711);

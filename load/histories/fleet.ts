@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import type { Command, Report } from './refresher.ts';
 
 export type Refresher = {
-  /** @returns the reported status, or undefined when the process died first */
+  /** @returns the reported status; undefined if the process ended first */
   readonly refresh: (command: Command) => Promise<string | undefined>;
   readonly kill: () => void;
   readonly alive: () => boolean;
 };
 
-/** A fixed number of refreshers, each in its own process. A spare that has already started replaces one that ended. */
+/**
+ * A fixed number of refreshers, each in its own process. A spare process that already runs replaces a member that
+ * ended.
+ */
 export type Fleet = { readonly members: () => Promise<readonly Refresher[]>; readonly close: () => Promise<void> };
 
 const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readonly child: ChildProcess }> => {
@@ -36,7 +39,7 @@ const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readon
         const onExit = (): void => settle(undefined);
         if (!alive()) return done(undefined);
         child.on('message', onMessage).once('exit', onExit);
-        // The exit of a process that was just killed may not be known yet.
+        // A process that was just killed may still count as alive, so the send can fail.
         child.send(command, (error) => error && settle(undefined));
       }),
   };

@@ -32,8 +32,8 @@ const observe = async (databaseUrl: string): Promise<Observation> => {
 };
 
 /**
- * One history, drawn from its seed: refreshes from several processes at once, some with a fault, some killed at a random
- * moment, while somebody looks at the state all along.
+ * Plays one history that is derived from its seed. Several processes refresh at once, some with a fault, and some are
+ * killed at a random moment. An observer reads the state all the time.
  */
 export const playHistory = async (
   seed: number,

@@ -1,4 +1,4 @@
-/** Repeatable randomness (mulberry32): a history is named by its seed. */
+/** Repeatable random numbers (mulberry32). The seed identifies a history. */
 export type Random = {
   readonly next: () => number;
   readonly chance: (share: number) => boolean;

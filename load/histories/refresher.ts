@@ -1,6 +1,6 @@
 /**
  * A separate process that refreshes on command and may be killed at any time: `node refresher.ts DATABASE_URL`. Each
- * price contains the generation of its command, so that the writer of a row can be identified.
+ * price contains the generation of its command, so that a reader can find the refresh that wrote a row.
  */
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';
@@ -48,7 +48,7 @@ const refreshes = createRefreshService({
   timeouts: { fetchMs: hangMs, applyMs: hangMs },
 });
 
-// Nobody to report to: the end of the connection ends this process.
+// A failed send is ignored, because the process ends when the connection to its parent closes.
 const report = (message: Report): void => void process.send?.(message, undefined, {}, () => {});
 
 process.on('message', (command: Command) => {

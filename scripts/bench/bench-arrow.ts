@@ -1,6 +1,6 @@
 /**
- * Reading of Arrow batches of 100,000 rows by our reader beside the apache-arrow library, which only opens the stream and
- * copies its numbers: `npm run bench:arrow`. The two take turns; figures are medians.
+ * Compares our reader with the apache-arrow library on Arrow batches of 100,000 rows: `npm run bench:arrow`. The
+ * library only opens the stream and copies the numbers. The two readers run alternately, and the figures are medians.
  */
 import { tableFromIPC, type Vector } from 'apache-arrow';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';

@@ -1,7 +1,7 @@
 /**
- * What the audit trail costs a small transaction, and what a shared stream costs: transactions a second on a durable
- * PostgreSQL, ten at a time, without an event, with one in a stream of its own, and all in one stream.
- * `npm run bench:audit`
+ * Measures the cost of the audit trail for a small transaction, and the cost of a shared stream: `npm run bench:audit`.
+ * The figures are transactions per second on a durable PostgreSQL, ten at a time: without an event, with one event in a
+ * separate stream for each transaction, and with all events in one stream.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,10 @@ const database = await createDatabase({
 });
 const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
 
-/** Transactions a second. @param streamOf undefined records nothing */
+/**
+ * Returns transactions per second.
+ * @param streamOf the stream of a transaction; undefined records no event
+ */
 const measure = async (streamOf: (index: number) => AuditStream | undefined): Promise<number> => {
   let next = 0;
   const work = async (): Promise<void> => {
@@ -80,7 +83,7 @@ try {
   for (let round = 0; round <= rounds; round += 1) {
     for (const [index, { streamOf }] of cases.entries()) {
       const speed = await measure(streamOf);
-      // The first round warms up.
+      // The first round is for warm-up.
       if (round > 0) speeds[index]!.push(speed);
     }
   }

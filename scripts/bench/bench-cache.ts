@@ -1,6 +1,6 @@
 /**
- * What the cache gains, and what a Redis that stands still costs, against services with a Redis and a PostgreSQL of
- * their own: `npm run bench:cache`. SECONDS is the length of each run.
+ * Measures the benefit of the cache and the cost of a Redis that hangs: `npm run bench:cache`. The services use their
+ * own Redis and PostgreSQL. SECONDS is the duration of each run.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

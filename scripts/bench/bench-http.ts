@@ -1,6 +1,7 @@
 /**
- * Pricing over HTTP beside a bare Node server that only parses, prices and writes: `npm run bench:http`. The two take
- * turns on the same bodies, so that a drifting machine slows both; figures are medians of rounds.
+ * Compares pricing over HTTP with a minimal Node server that only parses, prices and writes: `npm run bench:http`. The
+ * two servers get the same bodies alternately, so that a change of the machine's speed affects both. The figures are
+ * medians of the rounds.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -40,7 +41,7 @@ const compare = async (
   for (let turn = 0; turn <= rounds; turn += 1) {
     for (const [name, [target, load]] of Object.entries(contestants)) {
       const rate = await drive(target, load, seconds, load.rows >= 10_000 ? 2 : load.rows >= 1000 ? 4 : 16);
-      // The first turn warms up.
+      // The first round is for warm-up.
       if (turn > 0) rates.get(name)?.push(rate);
     }
   }

@@ -1,4 +1,4 @@
-/** Kernels per second and their error against references, on one core: `npm run bench:pricing`. */
+/** Measures kernels per second on one core and their error against references: `npm run bench:pricing`. */
 import { availableParallelism, cpus } from 'node:os';
 import { createAndersenLake } from '#src/pricing/engines/american/andersen-lake.ts';
 import { createScheme, precisions, schemeSizes } from '#src/pricing/engines/american/andersen-lake-scheme.ts';
@@ -24,7 +24,7 @@ allowDeepInlining();
 const rounds = 61;
 const milliseconds = 20;
 
-/** A generator of its own seed: every run sees the same markets. */
+/** A generator with a fixed seed, so that every run uses the same market data. */
 const random = (() => {
   let state = 20_240_229;
   return (from: number, to: number): number => {
@@ -53,7 +53,7 @@ const normalPrices = spots.map((s, i) =>
 
 type Case = {
   readonly name: string;
-  /** Kernels per second it is to reach. */
+  /** The required kernels per second. */
   readonly target?: number;
   /** Kernels in one call of `run`. */
   readonly count: number;
@@ -70,7 +70,8 @@ const blackScholesError = (index: 0 | 1 | 2 | 3 | 4 | 5): number[] =>
     if (index === 0) buffer[0] = blackScholesPrice(s, k, time, rate, dividend, vol, row.sign);
     else blackScholesFirstOrder(s, k, time, rate, dividend, vol, row.sign, buffer);
     const d = Math.log(s / k) / (vol * Math.sqrt(time));
-    // One rounding of d1 costs d1^2 roundings: the tails are scaled by that.
+    // A relative rounding error in d1 becomes an error about d1^2 times as large in the tails, so the error is scaled
+    // by that factor.
     return row[name] === 0 ? 0 : Math.abs(buffer[index]! / row[name] - 1) / (1 + d * d);
   });
 
@@ -185,7 +186,7 @@ const cases: Case[] = [
         );
       }
     },
-    // In units of what the rounding of the price alone does: eps * (1 + price / (volatility * vega)).
+    // The unit is the error that the rounding of the price alone causes: eps * (1 + price / (volatility * vega)).
     error: () => {
       const units = [...spots].map((s, i) => {
         const found = result[i]!;
@@ -236,13 +237,13 @@ const cases: Case[] = [
   },
 ];
 
-/** Milliseconds of processor that this process has used: what else the machine does falls out. */
+/** Milliseconds of processor time of this process. Other load on the machine does not affect this figure. */
 const processorTime = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 };
 
-/** Median and best of rounds of some 20 ms of processor each. */
+/** Median and best of several rounds. Each round takes about 20 ms of processor time. */
 const measure = ({ run, count }: Case): { median: number; best: number } => {
   run();
   const started = processorTime();

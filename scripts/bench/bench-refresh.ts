@@ -1,7 +1,7 @@
 /**
- * How fast the refresh's store step is beside a raw `insert ... select unnest` of the same rows on the same server:
- * both in a transaction of their own on an empty table, in turns. Exits 1 below half the raw speed.
- * `node scripts/bench/bench-refresh.ts`
+ * Compares the store step of a refresh with a raw `insert ... select unnest` of the same rows on the same server: `node
+ * scripts/bench/bench-refresh.ts`. Both run alternately, each in its own transaction on an empty table. The exit status
+ * is 1 if the store step has less than half the raw speed.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -106,7 +106,7 @@ const measure = async (url: string): Promise<{ readonly ours: number; readonly r
 };
 
 const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-// As root the server runs as user postgres, who must be able to enter.
+// If this script runs as root, the server runs as user postgres, which must be able to enter the directory.
 chmodSync(directory, 0o711);
 const postgres = await startEmbeddedPostgres({ directory, logger, durable: true, maxConnections: 20 });
 try {

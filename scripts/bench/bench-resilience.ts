@@ -1,6 +1,6 @@
 /**
- * The figures of docs/resilience.md about PostgreSQL, shutdown and load, against a service with its own database:
- * `npm run bench:resilience`. REQUESTS shortens the memory run.
+ * Measures the figures of docs/resilience.md about PostgreSQL, shutdown and load, with a service that has its own
+ * database: `npm run bench:resilience`. REQUESTS shortens the memory run.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, chmodSync } from 'node:fs';
@@ -32,9 +32,9 @@ const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger }
 ends.unshift(postgres.stop);
 const quiet = { RATE_LIMIT_ENABLED: 'false', LOG_LEVEL: 'info', OTEL_TRACES_SAMPLER: 'parentbased_traceidratio' };
 const environment = { ...quiet, DATABASE_URL: postgres.url, OTEL_TRACES_SAMPLER_ARG: '0.1' };
-/** Lets the heap be looked at when nothing in it is garbage. */
+/** Collects garbage on SIGUSR2, so that the measured heap contains only live objects. */
 const collects = `data:text/javascript,process.on('SIGUSR2',()=>globalThis.gc())`;
-/** Past the caches. */
+/** Bypasses the caches. */
 const fresh = { headers: { 'Cache-Control': 'no-cache' } };
 
 const poolExhausted = async (): Promise<void> => {
@@ -125,7 +125,7 @@ const memory = async (service: Service): Promise<void> => {
   show('  of these not 2xx', String(result.non2xx + result.errors));
 };
 
-/** CPU seconds that the processes spent on `amount` requests each, and the requests a second of all together. */
+/** CPU seconds that the processes used for `amount` requests each, and the total requests per second. */
 const cost = async (services: readonly Service[], amount: number) => {
   const cpu = async (): Promise<number> => {
     const all = await Promise.all(services.map((service) => scrape(service)));
@@ -154,7 +154,7 @@ const instances = async (first: Service): Promise<void> => {
   show('two instances carry, a core each', `${((2 * middle(one)) / middle(two)).toFixed(2)} x one`);
 };
 
-/** Needs root, for a disk of its own. */
+/** Needs root, because it mounts a separate file system. */
 const diskFull = async (): Promise<void> => {
   if (process.getuid?.() !== 0) return;
   const mounted = mkdtempSync(join(tmpdir(), 'volwatch-disk-'));

@@ -1,6 +1,7 @@
 /**
- * What telemetry costs: `POST /pricing/price` on two services side by side, one with spans (10 % sampled) and metrics,
- * one with TELEMETRY_ENABLED=false. They take turns, so that a drifting machine slows both; the ratio is of medians.
+ * Measures the cost of telemetry with `POST /pricing/price` on two services: one with spans (10 % sampled) and metrics,
+ * one with TELEMETRY_ENABLED=false. They run alternately, so that a change of the machine's speed affects both. The
+ * figure is the ratio of the medians.
  */
 import autocannon from 'autocannon';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -7,7 +7,7 @@ import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { dashboards } from '../generate/dashboards/index.ts';
 import { scenarios } from '../verify/scenarios.ts';
 
-/** Metrics that no panel needs, each with its reason. */
+/** Metrics without a panel, each with the reason. */
 const withoutPanel: Readonly<Record<string, string>> = {
   volwatch_build_info: 'the annotation "Deploys" and the choice of instances of every dashboard are made of it',
 };
@@ -19,7 +19,7 @@ const expressionsOfPanels = (): string[] =>
 
 const hasFile = (path: string): boolean => existsSync(path);
 
-/** A fault point needs a cell of the chaos matrix. */
+/** Every fault point must have a cell in the chaos matrix. */
 export const faultPointFaults = (
   points: readonly string[] = faultPoints,
   cells: readonly { readonly faultPoint?: string | undefined }[] = matrix,
@@ -28,7 +28,7 @@ export const faultPointFaults = (
     .filter((point) => !cells.some((cell) => cell.faultPoint === point))
     .map((point) => `The fault point ${point} has no chaos cell: add one to load/chaos/cells/.`);
 
-/** A metric needs a panel, or a reason why it has none. */
+/** Every metric must have a panel, or a reason why it has none. */
 export const metricFaults = (
   metrics: readonly string[] = Object.keys(metricCatalogue),
   expressions: readonly string[] = expressionsOfPanels(),
@@ -51,7 +51,7 @@ export const metricFaults = (
   ];
 };
 
-/** An alert needs a runbook and a rehearsed cause. */
+/** Every alert must have a runbook and a scenario that causes it. */
 export const alertFaults = (
   alerts: readonly string[] = causeAlerts.map(({ alert }) => alert),
   rehearsed: readonly string[] = scenarios.map(({ alert }) => alert),
@@ -65,7 +65,7 @@ export const alertFaults = (
     .map((alert) => `The alert ${alert} has no rehearsed cause: add one to scripts/verify/scenarios.ts.`),
 ];
 
-/** A pricing model needs a row in its documentation; all other lists are typed by the names. */
+/** Every pricing model must have a row in its documentation. Types check all other lists of models. */
 export const modelFaults = (
   models: readonly string[] = modelNames,
   page: string = readFileSync('docs/pricing.md', 'utf8'),
@@ -74,7 +74,7 @@ export const modelFaults = (
     .filter((model) => !new RegExp(`^\\|[^|]*\`${model}\``, 'm').test(page))
     .map((model) => `The model ${model} is not in the table of docs/pricing.md: add a row there.`);
 
-/** Entries of one list that another list must have too, each with the file to edit. */
+/** Entries of one list that are missing in another list, each with the file to edit. */
 export const completenessFaults = (): string[] => [
   ...faultPointFaults(),
   ...metricFaults(),

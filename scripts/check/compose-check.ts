@@ -1,6 +1,7 @@
 /**
- * Reads docker-compose.yml with Compose's own library (`node scripts/tools.ts composecheck` builds the reader): as it
- * is with every variable of .env.example set, and refused with any one of them missing. Files that it mounts exist. Tags and memory limits are checked by versions-check.ts.
+ * Checks docker-compose.yml with the library of Docker Compose (`node scripts/tools.ts composecheck` builds the
+ * reader). The file must be valid with every variable of .env.example set, and must be refused if any one of them is
+ * missing. Files that it mounts must exist. versions-check.ts checks tags and memory limits.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -25,7 +26,7 @@ if (!existsSync(binary)) faults.push(`${binary} is missing: run npm exec node sc
 else {
   const whole = read();
   if (!whole.good) faults.push(whole.text);
-  // The two addresses of Alertmanager are secrets, whose absence only the engine can see.
+  // The two ALERT_ addresses are Compose secrets. Only the engine detects that a secret is missing.
   for (const name of names.filter((each) => !each.startsWith('ALERT_'))) {
     if (read(name).good) faults.push(`${name} may be missing: it needs \${${name}:?}`);
   }

@@ -2,12 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
-/** File -> the files of the repository that it imports, types included. Paths are relative to the repository. */
+/**
+ * Maps each file to the files of the repository that it imports, including types. Paths are relative to the repository.
+ */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
 /**
- * `import ... from 'x'`, `export ... from 'x'`, `import 'x'`, `import('x')`. A regular expression serves because the
- * formatter gives imports one form. Parsers of import graphs do not read TypeScript 7 yet; see decision 0120.
+ * Matches `import ... from 'x'`, `export ... from 'x'`, `import 'x'` and `import('x')`. A regular expression is enough
+ * because the formatter gives all imports the same form. Parsers of import graphs do not support TypeScript 7 yet; see
+ * decision 0120.
  */
 const specifier = /(?:\bfrom|\bimport|\bimport\()\s*'([#.][^']+)'/g;
 
@@ -28,7 +31,7 @@ export const readImportGraph = (): ImportGraph => {
   );
 };
 
-/** Each circle once, as the files that form it in order. */
+/** Returns each import cycle once, as the list of its files in order. */
 export const findCircles = (graph: ImportGraph): string[][] => {
   const circles: string[][] = [];
   const finished = new Set<string>();

@@ -4,7 +4,7 @@ import { folders, rooms } from './rooms.ts';
 const topOf = (path: string): string => path.split('/')[0]!;
 /** `src/auth/keys/key-ring.ts` -> `auth`, `src/main.ts` -> `main.ts`. */
 const roomOf = (path: string): string => path.split('/')[1]!;
-/** The files that a room offers to compose/. */
+/** The only file of a room that other rooms may import. The kernel has no such limit. */
 const faceOf = (room: string): string => (room.endsWith('.ts') ? `src/${room}` : `src/${room}/index.ts`);
 
 const folderFault = (file: string, target: string): string | undefined => {
@@ -28,7 +28,7 @@ const roomFault = (file: string, target: string): string | undefined => {
   return undefined;
 };
 
-/** Imports that the tables of rooms.ts do not allow, and circles, those of `import type` included. */
+/** Imports that the tables of rooms.ts do not allow, and import cycles. `import type` also counts. */
 export const importFaults = (graph: ImportGraph): string[] => {
   const edges = [...graph].flatMap(([file, targets]) => targets.map((target) => [file, target] as const));
   return [

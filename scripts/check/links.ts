@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The anchor that GitHub gives to a heading. */
+/** The anchor that GitHub generates for a heading. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
@@ -20,7 +20,7 @@ const readPages = (): ReadonlyMap<string, string> =>
     globSync(['*.md', '{deploy,docs,src,testkit,tools}/**/*.md']).map((path) => [path, readFileSync(path, 'utf8')]),
   );
 
-/** Relative links of pages to files and headings that do not exist. */
+/** Relative links in pages whose target file or heading does not exist. */
 export const linkFaults = (pages = readPages()): string[] =>
   [...pages].flatMap(([page, text]) =>
     [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {

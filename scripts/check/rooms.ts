@@ -1,6 +1,6 @@
 /**
- * The rooms of src/ and what each may import. One table: `npm run check` holds the code against it, and the table in
- * docs/architecture.md is made from it.
+ * The rooms of src/ and the allowed imports of each. `npm run check` compares the code with this table, and the table
+ * in docs/architecture.md is generated from it.
  */
 type Room = {
   /** One line for docs/architecture.md; links are relative to docs/. */
@@ -69,7 +69,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
 };
 
-/** Folders beside src/ and what they may import; `src` stands for every room. */
+/** Folders outside src/ and their allowed imports. `src` stands for every room. */
 export const folders: Readonly<Record<string, readonly string[]>> = {
   src: ['src', 'package.json'],
   testkit: ['src', 'testkit'],

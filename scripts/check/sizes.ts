@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 const maxLines = 300;
 const maxFiles = 15;
 
-/** Folders that may hold more files than the limit, each with its reason. */
+/** Folders that may contain more files than the limit, each with the reason. */
 const largeFolders: Readonly<Record<string, string>> = {};
 
 const trackedCode = (): string[] => {

@@ -1,4 +1,4 @@
-/** `npm run check:structure`: import directions, circles, sizes, lists that must agree, and links. */
+/** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, and links. */
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';

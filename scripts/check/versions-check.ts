@@ -1,6 +1,7 @@
 /**
- * Compares the versions that are shipped (Dockerfile, docker-compose.yml, .github, docs) with those that are tested
- * (package-lock.json). `--release` also requires a digest for every image; `--images` lists them instead.
+ * Compares the versions in the shipped files (Dockerfile, docker-compose.yml, .github, docs) with the tested versions
+ * (package-lock.json). `--release` also requires a digest for every image. `--images` lists the images and checks
+ * nothing.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

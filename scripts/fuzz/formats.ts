@@ -5,16 +5,16 @@ import { byteChanges, createMutate, type Mutate } from './mutate-bytes.ts';
 import { mutateText } from './mutate-text.ts';
 import { arrowSamples, columnsSamples, objectsSamples } from './samples.ts';
 
-/** A kind of input that is fuzzed. To add one, add an element to `formats`. */
+/** A type of input to fuzz. To add one, add an element to `formats`. */
 export type FuzzFormat = {
   readonly name: string;
   readonly samples: () => readonly Uint8Array[];
   readonly mutate: Mutate;
   /** The bytes of an HTTP/1.1 request that carries a mutant. */
   readonly request: (mutant: Uint8Array) => Uint8Array;
-  /** How a batch of this format is opened without HTTP; absent for what only the HTTP part reads. */
+  /** The transport that opens a batch of this format without HTTP; absent if only the HTTP part reads the format. */
   readonly input?: Transport;
-  /** A mutant may change the framing of its request, so that there is nothing to answer. */
+  /** Whether a mutant may change the framing of its request. Such a request may get no answer. */
   readonly changesFraming?: boolean;
 };
 
@@ -24,7 +24,7 @@ const post = (path: string, type: string, encoding?: string) => (mutant: Uint8Ar
   const head = `POST /api/v1${path} HTTP/1.1\r\n${host}Content-Type: ${type}\r\n${coded}Content-Length: ${mutant.length}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head), mutant]);
 };
-/** A mutant in the midst of a request without a body. */
+/** Puts a mutant in the middle of a request without a body. */
 const within = (before: string, after: string) => (mutant: Uint8Array) =>
   Buffer.concat([Buffer.from(before), mutant, Buffer.from(after)]);
 const texts = (samples: readonly string[]) => () => samples.map((text) => Buffer.from(text));
@@ -34,7 +34,7 @@ const mutateBytes = createMutate(byteChanges);
 const compressed = (name: string, compress: (bytes: Uint8Array) => Uint8Array): FuzzFormat => ({
   name,
   samples: () => [...objectsSamples(), ...columnsSamples()],
-  // What is wrong is the compression, or the JSON in it.
+  // Half of the mutants have wrong compressed bytes, the others have wrong JSON in valid compression.
   mutate: (random, samples) =>
     random.below(2) === 0
       ? compress(mutateText(random, samples))

@@ -1,4 +1,7 @@
-/** Runs `fuzzInProcess` in a process of its own: its heap is limited, and a mutant that never ends can be ended. */
+/**
+ * Runs `fuzzInProcess` in its own process, so that its heap has a limit and a mutant that never finishes can be
+ * stopped.
+ */
 import { writeSync } from 'node:fs';
 import { formatOf } from './formats.ts';
 import { fuzzInProcess } from './in-process.ts';

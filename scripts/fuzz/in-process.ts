@@ -9,18 +9,23 @@ import type { FuzzFormat } from './formats.ts';
 import { createTally, type FuzzReport, type FuzzRun } from './report.ts';
 import { createRandom } from './random.ts';
 
-/** Processor time within which a mutant must be refused or opened. */
+/** Maximum processor time to refuse or open a mutant. */
 const maxOpenMs = 100;
-/** A mutant may ask for slow models: its pricing is given up, as a deadline does. */
+/**
+ * Maximum processor time to price a mutant, because a mutant may use a slow model. Pricing stops after it, as at a
+ * deadline.
+ */
 const maxPricingMs = 250;
 
-/** Processor time of this thread, which the load of the machine does not change. */
+/** Processor time of this thread in milliseconds. Other load on the machine does not affect it. */
 const processorMs = (): number => {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1_000;
 };
 
-/** Opens and prices mutants as a pricing worker does. `onProgress` gets the number of each mutant before its turn. */
+/**
+ * Opens and prices mutants as a pricing worker does. `onProgress` gets the number of each mutant before it is tried.
+ */
 export const fuzzInProcess = async (
   { name, samples, mutate, input = 'json' }: FuzzFormat,
   { seed, from, count }: FuzzRun,
@@ -50,7 +55,8 @@ export const fuzzInProcess = async (
     }
   };
 
-  // Without the time of the first compilation, which no mutant causes.
+  // The first compilation of the code takes time that no mutant causes. Valid inputs run first, so that it is not
+  // measured.
   for (const bytes of valid) await tryMutant(Uint8Array.from(bytes));
   tally.reset();
   for (let index = from; index < from + count; index++) {

@@ -1,7 +1,7 @@
 import { messagesOf } from '#testkit/arrow/streams.ts';
 import { byteChanges, createMutate, maxMutantBytes, type Change } from './mutate-bytes.ts';
 
-/** The messages of a stream; of one that cannot be read, its bytes as a whole. */
+/** Splits a stream into its messages. A stream that cannot be read becomes one part. */
 const partsOf = (bytes: Uint8Array): Uint8Array[] => {
   try {
     return messagesOf(bytes);
@@ -22,12 +22,12 @@ const removeMessage: Change = ({ below }, bytes) => {
   const parts = partsOf(bytes);
   return Buffer.concat(parts.toSpliced(below(parts.length), 1));
 };
-/** A dictionary or a batch of another stream, whose schema is different. */
+/** Inserts a message of another stream, or replaces a message by it. The other stream may have a different schema. */
 const foreignMessage: Change = ({ below, pick }, bytes, samples) => {
   const parts = partsOf(bytes);
   return Buffer.concat(parts.toSpliced(1 + below(parts.length), below(2), pick(partsOf(pick(samples)))));
 };
-/** Words near the end of the metadata and in the body: indices, offsets of texts, entries of dictionaries. */
+/** Overwrites 1 to 16 words from a random position on, for example indices, text offsets and dictionary entries. */
 const hostileBody: Change = ({ below, pick }, bytes) => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const start = below(bytes.length >> 2) * 4;

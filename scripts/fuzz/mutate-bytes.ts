@@ -1,10 +1,10 @@
 import type { Random } from './random.ts';
 
-/** Makes an input that differs from valid ones. */
+/** Makes an invalid or unusual input from valid inputs. */
 export type Mutate = (random: Random, samples: readonly Uint8Array[]) => Uint8Array;
 type Change = (random: Random, bytes: Uint8Array, samples: readonly Uint8Array[]) => Uint8Array;
 
-/** No mutant is larger, so that a run has a bounded duration. */
+/** Maximum size of a mutant, so that the duration of a run is limited. */
 export const maxMutantBytes = 1_048_576;
 
 const words = [0, 1, 2, 3, 8, 255, 256, 65_535, 2 ** 24, 2 ** 30, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32 - 2];
@@ -22,7 +22,7 @@ const quads = [
   -(2n ** 63n),
 ];
 
-/** Part of the input, cut at any place. */
+/** Part of the input, with random start and end. */
 const sliceOf = ({ below }: Random, bytes: Uint8Array): Uint8Array => {
   const start = below(bytes.length);
   return bytes.subarray(start, start + 1 + below(Math.min(512, bytes.length - start)));
@@ -72,7 +72,7 @@ const repeat: Change = (random, bytes) => {
   return Buffer.concat([bytes.subarray(0, end), ...Array.from({ length: times }, () => part), bytes.subarray(end)]);
 };
 
-/** One to three of `changes`, one after the other, on a copy of a valid input. */
+/** Applies one to three of `changes` in sequence to a copy of a valid input. */
 export const createMutate =
   (changes: readonly Change[]): Mutate =>
   (random, samples) => {

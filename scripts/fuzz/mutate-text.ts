@@ -1,7 +1,7 @@
 import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { byteChanges, createMutate, type Change } from './mutate-bytes.ts';
 
-/** What a number, a text or a name is replaced by. */
+/** Replacements for a number, a text or a name. */
 const plainValues =
   '0 -0 -1 1e309 -1e-400 1e12 NaN null true "" [] {} [[]] [null] "\\ud800" "\\u0000" "__proto__" "constructor" ' +
   '{"__proto__":{"a":1}} / .. % %00 %ff %2e%2e & = + 2147483648 9223372036854775808 2024-02-30';
@@ -17,12 +17,12 @@ const values = [
   '\r\n',
   "' or 1=1 --",
 ];
-/** Names that mean something to the service. */
+/** Names that the service knows. */
 const names = ['model', ...modelNames, 'symbol', 'dividends', 'put', 'high'];
-/** A number, a quoted text, a word or a mark of punctuation. */
+/** A number, a quoted text, a word or a punctuation mark. */
 const token = /-?\d[\d.eE+-]*|"(?:[^"\\]|\\.)*"|[\w-]+|[[\]{}:,&=?/%]/g;
 
-/** Changes one token of a text; bytes that are not UTF-8 are left to the other changes. */
+/** Changes one token of a text. All bytes outside the token stay unchanged. */
 const onToken =
   (change: (tokens: readonly string[], random: Parameters<Change>[0]) => string): Change =>
   (random, bytes) => {
@@ -34,7 +34,10 @@ const onToken =
     return Buffer.from(text.slice(0, index) + put + text.slice(index + old.length), 'latin1');
   };
 
-/** Tokens that may stand for each other: numbers, quoted texts, words, marks. */
+/**
+ * Tokens of the same kind may replace each other: numbers, quoted texts, words with the same first letter, punctuation
+ * marks.
+ */
 const kindOf = (text: string): string => (/^[-\d]/.test(text) ? 'number' : /^[\w"]/.test(text) ? text[0]! : 'mark');
 
 const replace = onToken(([old], { pick }) => (kindOf(old!) === 'mark' ? old! : pick(values)));
@@ -43,7 +46,7 @@ const replaceQuoted = onToken(([old], { pick }) =>
 );
 const remove = onToken(() => '');
 const duplicate = onToken(([old], { pick, below }) => `${old}${pick([',', '&', ''])}`.repeat(1 + below(pick([2, 50]))));
-/** A name for a name, a number for a number. */
+/** Replaces a token by another token of the same kind. */
 const exchange = onToken(([old, ...tokens], { pick }) => {
   const alike = tokens.filter((each) => kindOf(each) === kindOf(old!));
   return pick(alike);

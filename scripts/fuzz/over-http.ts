@@ -4,13 +4,13 @@ import { createRandom } from './random.ts';
 import { createTally, type FuzzReport, type FuzzRun } from './report.ts';
 
 const maxAnswerMs = 20_000;
-/** A request that is no longer complete is waited for as long as that. */
+/** Maximum time to wait for the answer to a request that may be incomplete. */
 const incompleteMs = 500;
 const atOnce = 4;
-/** The server may say that it does not know a version or a method. */
+/** Statuses that are correct for an unknown method or HTTP version. */
 const allowed5xx = new Set([501, 505]);
 
-/** The status of the answer to a request of raw bytes, undefined when the server closed without one. */
+/** Sends the raw bytes of a request. Returns the status of the answer; undefined if the server closed without one. */
 const statusOf = (port: number, request: Uint8Array, mayBeIncomplete: boolean): Promise<number | undefined> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -23,18 +23,18 @@ const statusOf = (port: number, request: Uint8Array, mayBeIncomplete: boolean): 
       mayBeIncomplete ? incompleteMs : maxAnswerMs,
     );
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-    // A server that refuses early resets the connection; what it answered before counts.
+    // A server that refuses early may reset the connection. The answer that it sent before the reset counts.
     socket.on('error', () => {});
     socket.on('close', () => {
       clearTimeout(timer);
       const [, status] = /^HTTP\/1\.[01] (\d{3}) /.exec(Buffer.concat(chunks).toString('latin1', 0, 64)) ?? [];
       resolve(status === undefined ? undefined : Number(status));
     });
-    // The client keeps its side open: the server takes a client that closes for one that has left.
+    // The client does not end its side of the connection, because the server would treat it as a caller that has left.
     socket.write(request);
   });
 
-/** Sends mutants to a running service, a few at a time. */
+/** Sends mutants to a running service, several at a time. */
 export const fuzzOverHttp = async (
   { name, samples, mutate, request, changesFraming = false }: FuzzFormat,
   { seed, from, count }: FuzzRun,

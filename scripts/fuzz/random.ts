@@ -1,13 +1,13 @@
-/** Numbers that look random and are the same for the same seed. */
+/** Pseudo-random numbers that depend only on the seed. */
 export type Random = {
   /** An integer from 0 to `end` - 1. */
   readonly below: (end: number) => number;
   readonly pick: <T>(choices: readonly T[]) => T;
 };
 
-/** The random numbers of mutant `index`, so that each mutant can be made again alone. */
+/** The random numbers of mutant `index`, so that each mutant can be generated without the others. */
 export const createRandom = (seed: number, index: number): Random => {
-  // The generator is mulberry32; the first step spreads neighbouring indices.
+  // The generator is mulberry32. The multiplication gives neighbouring indices different start states.
   let state = Math.imul(seed ^ Math.imul(index + 1, 0x9e3779b1), 0x85ebca6b) | 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) | 0;

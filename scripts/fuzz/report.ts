@@ -1,12 +1,12 @@
-/** Which mutants: `count` of them from number `from` on, made from `seed`. */
+/** The mutants of a run: `count` mutants from number `from` on, generated from `seed`. */
 export type FuzzRun = { readonly seed: number; readonly from: number; readonly count: number };
 
 export type FuzzReport = {
   readonly format: string;
   readonly count: number;
-  /** How often each outcome came: a code, a status, or that the mutant was priced. */
+  /** The number of mutants for each outcome: an error code, a status, or priced. */
   readonly outcomes: Readonly<Record<string, number>>;
-  /** Of the slowest mutant. */
+  /** The time of the slowest mutant. */
   readonly maxMs: number;
   readonly faults: readonly FuzzFault[];
   readonly faultsTotal: number;
@@ -36,7 +36,7 @@ export const createTally = (format: string) => {
       const base64 = Buffer.from(bytes.subarray(0, shownBytes)).toString('base64');
       if (faults.length < shownFaults) faults.push({ index, reason, base64 });
     },
-    /** Forgets what was counted so far. */
+    /** Removes all counts so far. */
     reset: (): void => {
       outcomes = {};
       [count, maxMs, lastMs, faultsTotal] = [0, 0, 0, 0];

@@ -14,7 +14,7 @@ const rows = Array.from({ length: 12 }, (_, index) => rowAt(index));
 const heston = { v0: 0.04, kappa: 1.5, theta: 0.05, sigma: 0.4, rho: -0.6 };
 const { volatility: _, ...withoutVolatility } = rowAt(0);
 
-/** Ten streams of the apache-arrow library, and those of pyarrow that are accepted. */
+/** Ten streams of the apache-arrow library, and the streams of pyarrow that the service accepts. */
 export const arrowSamples = (): readonly Uint8Array[] => [
   arrowStream(columnsOf(rows)),
   arrowStream(columnsOf(rows), { dictionary: true }),

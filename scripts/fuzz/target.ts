@@ -6,7 +6,7 @@ import { metric, scrape, serve, temporaryDirectory } from '#testkit/running-serv
 import type { Service } from '#testkit/service.ts';
 import type { Scope } from '../verify/scope.ts';
 
-/** The service in production mode on a database of its own, without limits by address. */
+/** Starts the service in production mode with its own database and without limits per address. */
 export const startTarget = async (scope: Pick<Scope, 'teardown'>): Promise<Service> => {
   const postgres = await startEmbeddedPostgres({ directory: temporaryDirectory(scope), logger: silentLogger });
   scope.teardown(postgres.stop);
@@ -21,7 +21,7 @@ export const startTarget = async (scope: Pick<Scope, 'teardown'>): Promise<Servi
     NODE_ENV: 'production',
     FAULT_INJECTION: undefined,
     DATABASE_URL: postgres.url,
-    // Limits are off, and nobody answers there.
+    // No server listens on this address, and the limits are off.
     REDIS_URL: 'redis://127.0.0.1:1',
     PRICING_WORKERS: '1',
   };

@@ -3,14 +3,17 @@ import { createInterface } from 'node:readline';
 import type { FuzzFormat } from './formats.ts';
 import type { FuzzReport, FuzzRun } from './report.ts';
 
-/** Of the child's old generation; a worker has 768. */
+/** Maximum size of the child's old generation. A pricing worker has 768 MB. */
 const heapMegabytes = 256;
-/** Resident memory, with the code of Node and the libraries in it. */
+/** Maximum resident memory, including the code of Node and its libraries. */
 const maxRssMegabytes = 600;
-/** For 50 mutants. */
+/** Maximum time for 50 mutants. */
 const stallMs = 60_000;
 
-/** `fuzzInProcess` in a child process; a child that ends early, stands still or takes too much memory is a fault. */
+/**
+ * Runs `fuzzInProcess` in a child process. A child that ends early, makes no progress or uses too much memory is a
+ * fault.
+ */
 export const fuzzWatched = async ({ name }: FuzzFormat, run: FuzzRun): Promise<FuzzReport> => {
   const script = new URL('in-process-child.ts', import.meta.url).pathname;
   const child = spawn(

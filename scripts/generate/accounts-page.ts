@@ -14,7 +14,7 @@ const rowsOf = (resource: string, fields: Fields): string[][] =>
     description,
   ]);
 
-/** docs/accounts.md with its table of members brought up to date; the rest of the page is written by hand. */
+/** docs/accounts.md with a new table of members. The rest of the page is written by hand. */
 export const accountsPage = (): string => {
   const text = readFileSync(path, 'utf8');
   const [before, after] = [text.split(begin)[0], text.split(end)[1]];

@@ -9,7 +9,7 @@ const end = '<!-- end of rooms -->';
 const importsOf = (imports: (typeof rooms)[string]['imports']): string =>
   typeof imports === 'string' ? imports : imports.join(', ') || 'no other room';
 
-/** docs/architecture.md with its table of rooms brought up to date; the rest of the page is written by hand. */
+/** docs/architecture.md with a new table of rooms. The rest of the page is written by hand. */
 export const architecturePage = (): string => {
   const text = readFileSync(path, 'utf8');
   const [before, after] = [text.split(begin)[0], text.split(end)[1]];

@@ -7,7 +7,10 @@ const title =
   /^# (\d{4}): (.+)\n\nDate: (\d{4}-\d{2}-\d{2})\. Status: (accepted|accepted, in part replaced by \d{4}|replaced by \d{4}|withdrawn)\.\n/;
 const sections = ['## Context', '## Decision', '## Consequences'] as const;
 
-/** The index of the decision records. @throws Error for a record that is not in the common format */
+/**
+ * The index of the decision records.
+ * @throws Error if a record does not have the common format
+ */
 export const decisionsPage = (): string => {
   const files = readdirSync(directory).filter((name) => /^\d{4}-.+\.md$/.test(name));
   const rows = files.toSorted().map((name) => {

@@ -9,7 +9,7 @@ import { loadThresholds } from './slo/thresholds.ts';
 
 const links = dashboardLinks(dashboards);
 
-/** Rules, their tests, dashboards and pages that derive from slo.yaml and the alerts' declarations. */
+/** Rules, their tests, dashboards and pages that are generated from slo.yaml and the declarations of alerts. */
 export const operations: Readonly<Record<string, () => string>> = {
   'alerts/rules/slo.yml': () => sloRules(links),
   'alerts/rules/causes.yml': () => causeRules(links),

@@ -1,8 +1,8 @@
 /**
- * `npm run audit:verify [-- --anchors FILE] [--write-anchors FILE]`: walks every chain of the audit trail, compares the
- * tables that it can rebuild with their events, and names the first broken event of each stream. Exit 1 when something
- * is wrong. Anchors are where the chains ended; kept where the database's owner cannot write, they show later that
- * nothing before them was rewritten.
+ * `npm run audit:verify [-- --anchors FILE] [--write-anchors FILE]`: verifies every chain of the audit trail, compares
+ * the tables that can be rebuilt with their events, and reports the first broken event of each stream. The exit status
+ * is 1 if there is a fault. Anchors are the ends of the chains. If they are stored where the owner of the database
+ * cannot write, they show later that no event before them was rewritten.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import { verifyAuditTrail } from '#src/audit/verification.ts';
 import type { Database } from '#src/database/database.ts';
 import { withDatabase } from '../support/with-database.ts';
 
-/** A trail of years is read as a whole. */
+/** The statement reads the whole trail, which may contain the events of several years. */
 const longestStatementMs = 600_000;
 
 const anchorsSchema = z.array(z.strictObject({ stream: z.string(), sequence: z.int(), hash: z.string() }));

@@ -1,6 +1,7 @@
 /**
- * OAuth clients, for operators: `npm run client -- create NAME --scopes a,b | rotate ID | revoke ID | list`. A secret is
- * printed once. Works on DATABASE_URL; without one, outside production, on the laptop's own database.
+ * Manages OAuth clients for operators: `npm run client -- create NAME --scopes a,b | rotate ID | revoke ID | list`. A
+ * secret is printed only once. The command uses DATABASE_URL. Without it, outside production, it uses the local
+ * embedded database.
  */
 import { parseArgs } from 'node:util';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
@@ -35,7 +36,7 @@ const show = ({ id, secret }: { readonly id: string; readonly secret: string }):
   console.log(`client_id      ${id}\nclient_secret  ${secret}\nThe secret is shown this once only.`);
 };
 
-/** What the arguments ask for, checked before anything is connected to. */
+/** Parses and validates the arguments before the command connects to the database. */
 const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
   const options = { scopes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
   const { positionals, values } = parseArgs({ allowPositionals: true, options });

@@ -1,6 +1,7 @@
 /**
- * Credentials, for operators beside a running service: `npm run credentials -- COMMAND`. Works on DATABASE_URL; without
- * one, outside production, on the laptop's own database. Instances take part within seconds.
+ * Manages credentials for operators while the service runs: `npm run credentials -- COMMAND`. The command uses
+ * DATABASE_URL. Without it, outside production, it uses the local embedded database. Instances apply a change within
+ * seconds.
  */
 import { parseArgs } from 'node:util';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
@@ -50,7 +51,7 @@ const commands: Readonly<Record<string, Work>> = {
   erase: async (admin, user) => `Erased. Ended: ${shown(await admin.erase(userIn(await admin.find(user))))}.`,
 };
 
-/** What the arguments ask for, checked before anything is connected to. */
+/** Parses and validates the arguments before the command connects to the database. */
 const readCommand = (): ((admin: CredentialAdmin) => Promise<string>) => {
   const options = { help: { type: 'boolean', short: 'h' } } as const;
   const { positionals, values } = parseArgs({ allowPositionals: true, options });

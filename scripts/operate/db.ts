@@ -1,6 +1,7 @@
 /**
- * The schema from the command line: `npm run db:migrate`, `db:rollback` (one step), `db:verify` (nothing pending, and the
- * entities agree with the tables). Works on DATABASE_URL; without one, outside production, on the laptop's own database.
+ * Manages the schema: `npm run db:migrate`, `db:rollback` (one step), `db:verify` (no migration is pending, and the
+ * entities match the tables). The command uses DATABASE_URL. Without it, outside production, it uses the local embedded
+ * database.
  */
 import type { Database } from '#src/database/database.ts';
 import { withDatabase } from '../support/with-database.ts';

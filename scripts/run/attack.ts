@@ -1,9 +1,10 @@
 /**
- * `npm run attack`: attacks a real service in production mode over loopback and says what held. Every attack of
- * load/attack/attacks runs alone and mixed with the others, from 1 and from 50 addresses. ATTACK_REQUESTS (1000) is the
- * number of requests of each attack; `--short` is the form of CI; `--write` keeps the report in docs/attack.md; further
- * arguments are parts of the names of attacks, which then run alone. `--untimed` reports the speed and share of the good
- * caller without judging them, because the machines of CI differ. Ends with status 1 when anything is broken.
+ * `npm run attack`: attacks a real service in production mode over loopback and reports the result. Every attack of
+ * load/attack/attacks runs alone and together with the others, from 1 and from 50 addresses. ATTACK_REQUESTS (1000) is
+ * the number of requests of each attack. `--short` is the form for CI. `--write` writes the report to docs/attack.md.
+ * Other arguments are parts of attack names; only these attacks run, each alone. `--untimed` reports the speed and
+ * share of the good caller without a verdict, because the speed of CI machines differs. The exit status is 1 if a run
+ * is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, loadavg, setPriority } from 'node:os';
@@ -30,12 +31,12 @@ const settings: RunSettings = {
   requests,
   spreadMs: short ? 1_000 : 12_000,
   maxAttackMs: short ? 4_000 : 60_000,
-  // The short form waits once, after everything.
+  // The short form waits for the memory only once, at the end.
   settleMs: short ? 0 : 60_000,
 };
-/** Slow attacks show their refusal after the grace times of the service only. */
+/** Slow attacks get their refusal only after the grace times of the service. */
 const mixedSettings: RunSettings = { ...settings, maxAttackMs: short ? 25_000 : 90_000, settleMs: 60_000 };
-/** Far above the limit: the service is ended before the machine suffers. */
+/** A value far above the limit. The service is killed before the machine runs out of memory. */
 const guardBytes = 6_144 * mebibyte;
 
 const isWanted = ({ name }: ListedAttack): boolean => names.length === 0 || names.some((part) => name.includes(part));
@@ -46,7 +47,10 @@ if (chosen.length === 0) {
 }
 
 let networks = 0;
-/** Of the network for benchmarks; no address is used twice, so that no limit is left over from the run before. */
+/**
+ * Addresses of the benchmark network (RFC 2544). Each address is used once, so that limits of an earlier run do not
+ * apply.
+ */
 const newAddresses = (count: number): string[] => {
   networks += 1;
   const network = `198.${18 + Math.floor(networks / 256)}.${networks % 256}`;
@@ -55,9 +59,9 @@ const newAddresses = (count: number): string[] => {
 
 const scope = createScope();
 let closing: Promise<void> | undefined;
-/** Everybody who wants the end waits for the same one. */
+/** All callers wait for the same promise. */
 const close = (): Promise<void> => (closing ??= scope.close());
-// Nothing may be left running, however this ends.
+// On any error or signal, all started processes must end.
 const abandon = (error: unknown): void => {
   console.error(error);
   void close().finally(() => process.exit(1));
@@ -67,13 +71,13 @@ process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', aba
 const loadBefore = loadavg()[0]!;
 const results: AttackResult[] = [];
 try {
-  // Within the seconds of the short form a slow body must be refused.
+  // In the short form, the service must refuse a slow body within the short duration of the attack.
   const world = await startWorld(scope, short ? { BODY_GRACE_MS: '2500' } : {});
   const caller = startGoodCaller(world.url);
   scope.teardown(caller.close);
-  // In life the attackers are on other machines: here they must not take the processor of the service.
+  // Real attackers run on other machines, so these must not take processor time from the service.
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-  // Code that has never run is slow, which is no attack: the first samples do not count.
+  // Code that has not run yet is slow without an attack, so the first samples do not count.
   const warmUp = (): Promise<unknown> => caller.during(() => sleep(short ? 2_000 : 5_000));
   await warmUp();
   const memory = watchMemory(
@@ -88,7 +92,8 @@ try {
     results.push(result);
     console.log(lineOf(result));
   };
-  // A short run has few requests: from one address each, so that limits of one caller are met.
+  // The short form has few requests. They come from one address per attack, so that they reach the limits of one
+  // caller.
   for (const attack of chosen.filter(({ slow }) => !(short && names.length === 0 && slow))) {
     for (const count of short ? [1] : [1, 50]) {
       const addresses = newAddresses(count);

@@ -1,7 +1,7 @@
 /**
- * `npm run chaos [group]`: rehearses every failure of load/chaos/matrix.ts, or those of one group, on a live service
- * under load. Prints a line a cell, writes reports/chaos.json and reports/chaos.html, ends with status 1 for a cell
- * that did not hold.
+ * `npm run chaos [group]`: runs every cell of load/chaos/matrix.ts, or the cells of one group, on a live service under
+ * load. It prints one line per cell and writes reports/chaos.json and reports/chaos.html. The exit status is 1 if a
+ * cell fails.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ const built = spawnSync(process.execPath, ['scripts/tools.ts', 'k6', 'toxiproxy'
 if (built.status !== 0) process.exit(1);
 
 const scope = createScope();
-// Nothing may be left running, however this ends.
+// On any error or signal, all started processes must end.
 const abandon = (error: unknown): void => {
   console.error(error);
   void scope.close().finally(() => process.exit(1));

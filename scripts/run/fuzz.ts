@@ -1,9 +1,9 @@
 /**
- * Sends changed inputs to the readers of each format: `npm run fuzz`, `npm run fuzz:arrow`. Batches are opened and
- * priced in a child process, and a smaller sample of all formats goes to a real service in production mode over HTTP.
- * Fails when a mutant is neither priced nor refused with a 4xx, takes more than 100 ms to refuse, or ends a process or
- * a pricing thread. Options: `--format NAME` (repeatable), `--count N`, `--http N`, `--seed N`, `--from N`. A fault is
- * made again by the printed seed, `--from` its number and `--count 1`.
+ * Sends mutated inputs to the readers of each format: `npm run fuzz`, `npm run fuzz:arrow`. Batches are opened and
+ * priced in a child process. A smaller sample of all formats goes to a real service in production mode over HTTP. The
+ * run fails if a mutant is neither priced nor refused with a 4xx, takes more than 100 ms to refuse, or ends a process
+ * or a pricing thread. Options: `--format NAME` (repeatable), `--count N`, `--http N`, `--seed N`, `--from N`. To
+ * reproduce a fault, use the printed seed, the number of the mutant as `--from`, and `--count 1`.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';

@@ -1,7 +1,8 @@
 /**
- * `npm run histories`: random refreshes from several processes with random faults and SIGKILLs; every observed state
- * must be that of exactly one committed refresh. HISTORIES (1000), SECONDS (300) bound it, SEED starts it; a history is
- * drawn from SEED and its number, so `SEED=... FROM=n HISTORIES=1` plays one again.
+ * `npm run histories`: runs random refreshes from several processes with random faults and SIGKILLs. Every observed
+ * state must belong to exactly one committed refresh. HISTORIES (1000) and SECONDS (300) limit the run, and SEED is the
+ * start of the random numbers. A history depends only on SEED and its number, so `SEED=... FROM=n HISTORIES=1` repeats
+ * it.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { violations } from '#load/histories/checker.ts';
@@ -30,7 +31,7 @@ try {
   const databaseUrl = await startHistoryDatabase(scope);
   const fleet = await createFleet(databaseUrl, 3);
   scope.teardown(fleet.close);
-  // The first generation, so that there is a state to begin with.
+  // The first generation is the initial state of the first history.
   const [first] = await fleet.members();
   await first!.refresh({ generation: 0 });
   const deadline = Date.now() + seconds * 1_000;

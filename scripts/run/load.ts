@@ -1,6 +1,6 @@
 /**
- * `npm run load [scenario]`: a k6 scenario of load/ against a service of its own, or against TARGET. Prints a verdict,
- * writes reports/load-SCENARIO.{json,html}, and ends with status 1 for a broken threshold.
+ * `npm run load [scenario]`: runs a k6 scenario of load/ against a new service or against TARGET. It prints a verdict
+ * and writes reports/load-SCENARIO.{json,html}. The exit status is 1 if a threshold fails.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -28,7 +28,7 @@ const ownService = async () => {
       VOLWATCH_DIRECTORY: directory,
       BOOTSTRAP_CLIENT_ID: 'load',
       BOOTSTRAP_CLIENT_SECRET: secret,
-      // The load is what is measured, not the limiter; the limiter has tests of its own.
+      // The limiter is off because the load must reach the service. The limiter has its own tests.
       RATE_LIMIT_ENABLED: 'false',
     },
   });

@@ -1,6 +1,6 @@
 /**
- * `npm run mutations`: plants one regression at a time in a copy of the repository and runs the suite that must notice.
- * A suite that still passes is a hole. Writes docs/mutations.md.
+ * `npm run mutations`: inserts one regression at a time in a copy of the repository and runs the suite that must detect
+ * it. A suite that still passes has a gap. The results are written to docs/mutations.md.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { table } from '../generate/markdown.ts';
 type Mutation = {
   readonly name: string;
   readonly file: string;
-  /** Must stand in the file exactly once. */
+  /** Must occur in the file exactly once. */
   readonly from: string;
   readonly to: string;
   readonly suite: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * What a new user does: start in an empty folder, paste the banner's three curl lines, press Ctrl-C, start again.
- * Prints the start-up times and fails on the first surprise.
+ * Follows the steps of a new user: start in an empty folder, run the three curl lines of the banner, press Ctrl-C,
+ * start again. It prints the start-up times and fails at the first unexpected result.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

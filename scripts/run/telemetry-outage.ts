@@ -1,9 +1,10 @@
 /**
- * What a Collector that is gone costs: `POST /pricing/price` on a service whose spans are taken, and on one whose
- * Collector refuses, hangs, is slow or answers 500. They take turns. The process is its one event loop, so what it can
- * answer is the inverse of its processor time per request: that is compared, since it does not depend on who else uses
- * the machine. Fails below 0.95 of the throughput, above 250 MB of growth, when nothing was counted as dropped, when the log says so more than once a minute, or when the process
- * does not end within 8 s of SIGTERM.
+ * Measures the cost of an unavailable Collector: `POST /pricing/price` on a service with a working Collector, and on
+ * services whose Collector refuses, hangs, is slow or answers 500. The services are measured alternately. The process
+ * has one event loop, so its maximum rate of answers is the inverse of its processor time per request. The test
+ * compares processor time because it does not depend on other load on the machine. It fails if the throughput is below
+ * 0.95 of the normal one, if memory grows by more than 250 MB, if no dropped spans are counted, if the log reports
+ * drops more than once a minute, or if the process does not end within 8 s of SIGTERM.
  */
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
@@ -20,11 +21,12 @@ const rounds = Number(process.env['ROUNDS'] ?? 9);
 const seconds = 2;
 const [, , only] = process.argv;
 const floor = 0.95;
-// The queue holds 2,048 spans; the rest is a heap that grows before it is collected, Collector or no.
+// The queue holds at most 2,048 spans. The rest of the growth is heap before a garbage collection, which also occurs
+// with a working Collector.
 const mostGrowth = 250e6;
 const mostExitMs = 8_000;
 
-/** Requests answered per second of processor time. */
+/** Answered requests per second of processor time. */
 const drive = async (service: Service, duration: number): Promise<number> => {
   const url = `${service.url}/api/v1/pricing/price`;
   const headers = { 'content-type': 'application/json' };
@@ -62,7 +64,7 @@ const serve = async (scope: Pick<Scope, 'teardown'>, collector: string): Promise
   const service = await startService({
     environment: {
       VOLWATCH_DIRECTORY: temporaryDirectory(scope),
-      // What is compared is the work, not refusals.
+      // Load shedding is off in effect, because the test compares processor time and must not count refusals.
       LOAD_LAG_MS: '60000',
       OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0.1',
@@ -72,7 +74,7 @@ const serve = async (scope: Pick<Scope, 'teardown'>, collector: string): Promise
   });
   scope.teardown(() => service.stop(5_000));
   await service.ready();
-  // Until the engine has compiled what it will run.
+  // Warm-up, until the engine has compiled the code.
   await drive(service, 5);
   return service;
 };

@@ -1,4 +1,4 @@
-/** What k6's handleSummary is given, as far as a verdict needs it. */
+/** The part of the argument of k6's handleSummary that the verdict needs. */
 export type Summary = {
   readonly metrics: Readonly<
     Record<
@@ -13,13 +13,16 @@ export type Summary = {
 
 export type Verdict = { readonly lines: readonly string[]; readonly passed: boolean };
 
-/** Thresholds that exist only so that k6 keeps the figure. */
+/** Thresholds that always pass. They exist only so that k6 keeps the figure. */
 const alwaysHolds = />=0$/;
 
 const figure = (value: number | undefined, unit = ''): string =>
   value === undefined ? '-' : `${Number(value.toFixed(2))}${unit}`;
 
-/** The step after which p99 has more than tripled against the first, or the answers fall behind the arrivals. */
+/**
+ * Lists the steps of a stress run. The knee is the first step whose p99 is more than three times that of the first
+ * step, which counts as at least 5 ms.
+ */
 const knee = (summary: Summary): string[] => {
   const steps: { readonly step: number; readonly p99: number; readonly requests: number }[] = [];
   for (let step = 0; ; step += 1) {
@@ -36,7 +39,7 @@ const knee = (summary: Summary): string[] => {
   ];
 };
 
-/** Reads k6's summary: which thresholds held, and the figures that a person asks for first. */
+/** Reads the summary of k6. Returns which thresholds passed, and the most important figures. */
 export const verdict = (scenario: string, summary: Summary): Verdict => {
   const broken = Object.entries(summary.metrics).flatMap(([metric, { thresholds = {}, values }]) =>
     Object.entries(thresholds)
@@ -47,7 +50,7 @@ export const verdict = (scenario: string, summary: Summary): Verdict => {
     Object.entries(thresholds).filter(([expression, { ok }]) => ok && !alwaysHolds.test(expression)),
   ).length;
   const values = (metric: string) => summary.metrics[metric]?.values ?? {};
-  // A breakpoint run is meant to end at the first level broken: what it found is its result.
+  // A breakpoint run ends at the first level that fails, so its failed thresholds are its result and not a fault.
   const passed = scenario === 'breakpoint' ? (values('http_reqs')['count'] ?? 0) > 0 : broken.length === 0 && held > 0;
   return {
     passed,

@@ -10,8 +10,9 @@ const print = (fields: object, message: string): void => console.error(message, 
 const logger: Logger = { debug: () => {}, info: () => {}, warn: print, error: print };
 
 /**
- * For commands: `work` with one connection to DATABASE_URL; without one, outside production, to the laptop's own
- * database: the one that a running service has, else started for the command and stopped afterwards.
+ * Runs `work` for a command with one connection to DATABASE_URL. Without DATABASE_URL, outside production, it uses the
+ * local embedded database. If no running service has started that database, it is started for the command and stopped
+ * afterwards.
  */
 export const withDatabase = async <T>(
   applicationName: string,

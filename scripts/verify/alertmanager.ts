@@ -20,9 +20,9 @@ type Alert = {
 export type Alertmanager = {
   /** host:port */
   readonly address: string;
-  /** What fires now, inhibited alerts too. */
+  /** The alerts that fire now, including inhibited alerts. */
   readonly alerts: () => Promise<readonly Alert[]>;
-  /** What was posted to the page and ticket addresses. */
+  /** The notifications that were posted to the page and ticket addresses. */
   readonly notifications: readonly Notification[];
 };
 
@@ -47,7 +47,7 @@ const startWebhook = async (scope: Pick<Scope, 'teardown'>, notifications: Notif
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
 
-/** The real Alertmanager with the repository's configuration; only its waits are a second each. */
+/** Starts the real Alertmanager with the repository's configuration, except that each wait time is one second. */
 export const startAlertmanager = async (scope: Pick<Scope, 'teardown'>): Promise<Alertmanager> => {
   const notifications: Notification[] = [];
   const webhook = await startWebhook(scope, notifications);

@@ -1,6 +1,6 @@
 /**
- * Checks Prometheus's and Alertmanager's configuration and runs the unit tests of every alert with their own tools,
- * which `node scripts/tools.ts prometheus alertmanager` builds.
+ * Checks the configuration of Prometheus and Alertmanager and runs the unit tests of every alert with promtool and
+ * amtool. `node scripts/tools.ts prometheus alertmanager` builds these tools.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';

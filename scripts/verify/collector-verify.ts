@@ -1,6 +1,6 @@
 /**
- * Sends the service's spans, and spans of a service that forgot to redact, through the real Collector with
- * otel-collector.yaml, and looks at what comes out: kept, dropped, redacted, counted.
+ * Sends spans of the service, and spans without redaction, through the real Collector with otel-collector.yaml. It then
+ * checks which spans and attributes are kept, dropped, redacted and counted.
  */
 import { isTrueWithin } from '#testkit/eventually.ts';
 import { clearFault, price, setFault } from '#testkit/running-service.ts';
@@ -24,7 +24,7 @@ const leaks = ['canary-authorization', 'canary-cookie', 'canary-password', 'cana
 
 const forgetfulTrace = 'f'.repeat(30).padStart(32, '0');
 
-/** A failed client span, so that the sampling keeps it. */
+/** Sends a client span with an error, because the sampling keeps failed spans. */
 const sendForgetfulSpan = async ({ url }: Collector): Promise<void> => {
   const now = BigInt(Date.now()) * 1_000_000n;
   const attributes = Object.entries({ ...canaries, 'db.system.name': 'postgresql' }).map(([key, value]) => ({

@@ -6,15 +6,18 @@ import type { Scope } from './scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type Collector = {
-  /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
+  /** The value of `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string;
   readonly metricsUrl: string;
   readonly program: Program;
-  /** Everything that left for the trace store so far, as JSON lines. */
+  /** All spans that were exported to the trace store so far, as JSON lines. */
   readonly exported: () => string;
 };
 
-/** The real Collector with otel-collector.yaml; only where its traces go is a file in place of the trace store. */
+/**
+ * Starts the real Collector with otel-collector.yaml, except that it writes traces to a file instead of the trace
+ * store.
+ */
 export const startCollector = async (scope: Pick<Scope, 'teardown'>): Promise<Collector> => {
   const directory = temporaryDirectory(scope);
   const output = join(directory, 'traces.jsonl');

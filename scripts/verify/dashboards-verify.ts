@@ -1,7 +1,7 @@
 /**
- * The panel contract: runs the service with everything that it depends on and a real Prometheus, drives traffic and
- * faults, then asks for every panel, annotation, variable and rule of the committed files. A query that does not parse
- * or that shows nothing fails, and so does an exemplar whose trace was not exported.
+ * Checks the dashboards: runs the service with all its dependencies and a real Prometheus, generates traffic and
+ * faults, then runs the query of every panel, annotation, variable and rule of the committed files. A query that does
+ * not parse or returns no data is a fault. An exemplar whose trace was not exported is also a fault.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ const dashboards = readdirSync(directory)
   .filter((name) => name.endsWith('.json'))
   .map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')) as Dashboard);
 
-/** As Grafana fills it in for a dashboard of all instances and routes. */
+/** Replaces the variables as Grafana does for all instances and routes. */
 const filledIn = (expr: string): string =>
   expr.replaceAll('$__rate_interval', '15s').replaceAll('"$instance"', '".+"').replaceAll('"$route"', '".+"');
 
@@ -67,7 +67,7 @@ const drive = async (stack: Stack): Promise<void> => {
 
 type Finding = { readonly where: string; readonly problem: string | undefined };
 
-/** A legend of label values wants a series with labels: `or vector(0)` alone is not data. */
+/** A legend with label values needs a series with labels, so `or vector(0)` alone does not count as data. */
 const askFor = async (
   prometheus: Prometheus,
   where: string,
@@ -96,7 +96,7 @@ const verifyDashboard = async (prometheus: Prometheus, dashboard: Dashboard, sta
   for (const { title, targets = [] } of dashboard.panels) {
     for (const { expr, legendFormat = '' } of targets) {
       const where = `${dashboard.title}: ${title}`;
-      // Which alerts fire is seen by signals:verify; here it is enough that the expression answers.
+      // signals-verify.ts checks which alerts fire. Here only the expression must evaluate.
       findings.push(
         await askFor(prometheus, where, expr, start, legendFormat.includes('{{') && !expr.includes('ALERTS')),
       );
@@ -115,7 +115,7 @@ const verifyDashboard = async (prometheus: Prometheus, dashboard: Dashboard, sta
   return findings;
 };
 
-/** Every rule evaluates; a recording has data; each series that an alert names exists. */
+/** Every rule must evaluate, each recording rule must have data, and each series in an alert must exist. */
 const verifyRules = async (prometheus: Prometheus, start: number): Promise<Finding[]> => {
   const known = new Set(await prometheus.get<string[]>('label/__name__/values'));
   const findings: Finding[] = [];
@@ -135,7 +135,7 @@ const verifyRules = async (prometheus: Prometheus, start: number): Promise<Findi
 
 type Exemplars = readonly { readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>> }[] }[];
 
-/** The exemplars of every latency panel name traces that left the service. */
+/** The exemplars of every latency panel must belong to exported traces. */
 const verifyExemplars = async (prometheus: Prometheus, { collector }: Stack, start: number): Promise<Finding[]> => {
   const findings: Finding[] = [];
   for (const dashboard of dashboards) {

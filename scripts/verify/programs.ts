@@ -17,8 +17,8 @@ export const temporaryDirectory = (scope: Teardown): string => {
 export type Program = { readonly pid: number; readonly output: () => string; readonly stop: () => Promise<void> };
 
 /**
- * A program of .tools/bin, ready when `readyUrl` answers 200, ended with the scope.
- * @throws Error with its output when it ends first or is not ready within 30 s
+ * Starts a program of .tools/bin and waits until `readyUrl` answers 200. It ends with the scope.
+ * @throws Error with the output of the program if it ends first or is not ready within 30 s
  */
 export const startProgram = async (
   scope: Teardown,

@@ -20,17 +20,20 @@ type RuleState = {
 
 export type Prometheus = {
   readonly url: string;
-  /** Every series that `expr` had since `start` (Unix seconds). @throws Error with Prometheus's message */
+  /**
+   * Every series of `expr` since `start` (Unix seconds).
+   * @throws Error with the message of Prometheus
+   */
   readonly range: (expr: string, start: number) => Promise<readonly Sample[]>;
   readonly get: <Data>(path: string, parameters?: Readonly<Record<string, string>>) => Promise<Data>;
   readonly rules: () => Promise<readonly RuleState[]>;
 };
 
 export type PrometheusOptions = {
-  /** host:port by job name of alerts/prometheus.yml; jobs that are not named are left out. */
+  /** host:port by job name of alerts/prometheus.yml. Jobs without an entry are omitted. */
   readonly targets: Readonly<Record<string, string>>;
   readonly alertmanager?: string;
-  /** Makes the text of a rule file fit a run of minutes. */
+  /** Changes the text of a rule file, so that its windows fit a run of a few minutes. */
   readonly rewriteRules?: (text: string) => string;
 };
 
@@ -41,7 +44,7 @@ type Configuration = {
   scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
 };
 
-/** The repository's own configuration and rules, with other addresses and a scrape each second. */
+/** Writes the repository's own configuration and rules with other addresses and a scrape interval of one second. */
 const configure = (directory: string, { targets, alertmanager, rewriteRules }: PrometheusOptions): string => {
   const configuration = parse(readFileSync('alerts/prometheus.yml', 'utf8')) as Configuration;
   configuration.global = { ...configuration.global, scrape_interval: '1s', evaluation_interval: '1s' };

@@ -3,19 +3,19 @@ import type { LogLine } from '#testkit/service.ts';
 import { testWebhook, uncachedRead } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
-/** A cause, made to happen on the live service, and what must be seen of it. */
+/** A cause on the live service, and the signals that must follow. */
 export type Scenario = {
   readonly alert: string;
   readonly fault: string;
   readonly inject: (stack: Stack) => Promise<void> | void;
-  /** Repeated while the fault lasts; answers the trace of a request that met it. */
+  /** Repeated during the fault. Returns the trace id of a request that the fault affected. */
   readonly meet?: (stack: Stack, token: string) => Promise<string | undefined>;
-  /** The line that says so; with `meet`, the one of the same trace. */
+  /** Selects the log line of the fault. With `meet`, the line must have the same trace id. */
   readonly log?: (line: LogLine) => boolean;
-  /** The span cannot leave: the fault is what keeps it. */
+  /** The fault itself prevents the export of the span. */
   readonly spanLost?: true;
   readonly end: (stack: Stack) => Promise<void> | void;
-  /** What brings things back once the fault is gone, if they do not come back by themselves. */
+  /** Restores the normal state after the fault, if the service does not recover without it. */
   readonly recover?: (stack: Stack, token: string) => Promise<unknown>;
 };
 
@@ -24,10 +24,10 @@ const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
   answer.headers.get('x-trace-id') ?? undefined;
 const isDatabaseFault = ({ code }: LogLine): boolean => String(code).startsWith('database_');
 
-/** Too many rows for the event loop. */
+/** A batch with too many rows for the event loop. */
 const largeBatch = { options: Array.from({ length: 20_000 }, () => option) };
 
-/** The trace of the first of many reads that got no connection. */
+/** Sends many reads and returns the trace id of the first one that got no connection. */
 const manyReads = async (stack: Stack): Promise<string | undefined> => {
   const answers = await Promise.all(Array.from({ length: 24 }, () => uncachedRead(stack)));
   const refused = answers.find(({ body }) => body['code'] === 'database_pool_exhausted');
@@ -38,14 +38,14 @@ const slowDatabase = {
   end: ({ database, replica }: Stack) => [database, replica].forEach((hop) => hop.latency(0)),
 };
 
-/** The newest bar of one asset. */
+/** Multiplies the newest bar of one asset by ten. */
 const tenfold = (body: Record<string, unknown>): Record<string, unknown> => {
   const [bar] = (body['MSFT'] as { values: Record<string, string>[] }).values;
   for (const name of ['open', 'high', 'low', 'close']) bar![name] = String(Number(bar![name]) * 10);
   return body;
 };
 
-/** Deeper than JSON_DEPTH_LIMIT. */
+/** JSON that is deeper than JSON_DEPTH_LIMIT. */
 const deepJson = '['.repeat(200) + ']'.repeat(200);
 
 export const scenarios: readonly Scenario[] = [

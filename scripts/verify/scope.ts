@@ -1,4 +1,6 @@
-/** Ends in reverse order what a script started. It replaces the context of a test for functions of testkit. */
+/**
+ * Releases everything that a script started, in reverse order. It has the part of a test's context that testkit needs.
+ */
 export type Scope = {
   readonly teardown: (end: () => unknown) => void;
   readonly close: () => Promise<void>;
@@ -18,7 +20,7 @@ export const createScope = (): Scope => {
   };
 };
 
-/** Runs the work of a script, ends in any case what it started, and sets the exit status. */
+/** Runs the work of a script, always releases what it started, and sets the exit status. */
 export const withScope = async (work: (scope: Scope) => Promise<boolean>): Promise<void> => {
   const scope = createScope();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -32,6 +34,6 @@ export const withScope = async (work: (scope: Scope) => Promise<boolean>): Promi
   } finally {
     await scope.close();
   }
-  // After a failure, a loop of requests for example may still run; it must not keep the process alive.
+  // After a failure some work may still run, for example a loop of requests. It must not keep the process alive.
   process.exit();
 };

@@ -1,7 +1,8 @@
 /**
- * From fault to signal: makes the cause of each cause alert happen on the live service, waits until the log line and
- * the span of one trace and the alert in Alertmanager are there, ends the fault, waits until the alert is over.
- * `--write` keeps what was measured in docs/signals.md; alert names run these alone. The rules are the repository's with windows of seconds: what is measured is the path.
+ * Measures the time from fault to signal. For each cause alert it causes the fault on the live service and waits for
+ * the log line and span of one trace and for the alert in Alertmanager. Then it ends the fault and waits until the
+ * alert is over. `--write` writes the results to docs/signals.md. With alert names only these alerts run. The rules
+ * have windows of seconds instead of minutes, so the result shows that the path works, not the real delay.
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,20 +25,22 @@ const shortWindows = (rules: string): string =>
 
 type Result = {
   readonly scenario: Scenario;
-  /** Seconds, or undefined when it did not come. */
+  /** Seconds since the fault; undefined if there was no signal. */
   readonly signal: number | undefined;
   readonly fired: number | undefined;
   readonly over: number | undefined;
   readonly trace: string | undefined;
 };
 
-/** By RedisDown, which explains it. */
+/** Alerts that RedisDown inhibits, because it explains them. */
 const inhibited = new Set(['LimiterFellBackToMemory']);
 
 const pollMs = 200;
 const since = (start: number): number => Math.round((Date.now() - start) / 100) / 10;
 
-/** Repeats `work` until told to stop; what it throws is the fault at work. */
+/**
+ * Repeats `work` until the returned function is called. Errors of `work` are ignored, because the fault causes them.
+ */
 const repeatedly = (work: () => Promise<unknown>, everyMs: number): (() => Promise<void>) => {
   const stopping = new AbortController();
   const loop = (async () => {
@@ -52,7 +55,10 @@ const repeatedly = (work: () => Promise<unknown>, everyMs: number): (() => Promi
   };
 };
 
-/** One request's log line and span, or for a fault without requests its log line alone. */
+/**
+ * Returns the trace id of a request whose log line and span exist; undefined if there is none yet. A fault without
+ * requests needs only its log line, and the result is then an empty string.
+ */
 const watchSignal = async (
   scenario: Scenario,
   stack: Stack,
@@ -74,7 +80,7 @@ const run = async (scenario: Scenario, stack: Stack, alertmanager: Alertmanager,
   const firing = async (): Promise<boolean> =>
     (await alertmanager.alerts()).some(({ labels }) => labels['alertname'] === alert);
   if (await firing()) await scenario.recover?.(stack, token);
-  // What does not happen in time is a finding of the page: the run goes on.
+  // A timeout does not stop the run. It becomes a finding on the page.
   await isTrueWithin(async () => !(await firing()), 20_000, pollMs);
   const traces: string[] = [];
   const from = stack.service.log.length;
@@ -156,7 +162,7 @@ await withScope(async (scope) => {
   const token = await takeToken(stack.service);
   const stopTraffic = repeatedly(() => quietRound(stack), 200);
   const start = Date.now() / 1_000;
-  // An increase can be seen only from a second sample on.
+  // Prometheus can compute an increase only from the second sample on.
   await eventually(
     async () => ((await prometheus.range('up{job="volwatch"}', start))[0]?.values.length ?? 0) >= 5,
     'Prometheus has five samples',

@@ -13,15 +13,15 @@ export type Stack = {
   readonly service: Service;
   readonly collector: OtlpReceiver;
   readonly redis: RedisServer;
-  /** In front of the Collector. */
+  /** Proxy in front of the Collector. */
   readonly exporterPath: TcpProxy;
-  /** On the primary, past the service. */
+  /** Executes a statement directly on the primary. */
   readonly sql: (text: string) => Promise<unknown>;
-  /** In front of PostgreSQL, and of its replica. */
+  /** Proxies in front of PostgreSQL and its replica. */
   readonly database: TcpProxy;
   readonly replica: TcpProxy;
   readonly provider: TwelveDataServer;
-  /** Of webhooks. */
+  /** Receiver of webhooks. */
   readonly receiver: Receiver;
   readonly primaryUrl: string;
 };
@@ -37,7 +37,10 @@ const through = async (
   return { ...proxy, url: url.href };
 };
 
-/** The service with all that it depends on, each part of which can be broken: nothing is a mock of our own code. */
+/**
+ * Starts the service with all its dependencies. Each dependency can be broken, and no code of this repository is
+ * mocked.
+ */
 export const startStack = async (
   scope: Pick<Scope, 'teardown'>,
   environment: Readonly<Record<string, string>> = {},
@@ -57,7 +60,7 @@ export const startStack = async (
       DATABASE_URL: database.url,
       DATABASE_REPLICA_URLS: replica.url,
       REDIS_URL: redis.url,
-      // Short, so that answers past their time are part of the traffic.
+      // The lifetime is short, so that the traffic includes stale answers.
       CACHE_TTL_SECONDS: '1',
       MARKET_DATA_PROVIDER: 'twelve_data',
       TWELVE_DATA_API_KEY: apiKey,

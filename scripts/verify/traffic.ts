@@ -25,7 +25,7 @@ const models: Readonly<Record<ModelName, object>> = {
   heston: { volatility: undefined, heston: { v0: 0.04, kappa: 2, theta: 0.04, sigma: 0.3, rho: -0.7 } },
 };
 
-/** Nothing but what succeeds. */
+/** Sends only requests that succeed. */
 export const quietRound = async ({ service }: Stack): Promise<void> => {
   const api = `${service.url}/api/v1`;
   await Promise.all([
@@ -34,7 +34,7 @@ export const quietRound = async ({ service }: Stack): Promise<void> => {
   ]);
 };
 
-/** What callers do on a good day, each route once and some of what they get wrong. */
+/** Normal traffic: each route once, and some requests with errors of the caller. */
 export const ordinaryRound = async ({ service }: Stack, token: string): Promise<void> => {
   const api = `${service.url}/api/v1`;
   const post = (path: string, body: unknown): Promise<Answer> => call(`${api}${path}`, json(body));
@@ -64,7 +64,7 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
   ]);
 };
 
-/** A refresh that commits, two that collide, one that rolls back. */
+/** A refresh that commits, several that collide, and one that rolls back. */
 export const refreshRound = async ({ service }: Stack, token: string): Promise<void> => {
   await refresh(service, token, 'tech5');
   await Promise.all([
@@ -77,7 +77,7 @@ export const refreshRound = async ({ service }: Stack, token: string): Promise<v
   await clearFault(service, 'refresh.commit');
 };
 
-/** A webhook of the receiver, the first that there is. */
+/** Returns the URL of the first webhook. Creates a webhook to the receiver if there is none. */
 const webhookOf = async ({ service, receiver }: Stack, token: string): Promise<string> => {
   const url = `${service.url}/api/v1/webhooks`;
   const authorization = { Authorization: `Bearer ${token}` };
@@ -90,7 +90,7 @@ const webhookOf = async ({ service, receiver }: Stack, token: string): Promise<s
 export const testWebhook = async (stack: Stack, token: string): Promise<Answer> =>
   call(`${await webhookOf(stack, token)}/test`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
 
-/** A webhook that arrives, and one that does not. */
+/** Two webhook deliveries: one fails and one succeeds. */
 export const webhookRound = async (stack: Stack, token: string): Promise<void> => {
   const { service, receiver } = stack;
   for (const [fault, outcome] of [
@@ -107,13 +107,13 @@ export const webhookRound = async (stack: Stack, token: string): Promise<void> =
 };
 
 let asked = 0;
-/** A read that no cache answers: of an asset that nobody has asked for. */
+/** Reads an asset code that was not requested before, so that no cache has the answer. */
 export const uncachedRead = ({ service }: Stack): Promise<Answer> => {
   asked += 1;
   return call(`${service.url}/api/v1/assets/NOBODY${asked}`);
 };
 
-/** A replica that is read from falls silent, is left out, and comes back. */
+/** A replica stops answering, is excluded from reads, and is used again after it recovers. */
 const replicaRound = async (stack: Stack): Promise<void> => {
   const { service, replica } = stack;
   const readFrom = async (): Promise<number> =>
@@ -133,10 +133,10 @@ const replicaRound = async (stack: Stack): Promise<void> => {
   await isReadFrom();
 };
 
-/** What goes wrong on a bad day: each dependency once, and faults of our own. */
+/** Traffic with faults: each dependency fails once, and fault points cause errors in the service. */
 export const badRound = async (stack: Stack, token: string): Promise<void> => {
   const { service, provider, redis } = stack;
-  // Large enough for the workers.
+  // The batch is large enough for the pricing workers.
   await call(
     `${service.url}/api/v1/pricing/batch`,
     json({ columns: { ...option, strike: Array.from({ length: 20_000 }, (_, row) => 50 + row / 200) } }),
@@ -156,14 +156,14 @@ export const badRound = async (stack: Stack, token: string): Promise<void> => {
   await ordinaryRound(stack, token);
 };
 
-/** More sign-ins than an address may try. */
+/** Sends more sign-ins than the limit of one address allows. */
 export const limitedRound = async ({ service }: Stack, requests: number): Promise<void> => {
   for (let sent = 0; sent < requests; sent += 1) {
     await call(`${service.url}/api/v1/auth/login`, json({ email: 'nobody@example.org', password: 'not the password' }));
   }
 };
 
-/** More reads at once than the pool has connections, over a slow network. */
+/** Sends more reads at once than the pool has connections, over a slow network. */
 export const saturatedRound = async (stack: Stack, latencyMs = 150): Promise<void> => {
   const { database, replica } = stack;
   for (const hop of [database, replica]) hop.latency(latencyMs);
@@ -173,7 +173,7 @@ export const saturatedRound = async (stack: Stack, latencyMs = 150): Promise<voi
 
 export { takeToken };
 
-/** The same page until it is answered past its time: CACHE_TTL_SECONDS is one here. */
+/** Reads the same page until it is answered from a stale cache entry. CACHE_TTL_SECONDS is 1 here. */
 export const staleRound = async ({ service }: Stack): Promise<void> => {
   for (let read = 0; read < 6; read += 1) {
     await call(`${service.url}/api/v1/assets/IBM/prices?limit=7`);

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 
-/** The files that name a version of Node or PostgreSQL or an image, by path. */
+/** Files that contain a version of Node, PostgreSQL or an image, by path. */
 export type VersionFiles = Readonly<Record<string, string>>;
 
 type Compose = {
@@ -11,7 +11,7 @@ type Lock = { readonly packages: Readonly<Record<string, { readonly version?: st
 const composePath = 'docker-compose.yml';
 const dockerfilePath = 'Dockerfile';
 const lockPath = 'package-lock.json';
-/** Built from this repository, so it has no tag of a registry. */
+/** This image is built from the repository, so it has no tag in a registry. */
 const ownImage = 'volwatch:local';
 const digest = /@sha256:[0-9a-f]{64}$/;
 
@@ -21,7 +21,7 @@ const dockerfileImages = (files: VersionFiles): string[] =>
 const composeServices = (files: VersionFiles) =>
   Object.entries((parse(files[composePath] ?? '', { merge: true }) as Compose).services);
 
-/** Every image of a registry, with the file that names it. */
+/** Every image from a registry, with the file that contains it. */
 export const imagesOf = (files: VersionFiles): { readonly path: string; readonly image: string }[] => [
   ...dockerfileImages(files).map((image) => ({ path: dockerfilePath, image })),
   ...composeServices(files)
@@ -29,7 +29,7 @@ export const imagesOf = (files: VersionFiles): { readonly path: string; readonly
     .filter(({ image }) => image !== ownImage),
 ];
 
-/** PostgreSQL has two numbers in a patch release, others three. */
+/** A patch release of PostgreSQL has two numbers. Other patch releases have three. */
 const isExactTag = (image: string): boolean => {
   const [name = '', tag = ''] = image.replace(digest, '').split(/:(?=[^/]*$)/);
   return (/(^|\/)postgres$/.test(name) ? /^\d+\.\d+(-\w+)*$/ : /^v?\d+\.\d+\.\d+(-\w+)*$/).test(tag);
@@ -58,8 +58,7 @@ const postgresFaults = (files: VersionFiles): string[] => {
 };
 
 /**
- * What contradicts the rule that the versions that are shipped are those that are tested, each fault with the file to
- * edit.
+ * The shipped versions must be the tested versions. Returns each violation with the file to edit.
  * @param release whether every image must also be pinned by its digest
  */
 export const versionFaults = (files: VersionFiles, release: boolean): string[] => [

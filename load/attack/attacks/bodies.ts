@@ -8,11 +8,11 @@ import { rawRequest } from '../raw-request.ts';
 const batch = '/api/v1/pricing/batch';
 const json = { 'Content-Type': 'application/json' };
 
-/** The same body to the batch route, by every address. */
+/** Sends the same body from every address to the batch route. */
 const batchOf =
   (body: () => Uint8Array, headers: Readonly<Record<string, string>> = json) =>
   async (field: Field): Promise<void> => {
-    // Made before the time of the attack begins: to compress a bomb takes seconds.
+    // The body is made before the attack begins, because the compression of a bomb takes seconds.
     const bytes = body();
     await each(field, { parallel: 16 }, (_, address) =>
       rawRequest({ ...field, address, method: 'POST', path: batch, headers, body: bytes }),
@@ -47,7 +47,7 @@ export const lyingArrow: Attack = {
     ),
 };
 
-/** A byte a second. */
+/** Sends one byte per second. */
 const drip = async (socket: Socket, ended: AbortSignal): Promise<void> => {
   while (!ended.aborted && socket.writable) {
     socket.write(' ');
@@ -73,7 +73,7 @@ export const slowBodies: Attack = {
     ),
 };
 
-/** All attackers of one run together send no more than this. */
+/** The maximum number of bytes that all attackers of one run send together. */
 const maxUnexpectedBytes = 50 * 1_048_576;
 
 export const unexpectedBodies: Attack = {

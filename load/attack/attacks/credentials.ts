@@ -12,7 +12,7 @@ export const wrongPasswords = (): Attack => {
     name: 'wrong passwords on many accounts',
     run: async (field) => {
       known = await field.people.make(2);
-      // From one address the limit of sign-ins allows few attempts, so they go to few accounts.
+      // The limit of sign-ins allows only few attempts from one address, so these attempts use few accounts.
       const strangers = field.addresses.length === 1 ? 0 : 43;
       await each(field, { parallel: 8 }, (number, address) => {
         const at = number % (known.length + strangers);
@@ -37,11 +37,11 @@ export const erasedOwner: Attack = {
   run: async (field) => {
     const [user] = await field.people.make(1);
     const keys = await field.people.keys(user!, 2);
-    // The erasure that docs/audit.md prescribes.
+    // docs/audit.md prescribes these statements to erase a user.
     for (const table of ['account_settings', 'account_profile'])
       await field.sql(`delete from ${table} where user_id = $1`, [user!.id]);
     await field.sql('delete from user_account where id = $1', [user!.id]);
-    // The time within which every instance must know.
+    // Within this time every instance must know about the erasure.
     await sleep(5_000);
     await each(field, { parallel: 8 }, (number, address) => {
       const credential =
@@ -53,7 +53,7 @@ export const erasedOwner: Attack = {
     tally.count(200) > 0 ? `credentials of an erased user were accepted ${tally.count(200)} times` : undefined,
 };
 
-/** RATE_LIMIT_USER_PER_MINUTE, in two windows that a run may touch. */
+/** RATE_LIMIT_USER_PER_MINUTE twice, because a run may span two windows. */
 const maxAccepted = 2 * 300;
 
 export const manyKeys: Attack = {

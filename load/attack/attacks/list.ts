@@ -6,7 +6,9 @@ import { jobStorage, pipelining, redaction } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
 
-/** At least one attack for every kind of src/kernel/catalogue/abuse.ts: a new kind does not compile without one. */
+/**
+ * At least one attack for every kind of src/kernel/catalogue/abuse.ts. A new kind without an attack is a type error.
+ */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_structure: structure,
   body_expansion: expansion,
@@ -24,11 +26,11 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   storage_quota: [jobStorage],
 };
 
-/** Bounded by the limits of requests, or by nothing but cheap work: no refusal of a kind is expected. */
+/** Request limits stop these attacks, or each request costs little work. No refusal of a specific kind is expected. */
 const withoutKind: readonly Attack[] = [pipelining, registrations, manyKeys, redaction];
 
 export type ListedAttack = Attack & {
-  /** The kinds of refusal that show the attack; empty: none is expected. */
+  /** The kinds of refusal that are expected; empty if none is expected. */
   readonly kinds: readonly AbuseKind[];
 };
 

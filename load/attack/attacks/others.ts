@@ -21,7 +21,7 @@ const openJob = async (port: number, token: string): Promise<string | undefined>
 
 export const jobStorage: Attack = {
   name: 'job storage',
-  // 100 chunks of 4 MB fill one job, the default limits of requests allow as many in a minute.
+  // 100 chunks of 4 MB fill one job, and the default request limits allow that many in a minute.
   minRequestsForRefusal: 150,
   run: async (field) => {
     const { port, people } = field;
@@ -50,7 +50,7 @@ export const jobStorage: Attack = {
 
 const pipelined = 20;
 
-/** Every answer of one connection that got 20 requests at once. */
+/** Sends 20 requests at once on one connection and returns the outcome of each. */
 const pipeline = async (port: number, address: string, signal: AbortSignal): Promise<Outcome[]> => {
   const socket: Socket = connect({ port, host: '127.0.0.1' });
   const head = (last: boolean): string =>

@@ -5,7 +5,7 @@ import { rawRequest, type RawRequest } from '../raw-request.ts';
 
 type Idle = Pick<RawRequest, 'method' | 'path' | 'headers' | 'announcedBytes'>;
 
-/** Sockets that announce a body and send none of it. */
+/** Opens sockets that announce a body and never send it. */
 const idle = (field: Field, request: (number: number) => Idle): Promise<void> =>
   each({ ...field, spreadMs: 2_000 }, { parallel: 1_000, grouped: true }, (number, address) =>
     rawRequest({ ...field, address, ...request(number) }),
@@ -13,7 +13,7 @@ const idle = (field: Field, request: (number: number) => Idle): Promise<void> =>
 
 const json = { 'Content-Type': 'application/json' };
 
-/** Signed in, each with a share of the sockets. */
+/** The same with signed-in users. The sockets are divided among the users. */
 const idleOfUsers = async (field: Field, request: Idle): Promise<void> => {
   const users = await field.people.make(Math.min(5, field.addresses.length));
   await idle(field, (number) => {
@@ -46,7 +46,7 @@ export const idleBodies: readonly [Attack, ...Attack[]] = [
   },
 ];
 
-/** Asks for the largest answers and reads nothing of them. */
+/** Requests the largest answers and does not read them. */
 const unread = (field: Field, parallel: number, grouped: boolean): Promise<void> =>
   each(field, { parallel, ...(grouped && { grouped: true }) }, (_, address) =>
     rawRequest({

@@ -14,13 +14,13 @@ const pricing =
     );
   };
 
-/** Minutes of one processor each: more than the deadline of a request. */
+/** Each request needs minutes of processor time, more than the deadline of a request. */
 export const hugeWork: Attack = {
   name: '16 connections of greeks of 100,000 American rows at high precision',
   run: pricing('batch', payloads.americanGreeks, 16),
 };
 
-/** About 13 s of one processor each: within the deadline, if nobody else wants to be served. */
+/** Each request needs about 13 s of processor time. It meets the deadline only if there is no other load. */
 export const longWork: Attack = {
   name: '16 connections of 100,000 American rows at high precision',
   orKinds: ['concurrency_by_caller', 'work_estimate'],

@@ -12,7 +12,7 @@ const common = {
   felt: (before: Scrape, now: Scrape) => dropped(now) > dropped(before),
 } as const;
 
-/** Callers never notice; spans are dropped and counted. */
+/** Callers must not notice the fault. Spans are dropped and counted. */
 export const collectorCells: readonly Cell[] = [
   {
     ...common,

@@ -7,7 +7,7 @@ const errors = (now: Scrape): number => now.sum('volwatch_errors_total', { categ
 const moreErrors = (before: Scrape, now: Scrape): boolean => errors(now) > errors(before);
 const reasons = (now: Scrape): number => now.sum('volwatch_db_transactions_total', { outcome: 'rolled_back' });
 
-/** Mean seconds a statement took since `before`. */
+/** Mean duration of a statement since `before`, in seconds. */
 const mean = (before: Scrape, now: Scrape): number => {
   const moved = (name: string): number => now.sum(name) - before.sum(name);
   return (
@@ -63,7 +63,7 @@ export const postgresCells: readonly Cell[] = [
       for (let round = 0; round < 3; round += 1) await statementOn(databaseUrl, terminate);
     },
     heal: () => {},
-    // Idle connections are replaced without anybody noticing: PostgreSQL itself counted them.
+    // The pool replaces idle connections without an error, so PostgreSQL's own counter shows the fault.
     felt: async (_before, _now, { databaseUrl }) => {
       const [row] = await statementOn(databaseUrl, 'select sum(sessions_killed)::int as killed from pg_stat_database');
       return Number(row?.['killed']) > 0;

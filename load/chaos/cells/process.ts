@@ -54,7 +54,7 @@ export const processCells: readonly Cell[] = [
     name: 'SIGSTOP',
     how: 'frozen for 3 s',
     probe: 'price',
-    // What waited all the time is shed when the process wakes: its event loop was late.
+    // Requests that waited are shed when the process resumes, because the event loop lag is above its limit.
     codes: ['overloaded'],
     deadlineMs: 5_000,
     holdMs: 0,

@@ -14,7 +14,8 @@ const command = async ({ redis }: World, ...words: [string, ...string[]]): Promi
   client.disconnect();
 };
 
-// Limits and caches go on in the process: nobody is refused, and nothing takes longer than the command timeout adds.
+// Without Redis, limits and caches use the memory of the process. No request is refused, and the added delay is at most
+// the command timeout.
 const common = {
   group: 'redis',
   probe: 'price',

@@ -6,7 +6,7 @@ import type { Scrape } from '../scrape.ts';
 const leftOut = (_: Scrape, now: Scrape): boolean => now.sum('volwatch_replica_up') === 0;
 const common = { group: 'replica', probe: 'read', codes: [], deadlineMs: 3_000, felt: leftOut } as const;
 
-/** Nobody may notice a replica's failure: the primary answers. */
+/** Callers must not notice the failure of a replica, because the primary answers. */
 export const replicaCells: readonly Cell[] = [
   {
     ...common,

@@ -2,7 +2,7 @@ import type { TwelveDataFault } from '#testkit/servers/twelve-data-server.ts';
 import type { Cell } from '../cell.ts';
 import type { Scrape } from '../scrape.ts';
 
-/** Failed calls, and refreshes that refused what an answered call brought. */
+/** Failed calls, and refreshes that rejected the data of a successful call. */
 const failures = (now: Scrape): number =>
   now.sum('volwatch_dependency_request_duration_seconds_count', {
     dependency: 'twelve_data',

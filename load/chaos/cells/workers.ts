@@ -16,7 +16,7 @@ const slowBatch = JSON.stringify({
   exercise_style: 'american',
 });
 
-/** So many slow batches at once; what becomes of them is the service's to say. */
+/** Sends this number of slow batches at once. Their outcome is not checked. */
 const flood = async ({ url }: World, batches: number): Promise<void> => {
   await Promise.all(
     Array.from({ length: batches }, async () => {
@@ -35,7 +35,7 @@ const overloaded = (now: Scrape): number => now.sum('volwatch_errors_total', { c
 
 const restarts = (now: Scrape): number => now.sum('volwatch_workers_restarts_total');
 
-/** A fault that the worker's thread feels: its batch is lost, the thread is replaced, nothing else notices. */
+/** A fault inside a worker thread. Its batch fails and the thread is replaced. Other requests must not be affected. */
 const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   group: 'workers',
   name,
@@ -44,7 +44,7 @@ const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   probe: 'batch',
   codes: ['internal_error', 'overloaded'],
   deadlineMs: 12_000,
-  // A thread that does not get on is ended after PRICING_STALL_MS.
+  // A thread that makes no progress is ended after PRICING_STALL_MS.
   holdMs: mode === 'hang' ? 7_000 : 3_000,
   unhealthy: 'workers',
   inject: (world) => world.setFault('pricing.worker', mode === 'hang' ? { mode, count: 2 } : { mode }),

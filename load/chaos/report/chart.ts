@@ -12,7 +12,7 @@ const shown = (value: number): string =>
 
 type Window = { readonly from: number; readonly injected: number; readonly healed: number; readonly to: number };
 
-/** One small chart; the time of the fault is shaded. Lines differ by dash as well as by colour. */
+/** Renders one small chart with the time of the fault shaded. Lines differ by dash pattern as well as by colour. */
 export const chart = ({ title, unit, lines }: Timeline, { from, injected, healed, to }: Window): string => {
   const top = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value)), 1e-9) * 1.08;
   const x = (at: number): number => pad.left + ((at - from) / (to - from)) * (width - pad.left - pad.right);

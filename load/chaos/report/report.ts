@@ -15,7 +15,7 @@ const heatRow = (result: CellResult): string => {
 <td class="number">${seconds(result.detectionMs)}</td><td class="number">${seconds(result.recoveryMs)}</td></tr>`;
 };
 
-/** Of the cell's own requests: which share got what was asked for before, during and after the fault. */
+/** The share of the cell's own requests that were served, refused and unanswered since the fault began. */
 const budget = ({ answers: { ok, refused, unanswered } }: CellResult): string => {
   const all = ok + refused + unanswered;
   return all === 0
@@ -26,7 +26,10 @@ const budget = ({ answers: { ok, refused, unanswered } }: CellResult): string =>
 const availability = 0.999;
 const monthSeconds = 30 * 86_400;
 
-/** Availability before, during and after, a row a group; and what the group's faults cost of a month's budget at the same rate. */
+/**
+ * One row per group: availability before, during and after the faults, and the share of a month's error budget that the
+ * lost requests use at the same request rate.
+ */
 const steadyStates = (results: readonly CellResult[]): string => {
   const rows = [...new Set(results.map(({ group }) => group))].map((group) => {
     const cells = results.filter((result) => result.group === group);
@@ -53,7 +56,7 @@ ${result.traceId ? `One of them: trace <code>${escapeHtml(result.traceId)}</code
 <div class="charts">${timelines.map((timeline) => chart(timeline, result.window)).join('\n')}</div>
 </section>`;
 
-/** One self-contained page: the verdict, the matrix as a heat map, a timeline per fault. */
+/** Renders one self-contained page: the verdict, the matrix as a heat map, and a timeline for each fault. */
 export const renderReport = (results: readonly CellResult[], timelines: readonly (readonly Timeline[])[]): string => {
   const held = results.filter(({ passed }) => passed).length;
   const whole = held === results.length && results.length > 0;

@@ -1,4 +1,4 @@
-/** Inline, so that the report is one file: readable on paper, in the dark, and without colours. */
+/** Inline styles, so that the report is one file. It is readable in print, in dark mode and without colours. */
 export const style = `
 :root { color-scheme: light dark; --ink: #1c2128; --paper: #fff; --faint: #667; --rule: #d5d9e0; --good: #1a7f37; --bad: #c6303e; --shade: #f5c26b66; --a: #1f6feb; --b: #bf5af2; --c: #d9480f; --d: #0b7285; --e: #5c7f00; --f: #9c36b5; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8ec; --paper: #14171c; --faint: #9aa3b2; --rule: #343b46; --good: #4ac26b; --bad: #ff7b82; --shade: #b07d1a55; --a: #6ea8fe; --b: #d9a6ff; --c: #ffa066; --d: #66d9e8; --e: #b5d95c; --f: #e599f7; } }

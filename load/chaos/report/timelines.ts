@@ -55,7 +55,7 @@ const range = async (
   return ((await response.json()) as Matrix).data.result;
 };
 
-/** For each cell, in order: what Prometheus saw from before the fault until after the recovery. */
+/** For each cell, in order: the values in Prometheus from before the fault until after the recovery. */
 export const readTimelines = (prometheusUrl: string, results: readonly CellResult[]): Promise<Timeline[][]> =>
   Promise.all(
     results.map(({ window: { from, to } }) =>

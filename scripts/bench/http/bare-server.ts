@@ -1,4 +1,7 @@
-/** The least that a Node server can do with these bodies: parse, price, write. Nothing is checked, nothing measured. */
+/**
+ * The minimal work that a Node server can do with these bodies: parse, price, write. It has no validation and no
+ * metrics.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { blackScholesPrice } from '#src/pricing/engines/european/black-scholes.ts';

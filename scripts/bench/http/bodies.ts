@@ -1,6 +1,9 @@
 import { Dictionary, Float64, Int32, Table, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow';
 
-/** A chain as a data vendor gives it: one underlying, prices of two decimals, volatilities of four, times in days. */
+/**
+ * An option chain as a data vendor delivers it: one underlying, prices with two decimals, volatilities with four, times
+ * in whole days.
+ */
 const rowAt = (index: number) => ({
   spot: 100.25,
   strike: 60 + (index % 161) * 0.5,

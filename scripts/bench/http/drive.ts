@@ -10,7 +10,7 @@ export const median = (values: readonly number[]): number =>
 
 export type Target = { readonly url: string; readonly pid: number };
 
-/** One request, its answer read to the end. Answers the bytes. */
+/** Sends one request, reads the whole answer and returns its size in bytes. */
 const send = async (target: Target, load: Load, agent: Agent): Promise<number> => {
   const sent = request(`${target.url}${load.path}`, {
     method: 'POST',
@@ -25,17 +25,17 @@ const send = async (target: Target, load: Load, agent: Agent): Promise<number> =
   return bytes;
 };
 
-/** Processor seconds that the process has used, all of its threads (Linux: in ticks of 10 ms). */
+/** Processor seconds of the process with all its threads (on Linux in ticks of 10 ms). */
 const processorSeconds = ({ pid }: Target): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };
 
-/** Requests that were answered, by seconds of the clock and by seconds of processor that the server spent on them. */
+/** Answered requests per second of clock time, and per second of processor time that the server used. */
 export type Rate = { readonly perSecond: number; readonly perProcessorSecond: number };
 
-/** What `connections` clients get through, each sending its next request when the last is answered. */
+/** The rate of `connections` clients. Each client sends its next request after the answer to the last one. */
 export const drive = async (target: Target, load: Load, seconds: number, connections: number): Promise<Rate> => {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const spent = processorSeconds(target);
@@ -55,7 +55,7 @@ export const drive = async (target: Target, load: Load, seconds: number, connect
   return { perSecond: done / elapsed, perProcessorSecond: done / (processorSeconds(target) - spent) };
 };
 
-/** Of a thread of its own, so that the load generator's pauses are not taken for the service's. */
+/** The probe runs in its own thread, so that pauses of the load generator do not count as latency of the service. */
 const probeSource = `
   const { parentPort, workerData } = require('node:worker_threads');
   const { Agent, get } = require('node:http');
@@ -75,7 +75,7 @@ const probeSource = `
   })();
 `;
 
-/** Milliseconds that /health/live took while \`work\` ran, shortest first. */
+/** Latencies of /health/live in milliseconds while `work` ran, in ascending order. */
 export const whileProbed = async (target: Target, work: () => Promise<unknown>): Promise<number[]> => {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workerData = { url: `${target.url}/health/live`, stop };
@@ -88,7 +88,7 @@ export const whileProbed = async (target: Target, work: () => Promise<unknown>):
   return times.toSorted((a, b) => a - b);
 };
 
-/** Resident memory now and at most so far, in MB. */
+/** Resident memory in MB: the current value and the maximum since the start. */
 export const memoryOf = ({ pid }: Target): { readonly now: number; readonly most: number } => {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const megabytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;

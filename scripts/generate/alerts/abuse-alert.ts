@@ -2,7 +2,7 @@ import type { CauseAlert } from './cause-alert.ts';
 
 const refused = 'volwatch_abuse_refused_total';
 
-/** Some refusals are ordinary; six a minute for a quarter of an hour mean that somebody keeps on. */
+/** Some refusals are normal. Six per minute for 15 minutes show that a caller continues. */
 const maxPerSecond = 0.1;
 
 export const abusePersists: CauseAlert = {
@@ -16,7 +16,7 @@ export const abusePersists: CauseAlert = {
     'Somebody keeps sending requests that use more than the share of one caller. They are refused; other callers are served.',
   proof: {
     series: { [`${refused}{job="volwatch",instance="a:9464",kind="body_expansion"}`]: '0x10 0+60x30 1800x30' },
-    // Refusals begin at minute 10: ten minutes later they have not lasted long enough.
+    // Refusals begin at minute 10. At minute 20 they have lasted for less than 15 minutes.
     quiet: 20,
     fires: 35,
     over: 50,

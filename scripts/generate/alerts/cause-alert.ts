@@ -1,7 +1,8 @@
 /**
- * An alert on a cause, beside the alerts on budgets. A page is for what callers feel now, a ticket for what can wait
- * for the morning. `proof` becomes a unit test of Prometheus: series at one-minute steps in its notation (`0+6x10`
- * counts up, `1x10` stays), and the minutes at which the alert is quiet, fires, and is over.
+ * An alert on a cause, in addition to the alerts on error budgets. A page is for effects that callers notice now; a
+ * ticket can wait until the morning. `proof` becomes a unit test of Prometheus. It has series at one-minute steps in
+ * Prometheus notation (`0+6x10` counts up, `1x10` is constant), and the minutes at which the alert is quiet, fires and
+ * is over.
  */
 export type CauseAlert = {
   readonly alert: string;
@@ -16,7 +17,7 @@ export type CauseAlert = {
     readonly fires: number;
     readonly over: number;
     readonly labels: Readonly<Record<string, string>>;
-    /** The summary as it reads when firing. */
+    /** The text of the summary when the alert fires. */
     readonly summary: string;
   };
 };

@@ -5,7 +5,7 @@ import { dataAlerts } from './causes/data-alerts.ts';
 import { dependencyAlerts } from './causes/dependency-alerts.ts';
 import { requestAlerts } from './causes/request-alerts.ts';
 
-/** Every alert on a cause. A new one goes into a file of causes/, with a runbook and a scenario. */
+/** Every alert on a cause. Add a new alert to a file of causes/, with a runbook and a scenario. */
 export const causeAlerts: readonly CauseAlert[] = [
   ...dependencyAlerts,
   ...dataAlerts,

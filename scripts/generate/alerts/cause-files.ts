@@ -30,7 +30,7 @@ export const causeRules = (links: DashboardLinks): string =>
     ],
   });
 
-/** alerts/tests/causes.yml: each alert quiet, firing with the values in its summary, and over. */
+/** alerts/tests/causes.yml. Each test has the alert quiet, firing with its full summary, and over. */
 export const causeTests = (links: DashboardLinks): string =>
   yamlNotice(source) +
   yaml({

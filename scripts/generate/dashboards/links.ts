@@ -1,10 +1,10 @@
 import { sloDocument } from '../slo/slo.ts';
 import type { DashboardSpec } from './spec.ts';
 
-/** The address of the panel that shows an alert's value. */
+/** Returns the URL of the panel that shows the value of an alert. */
 export type DashboardLinks = (alert: string) => string;
 
-/** @throws Error for an alert that no panel shows */
+/** @throws Error if no panel shows the alert */
 export const dashboardLinks = (dashboards: readonly DashboardSpec[]): DashboardLinks => {
   const links = new Map(
     dashboards.flatMap(({ uid, rows }) =>

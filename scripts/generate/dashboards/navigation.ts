@@ -1,10 +1,10 @@
 import type { PanelSpec } from './spec.ts';
 
-/** The time range and the variables travel with every link. */
+/** Every link keeps the time range and the variables of the dashboard. */
 const range = '${__url_time_range}';
 const here = { from: '${__from}', to: '${__to}' };
 
-/** An Explore address: `pane` as Grafana's own, with the dashboard's time range. */
+/** A URL of Grafana's Explore page with the time range of the dashboard. */
 const explore = (datasource: string, query: object): string => {
   const panes = { p: { datasource, queries: [{ refId: 'A', ...query }], range: here } };
   return `/explore?schemaVersion=1&panes=${JSON.stringify(panes)}`;
@@ -13,7 +13,7 @@ const explore = (datasource: string, query: object): string => {
 const logsOfRoute =
   '{service_name="volwatch"} | json | route=`${__field.labels.http_route}` | line_format "{{.status}} {{.code}} {{.trace_id}} {{.message}}"';
 
-/** From a point of a panel to the traces and the log lines of the same minutes. */
+/** Links from a point of a panel to the traces and the log lines of the same minutes. */
 export const dataLinks = (panel: PanelSpec): readonly object[] => {
   const byRoute = panel.queries.some(({ legend }) => legend.includes('http_route'));
   return [
@@ -31,7 +31,7 @@ export const dataLinks = (panel: PanelSpec): readonly object[] => {
   ];
 };
 
-/** The list at each dashboard's top. */
+/** The links at the top of each dashboard. */
 export const dashboardLinksBar = [
   {
     title: 'Volwatch dashboards',
@@ -55,7 +55,7 @@ const annotation = (name: string, expr: string, iconColor: string, titleFormat: 
   textFormat,
 });
 
-/** Each must parse and, once its event happened, answer: the verification asks. */
+/** Each query must parse, and must return data after its event has happened. dashboards-verify.ts checks both. */
 const annotationQueries = [
   annotation(
     'Deploys',

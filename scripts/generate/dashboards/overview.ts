@@ -6,7 +6,7 @@ const routeOf = 'http_request_method, http_route';
 const routeLegend = '{{http_request_method}} {{http_route}}';
 const latencyAlerts = sloDocument.slos.filter((slo) => slo.kind === 'latency').map(({ alert }) => alert);
 
-/** Budget left over the window, by level: 1 is untouched, below 0 the level is broken. */
+/** The remaining error budget of each level over the window. 1 is the full budget; below 0 the level is broken. */
 const budgetLeft = sloDocument.slos.map((slo) => ({
   expr: `1 - ${sloRecord(sloDocument.window)}{slo="${slo.name}"} / ${budgetOf(slo)}`,
   legend: slo.name,

@@ -1,6 +1,6 @@
 /**
- * The one file that knows the dashboard library, and what its preview gets wrong: rows all get id 0,
- * and data links and annotations carry members that only later Grafana versions or other kinds of links have.
+ * The only file that uses the dashboard library. It corrects two faults of its preview version: all rows have id 0, and
+ * data links and annotations have members that belong to later Grafana versions or to other types of links.
  */
 import { BarAlignment, GraphDrawStyle, StackingMode, VisibilityMode } from '@grafana/grafana-foundation-sdk/common';
 import * as common from '@grafana/grafana-foundation-sdk/common';
@@ -37,7 +37,7 @@ const targets = ({ queries, exemplars, kind }: PanelSpec): DataqueryBuilder[] =>
 const thresholdsOf = ({ thresholds = [], lowIsBad }: PanelSpec): dashboard.ThresholdsConfigBuilder =>
   new dashboard.ThresholdsConfigBuilder()
     .mode(dashboard.ThresholdsMode.Absolute)
-    // Null is "from minus infinity".
+    // Null means minus infinity.
     .steps([{ color: lowIsBad ? 'red' : 'green', value: null }, ...thresholds]);
 
 const legend = (): common.VizLegendOptionsBuilder =>
@@ -85,7 +85,7 @@ const panel = (spec: PanelSpec): dashboard.Panel => {
     .height(8)
     .span(spec.width ?? 12)
     .build();
-  // The library's links carry members that only the list at a dashboard's top has.
+  // The link type of the library has required members that only the links at the top of a dashboard have.
   if (built.fieldConfig) built.fieldConfig.defaults.links = dataLinks(spec) as unknown as dashboard.DashboardLink[];
   return built;
 };

@@ -1,12 +1,12 @@
 /**
- * A dashboard as data, free of what the dashboard library asks for. `sdk.ts` turns it into Grafana's JSON, the
- * verification reads its queries, the alert rules find their panel here.
+ * A dashboard as data, independent of the dashboard library. `sdk.ts` converts it to Grafana's JSON, the verification
+ * reads its queries, and the alert rules find their panel here.
  */
 export type Unit = 'seconds' | 'share' | 'requests/s' | 'events/s' | 'count' | 'bytes' | 'state' | 'rate';
 
 export type Query = {
   readonly expr: string;
-  /** How one series is called: label values in `{{ }}`, words for the rest. */
+  /** The name of a series: label values in `{{ }}`, plain text for the rest. */
   readonly legend: string;
 };
 
@@ -14,24 +14,24 @@ export type Query = {
 type Threshold = { readonly value: number; readonly color: 'yellow' | 'orange' | 'red' | 'green' };
 
 export type PanelSpec = {
-  /** Never changes: links of alerts carry it. */
+  /** Must never change, because the links of alerts contain it. */
   readonly id: number;
   readonly kind: 'timeseries' | 'stat' | 'bars' | 'table' | 'states';
-  /** A question. */
+  /** The title is a question. */
   readonly title: string;
   readonly description: string;
   readonly unit: Unit;
   readonly queries: readonly Query[];
   readonly thresholds?: readonly Threshold[];
-  /** Where the thresholds were decided; absent with thresholds: slo.yaml. */
+  /** The document that defines the thresholds. If it is absent and there are thresholds, they come from slo.yaml. */
   readonly thresholdSource?: string;
-  /** Below the first threshold things are bad rather than good. */
+  /** Values below the first threshold are bad instead of good. */
   readonly lowIsBad?: true;
-  /** Latency: points that open the trace of one request. */
+  /** For latency panels: points that open the trace of one request. */
   readonly exemplars?: true;
   /** The alerts whose value this panel shows. */
   readonly alerts?: readonly string[];
-  /** Of 24; default 12. */
+  /** Width in grid columns, of 24 in total; the default is 12. */
   readonly width?: number;
   readonly stacked?: true;
 };
@@ -46,10 +46,10 @@ export type DashboardSpec = {
   readonly rows: readonly RowSpec[];
 };
 
-/** Of the chosen instances. */
+/** A metric of the selected instances. */
 export const of = (metric: string, labels = ''): string =>
   `${metric}{job="volwatch",instance=~"$instance"${labels === '' ? '' : `,${labels}`}}`;
-/** Of the chosen instances and routes; health checks are left out. */
+/** A metric of the selected instances and routes, without health checks. */
 export const ofRoutes = (metric: string, labels = ''): string =>
   of(metric, `http_route=~"$route",http_route!~"/health.*"${labels === '' ? '' : `,${labels}`}`);
 export const rate = (selector: string): string => `rate(${selector}[$__rate_interval])`;
@@ -63,7 +63,7 @@ export const quantile = (q: number, bucket: string, by = ''): string =>
 export const quantiles = (bucket: string): Query[] =>
   [0.5, 0.95, 0.99].map((q) => ({ expr: quantile(q, bucket), legend: `p${q * 100}` }));
 
-/** A ratio that is 0, not unknown, while nothing of the numerator ever happened. */
+/** A ratio that is 0 instead of unknown while the numerator has no series. */
 export const share = (part: string, whole: string, by?: string): string => {
   const all = sumRate(whole, by);
   return `(${sumRate(part, by)} or 0 * ${all}) / ${all}`;

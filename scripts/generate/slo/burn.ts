@@ -1,13 +1,13 @@
 /**
- * Multi-window burn-rate alerts (Site Reliability Workbook, chapter 5). At 1x the budget lasts its whole window; the
- * short window makes an alert resolve soon after the burning stops.
+ * Multi-window burn-rate alerts (Site Reliability Workbook, chapter 5). At a burn rate of 1 the budget lasts for the
+ * whole window. The short window lets an alert resolve soon after the burn rate falls.
  */
 export type Burn = {
   readonly factor: number;
   readonly long: string;
   readonly short: string;
   readonly severity: 'page' | 'ticket';
-  /** Share of a 30-day budget gone when the alert fires. */
+  /** Share of a 30-day budget that is used when the alert fires. */
   readonly spent: string;
 };
 

@@ -8,7 +8,7 @@ const windows = [...new Set([...burns.flatMap(({ short, long }) => [short, long]
 export const yamlNotice = (source: string): string =>
   `# Generated from ${source} by \`npm run generate\`: do not edit.\n`;
 
-/** Long lines stay whole: a folded expression is hard to search for. */
+/** Long lines are not folded, because a folded expression is hard to search for. */
 export const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 
 /** The page of an alert in docs/runbooks. */

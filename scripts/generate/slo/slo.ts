@@ -8,9 +8,9 @@ const common = {
   alert: z.string().regex(/^[A-Z][A-Za-z]*$/),
   title: z.string(),
   users: z.string(),
-  /** Per cent. */
+  /** Objective in per cent. */
   objective: z.number().min(50).lt(100),
-  /** Whether the fast windows wake somebody up. */
+  /** Whether alerts with a high burn rate page the on-call engineer. If false, all alerts of this level are tickets. */
   pages: z.boolean().default(true),
 };
 const timed = {
@@ -41,7 +41,7 @@ const documentSchema = z.strictObject({
   slos: z.array(sloSchema).min(1),
 });
 
-/** slo.yaml, read strictly. */
+/** The validated content of slo.yaml. */
 export const sloDocument = documentSchema.parse(parse(readFileSync('slo.yaml', 'utf8')));
 
 /** The share of events that may be bad, from 0 to 1. */
@@ -53,7 +53,7 @@ export const findSlo = (wanted: string): Slo => {
   return found;
 };
 
-/** Milliseconds within which the objective's share of these requests must be answered. */
+/** The latency limit in milliseconds that the objective's share of these requests must meet. */
 export const limitOf = (wanted: string): number => {
   const slo = findSlo(wanted);
   if (!('under_ms' in slo)) throw new Error(`${wanted} is not about latency`);
@@ -64,7 +64,7 @@ const durations = 'http_server_request_duration_seconds';
 const timedLabels = (slo: Extract<Slo, { kind: 'latency' }>): string =>
   `http_request_method="${slo.method}",http_route=~"${slo.routes.join('|')}",http_response_status_code!~"5.."`;
 
-/** Counters of all events and of those that met the level, or missed it. */
+/** Counters of all events, and of the events that met the level or missed it. */
 export const eventsOf = (
   slo: Exclude<Slo, { kind: 'staleness' }>,
 ): { readonly total: string; readonly good?: string; readonly bad?: string } => {
@@ -77,19 +77,21 @@ export const eventsOf = (
   };
 };
 
-/** Of a staleness level: 1 while its thing is too old, by instances' newest knowledge. */
+/**
+ * The recording rule of a staleness level. It is 1 while the data are too old by the newest timestamp of all instances.
+ */
 export const staleRecord = (slo: Extract<Slo, { kind: 'staleness' }>): { record: string; expr: string } => ({
   record: `slo:${slo.name}:stale`,
   expr: `(time() - max by (${slo.by}) (${slo.timestamp})) > bool ${slo.schedule_hours * 3_600 * slo.times}`,
 });
 
-/** Share of bad events over `window`, from 0 to 1; nothing while there are no events. */
+/** Share of bad events over `window`, from 0 to 1; no value while there are no events. */
 export const errorRatio = (slo: Slo, window: string): string => {
   if (slo.kind === 'staleness') return `avg(avg_over_time(${staleRecord(slo).record}[${window}]))`;
   const { total, good, bad } = eventsOf(slo);
   const all = `sum(rate(${total}[${window}]))`;
   if (good !== undefined) return `clamp_min(${all} - sum(rate(${good}[${window}])), 0) / ${all}`;
-  // No bad event ever: the series is missing, and the ratio is 0 rather than unknown.
+  // Without any bad event the series is missing. The ratio must then be 0 instead of unknown.
   return `(sum(rate(${bad}[${window}])) or 0 * ${all}) / ${all}`;
 };
 

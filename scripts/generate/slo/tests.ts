@@ -3,10 +3,10 @@ import { burns, severityOf, type Burn } from './burn.ts';
 import { budgetOf, eventsOf, sloDocument, type Slo } from './slo.ts';
 import { burnAlerts, yaml, yamlNotice } from './rules.ts';
 
-/** Events a minute in the tests; large, so that small shares are whole numbers. */
+/** Events per minute in the tests. The number is large, so that small shares are whole numbers. */
 const perMinute = 100_000;
 
-/** A selector's series with its operators resolved to one label value that they match. */
+/** The series of a selector. Each operator becomes one label value that it matches. */
 const concrete = (selector: string): string =>
   selector
     .replaceAll(
@@ -17,7 +17,7 @@ const concrete = (selector: string): string =>
     .replace('{,', '{')
     .replace('{}', '');
 
-/** Series of a level that burns `factor` times its budget for ten minutes, then not at all. */
+/** Series of a level with a burn rate of `factor` for ten minutes, then without bad events. */
 const seriesOf = (slo: Slo, factor: number): { series: string; values: string }[] => {
   if (slo.kind === 'staleness') throw new Error('levels by time have a test of their own');
   const { total, good, bad } = eventsOf(slo);
@@ -25,7 +25,8 @@ const seriesOf = (slo: Slo, factor: number): { series: string; values: string }[
   const part = (each: number, after: number): string => `0+${each}x10 ${each * 10}+${after}x600`;
   const whole = concrete(total);
   if (bad !== undefined) {
-    // The bad events stand beside good ones, so that both selectors match what they should.
+    // The input has bad and good events, so that the selector of all events matches both and the other matches only bad
+    // events.
     return [
       { series: concrete(bad), values: part(badEvents, 0) },
       {
@@ -59,7 +60,10 @@ const at = (minute: number, slo: Slo, alerts: object[]) => ({
   exp_alerts: alerts,
 });
 
-/** One test for each pair of windows: it alone fires at its factor, and is over once its short window is clean. */
+/**
+ * Two tests, with a burn rate just above the highest page factor and the highest ticket factor. All alerts with a lower
+ * factor fire at minute 10 and are over at minute 460.
+ */
 const burnTests = (slo: Slo, links: DashboardLinks): object[] =>
   [burns[0]!, burns[2]!].map((burn) => {
     const factor = burn.factor + 1;
@@ -87,7 +91,10 @@ const quietTest = (slo: Slo): object => ({
   alert_rule_test: [at(10, slo, []), at(60, slo, [])],
 });
 
-/** A universe last refreshed 47 h 50 min before the start is stale from minute 10 until it is refreshed at minute 60. */
+/**
+ * At the start, the age of the data is 10 minutes below the limit. The data are stale from minute 10 until the refresh
+ * at minute 60.
+ */
 const stalenessTest = (slo: Extract<Slo, { kind: 'staleness' }>, links: DashboardLinks): object => {
   const limit = slo.schedule_hours * 3_600 * slo.times;
   const series = (value: string) => [
@@ -99,7 +106,7 @@ const stalenessTest = (slo: Extract<Slo, { kind: 'staleness' }>, links: Dashboar
     input_series: series(`${600 - limit}x59 3600x420`),
     alert_rule_test: [
       at(10, slo, []),
-      // Two of five samples are stale: 0.4 of a budget of 0.01.
+      // Two of the five samples are stale: a ratio of 0.4, which is 40 times the budget of 0.01.
       at(
         20,
         slo,

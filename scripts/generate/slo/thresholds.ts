@@ -1,8 +1,8 @@
 import { budgetOf, findSlo, sloDocument } from './slo.ts';
 
 /**
- * load/thresholds.json. `routes` names each route's level: tag its requests `slo: LEVEL`, and `thresholds` are k6's own
- * (milliseconds; an objective of 99 % within 50 ms is p(99)<50).
+ * load/thresholds.json. `routes` contains the level of each route for the tag `slo: LEVEL` of its requests.
+ * `thresholds` has the form of k6 in milliseconds: an objective of 99 % within 50 ms is p(99)<50.
  */
 export const loadThresholds = (): string => {
   const timed = sloDocument.slos.filter((slo) => 'routes' in slo);

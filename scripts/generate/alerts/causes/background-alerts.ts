@@ -4,7 +4,7 @@ import { i1 } from './instance.ts';
 const deliveries = 'volwatch_webhook_deliveries_total';
 const failing = `${deliveries}{job="volwatch",outcome=~"failed|dead"}`;
 
-/** Causes in work that no caller waits for. */
+/** Causes in background work, for which no caller waits. */
 export const backgroundAlerts: readonly CauseAlert[] = [
   {
     alert: 'JobsDying',

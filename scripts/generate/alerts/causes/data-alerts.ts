@@ -1,7 +1,7 @@
 import type { CauseAlert } from '../cause-alert.ts';
 import { i1 } from './instance.ts';
 
-/** Causes in market data: old, rolled back or held back. */
+/** Causes in market data: stale, rolled back or quarantined. */
 export const dataAlerts: readonly CauseAlert[] = [
   {
     alert: 'RefreshStale',
@@ -11,7 +11,7 @@ export const dataAlerts: readonly CauseAlert[] = [
     summary: 'universe {{ $labels.universe }} was refreshed {{ $value | humanizeDuration }} ago',
     description: 'A scheduled refresh was missed. At twice the schedule the freshness level is broken.',
     proof: {
-      // Minute 30 is the 1,800th second: last refreshed 36 h before that, and once more at minute 50.
+      // Minute 30 is second 1,800. The last refresh was 36 h before it, and the next one is at minute 50.
       series: { [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="tech5"}`]: '-127800x50 3000x20' },
       quiet: 20,
       fires: 40,

@@ -3,7 +3,7 @@ import { i1, one } from './instance.ts';
 
 const pool = 'db_client_connection';
 
-/** Causes outside the process: the instance itself, PostgreSQL, Redis, providers. */
+/** Causes at the level of the instance and its dependencies: the instance itself, PostgreSQL, Redis, providers. */
 export const dependencyAlerts: readonly CauseAlert[] = [
   {
     alert: 'InstanceDown',

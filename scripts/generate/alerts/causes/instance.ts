@@ -1,3 +1,3 @@
-/** Labels of the instance that the proofs of alerts use: in a selector, and as an alert carries them. */
+/** Labels of the instance in the tests of alerts: as a selector and as the labels of an alert. */
 export const i1 = 'job="volwatch",instance="a:9464"';
 export const one = { job: 'volwatch', instance: 'a:9464' };

@@ -9,7 +9,7 @@ const routeProof = (status: string) => ({
   [`${requests}{${i1},http_route="/api/v1/assets",http_response_status_code="${status}"}`]: '0+0x10 0+60x10 600x20',
 });
 
-/** Causes that callers see in the answers of a route. */
+/** Causes that callers notice in the answers of a route. */
 export const requestAlerts: readonly CauseAlert[] = [
   {
     alert: 'ServerErrorsByRoute',

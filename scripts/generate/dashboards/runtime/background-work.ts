@@ -3,7 +3,7 @@ import { of, quantiles, share, sumRate, type RowSpec } from '../spec.ts';
 const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
 const deliveries = 'volwatch_webhook_deliveries_total';
 
-/** Jobs and webhooks: work that no caller waits for. */
+/** Jobs and webhooks: no caller waits for this work. */
 export const backgroundWork: RowSpec = {
   title: 'Background work',
   panels: [

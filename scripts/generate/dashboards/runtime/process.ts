@@ -1,6 +1,6 @@
 import { of, sumRate, type RowSpec } from '../spec.ts';
 
-/** The event loop, the collector, and what memory holds. */
+/** The event loop, the garbage collector and the memory. */
 export const process: RowSpec = {
   title: 'Process',
   panels: [

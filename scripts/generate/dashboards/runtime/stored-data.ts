@@ -1,6 +1,6 @@
 import { of, type RowSpec } from '../spec.ts';
 
-/** Tables: what they hold and how large they are. */
+/** Tables: number of rows and size. */
 export const storedData: RowSpec = {
   title: 'Stored data',
   panels: [

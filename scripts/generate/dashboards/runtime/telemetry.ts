@@ -1,6 +1,6 @@
 import { of, rate, sumRate, type RowSpec } from '../spec.ts';
 
-/** What the dashboards cannot show when telemetry is lost. */
+/** Lost telemetry, which the other dashboards cannot show. */
 export const telemetry: RowSpec = {
   title: 'Telemetry itself',
   panels: [
