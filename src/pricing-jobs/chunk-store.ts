@@ -3,7 +3,7 @@ import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PricingJobQuota } from './quota.ts';
 
-/** One chunk, and the key by which it is counted and priced. */
+/** Identifies one chunk. */
 type ChunkKey = { readonly jobId: string; readonly number: number };
 type NewChunk = ChunkKey & { readonly owner: string | null; readonly digest: string; readonly bytes: number };
 type Priced = ChunkKey & { readonly owner: string | null; readonly output: Buffer; readonly rows: number } & {
@@ -18,9 +18,9 @@ export type ChunkStoreDeps = {
 
 export type ChunkStore = {
   /**
-   * Reserves the bytes of a chunk before they are written, because a refusal must not cost the disk anything, and
-   * because the turn of the owner must not be held while megabytes are written.
-   * @returns false when the same chunk is stored already
+   * Reserves the bytes of a chunk before they are written, because a refused chunk must cause no disk write, and
+   * because the lock of the owner must not be held while megabytes are written.
+   * @returns false if the same chunk is stored already
    * @throws AppError `precondition_failed` for other bytes under the same number, `quota_exceeded`
    */
   readonly reserve: (query: Query, chunk: NewChunk) => Promise<boolean>;
@@ -30,12 +30,15 @@ export type ChunkStore = {
    * another request writes the same chunk
    */
   readonly write: (chunk: ChunkKey & { readonly group: string }, bytes: Buffer) => Promise<void>;
-  /** Puts a result in the place of its input. @throws AppError `quota_exceeded` */
+  /** Replaces the input of a chunk with its result. @throws AppError `quota_exceeded` */
   readonly finish: (priced: Priced) => Promise<void>;
 };
 
 export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {
-  /** A failed write must not leave its bytes reserved. Where this fails too, the next write of the chunk uses them. */
+  /**
+   * A failed write must not leave its bytes reserved. If this delete fails too, the next write of the chunk uses the
+   * reservation.
+   */
   const release = async ({ jobId, number }: ChunkKey): Promise<void> => {
     await unitOfWork
       .run({ operation: 'pricing_job.change' }, ({ query }) =>
@@ -44,7 +47,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
       .catch(() => {});
   };
 
-  /** @returns false when the chunk is stored already */
+  /** Locks the reservation of a chunk. @returns false if the chunk is stored already */
   const claimReserved = async (query: Query, { jobId, number }: ChunkKey): Promise<boolean> => {
     const reserved = await query(
       `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'storing' for update skip locked`,

@@ -1,22 +1,22 @@
 export type ChunkWatchDeps = {
-  /** False when the chunk has been removed, so that nobody waits for its result. */
+  /** False if the chunk was removed, so that its result is not needed. */
   readonly isWanted: () => Promise<boolean>;
   readonly everyMs: number;
 };
 
 export type ChunkWatch = {
-  /** Aborts when the chunk has been removed. */
+  /** Aborts when the chunk was removed. */
   readonly signal: AbortSignal;
   readonly stop: () => void;
 };
 
-/** Looks again and again whether a chunk that is being priced still exists. */
+/** Checks every `everyMs` milliseconds whether a chunk that is being priced still exists. */
 export const watchChunk = ({ isWanted, everyMs }: ChunkWatchDeps): ChunkWatch => {
   const removed = new AbortController();
   let stopped = false;
   let timer: NodeJS.Timeout;
   const look = async (): Promise<void> => {
-    // A database that does not answer says nothing about the chunk.
+    // A database error does not mean that the chunk was removed.
     const wanted = await isWanted().catch(() => true);
     if (stopped) return;
     if (wanted) schedule();

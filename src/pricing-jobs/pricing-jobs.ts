@@ -26,11 +26,11 @@ export type PricingJobsDeps = {
   /** False if the caller that opened the job was deleted or disabled. Then its chunks are not priced. */
   readonly mayAct: (subject: string) => Promise<boolean>;
   readonly quota: PricingJobQuota;
-  /** Refuses bytes that are no Arrow stream, before they are stored. @throws AppError */
+  /** Refuses bytes that are not an Arrow stream, before they are stored. @throws AppError */
   readonly assertStream: (bytes: Uint8Array) => void;
-  /** Time between two checks whether a chunk that is being priced still exists; 1,000 by default. */
+  /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
   readonly watchMs?: number;
-  /** Prices one Arrow stream. @param caller whose share of the workers is used @throws AppError */
+  /** Prices one Arrow stream. @param caller the work counts against the worker share of this caller @throws AppError */
   readonly price: (bytes: Buffer, signal: AbortSignal, caller: string) => Promise<PricedChunk>;
 };
 
@@ -62,8 +62,8 @@ export type PricingJobs = {
 };
 
 /**
- * Only `subject` can access the job. Its quota is that of `owner`: for an API key, the user or client that it belongs
- * to.
+ * Only `subject` can access the job. The job counts against the quota of `owner`: for an API key, the user or client
+ * that it belongs to.
  */
 type Caller = { readonly subject: string; readonly owner: string };
 
@@ -184,7 +184,7 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
           [id, subject],
         );
         if (submitted.length > 0) {
-          // A chunk whose bytes never arrived would keep the job from being completed.
+          // A reserved chunk must not be written after the submission, and must not keep its bytes reserved.
           await query(`delete from pricing_chunk where job_id = $1 and status = 'storing'`, [id]);
         }
         return read(query, subject, id);

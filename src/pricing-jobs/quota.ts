@@ -36,7 +36,9 @@ export type PricingJobQuota = {
 const remedy =
   'Cancel jobs that are not needed any more (DELETE /pricing/jobs/{id}), or wait until their retention time is over.';
 
-/** `stored_bytes` is set before the bytes are written: a transaction that holds the turn of its owner must be short. */
+/**
+ * `stored_bytes` is set before the bytes are written, because a transaction with the lock of its owner must be short.
+ */
 const useSql = `
   select coalesce(sum(stored_bytes), 0)::bigint as bytes,
     coalesce(sum(row_count), 0)::bigint as row_count

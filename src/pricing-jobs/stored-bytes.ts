@@ -8,12 +8,16 @@ export type StoredBytes = {
   readonly length: number;
 };
 
-/** The driver receives bytes as hexadecimal text and decodes them on the event loop: a part takes a few milliseconds. */
+/**
+ * Size of one part. The driver receives bytes as hexadecimal text and decodes them on the event loop, which takes a few
+ * milliseconds per part.
+ */
 const partBytes = 524_288;
 
 /**
- * Reads a stored value in parts, so that the event loop does other work between them. A stored value is written once.
- * @returns undefined when the value has been removed
+ * Reads a stored value in parts, so that the event loop can do other work between them. The parts fit together, because
+ * a stored value does not change after it is written.
+ * @returns undefined if the value was removed
  */
 export const readStoredBytes = async (
   query: Query,

@@ -8,8 +8,8 @@
  *    batch goes through the same steps in the service.
  * 4. `batch/prepare-batch.ts` makes a `PreparedBatch` of the bytes: `batch/batch-shape.ts` checks limits before a parser
  *    runs, then `batch/batch-objects.ts`, or `batch/columns-json.ts` or `arrow/read-columns.ts` and `batch/batch-columns.ts`.
- * 5. `models/cost.ts` estimates the work, which is refused or handed to the lane for long work where it is too much.
- * 6. `batch/slices.ts` prices the rows in slices of some 4 ms.
+ * 5. `models/cost.ts` estimates the work. Too much work is refused, or goes to the lane for long work.
+ * 6. `batch/slices.ts` prices the rows in slices of about 4 ms.
  * 7. `batch/batch-tally.ts` counts the rows by outcome, and `batch/text-chunks.ts` collects the answer.
  * 8. `outcomeOfBatch` in `workers/protocol.ts` makes the `BatchOutcome`, which goes back to step 2.
  *

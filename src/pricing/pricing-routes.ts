@@ -17,11 +17,11 @@ const pricingErrors: readonly RouteErrorCode[] = [
 
 export type PricingRoutesDeps = {
   readonly service: PricingService;
-  /** Deepest nesting of a batch's JSON. */
+  /** Max nesting of the JSON of a batch. */
   readonly jsonDepth: number;
 };
 
-/** From this size the answer is sent in pieces, each when the client has taken the one before. */
+/** An answer of this size or more is sent in pieces. Each piece is sent after the client has read the one before. */
 const streamBytes = 131_072;
 
 const batchReply = ({ answer, chunks }: BatchOutcome) => {

@@ -16,8 +16,10 @@ export type PricingServiceDeps = {
   readonly workers: PricingWorkers;
   readonly closes: Closes;
   readonly abuse: AbuseReport;
-  /** Who the work of the current request is charged to. */
+  /** Returns the caller whose usage the work of the current request counts against. */
   readonly callerOf: () => string;
-  /** Estimated milliseconds of a calculation above which a request is refused: the deadline of a request. */
+  /**
+   * Max estimated milliseconds of a calculation, equal to the deadline of a request. Above it, a request is refused.
+   */
   readonly maxWorkMs: number;
 };

@@ -22,17 +22,19 @@ type ImpliedOption = TimedOption & { readonly implied_volatility: number };
 
 export type PricingService = {
   /**
-   * Each takes the request body as it came, unvalidated.
-   * @throws AppError `validation_failed`, `pricing_model_unknown`, `pricing_calculation_failed`, `pricing_engine_unavailable`
+   * These functions take the request body before validation.
+   * @throws AppError `validation_failed`, `pricing_model_unknown`, `pricing_calculation_failed`,
+   * `pricing_engine_unavailable`
    */
   readonly price: (body: unknown, signal?: AbortSignal) => Promise<TimedOption>;
   readonly greeks: (body: unknown, signal?: AbortSignal) => Promise<TimedOption>;
-  /** `price` stands in the body in place of `volatility`. */
+  /** The body has `price` instead of `volatility`. */
   readonly impliedVolatility: (body: unknown, signal?: AbortSignal) => Promise<ImpliedOption>;
   /**
-   * Bytes in, bytes out. A bad row is an item of the answer, not a refusal.
-   * @throws AppError `malformed_body`, `not_acceptable`, `validation_failed` for a bad envelope, and for columns
-   * `pricing_model_unknown`; `rate_limit_exceeded`, `overloaded` and `pricing_work_too_large` as `PricingWorkers.run`
+   * Prices a batch from bytes to bytes. An invalid row is an error in the answer, and the batch is not refused.
+   * @throws AppError `malformed_body`, `not_acceptable`, `validation_failed` for an invalid envelope;
+   * `pricing_model_unknown` for columns; `rate_limit_exceeded`, `overloaded` and `pricing_work_too_large` as in
+   * `PricingWorkers.run`
    */
   readonly batch: (request: BatchRequest, options?: BatchOptions) => Promise<BatchOutcome>;
   readonly models: readonly Model[];
@@ -44,7 +46,7 @@ const fixedOutputs: Readonly<Record<'price' | 'implied_volatility', readonly Out
   implied_volatility: ['price', 'implied_volatility'],
 };
 
-/** Numbers that a symbol may stand for. */
+/** The inputs that a symbol can replace, by operation. */
 const wantedInputs: Readonly<Record<SingleOperation, readonly string[]>> = {
   price: ['spot', 'volatility'],
   greeks: ['spot', 'volatility'],

@@ -7,8 +7,8 @@ import type { PricingWorkers, WorkOptions } from './workers/pool.ts';
 type Answer = { readonly results: readonly [PricedOption | { readonly error: { code: ErrorCode; detail: string } }] };
 
 /**
- * One option that would hold up the event loop, priced by a worker as a batch of itself.
- * @throws AppError as `PricingWorkers.run`, `pricing_calculation_failed`, `pricing_engine_unavailable`
+ * Prices one option that would block the event loop. A worker prices it as a batch with one row.
+ * @throws AppError as in `PricingWorkers.run`, and `pricing_calculation_failed`, `pricing_engine_unavailable`
  */
 export const priceOnWorker = async (
   workers: PricingWorkers,

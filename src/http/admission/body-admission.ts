@@ -4,38 +4,44 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createShares, type Refusal } from './shares.ts';
 
 export type BodyAdmissionOptions = {
-  /** Bodies that are being read at once. */
+  /** Max bodies that are read at once. */
   readonly maxBodies: number;
-  /** Bytes of bodies in memory, being read or worked on; the first `uncountedBytes` of each body do not count. */
+  /**
+   * Max bytes of all bodies in memory, while they are read or processed. The first `uncountedBytes` of each body do not
+   * count.
+   */
   readonly maxTotalBytes: number;
-  /** `maxBodies` bounds these. */
+  /**
+   * Bytes at the start of each body that do not count against `maxTotalBytes`. `maxBodies` limits their sum while
+   * bodies are read.
+   */
   readonly uncountedBytes: number;
-  /** Percent of both limits that a caller reaches alone. */
+  /** Percent of both limits that one caller can use while it is the only caller. */
   readonly callerPercent: number;
-  /** Below this a body is given up, once it is older than `graceMs`. */
+  /** Min rate of a body, measured over each `graceMs`. A slower body is refused. */
   readonly minBytesPerSecond: number;
-  /** Also the time over which the rate is measured. */
+  /** Time over which the rate is measured. So no body is refused for its rate before this time has passed. */
   readonly graceMs: number;
 };
 
 export type Caller = { readonly key: string; readonly clientIp: string };
 
 export type OpenBody = {
-  /** Bytes that came from the network. */
+  /** Counts bytes that arrived from the network, for the min rate. */
   readonly arrived: (bytes: number) => void;
-  /** Bytes that are kept. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
+  /** Counts bytes that stay in memory. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
   readonly keep: (bytes: number) => void;
-  /** The body is read, or given up: it does not count as being read any more. */
+  /** The body was read or refused: it does not count against `maxBodies` any more. */
   readonly close: () => void;
-  /** Its bytes are not needed any more. Closes it, too. */
+  /** The bytes are not needed any more: they do not count against `maxTotalBytes`. Also closes the body. */
   readonly release: () => void;
 };
 
 export type BodyAdmission = {
   /**
    * Counts a body as being read.
-   * @param declaredBytes what `Content-Length` says, else 0
-   * @param onSlow called once when the body arrives below the minimum rate
+   * @param declaredBytes value of `Content-Length`, 0 without the header
+   * @param onSlow called once when the body arrives below the min rate
    * @throws AppError `overloaded`, `concurrency_limit_exceeded`
    */
   readonly open: (caller: Caller, declaredBytes: number, onSlow: (error: AppError) => void) => OpenBody;
@@ -44,15 +50,15 @@ export type BodyAdmission = {
 export type BodyAdmissionDeps = { readonly metrics: Metrics; readonly abuse: AbuseReport };
 
 /**
- * Looks at a body in one grace time. Looks are counted rather than time measured: an event loop that stands still has
- * not read what did arrive, and a body must not pay for that.
+ * Checks of a body per `graceMs`. The code counts checks and does not measure time: a blocked event loop has not read
+ * the bytes that did arrive, and the body must not be refused because of that.
  */
 const looksPerGrace = 5;
 const retryAfter = 1;
 
 type Watched = { looks: number; bytes: number; readonly slow: () => void };
 
-/** Bounds the bodies that arrive: their number and bytes, in total and by caller, and how slowly each may come. */
+/** Limits the bodies that arrive: their number and bytes, in total and per caller, and the min rate of each body. */
 export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdmissionDeps): BodyAdmission => {
   const { maxBodies, maxTotalBytes, uncountedBytes, callerPercent, minBytesPerSecond, graceMs } = options;
   const { metrics, abuse } = deps;

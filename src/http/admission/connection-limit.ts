@@ -3,28 +3,31 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 
 export type ConnectionLimitDeps = {
-  /** Max open connections of one address; of IPv6 the addresses of one /64 network count together. */
+  /** Max open connections of one address. IPv6 addresses of one /64 network count as one address. */
   readonly maxByAddress: number;
-  /** A proxy has the connections of many clients. */
+  /** A trusted proxy has no limit, because its connections belong to many clients. */
   readonly isTrustedProxy: (address: string) => boolean;
   readonly metrics: Metrics;
 };
 
 export type ConnectionLimit = {
-  /** For the event `connection`. Closes the connection at once if its address has too many. */
+  /** Handler of the event `connection`. Closes the connection at once if its address has too many connections. */
   readonly admit: (socket: Socket) => void;
-  /** For the event `drop`: the server refused a connection because all together are too many. */
+  /**
+   * Handler of the event `drop`: the server refused a connection because the total number of connections is at its
+   * limit.
+   */
   readonly dropped: () => void;
 };
 
-/** Bounds the connections of an address, because each one holds a file descriptor of the process while it is idle. */
+/** Limits the connections per address, because each connection holds a file descriptor, also while it is idle. */
 export const createConnectionLimit = ({
   maxByAddress,
   isTrustedProxy,
   metrics,
 }: ConnectionLimitDeps): ConnectionLimit => {
   const open = new Map<string, number>();
-  // A rule on the increase of a counter does not see its first value.
+  // Starts each counter at 0, because an alert rule on the increase does not see the first value of a counter.
   for (const reason of ['total', 'address'] as const) {
     metrics.count('volwatch_http_connections_refused_total', { reason }, 0);
   }

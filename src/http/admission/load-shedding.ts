@@ -6,50 +6,60 @@ import type { Caller } from './body-admission.ts';
 import { createShares, type Refusal, type Shares } from './shares.ts';
 
 export type LoadSheddingOptions = {
-  /** Max requests of each class that are worked on at once. */
+  /** Max requests of each class that are processed at once. */
   readonly limits: Readonly<Record<LoadClass, number>>;
-  /** Percent of a limit that a caller reaches alone. */
+  /** Percent of a limit that one caller can use while it is the only caller. */
   readonly callerPercent: number;
   /**
-   * Milliseconds that the event loop may run late before pricing is refused. Reads and writes are refused when it is
-   * four times as late, so that a flood of pricing cannot starve reads.
+   * Max lag of the event loop, in milliseconds, before pricing is refused. Reads and writes are refused at four times
+   * this lag, so that a flood of pricing requests cannot block reads.
    */
   readonly lagMs: number;
 };
 
 export type LoadSheddingDeps = { readonly metrics: Metrics; readonly abuse: AbuseReport };
 
-/** A place among the requests that are worked on. Both calls must happen, in this order. */
+/** One unit of the limit of a class. Both functions must be called, in this order. */
 type Slot = {
-  /** The work has ended: others may use the place. A slow reader must not keep it from them. */
+  /**
+   * The work has ended, so another request may use the slot. A client that reads slowly must not block other requests.
+   */
   readonly workEnded: () => void;
-  /** The answer is sent or cut: until then the place counts as held by its caller. */
+  /** The answer was sent, or its connection was closed. Until then the slot counts against its caller. */
   readonly answerEnded: () => void;
 };
 
 export type LoadShedding = {
   /**
-   * Refuses a request before it has cost anything, when the service is too busy for its class. Takes no slot.
+   * Refuses a request before any work, when the service is too busy for its class. Takes no slot.
    * @throws AppError `overloaded`
    */
   readonly refuseEarly: (route: Pick<Route, 'load'>) => void;
   /**
-   * Takes a slot of the route's class. The body must have arrived: a client that does not send holds no slot.
-   * Undefined: the route has no class.
+   * Takes a slot of the route's class. The body must have arrived before, because a client that does not send its body
+   * must not hold a slot.
+   * @returns undefined if the route has no class
    * @throws AppError `overloaded`, `concurrency_limit_exceeded`
    */
   readonly enter: (route: Pick<Route, 'load'>, caller: Caller) => Slot | undefined;
-  /** As `enter`, without taking the slot: refuses before a body is read for nothing. */
+  /**
+   * Throws as `enter` does, but takes no slot. It is called before the body is read, so that the body of a refused
+   * request is not read.
+   */
   readonly check: (route: Pick<Route, 'load'>, caller: Caller) => void;
 };
 
 const sampleMs = 20;
-/** Weight of the newest sample: one long turn of the loop is forgiven, a few are not. */
+/**
+ * Weight of the newest sample. It is low, so that a few long turns of the event loop cause refusals but a single one
+ * does not.
+ */
 const weight = 0.2;
+/** Multiple of `lagMs` at which reads and writes are refused. */
 const leniency = 4;
 const retryAfter = 1;
 
-/** How late the event loop is, in milliseconds, smoothed. */
+/** @returns the lag of the event loop in milliseconds, as an exponential moving average */
 const createLagMeter = (): (() => number) => {
   let lag = 0;
   let expected = performance.now() + sampleMs;
@@ -61,7 +71,7 @@ const createLagMeter = (): (() => number) => {
   return () => lag;
 };
 
-/** Bounds the requests that are worked on, by class and by caller. See docs/decisions/0100. */
+/** Limits the requests in progress, per class and per caller. See docs/decisions/0100. */
 export const createLoadShedding = (
   { limits, callerPercent, lagMs }: LoadSheddingOptions,
   { metrics, abuse }: LoadSheddingDeps,

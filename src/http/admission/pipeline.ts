@@ -6,20 +6,23 @@ type Pending = readonly [IncomingMessage, ServerResponse];
 type Connection = { busy: boolean; paused: boolean; readonly waiting: Pending[] };
 
 export type PipelineOptions = {
-  /** Requests of one connection that wait for the answers before theirs. */
+  /** Max requests of one connection that wait for earlier answers. */
   readonly maxWaiting: number;
-  /** The connection is cut, because its client sent more than that. */
+  /** Called before a connection is closed, because its client sent more requests than that. */
   readonly onExcess: (socket: Socket) => void;
 };
 
-/** Connections with so many waiting requests are not read from: a client that sends on is held up by TCP. */
+/** A connection with this many waiting requests is not read, so that TCP flow control stops the client. */
 const pauseAt = 32;
-/** All connections together, as a multiple of `maxWaiting`: beyond it only connections below `pauseAt` may add. */
+/**
+ * Max waiting requests of all connections, as a multiple of `maxWaiting`. Above it, only connections with fewer than
+ * `pauseAt` waiting requests may add one.
+ */
 const connectionsAtMax = 16;
 
 /**
- * Serves the requests of a connection one after the other. HTTP/1.1 answers them in their order anyway; started all at
- * once, one connection would hold as many places as it cares to send requests.
+ * Serves the requests of a connection one after the other. HTTP/1.1 requires answers in the order of the requests
+ * anyway. If all requests started at once, one connection could hold any number of slots.
  */
 export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptions): Listener => {
   const connections = new WeakMap<Socket, Connection>();
@@ -33,7 +36,7 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
 
   const proceed = (socket: Socket, connection: Connection): void => {
     connection.busy = false;
-    // An answer that closes the connection leaves nobody to answer the rest to.
+    // The connection is closed, so the waiting requests cannot be answered.
     if (socket.destroyed || socket.writableEnded) {
       totalWaiting -= connection.waiting.length;
       connection.waiting.length = 0;
@@ -52,7 +55,7 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
   return (request, response) => {
     const { socket } = request;
     if (socket.destroyed) return;
-    // The connection is being closed: what follows the last answered request is not a request.
+    // The connection is closing, so data after the last answered request must not be processed as a request.
     if (socket.writableEnded) {
       socket.destroy();
       return;

@@ -4,21 +4,24 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OpenBody } from './body-admission.ts';
 
-/** How far a compressed body may grow. */
+/** Limits of the decompressed size of a compressed body. */
 export type ExpansionLimits = {
-  /** Bytes that any compressed body may become, as far as its route takes them. */
+  /**
+   * Decompressed bytes that every body may have, whatever its ratio. The limit of the route (`maxBytes`) applies too.
+   */
   readonly freeBytes: number;
-  /** Beyond those, bytes for each compressed byte. */
+  /** Max decompressed bytes per compressed byte, for a body larger than `freeBytes`. */
   readonly maxRatio: number;
 };
 
 export type ReceiveOptions = {
   readonly maxBytes: number;
   readonly expansion: ExpansionLimits;
-  /** @param onSlow gives the body up */
+  /** @param onSlow ends the read with the given error */
   readonly open: (declaredBytes: number, onSlow: (error: AppError) => void) => OpenBody;
-  /** Asks a client that waits for it for the body (`Expect: 100-continue`). */
+  /** Asks for the body if the client waits for that (`Expect: 100-continue`). */
   readonly ask: () => void;
+  /** Called when a compressed body exceeds a limit by its decompressed size. */
   readonly onExpansion: () => void;
 };
 
@@ -31,7 +34,10 @@ const tooLarge = (limit: number): AppError =>
   new AppError('payload_too_large', `The body may have at most ${limit} bytes`);
 
 type Decompressor = Transform & { readonly bytesWritten: number };
-/** Above half of `Buffer.poolSize`, so that each piece has memory of its own: `free` cannot give back a part of a pool. */
+/**
+ * Larger than half of `Buffer.poolSize`, so that each piece has its own memory: `free` cannot release a part of the
+ * pool.
+ */
 const options = { chunkSize: 262_144 };
 const decompressors: Readonly<Record<string, () => Decompressor>> = {
   gzip: () => createGunzip(options),
@@ -52,8 +58,9 @@ const decompressorOf = (request: IncomingMessage): Decompressor | undefined => {
 };
 
 /**
- * Gives memory back at once. Left to the garbage collector, pieces of bodies gather to several times the size of the
- * bodies in progress (docs/decisions/0093), because nothing makes it hurry. A piece that shares its memory is left alone.
+ * Releases the memory of the pieces at once. With the garbage collector alone, pieces would grow to several times the
+ * size of the bodies in progress (docs/decisions/0093), because nothing triggers a collection early. A piece that
+ * shares its memory is not released.
  */
 const free = (chunks: Buffer[]): void => {
   for (const { buffer, byteLength } of chunks) {
@@ -62,7 +69,7 @@ const free = (chunks: Buffer[]): void => {
   chunks.length = 0;
 };
 
-/** The pieces as one, in memory of its own. */
+/** Joins the pieces in one buffer. Pieces that were copied are released. */
 const join = (chunks: Buffer[], size: number): Buffer => {
   if (chunks.length === 1) return chunks[0]!;
   const whole = Buffer.concat(chunks, size);
@@ -71,11 +78,11 @@ const join = (chunks: Buffer[], size: number): Buffer => {
 };
 
 /**
- * The bytes of a body, decompressed. Stops reading with the first byte that is too many; what the client goes on to
- * send is not read here.
- * @returns the bytes, which count until they are released
+ * Reads and decompresses a body. It stops at the first byte above a limit, and does not read what the client sends
+ * after that.
+ * @returns the bytes, which count against the limits until `release` is called
  * @throws AppError `payload_too_large`, `malformed_body`, `unsupported_media_type`, `request_timeout`, `overloaded`,
- *   `concurrency_limit_exceeded`
+ * `concurrency_limit_exceeded`
  */
 export const receive = async (request: IncomingMessage, options: ReceiveOptions): Promise<Received> => {
   const { maxBytes, expansion, open, ask, onExpansion } = options;
@@ -105,7 +112,7 @@ export const receive = async (request: IncomingMessage, options: ReceiveOptions)
   };
   const count = (chunk: Buffer): void => body.arrived(chunk.length);
   const leave = (): void => {
-    // Every stream closes; only one that has not ended closes too early.
+    // Every stream emits `close`. It is an error only if the body has not ended before.
     if (!request.readableEnded) stopped.reject(incomplete(new Error('closed early')));
   };
   source.on('data', take);
@@ -134,7 +141,7 @@ export const receive = async (request: IncomingMessage, options: ReceiveOptions)
       request.unpipe(plain);
       plain.destroy();
     }
-    // Without a listener a flowing stream would read on, and throw away, for as long as the client sends.
+    // A flowing stream without a listener would read and discard data as long as the client sends.
     if (!request.readableEnded) request.pause();
   }
 };

@@ -1,12 +1,13 @@
 export type Refusal = 'full' | 'caller';
 
 export type Shares = {
-  /** Undefined when `amount` was taken; else why not, and nothing was taken. */
+  /** Takes `amount` for a caller. @returns undefined if it was taken, otherwise the reason; then nothing was taken */
   readonly take: (caller: string, amount?: number) => Refusal | undefined;
-  /** The answer that `take` would give now. */
+  /** Returns what `take` would return now, but takes nothing. */
   readonly check: (caller: string, amount?: number) => Refusal | undefined;
-  /** Gives `amount` back to all callers; it still counts as held by this one until `forget`. */
+  /** Makes `amount` available to all callers again. It still counts against its caller until `forget`. */
   readonly free: (amount?: number) => void;
+  /** Stops counting `amount` against the caller. */
   readonly forget: (caller: string, amount?: number) => void;
   /** `free` and `forget` at once. */
   readonly release: (caller: string, amount?: number) => void;
@@ -15,16 +16,16 @@ export type Shares = {
 
 export type SharesOptions = {
   readonly limit: number;
-  /** Percent of the limit that a caller reaches alone. */
+  /** Percent of the limit that one caller can use while it is the only caller. */
   readonly callerPercent: number;
-  /** A caller gets this much while it is there at all, however many others there are. */
+  /** Every caller may hold this amount while it is free, however many other callers there are. */
   readonly minAmount: number;
 };
 
 /**
- * Divides a limit among callers. A caller may hold a fixed proportion of what is free at the moment, so the more callers
- * there are the less each may hold, and something stays free for the next one. With 50 percent and a limit of 16, one
- * caller reaches 8, two reach 5 each, three reach 4 each. See docs/decisions/0100.
+ * Divides a limit among callers. A caller may hold a fixed proportion of the amount that is free at the moment. So the
+ * max per caller falls with the number of callers, and some amount stays free for the next caller. With 50 percent and
+ * a limit of 16, one caller can hold 8, two callers 5 each, three callers 4 each. See docs/decisions/0100.
  */
 export const createShares = ({ limit, callerPercent, minAmount }: SharesOptions): Shares => {
   const perFree = callerPercent / (100 - callerPercent);
@@ -37,7 +38,7 @@ export const createShares = ({ limit, callerPercent, minAmount }: SharesOptions)
     const own = held.get(caller) ?? 0;
     const max = callerPercent >= 100 ? limit : Math.max(minAmount, Math.floor(free * perFree));
     if (own + amount <= max) return undefined;
-    // Who holds nothing is not refused for holding too much: the others do.
+    // A caller that holds nothing does not exceed its own share: other callers use up the limit.
     return own > 0 ? 'caller' : 'full';
   };
 

@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpMiddleware } from '../routing/types.ts';
 
-/** How long a closing connection still takes what is on its way; without it the client may lose the answer to a reset. */
+/**
+ * Time for which a closing connection still reads data in transit. Without it, a TCP reset could make the client lose
+ * the answer.
+ */
 const lingerMs = 1_000;
 
 type WithHeaders = Pick<IncomingMessage, 'headers'>;
@@ -12,23 +15,23 @@ export const hasBody = ({ headers }: WithHeaders): boolean =>
 /** Many HTTP clients send `{}` with a request that needs no body. */
 const emptyObjectBytes = 2;
 
-/** Whether a route that takes no body must refuse this one. */
+/** Whether a route without a request body must refuse this request. */
 export const hasUnexpectedBody = (request: WithHeaders): boolean =>
   hasBody(request) &&
   (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > emptyObjectBytes);
 
-/** Whether what is left of the body is worth reading, so that the connection can be used again. */
+/** Whether the rest of the body is small enough to read and discard, so that the connection can be reused. */
 const isSmall = (request: IncomingMessage, maxDiscardBytes: number): boolean =>
   request.headers['transfer-encoding'] === undefined &&
   Number(request.headers['content-length'] ?? 0) <= maxDiscardBytes;
 
-/** Whether bytes of the body are still to come, more than are worth reading. */
+/** Whether the body has not arrived completely and its rest is too large to read and discard. */
 export const isRestLarge = (request: IncomingMessage, maxDiscardBytes: number): boolean =>
   !request.complete && !isSmall(request, maxDiscardBytes);
 
 /**
- * Replaces the end of a connection, which Node begins when an answer with `Connection: close` is sent. Node would close
- * at once, and the reset that follows unread bytes can overtake the answer.
+ * Changes how Node closes a connection after an answer with `Connection: close`. Node would close it at once. Unread
+ * bytes then cause a TCP reset, which can overtake the answer.
  */
 const linger = (request: IncomingMessage, maxDiscardBytes: number): void => {
   const { socket } = request;
@@ -50,10 +53,10 @@ const linger = (request: IncomingMessage, maxDiscardBytes: number): void => {
   };
 };
 
-/** Node reads the rest of a body that nobody wanted to its end, however long it is. This bounds it. */
+/** Limits how much of an unread body is read. Node alone would read the body to its end, whatever its size. */
 const settleUnreadBody = (request: IncomingMessage, response: ServerResponse, maxDiscardBytes: number): void => {
   if (request.readableEnded || !hasBody(request)) return;
-  // RFC 9110, section 15.5.9: who did not send in time is not waited for again.
+  // RFC 9110, section 15.5.9: after a 408 the server closes the connection and does not wait for the rest.
   const isLate = response.statusCode === 408 && !request.complete;
   if (isLate || isRestLarge(request, maxDiscardBytes)) {
     if (!response.headersSent) response.setHeader('Connection', 'close');
@@ -63,7 +66,7 @@ const settleUnreadBody = (request: IncomingMessage, response: ServerResponse, ma
   response.once('finish', () => request.resume());
 };
 
-/** Must stand outside everything that answers. */
+/** Must run outside all middleware that can answer. */
 export const unreadBodies =
   (maxDiscardBytes: number): HttpMiddleware =>
   async (ctx, next) => {

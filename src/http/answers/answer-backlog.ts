@@ -9,9 +9,9 @@ import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 export type AnswerBacklogOptions = {
   /** Max bytes of answers that wait for all clients together. */
   readonly maxBytes: number;
-  /** Max bytes of answers that wait for one caller; an answer to a caller for whom none waits may be larger. */
+  /** Max bytes of answers that wait for one caller. If no answer waits for the caller, the next one may be larger. */
   readonly maxBytesByCaller: number;
-  /** An answer whose client has not taken it by then is cut off. */
+  /** Max time for a client to read an answer. After that, the answer is cut off. */
   readonly timeoutMs: number;
 };
 
@@ -24,12 +24,15 @@ export type AnswerBacklogDeps = AnswerBacklogOptions & {
 type CutReason = LabelsOf<'volwatch_http_answers_cut_total'>['reason'];
 
 export type AnswerBacklog = {
-  /** @throws AppError `rate_limit_exceeded`, `overloaded` when one more answer to this caller could not be kept */
+  /**
+   * Checks that one more answer to this caller can be kept.
+   * @throws AppError `rate_limit_exceeded`, `overloaded`
+   */
   readonly admit: (context: RequestContext) => void;
   /**
    * Counts an answer of `bytes` until its response is closed.
    * @param required the answer is counted and never refused
-   * @returns lowers the count by the bytes that the answer does not hold any more
+   * @returns a function that lowers the count by bytes that the answer has released
    * @throws AppError `rate_limit_exceeded`, `overloaded` unless `required`
    */
   readonly hold: (
@@ -43,7 +46,7 @@ export type AnswerBacklog = {
 type Caller = {
   bytes: number;
   readonly answers: Set<HeldAnswer>;
-  /** An answer was refused when its work was done: no further work is begun before something has been read. */
+  /** An answer was refused after its work was done. New work is refused until the client has read some bytes. */
   full: boolean;
 };
 type HeldAnswer = {
@@ -51,7 +54,10 @@ type HeldAnswer = {
   readonly response: ServerResponse;
   readonly clientIp: string;
   readonly end: () => void;
-  /** When it was first seen at the head of its connection: an answer behind another one waits for no fault of its own. */
+  /**
+   * Time of the first sweep that found the answer at the head of its connection. The timeout starts then, because an
+   * answer behind another one cannot be sent yet.
+   */
   begunAt: number | undefined;
 };
 
@@ -59,8 +65,9 @@ const sweepMs = 1_000;
 const retryAfterSeconds = 5;
 
 /**
- * The bytes of answers that wait for their clients, by caller. When the total is reached, the oldest answer of the
- * caller who holds the most makes way for a caller who holds less: few slow clients cannot take the service from others.
+ * Counts and limits the bytes of answers that wait for their clients, per caller. At the total limit, the oldest answer
+ * of the caller with the most bytes is cut in favour of a caller with fewer bytes. So a few slow clients cannot block
+ * the service for others.
  */
 export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
   const { maxBytes, maxBytesByCaller, timeoutMs, clock, metrics, abuse } = deps;
@@ -73,7 +80,7 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
     metrics.count('volwatch_http_answers_cut_total', { reason });
     abuse.refused(reason === 'timeout' ? 'answer_slow' : 'answer_backlog', answer.clientIp);
     answer.end();
-    // Without the reset the kernel would keep what it has taken, and try to send it for minutes.
+    // Without a reset, the kernel would keep the bytes of its send buffer and retry for minutes.
     answer.response.req.socket.resetAndDestroy();
   };
 
@@ -94,7 +101,7 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
     throw new AppError('overloaded', detail, { retryAfter: retryAfterSeconds });
   };
 
-  /** Cuts answers of callers who hold more than `share` until `bytes` fit. @returns whether they fit */
+  /** Cuts answers of callers with more than `share` bytes until `bytes` fit. @returns whether they fit */
   const makeSpace = (bytes: number, share: number): boolean => {
     const exceeds = (): boolean => total > 0 && total + bytes > maxBytes;
     while (exceeds()) {

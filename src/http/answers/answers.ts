@@ -12,9 +12,9 @@ import { createAnswerBacklog, type AnswerBacklogOptions } from './answer-backlog
 
 export type AnswersDeps = {
   readonly backlog: AnswerBacklogOptions;
-  /** Bytes per second that a client must take while bytes wait for it. */
+  /** Min rate at which a client must read, while bytes wait for it. */
   readonly minBytesPerSecond: number;
-  /** How long a client may fall behind that rate. */
+  /** Time for which a client may stay below that rate. */
   readonly graceMs: number;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -23,31 +23,37 @@ export type AnswersDeps = {
 
 export type Answers = {
   /**
-   * Before the work of a route whose answer may be large.
+   * Must be called before the work of a route. Checks that a large answer could be kept, if the route can have one.
    * @throws AppError `rate_limit_exceeded`, `overloaded`
    */
   readonly admit: (context: RequestContext, route: Route) => void;
-  /** Stands outside compression, because it counts what is really sent. */
+  /** Must run outside compression, because it counts the bytes that are sent. */
   readonly middleware: HttpMiddleware;
   readonly watch: SlowReaders['watch'];
 };
 
-/** The only answer of its connection is not counted below this size: it is sent at once, or its connection is cut. */
+/**
+ * An answer smaller than this does not count if it is the only one of its connection, because it is sent at once or its
+ * connection is cut.
+ */
 const countedBytes = 16_384;
-/** From this size an answer can be refused although its work is done. */
+/** An answer of this size or more can be refused even after its work is done. */
 const largeBytes = 65_536;
-/** From this size a whole answer is sent in pieces, so that the progress of its client can be seen. */
+/** An answer of this size or more is sent in pieces, so that the progress of its client can be measured. */
 const piecesBytes = 262_144;
 
-/** Lists, results and batches. Root routes answer from memory that is shared, and health must never be refused. */
+/**
+ * Lists, results and batches may be large. Root routes are excluded, because their answers are in shared memory and
+ * health checks must never be refused.
+ */
 const mayBeLarge = ({ atRoot, method, bodyLimit }: Route): boolean =>
   atRoot !== true && (method === 'GET' || bodyLimit === 'batch');
 
-/** What leaves the service: the bytes that wait for clients are bounded, and clients that do not read are cut off. */
+/** Limits the bytes of answers that wait for clients, and closes the connections of clients that do not read. */
 export const createAnswers = (deps: AnswersDeps): Answers => {
   const { clock, metrics, abuse, minBytesPerSecond, graceMs } = deps;
   const backlog = createAnswerBacklog({ ...deps.backlog, clock, metrics, abuse });
-  // The address behind a trusted proxy is known from requests only.
+  // Behind a trusted proxy, only a request has the address of the client; the socket does not.
   const clientIps = new WeakMap<Socket, string>();
   for (const reason of ['rate', 'timeout', 'backlog'] as const) {
     metrics.count('volwatch_http_answers_cut_total', { reason }, 0);
@@ -69,7 +75,7 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
 
   const holdWhole = (ctx: HttpContext, body: string | Buffer): void => {
     const { length } = ctx.response;
-    // Behind another answer even small ones gather.
+    // Small answers accumulate behind another answer, so there they count too.
     if (length < countedBytes && ctx.res.socket !== null) return;
     if (length < piecesBytes) {
       backlog.hold(ctx.state.request, ctx.res, length, length < largeBytes);

@@ -2,8 +2,8 @@ import { notArrow } from './faults.ts';
 import { readMessages } from './read-messages.ts';
 
 /**
- * A cheap check of the first message: what passes can still be refused when it is read.
- * @throws AppError `malformed_body`, `validation_failed` for a feature that is not read
+ * Checks only the first message, which is cheap. A stream that passes can still be refused when it is read.
+ * @throws AppError `malformed_body`, `validation_failed` for an unsupported feature
  */
 export const assertArrowStream = (bytes: Uint8Array): void => {
   const first = readMessages(bytes).next();

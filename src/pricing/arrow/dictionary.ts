@@ -2,9 +2,12 @@ import { contradiction } from './faults.ts';
 import type { ColumnChunk } from './read-batch.ts';
 import { textAt } from './texts.ts';
 
-/** The texts that the indices of a column stand for. It may be larger than the batch: only what is asked is decoded. */
+/**
+ * The texts for the indices of a column. A dictionary may be larger than the batch, so only the texts in use are
+ * decoded.
+ */
 export type Dictionary = {
-  /** Further entries, after those that are there. */
+  /** Adds entries after the existing ones. */
   readonly append: (chunk: ColumnChunk) => void;
   /** @throws AppError `malformed_body` for an index outside the dictionary */
   readonly text: (index: number) => string | undefined;
@@ -17,7 +20,7 @@ export const createDictionary = (): Dictionary => {
   const decoded = new Map<number, string | undefined>();
   let size = 0;
 
-  /** The last chunk that begins at or before `index`, by bisection. */
+  /** The last chunk that begins at or before `index`, by binary search. */
   const chunkOf = (index: number): number => {
     let low = 0;
     let high = starts.length - 1;

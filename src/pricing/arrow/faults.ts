@@ -4,7 +4,7 @@ import { invalidRequest } from '../request/failures.ts';
 
 const sentence = 'The body is not an Apache Arrow IPC stream';
 
-/** For a body that does not begin as a stream does. */
+/** For a body that does not begin like an Arrow stream. */
 export const notArrow = (reason?: string): AppError =>
   new AppError('malformed_body', reason === undefined ? sentence : `${sentence}: ${reason}`);
 

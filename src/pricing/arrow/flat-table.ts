@@ -4,14 +4,14 @@ import { contradiction } from './faults.ts';
 type FlatVector = { readonly start: number; readonly count: number };
 
 /**
- * A table of a FlatBuffers message. Fields have the numbers of their order in Apache Arrow's `.fbs` files; a field that
- * the table does not have is its default. Each read is checked against the bytes of the message.
+ * A table of a FlatBuffers message. The number of a field is its position in Apache Arrow's `.fbs` files, from 0. An
+ * absent field has its default. Each read is checked against the bytes of the message.
  */
 export type FlatTable = {
   readonly uint8: (field: number, fallback?: number) => number;
   readonly int16: (field: number, fallback?: number) => number;
   readonly int32: (field: number, fallback?: number) => number;
-  /** A length or a count: at least 0, at most the largest exact integer of a number. */
+  /** A length or a count, from 0 to `Number.MAX_SAFE_INTEGER`. */
   readonly size: (field: number) => number;
   readonly int64: (field: number) => bigint;
   readonly table: (field: number) => FlatTable | undefined;
@@ -24,14 +24,14 @@ export type FlatTable = {
 
 const outside = () => contradiction('an offset of its metadata points outside the message');
 
-/** A length of 64 bits at byte `at`. @throws AppError when it is negative or not exact */
+/** A length of 64 bits at byte `at`. @throws AppError if it is negative or above `Number.MAX_SAFE_INTEGER` */
 export const readSize = (view: DataView, at: number): number => {
   const size = view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
   if (size < 0 || size > Number.MAX_SAFE_INTEGER) throw contradiction('a length is negative or too large');
   return size;
 };
 
-/** The table whose offset is stored at byte `at`. Offsets point forward only, so tables cannot form a circle. */
+/** The table whose offset is stored at byte `at`. Offsets point only forward, so tables cannot form a cycle. */
 export const tableAt = (view: DataView, at: number): FlatTable => {
   const end = view.byteLength;
   if (at < 0 || at + 4 > end) throw outside();
@@ -47,7 +47,7 @@ const createFlatTable = (view: DataView, position: number): FlatTable => {
   const tableBytes = view.getUint16(slots + 2, true);
   if (slotBytes < 4 || slots + slotBytes > end || tableBytes < 4 || position + tableBytes > end) throw outside();
 
-  /** Where a field of `bytes` bytes is stored; undefined for one that the table does not have. */
+  /** Position of a field of `bytes` bytes; undefined if the table does not have the field. */
   const find = (field: number, bytes: number): number | undefined => {
     const slot = 4 + 2 * field;
     if (slot + 2 > slotBytes) return undefined;

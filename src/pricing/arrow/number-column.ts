@@ -4,7 +4,10 @@ import type { ColumnType } from './read-type.ts';
 
 type NumberType = Extract<ColumnType, { readonly kind: 'number' }>;
 
-/** The numbers of a column, NaN for null. One batch of float64 without null is used where it lies. */
+/**
+ * The numbers of a column, NaN for null. A single batch of float64 without nulls is used without a copy, if it is
+ * aligned.
+ */
 export const numberColumn = ({ layout }: NumberType, chunks: readonly ColumnChunk[], size: number): Column => {
   const [first] = chunks;
   if (chunks.length === 1 && first!.validity === undefined) {

@@ -3,16 +3,16 @@ import { readSize, type FlatTable } from './flat-table.ts';
 import type { ArrowMessage } from './read-messages.ts';
 import type { Layout, ReadableType } from './read-type.ts';
 
-/** One column of one batch: its bytes are present as often as `length` says. */
+/** One column of one batch. The code has checked that its buffers contain `length` rows. */
 export type ColumnChunk = {
   readonly length: number;
-  /** A bit for each row that has a value; undefined when all have. */
+  /** Bitmap with a 1 for each row that has a value; undefined if all rows have one. */
   readonly validity: Uint8Array | undefined;
   /** Numbers, or the indices of a dictionary. */
   readonly values: Uint8Array;
-  /** Texts, one behind the other; empty in other columns. */
+  /** The concatenated texts; empty for other types. */
   readonly texts: Buffer;
-  /** Where in `texts` each text begins and the one before ends, ascending. */
+  /** The start of each text in `texts`, and the end of the last one, in ascending order. */
   readonly offsets: Int32Array;
 };
 
@@ -21,7 +21,7 @@ const codecs = ['LZ4', 'Zstandard'];
 const noValues = new Uint8Array(0);
 const noTexts = { texts: Buffer.alloc(0), offsets: new Int32Array(0) };
 
-/** `count` values of a buffer; copied only where they are not aligned in memory. */
+/** `count` values of a buffer; copied only if they are not aligned in memory. */
 export const valuesOf = <T>(bytes: Uint8Array, layout: Layout<T>, count: number): T => {
   const width = layout.BYTES_PER_ELEMENT;
   if (bytes.byteOffset % width === 0) return new layout(bytes.buffer, bytes.byteOffset, count);
@@ -41,8 +41,8 @@ const checkOffsets = (offsets: Int32Array, bytes: number): void => {
 };
 
 /**
- * The columns of a record batch. Their buffers follow each other in the body and do not overlap, so all of them
- * together are no larger than the body.
+ * The columns of a record batch. Their buffers follow each other in the body and do not overlap, so their total size is
+ * at most the size of the body.
  */
 export const readBatch = (
   batch: FlatTable,
@@ -83,7 +83,7 @@ export const readBatch = (
     if (type.kind !== 'utf8') {
       return { ...common, ...noTexts, values: takeBuffer(length * type.layout.BYTES_PER_ELEMENT) };
     }
-    // The offsets of no texts may be absent.
+    // A column without rows may have no offsets.
     const bytes = takeBuffer(length === 0 ? 0 : (length + 1) * Int32Array.BYTES_PER_ELEMENT);
     const offsets = length === 0 ? noTexts.offsets : valuesOf<Int32Array>(bytes, Int32Array, length + 1);
     const { buffer, byteOffset, byteLength } = takeBuffer(0);

@@ -11,7 +11,7 @@ import { dictionaryColumn, utf8Column, type DictionaryChunk } from './text-colum
 
 const utf8: readonly ReadableType[] = [{ kind: 'utf8', name: 'Utf8' }];
 
-/** The batches of a stream, each with the dictionaries that its columns use. */
+/** Reads the batches of a stream, and the dictionaries of their columns. */
 const readBatches = (messages: Iterable<ArrowMessage>, { fields }: ArrowSchema) => {
   const types = fields.map(({ type }) => type);
   const dictionaries = new Map<bigint, Dictionary>();
@@ -39,7 +39,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields }: ArrowSchema) 
       const batch = readBatch(message.header, message, types);
       const rows = batch[0]!.length;
       size += rows;
-      // Before anything is allocated that has as many elements as the stream has rows.
+      // This check must come before the first allocation with one element per row.
       if (size > largestBatch) checkSize(size);
       if (rows === 0) continue;
       batch.forEach((chunk, column) => {
@@ -54,9 +54,10 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields }: ArrowSchema) 
 };
 
 /**
- * The columns of an Arrow IPC stream: numbers as floats or integers of up to 32 bits, texts as utf8 or dictionaries of
- * it. A null cell is an input that its row does not have. Every length, count and offset is checked against the bytes
- * that are present before it is used, so memory and time are bounded by the size of the stream.
+ * The columns of an Arrow IPC stream. Number columns are float32, float64 or integers of up to 32 bits. Text columns
+ * are utf8 or dictionaries of utf8. A null cell means that its row does not have that input. Every length, count and
+ * offset is checked against the bytes that are present before it is used, so the size of the stream limits memory and
+ * time.
  * @throws AppError `malformed_body`, `validation_failed`
  */
 export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {

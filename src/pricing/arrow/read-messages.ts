@@ -1,7 +1,7 @@
 import { contradiction, notArrow, unsupported } from './faults.ts';
 import { tableAt, type FlatTable } from './flat-table.ts';
 
-/** One message of a stream. `view` spans its metadata, to which the offsets of `header` belong. */
+/** One message of a stream. `view` is its metadata; the offsets of `header` are positions in `view`. */
 export type ArrowMessage = {
   readonly kind: 'schema' | 'dictionary' | 'batch';
   readonly header: FlatTable;
@@ -9,11 +9,11 @@ export type ArrowMessage = {
   readonly body: Uint8Array;
 };
 
-/** Schema, dictionaries and batches of one stream. */
+/** Max messages of one stream: schema, dictionaries and batches. */
 export const maxMessages = 10_000;
 
 const kinds: Readonly<Record<number, ArrowMessage['kind']>> = { 1: 'schema', 2: 'dictionary', 3: 'batch' };
-/** Versions 4 and 5 of the metadata; those before are from 2017 and earlier. */
+/** The enum values of metadata versions 4 and 5. Older versions are from 2017 and earlier. */
 const versions = new Set([3, 4]);
 const continuation = 0xff_ff_ff_ff;
 const fileMagic = Buffer.from('ARROW1');
@@ -23,7 +23,7 @@ const isFile = (bytes: Uint8Array): boolean => fileMagic.every((byte, index) => 
 const readMessage = (view: DataView, body: (bytes: number) => Uint8Array): ArrowMessage => {
   const message = tableAt(view, 0);
   if (!versions.has(message.int16(0))) throw unsupported('Arrow streams of metadata version 4 or 5 are read');
-  // Metadata of the message is not used, and must fit into it like everything else.
+  // The custom metadata of the message is not used, but its length is checked like every other length.
   message.vector(4, 4);
   const kind = kinds[message.uint8(1)];
   const header = message.table(2);
@@ -34,9 +34,9 @@ const readMessage = (view: DataView, body: (bytes: number) => Uint8Array): Arrow
 };
 
 /**
- * The messages of a stream, in order. Each takes at least the bytes of its own metadata, so there are no more steps than
- * bytes; the body of a message is inside the stream.
- * @throws AppError `malformed_body`, `validation_failed` for a feature that is not read
+ * The messages of a stream, in order. Each message has at least the bytes of its metadata, so there are no more steps
+ * than bytes. The body of a message is always inside the stream.
+ * @throws AppError `malformed_body`, `validation_failed` for an unsupported feature
  */
 export function* readMessages(bytes: Uint8Array): Generator<ArrowMessage> {
   if (isFile(bytes)) throw notArrow('it is an Arrow file; send the stream format');
@@ -44,7 +44,7 @@ export function* readMessages(bytes: Uint8Array): Generator<ArrowMessage> {
   let position = 0;
   for (let count = 0; position < bytes.length; count++) {
     if (count === maxMessages) throw unsupported(`An Arrow stream may have at most ${maxMessages} messages`);
-    /** An error of the first message says that this is no stream at all. */
+    /** An error in the first message means that the body is not an Arrow stream. */
     const fault = count === 0 ? notArrow : contradiction;
     const take = (length: number, what: string): number => {
       const start = position;
@@ -53,7 +53,7 @@ export function* readMessages(bytes: Uint8Array): Generator<ArrowMessage> {
       return start;
     };
     let length = view.getUint32(take(4, 'the length of a message'), true);
-    // Streams of before 2019 do not have the marker.
+    // Streams from before 2019 do not have the continuation marker.
     if (length === continuation) length = view.getUint32(take(4, 'the length of a message'), true);
     if (length === 0) break;
     const start = take(length, 'the metadata of a message');

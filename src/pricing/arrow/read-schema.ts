@@ -10,18 +10,20 @@ import { readType, type ColumnType, type ReadableType } from './read-type.ts';
 type ArrowField = { readonly name: string; readonly type: ReadableType };
 export type ArrowSchema = { readonly fields: readonly ArrowField[]; readonly outputs: readonly OutputName[] };
 
-/** Schema metadata: the outputs asked for, comma-separated. */
+/** Key of the schema metadata with the requested outputs, separated by commas. */
 const outputsKey = 'volwatch.outputs';
-/** Columns of one stream; more than there are inputs, so that each unknown one can be named. */
+/**
+ * Max columns of one stream. It is larger than the number of inputs, so that the errors can name each unknown column.
+ */
 const maxFields = 256;
 const maxMetadataEntries = 1_000;
-/** More than any name of ours; what is longer is unknown whatever its end. */
+/** Longer than every known name. A longer name is unknown, so its rest is not decoded. */
 const maxNameBytes = 128;
 const maxOutputsBytes = 4_096;
 /** Numbers of fields in the tables `Field` and `Schema`. */
 const [fieldChildren, fieldMetadata, schemaFeatures] = [5, 6, 3];
 
-/** The last value of a key counts. */
+/** If the key is repeated, its last value counts. */
 const listedOutputs = (schema: FlatTable): string | undefined => {
   const entries = schema.vector(2, 4);
   if (entries.count > maxMetadataEntries) {
@@ -38,7 +40,7 @@ const listedOutputs = (schema: FlatTable): string | undefined => {
 const isReadAs = (kind: 'number' | 'text', type: ColumnType): type is ReadableType =>
   kind === 'number' ? type.kind === 'number' : type.kind === 'utf8' || type.kind === 'dictionary';
 
-/** The column, or why there can be none. */
+/** @returns the column, or the error if this service cannot read it */
 const readField = (name: string, type: ColumnType, isRepeated: boolean): ArrowField | FieldError => {
   const kind = columnKind(name);
   if (kind === undefined) return columnError(name, 'unknown_member', 'No such input');
@@ -69,7 +71,7 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
   for (let index = 0; index < vector.count; index++) {
     const table = schema.element(vector, index);
     const name = table.text(0, maxNameBytes);
-    // What is not used must fit into the message as well: a length that lies is refused wherever it is.
+    // Unused parts are checked too, because every length that exceeds the message must be refused.
     table.vector(fieldMetadata, 4);
     const children = table.vector(fieldChildren, 4).count;
     const field = readField(name, readType(table), names.has(name));

@@ -20,7 +20,7 @@ export type Layout<T> = {
   new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): T;
 };
 
-/** The type of a column, as far as this service reads it. */
+/** The type of a column. This service does not read columns of kind `unsupported`. */
 export type ColumnType =
   | { readonly kind: 'number'; readonly name: string; readonly layout: Layout<NumberArray> }
   | { readonly kind: 'utf8'; readonly name: string }

@@ -4,10 +4,13 @@ import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
 import type { IndexArray, Layout } from './read-type.ts';
 import { textAt } from './texts.ts';
 
-/** Texts of a column that were decoded last, to be found again by their bytes; columns such as option_type have two. */
+/**
+ * Number of recently decoded texts to compare with the next one by their bytes, so that it need not be decoded again. A
+ * column such as option_type has two different texts.
+ */
 const recentTexts = 4;
 
-/** For each row the number of its text in `texts`; a null has none. */
+/** For each row the index of its text in `texts`; -1 for null. */
 type Codes = { readonly codes: Int32Array; readonly texts: readonly (string | undefined)[] };
 
 const columnOf = ({ codes, texts }: Codes): Column => {
@@ -48,7 +51,7 @@ export const utf8Column = (chunks: readonly ColumnChunk[], size: number): Column
   return columnOf({ codes, texts });
 };
 
-/** A chunk of indices, and the dictionary as it was when the chunk came. */
+/** A chunk of indices, and the dictionary that was current when the chunk was read. */
 export type DictionaryChunk = { readonly chunk: ColumnChunk; readonly dictionary: Dictionary };
 
 export const dictionaryColumn = (

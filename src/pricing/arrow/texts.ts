@@ -1,6 +1,6 @@
 import { isValid, type ColumnChunk } from './read-batch.ts';
 
-/** Longer than any accepted text: what is longer is refused by its row, whatever its end. */
+/** Longer than every accepted text. A longer text makes its row fail, so its rest is not decoded. */
 const maxTextBytes = 64;
 
 /** Text `row` of a column of texts, at most 64 bytes of it; undefined for null. */

@@ -49,7 +49,7 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
   return [writer.toUint8Array(true)];
 };
 
-/** The code of each row that failed, null for the others. */
+/** The error code of each failed row, null for the other rows. */
 const codesOf = ({ size: length, failed, failures }: ColumnResult): Data => {
   const valueOffsets = new Int32Array(length + 1);
   let end = 0;

@@ -24,19 +24,19 @@ export type ColumnsDeps = ColumnRequest &
     readonly write: (result: ColumnResult) => Promise<Uint8Array[]>;
   };
 
-/** The value of all rows of a text column, `undefined` when they differ or are not known to be one. */
+/** The value of a text column, if all rows have the same one. `undefined` if they differ or this is not known. */
 const onlyText = (column: Column | undefined, fallback: string): unknown =>
   column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
 
-/** Columns that rows with equal estimates must have in common; columns cannot hold dividends. */
+/** Columns that the estimate of a row depends on. Dividends are missing, because there is no column for them. */
 const costInputs = ['model', 'steps', 'precision'];
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
 
 /**
- * A batch by columns. Where all rows have one model whose inputs are the numeric columns, each column is validated in
- * one pass and the rows are priced from typed arrays through one reused option; else, and to word what is wrong with a
- * row, rows are put together and read like those of a batch of objects.
+ * A batch by columns. If all rows have one model and its inputs are the numeric columns, each column is validated in
+ * one pass, and the rows are priced from typed arrays with one reused option. In all other cases, and for the error
+ * message of an invalid row, the code builds a row object and reads it as in a batch of objects.
  */
 export const openColumns = ({ table, outputs, engines, format, answer, write }: ColumnsDeps): PreparedBatch => {
   const { size, columns } = table;
@@ -116,7 +116,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
       for (let index = 0; index < size; index++) if (!isInRange(input, cells[index]!)) bad[index] = 1;
       return cells;
     });
-    // What numbers do not say, and what may be absent, is read row by row.
+    // Heston's parameters and optional inputs need more checks than number columns, so they are read row by row.
     if (model.extras.includes('heston') || inputs.some((input) => input.optional)) return undefined;
     if (unsupportedOutput(model, wanted) !== undefined) return undefined;
     const type = columns.get('option_type')!;
@@ -130,7 +130,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
       const side = type.at(index);
       if (bad[index] !== 0 || (side !== 'call' && side !== 'put')) return byRow(index);
       option['option_type'] = side;
-      // Adding 0 turns -0 into 0, as reading a row does.
+      // Adding 0 turns -0 into 0, as `readOption` does.
       for (let k = 0; k < names.length; k++) option[names[k]!] = numbers[k]![index]! + 0;
       used = model;
       keep(index, option as unknown as Option, (engine ??= engines.engine(model)));

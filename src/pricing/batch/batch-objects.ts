@@ -35,13 +35,16 @@ const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: re
   return { options, outputs: asked.outputs };
 };
 
-/** Rows written by one call of JSON.stringify: enough to make the call cheap, few enough to die young. */
+/**
+ * Rows per call of JSON.stringify: enough that a call costs little per row, and few enough that the garbage collector
+ * frees them in the young generation.
+ */
 const rowsAtOnce = 256;
 const comma = 0x2c;
 
 /**
- * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next is looked at: between
- * the parsed body and the bytes of the answer there is no list of results.
+ * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next one, so that there is
+ * never a list of all results in memory.
  */
 export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatch => {
   const { options, outputs } = readEnvelope(body);
@@ -59,7 +62,8 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
   const flush = (): void => {
     if (rows.length === 0) return;
     const bytes = utf8(JSON.stringify(rows));
-    // Many lists become one: the bracket before is a comma but for the first, the one behind goes.
+    // Joins the lists into one: a comma replaces the opening bracket, except in the first list, and the closing bracket
+    // is removed.
     if (begun) bytes[0] = comma;
     begun = true;
     text.addBytes(bytes.subarray(0, -1));
@@ -68,7 +72,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
   const write = (row: object): void => {
     if (rows.push(row) === rowsAtOnce) flush();
   };
-  /** The option was made for this row alone: the outputs are added to it. */
+  /** The option belongs to this row alone, so the outputs are added to it. */
   const writePriced = (option: Option): void => {
     const row = option as unknown as Record<string, unknown>;
     row['price'] = buffer[0];

@@ -2,7 +2,7 @@ import { errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/cata
 import { inputNames } from '../models/models.ts';
 import { isRow, type Row } from '../request/read-option.ts';
 
-/** Rows in one batch. */
+/** Max rows of one batch. */
 export const largestBatch = 100_000;
 
 type RowError = {
@@ -12,7 +12,7 @@ type RowError = {
   /** JSON Pointer into the body of the whole batch. */
   readonly pointer?: string;
 };
-/** What is wrong with a row, beside those of its members that are inputs. */
+/** A failed row: its members that are inputs, and the error. */
 type FailedRow = Row & { readonly error: RowError };
 
 export const failedRow = (row: unknown, code: ErrorCode, detail: string, pointer?: string): FailedRow => {

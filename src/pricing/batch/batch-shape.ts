@@ -6,24 +6,30 @@ import { invalidRequest } from '../request/failures.ts';
 import { dividendMembers, hestonParameters } from '../models/inputs.ts';
 import { inputNames } from '../models/models.ts';
 
-/** A row with a few members that no model has is answered as a failed row; one with many refuses the batch. */
+/**
+ * Unknown members of a row that are tolerated here, so that only this row fails. More of them refuse the whole batch.
+ */
 const unknownMembers = 16;
 const maxMembers = Math.max(inputNames.length, numberColumns.length + textColumns.length) + unknownMembers;
-/** Dividends of a row, where all of the 100,000 rows have some. */
+/** Dividends per row, if all of the 100,000 rows have some. */
 const dividendsOfEach = 4;
-/** Values of a batch: each row has every input of every model, Heston's parameters and a few dividends. */
+/** Max values of a batch: every input of every model, Heston's parameters and a few dividends in each row. */
 const maxValues =
   largestBatch * (1 + inputNames.length + hestonParameters.length + dividendsOfEach * (1 + dividendMembers.length));
 
-/** Different member names of a body; below this size a body cannot have so many that parsing takes long. */
+/**
+ * Max different member names of a body. It applies from `namesMatterBytes` on, because a smaller body cannot have so
+ * many names that parsing takes long.
+ */
 const maxNames = 1_000;
 const namesMatterBytes = 262_144;
 
-/** The list of rows is a member of the body, the lists of columns are members of a member. */
+/** Depth of the list `options`, a member of the body. The lists of columns are one level deeper. */
 const depthOfOptions = 2;
 
 /**
- * Counts what a JSON batch holds on its bytes, because parsed values need up to 60 times the memory of their text.
+ * Checks the size of a JSON batch on its bytes, before it is parsed, because parsed values need up to 60 times the
+ * memory of their text.
  * @throws AppError `validation_failed` for too many rows, `malformed_body` for too many values, members or levels
  */
 export const checkBatchShape = (bytes: Uint8Array, maxDepth: number): void => {

@@ -7,23 +7,25 @@ export const outcomes = ['ok', 'invalid', 'failed'] as const;
 /** Rows by model and outcome; plain data, so that a worker can send it. */
 export type TallyData = {
   readonly byModel: ReadonlyMap<Label, Readonly<Record<Outcome, number>>>;
-  /** Those of the failed rows whose method did not converge. */
+  /** Number of failed rows whose method did not converge. */
   readonly notConverged: ReadonlyMap<Label, number>;
   readonly styles: ReadonlySet<string>;
 };
 
 export type Tally = TallyData & {
   readonly add: (model: Model | undefined, outcome: Outcome, count?: number) => void;
-  /** A row that could not be priced, and why. */
+  /** Counts a row that could not be priced. @param detail the reason */
   readonly fail: (model: Model | undefined, detail: string) => void;
 } & {
   readonly styles: Set<string>;
 };
 
-/** Of a failure of an engine, by its code in front. */
+/** Whether the detail of an engine failure begins with the code `not_converged`. */
 export const isNotConverged = (detail: string): boolean => detail.startsWith('not_converged');
 
-/** Outcomes are counted here and reported once, so that 100,000 rows cost a handful of metric updates. */
+/**
+ * Counts the outcomes of rows. They are reported once per batch, so that 100,000 rows need only a few metric updates.
+ */
 export const createTally = (): Tally => {
   const byModel = new Map<Label, Record<Outcome, number>>();
   const notConverged = new Map<Label, number>();
@@ -53,7 +55,7 @@ export const totalsOf = ({ byModel }: TallyData): Readonly<Record<Outcome, numbe
   return total;
 };
 
-/** The one model of the batch, or that there were several. */
+/** The model of the batch, or `mixed` if there were several. */
 export const modelLabelOf = ({ byModel }: TallyData): Label | 'mixed' =>
   byModel.size > 1 ? 'mixed' : (byModel.keys().next().value ?? 'unknown');
 

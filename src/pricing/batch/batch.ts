@@ -12,14 +12,19 @@ import { runSlices } from './slices.ts';
 import type { WorkOptions } from '../workers/pool.ts';
 import { errorOf, outcomeOfBatch, type BatchOutcome } from '../workers/protocol.ts';
 
-/** From this many bytes parsing alone holds up the event loop; measured by `npm run bench:http`. */
+/** Parsing more bytes than this blocks the event loop too long; measured by `npm run bench:http`. */
 const workerBytes = 65_536;
-/** Estimated milliseconds of calculation from which a process does it, because the event loop would stand still. */
+/**
+ * Estimated milliseconds above which a pricing process does the calculation, because it would block the event loop of
+ * the service.
+ */
 export const workerMs = 5;
 
 export type BatchOptions = {
   readonly signal?: AbortSignal;
-  /** The batch is part of a pricing job: done when nothing else is, and it may take longer than a request. */
+  /**
+   * Set if the batch is part of a pricing job. It runs when no other work waits, and may take longer than a request.
+   */
   readonly job?: { readonly caller: string; readonly maxMs: number };
 };
 
@@ -47,7 +52,7 @@ export const createBatch = (deps: BatchDeps) => {
       ? { signal, kind: 'job', caller: job.caller, maxMs: job.maxMs }
       : { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs };
     const armed = faults.armed('pricing.engine');
-    // Processes read and write all Arrow: the service loads its library only while a fault is set.
+    // Processes read and write all Arrow batches. The service loads the Arrow library only while a fault is injected.
     if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || request.bytes.length > workerBytes)) {
       return workers.run(request, work);
     }

@@ -16,7 +16,7 @@ import { createTextChunks } from './text-chunks.ts';
 
 const envelopeMembers = new Set(['columns', 'outputs', ...envelopeTexts]);
 
-/** What `typeof` says of one value of a column. */
+/** Result of `typeof` for one value of a column of each kind. */
 const typeOf = { number: 'number', text: 'string' } as const;
 
 const numberColumn = (values: readonly unknown[]): Column => {
@@ -33,7 +33,7 @@ const broadcast = (value: unknown, kind: 'number' | 'text', size: number): Colum
     ? { at: () => value, only: value }
     : { numbers: new Float64Array(size).fill(value), at: () => value };
 
-/** The number of rows: that of the columns, 1 when all are scalars. */
+/** The number of rows: the length of the columns, or 1 if all values are scalars. */
 const sizeOf = (columns: Row, errors: FieldError[]): number => {
   let size: number | undefined;
   for (const [name, value] of Object.entries(columns)) {
@@ -47,7 +47,7 @@ const sizeOf = (columns: Row, errors: FieldError[]): number => {
 };
 
 /**
- * The columns of `{ columns, model?, exercise_style?, outputs? }`; scalars hold for every row.
+ * The columns of `{ columns, model?, exercise_style?, outputs? }`. A scalar applies to every row.
  * @throws AppError `validation_failed`
  */
 export const readColumnsJson = (body: Row): ColumnRequest => {
@@ -76,7 +76,7 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
     errors.push({ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a string` });
   }
   if (errors.length > 0 || Array.isArray(asked)) throw invalidRequest(errors);
-  // Before anything is allocated that has as many elements as the body has rows.
+  // This check must come before the first allocation with one element per row.
   checkSize(size);
   const columns = new Map<string, Column>();
   for (const [name, value] of Object.entries(given)) {

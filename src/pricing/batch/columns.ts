@@ -6,12 +6,12 @@ import { hestonParameters, optionPrice } from '../models/inputs.ts';
 import { pricingModels } from '../models/models.ts';
 import type { OutputName } from '../models/outputs.ts';
 
-/** Numbers of every row; NaN where `at` answers something that is no number. */
+/** Numbers of every row; NaN if `at` returns something that is not a number. */
 type NumberColumn = { readonly numbers: Float64Array; readonly at: (index: number) => unknown };
 type TextColumn = {
   readonly numbers?: undefined;
   readonly at: (index: number) => unknown;
-  /** The value of all rows, where they are known to have one. */
+  /** The value of all rows, if they are known to have the same one. */
   readonly only?: unknown;
 };
 export type Column = NumberColumn | TextColumn;
@@ -21,7 +21,10 @@ type ColumnTable = { readonly size: number; readonly columns: ReadonlyMap<string
 export type ColumnRequest = { readonly table: ColumnTable; readonly outputs: readonly OutputName[] };
 
 export type ColumnFailure = { readonly index: number; readonly code: string; readonly detail: string };
-/** What is answered to columns: in `values`, rows that failed hold whatever; `failed` says which those are. */
+/**
+ * The answer to a batch by columns. `failed` is 1 for each failed row; the numbers of these rows in `values` have no
+ * meaning.
+ */
 export type ColumnResult = {
   readonly size: number;
   readonly values: readonly (readonly [OutputName, Float64Array])[];
@@ -31,11 +34,11 @@ export type ColumnResult = {
   readonly computationTimeMs: number;
 };
 
-/** Columns of text that may differ by row in JSON; in Arrow also the two of `envelopeTexts`. */
+/** Text columns that may differ by row. In Arrow, the columns of `envelopeTexts` may differ too. */
 export const textColumns: readonly string[] = ['option_type', 'precision', 'symbol'];
-/** What holds for all rows of a batch of JSON columns. */
+/** Members of the envelope that apply to all rows of a batch of JSON columns. */
 export const envelopeTexts: readonly string[] = ['model', 'exercise_style'];
-/** Parameters that a row holds in a member of their own. */
+/** Columns that are members of a nested object in a row, by the name of that object. */
 export const nestedColumns: Readonly<Record<string, readonly string[]>> = {
   heston: hestonParameters.map(({ name }) => name),
 };

@@ -53,7 +53,7 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
     write:
       answer === 'json'
         ? async (result) => writeColumnsJson(result)
-        : // The library is large and few answers need it: the first of them loads it.
+        : // The Arrow library is large and few answers need it, so the first such answer loads it.
           async (result) => (await import('../arrow/write-columns.ts')).writeColumnsArrow(result),
   });
 };

@@ -4,13 +4,14 @@ const sliceMs = 4;
 
 export type Slices = {
   readonly isDone: () => boolean;
-  /** Prices the next rows, for some 4 ms; one row of a slow model may take longer. */
+  /** Prices the next rows, for about 4 ms; one row of a slow model may take longer. */
   readonly next: () => void;
 };
 
-/** The rows of a batch in slices of some 4 ms. */
+/** Divides the rows of a batch into slices of about 4 ms. */
 export const createSlices = (batch: PreparedBatch): Slices => {
-  // One row of a slow model may take a second: the first says how many fit into a slice.
+  // One row of a slow model may take a second. So the first slice is one row, and its time decides the size of the
+  // next.
   let step = 1;
   let from = 0;
   return {

@@ -7,14 +7,20 @@ export type TextChunks = {
   readonly bytes: () => Uint8Array[];
 };
 
-/** UTF-8 in memory of its own, which can be transferred: `Buffer.from` would take it from a shared pool. */
+/**
+ * Encodes text as UTF-8 in a buffer with its own memory, which can be transferred. `Buffer.from` would use a shared
+ * pool.
+ */
 export const utf8 = (text: string): Uint8Array => {
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);
   return bytes;
 };
 
-/** Text gathered into buffers of some 64 KiB: one large string would be held twice, and only in one piece. */
+/**
+ * Collects text in buffers of about 64 KiB. One large string would be in memory twice, as text and as bytes, and each
+ * time in one piece.
+ */
 export const createTextChunks = (): TextChunks => {
   const chunks: Uint8Array[] = [];
   let pending = '';

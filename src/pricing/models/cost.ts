@@ -4,7 +4,7 @@ import type { Wanted } from '../request/calculate.ts';
 import { mostDividends, steps as stepsInput } from './inputs.ts';
 import { defaultModel, type ModelName } from './models.ts';
 
-/** The members of a row that its cost depends on, unchecked. */
+/** The members of a row that its cost depends on, not validated. */
 export type CostInputs = {
   readonly model?: unknown;
   readonly steps?: unknown;
@@ -12,20 +12,26 @@ export type CostInputs = {
   readonly dividends?: unknown;
 };
 
-/** Microseconds of one price of a row; measured by `npm run bench:pricing` and `test/pricing/cost.test.ts`, rounded up. */
+/**
+ * Cost of a model. `price` returns the microseconds of one price of a row, measured by `npm run bench:pricing` and
+ * `test/pricing/cost.test.ts` and rounded up.
+ */
 type ModelCost = {
   readonly price: (row: CostInputs) => number;
-  /** Prices that the greeks cost. */
+  /** Cost of the greeks, as a number of prices. */
   readonly greeks: number;
-  /** Prices that finding the volatility costs. */
+  /** Cost of an implied volatility, as a number of prices. */
   readonly inversion: number;
 };
 
 const dividendCost = 0.03;
 const nodeCost = 0.001;
-/** Calls of the price in `writeNumericGreeks`. */
+/** Number of prices that `writeNumericGreeks` calculates. */
 const numericGreeks = 72;
-/** Of the 100 steps that a search may take, only searches at the edge of the model take more than these. */
+/**
+ * Expected steps of a search for the implied volatility. A search may take 100 steps, but only searches at the edge of
+ * the model take more than this.
+ */
 const search = 25;
 
 const countOfDividends = ({ dividends }: CostInputs): number => {
@@ -37,7 +43,7 @@ const treeCost = (row: CostInputs): number => {
   const given = row.steps;
   const count = typeof given === 'number' && given > 0 ? Math.min(given, stepsInput.maximum) : stepsInput.default!;
   const dividends = countOfDividends(row);
-  // Each step values the dividends still to come; without volatility each dividend is a time to exercise.
+  // Each step values the remaining dividends. Without volatility, each dividend is a possible time of exercise.
   return 1 + count * count * nodeCost + (count * dividends + 2 * dividends * dividends) * dividendCost;
 };
 
@@ -46,7 +52,7 @@ const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, defau
 const isPrecision = (name: unknown): name is Precision =>
   typeof name === 'string' && Object.hasOwn(andersenLakeCosts, name);
 
-/** Exhaustive: a model without a cost does not compile, so no model is priced on the event loop as if it cost nothing. */
+/** The type requires a cost for every model, so that no model is priced on the event loop as if it had no cost. */
 const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black_scholes: { price: (row) => 0.2 + countOfDividends(row) * dividendCost, greeks: 2, inversion: 2 },
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
@@ -65,27 +71,27 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
 };
 const isModelName = (name: unknown): name is ModelName => typeof name === 'string' && Object.hasOwn(modelCosts, name);
 
-/** What a row costs that is refused. */
+/** Cost of a refused row, in microseconds. */
 const refusedCost = 0.2;
 
-/** The duration that a batch is expected to have. */
+/** Expected duration of a batch. */
 export type WorkEstimate = {
   readonly totalMs: number;
-  /** Of the row that takes the most. */
+  /** Expected duration of the slowest row. */
   readonly maxRowMs: number;
-  /** The model of that row, `unknown` where it is none. */
+  /** The model of that row; `unknown` if there is no such model. */
   readonly model: ModelName | 'unknown';
 };
 
 /**
- * The duration that rows are expected to have, from their unchecked members: decides where and whether they are priced,
- * never what the answer is.
+ * Estimates the duration of rows from their members before validation. The estimate decides where and whether rows are
+ * priced. It never changes the answer.
  */
 export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Wanted): WorkEstimate => {
   let totalMicroseconds = 0;
   let maxMicroseconds = 0;
   let maxName: unknown;
-  // Rows that follow each other mostly have the same model.
+  // Consecutive rows mostly have the same model, so its cost is kept from one row to the next.
   let name: unknown;
   let cost: ModelCost | undefined;
   let prices = 0;
@@ -108,7 +114,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
   return { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
 };
 
-/** @throws AppError `pricing_work_too_large`: the same request cannot succeed later, so nobody should wait for it */
+/** @throws AppError `pricing_work_too_large`, because the same request cannot succeed later and a retry is useless */
 export const checkWork = ({ totalMs }: WorkEstimate, maxMs: number): void => {
   if (totalMs <= maxMs) return;
   const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);

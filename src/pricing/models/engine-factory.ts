@@ -7,10 +7,10 @@ export type EngineFactory = {
   readonly models: readonly Model[];
   /** @throws AppError `pricing_model_unknown` */
   readonly model: (name: string) => Model;
-  /** What a row asks for, if there is such a model: for counting rows that are not read. */
+  /** The model that a row names, if it exists. Used to count rows that are not read. */
   readonly known: (name: unknown) => Model | undefined;
   /**
-   * The model's engine, built at its first use; a build that failed is tried again at the next.
+   * The engine of the model. It is built at its first use. After a failed build, the next use tries again.
    * @throws AppError `pricing_engine_unavailable`
    */
   readonly engine: (model: Model) => PricingEngine;

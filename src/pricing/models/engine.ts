@@ -27,20 +27,20 @@ export type HestonInputs = {
   readonly rho: number;
 };
 
-/** A validated option on a spot price, defaults filled in; also what the answer echoes. */
+/** A validated option on a spot price, with defaults filled in. The answer echoes it. */
 export type SpotOption = Common & {
   readonly spot: number;
   readonly dividend_yield: number;
   readonly symbol?: string;
-  /** Discrete dividends, in place of the yield, and the model that they are priced by. */
+  /** Discrete dividends that replace the yield, and the model for them. */
   readonly dividends?: readonly DividendPayment[];
   readonly dividend_model?: 'escrowed';
-  /** Of andersen_lake. */
+  /** Only for andersen_lake. */
   readonly precision?: Precision;
-  /** Of binomial_lr. */
+  /** Only for binomial_lr. */
   readonly steps?: number;
 };
-/** A validated option under Heston's model: the volatility is echoed only. */
+/** A validated option under Heston's model. The volatility is only echoed. */
 export type HestonOption = Omit<SpotOption, 'volatility'> & {
   readonly volatility?: number;
   readonly heston: HestonInputs;
@@ -50,18 +50,18 @@ export type ForwardOption = Common & { readonly forward: number };
 export type Option = SpotOption | ForwardOption | HestonOption;
 
 /**
- * One pricing method. Pure: no clock, no I/O, no state between calls. A limit that does not exist is written as NaN or
- * an infinity, which the caller turns into `pricing_calculation_failed` when that output was asked for.
+ * One pricing method. Pure: no clock, no I/O, no state between calls. An output without a finite value is NaN or an
+ * infinity. If that output was requested, the caller turns it into `pricing_calculation_failed`.
  */
 export type PricingEngine<O extends Option = Option> = {
   readonly price: (option: O) => number;
-  /** Writes price and all greeks, in the order of `outputNames`. */
+  /** Writes the price and all greeks, in the order of `outputNames`. */
   readonly evaluate: (option: O, out: Float64Array) => void;
-  /** Price, the five first-order greeks and gamma alone, where that is faster than all. */
+  /** Writes only the price, the five first-order greeks and gamma. Present only if that is faster than `evaluate`. */
   readonly firstOrder?: (option: O, out: Float64Array) => void;
-  /** The volatility at which the option, whatever its own, has the given price. */
+  /** The volatility at which the option has the given price. The volatility of `option` itself is ignored. */
   readonly impliedVolatility?: (option: O, price: number) => Inversion;
-  /** Why the price has no finite value. */
+  /** The reason why the price has no finite value, if there is one. */
   readonly refusal?: (option: O) => Refusal | undefined;
 };
 

@@ -1,6 +1,6 @@
 import { optionTypes } from './engine.ts';
 
-/** A numeric member of a pricing request; validation, documentation and `GET /pricing/models` all read it. */
+/** A numeric member of a pricing request. Validation, documentation and `GET /pricing/models` all use it. */
 export type NumberInput = {
   readonly name: string;
   readonly minimum: number;
@@ -13,7 +13,7 @@ export type NumberInput = {
   readonly description: string;
 };
 
-/** Prices in absolute value, and the Bachelier volatility, reach up to this. */
+/** Max absolute value of prices and of the Bachelier volatility. */
 const LARGEST_PRICE = 1e12;
 
 const price = (name: string, description: string): NumberInput => ({
@@ -67,7 +67,7 @@ export const absoluteVolatility: NumberInput = {
   description: 'Absolute volatility, in price units per square root of a year',
 };
 
-/** Heston has a volatility of its own; a row made for several models may carry one all the same. */
+/** Heston does not use this volatility. It is allowed, because a row may be made for several models. */
 export const unusedVolatility: NumberInput = {
   ...volatility,
   optional: true,
@@ -81,7 +81,7 @@ export const steps: NumberInput = {
   integer: true,
   description: 'Steps of the tree; an even number is raised by one',
 };
-/** The price to find the volatility of. */
+/** The price from which the implied volatility is calculated. */
 export const optionPrice = signedPrice('price', 'Price of the option');
 
 const parameter = (name: string, description: string, minimum = 0, maximum = 1e4): NumberInput => ({

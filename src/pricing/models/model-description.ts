@@ -40,7 +40,7 @@ const extras: Readonly<Record<ExtraInput, InputDescription>> = {
   },
 };
 
-/** What `GET /pricing/models` says of a model. */
+/** The description of a model in `GET /pricing/models`. */
 export const describeModel = (model: Model): Description => ({
   model: model.name,
   title: model.title,

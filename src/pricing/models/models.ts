@@ -15,10 +15,10 @@ import { outputNames, type OutputName } from './outputs.ts';
 
 export { defaultModel, type ModelName };
 
-/** Members beside the numbers: the asset's symbol, discrete dividends, the precision level, Heston's parameters. */
+/** Inputs that are not numbers: the asset's symbol, discrete dividends, the precision level, Heston's parameters. */
 export type ExtraInput = 'symbol' | 'dividends' | 'precision' | 'heston';
 
-/** What is known of a model before any engine of it is built. */
+/** Facts about a model that are known before its engine is built. */
 export type Model = {
   readonly name: ModelName;
   readonly title: string;
@@ -33,7 +33,10 @@ export type Model = {
 
 type ModelDeclaration = Omit<Model, 'name'>;
 
-/** An engine is only ever given options read by its own model's inputs: here its option type is forgotten. */
+/**
+ * Widens the option type of the engine. This is safe, because an engine gets only options that were read with the
+ * inputs of its own model.
+ */
 const defineModel = <O extends Option>(
   declaration: Omit<ModelDeclaration, 'build'> & { readonly build: () => PricingEngine<O> },
 ): ModelDeclaration => declaration as unknown as ModelDeclaration;
@@ -133,7 +136,7 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
 /** Every model, in the order of the list of names. */
 export const pricingModels: readonly Model[] = modelNames.map((name) => ({ name, ...declarations[name] }));
 
-/** Every member of a row that is an input of some model: what a failed row echoes. */
+/** Every member of a row that is an input of some model. A failed row echoes these members. */
 export const inputNames: readonly string[] = [
   ...new Set([
     'model',

@@ -4,7 +4,7 @@ export { outputNames, type OutputName };
 export type GreekName = Exclude<OutputName, 'price' | 'implied_volatility'>;
 
 export const greekNames = outputNames.slice(1, -1) as readonly GreekName[];
-/** What `greeks` answers when `outputs` is absent: the first-order greeks and gamma. */
+/** The outputs of `greeks` if `outputs` is absent: the first-order greeks and gamma. */
 export const defaultGreeks: readonly GreekName[] = greekNames.slice(0, 6);
 
 export const indexOfOutput = Object.fromEntries(outputNames.map((name, index) => [name, index])) as Readonly<

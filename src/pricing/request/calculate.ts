@@ -8,12 +8,13 @@ export type PricedOption = Option & { readonly price: number } & {
   readonly [Output in Exclude<OutputName, 'price'>]?: number;
 };
 
-/** Outputs asked for, with where engines write them. */
+/** The requested outputs. */
 export type Wanted = {
   readonly names: readonly OutputName[];
+  /** For each name the index at which engines write it. */
   readonly at: Uint8Array;
   readonly needs: 'price' | 'first_order' | 'all';
-  /** The row has a price and wants the volatility behind it; greeks are at that volatility. */
+  /** The row has a price, and its implied volatility is requested. Greeks are calculated at that volatility. */
   readonly inverted: boolean;
 };
 
@@ -31,20 +32,20 @@ export const wantedOf = (names: readonly OutputName[]): Wanted => {
   };
 };
 
-/** The output that the model does not have, if one is wanted. */
+/** The first requested output that the model does not have; undefined if it has all. */
 export const unsupportedOutput = (model: Model, { names }: Wanted): OutputName | undefined =>
   names.find((name) => !model.outputs.includes(name));
 
-/** Where the steps of a solver are written: behind the outputs. */
+/** Index of the number of solver steps, after the outputs. */
 export const iterationsAt = outputNames.length;
 
-/** What an engine writes into, in the order of `outputNames`. */
+/** The array for the results of an engine, in the order of `outputNames`. */
 export const createOutputs = (): Float64Array => new Float64Array(outputNames.length + 1);
 
-/** The code leads, for machines. */
+/** The code comes first, so that programs can read it. */
 const wordOf = ({ code, detail }: Refusal): string => `${code}: ${detail}`;
 
-/** The detail of a calculation that ended without a finite number. */
+/** The error detail of a calculation without a finite result. */
 const notFinite = (output: OutputName): string => `${output} has no finite value for these inputs`;
 
 const write = (engine: PricingEngine, option: Option, { needs }: Wanted, out: Float64Array): void => {
@@ -53,7 +54,10 @@ const write = (engine: PricingEngine, option: Option, { needs }: Wanted, out: Fl
   else engine.evaluate(option, out);
 };
 
-/** Writes the volatility behind the price of the option, and the greeks that are wanted at it. */
+/**
+ * Writes the implied volatility for the price of the option, and the requested greeks at that volatility.
+ * @returns the error detail, if there is no implied volatility
+ */
 const invert = (engine: PricingEngine, option: Option, wanted: Wanted, out: Float64Array): string | undefined => {
   const { price } = option as Option & { readonly price: number };
   const refusal = engine.refusal?.(option);
@@ -68,8 +72,8 @@ const invert = (engine: PricingEngine, option: Option, wanted: Wanted, out: Floa
 };
 
 /**
- * Writes what is wanted, and always the price, into `out`. Answers the detail of the failure, instead of throwing, when
- * one of them is not finite: a batch may hold 100,000 of those.
+ * Writes the price and the requested outputs into `out`.
+ * @returns the error detail if one of them is not finite. It is not thrown, because a batch may have 100,000 such rows.
  * @throws AppError `pricing_calculation_failed` when the engine throws
  */
 export const evaluate = (
@@ -97,7 +101,8 @@ export const evaluate = (
 };
 
 /**
- * Prices one option and echoes it with `price` and the asked outputs, or answers the detail of the failure.
+ * Prices one option.
+ * @returns the option with `price` and the requested outputs, or the error detail
  * @throws AppError `pricing_calculation_failed` when the engine throws
  */
 export const calculate = (

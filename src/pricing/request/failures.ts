@@ -11,7 +11,7 @@ export const invalidRequest = (errors: readonly FieldError[], abuse?: AbuseKind)
 export const outcomeOf = (code: ErrorCode): 'invalid' | 'failed' =>
   errorTable[code].category === 'validation' || code === 'pricing_model_unknown' ? 'invalid' : 'failed';
 
-/** Marks the span, and logs what lies behind an error of ours; an engine that cannot be built is somebody's to mend. */
+/** Records an error in the span, and logs its cause. @returns the error code */
 export const reportFailure = (error: unknown, span: Span, logger: Logger): ErrorCode => {
   const code = codeOf(error);
   span.setAttribute('error.type', code);
@@ -20,13 +20,14 @@ export const reportFailure = (error: unknown, span: Span, logger: Logger): Error
   return code;
 };
 
+/** Logs the cause of an AppError. If an engine cannot be built, the level is `error`, because an operator must act. */
 export const logCause = (error: unknown, logger: Logger): void => {
   if (!(error instanceof AppError) || error.cause === undefined) return;
   const level = error.code === 'pricing_engine_unavailable' ? 'error' : 'warn';
   logger[level]({ code: error.code, err: error.cause }, error.message);
 };
 
-/** Counts a refusal of more than a caller's share. */
+/** Counts an error that has an abuse kind, for example work above the share of a caller. */
 export const reportAbuse = (error: unknown, abuse: AbuseReport): void => {
   if (error instanceof AppError && error.abuse) abuse.refused(error.abuse, currentRequest()?.clientIp);
 };

@@ -14,7 +14,7 @@ import { isRow, type Row } from './rows.ts';
 
 const fieldError = (pointer: string, code: string, detail: string): FieldError => ({ pointer, code, detail });
 
-/** The members of an object that are all numbers, or what is wrong with it. */
+/** The members of an object of numbers, or its errors. */
 const readNumbers = (value: unknown, members: readonly NumberInput[], at: string): Row | FieldError[] => {
   if (value === undefined) return [fieldError(at, 'required', 'Required')];
   if (!isRow(value)) return [fieldError(at, 'invalid_type', 'Must be an object')];
@@ -49,10 +49,10 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
   return errors.length > 0 ? errors : { dividends: read, dividend_model: 'escrowed' };
 };
 
-/** What a `symbol` may look like. */
+/** Pattern of a `symbol`. */
 export const SYMBOL = /^[A-Za-z0-9.^=\-/:]{1,32}$/;
 
-/** What the option holds for one extra member, or what is wrong with it. */
+/** The members that one extra input adds to the option, or its errors. */
 export const readExtra = (extra: ExtraInput, row: Row, parent: string): object | FieldError[] => {
   const value = row[extra];
   const at = memberPointer(parent, extra);

@@ -11,8 +11,8 @@ import type { Row } from './rows.ts';
 export { isRow, type Row } from './rows.ts';
 
 /**
- * Validation of pricing requests by hand: one pass per row, shared by single calls and batches, which a general schema
- * library does several times slower on 100,000 rows. The rules come from the model's declared inputs.
+ * Validation of pricing requests without a schema library: one pass per row, for single calls and batches. A general
+ * schema library is several times slower on 100,000 rows. The rules come from the inputs that the model declares.
  */
 
 const fieldError = (at: string, member: string | number, code: string, detail: string): FieldError => ({
@@ -65,7 +65,7 @@ const unknownMembers = (
 };
 
 const withPrice = new Map<Model, readonly NumberInput[]>();
-/** The inputs of a model's inversion: the price in place of the volatility. */
+/** The inputs for an implied volatility: the price replaces the volatility. */
 export const invertedNumbers = (model: Model): readonly NumberInput[] => {
   let numbers = withPrice.get(model);
   if (numbers === undefined) {
@@ -75,10 +75,10 @@ export const invertedNumbers = (model: Model): readonly NumberInput[] => {
   return numbers;
 };
 
-/** `own`: a member that the caller reads itself. `inverted`: a `price` is read in place of the volatility. */
+/** `own`: a member that the calling code reads itself. `inverted`: `price` is read instead of the volatility. */
 export type ReadOptions = { readonly own?: string; readonly inverted?: boolean };
 
-/** The option of a row, defaults filled in, or everything that is wrong with it. `at` is the row's own JSON Pointer. */
+/** The option of a row with defaults filled in, or all errors of the row. `at` is the JSON Pointer of the row. */
 export const readOption = (
   row: Row,
   model: Model,
@@ -111,7 +111,7 @@ export const readOption = (
     const value = row[input.name];
     if (value !== undefined) known++;
     if (typeof value === 'number' && isInRange(input, value)) {
-      // Adding 0 turns -0 into 0: a time or volatility of -0 must not become -Infinity somewhere.
+      // Adding 0 turns -0 into 0, because a time or volatility of -0 could become -Infinity in a formula.
       option[input.name] = value + 0;
     } else if (value === undefined && !isRequired(input)) {
       if (input.default !== undefined) option[input.name] = input.default;
@@ -132,12 +132,16 @@ export const readOption = (
   return errors ?? (option as unknown as Option);
 };
 
-/** More than there are outputs, because names may repeat. Each wrong name is an error in the answer. */
+/**
+ * Max names in `outputs`. It is larger than the number of outputs, because names may repeat. It is limited, because
+ * each wrong name is an error in the answer.
+ */
 export const maxOutputs = 100;
 
 /**
- * The outputs asked for, without repeats, or what is wrong with them; `fallback` when none are named. `known` are the
- * names allowed.
+ * The requested outputs without repeats, or their errors.
+ * @param known the allowed names
+ * @param fallback the outputs if `value` is undefined
  */
 export const readOutputs = (
   value: unknown,

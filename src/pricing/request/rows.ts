@@ -1,4 +1,4 @@
-/** A JSON object of a request body, its members unchecked. */
+/** A JSON object of a request body. Its members are not validated. */
 export type Row = Readonly<Record<string, unknown>>;
 
 export const isRow = (value: unknown): value is Row =>

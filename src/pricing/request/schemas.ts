@@ -20,8 +20,9 @@ import { SYMBOL } from './read-extras.ts';
 import { invertedNumbers, maxOutputs } from './read-option.ts';
 
 /**
- * Request bodies are validated by hand (read-option.ts), which is faster and lets a batch and a single call share one
- * validator. To the http room they are any JSON value; what they may hold is documented here from the models' inputs.
+ * JSON Schemas of the request bodies, for the documentation only. `read-option.ts` validates the bodies, which is
+ * faster and lets a batch and a single call share one validator. For the HTTP code a body is any JSON value. The
+ * schemas are made from the inputs of the models.
  */
 type JsonSchema = Record<string, unknown>;
 
@@ -135,7 +136,7 @@ const rowsBody = (models: readonly Model[]): JsonSchema => ({
   },
 });
 
-/** A value for every row, or an array with one for each. */
+/** One value for all rows, or an array with one value per row. */
 const columnOf = (schema: JsonSchema): JsonSchema => ({
   oneOf: [schema, { type: 'array', minItems: 1, maxItems: largestBatch, items: schema }],
 });
@@ -229,10 +230,10 @@ export const impliedAnswer = z.strictObject({
   implied_volatility: z.number(),
 });
 
-/** Read by hand: they say in which format a batch comes and is answered. */
+/** The headers that decide the formats of a batch and of its answer. The handler reads them itself. */
 export const batchHeaders = z.object({ 'content-type': z.string().optional(), accept: z.string().optional() });
 
-/** Rows are written by this room alone: checking 100,000 of them again would only cost. */
+/** Rows are not validated, because only the pricing code writes them and a check of 100,000 rows would take time. */
 const batchRow = z.unknown().meta({
   oneOf: [
     { type: 'object', required: ['price', 'model'], description: 'As the answer of price, with the asked greeks' },
@@ -258,7 +259,7 @@ const batchRow = z.unknown().meta({
 
 const counts = { total_count: z.int(), succeeded: z.int(), failed: z.int(), computation_time_ms: z.number() };
 
-/** What batches answer as JSON, rows and columns. */
+/** The JSON answers of batches: rows, and columns. */
 export const rowsAnswer = z.strictObject({ results: z.array(batchRow).readonly(), ...counts });
 export const columnsAnswer = z.strictObject({
   columns: z.partialRecord(z.enum(outputNames), z.array(z.number().nullable())),
@@ -266,7 +267,7 @@ export const columnsAnswer = z.strictObject({
   ...counts,
 });
 
-/** A batch is answered as bytes made elsewhere: here stands what they mean. */
+/** The answer of a batch is bytes that other code has written. This schema only documents their content. */
 export const batchAnswer = z
   .custom<Buffer | Readable>()
   .meta({ oneOf: [rowsAnswer, columnsAnswer].map((schema) => z.toJSONSchema(schema, { unrepresentable: 'any' })) });

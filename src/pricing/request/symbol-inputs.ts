@@ -6,7 +6,7 @@ import type { Model } from '../models/models.ts';
 import { SYMBOL } from './read-extras.ts';
 import type { Row } from './rows.ts';
 
-/** Where the inputs come from that the request left to its symbol. */
+/** The sources of the inputs that were filled in from the symbol of the request. */
 export type InputsFrom = {
   readonly symbol: string;
   /** Date of the last stored close. */
@@ -19,9 +19,9 @@ const symbolError = (detail: string): AppError =>
   invalidRequest([{ pointer: '/symbol', code: 'invalid_value', detail }]);
 
 /**
- * The request with spot and volatility filled in from the closes of its symbol, where it names one and lacks them;
- * `wanted` are the numbers that the operation reads.
- * @throws AppError `validation_failed` at /symbol when there is no such asset or too few closes of it
+ * Fills in spot and volatility from the closes of the symbol, if the request has a symbol and lacks them.
+ * @param wanted the numbers that the operation reads
+ * @throws AppError `validation_failed` at /symbol if there is no such asset or it has too few closes
  */
 export const fillFromSymbol = async (
   row: Row,

@@ -1,14 +1,14 @@
-/** Worker time that callers have used, fading away: what lies `halfLifeMs` back counts half. */
+/** Recent worker time of each caller. It decays: time that was used `halfLifeMs` ago counts half. */
 export type CallerUsage = {
   readonly add: (caller: string, milliseconds: number) => void;
-  /** Milliseconds. */
+  /** @returns milliseconds */
   readonly of: (caller: string) => number;
 };
 
 type Entry = { milliseconds: number; at: number };
 export type CallerUsageOptions = { readonly halfLifeMs: number; readonly now: () => number };
 
-/** Bounds the memory that an attack from many addresses can take. */
+/** Limits the memory that an attack from many addresses can use. */
 const maxCallers = 10_000;
 const forgottenBelowMs = 1;
 
@@ -16,10 +16,10 @@ export const createCallerUsage = ({ halfLifeMs, now }: CallerUsageOptions): Call
   const entries = new Map<string, Entry>();
   const current = ({ milliseconds, at }: Entry): number => milliseconds * 0.5 ** ((now() - at) / halfLifeMs);
 
-  /** Rarely, because it looks at all: a tenth of the callers is removed at least. */
+  /** Removes at least a tenth of the callers, so that this loop over all callers runs rarely. */
   const forget = (): void => {
     for (const [caller, entry] of entries) if (current(entry) < forgottenBelowMs) entries.delete(caller);
-    // A map keeps the order of insertion: those without work for the longest time are first.
+    // A map keeps the order of insertion, so the callers without work for the longest time come first.
     for (const caller of entries.keys()) {
       if (entries.size <= 0.9 * maxCallers) return;
       entries.delete(caller);

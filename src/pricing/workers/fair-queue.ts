@@ -1,18 +1,18 @@
 import type { CallerUsage } from './caller-usage.ts';
 
 const workKinds = ['single', 'batch', 'job'] as const;
-/** Single options are waited for by somebody; jobs are done when nothing else is. */
+/** In order of priority. A client waits for a single option; a job runs only when no other work waits. */
 export type WorkKind = (typeof workKinds)[number];
 
 export type Waiting = { readonly caller: string; readonly kind: WorkKind; readonly bytes: number };
 
 export type FairQueue<T extends Waiting> = {
   /**
-   * Adds a task, in a full queue in place of another whose caller has had or wants more.
-   * @returns the tasks that lost their place: others, or the task itself
+   * Adds a task. In a full queue it replaces a task of a caller that has used or queued more.
+   * @returns the tasks that lost their place: other tasks, or the new task itself
    */
   readonly add: (task: T) => T[];
-  /** Removes and returns the task whose turn it is, of those that are `eligible`. */
+  /** Removes and returns the next one of the tasks that are `eligible`. */
   readonly take: (eligible?: (task: T) => boolean) => T | undefined;
   readonly remove: (task: T) => boolean;
   readonly size: () => number;
@@ -20,7 +20,7 @@ export type FairQueue<T extends Waiting> = {
 
 export type FairQueueOptions = {
   readonly maxTasks: number;
-  /** Of the bodies of all waiting tasks. */
+  /** Max bytes of the bodies of all waiting tasks. */
   readonly maxBytes: number;
   readonly usage: CallerUsage;
 };
@@ -28,14 +28,15 @@ export type FairQueueOptions = {
 const unitMs = 100;
 
 /**
- * Takes callers in turn: next is a task of the caller who has used the least worker time lately. Between callers who
- * have used about the same, single options come before batches, small bodies before large ones, early before late.
+ * A queue that shares worker time fairly. The next task is one of the caller with the least recent worker time. If the
+ * times are about equal, single options come before batches, then small bodies before large ones, then early tasks
+ * before late ones.
  */
 export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes, usage }: FairQueueOptions): FairQueue<T> => {
   const tasks: T[] = [];
   let bytes = 0;
 
-  /** Steps of a factor of two, so that small differences in usage do not decide. */
+  /** Usage in steps of a factor of two, so that small differences do not change the order. */
   const level = ({ caller, kind }: T): number =>
     (kind === 'job' ? 1_000 : 0) + Math.floor(Math.log2(1 + usage.of(caller) / unitMs));
   const size = ({ bytes: length }: T): number => Math.floor(Math.log2(1 + length / 65_536));
@@ -51,7 +52,10 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes, usage }
   };
   const countOf = (caller: string): number => tasks.filter((task) => task.caller === caller).length;
 
-  /** The task that gives up its place: of the caller with the most tasks; of those, the last in line. */
+  /**
+   * The task to replace in a full queue: the last one in the order. Among equal tasks, it is one of the caller with the
+   * most tasks, and of these the newest.
+   */
   const worst = (): T => {
     const counts = new Map<string, number>();
     for (const { caller } of tasks) counts.set(caller, (counts.get(caller) ?? 0) + 1);

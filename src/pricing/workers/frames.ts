@@ -1,11 +1,11 @@
 import type { Writable } from 'node:stream';
 
-/** A message between the service and a pricing process: plain data, and bytes that are not looked into. */
+/** A message between the service and a pricing process: plain data (head) and uninterpreted bytes (body). */
 export type Frame<Head> = { readonly head: Head; readonly body: readonly Uint8Array[] };
 
 const prefixBytes = 8;
 
-/** Two lengths of 32 bits (head, body), the head as JSON, the body. */
+/** Writes a frame: the lengths of head and body (32 bits each, little-endian), the head as JSON, the body. */
 export const writeFrame = (stream: Writable, head: unknown, chunks: readonly Uint8Array[] = []): void => {
   const text = Buffer.from(JSON.stringify(head));
   const prefix = Buffer.alloc(prefixBytes);
@@ -22,27 +22,29 @@ export const writeFrame = (stream: Writable, head: unknown, chunks: readonly Uin
 
 export type FrameReaderOptions<Head> = {
   readonly onFrame: (frame: Frame<Head>) => void;
-  /** Whether each piece has memory of its own, which is not used again: then a body is made of the pieces, not copied. */
+  /**
+   * True if each piece has its own memory, which is not reused. Then a body consists of the pieces and is not copied.
+   */
   readonly keepsPieces: boolean;
 };
 
 /**
- * Puts frames together from the pieces in which they arrive. Where pieces are not kept, each byte of a body is copied
- * once, into memory of the size that the prefix announces.
- * @returns takes the next piece
+ * Reads frames from the pieces in which they arrive. Without `keepsPieces`, each byte of a body is copied once, into a
+ * buffer of the announced size.
+ * @returns a function that takes the next piece
  */
 export const createFrameReader = <Head>(options: FrameReaderOptions<Head>): ((piece: Uint8Array) => void) => {
   const { onFrame, keepsPieces } = options;
   const prefix = Buffer.alloc(prefixBytes);
-  /** Prefix, then head, then body. */
+  /** Undefined while the prefix is read. */
   let head: Buffer | undefined;
   let body: Uint8Array[] = [];
   let bodyBytes = 0;
-  /** Bytes of the part that is read now. */
+  /** Bytes already read of the current part: prefix, head or body. */
   let filled = 0;
   let isInBody = false;
 
-  /** Copies what `target` lacks. @returns the rest of the piece */
+  /** Copies bytes until `target` is full. @returns the rest of the piece */
   const fill = (target: Uint8Array, piece: Uint8Array): Uint8Array => {
     const taken = piece.subarray(0, target.byteLength - filled);
     target.set(taken, filled);

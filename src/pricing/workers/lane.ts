@@ -4,13 +4,14 @@ import type { BatchSummary, FromWorker, TaskHead, WorkerReply, WorkerSpan, WorkL
 import { watchForStall, type StallWatch } from './stall-watch.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
-/** A task of the pool, as its lane sees it. */
+/** The part of a pool task that a lane uses. */
 export type LaneTask = Waiting & {
   readonly head: TaskHead;
   readonly body: Uint8Array;
-  /** Other in each lane. */
+  /** The limits are different in each lane. */
   limits: WorkLimits;
   summary?: BatchSummary;
+  /** Adds worker time to the usage of the caller. */
   readonly worked: (milliseconds: number) => void;
   readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
   /** The process ended before it replied. */
@@ -24,7 +25,7 @@ type Member = {
   readonly open: Map<number, OpenTask>;
   readonly stall: StallWatch;
   readonly exited: Promise<void>;
-  /** Why the service killed it; undefined when it ended by itself. */
+  /** Why the service killed the process; undefined if the service did not kill it. */
   killed?: 'stalled' | 'cancelled' | 'recycled' | 'closed';
   isReady: boolean;
   residentBytes: number;
@@ -32,7 +33,7 @@ type Member = {
 };
 
 export type LaneEvents = {
-  /** The process ended before its time; `tasks` are those that it worked on. */
+  /** A process ended. Not called if it was recycled or the lane is closed. `tasks` are the tasks that it had. */
   readonly onEnd: (tasks: readonly LaneTask[], exit: WorkerExit, killed: Member['killed']) => void;
   readonly onSuspicion: (suspected: boolean) => void;
   readonly onChange: () => void;
@@ -42,7 +43,9 @@ export type LaneOptions = LaneEvents & {
   readonly queue: FairQueue<LaneTask>;
   readonly filename: string;
   readonly processes: number;
-  /** Tasks that one process works on in turns. More than one of a caller only wait. */
+  /**
+   * Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait.
+   */
   readonly openPerProcess: number;
   readonly niceness: number;
   readonly heapMegabytes: number;
@@ -52,26 +55,29 @@ export type LaneOptions = LaneEvents & {
 
 export type Lane = {
   readonly add: (task: LaneTask) => LaneTask[];
-  /** Removes a task that waits; tells the process to stop one that it works on. @returns whether it waited */
+  /**
+   * Removes a waiting task, or sends a cancellation to the process of an open task. @returns whether the task was
+   * waiting
+   */
   readonly cancel: (task: LaneTask) => boolean;
   readonly waiting: () => number;
   readonly busy: () => number;
-  /** Ends the processes, and waits until they have ended. Tasks that wait or run are lost. */
+  /** Kills the processes and waits for their end. Waiting and open tasks are lost. */
   readonly close: () => Promise<void>;
 };
 
-/** A process that holds more than this when it was idle for `idleMs` ends; the next task starts another. */
+/** A process that was idle for `idleMs` and holds more memory than this is killed. The next task starts a new one. */
 const keptBytes = 100 * 2 ** 20;
 const idleMs = 20_000;
 /** Expected duration of the start of a process. */
 const startMs = 5_000;
 const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
 
-/** Processes that take their tasks from one fair queue; started when there is work. */
+/** A group of processes that take tasks from one fair queue. A process starts when there is work for it. */
 export const createLane = (options: LaneOptions): Lane => {
   const { queue, processes, openPerProcess, stallMs, cancelGraceMs, onEnd, onSuspicion, onChange } = options;
   const members = new Set<Member>();
-  // A process outlives the request that it is started for, and must not log as a part of it.
+  // A process outlives the request that started it, so its log lines must not belong to that request.
   const outsideOfRequests = AsyncLocalStorage.snapshot();
   let closed = false;
 
@@ -80,9 +86,12 @@ export const createLane = (options: LaneOptions): Lane => {
     member.process.kill();
   };
 
-  /** A process that has not begun with a cancelled task ends it at once when its turn comes. */
+  /**
+   * Kills the process if it does not end a cancelled task in time. The time starts after the process has started the
+   * task, because a task that was cancelled earlier ends at its first turn.
+   */
   const endUnlessHeeded = (member: Member, task: LaneTask): void => {
-    // A row cannot be stopped in the middle.
+    // The calculation of a row cannot be interrupted.
     const graceMs = cancelGraceMs + 2 * rowMsOf(task);
     setTimeout(() => {
       if (member.open.has(task.head.id)) kill(member, 'cancelled');
@@ -158,7 +167,7 @@ export const createLane = (options: LaneOptions): Lane => {
     const stall = watchForStall({
       stallMs,
       isWorking: () => open.size > 0,
-      // On a busy machine the start takes seconds, and nobody is to blame.
+      // On a busy machine the start takes seconds, which is not a stall.
       maxRowMs: () => (member.isReady ? Math.max(0, ...open.values().map(({ task }) => rowMsOf(task))) : startMs),
       onSuspicion,
       onStall: () => kill(member, 'stalled'),
@@ -168,7 +177,10 @@ export const createLane = (options: LaneOptions): Lane => {
     return member;
   };
 
-  /** The process with the fewest tasks that takes another, started where that is allowed. */
+  /**
+   * An idle process; else a new process, if the lane may start one; else the process with the fewest tasks. Undefined
+   * if all are full.
+   */
   const findMember = (): Member | undefined => {
     const free = [...members].filter(({ open, killed }) => killed === undefined && open.size < openPerProcess);
     const idle = free.find(({ open }) => open.size === 0);
@@ -177,6 +189,7 @@ export const createLane = (options: LaneOptions): Lane => {
     return free.toSorted((a, b) => a.open.size - b.open.size)[0];
   };
 
+  /** Sends waiting tasks to processes until no task or no process is free. */
   const pump = (): void => {
     while (queue.size() > 0) {
       const member = findMember();
@@ -215,7 +228,7 @@ export const createLane = (options: LaneOptions): Lane => {
       closed = true;
       for (let task = queue.take(); task !== undefined; task = queue.take()) task.lost('ended');
       for (const member of members) {
-        // An idle process does not keep this one; its end is waited for all the same.
+        // An idle process does not keep this program running, but `close` must wait for its end.
         member.process.setIdle(false);
         kill(member, 'closed');
       }

@@ -9,27 +9,27 @@ import type { FromWorker, TaskMessage, WorkerReply } from './protocol.ts';
 
 const now = (): number => performance.timeOrigin + performance.now();
 const progressEveryMs = 100;
-/** A task that takes so many times its limit was estimated wrongly, and is handed back all the same. */
+/** A task that has run for this multiple of `handBackMs` was underestimated, and is returned too. */
 const estimateTolerance = 4;
 
 type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Array[] };
 export type OpenTask = {
   readonly id: number;
-  /** Works for `turnMs`, or one row if that takes longer. @returns the answer when there is one */
+  /** Works for `turnMs`, or one row if that takes longer. @returns the answer if the task is finished */
   readonly work: (turnMs: number) => Promise<Answer | undefined>;
   readonly cancel: () => void;
-  /** The reply as it is sent. */
+  /** Makes the message for a reply. */
   readonly replied: (reply: WorkerReply) => FromWorker;
 };
 
 export type OpenTaskDeps = {
   readonly engines: EngineFactory;
   readonly send: (message: FromWorker) => void;
-  /** Runs before the batch is opened: injected faults. */
+  /** Called before the batch is opened, to apply injected faults. */
   readonly before?: ((task: TaskMessage, body: Uint8Array) => void) | undefined;
 };
 
-/** One batch in a pricing process: opened in its first turn, priced in the next ones, as the process shares its time. */
+/** One batch in a pricing process. Its first turn reads the envelope; the next turns price the rows. */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
   const { engines, send, before } = deps;
   const { id, request, limits } = task;
@@ -51,7 +51,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const open = async (): Promise<Answer | undefined> => {
     before?.(task, bytes!);
     batch = await prepareBatch({ ...request, bytes: bytes! }, engines);
-    // The text is not needed any more.
+    // The body is not needed any more, so its memory can be freed.
     bytes = undefined;
     const estimate = batch.estimate();
     send({ type: 'opened', id, summary: { ...estimate, format: batch.format, rows: batch.size } });

@@ -22,27 +22,27 @@ export type PricingWorkersDeps = {
   /** Processes for work above `shortWorkMs`; each works on four tasks in turns. */
   readonly longProcesses?: number;
   readonly shortWorkMs?: number;
-  /** Tasks that may wait for a process, and the bytes of their bodies. */
+  /** Max tasks that wait for a process, and max bytes of their bodies (`queueBytes`), in each lane. */
   readonly queueLimit: number;
   readonly queueBytes?: number;
-  /** Tasks of one caller, waiting or in progress. */
+  /** Max tasks of one caller, waiting or in progress. */
   readonly callerLimit?: number;
-  /** How long a cancelled process may go on before it is ended, beside the time that a row takes. */
+  /** Time for a process to stop a cancelled task before it is killed. The time of two rows is added. */
   readonly cancelGraceMs?: number;
-  /** Without progress for this long, a process at work is ended. */
+  /** A working process without progress for this time is killed. */
   readonly stallMs: number;
-  /** Of one process. */
+  /** Max heap of one process. */
   readonly heapMegabytes?: number;
-  /** What the processes run. */
+  /** Program of the processes, as a file URL. */
   readonly filename?: string;
 };
 
 export type WorkOptions = {
   readonly signal?: AbortSignal | undefined;
-  /** Who is charged. */
+  /** The work counts against the usage of this caller. */
   readonly caller: string;
   readonly kind: WorkKind;
-  /** Where it is known beforehand. */
+  /** The estimated work, if it is known before a process reads the batch. */
   readonly estimate?: WorkEstimate;
   /** Estimated milliseconds above which the work is refused. */
   readonly maxMs: number;
@@ -52,20 +52,20 @@ export type PricingWorkers = {
   /**
    * Prices a batch in another process.
    * @throws AppError `rate_limit_exceeded` (too many tasks of this caller), `overloaded` (queue full, or `signal`
-   * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and those of
+   * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and the errors of
    * `prepareBatch`
    */
   readonly run: (request: BatchRequest, options: WorkOptions) => Promise<BatchOutcome>;
   readonly healthCheck: HealthCheck;
-  /** Ends the processes, and whatever still runs in them. */
+  /** Kills the processes. Their tasks fail with `shutting_down`. */
   readonly close: () => Promise<void>;
 };
 
 const retryAfter = 1;
-/** For how long health remembers that a process ended. */
+/** Time for which the health check reports `degraded` after a process ended. */
 const restartMemoryMs = 3_000;
 const usageHalfLifeMs = 30_000;
-/** A process for long work gives way to the service and to short work. */
+/** A process for long work has a lower priority than the service and short work. */
 const longNiceness = 5;
 const endMessages = {
   stalled: 'a pricing worker stands still and is ended',
@@ -73,7 +73,7 @@ const endMessages = {
   ended: 'a pricing worker ended and is replaced',
 } as const;
 
-/** Processes for batches and models that would hold up the event loop; started when the first of them comes. */
+/** Processes for batches and models that would block the event loop. A process starts when there is work for it. */
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
   const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
   const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
@@ -112,7 +112,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     metrics.set('volwatch_workers_queue_size', {}, lanes.short.waiting() + lanes.long.waiting());
   };
   report();
-  // There from the start: an increase from nothing to 1 would not be seen.
+  // Starts the counter at 0, because an alert rule does not see an increase from no value to 1.
   metrics.count('volwatch_workers_restarts_total', {}, 0);
 
   const enqueue = (task: PoolTask): void => {

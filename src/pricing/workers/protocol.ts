@@ -86,14 +86,14 @@ export const outcomeOfBatch = async (batch: PreparedBatch, computationTimeMs: nu
   };
 };
 
-/** File descriptor of a pricing process that is its socket to the service. */
+/** File descriptor of the socket from a pricing process to the service. */
 export const channelFd = 3;
 
-/** How much work a task may be. */
+/** Limits of the work of one task. */
 export type WorkLimits = {
   /** Estimated milliseconds above which the task is refused. */
   readonly maxMs: number;
-  /** Estimated milliseconds above which the process hands the task back, for a process that does long work. */
+  /** Estimated milliseconds above which the process returns the task, so that a process for long work gets it. */
   readonly handBackMs?: number;
 };
 
@@ -107,10 +107,10 @@ export type TaskMessage = TaskHead & { readonly type: 'task'; readonly limits: W
 /** The body of a `task` is the body of the request. */
 export type ToWorker = TaskMessage | { readonly type: 'cancel'; readonly id: number };
 
-/** What is known of a batch once its envelope is read. */
+/** Facts about a batch that are known after its envelope is read. */
 export type BatchSummary = WorkEstimate & { readonly format: BatchFormat; readonly rows: number };
 
-/** When the process worked on it, in milliseconds since 1970. */
+/** Start and end of the work in the process, in milliseconds since 1970. */
 export type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly pid: number };
 export type WorkerReply =
   | { readonly outcome: OutcomeHead }

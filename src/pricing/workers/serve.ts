@@ -8,13 +8,13 @@ import { createFrameReader, writeFrame, type Frame } from './frames.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
-/** How long a task is worked on before the next one, and how late a cancellation is heard. */
+/** Time for one task before the next one. Also the delay until a cancellation is read, without slow rows. */
 const turnMs = 20;
 const readBufferBytes = 262_144;
-/** How long a process has no task before it collects its garbage. */
+/** Time without a task after which a process collects its garbage. */
 const restAfterMs = 3_000;
 
-/** When memory runs out, the kernel must choose this process before the service. */
+/** When memory runs out, the kernel must kill this process before the service. */
 const volunteerForOutOfMemory = (): void => {
   try {
     writeFileSync('/proc/self/oom_score_adj', '800');
@@ -23,7 +23,7 @@ const volunteerForOutOfMemory = (): void => {
   }
 };
 
-/** `gc` of V8, which a program gets only by a flag. */
+/** The `gc` function of V8, which exists only with a flag. */
 const createGarbageCollector = (): (() => void) => {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;
@@ -31,10 +31,10 @@ const createGarbageCollector = (): (() => void) => {
 
 export type ServeOptions = { readonly before?: (task: TaskMessage, body: Uint8Array) => void };
 
-/** The main loop of a pricing process: takes tasks from the service and works on all open ones in turns. */
+/** The main loop of a pricing process: receives tasks from the service and runs all open tasks in turns. */
 export const serve = ({ before }: ServeOptions = {}): void => {
   volunteerForOutOfMemory();
-  // Ctrl-C reaches the whole process group; the service decides when this process ends.
+  // Ctrl-C sends its signal to the whole process group, but the service decides when this process ends.
   process.on('SIGINT', () => {}).on('SIGTERM', () => {});
   const engines = createEngineFactory();
   const open = new Map<number, OpenTask>();
@@ -42,7 +42,10 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   let restTimer: NodeJS.Timeout | undefined;
   const collectGarbage = createGarbageCollector();
 
-  /** The garbage of a large batch would stay until the next one, and the service would end this process for its size. */
+  /**
+   * Without this, the garbage of a large batch would stay until the next batch, and the service would kill this process
+   * because of its size.
+   */
   const rest = (): void => {
     collectGarbage();
     writeFrame(channel, { type: 'rested', residentBytes: process.memoryUsage.rss() } satisfies FromWorker);
@@ -52,14 +55,14 @@ export const serve = ({ before }: ServeOptions = {}): void => {
     working = true;
     clearTimeout(restTimer);
     while (open.size > 0) {
-      // Tasks that come meanwhile are part of the same round.
+      // The iteration includes tasks that arrive during it.
       for (const task of open.values()) {
         const answer = await task.work(turnMs);
         if (answer !== undefined) {
           open.delete(task.id);
           writeFrame(channel, task.replied(answer.reply), answer.chunks);
         }
-        // Lets messages in: further tasks, and cancellations.
+        // Lets the event loop receive messages: new tasks and cancellations.
         await nextTurn();
       }
     }
@@ -80,7 +83,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   const take = createFrameReader<ToWorker>({ onFrame: receive, keepsPieces: false });
   const channel = new Socket({
     fd: channelFd,
-    // One buffer for all reads: the reader copies.
+    // All reads use one buffer, because the frame reader copies the bytes.
     onread: {
       buffer: Buffer.alloc(readBufferBytes),
       callback: (length, buffer) => {
@@ -89,7 +92,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
       },
     },
   });
-  // The service has ended, however that was.
+  // The service has ended, for whatever reason.
   const leave = (): never => process.exit(0);
   channel.on('end', leave).on('close', leave).on('error', leave);
   writeFrame(channel, { type: 'ready' } satisfies FromWorker);

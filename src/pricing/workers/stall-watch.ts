@@ -1,28 +1,32 @@
 export type StallWatch = {
-  /** The process has done something. */
+  /** Shows progress: must be called at each message from the process and at each task sent to it. */
   readonly alive: () => void;
   readonly stop: () => void;
 };
 
 export type StallWatchOptions = {
-  /** Milliseconds without a sign of life after which a process at work counts as stalled. */
+  /** Milliseconds without progress after which a working process counts as stalled. */
   readonly stallMs: number;
-  /** Whether anything is expected of the process. */
+  /** Whether the process has work, so that it must show progress. */
   readonly isWorking: () => boolean;
-  /** Milliseconds that one row may take, during which no sign of life is possible. */
+  /** Estimated milliseconds of the slowest row. The process cannot show progress inside a row. */
   readonly maxRowMs: () => number;
-  /** Half of the time has passed, or there is a sign of life again. */
+  /**
+   * Called with true half of `stallMs` before the process counts as stalled, and with false when it shows progress
+   * again.
+   */
   readonly onSuspicion: (suspected: boolean) => void;
   readonly onStall: () => void;
 };
 
+/** Checks per `stallMs`. */
 const looks = 10;
-/** On a busy machine a row may take some times its estimate. */
+/** On a busy machine a row may take several times its estimate. */
 const rowTolerance = 5;
 
 /**
- * Looks ten times within `stallMs` whether a process gets on. Looks are counted, not time: a service that was frozen
- * wakes together with its processes, and blames none of them.
+ * Checks ten times per `stallMs` whether a process makes progress. It counts checks and does not measure time: if the
+ * service and its processes were frozen together, no process must count as stalled afterwards.
  */
 export const watchForStall = (options: StallWatchOptions): StallWatch => {
   const { stallMs, isWorking, maxRowMs, onSuspicion, onStall } = options;

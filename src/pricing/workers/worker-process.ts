@@ -9,7 +9,7 @@ import { channelFd, type FromWorker, type ToWorker } from './protocol.ts';
 export type WorkerExit = {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** What V8 said of it, for example that the heap limit was reached. */
+  /** Fatal error message of V8, for example that the heap limit was reached. */
   readonly fatal: string | undefined;
 };
 
@@ -17,27 +17,27 @@ export type WorkerProcess = {
   readonly pid: number | undefined;
   readonly send: (message: ToWorker, body?: Uint8Array) => void;
   readonly kill: () => void;
-  /** Whether this program may end although the process runs; the process then ends, too. */
+  /** An idle process does not keep this program running. When the program ends, the process ends too. */
   readonly setIdle: (isIdle: boolean) => void;
 };
 
 export type WorkerProcessOptions = {
-  /** What the process runs. */
+  /** Program of the process, as a file URL. */
   readonly filename: string;
   readonly heapMegabytes: number;
-  /** 0 is the priority of the service; a larger number gives way to it. */
+  /** 0 is the priority of the service. A larger number is a lower priority. */
   readonly niceness: number;
   readonly onMessage: (message: FromWorker, body: readonly Uint8Array[]) => void;
-  /** Called once, also when the process could not be started. */
+  /** Called once, also if the process could not be started. */
   readonly onExit: (exit: WorkerExit) => void;
 };
 
 const stderrCharacters = 8_192;
 
-/** Starts a pricing process: neither the telemetry preload of this process nor its secrets. */
+/** Starts a pricing process. It inherits neither the telemetry preload nor the secrets of this process. */
 export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess => {
   const { filename, heapMegabytes, niceness, onMessage, onExit } = options;
-  // A start takes less time when the program was compiled before.
+  // The process starts faster with the compile cache.
   const compileCache = getCompileCacheDir();
   const child = spawn(
     process.execPath,
@@ -50,7 +50,7 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
     {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       env: {
-        // Memory that is freed goes back to the system. See docs/decisions/0121.
+        // Makes malloc return freed memory to the system. See docs/decisions/0121.
         MALLOC_ARENA_MAX: '2',
         MALLOC_MMAP_THRESHOLD_: '131072',
         MALLOC_TRIM_THRESHOLD_: '16777216',
@@ -67,7 +67,7 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
     'data',
     createFrameReader<FromWorker>({ onFrame: ({ head, body }) => onMessage(head, body), keepsPieces: true }),
   );
-  // The process has ended, of which `exit` tells.
+  // An error means that the process has ended, and `onExit` reports that.
   channel.on('error', () => {});
   let ended = false;
   const end = (code: number | null, signal: NodeJS.Signals | null): void => {
@@ -80,7 +80,7 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
   try {
     if (niceness > 0 && child.pid !== undefined) setPriority(child.pid, niceness);
   } catch {
-    // It has ended already, or the system has no priorities.
+    // The process has ended already, or the system has no priorities.
   }
   return {
     pid: child.pid,

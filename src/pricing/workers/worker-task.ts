@@ -11,7 +11,7 @@ export type PoolTask = LaneTask & {
   readonly outcome: Promise<BatchOutcome>;
   readonly reject: (error: AppError) => void;
   lane: 'short' | 'long';
-  /** What a log line says of the task; the line has the ids of its request. */
+  /** Writes a log line with facts about the task and the ids of its request. */
   readonly log: (level: 'error' | 'warn', fields: Readonly<Record<string, unknown>>, message: string) => void;
 };
 
@@ -21,13 +21,13 @@ export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head'
     readonly logger: Logger;
     readonly usage: CallerUsage;
     readonly isClosed: () => boolean;
-    /** The process found that the work belongs into the lane for long work. */
+    /** The process returned the task, because its work belongs in the lane for long work. */
     readonly onHandedBack: (task: PoolTask) => void;
   };
 
 const now = (): number => performance.timeOrigin + performance.now();
 
-/** One request to the pool, from its place in a queue to its outcome and its span. */
+/** One request to the pool, from the queue to its outcome and its span. */
 export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
   const { caller, kind, body, head, tracer, logger, usage, isClosed, onHandedBack } = options;
   const parent = context.active();
@@ -35,7 +35,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
   const queuedAt = now();
   const { promise: outcome, resolve, reject: rejectOutcome } = Promise.withResolvers<BatchOutcome>();
 
-  // The process has no exporter: its span is recorded here, with the times that it took itself.
+  // The process has no span exporter. So the service records the span, with the times that the process measured.
   const record = (startTime: number, endTime: number, attributes: Attributes, code?: ErrorCode): void => {
     const span = tracer.startSpan('pricing.worker', { startTime, attributes }, parent);
     if (code !== undefined) span.setAttribute('error.type', code);

@@ -4,11 +4,12 @@ import { serve } from './serve.ts';
 
 /** The program of a pricing process. */
 
-/** Blocks the thread as an endless loop does: no message is heard, but the process can be ended. */
+/** Blocks the thread like an endless loop: the process receives no message, but it can be killed. */
 const block = (milliseconds?: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, milliseconds);
 };
 
+/** Applies an injected fault. */
 const feel = ({ mode, delayMs, errorCode }: TakenFault): void => {
   if (delayMs > 0) block(delayMs);
   if (mode === 'hang') block();
