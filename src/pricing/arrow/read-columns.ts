@@ -1,4 +1,4 @@
-import { largestBatch } from '../batch/batch-row.ts';
+import { maxBatchRows } from '../batch/batch-row.ts';
 import { checkSize, type Column, type ColumnRequest } from '../batch/columns.ts';
 import { createDictionary, type Dictionary } from './dictionary.ts';
 import { contradiction, notArrow } from './faults.ts';
@@ -40,7 +40,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields }: ArrowSchema) 
       const rows = batch[0]!.length;
       size += rows;
       // This check must come before the first allocation with one element per row.
-      if (size > largestBatch) checkSize(size);
+      if (size > maxBatchRows) checkSize(size);
       if (rows === 0) continue;
       batch.forEach((chunk, column) => {
         const type = types[column]!;

@@ -1,7 +1,7 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
-import { failedRow, largestBatch } from './batch-row.ts';
+import { failedRow, maxBatchRows } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
 import { estimateOf } from '../models/cost.ts';
@@ -17,8 +17,8 @@ const optionsErrors = (value: unknown): FieldError[] => {
   const error = (code: string, detail: string): FieldError[] => [{ pointer: '/options', code, detail }];
   if (value === undefined) return error('required', 'Required');
   if (!Array.isArray(value)) return error('invalid_type', 'options must be an array');
-  if (value.length >= 1 && value.length <= largestBatch) return [];
-  return error('invalid_length', `options must have 1 to ${largestBatch} rows`);
+  if (value.length >= 1 && value.length <= maxBatchRows) return [];
+  return error('invalid_length', `options must have 1 to ${maxBatchRows} rows`);
 };
 
 const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: readonly OutputName[] } => {

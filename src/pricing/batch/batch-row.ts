@@ -3,7 +3,7 @@ import { inputNames } from '../models/models.ts';
 import { isRow, type Row } from '../request/read-option.ts';
 
 /** Max rows of one batch. */
-export const largestBatch = 100_000;
+export const maxBatchRows = 100_000;
 
 type RowError = {
   readonly code: ErrorCode;

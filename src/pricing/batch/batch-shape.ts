@@ -1,6 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { describeJsonShapeFault, jsonShapeFault } from '#src/kernel/requests/json-shape.ts';
-import { largestBatch } from './batch-row.ts';
+import { maxBatchRows } from './batch-row.ts';
 import { columnError, numberColumns, textColumns } from './columns.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { dividendMembers, hestonParameters } from '../models/inputs.ts';
@@ -15,7 +15,7 @@ const maxMembers = Math.max(inputNames.length, numberColumns.length + textColumn
 const dividendsOfEach = 4;
 /** Max values of a batch: every input of every model, Heston's parameters and a few dividends in each row. */
 const maxValues =
-  largestBatch * (1 + inputNames.length + hestonParameters.length + dividendsOfEach * (1 + dividendMembers.length));
+  maxBatchRows * (1 + inputNames.length + hestonParameters.length + dividendsOfEach * (1 + dividendMembers.length));
 
 /**
  * Max different member names of a body. It applies from `namesMatterBytes` on, because a smaller body cannot have so
@@ -35,7 +35,7 @@ const depthOfOptions = 2;
 export const checkBatchShape = (bytes: Uint8Array, maxDepth: number): void => {
   const fault = jsonShapeFault(bytes, {
     maxDepth,
-    maxItems: largestBatch,
+    maxItems: maxBatchRows,
     maxMembers,
     maxValues,
     ...(bytes.byteLength >= namesMatterBytes && { maxNames }),
@@ -44,7 +44,7 @@ export const checkBatchShape = (bytes: Uint8Array, maxDepth: number): void => {
   const abuse = 'body_structure';
   if (fault.limit !== 'items') throw new AppError('malformed_body', describeJsonShapeFault(fault), { abuse });
   const rows = fault.depth === depthOfOptions ? 'options' : 'columns';
-  const detail = `${rows} must have 1 to ${largestBatch} rows`;
+  const detail = `${rows} must have 1 to ${maxBatchRows} rows`;
   const error = { ...columnError('', 'invalid_length', detail), pointer: `/${rows}` };
   throw invalidRequest([error], abuse);
 };

@@ -1,6 +1,6 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
-import { largestBatch } from './batch-row.ts';
+import { maxBatchRows } from './batch-row.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { hestonParameters, optionPrice } from '../models/inputs.ts';
 import { pricingModels } from '../models/models.ts';
@@ -58,8 +58,8 @@ export const columnError = (name: string, code: string, detail: string): FieldEr
   detail,
 });
 
-/** @throws AppError `validation_failed` unless there are 1 to `largestBatch` rows */
+/** @throws AppError `validation_failed` unless there are 1 to `maxBatchRows` rows */
 export const checkSize = (size: number): void => {
-  if (size >= 1 && size <= largestBatch) return;
-  throw invalidRequest([columnError('', 'invalid_length', `columns must have 1 to ${largestBatch} rows`)]);
+  if (size >= 1 && size <= maxBatchRows) return;
+  throw invalidRequest([columnError('', 'invalid_length', `columns must have 1 to ${maxBatchRows} rows`)]);
 };

@@ -1,7 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Precision } from '../engines/american/andersen-lake-scheme.ts';
 import type { Wanted } from '../request/calculate.ts';
-import { mostDividends, steps as stepsInput } from './inputs.ts';
+import { maxDividends, steps as stepsInput } from './inputs.ts';
 import { defaultModel, type ModelName } from './models.ts';
 
 /** The members of a row that its cost depends on, not validated. */
@@ -36,7 +36,7 @@ const search = 25;
 
 const countOfDividends = ({ dividends }: CostInputs): number => {
   if (dividends === undefined) return 0;
-  return Array.isArray(dividends) ? Math.min(dividends.length, mostDividends) : 0;
+  return Array.isArray(dividends) ? Math.min(dividends.length, maxDividends) : 0;
 };
 
 const treeCost = (row: CostInputs): number => {

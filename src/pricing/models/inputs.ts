@@ -14,19 +14,19 @@ export type NumberInput = {
 };
 
 /** Max absolute value of prices and of the Bachelier volatility. */
-const LARGEST_PRICE = 1e12;
+const MAX_PRICE = 1e12;
 
 const price = (name: string, description: string): NumberInput => ({
   name,
   minimum: 0,
   exclusiveMinimum: true,
-  maximum: LARGEST_PRICE,
+  maximum: MAX_PRICE,
   description,
 });
 const signedPrice = (name: string, description: string): NumberInput => ({
   name,
-  minimum: -LARGEST_PRICE,
-  maximum: LARGEST_PRICE,
+  minimum: -MAX_PRICE,
+  maximum: MAX_PRICE,
   description,
 });
 
@@ -63,7 +63,7 @@ export const volatility: NumberInput = {
 export const absoluteVolatility: NumberInput = {
   name: 'volatility',
   minimum: 0,
-  maximum: LARGEST_PRICE,
+  maximum: MAX_PRICE,
   description: 'Absolute volatility, in price units per square root of a year',
 };
 
@@ -99,9 +99,9 @@ export const hestonParameters: readonly NumberInput[] = [
 ];
 export const dividendMembers: readonly NumberInput[] = [
   { ...timeToExpiry, name: 'time', exclusiveMinimum: true, description: 'Years until the dividend is paid' },
-  { name: 'amount', minimum: 0, maximum: LARGEST_PRICE, description: 'Amount of the dividend' },
+  { name: 'amount', minimum: 0, maximum: MAX_PRICE, description: 'Amount of the dividend' },
 ];
-export const mostDividends = 1000;
+export const maxDividends = 1000;
 
 export const isRequired = (input: NumberInput): boolean => input.default === undefined && input.optional === undefined;
 

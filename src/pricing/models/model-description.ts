@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { exerciseStyles, optionTypes } from './engine.ts';
 import { precisions } from '../engines/american/andersen-lake-scheme.ts';
-import { hestonParameters, isRequired, mostDividends, rangeOf } from './inputs.ts';
+import { hestonParameters, isRequired, maxDividends, rangeOf } from './inputs.ts';
 import { defaultModel, type ExtraInput, type Model } from './models.ts';
 import type { modelsAnswer } from '../request/schemas.ts';
 
@@ -22,7 +22,7 @@ const extras: Readonly<Record<ExtraInput, InputDescription>> = {
     type: 'array',
     required: false,
     description:
-      `Up to ${mostDividends} of { time, amount } in place of dividend_yield: those paid after now and until expiry count, ` +
+      `Up to ${maxDividends} of { time, amount } in place of dividend_yield: those paid after now and until expiry count, ` +
       'by the escrowed model',
   },
   precision: {

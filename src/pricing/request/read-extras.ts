@@ -5,7 +5,7 @@ import {
   dividendMembers,
   hestonParameters,
   isInRange,
-  mostDividends,
+  maxDividends,
   rangeOf,
   type NumberInput,
 } from '../models/inputs.ts';
@@ -41,8 +41,8 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
   if (row['dividend_yield'] !== undefined) {
     return [fieldError(at, 'conflict', 'dividends stand in place of dividend_yield: not both')];
   }
-  if (value.length > mostDividends) {
-    return [fieldError(at, 'invalid_length', `dividends must have at most ${mostDividends} items`)];
+  if (value.length > maxDividends) {
+    return [fieldError(at, 'invalid_length', `dividends must have at most ${maxDividends} items`)];
   }
   const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, memberPointer(at, index)));
   const errors = read.filter((item) => Array.isArray(item)).flat();

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
-import { largestBatch } from '../batch/batch-row.ts';
+import { maxBatchRows } from '../batch/batch-row.ts';
 import { numberColumns, textColumns } from '../batch/columns.ts';
 import { exerciseStyles, optionTypes } from '../models/engine.ts';
 import { precisions } from '../engines/american/andersen-lake-scheme.ts';
@@ -9,7 +9,7 @@ import {
   dividendMembers,
   hestonParameters,
   isRequired,
-  mostDividends,
+  maxDividends,
   optionTypeSchema,
   schemaOf,
   type NumberInput,
@@ -49,7 +49,7 @@ const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
   heston: { ...objectSchema(hestonParameters), description: 'Parameters of the model' },
   dividends: {
     type: 'array',
-    maxItems: mostDividends,
+    maxItems: maxDividends,
     items: objectSchema(dividendMembers),
     description: 'Discrete dividends in place of dividend_yield, by the escrowed model',
   },
@@ -128,7 +128,7 @@ const rowsBody = (models: readonly Model[]): JsonSchema => ({
     options: {
       type: 'array',
       minItems: 1,
-      maxItems: largestBatch,
+      maxItems: maxBatchRows,
       items: rowSchema(models),
       description: 'A row that breaks this schema becomes an item with an error, not a refusal of the batch',
     },
@@ -138,7 +138,7 @@ const rowsBody = (models: readonly Model[]): JsonSchema => ({
 
 /** One value for all rows, or an array with one value per row. */
 const columnOf = (schema: JsonSchema): JsonSchema => ({
-  oneOf: [schema, { type: 'array', minItems: 1, maxItems: largestBatch, items: schema }],
+  oneOf: [schema, { type: 'array', minItems: 1, maxItems: maxBatchRows, items: schema }],
 });
 
 const columnsBody = (models: readonly Model[]): JsonSchema => ({

@@ -90,7 +90,7 @@ export const createLane = (options: LaneOptions): Lane => {
    * Kills the process if it does not end a cancelled task in time. The time starts after the process has started the
    * task, because a task that was cancelled earlier ends at its first turn.
    */
-  const endUnlessHeeded = (member: Member, task: LaneTask): void => {
+  const killUnlessCancelled = (member: Member, task: LaneTask): void => {
     // The calculation of a row cannot be interrupted.
     const graceMs = cancelGraceMs + 2 * rowMsOf(task);
     setTimeout(() => {
@@ -124,7 +124,7 @@ export const createLane = (options: LaneOptions): Lane => {
     const { task } = opened;
     if (message.type === 'started') {
       opened.isStarted = true;
-      if (opened.isCancelled) endUnlessHeeded(member, task);
+      if (opened.isCancelled) killUnlessCancelled(member, task);
     }
     if (message.type === 'opened') task.summary = message.summary;
     if (message.type === 'progress') task.worked(message.workedMs);
@@ -219,7 +219,7 @@ export const createLane = (options: LaneOptions): Lane => {
       if (member === undefined || opened === undefined) return false;
       opened.isCancelled = true;
       member.process.send({ type: 'cancel', id });
-      if (opened.isStarted) endUnlessHeeded(member, task);
+      if (opened.isStarted) killUnlessCancelled(member, task);
       return false;
     },
     waiting: () => queue.size(),

@@ -68,8 +68,8 @@ const usageHalfLifeMs = 30_000;
 /** A process for long work has a lower priority than the service and short work. */
 const longNiceness = 5;
 const endMessages = {
-  stalled: 'a pricing worker stands still and is ended',
-  cancelled: 'a pricing worker did not heed its cancellation and is ended',
+  stalled: 'a pricing worker makes no progress and is ended',
+  cancelled: 'a pricing worker ignored its cancellation and is ended',
   ended: 'a pricing worker ended and is replaced',
 } as const;
 
@@ -195,7 +195,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       required: false,
       check: async () => {
         if (closed) return { status: 'down', detail: 'closed' };
-        if (suspects > 0) return { status: 'degraded', detail: 'a worker does not get on' };
+        if (suspects > 0) return { status: 'degraded', detail: 'a worker makes no progress' };
         if (performance.now() - restartedAt < restartMemoryMs) {
           return { status: 'degraded', detail: 'a worker ended within the last seconds' };
         }

@@ -15,7 +15,7 @@ const readBufferBytes = 262_144;
 const restAfterMs = 3_000;
 
 /** When memory runs out, the kernel must kill this process before the service. */
-const volunteerForOutOfMemory = (): void => {
+const preferInOutOfMemory = (): void => {
   try {
     writeFileSync('/proc/self/oom_score_adj', '800');
   } catch {
@@ -33,7 +33,7 @@ export type ServeOptions = { readonly before?: (task: TaskMessage, body: Uint8Ar
 
 /** The main loop of a pricing process: receives tasks from the service and runs all open tasks in turns. */
 export const serve = ({ before }: ServeOptions = {}): void => {
-  volunteerForOutOfMemory();
+  preferInOutOfMemory();
   // Ctrl-C sends its signal to the whole process group, but the service decides when this process ends.
   process.on('SIGINT', () => {}).on('SIGTERM', () => {});
   const engines = createEngineFactory();

@@ -82,7 +82,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     replied,
     lost: (why) =>
       reject(
-        ended(why === 'stalled' ? 'The process that priced this stood still' : 'The process that priced this ended'),
+        ended(why === 'stalled' ? 'The pricing process made no progress and was ended' : 'The pricing process ended'),
       ),
     log: (level, fields, message) => {
       const { summary } = task;

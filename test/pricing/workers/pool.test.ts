@@ -68,7 +68,7 @@ test.serial(
   },
 );
 
-test.serial('a thread that does not get on is suspected, then ended; one that works long is left alone', async (t) => {
+test.serial('a process without progress is suspected, then ended; one that works long is left alone', async (t) => {
   const { run, code, until, health, service } = start(t, {
     filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
     faults: {

@@ -15,7 +15,7 @@ const graceMs = 4_000;
 const backlogBytes = 48 * megabyte;
 
 /** Many outputs of a closed-form model: 14 MB of answer, more than the kernel buffers for a connection. */
-const largestBatch = JSON.stringify({
+const maxBatchRows = JSON.stringify({
   columns: { ...option, strike: Array.from({ length: 70_000 }, (_, index) => 50 + (index % 100)) },
   outputs: ['price', 'delta', 'gamma', 'vega', 'theta', 'rho', 'vanna', 'volga', 'charm', 'speed', 'zomma', 'color'],
 });
@@ -26,9 +26,9 @@ const requestFrom = (address: string): string =>
     'Host: a',
     'Content-Type: application/json',
     `X-Forwarded-For: ${address}`,
-    `Content-Length: ${largestBatch.length}`,
+    `Content-Length: ${maxBatchRows.length}`,
     '',
-    largestBatch,
+    maxBatchRows,
   ].join('\r\n');
 
 const residentBytes = ({ pid }: Service): number =>
