@@ -57,6 +57,8 @@ export const databaseSettings = (url: string): DatabaseDeps => ({
   url,
   ssl: 'disable',
   poolMax: 5,
+  // The requests of a test come from one address. The share of a caller has tests of its own.
+  maxPerCaller: 1_000,
   acquireTimeoutMs: 5_000,
   statementTimeoutMs: 5_000,
   idleInTransactionTimeoutMs: 5_000,

@@ -14,7 +14,7 @@ const as = <T>(clientIp: string, work: () => Promise<T>, signal = live): Promise
 /** Two of the four connections are held by the caller 192.0.2.1 until `release`. */
 const setup = async (t: ExecutionContext, acquireTimeoutMs: number) => {
   const abuse = recordAbuse();
-  const base = await setupDatabase(t, { poolMax: 4, acquireTimeoutMs, abuse });
+  const base = await setupDatabase(t, { poolMax: 4, maxPerCaller: 2, acquireTimeoutMs, abuse });
   const { unitOfWork, reader } = base.database;
   const gate = Promise.withResolvers<void>();
   const began = Array.from({ length: 2 }, () => Promise.withResolvers<void>());
@@ -61,7 +61,7 @@ test('a request that waits for the share of its caller goes on when a connection
 });
 
 test('work under a lock takes its second connection although the share is one', async (t) => {
-  const { database } = await setupDatabase(t, { poolMax: 2, acquireTimeoutMs: 2_000 });
+  const { database } = await setupDatabase(t, { poolMax: 2, maxPerCaller: 1, acquireTimeoutMs: 2_000 });
   const result = await as('192.0.2.1', () =>
     database.lock.tryWith('name', () =>
       database.unitOfWork.run({ operation }, ({ query }) => query('select 1 as one')),
