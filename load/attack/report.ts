@@ -87,8 +87,8 @@ export const reportOf = (results: readonly AttackResult[], requests: number, con
 \`npm run attack\` starts the service in production mode with its default limits and attacks it over loopback, up to
 ${requests} requests for each attack in this run, alone and mixed, from 1 and from 50 client addresses. Meanwhile a well-behaved
 caller from other addresses asks for single prices and for batches of 1,000 rows. \`npm run attack -- --short\` is the form of CI.
-The attackers have a lower processor priority (nice 10), because they are on other machines in life. The short form uses a grace
-time for bodies of 2.5 s instead of the default, so that slow bodies are refused within its seconds.
+The attackers have a lower processor priority (nice 10), because they are on other machines in life. The short form uses grace
+times of 2.5 s for bodies and 5 s for answers, so that slow clients are refused within its seconds; the full form has the defaults.
 The attacks are declared in [load/attack/attacks](../load/attack/attacks/list.ts).
 
 An attack is held when

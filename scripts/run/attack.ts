@@ -72,7 +72,7 @@ const loadBefore = loadavg()[0]!;
 const results: AttackResult[] = [];
 try {
   // In the short form, the service must refuse a slow body within the short duration of the attack.
-  const world = await startWorld(scope, short ? { BODY_GRACE_MS: '2500' } : {});
+  const world = await startWorld(scope, short ? { BODY_GRACE_MS: '2500', ANSWER_GRACE_MS: '5000' } : {});
   const caller = startGoodCaller(world.url);
   scope.teardown(caller.close);
   // Real attackers run on other machines, so these must not take processor time from the service.
