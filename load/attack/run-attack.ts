@@ -57,17 +57,19 @@ export type Run = {
   /** The client addresses of each attack. */
   readonly addresses: (attack: number) => readonly string[];
   /**
-   * `each`: the kind of every attack must be counted. `any`: one counted kind is enough, because all attacks share one
-   * address and the rate limit may refuse them first.
+   * `each`: the kind of every attack must be counted. `slow`: the kinds of slow attacks must be counted, because attacks
+   * at the same time can cause other refusals of the rest, whose kinds were counted when they ran alone. `any`: one
+   * counted kind is enough, because all attacks share one address and the rate limit may refuse them first.
    */
-  readonly counted: 'each' | 'any';
+  readonly counted: 'each' | 'slow' | 'any';
 };
 
 const expectedKinds = ({ attacks, counted }: Run, requests: number): AttackResult['expectedKinds'] => {
   const groups = attacks
+    .filter(({ slow }) => counted !== 'slow' || slow === true)
     .filter(({ kinds, minRequestsForRefusal = 0 }) => kinds.length > 0 && requests >= minRequestsForRefusal)
     .map(({ kinds }) => kinds);
-  return counted === 'each' || groups.length === 0 ? groups : [groups.flat()];
+  return counted !== 'any' || groups.length === 0 ? groups : [groups.flat()];
 };
 
 /** Runs attacks at the same time as the good caller and measures their effect on the service. */
