@@ -3,7 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { call } from '../setup.ts';
-import { program, slowTree, start } from './start-pool.ts';
+import { program, slowTree, start, withCoverage } from './start-pool.ts';
 
 test.serial('the log line of a lost worker is part of the request that it worked for', async (t) => {
   const seen: unknown[] = [];
@@ -21,7 +21,7 @@ test.serial('the log line of a lost worker is part of the request that it worked
 });
 
 test.serial('greeks of a deep tree are one long row, and no stall', async (t) => {
-  const { service, metrics } = start(t, { filename: program, stallMs: 1_500, heapMegabytes: 256 });
+  const { service, metrics } = start(t, { filename: program, stallMs: withCoverage(1_500), heapMegabytes: 256 });
   // Some 1.5 s without any progress.
   const { delta } = await service.greeks({ ...call, ...slowTree, steps: 5_501, outputs: ['delta'] });
   t.true(Math.abs(delta!) < 1);

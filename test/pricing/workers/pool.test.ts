@@ -6,7 +6,7 @@ import { noFaults, type TakenFault } from '#src/kernel/catalogue/faults.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { call } from '../setup.ts';
-import { start } from './start-pool.ts';
+import { start, withCoverage } from './start-pool.ts';
 
 for (const what of ['exit', 'memory']) {
   test.serial(`a worker that ends (${what}) is replaced, and only its request fails`, async (t) => {
@@ -105,7 +105,7 @@ test.serial('a process without progress is suspected, then ended; one that works
 test.serial('rows that take long each are no stall', async (t) => {
   const { service, metrics } = start(t, {
     filename: new URL('../../../src/pricing/workers/worker.ts', import.meta.url).href,
-    stallMs: 1_000,
+    stallMs: withCoverage(1_000),
     heapMegabytes: 256,
   });
   // Some 70 ms a row: sixteen at once would be longer than a stall.
