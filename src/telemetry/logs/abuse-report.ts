@@ -12,7 +12,7 @@ const maxAddresses = 1_000;
 
 type Unreported = { count: number; readonly byAddress: Map<string, number> };
 
-const mostFrequent = (byAddress: ReadonlyMap<string, number>): string[] =>
+const topAddresses = (byAddress: ReadonlyMap<string, number>): string[] =>
   [...byAddress]
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, addressesShown)
@@ -47,7 +47,7 @@ export const createAbuseReport = ({ metrics, logger, clock, addressHash }: Abuse
       loggedAt.set(kind, clock.monotonic());
       unreported.delete(kind);
       logger.warn(
-        { kind, refused: entry.count, client_ip_hashes: mostFrequent(entry.byAddress) },
+        { kind, refused: entry.count, client_ip_hashes: topAddresses(entry.byAddress) },
         'requests are refused as abuse',
       );
     },
