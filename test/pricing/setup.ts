@@ -6,6 +6,7 @@ import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { createForecaster } from '#src/pricing/forecast/forecaster.ts';
 import type { Closes } from '#src/pricing/forecast/closes.ts';
 import { pricingModels, type Model } from '#src/pricing/models/models.ts';
 import { createPricingService } from '#src/pricing/pricing-service.ts';
@@ -74,6 +75,16 @@ export const setup = ({
     callerOf: () => 'caller',
     maxWorkMs: 30_000,
   });
+  const forecaster = createForecaster({
+    closes,
+    workers,
+    tracer: trace.getTracer('volwatch.pricing'),
+    metrics,
+    logger,
+    abuse: { refused: (kind, clientIp) => refusals.push({ kind, clientIp }) },
+    callerOf: () => 'caller',
+    maxWorkMs: 30_000,
+  });
   const send = async (request: Partial<BatchRequest> & Pick<BatchRequest, 'bytes'>, signal?: AbortSignal) =>
     Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal && { signal })).chunks);
   const service = {
@@ -85,7 +96,7 @@ export const setup = ({
   };
   const options = (labels: Record<string, string>): number => metrics.value('volwatch_pricing_options_total', labels);
   const routes = createPricingRoutes({ service: pricing, jsonDepth: jsonRequest.jsonDepth });
-  return { service, workers, metrics, lines, refusals, options, routes };
+  return { service, forecaster, workers, metrics, lines, refusals, options, routes };
 };
 
 export const routeOf = (routes: readonly Route[], path: string): Route => routes.find((route) => route.path === path)!;

@@ -76,6 +76,19 @@ export const pricing: DashboardSpec = {
             },
           ],
         },
+        {
+          id: 8,
+          kind: 'timeseries',
+          title: 'Duration of forecasts at p95',
+          description: 'By method and outcome, with the time in the queue. A fit works in a pricing process.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: quantile(0.95, of('volwatch_forecast_duration_seconds_bucket'), 'method, outcome'),
+              legend: '{{method}} {{outcome}}',
+            },
+          ],
+        },
       ],
     },
     {

@@ -6,6 +6,7 @@ import type { Route } from '../../kernel/requests/route.ts';
 import {
   type Closes,
   createEngineFactory,
+  createForecaster,
   createForecastRoutes,
   createPricingRoutes,
   createPricingService,
@@ -33,8 +34,9 @@ const callerOfRequest = (): string => {
 export const composePricing = (base: Base, closes: Closes): PricingParts => {
   const { config, clock, metrics, faults, logger, abuse } = base;
   const processes = config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1);
+  const tracer = trace.getTracer('volwatch.pricing');
   const workers = createPricingWorkers({
-    tracer: trace.getTracer('volwatch.pricing'),
+    tracer,
     metrics,
     logger,
     faults,
@@ -60,11 +62,21 @@ export const composePricing = (base: Base, closes: Closes): PricingParts => {
     callerOf: callerOfRequest,
     maxWorkMs: config.REQUEST_DEADLINE_MS,
   });
+  const forecaster = createForecaster({
+    closes,
+    workers,
+    tracer,
+    metrics,
+    logger,
+    abuse,
+    callerOf: callerOfRequest,
+    maxWorkMs: config.REQUEST_DEADLINE_MS,
+  });
   return {
     service,
     routes: [
       ...createPricingRoutes({ service, jsonDepth: config.JSON_DEPTH_LIMIT }),
-      ...createForecastRoutes({ closes }),
+      ...createForecastRoutes({ forecaster }),
     ],
     check: workers.healthCheck,
     close: workers.close,

@@ -37,3 +37,7 @@ export const outputNames = [
   'implied_volatility',
 ] as const;
 export type OutputName = (typeof outputNames)[number];
+
+/** The methods of volatility forecasts. */
+export const forecastMethods = ['ewma', 'garch11'] as const;
+export type ForecastMethod = (typeof forecastMethods)[number];

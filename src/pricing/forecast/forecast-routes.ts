@@ -1,10 +1,8 @@
-import { trace } from '@opentelemetry/api';
 import { z } from 'zod';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { forecastMethods } from '#src/kernel/catalogue/pricing-models.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { SYMBOL } from '../request/read-extras.ts';
-import type { Closes } from './closes.ts';
-import { createVolatilityForecaster, forecastMethods, minReturns } from './volatility-forecast.ts';
+import type { Forecaster } from './forecaster.ts';
 
 const maxHorizonDays = 2520;
 
@@ -49,41 +47,24 @@ const answer = z.strictObject({
   }),
 });
 
-const tracer = trace.getTracer('volwatch.pricing');
-
-export type ForecastRoutesDeps = { readonly closes: Closes };
+export type ForecastRoutesDeps = { readonly forecaster: Forecaster };
 
 /** `POST /ml/volatility-forecast`. */
-export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] => {
-  const forecastVolatility = createVolatilityForecaster();
-  return [
-    defineRoute({
-      method: 'POST',
-      load: 'pricing',
-      path: '/ml/volatility-forecast',
-      tag: 'Volatility',
-      summary: 'Forecast the volatility of a stored asset',
-      auth: { scope: 'ml:read' },
-      rateLimit: 'caller',
-      request: { body },
-      responses: { 200: answer },
-      errors: ['resource_not_found', 'pricing_calculation_failed'],
-      handler: async ({ body: { symbol, method, horizon_days } }) => {
-        const stored = await closes(symbol);
-        if (stored === undefined) throw new AppError('resource_not_found', 'There is no such asset');
-        if (stored.length <= minReturns) {
-          throw new AppError('pricing_calculation_failed', `A fit needs at least ${minReturns + 1} stored closes`);
-        }
-        const forecast = tracer.startActiveSpan('pricing.forecast', (span) => {
-          span.setAttributes({ 'pricing.forecast.method': method, 'pricing.forecast.observations': stored.length - 1 });
-          try {
-            return forecastVolatility(stored, method, horizon_days);
-          } finally {
-            span.end();
-          }
-        });
-        return { status: 200, body: { symbol, horizon_days, ...forecast } };
-      },
-    }),
-  ];
-};
+export const createForecastRoutes = ({ forecaster }: ForecastRoutesDeps): Route[] => [
+  defineRoute({
+    method: 'POST',
+    load: 'pricing',
+    path: '/ml/volatility-forecast',
+    tag: 'Volatility',
+    summary: 'Forecast the volatility of a stored asset',
+    auth: { scope: 'ml:read' },
+    rateLimit: 'caller',
+    request: { body },
+    responses: { 200: answer },
+    errors: ['resource_not_found', 'pricing_calculation_failed', 'pricing_work_too_large'],
+    handler: async ({ body: { symbol, method, horizon_days: horizonDays }, context }) => {
+      const forecast = await forecaster.forecast({ symbol, method, horizonDays }, context.signal);
+      return { status: 200, body: { symbol, horizon_days: horizonDays, ...forecast } };
+    },
+  }),
+];

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { ForecastMethod } from '#src/kernel/catalogue/pricing-models.ts';
 import { logReturns, periodsPerYear, type Close } from './closes.ts';
 import { ewmaVariances, riskMetricsDecay } from './ewma.ts';
 import { deviance, fitGarch } from './garch.ts';
 import { ljungBox, type LjungBox } from './ljung-box.ts';
-
-export const forecastMethods = ['ewma', 'garch11'] as const;
-type ForecastMethod = (typeof forecastMethods)[number];
 
 /** Min number of returns for a fit. */
 export const minReturns = 60;
@@ -13,7 +11,7 @@ const ljungBoxLags = 10;
 /** Max number of points of the term structure; the horizon can add one. */
 const maxPoints = 60;
 
-type VolatilityForecast = {
+export type VolatilityForecast = {
   readonly method: ForecastMethod;
   readonly as_of: string;
   readonly observations: number;
@@ -99,8 +97,8 @@ export type VolatilityForecaster = (
 ) => VolatilityForecast;
 
 /**
- * Forecasts and keeps the fits of the last series, because a GARCH fit of 5,000 closes holds the event loop for about
- * 60 ms. A series is known by all of its closes, so a corrected close causes a new fit.
+ * Forecasts and keeps the fits of the last series, because a GARCH fit of 5,000 closes takes a pricing process
+ * about 35 ms. A series is known by all of its closes, so a corrected close causes a new fit.
  */
 export const createVolatilityForecaster = (): VolatilityForecaster => {
   const fits = new Map<string, Fit>();

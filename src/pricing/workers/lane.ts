@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FairQueue, Waiting } from './fair-queue.ts';
-import type { BatchSummary, FromWorker, TaskHead, WorkerReply, WorkerSpan, WorkLimits } from './protocol.ts';
+import type { TaskSummary, FromWorker, TaskHead, WorkerReply, WorkerSpan, WorkLimits } from './protocol.ts';
 import { watchForStall, type StallWatch } from './stall-watch.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
@@ -10,7 +10,7 @@ export type LaneTask = Waiting & {
   readonly body: Uint8Array;
   /** The limits are different in each lane. */
   limits: WorkLimits;
-  summary?: BatchSummary;
+  summary?: TaskSummary;
   /** Adds worker time to the usage of the caller. */
   readonly worked: (milliseconds: number) => void;
   readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;

@@ -1,11 +1,13 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { type PreparedBatch } from '../batch/prepared-batch.ts';
+import type { BatchRequest, PreparedBatch } from '../batch/prepared-batch.ts';
 import { prepareBatch } from '../batch/prepare-batch.ts';
-import { checkWork } from '../models/cost.ts';
+import { estimateForecast, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
+import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
+import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
 import { headOfOutcome, outcomeOfBatch, refusalOf } from './protocol.ts';
-import type { FromWorker, TaskMessage, WorkerReply } from './protocol.ts';
+import type { FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
 
 const now = (): number => performance.timeOrigin + performance.now();
 const progressEveryMs = 100;
@@ -24,14 +26,18 @@ export type OpenTask = {
 
 export type OpenTaskDeps = {
   readonly engines: EngineFactory;
+  readonly forecastVolatility: VolatilityForecaster;
   readonly send: (message: FromWorker) => void;
   /** Called before the batch is opened, to apply injected faults. */
   readonly before?: ((task: TaskMessage, body: Uint8Array) => void) | undefined;
 };
 
-/** One batch in a pricing process. Its first turn reads the envelope; the next turns price the rows. */
+/**
+ * One task in a pricing process. The first turn of a batch reads the envelope, and the next turns price the rows. A
+ * forecast takes one turn.
+ */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
-  const { engines, send, before } = deps;
+  const { engines, forecastVolatility, send, before } = deps;
   const { id, request, limits } = task;
   const { handBackMs = Infinity } = limits;
   const startedAt = now();
@@ -48,17 +54,31 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return since;
   };
 
-  const open = async (): Promise<Answer | undefined> => {
-    before?.(task, bytes!);
-    batch = await prepareBatch({ ...request, bytes: bytes! }, engines);
+  /** @returns the answer if this process must not do the work */
+  const announce = (estimate: WorkEstimate, facts: Pick<TaskSummary, 'format' | 'rows'>): Answer | undefined => {
+    send({ type: 'opened', id, summary: { ...estimate, ...facts } });
+    checkWork(estimate, limits.maxMs);
+    return estimate.totalMs > handBackMs ? { reply: { handedBack: true } } : undefined;
+  };
+
+  const openBatch = async (given: Omit<BatchRequest, 'bytes'>): Promise<Answer | undefined> => {
+    batch = await prepareBatch({ ...given, bytes: bytes! }, engines);
     // The body is not needed any more, so its memory can be freed.
     bytes = undefined;
-    const estimate = batch.estimate();
-    send({ type: 'opened', id, summary: { ...estimate, format: batch.format, rows: batch.size } });
-    checkWork(estimate, limits.maxMs);
-    if (estimate.totalMs > handBackMs) return { reply: { handedBack: true } };
-    slices = createSlices(batch);
-    return undefined;
+    const refused = announce(batch.estimate(), { format: batch.format, rows: batch.size });
+    if (refused === undefined) slices = createSlices(batch);
+    return refused;
+  };
+
+  const forecast = ({ method, horizonDays }: ForecastRequest): Answer => {
+    const closes = readCloses(bytes!);
+    const refused = announce(estimateForecast(method, closes.length), { format: 'forecast', rows: closes.length });
+    return refused ?? { reply: { forecast: forecastVolatility(closes, method, horizonDays) } };
+  };
+
+  const open = async (): Promise<Answer | undefined> => {
+    before?.(task, bytes!);
+    return request.input === 'closes' ? forecast(request) : openBatch(request);
   };
 
   const step = async (turnMs: number): Promise<Answer | undefined> => {

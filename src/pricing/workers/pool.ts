@@ -5,12 +5,14 @@ import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { BatchRequest } from '../batch/prepared-batch.ts';
+import type { ForecastRequest } from '../forecast/forecast-task.ts';
+import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { createCallerUsage } from './caller-usage.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents, type LaneTask } from './lane.ts';
 import type { BatchOutcome } from './protocol.ts';
-import { createPoolTask, type PoolTask } from './worker-task.ts';
+import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
 export type PricingWorkersDeps = {
   readonly tracer: Tracer;
@@ -48,6 +50,8 @@ export type WorkOptions = {
   readonly maxMs: number;
 };
 
+type PoolForecast = ForecastRequest & { readonly bytes: Uint8Array };
+
 export type PricingWorkers = {
   /**
    * Prices a batch in another process.
@@ -56,6 +60,11 @@ export type PricingWorkers = {
    * `prepareBatch`
    */
   readonly run: (request: BatchRequest, options: WorkOptions) => Promise<BatchOutcome>;
+  /**
+   * Forecasts a volatility in another process. The bytes are those of `writeCloses`.
+   * @throws AppError as in `run`, and `pricing_calculation_failed`
+   */
+  readonly forecast: (request: PoolForecast, options: WorkOptions) => Promise<VolatilityForecast>;
   readonly healthCheck: HealthCheck;
   /** Kills the processes. Their tasks fail with `shutting_down`. */
   readonly close: () => Promise<void>;
@@ -65,6 +74,9 @@ const retryAfter = 1;
 /** Time for which the health check reports `degraded` after a process ended. */
 const restartMemoryMs = 3_000;
 const usageHalfLifeMs = 30_000;
+/** Max tasks that one process has at a time, in turns. They are of different callers, so one does not stop the other. */
+const shortTasks = 2;
+const longTasks = 4;
 /** A process for long work has a lower priority than the service and short work. */
 const longNiceness = 5;
 const endMessages = {
@@ -106,7 +118,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onSuspicion: (suspected) => (suspects += suspected ? 1 : -1),
       onChange: () => report(),
     });
-  const lanes = { short: laneOf(processes, 1, 0), long: laneOf(longProcesses, 4, longNiceness) };
+  const lanes = { short: laneOf(processes, shortTasks, 0), long: laneOf(longProcesses, longTasks, longNiceness) };
   const report = (): void => {
     metrics.set('volwatch_workers_busy', {}, lanes.short.busy() + lanes.long.busy());
     metrics.set('volwatch_workers_queue_size', {}, lanes.short.waiting() + lanes.long.waiting());
@@ -138,7 +150,10 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     else byCaller.set(caller, count);
   };
 
-  const createTask = (request: BatchRequest, { caller, kind, maxMs, estimate }: WorkOptions): PoolTask => {
+  const createTask = (
+    request: BatchRequest | PoolForecast,
+    { caller, kind, maxMs, estimate }: WorkOptions,
+  ): PoolTask => {
     const { bytes: body, ...rest } = request;
     const fault = faults.take('pricing.worker');
     const isLong = kind === 'job' || (estimate?.totalMs ?? 0) > shortWorkMs;
@@ -161,7 +176,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     });
   };
 
-  const perform = async (request: BatchRequest, options: WorkOptions): Promise<BatchOutcome> => {
+  const perform = async (request: BatchRequest | PoolForecast, options: WorkOptions): Promise<TaskResult> => {
     const { signal } = options;
     const task = createTask(request, options);
     const cancel = (): void => {
@@ -179,16 +194,28 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     }
   };
 
+  const run = async (request: BatchRequest | PoolForecast, options: WorkOptions): Promise<TaskResult> => {
+    const { caller, estimate, maxMs } = options;
+    if (estimate) checkWork(estimate, maxMs);
+    admit(caller);
+    try {
+      return await perform(request, options);
+    } finally {
+      leave(caller);
+    }
+  };
+  const otherKind = (): never => {
+    throw new AppError('internal_error', 'The pricing process answered with another kind of result');
+  };
+
   return {
     run: async (request, options) => {
-      const { caller, estimate, maxMs } = options;
-      if (estimate) checkWork(estimate, maxMs);
-      admit(caller);
-      try {
-        return await perform(request, options);
-      } finally {
-        leave(caller);
-      }
+      const result = await run(request, options);
+      return 'batch' in result ? result.batch : otherKind();
+    },
+    forecast: async (request, options) => {
+      const result = await run(request, options);
+      return 'forecast' in result ? result.forecast : otherKind();
     },
     healthCheck: {
       dependency: 'workers',

@@ -3,6 +3,8 @@ import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue
 import type { TakenFault } from '#src/kernel/catalogue/faults.ts';
 import type { BatchFormat, PreparedBatch, BatchRequest, Transport } from '../batch/prepared-batch.ts';
 import type { Outcome, TallyData } from '../batch/batch-tally.ts';
+import type { ForecastRequest } from '../forecast/forecast-task.ts';
+import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import type { WorkEstimate } from '../models/cost.ts';
 
 /** The result of pricing a batch, in the service or in a process. */
@@ -97,9 +99,12 @@ export type WorkLimits = {
   readonly handBackMs?: number;
 };
 
+/** What a process calculates. `input` tells the two kinds apart; the bytes are the body of the task. */
+type TaskRequest = Omit<BatchRequest, 'bytes'> | ForecastRequest;
+
 export type TaskHead = {
   readonly id: number;
-  readonly request: Omit<BatchRequest, 'bytes'>;
+  readonly request: TaskRequest;
   /** Injected by an operator; the process applies it. */
   readonly fault?: TakenFault;
 };
@@ -107,13 +112,14 @@ export type TaskMessage = TaskHead & { readonly type: 'task'; readonly limits: W
 /** The body of a `task` is the body of the request. */
 export type ToWorker = TaskMessage | { readonly type: 'cancel'; readonly id: number };
 
-/** Facts about a batch that are known after its envelope is read. */
-export type BatchSummary = WorkEstimate & { readonly format: BatchFormat; readonly rows: number };
+/** Facts about a task that are known after its body is read. `rows` are the closes of a forecast. */
+export type TaskSummary = WorkEstimate & { readonly format: BatchFormat | 'forecast'; readonly rows: number };
 
 /** Start and end of the work in the process, in milliseconds since 1970. */
 export type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly pid: number };
 export type WorkerReply =
   | { readonly outcome: OutcomeHead }
+  | { readonly forecast: VolatilityForecast }
   | { readonly refusal: Refusal }
   | { readonly failure: string }
   | { readonly cancelled: true }
@@ -135,6 +141,6 @@ export type FromWorker =
   /** The process had no task for a while and has collected its garbage. */
   | { readonly type: 'rested'; readonly residentBytes: number }
   | { readonly type: 'started'; readonly id: number }
-  | { readonly type: 'opened'; readonly id: number; readonly summary: BatchSummary }
+  | { readonly type: 'opened'; readonly id: number; readonly summary: TaskSummary }
   | { readonly type: 'progress'; readonly id: number; readonly workedMs: number }
   | ReplyHead;

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createVolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { createEngineFactory } from '../models/engine-factory.ts';
 import { createFrameReader, writeFrame, type Frame } from './frames.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
@@ -37,6 +38,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   // Ctrl-C sends its signal to the whole process group, but the service decides when this process ends.
   process.on('SIGINT', () => {}).on('SIGTERM', () => {});
   const engines = createEngineFactory();
+  const forecastVolatility = createVolatilityForecaster();
   const open = new Map<number, OpenTask>();
   let working = false;
   let restTimer: NodeJS.Timeout | undefined;
@@ -77,7 +79,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
     }
     const send = (message: FromWorker): void => writeFrame(channel, message);
     send({ type: 'started', id: head.id });
-    open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), { engines, send, before }));
+    open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), { engines, forecastVolatility, send, before }));
     if (!working) void work();
   };
   const take = createFrameReader<ToWorker>({ onFrame: receive, keepsPieces: false });

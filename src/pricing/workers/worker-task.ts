@@ -6,9 +6,13 @@ import type { CallerUsage } from './caller-usage.ts';
 import type { LaneTask } from './lane.ts';
 import { errorOf, outcomeOfHead } from './protocol.ts';
 import type { BatchOutcome, WorkerReply, WorkerSpan } from './protocol.ts';
+import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
+
+/** The result of a task: one of a batch, or one of a forecast. */
+export type TaskResult = { readonly batch: BatchOutcome } | { readonly forecast: VolatilityForecast };
 
 export type PoolTask = LaneTask & {
-  readonly outcome: Promise<BatchOutcome>;
+  readonly outcome: Promise<TaskResult>;
   readonly reject: (error: AppError) => void;
   lane: 'short' | 'long';
   /** Writes a log line with facts about the task and the ids of its request. */
@@ -33,7 +37,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
   const parent = context.active();
   const inRequest = AsyncLocalStorage.snapshot();
   const queuedAt = now();
-  const { promise: outcome, resolve, reject: rejectOutcome } = Promise.withResolvers<BatchOutcome>();
+  const { promise: outcome, resolve, reject: rejectOutcome } = Promise.withResolvers<TaskResult>();
 
   // The process has no span exporter. So the service records the span, with the times that the process measured.
   const record = (startTime: number, endTime: number, attributes: Attributes, code?: ErrorCode): void => {
@@ -65,7 +69,8 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     const waitedMs = Math.max(0, startedAt - queuedAt);
     record(startedAt, endedAt, { 'process.pid': pid, 'pricing.queue_ms': waitedMs }, refusal?.code);
     if (refusal) rejectOutcome(refusal);
-    else if ('outcome' in reply) resolve(outcomeOfHead(reply.outcome, answer));
+    else if ('outcome' in reply) resolve({ batch: outcomeOfHead(reply.outcome, answer) });
+    else if ('forecast' in reply) resolve({ forecast: reply.forecast });
   };
 
   const task: PoolTask = {

@@ -1,4 +1,4 @@
-import { modelNames } from '../pricing-models.ts';
+import { forecastMethods, modelNames } from '../pricing-models.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
 const pricingModels = [...modelNames, 'unknown'] as const;
@@ -28,6 +28,12 @@ export const workMetrics = {
     type: 'counter',
     help: 'Calculations whose numerical method did not converge, by model',
     labels: { model: pricingModels },
+  },
+  volwatch_forecast_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of volatility forecasts in seconds, with the wait for a pricing process',
+    labels: { method: forecastMethods, outcome: ['ok', 'failed'] },
+    buckets: longDurationBuckets,
   },
   volwatch_pricing_batch_size: {
     type: 'histogram',

@@ -1,13 +1,10 @@
 import test from 'ava';
 import { readFileSync } from 'node:fs';
-import type { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { Input } from '#src/kernel/requests/route.ts';
 import { periodsPerYear, realisedVolatility, type Close } from '#src/pricing/forecast/closes.ts';
 import { ewmaVariances } from '#src/pricing/forecast/ewma.ts';
 import { deviance, fitGarch } from '#src/pricing/forecast/garch.ts';
 import { chiSquareTail, ljungBox } from '#src/pricing/forecast/ljung-box.ts';
 import { minimise } from '#src/pricing/forecast/nelder-mead.ts';
-import { createForecastRoutes } from '#src/pricing/forecast/forecast-routes.ts';
 import { createVolatilityForecaster, forecastVolatility } from '#src/pricing/forecast/volatility-forecast.ts';
 
 /** Normal numbers from a seeded generator, by the method of Box and Muller. The sequence is always the same. */
@@ -142,35 +139,6 @@ test('EWMA is the RiskMetrics recursion, and the realised volatility is annualis
   t.true(Math.abs(periodsPerYear(monthly) - 12) < 0.1);
   t.is(realisedVolatility(monthly.slice(0, 2)), undefined);
   t.true(realisedVolatility(monthly)! > 0.3);
-});
-
-test('the route needs ml:read, answers with its schema, and refuses unknown symbols and too few closes', async (t) => {
-  const stored: Record<string, Close[]> = { SIM: dailyFrom(simulated), NEW: dailyFrom(simulated.slice(0, 20)) };
-  const [route] = createForecastRoutes({ closes: async (symbol) => stored[symbol] });
-  t.deepEqual(route!.auth, { scope: 'ml:read' });
-  const send = async (body: object) => {
-    const read = route!.request.body!.parse(body);
-    return route!.handler({ body: read, context: {} } as Input<object>);
-  };
-  for (const method of ['ewma', 'garch11']) {
-    const { status, body } = await send({ symbol: 'SIM', method, horizon_days: 21 });
-    t.is(status, 200);
-    t.true(route!.responses[200]!.safeParse(body).success);
-    t.like(body, { symbol: 'SIM', method, horizon_days: 21 });
-  }
-  const codeOf = async (body: object) => send(body).catch((error: unknown) => (error as AppError).code);
-  t.is(await codeOf({ symbol: 'NOPE', method: 'ewma', horizon_days: 5 }), 'resource_not_found');
-  t.is(await codeOf({ symbol: 'NEW', method: 'ewma', horizon_days: 5 }), 'pricing_calculation_failed');
-  for (const broken of [
-    { horizon_days: 0 },
-    { horizon_days: 2521 },
-    { horizon_days: 1.5 },
-    { method: 'arima' },
-    { extra: 1 },
-  ]) {
-    const body = { symbol: 'SIM', method: 'ewma', horizon_days: 5, ...broken };
-    t.false(route!.request.body!.safeParse(body).success, JSON.stringify(broken));
-  }
 });
 
 test('a kept fit gives the same forecast, and a corrected close causes a new fit', (t) => {
