@@ -12,7 +12,8 @@ import { unreadBodies } from './admission/unread-body.ts';
 import { createClientIp } from './server/client-ip.ts';
 import { compression } from './middleware/compression.ts';
 import { cors } from './middleware/cors.ts';
-import { dispatch } from './routing/dispatch.ts';
+import { createRouteSteps } from './routing/route-steps.ts';
+import { checkRequest, unrouted } from './routing/unrouted.ts';
 import { docsRoutes } from './pages/docs-routes.ts';
 import { errorBoundary } from './middleware/error-boundary.ts';
 import type { Limits } from './server/limits.ts';
@@ -21,7 +22,7 @@ import { createOpenApi, type OpenApiInfo } from './pages/openapi.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';
-import { createRouteTable } from './routing/router.ts';
+import { createRouting } from './routing/router.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './routing/types.ts';
 
@@ -60,7 +61,18 @@ export const createApp = (deps: AppDeps): RequestListener => {
   const described = [...deps.routes, ...problemRoutes()];
   const openApi = createOpenApi({ routes: described, basePath, info: deps.openapi });
   const routes = [...described, ...docsRoutes(openApi)];
-  const routeTable = createRouteTable({ routes, basePath, validateResponses: deps.validateResponses });
+  const stepsOf = createRouteSteps({
+    authenticate: deps.authenticate,
+    rateLimit: deps.rateLimit,
+    csrf: deps.csrf,
+    idempotency: deps.idempotency,
+    answers: deps.answers,
+    loadShedding: deps.loadShedding,
+    bodies: deps.bodies,
+    abuse: deps.abuse,
+    limits,
+  });
+  const routing = createRouting({ routes, basePath, validateResponses: deps.validateResponses, stepsOf });
   const app = new Koa<HttpState>();
   // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
@@ -69,7 +81,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
     requestScope({
       clock,
       metrics,
-      routeTable,
+      routing,
       clientIp: createClientIp(deps.trustedProxies),
       requestLog: createRequestLog(logger, deps.addressHash),
       deadlineMs: limits.requestDeadlineMs,
@@ -81,20 +93,9 @@ export const createApp = (deps: AppDeps): RequestListener => {
   app.use(cors(deps.corsOrigins));
   if (deps.answers) app.use(deps.answers.middleware);
   app.use(compression());
-  app.use(
-    dispatch({
-      routeTable,
-      authenticate: deps.authenticate,
-      rateLimit: deps.rateLimit,
-      csrf: deps.csrf,
-      idempotency: deps.idempotency,
-      answers: deps.answers,
-      loadShedding: deps.loadShedding,
-      bodies: deps.bodies,
-      abuse: deps.abuse,
-      limits,
-    }),
-  );
+  app.use(checkRequest({ abuse: deps.abuse, limits }));
+  app.use(routing.middleware);
+  app.use(unrouted({ abuse: deps.abuse, limits }));
   const handle = app.callback();
   return (request, response) => void handle(request, response);
 };

@@ -3,6 +3,7 @@ import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OpenBody } from './body-admission.ts';
+import { BodySource } from './body-source.ts';
 
 /** Limits of the decompressed size of a compressed body. */
 export type ExpansionLimits = {
@@ -14,7 +15,7 @@ export type ExpansionLimits = {
   readonly maxRatio: number;
 };
 
-export type ReceiveOptions = {
+export type ReceiveOptions<T> = {
   readonly maxBytes: number;
   readonly expansion: ExpansionLimits;
   /** @param onSlow ends the read with the given error */
@@ -23,9 +24,17 @@ export type ReceiveOptions = {
   readonly ask: () => void;
   /** Called when a compressed body exceeds a limit by its decompressed size. */
   readonly onExpansion: () => void;
+  /**
+   * Reads the body. It must copy the bytes that it keeps, because their memory is released afterwards. It must reject
+   * when the source emits `error`, and may reject with `BodyTooLarge`.
+   */
+  readonly read: (source: BodySource) => Promise<T>;
 };
 
-export type Received = { readonly bytes: Buffer; readonly release: () => void };
+export type Received<T> = { readonly value: T; readonly release: () => void };
+
+/** A reader throws this when the body is larger than `maxBytes`. */
+export class BodyTooLarge extends Error {}
 
 const incomplete = (cause: Error): AppError => new AppError('request_timeout', 'The body did not arrive', { cause });
 const notCompressed = (cause: Error): AppError =>
@@ -69,74 +78,74 @@ const free = (chunks: Buffer[]): void => {
   chunks.length = 0;
 };
 
-/** Joins the pieces in one buffer. Pieces that were copied are released. */
-const join = (chunks: Buffer[], size: number): Buffer => {
-  if (chunks.length === 1) return chunks[0]!;
-  const whole = Buffer.concat(chunks, size);
-  free(chunks);
-  return whole;
-};
-
 /**
- * Reads and decompresses a body. It stops at the first byte above a limit, and does not read what the client sends
- * after that.
- * @returns the bytes, which count against the limits until `release` is called
+ * Decompresses a body and gives it to a reader, piece by piece. It stops at the first byte above a limit, and does not
+ * read what the client sends after that.
+ * @returns the value of the reader. The bytes count against the limits until `release` is called.
  * @throws AppError `payload_too_large`, `malformed_body`, `unsupported_media_type`, `request_timeout`, `overloaded`,
  * `concurrency_limit_exceeded`
  */
-export const receive = async (request: IncomingMessage, options: ReceiveOptions): Promise<Received> => {
-  const { maxBytes, expansion, open, ask, onExpansion } = options;
-  const declared = Number(request.headers['content-length'] ?? 0);
+export const receive = async <T>(request: IncomingMessage, options: ReceiveOptions<T>): Promise<Received<T>> => {
+  const { maxBytes, expansion, open, ask, onExpansion, read } = options;
+  const { headers } = request;
+  const declared = Number(headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
   const plain = decompressorOf(request);
-  const source: Readable = plain ?? request;
-  const stopped = Promise.withResolvers<Buffer>();
-  const body = open(declared, stopped.reject);
+  const input: Readable = plain ?? request;
+  const source = new BodySource(headers['content-type'], input);
+  const fail = (error: unknown): void => {
+    input.off('data', take);
+    source.emit('error', error);
+  };
+  const body = open(declared, fail);
   const chunks: Buffer[] = [];
   let size = 0;
 
   const take = (chunk: Buffer): void => {
     try {
       size += chunk.length;
-      const grown =
-        plain !== undefined && size > Math.max(expansion.freeBytes, plain.bytesWritten * expansion.maxRatio);
-      if (plain !== undefined && (grown || size > maxBytes)) onExpansion();
-      if (size > maxBytes) throw tooLarge(maxBytes);
-      if (grown) throw new AppError('payload_too_large', `Compressed by more than ${expansion.maxRatio} to 1`);
+      if (plain !== undefined && size > Math.max(expansion.freeBytes, plain.bytesWritten * expansion.maxRatio)) {
+        onExpansion();
+        throw new AppError('payload_too_large', `Compressed by more than ${expansion.maxRatio} to 1`);
+      }
       body.keep(chunk.length);
       chunks.push(chunk);
+      source.emit('data', chunk);
     } catch (error) {
-      source.off('data', take);
-      stopped.reject(error);
+      fail(error);
     }
   };
   const count = (chunk: Buffer): void => body.arrived(chunk.length);
   const leave = (): void => {
     // Every stream emits `close`. It is an error only if the body has not ended before.
-    if (!request.readableEnded) stopped.reject(incomplete(new Error('closed early')));
+    if (!request.readableEnded) fail(incomplete(new Error('closed early')));
   };
-  source.on('data', take);
-  source.once('end', () => stopped.resolve(join(chunks, size)));
+  input.on('data', take);
+  input.once('end', () => source.emit('end'));
   request
     .on('data', count)
     .once('close', leave)
-    .once('error', (cause) => stopped.reject(incomplete(cause)));
-  plain?.once('error', (cause) => stopped.reject(notCompressed(cause)));
-  plain?.once('close', () => stopped.reject(notCompressed(new Error('closed early'))));
+    .once('error', (cause) => fail(incomplete(cause)));
+  plain?.once('error', (cause) => fail(notCompressed(cause)));
+  plain?.once('close', () => fail(notCompressed(new Error('closed early'))));
+  const reading = read(source);
+  if (request.closed) leave();
   ask();
   if (plain !== undefined) request.pipe(plain);
 
   try {
-    const bytes = await stopped.promise;
+    const value = await reading;
     body.close();
-    return { bytes, release: body.release };
+    return { value, release: body.release };
   } catch (error) {
     body.release();
-    free(chunks);
-    throw error;
+    if (!(error instanceof BodyTooLarge)) throw error;
+    if (plain !== undefined) onExpansion();
+    throw tooLarge(maxBytes);
   } finally {
+    free(chunks);
     request.off('data', count);
-    source.off('data', take);
+    input.off('data', take);
     if (plain !== undefined) {
       request.unpipe(plain);
       plain.destroy();

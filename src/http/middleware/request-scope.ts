@@ -18,13 +18,13 @@ import { runInRequest, type RequestContext } from '#src/kernel/requests/request-
 import type { ClientIp } from '../server/client-ip.ts';
 import { requestIdFrom, serverTiming, traceIdFrom } from './request-identity.ts';
 import type { RequestLog } from './request-log.ts';
-import type { RouteTable } from '../routing/router.ts';
+import type { Routing } from '../routing/router.ts';
 import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
 
 type RequestScopeDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly routeTable: RouteTable;
+  readonly routing: Pick<Routing, 'match'>;
   readonly clientIp: ClientIp;
   readonly requestLog: RequestLog;
   /** After this time the signal of the request is aborted with an AppError `overloaded`. */
@@ -123,14 +123,14 @@ const endSpan = (span: Span, status: number, failure: AppError | undefined): voi
  * and the headers of each answer. It is outside the error boundary, so it sees the final answer.
  */
 export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
-  const { clock, metrics, routeTable, clientIp, requestLog, deadlineMs } = deps;
+  const { clock, metrics, routing, clientIp, requestLog, deadlineMs } = deps;
   const tracer = trace.getTracer('volwatch.http');
 
   return async (ctx, next) => {
     const started = clock.monotonic();
     const { headers, socket } = ctx.req;
     const method = methodLabel(ctx.method);
-    const match = routeTable.match(ctx.method, ctx.path);
+    const match = routing.match(ctx.method, ctx.path);
     const { span, parent } = startSpan(tracer, ctx, method, match.template);
     const spanContext = span.spanContext();
     // The trace id is all zeros when no tracer is registered.

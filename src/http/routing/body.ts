@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
@@ -7,6 +6,8 @@ import { receive, type ReceiveOptions } from '../admission/receive.ts';
 import { hasBody } from '../admission/unread-body.ts';
 import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
 import type { Limits } from '../server/limits.ts';
+import type { BodyReader } from './body-reader.ts';
+import type { HttpContext } from './types.ts';
 import { parseQuery } from './validation.ts';
 
 const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {
@@ -48,10 +49,9 @@ const parseJson = (bytes: Buffer, shape: JsonShapeLimits, refused: (kind: AbuseK
   }
 };
 
-export type BodyReading = {
+export type BodyReading = Pick<ReceiveOptions<Buffer>, 'open' | 'ask'> & {
   readonly limits: Limits;
-  readonly open: ReceiveOptions['open'];
-  readonly ask: ReceiveOptions['ask'];
+  readonly readers: Readonly<Record<BodyLimit, BodyReader>>;
   /** Reports abuse by the client of this request. */
   readonly refused: (kind: AbuseKind) => void;
 };
@@ -68,12 +68,12 @@ export type ReadBody = {
  * @throws AppError `unsupported_media_type`, `malformed_body`, and the codes of `receive`
  */
 export const readBody = async (
-  request: IncomingMessage,
+  ctx: HttpContext,
   route: CompiledRoute,
-  { limits, open, ask, refused }: BodyReading,
+  { limits, readers, open, ask, refused }: BodyReading,
 ): Promise<ReadBody> => {
-  const { headers } = request;
-  if (!hasBody(request)) {
+  const { headers } = ctx.req;
+  if (!hasBody(ctx.req)) {
     if (route.bodyOptional) return { value: undefined, release: () => {} };
     throw new AppError('malformed_body', 'A body is required');
   }
@@ -84,12 +84,13 @@ export const readBody = async (
     batch: limits.batchBodyLimitBytes,
     chunk: limits.chunkBodyLimitBytes,
   };
-  const { bytes, release } = await receive(request, {
+  const { value: bytes, release } = await receive(ctx.req, {
     maxBytes: maxBytes[bodyLimit],
     expansion: limits.expansion,
     open,
     ask,
     onExpansion: () => refused('body_expansion'),
+    read: (source) => readers[bodyLimit](ctx, source),
   });
   const parse = (): unknown => {
     if (rawBody) return bytes;

@@ -7,8 +7,8 @@ export type CompiledRoute = {
   readonly declaration: Route;
   /** The full path with the base path. Parameters are written `{name}`. */
   readonly template: string;
-  /** Name of each parameter and the index of its path segment. */
-  readonly parameterPositions: readonly (readonly [string, number])[];
+  /** Names of the path parameters, in their order. */
+  readonly parameterNames: readonly string[];
   readonly path: z.ZodObject | undefined;
   readonly query: z.ZodObject;
   readonly headerNames: readonly string[];
@@ -32,10 +32,8 @@ export const compileRoute = (
   { validateResponses }: { readonly validateResponses: boolean },
 ): CompiledRoute => {
   const { path, query, headers, body } = declaration.request;
-  const parameterPositions = template
-    .split('/')
-    .flatMap((segment, position) => (/^\{\w+\}$/.test(segment) ? [[segment.slice(1, -1), position] as const] : []));
-  const undeclared = parameterPositions.filter(([name]) => path === undefined || !Object.hasOwn(path.shape, name));
+  const parameterNames = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
+  const undeclared = parameterNames.filter((name) => path === undefined || !Object.hasOwn(path.shape, name));
   if (undeclared.length > 0) throw new Error(`No schema for a path parameter of ${template}`);
   if (declaration.idempotency && declaration.auth === 'public') {
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
@@ -44,7 +42,7 @@ export const compileRoute = (
   return {
     declaration,
     template,
-    parameterPositions,
+    parameterNames,
     path,
     // Unknown query names are refused on all routes.
     query: query?.strict() ?? z.strictObject({}),

@@ -1,22 +1,36 @@
-import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
 import type { CompiledRoute } from './compiled-route.ts';
-import type { RouteTable } from './router.ts';
 import type { HttpContext } from './types.ts';
 import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
 
 type RequestInputDeps = {
-  readonly routeTable: RouteTable;
   /** Max number of names in a query. */
   readonly maxQueryNames: number;
   readonly readBody: () => Promise<unknown>;
+};
+
+/**
+ * Decodes the captures of @koa/router, which itself accepts a broken percent-encoding.
+ * @throws AppError `malformed_request`
+ */
+const pathParameters = ({ parameterNames }: CompiledRoute, ctx: HttpContext): Record<string, string> => {
+  const parameters: Record<string, string> = {};
+  parameterNames.forEach((name, index) => {
+    try {
+      parameters[name] = decodeURIComponent(ctx.captures?.[index] ?? '');
+    } catch (cause) {
+      throw new AppError('malformed_request', 'The path has a broken percent-encoding', { cause });
+    }
+  });
+  return parameters;
 };
 
 /** Parses path, query, headers and body. @throws AppError `validation_failed` with all faults, and the codes of `readBody` */
 export const parseInput = async (
   ctx: HttpContext,
   route: CompiledRoute,
-  { routeTable, maxQueryNames, readBody }: RequestInputDeps,
+  { maxQueryNames, readBody }: RequestInputDeps,
 ): Promise<Input<RequestSchemas>> => {
   const errors: FieldError[] = [];
   const parse = (
@@ -29,7 +43,7 @@ export const parseInput = async (
     return parsed?.data;
   };
 
-  const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
+  const path = parse('path', route.path, pathParameters(route, ctx));
   const query = parse('query', route.query, parseQuery(ctx.querystring, maxQueryNames));
   const declaredHeaders: Record<string, unknown> = {};
   for (const name of route.headerNames) {

@@ -1,83 +1,76 @@
-import { Router } from '@koa/router';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { compileRoute, type CompiledRoute } from './compiled-route.ts';
+import { Router, type MatchResult } from '@koa/router';
 import type { Route } from '#src/kernel/requests/route.ts';
+import { compileRoute, type CompiledRoute } from './compiled-route.ts';
+import type { Match } from './match.ts';
+import type { HttpMiddleware, HttpState } from './types.ts';
 
-/**
- * The result of routing. `method` means that the path exists, but not with this method. `template` is the metric label
- * and a part of the span name.
- */
-export type Match =
-  | { readonly kind: 'route'; readonly template: string; readonly route: CompiledRoute; readonly allow: string }
-  | { readonly kind: 'method'; readonly template: string; readonly allow: string }
-  | { readonly kind: 'none'; readonly template: 'unmatched' };
-
-const unmatched: Match = { kind: 'none', template: 'unmatched' };
-
-export type RouteTable = {
+export type Routing = {
   readonly match: (method: string, path: string) => Match;
-  /** @throws AppError `malformed_request` for a broken percent-encoding */
-  readonly parameters: (route: CompiledRoute, path: string) => Record<string, string>;
+  /** Runs the steps of the route of the request. Without such a route it calls the next middleware. */
+  readonly middleware: HttpMiddleware;
 };
 
 type Options = {
   readonly routes: readonly Route[];
   readonly basePath: string;
   readonly validateResponses: boolean;
+  /** The middleware of a route, in order. */
+  readonly stepsOf: (route: CompiledRoute) => HttpMiddleware[];
 };
 
-/** Matches requests to the declared routes with @koa/router. HEAD matches the routes of GET. */
-export const createRouteTable = ({ routes, basePath, validateResponses }: Options): RouteTable => {
-  const router = new Router({ strict: true, sensitive: true });
-  const compiled = new Map<string, CompiledRoute>();
-  const byFixedPath = new Map<string, Match>();
+type Found = { readonly result: MatchResult<HttpState>; readonly match: Match };
 
-  for (const route of routes) {
-    const template = route.atRoot === true ? route.path : `${basePath}${route.path}`;
-    const name = `${route.method} ${template}`;
+/** Registers the declared routes with @koa/router. HEAD matches the routes of GET. */
+export const createRouting = ({ routes, basePath, validateResponses, stepsOf }: Options): Routing => {
+  const router = new Router<HttpState>({ strict: true, sensitive: true });
+  const compiled = new Map<string, CompiledRoute>();
+
+  for (const declaration of routes) {
+    const template = declaration.atRoot === true ? declaration.path : `${basePath}${declaration.path}`;
+    const name = `${declaration.method} ${template}`;
     if (compiled.has(name)) throw new Error(`Declared twice: ${name}`);
-    compiled.set(name, compileRoute(route, template, { validateResponses }));
-    router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [route.method], () => {}, { name });
+    const route = compileRoute(declaration, template, { validateResponses });
+    compiled.set(name, route);
+    router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [declaration.method], stepsOf(route), { name });
   }
 
-  const find = (method: string, path: string): Match => {
-    const { path: layers } = router.match(path, method);
-    const template = layers[0]?.name;
-    if (template === undefined) return unmatched;
-    const allow = new Set(layers.flatMap((layer) => layer.methods));
-    allow.add('OPTIONS');
-    const wanted = method === 'HEAD' ? 'GET' : method;
-    for (const layer of layers) {
-      const route = compiled.get(layer.name ?? '');
-      if (route?.declaration.method === wanted) {
-        return { kind: 'route', template: route.template, route, allow: [...allow].sort().join(', ') };
-      }
-    }
-    return { kind: 'method', template: template.slice(template.indexOf(' ') + 1), allow: [...allow].sort().join(', ') };
+  const matchOf = ({ path: layers, pathAndMethod }: MatchResult<HttpState>): Match => {
+    const [first] = layers;
+    if (first?.name === undefined) return { kind: 'none', template: 'unmatched' };
+    const allow = [...new Set([...layers.flatMap((layer) => layer.methods), 'OPTIONS'])].sort().join(', ');
+    const route = compiled.get(pathAndMethod[0]?.name ?? '');
+    if (route !== undefined) return { kind: 'route', template: route.template, route, allow };
+    return { kind: 'method', template: first.name.slice(first.name.indexOf(' ') + 1), allow };
+  };
+  const matchAll = router.match.bind(router);
+  const search = (method: string, path: string): Found => {
+    const all = matchAll(path, method);
+    // If two templates match a path, the steps of the first route run, and not of both.
+    const result = { ...all, pathAndMethod: all.pathAndMethod.slice(0, 1) };
+    return { result, match: matchOf(result) };
   };
 
   // Paths without parameters are matched once, at start. A request then needs one map lookup instead of all patterns.
+  const fixed = new Map<string, Found>();
   for (const { template, declaration } of compiled.values()) {
     if (template.includes('{')) continue;
     for (const method of declaration.method === 'GET' ? ['GET', 'HEAD'] : [declaration.method]) {
-      byFixedPath.set(`${method} ${template}`, find(method, template));
+      fixed.set(`${method} ${template}`, search(method, template));
     }
   }
+  // The router asks for the same match right after the request scope.
+  let last: { readonly key: string; readonly found: Found } | undefined;
+  const find = (method: string, path: string): Found => {
+    const key = `${method} ${path}`;
+    const known = fixed.get(key);
+    if (known !== undefined) return known;
+    if (last?.key !== key) last = { key, found: search(method, path) };
+    return last.found;
+  };
+  router.match = (path, method) => find(method, path).result;
 
   return {
-    match: (method, path) => byFixedPath.get(`${method} ${path}`) ?? find(method, path),
-    parameters: (route, path) => {
-      const parameters: Record<string, string> = {};
-      if (!route.template.includes('{')) return parameters;
-      const segments = path.split('/');
-      for (const [name, position] of route.parameterPositions) {
-        try {
-          parameters[name] = decodeURIComponent(segments[position] ?? '');
-        } catch (cause) {
-          throw new AppError('malformed_request', 'The path has a broken percent-encoding', { cause });
-        }
-      }
-      return parameters;
-    },
+    match: (method, path) => find(method, path).match,
+    middleware: router.routes() as HttpMiddleware,
   };
 };

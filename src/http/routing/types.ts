@@ -5,13 +5,16 @@ import type { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
-import type { AuthPolicy, RateLimitRule } from '#src/kernel/requests/route.ts';
-import type { Match } from './router.ts';
+import type { AuthPolicy, Input, RateLimitRule, RequestSchemas } from '#src/kernel/requests/route.ts';
+import type { CompiledRoute } from './compiled-route.ts';
+import type { Match } from './match.ts';
 
 export type HttpState = {
   request: RequestContext;
   match: Match;
   span: Span;
+  /** The validated input of the handler. */
+  input: Input<RequestSchemas>;
   /** The error that the error boundary has answered. The span, the metrics and the log line use it. */
   failure?: AppError;
   /** A large answer before compression. Its pieces are the memory that the answer holds. */
@@ -19,6 +22,8 @@ export type HttpState = {
 };
 export type HttpContext = Koa.ParameterizedContext<HttpState>;
 export type HttpMiddleware = Koa.Middleware<HttpState>;
+/** Makes one middleware of a route. Undefined: the route does not need this step. */
+export type Step = (route: CompiledRoute) => HttpMiddleware | undefined;
 
 /** @throws AppError of category authentication or authorization, or of a dependency that failed */
 export type Authenticate = (

@@ -1,5 +1,13 @@
 import { trace, TraceFlags } from '@opentelemetry/api';
-import { collectDefaultMetrics, Gauge } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  type OpenMetricsContentType,
+  type PrometheusContentType,
+  Registry,
+} from 'prom-client';
 import { errorCodes, errorTable } from '../../kernel/catalogue/errors.ts';
 import {
   durationBuckets,
@@ -10,14 +18,9 @@ import {
   type Metrics,
 } from '../../kernel/catalogue/metrics.ts';
 import { transactionOperations } from '../../kernel/ports/unit-of-work.ts';
-import {
-  createHistogram,
-  createScalar,
-  type HistogramInstrument,
-  type Labels,
-  type MetricsRegistry,
-  type Scalar,
-} from './instruments.ts';
+/** A registry for both formats, see exposition.ts. */
+type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
+type Labels = Readonly<Record<string, string>>;
 
 type BuildInfo = { readonly version: string; readonly commit: string };
 
@@ -83,38 +86,58 @@ const exemplarOfActiveSpan = (): Labels | undefined => {
  * registry.
  */
 export const createMetrics = ({ registry, enabled, build }: MetricsDeps): Metrics => {
+  // prom-client takes exemplars only on a registry of this type. `renderMetrics` chooses the format of each scrape.
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   collectDefaultMetrics({ register: registry });
   exposeBuild(registry, build);
   if (!enabled) return noMetrics;
 
-  const scalars = new Map<string, Scalar>();
-  const histograms = new Map<string, { readonly histogram: HistogramInstrument; readonly exemplars: boolean }>();
+  const counters = new Map<string, Counter>();
+  const gauges = new Map<string, Gauge>();
+  const histograms = new Map<string, { readonly histogram: Histogram; readonly exemplars: boolean }>();
   for (const [name, declaration] of Object.entries<MetricDeclaration>(metricCatalogue)) {
     if (name === 'volwatch_build_info') continue;
-    const { type, help, labels } = declaration;
-    const description = { name, help, labelNames: Object.keys(labels) };
+    const { type, help, labels, buckets = durationBuckets } = declaration;
+    const options = { name, help, labelNames: Object.keys(labels), registers: [registry] };
     if (type === 'histogram') {
-      const histogram = createHistogram(registry, description, declaration.buckets ?? durationBuckets);
-      histograms.set(name, { histogram, exemplars: name.endsWith('_duration_seconds') });
-      continue;
+      const exemplars = name.endsWith('_duration_seconds');
+      const histogram = new Histogram({ ...options, buckets: [...buckets], enableExemplars: exemplars });
+      histograms.set(name, { histogram, exemplars });
+    } else if (type === 'gauge') {
+      gauges.set(name, new Gauge(options));
+    } else {
+      const counter = new Counter(options);
+      for (const each of seeds[name as MetricName] ?? combinationsOf(labels)) counter.inc(each, 0);
+      counters.set(name, counter);
     }
-    const scalar = createScalar(registry, type, description);
-    if (type === 'counter') for (const each of seeds[name as MetricName] ?? combinationsOf(labels)) scalar.add(each, 0);
-    scalars.set(name, scalar);
   }
 
+  // prom-client throws on a value that is no number. A report must never fail the work that it is about.
   return {
-    count: (name, labels, amount = 1) => scalars.get(name)?.add(labels as Labels, amount),
-    set: (name, labels, value) => scalars.get(name)?.set(labels as Labels, value),
-    add: (name, labels, amount) => scalars.get(name)?.add(labels as Labels, amount),
+    count: (name, labels, amount = 1) => {
+      if (amount >= 0 && Number.isFinite(amount)) counters.get(name)?.inc(labels as Labels, amount);
+    },
+    set: (name, labels, value) => {
+      if (Number.isFinite(value)) gauges.get(name)?.set(labels as Labels, value);
+    },
+    add: (name, labels, amount) => {
+      if (Number.isFinite(amount)) gauges.get(name)?.inc(labels as Labels, amount);
+    },
     replace: (name, series) => {
-      const gauge = scalars.get(name);
-      gauge?.clear();
+      const gauge = gauges.get(name);
+      gauge?.reset();
       for (const { labels, value } of series) gauge?.set(labels as Labels, value);
     },
     observe: (name, labels, value) => {
       const entry = histograms.get(name);
-      entry?.histogram.observe(labels as Labels, value, entry.exemplars ? exemplarOfActiveSpan() : undefined);
+      if (entry === undefined || !Number.isFinite(value)) return;
+      const { histogram, exemplars } = entry;
+      if (!exemplars) {
+        histogram.observe(labels as Labels, value);
+        return;
+      }
+      const exemplarLabels = exemplarOfActiveSpan();
+      histogram.observe({ labels: labels as Labels, value, ...(exemplarLabels && { exemplarLabels }) });
     },
   };
 };

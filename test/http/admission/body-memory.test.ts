@@ -3,6 +3,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
+import type { BodySource } from '#src/http/admission/body-source.ts';
 import { receive } from '#src/http/admission/receive.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 
@@ -20,6 +21,7 @@ test('the memory of a refused compressed body is free at once, without a garbage
       open: () => ({ arrived: nothing, keep: nothing, close: nothing, release: nothing }),
       ask: nothing,
       onExpansion: nothing,
+      read: async (source: BodySource) => once(source, 'end'),
     };
     receive(request, options).catch((error: unknown) => {
       refusals.push(error);

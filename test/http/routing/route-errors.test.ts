@@ -1,11 +1,12 @@
 import test from 'ava';
 import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
-import { createRouteTable } from '#src/http/routing/router.ts';
+import { createRouting } from '#src/http/routing/router.ts';
 
 type Rules = Pick<Route, 'auth' | 'load' | 'idempotency'>;
 const compile = (rules: Rules, errors: readonly RouteErrorCode[]) =>
-  createRouteTable({
+  createRouting({
+    stepsOf: () => [],
     basePath: '/api/v1',
     validateResponses: false,
     routes: [

@@ -1,0 +1,45 @@
+import type { Context } from 'koa';
+import { HttpMethodEnum, koaBody } from 'koa-body';
+import type { BodyLimit } from '#src/kernel/requests/route.ts';
+import type { BodySource } from '../admission/body-source.ts';
+import { BodyTooLarge } from '../admission/receive.ts';
+import type { Limits } from '../server/limits.ts';
+import type { HttpContext } from './types.ts';
+
+/** Reads the bytes of a body. @throws BodyTooLarge, and the error that the source emits */
+export type BodyReader = (ctx: HttpContext, source: BodySource) => Promise<Buffer>;
+
+const next = async (): Promise<void> => {};
+
+/**
+ * A reader with koa-body. It reads bytes, because koa-body decodes leniently: it replaces invalid UTF-8, and reports
+ * broken JSON without a code. An empty `encoding` means bytes.
+ */
+const createBodyReader = (maxBytes: number): BodyReader => {
+  const parse = koaBody({
+    text: true,
+    textTypes: ['*/*'],
+    textLimit: maxBytes,
+    encoding: '',
+    json: false,
+    urlencoded: false,
+    parsedMethods: Object.values(HttpMethodEnum),
+  });
+  return async (ctx, source) => {
+    const view = Object.create(ctx, { req: { value: source } }) as Context;
+    try {
+      await parse(view, next);
+    } catch (error) {
+      const { type } = error as { readonly type?: unknown };
+      throw type === 'entity.too.large' ? new BodyTooLarge() : error;
+    }
+    return ctx.request.body as unknown as Buffer;
+  };
+};
+
+/** A reader for each limit of the size. */
+export const createBodyReaders = (limits: Limits): Readonly<Record<BodyLimit, BodyReader>> => ({
+  default: createBodyReader(limits.bodyLimitBytes),
+  batch: createBodyReader(limits.batchBodyLimitBytes),
+  chunk: createBodyReader(limits.chunkBodyLimitBytes),
+});

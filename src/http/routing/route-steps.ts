@@ -1,0 +1,45 @@
+import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
+import type { CompiledRoute } from './compiled-route.ts';
+import { handle } from './idempotent.ts';
+import { checkReply, selectFields, sendReply } from './reply.ts';
+import { createCallerSteps, type CallerStepsDeps } from './steps/caller-steps.ts';
+import { createInputSteps, type InputStepsDeps } from './steps/input-steps.ts';
+import { createLoadSteps, type LoadStepsDeps } from './steps/load-steps.ts';
+import type { HttpMiddleware, Step } from './types.ts';
+
+export type RouteStepsDeps = CallerStepsDeps &
+  LoadStepsDeps &
+  InputStepsDeps & { readonly idempotency: Idempotency | undefined };
+
+/** Runs the handler of the route and sends its reply. */
+const runHandler =
+  (idempotency: Idempotency | undefined): Step =>
+  (route) =>
+  async (ctx) => {
+    const { input } = ctx.state;
+    const reply = await handle(ctx, route, input, idempotency);
+    checkReply(route, reply);
+    const body = route.declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
+    sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+  };
+
+/** Returns a function that makes the middleware of a route: the steps that the route needs, in order. */
+export const createRouteSteps = (deps: RouteStepsDeps): ((route: CompiledRoute) => HttpMiddleware[]) => {
+  const { acceptType, validate } = createInputSteps(deps);
+  const { refuseUnderLoad, admitAnswer, refuseUnexpectedBody, checkShare, takeSlot } = createLoadSteps(deps);
+  const { identify, limit, checkCsrf } = createCallerSteps(deps);
+  const steps = [
+    acceptType,
+    refuseUnderLoad,
+    identify,
+    limit,
+    admitAnswer,
+    checkCsrf,
+    refuseUnexpectedBody,
+    checkShare,
+    validate,
+    takeSlot,
+    runHandler(deps.idempotency),
+  ] satisfies Step[];
+  return (route) => steps.map((step) => step(route)).filter((step) => step !== undefined);
+};

@@ -1,0 +1,70 @@
+import { AppError, type ErrorCategory } from '#src/kernel/catalogue/errors.ts';
+import type { CompiledRoute } from '../compiled-route.ts';
+import type { Authenticate, CheckCsrf, HttpContext, RateLimit, Step } from '../types.ts';
+
+export type CallerStepsDeps = {
+  readonly authenticate: Authenticate;
+  readonly rateLimit: RateLimit | undefined;
+  readonly csrf: CheckCsrf | undefined;
+};
+
+/** Errors of these categories count in the rate limit of the client address. */
+const countedByAddress: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
+
+const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, string>>): void => {
+  for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);
+};
+
+/** Who calls, and how often. */
+export const createCallerSteps = ({ authenticate, rateLimit, csrf }: CallerStepsDeps) => {
+  const take = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
+    const { request } = ctx.state;
+    const { rateLimit: rule } = declaration;
+    if (rateLimit === undefined || rule === 'none') return;
+    setHeaders(ctx, await rateLimit(request, rule, request.principal));
+  };
+
+  return {
+    /** Authenticates the caller. Refused credentials count in the rate limit of the client address. */
+    identify: (route) => {
+      const { auth, etag } = route.declaration;
+      if (auth === 'public') return undefined;
+      return async (ctx, next) => {
+        try {
+          const principal = await authenticate(ctx.req, auth);
+          // A second guard: without a principal the request is refused, even if `authenticate` did not throw.
+          if (principal === undefined) {
+            throw new AppError('credentials_missing', 'This route needs credentials', {
+              headers: { 'WWW-Authenticate': 'Bearer' },
+            });
+          }
+          ctx.state.request.principal = principal;
+        } catch (error) {
+          if (error instanceof AppError && countedByAddress.has(error.definition.category)) await take(ctx, route);
+          throw error;
+        }
+        // The answer belongs to this caller. Shared caches must not store it. A private cache may, and must revalidate.
+        ctx.set('Cache-Control', etag === undefined ? 'no-store' : 'private, no-cache');
+        return next();
+      };
+    },
+
+    /** Counts the request in the rate limit. */
+    limit: (route) => {
+      if (rateLimit === undefined || route.declaration.rateLimit === 'none') return undefined;
+      return async (ctx, next) => {
+        await take(ctx, route);
+        return next();
+      };
+    },
+
+    /** Refuses a change that another site may have sent with the cookie of the caller. */
+    checkCsrf: ({ declaration }) => {
+      if (csrf === undefined || declaration.method === 'GET') return undefined;
+      return async (ctx, next) => {
+        await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
+        return next();
+      };
+    },
+  } satisfies Record<string, Step>;
+};

@@ -1,0 +1,62 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { acceptedTypes } from '#src/kernel/requests/accept.ts';
+import type { BodyAdmission } from '../../admission/body-admission.ts';
+import type { Limits } from '../../server/limits.ts';
+import { readBody } from '../body.ts';
+import { createBodyReaders } from '../body-reader.ts';
+import { parseInput } from '../request-input.ts';
+import type { HttpContext, Step } from '../types.ts';
+import { callerIn } from './load-steps.ts';
+
+export type InputStepsDeps = {
+  readonly bodies: BodyAdmission;
+  readonly abuse: AbuseReport;
+  readonly limits: Limits;
+};
+
+/** Sends `100 Continue` to a client that waits for it. */
+const sendContinue = ({ req, res }: HttpContext): void => {
+  const { expect } = req.headers;
+  if (expect !== undefined && /^100-continue$/i.test(expect) && req.httpVersion === '1.1') res.writeContinue();
+};
+
+/** What the request asks for. */
+export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
+  const readers = createBodyReaders(limits);
+  return {
+    /** Refuses a client that accepts no media type of this route. */
+    acceptType: ({ produces }) => {
+      const isAccepted = (accept: string): boolean =>
+        accept === '*/*' || produces.includes(accept) || acceptedTypes(accept, produces).length > 0;
+      return (ctx, next) => {
+        const { accept } = ctx.req.headers;
+        if (accept === undefined || isAccepted(accept)) return next();
+        throw new AppError('not_acceptable', `This route answers ${produces.join(' or ')}`);
+      };
+    },
+
+    /** Reads the body, and validates path, query, headers and body. The memory of the body counts until the answer. */
+    validate: (route) => async (ctx, next) => {
+      let release = (): void => {};
+      const read = async (): Promise<unknown> => {
+        const caller = callerIn(ctx);
+        const body = await readBody(ctx, route, {
+          limits,
+          readers,
+          open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
+          ask: () => sendContinue(ctx),
+          refused: (kind) => abuse.refused(kind, caller.clientIp),
+        });
+        release = body.release;
+        return body.value;
+      };
+      try {
+        ctx.state.input = await parseInput(ctx, route, { maxQueryNames: limits.queryParameters, readBody: read });
+        await next();
+      } finally {
+        release();
+      }
+    },
+  } satisfies Record<string, Step>;
+};
