@@ -40,6 +40,8 @@ export const payloads = {
     const members = Array.from({ length: 200_000 }, (_, number) => `"m${number}":0`);
     return Buffer.from(`{"options":[{${members.join(',')}}]}`);
   }),
+  /** Chunked encoding in which every chunk is one byte. */
+  tinyChunks: once(() => Buffer.from(`${'1\r\n \r\n'.repeat(200_000)}0\r\n\r\n`)),
   deepJson: once(() => Buffer.from(`{"options":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)),
   /** Arrow streams with one changed byte. See data/README.md. */
   lyingArrow: once(() =>

@@ -20,7 +20,8 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   const probes: Readonly<Record<ProbeName, Probing>> = {
     // The list of refreshes is not cached and is read from the primary.
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
-    read: { everyMs: 100, request: () => fetch(`${api}/indexes/TECH5_EW/values?limit=${(count++ % 900) + 1}`) },
+    // More rows than the cached page, so that each request reads from the database.
+    read: { everyMs: 100, request: () => fetch(`${api}/indexes/TECH5_EW/values?limit=${(count++ % 900) + 101}`) },
     refresh: {
       everyMs: 700,
       request: () => {

@@ -42,6 +42,8 @@ const optionsOf = (commandTimeoutMs: number) => ({
   socketTimeout: commandTimeoutMs,
   connectTimeout: connectTimeoutMs,
   retryStrategy: backOff,
+  // The subscriber subscribes itself on `ready`. ioredis would do it too, without handling the rejection.
+  autoResubscribe: false,
   // After a failover the server is a replica. A new connection may lead to the new primary.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 });
@@ -56,8 +58,19 @@ const outcomeOf = (error: Error, ready: boolean): Outcome => {
 /** The server answers but refuses writes: out of memory, failed persistence, or it is a replica. */
 const refusesWrites = (error: Error): boolean => /^(OOM|MISCONF|READONLY|NOREPLICAS)\b/.test(error.message);
 
+/**
+ * Handles the rejection of every command. ioredis itself sends commands whose result nobody awaits, for example `SELECT`
+ * after a reconnect; an unhandled rejection would end the process.
+ */
+class HandledRedis extends Redis {
+  override sendCommand(...sent: Parameters<Redis['sendCommand']>): unknown {
+    sent[0].promise.catch(() => {});
+    return super.sendCommand(...sent);
+  }
+}
+
 /** Measures the duration and the outcome of every command. */
-class MeasuredRedis extends Redis {
+class MeasuredRedis extends HandledRedis {
   declare measure: ((outcome: Outcome, milliseconds: number, error?: Error) => void) | undefined;
 
   override sendCommand(...sent: Parameters<Redis['sendCommand']>): unknown {
@@ -129,7 +142,7 @@ export const createRedis = (deps: RedisDeps): RedisConnection => {
   return {
     client,
     subscriber: () => {
-      const subscriber = new Redis(deps.url, options);
+      const subscriber = new HandledRedis(deps.url, options);
       subscriber.on('error', () => {});
       return subscriber;
     },

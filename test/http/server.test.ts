@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { jsonBody, serve } from './support.ts';
 
 const started = new EventTarget();
@@ -105,6 +106,32 @@ for (const [name, bytes, status, code] of refusals) {
     t.is(lines.filter((line) => line['code'] === code).length, 1);
   });
 }
+
+test('a CONNECT whose connection is reset fails nothing, and one that stays open is closed', async (t) => {
+  const { port, server } = await serve(t, { routes });
+  const connectTo = async () => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    socket.write('CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    t.true(answer.toString().startsWith('HTTP/1.1 400 '));
+    return socket;
+  };
+  // A reset after the answer would be an uncaught exception, which ends this test file.
+  for (let count = 0; count < 20; count += 1) (await connectTo()).resetAndDestroy();
+  const held = await connectTo();
+  // The client keeps its half open. Writes fail only after the service has destroyed the socket.
+  await eventually(() => {
+    if (!held.destroyed) held.write('still here');
+    return held.destroyed;
+  }, 'the service closes the connection');
+  const last = await connectTo();
+  await server.close({ graceMs: 100 });
+  await eventually(() => {
+    if (!last.destroyed) last.write('still here');
+    return last.destroyed;
+  }, 'the stop closes the connection');
+});
 
 test('cuts a client whose headers, or whose body, never end', async (t) => {
   const { raw } = await serve(t, { routes, headersTimeoutMs: 100, requestTimeoutMs: 100 });

@@ -14,18 +14,16 @@ const page = { after: null, from: null, to: null, limit: 101 };
 /** Cached reads over queries that record the requested names in `queried`. */
 const setupReads = (t: Parameters<typeof makeCache>[0]) => {
   const queried: string[] = [];
+  const rows = Array.from({ length: 101 }, (_, day) => ({ date: `row ${day}` }));
+  const list = async (name: string): Promise<never[]> => {
+    queried.push(name);
+    return rows as unknown as never[];
+  };
+  const queries = { prices: list, indexValues: list };
   const reads = createCachedReads({
     cache: makeCache(t),
-    queries: {
-      prices: async (symbol) => {
-        queried.push(symbol);
-        return [];
-      },
-      indexValues: async (code) => {
-        queried.push(code);
-        return [];
-      },
-    },
+    queries,
+    uncached: queries,
     universes: bundledUniverses,
     logger: silentLogger,
   });
@@ -44,12 +42,19 @@ test('after a commit only the first pages of the refreshed universe are loaded a
   t.is((await reads.indexValues('SP500', page)).state, 'hit');
 });
 
-test('each page has its own cache entry, and names that are in no universe are not cached', async (t) => {
+test('one entry serves the first pages of a list; other pages and unknown names are not cached', async (t) => {
   const { reads, queried } = setupReads(t);
-  for (const limit of [1, 1, 2]) await reads.prices('AAPL', { ...page, limit });
-  t.is(queried.length, 2);
+  for (const limit of [1, 101, 2]) {
+    const { value } = await reads.prices('AAPL', { ...page, limit });
+    t.is(value?.length, limit);
+  }
+  t.is(queried.length, 1);
+  const others = [{ limit: 102 }, { from: '2000-01-01' }, { to: '2000-01-01' }, { after: '2000-01-01' }];
+  for (const other of others) {
+    for (const _ of [1, 2]) t.is((await reads.prices('AAPL', { ...page, ...other })).state, 'miss');
+  }
+  t.is(queried.length, 1 + 2 * others.length);
   for (const _ of [1, 2]) t.is((await reads.prices('UNKNOWN', page)).state, 'miss');
-  t.is(queried.length, 4);
 });
 
 test('the cache headers contain age and state', (t) => {

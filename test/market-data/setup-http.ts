@@ -25,7 +25,13 @@ export const setupHttp = async (t: ExecutionContext, overrides: Overrides = {}) 
   });
   const { refreshes, database } = service;
   const queries = createMarketDataQueries({ reader: database.reader, primary: database.reader });
-  const cachedReads = createCachedReads({ cache, queries, universes: bundledUniverses, logger: silentLogger });
+  const cachedReads = createCachedReads({
+    cache,
+    queries,
+    uncached: queries,
+    universes: bundledUniverses,
+    logger: silentLogger,
+  });
   const cursors = createCursors({ secret: 'a secret for this test alone' });
   const routes = createMarketDataRoutes({ refreshes, queries, cachedReads, cursors, basePath: base });
   const { call } = await serve(t, { routes, authenticate: async () => operator });

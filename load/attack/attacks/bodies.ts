@@ -24,6 +24,7 @@ export const structure: readonly [Attack, ...Attack[]] = [
   { name: 'JSON of 350,000 rows', run: batchOf(payloads.tooManyRows) },
   { name: 'JSON of many members', run: batchOf(payloads.manyMembers) },
   { name: 'deep JSON', run: batchOf(payloads.deepJson) },
+  { name: 'chunks of one byte', run: batchOf(payloads.tinyChunks, { ...json, 'Transfer-Encoding': 'chunked' }) },
 ];
 
 export const expansion: readonly [Attack, ...Attack[]] = [

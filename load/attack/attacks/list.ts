@@ -2,7 +2,7 @@ import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
 import { expansion, lyingArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
 import { erasedOwner, manyKeys, registrations, wrongPasswords } from './credentials.ts';
-import { jobStorage, pipelining, redaction } from './others.ts';
+import { connects, jobStorage, manyPages, pipelining, redaction } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
 
@@ -27,7 +27,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
 };
 
 /** Request limits stop these attacks, or each request costs little work. No refusal of a specific kind is expected. */
-const withoutKind: readonly Attack[] = [pipelining, registrations, manyKeys, redaction];
+const withoutKind: readonly Attack[] = [pipelining, registrations, manyKeys, redaction, connects, manyPages];
 
 export type ListedAttack = Attack & {
   /** The kinds of refusal that are expected; empty if none is expected. */

@@ -80,6 +80,37 @@ export const pipelining: Attack = {
   },
 };
 
+/** Half of the connections are reset after the answer, and half are left open by the client. */
+export const connects: Attack = {
+  name: 'CONNECT',
+  run: (field) =>
+    each(field, { parallel: 50 }, async (number): Promise<Outcome> => {
+      const { port, signal } = field;
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => {});
+      socket.write('CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n');
+      const ended = AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
+      const [data] = (await once(socket, 'data', { signal: ended }).catch(() => [''])) as [Buffer | string];
+      if (number % 2 === 0) socket.resetAndDestroy();
+      else await once(socket, 'close', { signal: ended }).catch(() => socket.destroy());
+      return Number(/^HTTP\/1\.1 (\d{3})/.exec(data.toString())?.[1] ?? 0) || 'cut';
+    }),
+};
+
+/** Different pages of public lists. Each one would be an entry of the cache if every page were cached. */
+export const manyPages: Attack = {
+  name: 'many pages of public lists',
+  run: (field) =>
+    each(field, { parallel: 16 }, (number, address) =>
+      rawRequest({
+        ...field,
+        address,
+        method: 'GET',
+        path: `/api/v1/assets/AAPL/prices?limit=${(number % 900) + 101}&from=2000-01-${String((number % 28) + 1).padStart(2, '0')}`,
+      }),
+    ),
+};
+
 export const redaction: Attack = {
   name: 'inputs that are slow to redact',
   run: (field) =>

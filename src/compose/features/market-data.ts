@@ -54,8 +54,10 @@ export const composeMarketData = (
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
   const { unitOfWork, reader, lock } = database;
+  const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader });
   const cachedReads = createCachedReads({
     cache,
+    uncached: queries,
     queries: createMarketDataQueries({ reader, primary: reader }),
     universes: bundledUniverses,
     logger,
@@ -77,7 +79,6 @@ export const composeMarketData = (
     clock,
     logger,
   });
-  const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader });
   const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes: bundledUniverses };
   const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
   return {

@@ -3,6 +3,7 @@ import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OpenBody } from './body-admission.ts';
+import { createBlocks } from './blocks.ts';
 import { BodySource } from './body-source.ts';
 
 /** Limits of the decompressed size of a compressed body. */
@@ -24,6 +25,8 @@ export type ReceiveOptions<T> = {
   readonly ask: () => void;
   /** Called when a compressed body exceeds a limit by its decompressed size. */
   readonly onExpansion: () => void;
+  /** Called when the body arrives in very many tiny chunks. */
+  readonly onTinyPieces: () => void;
   /**
    * Reads the body. It must copy the bytes that it keeps, because their memory is released afterwards. It must reject
    * when the source emits `error`, and may reject with `BodyTooLarge`.
@@ -41,6 +44,13 @@ const notCompressed = (cause: Error): AppError =>
   new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });
 const tooLarge = (limit: number): AppError =>
   new AppError('payload_too_large', `The body may have at most ${limit} bytes`);
+
+/**
+ * A body with chunked encoding may have this number of chunks of any size; with more, their mean size has a min. Node
+ * needs about 3 microseconds for each chunk, so a body of one-byte chunks would keep the event loop busy for seconds.
+ */
+const freePieces = 4_096;
+const minMeanPieceBytes = 32;
 
 type Decompressor = Transform & { readonly bytesWritten: number };
 /**
@@ -86,7 +96,7 @@ const free = (chunks: Buffer[]): void => {
  * `concurrency_limit_exceeded`
  */
 export const receive = async <T>(request: IncomingMessage, options: ReceiveOptions<T>): Promise<Received<T>> => {
-  const { maxBytes, expansion, open, ask, onExpansion, read } = options;
+  const { maxBytes, expansion, open, ask, onExpansion, onTinyPieces, read } = options;
   const { headers } = request;
   const declared = Number(headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
@@ -100,6 +110,13 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const body = open(declared, fail);
   const chunks: Buffer[] = [];
   let size = 0;
+  let pieces = 0;
+  let arrivedBytes = 0;
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  const blocks = createBlocks((piece) => {
+    chunks.push(piece);
+    source.emit('data', piece);
+  });
 
   const take = (chunk: Buffer): void => {
     try {
@@ -109,19 +126,29 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
         throw new AppError('payload_too_large', `Compressed by more than ${expansion.maxRatio} to 1`);
       }
       body.keep(chunk.length);
-      chunks.push(chunk);
-      source.emit('data', chunk);
+      blocks.write(chunk);
     } catch (error) {
       fail(error);
     }
   };
-  const count = (chunk: Buffer): void => body.arrived(chunk.length);
+  const count = (chunk: Buffer): void => {
+    body.arrived(chunk.length);
+    arrivedBytes += chunk.length;
+    pieces += 1;
+    if (!isChunked || pieces < freePieces || arrivedBytes >= pieces * minMeanPieceBytes) return;
+    request.off('data', count);
+    onTinyPieces();
+    fail(new AppError('malformed_body', `Chunks must have at least ${minMeanPieceBytes} bytes on average`));
+  };
   const leave = (): void => {
     // Every stream emits `close`. It is an error only if the body has not ended before.
     if (!request.readableEnded) fail(incomplete(new Error('closed early')));
   };
   input.on('data', take);
-  input.once('end', () => source.emit('end'));
+  input.once('end', () => {
+    blocks.flush();
+    source.emit('end');
+  });
   request
     .on('data', count)
     .once('close', leave)

@@ -151,7 +151,9 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
       const { failure } = ctx.state;
       const { status } = ctx;
       const milliseconds = clock.monotonic() - started;
-      ctx.res.setHeader('Server-Timing', serverTiming(milliseconds, request.timings));
+      // On sign-in routes the parts would show whether an account exists.
+      const hidesParts = match.kind === 'route' && match.route.declaration.rateLimit === 'login';
+      ctx.res.setHeader('Server-Timing', serverTiming(milliseconds, hidesParts ? {} : request.timings));
       metrics.add('http_server_active_requests', { http_request_method: method }, -1);
       metrics.observe(
         'http_server_request_duration_seconds',

@@ -90,6 +90,7 @@ export const readBody = async (
     open,
     ask,
     onExpansion: () => refused('body_expansion'),
+    onTinyPieces: () => refused('body_structure'),
     read: (source) => readers[bodyLimit](ctx, source),
   });
   const parse = (): unknown => {

@@ -22,6 +22,9 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
 };
 
+/** Time for the client to read the answer and to close the connection. */
+const lingerMs = 1_000;
+
 type AnswerParserError = (fault: Error & { readonly code?: string }, socket: Duplex) => void;
 
 /** The response in progress on this socket. Node reads the same internal property before it answers a parser error. */
@@ -36,6 +39,9 @@ export const parserRefusal = ({ logger, metrics, clock, production }: ParserRefu
   const securityHeaders = listSecurityHeaders(production);
   return (fault, socket) => {
     const started = clock.monotonic();
+    // Node has removed its own listener from the socket of a CONNECT request. Without one, a reset of the connection would
+    // be an uncaught error and end the process.
+    socket.on('error', () => {});
     if (fault.code === 'ECONNRESET' || !socket.writable || answerInProgress(socket)?.headersSent === true) {
       socket.destroy();
       return;
@@ -59,6 +65,9 @@ export const parserRefusal = ({ logger, metrics, clock, production }: ParserRefu
     ];
     const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     socket.end(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${head}\r\n${body}`);
+    // The client may keep its half of the connection open for ever, and no timeout of Node applies to this socket.
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
 
     const labels = { category, code: error.code, http_route: 'unmatched' };
     metrics.count('volwatch_errors_total', labels);

@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
@@ -75,6 +75,16 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   server.on('checkContinue', serveInOrder);
   // An unknown `Expect` header is ignored.
   server.on('checkExpectation', serveInOrder);
+  // All open sockets. `closeAllConnections` of Node does not know a socket that left its parser, for example by CONNECT.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const closeAll = (): void => {
+    server.closeAllConnections();
+    for (const socket of sockets) socket.destroy();
+  };
   const refuse = parserRefusal(deps);
   server.on('clientError', refuse);
   // Without this listener, Node closes the connection of a CONNECT request without an answer.
@@ -101,15 +111,12 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     close: async ({ graceMs, lingerMs = 0 }) => {
       drain();
       // Without grace time all connections close at once. A second call can end the wait of the first call this way.
-      if (graceMs <= 0) server.closeAllConnections();
+      if (graceMs <= 0) closeAll();
       const startedAt = performance.now();
       while (performance.now() - startedAt < Math.min(lingerMs, graceMs) && (await isConnected()))
         await sleep(connectionPollMs);
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(
-          () => server.closeAllConnections(),
-          Math.max(0, startedAt + graceMs - performance.now()),
-        );
+        const timer = setTimeout(closeAll, Math.max(0, startedAt + graceMs - performance.now()));
         // `server.close` closes the connections that are idle now. An answer that started before the drain keeps its
         // connection open, so later idle connections are closed here.
         const sweep = setInterval(() => server.closeIdleConnections(), sweepIntervalMs);

@@ -1,5 +1,11 @@
 import Negotiator from 'negotiator';
 
+/**
+ * Max characters of a header that are read. A header of 16 KB would take 8 ms to parse, before any rate limit. Browsers
+ * send about 200.
+ */
+const maxLength = 1_024;
+
 /** `preferred` is an option since negotiator 1.0; its type declarations do not have it yet. */
 type Encodings = (available: readonly string[], options: { readonly preferred: readonly string[] }) => string[];
 
@@ -10,7 +16,7 @@ type Encodings = (available: readonly string[], options: { readonly preferred: r
  */
 export const acceptedTypes = <Type extends string>(header: string | undefined, available: readonly Type[]): Type[] => {
   if (header === undefined || header === '') return [...available];
-  return new Negotiator({ headers: { accept: header } }).mediaTypes(available) as Type[];
+  return new Negotiator({ headers: { accept: header.slice(0, maxLength) } }).mediaTypes(available) as Type[];
 };
 
 /**
@@ -22,7 +28,7 @@ export const acceptedEncodings = <Encoding extends string>(
   available: readonly Encoding[],
 ): Encoding[] => {
   // Lower case because negotiator does not know `Q=0.5`.
-  const negotiator = new Negotiator({ headers: { 'accept-encoding': header.toLowerCase() } });
+  const negotiator = new Negotiator({ headers: { 'accept-encoding': header.slice(0, maxLength).toLowerCase() } });
   const encodings = negotiator.encodings.bind(negotiator) as Encodings;
   return encodings(available, { preferred: available }) as Encoding[];
 };

@@ -8,10 +8,14 @@ import type { IndexValueView, MarketDataQueries } from './queries.ts';
 import { inSpan } from '../refresh/spans.ts';
 import type { Universe } from '../indexes/universes.ts';
 
+type ListQueries = Pick<MarketDataQueries, 'prices' | 'indexValues'>;
+
 export type CachedReadsDeps = {
   readonly cache: Cache;
   /** Must read from the primary: a replica can lag, and its stale rows would be cached right after an invalidation. */
-  readonly queries: Pick<MarketDataQueries, 'prices' | 'indexValues'>;
+  readonly queries: ListQueries;
+  /** For pages that are not cached; may read from a replica. */
+  readonly uncached: ListQueries;
   readonly universes: readonly Universe[];
   readonly logger: Logger;
 };
@@ -34,6 +38,8 @@ export type CachedReads = {
 
 /**
  * The page of a request without parameters. It has one row more than the limit, which shows if there is a next page.
+ * Only this page of a list is cached, because callers can ask for any number of others, and each would take about 130 kB
+ * of Redis for a day. A smaller first page is cut from it.
  */
 const firstPage: PageRequest = { after: null, from: null, to: null, limit: defaultLimit + 1 };
 
@@ -43,28 +49,32 @@ const tagsOf = (
 ): ReadonlyMap<string, string> =>
   new Map(universes.flatMap((universe) => names(universe).map((name) => [name, universe.name] as const)));
 
-export const createCachedReads = ({ cache, queries, universes, logger }: CachedReadsDeps): CachedReads => {
+export const createCachedReads = ({ cache, queries, uncached, universes, logger }: CachedReadsDeps): CachedReads => {
   const tags = {
     prices: tagsOf(universes, ({ assets }) => assets.map(({ symbol }) => symbol)),
     index_values: tagsOf(universes, ({ indexes }) => indexes.map(({ code }) => code)),
   };
 
+  const isCached = ({ after, from, to, limit }: PageRequest): boolean =>
+    after === null && from === null && to === null && limit <= firstPage.limit;
+
   /** Names that are in no universe are not cached, because callers could create any number of such entries. */
-  const readThrough = async <T>(
+  const readThrough = async <Row>(
     cacheName: CacheName & keyof typeof tags,
     name: string,
-    { after, from, to, limit }: PageRequest,
-    load: () => Promise<T>,
-  ): Promise<Cached<T>> => {
+    page: PageRequest,
+    load: (source: ListQueries, page: PageRequest) => Promise<Row[] | undefined>,
+  ): Promise<Cached<Row[] | undefined>> => {
     const tag = tags[cacheName].get(name);
-    if (tag === undefined) return { value: await load(), ageMs: 0, state: 'miss' };
-    return cache.read({ cache: cacheName, tag, key: JSON.stringify([name, after, from, to, limit]) }, load);
+    if (tag === undefined || !isCached(page)) return { value: await load(uncached, page), ageMs: 0, state: 'miss' };
+    const cached = await cache.read({ cache: cacheName, tag, key: name }, () => load(queries, firstPage));
+    return { ...cached, value: cached.value?.slice(0, page.limit) };
   };
 
   const prices: CachedReads['prices'] = (symbol, page) =>
-    readThrough('prices', symbol, page, () => queries.prices(symbol, page));
+    readThrough('prices', symbol, page, (source, wanted) => source.prices(symbol, wanted));
   const indexValues: CachedReads['indexValues'] = (code, page) =>
-    readThrough('index_values', code, page, () => queries.indexValues(code, page));
+    readThrough('index_values', code, page, (source, wanted) => source.indexValues(code, wanted));
 
   const warm = async ({ name, assets, indexes }: Universe): Promise<void> =>
     inSpan('cache.warm_up', { attributes: { 'refresh.universe': name } }, async () => {

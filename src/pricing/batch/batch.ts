@@ -20,6 +20,12 @@ const workerBytes = 65_536;
  */
 export const workerMs = 5;
 
+/**
+ * Measured milliseconds after which a batch with a low estimate goes to a pricing process, which begins it again. The
+ * estimate does not know every slow input.
+ */
+const maxOwnMs = 50;
+
 export type BatchOptions = {
   readonly signal?: AbortSignal;
   /**
@@ -62,9 +68,17 @@ export const createBatch = (deps: BatchDeps) => {
     else {
       const estimate = batch.estimate();
       if (estimate.totalMs > workerMs) return workers.run(request, { ...work, estimate });
-      if (!(await runSlices(batch, () => signal?.aborted ?? false, nextTurn))) {
-        throw new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
-      }
+      let workedMs = 0;
+      const isDone = await runSlices(
+        batch,
+        (milliseconds) => {
+          workedMs += milliseconds;
+          return workedMs > maxOwnMs || (signal?.aborted ?? false);
+        },
+        nextTurn,
+      );
+      if (signal?.aborted) throw new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
+      if (!isDone) return workers.run(request, work);
     }
     return outcomeOfBatch(batch, performance.now() - started);
   };

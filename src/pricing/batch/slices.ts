@@ -30,18 +30,22 @@ export const createSlices = (batch: PreparedBatch): Slices => {
 
 /**
  * Prices all rows, with `pause` between two slices, until `stopped` returns true.
+ * @param stopped gets the milliseconds of the last slice, 0 before the first one
  * @returns whether all rows were priced
  */
 export const runSlices = async (
   batch: PreparedBatch,
-  stopped: () => boolean,
+  stopped: (sliceMs: number) => boolean,
   pause: () => Promise<unknown>,
 ): Promise<boolean> => {
   const slices = createSlices(batch);
+  let lastMs = 0;
   while (!slices.isDone()) {
-    if (stopped()) return false;
+    if (stopped(lastMs)) return false;
+    const begun = performance.now();
     slices.next();
+    lastMs = performance.now() - begun;
     if (!slices.isDone()) await pause();
   }
-  return !stopped();
+  return true;
 };

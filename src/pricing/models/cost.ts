@@ -10,6 +10,8 @@ export type CostInputs = {
   readonly steps?: unknown;
   readonly precision?: unknown;
   readonly dividends?: unknown;
+  readonly time_to_expiry?: unknown;
+  readonly heston?: unknown;
 };
 
 /**
@@ -47,6 +49,24 @@ const treeCost = (row: CostInputs): number => {
   return 1 + count * count * nodeCost + (count * dividends + 2 * dividends * dividends) * dividendCost;
 };
 
+/**
+ * Beyond these inputs the integral of Heston may not converge, and the search for it takes up to 3 ms. Within them, 99.9 %
+ * of random options took less than 0.1 ms.
+ */
+const usualHeston: Readonly<Record<string, number>> = { v0: 4, theta: 4, sigma: 3, kappa: 1_000 };
+const usualHestonYears = 50;
+const hestonCosts = { usual: 10, extreme: 3_000 } as const;
+const isAbove = (given: unknown, max: number): boolean => typeof given === 'number' && given > max;
+
+const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
+  if (typeof heston !== 'object' || heston === null) return hestonCosts.usual;
+  const parameters = heston as Readonly<Record<string, unknown>>;
+  const isExtreme =
+    isAbove(years, usualHestonYears) ||
+    Object.entries(usualHeston).some(([name, max]) => isAbove(parameters[name], max));
+  return isExtreme ? hestonCosts.extreme : hestonCosts.usual;
+};
+
 const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 18, high: 100 };
 
 const isPrecision = (name: unknown): name is Precision =>
@@ -57,7 +77,7 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black_scholes: { price: (row) => 0.2 + countOfDividends(row) * dividendCost, greeks: 2, inversion: 2 },
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
   bachelier: { price: () => 0.2, greeks: 2, inversion: 2 },
-  heston: { price: () => 10, greeks: 4, inversion: 0 },
+  heston: { price: hestonCost, greeks: 4, inversion: 0 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
     price: (row) => {

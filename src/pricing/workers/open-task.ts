@@ -11,7 +11,10 @@ import type { FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protoc
 
 const now = (): number => performance.timeOrigin + performance.now();
 const progressEveryMs = 100;
-/** A task that has run for this multiple of `handBackMs` was underestimated, and is returned too. */
+/**
+ * A task that has run for this multiple of `handBackMs` was underestimated, and is returned too. After the same multiple of
+ * `maxMs` it is refused, because an estimate that is too low must not give a caller more than its limit.
+ */
 const estimateTolerance = 4;
 
 type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Array[] };
@@ -87,6 +90,8 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     const until = performance.now() + turnMs;
     while (!slices.isDone() && performance.now() < until) slices.next();
     if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
+    if (!slices.isDone())
+      checkWork({ totalMs: workedMs / estimateTolerance, maxRowMs: 0, model: 'unknown' }, limits.maxMs);
     if (!slices.isDone()) return undefined;
     const outcome = await outcomeOfBatch(batch!, workedMs);
     return { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };

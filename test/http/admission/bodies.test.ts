@@ -57,6 +57,20 @@ test('the bytes of bodies are bounded while they are counted, declared or not, a
   await eventually(() => gauge(reported, 'volwatch_http_body_bytes') === 0, 'no byte is counted any more');
 });
 
+test('very many tiny chunks are refused, and a few thousand of them are one body', async (t) => {
+  const { port, kinds } = await serve(t, { routes: bodyRoutes(), limits: { batchBodyLimitBytes: 1_000_000 } });
+  const send = async (count: number) => {
+    const socket = await openSocket(t, { port }, post('/pricing/batch', { 'Transfer-Encoding': 'chunked' }));
+    socket.socket.write(`${'1\r\n \r\n'.repeat(count)}0\r\n\r\n`);
+    await eventually(() => socket.answer() !== '', 'an answer');
+    return socket.answer();
+  };
+  t.regex(await send(4_000), /^HTTP\/1\.1 200 /);
+  t.deepEqual(kinds, []);
+  t.regex(await send(100_000), /^HTTP\/1\.1 400 [^]*"malformed_body"/);
+  t.deepEqual(kinds, ['body_structure']);
+});
+
 test('a body that comes too slowly is 408; one that keeps the rate may take its time', async (t) => {
   const { port, kinds } = await serve(t, {
     routes: bodyRoutes(),
