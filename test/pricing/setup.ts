@@ -34,7 +34,7 @@ type BatchAnswer = Counts & {
   readonly errors: readonly { readonly index: number; readonly code: string; readonly detail: string }[];
 };
 
-type Line = { readonly level: 'warn' | 'error'; readonly fields: LogFields };
+type Line = { readonly level: 'info' | 'warn' | 'error'; readonly fields: LogFields };
 
 /** The pricing room as compose wires it, with its metrics and its warnings in memory. */
 export const setup = ({
@@ -47,7 +47,7 @@ export const setup = ({
   const lines: Line[] = [];
   const logger: Logger = {
     debug: () => {},
-    info: () => {},
+    info: (fields) => lines.push({ level: 'info', fields }),
     warn: (fields) => lines.push({ level: 'warn', fields }),
     error: (fields) => lines.push({ level: 'error', fields }),
   };

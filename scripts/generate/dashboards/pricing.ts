@@ -106,6 +106,19 @@ export const pricing: DashboardSpec = {
           })),
         },
         {
+          id: 14,
+          kind: 'timeseries',
+          title: 'Failed rows of batches by reason',
+          description: 'Rows per second by error code. The log line of a batch names its first failed rows.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of('volwatch_pricing_failed_items_total'), 'code')} > 0 or vector(0)`,
+              legend: '{{code}}',
+            },
+          ],
+        },
+        {
           id: 11,
           kind: 'timeseries',
           title: 'How long does a batch take?',

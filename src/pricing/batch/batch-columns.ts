@@ -13,7 +13,7 @@ import {
 import { estimateOf, type CostInputs } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
-import { invalidRequest, outcomeOf } from '../request/failures.ts';
+import { invalidRequest } from '../request/failures.ts';
 import { isInRange, isRequired } from '../models/inputs.ts';
 import { defaultModel, type Model } from '../models/models.ts';
 import { invertedNumbers, readModelName, readOption } from '../request/read-option.ts';
@@ -52,8 +52,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
   const fail = (index: number, code: ErrorCode, detail: string): void => {
     failed[index] = 1;
     failures.push({ index, code, detail });
-    if (outcomeOf(code) === 'failed') tally.fail(used, detail);
-    else tally.add(used, 'invalid');
+    tally.fail(used, { index, code, detail });
   };
   const keep = (index: number, option: Option, engine: PricingEngine): void => {
     const failure = evaluate(engine, option, wanted, buffer);
@@ -79,10 +78,16 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
   };
   const costColumns = costInputs.map((name) => columns.get(name));
   const [models, steps, precisions] = costColumns;
+  const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
+  const years = columns.get('time_to_expiry');
   const costInputsOf = (index: number): CostInputs => ({
     model: models?.at(index),
     steps: steps?.at(index),
     precision: precisions?.at(index),
+    ...(hestonColumns.length > 0 && {
+      time_to_expiry: years?.at(index),
+      heston: Object.fromEntries(hestonColumns.map(([name, column]) => [name, column.at(index)])),
+    }),
   });
   const byRow = (index: number): void => {
     const row = rowAt(index);
@@ -143,7 +148,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     answer,
     size,
     estimate: () => {
-      if (costColumns.every(isUniform)) {
+      if (hestonColumns.length === 0 && costColumns.every(isUniform)) {
         const { totalMs, ...first } = estimateOf([costInputsOf(0)], wanted);
         return { ...first, totalMs: totalMs * size };
       }

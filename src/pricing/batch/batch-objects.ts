@@ -7,7 +7,7 @@ import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request
 import { estimateOf } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
-import { invalidRequest, outcomeOf } from '../request/failures.ts';
+import { invalidRequest } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { isRow, readModelName, readOption, readOutputs } from '../request/read-option.ts';
@@ -94,7 +94,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     if (!isRow(row)) {
       model = undefined;
       write(failedRow(row, 'validation_failed', 'A row must be an object', pointer));
-      tally.add(undefined, 'invalid');
+      tally.fail(undefined, { index, code: 'validation_failed' });
       return;
     }
     const used = useModel(readModelName(row, ''));
@@ -102,13 +102,13 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     if (Array.isArray(option)) {
       const [first] = option;
       write(failedRow(row, 'validation_failed', first!.detail, pointer + first!.pointer));
-      tally.add(used, 'invalid');
+      tally.fail(used, { index, code: 'validation_failed' });
       return;
     }
     const unsupported = unsupportedOutput(used, wanted);
     if (unsupported !== undefined) {
       write(failedRow(row, 'validation_failed', `${used.name} has no ${unsupported}`, '/outputs'));
-      tally.add(used, 'invalid');
+      tally.fail(used, { index, code: 'validation_failed' });
       return;
     }
     tally.styles.add(option.exercise_style);
@@ -119,7 +119,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
       tally.add(used, 'ok');
     } else {
       write(failedRow(option, 'pricing_calculation_failed', failure));
-      tally.fail(used, failure);
+      tally.fail(used, { index, code: 'pricing_calculation_failed', detail: failure });
     }
   };
 
@@ -127,7 +127,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     const [field] = error.errors ?? [];
     const pointer = field && `/options/${index}${field.pointer}`;
     write(failedRow(options[index], error.code, field?.detail ?? error.message, pointer));
-    tally.add(model, outcomeOf(error.code));
+    tally.fail(model, { index, code: error.code });
     if (error.cause !== undefined) thrown ??= error;
   };
 

@@ -1,4 +1,6 @@
+import type { ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Model } from '../models/models.ts';
+import { outcomeOf } from '../request/failures.ts';
 
 type Label = Model['name'] | 'unknown';
 export type Outcome = 'ok' | 'invalid' | 'failed';
@@ -10,15 +12,25 @@ export type TallyData = {
   /** Number of failed rows whose method did not converge. */
   readonly notConverged: ReadonlyMap<Label, number>;
   readonly styles: ReadonlySet<string>;
+  /** Number of rows that were not priced, by error code. */
+  readonly failures: ReadonlyMap<ErrorCode, number>;
+  /** The first rows that were not priced. */
+  readonly firstFailures: readonly { readonly index: number; readonly code: ErrorCode }[];
 };
 
+type FailedItem = { readonly index: number; readonly code: ErrorCode; readonly detail?: string };
+
 export type Tally = TallyData & {
-  readonly add: (model: Model | undefined, outcome: Outcome, count?: number) => void;
-  /** Counts a row that could not be priced. @param detail the reason */
-  readonly fail: (model: Model | undefined, detail: string) => void;
+  /** Counts priced rows. */
+  readonly add: (model: Model | undefined, outcome: 'ok', count?: number) => void;
+  /** Counts a row that could not be priced. */
+  readonly fail: (model: Model | undefined, item: FailedItem) => void;
 } & {
   readonly styles: Set<string>;
 };
+
+/** Number of failed rows that are named in the log line of a batch. */
+const maxFirstFailures = 5;
 
 /** Whether the detail of an engine failure begins with the code `not_converged`. */
 export const isNotConverged = (detail: string): boolean => detail.startsWith('not_converged');
@@ -29,21 +41,27 @@ export const isNotConverged = (detail: string): boolean => detail.startsWith('no
 export const createTally = (): Tally => {
   const byModel = new Map<Label, Record<Outcome, number>>();
   const notConverged = new Map<Label, number>();
+  const failures = new Map<ErrorCode, number>();
+  const firstFailures: { readonly index: number; readonly code: ErrorCode }[] = [];
   const labelOf = (model: Model | undefined): Label => model?.name ?? 'unknown';
-  const add: Tally['add'] = (model, outcome, count = 1) => {
-    if (count === 0) return;
+  const count = (model: Model | undefined, outcome: Outcome, added: number): void => {
+    if (added === 0) return;
     const label = labelOf(model);
     let counts = byModel.get(label);
     if (counts === undefined) byModel.set(label, (counts = { ok: 0, invalid: 0, failed: 0 }));
-    counts[outcome] += count;
+    counts[outcome] += added;
   };
   return {
     byModel,
     notConverged,
     styles: new Set<string>(),
-    add,
-    fail: (model, detail) => {
-      add(model, 'failed');
+    failures,
+    firstFailures,
+    add: (model, outcome, added = 1) => count(model, outcome, added),
+    fail: (model, { index, code, detail = '' }) => {
+      count(model, outcomeOf(code), 1);
+      failures.set(code, (failures.get(code) ?? 0) + 1);
+      if (firstFailures.length < maxFirstFailures) firstFailures.push({ index, code });
       if (isNotConverged(detail)) notConverged.set(labelOf(model), (notConverged.get(labelOf(model)) ?? 0) + 1);
     },
   };

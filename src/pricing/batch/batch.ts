@@ -5,7 +5,15 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { type PreparedBatch, type BatchRequest } from './prepared-batch.ts';
 import { prepareBatch } from './prepare-batch.ts';
-import { createTally, modelLabelOf, outcomes, styleLabelOf, totalsOf, type TallyData } from './batch-tally.ts';
+import {
+  createTally,
+  modelLabelOf,
+  outcomes,
+  styleLabelOf,
+  totalsOf,
+  type Outcome,
+  type TallyData,
+} from './batch-tally.ts';
 import { logCause, outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
 import type { PricingServiceDeps } from '../pricing-service-deps.ts';
 import { runSlices } from './slices.ts';
@@ -83,10 +91,19 @@ export const createBatch = (deps: BatchDeps) => {
     return outcomeOfBatch(batch, performance.now() - started);
   };
 
+  /** One log line for a batch, because 100,000 rows may fail for the same reason. */
+  const reportFailedRows = ({ tally: { failures, firstFailures }, size, format }: BatchOutcome): void => {
+    if (failures.size === 0) return;
+    for (const [code, count] of failures) metrics.count('volwatch_pricing_failed_items_total', { code }, count);
+    const fields = { rows: size, format, failed_by_code: Object.fromEntries(failures), first_failures: firstFailures };
+    logger.info(fields, 'a batch has rows that were not priced');
+  };
+
   return async (request: BatchRequest, options: BatchOptions = {}): Promise<BatchOutcome> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, 'pricing.batch');
     let tally: TallyData = createTally();
+    let refusedOutcome: Outcome | undefined;
     try {
       const outcome = await context.with(trace.setSpan(context.active(), span), () => price(request, options));
       const { size, format, thrown } = outcome;
@@ -97,17 +114,20 @@ export const createBatch = (deps: BatchDeps) => {
       const { ok } = totalsOf(tally);
       span.setAttributes({ 'pricing.batch.size': size, 'pricing.batch.failed': size - ok });
       metrics.observe('volwatch_pricing_batch_size', { format }, size);
+      reportFailedRows(outcome);
       return outcome;
     } catch (error) {
-      const refused = createTally();
       reportAbuse(error, abuse);
-      refused.add(undefined, outcomeOf(reportFailure(error, span, logger)));
-      tally = refused;
+      refusedOutcome = outcomeOf(reportFailure(error, span, logger));
       throw error;
     } finally {
       const elapsed = clock.monotonic() - started;
       const label = modelLabelOf(tally);
       span.setAttribute('pricing.model', label);
+      if (refusedOutcome !== undefined) {
+        const labels = { operation: 'batch', model: 'unknown', outcome: refusedOutcome } as const;
+        metrics.count('volwatch_pricing_options_total', labels);
+      }
       for (const [model, counts] of tally.byModel) {
         for (const outcome of outcomes) {
           if (counts[outcome] === 0) continue;

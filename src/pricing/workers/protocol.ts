@@ -52,6 +52,8 @@ type TallyLists = {
   readonly byModel: readonly (readonly [string, Readonly<Record<Outcome, number>>])[];
   readonly notConverged: readonly (readonly [string, number])[];
   readonly styles: readonly string[];
+  readonly failures: readonly (readonly [ErrorCode, number])[];
+  readonly firstFailures: TallyData['firstFailures'];
 };
 /** An outcome without its chunks, which are the body of the frame. */
 export type OutcomeHead = Omit<BatchOutcome, 'chunks' | 'tally'> & { readonly tally: TallyLists };
@@ -61,7 +63,13 @@ export const headOfOutcome = ({ format, answer, size, thrown, tally }: BatchOutc
   answer,
   size,
   thrown,
-  tally: { byModel: [...tally.byModel], notConverged: [...tally.notConverged], styles: [...tally.styles] },
+  tally: {
+    byModel: [...tally.byModel],
+    notConverged: [...tally.notConverged],
+    styles: [...tally.styles],
+    failures: [...tally.failures],
+    firstFailures: tally.firstFailures,
+  },
 });
 
 /** @param chunks the body of the frame, in the pieces in which it arrived */
@@ -72,6 +80,8 @@ export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, chunks: readonly 
     byModel: new Map(tally.byModel),
     notConverged: new Map(tally.notConverged),
     styles: new Set(tally.styles),
+    failures: new Map(tally.failures),
+    firstFailures: tally.firstFailures,
   } as TallyData,
   chunks,
 });
@@ -82,7 +92,7 @@ export const outcomeOfBatch = async (batch: PreparedBatch, computationTimeMs: nu
     format: batch.format,
     answer: batch.answer,
     size: batch.size,
-    tally: { byModel: batch.tally.byModel, notConverged: batch.tally.notConverged, styles: batch.tally.styles },
+    tally: batch.tally,
     thrown: thrown && refusalOf(thrown),
     chunks: await batch.finish(computationTimeMs),
   };

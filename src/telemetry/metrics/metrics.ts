@@ -66,6 +66,12 @@ const seeds: Partial<Record<MetricName, readonly Labels[]>> = {
     code,
     http_route: 'unmatched',
   })),
+  volwatch_pricing_failed_items_total: [
+    'validation_failed',
+    'pricing_model_unknown',
+    'pricing_calculation_failed',
+    'pricing_engine_unavailable',
+  ].map((code) => ({ code })),
   volwatch_db_transactions_total: transactionOperations.flatMap((operation) =>
     transactionResults.map(([outcome, reason]) => ({ operation, outcome, reason })),
   ),

@@ -1,3 +1,4 @@
+import { errorCodes } from '../errors.ts';
 import { forecastMethods, modelNames } from '../pricing-models.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
@@ -23,6 +24,11 @@ export const workMetrics = {
     help: 'Steps of the solver per implied volatility',
     labels: { model: pricingModels },
     buckets: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128],
+  },
+  volwatch_pricing_failed_items_total: {
+    type: 'counter',
+    help: 'Rows of answered batches that were not priced, by error code',
+    labels: { code: errorCodes },
   },
   volwatch_pricing_not_converged_total: {
     type: 'counter',
