@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
-import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -11,6 +11,7 @@ import {
   runInTransaction,
   type Query,
   type Transaction,
+  type TransactionOutcome,
   type UnitOfWork,
   type UnitOfWorkOptions,
 } from '#src/kernel/ports/unit-of-work.ts';
@@ -70,10 +71,14 @@ const setLocalLimits = async (
   );
 };
 
+/** A status below 500 refuses the caller. Conflicts of the database are faults, because the work itself was sound. */
+const outcomeOf = (code: ErrorCode): Exclude<TransactionOutcome, 'committed'> =>
+  errorTable[code].status < 500 && errorTable[code].category !== 'database' ? 'refused' : 'rolled_back';
+
 const describeFailure = (span: Span, error: unknown): void => {
   const code = codeOf(error);
   span.setAttributes({
-    'volwatch.transaction.outcome': 'rolled_back',
+    'volwatch.transaction.outcome': outcomeOf(code),
     'volwatch.transaction.rollback_reason': code,
     'error.type': code,
   });
@@ -154,13 +159,16 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
   ): Promise<T> => {
     const { operation } = options;
     const started = clock.monotonic();
-    const finish = (outcome: 'committed' | 'rolled_back', reason: ReturnType<typeof codeOf> | ''): void => {
+    const finish = (outcome: TransactionOutcome, reason: ErrorCode | ''): void => {
       metrics.count('volwatch_db_transactions_total', { operation, outcome, reason });
       metrics.observe(
         'volwatch_db_transaction_duration_seconds',
         { operation, outcome },
         (clock.monotonic() - started) / 1_000,
       );
+      const fields = { operation, outcome, reason, duration_ms: Math.round(clock.monotonic() - started) };
+      if (outcome === 'rolled_back') logger.warn(fields, 'a unit of work was rolled back');
+      else logger.debug(fields, 'a unit of work ended');
     };
     try {
       const result = await attempt(options, work);
@@ -168,7 +176,8 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
       return result;
     } catch (error) {
       const translated = translate(error);
-      finish('rolled_back', codeOf(translated));
+      const code = codeOf(translated);
+      finish(outcomeOf(code), code);
       throw translated;
     }
   };

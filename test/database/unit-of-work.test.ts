@@ -57,7 +57,7 @@ test.serial('a commit: rows, span, counter, duration and Server-Timing', async (
 });
 
 test.serial('a rollback: unchanged rows, span, counter with the reason, the same error', async (t) => {
-  const { database, admin, metrics } = await setup(t);
+  const { database, admin, metrics, lines } = await setup(t);
   const spans = captureSpans(t);
   const refusal = new AppError('external_api_bad_response');
 
@@ -77,10 +77,11 @@ test.serial('a rollback: unchanged rows, span, counter with the reason, the same
   t.is(span?.status.code, SpanStatusCode.ERROR);
   t.is(metrics.value(transactions, { operation, outcome: 'rolled_back', reason: 'external_api_bad_response' }), 1);
   t.is(metrics.value(transactions), 1);
+  t.like(lines.at(-1), { level: 'warn', operation, outcome: 'rolled_back', reason: 'external_api_bad_response' });
 });
 
-test.serial('a refusal of the caller rolls back and leaves the span status unset', async (t) => {
-  const { database } = await setup(t);
+test.serial('a refusal of the caller rolls back, is no fault, and leaves the span status unset', async (t) => {
+  const { database, metrics, lines } = await setup(t);
   const spans = captureSpans(t);
   await t.throwsAsync(
     database.unitOfWork.run({ operation }, async () => {
@@ -90,6 +91,10 @@ test.serial('a refusal of the caller rolls back and leaves the span status unset
   const [span] = spans.named(spanName);
   t.is(span?.status.code, SpanStatusCode.UNSET);
   t.is(span?.attributes['error.type'], 'precondition_failed');
+  t.is(span?.attributes['volwatch.transaction.outcome'], 'refused');
+  t.is(metrics.value(transactions, { operation, outcome: 'refused', reason: 'precondition_failed' }), 1);
+  t.is(metrics.value(transactions, { outcome: 'rolled_back' }), 0);
+  t.like(lines.at(-1), { level: 'debug', operation, outcome: 'refused', reason: 'precondition_failed' });
 });
 
 test('an unexpected error is thrown unchanged and counts as internal_error', async (t) => {

@@ -119,11 +119,12 @@ export const refreshes: DashboardSpec = {
           id: 10,
           kind: 'timeseries',
           title: 'Which operation rolls back more than it may?',
-          description: 'Rolled-back share of units of work, by operation. The line is the budget of the refresh level.',
+          description:
+            'Rolled-back share of units of work, by operation; refused callers do not count. The line is the budget of the refresh level.',
           unit: 'share',
           queries: [
             {
-              expr: `sum by (operation) (${rate(of(transactions, 'outcome="rolled_back"'))}) / sum by (operation) (${rate(of(transactions))})`,
+              expr: `sum by (operation) (${rate(of(transactions, 'outcome="rolled_back"'))}) / sum by (operation) (${rate(of(transactions, 'outcome!="refused"'))})`,
               legend: '{{operation}}',
             },
           ],
@@ -139,6 +140,21 @@ export const refreshes: DashboardSpec = {
           queries: [
             {
               expr: `${sumRate(of(transactions, 'outcome="rolled_back"'), 'operation, reason')} > 0 or vector(0)`,
+              legend: '{{operation}} {{reason}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
+          id: 16,
+          kind: 'timeseries',
+          title: 'Units of work refused by reason',
+          description:
+            'Rollbacks per second because a caller was refused, for example for a stale version. They are no fault.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of(transactions, 'outcome="refused"'), 'operation, reason')} > 0 or vector(0)`,
               legend: '{{operation}} {{reason}}',
             },
           ],

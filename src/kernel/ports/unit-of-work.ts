@@ -30,6 +30,13 @@ export const transactionOperations = [
   'webhook.fan_out',
   'webhook.delivery',
 ] as const;
+/**
+ * Closed set: the `outcome` label of the transaction metrics. `refused`: rolled back because the caller was refused, for
+ * example for a stale version; this is no fault of the service.
+ */
+export const transactionOutcomes = ['committed', 'rolled_back', 'refused'] as const;
+export type TransactionOutcome = (typeof transactionOutcomes)[number];
+
 type TransactionOperation = (typeof transactionOperations)[number];
 
 /**

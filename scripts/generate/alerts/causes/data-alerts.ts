@@ -22,7 +22,7 @@ export const dataAlerts: readonly CauseAlert[] = [
   },
   {
     alert: 'RollbackRate',
-    expr: 'sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch",outcome="rolled_back"}[10m])) / sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch"}[10m])) > 0.001 and sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch",outcome="rolled_back"}[10m])) >= 2',
+    expr: 'sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch",outcome="rolled_back"}[10m])) / sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch",outcome!="refused"}[10m])) > 0.001 and sum by (operation) (increase(volwatch_db_transactions_total{job="volwatch",outcome="rolled_back"}[10m])) >= 2',
     for: '1m',
     severity: 'ticket',
     summary: '{{ $value | humanizePercentage }} of {{ $labels.operation }} roll back',

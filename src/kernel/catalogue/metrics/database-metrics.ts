@@ -1,6 +1,6 @@
 import { auditActions, auditOutcomes } from '../../ports/audit.ts';
 import { errorCodes } from '../errors.ts';
-import { transactionOperations } from '../../ports/unit-of-work.ts';
+import { transactionOperations, transactionOutcomes } from '../../ports/unit-of-work.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
 const errorType = ['', ...errorCodes] as const;
@@ -14,13 +14,13 @@ export const databaseMetrics = {
   },
   volwatch_db_transactions_total: {
     type: 'counter',
-    help: 'Units of work by operation and outcome; reason is the error code of a rollback',
-    labels: { operation: transactionOperations, outcome: ['committed', 'rolled_back'], reason: errorType },
+    help: 'Units of work by operation and outcome; reason is the error code of a rollback. refused: rolled back because the caller was refused',
+    labels: { operation: transactionOperations, outcome: transactionOutcomes, reason: errorType },
   },
   volwatch_db_transaction_duration_seconds: {
     type: 'histogram',
     help: 'Duration of units of work in seconds',
-    labels: { operation: transactionOperations, outcome: ['committed', 'rolled_back'] },
+    labels: { operation: transactionOperations, outcome: transactionOutcomes },
     buckets: longDurationBuckets,
   },
   db_client_connection_count: {
