@@ -12,7 +12,7 @@ import { createCredits, type RedisConnection } from '../../redis/index.ts';
 import { createPolicy } from '../../resilience/index.ts';
 import type { Base } from '../base.ts';
 
-export type Provider = {
+type Provider = {
   readonly provider: MarketDataProvider;
   readonly checks: readonly HealthCheck[];
   readonly close: () => Promise<void>;
@@ -20,18 +20,18 @@ export type Provider = {
 
 const connectTimeoutMs = 3_000;
 
-/** The provider of market prices with its resilience policy. */
-export const composeProvider = (
-  { config, logger, metrics, clock }: Base,
-  cache: Cache,
-  redis: RedisConnection | undefined,
-): Provider => {
-  const apiKey = config.TWELVE_DATA_API_KEY;
-  if (config.MARKET_DATA_PROVIDER === 'sample' || apiKey === undefined) {
-    const provider = createSampleFileProvider({ directory: sampleDataDirectory });
-    return { provider, checks: [], close: async () => {} };
-  }
-  const timeoutMs = config.PROVIDER_TIMEOUT_MS;
+type Compose = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Provider;
+
+const composeSample: Compose = () => ({
+  provider: createSampleFileProvider({ directory: sampleDataDirectory }),
+  checks: [],
+  close: async () => {},
+});
+
+/** Twelve Data with its resilience policy. */
+const composeTwelveData: Compose = ({ config, logger, metrics, clock }, cache, redis) => {
+  const { PROVIDER_TIMEOUT_MS: timeoutMs, TWELVE_DATA_API_KEY: apiKey } = config;
+  if (apiKey === undefined) throw new Error('The configuration was accepted without TWELVE_DATA_API_KEY');
   const http = createTwelveDataHttp({ baseUrl: config.TWELVE_DATA_BASE_URL, apiKey, connectTimeoutMs });
   const policy = createPolicy({
     dependency: 'twelve_data',
@@ -56,3 +56,13 @@ export const composeProvider = (
     close: http.close,
   };
 };
+
+/** A provider that can be configured must have an entry here. */
+const providers: Readonly<Record<Base['config']['MARKET_DATA_PROVIDER'], Compose>> = {
+  sample: composeSample,
+  twelve_data: composeTwelveData,
+};
+
+/** The configured provider of market prices. */
+export const composeProvider: Compose = (base, cache, redis) =>
+  providers[base.config.MARKET_DATA_PROVIDER](base, cache, redis);
