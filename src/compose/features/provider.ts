@@ -1,5 +1,7 @@
+import type { Config } from '../../config/index.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
-import type { HealthCheck } from '../../kernel/ports/health.ts';
+import type { Dependency, HealthCheck } from '../../kernel/ports/health.ts';
+import type { Policy } from '../../kernel/ports/policy.ts';
 import {
   createFallbackProvider,
   createSampleFileProvider,
@@ -12,30 +14,21 @@ import { createCredits, type RedisConnection } from '../../redis/index.ts';
 import { createPolicy } from '../../resilience/index.ts';
 import type { Base } from '../base.ts';
 
-export type Provider = {
+type Provider = {
   readonly provider: MarketDataProvider;
   readonly checks: readonly HealthCheck[];
   readonly close: () => Promise<void>;
 };
 
+type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Provider;
+
 const connectTimeoutMs = 3_000;
 
-/** The provider of market prices with its resilience policy. */
-export const composeProvider = (
-  { config, logger, metrics, clock }: Base,
-  cache: Cache,
-  redis: RedisConnection | undefined,
-): Provider => {
-  const apiKey = config.TWELVE_DATA_API_KEY;
-  if (config.MARKET_DATA_PROVIDER === 'sample' || apiKey === undefined) {
-    const provider = createSampleFileProvider({ directory: sampleDataDirectory });
-    return { provider, checks: [], close: async () => {} };
-  }
-  const timeoutMs = config.PROVIDER_TIMEOUT_MS;
-  const http = createTwelveDataHttp({ baseUrl: config.TWELVE_DATA_BASE_URL, apiKey, connectTimeoutMs });
-  const policy = createPolicy({
-    dependency: 'twelve_data',
-    attemptTimeoutMs: Math.ceil(timeoutMs / (config.PROVIDER_RETRIES + 1)),
+/** The policy that all calls to a provider share. */
+const composePolicy = ({ config, logger, metrics, clock }: Base, dependency: Dependency): Policy =>
+  createPolicy({
+    dependency,
+    attemptTimeoutMs: Math.ceil(config.PROVIDER_TIMEOUT_MS / (config.PROVIDER_RETRIES + 1)),
     retries: config.PROVIDER_RETRIES,
     breaker: { failures: config.BREAKER_FAILURES, resetMs: config.BREAKER_RESET_MS },
     bulkhead: { concurrent: 4, waiting: 16 },
@@ -43,16 +36,44 @@ export const composeProvider = (
     metrics,
     clock,
   });
+
+const composeSample: ComposeProvider = () => ({
+  provider: createSampleFileProvider({ directory: sampleDataDirectory }),
+  checks: [],
+  close: async () => {},
+});
+
+const composeTwelveData: ComposeProvider = (base, cache, redis) => {
+  const { config, logger, clock } = base;
+  const apiKey = config.TWELVE_DATA_API_KEY;
+  if (apiKey === undefined) throw new Error('The configuration has no TWELVE_DATA_API_KEY');
+  const http = createTwelveDataHttp({ baseUrl: config.TWELVE_DATA_BASE_URL, apiKey, connectTimeoutMs });
   const credits = createCredits({
     name: 'twelve_data',
     perMinute: config.TWELVE_DATA_CREDITS_PER_MINUTE,
     redis: redis?.client,
     clock,
   });
-  const twelveData = createTwelveData({ http, policy, credits, timeoutMs, clock });
+  const twelveData = createTwelveData({
+    http,
+    policy: composePolicy(base, 'twelve_data'),
+    credits,
+    timeoutMs: config.PROVIDER_TIMEOUT_MS,
+    clock,
+  });
   return {
     provider: createFallbackProvider({ provider: twelveData, cache, logger }),
     checks: [twelveData.healthCheck],
     close: http.close,
   };
 };
+
+/** A value of MARKET_DATA_PROVIDER without an entry here does not compile. */
+const providers: Readonly<Record<Config['MARKET_DATA_PROVIDER'], ComposeProvider>> = {
+  sample: composeSample,
+  twelve_data: composeTwelveData,
+};
+
+/** The provider of market prices with its resilience policy. */
+export const composeProvider: ComposeProvider = (base, cache, redis) =>
+  providers[base.config.MARKET_DATA_PROVIDER](base, cache, redis);
