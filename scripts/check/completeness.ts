@@ -3,6 +3,7 @@ import { matrix } from '#load/chaos/matrix.ts';
 import { faultPoints } from '#src/kernel/catalogue/faults.ts';
 import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
+import { scopes } from '#src/kernel/requests/principal.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { dashboards } from '../generate/dashboards/index.ts';
 import { scenarios } from '../verify/scenarios.ts';
@@ -26,7 +27,7 @@ export const faultPointFaults = (
 ): string[] =>
   points
     .filter((point) => !cells.some((cell) => cell.faultPoint === point))
-    .map((point) => `The fault point ${point} has no chaos cell: add one to load/chaos/cells/.`);
+    .map((point) => `The fault point ${point} has no chaos cell: add one to load/chaos/cells/fault-points.ts.`);
 
 /** Every metric must have a panel, or a reason why it has none. */
 export const metricFaults = (
@@ -43,7 +44,7 @@ export const metricFaults = (
       .filter((metric) => !isShown(metric) && !Object.hasOwn(exceptions, metric))
       .map(
         (metric) =>
-          `The metric ${metric} is on no panel: add one to scripts/generate/dashboards/, or a reason to scripts/check/completeness.ts.`,
+          `The metric ${metric} is on no panel: add one to the dashboard of its subject, for example scripts/generate/dashboards/overview.ts, or a reason to scripts/check/completeness.ts.`,
       ),
     ...Object.keys(exceptions)
       .filter((metric) => isShown(metric) || !metrics.includes(metric))
@@ -59,7 +60,10 @@ export const alertFaults = (
 ): string[] => [
   ...alerts
     .filter((alert) => !exists(`docs/runbooks/${alert}.md`))
-    .map((alert) => `The alert ${alert} has no runbook: add docs/runbooks/${alert}.md.`),
+    .map(
+      (alert) =>
+        `The alert ${alert} has no runbook: add docs/runbooks/${alert}.md and its row in docs/runbooks/README.md.`,
+    ),
   ...alerts
     .filter((alert) => !rehearsed.includes(alert))
     .map((alert) => `The alert ${alert} has no rehearsed cause: add one to scripts/verify/scenarios.ts.`),
@@ -74,10 +78,20 @@ export const modelFaults = (
     .filter((model) => !new RegExp(`^\\|[^|]*\`${model}\``, 'm').test(page))
     .map((model) => `The model ${model} is not in the table of docs/pricing.md: add a row there.`);
 
+/** Every scope must have a row in the security page. `test/service/policies.test.ts` checks the routes of each scope. */
+export const scopeFaults = (
+  names: readonly string[] = scopes,
+  page: string = readFileSync('docs/security.md', 'utf8'),
+): string[] =>
+  names
+    .filter((name) => !page.includes(`| scope \`${name}\` |`))
+    .map((name) => `The scope ${name} is not in docs/security.md: add a row under "Who may do what".`);
+
 /** Entries of one list that are missing in another list, each with the file to edit. */
 export const completenessFaults = (): string[] => [
   ...faultPointFaults(),
   ...metricFaults(),
   ...alertFaults(),
   ...modelFaults(),
+  ...scopeFaults(),
 ];

@@ -5,6 +5,7 @@ import {
   faultPointFaults,
   metricFaults,
   modelFaults,
+  scopeFaults,
 } from '../../scripts/check/completeness.ts';
 import { findCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
 import { importFaults } from '../../scripts/check/imports.ts';
@@ -19,16 +20,16 @@ test('the repository has no fault of completeness and no forbidden import', (t) 
   t.deepEqual(importFaults(real), []);
 });
 
-test('a fault point without a chaos cell names the folder to add one to', (t) => {
+test('a fault point without a chaos cell names the file to add one to', (t) => {
   t.deepEqual(faultPointFaults(['cache.read', 'forged.point'], [{ faultPoint: 'cache.read' }, {}]), [
-    'The fault point forged.point has no chaos cell: add one to load/chaos/cells/.',
+    'The fault point forged.point has no chaos cell: add one to load/chaos/cells/fault-points.ts.',
   ]);
 });
 
-test('a metric without a panel names the folder to add one to', (t) => {
+test('a metric without a panel names the files to add one to', (t) => {
   const expressions = ['rate(volwatch_shown_seconds_bucket{}[5m])'];
   t.deepEqual(metricFaults(['volwatch_shown_seconds', 'volwatch_shown'], expressions, {}), [
-    'The metric volwatch_shown is on no panel: add one to scripts/generate/dashboards/, or a reason to scripts/check/completeness.ts.',
+    'The metric volwatch_shown is on no panel: add one to the dashboard of its subject, for example scripts/generate/dashboards/overview.ts, or a reason to scripts/check/completeness.ts.',
   ]);
 });
 
@@ -42,7 +43,7 @@ test('an exception for a metric that is shown, or is gone, must be removed', (t)
 
 test('an alert without a runbook or a rehearsed cause names the file to add', (t) => {
   t.deepEqual(alertFaults(['InstanceDown', 'Forged'], ['InstanceDown']), [
-    'The alert Forged has no runbook: add docs/runbooks/Forged.md.',
+    'The alert Forged has no runbook: add docs/runbooks/Forged.md and its row in docs/runbooks/README.md.',
     'The alert Forged has no rehearsed cause: add one to scripts/verify/scenarios.ts.',
   ]);
 });
@@ -50,6 +51,12 @@ test('an alert without a runbook or a rehearsed cause names the file to add', (t
 test('a pricing model without documentation names the page', (t) => {
   t.deepEqual(modelFaults(['black76', 'forged']), [
     'The model forged is not in the table of docs/pricing.md: add a row there.',
+  ]);
+});
+
+test('a scope without documentation names the page', (t) => {
+  t.deepEqual(scopeFaults(['ml:read', 'forged:read']), [
+    'The scope forged:read is not in docs/security.md: add a row under "Who may do what".',
   ]);
 });
 
