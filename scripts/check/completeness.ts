@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { matrix } from '#load/chaos/matrix.ts';
+import { configVariables } from '#src/config/variables.ts';
 import { faultPoints } from '#src/kernel/catalogue/faults.ts';
 import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
@@ -78,6 +79,24 @@ export const modelFaults = (
     .filter((model) => !new RegExp(`^\\|[^|]*\`${model}\``, 'm').test(page))
     .map((model) => `The model ${model} is not in the table of docs/pricing.md: add a row there.`);
 
+/** The source of the service without the declarations of configuration variables. */
+const sourceText = (): string =>
+  globSync('src/**/*.ts')
+    .filter((path) => !path.endsWith('-variables.ts'))
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n');
+
+/** Every configuration variable must be read. */
+export const variableFaults = (
+  variables: readonly string[] = Object.keys(configVariables),
+  source: string = sourceText(),
+): string[] =>
+  variables
+    .filter((variable) => !new RegExp(`\\b${variable}\\b`).test(source))
+    .map(
+      (variable) => `The variable ${variable} is not used: pass config.${variable} as a dependency in src/compose/.`,
+    );
+
 /** Every scope must have a row in the security page. `test/service/policies.test.ts` checks the routes of each scope. */
 export const scopeFaults = (
   names: readonly string[] = scopes,
@@ -94,4 +113,5 @@ export const completenessFaults = (): string[] => [
   ...alertFaults(),
   ...modelFaults(),
   ...scopeFaults(),
+  ...variableFaults(),
 ];

@@ -6,8 +6,9 @@ import {
   metricFaults,
   modelFaults,
   scopeFaults,
+  variableFaults,
 } from '../../scripts/check/completeness.ts';
-import { findCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
+import { findCircles, shortestCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
 import { importFaults } from '../../scripts/check/imports.ts';
 
 const graph = (edges: Readonly<Record<string, readonly string[]>>): ImportGraph => new Map(Object.entries(edges));
@@ -54,6 +55,12 @@ test('a pricing model without documentation names the page', (t) => {
   ]);
 });
 
+test('a configuration variable that no code reads names the folder that must pass it on', (t) => {
+  t.deepEqual(variableFaults(['PORT', 'FORGED'], 'listen(config.PORT)'), [
+    'The variable FORGED is not used: pass config.FORGED as a dependency in src/compose/.',
+  ]);
+});
+
 test('a scope without documentation names the page', (t) => {
   t.deepEqual(scopeFaults(['ml:read', 'forged:read']), [
     'The scope forged:read is not in docs/security.md: add a row under "Who may do what".',
@@ -87,5 +94,8 @@ test('a circle names its files in order', (t) => {
   t.deepEqual(importFaults(graph(circle)), [
     'A circle of imports: src/auth/a.ts -> src/auth/b.ts -> src/auth/c.ts -> src/auth/a.ts. Move what both sides need into a file that imports neither.',
   ]);
+  const circles = findCircles(graph({ a: ['b'], b: ['c'], c: ['a', 'b'] }));
+  t.is(circles.length, 2);
+  t.deepEqual(shortestCircles(circles), [['b', 'c', 'b']], 'both circles have the import of c by b');
   t.deepEqual(findCircles(graph({ a: ['b', 'c'], b: ['c'], c: [] })), [], 'two ways to one file are no circle');
 });
