@@ -1,5 +1,5 @@
 import { callerFigures, limits, type AttackResult } from './result.ts';
-import { callerFaults, faultsOf, lossesOf } from './verdict.ts';
+import { callerFaults, allFaults, attackFaults } from './verdict.ts';
 
 const mebibytes = (bytes: number): string => String(Math.round(bytes / 1_048_576));
 const percent = (share: number): string => (Number.isNaN(share) ? '-' : (share * 100).toFixed(1));
@@ -24,7 +24,7 @@ const columns = [
 const rowOf = (result: AttackResult): string[] => {
   const { singlesShare, singlesP99Ms, batchesShare } = callerFigures(result.caller);
   const refused = Object.entries(result.refused).map(([kind, count]) => `${kind}: ${count}`);
-  const faults = faultsOf(result);
+  const faults = allFaults(result);
   return [
     result.name,
     String(result.addresses),
@@ -46,13 +46,13 @@ export type Report = {
   readonly markdown: string;
   readonly broken: number;
   /** The number of broken runs, without faults in the speed and share of the good caller. */
-  readonly losses: number;
+  readonly brokenByAttack: number;
   readonly lines: readonly string[];
 };
 
 /** One result as text for the terminal. */
 export const lineOf = (result: AttackResult): string => {
-  const faults = faultsOf(result);
+  const faults = allFaults(result);
   const title = `${result.name}, ${result.addresses} ${result.addresses === 1 ? 'address' : 'addresses'}`;
   const answers = `${result.sent} requests (${result.answers}), max ${mebibytes(result.maxResidentBytes)} MiB`;
   return [
@@ -68,12 +68,12 @@ export const lineOf = (result: AttackResult): string => {
 export const reportOf = (results: readonly AttackResult[], requests: number, conditions: string): Report => {
   const all = results.flatMap(({ caller }) => caller);
   const wholeRun = callerFaults(all, true);
-  const broken = results.filter((result) => faultsOf(result).length > 0).length + (wholeRun.length > 0 ? 1 : 0);
+  const broken = results.filter((result) => allFaults(result).length > 0).length + (wholeRun.length > 0 ? 1 : 0);
   const { singles, singlesShare, singlesP99Ms, batches, batchesShare } = callerFigures(all);
   const verdict =
     broken === 0
       ? `All ${results.length} runs held.`
-      : `${results.filter((result) => faultsOf(result).length > 0).length} of ${results.length} runs are broken.`;
+      : `${results.filter((result) => allFaults(result).length > 0).length} of ${results.length} runs are broken.`;
   const whole =
     `The good caller over the whole run: ${percent(singlesShare)} % of ${singles} single prices were 200, p99 ` +
     `${Math.round(singlesP99Ms)} ms; ${percent(batchesShare)} % of ${batches} batches were 200 within 2 s.` +
@@ -111,6 +111,6 @@ ${verdict} ${whole}
 
 ${table}
 `;
-  const losses = results.filter((result) => lossesOf(result).length > 0).length;
-  return { markdown, broken, losses, lines: [verdict, whole] };
+  const brokenByAttack = results.filter((result) => attackFaults(result).length > 0).length;
+  return { markdown, broken, brokenByAttack, lines: [verdict, whole] };
 };

@@ -156,9 +156,9 @@ export const limitedRound = async ({ service }: Stack, requests: number): Promis
 /** Sends more reads at once than the pool has connections, over a slow network. */
 export const saturatedRound = async (stack: Stack, latencyMs = 150): Promise<void> => {
   const { database, replica } = stack;
-  for (const hop of [database, replica]) hop.latency(latencyMs);
+  for (const proxy of [database, replica]) proxy.latency(latencyMs);
   await Promise.all(Array.from({ length: 24 }, () => uncachedRead(stack)));
-  for (const hop of [database, replica]) hop.latency(0);
+  for (const proxy of [database, replica]) proxy.latency(0);
 };
 
 export { takeToken };

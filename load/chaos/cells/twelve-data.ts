@@ -32,7 +32,7 @@ const cell = (name: string, how: string, fault: TwelveDataFault): Cell => ({
   heal: ({ twelveData }) => {
     twelveData.fault = undefined;
   },
-  felt: (before, now) => failures(now) > failures(before),
+  hasEffect: (before, now) => failures(now) > failures(before),
 });
 
 export const twelveDataCells: readonly Cell[] = [

@@ -58,8 +58,8 @@ ${result.traceId ? `One of them: trace <code>${escapeHtml(result.traceId)}</code
 
 /** Renders one self-contained page: the verdict, the matrix as a heat map, and a timeline for each fault. */
 export const renderReport = (results: readonly CellResult[], timelines: readonly (readonly Timeline[])[]): string => {
-  const held = results.filter(({ passed }) => passed).length;
-  const whole = held === results.length && results.length > 0;
+  const passedCells = results.filter(({ passed }) => passed).length;
+  const whole = passedCells === results.length && results.length > 0;
   const checkNames = results[0]?.checks.map(({ name }) => name) ?? [];
   const slowest = results.reduce((most, { recoveryMs = 0 }) => Math.max(most, recoveryMs), 0);
   return `<!doctype html>

@@ -32,7 +32,7 @@ test.serial('an error in a worker fails its request and leaves the worker', asyn
 });
 
 test.serial(
-  'faults injected at pricing.worker are felt by the thread: an error, a delay, a hang, its end',
+  'faults injected at pricing.worker reach the pricing process: an error, a delay, a hang, its end',
   async (t) => {
     const taken: TakenFault[] = [];
     const faults = { ...noFaults, take: () => taken.shift() };

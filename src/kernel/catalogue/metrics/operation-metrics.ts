@@ -40,7 +40,7 @@ export const operationMetrics = {
   },
   volwatch_faults_injected_total: {
     type: 'counter',
-    help: 'Injected faults that were felt',
+    help: 'Injected faults that had an effect',
     labels: { point: faultPoints, mode: faultModes },
   },
   volwatch_telemetry_dropped_total: {
