@@ -24,6 +24,7 @@ test('a good caller counts what is answered, and what is not', async (t) => {
   const url = await serve(t, (path) => path.endsWith('/price'));
   const caller = startGoodCaller(url);
   t.teardown(caller.close);
+  // The duration of the measurement. The caller sends several single prices and at least one batch in it.
   const samples = await caller.during(() => sleep(3_000));
   const { singles, singlesShare, batches, batchesShare } = callerFigures(samples);
   t.true(singles >= 5);
