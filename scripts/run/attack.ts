@@ -121,5 +121,5 @@ mkdirSync('reports', { recursive: true });
 writeFileSync('reports/attack.md', report.markdown);
 if (flags.includes('--write')) writeFileSync('docs/attack.md', report.markdown);
 console.log(`${report.lines.join('\n')}\n${Math.round(performance.now() / 1_000)} s; report: reports/attack.md`);
-if (untimed) console.log(`--untimed: ${report.brokenByAttack} runs are broken apart from the speed of the good caller`);
-process.exit((untimed ? report.brokenByAttack : report.broken) === 0 ? 0 : 1);
+if (untimed) console.log(`--untimed: ${report.failedByAttack} runs failed apart from the speed of the good caller`);
+process.exit((untimed ? report.failedByAttack : report.failed) === 0 ? 0 : 1);

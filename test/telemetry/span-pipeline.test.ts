@@ -68,7 +68,7 @@ test('exported spans are redacted; the span itself and its times do not change',
 test('spans beyond the queue are counted exactly', async (t) => {
   const exporter = hangingExporter();
   const { pipeline, tracer, dropped } = setup(exporter, 4);
-  // The first four fill a batch and go out at once; the next four wait behind it.
+  // The first four spans fill a batch, which is sent at once. The next four wait in the queue.
   makeSpans(tracer, 11);
   t.deepEqual(dropped, { queue_full: 3, export_failed: 0, shutdown: 0 });
   const flushed = pipeline.forceFlush();
@@ -90,7 +90,7 @@ test('a failed export counts every span of its batch', async (t) => {
 
 test('closing has a timeout, counts spans that were not sent, and runs once', async (t) => {
   const exporter = hangingExporter();
-  // The batch processor's own timer, 30 s, would keep this file's process.
+  // Otherwise the timer of the batch processor (30 s) would keep the test process alive.
   t.teardown(() => exporter.finish({ code: ExportResultCode.SUCCESS }));
   const { pipeline, tracer, dropped } = setup(exporter);
   makeSpans(tracer, 3);

@@ -48,7 +48,7 @@ const answer = (fault: ReceiverFault | undefined, response: ServerResponse, coun
   more();
 };
 
-/** Somebody else's server, which remembers what it was sent and can be made to fail. */
+/** The server of a webhook's owner. It keeps the requests that it received, and a test can make it fail. */
 export const startReceiver = async (t: { readonly teardown: (end: () => unknown) => void }): Promise<Receiver> => {
   const received: Received[] = [];
   let written = 0;

@@ -83,7 +83,7 @@ export const postgresCells: readonly Cell[] = [
   {
     ...common,
     name: 'tables locked',
-    how: 'somebody holds an exclusive lock on the refreshes for 4 s',
+    how: 'another session holds an exclusive lock on the refreshes for 4 s',
     holdMs: 4_500,
     inject: ({ databaseUrl }) =>
       void statementOn(
