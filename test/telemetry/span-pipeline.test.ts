@@ -104,7 +104,7 @@ test('closing has a timeout, counts spans that were not sent, and runs once', as
   t.is(dropped.shutdown, 4);
 });
 
-test('closing sends what is queued', async (t) => {
+test('closing sends the queued spans', async (t) => {
   const sent: string[] = [];
   const { pipeline, tracer, dropped } = setup({
     export: (spans, done) => {

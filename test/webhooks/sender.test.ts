@@ -30,7 +30,7 @@ const statuses: readonly [ReceiverFault, number][] = [
   [429, 429],
   ['redirect', 302],
 ];
-test('whatever status is answered is told, and redirects are not followed', async (t) => {
+test('every status of the receiver is returned, and redirects are not followed', async (t) => {
   const receiver = await startReceiver(t);
   for (const [fault, status] of statuses) {
     receiver.fault = fault;

@@ -85,7 +85,7 @@ const tolerance = 5 * 60;
 const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
 
 /**
- * What a receiver does, written from the specification of Standard Webhooks and from nothing of ours: the time is near,
+ * What a receiver does, written from the specification of Standard Webhooks, without code of the service: the time is near,
  * and one of the listed v1 signatures is the HMAC-SHA256 of `id.timestamp.body` under the secret.
  */
 export const isVerified = async ({ headers, body }: Received, secret: string): Promise<boolean> => {

@@ -153,7 +153,7 @@ test('the owner is read once in a while, not with each request, and a deletion t
   assertGone(t, 'after the cached time', await room.me(bearer(access)));
 });
 
-test('days that the database does not know are refused, never a fault of ours', async (t) => {
+test('days that do not exist are refused as invalid and are not a 500', async (t) => {
   const room = await startRoom(t);
   const { access } = await signedIn(room);
   for (const query of ['from=0000-01-01', 'to=0000-12-31', 'from=0999-12-31']) {
