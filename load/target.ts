@@ -1,4 +1,4 @@
-/** The target of the load, and a check that prevents load on another person's machine by mistake. */
+/** The target of the load, and a check that prevents load on the machine of another person by mistake. */
 
 const loopback = /^https?:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?\/?$/;
 
@@ -7,7 +7,7 @@ export const target = (__ENV['TARGET'] ?? 'http://127.0.0.1:3000').replace(/\/$/
 
 if (!loopback.test(target) && __ENV['I_OWN_THE_TARGET'] !== target) {
   throw new Error(
-    `${target} is not on this machine. To load it all the same, say so twice: TARGET=${target} I_OWN_THE_TARGET=${target}`,
+    `${target} is not on this machine. To send load to it, set both variables: TARGET=${target} I_OWN_THE_TARGET=${target}`,
   );
 }
 

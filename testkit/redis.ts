@@ -15,7 +15,7 @@ export const redisUrl = (): string => {
   return url;
 };
 
-/** The run's Redis, or the server at `url`, through a hop that tests can break. */
+/** The run's Redis, or the server at `url`, through a proxy that tests can break. */
 export const throughRedisProxy = async (t: Teardown, url = redisUrl()): Promise<{ proxy: TcpProxy; url: string }> => {
   const address = new URL(url);
   const proxy = await createTcpProxy({ target: { host: address.hostname, port: Number(address.port) } });

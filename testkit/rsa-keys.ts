@@ -26,7 +26,7 @@ export const rsaKeyPem = (name: string, bits = 2048): string => {
     const own = `${file}.${process.pid}`;
     writeFileSync(own, generatePem(bits), { mode: 0o600 });
     try {
-      // Fails if another process has stored its key meanwhile, which is then the key of the run.
+      // Fails if another process has stored its key since the check. That key is then the key of the run.
       linkSync(own, file);
     } catch {
       if (!existsSync(file)) throw new Error(`${file} cannot be written`);

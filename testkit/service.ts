@@ -80,18 +80,18 @@ export const startService = async ({
 
   const logged: Service['logged'] = (matches, timeoutMs = 30_000) =>
     new Promise((resolve, reject) => {
-      const settle = (act: () => void) => {
+      const finish = (act: () => void) => {
         watchers.delete(watch);
         clearTimeout(timer);
         act();
       };
       const watch = () => {
         const found = log.find(matches);
-        if (found) settle(() => resolve(found));
-        else if (ended) settle(() => reject(new Error(`the service ended first (${child.exitCode}): ${stderr}`)));
+        if (found) finish(() => resolve(found));
+        else if (ended) finish(() => reject(new Error(`the service ended first (${child.exitCode}): ${stderr}`)));
       };
       const timer = setTimeout(
-        () => settle(() => reject(new Error(`not logged within ${timeoutMs} ms: ${stderr}`))),
+        () => finish(() => reject(new Error(`not logged within ${timeoutMs} ms: ${stderr}`))),
         timeoutMs,
       );
       watchers.add(watch);

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** One request of the good caller. A batch has 1,000 rows. Status 0 means no answer within 5 s. */
+/** One request of the good caller. A batch has 1,000 rows. The status is 0 if there was no answer within 5 s. */
 export type CallerSample = { readonly kind: 'single' | 'batch'; readonly status: number; readonly ms: number };
 
 export type GoodCaller = {
@@ -10,6 +10,10 @@ export type GoodCaller = {
   readonly close: () => Promise<unknown>;
 };
 
+/**
+ * Starts the good caller: a process that sends ordinary requests during an attack, to show that callers who do no harm are
+ * still served. It is a process of its own, so that the work of the attackers does not delay it.
+ */
 export const startGoodCaller = (url: string): GoodCaller => {
   const caller = fork(new URL('good-caller-process.ts', import.meta.url), [url]);
   return {

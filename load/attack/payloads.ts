@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
+import { streamFile } from '#testkit/arrow/streams.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
 
 const mebibyte = 1_048_576;
@@ -21,7 +21,7 @@ const americanRows = {
   exercise_style: 'american',
 };
 
-const rowsOfNothing = (bytes: number): string => {
+const emptyRows = (bytes: number): string => {
   const [head, tail] = ['{"options":[{}', ']}'];
   return head + ',{}'.repeat(Math.floor((bytes - head.length - tail.length) / 3)) + tail;
 };
@@ -29,12 +29,12 @@ const rowsOfNothing = (bytes: number): string => {
 /** The bodies of the attacks. Each body is made at its first use. */
 export const payloads = {
   /** 65 KB that decompress to 64 MiB: 22 million empty objects. */
-  gzipOfRows: once(() => gzipSync(rowsOfNothing(unpackedBytes), { level: 9 })),
+  gzipOfRows: once(() => gzipSync(emptyRows(unpackedBytes), { level: 9 })),
   gzipOfZeros: once(() => gzipSync(Buffer.alloc(4 * unpackedBytes), { level: 9 })),
   brotliOfRows: once(() =>
-    brotliCompressSync(rowsOfNothing(unpackedBytes), { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
+    brotliCompressSync(emptyRows(unpackedBytes), { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
   ),
-  tooManyRows: once(() => Buffer.from(rowsOfNothing(mebibyte))),
+  tooManyRows: once(() => Buffer.from(emptyRows(mebibyte))),
   /** One row with 200,000 different members. */
   manyMembers: once(() => {
     const members = Array.from({ length: 200_000 }, (_, number) => `"m${number}":0`);
@@ -43,10 +43,8 @@ export const payloads = {
   /** Chunked encoding in which every chunk is one byte. */
   tinyChunks: once(() => Buffer.from(`${'1\r\n \r\n'.repeat(200_000)}0\r\n\r\n`)),
   deepJson: once(() => Buffer.from(`{"options":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)),
-  /** Arrow streams with one changed byte. See data/README.md. */
-  lyingArrow: once(() =>
-    [1, 2].map((number) => readFileSync(new URL(`data/arrow-lying-length-${number}.arrow`, import.meta.url))),
-  ),
+  /** Arrow streams with one changed byte. See testkit/arrow/streams/README.md. */
+  wrongLengthArrow: once(() => [1, 2].map((number) => Buffer.from(streamFile(`arrow-wrong-length-${number}`)))),
   /** The answer has about 30 MB. */
   largeAnswer: once(() =>
     json({ columns: { ...option, strike: strikes(100_000) }, outputs: ['price', ...greekNames] }),
@@ -72,7 +70,7 @@ export const payloads = {
     return Buffer.from(tableToIPC(table, 'stream'));
   }),
   /** Texts that repeat the start of a credential many times. */
-  almostSecrets: once(() =>
+  credentialPrefixes: once(() =>
     ['eyJ', 'Bearer ', 'a@', 'http://', 'token=', 'a.b@c.', 'x:y@'].map((text) => text.repeat(7_000 / text.length)),
   ),
 } as const;

@@ -70,12 +70,12 @@ export const rawRequest = async (request: RawRequest): Promise<Outcome> => {
   const ended = new AbortController();
   const socket = connect({ port, host: '127.0.0.1' });
   const result = new Promise<Outcome>((resolve) => {
-    const settle = (outcome: Outcome): void => {
+    const finish = (outcome: Outcome): void => {
       resolve(outcome);
       ended.abort();
       socket.destroy();
     };
-    const hold = (): void => settle('held');
+    const hold = (): void => finish('held');
     signal.addEventListener('abort', hold, { once: true });
     const timer = setTimeout(hold, timeoutMs);
     let connected = false;
@@ -89,7 +89,7 @@ export const rawRequest = async (request: RawRequest): Promise<Outcome> => {
     socket.on('close', () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', hold);
-      settle(connected ? reader.outcome() : 'no connection');
+      finish(connected ? reader.outcome() : 'no connection');
     });
     const read = (): void => {
       socket.on('data', (chunk) => {

@@ -1,5 +1,5 @@
 import { callerFigures, limits, type AttackResult } from './result.ts';
-import { callerFaults, faultsOf, lossesOf } from './verdict.ts';
+import { callerFaults, allFaults, attackFaults } from './verdict.ts';
 
 const mebibytes = (bytes: number): string => String(Math.round(bytes / 1_048_576));
 const percent = (share: number): string => (Number.isNaN(share) ? '-' : (share * 100).toFixed(1));
@@ -24,7 +24,7 @@ const columns = [
 const rowOf = (result: AttackResult): string[] => {
   const { singlesShare, singlesP99Ms, batchesShare } = callerFigures(result.caller);
   const refused = Object.entries(result.refused).map(([kind, count]) => `${kind}: ${count}`);
-  const faults = faultsOf(result);
+  const faults = allFaults(result);
   return [
     result.name,
     String(result.addresses),
@@ -38,25 +38,25 @@ const rowOf = (result: AttackResult): string[] => {
     Number.isNaN(singlesP99Ms) ? '-' : String(Math.round(singlesP99Ms)),
     percent(batchesShare),
     refused.join(', ') || 'none',
-    faults.length === 0 ? 'held' : `BROKEN: ${faults.join('; ')}`,
+    faults.length === 0 ? 'passed' : `FAILED: ${faults.join('; ')}`,
   ];
 };
 
 export type Report = {
   readonly markdown: string;
-  readonly broken: number;
-  /** The number of broken runs, without faults in the speed and share of the good caller. */
-  readonly losses: number;
+  readonly failed: number;
+  /** The number of failed runs, without faults in the speed and share of the good caller. */
+  readonly failedByAttack: number;
   readonly lines: readonly string[];
 };
 
 /** One result as text for the terminal. */
 export const lineOf = (result: AttackResult): string => {
-  const faults = faultsOf(result);
+  const faults = allFaults(result);
   const title = `${result.name}, ${result.addresses} ${result.addresses === 1 ? 'address' : 'addresses'}`;
   const answers = `${result.sent} requests (${result.answers}), max ${mebibytes(result.maxResidentBytes)} MiB`;
   return [
-    `${faults.length === 0 ? 'held  ' : 'BROKEN'} ${title}: ${answers}`,
+    `${faults.length === 0 ? 'passed' : 'FAILED'} ${title}: ${answers}`,
     ...faults.map((fault) => `         ${fault}`),
   ].join('\n');
 };
@@ -68,16 +68,16 @@ export const lineOf = (result: AttackResult): string => {
 export const reportOf = (results: readonly AttackResult[], requests: number, conditions: string): Report => {
   const all = results.flatMap(({ caller }) => caller);
   const wholeRun = callerFaults(all, true);
-  const broken = results.filter((result) => faultsOf(result).length > 0).length + (wholeRun.length > 0 ? 1 : 0);
+  const failed = results.filter((result) => allFaults(result).length > 0).length + (wholeRun.length > 0 ? 1 : 0);
   const { singles, singlesShare, singlesP99Ms, batches, batchesShare } = callerFigures(all);
   const verdict =
-    broken === 0
-      ? `All ${results.length} runs held.`
-      : `${results.filter((result) => faultsOf(result).length > 0).length} of ${results.length} runs are broken.`;
+    failed === 0
+      ? `All ${results.length} runs passed.`
+      : `${results.filter((result) => allFaults(result).length > 0).length} of ${results.length} runs failed.`;
   const whole =
     `The good caller over the whole run: ${percent(singlesShare)} % of ${singles} single prices were 200, p99 ` +
     `${Math.round(singlesP99Ms)} ms; ${percent(batchesShare)} % of ${batches} batches were 200 within 2 s.` +
-    (wholeRun.length > 0 ? ` BROKEN: ${wholeRun.join('; ')}.` : '');
+    (wholeRun.length > 0 ? ` FAILED: ${wholeRun.join('; ')}.` : '');
   const table = [columns, columns.map(() => '---'), ...results.map((result) => rowOf(result).map(cell))]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n');
@@ -87,11 +87,11 @@ export const reportOf = (results: readonly AttackResult[], requests: number, con
 \`npm run attack\` starts the service in production mode with its default limits and attacks it over loopback, up to
 ${requests} requests for each attack in this run, alone and mixed, from 1 and from 50 client addresses. Meanwhile a well-behaved
 caller from other addresses asks for single prices and for batches of 1,000 rows. \`npm run attack -- --short\` is the form of CI.
-The attackers have a lower processor priority (nice 10), because they are on other machines in life. The short form uses grace
-times of 2.5 s for bodies and 5 s for answers, so that slow clients are refused within its seconds; the full form has the defaults.
+The attackers have a lower processor priority (nice 10), because in practice they run on other machines. The short form uses grace
+times of 2.5 s for bodies and 5 s for answers, so that slow clients are refused within its duration; the full form has the defaults.
 The attacks are declared in [load/attack/attacks](../load/attack/attacks/list.ts).
 
-An attack is held when
+An attack has passed when
 
 - the process does not end, no pricing thread is lost, and no answer is 500;
 - the resident memory of the service and its pricing processes (shared pages count once; PostgreSQL and Redis are not
@@ -101,7 +101,7 @@ An attack is held when
 - \`volwatch_abuse_refused_total\` counts it under the expected kind, where there is one.
 
 In the column of answers, \`cut\` is a connection that the service closed before a whole answer, \`held\` one that was still open
-at the end, and \`no connection\` means that nobody listened.
+at the end, and \`no connection\` means that the service did not accept it.
 
 ## The last run
 
@@ -111,6 +111,6 @@ ${verdict} ${whole}
 
 ${table}
 `;
-  const losses = results.filter((result) => lossesOf(result).length > 0).length;
-  return { markdown, broken, losses, lines: [verdict, whole] };
+  const failedByAttack = results.filter((result) => attackFaults(result).length > 0).length;
+  return { markdown, failed, failedByAttack, lines: [verdict, whole] };
 };

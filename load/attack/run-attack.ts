@@ -15,7 +15,7 @@ export type RunSettings = {
   readonly spreadMs: number;
   readonly maxAttackMs: number;
   /** Maximum time for the memory to be released. With 0 it is not measured. */
-  readonly settleMs: number;
+  readonly memoryWaitMs: number;
 };
 
 export type RunDeps = {
@@ -29,12 +29,12 @@ export type RunDeps = {
 const maxPrepareMs = 60_000;
 
 /**
- * Returns the minimum of the resident memory. It stops when the memory is below the limit or `settleMs` have passed.
+ * Returns the minimum of the resident memory. It stops when the memory is below the limit or `memoryWaitMs` have passed.
  */
-const settle = async ({ world, settings }: RunDeps): Promise<number | undefined> => {
-  if (settings.settleMs === 0) return undefined;
+const waitForMemory = async ({ world, settings }: RunDeps): Promise<number | undefined> => {
+  if (settings.memoryWaitMs === 0) return undefined;
   let lowest = Infinity;
-  for (const end = Date.now() + settings.settleMs; ; await sleep(250)) {
+  for (const end = Date.now() + settings.memoryWaitMs; ; await sleep(250)) {
     if (!world.isAlive()) return 0;
     lowest = Math.min(lowest, residentTreeBytes(world.service().pid));
     if (lowest <= limits.maxResidentAfterBytes || Date.now() >= end) return lowest;
@@ -117,7 +117,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
   if (exits === 0 && after === undefined) problems.push('the admin port did not answer after the attack');
   const restarts = 'volwatch_workers_restarts_total';
   const sent = fields.reduce((sum, { tally }) => sum + tally.total(), 0);
-  const residentAfterBytes = await settle(deps);
+  const residentAfterBytes = await waitForMemory(deps);
   return {
     name,
     addresses: new Set(fields.flatMap(({ addresses }) => addresses)).size,

@@ -17,7 +17,7 @@ export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean
 };
 
 /** Faults of one attack without the speed and share of the good caller, which depend on the machine. */
-export const lossesOf = (result: AttackResult): string[] => {
+export const attackFaults = (result: AttackResult): string[] => {
   const { sent, exits, lostThreads, maxResidentBytes, residentAfterBytes, serverErrors } = result;
   const faults: string[] = [];
   if (sent === 0) faults.push('no request was sent');
@@ -28,9 +28,9 @@ export const lossesOf = (result: AttackResult): string[] => {
     faults.push(`resident memory stayed at ${mebibytes(residentAfterBytes)} for a minute`);
   if (serverErrors > 0) faults.push(`${serverErrors} answers were 500`);
   const { expectedKinds, refused } = result;
-  const unseen = expectedKinds.filter((kinds) => !kinds.some((kind) => (refused[kind] ?? 0) > 0));
-  if (unseen.length > 0) {
-    const names = new Set(unseen.map((kinds) => kinds.join(' or ')));
+  const uncounted = expectedKinds.filter((kinds) => !kinds.some((kind) => (refused[kind] ?? 0) > 0));
+  if (uncounted.length > 0) {
+    const names = new Set(uncounted.map((kinds) => kinds.join(' or ')));
     faults.push(`volwatch_abuse_refused_total did not count ${[...names].join(', ')}`);
   }
   if (result.fault !== undefined) faults.push(result.fault);
@@ -38,7 +38,7 @@ export const lossesOf = (result: AttackResult): string[] => {
 };
 
 /** All faults of one attack as sentences. The list is empty if the service withstood the attack. */
-export const faultsOf = (result: AttackResult): string[] => [
-  ...lossesOf(result),
+export const allFaults = (result: AttackResult): string[] => [
+  ...attackFaults(result),
   ...callerFaults(result.caller, false),
 ];

@@ -34,7 +34,7 @@ export type Cell = {
   /** Milliseconds that the fault lasts. */
   readonly holdMs?: number;
   /** Whether a counter of the service or of the dependency shows that the fault took effect. */
-  readonly felt: (before: Scrape, now: Scrape, world: World) => boolean | Promise<boolean>;
+  readonly hasEffect: (before: Scrape, now: Scrape, world: World) => boolean | Promise<boolean>;
   /** Error codes that callers may receive. If it is empty, callers must not notice the fault. */
   readonly codes: readonly string[];
   /** Every answer must come within this time, in milliseconds. */

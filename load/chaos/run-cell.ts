@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 
 const steadyMs = 1_500;
 const recoveryLimitMs = 10_000;
-const flipLimitMs = 5_000;
+const unhealthyLimitMs = 5_000;
 const pollMs = 100;
 
 const good = ({ status, code }: Answer): boolean => status >= 200 && status < 300 && code === '';
@@ -22,7 +22,7 @@ const dependencyStatus = async (world: World, name: string): Promise<string> => 
   return body.dependencies[name]?.status ?? 'absent';
 };
 
-type Signals = { feltMs?: number; flippedMs?: number };
+type Signals = { effectMs?: number; unhealthyMs?: number };
 
 /** Polls the signals of the service until `stop` is called. */
 const watch = (
@@ -34,22 +34,22 @@ const watch = (
   const began = performance.now();
   const stopped = new AbortController();
   // The query may fail because it uses the broken dependency. The next poll repeats it.
-  const isFelt = async (now: Scrape): Promise<boolean> => {
+  const hasHadEffect = async (now: Scrape): Promise<boolean> => {
     try {
-      return await cell.felt(before, now, world);
+      return await cell.hasEffect(before, now, world);
     } catch {
       return false;
     }
   };
   const look = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
-      if (signals.feltMs === undefined) {
+      if (signals.effectMs === undefined) {
         const now = await scrape(world.adminUrl).catch(() => undefined);
-        if (now ? await isFelt(now) : cell.processGone) signals.feltMs = performance.now() - began;
+        if (now ? await hasHadEffect(now) : cell.processGone) signals.effectMs = performance.now() - began;
       }
-      if (cell.unhealthy && signals.flippedMs === undefined) {
+      if (cell.unhealthy && signals.unhealthyMs === undefined) {
         const status = await dependencyStatus(world, cell.unhealthy).catch(() => 'up');
-        if (status !== 'up') signals.flippedMs = performance.now() - began;
+        if (status !== 'up') signals.unhealthyMs = performance.now() - began;
       }
       await sleep(pollMs);
     }
@@ -65,21 +65,21 @@ const watch = (
 };
 
 /** Returns the recovery time after the answers have been good for a while; undefined after the time limit. */
-const settle = async (
+const waitForRecovery = async (
   cell: Cell,
   world: World,
   answers: readonly Answer[],
   since: number,
 ): Promise<number | undefined> => {
-  const calmMs = 1_000;
-  while (Date.now() - since < recoveryLimitMs + calmMs) {
+  const goodMs = 1_000;
+  while (Date.now() - since < recoveryLimitMs + goodMs) {
     await sleep(pollMs);
     const later = answers.filter(({ at }) => at >= since);
     const lastBad = later.findLast((answer) => !acceptable(answer));
-    const calmSince = later.find(({ at }) => at > (lastBad?.at ?? 0));
-    if (!calmSince || Date.now() - calmSince.at < calmMs) continue;
+    const goodSince = later.find(({ at }) => at > (lastBad?.at ?? 0));
+    if (!goodSince || Date.now() - goodSince.at < goodMs) continue;
     const healthy = !cell.unhealthy || (await dependencyStatus(world, cell.unhealthy).catch(() => 'down')) === 'up';
-    if (healthy) return Math.max(0, calmSince.at - since);
+    if (healthy) return Math.max(0, goodSince.at - since);
   }
   return undefined;
 };
@@ -107,10 +107,10 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
   await sleep(cell.holdMs ?? 3_000);
   await cell.heal(world);
   const healedAt = Date.now();
-  const recoveryMs = await settle(cell, world, probe.answers, healedAt);
+  const recoveryMs = await waitForRecovery(cell, world, probe.answers, healedAt);
   await watcher.stop();
   await probe.stop();
-  const { feltMs, flippedMs } = watcher.signals;
+  const { effectMs, unhealthyMs } = watcher.signals;
 
   const during = probe.answers.filter(({ at }) => at >= injected * 1_000);
   const refused = during.filter((answer) => !acceptable(answer) && answer.status > 0);
@@ -118,8 +118,8 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
   const wrong = refused.filter(({ code, problem }) => !problem || !cell.codes.includes(code));
   const slowestMs = Math.max(0, ...during.map(({ ms }) => ms));
   const served = during.filter((answer) => good(answer) && answer.traceId !== '');
-  const witness = cell.spansLost ? served.at(-1) : (refused.find(({ traceId }) => traceId !== '') ?? served[0]);
-  const traced = witness ? await exported(world, witness.traceId) : false;
+  const example = cell.spansLost ? served.at(-1) : (refused.find(({ traceId }) => traceId !== '') ?? served[0]);
+  const traced = example ? await exported(world, example.traceId) : false;
   let state: Check;
   try {
     state = {
@@ -132,9 +132,9 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
   }
   const checks: Check[] = [
     {
-      name: 'the fault was felt',
-      passed: feltMs !== undefined,
-      detail: feltMs === undefined ? 'no counter moved' : `after ${Math.round(feltMs)} ms`,
+      name: 'the fault had an effect',
+      passed: effectMs !== undefined,
+      detail: effectMs === undefined ? 'no counter moved' : `after ${Math.round(effectMs)} ms`,
     },
     state,
     {
@@ -154,13 +154,13 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
     {
       name: 'metric, span and log agree',
       passed:
-        witness !== undefined &&
-        world.logged(witness.traceId) &&
+        example !== undefined &&
+        world.logged(example.traceId) &&
         traced &&
-        (!cell.unhealthy || (flippedMs ?? Infinity) <= flipLimitMs),
-      detail: `trace ${witness?.traceId ?? 'none'}: ${witness && world.logged(witness.traceId) ? 'logged' : 'not logged'}, ${traced ? 'exported' : 'not exported'}${
+        (!cell.unhealthy || (unhealthyMs ?? Infinity) <= unhealthyLimitMs),
+      detail: `trace ${example?.traceId ?? 'none'}: ${example && world.logged(example.traceId) ? 'logged' : 'not logged'}, ${traced ? 'exported' : 'not exported'}${
         cell.unhealthy
-          ? `; health of ${cell.unhealthy} ${flippedMs === undefined ? 'never flipped' : `flipped after ${Math.round(flippedMs)} ms`}`
+          ? `; health of ${cell.unhealthy} ${unhealthyMs === undefined ? 'never flipped' : `flipped after ${Math.round(unhealthyMs)} ms`}`
           : ''
       }`,
     },
@@ -177,7 +177,9 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
     passed: checks.every(({ passed }) => passed),
     checks,
     detectionMs:
-      feltMs === undefined && flippedMs === undefined ? undefined : Math.min(feltMs ?? Infinity, flippedMs ?? Infinity),
+      effectMs === undefined && unhealthyMs === undefined
+        ? undefined
+        : Math.min(effectMs ?? Infinity, unhealthyMs ?? Infinity),
     recoveryMs,
     answers: { ok: during.filter(acceptable).length, refused: refused.length, unanswered: unanswered.length },
     phases: {
@@ -186,7 +188,7 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
       after: phase(probe.answers, healedAt, Infinity),
     },
     slowestMs,
-    traceId: witness?.traceId,
+    traceId: example?.traceId,
     window: { from, injected, healed: healedAt / 1_000, to: seconds() },
   };
 };

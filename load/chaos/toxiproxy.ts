@@ -10,17 +10,18 @@ type Toxic = {
   readonly stream?: 'upstream' | 'downstream';
 };
 
-/** A proxied connection to one dependency that can be broken. */
-export type Hop = {
+/** The network path from the service to one dependency, through a proxy that can break it. */
+export type FaultyLink = {
   readonly port: number;
   /** Refuses new connections and closes open ones. */
   readonly cut: () => Promise<void>;
-  readonly poison: (toxic: Toxic) => Promise<void>;
+  /** Adds a fault of Toxiproxy to the path, which calls it a toxic: delay, no data, a reset. */
+  readonly addToxic: (toxic: Toxic) => Promise<void>;
   /** Restores the connection and removes all toxics. */
   readonly heal: () => Promise<void>;
 };
 
-export type Toxiproxy = { readonly hop: (name: string, upstream: string) => Promise<Hop> };
+export type Toxiproxy = { readonly addLink: (name: string, upstream: string) => Promise<FaultyLink> };
 
 /**
  * Starts the Toxiproxy server and controls it over its HTTP API. Toxics also affect connections that are already open.
@@ -49,14 +50,14 @@ export const startToxiproxy = async (scope: Scope): Promise<Toxiproxy> => {
     );
   await eventually(isUp, 'toxiproxy answers');
   return {
-    hop: async (name, upstream) => {
+    addLink: async (name, upstream) => {
       const listen = await freePort();
       await call('POST', '/proxies', { name, upstream, listen: `127.0.0.1:${listen}`, enabled: true });
       let toxics = 0;
       return {
         port: listen,
         cut: () => call('POST', `/proxies/${name}`, { enabled: false }),
-        poison: async ({ type, attributes, stream = 'downstream' }) => {
+        addToxic: async ({ type, attributes, stream = 'downstream' }) => {
           toxics += 1;
           await call('POST', `/proxies/${name}/toxics`, {
             name: `${name}-${toxics}`,

@@ -5,18 +5,18 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
-import { hungryWhenTold } from '#testkit/memory.ts';
+import { fillHeapOnSignal } from '#testkit/memory.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
 import { startReplicated } from '#testkit/servers/replica.ts';
 import { startService, type Service } from '#testkit/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
 import type { Scope } from './scope.ts';
-import { startToxiproxy, type Hop } from './toxiproxy.ts';
+import { startToxiproxy, type FaultyLink } from './toxiproxy.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type World = {
-  readonly hops: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', Hop>>;
+  readonly links: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', FaultyLink>>;
   readonly redis: RedisServer;
   readonly twelveData: TwelveDataServer;
   readonly spans: OtlpReceiver;
@@ -39,9 +39,9 @@ export type World = {
   readonly clearFault: (point: string) => Promise<void>;
 };
 
-const through = (address: string, hop: Hop): string => {
+const through = (address: string, link: FaultyLink): string => {
   const url = new URL(address);
-  url.host = `127.0.0.1:${hop.port}`;
+  url.host = `127.0.0.1:${link.port}`;
   return url.href;
 };
 
@@ -113,13 +113,14 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     startOtlpReceiver(scope),
     startToxiproxy(scope),
   ]);
-  const hop = (name: string, address: string): Promise<Hop> => toxiproxy.hop(name, new URL(address).host);
-  const hops = {
-    postgres: await hop('postgres', primaryUrl),
-    replica: await hop('replica', replicaUrl),
-    redis: await hop('redis', redis.url),
-    twelveData: await hop('twelve-data', twelveData.url),
-    collector: await hop('collector', spans.url),
+  const addLink = (name: string, address: string): Promise<FaultyLink> =>
+    toxiproxy.addLink(name, new URL(address).host);
+  const links = {
+    postgres: await addLink('postgres', primaryUrl),
+    replica: await addLink('replica', replicaUrl),
+    redis: await addLink('redis', redis.url),
+    twelveData: await addLink('twelve-data', twelveData.url),
+    collector: await addLink('collector', spans.url),
   };
   let generation = 0;
   const nextGeneration = (): number => {
@@ -141,15 +142,15 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     ACCESS_TOKEN_EXPIRE_MINUTES: '1440',
     BOOTSTRAP_CLIENT_ID: 'chaos',
     BOOTSTRAP_CLIENT_SECRET: secret,
-    DATABASE_URL: through(primaryUrl, hops.postgres),
-    DATABASE_REPLICA_URLS: through(replicaUrl, hops.replica),
+    DATABASE_URL: through(primaryUrl, links.postgres),
+    DATABASE_REPLICA_URLS: through(replicaUrl, links.replica),
     DATABASE_REPLICA_MAX_LAG_MS: '2000',
     DATABASE_ACQUIRE_TIMEOUT_MS: '500',
     DATABASE_STATEMENT_TIMEOUT_MS: '1500',
-    REDIS_URL: through(redis.url, hops.redis),
+    REDIS_URL: through(redis.url, links.redis),
     MARKET_DATA_PROVIDER: 'twelve_data',
     TWELVE_DATA_API_KEY: apiKey,
-    TWELVE_DATA_BASE_URL: through(twelveData.url, hops.twelveData).replace(/\/$/, ''),
+    TWELVE_DATA_BASE_URL: through(twelveData.url, links.twelveData).replace(/\/$/, ''),
     TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
     PROVIDER_TIMEOUT_MS: '2000',
     BREAKER_RESET_MS: '2000',
@@ -167,13 +168,13 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
     PRICING_QUEUE_LIMIT: '4',
     PRICING_STALL_MS: '4000',
     FAULT_INJECTION: 'true',
-    OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, hops.collector).replace(/\/$/, ''),
+    OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, links.collector).replace(/\/$/, ''),
     ...extra,
   };
   let current: Service;
   const processes: Service[] = [];
   const start = async (): Promise<void> => {
-    current = await startService({ environment, nodeArguments: ['--import', hungryWhenTold] });
+    current = await startService({ environment, nodeArguments: ['--import', fillHeapOnSignal] });
     processes.push(current);
     await current.ready();
   };
@@ -193,7 +194,7 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
   };
   let token: string | undefined;
   return {
-    hops,
+    links,
     redis,
     twelveData,
     spans,

@@ -29,18 +29,18 @@ const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readon
     kill: () => void child.kill('SIGKILL'),
     refresh: (command) =>
       new Promise((done) => {
-        const settle = (status: string | undefined): void => {
+        const finish = (status: string | undefined): void => {
           child.off('message', onMessage).off('exit', onExit);
           done(status);
         };
         const onMessage = (report: Report): void => {
-          if (report.event === 'ended' && report.generation === command.generation) settle(report.status);
+          if (report.event === 'ended' && report.generation === command.generation) finish(report.status);
         };
-        const onExit = (): void => settle(undefined);
+        const onExit = (): void => finish(undefined);
         if (!alive()) return done(undefined);
         child.on('message', onMessage).once('exit', onExit);
         // A process that was just killed may still count as alive, so the send can fail.
-        child.send(command, (error) => error && settle(undefined));
+        child.send(command, (error) => error && finish(undefined));
       }),
   };
 };

@@ -25,13 +25,13 @@ const revokedRows = Array.from({ length: 10_000 }, (_, index) => ({
 const reader = { query: (async () => revokedRows) as Query };
 
 /**
- * Runs the contestants alternately, so that other load on the machine affects all of them equally. The first half is
+ * Runs the candidates alternately, so that other load on the machine affects all of them equally. The first half is
  * for warm-up.
  */
-const compare = async (contestants: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> => {
-  const taken = new Map<string, number[]>(Object.keys(contestants).map((name) => [name, []]));
+const compare = async (candidates: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> => {
+  const taken = new Map<string, number[]>(Object.keys(candidates).map((name) => [name, []]));
   for (let round = 0; round < 2 * rounds; round += 1) {
-    for (const [name, work] of Object.entries(contestants)) {
+    for (const [name, work] of Object.entries(candidates)) {
       const start = performance.now();
       await work();
       if (round >= rounds) taken.get(name)?.push((performance.now() - start) * 1000);
@@ -52,7 +52,7 @@ const pairs = {
 for (const [algorithm, pair] of Object.entries(pairs)) {
   const privateKeyPem = pair().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const { keyRing } = await loadKeyRing({ privateKeyPem, production: true });
-  if (!keyRing) throw new Error('the key made for this run was refused');
+  if (!keyRing) throw new Error('The key that was generated for this run was refused');
   const tokens = createTokenIssuer({ keyRing, issuer, audience, lifetimeSeconds: 3600, clock });
   const measure = createMeasure({ clock, metrics });
   const revocations = createRevocations({ reader, clock, logger, pollMs: 1_000 });

@@ -35,11 +35,11 @@ const service = await startService({ environment });
 const bare = await startBare();
 
 const compare = async (
-  contestants: Readonly<Record<string, readonly [Target, Load]>>,
+  candidates: Readonly<Record<string, readonly [Target, Load]>>,
 ): Promise<Record<string, Rate>> => {
-  const rates = new Map<string, Rate[]>(Object.keys(contestants).map((name) => [name, []]));
+  const rates = new Map<string, Rate[]>(Object.keys(candidates).map((name) => [name, []]));
   for (let turn = 0; turn <= rounds; turn += 1) {
-    for (const [name, [target, load]] of Object.entries(contestants)) {
+    for (const [name, [target, load]] of Object.entries(candidates)) {
       const rate = await drive(target, load, seconds, load.rows >= 10_000 ? 2 : load.rows >= 1000 ? 4 : 16);
       // The first round is for warm-up.
       if (turn > 0) rates.get(name)?.push(rate);

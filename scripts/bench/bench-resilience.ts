@@ -109,15 +109,15 @@ const drive = (service: Service, amount: number) =>
   });
 
 const memory = async (service: Service): Promise<void> => {
-  const settled = async (): Promise<number> => {
+  const heapAfterCollection = async (): Promise<number> => {
     service.process.kill('SIGUSR2');
     await sleep(1_000);
     return metric(await scrape(service), 'nodejs_heap_size_used_bytes') / 2 ** 20;
   };
   await drive(service, requests / 5);
-  const before = await settled();
+  const before = await heapAfterCollection();
   const result = await drive(service, requests);
-  const after = await settled();
+  const after = await heapAfterCollection();
   show(
     `heap after collection, before and after ${requests} requests`,
     `${before.toFixed(1)} MiB, ${after.toFixed(1)} MiB`,

@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { matrix } from '#load/chaos/matrix.ts';
+import { configVariables } from '#src/config/variables.ts';
 import { faultPoints } from '#src/kernel/catalogue/faults.ts';
 import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
+import { scopes } from '#src/kernel/requests/principal.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { dashboards } from '../generate/dashboards/index.ts';
 import { scenarios } from '../verify/scenarios.ts';
@@ -26,7 +28,7 @@ export const faultPointFaults = (
 ): string[] =>
   points
     .filter((point) => !cells.some((cell) => cell.faultPoint === point))
-    .map((point) => `The fault point ${point} has no chaos cell: add one to load/chaos/cells/.`);
+    .map((point) => `The fault point ${point} has no chaos cell: add one to load/chaos/cells/fault-points.ts.`);
 
 /** Every metric must have a panel, or a reason why it has none. */
 export const metricFaults = (
@@ -43,7 +45,7 @@ export const metricFaults = (
       .filter((metric) => !isShown(metric) && !Object.hasOwn(exceptions, metric))
       .map(
         (metric) =>
-          `The metric ${metric} is on no panel: add one to scripts/generate/dashboards/, or a reason to scripts/check/completeness.ts.`,
+          `The metric ${metric} is on no panel: add one to the dashboard of its subject, for example scripts/generate/dashboards/overview.ts, or a reason to scripts/check/completeness.ts.`,
       ),
     ...Object.keys(exceptions)
       .filter((metric) => isShown(metric) || !metrics.includes(metric))
@@ -59,7 +61,10 @@ export const alertFaults = (
 ): string[] => [
   ...alerts
     .filter((alert) => !exists(`docs/runbooks/${alert}.md`))
-    .map((alert) => `The alert ${alert} has no runbook: add docs/runbooks/${alert}.md.`),
+    .map(
+      (alert) =>
+        `The alert ${alert} has no runbook: add docs/runbooks/${alert}.md and its row in docs/runbooks/README.md.`,
+    ),
   ...alerts
     .filter((alert) => !rehearsed.includes(alert))
     .map((alert) => `The alert ${alert} has no rehearsed cause: add one to scripts/verify/scenarios.ts.`),
@@ -74,10 +79,39 @@ export const modelFaults = (
     .filter((model) => !new RegExp(`^\\|[^|]*\`${model}\``, 'm').test(page))
     .map((model) => `The model ${model} is not in the table of docs/pricing.md: add a row there.`);
 
+/** The source of the service without the declarations of configuration variables. */
+const sourceText = (): string =>
+  globSync('src/**/*.ts')
+    .filter((path) => !path.endsWith('-variables.ts'))
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n');
+
+/** Every configuration variable must be read. */
+export const variableFaults = (
+  variables: readonly string[] = Object.keys(configVariables),
+  source: string = sourceText(),
+): string[] =>
+  variables
+    .filter((variable) => !new RegExp(`\\b${variable}\\b`).test(source))
+    .map(
+      (variable) => `The variable ${variable} is not used: pass config.${variable} as a dependency in src/compose/.`,
+    );
+
+/** Every scope must have a row in the security page. `test/service/policies.test.ts` checks the routes of each scope. */
+export const scopeFaults = (
+  names: readonly string[] = scopes,
+  page: string = readFileSync('docs/security.md', 'utf8'),
+): string[] =>
+  names
+    .filter((name) => !page.includes(`| scope \`${name}\` |`))
+    .map((name) => `The scope ${name} is not in docs/security.md: add a row under "Who may do what".`);
+
 /** Entries of one list that are missing in another list, each with the file to edit. */
 export const completenessFaults = (): string[] => [
   ...faultPointFaults(),
   ...metricFaults(),
   ...alertFaults(),
   ...modelFaults(),
+  ...scopeFaults(),
+  ...variableFaults(),
 ];

@@ -51,3 +51,21 @@ export const findCircles = (graph: ImportGraph): string[][] => {
   for (const file of graph.keys()) visit(file);
   return circles;
 };
+
+const importsIn = (circle: readonly string[]): string[] =>
+  circle.slice(1).map((target, index) => `${circle[index]} ${target}`);
+
+/**
+ * The shortest circles, without those that share an import with a shorter one. One wrong import closes many circles, and
+ * one message is enough for it.
+ */
+export const shortestCircles = (circles: readonly (readonly string[])[]): (readonly string[])[] => {
+  const seen = new Set<string>();
+  const kept: (readonly string[])[] = [];
+  for (const circle of circles.toSorted((a, b) => a.length - b.length)) {
+    const imports = importsIn(circle);
+    if (!imports.some((one) => seen.has(one))) kept.push(circle);
+    for (const one of imports) seen.add(one);
+  }
+  return kept;
+};

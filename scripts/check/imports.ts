@@ -1,4 +1,4 @@
-import { findCircles, type ImportGraph } from './import-graph.ts';
+import { findCircles, shortestCircles, type ImportGraph } from './import-graph.ts';
 import { folders, rooms } from './rooms.ts';
 
 const topOf = (path: string): string => path.split('/')[0]!;
@@ -33,7 +33,7 @@ export const importFaults = (graph: ImportGraph): string[] => {
   const edges = [...graph].flatMap(([file, targets]) => targets.map((target) => [file, target] as const));
   return [
     ...edges.flatMap(([file, target]) => folderFault(file, target) ?? roomFault(file, target) ?? []),
-    ...findCircles(graph).map(
+    ...shortestCircles(findCircles(graph)).map(
       (circle) =>
         `A circle of imports: ${circle.join(' -> ')}. Move what both sides need into a file that imports neither.`,
     ),

@@ -32,10 +32,10 @@ const settings: RunSettings = {
   spreadMs: short ? 1_000 : 12_000,
   maxAttackMs: short ? 4_000 : 60_000,
   // The short form waits for the memory only once, at the end.
-  settleMs: short ? 0 : 60_000,
+  memoryWaitMs: short ? 0 : 60_000,
 };
 /** Slow attacks get their refusal only after the grace times of the service. */
-const mixedSettings: RunSettings = { ...settings, maxAttackMs: short ? 25_000 : 90_000, settleMs: 60_000 };
+const mixedSettings: RunSettings = { ...settings, maxAttackMs: short ? 25_000 : 90_000, memoryWaitMs: 60_000 };
 /** A value far above the limit. The service is killed before the machine runs out of memory. */
 const guardBytes = 6_144 * mebibyte;
 
@@ -121,5 +121,5 @@ mkdirSync('reports', { recursive: true });
 writeFileSync('reports/attack.md', report.markdown);
 if (flags.includes('--write')) writeFileSync('docs/attack.md', report.markdown);
 console.log(`${report.lines.join('\n')}\n${Math.round(performance.now() / 1_000)} s; report: reports/attack.md`);
-if (untimed) console.log(`--untimed: ${report.losses} runs are broken apart from the speed of the good caller`);
-process.exit((untimed ? report.losses : report.broken) === 0 ? 0 : 1);
+if (untimed) console.log(`--untimed: ${report.failedByAttack} runs failed apart from the speed of the good caller`);
+process.exit((untimed ? report.failedByAttack : report.failed) === 0 ? 0 : 1);

@@ -39,7 +39,7 @@ try {
     results.push(result);
     const time = (ms: number | undefined): string => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`);
     console.log(
-      `${result.passed ? 'held  ' : 'BROKEN'} ${cell.group} / ${cell.name}: seen after ${time(result.detectionMs)}, recovered after ${time(result.recoveryMs)}`,
+      `${result.passed ? 'passed' : 'FAILED'} ${cell.group} / ${cell.name}: seen after ${time(result.detectionMs)}, recovered after ${time(result.recoveryMs)}`,
     );
     for (const { name, passed, detail } of result.checks) if (!passed) console.log(`         ${name}: ${detail}`);
   }
@@ -50,6 +50,6 @@ try {
 } finally {
   await scope.close();
 }
-const held = results.filter(({ passed }) => passed).length;
-console.log(`${held} of ${cells.length} cells held; report: reports/chaos.html`);
-process.exit(held === cells.length ? 0 : 1);
+const passed = results.filter(({ passed }) => passed).length;
+console.log(`${passed} of ${cells.length} cells passed; report: reports/chaos.html`);
+process.exit(passed === cells.length ? 0 : 1);

@@ -103,7 +103,7 @@ const run = (
     timeout: 240_000,
   });
   const lines = `${stdout}\n${stderr}`.split('\n').map((line) => line.trim());
-  const said = lines.find((line) => /BROKEN|no single refresh|reported undone|\[fail\]|✘/.test(line)) ?? '';
+  const said = lines.find((line) => /FAILED|no single refresh|reported undone|\[fail\]|✘/.test(line)) ?? '';
   return { noticed: status !== 0 && said !== '', said };
 };
 

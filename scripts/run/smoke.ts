@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { startService } from '#testkit/service.ts';
+import { lastIndexValues } from '#testkit/market-data/sample-results.ts';
 import { eventually } from '#testkit/eventually.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'volwatch-smoke-'));
@@ -49,8 +50,7 @@ try {
   await interrupt(first);
 
   const second = await start('second start');
-  const ends = { TECH5_EW: 3663.230343, TECH5_PW: 2789.5576355, SP500: 1975.3440142 };
-  for (const [code, expected] of Object.entries(ends)) {
+  for (const { code, value: expected } of lastIndexValues) {
     const response = await fetch(`${second.url}/api/v1/indexes/${code}/values?from=2010-03-01&limit=1000`);
     let page = (await response.json()) as {
       data: { date: string; value: number }[];

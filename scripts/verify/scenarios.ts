@@ -34,8 +34,8 @@ const manyReads = async (stack: Stack): Promise<string | undefined> => {
   return refused && traceOf(refused);
 };
 const slowDatabase = {
-  inject: ({ database, replica }: Stack) => [database, replica].forEach((hop) => hop.latency(200)),
-  end: ({ database, replica }: Stack) => [database, replica].forEach((hop) => hop.latency(0)),
+  inject: ({ database, replica }: Stack) => [database, replica].forEach((proxy) => proxy.latency(200)),
+  end: ({ database, replica }: Stack) => [database, replica].forEach((proxy) => proxy.latency(0)),
 };
 
 /** Multiplies the newest bar of one asset by ten. */
@@ -152,10 +152,10 @@ export const scenarios: readonly Scenario[] = [
   {
     alert: 'PostgresDown',
     fault: 'the connections to PostgreSQL and its replica are cut',
-    inject: ({ database, replica }) => [database, replica].forEach((hop) => hop.cut()),
+    inject: ({ database, replica }) => [database, replica].forEach((proxy) => proxy.cut()),
     meet: async (stack) => traceOf(await uncachedRead(stack)),
     log: isDatabaseFault,
-    end: ({ database, replica }) => [database, replica].forEach((hop) => hop.restore()),
+    end: ({ database, replica }) => [database, replica].forEach((proxy) => proxy.restore()),
   },
   {
     alert: 'ReplicaDown',

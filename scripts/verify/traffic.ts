@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ModelName } from '#src/kernel/catalogue/pricing-models.ts';
 import {
   call,
   clearFault,
@@ -12,18 +11,9 @@ import {
   metric,
   scrape,
 } from '#testkit/running-service.ts';
+import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
 import { eventually } from '#testkit/eventually.ts';
 import type { Stack } from './stack.ts';
-
-const models: Readonly<Record<ModelName, object>> = {
-  black_scholes: {},
-  black76: { spot: undefined, forward: 100 },
-  bachelier: { spot: undefined, forward: 100, volatility: 20 },
-  binomial_lr: { exercise_style: 'american', steps: 101 },
-  andersen_lake: { exercise_style: 'american' },
-  baw: { exercise_style: 'american' },
-  heston: { volatility: undefined, heston: { v0: 0.04, kappa: 2, theta: 0.04, sigma: 0.3, rho: -0.7 } },
-};
 
 /** Sends only requests that succeed. */
 export const quietRound = async ({ service }: Stack): Promise<void> => {
@@ -40,7 +30,7 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
   const post = (path: string, body: unknown): Promise<Answer> => call(`${api}${path}`, json(body));
   const get = (path: string): Promise<Answer> => call(`${api}${path}`);
   const authorized = { headers: { Authorization: `Bearer ${token}` } };
-  for (const [model, inputs] of Object.entries(models)) await post('/pricing/price', { ...option, ...inputs, model });
+  for (const body of Object.values(optionOfModel)) await post('/pricing/price', body);
   const rows = Array.from({ length: 200 }, (_, row) => ({ ...option, strike: 90 + row / 10 }));
   await Promise.all([
     post('/pricing/greeks', option),
@@ -166,9 +156,9 @@ export const limitedRound = async ({ service }: Stack, requests: number): Promis
 /** Sends more reads at once than the pool has connections, over a slow network. */
 export const saturatedRound = async (stack: Stack, latencyMs = 150): Promise<void> => {
   const { database, replica } = stack;
-  for (const hop of [database, replica]) hop.latency(latencyMs);
+  for (const proxy of [database, replica]) proxy.latency(latencyMs);
   await Promise.all(Array.from({ length: 24 }, () => uncachedRead(stack)));
-  for (const hop of [database, replica]) hop.latency(0);
+  for (const proxy of [database, replica]) proxy.latency(0);
 };
 
 export { takeToken };

@@ -42,7 +42,7 @@ const networkCodes = new Set([
 ]);
 
 /** Messages of pg errors that have no code. The fault tests check that the texts are still the same. */
-const lostMessages = [
+const connectionLostMessages = [
   /^Connection terminated/,
   /not queryable$/,
   /^The server does not support SSL/,
@@ -69,7 +69,7 @@ const codeFor = (error: unknown): ErrorCode | undefined => {
   }
   const message = error instanceof Error ? error.message : '';
   if (message === 'Query read timeout') return 'database_timeout';
-  if (lostMessages.some((pattern) => pattern.test(message))) return 'database_unavailable';
+  if (connectionLostMessages.some((pattern) => pattern.test(message))) return 'database_unavailable';
   return undefined;
 };
 

@@ -67,7 +67,7 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     if (!redis) return inMemory(key, name, false);
     try {
       const [stored = null, sealed = null] = await redis.client.mget(generations.nameOf(key.tag), name);
-      const generation = await generations.settle(key.tag, stored);
+      const generation = await generations.agree(key.tag, stored);
       const entry = sealed === null ? undefined : seal.open(name, sealed);
       if (sealed !== null && !entry) logger.warn({ cache: key.cache }, 'a cache entry cannot be read');
       return { entry: entry ?? memory.get(name), generation, failed: sealed !== null && !entry, localOnly: false };

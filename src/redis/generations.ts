@@ -14,7 +14,7 @@ export type Generations = {
    * if Redis has none.
    * @returns the current generation, or undefined if there is no agreement
    */
-  readonly settle: (tag: string, stored: string | null) => Promise<string | undefined>;
+  readonly agree: (tag: string, stored: string | null) => Promise<string | undefined>;
   /** Starts a new generation of a tag, which invalidates all its entries. */
   readonly next: (tag: string) => Promise<void>;
   readonly close: () => void;
@@ -50,9 +50,9 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
     // The old generation is not used again, because an invalidation can have been lost together with it.
     const generation = randomUUID();
     const wasFirst = (await client.set(prefix + tag, generation, 'NX')) === 'OK';
-    const settled = wasFirst ? generation : await client.get(prefix + tag);
-    if (settled !== null) known.set(tag, settled);
-    return settled ?? undefined;
+    const agreed = wasFirst ? generation : await client.get(prefix + tag);
+    if (agreed !== null) known.set(tag, agreed);
+    return agreed ?? undefined;
   };
 
   const receive = (message: string): void => {
@@ -70,7 +70,7 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
   return {
     nameOf: (tag) => prefix + tag,
     local,
-    settle: async (tag, stored) => {
+    agree: async (tag, stored) => {
       if (redis === undefined) return local(tag);
       if (unsent.has(tag)) {
         await announce(redis.client, tag);

@@ -16,14 +16,20 @@ test('the columns of the migrated tables have the type and the default that is d
     const found = (await query(
       `select column_name, data_type, column_default, is_nullable from information_schema.columns
        where table_name = '${table}' and column_name not in ('user_id', 'version', 'updated_at')
-       order by ordinal_position`,
+       order by column_name collate "C"`,
     )) as unknown as Column[];
-    const declared = Object.entries(fields).map(([name, { column, default: value }]) => ({
-      column_name: name,
-      data_type: column,
-      column_default: defaultText(value),
-      is_nullable: value === null ? 'YES' : 'NO',
-    }));
-    t.deepEqual(found, declared, `${table}: a changed default needs a migration`);
+    const declared = Object.entries(fields)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { column, default: value }]) => ({
+        column_name: name,
+        data_type: column,
+        column_default: defaultText(value),
+        is_nullable: value === null ? 'YES' : 'NO',
+      }));
+    t.deepEqual(
+      found,
+      declared,
+      `${table}: a new member or a changed default needs a migration in src/database/migrations/`,
+    );
   }
 });

@@ -74,13 +74,14 @@ test('a client that does not read sees whether its answer was cut meanwhile', as
   const cut = await listen(t, (socket) => {
     socket.write(head);
     socket.write(large);
+    // The connection is cut while the client does not read, which lasts 200 ms.
     setTimeout(() => socket.destroy(), 50);
   });
   t.is(await rawRequest(request(kept, { unreadMs: 200 })), 'held');
   t.is(await rawRequest(request(cut, { unreadMs: 200 })), 'cut');
 });
 
-test('an attack sends what it may, no more at a time than it may, from all its addresses', async (t) => {
+test('an attack sends all its requests, at most `parallel` at a time, from all its addresses', async (t) => {
   const signal = new AbortController().signal;
   const tally = createTally();
   const field = {
@@ -97,7 +98,7 @@ test('an attack sends what it may, no more at a time than it may, from all its a
     order.push(address);
     open += 1;
     max = Math.max(max, open);
-    // The duration of the request.
+    // The duration of the request: without it no two requests would be in progress together.
     await sleep(1);
     open -= 1;
     return 200;
@@ -119,6 +120,7 @@ test('nothing starts after the end of the attack', async (t) => {
     signal: ending.signal,
     tally,
   } as unknown as Field;
+  // The attack would last 10 s and is ended soon after its start.
   setTimeout(() => ending.abort(), 50);
   await each(field, { parallel: 2 }, async () => 200);
   t.true(tally.total() < 10);

@@ -2,12 +2,12 @@ import test from 'ava';
 import type { CallerSample } from '#load/attack/good-caller.ts';
 import { reportOf } from '#load/attack/report.ts';
 import { callerFigures, type AttackResult } from '#load/attack/result.ts';
-import { callerFaults, faultsOf, lossesOf } from '#load/attack/verdict.ts';
+import { callerFaults, allFaults, attackFaults } from '#load/attack/verdict.ts';
 
 const samples = (kind: CallerSample['kind'], count: number, status = 200, ms = 20): CallerSample[] =>
   Array.from({ length: count }, () => ({ kind, status, ms }));
 
-const held: AttackResult = {
+const passed: AttackResult = {
   name: 'gzip bomb',
   addresses: 50,
   sent: 1_000,
@@ -23,22 +23,22 @@ const held: AttackResult = {
   fault: undefined,
 };
 
-test('losses leave out the good caller, who depends on the machine', (t) => {
-  const slow = { ...held, caller: samples('single', 100, 503) };
-  t.true(faultsOf(slow).length > 0);
-  t.deepEqual(lossesOf(slow), []);
-  t.is(reportOf([slow], 1_000, 'A busy machine.').losses, 0);
-  t.is(reportOf([{ ...slow, exits: 1 }], 1_000, 'A busy machine.').losses, 1);
+test('the faults of an attack leave out the speed of the good caller, which depends on the machine', (t) => {
+  const slow = { ...passed, caller: samples('single', 100, 503) };
+  t.true(allFaults(slow).length > 0);
+  t.deepEqual(attackFaults(slow), []);
+  t.is(reportOf([slow], 1_000, 'A busy machine.').failedByAttack, 0);
+  t.is(reportOf([{ ...slow, exits: 1 }], 1_000, 'A busy machine.').failedByAttack, 1);
 });
 
 test('an attack that the service withstands has no fault', (t) => {
-  t.deepEqual(faultsOf(held), []);
-  const { broken, markdown } = reportOf([held], 1_000, 'A quiet machine.');
-  t.is(broken, 0);
-  t.regex(markdown, /All 1 runs held/);
+  t.deepEqual(allFaults(passed), []);
+  const { failed, markdown } = reportOf([passed], 1_000, 'A quiet machine.');
+  t.is(failed, 0);
+  t.regex(markdown, /All 1 runs passed/);
 });
 
-const broken: readonly (readonly [Partial<AttackResult>, RegExp])[] = [
+const failed: readonly (readonly [Partial<AttackResult>, RegExp])[] = [
   [{ sent: 0 }, /no request was sent/],
   [{ exits: 1 }, /the service ended/],
   [{ lostThreads: 1 }, /1 pricing threads were lost/],
@@ -59,19 +59,19 @@ const broken: readonly (readonly [Partial<AttackResult>, RegExp])[] = [
   [{ caller: samples('single', 100) }, /NaN % of the batches/],
   [{ caller: [] }, /NaN % of the single/],
 ];
-for (const [change, expected] of broken) {
-  test(`an attack is broken when ${expected.source}`, (t) => {
-    const result = { ...held, ...change };
-    t.regex(faultsOf(result).join('; '), expected);
-    const report = reportOf([held, result], 1_000, 'A quiet machine.');
-    t.true(report.broken > 0);
-    t.regex(report.markdown, /BROKEN/);
+for (const [change, expected] of failed) {
+  test(`an attack is failed when ${expected.source}`, (t) => {
+    const result = { ...passed, ...change };
+    t.regex(allFaults(result).join('; '), expected);
+    const report = reportOf([passed, result], 1_000, 'A quiet machine.');
+    t.true(report.failed > 0);
+    t.regex(report.markdown, /FAILED/);
   });
 }
 
 test('every group of kinds must have been counted', (t) => {
-  const result = { ...held, expectedKinds: [['body_expansion', 'body_structure'], ['answer_slow']] as const };
-  t.deepEqual(faultsOf(result), ['volwatch_abuse_refused_total did not count answer_slow']);
+  const result = { ...passed, expectedKinds: [['body_expansion', 'body_structure'], ['answer_slow']] as const };
+  t.deepEqual(allFaults(result), ['volwatch_abuse_refused_total did not count answer_slow']);
 });
 
 test('a percentile of few samples is no fault of one attack, and one of the whole run', (t) => {

@@ -115,7 +115,7 @@ test('the removal of an old record is recorded, and the record is not reported a
 test('a row that was changed or deleted directly in the database is reported', async (t) => {
   const { refreshes, admin, database } = await setup(t);
   const first = await refreshes.run({ universe: 'tech5', trigger: 'request' });
-  // The two refreshes must have different times.
+  // The two refreshes must have different times, which are stored in milliseconds.
   await sleep(2);
   const second = await refreshes.run({ universe: 'tech5', trigger: 'request' });
   t.deepEqual(await compareState(database.reader), []);

@@ -53,6 +53,7 @@ test('a request that waits for the share of its caller goes on when a connection
   const controller = new AbortController();
   const aborted = outcome(as('192.0.2.1', read, controller.signal));
   const waiting = Array.from({ length: 5 }, () => as('192.0.2.1', read));
+  // The requests must be in the queue of their caller before the abort. No metric counts this queue.
   await sleep(20);
   controller.abort();
   t.is(await aborted, 'database_pool_exhausted');

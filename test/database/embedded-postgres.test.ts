@@ -151,7 +151,7 @@ test('a start right after the kill waits for the watcher and does not use the se
   const next = await start(directory);
   t.not(postmasterPid(directory), pid);
   t.false(isAlive(pid));
-  // The time is the subject: the watcher of the killed service must do nothing in it.
+  // The watcher of the killed service must do nothing in this time, so there is no condition to wait for.
   await sleep(1_000);
   t.is(await ask(next.url, 'select value from kept'), 42, 'the watcher of the killed service leaves this one alone');
   await next.stop();
@@ -159,12 +159,12 @@ test('a start right after the kill waits for the watcher and does not use the se
 
 test('a service that is killed during its start leaves no server', async (t) => {
   const directory = setup(t);
-  // The cluster is made: from now on a start is the watcher, the launch and the first statements.
+  // The first start creates the cluster. Later starts only have the watcher, the launch and the first statements.
   await (await start(directory)).stop();
   for (const delayMs of [0, 200, 300, 400, 500, 600, 800, 1_000, 1_500]) {
     const { url, kill } = await startElsewhere(t, directory);
     url.catch(() => {});
-    // The time is the subject: a moment of the start.
+    // The service is killed at this moment of its start.
     await sleep(delayMs);
     await kill();
   }

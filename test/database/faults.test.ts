@@ -63,7 +63,7 @@ test('a connection lost during commit counts as rolled back and is logged as unk
   const { code } = await failure(
     database.unitOfWork.run({ operation }, async ({ query }) => {
       await query('update account set balance = 0');
-      // COMMIT is already on its way when the network goes.
+      // The connection is cut after COMMIT was sent and before it arrives.
       proxy.latency(100);
       setTimeout(() => proxy.cut(), 50);
     }),
@@ -225,6 +225,7 @@ test('the database can be built while the server is down, and becomes ready when
 
   await t.throwsAsync(database.waitUntilReady({ signal: AbortSignal.timeout(100) }));
   const ready = database.waitUntilReady({ signal: AbortSignal.timeout(10_000) });
+  // The database comes back while the service waits for it.
   setTimeout(() => proxy.restore(), 300);
   await ready;
   t.deepEqual(await database.migrator.pending(), []);

@@ -93,7 +93,7 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   const flaps = (async () => {
     for (let round = 0; round < 8; round += 1) {
       replica.proxy.cut();
-      // The times are the subject: how long the replica is away and back.
+      // In each round the replica is away for 80 ms and back for 160 ms.
       await sleep(80);
       replica.proxy.restore();
       await sleep(160);

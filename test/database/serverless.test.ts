@@ -37,7 +37,7 @@ test('serverless: no session settings; limits and locks are in transactions', as
   t.is(await outcome(first.reader.query('select pg_sleep(5)')), 'database_timeout', 'the client gives up by itself');
 
   const held = await first.lock.tryWith('refresh:tech5', async () => {
-    // The time is the subject: longer than the idle timeout.
+    // Longer than the idle timeout of 400 ms, which must not end the transaction of the lock.
     await sleep(800);
     const session = await query(`select 1 from pg_locks where locktype = 'advisory' and granted`);
     t.is(session.length, 1, 'longer than a transaction may be idle otherwise');

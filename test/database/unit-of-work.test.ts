@@ -231,6 +231,7 @@ test('a network call inside a unit of work is refused, before and after it is no
   let later = Promise.resolve();
   await database.unitOfWork.run({ operation }, async () => {
     t.throws(call, { message: /inside a transaction/ });
+    // The call is made after the end of the transaction that started it.
     later = new Promise((done) => setTimeout(done, 50)).then(call);
   });
   await t.notThrowsAsync(later);

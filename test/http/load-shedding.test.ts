@@ -111,11 +111,11 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
         const response = await call('/api/v1/pricing/price', jsonBody({}));
         await response.arrayBuffer();
         priced.push(response.status);
-        // The pause of a client that was refused.
+        // A refused client waits before its next request, as a real one does.
         if (response.status === 503) await sleep(50);
       }
     });
-    // The duration of the load before the reads.
+    // The load must last for a while before the reads, because the event loop is late only then.
     await sleep(600);
     const took: number[] = [];
     for (let read = 0; read < 7; read += 1) {

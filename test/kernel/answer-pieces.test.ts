@@ -49,12 +49,13 @@ for (const size of [65_536, 2_000_000]) {
     }
     for (let round = 0; round < 50 && collected.size < 8; round += 1) {
       collectGarbage();
+      // FinalizationRegistry calls back in a later turn of the event loop.
       await sleep(10);
     }
     t.true(collected.size >= 8, `${collected.size} of 10 pieces were collected`);
     t.false(collected.has(count - 1));
     pieces.destroy();
-    // The stream itself is still referred to, with the slices that it has read ahead.
+    // The stream is still in use, so the pieces that it has read ahead are kept.
     const kept = 2;
     for (let round = 0; round < 50 && collected.size < count - kept; round += 1) {
       collectGarbage();

@@ -65,7 +65,7 @@ test('the report is one file that a browser shows whole, in the light, in the da
 
   t.deepEqual(requested, [`file://${file}`], 'nothing is fetched from anywhere');
   t.deepEqual(errors, []);
-  t.regex((await page.textContent('.verdict')) ?? '', /^1 of 2 failures held/);
+  t.regex((await page.textContent('.verdict')) ?? '', /^1 of 2 cells passed/);
   t.is(await page.locator('tbody tr').count(), 2 + 1, 'a row a fault, and one for the steady state of the group');
   t.is(await page.locator('.heat.bad').count(), 1);
   t.is(await page.locator('svg .fault').count(), 2, 'the time of each fault is shaded');

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { refreshCounts } from '#testkit/market-data/sample-results.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { faultReached, scaledProvider } from './setup.ts';
 import { base, pointers, setupHttp, type Item, type List } from './setup-http.ts';
@@ -39,7 +40,7 @@ test.serial(
     const waited = await post({ universe: 'tech5' }, { Prefer: 'respond-async, wait=10' });
     const record = (await waited.json()) as Item;
     t.is(waited.status, 200);
-    t.like(record, { status: 'succeeded', assets: 5, prices: 560, index_values: 246 });
+    t.like(record, { status: 'succeeded', ...refreshCounts.tech5 });
     t.is(record['trace_id'], waited.headers.get('x-trace-id'));
 
     faults.set('refresh.commit', { mode: 'error', probability: 1, delay_ms: 0 });

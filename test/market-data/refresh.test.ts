@@ -2,6 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { lastIndexValues, refreshCounts } from '#testkit/market-data/sample-results.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { fingerprint, scaledProvider, setup } from './setup.ts';
 
@@ -17,8 +18,8 @@ const nanoseconds = ([seconds, rest]: readonly [number, number]): bigint =>
   BigInt(seconds) * 1_000_000_000n + BigInt(rest);
 
 const universes = [
-  { universe: 'tech5', assets: 5, prices: 560, index_values: 246 },
-  { universe: 'sp500', assets: 1, prices: 5105, index_values: 5105 },
+  { universe: 'tech5', ...refreshCounts.tech5 },
+  { universe: 'sp500', ...refreshCounts.sp500 },
 ] as const;
 
 for (const { universe, assets, prices, index_values } of universes) {
@@ -74,12 +75,8 @@ test.serial('the last values of the stored indexes are as documented', async (t)
     from index_value join market_index on market_index.id = index_id order by code, index_value.date desc`);
 
   t.deepEqual(
-    rows.map(({ code, date, value }) => [code, date, Number(value).toFixed(6)]),
-    [
-      ['SP500', '2020-04-17', '1975.344014'],
-      ['TECH5_EW', '2010-03-01', '3663.230343'],
-      ['TECH5_PW', '2010-03-01', '2789.557636'],
-    ],
+    rows.map(({ code, date, value }) => [code, date, Number(value).toFixed(5)]),
+    lastIndexValues.map(({ code, date, value }) => [code, date, value.toFixed(5)]),
   );
 });
 
@@ -106,7 +103,7 @@ test.serial('a repeated refresh writes all rows again and does not change the da
 
   const again = await refreshes.run({ universe: 'tech5', trigger: 'schedule' });
 
-  t.like(again, { assets: 5, prices: 560, index_values: 246, trigger: 'schedule' });
+  t.like(again, { ...refreshCounts.tech5, trigger: 'schedule' });
   t.deepEqual(await fingerprint(admin), before);
 });
 

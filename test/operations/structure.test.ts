@@ -5,8 +5,10 @@ import {
   faultPointFaults,
   metricFaults,
   modelFaults,
+  scopeFaults,
+  variableFaults,
 } from '../../scripts/check/completeness.ts';
-import { findCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
+import { findCircles, shortestCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
 import { importFaults } from '../../scripts/check/imports.ts';
 
 const graph = (edges: Readonly<Record<string, readonly string[]>>): ImportGraph => new Map(Object.entries(edges));
@@ -19,16 +21,16 @@ test('the repository has no fault of completeness and no forbidden import', (t) 
   t.deepEqual(importFaults(real), []);
 });
 
-test('a fault point without a chaos cell names the folder to add one to', (t) => {
+test('a fault point without a chaos cell names the file to add one to', (t) => {
   t.deepEqual(faultPointFaults(['cache.read', 'forged.point'], [{ faultPoint: 'cache.read' }, {}]), [
-    'The fault point forged.point has no chaos cell: add one to load/chaos/cells/.',
+    'The fault point forged.point has no chaos cell: add one to load/chaos/cells/fault-points.ts.',
   ]);
 });
 
-test('a metric without a panel names the folder to add one to', (t) => {
+test('a metric without a panel names the files to add one to', (t) => {
   const expressions = ['rate(volwatch_shown_seconds_bucket{}[5m])'];
   t.deepEqual(metricFaults(['volwatch_shown_seconds', 'volwatch_shown'], expressions, {}), [
-    'The metric volwatch_shown is on no panel: add one to scripts/generate/dashboards/, or a reason to scripts/check/completeness.ts.',
+    'The metric volwatch_shown is on no panel: add one to the dashboard of its subject, for example scripts/generate/dashboards/overview.ts, or a reason to scripts/check/completeness.ts.',
   ]);
 });
 
@@ -42,7 +44,7 @@ test('an exception for a metric that is shown, or is gone, must be removed', (t)
 
 test('an alert without a runbook or a rehearsed cause names the file to add', (t) => {
   t.deepEqual(alertFaults(['InstanceDown', 'Forged'], ['InstanceDown']), [
-    'The alert Forged has no runbook: add docs/runbooks/Forged.md.',
+    'The alert Forged has no runbook: add docs/runbooks/Forged.md and its row in docs/runbooks/README.md.',
     'The alert Forged has no rehearsed cause: add one to scripts/verify/scenarios.ts.',
   ]);
 });
@@ -50,6 +52,18 @@ test('an alert without a runbook or a rehearsed cause names the file to add', (t
 test('a pricing model without documentation names the page', (t) => {
   t.deepEqual(modelFaults(['black76', 'forged']), [
     'The model forged is not in the table of docs/pricing.md: add a row there.',
+  ]);
+});
+
+test('a configuration variable that no code reads names the folder that must pass it on', (t) => {
+  t.deepEqual(variableFaults(['PORT', 'FORGED'], 'listen(config.PORT)'), [
+    'The variable FORGED is not used: pass config.FORGED as a dependency in src/compose/.',
+  ]);
+});
+
+test('a scope without documentation names the page', (t) => {
+  t.deepEqual(scopeFaults(['ml:read', 'forged:read']), [
+    'The scope forged:read is not in docs/security.md: add a row under "Who may do what".',
   ]);
 });
 
@@ -80,5 +94,8 @@ test('a circle names its files in order', (t) => {
   t.deepEqual(importFaults(graph(circle)), [
     'A circle of imports: src/auth/a.ts -> src/auth/b.ts -> src/auth/c.ts -> src/auth/a.ts. Move what both sides need into a file that imports neither.',
   ]);
+  const circles = findCircles(graph({ a: ['b'], b: ['c'], c: ['a', 'b'] }));
+  t.is(circles.length, 2);
+  t.deepEqual(shortestCircles(circles), [['b', 'c', 'b']], 'both circles have the import of c by b');
   t.deepEqual(findCircles(graph({ a: ['b', 'c'], b: ['c'], c: [] })), [], 'two ways to one file are no circle');
 });

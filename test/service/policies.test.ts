@@ -1,4 +1,5 @@
 import test from 'ava';
+import { scopes, type Scope } from '#src/kernel/requests/principal.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { call, serve } from '#testkit/running-service.ts';
 
@@ -21,6 +22,8 @@ const scoped = {
   ],
   'ml:read': ['post /api/v1/ml/volatility-forecast'],
 };
+/** Scopes that can be granted, and that no route needs yet. */
+const reserved: readonly Scope[] = ['users:admin'];
 const publicParts = [
   /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes)/,
   /^post \/api\/v1\/auth\/(register|login|token|revoke)$/,
@@ -52,5 +55,10 @@ test('each route of the service lets in those whom the security page names, and 
       t.true((schema?.maximum ?? Infinity) <= 1_000, `${name}: limit`);
     }
   }
+  t.deepEqual(
+    scopes.filter((scope) => found[scope] === undefined),
+    [...reserved],
+    'a scope without a route: declare it in a route, or add it to `reserved`',
+  );
   t.deepEqual(Object.fromEntries(Object.entries(found).map(([scope, names]) => [scope, names.toSorted()])), scoped);
 });

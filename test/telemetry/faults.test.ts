@@ -114,6 +114,7 @@ test("hang ends with the caller, with the caller's own reason", async (t) => {
   const caller = new AbortController();
   const hanging = faults.reach('provider.fetch', caller.signal);
   const reason = new AppError('external_api_timeout');
+  // The caller aborts while the fault hangs.
   setTimeout(() => caller.abort(reason), 20);
   t.is(await t.throwsAsync(hanging), reason);
 });

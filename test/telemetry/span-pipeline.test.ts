@@ -10,18 +10,18 @@ import {
 import test from 'ava';
 import { createDropCounter, createSpanPipeline } from '#src/telemetry/tracing/span-pipeline.ts';
 
-type Lost = { queue_full: number; export_failed: number; shutdown: number };
+type Dropped = { queue_full: number; export_failed: number; shutdown: number };
 
 const setup = (exporter: SpanExporter, maxQueueSize = 4) => {
-  const lost: Lost = { queue_full: 0, export_failed: 0, shutdown: 0 };
+  const dropped: Dropped = { queue_full: 0, export_failed: 0, shutdown: 0 };
   const pipeline = createSpanPipeline({
     exporter,
     maxQueueSize,
     scheduledDelayMs: 60_000,
-    onDropped: (reason, spans) => void (lost[reason] += spans),
+    onDropped: (reason, spans) => void (dropped[reason] += spans),
   });
   const tracer = new TracerProvider({ spanProcessors: [pipeline] }).getTracer('test');
-  return { pipeline, tracer, lost };
+  return { pipeline, tracer, dropped };
 };
 
 const makeSpans = (tracer: Tracer, number: number): void => {
@@ -67,46 +67,46 @@ test('exported spans are redacted; the span itself and its times do not change',
 
 test('spans beyond the queue are counted exactly', async (t) => {
   const exporter = hangingExporter();
-  const { pipeline, tracer, lost } = setup(exporter, 4);
-  // The first four fill a batch and go out at once; the next four wait behind it.
+  const { pipeline, tracer, dropped } = setup(exporter, 4);
+  // The first four spans fill a batch, which is sent at once. The next four wait in the queue.
   makeSpans(tracer, 11);
-  t.deepEqual(lost, { queue_full: 3, export_failed: 0, shutdown: 0 });
+  t.deepEqual(dropped, { queue_full: 3, export_failed: 0, shutdown: 0 });
   const flushed = pipeline.forceFlush();
   exporter.finish({ code: ExportResultCode.SUCCESS });
   await flushed;
   makeSpans(tracer, 1);
-  t.is(lost.queue_full, 3);
+  t.is(dropped.queue_full, 3);
 });
 
 test('a failed export counts every span of its batch', async (t) => {
   const exporter = hangingExporter();
-  const { pipeline, tracer, lost } = setup(exporter);
+  const { pipeline, tracer, dropped } = setup(exporter);
   makeSpans(tracer, 3);
   const flushed = pipeline.forceFlush().catch(() => {});
   exporter.finish({ code: ExportResultCode.FAILED, error: new Error('ECONNREFUSED') });
   await flushed;
-  t.deepEqual(lost, { queue_full: 0, export_failed: 3, shutdown: 0 });
+  t.deepEqual(dropped, { queue_full: 0, export_failed: 3, shutdown: 0 });
 });
 
 test('closing has a timeout, counts spans that were not sent, and runs once', async (t) => {
   const exporter = hangingExporter();
-  // The batch processor's own timer, 30 s, would keep this file's process.
+  // Otherwise the timer of the batch processor (30 s) would keep the test process alive.
   t.teardown(() => exporter.finish({ code: ExportResultCode.SUCCESS }));
-  const { pipeline, tracer, lost } = setup(exporter);
+  const { pipeline, tracer, dropped } = setup(exporter);
   makeSpans(tracer, 3);
   const started = performance.now();
   await pipeline.close(50);
   t.true(performance.now() - started < 1_000);
-  t.is(lost.shutdown, 3);
+  t.is(dropped.shutdown, 3);
   await pipeline.close(50);
-  t.is(lost.shutdown, 3);
+  t.is(dropped.shutdown, 3);
   makeSpans(tracer, 1);
-  t.is(lost.shutdown, 4);
+  t.is(dropped.shutdown, 4);
 });
 
-test('closing sends what is queued', async (t) => {
+test('closing sends the queued spans', async (t) => {
   const sent: string[] = [];
-  const { pipeline, tracer, lost } = setup({
+  const { pipeline, tracer, dropped } = setup({
     export: (spans, done) => {
       sent.push(...spans.map((span) => span.name));
       done({ code: ExportResultCode.SUCCESS });
@@ -116,12 +116,12 @@ test('closing sends what is queued', async (t) => {
   makeSpans(tracer, 2);
   await pipeline.close(1_000);
   t.deepEqual(sent, ['span 0', 'span 1']);
-  t.deepEqual(lost, { queue_full: 0, export_failed: 0, shutdown: 0 });
+  t.deepEqual(dropped, { queue_full: 0, export_failed: 0, shutdown: 0 });
 });
 
 test('an unsampled span is neither sent nor counted', async (t) => {
   const exporter = new InMemorySpanExporter();
-  const { pipeline, lost } = setup(exporter, 1);
+  const { pipeline, dropped } = setup(exporter, 1);
   const tracer = new TracerProvider({ sampler: new AlwaysOffSampler(), spanProcessors: [pipeline] }).getTracer('test');
   const span = tracer.startSpan('unsampled');
   t.is(span.spanContext().traceFlags, TraceFlags.NONE);
@@ -129,17 +129,17 @@ test('an unsampled span is neither sent nor counted', async (t) => {
   makeSpans(tracer, 5);
   await pipeline.forceFlush();
   t.is(exporter.getFinishedSpans().length, 0);
-  t.deepEqual(lost, { queue_full: 0, export_failed: 0, shutdown: 0 });
+  t.deepEqual(dropped, { queue_full: 0, export_failed: 0, shutdown: 0 });
 });
 
-test('the first listener gets the losses from before its subscription', (t) => {
+test('the first listener gets the dropped spans from before its subscription', (t) => {
   const counter = createDropCounter();
   counter.record('queue_full', 2);
   counter.record('queue_full', 3);
-  const told: [string, number][] = [];
-  counter.subscribe((reason, spans) => void told.push([reason, spans]));
+  const received: [string, number][] = [];
+  counter.subscribe((reason, spans) => void received.push([reason, spans]));
   counter.record('export_failed', 1);
-  t.deepEqual(told, [
+  t.deepEqual(received, [
     ['queue_full', 5],
     ['export_failed', 1],
   ]);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { registered, startRoom } from './setup.ts';
 
-test('tests of webhooks are bounded by owner; deleting a webhook makes place', async (t) => {
+test('the number of test events is limited by owner; deleting a webhook deletes its test events', async (t) => {
   const room = await startRoom(t, { maxTestsPerOwner: 2 });
   const { id: first } = await registered(room, 'https://example.org/one');
   const { id: second } = await registered(room, 'https://example.org/two');
@@ -16,6 +16,10 @@ test('tests of webhooks are bounded by owner; deleting a webhook makes place', a
   t.is((await room.stored.query('select 1 from webhook_event')).length, 2);
   t.is(room.queued.length, 2);
   t.is((await room.call('DELETE', `/webhooks/${first}`)).status, 204);
-  t.is((await room.stored.query('select 1 from webhook_event')).length, 1, 'its tests are gone too');
+  t.is(
+    (await room.stored.query('select 1 from webhook_event')).length,
+    1,
+    'the test event of the deleted webhook is deleted',
+  );
   t.is((await room.call('POST', `/webhooks/${second}/test`)).status, 202);
 });

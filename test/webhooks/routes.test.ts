@@ -46,7 +46,7 @@ const refused: readonly [string, object, string][] = [
   ['a test event', { url, events: ['webhook.test'] }, '/events/0'],
   ['an unknown member', { url, events, secret: 'mine' }, '/secret'],
 ];
-test('what is no webhook is refused', async (t) => {
+test('an invalid webhook is refused', async (t) => {
   const room = await startRoom(t);
   for (const [what, body, pointer] of refused) {
     const answer = await room.call('POST', '/webhooks', 'client:desk', body);

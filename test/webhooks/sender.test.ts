@@ -30,7 +30,7 @@ const statuses: readonly [ReceiverFault, number][] = [
   [429, 429],
   ['redirect', 302],
 ];
-test('whatever status is answered is told, and redirects are not followed', async (t) => {
+test('every status of the receiver is returned, and redirects are not followed', async (t) => {
   const receiver = await startReceiver(t);
   for (const [fault, status] of statuses) {
     receiver.fault = fault;
@@ -66,11 +66,12 @@ test('a body without an end does not matter once the status is there', async (t)
   t.true(receiver.written() < 16 * 2 ** 20, `${receiver.written()} bytes`);
 });
 
-test('nobody there, and a stop of ours', async (t) => {
+test('a refused connection is external_api_unavailable, and a stop of the service ends a request', async (t) => {
   t.is(await post('http://127.0.0.1:1').then(String, codeOf), 'external_api_unavailable');
   const receiver = await startReceiver(t);
   receiver.fault = 'hang';
   const stop = new AbortController();
+  // The stop comes while the receiver does not answer.
   setTimeout(() => stop.abort(new AppError('shutting_down')), 50);
   t.is(await post(receiver.url, {}, stop.signal).then(String, codeOf), 'shutting_down');
 });

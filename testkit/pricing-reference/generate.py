@@ -1,6 +1,6 @@
 """Makes normal.json and greeks.json beside it: Values of at least 60 digits by mpmath (1.3 or later), rounded to doubles.
 
-    python3 -m venv venv && venv/bin/pip install mpmath && venv/bin/python test/pricing/reference/generate.py
+    python3 -m venv venv && venv/bin/pip install mpmath && venv/bin/python testkit/pricing-reference/generate.py
 
 Inputs are the exact doubles written in the files. Greeks are numerical derivatives of the price, so they
 share nothing with the closed forms under test.

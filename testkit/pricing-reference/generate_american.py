@@ -1,7 +1,7 @@
 """Makes american.json beside it: American option prices by QuantLib's QdFpAmericanEngine in its high-precision scheme
 (tanh-sinh quadrature), a separate implementation of the method of Andersen, Lake and Offengenden.
 
-    python3 -m venv venv && venv/bin/pip install QuantLib==1.44 && venv/bin/python test/pricing/reference/generate_american.py
+    python3 -m venv venv && venv/bin/pip install QuantLib==1.44 && venv/bin/python testkit/pricing-reference/generate_american.py
 
 The set is random and realistic: strike 100, spot 60 to 150, 10 days to 3 years, rates and yields 0 to 0.1, volatilities
 0.1 to 0.6, calls and puts.

@@ -1,7 +1,7 @@
 """Makes heston.json beside it: Heston prices by mpmath (1.3 or later) at 30 digits, the integral of A. Lewis (2001) along
 Im z = 1/2 with the characteristic function free of branch cuts.
 
-    python3 -m venv venv && venv/bin/pip install mpmath && venv/bin/python test/pricing/reference/generate_heston.py
+    python3 -m venv venv && venv/bin/pip install mpmath && venv/bin/python testkit/pricing-reference/generate_heston.py
 """
 
 import json

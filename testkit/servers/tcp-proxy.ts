@@ -8,7 +8,7 @@ export type TcpProxy = {
   /** Accepts, keeps open, passes nothing on in either direction. */
   readonly blackhole: () => void;
   readonly latency: (milliseconds: number) => void;
-  /** Passes everything on again; connections made while cut or black-holed stay dead. */
+  /** Forwards new connections again. Connections from the time of the fault stay without answers. */
   readonly restore: () => void;
   readonly close: () => Promise<void>;
 };

@@ -5,7 +5,7 @@ import type { ExecutionContext } from 'ava';
 
 export type WireBar = { datetime: string; open: string; high: string; low: string; close: string; volume?: string };
 
-/** How the next answers go wrong; `undefined` answers as documented. */
+/** The fault of the next answers; with `undefined` they are as documented. */
 export type TwelveDataFault =
   | { readonly kind: 'throttle'; readonly retryAfter?: string; readonly inBody?: boolean }
   | { readonly kind: 'status'; readonly status: number }
@@ -19,7 +19,7 @@ export type TwelveDataServer = {
   fault: TwelveDataFault | undefined;
   /** Bars by symbol, oldest first. */
   readonly bars: Map<string, WireBar[]>;
-  /** Milliseconds that its clock is ahead of ours. */
+  /** Milliseconds that the clock of this server is ahead of the clock of the test. */
   clockSkewMs: number;
 };
 
@@ -122,7 +122,7 @@ const respond = async (server: TwelveDataServer, query: URLSearchParams, respons
   }
 };
 
-/** A server that speaks the wire format of `time_series`, and can be told to misbehave. */
+/** A server that answers `time_series` requests in the format of Twelve Data. A test sets `fault` to make it fail. */
 export const startTwelveDataServer = async (t: Pick<ExecutionContext, 'teardown'>): Promise<TwelveDataServer> => {
   const requests: { query: URLSearchParams; authorization: string | undefined }[] = [];
   const listener = createServer((request: IncomingMessage, response) => {

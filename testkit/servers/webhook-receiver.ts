@@ -48,7 +48,7 @@ const answer = (fault: ReceiverFault | undefined, response: ServerResponse, coun
   more();
 };
 
-/** Somebody else's server, which remembers what it was sent and can be made to fail. */
+/** The server of a webhook's owner. It keeps the requests that it received, and a test can make it fail. */
 export const startReceiver = async (t: { readonly teardown: (end: () => unknown) => void }): Promise<Receiver> => {
   const received: Received[] = [];
   let written = 0;
@@ -85,7 +85,7 @@ const tolerance = 5 * 60;
 const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
 
 /**
- * What a receiver does, written from the specification of Standard Webhooks and from nothing of ours: the time is near,
+ * What a receiver does, written from the specification of Standard Webhooks, without code of the service: the time is near,
  * and one of the listed v1 signatures is the HMAC-SHA256 of `id.timestamp.body` under the secret.
  */
 export const isVerified = async ({ headers, body }: Received, secret: string): Promise<boolean> => {

@@ -33,8 +33,8 @@ export const expansion: readonly [Attack, ...Attack[]] = [
   { name: 'brotli bomb of rows', orKinds: ['body_structure'], run: batchOf(payloads.brotliOfRows, encoded('br')) },
 ];
 
-export const lyingArrow: Attack = {
-  name: 'lying Arrow streams',
+export const wrongLengthArrow: Attack = {
+  name: 'Arrow streams with a wrong length',
   run: (field) =>
     each(field, { parallel: 8 }, (number, address) =>
       rawRequest({
@@ -43,7 +43,7 @@ export const lyingArrow: Attack = {
         method: 'POST',
         path: batch,
         headers: { 'Content-Type': 'application/vnd.apache.arrow.stream' },
-        body: payloads.lyingArrow()[number % 2]!,
+        body: payloads.wrongLengthArrow()[number % 2]!,
       }),
     ),
 };

@@ -1,6 +1,6 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
-import { expansion, lyingArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
+import { expansion, wrongLengthArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
 import { erasedOwner, manyKeys, registrations, wrongPasswords } from './credentials.ts';
 import { connects, jobStorage, manyPages, pipelining, redaction } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
@@ -20,7 +20,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork],
   work_by_caller: [manySlowPrices, longWork],
-  arrow_invalid: [lyingArrow],
+  arrow_invalid: [wrongLengthArrow],
   login_throttled: [wrongPasswords()],
   credential_without_owner: [erasedOwner],
   storage_quota: [jobStorage],

@@ -115,7 +115,7 @@ export const redaction: Attack = {
   name: 'inputs that are slow to redact',
   run: (field) =>
     each(field, { parallel: 16 }, (number, address) => {
-      const texts = payloads.almostSecrets();
+      const texts = payloads.credentialPrefixes();
       const text = texts[number % texts.length]!;
       return rawRequest({
         ...field,

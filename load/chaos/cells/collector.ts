@@ -9,23 +9,24 @@ const common = {
   spansLost: true,
   deadlineMs: 1_500,
   holdMs: 25_000,
-  felt: (before: Scrape, now: Scrape) => dropped(now) > dropped(before),
+  hasEffect: (before: Scrape, now: Scrape) => dropped(now) > dropped(before),
 } as const;
 
-/** Callers must not notice the fault. Spans are dropped and counted. */
+/** Faults of the span collector. Callers must not notice them. Spans are dropped and counted. */
 export const collectorCells: readonly Cell[] = [
   {
     ...common,
     name: 'cut',
     how: 'connections are reset and refused',
-    inject: ({ hops }) => hops.collector.cut(),
-    heal: ({ hops }) => hops.collector.heal(),
+    inject: ({ links }) => links.collector.cut(),
+    heal: ({ links }) => links.collector.heal(),
   },
   {
     ...common,
     name: 'black hole',
     how: 'bytes vanish, connections stay open',
-    inject: ({ hops }) => hops.collector.poison({ type: 'timeout', attributes: { timeout: 0 }, stream: 'upstream' }),
-    heal: ({ hops }) => hops.collector.heal(),
+    inject: ({ links }) =>
+      links.collector.addToxic({ type: 'timeout', attributes: { timeout: 0 }, stream: 'upstream' }),
+    heal: ({ links }) => links.collector.heal(),
   },
 ];

@@ -11,7 +11,7 @@ const cell = (point: FaultPoint, probe: ProbeName, code: string, mode: 'error' |
   deadlineMs: 12_000,
   inject: (world) => world.setFault(point, { mode }),
   heal: (world) => world.clearFault(point),
-  felt: (before, now) => {
+  hasEffect: (before, now) => {
     const count = (scraped: typeof now): number => scraped.sum('volwatch_faults_injected_total', { point, mode });
     return count(now) > count(before);
   },

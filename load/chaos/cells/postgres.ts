@@ -25,34 +25,34 @@ export const postgresCells: readonly Cell[] = [
     name: 'cut',
     how: 'connections are reset and refused',
     unhealthy: 'postgres',
-    inject: ({ hops }) => hops.postgres.cut(),
-    heal: ({ hops }) => hops.postgres.heal(),
-    felt: moreErrors,
+    inject: ({ links }) => links.postgres.cut(),
+    heal: ({ links }) => links.postgres.heal(),
+    hasEffect: moreErrors,
   },
   {
     ...common,
     name: 'black hole',
     how: 'bytes vanish, connections stay open',
     unhealthy: 'postgres',
-    inject: ({ hops }) => hops.postgres.poison({ type: 'timeout', attributes: { timeout: 0 } }),
-    heal: ({ hops }) => hops.postgres.heal(),
-    felt: moreErrors,
+    inject: ({ links }) => links.postgres.addToxic({ type: 'timeout', attributes: { timeout: 0 } }),
+    heal: ({ links }) => links.postgres.heal(),
+    hasEffect: moreErrors,
   },
   {
     ...common,
     name: 'latency',
     how: '200 ms on each answer',
-    inject: ({ hops }) => hops.postgres.poison({ type: 'latency', attributes: { latency: 200 } }),
-    heal: ({ hops }) => hops.postgres.heal(),
-    felt: (before, now) => mean(before, now) > 0.1,
+    inject: ({ links }) => links.postgres.addToxic({ type: 'latency', attributes: { latency: 200 } }),
+    heal: ({ links }) => links.postgres.heal(),
+    hasEffect: (before, now) => mean(before, now) > 0.1,
   },
   {
     ...common,
     name: 'resets',
     how: 'every connection is reset 20 ms after it spoke',
-    inject: ({ hops }) => hops.postgres.poison({ type: 'reset_peer', attributes: { timeout: 20 } }),
-    heal: ({ hops }) => hops.postgres.heal(),
-    felt: moreErrors,
+    inject: ({ links }) => links.postgres.addToxic({ type: 'reset_peer', attributes: { timeout: 20 } }),
+    heal: ({ links }) => links.postgres.heal(),
+    hasEffect: moreErrors,
   },
   {
     ...common,
@@ -64,7 +64,7 @@ export const postgresCells: readonly Cell[] = [
     },
     heal: () => {},
     // The pool replaces idle connections without an error, so PostgreSQL's own counter shows the fault.
-    felt: async (_before, _now, { databaseUrl }) => {
+    hasEffect: async (_before, _now, { databaseUrl }) => {
       const [row] = await statementOn(databaseUrl, 'select sum(sessions_killed)::int as killed from pg_stat_database');
       return Number(row?.['killed']) > 0;
     },
@@ -76,14 +76,14 @@ export const postgresCells: readonly Cell[] = [
     probe: 'refresh',
     codes: [...refusals, 'internal_error'],
     deadlineMs: 12_000,
-    inject: ({ hops }) => hops.postgres.cut(),
-    heal: ({ hops }) => hops.postgres.heal(),
-    felt: (before, now) => reasons(now) > reasons(before) || moreErrors(before, now),
+    inject: ({ links }) => links.postgres.cut(),
+    heal: ({ links }) => links.postgres.heal(),
+    hasEffect: (before, now) => reasons(now) > reasons(before) || moreErrors(before, now),
   },
   {
     ...common,
     name: 'tables locked',
-    how: 'somebody holds an exclusive lock on the refreshes for 4 s',
+    how: 'another session holds an exclusive lock on the refreshes for 4 s',
     holdMs: 4_500,
     inject: ({ databaseUrl }) =>
       void statementOn(
@@ -91,7 +91,7 @@ export const postgresCells: readonly Cell[] = [
         'begin; lock table refresh in access exclusive mode; select pg_sleep(4); commit',
       ).catch(() => {}),
     heal: () => {},
-    felt: moreErrors,
+    hasEffect: moreErrors,
   },
   {
     ...common,
@@ -108,6 +108,6 @@ export const postgresCells: readonly Cell[] = [
       await statementOn(databaseUrl, 'alter system reset default_transaction_read_only');
       await statementOn(databaseUrl, 'select pg_reload_conf()');
     },
-    felt: (before, now) => reasons(now) > reasons(before) || moreErrors(before, now),
+    hasEffect: (before, now) => reasons(now) > reasons(before) || moreErrors(before, now),
   },
 ];

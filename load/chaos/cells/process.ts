@@ -20,7 +20,7 @@ export const processCells: readonly Cell[] = [
     holdMs: 500,
     inject: kill('SIGTERM'),
     heal: (world) => world.restart(),
-    felt: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
+    hasEffect: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
   },
   {
     ...common,
@@ -33,7 +33,7 @@ export const processCells: readonly Cell[] = [
       await world.service().exited;
     },
     heal: (world) => world.restart(),
-    felt: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
+    hasEffect: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
   },
   {
     ...common,
@@ -47,7 +47,7 @@ export const processCells: readonly Cell[] = [
       await world.service().exited;
     },
     heal: (world) => world.restart(),
-    felt: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
+    hasEffect: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
   },
   {
     ...common,
@@ -63,7 +63,7 @@ export const processCells: readonly Cell[] = [
       await sleep(3_000);
     },
     heal: kill('SIGCONT'),
-    felt: (before, now) =>
+    hasEffect: (before, now) =>
       now.sum('http_server_request_duration_seconds_count') > before.sum('http_server_request_duration_seconds_count'),
   },
 ];

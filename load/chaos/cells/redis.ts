@@ -4,7 +4,7 @@ import type { Scrape } from '../scrape.ts';
 import type { World } from '../world.ts';
 
 const inMemory = (now: Scrape): number => now.sum('volwatch_rate_limit_decisions_total', { backend: 'memory' });
-const fellBack = (before: Scrape, now: Scrape): boolean => inMemory(now) > inMemory(before);
+const usedMemory = (before: Scrape, now: Scrape): boolean => inMemory(now) > inMemory(before);
 const missed = (now: Scrape): number => now.sum('volwatch_cache_requests_total', { outcome: /miss|error/ });
 
 const command = async ({ redis }: World, ...words: [string, ...string[]]): Promise<void> => {
@@ -21,7 +21,7 @@ const common = {
   probe: 'price',
   codes: [],
   deadlineMs: 1_500,
-  felt: fellBack,
+  hasEffect: usedMemory,
   unhealthy: 'redis',
 } as const;
 
@@ -30,22 +30,22 @@ export const redisCells: readonly Cell[] = [
     ...common,
     name: 'cut',
     how: 'connections are reset and refused',
-    inject: ({ hops }) => hops.redis.cut(),
-    heal: ({ hops }) => hops.redis.heal(),
+    inject: ({ links }) => links.redis.cut(),
+    heal: ({ links }) => links.redis.heal(),
   },
   {
     ...common,
     name: 'black hole',
     how: 'bytes vanish, connections stay open',
-    inject: ({ hops }) => hops.redis.poison({ type: 'timeout', attributes: { timeout: 0 } }),
-    heal: ({ hops }) => hops.redis.heal(),
+    inject: ({ links }) => links.redis.addToxic({ type: 'timeout', attributes: { timeout: 0 } }),
+    heal: ({ links }) => links.redis.heal(),
   },
   {
     ...common,
     name: 'latency',
     how: '600 ms on each answer, three times the command timeout',
-    inject: ({ hops }) => hops.redis.poison({ type: 'latency', attributes: { latency: 600 } }),
-    heal: ({ hops }) => hops.redis.heal(),
+    inject: ({ links }) => links.redis.addToxic({ type: 'latency', attributes: { latency: 600 } }),
+    heal: ({ links }) => links.redis.heal(),
   },
   {
     ...common,
@@ -73,6 +73,6 @@ export const redisCells: readonly Cell[] = [
     deadlineMs: 1_500,
     inject: (world) => command(world, 'flushall'),
     heal: () => {},
-    felt: (before, now) => missed(now) > missed(before),
+    hasEffect: (before, now) => missed(now) > missed(before),
   },
 ];

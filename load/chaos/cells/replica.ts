@@ -3,8 +3,8 @@ import { statementOn } from '#testkit/servers/replica.ts';
 import type { Cell } from '../cell.ts';
 import type { Scrape } from '../scrape.ts';
 
-const leftOut = (_: Scrape, now: Scrape): boolean => now.sum('volwatch_replica_up') === 0;
-const common = { group: 'replica', probe: 'read', codes: [], deadlineMs: 3_000, felt: leftOut } as const;
+const isExcluded = (_: Scrape, now: Scrape): boolean => now.sum('volwatch_replica_up') === 0;
+const common = { group: 'replica', probe: 'read', codes: [], deadlineMs: 3_000, hasEffect: isExcluded } as const;
 
 /** Callers must not notice the failure of a replica, because the primary answers. */
 export const replicaCells: readonly Cell[] = [
@@ -12,15 +12,15 @@ export const replicaCells: readonly Cell[] = [
     ...common,
     name: 'cut',
     how: 'connections are reset and refused',
-    inject: ({ hops }) => hops.replica.cut(),
-    heal: ({ hops }) => hops.replica.heal(),
+    inject: ({ links }) => links.replica.cut(),
+    heal: ({ links }) => links.replica.heal(),
   },
   {
     ...common,
     name: 'black hole',
     how: 'bytes vanish, connections stay open',
-    inject: ({ hops }) => hops.replica.poison({ type: 'timeout', attributes: { timeout: 0 } }),
-    heal: ({ hops }) => hops.replica.heal(),
+    inject: ({ links }) => links.replica.addToxic({ type: 'timeout', attributes: { timeout: 0 } }),
+    heal: ({ links }) => links.replica.heal(),
   },
   {
     ...common,
@@ -35,14 +35,14 @@ export const replicaCells: readonly Cell[] = [
     name: 'flapping',
     how: 'cut and healed five times within 3 s',
     holdMs: 0,
-    inject: async ({ hops }) => {
+    inject: async ({ links }) => {
       for (let round = 0; round < 5; round += 1) {
-        await hops.replica.cut();
+        await links.replica.cut();
         await sleep(300);
-        await hops.replica.heal();
+        await links.replica.heal();
         await sleep(300);
       }
     },
-    heal: ({ hops }) => hops.replica.heal(),
+    heal: ({ links }) => links.replica.heal(),
   },
 ];

@@ -10,7 +10,7 @@ const failures = (now: Scrape): number =>
   }) + now.sum('volwatch_refresh_duration_seconds_count', { universe: 'tech5', outcome: 'failed' });
 
 type Body = Record<string, { values: { close: string }[] }>;
-const first = (
+const changeFirstSeries = (
   body: Record<string, unknown>,
   change: (series: { values: { close: string }[] }) => unknown,
 ): unknown => {
@@ -32,7 +32,7 @@ const cell = (name: string, how: string, fault: TwelveDataFault): Cell => ({
   heal: ({ twelveData }) => {
     twelveData.fault = undefined;
   },
-  felt: (before, now) => failures(now) > failures(before),
+  hasEffect: (before, now) => failures(now) > failures(before),
 });
 
 export const twelveDataCells: readonly Cell[] = [
@@ -44,12 +44,15 @@ export const twelveDataCells: readonly Cell[] = [
   cell('error in 200', 'status 200, and the error in the body', { kind: 'error_in_200', code: 500 }),
   cell('schema drift', 'a member has another name', {
     kind: 'change',
-    change: (body) => first(body, ({ values, ...rest }) => ({ ...rest, data: values })),
+    change: (body) => changeFirstSeries(body, ({ values, ...rest }) => ({ ...rest, data: values })),
   }),
   cell('NaN', 'a close is NaN', {
     kind: 'change',
     change: (body) =>
-      first(body, (series) => ({ ...series, values: series.values.map((bar) => ({ ...bar, close: 'NaN' })) })),
+      changeFirstSeries(body, (series) => ({
+        ...series,
+        values: series.values.map((bar) => ({ ...bar, close: 'NaN' })),
+      })),
   }),
   cell('partial', 'one of the symbols is missing', {
     kind: 'change',

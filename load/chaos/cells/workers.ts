@@ -49,7 +49,7 @@ const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   unhealthy: 'workers',
   inject: (world) => world.setFault('pricing.worker', mode === 'hang' ? { mode, count: 2 } : { mode }),
   heal: (world) => world.clearFault('pricing.worker'),
-  felt: (before, now) => restarts(now) > restarts(before),
+  hasEffect: (before, now) => restarts(now) > restarts(before),
 });
 
 export const workerCells: readonly Cell[] = [
@@ -67,7 +67,7 @@ export const workerCells: readonly Cell[] = [
       for (let round = 0; round < 3; round += 1) await flood(world, 60);
     },
     heal: () => {},
-    felt: (before, now) => overloaded(now) > overloaded(before),
+    hasEffect: (before, now) => overloaded(now) > overloaded(before),
   },
   {
     group: 'workers',
@@ -81,6 +81,6 @@ export const workerCells: readonly Cell[] = [
       for (let round = 0; round < 3; round += 1) await flood(world, 60);
     },
     heal: () => {},
-    felt: (before, now) => overloaded(now) > overloaded(before),
+    hasEffect: (before, now) => overloaded(now) > overloaded(before),
   },
 ];

@@ -9,7 +9,7 @@ const anchor = ({ group, name }: CellResult): string => `${group}-${name}`.repla
 const heatRow = (result: CellResult): string => {
   const checks = result.checks.map(
     ({ passed, detail }) =>
-      `<td class="heat ${passed ? 'good' : 'bad'}" title="${escapeHtml(detail)}">${passed ? 'held' : 'broke'}</td>`,
+      `<td class="heat ${passed ? 'good' : 'bad'}" title="${escapeHtml(detail)}">${passed ? 'passed' : 'failed'}</td>`,
   );
   return `<tr><td>${escapeHtml(result.group)}</td><td><a href="#${anchor(result)}">${escapeHtml(result.name)}</a></td>${checks.join('')}
 <td class="number">${seconds(result.detectionMs)}</td><td class="number">${seconds(result.recoveryMs)}</td></tr>`;
@@ -52,14 +52,14 @@ const section = (result: CellResult, timelines: readonly Timeline[]): string => 
 <h3>${escapeHtml(result.group)}: ${escapeHtml(result.name)}</h3>
 <p class="how">${escapeHtml(result.how)}. ${budget(result)}; the slowest took ${seconds(result.slowestMs)}.
 ${result.traceId ? `One of them: trace <code>${escapeHtml(result.traceId)}</code>.` : ''}</p>
-<ul>${result.checks.map(({ name, passed, detail }) => `<li>${passed ? 'held' : '<strong>broke</strong>'}: ${escapeHtml(name)} (${escapeHtml(detail)})</li>`).join('')}</ul>
+<ul>${result.checks.map(({ name, passed, detail }) => `<li>${passed ? 'passed' : '<strong>failed</strong>'}: ${escapeHtml(name)} (${escapeHtml(detail)})</li>`).join('')}</ul>
 <div class="charts">${timelines.map((timeline) => chart(timeline, result.window)).join('\n')}</div>
 </section>`;
 
 /** Renders one self-contained page: the verdict, the matrix as a heat map, and a timeline for each fault. */
 export const renderReport = (results: readonly CellResult[], timelines: readonly (readonly Timeline[])[]): string => {
-  const held = results.filter(({ passed }) => passed).length;
-  const whole = held === results.length && results.length > 0;
+  const passedCells = results.filter(({ passed }) => passed).length;
+  const whole = passedCells === results.length && results.length > 0;
   const checkNames = results[0]?.checks.map(({ name }) => name) ?? [];
   const slowest = results.reduce((most, { recoveryMs = 0 }) => Math.max(most, recoveryMs), 0);
   return `<!doctype html>
@@ -67,7 +67,7 @@ export const renderReport = (results: readonly CellResult[], timelines: readonly
 <title>Volwatch: rehearsed failures</title><style>${style}</style></head><body>
 <h1>Rehearsed failures</h1>
 <p><small>${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, one service under load with its real dependencies</small></p>
-<p class="verdict ${whole ? 'good' : 'bad'}">${whole ? 'All' : held} of ${results.length} failures held. The slowest recovery took ${seconds(slowest)}.</p>
+<p class="verdict ${whole ? 'good' : 'bad'}">${whole ? 'All' : passedCells} of ${results.length} cells passed. The slowest recovery took ${seconds(slowest)}.</p>
 <h2>The matrix</h2>
 <table><thead><tr><th>where</th><th>fault</th>${checkNames.map((name) => `<th>${escapeHtml(name)}</th>`).join('')}<th class="number">seen after</th><th class="number">recovered after</th></tr></thead>
 <tbody>${results.map(heatRow).join('\n')}</tbody></table>

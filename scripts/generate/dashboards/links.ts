@@ -17,7 +17,10 @@ export const dashboardLinks = (dashboards: readonly DashboardSpec[]): DashboardL
   );
   return (alert) => {
     const link = links.get(alert);
-    if (link === undefined) throw new Error(`no panel shows ${alert}`);
+    if (link === undefined)
+      throw new Error(
+        `The alert ${alert} is on no panel: add its name to "alerts" of a panel in scripts/generate/dashboards/`,
+      );
     return link;
   };
 };

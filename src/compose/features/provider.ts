@@ -1,5 +1,7 @@
+import type { Config } from '../../config/index.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
-import type { HealthCheck } from '../../kernel/ports/health.ts';
+import type { Dependency, HealthCheck } from '../../kernel/ports/health.ts';
+import type { Policy } from '../../kernel/ports/policy.ts';
 import {
   createFallbackProvider,
   createSampleFileProvider,
@@ -18,24 +20,15 @@ type Provider = {
   readonly close: () => Promise<void>;
 };
 
+type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Provider;
+
 const connectTimeoutMs = 3_000;
 
-type Compose = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Provider;
-
-const composeSample: Compose = () => ({
-  provider: createSampleFileProvider({ directory: sampleDataDirectory }),
-  checks: [],
-  close: async () => {},
-});
-
-/** Twelve Data with its resilience policy. */
-const composeTwelveData: Compose = ({ config, logger, metrics, clock }, cache, redis) => {
-  const { PROVIDER_TIMEOUT_MS: timeoutMs, TWELVE_DATA_API_KEY: apiKey } = config;
-  if (apiKey === undefined) throw new Error('The configuration was accepted without TWELVE_DATA_API_KEY');
-  const http = createTwelveDataHttp({ baseUrl: config.TWELVE_DATA_BASE_URL, apiKey, connectTimeoutMs });
-  const policy = createPolicy({
-    dependency: 'twelve_data',
-    attemptTimeoutMs: Math.ceil(timeoutMs / (config.PROVIDER_RETRIES + 1)),
+/** The policy that all calls to a provider share. */
+const composePolicy = ({ config, logger, metrics, clock }: Base, dependency: Dependency): Policy =>
+  createPolicy({
+    dependency,
+    attemptTimeoutMs: Math.ceil(config.PROVIDER_TIMEOUT_MS / (config.PROVIDER_RETRIES + 1)),
     retries: config.PROVIDER_RETRIES,
     breaker: { failures: config.BREAKER_FAILURES, resetMs: config.BREAKER_RESET_MS },
     bulkhead: { concurrent: 4, waiting: 16 },
@@ -43,13 +36,31 @@ const composeTwelveData: Compose = ({ config, logger, metrics, clock }, cache, r
     metrics,
     clock,
   });
+
+const composeSample: ComposeProvider = () => ({
+  provider: createSampleFileProvider({ directory: sampleDataDirectory }),
+  checks: [],
+  close: async () => {},
+});
+
+const composeTwelveData: ComposeProvider = (base, cache, redis) => {
+  const { config, logger, clock } = base;
+  const apiKey = config.TWELVE_DATA_API_KEY;
+  if (apiKey === undefined) throw new Error('The configuration has no TWELVE_DATA_API_KEY');
+  const http = createTwelveDataHttp({ baseUrl: config.TWELVE_DATA_BASE_URL, apiKey, connectTimeoutMs });
   const credits = createCredits({
     name: 'twelve_data',
     perMinute: config.TWELVE_DATA_CREDITS_PER_MINUTE,
     redis: redis?.client,
     clock,
   });
-  const twelveData = createTwelveData({ http, policy, credits, timeoutMs, clock });
+  const twelveData = createTwelveData({
+    http,
+    policy: composePolicy(base, 'twelve_data'),
+    credits,
+    timeoutMs: config.PROVIDER_TIMEOUT_MS,
+    clock,
+  });
   return {
     provider: createFallbackProvider({ provider: twelveData, cache, logger }),
     checks: [twelveData.healthCheck],
@@ -57,12 +68,12 @@ const composeTwelveData: Compose = ({ config, logger, metrics, clock }, cache, r
   };
 };
 
-/** A provider that can be configured must have an entry here. */
-const providers: Readonly<Record<Base['config']['MARKET_DATA_PROVIDER'], Compose>> = {
+/** A value of MARKET_DATA_PROVIDER without an entry here does not compile. */
+const providers: Readonly<Record<Config['MARKET_DATA_PROVIDER'], ComposeProvider>> = {
   sample: composeSample,
   twelve_data: composeTwelveData,
 };
 
-/** The configured provider of market prices. */
-export const composeProvider: Compose = (base, cache, redis) =>
+/** The provider of market prices with its resilience policy. */
+export const composeProvider: ComposeProvider = (base, cache, redis) =>
   providers[base.config.MARKET_DATA_PROVIDER](base, cache, redis);

@@ -14,15 +14,15 @@ export type NameCounter = {
 
 /**
  * Counts the different member names of a JSON text by their hashes. A parser keeps each name and a description of each
- * set of names: millions of them take it most of a minute and most of a gigabyte. The hash has a random key, so that
- * nobody can choose names with equal hashes. Rows of a list usually have the same members in the same order, so a name
+ * set of names: with millions of names this takes about a minute and a gigabyte. The hash has a random key, so that a
+ * caller cannot choose names with equal hashes. Rows of a list usually have the same members in the same order, so a name
  * is first compared with the last one in its position, because that is faster than a hash.
  */
 export const createNameCounter = (json: Uint8Array, max: number): NameCounter => {
   const { length } = json;
   const key = Math.floor(Math.random() * 2 ** 31) * 2 + 1;
   const hashes = new Set<number>();
-  /** Where the last name in each position begins; 0 is no name. Names with escapes are not kept. */
+  /** The index at which the last name of each position begins; 0 if there is none. Names with escapes are not kept. */
   const lastStarts = new Int32Array(slots);
   return {
     read: (start, ordinal) => {

@@ -104,7 +104,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     };
     const ended = runLocked();
     running.add(ended);
-    const settle = async (): Promise<void> => {
+    const recordEnd = async (): Promise<void> => {
       try {
         await ended;
       } catch (error) {
@@ -116,7 +116,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
         running.delete(ended);
       }
     };
-    void settle();
+    void recordEnd();
     return { record: await recorded.promise, ended };
   };
 

@@ -77,7 +77,7 @@ test('all credentials of a user end; a new sign-in works', async (t) => {
   for (const shown of [user.first.shown, user.second.shown, user.session]) t.is(await statusOf(room, shown), 401);
   t.is((await refresh(room, user.refreshToken)).status, 400);
   t.is(await statusOf(room, bearer(other.access)), 200);
-  // The time is the subject: a token of the second in which the others ended would be refused too.
+  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
   await sleep(1_000);
   t.is(await statusOf(room, bearer((await signedIn(room)).access)), 200);
   t.deepEqual(await compareState(room.database.reader), []);
@@ -93,7 +93,7 @@ test('tokens of a user without an account here end by their time of issue', asyn
   t.is(await statusOf(room, token), 200);
   t.is((await credentials(room, 'end-all', 'user:user-7')).code, 0);
   await isRevoked(room, token);
-  // The time is the subject: a token of the second in which the others ended would be refused too.
+  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
   await sleep(1_000);
   t.is(await statusOf(room, legacyToken('user-7', 0)), 200);
 });
@@ -124,7 +124,7 @@ test('a disabled user holds nothing and cannot sign in, until enabled', async (t
   t.is((await room.json('/auth/login', ada)).status, 401, 'ending credentials does not enable');
   t.is((await credentials(room, 'enable', `user:${user.id}`)).code, 0);
   t.is((await credentials(room, 'enable', `user:${user.id}`)).code, 1);
-  // The time is the subject: a token of the second in which the others ended would be refused too.
+  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
   await sleep(1_100);
   t.like((await room.me(user.legacy)).body, { code: 'token_revoked' }, 'what had ended stays ended');
   t.is(await statusOf(room, bearer((await signedIn(room)).access)), 200);

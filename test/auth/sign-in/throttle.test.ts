@@ -115,6 +115,7 @@ test('registering a taken address takes as many statements and events as a free 
     return { status, body, statements: value() - before.statements, events: (await events()) - before.events };
   };
   await cost('first@example.org');
+  // Statements that the first registration started in the background must have ended, because statements are counted.
   await new Promise((done) => setTimeout(done, 200));
   const free = await cost(ada.email);
   const taken = await cost(ada.email);

@@ -80,6 +80,7 @@ test('a body that comes too slowly is 408; one that keeps the rate may take its 
   const steady = await openSocket(t, { port }, idle('/pricing/batch', 3_000));
   for (let sent = 0; sent < 30; sent += 1) {
     steady.socket.write(' '.repeat(100));
+    // 100 bytes in 50 ms are ten times the min rate.
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await eventually(() => stopped.closed(), 'the slow connection is closed');

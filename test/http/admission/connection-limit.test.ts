@@ -24,6 +24,7 @@ const start = async (t: { readonly teardown: (end: () => unknown) => void }, tru
     sockets.push(socket.on('error', () => {}));
     await once(socket, 'connect');
     const closed = once(socket, 'close').then(() => false);
+    // A refused connection is closed at once, so it is kept if nothing happens for 200 ms.
     const open_ = new Promise<boolean>((resolve) => setTimeout(() => resolve(true), 200));
     return { socket, kept: await Promise.race([closed, open_]) };
   };

@@ -67,6 +67,7 @@ test('a slot is given back when its client leaves in the middle of the work', as
 
 test('pipelined requests take one slot after the other', async (t) => {
   const { loadShedding, metrics } = shedding({ limits: { ...limits, pricing: 1 } });
+  // The duration of the handler: requests of one connection must not overlap.
   const work = async () => new Promise<void>((resolve) => setTimeout(resolve, 2));
   const { port, raw } = await serve(t, { routes: bodyRoutes(work), loadShedding });
   const request = post('/pricing/price', { 'Content-Length': '2' }, '{}');

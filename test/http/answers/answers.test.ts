@@ -129,7 +129,7 @@ test('a client that reads at more than the min rate gets its whole answer, howev
   socket.on('data', (chunk) => {
     received += chunk.length;
     socket.pause();
-    // Some 3 MB a second.
+    // The pause makes the client read about 3 MB a second.
     setTimeout(() => socket.resume(), chunk.length / 3_000);
   });
   socket.resume();
@@ -258,7 +258,7 @@ test('an answer is known to be sent, or to be cut', async (t) => {
   const request = 'GET /api/v1/whole HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
   const reader = startSlowReader(port, request);
   t.is(await reader.status, 200);
-  // The time is the subject: nothing may happen in it.
+  // Nothing may happen while the client does not read, so there is no condition to wait for.
   await sleep(100);
   t.deepEqual(ends, [], 'not while the client has not read it');
   reader.socket.destroy();

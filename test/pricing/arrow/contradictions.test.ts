@@ -76,7 +76,7 @@ for (const [name, [bytes, detail]] of Object.entries(contradictions)) {
   });
 }
 
-for (const name of ['arrow-lying-length-1', 'arrow-lying-length-2']) {
+for (const name of ['arrow-wrong-length-1', 'arrow-wrong-length-2']) {
   test(`${name}: one byte that once ended the pricing thread is a 400 from the thread, counted by caller`, async (t) => {
     const { service, workers, metrics, refusals } = setup();
     t.teardown(workers.close);

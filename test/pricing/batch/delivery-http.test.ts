@@ -94,6 +94,7 @@ test('a client that reads slowly, or leaves, keeps no worker', async (t) => {
   slow.write(request + body);
   const gone = connect(port, '127.0.0.1');
   gone.on('error', () => {});
+  // The client leaves when its request was sent and its answer is not yet there.
   gone.write(request + body, () => setTimeout(() => gone.destroy(), 20));
   const busy = () => metrics.value('volwatch_workers_busy');
   await eventually(() => busy() > 0, 'a worker has begun', 15_000, 5);

@@ -113,7 +113,7 @@ const sendArrow = (bytes: Uint8Array) =>
   service.send({ bytes: Uint8Array.from(bytes), input: 'arrow', answer: ['arrow'] });
 const ones = (length: number) =>
   makeVector(makeData({ type: new Float32(), length, nullCount: 0, data: new Float32Array(length).fill(42) }));
-const lying = (length: number) =>
+const withWrongLength = (length: number) =>
   makeVector(makeData({ type: new Float32(), length, nullCount: 0, data: new Float32Array(2) }));
 
 test('Arrow cut off anywhere is a 400 or 422, or all that had come', async (t) => {
@@ -152,8 +152,8 @@ const badArrow: Readonly<Record<string, readonly [Uint8Array, string]>> = {
   ],
   'no rows': [arrowStream(columnsOf([{ ...call }]).spot ? { spot: ones(0) } : {}), '/columns'],
   'too many rows': [arrowStream({ spot: ones(100_001) }), '/columns'],
-  'a column shorter than it says': [arrowStream({ spot: lying(1_000) }), 'malformed_body'],
-  'a column far shorter than it says': [arrowStream({ spot: lying(2 ** 30) }), 'malformed_body'],
+  'a column shorter than it says': [arrowStream({ spot: withWrongLength(1_000) }), 'malformed_body'],
+  'a column far shorter than it says': [arrowStream({ spot: withWrongLength(2 ** 30) }), 'malformed_body'],
   'no option type': [arrowStream({ spot: ones(2) }), '/columns/strike'],
   'an unknown output': [arrowStream(columnsOf([call]), { outputs: 'price,nu' }), '/outputs/1'],
   'an empty output': [arrowStream(columnsOf([call]), { outputs: '' }), '/outputs/0'],

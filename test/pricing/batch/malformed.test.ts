@@ -1,4 +1,5 @@
 import test from 'ava';
+import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { Input } from '#src/kernel/requests/route.ts';
 import { call, routeOf, setup } from '../setup.ts';
@@ -105,7 +106,7 @@ test('models documents inputs, styles, outputs and accuracy of each model', asyn
   const { models } = body as { models: { model: string; inputs: { name: string }[] }[] };
   t.deepEqual(
     models.map(({ model }) => model),
-    ['black_scholes', 'black76', 'bachelier', 'heston', 'binomial_lr', 'andersen_lake', 'baw'],
+    [...modelNames],
   );
   t.true(models[1]?.inputs.some(({ name }) => name === 'forward'));
   t.false(models[1]?.inputs.some(({ name }) => name === 'dividend_yield'));

@@ -22,7 +22,7 @@ test('in production, streams with lengths that lie are a 400, counted as abuse, 
       headers: { 'Content-Type': arrowType },
       body: Uint8Array.from(streamFile(name)),
     });
-  for (const name of ['arrow-lying-length-1', 'arrow-lying-length-2']) {
+  for (const name of ['arrow-wrong-length-1', 'arrow-wrong-length-2']) {
     const response = await send(name);
     t.is(response.status, 400);
     const problem = (await response.json()) as Record<string, unknown>;

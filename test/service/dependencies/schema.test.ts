@@ -5,9 +5,9 @@ import { call, price, serve } from '#testkit/running-service.ts';
 
 test('only the features that need a missing column fail, and they work again without a restart', async (t) => {
   const database = await setupDatabase(t);
-  const settled = await serve(t, { DATABASE_URL: database.url });
-  await settled.logged(({ message }) => message === 'started');
-  t.is(await settled.stop(), 0);
+  const migrated = await serve(t, { DATABASE_URL: database.url });
+  await migrated.logged(({ message }) => message === 'started');
+  t.is(await migrated.stop(), 0);
 
   await database.query('alter table asset rename column exchange to elsewhere');
   const service = await serve(t, { DATABASE_URL: database.url });

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { isAlive } from '#src/embedded-postgres/embedded-postgres-host.ts';
-import { exhaustMemory, hungryWhenTold } from '#testkit/memory.ts';
+import { exhaustMemory, fillHeapOnSignal } from '#testkit/memory.ts';
 import type { Service } from '#testkit/service.ts';
 import { call, refresh, serve, takeToken, temporaryDirectory } from '#testkit/running-service.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -21,7 +21,7 @@ test('the embedded PostgreSQL ends with the service in every case, and the next 
     const service = await serve(
       t,
       { VOLWATCH_DIRECTORY: directory },
-      { detached: true, nodeArguments: ['--import', hungryWhenTold] },
+      { detached: true, nodeArguments: ['--import', fillHeapOnSignal] },
     );
     await service.logged(({ message }) => message === 'started', 60_000);
     return service;

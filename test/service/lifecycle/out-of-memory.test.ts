@@ -1,6 +1,6 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
-import { exhaustMemory, hungryWhenTold } from '#testkit/memory.ts';
+import { exhaustMemory, fillHeapOnSignal } from '#testkit/memory.ts';
 import { startOtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { checksum, damage, refresh, serve, setFault, takeToken } from '#testkit/running-service.ts';
 
@@ -8,7 +8,7 @@ test('out of memory during a refresh: it is rolled back, and the next process cl
   const database = await setupDatabase(t);
   const collector = await startOtlpReceiver(t);
   const environment = { DATABASE_URL: database.url, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
-  const doomed = await serve(t, environment, { nodeArguments: ['--import', hungryWhenTold] });
+  const doomed = await serve(t, environment, { nodeArguments: ['--import', fillHeapOnSignal] });
   await doomed.logged(({ message }) => message === 'started');
   const complete = await checksum(database);
   await damage(database);

@@ -84,10 +84,11 @@ test('at 200 requests a second over keep-alive connections, a SIGTERM drops noth
   const [leaving, staying] = await Promise.all([serve(t, environment), serve(t, environment)]);
   await Promise.all([leaving, staying].map((service) => service.logged(({ message }) => message === 'started')));
   const load = openLoop([leaving, staying], 200);
-  // The duration of the load before the signal, and after the end.
+  // The load must last for a while before the signal.
   await sleep(1_500);
   leaving.process.kill('SIGTERM');
   t.is((await leaving.exited).code, 0);
+  // The other instance must answer all requests for a while after the end.
   await sleep(500);
   const answers = await load.end();
   t.deepEqual([...new Set(answers)], [200], JSON.stringify([...new Set(answers)]));

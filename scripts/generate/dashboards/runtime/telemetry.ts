@@ -23,7 +23,7 @@ export const telemetry: RowSpec = {
       id: 31,
       kind: 'timeseries',
       title: 'Is somebody rehearsing a failure?',
-      description: 'Injected faults felt per second: what looks broken may be meant to.',
+      description: 'Injected faults that had an effect, per second: an outage may be a test.',
       unit: 'events/s',
       queries: [
         {

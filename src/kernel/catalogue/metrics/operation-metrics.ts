@@ -29,7 +29,7 @@ export const operationMetrics = {
   },
   volwatch_cache_requests_total: {
     type: 'counter',
-    help: 'Reads through a cache; stale: answered with what is past its time; error: loaded since the cache failed',
+    help: 'Reads through a cache; stale: answered with an expired value; error: loaded because the cache failed',
     labels: { cache: cacheNames, outcome: ['hit', 'miss', 'stale', 'error'] },
   },
   volwatch_cache_stale_age_seconds: {
@@ -40,7 +40,7 @@ export const operationMetrics = {
   },
   volwatch_faults_injected_total: {
     type: 'counter',
-    help: 'Injected faults that were felt',
+    help: 'Injected faults that had an effect',
     labels: { point: faultPoints, mode: faultModes },
   },
   volwatch_telemetry_dropped_total: {
@@ -60,7 +60,7 @@ export const operationMetrics = {
   },
   volwatch_webhook_deliveries_total: {
     type: 'counter',
-    help: 'Attempts at webhook deliveries: delivered, failed and to be tried again, given up, or told 410',
+    help: 'Attempts at webhook deliveries: delivered, failed and to be tried again, given up, or answered with 410',
     labels: { outcome: webhookOutcomes },
   },
   volwatch_webhook_delivery_duration_seconds: {
