@@ -50,16 +50,16 @@ const lostMessages = [
   /^There was an error establishing an SSL connection/,
 ];
 
-const propertyOf = (error: unknown, name: 'code' | 'severity'): string | undefined => {
+const stringCodeOf = (error: unknown): string | undefined => {
   if (typeof error !== 'object' || error === null) return undefined;
-  const value: unknown = Reflect.get(error, name);
+  const value: unknown = Reflect.get(error, 'code');
   return typeof value === 'string' ? value : undefined;
 };
 
 const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code);
 
 const codeFor = (error: unknown): ErrorCode | undefined => {
-  const code = propertyOf(error, 'code');
+  const code = stringCodeOf(error);
   if (code !== undefined) {
     // MikroORM copies the properties of the driver's error, also of an AppError, to its own exception.
     if (isErrorCode(code) && errorTable[code].category === 'database') return code;
@@ -73,8 +73,20 @@ const codeFor = (error: unknown): ErrorCode | undefined => {
   return undefined;
 };
 
-/** False if the server refused only this statement. Then the connection can be used again. */
-export const breaksConnection = (error: unknown): boolean => propertyOf(error, 'severity') !== 'ERROR';
+/** Classes of SQLSTATEs after which the session cannot be trusted: connection, authorization, system, internal. */
+const endingClasses = new Set(['08', '28', '58', 'XX']);
+/** SQLSTATEs with which the server ends the session: an operator, a crash, a timeout of the session. */
+const endingStates = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '25P04', '53300']);
+
+/**
+ * False if the server refused only this statement. Then the connection can be used again. The severity (`ERROR`,
+ * `FATAL`) is not used, because the server translates it (`FEHLER`), and pg does not read the field without translation.
+ */
+export const breaksConnection = (error: unknown): boolean => {
+  const code = stringCodeOf(error);
+  if (code === undefined || !isSqlState(code)) return true;
+  return endingClasses.has(code.slice(0, 2)) || endingStates.has(code);
+};
 
 /**
  * Converts an error of the database to an AppError. Its `detail` contains no part of the statement. Every other error

@@ -1,6 +1,6 @@
 import { createDatabase, type Database } from '../../database/index.ts';
 import { startEmbeddedPostgres } from '../../embedded-postgres/index.ts';
-import type { Config } from '../../config/index.ts';
+import { plainConnections, type Config } from '../../config/index.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import { createRedis, type RedisConnection, withoutRedis } from '../../redis/index.ts';
 import { sqlWithoutLiterals } from '../../telemetry/index.ts';
@@ -26,13 +26,20 @@ const poolSize = (config: Config): number => {
 /** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */
 export const composeStorage = async (base: Base): Promise<Storage> => {
   const { config, logger, metrics, clock, abuse } = base;
+  if (config.NODE_ENV === 'production') {
+    for (const variable of plainConnections(config)) {
+      logger.warn({ variable }, 'A connection to another machine is not encrypted');
+    }
+  }
   const embedded =
     config.DATABASE_URL === undefined
       ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger })
       : undefined;
   const database = await createDatabase({
     url: config.DATABASE_URL ?? embedded!.url,
-    ssl: config.DATABASE_SSL,
+    // The embedded server has no TLS and listens on loopback only.
+    ssl: config.DATABASE_URL === undefined ? undefined : config.DATABASE_SSL,
+    schema: config.DATABASE_SCHEMA,
     migrate: config.DATABASE_MIGRATE,
     poolMax: poolSize(config),
     maxPerCaller: callerLimits(config).databaseConnections(poolSize(config)),
