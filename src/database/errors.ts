@@ -41,6 +41,14 @@ const networkCodes = new Set([
   'ENETUNREACH',
 ]);
 
+/** Codes of Node and OpenSSL for a handshake that failed, or a certificate that is not accepted. */
+const tlsCodes =
+  /^(?:ERR_TLS|ERR_SSL|CERT_|CRL_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|INVALID_CA$|HOSTNAME_MISMATCH$|EPROTO$)/;
+
+/** For a Unix socket the codes are those of files, for example ENOENT while the server is down. */
+const isConnectFault = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo');
+
 /** Messages of pg errors that have no code. The fault tests check that the texts are still the same. */
 const lostMessages = [
   /^Connection terminated/,
@@ -63,7 +71,7 @@ const codeFor = (error: unknown): ErrorCode | undefined => {
   if (code !== undefined) {
     // MikroORM copies the properties of the driver's error, also of an AppError, to its own exception.
     if (isErrorCode(code) && errorTable[code].category === 'database') return code;
-    if (networkCodes.has(code) || code.startsWith('ERR_TLS') || code.startsWith('CERT_')) return 'database_unavailable';
+    if (networkCodes.has(code) || tlsCodes.test(code) || isConnectFault(error)) return 'database_unavailable';
     if (isSqlState(code))
       return byState[code] ?? (unavailableClasses.has(code.slice(0, 2)) ? 'database_unavailable' : undefined);
   }
