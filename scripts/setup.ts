@@ -37,6 +37,11 @@ const needs: readonly Need[] = [
     },
   },
   {
+    program: 'openssl',
+    isThere: () => onPath('openssl'),
+    packages: { 'apt-get': 'openssl', dnf: 'openssl', apk: 'openssl', brew: 'openssl', pacman: 'openssl' },
+  },
+  {
     program: 'pgbouncer',
     isThere: () => findPgBouncer() !== undefined,
     packages: {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 
-export type Certificate = { readonly certificateFile: string; readonly keyFile: string };
+type Certificate = { readonly certificateFile: string; readonly keyFile: string };
 export type Authority = {
   /** Path of the certificate of the authority. */
   readonly file: string;

@@ -1,5 +1,5 @@
 import { createDatabase, type Database } from '../../database/index.ts';
-import { startEmbeddedPostgres } from '../../embedded-postgres/index.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../embedded-postgres/index.ts';
 import { plainConnections, type Config } from '../../config/index.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import { createRedis, type RedisConnection, withoutRedis } from '../../redis/index.ts';
@@ -10,6 +10,7 @@ import { entities } from './entities.ts';
 
 export type Storage = {
   readonly database: Database;
+  readonly databaseCheck: HealthCheck;
   /** Undefined without REDIS_URL. Then limits and caches are stored in the process. */
   readonly redis: RedisConnection | undefined;
   readonly redisCheck: HealthCheck;
@@ -33,7 +34,7 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
   }
   const embedded =
     config.DATABASE_URL === undefined
-      ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger })
+      ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger, metrics })
       : undefined;
   const database = await createDatabase({
     url: config.DATABASE_URL ?? embedded!.url,
@@ -63,6 +64,7 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
   const redis = composeRedis(base);
   return {
     database,
+    databaseCheck: embedded ? withEmbedded(database.healthCheck, embedded) : database.healthCheck,
     redis,
     redisCheck: redis?.healthCheck ?? withoutRedis,
     close: async () => {
@@ -72,6 +74,17 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     },
   };
 };
+
+/** The check says what is done about an embedded server that has ended. */
+const withEmbedded = (check: HealthCheck, { trouble }: EmbeddedPostgres): HealthCheck => ({
+  ...check,
+  check: async (signal) => {
+    const known = trouble();
+    if (known?.status === 'down') return known;
+    const reading = await check.check(signal);
+    return reading.status === 'up' && known ? known : reading;
+  },
+});
 
 const composeRedis = ({ config, logger, metrics, clock }: Base): RedisConnection | undefined => {
   if (config.REDIS_URL !== undefined) {

@@ -12,7 +12,7 @@ const elsewhere = {
 
 test('production does not start with plain connections to other machines, and names the variables', async (t) => {
   const start = startService({ environment: { ...settings, ...elsewhere } });
-  const { message } = (await t.throwsAsync(start))!;
+  const { message } = await t.throwsAsync(start);
   t.regex(message, /ended first \(78\)/);
   for (const name of ['DATABASE_URL', 'DATABASE_REPLICA_URLS (entry 1)', 'REDIS_URL']) {
     t.true(message.includes(`${name} leads to another machine without encryption`), name);
