@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import { parsePostgresUrl } from '#src/kernel/connections/postgres-url.ts';
 import { StartError } from '#src/kernel/start-error.ts';
 import { translate } from '../errors.ts';
 import { clientOptions } from './client-options.ts';
 import type { PoolOptions } from './pool-options.ts';
-import { pinSession } from './session.ts';
+import { pinSession, queryWithoutSettings } from './session.ts';
 
 type CheckOptions = Pick<
   PoolOptions,
@@ -24,6 +25,8 @@ type Facts = {
 };
 
 const minVersion = 15;
+/** SQLSTATE invalid_catalog_name. */
+const missingDatabase = '3D000';
 /** Of a name in the form `"name"`, which the configuration has checked. */
 const factsSql = (schema: string): string => `
   select pg_catalog.current_setting('server_version_num')::int as version,
@@ -98,8 +101,8 @@ export const checkServer = async (options: CheckOptions): Promise<void> => {
   try {
     clients.push(await connect(options));
     const [first] = clients as [Client];
-    const { rows } = await first.query<Facts>(factsSql(schema));
-    const reason = refusalOf(rows[0]!, schema);
+    const [facts] = await queryWithoutSettings<Facts>(first, factsSql(schema), options.acquireTimeoutMs);
+    const reason = facts && refusalOf(facts, schema);
     if (reason !== undefined) refuse(reason);
     if (options.sessionless) return;
     // From here on the first connection waits, so a timeout of the role must not end it.
@@ -109,6 +112,10 @@ export const checkServer = async (options: CheckOptions): Promise<void> => {
       refuse('DATABASE_MODE: a pooler gives each transaction another session; set DATABASE_MODE=serverless');
     }
   } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === missingDatabase;
+    if (isMissing && !parsePostgresUrl(options.url).isDatabaseNamed) {
+      refuse('DATABASE_URL has no database name, and no database has the name of the user');
+    }
     throw translate(error);
   } finally {
     await Promise.all(clients.map((client) => client.end().catch(() => {})));

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ClientBase, PoolConfig, QueryConfig } from 'pg';
+import type { ClientBase, PoolConfig, QueryConfig, QueryResult } from 'pg';
 import { pinnedSettings } from '#src/kernel/connections/session-settings.ts';
 import type { PoolOptions } from './pool-options.ts';
 
@@ -36,13 +36,30 @@ export const pinSql = (options: SessionOptions, scope: 'session' | 'transaction'
     where pg_catalog.current_setting(name, true) is not null`;
 };
 
+/**
+ * A transaction in one message, for a statement before the settings. A standby refuses every statement of a session whose
+ * default is serializable. After an error the connection must be closed, because the transaction stays open.
+ */
+const inOneMessage = (statement: string): string => `begin isolation level read committed; ${statement}; commit`;
+
+/** Runs one statement on a connection that may be without the settings. */
+export const queryWithoutSettings = async <Row extends Record<string, unknown>>(
+  client: Pick<ClientBase, 'query'>,
+  statement: string,
+  timeoutMs: number,
+): Promise<readonly Row[]> => {
+  const results = await client.query({ text: inOneMessage(statement), query_timeout: timeoutMs } as QueryConfig);
+  // pg returns one result for each statement of a message; its type has only one.
+  return (results as unknown as readonly QueryResult<Row>[])[1]?.rows ?? [];
+};
+
 /** Makes the settings of a new session. @throws the error of the server or of the connection */
 export const pinSession = async (
   client: Pick<ClientBase, 'query'>,
   options: SessionOptions,
   timeoutMs = options.acquireTimeoutMs,
 ): Promise<void> => {
-  await client.query({ text: pinSql(options, 'session'), query_timeout: timeoutMs } as QueryConfig);
+  await client.query({ text: inOneMessage(pinSql(options, 'session')), query_timeout: timeoutMs } as QueryConfig);
 };
 
 /**

@@ -1,7 +1,7 @@
-import { Pool as PgPool, type QueryConfig } from 'pg';
+import { Pool as PgPool, type ClientBase } from 'pg';
 import { clientOptions } from './client-options.ts';
 import type { PoolOptions } from './pool-options.ts';
-import { sessionHook } from './session.ts';
+import { queryWithoutSettings, sessionHook } from './session.ts';
 
 export type SidePool = PgPool;
 
@@ -22,10 +22,10 @@ export const createSidePool = (options: PoolOptions): SidePool => {
   return pool;
 };
 
-/** Runs one statement on a side pool with a timeout of `milliseconds`. */
+/** Runs one statement without parameters on a side pool with a timeout of `milliseconds`. */
 export const queryOnce = async (
   pool: SidePool,
   text: string,
   milliseconds: number,
 ): Promise<readonly Record<string, unknown>[]> =>
-  (await pool.query<Record<string, unknown>>({ text, query_timeout: milliseconds } as QueryConfig)).rows;
+  queryWithoutSettings(pool as Pick<ClientBase, 'query'>, text, milliseconds);

@@ -11,6 +11,8 @@ export type PostgresTarget = {
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
+  /** False if the string has no database name, so that it is the name of the user. */
+  readonly isDatabaseNamed: boolean;
   readonly applicationName: string | undefined;
   /** Options for the session, for example `-c work_mem=64MB`. */
   readonly options: string | undefined;
@@ -97,6 +99,7 @@ export const parsePostgresUrl = (text: string): PostgresTarget => {
     user,
     password: parameters.get('password') ?? (password === undefined ? undefined : decode(password, 'password')),
     database: database === '' ? user : database,
+    isDatabaseNamed: database !== '',
     applicationName: parameters.get('application_name'),
     options: parameters.get('options'),
     tls: tlsRequestOf(parameters),

@@ -62,6 +62,20 @@ test('tables in a schema of search_path are found only with DATABASE_SCHEMA, nev
   t.regex(await refusal(url, { schema: 'elsewhere' }), /DATABASE_SCHEMA: the schema elsewhere does not exist/);
 });
 
+test('a URL without a database name leads to the database of the user, or is refused if there is none', async (t) => {
+  const { url, query } = await setupHostile(t, { settings: {} });
+  const unnamed = new URL(url);
+  unnamed.pathname = '';
+  t.regex(await refusal(unnamed.href), /DATABASE_URL has no database name/);
+  await query(`create database ${unnamed.username}`);
+  t.teardown(() => query(`drop database ${unnamed.username} with (force)`));
+  t.is(await refusal(unnamed.href), 'none');
+  const elsewhere = new URL(url);
+  elsewhere.pathname = '/not_there';
+  // A named database can be created later, so the start waits for it.
+  await t.throwsAsync(checkServer(databaseSettings(elsewhere.href)), { code: 'database_unavailable' });
+});
+
 test('a pooler in transaction mode is refused in mode server, and accepted in mode serverless', async (t) => {
   const { url } = await setupDatabase(t);
   const bouncer = await startPgBouncer(t, url, { mode: 'transaction' });

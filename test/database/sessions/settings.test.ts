@@ -8,7 +8,8 @@ import { createSidePool, queryOnce } from '#src/database/connections/side-pool.t
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { startPgBouncer } from '#testkit/servers/pgbouncer.ts';
-import { statementOn } from '#testkit/servers/replica.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { startReplicated, statementOn } from '#testkit/servers/replica.ts';
 import { expectedSettings, hostileSettings, settingsSql, setupHostile } from './hostile-role.ts';
 
 const operation = 'refresh.apply';
@@ -86,7 +87,8 @@ for (const sessionless of [false, true]) {
 }
 
 test('behind PgBouncer in transaction mode every statement has the settings, also after another client changed the session', async (t) => {
-  const { url } = await setupHostile(t);
+  // The session must not end between two statements of this test.
+  const { url } = await setupHostile(t, { settings: { ...hostileSettings, idle_session_timeout: '0' } });
   const bouncer = await startPgBouncer(t, url, { mode: 'transaction', poolSize: 1 });
   const database = await open(t, bouncer.url, { sessionless: true });
   await database.checkServer();
@@ -121,6 +123,27 @@ test('a server in mode serverless behind PgBouncer holds a lock and works beside
   });
   t.deepEqual(held, { value: [{ settings: expectedSettings }] });
 });
+
+for (const sessionless of [false, true]) {
+  test(`reads from a replica have the settings of the service (sessionless: ${sessionless})`, async (t) => {
+    const { primaryUrl, replicaUrl } = await startReplicated(t);
+    const statements = Object.entries(hostileSettings)
+      .filter(([setting]) => !setting.endsWith('_timeout') && setting !== 'search_path')
+      .map(
+        ([setting, value]) => `alter role volwatch set ${setting} = ${setting === 'datestyle' ? value : `'${value}'`}`,
+      );
+    await statementOn(primaryUrl, statements.join('; '));
+    const database = await open(t, primaryUrl, { sessionless, replicaUrls: [replicaUrl], replicaCheckMs: 50 });
+    const onReplica = async (): Promise<boolean> => {
+      const [row] = await database.replicaReader.query('select pg_is_in_recovery() as standby');
+      return row?.['standby'] === true;
+    };
+    await eventually(onReplica, 'the replica is read from');
+    t.deepEqual(await database.replicaReader.query(`${settingsSql} and pg_is_in_recovery()`), [
+      { settings: expectedSettings },
+    ]);
+  });
+}
 
 test('the list of settings in this test is the list of the service', async (t) => {
   const { pinnedSettings, settingsOfVariables } = await import('#src/kernel/connections/session-settings.ts');
