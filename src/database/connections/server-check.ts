@@ -7,10 +7,7 @@ import { clientOptions } from './client-options.ts';
 import type { PoolOptions } from './pool-options.ts';
 import { pinSession, queryWithoutSettings } from './session.ts';
 
-type CheckOptions = Pick<
-  PoolOptions,
-  'url' | 'ssl' | 'schema' | 'applicationName' | 'sessionless' | 'acquireTimeoutMs'
->;
+type CheckOptions = Pick<PoolOptions, 'url' | 'ssl' | 'schema' | 'applicationName' | 'sessionless'>;
 
 type Facts = {
   readonly version: number;
@@ -25,6 +22,8 @@ type Facts = {
 };
 
 const minVersion = 15;
+/** As in migrations: longer than for a request, because only the start waits. */
+const timeoutMs = 5_000;
 /** SQLSTATE invalid_catalog_name. */
 const missingDatabase = '3D000';
 /** Of a name in the form `"name"`, which the configuration has checked. */
@@ -66,8 +65,8 @@ const refusalOf = (facts: Facts, schema: string): string | undefined => {
 const connect = async (options: CheckOptions): Promise<Client> => {
   const client = new Client({
     ...clientOptions(options),
-    connectionTimeoutMillis: options.acquireTimeoutMs,
-    query_timeout: options.acquireTimeoutMs,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
   });
   client.on('error', () => {});
   await client.connect();
@@ -101,12 +100,17 @@ export const checkServer = async (options: CheckOptions): Promise<void> => {
   try {
     clients.push(await connect(options));
     const [first] = clients as [Client];
-    const [facts] = await queryWithoutSettings<Facts>(first, factsSql(schema), options.acquireTimeoutMs);
+    const [facts] = await queryWithoutSettings<Facts>(first, factsSql(schema), timeoutMs);
     const reason = facts && refusalOf(facts, schema);
     if (reason !== undefined) refuse(reason);
     if (options.sessionless) return;
     // From here on the first connection waits, so a timeout of the role must not end it.
-    await pinSession(first, { ...options, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
+    await pinSession(first, {
+      ...options,
+      acquireTimeoutMs: timeoutMs,
+      statementTimeoutMs: 0,
+      idleInTransactionTimeoutMs: 0,
+    });
     clients.push(await connect(options));
     if (await sharesSessions(first, clients[1]!)) {
       refuse('DATABASE_MODE: a pooler gives each transaction another session; set DATABASE_MODE=serverless');
