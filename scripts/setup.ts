@@ -1,27 +1,56 @@
 /**
  * Installs the programs that the tests need in addition to npm packages with the package manager of the system:
- * redis-server and Chromium. `npm run setup` skips installed programs, and prints instructions if it cannot install
- * one.
+ * redis-server, Chromium, PostgreSQL and PgBouncer. `npm run setup` skips installed programs, and prints instructions if
+ * it cannot install one.
  */
 import { spawnSync } from 'node:child_process';
+import { findPgBouncer, findSystemPostgres } from '#testkit/servers/programs.ts';
 import { onPath } from './support/on-path.ts';
 
 type Need = {
   readonly program: string;
-  readonly alternatives: readonly string[];
+  readonly isThere: () => boolean;
   readonly packages: Record<string, string>;
 };
 
 const needs: readonly Need[] = [
   {
     program: 'redis-server',
-    alternatives: ['redis-server', 'valkey-server'],
+    isThere: () => ['redis-server', 'valkey-server'].some(onPath),
     packages: { 'apt-get': 'redis-server', dnf: 'redis', apk: 'redis', brew: 'redis', pacman: 'redis' },
   },
   {
     program: 'chromium',
-    alternatives: ['chromium', 'chromium-browser', 'google-chrome'],
+    isThere: () => ['chromium', 'chromium-browser', 'google-chrome'].some(onPath),
     packages: { 'apt-get': 'chromium', dnf: 'chromium', apk: 'chromium', brew: 'chromium', pacman: 'chromium' },
+  },
+  {
+    // In addition to the one from npm, because its messages are translated.
+    program: 'postgresql',
+    isThere: () => findSystemPostgres() !== undefined,
+    packages: {
+      'apt-get': 'postgresql',
+      dnf: 'postgresql-server',
+      apk: 'postgresql',
+      brew: 'postgresql',
+      pacman: 'postgresql',
+    },
+  },
+  {
+    program: 'openssl',
+    isThere: () => onPath('openssl'),
+    packages: { 'apt-get': 'openssl', dnf: 'openssl', apk: 'openssl', brew: 'openssl', pacman: 'openssl' },
+  },
+  {
+    program: 'pgbouncer',
+    isThere: () => findPgBouncer() !== undefined,
+    packages: {
+      'apt-get': 'pgbouncer',
+      dnf: 'pgbouncer',
+      apk: 'pgbouncer',
+      brew: 'pgbouncer',
+      pacman: 'pgbouncer',
+    },
   },
 ];
 
@@ -39,7 +68,7 @@ const run = (command: string, args: readonly string[]): boolean => {
   return spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: environment }).status === 0;
 };
 
-const missing = needs.filter(({ alternatives }) => !alternatives.some(onPath));
+const missing = needs.filter(({ isThere }) => !isThere());
 for (const { program } of needs.filter((need) => !missing.includes(need))) console.log(`${program}: there`);
 
 const manager = Object.keys(installs).find(onPath);

@@ -73,7 +73,7 @@ start().catch((error: unknown) => {
   }
   if (error instanceof StartError) {
     process.stderr.write(`${error.message}\n`);
-    process.exit(1);
+    process.exit(error.exitStatus);
   }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);

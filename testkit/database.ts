@@ -55,7 +55,7 @@ export const setupDatabase = async (
 /** Default settings for `createDatabase`. The timeouts are long enough for a busy machine. */
 export const databaseSettings = (url: string): DatabaseDeps => ({
   url,
-  ssl: 'disable',
+  ssl: undefined,
   poolMax: 5,
   // The requests of a test come from one address. The share of a caller has tests of its own.
   maxPerCaller: 1_000,

@@ -19,7 +19,6 @@ export const createTemplate = async (adminUrl: string): Promise<void> => {
   url.pathname = `/${templateName}`;
   await createMigrator({
     url: url.href,
-    ssl: 'disable',
     applicationName: 'tests',
     migrations,
     logger: silentLogger,

@@ -11,6 +11,8 @@ import { scenarios } from '../verify/scenarios.ts';
 
 /** Metrics without a panel, each with the reason. */
 const withoutPanel: Readonly<Record<string, string>> = {
+  volwatch_embedded_postgres_restarts_total:
+    'production refuses the embedded PostgreSQL, and the machine of a developer has no dashboards',
   volwatch_build_info: 'the annotation "Deploys" and the choice of instances of every dashboard are made of it',
 };
 

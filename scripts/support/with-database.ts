@@ -24,7 +24,9 @@ export const withDatabase = async <T>(
   const own = running === undefined ? await startEmbeddedPostgres({ directory, logger }) : undefined;
   const database = await createDatabase({
     url: running ?? own!.url,
-    ssl: config.DATABASE_SSL,
+    ssl: given === undefined ? undefined : config.DATABASE_SSL,
+    schema: config.DATABASE_SCHEMA,
+    sessionless: config.DATABASE_MODE === 'serverless',
     poolMax: 1,
     acquireTimeoutMs: config.DATABASE_ACQUIRE_TIMEOUT_MS,
     statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
@@ -37,6 +39,7 @@ export const withDatabase = async <T>(
     clock: systemClock,
   });
   try {
+    await database.checkServer();
     return await work(database, config);
   } finally {
     await database.close();

@@ -84,7 +84,7 @@ export const compose = async (config: Config): Promise<Service> => {
     // A worker process only has the routes of the edge itself (health, documentation).
     routes: config.ROLE === 'worker' ? [] : routes,
     checks: [
-      untilMigrated(database.healthCheck, () => state.migrated),
+      untilMigrated(storage.databaseCheck, () => state.migrated),
       rateLimits?.withBackend(storage.redisCheck) ?? storage.redisCheck,
       ...provider.checks,
       pricing.check,

@@ -1,3 +1,4 @@
+import { connectionFaults } from './connection-faults.ts';
 import { configVariables, type Config } from './variables.ts';
 
 export type { Config } from './variables.ts';
@@ -33,6 +34,7 @@ export const loadConfig = (environment: Environment = process.env): Config => {
   faults.push(
     ...productionFaults(config as Config, environment),
     ...pairFaults(config as Config),
+    ...connectionFaults(config as Config),
     ...providerFaults(config as Config),
   );
   if (faults.length > 0) throw new ConfigError(faults);

@@ -1,19 +1,18 @@
 import { z } from 'zod';
-import { cronShape, boolean, integer, list, milliseconds, oneOf, schedules, url } from './parsers.ts';
+import { sslModes } from '#src/kernel/connections/postgres-tls.ts';
+import { postgresUrl, postgresUrls } from './connection-strings.ts';
+import { cronShape, boolean, integer, milliseconds, oneOf, schedules, url } from './parsers.ts';
 import { optional, secret, variable } from './variable.ts';
 
 /** Variables of dependencies and background work: database, jobs, webhooks, pricing processes, Redis. */
 export const dependencySections = {
   Database: {
     DATABASE_URL: secret(
-      url('postgres:', 'postgresql:'),
-      'URL of PostgreSQL. Unset, outside production: the service starts an embedded PostgreSQL',
+      postgresUrl,
+      'URL of PostgreSQL, as libpq reads it ([forms](database.md#connection-strings)). Unset, outside production: the service starts an embedded PostgreSQL',
     ),
     DATABASE_REPLICA_URLS: secret(
-      list.refine(
-        (urls) => urls.every((each) => /^postgres(ql)?:$/.test(URL.parse(each)?.protocol ?? '')),
-        'must list URLs starting with postgres://',
-      ),
+      postgresUrls,
       'URLs of streaming replicas for reads, comma-separated. Unset: all reads go to the primary',
     ),
     DATABASE_REPLICA_MAX_LAG_MS: variable(milliseconds(), '5000', 'Max lag of a replica that is used for reads'),
@@ -23,15 +22,19 @@ export const dependencySections = {
       'Timeout of a statement on a replica. After it the statement runs on the primary',
     ),
     DATABASE_REPLICA_CHECK_MS: variable(milliseconds(), '1000', 'Time between two checks of the replicas'),
-    DATABASE_SSL: variable(
-      oneOf(['disable', 'require', 'verify-full']),
-      'disable',
-      '`require` encrypts; `verify-full` also checks certificate and name of the server',
+    DATABASE_SSL: optional(
+      oneOf(sslModes),
+      '`require` encrypts; `verify-ca` also verifies the certificate of the server; `verify-full` also its name. Unset: `sslmode` of the URL decides, and without it there is no encryption, which production allows only on this machine',
+    ),
+    DATABASE_SCHEMA: variable(
+      z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, 'must be a name in lower case, without quotes'),
+      'public',
+      'Schema of the tables. `search_path` of the role is not used',
     ),
     DATABASE_MODE: variable(
       oneOf(['server', 'serverless']),
       'server',
-      '`serverless`: for a database behind a transaction pooler; small pool, no session settings, locks in transactions',
+      '`serverless`: for a database behind a transaction pooler; small pool, settings and locks in transactions',
     ),
     DATABASE_MIGRATE: variable(
       boolean,
@@ -206,6 +209,11 @@ export const dependencySections = {
     REDIS_URL: secret(
       url('redis:', 'rediss:'),
       'URL of Redis. Unset, outside production: limits and caches are stored in the process',
+    ),
+    REDIS_ALLOW_PLAIN: variable(
+      boolean,
+      'false',
+      'Whether production can use Redis without encryption (`redis://`) beyond this machine',
     ),
     REDIS_COMMAND_TIMEOUT_MS: variable(milliseconds(), '200', 'Timeout of a Redis command'),
     CACHE_TTL_SECONDS: variable(

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MikroORM, type EntitySchema } from '@mikro-orm/postgresql';
-import { Kysely, PostgresDialect } from 'kysely';
 import { orAbort } from '#src/kernel/abort.ts';
 import { codeOf, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
@@ -12,14 +11,12 @@ import { createLock, createTransactionLock } from './connections/lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';
 import { migrations } from './migrations/index.ts';
-import {
-  createPool,
-  createSidePool,
-  queryOnce,
-  type Pool,
-  type PoolDeps,
-  type PoolOptions,
-} from './connections/pool.ts';
+import { parsePostgresUrl } from '#src/kernel/connections/postgres-url.ts';
+import { kyselyOn } from './connections/kysely-on.ts';
+import { createPool, ormTypes, type Pool, type PoolDeps } from './connections/pool.ts';
+import type { PoolOptions } from './connections/pool-options.ts';
+import { createSidePool, queryOnce, type SidePool } from './connections/side-pool.ts';
+import { checkServer } from './connections/server-check.ts';
 import { createReplicas, type ReplicaOptions, type Replicas } from './connections/replicas.ts';
 import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
@@ -49,13 +46,18 @@ export type Database = {
    */
   readonly execute: (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
   readonly migrator: Migrator;
+  /**
+   * Checks what the service cannot change: version, encoding, schema, read-only mode, the kind of pooler.
+   * @throws StartError that names the setting, or AppError of category database
+   */
+  readonly checkServer: () => Promise<void>;
   readonly healthCheck: HealthCheck;
   /** Connects, and returns the statements that would change the schema to match the entities; empty if it matches. */
   readonly drift: () => Promise<string>;
   /**
-   * Migrates (unless `migrate` is false) and verifies the schema. Repeats this with back-off while the server cannot be
+   * Checks the server, migrates (unless `migrate` is false) and verifies the schema. Repeats this with back-off while the server cannot be
    * reached, until it succeeds or `signal` aborts. An outdated schema is logged and shown on /health; it is no error.
-   * @throws the reason of `signal`, or the error of a faulty migration
+   * @throws the reason of `signal`, StartError for a server that cannot be used, or the error of a faulty migration
    */
   readonly waitUntilReady: (options: { readonly signal: AbortSignal }) => Promise<void>;
   /** Sets the connection gauges. Is called before each scrape. */
@@ -64,15 +66,13 @@ export type Database = {
   readonly close: () => Promise<void>;
 };
 
-type SidePool = ReturnType<typeof createSidePool>;
-
 const backOffMs = { first: 250, max: 5_000 };
 
 const createReader = (pool: Pool): Reader => ({
   query: (async (text: string, parameters?: readonly unknown[]) => {
     const connection = await pool.acquire();
     try {
-      return (await connection.query(text, parameters)).rows;
+      return (await connection.run(text, parameters)).rows;
     } finally {
       connection.release();
     }
@@ -122,12 +122,21 @@ const causeCode = (error: unknown): unknown =>
  * down.
  */
 export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
-  const { logger } = deps;
+  const { logger, schema = 'public' } = deps;
   const orm = new MikroORM({
     entities: [...deps.entities],
-    dbName: new URL(deps.url).pathname.slice(1),
-    // MikroORM connects only to compare the schema. Units of work use connections of the pool.
-    driverOptions: new Kysely({ dialect: new PostgresDialect({ pool: async () => createSidePool(deps) }) }),
+    dbName: parsePostgresUrl(deps.url).database,
+    // The name in the URL can be an alias of PgBouncer. It is not in the catalogue, and MikroORM would create it.
+    ensureDatabase: false,
+    ...(schema !== 'public' && { schema }),
+    // Units of work bring their own connection. MikroORM itself connects only to compare the schema.
+    driverOptions: kyselyOn(async () => {
+      const connection = await pool.acquire();
+      return {
+        query: (text, parameters) => connection.run(text, parameters, ormTypes),
+        release: connection.release,
+      };
+    }),
     // Migrations define the triggers, because entities cannot describe a trigger on TRUNCATE.
     schemaGenerator: { skipTables: ['schema_migrations'], skipViews: [/^pg_stat_statements/], ignoreTriggers: true },
     discovery: { warnWhenNoEntities: false },
@@ -139,7 +148,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
   const reader = createReader(pool);
   const replicas = createReplicas({ ...noReplicas, ...deps, tables }, reader, healthPool);
   const migrator = createMigrator({ ...deps, migrations });
-  const schema = createSchemaCheck({
+  const schemaCheck = createSchemaCheck({
     ...deps,
     query: reader.query,
     migrations,
@@ -152,7 +161,6 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
       ...deps,
       pool,
       forkEntityManager: () => orm.em.fork(),
-      ...(deps.sessionless ? { localLimits: deps } : {}),
       ...(deps.replicaUrls?.length ? { committed: replicas.committed } : {}),
     }),
     reader,
@@ -160,7 +168,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     execute: async (text, parameters) => {
       const connection = await pool.acquire();
       try {
-        return await connection.query(text, parameters);
+        return await connection.run(text, parameters);
       } catch (error) {
         // Several statements can begin a transaction and leave it open if one of them fails.
         if (!connection.broken()) await connection.query('rollback').catch(() => {});
@@ -171,13 +179,19 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     },
     lock: (deps.sessionless ? createTransactionLock : createLock)({ pool, logger }),
     migrator,
-    healthCheck: createHealthCheck(healthPool, replicas, schema),
-    drift: async () => (await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim(),
+    checkServer: () => checkServer(deps),
+    healthCheck: createHealthCheck(healthPool, replicas, schemaCheck),
+    drift: async () => {
+      const [row] = await reader.query<{ name: string }>('select current_database() as name');
+      if (row) orm.config.set('dbName', row.name);
+      return (await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim();
+    },
     waitUntilReady: async ({ signal }) => {
       for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.max, delay * 2)) {
         try {
+          await orAbort(checkServer(deps), signal);
           if (migrate) await orAbort(migrator.up(), signal);
-          await orAbort(schema.verify(), signal);
+          await orAbort(schemaCheck.verify(), signal);
           return;
         } catch (error) {
           signal.throwIfAborted();

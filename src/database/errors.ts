@@ -41,6 +41,14 @@ const networkCodes = new Set([
   'ENETUNREACH',
 ]);
 
+/** Codes of Node and OpenSSL for a handshake that failed, or a certificate that is not accepted. */
+const tlsCodes =
+  /^(?:ERR_TLS|ERR_SSL|CERT_|CRL_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|INVALID_CA$|HOSTNAME_MISMATCH$|EPROTO$)/;
+
+/** For a Unix socket the codes are those of files, for example ENOENT while the server is down. */
+const isConnectFault = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo');
+
 /** Messages of pg errors that have no code. The fault tests check that the texts are still the same. */
 const connectionLostMessages = [
   /^Connection terminated/,
@@ -50,20 +58,20 @@ const connectionLostMessages = [
   /^There was an error establishing an SSL connection/,
 ];
 
-const propertyOf = (error: unknown, name: 'code' | 'severity'): string | undefined => {
+const stringCodeOf = (error: unknown): string | undefined => {
   if (typeof error !== 'object' || error === null) return undefined;
-  const value: unknown = Reflect.get(error, name);
+  const value: unknown = Reflect.get(error, 'code');
   return typeof value === 'string' ? value : undefined;
 };
 
 const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code);
 
 const codeFor = (error: unknown): ErrorCode | undefined => {
-  const code = propertyOf(error, 'code');
+  const code = stringCodeOf(error);
   if (code !== undefined) {
     // MikroORM copies the properties of the driver's error, also of an AppError, to its own exception.
     if (isErrorCode(code) && errorTable[code].category === 'database') return code;
-    if (networkCodes.has(code) || code.startsWith('ERR_TLS') || code.startsWith('CERT_')) return 'database_unavailable';
+    if (networkCodes.has(code) || tlsCodes.test(code) || isConnectFault(error)) return 'database_unavailable';
     if (isSqlState(code))
       return byState[code] ?? (unavailableClasses.has(code.slice(0, 2)) ? 'database_unavailable' : undefined);
   }
@@ -73,8 +81,20 @@ const codeFor = (error: unknown): ErrorCode | undefined => {
   return undefined;
 };
 
-/** False if the server refused only this statement. Then the connection can be used again. */
-export const breaksConnection = (error: unknown): boolean => propertyOf(error, 'severity') !== 'ERROR';
+/** Classes of SQLSTATEs after which the session cannot be trusted: connection, authorization, system, internal. */
+const endingClasses = new Set(['08', '28', '58', 'XX']);
+/** SQLSTATEs with which the server ends the session: an operator, a crash, a timeout of the session. */
+const endingStates = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '25P04', '53300']);
+
+/**
+ * False if the server refused only this statement. Then the connection can be used again. The severity (`ERROR`,
+ * `FATAL`) is not used, because the server translates it (`FEHLER`), and pg does not read the field without translation.
+ */
+export const breaksConnection = (error: unknown): boolean => {
+  const code = stringCodeOf(error);
+  if (code === undefined || !isSqlState(code)) return true;
+  return endingClasses.has(code.slice(0, 2)) || endingStates.has(code);
+};
 
 /**
  * Converts an error of the database to an AppError. Its `detail` contains no part of the statement. Every other error

@@ -2,9 +2,11 @@ import { Client } from 'pg';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { translate } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
-import { clientOptions, type PoolOptions } from './connections/pool.ts';
+import { clientOptions } from './connections/client-options.ts';
+import type { PoolOptions } from './connections/pool-options.ts';
+import { pinSession, pinSql } from './connections/session.ts';
 
-export type MigratorDeps = Pick<PoolOptions, 'url' | 'ssl' | 'applicationName' | 'sessionless'> & {
+export type MigratorDeps = Pick<PoolOptions, 'url' | 'ssl' | 'schema' | 'applicationName' | 'sessionless'> & {
   readonly migrations: readonly Migration[];
   readonly logger: Logger;
 };
@@ -18,11 +20,10 @@ export type Migrator = {
   readonly pending: () => Promise<readonly string[]>;
 };
 
-const timeouts = (sessionless = false) => ({
-  connectionTimeoutMillis: 5_000,
-  ...(!sessionless && { lock_timeout: 60_000 }),
-  query_timeout: 600_000,
-});
+const timeouts = { connectionTimeoutMillis: 5_000, query_timeout: 600_000 };
+/** A migration can take long, so only the client ends it. The wait for a lock of a table is limited. */
+const serverTimeouts = { acquireTimeoutMs: 5_000, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 };
+const lockTimeoutSql = `select pg_catalog.set_config('lock_timeout', '60s', true)`;
 
 /** The lock ends with its transaction, so it also works behind a pooler that gives each transaction another session. */
 const lockSql = `select pg_advisory_xact_lock(hashtext('volwatch'), hashtext('migrations'))`;
@@ -35,11 +36,12 @@ const lockSql = `select pg_advisory_xact_lock(hashtext('volwatch'), hashtext('mi
  */
 export const createMigrator = (deps: MigratorDeps): Migrator => {
   const { migrations, logger } = deps;
+  const sessionOptions = { ...deps, ...serverTimeouts };
 
   const inTransaction = async <T>(client: Client, work: () => Promise<T>): Promise<T> => {
-    await client.query('begin');
+    const begin = 'begin isolation level read committed';
+    await client.query(deps.sessionless ? `${begin}; ${pinSql(sessionOptions, 'transaction')}` : begin);
     try {
-      await client.query(lockSql);
       const value = await work();
       await client.query('commit');
       return value;
@@ -49,19 +51,27 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
     }
   };
 
+  const underLock = <T>(client: Client, work: () => Promise<T>): Promise<T> =>
+    inTransaction(client, async () => {
+      await client.query(lockTimeoutSql);
+      await client.query(lockSql);
+      return work();
+    });
+
   const withClient = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
     // A separate connection, because the statement timeout of the pool must not end a long migration or the wait for
     // the lock.
-    const client = new Client({ ...clientOptions(deps), ...timeouts(deps.sessionless) });
+    const client = new Client({ ...clientOptions(deps), ...timeouts });
     client.on('error', () => {});
     try {
       await client.connect();
+      if (!deps.sessionless) await pinSession(client, sessionOptions);
       // The table is created only if it is missing, because the role may not have the right to create tables.
-      const { rows } = await client.query<{ there: boolean }>(
-        `select to_regclass('schema_migrations') is not null as there`,
+      const { rows } = await inTransaction(client, () =>
+        client.query<{ there: boolean }>(`select to_regclass('schema_migrations') is not null as there`),
       );
       if (!rows[0]?.there) {
-        await inTransaction(client, () =>
+        await underLock(client, () =>
           client.query(
             `create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now())`,
           ),
@@ -83,10 +93,10 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
   return {
     up: () =>
       withClient(async (client) => {
-        const done = await applied(client);
+        const done = await inTransaction(client, () => applied(client));
         const ran: string[] = [];
         for (const { name, up } of migrations.filter((migration) => !done.has(migration.name))) {
-          const begun = await inTransaction(client, async () => {
+          const begun = await underLock(client, async () => {
             // Another process may have run the migration while this one waited for the lock.
             const { rowCount } = await client.query(
               'insert into schema_migrations (name) values ($1) on conflict do nothing',
@@ -104,7 +114,7 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
       }),
     down: () =>
       withClient((client) =>
-        inTransaction(client, async () => {
+        underLock(client, async () => {
           const done = await applied(client);
           const newest = migrations.findLast(({ name }) => done.has(name));
           if (!newest) return undefined;
@@ -116,7 +126,7 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
       ),
     pending: () =>
       withClient(async (client) => {
-        const done = await applied(client);
+        const done = await inTransaction(client, () => applied(client));
         return migrations.map(({ name }) => name).filter((name) => !done.has(name));
       }),
   };

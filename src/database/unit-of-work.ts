@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { Kysely, PostgresDialect } from 'kysely';
+import type { Kysely } from 'kysely';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -16,6 +16,7 @@ import {
   type UnitOfWorkOptions,
 } from '#src/kernel/ports/unit-of-work.ts';
 import { translate } from './errors.ts';
+import { kyselyOn } from './connections/kysely-on.ts';
 import { ormTypes, type Connection, type Pool } from './connections/pool.ts';
 
 export type UnitOfWorkDeps = {
@@ -24,8 +25,6 @@ export type UnitOfWorkDeps = {
   readonly forkEntityManager: () => EntityManager;
   /** Max number of times that `work` runs again after a serialization failure or deadlock. */
   readonly maxTransactionRetries: number;
-  /** For databases behind a pooler, which owns the sessions: each transaction sets its own limits. */
-  readonly localLimits?: { readonly statementTimeoutMs: number; readonly idleInTransactionTimeoutMs: number };
   /**
    * Is called after each commit with the position of the write-ahead log; undefined if it is not known. Only with
    * replicas.
@@ -46,30 +45,14 @@ const backOff = (attempt: number): number => Math.random() * Math.min(200, 10 * 
  * ControlledTransaction of Kysely is not used, because it never returns the connection to the pool when COMMIT or
  * ROLLBACK fails. So this file does begin, commit, rollback and release itself.
  */
-const transactionContext = (connection: Connection): Kysely<unknown> => {
-  const client = {
-    query: (text: string, parameters: readonly unknown[]) => connection.query(text, parameters, ormTypes),
+const transactionContext = (connection: Connection): Kysely<unknown> =>
+  kyselyOn(async () => ({
+    query: (text, parameters) => connection.query(text, parameters, ormTypes),
     release: () => {},
-  };
-  // Kysely calls only connect(), query(text, parameters) and release(); its pool type has more members.
-  const pool = { connect: async () => client, end: async () => {}, options: {} } as unknown as ConstructorParameters<
-    typeof PostgresDialect
-  >[0]['pool'];
-  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
-};
+  }));
 
 const rowsOf = (connection: Connection): Query =>
   (async (text: string, parameters?: readonly unknown[]) => (await connection.query(text, parameters)).rows) as Query;
-
-const setLocalLimits = async (
-  connection: Connection,
-  limits: NonNullable<UnitOfWorkDeps['localLimits']>,
-): Promise<void> => {
-  await connection.query(
-    `select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
-    [String(limits.statementTimeoutMs), String(limits.idleInTransactionTimeoutMs)],
-  );
-};
 
 /** A status below 500 refuses the caller. Conflicts of the database are faults, because the work itself was sound. */
 const outcomeOf = (code: ErrorCode): Exclude<TransactionOutcome, 'committed'> =>
@@ -121,14 +104,13 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
   };
 
   const attempt = async <T>(
-    { operation, isolation = 'read committed', statementTimeoutMs }: UnitOfWorkOptions,
+    { operation, isolation, statementTimeoutMs }: UnitOfWorkOptions,
     work: (transaction: Transaction) => Promise<T>,
   ): Promise<T> => {
     const connection = await deps.pool.acquire();
     try {
-      await connection.query(`begin isolation level ${isolation}`);
+      await connection.begin(isolation);
       try {
-        if (deps.localLimits) await setLocalLimits(connection, deps.localLimits);
         if (statementTimeoutMs !== undefined) await connection.setStatementTimeout(statementTimeoutMs);
         const em = deps.forkEntityManager();
         em.setTransactionContext(transactionContext(connection));

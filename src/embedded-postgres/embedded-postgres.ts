@@ -14,6 +14,7 @@ import {
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { noMetrics, type Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import {
   commandOf,
@@ -29,6 +30,7 @@ import { readPidFile, stopServer } from './server-process.ts';
 import { previousWatcherEnded, startWatcher, type Watcher } from './start-watcher.ts';
 import { holdInstanceLock, liveOwnerOf } from './instance-lock.ts';
 import { freePort } from './free-port.ts';
+import { superviseServer, type Supervisor } from './supervisor.ts';
 
 export type EmbeddedPostgresDeps = {
   /** Contains all files of the server. It is created if it is missing. */
@@ -37,9 +39,14 @@ export type EmbeddedPostgresDeps = {
   /** Default: true. False is faster and not crash-safe; only for tests. */
   readonly durable?: boolean;
   readonly maxConnections?: number;
+  readonly metrics?: Metrics;
 };
 
-export type EmbeddedPostgres = { readonly url: string; readonly stop: () => Promise<void> };
+export type EmbeddedPostgres = {
+  readonly url: string;
+  readonly trouble: Supervisor['trouble'];
+  readonly stop: () => Promise<void>;
+};
 
 const user = 'volwatch';
 const database = 'volwatch';
@@ -135,13 +142,13 @@ export const runningEmbeddedPostgres = async (directory: string): Promise<string
  * Ctrl-C would end it before the last transaction; it installs exit hooks; it does not handle a server that a killed
  * run left.
  *
- * A watcher process stops the server if this process ends without a stop. If the watcher was killed too, the next start
+ * A supervisor starts the server again on the same port if it ends. A watcher process stops the server if this process ends without a stop. If the watcher was killed too, the next start
  * uses the remaining server if it answers, and stops it if it does not.
  * @throws StartError if another service uses the directory
  * @throws Error if PostgreSQL cannot start; the message contains the reason
  */
 export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise<EmbeddedPostgres> => {
-  const { logger, durable = true, maxConnections = 50 } = deps;
+  const { logger, durable = true, maxConnections = 50, metrics = noMetrics } = deps;
   const account = serverAccount();
   const { home, binaries } = await hostFor(resolve(deps.directory), account);
   mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -155,7 +162,7 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
   const releaseLock = holdInstanceLock(lock);
   let watcher: Watcher | undefined;
 
-  const launch = async (port: number): Promise<number> => {
+  const launch = async (port: number, logFlags: 'w' | 'a' = 'w'): Promise<number> => {
     const settings = {
       listen_addresses: '127.0.0.1',
       port,
@@ -166,7 +173,7 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
       log_min_error_statement: 'panic',
       ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }),
     };
-    const output = openSync(log, 'w', 0o600);
+    const output = openSync(log, logFlags, 0o600);
     try {
       const child = spawn(
         binaries.postgres,
@@ -198,11 +205,8 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
   const takeOver = async (password: string): Promise<{ pid: number; port: number } | undefined> => {
     const remaining = readPidFile(data);
     if (!remaining) return undefined;
-    if (!isAlive(remaining.pid) || !commandOf(remaining.pid).includes(data)) {
-      // PostgreSQL removes a stale pid file, but not if an unrelated process has the same pid now.
-      rmSync(join(data, 'postmaster.pid'), { force: true });
-      return undefined;
-    }
+    removeStalePidFile();
+    if (!readPidFile(data)) return undefined;
     await eventually(() => !isAlive(remaining.pid) || readPidFile(data)?.ready === true, 10_000);
     if (await answers(urlOf(remaining.port, password, 'postgres'))) {
       logger.info({ pid: remaining.pid }, 'Took over the PostgreSQL of an earlier run');
@@ -210,6 +214,13 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     }
     await stopServer(remaining.pid);
     return undefined;
+  };
+
+  /** PostgreSQL removes a stale pid file, but not if an unrelated process has the same pid now. */
+  const removeStalePidFile = (): void => {
+    const remaining = readPidFile(data);
+    if (!remaining || (isAlive(remaining.pid) && commandOf(remaining.pid).includes(data))) return;
+    rmSync(join(data, 'postmaster.pid'), { force: true });
   };
 
   const startServer = async (): Promise<{ pid: number; port: number }> => {
@@ -241,11 +252,30 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     activeWatcher.serverIs(pid);
     await ensureDatabase(port, password);
     await ensureStatistics(urlOf(port, password));
-    let stopped: Promise<void> | undefined;
-    return {
-      url: urlOf(port, password),
-      stop: () => (stopped ??= stopServer(pid).then(activeWatcher.end).finally(releaseLock)),
+    const supervisor = superviseServer({
+      pid,
+      isAlive,
+      restart: async () => {
+        removeStalePidFile();
+        // Its log keeps the reason why the server ended.
+        const next = await launch(port, 'a');
+        activeWatcher.serverIs(next);
+        return next;
+      },
+      logger,
+      metrics,
+    });
+    const stop = async (): Promise<void> => {
+      const running = await supervisor.stop();
+      try {
+        if (running !== undefined) await stopServer(running);
+        await activeWatcher.end();
+      } finally {
+        releaseLock();
+      }
     };
+    let stopped: Promise<void> | undefined;
+    return { url: urlOf(port, password), trouble: supervisor.trouble, stop: () => (stopped ??= stop()) };
   } catch (error) {
     const pid = readPidFile(data)?.pid;
     if (watcher && pid !== undefined && commandOf(pid).includes(data)) await stopServer(pid);

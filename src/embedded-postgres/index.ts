@@ -1,1 +1,1 @@
-export { startEmbeddedPostgres } from './embedded-postgres.ts';
+export { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';

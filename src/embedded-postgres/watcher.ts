@@ -19,9 +19,9 @@ const instanceLock = join(home, 'instance.lock');
 const ownLock = join(home, 'watcher.lock');
 
 let input = '';
-/** The pid in the message `serverIs`. */
+/** The pid in the last message `serverIs`; the service sends one for each server that it starts. */
 const reportedPid = (): number | undefined => {
-  const [, pid] = /^server (\d+)$/m.exec(input) ?? [];
+  const pid = [...input.matchAll(/^server (\d+)$/gm)].at(-1)?.[1];
   return pid === undefined ? undefined : Number(pid);
 };
 

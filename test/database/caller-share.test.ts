@@ -33,7 +33,7 @@ const setup = async (t: ExecutionContext, acquireTimeoutMs: number) => {
 };
 
 test('one caller holds half of the connections; its further requests end with database_pool_exhausted alone', async (t) => {
-  const { read, release, abuse, metrics } = await setup(t, 1_000);
+  const { read, release, abuse, metrics } = await setup(t, 3_000);
   const excess = Array.from({ length: 8 }, () => outcome(as('192.0.2.1', read)));
   await Promise.all(Array.from({ length: 20 }, () => as('192.0.2.2', read)));
   await Promise.all(Array.from({ length: 20 }, read));

@@ -55,8 +55,10 @@ test('the earlier error of the connection has priority over the error of the sta
   t.like(error, { code: 'database_timeout' });
 });
 
-test('only an error of severity ERROR leaves the connection usable', (t) => {
-  t.false(breaksConnection(Object.assign(fault('23505'), { severity: 'ERROR' })));
-  t.true(breaksConnection(Object.assign(fault('57P01'), { severity: 'FATAL' })));
+test('the SQLSTATE decides whether the connection can still be used, not the translated severity', (t) => {
+  t.false(breaksConnection(Object.assign(fault('23505'), { severity: 'FEHLER' })));
+  for (const state of ['57P01', '57P05', '25P03', '25P04', '53300', '08P01', '28P01', 'XX000']) {
+    t.true(breaksConnection(Object.assign(fault(state), { severity: 'ERROR' })), state);
+  }
   t.true(breaksConnection(new Error('Query read timeout')));
 });

@@ -185,13 +185,19 @@ test('the health check does not wait for a connection of a busy pool', async (t)
   });
 });
 
-test('a server without TLS is refused if TLS is required, for every URL', async (t) => {
+test('a server without TLS is refused if TLS is required, by the variable or by the URL', async (t) => {
   const { admin } = await setup(t);
-  for (const ssl of ['require', 'verify-full'] as const) {
-    const database = await createDatabase({ ...databaseSettings(`${admin.url}?sslmode=disable`), ssl });
-    t.teardown(() => database.close());
-    t.is((await failure(database.reader.query('select 1'))).code, 'database_unavailable');
-    t.is((await failure(database.migrator.up())).code, 'database_unavailable');
+  for (const mode of ['require', 'verify-ca', 'verify-full'] as const) {
+    for (const settings of [
+      { ...databaseSettings(admin.url), ssl: mode },
+      { ...databaseSettings(`${admin.url}?sslmode=${mode}`), ssl: undefined },
+    ]) {
+      const database = await createDatabase(settings);
+      t.teardown(() => database.close());
+      t.is((await failure(database.reader.query('select 1'))).code, 'database_unavailable');
+      t.is((await failure(database.migrator.up())).code, 'database_unavailable');
+      t.is((await failure(database.checkServer())).code, 'database_unavailable');
+    }
   }
 });
 

@@ -11,7 +11,7 @@ import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 const operation = 'refresh.apply';
 const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
 
-test('serverless: no session settings; limits and locks are in transactions', async (t) => {
+test('serverless: settings, limits and locks are in transactions, also for a single read', async (t) => {
   const { url, query } = await setupDatabase(t);
   const settings = {
     ...databaseSettings(url),
@@ -25,16 +25,14 @@ test('serverless: no session settings; limits and locks are in transactions', as
     await second.close();
   });
   const show = `select current_setting('statement_timeout') as statement, current_setting('idle_in_transaction_session_timeout') as idle`;
-  t.deepEqual(await first.reader.query(show), [{ statement: '0', idle: '0' }]);
-  t.deepEqual(await first.unitOfWork.run({ operation }, ({ query: run }) => run(show)), [
-    { statement: '300ms', idle: '400ms' },
-  ]);
-  t.deepEqual(await first.reader.query(show), [{ statement: '0', idle: '0' }], 'gone with the transaction');
+  const limits = [{ statement: '300ms', idle: '400ms' }];
+  t.deepEqual(await first.reader.query(show), limits);
+  t.deepEqual(await first.unitOfWork.run({ operation }, ({ query: run }) => run(show)), limits);
   t.is(
     await outcome(first.unitOfWork.run({ operation }, ({ query: run }) => run('select pg_sleep(5)'))),
     'database_timeout',
   );
-  t.is(await outcome(first.reader.query('select pg_sleep(5)')), 'database_timeout', 'the client gives up by itself');
+  t.is(await outcome(first.reader.query('select pg_sleep(5)')), 'database_timeout', 'the server ends a read too');
 
   const held = await first.lock.tryWith('refresh:tech5', async () => {
     // Longer than the idle timeout of 400 ms, which must not end the transaction of the lock.

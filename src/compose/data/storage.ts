@@ -1,6 +1,6 @@
 import { createDatabase, type Database } from '../../database/index.ts';
-import { startEmbeddedPostgres } from '../../embedded-postgres/index.ts';
-import type { Config } from '../../config/index.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../embedded-postgres/index.ts';
+import { plainConnections, type Config } from '../../config/index.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import { createRedis, type RedisConnection, withoutRedis } from '../../redis/index.ts';
 import { sqlWithoutLiterals } from '../../telemetry/index.ts';
@@ -10,6 +10,7 @@ import { entities } from './entities.ts';
 
 export type Storage = {
   readonly database: Database;
+  readonly databaseCheck: HealthCheck;
   /** Undefined without REDIS_URL. Then limits and caches are stored in the process. */
   readonly redis: RedisConnection | undefined;
   readonly redisCheck: HealthCheck;
@@ -26,13 +27,20 @@ const poolSize = (config: Config): number => {
 /** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */
 export const composeStorage = async (base: Base): Promise<Storage> => {
   const { config, logger, metrics, clock, abuse } = base;
+  if (config.NODE_ENV === 'production') {
+    for (const variable of plainConnections(config)) {
+      logger.warn({ variable }, 'A connection to another machine is not encrypted');
+    }
+  }
   const embedded =
     config.DATABASE_URL === undefined
-      ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger })
+      ? await startEmbeddedPostgres({ directory: config.VOLWATCH_DIRECTORY, logger, metrics })
       : undefined;
   const database = await createDatabase({
     url: config.DATABASE_URL ?? embedded!.url,
-    ssl: config.DATABASE_SSL,
+    // The embedded server has no TLS and listens on loopback only.
+    ssl: config.DATABASE_URL === undefined ? undefined : config.DATABASE_SSL,
+    schema: config.DATABASE_SCHEMA,
     migrate: config.DATABASE_MIGRATE,
     poolMax: poolSize(config),
     maxPerCaller: callerLimits(config).databaseConnections(poolSize(config)),
@@ -56,6 +64,7 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
   const redis = composeRedis(base);
   return {
     database,
+    databaseCheck: embedded ? withEmbedded(database.healthCheck, embedded) : database.healthCheck,
     redis,
     redisCheck: redis?.healthCheck ?? withoutRedis,
     close: async () => {
@@ -65,6 +74,17 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     },
   };
 };
+
+/** The check says what is done about an embedded server that has ended. */
+const withEmbedded = (check: HealthCheck, { trouble }: EmbeddedPostgres): HealthCheck => ({
+  ...check,
+  check: async (signal) => {
+    const known = trouble();
+    if (known?.status === 'down') return known;
+    const reading = await check.check(signal);
+    return reading.status === 'up' && known ? known : reading;
+  },
+});
 
 const composeRedis = ({ config, logger, metrics, clock }: Base): RedisConnection | undefined => {
   if (config.REDIS_URL !== undefined) {

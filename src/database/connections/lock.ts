@@ -41,7 +41,7 @@ export const createTransactionLock = ({ pool, logger }: { readonly pool: Pool; r
   tryWith: async (name, work) => {
     const connection = await pool.acquire({ share: 'none' });
     try {
-      await connection.query('begin');
+      await connection.begin();
       try {
         await connection.query(stayOpenSql);
         const [row] = (await connection.query(acquireForTransactionSql, [name])).rows;

@@ -8,6 +8,7 @@ import {
 } from 'pg';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { UnitOfWorkOptions } from '#src/kernel/ports/unit-of-work.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -16,23 +17,9 @@ import { addTiming, currentRequest } from '#src/kernel/requests/request-context.
 import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from '../errors.ts';
 import { statementLabels } from '../statements/statement-labels.ts';
-
-export type PoolOptions = {
-  readonly url: string;
-  readonly ssl: 'disable' | 'require' | 'verify-full';
-  readonly poolMax: number;
-  readonly acquireTimeoutMs: number;
-  /** Max connections of `poolMax` that the requests of one caller hold at a time; half of them by default. */
-  readonly maxPerCaller?: number;
-  readonly statementTimeoutMs: number;
-  readonly idleInTransactionTimeoutMs: number;
-  readonly applicationName: string;
-  /**
-   * For a pooler that gives each transaction another session (PgBouncer, serverless PostgreSQL): no session settings
-   * are made, and idle connections are closed after a second.
-   */
-  readonly sessionless?: boolean;
-};
+import { clientOptions } from './client-options.ts';
+import type { PoolOptions } from './pool-options.ts';
+import { pinSql, sessionHook } from './session.ts';
 
 export type PoolDeps = PoolOptions & {
   /** Value of the label `pool`. Default: `primary`. */
@@ -52,9 +39,18 @@ export type PoolDeps = PoolOptions & {
   readonly clock: Clock;
 };
 
+type RunStatement = (text: string, parameters?: readonly unknown[], types?: CustomTypesConfig) => Promise<QueryResult>;
+
 export type Connection = {
-  /** @param types how values are parsed; default `rawTypes`. @throws the error as `translate` returns it */
-  readonly query: (text: string, parameters?: readonly unknown[], types?: CustomTypesConfig) => Promise<QueryResult>;
+  /**
+   * Runs a statement of a transaction that `begin` has begun.
+   * @param types how values are parsed; default `rawTypes`. @throws the error as `translate` returns it
+   */
+  readonly query: RunStatement;
+  /** Runs a statement outside of a transaction; without a session it gets one of its own. */
+  readonly run: RunStatement;
+  /** Begins a transaction with the settings of the service. */
+  readonly begin: (isolation?: UnitOfWorkOptions['isolation']) => Promise<void>;
   /** Sets the timeout of each statement up to the end of the current transaction. */
   readonly setStatementTimeout: (milliseconds: number) => Promise<void>;
   /** True if the state of the connection is not known any more. `release` then closes it, and the server rolls back. */
@@ -78,13 +74,9 @@ export type Pool = {
   readonly end: () => Promise<void>;
 };
 
-/**
- * Settings for the server: it notices a client that vanished within half a minute, not after two hours, and releases
- * the locks of its session.
- */
-const deadPeerSettings =
-  '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000';
 const defaultSilenceMarginMs = 1_000;
+/** Maintenance of the job queue that PostgreSQL refuses inside a transaction. */
+const refusesTransaction = /^\s*(?:vacuum|reindex|(?:create|drop)\b.*\bindex\s+concurrently)\b/is;
 /** Text of the error that pg-pool throws. */
 const connectTimeoutMessage = 'timeout exceeded when trying to connect';
 
@@ -100,45 +92,6 @@ const rawTypes = overrides({ 1082: keep, 20: Number });
 export const ormTypes = overrides({ 1082: keep, 1114: keep, 1184: keep, 1186: keep });
 
 /**
- * Options for pg. `require` encrypts without verification of the server; `verify-full` verifies chain and host name.
- */
-export const clientOptions = ({ url, ssl, applicationName }: Pick<PoolOptions, 'url' | 'ssl' | 'applicationName'>) => {
-  const address = new URL(url);
-  // In pg, `sslmode` and similar parameters of the URL override the option `ssl`. Only DATABASE_SSL must decide.
-  for (const name of ['sslmode', 'ssl', 'sslcert', 'sslkey', 'sslrootcert']) address.searchParams.delete(name);
-  return {
-    connectionString: address.href,
-    ssl: ssl === 'disable' ? false : { rejectUnauthorized: ssl === 'verify-full' },
-    application_name: applicationName,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-  };
-};
-
-/**
- * A separate pool with one connection: for health checks, which must not wait behind other work, and schema comparison.
- */
-export const createSidePool = (options: PoolOptions): PgPool => {
-  const pool = new PgPool({
-    ...clientOptions(options),
-    max: 1,
-    allowExitOnIdle: true,
-    connectionTimeoutMillis: options.acquireTimeoutMs,
-  });
-  pool.on('connect', (client) => client.on('error', () => {}));
-  pool.on('error', () => {});
-  return pool;
-};
-
-/** Runs one statement on a side pool with a timeout of `milliseconds`. */
-export const queryOnce = async (
-  pool: PgPool,
-  text: string,
-  milliseconds: number,
-): Promise<readonly Record<string, unknown>[]> =>
-  (await pool.query<Record<string, unknown>>({ text, query_timeout: milliseconds } as QueryConfig)).rows;
-
-/**
  * A pool. Every statement of the service runs through `Connection.query`, which measures it and translates its errors.
  */
 export const createPool = (deps: PoolDeps): Pool => {
@@ -151,11 +104,7 @@ export const createPool = (deps: PoolDeps): Pool => {
     max: deps.poolMax,
     idleTimeoutMillis: deps.sessionless ? 1_000 : 30_000,
     connectionTimeoutMillis: deps.acquireTimeoutMs,
-    ...(!deps.sessionless && {
-      options: deadPeerSettings,
-      statement_timeout: deps.statementTimeoutMs,
-      idle_in_transaction_session_timeout: deps.idleInTransactionTimeoutMs,
-    }),
+    ...sessionHook(deps),
   });
   const connectionErrors = new WeakMap<object, Error>();
   let used = 0;
@@ -262,8 +211,27 @@ export const createPool = (deps: PoolDeps): Pool => {
         }
       }
     };
+    const begin: Connection['begin'] = async (isolation = 'read committed') => {
+      const statement = `begin isolation level ${isolation}`;
+      // One message for both, so that the settings need no round trip of their own.
+      await query(deps.sessionless ? `${statement}; ${pinSql(deps, 'transaction')}` : statement);
+    };
+    const run: Connection['run'] = async (text, parameters, types) => {
+      if (!deps.sessionless || refusesTransaction.test(text)) return query(text, parameters, types);
+      await begin();
+      try {
+        const result = await query(text, parameters, types);
+        await query('commit');
+        return result;
+      } catch (error) {
+        if (!broken) await query('rollback').catch(() => {});
+        throw error;
+      }
+    };
     return {
       query,
+      begin,
+      run,
       setStatementTimeout: async (milliseconds) => {
         queryTimeoutMs = milliseconds + silenceMarginMs;
         await query(`select set_config('statement_timeout', $1, true)`, [String(milliseconds)]);

@@ -6,7 +6,8 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
-import { createPool, createSidePool, queryOnce, type Pool, type PoolDeps } from './pool.ts';
+import { createPool, type Pool, type PoolDeps } from './pool.ts';
+import { createSidePool, queryOnce, type SidePool } from './side-pool.ts';
 import { createWritePositions, parsePosition } from './write-position.ts';
 
 export type ReplicaOptions = {
@@ -33,7 +34,7 @@ export type Replicas = {
 type Replica = {
   readonly name: string;
   readonly pool: Pool;
-  readonly side: ReturnType<typeof createSidePool>;
+  readonly side: SidePool;
   /** The reason why the replica is excluded; undefined while it is in use. */
   excluded: string | undefined;
   position: bigint;
@@ -55,7 +56,7 @@ const replayedSql = 'select pg_last_wal_replay_lsn()::text as position';
 export const createReplicas = (
   deps: PoolDeps & ReplicaOptions & { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics },
   primary: Reader,
-  primarySide: ReturnType<typeof createSidePool>,
+  primarySide: SidePool,
 ): Replicas => {
   const { metrics, logger, clock } = deps;
   const positions = createWritePositions();
@@ -140,7 +141,7 @@ export const createReplicas = (
     try {
       const connection = await replica.pool.acquire();
       try {
-        return (await connection.query(text, parameters)).rows as Record<string, unknown>[];
+        return (await connection.run(text, parameters)).rows as Record<string, unknown>[];
       } finally {
         connection.release();
       }

@@ -78,6 +78,11 @@ export const databaseMetrics = {
     help: 'How far the replica was behind when last looked at',
     labels: { pool: 'open' },
   },
+  volwatch_embedded_postgres_restarts_total: {
+    type: 'counter',
+    help: 'Attempts to start the embedded PostgreSQL again after it ended, by outcome',
+    labels: { outcome: ['restarted', 'failed', 'given_up'] },
+  },
   volwatch_replica_fallbacks_total: {
     type: 'counter',
     help: 'Reads that failed on a replica and were answered by the primary',
