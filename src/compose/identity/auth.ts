@@ -10,15 +10,24 @@ import type { Base } from '../base.ts';
 import { bootstrapClient } from './owners.ts';
 import { composeRevocationFeed } from './revocation-feed.ts';
 
+/** A key set can have any number of keys, and a log line should stay short. */
+const maxLoggedKeys = 20;
+
 /** @throws ConfigError for key material that cannot be used */
-export const composeKeyRing = async ({ config, production }: Base): Promise<KeyRing> => {
-  const { keyRing, faults } = await loadKeyRing({
+export const composeKeyRing = async ({ config, logger, production }: Base): Promise<KeyRing> => {
+  const { keyRing, ignored, faults } = await loadKeyRing({
     privateKeyPem: config.JWT_PRIVATE_KEY,
     publicKeys: config.JWT_PUBLIC_KEYS,
     directory: config.VOLWATCH_DIRECTORY,
     production,
   });
   if (faults) throw new ConfigError(faults);
+  if (ignored.length > 0) {
+    logger.warn(
+      { ignored_count: ignored.length, ignored_keys: ignored.slice(0, maxLoggedKeys) },
+      'some keys of JWT_PUBLIC_KEYS are ignored: they cannot verify RS256 or EdDSA signatures',
+    );
+  }
   return keyRing;
 };
 
