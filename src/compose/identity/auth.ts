@@ -7,6 +7,7 @@ import type { Cursors } from '../../kernel/lists/pagination.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
 import type { Base } from '../base.ts';
+import { tokenIssuerOf } from './issuer.ts';
 import { bootstrapClient } from './owners.ts';
 import { composeRevocationFeed } from './revocation-feed.ts';
 
@@ -49,7 +50,7 @@ export type AuthParts = {
 };
 
 export const composeAuth = async (
-  { config, production, clock, logger, metrics, faults, abuse }: Base,
+  { config, production, clock, logger, metrics, faults, abuse, publicUrl }: Base,
   { unitOfWork, reader }: Database,
   { keyRing, audit, cursors, owners, throttle = noLoginThrottle, redis }: AuthParts,
 ): Promise<Auth> => {
@@ -59,9 +60,9 @@ export const composeAuth = async (
   const feed = composeRevocationFeed(redis, logger);
   const auth = createAuth({
     settings: {
-      issuer: config.JWT_ISSUER,
+      ...tokenIssuerOf(config),
       audience: config.JWT_AUDIENCE,
-      publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
+      publicUrl: publicUrl.read,
       accessTokenSeconds: config.ACCESS_TOKEN_EXPIRE_MINUTES * 60,
       clockToleranceSeconds: config.JWT_CLOCK_TOLERANCE_SECONDS,
       refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,

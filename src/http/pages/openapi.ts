@@ -171,7 +171,7 @@ export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocum
         RateLimit: text('Remaining quota: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
         RateLimitPolicy: text('The limit: `"policy";q=QUOTA;w=SECONDS`'),
         RetryAfter: { description: 'Seconds after which a retry may succeed', schema: { type: 'integer' } },
-        ETag: text('Weak entity tag for If-None-Match'),
+        ETag: text('Entity tag for If-None-Match'),
       },
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },

@@ -105,11 +105,9 @@ export const dispatch = (deps: DispatchDeps): HttpMiddleware => {
     abuse.refused('body_unexpected', request.clientIp);
   };
 
-  /** Sends `100 Continue` to a client that waits for it. */
-  const sendContinue = ({ req, res }: HttpContext): void => {
-    const { expect } = req.headers;
-    if (expect !== undefined && /^100-continue$/i.test(expect) && req.httpVersion === '1.1') res.writeContinue();
-  };
+  /** Whether the client sends its body only after `100 Continue`. */
+  const waitsToSend = ({ req }: HttpContext): boolean =>
+    req.headers.expect !== undefined && /^100-continue$/i.test(req.headers.expect) && req.httpVersion === '1.1';
 
   return async (ctx) => {
     const { match, request } = ctx.state;
@@ -139,14 +137,21 @@ export const dispatch = (deps: DispatchDeps): HttpMiddleware => {
       const body = await readBody(ctx.req, route, {
         limits,
         open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
-        ask: () => sendContinue(ctx),
+        ask: () => {
+          if (waitsToSend(ctx)) ctx.res.writeContinue();
+        },
         refused: (kind) => abuse.refused(kind, caller.clientIp),
       });
       releaseBody = body.release;
       return body.value;
     };
     try {
-      const input = await parseInput(ctx, route, { routeTable, maxQueryNames: limits.queryParameters, readBody: read });
+      const input = await parseInput(ctx, route, {
+        routeTable,
+        maxQueryNames: limits.queryParameters,
+        readBody: read,
+        waitsToSend: waitsToSend(ctx),
+      });
       // The slot is taken after the body has arrived, so a client that does not send its body holds no slot.
       const slot = loadShedding?.enter(declaration, caller);
       try {

@@ -1,6 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
 import type { CompiledRoute } from './compiled-route.ts';
+import { checkIdempotencyKey } from './idempotent.ts';
 import type { RouteTable } from './router.ts';
 import type { HttpContext } from './types.ts';
 import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
@@ -10,13 +11,15 @@ type RequestInputDeps = {
   /** Max number of names in a query. */
   readonly maxQueryNames: number;
   readonly readBody: () => Promise<unknown>;
+  /** The client waits for `100 Continue`, so it is refused before it sends its body if the head is enough to refuse it. */
+  readonly waitsToSend: boolean;
 };
 
 /** Parses path, query, headers and body. @throws AppError `validation_failed` with all faults, and the codes of `readBody` */
 export const parseInput = async (
   ctx: HttpContext,
   route: CompiledRoute,
-  { routeTable, maxQueryNames, readBody }: RequestInputDeps,
+  { routeTable, maxQueryNames, readBody, waitsToSend }: RequestInputDeps,
 ): Promise<Input<RequestSchemas>> => {
   const errors: FieldError[] = [];
   const parse = (
@@ -38,6 +41,13 @@ export const parseInput = async (
   }
   const headers = parse('header', route.headers, declaredHeaders);
 
+  const { request } = ctx.state;
+  if (waitsToSend) {
+    if (errors.length > 0) throw validationFailed(errors);
+    checkIdempotencyKey(ctx, route);
+    route.declaration.checkHead?.({ path, query, headers, context: request });
+  }
+
   let body: unknown;
   if (route.body !== undefined) {
     const raw = await readBody();
@@ -46,5 +56,5 @@ export const parseInput = async (
     body = parsed.data;
   }
   if (errors.length > 0) throw validationFailed(errors);
-  return { path, query, headers, body, context: ctx.state.request };
+  return { path, query, headers, body, context: request };
 };

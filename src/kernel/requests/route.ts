@@ -77,8 +77,11 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly responses: S;
   /** The codes that this route adds to those that the http room adds by its declaration; for OpenAPI. */
   readonly errors: readonly RouteErrorCode[];
-  /** `weak`: the answer has a weak ETag of the body, and a matching If-None-Match is answered with 304. */
-  readonly etag?: 'weak';
+  /**
+   * A matching If-None-Match is answered with 304. `weak`: the answer has a weak ETag of the body. `handler`: the handler
+   * sets a strong ETag, for example of a version that If-Match names.
+   */
+  readonly etag?: 'weak' | 'handler';
   /** The query has the parameter `fields` (see `fieldsQuery`), which selects the members of each object in `data`. */
   readonly fields?: true;
   /**
@@ -88,12 +91,19 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly idempotency?: true;
   /** `oauth`: errors are RFC 6749 `application/json` and also have the members of a problem. Default: `problem`. */
   readonly errorFormat?: 'problem' | 'oauth';
+  /**
+   * Refuses a request by its head. It is called only for clients that wait for `100 Continue`, with valid path, query and
+   * headers, so that they do not send a body that is refused anyway. The handler makes the same checks.
+   * @throws AppError
+   */
+  readonly checkHead?: (head: Omit<Input<NoInfer<R>>, 'body'>) => void;
   /** @throws AppError for every refusal */
   readonly handler: (input: Input<NoInfer<R>>) => Promise<Reply<NoInfer<S>>>;
 };
 
 /** A declared route without its specific types, as the http room uses it. */
-export type Route = Omit<RouteDeclaration<RequestSchemas, ResponseSchemas>, 'handler'> & {
+export type Route = Omit<RouteDeclaration<RequestSchemas, ResponseSchemas>, 'handler' | 'checkHead'> & {
+  readonly checkHead?: (head: Omit<Input<RequestSchemas>, 'body'>) => void;
   readonly handler: (input: Input<RequestSchemas>) => Promise<{
     readonly status: number;
     readonly body: unknown;
