@@ -6,7 +6,7 @@ import test from 'ava';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { loadKeyRing } from '#src/auth/keys/key-ring.ts';
 import { rsaKeyPair } from '#testkit/rsa-keys.ts';
-import { edPair, pemOf, ringOf } from './setup.ts';
+import { edPair, pemOf, ringOf } from '../setup.ts';
 
 const first = rsaKeyPair('first');
 const second = rsaKeyPair('second');
