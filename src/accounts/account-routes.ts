@@ -106,6 +106,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       responses: { 200: profileAnswer },
       errors: ['resource_not_found'],
       etag: 'handler',
+      unknownQuery: 'ignore',
       handler: async ({ context }) => {
         const user = userOf(context);
         return answer(user, await profiles.read(user.subject));
@@ -147,6 +148,7 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       responses: { 200: settingsAnswer },
       errors: ['resource_not_found'],
       etag: 'handler',
+      unknownQuery: 'ignore',
       handler: async ({ context }) => answer(await settings.read(userOf(context).subject)),
     }),
     defineRoute({

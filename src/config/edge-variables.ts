@@ -132,6 +132,11 @@ export const edgeSections = {
       'Max members of an object in a JSON body, except pricing batches',
     ),
     URL_LIMIT_BYTES: variable(integer(1, 65_536), '8192', 'Max length of the request target, then 414 `uri_too_long`'),
+    UNKNOWN_QUERY_NAMES: variable(
+      oneOf(['refuse', 'ignore']),
+      'refuse',
+      'Names in the query of a GET route that it does not declare: `refuse` answers 422, `ignore` reads the declared ones only. `/profile` and `/settings` always ignore them',
+    ),
     QUERY_PARAMETER_LIMIT: variable(integer(1, 10_000), '50', 'Max number of names in a query or form'),
     HEADER_LIMIT_BYTES: variable(
       integer(1_024, 1_048_576),

@@ -21,6 +21,7 @@ import { createOpenApi, type OpenApiInfo } from './pages/openapi.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';
+import type { UnknownQuery } from './routing/compiled-route.ts';
 import { createRouteTable } from './routing/router.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './routing/types.ts';
@@ -46,6 +47,8 @@ export type AppDeps = {
   readonly production: boolean;
   /** Checks each reply against its declared schema. For tests and development. */
   readonly validateResponses: boolean;
+  /** What happens to unknown names in the query of GET routes. Default: `refuse`. */
+  readonly unknownQuery?: UnknownQuery;
   /** Addresses or CIDRs of proxies whose `X-Forwarded-For` header is used. */
   readonly trustedProxies: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -60,7 +63,8 @@ export const createApp = (deps: AppDeps): RequestListener => {
   const described = [...deps.routes, ...problemRoutes()];
   const openApi = createOpenApi({ routes: described, basePath, info: deps.openapi });
   const routes = [...described, ...docsRoutes(openApi)];
-  const routeTable = createRouteTable({ routes, basePath, validateResponses: deps.validateResponses });
+  const { validateResponses, unknownQuery = 'refuse' } = deps;
+  const routeTable = createRouteTable({ routes, basePath, validateResponses, unknownQuery });
   const app = new Koa<HttpState>();
   // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));

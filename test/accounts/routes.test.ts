@@ -107,6 +107,30 @@ test('a change needs the stored version, increments it, and does not affect othe
   t.is(metrics.value('volwatch_db_transactions_total', { operation: 'account.change', outcome: 'committed' }), 6);
 });
 
+test('reading ignores unknown query names of any form; changing refuses them', async (t) => {
+  const { send, call } = await start(t);
+  const names = [
+    'utm_source=x',
+    '_=1&_=2',
+    'a[b]=c',
+    '%zz',
+    '%00=%ff',
+    'version=7',
+    Array(200).fill('x=1').join('&'),
+    '&&=',
+  ];
+  for (const path of ['/profile', '/settings']) {
+    for (const query of names) {
+      t.is((await send('ada', `${path}?${query}`)).status, 200, query);
+      const head = await call(`/api/v1${path}?${query}`, { method: 'HEAD', headers: { Authorization: 'ada' } });
+      t.is(head.status, 200, query);
+    }
+    const changed = await send('ada', `${path}?dry_run=true`, {}, '"0"');
+    t.is(changed.status, 422);
+    t.like(changed.body, { errors: [{ pointer: 'query.dry_run', code: 'unknown_member' }] });
+  }
+});
+
 test('a matching If-None-Match gets 304 with the tag, also in a list or as a weak tag', async (t) => {
   const { call } = await start(t);
   const read = (path: string, tags: string) => call(path, { headers: { Authorization: 'ada', 'If-None-Match': tags } });

@@ -11,6 +11,8 @@ export type CompiledRoute = {
   readonly parameterPositions: readonly (readonly [string, number])[];
   readonly path: z.ZodObject | undefined;
   readonly query: z.ZodObject;
+  /** The names that are read from the query; the others are ignored. Undefined: another name is refused. */
+  readonly queryNames: ReadonlySet<string> | undefined;
   readonly headerNames: readonly string[];
   readonly headers: z.ZodObject | undefined;
   readonly body: z.ZodType | undefined;
@@ -26,10 +28,19 @@ export const formType = 'application/x-www-form-urlencoded';
 
 export const isJsonType = (type: string): boolean => type === jsonType || type.endsWith('+json');
 
+/** What happens to names in the query of a GET route that the route does not declare. */
+export type UnknownQuery = 'refuse' | 'ignore';
+
+export type CompileOptions = {
+  readonly validateResponses: boolean;
+  /** For GET routes. Other routes refuse unknown names, because a write must not differ from what its caller meant. */
+  readonly unknownQuery: UnknownQuery;
+};
+
 export const compileRoute = (
   declaration: Route,
   template: string,
-  { validateResponses }: { readonly validateResponses: boolean },
+  { validateResponses, unknownQuery }: CompileOptions,
 ): CompiledRoute => {
   const { path, query, headers, body } = declaration.request;
   const parameterPositions = template
@@ -41,13 +52,14 @@ export const compileRoute = (
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
   checkErrors(declaration, template);
+  const ignoresUnknown = declaration.method === 'GET' && (declaration.unknownQuery ?? unknownQuery) === 'ignore';
   return {
     declaration,
     template,
     parameterPositions,
     path,
-    // Unknown query names are refused on all routes.
     query: query?.strict() ?? z.strictObject({}),
+    queryNames: ignoresUnknown ? new Set(Object.keys(query?.shape ?? {})) : undefined,
     headerNames: headers === undefined ? [] : Object.keys(headers.shape),
     headers,
     body,

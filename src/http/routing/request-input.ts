@@ -4,7 +4,7 @@ import type { CompiledRoute } from './compiled-route.ts';
 import { checkIdempotencyKey } from './idempotent.ts';
 import type { RouteTable } from './router.ts';
 import type { HttpContext } from './types.ts';
-import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
+import { fieldErrors, onlyNamed, parseQuery, validationFailed } from './validation.ts';
 
 type RequestInputDeps = {
   readonly routeTable: RouteTable;
@@ -14,6 +14,13 @@ type RequestInputDeps = {
   /** The client waits for `100 Continue`, so it is refused before it sends its body if the head is enough to refuse it. */
   readonly waitsToSend: boolean;
 };
+
+/** @param only the names to read; without it all names are read */
+const readQuery = (
+  querystring: string,
+  only: ReadonlySet<string> | undefined,
+  maxNames: number,
+): Record<string, string> => parseQuery(only === undefined ? querystring : onlyNamed(querystring, only), maxNames);
 
 /** Parses path, query, headers and body. @throws AppError `validation_failed` with all faults, and the codes of `readBody` */
 export const parseInput = async (
@@ -33,7 +40,7 @@ export const parseInput = async (
   };
 
   const path = parse('path', route.path, routeTable.parameters(route, ctx.path));
-  const query = parse('query', route.query, parseQuery(ctx.querystring, maxQueryNames));
+  const query = parse('query', route.query, readQuery(ctx.querystring, route.queryNames, maxQueryNames));
   const declaredHeaders: Record<string, unknown> = {};
   for (const name of route.headerNames) {
     const value = ctx.req.headers[name];

@@ -61,6 +61,22 @@ export const validationFailed = (errors: readonly FieldError[]): AppError =>
   new AppError('validation_failed', 'The request breaks its schema', { errors });
 
 /**
+ * The part of a query string with these names. The rest may be anything: repeated, not decodable, any number of names.
+ */
+export const onlyNamed = (querystring: string, names: ReadonlySet<string>): string => {
+  if (names.size === 0 || querystring === '') return '';
+  const isNamed = (pair: string): boolean => {
+    const [name = ''] = pair.split('=', 1);
+    try {
+      return names.has(decodeURIComponent(name.replaceAll('+', ' ')));
+    } catch {
+      return false;
+    }
+  };
+  return querystring.split('&').filter(isNamed).join('&');
+};
+
+/**
  * Parses a query string or a form to a map of strings. Decodes percent-encoding, and `+` as a space.
  * @param maxNames max number of names
  * @param part the pointers of errors point into it

@@ -82,6 +82,11 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
    * sets a strong ETag, for example of a version that If-Match names.
    */
   readonly etag?: 'weak' | 'handler';
+  /**
+   * Names in the query that are not declared are ignored, whatever the setting for GET routes says. For routes that clients
+   * call with tracking or cache parameters and that must answer all the same.
+   */
+  readonly unknownQuery?: 'ignore';
   /** The query has the parameter `fields` (see `fieldsQuery`), which selects the members of each object in `data`. */
   readonly fields?: true;
   /**

@@ -8,6 +8,7 @@ const compile = (rules: Rules, errors: readonly RouteErrorCode[]) =>
   createRouteTable({
     basePath: '/api/v1',
     validateResponses: false,
+    unknownQuery: 'refuse',
     routes: [
       defineRoute({
         method: 'POST',
