@@ -14,6 +14,7 @@ import { compression } from './middleware/compression.ts';
 import { cors } from './middleware/cors.ts';
 import { dispatch } from './routing/dispatch.ts';
 import { docsRoutes } from './pages/docs-routes.ts';
+import { deprecation } from './middleware/deprecation.ts';
 import { errorBoundary } from './middleware/error-boundary.ts';
 import type { Limits } from './server/limits.ts';
 import type { LoadShedding } from './admission/load-shedding.ts';
@@ -80,6 +81,8 @@ export const createApp = (deps: AppDeps): RequestListener => {
     }),
   );
   app.use(unreadBodies(limits.discardBytes));
+  const { deprecated } = routeTable;
+  if (deprecated.length > 0) app.use(deprecation({ metrics, deprecated }));
   app.use(errorBoundary({ metrics, production }));
   app.use(securityHeaders(production));
   app.use(cors(deps.corsOrigins));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deprecationHeaders } from '#src/kernel/requests/deprecation.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import { checkErrors } from './route-errors.ts';
 
@@ -10,6 +11,8 @@ export type CompiledRoute = {
   /** Name of each parameter and the index of its path segment. */
   readonly parameterPositions: readonly (readonly [string, number])[];
   readonly path: z.ZodObject | undefined;
+  /** Headers of each answer of a deprecated route. */
+  readonly deprecationHeaders: Readonly<Record<string, string>> | undefined;
   readonly query: z.ZodObject;
   /** The names that are read from the query; the others are ignored. Undefined: another name is refused. */
   readonly queryNames: ReadonlySet<string> | undefined;
@@ -52,12 +55,17 @@ export const compileRoute = (
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
   checkErrors(declaration, template);
+  const named = new Set(parameterPositions.map(([name]) => name));
+  for (const [, name = ''] of declaration.deprecated?.successor?.matchAll(/\{(\w+)\}/g) ?? []) {
+    if (!named.has(name)) throw new Error(`The successor of ${template} has the unknown parameter ${name}`);
+  }
   const ignoresUnknown = declaration.method === 'GET' && (declaration.unknownQuery ?? unknownQuery) === 'ignore';
   return {
     declaration,
     template,
     parameterPositions,
     path,
+    deprecationHeaders: declaration.deprecated && deprecationHeaders(declaration.deprecated),
     query: query?.strict() ?? z.strictObject({}),
     queryNames: ignoresUnknown ? new Set(Object.keys(query?.shape ?? {})) : undefined,
     headerNames: headers === undefined ? [] : Object.keys(headers.shape),

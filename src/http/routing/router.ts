@@ -15,6 +15,7 @@ export type Match =
 const unmatched: Match = { kind: 'none', template: 'unmatched' };
 
 export type RouteTable = {
+  readonly deprecated: readonly CompiledRoute[];
   readonly match: (method: string, path: string) => Match;
   /** @throws AppError `malformed_request` for a broken percent-encoding */
   readonly parameters: (route: CompiledRoute, path: string) => Record<string, string>;
@@ -64,6 +65,7 @@ export const createRouteTable = ({ routes, basePath, ...options }: Options): Rou
   }
 
   return {
+    deprecated: [...compiled.values()].filter((route) => route.deprecationHeaders !== undefined),
     match: (method, path) => byFixedPath.get(`${method} ${path}`) ?? find(method, path),
     parameters: (route, path) => {
       const parameters: Record<string, string> = {};

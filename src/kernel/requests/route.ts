@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { RouteErrorCode } from '../catalogue/errors.ts';
+import type { Deprecation } from './deprecation.ts';
 import type { Scope } from './principal.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -59,6 +60,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly atRoot?: boolean;
   readonly tag: string;
   readonly summary: string;
+  /** Clients should leave this route: shown in OpenAPI, in the headers of its answers and in a metric. */
+  readonly deprecated?: Deprecation;
   readonly auth: AuthPolicy;
   readonly rateLimit: RateLimitRule;
   /**
