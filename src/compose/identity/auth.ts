@@ -57,6 +57,9 @@ export const composeAuth = async (
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
   }
+  if (production && config.PUBLIC_URL === undefined) {
+    logger.warn({ url: publicUrl.read() }, 'PUBLIC_URL is not set: the OAuth metadata name the listening address');
+  }
   const feed = composeRevocationFeed(redis, logger);
   const auth = createAuth({
     settings: {
