@@ -60,6 +60,7 @@ for (const [algorithm, pair] of Object.entries(pairs)) {
   const verifier = createTokenVerifier({
     keyRing,
     issuer,
+    formerIssuers: [],
     audience,
     clockToleranceSeconds: 5,
     clock,

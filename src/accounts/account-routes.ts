@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -32,27 +33,43 @@ const profileAnswer = z.strictObject({
 });
 const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned });
 
-const ifMatch = z.object({ 'if-match': z.string().max(64).optional() });
+const ifMatch = z.object({ 'if-match': z.string().max(1_024).optional() });
 
 /**
- * The version of an `If-Match` header.
+ * The versions that an `If-Match` header names.
  * @throws AppError `precondition_required` without a header, `precondition_failed` if it does not contain a version
  */
-const expectedVersion = (header: string | undefined): number | '*' => {
+const expectedVersions = (header: string | undefined): readonly number[] | '*' => {
   if (header === undefined) {
     throw new AppError('precondition_required', 'If-Match must contain the version of the resource');
   }
-  if (header.trim() === '*') return '*';
-  const digits = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header.trim())?.[1];
-  if (digits === undefined)
-    throw new AppError('precondition_failed', 'If-Match does not contain a version of this resource');
-  return Number(digits);
+  const tags = strongTags(header);
+  if (tags === '*') return tags;
+  const versions = tags.filter((value) => /^\d{1,9}$/.test(value)).map(Number);
+  if (versions.length === 0) {
+    throw new AppError(
+      'precondition_failed',
+      'If-Match does not contain a version of this resource, such as "3"; a weak tag such as W/"3" never matches',
+    );
+  }
+  return versions;
 };
 
 /** The user of the request. @throws AppError `resource_not_found` for clients and API keys, which have no profile */
 const userOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (principal?.kind !== 'user') throw new AppError('resource_not_found', 'Only users have a profile and settings');
   return principal;
+};
+
+const checkPrecondition = ({
+  headers,
+  context,
+}: {
+  readonly headers: z.output<typeof ifMatch>;
+  readonly context: { readonly principal?: Principal };
+}): void => {
+  userOf(context);
+  expectedVersions(headers['if-match']);
 };
 
 const toBody = <Values extends object>({ values, version, updatedAt, missing }: StoredDocument<Values>) => ({
@@ -88,6 +105,8 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       request: {},
       responses: { 200: profileAnswer },
       errors: ['resource_not_found'],
+      etag: 'handler',
+      unknownQuery: 'ignore',
       handler: async ({ context }) => {
         const user = userOf(context);
         return answer(user, await profiles.read(user.subject));
@@ -103,9 +122,10 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       consumes: mergePatch,
       responses: { 200: profileAnswer },
       errors: changeErrors,
+      checkHead: checkPrecondition,
       handler: async ({ headers, body, context }) => {
         const user = userOf(context);
-        return answer(user, await profiles.change(user.subject, expectedVersion(headers['if-match']), body));
+        return answer(user, await profiles.change(user.subject, expectedVersions(headers['if-match']), body));
       },
     }),
   ];
@@ -127,6 +147,8 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       request: {},
       responses: { 200: settingsAnswer },
       errors: ['resource_not_found'],
+      etag: 'handler',
+      unknownQuery: 'ignore',
       handler: async ({ context }) => answer(await settings.read(userOf(context).subject)),
     }),
     defineRoute({
@@ -139,8 +161,9 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       consumes: mergePatch,
       responses: { 200: settingsAnswer },
       errors: changeErrors,
+      checkHead: checkPrecondition,
       handler: async ({ headers, body, context }) =>
-        answer(await settings.change(userOf(context).subject, expectedVersion(headers['if-match']), body)),
+        answer(await settings.change(userOf(context).subject, expectedVersions(headers['if-match']), body)),
     }),
   ];
 };

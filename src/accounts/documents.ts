@@ -30,12 +30,12 @@ export type StoredDocument<Values> = {
 export type Documents<Values> = {
   readonly read: (userId: string) => Promise<StoredDocument<Values>>;
   /**
-   * Changes the given members if `version` is the stored version; `*` matches any version.
+   * Changes the given members if `versions` contains the stored version; `*` matches any version.
    * @throws AppError `precondition_failed`, or `database_schema_outdated` if the column of a changed member is missing
    */
   readonly change: (
     userId: string,
-    version: number | '*',
+    versions: readonly number[] | '*',
     changes: { readonly [Name in keyof Values]?: Values[Name] | undefined },
   ) => Promise<StoredDocument<Values>>;
 };
@@ -80,10 +80,10 @@ export const createDocuments = <Shape extends DocumentShape>(
   return {
     read: async (userId) => toDocument(await find(reader.query, userId)),
 
-    change: (userId, version, changes) =>
+    change: (userId, versions, changes) =>
       unitOfWork.run({ operation: 'account.change' }, async ({ query }) => {
         const before = await find(query, userId, 'for update');
-        if (version !== '*' && version !== Number(before?.['version'] ?? 0)) throw outdated();
+        if (versions !== '*' && !versions.includes(Number(before?.['version'] ?? 0))) throw outdated();
         // Column names come from the declared shape only, never from the caller.
         const changed = names.filter((name) => Object.hasOwn(changes, name));
         if (changed.length === 0) return toDocument(before);
@@ -104,7 +104,7 @@ export const createDocuments = <Shape extends DocumentShape>(
           return row;
         };
         // Another request can store the first version in between. `*` matches that version too.
-        const after = (await write(before !== undefined)) ?? (version === '*' ? await write(true) : undefined);
+        const after = (await write(before !== undefined)) ?? (versions === '*' ? await write(true) : undefined);
         if (!after) throw outdated();
         return toDocument(after.row);
       }),

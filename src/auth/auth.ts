@@ -39,8 +39,10 @@ import { createPages } from '#src/kernel/lists/pages.ts';
 export type AuthSettings = {
   readonly issuer: string;
   readonly audience: string;
-  /** Absolute base URL for the metadata document. */
-  readonly publicUrl: string;
+  /** Issuers whose tokens are accepted beside those of `issuer`. */
+  readonly formerIssuers: readonly string[];
+  /** Absolute base URL of this service without a slash at its end, known once it listens. The issuer in the metadata. */
+  readonly publicUrl: () => string;
   readonly accessTokenSeconds: number;
   readonly clockToleranceSeconds: number;
   readonly refreshTokenSeconds: number;
@@ -167,10 +169,10 @@ export const createAuth = (deps: AuthDeps): Auth => {
       meRoute(sessions),
       ...apiKeyRoutes({ apiKeys, pages: createPages(deps) }),
       keySetRoute(keyRing),
-      metadataRoute(issuer, publicUrl),
+      metadataRoute(publicUrl),
     ],
     authenticate: createAuthenticator({ verifier, apiKeys, sessions, ownerRule, metrics, measure }),
-    csrf: createCsrfCheck({ ...shared, sessions, origins: [new URL(publicUrl).origin, ...settings.origins] }),
+    csrf: createCsrfCheck({ ...shared, sessions, origins: () => [new URL(publicUrl()).origin, ...settings.origins] }),
     cleanUp: maintenance.cleanUp,
     start: () => {
       revocations.start();

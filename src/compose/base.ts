@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/index.ts';
 import { systemClock, type Clock } from '../kernel/ports/clock.ts';
+import { createPublicUrl, type PublicUrl } from './public-url.ts';
 import type { AbuseReport } from '../kernel/catalogue/abuse.ts';
 import type { Metrics } from '../kernel/catalogue/metrics.ts';
 import {
@@ -34,6 +35,7 @@ export type Base = {
   readonly addressHash: AddressHash;
   readonly faults: FaultControl;
   readonly telemetry: TelemetryRuntime;
+  readonly publicUrl: PublicUrl;
   readonly build: { readonly version: string; readonly commit: string; readonly description: string };
 };
 
@@ -62,6 +64,7 @@ export const composeBase = (config: Config): Base => {
     addressHash,
     faults,
     telemetry,
+    publicUrl: createPublicUrl(config),
     build,
   };
 };

@@ -126,6 +126,7 @@ export const composeEdge = (
     },
     production,
     validateResponses: !production,
+    unknownQuery: config.UNKNOWN_QUERY_NAMES,
     trustedProxies: config.TRUSTED_PROXIES,
     corsOrigins: config.CORS_ORIGINS,
     logger,

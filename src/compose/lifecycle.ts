@@ -81,6 +81,7 @@ export const createLifecycle = (deps: LifecycleDeps): Lifecycle => {
       url: `http://${config.HOST}:${port}`,
       adminUrl: `http://${config.METRICS_HOST}:${adminPort}`,
     };
+    base.publicUrl.listensAt(addresses.url);
     logger.info({ url: addresses.url, admin_url: addresses.adminUrl }, 'listening');
   };
 

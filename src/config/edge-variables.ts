@@ -1,4 +1,16 @@
-import { boolean, integer, isNetwork, list, milliseconds, oneOf, origins, points, text, url } from './parsers.ts';
+import {
+  boolean,
+  integer,
+  isNetwork,
+  list,
+  milliseconds,
+  oneOf,
+  origins,
+  points,
+  text,
+  url,
+  isBaseUrl,
+} from './parsers.ts';
 import { optional, variable } from './variable.ts';
 
 /** Variables of the HTTP servers, their limits and the rate limits. */
@@ -23,8 +35,8 @@ export const edgeSections = {
       'Directory of the embedded database and the signing key, outside production',
     ),
     PUBLIC_URL: optional(
-      url('http:', 'https:'),
-      'URL of the API for clients, used for absolute URLs in metadata. Unset: HOST and PORT',
+      url('http:', 'https:').refine(isBaseUrl, 'must have no query, no fragment and no user'),
+      'URL of the API for clients: issuer and absolute URLs in the OAuth metadata, and `iss` of access tokens if JWT_ISSUER is unset. Unset: the listening address',
     ),
     GIT_COMMIT: variable(text, 'unknown', 'Commit of the build, for `volwatch_build_info`'),
     SHUTDOWN_GRACE_MS: variable(milliseconds(), '15000', 'Time that a stopping process waits for requests in progress'),
@@ -120,6 +132,11 @@ export const edgeSections = {
       'Max members of an object in a JSON body, except pricing batches',
     ),
     URL_LIMIT_BYTES: variable(integer(1, 65_536), '8192', 'Max length of the request target, then 414 `uri_too_long`'),
+    UNKNOWN_QUERY_NAMES: variable(
+      oneOf(['refuse', 'ignore']),
+      'refuse',
+      'Names in the query of a GET route that it does not declare: `refuse` answers 422, `ignore` reads the declared ones only. `/profile` and `/settings` always ignore them',
+    ),
     QUERY_PARAMETER_LIMIT: variable(integer(1, 10_000), '50', 'Max number of names in a query or form'),
     HEADER_LIMIT_BYTES: variable(
       integer(1_024, 1_048_576),

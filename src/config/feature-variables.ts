@@ -9,8 +9,11 @@ export const featureSections = {
       text,
       'PKCS#8 PEM of the signing key, with real or `\\n` line ends. Unset, outside production: a key is generated',
     ),
-    JWT_PUBLIC_KEYS: optional(text, 'Additional keys for verification: concatenated SPKI PEMs or a JWKS'),
-    JWT_ISSUER: variable(text, 'https://volwatch.local', '`iss` of access tokens'),
+    JWT_PUBLIC_KEYS: optional(
+      text,
+      'Additional keys for verification: concatenated SPKI PEMs or a JWKS. Keys that cannot verify RS256 or EdDSA signatures are ignored',
+    ),
+    JWT_ISSUER: optional(text, '`iss` of access tokens. Unset: PUBLIC_URL, and without it `https://volwatch.local`'),
     JWT_AUDIENCE: variable(text, 'volwatch-api', '`aud` of access tokens'),
     JWT_CLOCK_TOLERANCE_SECONDS: variable(
       integer(0, 300),

@@ -26,6 +26,11 @@ export const url = (...protocols: string[]) =>
     },
     `must be a URL starting with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
+/** True if a path can be appended to this URL, and it holds no password. */
+export const isBaseUrl = (value: string): boolean => {
+  const { search, hash, username, password } = URL.parse(value) ?? {};
+  return !search && !hash && !username && !password && !/[?#]/.test(value);
+};
 export const list = z.string().transform((value) =>
   value
     .split(',')

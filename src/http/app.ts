@@ -15,6 +15,7 @@ import { cors } from './middleware/cors.ts';
 import { createRouteSteps } from './routing/route-steps.ts';
 import { checkRequest, unrouted } from './routing/unrouted.ts';
 import { docsRoutes } from './pages/docs-routes.ts';
+import { deprecation } from './middleware/deprecation.ts';
 import { errorBoundary } from './middleware/error-boundary.ts';
 import type { Limits } from './server/limits.ts';
 import type { LoadShedding } from './admission/load-shedding.ts';
@@ -22,6 +23,7 @@ import { createOpenApi, type OpenApiInfo } from './pages/openapi.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';
+import type { UnknownQuery } from './routing/compiled-route.ts';
 import { createRouting } from './routing/router.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './routing/types.ts';
@@ -47,6 +49,8 @@ export type AppDeps = {
   readonly production: boolean;
   /** Checks each reply against its declared schema. For tests and development. */
   readonly validateResponses: boolean;
+  /** What happens to unknown names in the query of GET routes. Default: `refuse`. */
+  readonly unknownQuery?: UnknownQuery;
   /** Addresses or CIDRs of proxies whose `X-Forwarded-For` header is used. */
   readonly trustedProxies: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -72,7 +76,8 @@ export const createApp = (deps: AppDeps): RequestListener => {
     abuse: deps.abuse,
     limits,
   });
-  const routing = createRouting({ routes, basePath, validateResponses: deps.validateResponses, stepsOf });
+  const { validateResponses, unknownQuery = 'refuse' } = deps;
+  const routing = createRouting({ routes, basePath, validateResponses, unknownQuery, stepsOf });
   const app = new Koa<HttpState>();
   // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
@@ -88,6 +93,8 @@ export const createApp = (deps: AppDeps): RequestListener => {
     }),
   );
   app.use(unreadBodies(limits.discardBytes));
+  const { deprecated } = routing;
+  if (deprecated.length > 0) app.use(deprecation({ metrics, deprecated }));
   app.use(errorBoundary({ metrics, production }));
   app.use(securityHeaders(production));
   app.use(cors(deps.corsOrigins));

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { context, propagation, trace } from '@opentelemetry/api';
+import { context } from '@opentelemetry/api';
 import { PgBoss } from 'pg-boss';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
@@ -12,6 +12,7 @@ import {
 } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 import { createWork } from './work.ts';
 
 /**
@@ -189,11 +190,10 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
     enqueue: async ({ query }, queue, { key, data, group }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
-      const carrier: Record<string, string> = {};
-      if (trace.getActiveSpan()) propagation.inject(context.active(), carrier);
+      const traceparent = traceparentOf(context.active());
       const id = await open.send(
         queue,
-        { ...data, ...carrier },
+        { ...data, ...(traceparent !== undefined && { traceparent }) },
         {
           singletonKey: key,
           ...(group !== undefined && { group: { id: group } }),

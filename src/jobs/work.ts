@@ -1,9 +1,10 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { JobWithMetadata } from 'pg-boss';
 import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { contextOfTraceparent } from '#src/kernel/requests/trace-parent.ts';
 
 type WorkDeps = {
   readonly metrics: Metrics;
@@ -21,10 +22,10 @@ type WorkDeps = {
 export const createWork =
   ({ metrics, logger, retries, finalFailureLevel, stopping }: WorkDeps) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
-    const { traceparent, tracestate, ...data } = job.data;
+    // Jobs of earlier releases can hold `tracestate` and `baggage` too.
+    const { traceparent, tracestate: _, baggage: __, ...data } = job.data;
     const last = job.retryCount >= retries(queue);
-    const carrier = { ...(traceparent && { traceparent }), ...(tracestate && { tracestate }) };
-    const parent = propagation.extract(ROOT_CONTEXT, carrier);
+    const parent = contextOfTraceparent(traceparent);
     const span = trace.getTracer('volwatch.jobs').startSpan(
       `job ${queue}`,
       {

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { createBlockedSubjects } from './blocked-subjects.ts';
 import type { PolicyName, Quota } from './policies.ts';
 
 export type Backend = 'redis' | 'memory';
@@ -10,6 +12,7 @@ export type Count = {
   readonly remaining: number;
   /** Points taken in this window, including this one. */
   readonly consumed: number;
+  /** Never longer than the window, also after the clock of this process or of Redis was set back. */
   readonly resetSeconds: number;
   readonly backend: Backend;
 };
@@ -36,6 +39,7 @@ export type CountersDeps = {
   /** Commands must have a timeout, and must fail immediately while Redis is not connected. */
   readonly redis: Redis | undefined;
   readonly logger: Logger;
+  readonly clock: Pick<Clock, 'monotonic'>;
 };
 
 const prefix = 'volwatch:rate-limit';
@@ -47,37 +51,46 @@ const createPair = (name: PolicyName, { points, windowSeconds }: Quota, redis: R
   const options = { keyPrefix: `${prefix}:${name}`, points, duration: windowSeconds };
   return {
     memory: new RateLimiterMemory(options),
-    redis:
-      redis &&
-      new RateLimiterRedis({
-        ...options,
-        storeClient: redis,
-        // A subject over its limit is refused without a command to Redis. Not for accounts, because another process can
-        // return their points.
-        ...(!name.startsWith('account') && { inMemoryBlockOnConsumed: points }),
-      }),
+    redis: redis && new RateLimiterRedis({ ...options, storeClient: redis }),
   };
 };
 
-const countOf = (result: RateLimiterRes, allowed: boolean, backend: Backend): Count => ({
-  allowed,
-  remaining: result.remainingPoints,
-  consumed: result.consumedPoints,
-  resetSeconds: Math.max(1, Math.ceil(result.msBeforeNext / 1000)),
-  backend,
+const secondsOf = (milliseconds: number): number => Math.max(1, Math.ceil(milliseconds / 1_000));
+
+const refusedFor = (milliseconds: number, points: number): Count => ({
+  allowed: false,
+  remaining: 0,
+  consumed: points + 1,
+  resetSeconds: secondsOf(milliseconds),
+  backend: 'redis',
 });
+
+/** A subject without remaining points is blocked in this process. Not accounts, because another process can return their points. */
+const mayBlock = (policy: PolicyName): boolean => !policy.startsWith('account');
 
 const consumeFrom = async (
   limiter: RateLimiterMemory | RateLimiterRedis,
   key: string,
   backend: Backend,
-  windowSeconds: number | undefined,
-): Promise<Count> => {
+  windowSeconds: number,
+): Promise<Count & { readonly resetMs: number }> => {
+  const countOf = (result: RateLimiterRes, allowed: boolean) => {
+    // The limiters compute the time with a wall clock, which can be set back.
+    const resetMs = Math.min(windowSeconds * 1_000, result.msBeforeNext);
+    const resetSeconds = secondsOf(resetMs);
+    return {
+      allowed,
+      remaining: result.remainingPoints,
+      consumed: result.consumedPoints,
+      resetSeconds,
+      resetMs,
+      backend,
+    };
+  };
   try {
-    const options = windowSeconds === undefined ? {} : { customDuration: windowSeconds };
-    return countOf(await limiter.consume(key, 1, options), true, backend);
+    return countOf(await limiter.consume(key, 1, { customDuration: windowSeconds }), true);
   } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return countOf(refusal, false, backend);
+    if (refusal instanceof RateLimiterRes) return countOf(refusal, false);
     throw refusal;
   }
 };
@@ -87,7 +100,8 @@ const consumeFrom = async (
  * the first command that fails or times out, this process counts in its own memory. No request waits for Redis again
  * until a probe has written to it.
  */
-export const createCounters = ({ policies, redis, logger }: CountersDeps): Counters => {
+export const createCounters = ({ policies, redis, logger, clock }: CountersDeps): Counters => {
+  const blocked = createBlockedSubjects(clock);
   const names = Object.keys(policies) as PolicyName[];
   const pairs = Object.fromEntries(names.map((name) => [name, createPair(name, policies[name], redis)])) as Record<
     PolicyName,
@@ -117,11 +131,16 @@ export const createCounters = ({ policies, redis, logger }: CountersDeps): Count
   const isHealthy = (client: Redis): boolean => !redisFailed && client.status === 'ready';
 
   return {
-    consume: async (policy, key, windowSeconds) => {
+    consume: async (policy, key, windowSeconds = policies[policy].windowSeconds) => {
       const { memory, redis: shared } = pairs[policy];
       if (redis && shared && isHealthy(redis)) {
+        const subject = `${policy} ${key}`;
+        const blockedMs = blocked.remainingMs(subject);
+        if (blockedMs > 0) return refusedFor(blockedMs, policies[policy].points);
         try {
-          return await consumeFrom(shared, key, 'redis', windowSeconds);
+          const count = await consumeFrom(shared, key, 'redis', windowSeconds);
+          if (count.remaining === 0 && mayBlock(policy)) blocked.block(subject, count.resetMs);
+          return count;
         } catch (error) {
           fallBack(redis, error);
         }

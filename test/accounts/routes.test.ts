@@ -46,7 +46,7 @@ const start = async (t: ExecutionContext) => {
     const body = (await response.json()) as Record<string, unknown>;
     return { status: response.status, etag: response.headers.get('etag') ?? '', body };
   };
-  return { stored, metrics, warnings, send };
+  return { stored, metrics, warnings, send, call };
 };
 
 const defaults = {
@@ -87,19 +87,63 @@ test('a change needs the stored version, increments it, and does not affect othe
   t.like(second.body, { theme: 'dark', default_universe: 'tech5', decimal_places: 2, version: 2 });
   t.is((await send('ada', '/settings', { default_universe: null }, '*')).body['default_universe'], null);
 
-  for (const outdated of ['"0"', '"2"', '"9"', '"x"', '"1", "3"']) {
+  for (const outdated of ['"0"', '"2"', '"9"', '"x"', '"1", "2"', 'W/"3"', '"1", W/"3"', 'W/3', '"3', '"3" "3"', '']) {
     const refused = await send('ada', '/settings', { theme: 'light' }, outdated);
     t.is(refused.status, 412, outdated);
     t.is(refused.body['code'], 'precondition_failed');
+  }
+  for (const [index, matching] of ['"1", "3"', '4', 'W/"4", "x,5", ,"5"'].entries()) {
+    const changed = await send('ada', '/settings', { decimal_places: index }, matching);
+    t.is(changed.status, 200, matching);
+    t.is(changed.etag, `"${index + 4}"`);
   }
   const missing = await send('ada', '/settings', { theme: 'light' });
   t.is(missing.status, 428);
   t.is(missing.body['code'], 'precondition_required');
 
-  t.like((await send('ada', '/settings')).body, { theme: 'dark', version: 3 });
+  t.like((await send('ada', '/settings')).body, { theme: 'dark', version: 6 });
   t.like((await send('bob', '/settings')).body, { theme: 'system', version: 0 });
-  t.like((await stored.query('select * from account_settings'))[0], { user_id: 'ada', theme: 'dark', version: 3 });
-  t.is(metrics.value('volwatch_db_transactions_total', { operation: 'account.change', outcome: 'committed' }), 3);
+  t.like((await stored.query('select * from account_settings'))[0], { user_id: 'ada', theme: 'dark', version: 6 });
+  t.is(metrics.value('volwatch_db_transactions_total', { operation: 'account.change', outcome: 'committed' }), 6);
+});
+
+test('reading ignores unknown query names of any form; changing refuses them', async (t) => {
+  const { send, call } = await start(t);
+  const names = [
+    'utm_source=x',
+    '_=1&_=2',
+    'a[b]=c',
+    '%zz',
+    '%00=%ff',
+    'version=7',
+    Array(200).fill('x=1').join('&'),
+    '&&=',
+  ];
+  for (const path of ['/profile', '/settings']) {
+    for (const query of names) {
+      t.is((await send('ada', `${path}?${query}`)).status, 200, query);
+      const head = await call(`/api/v1${path}?${query}`, { method: 'HEAD', headers: { Authorization: 'ada' } });
+      t.is(head.status, 200, query);
+    }
+    const changed = await send('ada', `${path}?dry_run=true`, {}, '"0"');
+    t.is(changed.status, 422);
+    t.like(changed.body, { errors: [{ pointer: 'query.dry_run', code: 'unknown_member' }] });
+  }
+});
+
+test('a matching If-None-Match gets 304 with the tag, also in a list or as a weak tag', async (t) => {
+  const { call } = await start(t);
+  const read = (path: string, tags: string) => call(path, { headers: { Authorization: 'ada', 'If-None-Match': tags } });
+  for (const path of ['/api/v1/profile', '/api/v1/settings']) {
+    for (const tags of ['"0"', 'W/"0"', '"9", W/"0"', '*', ' , "x,y" , "0"']) {
+      const answer = await read(path, tags);
+      t.is(answer.status, 304, tags);
+      t.is(answer.headers.get('etag'), '"0"');
+      t.is(answer.headers.get('cache-control'), 'private, no-cache');
+      t.is(await answer.text(), '');
+    }
+    for (const tags of ['"1"', '"x,0"', '"0', '"']) t.is((await read(path, tags)).status, 200, tags);
+  }
 });
 
 test('of ten concurrent changes of one version exactly one succeeds', async (t) => {

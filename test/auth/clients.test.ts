@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import test from 'ava';
 import { compareState } from '#src/audit/replay.ts';
+import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { auditActions, bearer, startRoom, type Room } from './room.ts';
+import { quickHashing } from './setup.ts';
 
 const token = (room: Room, id: string, secret: string) =>
   room.form('/auth/token', { grant_type: 'client_credentials', client_id: id, client_secret: secret });
@@ -69,6 +71,26 @@ test('a client is made, rotated and revoked from the command line; events and ta
       .map((action) => `client.${action}`),
   );
   t.deepEqual(await compareState(room.database.reader), []);
+});
+
+test('the secret of a stored client works by Basic, raw and encoded; a wrong one is one refusal', async (t) => {
+  const room = await startRoom(t);
+  const own = 'a+b/c%41';
+  const hash = await createSecretHasher(quickHashing).hash(own);
+  await room.stored.query(`insert into oauth_client values ('desk/1+', 'd', $1, '{ml:read}', now(), null, null)`, [
+    hash,
+  ]);
+  const basic = (id: string, secret: string) =>
+    room.form(
+      '/auth/token',
+      { grant_type: 'client_credentials' },
+      { Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+    );
+  t.is((await basic('desk/1+', own)).status, 200);
+  t.is((await basic('desk%2F1%2B', encodeURIComponent(own))).status, 200);
+  t.is((await basic('desk/1+', 'a+b/cA')).status, 401);
+  t.is((await basic('desk%2F1%2B', `${encodeURIComponent(own)}%41`)).status, 401);
+  t.deepEqual(await auditActions(room), ['client.refused', 'client.refused']);
 });
 
 const misused: [string, string[]][] = [

@@ -1,34 +1,10 @@
 import { SpanStatusCode } from '@opentelemetry/api';
 import { scopes } from '#src/kernel/requests/principal.ts';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
-import { serve } from '#test/http/support.ts';
 import { captureSpans } from '#testkit/spans.ts';
-import { audience, clientClaims, craft, enhancedClaims, goodHeader, issuer, now, setup, type Setup } from './setup.ts';
-
-const start = async (t: ExecutionContext, overrides?: Parameters<typeof setup>[0]) => {
-  const room: Setup = setup(overrides);
-  const { call } = await serve(t, { routes: room.auth.routes, authenticate: room.auth.authenticate });
-  const token = async (form: Record<string, string> | string, headers: Record<string, string> = {}) => {
-    const body = new URLSearchParams(form).toString();
-    const type = 'application/x-www-form-urlencoded';
-    const response = await call('/api/v1/auth/token', {
-      method: 'POST',
-      body,
-      headers: { 'Content-Type': type, ...headers },
-    });
-    return { response, body: (await response.json()) as Record<string, string> };
-  };
-  return { ...room, call, token };
-};
-
-const secret = 'a secret: 100%+';
-const basic = (id: string, password: string) => ({
-  Authorization: `Basic ${Buffer.from(`${id}:${password}`).toString('base64')}`,
-});
-const escaped = basic('desk', encodeURIComponent(secret));
-const grant = { grant_type: 'client_credentials' };
-const inBody = { ...grant, client_id: 'desk', client_secret: secret };
+import { audience, clientClaims, craft, enhancedClaims, goodHeader, issuer, now } from './setup.ts';
+import { escaped, grant, inBody, startEndpoints as start } from './tokens/endpoints.ts';
 
 test('client credentials by Basic give an RFC 9068 token with every scope of the client', async (t) => {
   const { token, metrics, call } = await start(t);
@@ -86,78 +62,6 @@ test('a scope narrows the token', async (t) => {
   t.is((await token({ ...inBody, scope: 'ml:read market:refresh' })).body['scope'], 'market:refresh ml:read');
 });
 
-const refusals: [string, Record<string, string> | string, Record<string, string>, number, string, string][] = [
-  ['a wrong secret', { ...inBody, client_secret: 'x' }, {}, 401, 'client_credentials_invalid', 'invalid_client'],
-  ['an unknown client', { ...inBody, client_id: 'x' }, {}, 401, 'client_credentials_invalid', 'invalid_client'],
-  ['no client', grant, {}, 401, 'client_credentials_invalid', 'invalid_client'],
-  ['no secret', { ...grant, client_id: 'desk' }, {}, 401, 'client_credentials_invalid', 'invalid_client'],
-  ['a wrong secret by Basic', grant, basic('desk', 'x'), 401, 'client_credentials_invalid', 'invalid_client'],
-  ['an unescaped secret by Basic', grant, basic('desk', secret), 401, 'client_credentials_invalid', 'invalid_client'],
-  [
-    'Basic without a colon',
-    grant,
-    { Authorization: 'Basic ZGVzaw==' },
-    401,
-    'client_credentials_invalid',
-    'invalid_client',
-  ],
-  [
-    'Basic that is no base64',
-    grant,
-    { Authorization: 'Basic ***' },
-    401,
-    'client_credentials_invalid',
-    'invalid_client',
-  ],
-  ['another scheme', inBody, { Authorization: 'Bearer x' }, 401, 'client_credentials_invalid', 'invalid_client'],
-  ['Basic and body', inBody, escaped, 400, 'oauth_request_invalid', 'invalid_request'],
-  ['two client ids', { ...grant, client_id: 'other' }, escaped, 400, 'oauth_request_invalid', 'invalid_request'],
-  [
-    'the password grant',
-    { ...inBody, grant_type: 'password' },
-    {},
-    400,
-    'oauth_request_invalid',
-    'unsupported_grant_type',
-  ],
-  ['an unknown scope', { ...inBody, scope: 'root' }, {}, 400, 'oauth_request_invalid', 'invalid_scope'],
-  [
-    'a scope list with two blanks',
-    { ...inBody, scope: 'ml:read  audit:read' },
-    {},
-    400,
-    'oauth_request_invalid',
-    'invalid_scope',
-  ],
-  ['no grant type', { client_id: 'desk', client_secret: secret }, {}, 422, 'validation_failed', 'invalid_request'],
-  ['an unknown parameter', { ...inBody, resource: 'x' }, {}, 422, 'validation_failed', 'invalid_request'],
-  [
-    'a repeated parameter',
-    'grant_type=client_credentials&grant_type=password',
-    {},
-    422,
-    'validation_failed',
-    'invalid_request',
-  ],
-  ['JSON', { ...grant }, { 'Content-Type': 'application/json' }, 415, 'unsupported_media_type', 'invalid_request'],
-];
-for (const [what, form, headers, status, code, error] of refusals) {
-  test(`refused: ${what}`, async (t) => {
-    const { token, metrics } = await start(t);
-    const { response, body } = await token(form, headers);
-    t.is(response.status, status);
-    t.regex(response.headers.get('content-type') ?? '', /^application\/json/);
-    t.like(body, { code, error });
-    t.truthy(body['error_description']);
-    t.is(response.headers.get('www-authenticate')?.startsWith('Basic realm=') ?? false, status === 401);
-    t.is(
-      metrics.value('volwatch_auth_failures_total', { reason: 'client_credentials_invalid' }),
-      status === 401 ? 1 : 0,
-    );
-    t.notRegex(JSON.stringify(body), /a secret/);
-  });
-}
-
 test('who a user is; a bad or missing token is challenged', async (t) => {
   const { call } = await start(t);
   const me = (authorization?: string) =>
@@ -194,12 +98,14 @@ test('a token in the query or the body is no credential', async (t) => {
   t.like(await response.json(), { code: 'credentials_missing' });
 });
 
-test('the metadata names the issuer of the tokens and this service as it is reached', async (t) => {
+test('the metadata names this service by its public URL, whatever the Host header says', async (t) => {
   const { call } = await start(t);
-  const response = await call('/.well-known/oauth-authorization-server');
+  const response = await call('/.well-known/oauth-authorization-server', {
+    headers: { 'X-Forwarded-Host': 'evil.example' },
+  });
   t.is(response.headers.get('cache-control'), 'public, max-age=300');
   t.like(await response.json(), {
-    issuer,
+    issuer: 'https://api.volwatch.test',
     token_endpoint: 'https://api.volwatch.test/api/v1/auth/token',
     jwks_uri: 'https://api.volwatch.test/.well-known/jwks.json',
     revocation_endpoint: 'https://api.volwatch.test/api/v1/auth/revoke',

@@ -52,7 +52,8 @@ export const quickHashing = { memoryKib: 64, passes: 1, parallelism: 1, concurre
 export const settings: AuthSettings = {
   issuer,
   audience,
-  publicUrl: 'https://api.volwatch.test',
+  formerIssuers: [],
+  publicUrl: () => 'https://api.volwatch.test',
   accessTokenSeconds: 900,
   clockToleranceSeconds: 5,
   refreshTokenSeconds: 86_400,

@@ -168,9 +168,9 @@ test('bodies: compressed JSON, forms and raw bytes', async (t) => {
 test('the token endpoint refuses as RFC 6749 wants', async (t) => {
   const { call } = await serve(t, { routes });
   const response = await call('/api/v1/token', { method: 'POST', body: new URLSearchParams({ grant_type: 'x' }) });
-  t.is(response.status, 422);
+  t.is(response.status, 400);
   t.is(response.headers.get('content-type'), 'application/json');
-  t.like(await response.json(), { error: 'invalid_request', code: 'validation_failed', status: 422 });
+  t.like(await response.json(), { error: 'invalid_request', code: 'oauth_request_invalid', status: 400 });
 });
 
 test('lists: fields, weak ETag and 304, HEAD', async (t) => {
@@ -181,7 +181,7 @@ test('lists: fields, weak ETag and 304, HEAD', async (t) => {
   const picked = await call('/api/v1/items?fields=name&limit=7');
   t.deepEqual(await picked.json(), { data: [{ name: 'a' }], page: { next_cursor: null, limit: 7 } });
   t.not(picked.headers.get('etag'), etag);
-  const again = await call('/api/v1/items', { headers: { 'If-None-Match': `"x", ${etag}` } });
+  const again = await call('/api/v1/items', { headers: { 'If-None-Match': `"x,y", , ${etag.slice(2)}` } });
   t.is(again.status, 304);
   t.is(await again.text(), '');
   t.is(again.headers.get('etag'), etag);

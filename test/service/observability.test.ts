@@ -195,7 +195,7 @@ test.serial("the token endpoint's refusals are OAuth's, and no cache may keep th
   const cases: readonly [RequestInit, number, string][] = [
     [tokenRequest('wrong'), 401, 'invalid_client'],
     [form({ grant_type: 'magic' }), 400, 'unsupported_grant_type'],
-    [form({ unknown: '1' }), 422, 'invalid_request'],
+    [form({ unknown: '1' }), 400, 'invalid_request'],
     [json({ grant_type: 'client_credentials' }), 415, 'invalid_request'],
   ];
   for (const [init, status, error] of cases) {

@@ -15,7 +15,12 @@ export type TwelveDataFault =
 
 export type TwelveDataServer = {
   readonly url: string;
-  readonly requests: readonly { readonly query: URLSearchParams; readonly authorization: string | undefined }[];
+  readonly requests: readonly {
+    readonly query: URLSearchParams;
+    readonly authorization: string | undefined;
+    /** Names and values in turn, as they came over the network. */
+    readonly rawHeaders: readonly string[];
+  }[];
   fault: TwelveDataFault | undefined;
   /** Bars by symbol, oldest first. */
   readonly bars: Map<string, WireBar[]>;
@@ -124,11 +129,11 @@ const respond = async (server: TwelveDataServer, query: URLSearchParams, respons
 
 /** A server that answers `time_series` requests in the format of Twelve Data. A test sets `fault` to make it fail. */
 export const startTwelveDataServer = async (t: Pick<ExecutionContext, 'teardown'>): Promise<TwelveDataServer> => {
-  const requests: { query: URLSearchParams; authorization: string | undefined }[] = [];
+  const requests: TwelveDataServer['requests'][number][] = [];
   const listener = createServer((request: IncomingMessage, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const { authorization } = request.headers;
-    requests.push({ query: url.searchParams, authorization });
+    requests.push({ query: url.searchParams, authorization, rawHeaders: request.rawHeaders });
     response.on('error', () => {});
     if (authorization !== `apikey ${apiKey}`) {
       response.writeHead(401).end(JSON.stringify(error(401, '**apikey** parameter is incorrect or not specified.')));

@@ -156,6 +156,20 @@ export const overview: DashboardSpec = {
           thresholdSource: 'alerts/rules/causes.yml',
           alerts: ['InvalidRequestsByRoute'],
         },
+        {
+          id: 16,
+          kind: 'table',
+          title: 'Who still calls deprecated routes?',
+          description:
+            'Requests of the last day by route and kind of caller. A route can be removed after its sunset when nobody calls it. No rows: no route is deprecated.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (http_request_method, http_route, caller) (increase(${of('volwatch_deprecated_requests_total')}[1d])) or vector(0)`,
+              legend: '{{http_request_method}} {{http_route}} {{caller}}',
+            },
+          ],
+        },
       ],
     },
     {

@@ -2,16 +2,18 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { anonymousStream, type AuditTrail } from '#src/kernel/ports/audit.ts';
 import { scopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { ClientCredentials } from './client-credentials.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 
 export type Client = { readonly id: string; readonly scopes: readonly Scope[] };
 
 export type ClientStore = {
   /**
+   * @param alternatives the ways to read the credentials of one request; one of them must be right
    * @returns undefined for an unknown client, a revoked client and a wrong secret, after the same time
    * @throws AppError `overloaded`, or an error of a dependency
    */
-  readonly authenticate: (id: string, secret: string) => Promise<Client | undefined>;
+  readonly authenticate: (alternatives: readonly ClientCredentials[]) => Promise<Client | undefined>;
 };
 
 export type ClientStoreDeps = {
@@ -71,17 +73,27 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
       }),
     );
 
+  const find = async (id: string): Promise<Row | undefined> => {
+    if (!storable.test(id)) return undefined;
+    const [client] = await reader.query<Row>(
+      'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
+      [id],
+    );
+    return client;
+  };
+
   return {
-    authenticate: async (id, secret) => {
-      if (bootstrap && matchesBootstrap(id, secret)) return { id: bootstrap.id, scopes };
-      const [client] = storable.test(id)
-        ? await reader.query<Row>(
-            'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
-            [id],
-          )
-        : [];
-      if ((await matches(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
-      await recordRefusal(client?.id);
+    authenticate: async (alternatives) => {
+      if (bootstrap && alternatives.some(({ id, secret }) => matchesBootstrap(id, secret))) {
+        return { id: bootstrap.id, scopes };
+      }
+      let known: string | undefined;
+      for (const { id, secret } of alternatives) {
+        const client = await find(id);
+        if ((await matches(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
+        known ??= client?.id;
+      }
+      await recordRefusal(known);
       return undefined;
     },
   };

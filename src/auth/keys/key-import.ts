@@ -1,20 +1,19 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { calculateJwkThumbprint, exportJWK, importJWK, importPKCS8, type CryptoKey, type JWK } from 'jose';
+import { calculateJwkThumbprint, exportJWK, importJWK, importPKCS8, type CryptoKey } from 'jose';
+import { KeyFault, PrivateKeyFault } from './key-fault.ts';
+import { keySetEntries, shown, signatureKeyEntry } from './key-set.ts';
 import type { SigningAlgorithm, SigningKey, VerifyingKey } from './signing-key.ts';
 
 /** Smaller RSA moduli are refused (NIST SP 800-131A). */
 const minRsaBits = 2048;
 
-/** An unusable key. The message names the fault and never contains key material. */
-export class KeyFault extends Error {
-  override readonly name = 'KeyFault';
-}
-
 const algorithmOf = (key: KeyObject): SigningAlgorithm => {
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
   if (key.asymmetricKeyType !== 'rsa') throw new KeyFault('must be an RSA or Ed25519 key');
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+  const { modulusLength: bits = 0, publicExponent: exponent = 0n } = key.asymmetricKeyDetails ?? {};
   if (bits < minRsaBits) throw new KeyFault(`is an RSA key of ${bits} bits; at least ${minRsaBits} are needed`);
+  // Anybody can forge signatures of a key with the exponent 1.
+  if (exponent < 3n || exponent % 2n === 0n) throw new KeyFault('is an RSA key with an unusable exponent');
   return 'RS256';
 };
 
@@ -59,43 +58,37 @@ export const importSigningKey = async (pem: string): Promise<SigningKey> => {
 /**
  * Splits a text into public keys.
  * @param text concatenated SPKI PEMs, with line ends or the text `\n`, or a JWKS (RFC 7517)
- * @returns a function per key that imports it, so that the faults of all keys can be reported
+ * @returns a function per key that imports it or throws KeyFault, so that an unusable key does not hide the others
  * @throws KeyFault when the text cannot be split into keys
  */
 export const readPublicKeys = (text: string): (() => Promise<VerifyingKey>)[] =>
-  text.trimStart().startsWith('{') ? readJwks(text) : readPems(withLineEnds(text));
+  text.trimStart().startsWith('{')
+    ? keySetEntries(text).map((entry) => () => importEntry(entry))
+    : splitPems(withLineEnds(text)).map((block) => () => importPem(block));
 
-const readPems = (text: string): (() => Promise<VerifyingKey>)[] => {
+const malformedPem = 'must be an SPKI PEM (BEGIN PUBLIC KEY)';
+
+const splitPems = (text: string): readonly string[] => {
   const blocks = text.match(/-----BEGIN [A-Z0-9 ]+-----[\s\S]*?-----END [A-Z0-9 ]+-----/g);
   const leftover = text.replaceAll(/-----BEGIN [A-Z0-9 ]+-----[\s\S]*?-----END [A-Z0-9 ]+-----/g, '').trim();
-  const malformed = 'must be an SPKI PEM (BEGIN PUBLIC KEY)';
-  if (!blocks || leftover !== '') throw new KeyFault(`${malformed} or a JWKS`);
-  return blocks.map((block) => async () => {
-    if (!block.startsWith('-----BEGIN PUBLIC KEY-----')) throw new KeyFault(malformed);
-    return verifyingKey(parsed(() => createPublicKey(block), malformed));
-  });
+  if (!blocks || leftover !== '') throw new KeyFault(`${malformedPem} or a JWKS`);
+  return blocks;
 };
 
-const readJwks = (text: string): (() => Promise<VerifyingKey>)[] => {
-  let keys: unknown;
-  try {
-    ({ keys } = JSON.parse(text) as { keys?: unknown });
-  } catch {
-    throw new KeyFault('is not valid JSON');
+const importPem = async (block: string): Promise<VerifyingKey> => {
+  if (/^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(block)) throw new PrivateKeyFault();
+  if (!block.startsWith('-----BEGIN PUBLIC KEY-----')) throw new KeyFault(malformedPem);
+  return verifyingKey(parsed(() => createPublicKey(block), malformedPem));
+};
+
+const importEntry = async (entry: unknown): Promise<VerifyingKey> => {
+  const jwk = signatureKeyEntry(entry);
+  const publicKey = parsed(() => createPublicKey({ key: jwk, format: 'jwk' }), 'is not a public JWK');
+  const algorithm = algorithmOf(publicKey);
+  if (jwk.alg !== undefined && jwk.alg !== algorithm) {
+    throw new KeyFault(`has alg ${shown(jwk.alg)}; ${algorithm} is used with its key type`);
   }
-  if (!Array.isArray(keys) || keys.length === 0) throw new KeyFault('must be a JWKS with at least one key');
-  return keys.map((entry: unknown) => async () => {
-    if (typeof entry !== 'object' || entry === null) throw new KeyFault('must be an object');
-    const jwk = entry as JWK;
-    if ('d' in jwk || 'k' in jwk) throw new KeyFault('holds private key material');
-    if (jwk.kid !== undefined && (typeof jwk.kid !== 'string' || jwk.kid === '')) {
-      throw new KeyFault('has a kid that is not a non-empty string');
-    }
-    const publicKey = parsed(() => createPublicKey({ key: jwk, format: 'jwk' }), 'is not a public JWK');
-    if (jwk.alg !== undefined && jwk.alg !== algorithmOf(publicKey))
-      throw new KeyFault('has an alg that is not its own');
-    return verifyingKey(publicKey, jwk.kid);
-  });
+  return verifyingKey(publicKey, jwk.kid);
 };
 
 const withLineEnds = (pem: string): string =>

@@ -1,11 +1,12 @@
 import { developmentKey } from './development-key.ts';
-import { importSigningKey, KeyFault, readPublicKeys } from './key-import.ts';
+import { KeyFault, PrivateKeyFault } from './key-fault.ts';
+import { importSigningKey, readPublicKeys } from './key-import.ts';
 import type { PublicJwk, SigningKey, VerifyingKey } from './signing-key.ts';
 
 export type KeyRing = {
   readonly signing: SigningKey;
-  /** Public keys by `kid`, with the public key of the signing key. */
-  readonly verifying: ReadonlyMap<string, VerifyingKey>;
+  /** Public keys by `kid`, with the public key of the signing key. Several keys of a JWKS can have the same `kid`. */
+  readonly verifying: ReadonlyMap<string, readonly VerifyingKey[]>;
   /** Algorithms of the keys in the ring. A token must have one of them. */
   readonly algorithms: ReadonlySet<string>;
   /** The JWKS (RFC 7517), signing key first. */
@@ -22,49 +23,89 @@ export type KeyRingOptions = {
   readonly production: boolean;
 };
 
-export type KeyRingResult =
-  | { readonly keyRing: KeyRing; readonly faults?: never }
-  | { readonly keyRing?: never; readonly faults: readonly string[] };
+/** A key of `JWT_PUBLIC_KEYS` that is not used. It can be logged, because it contains no key material. */
+type IgnoredKey = {
+  /** Position in the text, from 1. */
+  readonly position: number;
+  readonly reason: string;
+};
 
-/** Loads all keys. @returns the ring, or all faults. A fault names the variable and never its value */
+export type KeyRingResult =
+  | { readonly keyRing: KeyRing; readonly ignored: readonly IgnoredKey[]; readonly faults?: never }
+  | { readonly keyRing?: never; readonly ignored?: never; readonly faults: readonly string[] };
+
+/**
+ * Loads all keys. Keys of `JWT_PUBLIC_KEYS` that cannot verify RS256 or EdDSA signatures are ignored, because the key sets
+ * of identity providers contain keys for other purposes. They are a fault when no other key is left.
+ * @returns the ring, or all faults. A fault names the variable and never its value
+ */
 export const loadKeyRing = async (options: KeyRingOptions): Promise<KeyRingResult> => {
   const faults: string[] = [];
-  const attempt = async <T>(name: string, work: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof KeyFault)) throw error;
-      faults.push(`${name} ${error.message}`);
-      return undefined;
-    }
-  };
-
-  const signing = await attempt('JWT_PRIVATE_KEY', async () => importSigningKey(await privateKeyPem(options)));
-  const verifying = new Map<string, VerifyingKey>();
-  if (signing) verifying.set(signing.id, signing);
-
-  const { publicKeys } = options;
-  const imports = (publicKeys && (await attempt('JWT_PUBLIC_KEYS', () => readPublicKeys(publicKeys)))) || [];
-  for (const [position, load] of imports.entries()) {
-    const name = `JWT_PUBLIC_KEYS key ${position + 1}`;
-    const key = await attempt(name, load);
-    if (!key) continue;
-    const same = verifying.get(key.id);
-    if (!same) verifying.set(key.id, key);
-    else if (same.thumbprint !== key.thumbprint) faults.push(`${name} has the kid of another key`);
-  }
-
+  const signing = await readSigningKey(options, faults);
+  const { usable, ignored } = await readVerifyingKeys(options.publicKeys, faults);
   if (!signing || faults.length > 0) return { faults };
-  const keys = [...verifying.values()];
+  const keys = withoutRepetitions([signing, ...usable]);
   return {
     keyRing: {
       signing,
-      verifying,
+      verifying: Map.groupBy(keys, ({ id }) => id),
       algorithms: new Set(keys.map(({ algorithm }) => algorithm)),
       jwks: { keys: keys.map(({ jwk }) => jwk) },
     },
+    ignored,
   };
 };
+
+const readSigningKey = async (options: KeyRingOptions, faults: string[]): Promise<SigningKey | undefined> => {
+  try {
+    return await importSigningKey(await privateKeyPem(options));
+  } catch (error) {
+    faults.push(`JWT_PRIVATE_KEY ${reasonOf(error)}`);
+    return undefined;
+  }
+};
+
+type VerifyingKeys = { readonly usable: readonly VerifyingKey[]; readonly ignored: readonly IgnoredKey[] };
+
+const readVerifyingKeys = async (text: string | undefined, faults: string[]): Promise<VerifyingKeys> => {
+  const usable: VerifyingKey[] = [];
+  const ignored: IgnoredKey[] = [];
+  for (const [index, load] of splitKeys(text, faults).entries()) {
+    const position = index + 1;
+    try {
+      usable.push(await load());
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (error instanceof PrivateKeyFault) faults.push(`JWT_PUBLIC_KEYS key ${position} ${reason}`);
+      else ignored.push({ position, reason });
+    }
+  }
+  if (usable.length === 0)
+    faults.push(...ignored.map(({ position, reason }) => `JWT_PUBLIC_KEYS key ${position} ${reason}`));
+  return { usable, ignored };
+};
+
+const splitKeys = (text: string | undefined, faults: string[]): (() => Promise<VerifyingKey>)[] => {
+  try {
+    return text === undefined ? [] : readPublicKeys(text);
+  } catch (error) {
+    faults.push(`JWT_PUBLIC_KEYS ${reasonOf(error)}`);
+    return [];
+  }
+};
+
+/** The message of a KeyFault. Any other error is thrown again. */
+const reasonOf = (error: unknown): string => {
+  if (error instanceof KeyFault) return error.message;
+  throw error;
+};
+
+/** An identity provider can list one key several times, for example once for each algorithm. */
+const withoutRepetitions = (keys: readonly VerifyingKey[]): readonly VerifyingKey[] =>
+  keys.filter(
+    ({ id, thumbprint }, position) =>
+      keys.findIndex((other) => other.id === id && other.thumbprint === thumbprint) === position,
+  );
 
 const privateKeyPem = async (options: KeyRingOptions): Promise<string> => {
   if (options.privateKeyPem !== undefined) return options.privateKeyPem;

@@ -11,7 +11,7 @@ export type CsrfDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   /** Origins whose pages may use the session: the public origin of the service, and the origins of CORS. */
-  readonly origins: readonly string[];
+  readonly origins: () => readonly string[];
 };
 
 /** Called before each state-changing handler. @throws AppError `csrf_token_invalid` */
@@ -30,14 +30,12 @@ const wrongToken = (): AppError => new AppError('csrf_token_invalid', 'X-CSRF-To
  * used. The second demands the CSRF token of the session, when the cookie authenticated the caller.
  */
 export const createCsrfCheck = ({ sessions, unitOfWork, audit, origins }: CsrfDeps): CheckCsrf => {
-  const allowed = new Set(origins);
-
   const isForeign = (headers: IncomingHttpHeaders): boolean => {
     const { origin, host } = headers;
     const site = headers['sec-fetch-site'];
     if (site === 'same-origin' || site === 'none') return false;
     if (origin === undefined) return site !== undefined;
-    if (allowed.has(origin)) return false;
+    if (origins().includes(origin)) return false;
     // Without Sec-Fetch-Site, host and port must be equal. The scheme may differ, because a proxy may end TLS.
     return site !== undefined || URL.parse(origin)?.host !== host;
   };

@@ -4,6 +4,7 @@ import { tokenRefused } from './token-refusal.ts';
 
 export type ClaimRules = {
   readonly issuer: string;
+  readonly formerIssuers: readonly string[];
   readonly audience: string;
   /** Max difference between the clocks of issuer and verifier. */
   readonly clockToleranceSeconds: number;
@@ -45,7 +46,8 @@ export const principalOf = (
   if (!typeFits(type, format)) throw tokenRefused('token_type_invalid');
   if (required[format].some((name) => claims[name] === undefined)) throw tokenRefused('token_claim_missing');
 
-  if (claims.iss !== rules.issuer) throw tokenRefused('token_issuer_mismatch');
+  if (claims.iss !== rules.issuer && !rules.formerIssuers.includes(claims.iss ?? ''))
+    throw tokenRefused('token_issuer_mismatch');
   const audiences = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
   if (!audiences.includes(rules.audience)) throw tokenRefused('token_audience_mismatch');
 

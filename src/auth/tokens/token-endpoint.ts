@@ -19,8 +19,9 @@ export type TokenEndpointDeps = {
 /** A parameter without a value counts as absent (RFC 6749 section 3.2). */
 const parameter = z.string().max(1024).optional();
 
-const tokenRequest = z.strictObject({
-  grant_type: z.string().min(1).max(128),
+/** Unknown parameters are ignored (RFC 6749 section 3.2), such as `resource` or `audience` of other servers. */
+const tokenRequest = z.object({
+  grant_type: z.string().min(1, 'Required'),
   scope: parameter,
   refresh_token: parameter,
   client_id: parameter,
@@ -32,8 +33,7 @@ const tokenRequest = z.strictObject({
  * @throws AppError `client_credentials_invalid`, `oauth_request_invalid`, and the codes of the store
  */
 export const authenticateClient = async (clients: ClientStore, credentials: ClientAuthentication): Promise<Client> => {
-  const { id, secret } = readClientCredentials(credentials);
-  const client = await clients.authenticate(id, secret);
+  const client = await clients.authenticate(readClientCredentials(credentials));
   if (!client) throw clientRefused();
   return client;
 };
@@ -62,7 +62,7 @@ export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEnd
     consumes: ['application/x-www-form-urlencoded'],
     errorFormat: 'oauth',
     responses: { 200: tokenAnswer },
-    errors: ['oauth_request_invalid', 'client_credentials_invalid', 'auth_service_error', 'overloaded'],
+    errors: ['client_credentials_invalid', 'auth_service_error', 'overloaded'],
     handler: async ({ headers, body }) => {
       const credentials = { ...body, authorization: headers.authorization };
 
@@ -84,7 +84,8 @@ export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEnd
         ['refresh_token', forUser],
       ]);
       const grant = grants.get(body.grant_type);
-      if (!grant) throw invalidRequest('unsupported_grant_type', 'The grant type is not supported');
+      if (!grant)
+        throw invalidRequest('unsupported_grant_type', 'grant_type must be client_credentials or refresh_token');
       return { status: 200 as const, headers: noStore, body: toTokenAnswer(await grant()) };
     },
   });

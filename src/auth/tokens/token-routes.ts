@@ -100,8 +100,13 @@ const metadata = z.object({
 /** `none` is for refresh and revocation by users. */
 const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 
-/** `GET /.well-known/oauth-authorization-server` (RFC 8414). It lists no response types, because there is no authorization endpoint. */
-export const metadataRoute = (issuer: string, publicUrl: string): Route =>
+/**
+ * `GET /.well-known/oauth-authorization-server` (RFC 8414). The issuer is the URL of this service, because a client refuses
+ * metadata whose issuer is not the URL that it asked. It lists no response types, because there is no authorization
+ * endpoint.
+ * @param publicUrl without a slash at its end
+ */
+export const metadataRoute = (publicUrl: () => string): Route =>
   defineRoute({
     method: 'GET',
     load: 'none',
@@ -119,10 +124,10 @@ export const metadataRoute = (issuer: string, publicUrl: string): Route =>
       status: 200 as const,
       headers: publicMetadata,
       body: {
-        issuer,
-        token_endpoint: new URL('/api/v1/auth/token', publicUrl).href,
-        revocation_endpoint: new URL('/api/v1/auth/revoke', publicUrl).href,
-        jwks_uri: new URL('/.well-known/jwks.json', publicUrl).href,
+        issuer: publicUrl(),
+        token_endpoint: `${publicUrl()}/api/v1/auth/token`,
+        revocation_endpoint: `${publicUrl()}/api/v1/auth/revoke`,
+        jwks_uri: `${publicUrl()}/.well-known/jwks.json`,
         scopes_supported: [...scopes],
         response_types_supported: [],
         grant_types_supported: ['client_credentials', 'refresh_token'],

@@ -74,14 +74,16 @@ const substituteId = (token: string): string =>
     .update(token.slice(0, token.lastIndexOf('.')))
     .digest('base64url')}`;
 
-/** The key with the `kid` of the token. Legacy tokens have no `kid`, so all keys of the algorithm are tried. */
+/** The keys with the `kid` of the token. Legacy tokens have no `kid`, so all keys of the algorithm are tried. */
 const candidateKeys = ({ verifying, algorithms }: KeyRing, { alg, kid }: TokenHeader): readonly VerifyingKey[] => {
   if (!algorithms.has(alg)) throw tokenRefused('token_algorithm_not_allowed');
-  if (kid === undefined) return [...verifying.values()].filter(({ algorithm }) => algorithm === alg);
-  const key = verifying.get(kid);
-  if (!key) throw tokenRefused('token_key_unknown');
-  if (key.algorithm !== alg) throw tokenRefused('token_algorithm_not_allowed');
-  return [key];
+  const ofAlgorithm = (keys: Iterable<VerifyingKey>) => [...keys].filter(({ algorithm }) => algorithm === alg);
+  if (kid === undefined) return ofAlgorithm([...verifying.values()].flat());
+  const named = verifying.get(kid);
+  if (!named) throw tokenRefused('token_key_unknown');
+  const keys = ofAlgorithm(named);
+  if (keys.length === 0) throw tokenRefused('token_algorithm_not_allowed');
+  return keys;
 };
 
 const signedPayload = async (

@@ -7,18 +7,28 @@ import type { Cursors } from '../../kernel/lists/pagination.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
 import type { Base } from '../base.ts';
+import { tokenIssuerOf } from './issuer.ts';
 import { bootstrapClient } from './owners.ts';
 import { composeRevocationFeed } from './revocation-feed.ts';
 
+/** A key set can have any number of keys, and a log line should stay short. */
+const maxLoggedKeys = 20;
+
 /** @throws ConfigError for key material that cannot be used */
-export const composeKeyRing = async ({ config, production }: Base): Promise<KeyRing> => {
-  const { keyRing, faults } = await loadKeyRing({
+export const composeKeyRing = async ({ config, logger, production }: Base): Promise<KeyRing> => {
+  const { keyRing, ignored, faults } = await loadKeyRing({
     privateKeyPem: config.JWT_PRIVATE_KEY,
     publicKeys: config.JWT_PUBLIC_KEYS,
     directory: config.VOLWATCH_DIRECTORY,
     production,
   });
   if (faults) throw new ConfigError(faults);
+  if (ignored.length > 0) {
+    logger.warn(
+      { ignored_count: ignored.length, ignored_keys: ignored.slice(0, maxLoggedKeys) },
+      'some keys of JWT_PUBLIC_KEYS are ignored: they cannot verify RS256 or EdDSA signatures',
+    );
+  }
   return keyRing;
 };
 
@@ -40,19 +50,22 @@ export type AuthParts = {
 };
 
 export const composeAuth = async (
-  { config, production, clock, logger, metrics, faults, abuse }: Base,
+  { config, production, clock, logger, metrics, faults, abuse, publicUrl }: Base,
   { unitOfWork, reader }: Database,
   { keyRing, audit, cursors, owners, throttle = noLoginThrottle, redis }: AuthParts,
 ): Promise<Auth> => {
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
   }
+  if (production && config.PUBLIC_URL === undefined) {
+    logger.warn({ url: publicUrl.read() }, 'PUBLIC_URL is not set: the OAuth metadata name the listening address');
+  }
   const feed = composeRevocationFeed(redis, logger);
   const auth = createAuth({
     settings: {
-      issuer: config.JWT_ISSUER,
+      ...tokenIssuerOf(config),
       audience: config.JWT_AUDIENCE,
-      publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
+      publicUrl: publicUrl.read,
       accessTokenSeconds: config.ACCESS_TOKEN_EXPIRE_MINUTES * 60,
       clockToleranceSeconds: config.JWT_CLOCK_TOLERANCE_SECONDS,
       refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,

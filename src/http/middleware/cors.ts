@@ -1,7 +1,7 @@
 import type { HttpMiddleware } from '../routing/types.ts';
 
 const exposedHeaders =
-  'X-Request-ID, X-Trace-ID, Retry-After, RateLimit, RateLimit-Policy, ETag, Location, Server-Timing';
+  'X-Request-ID, X-Trace-ID, Retry-After, RateLimit, RateLimit-Policy, ETag, Location, Server-Timing, Deprecation, Sunset, Link';
 const requestHeaders =
   'Authorization, Content-Type, X-API-Key, X-CSRF-Token, X-Request-ID, Idempotency-Key, If-Match, If-None-Match, Prefer, traceparent, tracestate';
 const preflightSeconds = '600';

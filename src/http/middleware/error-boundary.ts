@@ -1,6 +1,7 @@
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { jsonType } from '../routing/compiled-route.ts';
-import { oauthMembers, problemHeaders, problemOf, problemType, toAppError } from '../problems/problem.ts';
+import { oauthMembers, toOauthError } from '../problems/oauth-error.ts';
+import { problemHeaders, problemOf, problemType, toAppError } from '../problems/problem.ts';
 import type { HttpMiddleware } from '../routing/types.ts';
 
 type ErrorBoundaryDeps = { readonly metrics: Metrics; readonly production: boolean };
@@ -12,8 +13,9 @@ export const errorBoundary =
     try {
       await next();
     } catch (thrown) {
-      const error = toAppError(thrown);
       const { request, match } = ctx.state;
+      const oauth = match.kind === 'route' && match.route.declaration.errorFormat === 'oauth';
+      const error = oauth ? toOauthError(toAppError(thrown)) : toAppError(thrown);
       const { category, status } = error.definition;
       ctx.state.failure = error;
       metrics.count('volwatch_errors_total', { category, code: error.code, http_route: match.template }, 1);
@@ -24,7 +26,6 @@ export const errorBoundary =
         requestId: request.requestId,
         traceId: request.traceId,
       });
-      const oauth = match.kind === 'route' && match.route.declaration.errorFormat === 'oauth';
       // A failed handler may have set headers of the body that is not sent.
       for (const name of ['ETag', 'Content-Encoding', 'Location', 'Last-Modified']) ctx.remove(name);
       ctx.status = status;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorTable } from '#src/kernel/catalogue/errors.ts';
+import { describeDeprecation } from '#src/kernel/requests/deprecation.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
 import { formType, isJsonType } from '../routing/compiled-route.ts';
 import { errorsOf } from '../routing/route-errors.ts';
@@ -19,11 +20,12 @@ const securityOf = (auth: AuthPolicy): Json[] => {
 };
 
 const headerRef = (name: string): Json => ({ $ref: `#/components/headers/${name}` });
-const usualHeaders = ({ rateLimit }: Route): Json => ({
+const usualHeaders = ({ rateLimit, deprecated }: Route): Json => ({
   'X-Request-ID': headerRef('RequestId'),
   'X-Trace-ID': headerRef('TraceId'),
   'Server-Timing': headerRef('ServerTiming'),
   ...(rateLimit !== 'none' && { RateLimit: headerRef('RateLimit'), 'RateLimit-Policy': headerRef('RateLimitPolicy') }),
+  ...(deprecated && { Deprecation: headerRef('Deprecation'), Sunset: headerRef('Sunset'), Link: headerRef('Link') }),
 });
 
 /** `POST /pricing/price` -> `postPricingPrice`. */
@@ -132,6 +134,7 @@ const operationOf = (route: Route, components: Json): Json => {
     operationId: operationId(route),
     tags: [route.tag],
     summary: route.summary,
+    ...(route.deprecated && { deprecated: true, description: describeDeprecation(route.deprecated) }),
     security: securityOf(route.auth),
     parameters: parametersOf(route, components),
     ...(body && {
@@ -171,7 +174,10 @@ export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocum
         RateLimit: text('Remaining quota: `"policy";r=REMAINING;t=SECONDS` (draft-ietf-httpapi-ratelimit-headers-10)'),
         RateLimitPolicy: text('The limit: `"policy";q=QUOTA;w=SECONDS`'),
         RetryAfter: { description: 'Seconds after which a retry may succeed', schema: { type: 'integer' } },
-        ETag: text('Weak entity tag for If-None-Match'),
+        ETag: text('Entity tag for If-None-Match'),
+        Deprecation: text('The day from which the route is deprecated, as `@` and Unix seconds (RFC 9745)'),
+        Sunset: text('The day from which the route can be missing, as an HTTP date (RFC 8594)'),
+        Link: text('The route to use in its place (`successor-version`), and its documentation (`deprecation`)'),
       },
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },

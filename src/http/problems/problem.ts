@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { AppError, errorTable, type OAuthError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, errorTable } from '#src/kernel/catalogue/errors.ts';
 
 export const problemType = 'application/problem+json';
 /** Bounds the size of the answer to a request with many faults. */
@@ -45,21 +45,5 @@ export const problemHeaders = (error: AppError): Record<string, string> => {
   const seconds = error.retryAfter ?? (status === 503 && retryable ? 1 : undefined);
   return { ...error.headers, ...(seconds !== undefined && { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) }) };
 };
-
-const oauthErrorOf = (error: AppError): OAuthError => {
-  if (error.oauthError !== undefined) return error.oauthError;
-  const { category, status } = error.definition;
-  if (error.code === 'client_credentials_invalid' || error.code === 'credentials_missing') return 'invalid_client';
-  if (error.code === 'scope_insufficient') return 'invalid_scope';
-  if (category === 'authentication') return 'invalid_grant';
-  if (status < 500 && category !== 'rate_limit') return 'invalid_request';
-  return status === 503 || status === 429 ? 'temporarily_unavailable' : 'server_error';
-};
-
-/** The members of an OAuth error. `error_description` must be printable ASCII without `"` and `\` (RFC 6749, section 5.2). */
-export const oauthMembers = (error: AppError, detail: unknown): Record<string, string> => ({
-  error: oauthErrorOf(error),
-  error_description: String(detail).replaceAll(/[^\x20\x21\x23-\x5B\x5D-\x7E]/g, "'"),
-});
 
 export const reasonPhrase = (status: number): string => STATUS_CODES[status] ?? 'Error';

@@ -96,7 +96,7 @@ export const readBody = async (
   const parse = (): unknown => {
     if (rawBody) return bytes;
     if (isJsonType(type)) return parseJson(bytes, limits.jsonShape, refused);
-    if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters);
+    if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters, 'body');
     return bytes;
   };
   try {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deprecationHeaders } from '#src/kernel/requests/deprecation.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import { checkErrors } from './route-errors.ts';
 
@@ -10,7 +11,11 @@ export type CompiledRoute = {
   /** Names of the path parameters, in their order. */
   readonly parameterNames: readonly string[];
   readonly path: z.ZodObject | undefined;
+  /** Headers of each answer of a deprecated route. */
+  readonly deprecationHeaders: Readonly<Record<string, string>> | undefined;
   readonly query: z.ZodObject;
+  /** The names that are read from the query; the others are ignored. Undefined: another name is refused. */
+  readonly queryNames: ReadonlySet<string> | undefined;
   readonly headerNames: readonly string[];
   readonly headers: z.ZodObject | undefined;
   readonly body: z.ZodType | undefined;
@@ -26,10 +31,19 @@ export const formType = 'application/x-www-form-urlencoded';
 
 export const isJsonType = (type: string): boolean => type === jsonType || type.endsWith('+json');
 
+/** What happens to names in the query of a GET route that the route does not declare. */
+export type UnknownQuery = 'refuse' | 'ignore';
+
+export type CompileOptions = {
+  readonly validateResponses: boolean;
+  /** For GET routes. Other routes refuse unknown names, because a write must not differ from what its caller meant. */
+  readonly unknownQuery: UnknownQuery;
+};
+
 export const compileRoute = (
   declaration: Route,
   template: string,
-  { validateResponses }: { readonly validateResponses: boolean },
+  { validateResponses, unknownQuery }: CompileOptions,
 ): CompiledRoute => {
   const { path, query, headers, body } = declaration.request;
   const parameterNames = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
@@ -39,13 +53,19 @@ export const compileRoute = (
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
   checkErrors(declaration, template);
+  for (const [, name = ''] of declaration.deprecated?.successor?.matchAll(/\{(\w+)\}/g) ?? []) {
+    if (!parameterNames.includes(name))
+      throw new Error(`The successor of ${template} has the unknown parameter ${name}`);
+  }
+  const ignoresUnknown = declaration.method === 'GET' && (declaration.unknownQuery ?? unknownQuery) === 'ignore';
   return {
     declaration,
     template,
     parameterNames,
     path,
-    // Unknown query names are refused on all routes.
+    deprecationHeaders: declaration.deprecated && deprecationHeaders(declaration.deprecated),
     query: query?.strict() ?? z.strictObject({}),
+    queryNames: ignoresUnknown ? new Set(Object.keys(query?.shape ?? {})) : undefined,
     headerNames: headers === undefined ? [] : Object.keys(headers.shape),
     headers,
     body,

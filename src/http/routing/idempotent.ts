@@ -17,8 +17,22 @@ const fingerprintOf = (route: CompiledRoute, { path, query, body }: Input<Reques
     .digest('hex');
 
 /**
+ * The `Idempotency-Key` of a request, if its route accepts one.
+ * @throws AppError `validation_failed` for a key that is not 1 to 255 printable characters
+ */
+export const checkIdempotencyKey = ({ req }: HttpContext, { declaration }: CompiledRoute): string | undefined => {
+  const key = req.headers['idempotency-key'];
+  if (!declaration.idempotency || key === undefined) return undefined;
+  if (typeof key === 'string' && printable.test(key)) return key;
+  const detail = 'Must be 1 to 255 printable ASCII characters without spaces';
+  throw new AppError('validation_failed', 'The request breaks its schema', {
+    errors: [{ pointer: 'header.idempotency-key', code: 'invalid_format', detail }],
+  });
+};
+
+/**
  * Runs the handler. When the route accepts `Idempotency-Key` and the request has one, the handler runs once per key.
- * @throws AppError `validation_failed` for a key that is not 1 to 255 printable characters, and the codes of `Idempotency`
+ * @throws AppError the codes of `checkIdempotencyKey` and of `Idempotency`
  */
 export const handle = async (
   ctx: HttpContext,
@@ -27,15 +41,9 @@ export const handle = async (
   idempotency: Idempotency | undefined,
 ): Promise<RouteReply> => {
   const { declaration } = route;
-  const key = ctx.req.headers['idempotency-key'];
+  const key = checkIdempotencyKey(ctx, route);
   const { principal } = input.context;
-  if (!declaration.idempotency || key === undefined || !idempotency || !principal) return declaration.handler(input);
-  if (typeof key !== 'string' || !printable.test(key)) {
-    const detail = 'Must be 1 to 255 printable ASCII characters without spaces';
-    throw new AppError('validation_failed', 'The request breaks its schema', {
-      errors: [{ pointer: 'header.idempotency-key', code: 'invalid_format', detail }],
-    });
-  }
+  if (key === undefined || !idempotency || !principal) return declaration.handler(input);
   const subject = `${principal.kind}:${principal.subject}`;
   const { reply, replayed } = await idempotency.run(
     { subject, owner: ownerName(principal), key, fingerprint: fingerprintOf(route, input) },

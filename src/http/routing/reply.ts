@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import type { HttpContext } from './types.ts';
 
@@ -56,16 +57,16 @@ const weakEtag = (content: string | Buffer): string => {
   return digest;
 };
 
-/** RFC 9110, section 13.1.2: weak comparison. */
-const matches = (ifNoneMatch: string | undefined, etag: string): boolean => {
-  if (ifNoneMatch === undefined) return false;
-  if (ifNoneMatch.trim() === '*') return true;
-  return ifNoneMatch.split(',').some((given) => given.trim().replace(/^W\//, '') === etag.slice(2));
-};
-
 const jsonHeader = 'application/json; charset=utf-8';
 
-/** Sets status, headers and body of the reply. With `etag: 'weak'` in the declaration it sets an ETag and answers 304. */
+/** Whether the client has this representation already. Only GET and HEAD are answered with 304. */
+const isKnown = (ctx: HttpContext, { declaration }: CompiledRoute, status: number): boolean => {
+  const etag = ctx.res.getHeader('ETag');
+  if (declaration.etag === undefined || status !== 200 || typeof etag !== 'string') return false;
+  return declaration.method === 'GET' && matchesIfNoneMatch(ctx.req.headers['if-none-match'], etag);
+};
+
+/** Sets status, headers and body of the reply. With `etag` in the declaration it answers 304 where If-None-Match matches. */
 export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteReply): void => {
   const { res } = ctx;
   const produces = route.produces[0] ?? 'application/json';
@@ -85,14 +86,13 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
   const isSerialised = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
   const content = isSerialised ? body : JSON.stringify(body);
   if (route.declaration.etag === 'weak' && reply.status === 200) {
-    const etag = weakEtag(content);
-    res.setHeader('ETag', etag);
+    res.setHeader('ETag', weakEtag(content));
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-cache');
-    if (matches(ctx.req.headers['if-none-match'], etag)) {
-      ctx.status = 304;
-      ctx.body = null;
-      return;
-    }
+  }
+  if (isKnown(ctx, route, reply.status)) {
+    ctx.status = 304;
+    ctx.body = null;
+    return;
   }
   const contentType = produces === 'application/json' ? jsonHeader : produces;
   if (!Buffer.isBuffer(body) || !res.hasHeader('Content-Type')) res.setHeader('Content-Type', contentType);

@@ -1,13 +1,16 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
 import type { CompiledRoute } from './compiled-route.ts';
+import { checkIdempotencyKey } from './idempotent.ts';
 import type { HttpContext } from './types.ts';
-import { fieldErrors, parseQuery, validationFailed } from './validation.ts';
+import { fieldErrors, onlyNamed, parseQuery, validationFailed } from './validation.ts';
 
 type RequestInputDeps = {
   /** Max number of names in a query. */
   readonly maxQueryNames: number;
   readonly readBody: () => Promise<unknown>;
+  /** The client waits for `100 Continue`, so it is refused before it sends its body if the head is enough to refuse it. */
+  readonly waitsToSend: boolean;
 };
 
 /**
@@ -25,12 +28,18 @@ const pathParameters = ({ parameterNames }: CompiledRoute, ctx: HttpContext): Re
   });
   return parameters;
 };
+/** @param only the names to read; without it all names are read */
+const readQuery = (
+  querystring: string,
+  only: ReadonlySet<string> | undefined,
+  maxNames: number,
+): Record<string, string> => parseQuery(only === undefined ? querystring : onlyNamed(querystring, only), maxNames);
 
 /** Parses path, query, headers and body. @throws AppError `validation_failed` with all faults, and the codes of `readBody` */
 export const parseInput = async (
   ctx: HttpContext,
   route: CompiledRoute,
-  { maxQueryNames, readBody }: RequestInputDeps,
+  { maxQueryNames, readBody, waitsToSend }: RequestInputDeps,
 ): Promise<Input<RequestSchemas>> => {
   const errors: FieldError[] = [];
   const parse = (
@@ -44,13 +53,20 @@ export const parseInput = async (
   };
 
   const path = parse('path', route.path, pathParameters(route, ctx));
-  const query = parse('query', route.query, parseQuery(ctx.querystring, maxQueryNames));
+  const query = parse('query', route.query, readQuery(ctx.querystring, route.queryNames, maxQueryNames));
   const declaredHeaders: Record<string, unknown> = {};
   for (const name of route.headerNames) {
     const value = ctx.req.headers[name];
     if (value !== undefined) declaredHeaders[name] = value;
   }
   const headers = parse('header', route.headers, declaredHeaders);
+
+  const { request } = ctx.state;
+  if (waitsToSend) {
+    if (errors.length > 0) throw validationFailed(errors);
+    checkIdempotencyKey(ctx, route);
+    route.declaration.checkHead?.({ path, query, headers, context: request });
+  }
 
   let body: unknown;
   if (route.body !== undefined) {
@@ -60,5 +76,5 @@ export const parseInput = async (
     body = parsed.data;
   }
   if (errors.length > 0) throw validationFailed(errors);
-  return { path, query, headers, body, context: ctx.state.request };
+  return { path, query, headers, body, context: request };
 };

@@ -1,7 +1,10 @@
 import { errorCodes, errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 
-type Rules = Pick<Route, 'request' | 'idempotency' | 'atRoot' | 'auth' | 'method' | 'rateLimit' | 'load'>;
+type Rules = Pick<
+  Route,
+  'request' | 'idempotency' | 'atRoot' | 'auth' | 'method' | 'rateLimit' | 'load' | 'errorFormat'
+>;
 
 const ofCategory = (category: ErrorCategory): ErrorCode[] =>
   errorCodes.filter((code) => errorTable[code].category === category);
@@ -12,7 +15,6 @@ const always: readonly ErrorCode[] = [
   'malformed_request',
   'uri_too_long',
   'headers_too_large',
-  'validation_failed',
 ];
 const withBody: readonly ErrorCode[] = [
   'malformed_body',
@@ -34,6 +36,7 @@ const underBasePath = ofCategory('database');
 /** The codes that a route can answer because of its declaration, without its own `errors`. */
 const addedErrors = (route: Rules): ErrorCode[] => [
   ...always,
+  route.errorFormat === 'oauth' ? 'oauth_request_invalid' : 'validation_failed',
   ...(route.request.body ? withBody : (['body_unexpected'] as const)),
   ...(route.idempotency ? withIdempotency : []),
   ...(route.atRoot === true ? [] : underBasePath),

@@ -1,19 +1,19 @@
 import { Router, type MatchResult } from '@koa/router';
+import { compileRoute, type CompiledRoute, type CompileOptions } from './compiled-route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
-import { compileRoute, type CompiledRoute } from './compiled-route.ts';
 import type { Match } from './match.ts';
 import type { HttpMiddleware, HttpState } from './types.ts';
 
 export type Routing = {
+  readonly deprecated: readonly CompiledRoute[];
   readonly match: (method: string, path: string) => Match;
   /** Runs the steps of the route of the request. Without such a route it calls the next middleware. */
   readonly middleware: HttpMiddleware;
 };
 
-type Options = {
+type Options = CompileOptions & {
   readonly routes: readonly Route[];
   readonly basePath: string;
-  readonly validateResponses: boolean;
   /** The middleware of a route, in order. */
   readonly stepsOf: (route: CompiledRoute) => HttpMiddleware[];
 };
@@ -21,7 +21,7 @@ type Options = {
 type Found = { readonly result: MatchResult<HttpState>; readonly match: Match };
 
 /** Registers the declared routes with @koa/router. HEAD matches the routes of GET. */
-export const createRouting = ({ routes, basePath, validateResponses, stepsOf }: Options): Routing => {
+export const createRouting = ({ routes, basePath, stepsOf, ...options }: Options): Routing => {
   const router = new Router<HttpState>({ strict: true, sensitive: true });
   const compiled = new Map<string, CompiledRoute>();
 
@@ -29,7 +29,7 @@ export const createRouting = ({ routes, basePath, validateResponses, stepsOf }: 
     const template = declaration.atRoot === true ? declaration.path : `${basePath}${declaration.path}`;
     const name = `${declaration.method} ${template}`;
     if (compiled.has(name)) throw new Error(`Declared twice: ${name}`);
-    const route = compileRoute(declaration, template, { validateResponses });
+    const route = compileRoute(declaration, template, options);
     compiled.set(name, route);
     router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [declaration.method], stepsOf(route), { name });
   }
@@ -70,6 +70,7 @@ export const createRouting = ({ routes, basePath, validateResponses, stepsOf }: 
   router.match = (path, method) => find(method, path).result;
 
   return {
+    deprecated: [...compiled.values()].filter((route) => route.deprecationHeaders !== undefined),
     match: (method, path) => find(method, path).match,
     middleware: router.routes() as HttpMiddleware,
   };

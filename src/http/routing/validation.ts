@@ -61,38 +61,62 @@ export const validationFailed = (errors: readonly FieldError[]): AppError =>
   new AppError('validation_failed', 'The request breaks its schema', { errors });
 
 /**
+ * The part of a query string with these names. The rest may be anything: repeated, not decodable, any number of names.
+ */
+export const onlyNamed = (querystring: string, names: ReadonlySet<string>): string => {
+  if (names.size === 0 || querystring === '') return '';
+  const isNamed = (pair: string): boolean => {
+    const [name = ''] = pair.split('=', 1);
+    try {
+      return names.has(decodeURIComponent(name.replaceAll('+', ' ')));
+    } catch {
+      return false;
+    }
+  };
+  return querystring.split('&').filter(isNamed).join('&');
+};
+
+/**
  * Parses a query string or a form to a map of strings. Decodes percent-encoding, and `+` as a space.
  * @param maxNames max number of names
- * @throws AppError `validation_failed` for a repeated name or too many names, `malformed_request` for a broken
- *   percent-encoding
+ * @param part the pointers of errors point into it
+ * @throws AppError `validation_failed` for a repeated name or too many names, `malformed_request` or `malformed_body`
+ *   for a broken percent-encoding
  */
-export const parseQuery = (querystring: string, maxNames = Infinity): Record<string, string> => {
+export const parseQuery = (
+  querystring: string,
+  maxNames = Infinity,
+  part: 'query' | 'body' = 'query',
+): Record<string, string> => {
   // The object has no prototype, so `__proto__` is an ordinary name.
   const query = Object.create(null) as Record<string, string>;
   if (querystring === '') return query;
   const repeated: FieldError[] = [];
   const pairs = querystring.split('&');
   if (pairs.length > maxNames) {
-    throw validationFailed([{ pointer: 'query', code: 'too_many', detail: `At most ${maxNames} names` }]);
+    const pointer = part === 'body' ? '' : part;
+    throw validationFailed([{ pointer, code: 'too_many', detail: `At most ${maxNames} names` }]);
   }
   for (const pair of pairs) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
-    const name = decode(equals === -1 ? pair : pair.slice(0, equals));
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals), part);
     if (name in query) {
-      repeated.push({ pointer: `query.${name}`, code: 'repeated', detail: 'Given more than once' });
+      repeated.push({ pointer: pointerInto(part, [name]), code: 'repeated', detail: 'Given more than once' });
     }
-    query[name] = equals === -1 ? '' : decode(pair.slice(equals + 1));
+    query[name] = equals === -1 ? '' : decode(pair.slice(equals + 1), part);
   }
   if (repeated.length > 0) throw validationFailed(repeated);
   return query;
 };
 
-const decode = (text: string): string => {
+const decode = (text: string, part: 'query' | 'body'): string => {
   if (!text.includes('%') && !text.includes('+')) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch (cause) {
-    throw new AppError('malformed_request', 'The query has a broken percent-encoding', { cause });
+    throw part === 'body'
+      ? new AppError('malformed_body', 'The form has a broken percent-encoding', { cause })
+      : new AppError('malformed_request', 'The query has a broken percent-encoding', { cause });
   }
 };

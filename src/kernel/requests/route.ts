@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { RouteErrorCode } from '../catalogue/errors.ts';
+import type { Deprecation } from './deprecation.ts';
 import type { Scope } from './principal.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -59,6 +60,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly atRoot?: boolean;
   readonly tag: string;
   readonly summary: string;
+  /** Clients should leave this route: shown in OpenAPI, in the headers of its answers and in a metric. */
+  readonly deprecated?: Deprecation;
   readonly auth: AuthPolicy;
   readonly rateLimit: RateLimitRule;
   /**
@@ -77,8 +80,16 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly responses: S;
   /** The codes that this route adds to those that the http room adds by its declaration; for OpenAPI. */
   readonly errors: readonly RouteErrorCode[];
-  /** `weak`: the answer has a weak ETag of the body, and a matching If-None-Match is answered with 304. */
-  readonly etag?: 'weak';
+  /**
+   * A matching If-None-Match is answered with 304. `weak`: the answer has a weak ETag of the body. `handler`: the handler
+   * sets a strong ETag, for example of a version that If-Match names.
+   */
+  readonly etag?: 'weak' | 'handler';
+  /**
+   * Names in the query that are not declared are ignored, whatever the setting for GET routes says. For routes that clients
+   * call with tracking or cache parameters and that must answer all the same.
+   */
+  readonly unknownQuery?: 'ignore';
   /** The query has the parameter `fields` (see `fieldsQuery`), which selects the members of each object in `data`. */
   readonly fields?: true;
   /**
@@ -88,12 +99,19 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly idempotency?: true;
   /** `oauth`: errors are RFC 6749 `application/json` and also have the members of a problem. Default: `problem`. */
   readonly errorFormat?: 'problem' | 'oauth';
+  /**
+   * Refuses a request by its head. It is called only for clients that wait for `100 Continue`, with valid path, query and
+   * headers, so that they do not send a body that is refused anyway. The handler makes the same checks.
+   * @throws AppError
+   */
+  readonly checkHead?: (head: Omit<Input<NoInfer<R>>, 'body'>) => void;
   /** @throws AppError for every refusal */
   readonly handler: (input: Input<NoInfer<R>>) => Promise<Reply<NoInfer<S>>>;
 };
 
 /** A declared route without its specific types, as the http room uses it. */
-export type Route = Omit<RouteDeclaration<RequestSchemas, ResponseSchemas>, 'handler'> & {
+export type Route = Omit<RouteDeclaration<RequestSchemas, ResponseSchemas>, 'handler' | 'checkHead'> & {
+  readonly checkHead?: (head: Omit<Input<RequestSchemas>, 'body'>) => void;
   readonly handler: (input: Input<RequestSchemas>) => Promise<{
     readonly status: number;
     readonly body: unknown;

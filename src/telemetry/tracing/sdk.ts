@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { NodeSDK } from '@opentelemetry/sdk-node';
@@ -13,6 +13,7 @@ import {
   type Sampler,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace';
+import { inboundOnly } from './inbound-propagator.ts';
 import { instrumentations } from './instrumentations.ts';
 import { createDropCounter, createSpanPipeline, createSpanProbe, within } from './span-pipeline.ts';
 import type { TelemetryRuntime } from '../runtime.ts';
@@ -67,9 +68,7 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
     resource,
     autoDetectResources: false,
     contextManager: new AsyncLocalStorageContextManager(),
-    textMapPropagator: new CompositePropagator({
-      propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
-    }),
+    textMapPropagator: inboundOnly(new W3CTraceContextPropagator()),
     sampler: createSampler(options.sampler, options.samplerRatio),
     spanLimits: { attributeCountLimit: 64, eventCountLimit: 32, linkCountLimit: 32 },
     spanProcessors: [probe],

@@ -1,6 +1,7 @@
-import { context, propagation } from '@opentelemetry/api';
+import { context } from '@opentelemetry/api';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
 import type { Send } from '../sender.ts';
@@ -61,15 +62,15 @@ export const createAttempt = ({ secrets, send, rotationMs, userAgent, clock }: A
     const isRotating = rotatedAt !== null && now.getTime() - rotatedAt.getTime() < rotationMs;
     const versions = isRotating ? [version, version - 1] : [version];
     const sign = (each: number): string => signatureOf(secrets.of(webhookId, each), { id: eventId, timestamp, body });
-    const headers = {
+    const traceparent = traceparentOf(context.active());
+    return {
       'content-type': 'application/json',
       'user-agent': userAgent,
       'webhook-id': eventId,
       'webhook-timestamp': String(timestamp),
       'webhook-signature': versions.map(sign).join(' '),
+      ...(traceparent !== undefined && { traceparent }),
     };
-    propagation.inject(context.active(), headers);
-    return headers;
   };
 
   return async (ids, delivery, signal, isLast) => {

@@ -1,5 +1,8 @@
 import test from 'ava';
+import { z } from 'zod';
 import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { floodBody, openSocket, openSockets } from '#testkit/raw-sockets.ts';
@@ -153,4 +156,59 @@ test('a client that waits for 100 Continue is asked for a body that will be read
     );
     t.regex(refused.answer(), new RegExp(`^HTTP/1\\.1 ${status} `));
   }
+});
+
+const waiting = defineRoute({
+  method: 'PATCH',
+  path: '/waiting/{id}',
+  tag: 'test',
+  summary: 'For tests',
+  auth: 'authenticated',
+  rateLimit: 'none',
+  load: 'write',
+  idempotency: true,
+  request: {
+    path: z.strictObject({ id: z.string().max(3) }),
+    query: z.strictObject({ n: z.coerce.number().optional() }),
+    headers: z.object({ 'if-match': z.string().optional() }),
+    body: z.strictObject({}),
+  },
+  responses: { 200: z.strictObject({}) },
+  errors: ['precondition_required'],
+  checkHead: ({ headers }) => {
+    if (headers['if-match'] === undefined) throw new AppError('precondition_required');
+  },
+  handler: async () => ({ status: 200, body: {} }),
+});
+
+test('a client that waits for 100 Continue gets the refusal that its head decides, and never sends its body', async (t) => {
+  const principal = { kind: 'client', subject: 'desk', scopes: [] } as const;
+  const { port } = await serve(t, {
+    routes: [waiting],
+    authenticate: async ({ headers }) => (headers.authorization === undefined ? undefined : principal),
+  });
+  const patch = (path: string, headers: string) =>
+    `PATCH /api/v1${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n` +
+    `Expect: 100-continue\r\n${headers}\r\n`;
+  const known = 'Authorization: Bearer x\r\n';
+  for (const [what, path, headers, status] of [
+    ['no credentials', '/waiting/1', 'If-Match: *\r\n', 401],
+    ['a query that breaks its schema', '/waiting/1?n=x', `${known}If-Match: *\r\n`, 422],
+    ['an unknown query name', '/waiting/1?m=1', `${known}If-Match: *\r\n`, 422],
+    ['a path that breaks its schema', '/waiting/12345', `${known}If-Match: *\r\n`, 422],
+    ['an invalid Idempotency-Key', '/waiting/1', `${known}If-Match: *\r\nIdempotency-Key: a b\r\n`, 422],
+    ['a missing If-Match', '/waiting/1', known, 428],
+  ] as const) {
+    const refused = await openSocket(t, { port }, patch(path, headers));
+    await eventually(
+      () => refused.closed(),
+      () => `${what}: the connection is closed: ${refused.answer()}`,
+    );
+    t.regex(refused.answer(), new RegExp(`^HTTP/1\\.1 ${status} `), what);
+    t.notRegex(refused.answer(), /HTTP\/1\.1 100/, what);
+  }
+  const asked = await openSocket(t, { port }, patch('/waiting/1', `${known}If-Match: *\r\n`));
+  await eventually(() => asked.answer().startsWith('HTTP/1.1 100 '), '100 Continue is sent');
+  asked.socket.write('{}');
+  await eventually(() => served(asked.answer()) === 1, 'the request is served');
 });

@@ -101,3 +101,19 @@ test('ids: a well-formed one of the caller is kept, anything else replaced', asy
   const traceparent = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-00`;
   t.is((await call('/api/v1/items', { headers: { traceparent } })).headers.get('x-trace-id'), 'c'.repeat(32));
 });
+
+test('unknown query names of GET routes are refused, or ignored by the setting; other methods always refuse them', async (t) => {
+  const strict = await serve(t, { routes });
+  const lenient = await serve(t, { routes, unknownQuery: 'ignore' });
+  for (const query of ['limit=7&utm_source=x', 'a=1&a=2&limit=7', 'limit=7&%zz=1', '%6Cimit=7&__proto__=1']) {
+    t.not((await strict.call(`/api/v1/items?${query}`)).status, 200, query);
+    const answer = await lenient.call(`/api/v1/items?${query}`);
+    t.is(answer.status, 200, query);
+    t.like(await answer.json(), { page: { limit: 7 } });
+  }
+  const echo = await lenient.call('/api/v1/echo?other=1', jsonBody({ spot: 1 }));
+  t.is(echo.status, 422);
+  for (const query of ['limit=0&utm_source=x', 'limit=1&limit=2', 'fields=nothing']) {
+    t.is((await lenient.call(`/api/v1/items?${query}`)).status, 422, query);
+  }
+});

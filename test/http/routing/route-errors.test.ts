@@ -9,6 +9,7 @@ const compile = (rules: Rules, errors: readonly RouteErrorCode[]) =>
     stepsOf: () => [],
     basePath: '/api/v1',
     validateResponses: false,
+    unknownQuery: 'refuse',
     routes: [
       defineRoute({
         method: 'POST',

@@ -15,11 +15,9 @@ export type InputStepsDeps = {
   readonly limits: Limits;
 };
 
-/** Sends `100 Continue` to a client that waits for it. */
-const sendContinue = ({ req, res }: HttpContext): void => {
-  const { expect } = req.headers;
-  if (expect !== undefined && /^100-continue$/i.test(expect) && req.httpVersion === '1.1') res.writeContinue();
-};
+/** Whether the client sends its body only after `100 Continue`. */
+const waitsToSend = ({ req }: HttpContext): boolean =>
+  req.headers.expect !== undefined && /^100-continue$/i.test(req.headers.expect) && req.httpVersion === '1.1';
 
 /** What the request asks for. */
 export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
@@ -45,14 +43,20 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
           limits,
           readers,
           open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
-          ask: () => sendContinue(ctx),
+          ask: () => {
+            if (waitsToSend(ctx)) ctx.res.writeContinue();
+          },
           refused: (kind) => abuse.refused(kind, caller.clientIp),
         });
         release = body.release;
         return body.value;
       };
       try {
-        ctx.state.input = await parseInput(ctx, route, { maxQueryNames: limits.queryParameters, readBody: read });
+        ctx.state.input = await parseInput(ctx, route, {
+          maxQueryNames: limits.queryParameters,
+          readBody: read,
+          waitsToSend: waitsToSend(ctx),
+        });
         await next();
       } finally {
         release();

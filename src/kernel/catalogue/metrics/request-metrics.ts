@@ -30,6 +30,11 @@ export const requestMetrics = {
     help: 'Problem documents answered, by category, code and route',
     labels: { category: errorCategories, code: errorCodes, http_route: 'open' },
   },
+  volwatch_deprecated_requests_total: {
+    type: 'counter',
+    help: 'Requests to deprecated routes by kind of caller',
+    labels: { http_request_method: methods, http_route: 'open', caller: ['anonymous', 'user', 'client', 'api_key'] },
+  },
   volwatch_auth_duration_seconds: {
     type: 'histogram',
     help: 'Duration of authentication operations in seconds',

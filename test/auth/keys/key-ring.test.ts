@@ -6,7 +6,7 @@ import test from 'ava';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { loadKeyRing } from '#src/auth/keys/key-ring.ts';
 import { rsaKeyPair } from '#testkit/rsa-keys.ts';
-import { edPair, pemOf, ringOf } from './setup.ts';
+import { edPair, pemOf, ringOf } from '../setup.ts';
 
 const first = rsaKeyPair('first');
 const second = rsaKeyPair('second');
@@ -81,20 +81,24 @@ const publicJwk = second.publicKey.export({ format: 'jwk' });
 const badPublic: [string, string, RegExp][] = [
   ['no PEM and no JWKS', 'hunter2', /^JWT_PUBLIC_KEYS must be an SPKI PEM \(BEGIN PUBLIC KEY\) or a JWKS$/],
   ['text between PEMs', `${pemOf(ed.publicKey)}x`, /^JWT_PUBLIC_KEYS must be an SPKI PEM/],
-  ['a private PEM', privateKeyPem, /^JWT_PUBLIC_KEYS key 1 must be an SPKI PEM/],
+  ['a private PEM', privateKeyPem, /^JWT_PUBLIC_KEYS key 1 holds private key material$/],
   ['broken JSON', '{"keys":', /^JWT_PUBLIC_KEYS is not valid JSON$/],
   ['an empty JWKS', '{"keys":[]}', /^JWT_PUBLIC_KEYS must be a JWKS with at least one key$/],
   ['an entry that is no object', jwksOf(3), /^JWT_PUBLIC_KEYS key 1 must be an object$/],
   ['a private JWK', jwksOf(second.privateKey.export({ format: 'jwk' })), /key 1 holds private key material$/],
-  ['a symmetric JWK', jwksOf({ kty: 'oct', k: 'AAAA' }), /key 1 holds private key material$/],
+  ['a symmetric JWK', jwksOf({ kty: 'oct', k: 'AAAA' }), /key 1 has the key type oct; RSA and OKP are used$/],
   ['a JWK without its material', jwksOf({ kty: 'RSA' }), /key 1 is not a public JWK$/],
-  ['a JWK of another algorithm', jwksOf({ ...publicJwk, alg: 'PS256' }), /key 1 has an alg that is not its own$/],
+  [
+    'a JWK of another algorithm',
+    jwksOf({ ...publicJwk, alg: 'PS256' }),
+    /key 1 has alg PS256; RS256 is used with its key type$/,
+  ],
   ['a kid of another type', jwksOf({ ...publicJwk, kid: 7 }), /key 1 has a kid that is not a non-empty string$/],
   ['RSA of 1024 bits', pemOf(small.publicKey), /key 1 is an RSA key of 1024 bits/],
   [
-    'two keys of one kid',
-    jwksOf({ ...publicJwk, kid: 'a' }, { ...ed.publicKey.export({ format: 'jwk' }), kid: 'a' }),
-    /key 2 has the kid of another key$/,
+    'an RSA JWK with the exponent 1',
+    jwksOf({ ...publicJwk, e: 'AQ' }),
+    /key 1 is an RSA key with an unusable exponent$/,
   ],
 ];
 for (const [what, publicKeys, fault] of badPublic) {
@@ -108,14 +112,40 @@ for (const [what, publicKeys, fault] of badPublic) {
 test('all faults are named at once and none shows key material', async (t) => {
   const { faults = [] } = await loadKeyRing({
     privateKeyPem: pemOf(small.privateKey),
-    publicKeys: pemOf(small.publicKey) + pemOf(ed.publicKey) + pemOf(ec.publicKey),
+    publicKeys: pemOf(small.publicKey) + pemOf(ec.publicKey),
     production: true,
   });
   t.deepEqual(
     faults.map((fault) => /^JWT_\w+(?: key \d)?/.exec(fault)?.[0]),
-    ['JWT_PRIVATE_KEY', 'JWT_PUBLIC_KEYS key 1', 'JWT_PUBLIC_KEYS key 3'],
+    ['JWT_PRIVATE_KEY', 'JWT_PUBLIC_KEYS key 1', 'JWT_PUBLIC_KEYS key 2'],
   );
   t.notRegex(faults.join(), /MII|BEGIN (?!P)/);
+});
+
+test('a key that is not for signatures is ignored beside a usable one, in PEMs too', async (t) => {
+  const { keyRing, ignored } = await loadKeyRing({
+    privateKeyPem,
+    publicKeys: pemOf(small.publicKey) + pemOf(ed.publicKey) + pemOf(ec.publicKey),
+    production: true,
+  });
+  t.deepEqual(
+    keyRing?.jwks.keys.map(({ alg }) => alg),
+    ['RS256', 'EdDSA'],
+  );
+  t.deepEqual(ignored, [
+    { position: 1, reason: 'is an RSA key of 1024 bits; at least 2048 are needed' },
+    { position: 3, reason: 'must be an RSA or Ed25519 key' },
+  ]);
+});
+
+test('a private key among the public ones stops the start, also beside usable keys', async (t) => {
+  const entry = second.privateKey.export({ format: 'jwk' });
+  const texts = [jwksOf(publicJwk, entry), jwksOf({ ...entry, use: 'enc' }, publicJwk), pemOf(ed.publicKey) + pkcs1];
+  for (const publicKeys of texts) {
+    const { faults = [] } = await loadKeyRing({ privateKeyPem, publicKeys, production: true });
+    t.is(faults.length, 1);
+    t.regex(faults[0]!, /^JWT_PUBLIC_KEYS key [12] holds private key material$/);
+  }
 });
 
 test('outside production a key is made once, for its owner only, also by several starts at once', async (t) => {
