@@ -1,1 +1,1 @@
-export { ConfigError, configExitStatus, loadConfig, readTelemetrySettings, type Config } from './config.ts';
+export { ConfigError, loadConfig, readTelemetrySettings, type Config } from './config.ts';

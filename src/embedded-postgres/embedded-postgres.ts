@@ -9,12 +9,14 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { StartError } from '#src/kernel/start-error.ts';
 import {
   commandOf,
   eventually,
@@ -59,6 +61,17 @@ const answers = async (url: string): Promise<boolean> => {
   } finally {
     await client.end().catch(() => {});
   }
+};
+
+/** PostgreSQL refuses a data directory of another user. @throws StartError that names both users */
+const assertOwner = (data: string, account: Account | undefined): void => {
+  const { uid } = statSync(data);
+  const wanted = account?.uid ?? process.getuid?.();
+  if (wanted === undefined || uid === wanted) return;
+  throw new StartError(
+    `VOLWATCH_DIRECTORY: ${data} belongs to user ${uid}, and PostgreSQL runs as user ${wanted}. Change its owner, or set VOLWATCH_DIRECTORY or DATABASE_URL`,
+    { configuration: true },
+  );
 };
 
 /** Creates the cluster under another name and renames it, so that a killed attempt leaves no incomplete cluster. */
@@ -184,8 +197,8 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
       const isReady = await Promise.race([ready, failed]);
       if (exited || !isReady) {
         if (child.pid !== undefined) await stopServer(child.pid);
-        throw new Error(
-          `PostgreSQL did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join(' / ')}`,
+        throw new StartError(
+          `PostgreSQL did not start; ${log} ends with: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join(' / ')}`,
         );
       }
       return child.pid!;
@@ -230,11 +243,14 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     const passwordFile = join(home, 'password');
     if (!existsSync(passwordFile)) {
       if (existsSync(data))
-        throw new Error(`${passwordFile} is missing; remove ${home} to start with an empty database`);
+        throw new StartError(`${passwordFile} is missing; remove ${home} to start with an empty database`, {
+          configuration: true,
+        });
       writeFileSync(passwordFile, randomBytes(24).toString('hex'), { mode: 0o600 });
     }
     const password = readFileSync(passwordFile, 'utf8');
-    if (!existsSync(data)) await initialise(data, password, binaries.initdb, account, durable);
+    if (existsSync(data)) assertOwner(data, account);
+    else await initialise(data, password, binaries.initdb, account, durable);
     // The watcher starts before the server, so that there is no time without a watcher while the server runs.
     const activeWatcher = (watcher = await startWatcher(home, logger));
     const { pid, port } = (await takeOver(password)) ?? (await startServer());

@@ -1,4 +1,4 @@
-import { developmentKey } from './development-key.ts';
+import { developmentKey, developmentKeyPath } from './development-key.ts';
 import { importSigningKey, KeyFault, readPublicKeys } from './key-import.ts';
 import type { PublicJwk, SigningKey, VerifyingKey } from './signing-key.ts';
 
@@ -39,7 +39,11 @@ export const loadKeyRing = async (options: KeyRingOptions): Promise<KeyRingResul
     }
   };
 
-  const signing = await attempt('JWT_PRIVATE_KEY', async () => importSigningKey(await privateKeyPem(options)));
+  const isDeveloped = options.privateKeyPem === undefined && options.directory !== undefined && !options.production;
+  const signingName = isDeveloped
+    ? `${developmentKeyPath(options.directory)} (delete it, and the next start makes a new key)`
+    : 'JWT_PRIVATE_KEY';
+  const signing = await attempt(signingName, async () => importSigningKey(await privateKeyPem(options)));
   const verifying = new Map<string, VerifyingKey>();
   if (signing) verifying.set(signing.id, signing);
 

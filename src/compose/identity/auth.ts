@@ -1,6 +1,7 @@
 import { type Auth, createAuth, derivedSecret, type KeyRing, loadKeyRing } from '../../auth/index.ts';
 import { type Config, ConfigError } from '../../config/index.ts';
 import type { Database } from '../../database/index.ts';
+import { listenUrl } from '../../kernel/listen-url.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
@@ -52,7 +53,7 @@ export const composeAuth = async (
     settings: {
       issuer: config.JWT_ISSUER,
       audience: config.JWT_AUDIENCE,
-      publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
+      publicUrl: config.PUBLIC_URL ?? listenUrl(config.HOST, config.PORT),
       accessTokenSeconds: config.ACCESS_TOKEN_EXPIRE_MINUTES * 60,
       clockToleranceSeconds: config.JWT_CLOCK_TOLERANCE_SECONDS,
       refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,
