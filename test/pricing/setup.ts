@@ -33,9 +33,9 @@ type BatchAnswer = Counts & {
   readonly errors: readonly { readonly index: number; readonly code: string; readonly detail: string }[];
 };
 
-type Line = { readonly level: 'warn' | 'error'; readonly fields: LogFields };
+type Line = { readonly level: 'info' | 'warn' | 'error'; readonly fields: LogFields };
 
-/** The pricing room as compose wires it, with its metrics and its warnings in memory. */
+/** The pricing room as compose wires it, with its metrics and its log in memory. */
 export const setup = ({
   models = pricingModels,
   faults = noFaults,
@@ -46,7 +46,7 @@ export const setup = ({
   const lines: Line[] = [];
   const logger: Logger = {
     debug: () => {},
-    info: () => {},
+    info: (fields) => lines.push({ level: 'info', fields }),
     warn: (fields) => lines.push({ level: 'warn', fields }),
     error: (fields) => lines.push({ level: 'error', fields }),
   };
