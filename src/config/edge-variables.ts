@@ -161,6 +161,11 @@ export const edgeSections = {
       '100663296',
       'Max bytes of answers of one caller that wait to be read, then 429 `rate_limit_exceeded`',
     ),
+    RESPONSE_VALIDATION_PERCENT: variable(
+      integer(0, 100),
+      '1',
+      'Share of the large answers in production that are compared with their schema. Small answers are always compared; outside production all are',
+    ),
     TRUSTED_PROXIES: variable(
       list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),
       '',

@@ -21,6 +21,7 @@ import { createOpenApi, type OpenApiInfo } from './pages/openapi.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';
+import { createResponseCheck, type ResponseValidation } from './routing/response-check.ts';
 import { createRouteTable } from './routing/router.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './routing/types.ts';
@@ -44,8 +45,7 @@ export type AppDeps = {
   readonly limits: Limits;
   /** Hides the details of unexpected errors, and adds HSTS. */
   readonly production: boolean;
-  /** Checks each reply against its declared schema. For tests and development. */
-  readonly validateResponses: boolean;
+  readonly responseValidation: ResponseValidation;
   /** Addresses or CIDRs of proxies whose `X-Forwarded-For` header is used. */
   readonly trustedProxies: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -60,7 +60,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
   const described = [...deps.routes, ...problemRoutes()];
   const openApi = createOpenApi({ routes: described, basePath, info: deps.openapi });
   const routes = [...described, ...docsRoutes(openApi)];
-  const routeTable = createRouteTable({ routes, basePath, validateResponses: deps.validateResponses });
+  const routeTable = createRouteTable({ routes, basePath });
   const app = new Koa<HttpState>();
   // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
@@ -93,6 +93,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
       bodies: deps.bodies,
       abuse: deps.abuse,
       limits,
+      checkResponse: createResponseCheck({ ...deps.responseValidation, logger, metrics, clock }),
     }),
   );
   const handle = app.callback();

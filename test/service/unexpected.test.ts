@@ -89,3 +89,27 @@ for (const NODE_ENV of ['production', 'development'] as const) {
     t.is(await service.stop(), 0);
   });
 }
+
+test('a response that breaks its schema, in production: it is sent, counted and logged', async (t) => {
+  const database = await setupDatabase(t);
+  const service = await serve(t, {
+    NODE_ENV: 'production',
+    FAULT_INJECTION: undefined,
+    REDIS_URL: 'redis://127.0.0.1:1',
+    DATABASE_URL: database.url,
+    RESPONSE_VALIDATION_PERCENT: '100',
+  });
+  await service.logged(({ message }) => message === 'started');
+  await database.query('alter table asset rename to asset_kept');
+  await database.query(
+    `create view asset as select id, symbol, null::text as name, exchange, currency from asset_kept`,
+  );
+  const list = await call(`${service.url}/api/v1/assets`);
+  t.is(list.status, 200);
+  t.is((list.body['data'] as { name: unknown }[])[0]?.name, null);
+  const line = await service.logged(({ message }) => message === 'a response breaks its schema');
+  t.like(line, { level: 'error', code: 'internal_error', category: 'internal', route: '/api/v1/assets' });
+  t.regex(JSON.stringify(line['err']), /response schema: \/data\/0\/name: /);
+  const labels = { category: 'internal', code: 'internal_error', http_route: '/api/v1/assets' };
+  t.is(metric(await scrape(service), 'volwatch_errors_total', labels), 1);
+});

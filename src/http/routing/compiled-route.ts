@@ -17,8 +17,6 @@ export type CompiledRoute = {
   readonly bodyOptional: boolean;
   readonly consumes: readonly string[];
   readonly produces: readonly string[];
-  /** Undefined: responses are not checked. */
-  readonly responses: Route['responses'] | undefined;
 };
 
 export const jsonType = 'application/json';
@@ -26,11 +24,7 @@ export const formType = 'application/x-www-form-urlencoded';
 
 export const isJsonType = (type: string): boolean => type === jsonType || type.endsWith('+json');
 
-export const compileRoute = (
-  declaration: Route,
-  template: string,
-  { validateResponses }: { readonly validateResponses: boolean },
-): CompiledRoute => {
+export const compileRoute = (declaration: Route, template: string): CompiledRoute => {
   const { path, query, headers, body } = declaration.request;
   const parameterPositions = template
     .split('/')
@@ -54,6 +48,5 @@ export const compileRoute = (
     bodyOptional: body !== undefined && body.safeParse(undefined).success,
     consumes: declaration.consumes ?? [jsonType],
     produces: declaration.produces === undefined ? [jsonType] : [declaration.produces].flat(),
-    responses: validateResponses ? declaration.responses : undefined,
   };
 };

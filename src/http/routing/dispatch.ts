@@ -9,7 +9,8 @@ import { hasBody, hasUnexpectedBody, isRestLarge } from '../admission/unread-bod
 import { readBody } from './body.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import { handle } from './idempotent.ts';
-import { checkReply, selectFields, sendReply } from './reply.ts';
+import { selectFields, sendReply } from './reply.ts';
+import type { ResponseCheck } from './response-check.ts';
 import type { Limits } from '../server/limits.ts';
 import { checkHead } from '../server/request-head.ts';
 import { parseInput } from './request-input.ts';
@@ -28,6 +29,7 @@ type DispatchDeps = {
   readonly bodies: BodyAdmission;
   readonly abuse: AbuseReport;
   readonly limits: Limits;
+  readonly checkResponse: ResponseCheck;
 };
 
 /** Finds the route of the request. @throws AppError `route_not_found`, `method_not_allowed`, `not_acceptable` */
@@ -59,7 +61,7 @@ const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, strin
 
 /** The innermost middleware. It runs the steps from the route to the reply, in the order of this code. */
 export const dispatch = (deps: DispatchDeps): HttpMiddleware => {
-  const { routeTable, authenticate, rateLimit, csrf, loadShedding, bodies, abuse, limits } = deps;
+  const { routeTable, authenticate, rateLimit, csrf, loadShedding, bodies, abuse, limits, checkResponse } = deps;
 
   const limit = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
     const { request } = ctx.state;
@@ -151,7 +153,7 @@ export const dispatch = (deps: DispatchDeps): HttpMiddleware => {
       const slot = loadShedding?.enter(declaration, caller);
       try {
         const reply = await handle(ctx, route, input, deps.idempotency);
-        checkReply(route, reply);
+        checkResponse(route, reply);
         const body = declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
         sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
       } finally {

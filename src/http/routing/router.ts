@@ -23,11 +23,10 @@ export type RouteTable = {
 type Options = {
   readonly routes: readonly Route[];
   readonly basePath: string;
-  readonly validateResponses: boolean;
 };
 
 /** Matches requests to the declared routes with @koa/router. HEAD matches the routes of GET. */
-export const createRouteTable = ({ routes, basePath, validateResponses }: Options): RouteTable => {
+export const createRouteTable = ({ routes, basePath }: Options): RouteTable => {
   const router = new Router({ strict: true, sensitive: true });
   const compiled = new Map<string, CompiledRoute>();
   const byFixedPath = new Map<string, Match>();
@@ -36,7 +35,7 @@ export const createRouteTable = ({ routes, basePath, validateResponses }: Option
     const template = route.atRoot === true ? route.path : `${basePath}${route.path}`;
     const name = `${route.method} ${template}`;
     if (compiled.has(name)) throw new Error(`Declared twice: ${name}`);
-    compiled.set(name, compileRoute(route, template, { validateResponses }));
+    compiled.set(name, compileRoute(route, template));
     router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [route.method], () => {}, { name });
   }
 

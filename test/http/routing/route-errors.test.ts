@@ -7,7 +7,6 @@ type Rules = Pick<Route, 'auth' | 'load' | 'idempotency'>;
 const compile = (rules: Rules, errors: readonly RouteErrorCode[]) =>
   createRouteTable({
     basePath: '/api/v1',
-    validateResponses: false,
     routes: [
       defineRoute({
         method: 'POST',
