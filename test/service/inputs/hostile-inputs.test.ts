@@ -120,6 +120,8 @@ test('each declared input with hostile values: a good answer or a 4xx with a poi
     PASSWORD_HASH_QUEUE: '1000',
     WEBHOOKS_PER_OWNER: '1000',
     API_KEYS_PER_OWNER: '1000',
+    // A good answer fits its schema, else it is logged as an error.
+    RESPONSE_VALIDATION_PERCENT: '100',
     RATE_LIMIT_ACCOUNT_ATTEMPTS: '100000',
     RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE: '100000',
   });
