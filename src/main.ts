@@ -1,8 +1,9 @@
 import { banner } from './banner.ts';
 import { compose, type Service } from './compose/index.ts';
-import { ConfigError, configExitStatus, loadConfig } from './config/index.ts';
+import { ConfigError, loadConfig } from './config/index.ts';
 import { collectWhenCalm, countBodiesAsHeap } from './garbage-collection.ts';
-import { StartError } from './kernel/start-error.ts';
+import { withFileFaults } from './kernel/file-faults.ts';
+import { configExitStatus, StartError } from './kernel/start-error.ts';
 
 /** Exit status if the service could not be stopped because it was never built. */
 const failedExitStatus = 1;
@@ -17,7 +18,8 @@ const end = (status: number, logIsWritten: boolean): void => {
 
 const start = async (): Promise<void> => {
   const config = loadConfig();
-  const composing = compose(config);
+  const data = { variable: 'VOLWATCH_DIRECTORY', directory: config.VOLWATCH_DIRECTORY };
+  const composing = withFileFaults(data, async () => compose(config));
   handleSignals(composing);
   const service = await composing;
   try {

@@ -15,6 +15,14 @@ export const configurationPage = (): string => `${notice('src/config/variables.t
 Everything is set by environment variables, read once at start. A faulty configuration is refused with every fault
 named at once and exit status 78. An empty value counts as unset.
 
+Status 78 also means: an address in \`HOST\` or \`METRICS_HOST\` that this machine does not have, a port that needs a
+privilege, a key file or data directory that cannot be used or belongs to another user, \`npm start\` before \`npm ci\`.
+stderr then has one line, which names the variable or the file and says what to do. A supervisor should not try again.
+A port that another process uses has status 1, because the other process can end.
+
+\`HOST=::\` listens on all addresses, also those of IPv4. Log and banner then show the loopback URL; set \`PUBLIC_URL\` to
+the URL that clients use.
+
 In production (\`NODE_ENV=production\`) \`DATABASE_URL\`, \`REDIS_URL\` and \`JWT_PRIVATE_KEY\` are required and
 \`FAULT_INJECTION\` is refused.
 

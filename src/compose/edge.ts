@@ -125,7 +125,7 @@ export const composeEdge = (
       requestDeadlineMs: config.REQUEST_DEADLINE_MS,
     },
     production,
-    validateResponses: !production,
+    responseValidation: { strict: !production, percent: production ? config.RESPONSE_VALIDATION_PERCENT : 100 },
     unknownQuery: config.UNKNOWN_QUERY_NAMES,
     trustedProxies: config.TRUSTED_PROXIES,
     corsOrigins: config.CORS_ORIGINS,

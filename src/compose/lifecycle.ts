@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Addresses } from '../banner.ts';
 import { codeOf, errorTable } from '../kernel/catalogue/errors.ts';
+import { listenUrl } from '../kernel/listen-url.ts';
 import { StartError } from '../kernel/start-error.ts';
 import { runTelemetrySelfTest } from '../telemetry/index.ts';
 import type { Base } from './base.ts';
@@ -51,11 +52,27 @@ const startRetryMs = 1_000;
 /** After the drain, time for requests that clients have already sent. */
 const lingerMs = 100;
 
+const listenFaults: Readonly<Record<string, { readonly of: 'HOST' | 'PORT'; readonly reason: string }>> = {
+  EADDRINUSE: { of: 'PORT', reason: 'something else listens there already' },
+  EACCES: { of: 'PORT', reason: 'ports below 1024 need a privilege; set another port' },
+  EADDRNOTAVAIL: { of: 'HOST', reason: 'this machine does not have the address' },
+  ENOTFOUND: { of: 'HOST', reason: 'the name has no address' },
+  EAI_AGAIN: { of: 'HOST', reason: 'the name could not be looked up' },
+  EAFNOSUPPORT: { of: 'HOST', reason: 'this machine has no addresses of this kind' },
+  EINVAL: { of: 'HOST', reason: 'the address cannot be listened on' },
+};
+
+/** @param prefix of the variables of this server, empty for the API */
 const cannotListen =
-  (variable: string, host: string, port: number) =>
+  (prefix: '' | 'METRICS_', host: string, port: number) =>
   (error: Error & { readonly code?: string }): never => {
-    const reason = error.code === 'EADDRINUSE' ? 'something else listens there already' : error.message;
-    throw new StartError(`Cannot listen on ${host}:${port} (${variable}): ${reason}`, { cause: error });
+    const { of, reason } = listenFaults[error.code ?? ''] ?? { of: 'PORT', reason: error.message };
+    const { host: address } = new URL(listenUrl(host, port));
+    throw new StartError(`Cannot listen on ${address} (${prefix}${of}): ${reason}`, {
+      cause: error,
+      // Whoever has the port can end, so a supervisor should try again. The others stay until they are changed.
+      configuration: error.code !== 'EADDRINUSE' && error.code !== 'EAI_AGAIN',
+    });
   };
 
 /** Starts, drains and stops a service that `compose` has built. */
@@ -72,14 +89,14 @@ export const createLifecycle = (deps: LifecycleDeps): Lifecycle => {
     stopped.signal.throwIfAborted();
     const { port: adminPort } = await admin
       .listen()
-      .catch(cannotListen('METRICS_PORT', config.METRICS_HOST, config.METRICS_PORT));
+      .catch(cannotListen('METRICS_', config.METRICS_HOST, config.METRICS_PORT));
     stopped.signal.throwIfAborted();
     const port = await server
       .listen({ host: config.HOST, port: config.PORT })
-      .catch(cannotListen('PORT', config.HOST, config.PORT));
+      .catch(cannotListen('', config.HOST, config.PORT));
     addresses = {
-      url: `http://${config.HOST}:${port}`,
-      adminUrl: `http://${config.METRICS_HOST}:${adminPort}`,
+      url: listenUrl(config.HOST, port),
+      adminUrl: listenUrl(config.METRICS_HOST, adminPort),
     };
     base.publicUrl.listensAt(addresses.url);
     logger.info({ url: addresses.url, admin_url: addresses.adminUrl }, 'listening');

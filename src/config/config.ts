@@ -18,9 +18,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** Exit status for an invalid configuration (EX_CONFIG of sysexits.h). */
-export const configExitStatus = 78;
-
 /** Reads all variables from the environment. @throws ConfigError with all faults */
 export const loadConfig = (environment: Environment = process.env): Config => {
   const config: Record<string, unknown> = {};

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { sslModes } from '#src/kernel/connections/postgres-tls.ts';
 import { postgresUrl, postgresUrls } from './connection-strings.ts';
-import { cronShape, boolean, integer, milliseconds, oneOf, schedules, url } from './parsers.ts';
+import { boolean, integer, milliseconds, oneOf, url } from './parsers.ts';
+import { cron, schedules } from './schedule-parsers.ts';
+import { secretText } from './text-parsers.ts';
 import { optional, secret, variable } from './variable.ts';
 
 /** Variables of dependencies and background work: database, jobs, webhooks, pricing processes, Redis. */
@@ -85,11 +87,7 @@ export const dependencySections = {
       'tech5=0 5 * * *;sp500=0 5 * * *',
       'Time of the refresh of each universe: five-field cron in UTC. Other universes are refreshed only on request',
     ),
-    RETENTION_SCHEDULE: variable(
-      z.string().regex(cronShape, 'must be a five-field cron'),
-      '30 3 * * *',
-      'Time when expired rows are removed: five-field cron in UTC',
-    ),
+    RETENTION_SCHEDULE: variable(cron, '30 3 * * *', 'Time when expired rows are removed: five-field cron in UTC'),
     REFRESH_RETENTION_DAYS: variable(integer(1, 36_500), '90', 'Time that records of ended refreshes are stored'),
     PRICING_JOB_RETENTION_HOURS: variable(
       integer(1, 8_760),
@@ -112,7 +110,7 @@ export const dependencySections = {
   },
   Webhooks: {
     WEBHOOK_SECRET: secret(
-      z.string().min(16, 'must have at least 16 characters'),
+      secretText(16),
       'Key from which the secrets of webhooks are derived. Unset: derived from the signing key, so that its rotation changes all secrets',
     ),
     WEBHOOK_PRIVATE_ADDRESSES: optional(

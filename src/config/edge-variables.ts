@@ -1,16 +1,5 @@
-import {
-  boolean,
-  integer,
-  isNetwork,
-  list,
-  milliseconds,
-  oneOf,
-  origins,
-  points,
-  text,
-  url,
-  isBaseUrl,
-} from './parsers.ts';
+import { boolean, integer, isBaseUrl, isNetwork, list, milliseconds, oneOf, origins, points, url } from './parsers.ts';
+import { host, text } from './text-parsers.ts';
 import { optional, variable } from './variable.ts';
 
 /** Variables of the HTTP servers, their limits and the rate limits. */
@@ -21,9 +10,9 @@ export const edgeSections = {
       'development',
       '`production` refuses defaults that are only for development',
     ),
-    HOST: variable(text, '127.0.0.1', 'Address of the API'),
+    HOST: variable(host, '127.0.0.1', 'Address of the API. `::`: all addresses, also those of IPv4'),
     PORT: variable(integer(0, 65_535), '3000', 'Port of the API. 0: a free port'),
-    METRICS_HOST: variable(text, '127.0.0.1', 'Address of the admin port. It must not be public'),
+    METRICS_HOST: variable(host, '127.0.0.1', 'Address of the admin port. It must not be public'),
     METRICS_PORT: variable(
       integer(0, 65_535),
       '9464',
@@ -176,6 +165,11 @@ export const edgeSections = {
       integer(65_536, 2 ** 40),
       '100663296',
       'Max bytes of answers of one caller that wait to be read, then 429 `rate_limit_exceeded`',
+    ),
+    RESPONSE_VALIDATION_PERCENT: variable(
+      integer(0, 100),
+      '1',
+      'Share of the large answers in production that are compared with their schema. Small answers are always compared; outside production all are',
     ),
     TRUSTED_PROXIES: variable(
       list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),

@@ -1,16 +1,17 @@
 import { z } from 'zod';
-import { boolean, integer, milliseconds, oneOf, text, url } from './parsers.ts';
+import { boolean, integer, milliseconds, oneOf, url } from './parsers.ts';
+import { privateKey, publicKeys, secretText, text } from './text-parsers.ts';
 import { optional, secret, variable } from './variable.ts';
 
 /** Variables of authentication, market data and telemetry. */
 export const featureSections = {
   Authentication: {
     JWT_PRIVATE_KEY: secret(
-      text,
+      privateKey,
       'PKCS#8 PEM of the signing key, with real or `\\n` line ends. Unset, outside production: a key is generated',
     ),
     JWT_PUBLIC_KEYS: optional(
-      text,
+      publicKeys,
       'Additional keys for verification: concatenated SPKI PEMs or a JWKS. Keys that cannot verify RS256 or EdDSA signatures are ignored',
     ),
     JWT_ISSUER: optional(text, '`iss` of access tokens. Unset: PUBLIC_URL, and without it `https://volwatch.local`'),
@@ -59,7 +60,7 @@ export const featureSections = {
     ),
     API_KEYS_PER_OWNER: variable(integer(1, 10_000), '50', 'Max API keys of one user or client that are not revoked'),
     API_KEY_SECRET: secret(
-      z.string().min(16, 'must have at least 16 characters'),
+      secretText(16),
       'Key of the stored digests of API keys. Unset: derived from the signing key, so that its rotation invalidates every API key',
     ),
     AUTH_USAGE_FLUSH_MS: variable(
@@ -69,14 +70,8 @@ export const featureSections = {
     ),
     AUTH_CLEANUP_MINUTES: variable(integer(1, 1_440), '10', 'Time between two deletions of ended tokens and sessions'),
     BOOTSTRAP_CLIENT_ID: optional(text, 'Id of a client with every scope that exists from the first start'),
-    BOOTSTRAP_CLIENT_SECRET: secret(
-      z.string().min(8, 'must have at least 8 characters'),
-      'Secret of the client BOOTSTRAP_CLIENT_ID',
-    ),
-    CURSOR_SECRET: secret(
-      z.string().min(16, 'must have at least 16 characters'),
-      'Key of the signatures of page cursors. Unset: derived from the signing key',
-    ),
+    BOOTSTRAP_CLIENT_SECRET: secret(secretText(8), 'Secret of the client BOOTSTRAP_CLIENT_ID'),
+    CURSOR_SECRET: secret(secretText(16), 'Key of the signatures of page cursors. Unset: derived from the signing key'),
   },
   'Market data': {
     MARKET_DATA_PROVIDER: variable(

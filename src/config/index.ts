@@ -1,2 +1,2 @@
 export { plainConnections } from './connection-faults.ts';
-export { ConfigError, configExitStatus, loadConfig, readTelemetrySettings, type Config } from './config.ts';
+export { ConfigError, loadConfig, readTelemetrySettings, type Config } from './config.ts';

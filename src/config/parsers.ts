@@ -17,7 +17,6 @@ export const points = integer(1, 1_000_000_000);
 export const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 export const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.enum(values, `must be one of ${values.join(', ')}`);
-export const text = z.string();
 export const url = (...protocols: string[]) =>
   z.string().refine(
     (value) => {
@@ -50,7 +49,7 @@ const isOrigin = (entry: string): boolean => {
 /** `*` must be the only entry, because with other origins it would not be clear which of them get credentials. */
 export const origins = list.refine(
   (entries) => (entries.length === 1 && entries[0] === '*') || entries.every(isOrigin),
-  'must list origins such as https://app.example or http://localhost:5173 (lower case, no path, no default port, not null), or be * alone',
+  'must list origins such as https://app.example or http://localhost:5173 (lower case, no path, no slash at the end, no default port, not null), or be * alone',
 );
 
 export const isNetwork = (entry: string): boolean => {
@@ -60,18 +59,3 @@ export const isNetwork = (entry: string): boolean => {
     isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
   );
 };
-
-export const cronShape = /^[\d*/,-]+( [\w*/,-]+){4}$/;
-
-/** For example `tech5=0 5 * * *;sp500=30 5 * * 1-5`: a five-field cron for each name. */
-export const schedules = z.string().transform((value, issues): ReadonlyMap<string, string> => {
-  const found = new Map<string, string>();
-  for (const item of value.split(';').filter((each) => each.trim() !== '')) {
-    const [name = '', cron = ''] = item.split('=').map((each) => each.trim());
-    if (!/^[\w-]+$/.test(name) || !cronShape.test(cron)) {
-      issues.addIssue({ code: 'custom', message: 'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5' });
-    }
-    found.set(name, cron);
-  }
-  return found;
-});

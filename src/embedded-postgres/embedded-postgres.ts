@@ -16,6 +16,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { noMetrics, type Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { assertOwner } from './data-owner.ts';
+import { StartError } from '#src/kernel/start-error.ts';
 import {
   commandOf,
   eventually,
@@ -191,8 +193,8 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
       const isReady = await Promise.race([ready, failed]);
       if (exited || !isReady) {
         if (child.pid !== undefined) await stopServer(child.pid);
-        throw new Error(
-          `PostgreSQL did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join(' / ')}`,
+        throw new StartError(
+          `PostgreSQL did not start; ${log} ends with: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join(' / ')}`,
         );
       }
       return child.pid!;
@@ -241,11 +243,14 @@ export const startEmbeddedPostgres = async (deps: EmbeddedPostgresDeps): Promise
     const passwordFile = join(home, 'password');
     if (!existsSync(passwordFile)) {
       if (existsSync(data))
-        throw new Error(`${passwordFile} is missing; remove ${home} to start with an empty database`);
+        throw new StartError(`${passwordFile} is missing; remove ${home} to start with an empty database`, {
+          configuration: true,
+        });
       writeFileSync(passwordFile, randomBytes(24).toString('hex'), { mode: 0o600 });
     }
     const password = readFileSync(passwordFile, 'utf8');
-    if (!existsSync(data)) await initialise(data, password, binaries.initdb, account, durable);
+    if (existsSync(data)) assertOwner(data, account);
+    else await initialise(data, password, binaries.initdb, account, durable);
     // The watcher starts before the server, so that there is no time without a watcher while the server runs.
     const activeWatcher = (watcher = await startWatcher(home, logger));
     const { pid, port } = (await takeOver(password)) ?? (await startServer());

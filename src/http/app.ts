@@ -24,6 +24,7 @@ import { problemRoutes } from './pages/problem-routes.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';
 import type { UnknownQuery } from './routing/compiled-route.ts';
+import { createResponseCheck, type ResponseValidation } from './routing/response-check.ts';
 import { createRouting } from './routing/router.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './routing/types.ts';
@@ -47,8 +48,7 @@ export type AppDeps = {
   readonly limits: Limits;
   /** Hides the details of unexpected errors, and adds HSTS. */
   readonly production: boolean;
-  /** Checks each reply against its declared schema. For tests and development. */
-  readonly validateResponses: boolean;
+  readonly responseValidation: ResponseValidation;
   /** What happens to unknown names in the query of GET routes. Default: `refuse`. */
   readonly unknownQuery?: UnknownQuery;
   /** Addresses or CIDRs of proxies whose `X-Forwarded-For` header is used. */
@@ -75,9 +75,10 @@ export const createApp = (deps: AppDeps): RequestListener => {
     bodies: deps.bodies,
     abuse: deps.abuse,
     limits,
+    checkResponse: createResponseCheck({ ...deps.responseValidation, logger, metrics, clock }),
   });
-  const { validateResponses, unknownQuery = 'refuse' } = deps;
-  const routing = createRouting({ routes, basePath, validateResponses, unknownQuery, stepsOf });
+  const { unknownQuery = 'refuse' } = deps;
+  const routing = createRouting({ routes, basePath, unknownQuery, stepsOf });
   const app = new Koa<HttpState>();
   // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));

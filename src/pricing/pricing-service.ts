@@ -127,7 +127,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       };
     } catch (error) {
       reportAbuse(error, abuse);
-      const outcome = outcomeOf(reportFailure(error, span, logger));
+      const outcome = outcomeOf(reportFailure(error, span, logger, { model: label, inputs: body }));
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome });
       throw error;
     } finally {

@@ -77,7 +77,11 @@ test('CORS_ORIGINS takes origins with and without a port, and * outside producti
   const listed = ['https://app.example', 'http://localhost:5173', 'http://[::1]:8080'];
   t.deepEqual(loadConfig({ CORS_ORIGINS: listed.join(', ') }).CORS_ORIGINS, listed);
   t.deepEqual(loadConfig({ CORS_ORIGINS: '*' }).CORS_ORIGINS, ['*']);
-  const given = { DATABASE_URL: 'postgres://localhost/x', REDIS_URL: 'rediss://cache', JWT_PRIVATE_KEY: 'pem' };
+  const given = {
+    DATABASE_URL: 'postgres://localhost/x',
+    REDIS_URL: 'rediss://cache',
+    JWT_PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----',
+  };
   t.deepEqual(faultsOf({ NODE_ENV: 'production', ...given, CORS_ORIGINS: '*' }), [
     'CORS_ORIGINS must list origins, not *, in production',
   ]);
@@ -93,7 +97,11 @@ test('production names each missing variable and refuses fault injection', (t) =
 });
 
 test('a faulty variable is not reported as missing', (t) => {
-  const given = { DATABASE_URL: 'mysql://db/x', REDIS_URL: 'rediss://cache', JWT_PRIVATE_KEY: 'pem' };
+  const given = {
+    DATABASE_URL: 'mysql://db/x',
+    REDIS_URL: 'rediss://cache',
+    JWT_PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----',
+  };
   t.deepEqual(faultsOf({ NODE_ENV: 'production', ...given }), [
     'DATABASE_URL must be a URL starting with postgres:// or postgresql://',
   ]);

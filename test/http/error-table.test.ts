@@ -26,6 +26,9 @@ const failing = defineRoute({
   errors: [],
   handler: async ({ path }) => {
     if (path.code === 'unforeseen') throw new TypeError('password=hunter2');
+    if (path.code === 'fault')
+      throw new AppError('auth_service_error', undefined, { cause: new RangeError('hunter2') });
+    if (path.code === 'text') throw 'not an error';
     if (isErrorCode(path.code)) throw new AppError(path.code, `Detail of ${path.code}`);
     return { status: 200, body: {} };
   },
@@ -111,8 +114,23 @@ test.serial('an unforeseen error says nothing in production and shows its stack 
   t.true(production.lines[0]?.['error'] instanceof TypeError);
 
   const elsewhere = await serve(t, { routes: [failing] });
-  const shown = (await (await elsewhere.call('/api/v1/fail/unforeseen')).json()) as { stack: string };
+  const shown = (await (await elsewhere.call('/api/v1/fail/unforeseen')).json()) as { detail: string; stack: string };
+  t.is(shown.detail, 'password=hunter2');
   t.regex(shown.stack, /^TypeError: password=hunter2\n\s+at /);
+  t.like(await (await elsewhere.call('/api/v1/fail/text')).json(), { code: 'internal_error', detail: 'not an error' });
+});
+
+test.serial('a fault of the authentication service shows its class, and only outside production', async (t) => {
+  const detailIn = async (options: { production?: boolean }) => {
+    const { call } = await serve(t, { routes: [failing], ...options });
+    return (await (await call('/api/v1/fail/fault')).json()) as { detail: string; stack?: string };
+  };
+  const hidden = await detailIn({ production: true });
+  t.is(hidden.detail, 'The authentication service failed');
+  t.false('stack' in hidden);
+  const shown = await detailIn({});
+  t.is(shown.detail, 'The authentication service failed (RangeError)');
+  t.regex(shown.stack ?? '', /^RangeError: hunter2\n\s+at /);
 });
 
 test.serial("the server span continues the caller's trace", async (t) => {

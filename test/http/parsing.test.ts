@@ -2,7 +2,7 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { z } from 'zod';
 import { createClientIp } from '#src/http/server/client-ip.ts';
-import { fieldErrors, parseQuery } from '#src/http/routing/validation.ts';
+import { fieldErrors, parseQuery } from '#src/http/routing/input/validation.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { jsonPointer } from '#src/kernel/json-pointer.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';

@@ -107,7 +107,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     abuse,
     bodies: createBodyAdmission({ ...bodyAdmission, ...options.bodyAdmission }, { metrics, abuse }),
     production,
-    validateResponses: true,
+    responseValidation: { strict: true, percent: 100 },
     trustedProxies: [],
     corsOrigins: [],
     openapi: { title: 'Test', version: '1.0.0' },

@@ -2,6 +2,7 @@ import { context, trace } from '@opentelemetry/api';
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
+import { problemOf } from '#src/http/problems/problem.ts';
 import { createBlackScholesEngine } from '#src/pricing/engines/european/black-scholes-engine.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
 import { captureSpans } from '#testkit/spans.ts';
@@ -60,6 +61,54 @@ test.serial('greeks answers the first six, or those asked for', async (t) => {
   t.is(await codeFrom(service.greeks({ ...call, outputs: ['price2'] })), 'validation_failed');
   t.is(await codeFrom(service.greeks({ ...call, strike: 42, time_to_expiry: 0 })), 'pricing_calculation_failed');
   t.is((await service.greeks({ ...call, strike: 42, time_to_expiry: 0, outputs: ['vega'] })).vega, 0);
+});
+
+/** A model whose engine throws. */
+const throws = (error: Error) => ({
+  ...blackScholes,
+  build: () => ({
+    price: () => {
+      throw error;
+    },
+    evaluate: () => {},
+  }),
+});
+
+test.serial('a failed calculation says what failed; its log line has model and inputs', async (t) => {
+  const own = setup({ models: [throws(new Error('Division by zero in d1'))] });
+  const error = await t.throwsAsync(own.service.price(call), { instanceOf: AppError });
+  t.is(error.message, 'The calculation failed: Division by zero in d1');
+  t.like(own.lines[0], {
+    level: 'warn',
+    fields: { code: 'pricing_calculation_failed', model: 'black_scholes', inputs: call },
+  });
+  const batch = await own.service.batch({ options: [call] });
+  t.like(batch.results[0]?.['error'], { detail: 'The calculation failed: Division by zero in d1' });
+
+  // The text of an error of the language is not ours. The problem document shows it outside production.
+  const foreign = setup({ models: [throws(new TypeError('x is not a function'))] });
+  const hidden = await t.throwsAsync(foreign.service.price(call), { instanceOf: AppError });
+  t.is(hidden.message, 'The calculation failed');
+  const options = { instance: '/', requestId: '1', traceId: '2' };
+  t.is(problemOf(hidden, { ...options, production: true })['detail'], 'The calculation failed');
+  t.is(problemOf(hidden, { ...options, production: false })['detail'], 'The calculation failed: x is not a function');
+
+  const infinite = setup();
+  await t.throwsAsync(infinite.service.greeks({ ...call, strike: 42, time_to_expiry: 0, outputs: ['gamma'] }), {
+    message: 'gamma has no finite value for these inputs',
+  });
+  t.like(infinite.lines[0], { level: 'info', fields: { model: 'black_scholes' } });
+});
+
+test.serial('an unknown model is named with the known ones, up to 64 characters', async (t) => {
+  const { service } = setup({ models: [blackScholes] });
+  await t.throwsAsync(service.price({ ...call, model: 'lattice"' }), {
+    message: 'There is no model "lattice\\""; the models are black_scholes',
+  });
+  const long = await t.throwsAsync(service.price({ ...call, model: 'm'.repeat(5_000) }));
+  t.true(long.message.length < 120);
+  const { results } = await service.batch({ options: [{ ...call, model: 'lattice' }] });
+  t.like(results[0]?.['error'], { detail: 'There is no model "lattice"; the models are black_scholes' });
 });
 
 test.serial('the three failures of an engine have a code, a span and a metric each', async (t) => {

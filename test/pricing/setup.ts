@@ -36,7 +36,7 @@ type BatchAnswer = Counts & {
 
 type Line = { readonly level: 'info' | 'warn' | 'error'; readonly fields: LogFields };
 
-/** The pricing room as compose wires it, with its metrics and its warnings in memory. */
+/** The pricing room as compose wires it, with its metrics and its log in memory. */
 export const setup = ({
   models = pricingModels,
   faults = noFaults,

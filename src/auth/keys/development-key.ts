@@ -3,6 +3,8 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportPKCS8, generateKeyPair } from 'jose';
 
+export const developmentKeyPath = (directory: string): string => join(directory, 'jwt-signing-key.pem');
+
 /**
  * The signing key for development. It is created once in `directory`, readable only by its owner, and reused at each
  * start. The key is written to a temporary file, which is then linked to the final name. So two processes that start at
@@ -10,7 +12,7 @@ import { exportPKCS8, generateKeyPair } from 'jose';
  * @returns PKCS#8 PEM
  */
 export const developmentKey = async (directory: string): Promise<string> => {
-  const path = join(directory, 'jwt-signing-key.pem');
+  const path = developmentKeyPath(directory);
   const existing = await readIfPresent(path);
   if (existing !== undefined) return existing;
 
@@ -33,7 +35,8 @@ const readIfPresent = async (path: string): Promise<string | undefined> => {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
+    // The error of a read, unlike that of an open, does not name its file.
+    throw error instanceof Error ? Object.assign(error, { path }) : error;
   }
 };
 

@@ -1,4 +1,4 @@
-import { developmentKey } from './development-key.ts';
+import { developmentKey, developmentKeyPath } from './development-key.ts';
 import { KeyFault, PrivateKeyFault } from './key-fault.ts';
 import { importSigningKey, readPublicKeys } from './key-import.ts';
 import type { PublicJwk, SigningKey, VerifyingKey } from './signing-key.ts';
@@ -56,11 +56,17 @@ export const loadKeyRing = async (options: KeyRingOptions): Promise<KeyRingResul
   };
 };
 
+/** What the operator must change if the signing key is wrong. */
+const signingKeyName = ({ privateKeyPem: pem, directory, production }: KeyRingOptions): string =>
+  pem === undefined && directory !== undefined && !production
+    ? `${developmentKeyPath(directory)} (delete it, and the next start makes a new key)`
+    : 'JWT_PRIVATE_KEY';
+
 const readSigningKey = async (options: KeyRingOptions, faults: string[]): Promise<SigningKey | undefined> => {
   try {
     return await importSigningKey(await privateKeyPem(options));
   } catch (error) {
-    faults.push(`JWT_PRIVATE_KEY ${reasonOf(error)}`);
+    faults.push(`${signingKeyName(options)} ${reasonOf(error)}`);
     return undefined;
   }
 };

@@ -94,7 +94,7 @@ const sharesSessions = async (first: Client, second: Client): Promise<boolean> =
 export const checkServer = async (options: CheckOptions): Promise<void> => {
   const { schema = 'public' } = options;
   const refuse = (reason: string): never => {
-    throw new StartError(`The database cannot be used: ${reason}`, { exitStatus: 78 });
+    throw new StartError(`The database cannot be used: ${reason}`, { configuration: true });
   };
   const clients: Client[] = [];
   try {

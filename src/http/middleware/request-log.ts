@@ -6,6 +6,8 @@ type RequestLogEntry = {
   readonly request: RequestContext;
   readonly method: string;
   readonly route: string;
+  /** Without query and secrets. */
+  readonly path: string;
   readonly status: number;
   readonly milliseconds: number;
   readonly failure: AppError | undefined;
@@ -23,7 +25,7 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Writes one log line per request. It runs inside the request scope, so the logger adds the ids of the request and span. */
 export const createRequestLog =
   (logger: Logger, addressHash: (address: string) => string): RequestLog =>
-  ({ request, method, route, status, milliseconds, failure }) => {
+  ({ request, method, route, path, status, milliseconds, failure }) => {
     const level =
       failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
     logger[level](
@@ -32,6 +34,7 @@ export const createRequestLog =
         trace_id: request.traceId,
         method,
         route,
+        path,
         status,
         duration_ms: Math.round(milliseconds * 100) / 100,
         ...(failure && { code: failure.code, category: failure.definition.category }),

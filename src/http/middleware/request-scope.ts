@@ -16,6 +16,7 @@ import type { IdempotencyClaim } from '#src/kernel/ports/idempotency.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { ClientIp } from '../server/client-ip.ts';
+import { loggedPath } from './logged-path.ts';
 import { requestIdFrom, serverTiming, traceIdFrom } from './request-identity.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Routing } from '../routing/router.ts';
@@ -80,7 +81,7 @@ const getter = {
 const portSuffix = /:\d+$/;
 
 /** Starts the SERVER span with the attributes of the stable HTTP semantic conventions. */
-const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, template: string) => {
+const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, template: string, path: string) => {
   const { headers } = ctx.req;
   // Extraction calls each propagator, so it is skipped without a `traceparent` header.
   const parent =
@@ -96,7 +97,7 @@ const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, templa
     span.setAttributes({
       'http.request.method': method,
       ...(template !== 'unmatched' && { 'http.route': template }),
-      'url.path': ctx.path,
+      'url.path': path,
       'url.scheme': 'http',
       'network.protocol.version': ctx.req.httpVersion,
       ...(headers.host !== undefined && { 'server.address': headers.host.replace(portSuffix, '') }),
@@ -131,7 +132,8 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
     const { headers, socket } = ctx.req;
     const method = methodLabel(ctx.method);
     const match = routing.match(ctx.method, ctx.path);
-    const { span, parent } = startSpan(tracer, ctx, method, match.template);
+    const path = loggedPath(ctx.path, match.template);
+    const { span, parent } = startSpan(tracer, ctx, method, match.template, path);
     const spanContext = span.spanContext();
     // The trace id is all zeros when no tracer is registered.
     const isTraced = spanContext.traceId !== INVALID_TRACEID;
@@ -165,7 +167,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
         },
         milliseconds / 1000,
       );
-      requestLog({ request, method: ctx.method, route: match.template, status, milliseconds, failure });
+      requestLog({ request, method: ctx.method, route: match.template, path, status, milliseconds, failure });
       endSpan(span, status, failure);
     };
     return runInRequest(request, () => (isTraced ? context.with(trace.setSpan(parent, span), serve) : serve()));

@@ -20,7 +20,7 @@ export const problemSchema = z.object({
       'The first 20 invalid members. `pointer` is a JSON Pointer into the body, or query.NAME, path.NAME, header.NAME',
     ),
   errors_total: z.int().optional(),
-  stack: z.string().optional().describe('Stack of an unexpected error. Never in production'),
+  stack: z.string().optional().describe('Stack of a fault of the service (status 500). Never in production'),
 });
 
 /** An OAuth error (RFC 6749, section 5.2) with the members of a problem document. */

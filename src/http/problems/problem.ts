@@ -12,30 +12,50 @@ export type ProblemOptions = {
   readonly traceId: string;
 };
 
+const unexpected = 'An unexpected error occurred';
+
 /** Returns an AppError unchanged. Any other thrown value becomes the cause of an `internal_error`. */
 export const toAppError = (thrown: unknown): AppError =>
-  thrown instanceof AppError
-    ? thrown
-    : new AppError('internal_error', 'An unexpected error occurred', { cause: thrown });
+  thrown instanceof AppError ? thrown : new AppError('internal_error', unexpected, { cause: thrown });
+
+/** The class, because some libraries set `name` to a word of their own. */
+const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.constructor.name : `a ${typeof cause}`);
+
+/**
+ * What a caller is told. Outside production a fault of the service also has the class of its cause, and an unexpected
+ * error its message. In production only texts of our own are shown.
+ */
+const detailOf = (error: AppError, production: boolean): string => {
+  const { code, cause, message } = error;
+  if (production) return code === 'internal_error' ? unexpected : message;
+  if (cause === undefined || cause === null) return message;
+  const told = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : '';
+  if (code === 'internal_error') {
+    if (told === '') return message;
+    return message === unexpected ? told : `${message}: ${told}`;
+  }
+  if (error.definition.status === 500) return `${message} (${nameOf(cause)})`;
+  if (error.definition.category === 'pricing' && told !== '' && !message.includes(told)) return `${message}: ${told}`;
+  return message;
+};
 
 /** The members of the problem document of an error. */
 export const problemOf = (error: AppError, options: ProblemOptions): Record<string, unknown> => {
   const { status, category, title } = errorTable[error.code];
   const { production, instance, requestId, traceId } = options;
-  const isUnexpected = error.code === 'internal_error';
   const cause = error.cause;
   return {
     type: `/problems/${error.code}`,
     title,
     status,
-    detail: isUnexpected && production ? 'An unexpected error occurred' : error.message,
+    detail: detailOf(error, production),
     instance,
     code: error.code,
     category,
     request_id: requestId,
     trace_id: traceId,
     ...(error.errors && { errors: error.errors.slice(0, maxShownErrors), errors_total: error.errors.length }),
-    ...(isUnexpected && !production && { stack: (cause instanceof Error ? cause : error).stack }),
+    ...(status === 500 && !production && { stack: (cause instanceof Error ? cause : error).stack }),
   };
 };
 

@@ -22,8 +22,6 @@ export type CompiledRoute = {
   readonly bodyOptional: boolean;
   readonly consumes: readonly string[];
   readonly produces: readonly string[];
-  /** Undefined: responses are not checked. */
-  readonly responses: Route['responses'] | undefined;
 };
 
 export const jsonType = 'application/json';
@@ -35,16 +33,11 @@ export const isJsonType = (type: string): boolean => type === jsonType || type.e
 export type UnknownQuery = 'refuse' | 'ignore';
 
 export type CompileOptions = {
-  readonly validateResponses: boolean;
   /** For GET routes. Other routes refuse unknown names, because a write must not differ from what its caller meant. */
   readonly unknownQuery: UnknownQuery;
 };
 
-export const compileRoute = (
-  declaration: Route,
-  template: string,
-  { validateResponses, unknownQuery }: CompileOptions,
-): CompiledRoute => {
+export const compileRoute = (declaration: Route, template: string, { unknownQuery }: CompileOptions): CompiledRoute => {
   const { path, query, headers, body } = declaration.request;
   const parameterNames = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const undeclared = parameterNames.filter((name) => path === undefined || !Object.hasOwn(path.shape, name));
@@ -72,6 +65,5 @@ export const compileRoute = (
     bodyOptional: body !== undefined && body.safeParse(undefined).success,
     consumes: declaration.consumes ?? [jsonType],
     produces: declaration.produces === undefined ? [jsonType] : [declaration.produces].flat(),
-    responses: validateResponses ? declaration.responses : undefined,
   };
 };

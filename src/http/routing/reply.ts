@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import type { HttpContext } from './types.ts';
@@ -11,29 +10,6 @@ export type RouteReply = {
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 };
-
-const isBytes = (body: unknown): body is Buffer | Readable => Buffer.isBuffer(body) || body instanceof Readable;
-
-/** Checks a reply against its declaration, except bytes and streams. @throws AppError `internal_error` on a mismatch */
-export const checkReply = (route: CompiledRoute, { status, body }: RouteReply): void => {
-  if (route.responses === undefined || isBytes(body)) return;
-  const schema = route.responses[status];
-  if (schema === undefined) throw mismatch(route, `status ${status} is not declared`);
-  if (schema === null) {
-    if (body !== null) throw mismatch(route, `status ${status} is declared without a body`);
-    return;
-  }
-  const { error } = schema.safeParse(body);
-  if (error) {
-    const [first] = error.issues;
-    throw mismatch(route, `/${first?.path.map(String).join('/') ?? ''}: ${first?.message ?? ''}`, error);
-  }
-};
-
-const mismatch = (route: CompiledRoute, what: string, cause?: unknown): AppError =>
-  new AppError('internal_error', `The response of ${route.declaration.method} ${route.template} breaks its schema`, {
-    cause: new Error(`response schema: ${what}`, { cause }),
-  });
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 

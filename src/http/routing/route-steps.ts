@@ -1,7 +1,8 @@
 import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import { handle } from './idempotent.ts';
-import { checkReply, selectFields, sendReply } from './reply.ts';
+import { selectFields, sendReply } from './reply.ts';
+import type { ResponseCheck } from './response-check.ts';
 import { createCallerSteps, type CallerStepsDeps } from './steps/caller-steps.ts';
 import { createInputSteps, type InputStepsDeps } from './steps/input-steps.ts';
 import { createLoadSteps, type LoadStepsDeps } from './steps/load-steps.ts';
@@ -9,16 +10,16 @@ import type { HttpMiddleware, Step } from './types.ts';
 
 export type RouteStepsDeps = CallerStepsDeps &
   LoadStepsDeps &
-  InputStepsDeps & { readonly idempotency: Idempotency | undefined };
+  InputStepsDeps & { readonly idempotency: Idempotency | undefined; readonly checkResponse: ResponseCheck };
 
 /** Runs the handler of the route and sends its reply. */
 const runHandler =
-  (idempotency: Idempotency | undefined): Step =>
+  ({ idempotency, checkResponse }: Pick<RouteStepsDeps, 'idempotency' | 'checkResponse'>): Step =>
   (route) =>
   async (ctx) => {
     const { input } = ctx.state;
     const reply = await handle(ctx, route, input, idempotency);
-    checkReply(route, reply);
+    checkResponse(route, reply);
     const body = route.declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
     sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
   };
@@ -39,7 +40,7 @@ export const createRouteSteps = (deps: RouteStepsDeps): ((route: CompiledRoute) 
     checkShare,
     validate,
     takeSlot,
-    runHandler(deps.idempotency),
+    runHandler(deps),
   ] satisfies Step[];
   return (route) => steps.map((step) => step(route)).filter((step) => step !== undefined);
 };

@@ -16,6 +16,9 @@ export type EngineFactory = {
   readonly engine: (model: Model) => PricingEngine;
 };
 
+/** A refused name is repeated in the answer, for each row of a batch. */
+const maxShownCharacters = 64;
+
 export type EngineFactoryDeps = { readonly models?: readonly Model[] };
 
 export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDeps = {}): EngineFactory => {
@@ -38,7 +41,10 @@ export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDep
     models,
     model: (name) => {
       const model = byName.get(name);
-      if (model === undefined) throw new AppError('pricing_model_unknown', `The models are ${names}`);
+      if (model === undefined) {
+        const refused = JSON.stringify(name.slice(0, maxShownCharacters));
+        throw new AppError('pricing_model_unknown', `There is no model ${refused}; the models are ${names}`);
+      }
       return model;
     },
     known: (name = defaultModel) => (typeof name === 'string' ? byName.get(name) : undefined),

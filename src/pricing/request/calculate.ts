@@ -48,6 +48,12 @@ const wordOf = ({ code, detail }: Refusal): string => `${code}: ${detail}`;
 /** The error detail of a calculation without a finite result. */
 const notFinite = (output: OutputName): string => `${output} has no finite value for these inputs`;
 
+/**
+ * Whether the engine has written the message, so that a caller can read it in production too. The errors of the language
+ * (TypeError, RangeError) have classes of their own, and their messages can contain code.
+ */
+const isOwnText = (cause: unknown): cause is Error => cause instanceof Error && cause.constructor === Error;
+
 const write = (engine: PricingEngine, option: Option, { needs }: Wanted, out: Float64Array): void => {
   if (needs === 'price') out[0] = engine.price(option);
   else if (needs === 'first_order' && engine.firstOrder !== undefined) engine.firstOrder(option, out);
@@ -89,7 +95,10 @@ export const evaluate = (
     } else write(engine, option, wanted, out);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    throw new AppError('pricing_calculation_failed', 'The calculation failed', { cause });
+    const failed = 'The calculation failed';
+    throw new AppError('pricing_calculation_failed', isOwnText(cause) ? `${failed}: ${cause.message}` : failed, {
+      cause,
+    });
   }
   if (!Number.isFinite(out[0])) {
     const refusal = engine.refusal?.(option);

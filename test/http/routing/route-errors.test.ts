@@ -8,7 +8,6 @@ const compile = (rules: Rules, errors: readonly RouteErrorCode[]) =>
   createRouting({
     stepsOf: () => [],
     basePath: '/api/v1',
-    validateResponses: false,
     unknownQuery: 'refuse',
     routes: [
       defineRoute({

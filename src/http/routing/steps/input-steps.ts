@@ -3,9 +3,9 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { acceptedTypes } from '#src/kernel/requests/accept.ts';
 import type { BodyAdmission } from '../../admission/body-admission.ts';
 import type { Limits } from '../../server/limits.ts';
-import { readBody } from '../body.ts';
-import { createBodyReaders } from '../body-reader.ts';
-import { parseInput } from '../request-input.ts';
+import { readBody } from '../input/body.ts';
+import { createBodyReaders } from '../input/body-reader.ts';
+import { parseInput } from '../input/request-input.ts';
 import type { HttpContext, Step } from '../types.ts';
 import { callerIn } from './load-steps.ts';
 

@@ -2,12 +2,12 @@ import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
 import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
-import { receive, type ReceiveOptions } from '../admission/receive.ts';
-import { hasBody } from '../admission/unread-body.ts';
-import { formType, isJsonType, type CompiledRoute } from './compiled-route.ts';
-import type { Limits } from '../server/limits.ts';
+import { receive, type ReceiveOptions } from '../../admission/receive.ts';
+import { hasBody } from '../../admission/unread-body.ts';
+import { formType, isJsonType, type CompiledRoute } from '../compiled-route.ts';
+import type { Limits } from '../../server/limits.ts';
 import type { BodyReader } from './body-reader.ts';
-import type { HttpContext } from './types.ts';
+import type { HttpContext } from '../types.ts';
 import { parseQuery } from './validation.ts';
 
 const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {

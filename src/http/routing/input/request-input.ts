@@ -1,8 +1,9 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
-import type { CompiledRoute } from './compiled-route.ts';
-import { checkIdempotencyKey } from './idempotent.ts';
-import type { HttpContext } from './types.ts';
+import type { CompiledRoute } from '../compiled-route.ts';
+import { checkIdempotencyKey } from '../idempotent.ts';
+import type { HttpContext } from '../types.ts';
+import { textErrors } from './text-errors.ts';
 import { fieldErrors, onlyNamed, parseQuery, validationFailed } from './validation.ts';
 
 type RequestInputDeps = {
@@ -47,6 +48,11 @@ export const parseInput = async (
     schema: CompiledRoute['path'],
     value: Record<string, unknown>,
   ): Record<string, unknown> | undefined => {
+    const unstorable = textErrors(part, value);
+    if (unstorable.length > 0) {
+      errors.push(...unstorable);
+      return undefined;
+    }
     const parsed = schema?.safeParse(value);
     if (parsed?.error) errors.push(...fieldErrors(part, parsed.error, value));
     return parsed?.data;
@@ -71,9 +77,12 @@ export const parseInput = async (
   let body: unknown;
   if (route.body !== undefined) {
     const raw = await readBody();
-    const parsed = route.body.safeParse(raw);
-    if (parsed.error) errors.push(...fieldErrors('body', parsed.error, raw));
-    body = parsed.data;
+    const unstorable = textErrors('body', raw);
+    errors.push(...unstorable);
+    // A schema does not get a text that cannot be stored, because its own checks may not expect it.
+    const parsed = unstorable.length > 0 ? undefined : route.body.safeParse(raw);
+    if (parsed?.error) errors.push(...fieldErrors('body', parsed.error, raw));
+    body = parsed?.data;
   }
   if (errors.length > 0) throw validationFailed(errors);
   return { path, query, headers, body, context: request };

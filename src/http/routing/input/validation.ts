@@ -1,10 +1,6 @@
 import type { z } from 'zod';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
-import { jsonPointer } from '#src/kernel/json-pointer.ts';
-
-type Part = 'body' | 'query' | 'path' | 'header';
-const pointerInto = (part: Part, path: readonly PropertyKey[]): string =>
-  part === 'body' ? jsonPointer(path) : `${part}.${path.map(String).join('.')}`;
+import { pointerInto, type Part } from './pointer-into.ts';
 
 type Issue = z.core.$ZodIssue;
 

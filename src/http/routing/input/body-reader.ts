@@ -1,10 +1,10 @@
 import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
-import type { BodySource } from '../admission/body-source.ts';
-import { BodyTooLarge } from '../admission/receive.ts';
-import type { Limits } from '../server/limits.ts';
-import type { HttpContext } from './types.ts';
+import type { BodySource } from '../../admission/body-source.ts';
+import { BodyTooLarge } from '../../admission/receive.ts';
+import type { Limits } from '../../server/limits.ts';
+import type { HttpContext } from '../types.ts';
 
 /** Reads the bytes of a body. @throws BodyTooLarge, and the error that the source emits */
 export type BodyReader = (ctx: HttpContext, source: BodySource) => Promise<Buffer>;

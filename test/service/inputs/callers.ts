@@ -1,0 +1,98 @@
+import { eventually } from '#testkit/eventually.ts';
+import { call, client, json, takeToken } from '#testkit/running-service.ts';
+import type { Service } from '#testkit/service.ts';
+import type { KnownValues } from './base-request.ts';
+import type { DeclaredOperation } from './declared-inputs.ts';
+import { baseRequests } from './base-request.ts';
+import { hostileRequest } from './hostile-request.ts';
+import type { Received, Send } from './send.ts';
+import type { Document } from '../../http/fuzz/requests.ts';
+
+const user = { email: 'inputs@example.org', password: 'hostile inputs 4711 umbrella' };
+
+/** Values that the handlers accept. Names that are not here get a value of their schema. */
+const known: KnownValues = {
+  ...user,
+  grant_type: 'client_credentials',
+  client_id: client.id,
+  client_secret: client.secret,
+  token: 'no-token-of-this-service',
+  symbol: 'AAPL',
+  code: 'TECH5_EW',
+  universe: 'tech5',
+  name: 'a name',
+  scopes: ['ml:read'],
+  url: 'https://example.com/hook',
+  'if-match': '*',
+  time_zone: 'UTC',
+  locale: 'en',
+  currency: 'USD',
+};
+
+export type Caller = () => Promise<string>;
+
+/** The client with all scopes, and a user. Each gets a new token per operation, because some operations end tokens. */
+export const createCallers = async (service: Service): Promise<readonly Caller[]> => {
+  const auth = `${service.url}/api/v1/auth`;
+  await call(`${auth}/register`, json(user));
+  const userToken: Caller = async () => String((await call(`${auth}/login`, json(user))).body['access_token']);
+  await eventually(async () => (await userToken()) !== 'undefined', 'the user is registered', 20_000);
+  return [() => takeToken(service), userToken];
+};
+
+type Parts = { readonly document: Document; readonly send: Send; readonly callers: readonly Caller[] };
+type Answerable = { readonly caller: Caller; readonly known: KnownValues; readonly received: Received };
+
+const itemOf = (text: string): Record<string, unknown> => {
+  const body = JSON.parse(text || '{}') as { data?: readonly Record<string, unknown>[] } & Record<string, unknown>;
+  return body.data?.[0] ?? body;
+};
+
+/**
+ * Values of the path parameters of an operation: the first item of the list above it, or a new one. Without them, each
+ * request would end with 404 before it reaches what reads the other inputs.
+ */
+const withItem = async (
+  { path }: DeclaredOperation,
+  caller: Caller,
+  operations: readonly DeclaredOperation[],
+  { document, send }: Parts,
+): Promise<KnownValues> => {
+  const [parent = '', name = ''] = path.split(/\/\{(\w+)\}/);
+  if (name === '' || name in known) return known;
+  const Authorization = `Bearer ${await caller()}`;
+  for (const method of ['GET', 'POST']) {
+    const list = operations.find((each) => each.path === parent && each.method === method);
+    if (list === undefined) continue;
+    const [base] = baseRequests(list, document, known);
+    const { target, headers, body } = hostileRequest(parent, base);
+    const { status, text } = await send(method, { target, headers: { ...headers, Authorization }, body });
+    const value = status < 300 ? itemOf(text)[name] : undefined;
+    if (value !== undefined) return { ...known, [name]: value, number: 1 };
+  }
+  return { ...known, number: 1 };
+};
+
+export const authorizationFor = async ({ operation }: DeclaredOperation, caller: Caller) =>
+  operation.security.length > 0 ? { Authorization: `Bearer ${await caller()}` } : {};
+
+/** Finds the caller whose good request is answered best. */
+export const answerable = async (
+  operation: DeclaredOperation,
+  operations: readonly DeclaredOperation[],
+  parts: Parts,
+): Promise<Answerable> => {
+  const tried: Answerable[] = [];
+  for (const caller of operation.operation.security.length === 0 ? parts.callers.slice(0, 1) : parts.callers) {
+    const values = await withItem(operation, caller, operations, parts);
+    const [base] = baseRequests(operation, parts.document, values);
+    const { target, headers, body } = hostileRequest(operation.path, base);
+    const received = await parts.send(operation.method, {
+      target,
+      headers: { ...headers, ...(await authorizationFor(operation, caller)) },
+      body,
+    });
+    tried.push({ caller, known: values, received });
+  }
+  return tried.reduce((best, each) => (each.received.status < best.received.status ? each : best));
+};
