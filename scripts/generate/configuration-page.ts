@@ -15,7 +15,8 @@ export const configurationPage = (): string => `${notice('src/config/variables.t
 Everything is set by environment variables, read once at start. A faulty configuration is refused with every fault
 named at once and exit status 78. An empty value counts as unset.
 
-In production (\`NODE_ENV=production\`) \`DATABASE_URL\`, \`REDIS_URL\` and \`JWT_PRIVATE_KEY\` are required and
+In production (\`NODE_ENV=production\`) \`DATABASE_URL\`, \`REDIS_URL\` (or \`REDIS_URLS\`, or
+\`REDIS_SENTINEL_URLS\`) and \`JWT_PRIVATE_KEY\` are required and
 \`FAULT_INJECTION\` is refused.
 
 ${Object.entries(configSections)

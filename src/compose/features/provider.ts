@@ -46,7 +46,7 @@ export const composeProvider = (
   const credits = createCredits({
     name: 'twelve_data',
     perMinute: config.TWELVE_DATA_CREDITS_PER_MINUTE,
-    redis: redis?.client,
+    redis,
     clock,
   });
   const twelveData = createTwelveData({ http, policy, credits, timeoutMs, clock });
