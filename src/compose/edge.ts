@@ -127,6 +127,7 @@ export const composeEdge = (
     production,
     validateResponses: !production,
     trustedProxies: config.TRUSTED_PROXIES,
+    proxyHeader: config.TRUSTED_PROXY_HEADER,
     corsOrigins: config.CORS_ORIGINS,
     logger,
     metrics,
