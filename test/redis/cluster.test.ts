@@ -127,3 +127,36 @@ test.serial('REDIS_URL with one node of a cluster: MOVED is named, and the uses 
   t.regex((await uses.health()).detail ?? '', /MOVED/);
   t.true(uses.lines.some(({ reason, use }) => reason === 'moved' && use === 'limits'));
 });
+
+test.serial(
+  'a node that hangs: one command waits, later ones use the process; messages arrive over another node',
+  async (t) => {
+    const { primaries, replica, uses } = await start(t);
+    primaries[0]!.hang();
+    t.teardown(() => primaries[0]!.wake());
+    await eventually(async () => {
+      await uses.limit();
+      return uses.metrics.value(failures, { use: 'limits' }) > 0;
+    }, 'a key of the node that hangs is used');
+    const startedAt = performance.now();
+    let inMemory = uses.metrics.value(decisions, { backend: 'memory' });
+    for (let round = 0; round < 100; round += 1) await uses.limit();
+    // With a wait of each command it would be a hundred times the timeout of a second.
+    t.true(performance.now() - startedAt < 20_000);
+    t.true(uses.metrics.value(decisions, { backend: 'memory' }) > inMemory);
+    await eventually(async () => (await replica.admin.role())[0] === 'master', 'the replica has taken over', 30_000);
+    await uses.isUp();
+    inMemory = uses.metrics.value(decisions, { backend: 'memory' });
+    for (let round = 0; round < 20; round += 1) await uses.exercise();
+    t.is(uses.metrics.value(decisions, { backend: 'memory' }), inMemory);
+    const received = uses.received.length;
+    await eventually(
+      () => {
+        uses.feed.publish('["after the hang"]');
+        return uses.received.length > received;
+      },
+      'the subscription is on a node that answers',
+      30_000,
+    );
+  },
+);

@@ -4,10 +4,12 @@ import test, { type ExecutionContext } from 'ava';
 import type { RedisUse } from '#src/kernel/ports/redis.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { decisions, failures, startUses, type Uses, useUp } from './redis-uses.ts';
+import { startRedisCluster } from '#testkit/servers/redis-cluster.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 
-/** The command of docs/redis.md that creates the user, as an operator copies it. */
-const documented = /^ACL SETUSER .*$/m.exec(readFileSync('docs/redis.md', 'utf8'))?.[0] ?? '';
+const page = readFileSync('docs/redis.md', 'utf8');
+/** The command that creates the user, as an operator copies it. */
+const documented = /^ACL SETUSER .*$/m.exec(page)?.[0] ?? '';
 const password = 'canary-redis-password-71c0';
 const words = documented.replace('PASSWORD', password).split(' ').slice(1);
 
@@ -132,6 +134,36 @@ test('without channels messages are replaced by reads: an invalidation reaches t
   await uses.cache.invalidate('tech5');
   t.like(await other.cache.read(key, async () => 'new'), { value: 'new', state: 'miss' });
   t.is((await uses.health()).detail, 'failing: invalidations (NOPERM), revocations (NOPERM)');
+});
+
+test('in a cluster the documented user needs CLUSTER SLOTS, and nothing more', async (t) => {
+  const { primaries, replica, urls } = await startRedisCluster(t);
+  const nodes = [...primaries, replica];
+  t.true(page.includes('`+cluster\\|slots +client\\|setname`'));
+  for (const { admin } of nodes) await admin.call('ACL', ...words, '+cluster|slots', '+client|setname');
+  const withUser = urls.map((url) => url.replace('redis://', `redis://volwatch:${password}@`));
+  const uses = startUses(t, { mode: 'cluster', urls: withUser });
+  await uses.isUp();
+  for (let round = 0; round < 10; round += 1) await uses.exercise();
+  await eventually(() => uses.received.length > 0, 'messages arrive');
+  t.is(uses.metrics.value(failures), 0, JSON.stringify(uses.lines));
+  for (const { admin } of nodes) t.deepEqual(await admin.call('ACL', 'LOG'), []);
+  for (const { admin } of nodes) await admin.call('ACL', 'SETUSER', 'volwatch', '-cluster');
+  const without = startUses(t, { mode: 'cluster', urls: withUser });
+  await eventually(async () => /NOPERM/.test((await without.health()).detail ?? ''), 'health names the missing right');
+});
+
+test('a database number needs SELECT', async (t) => {
+  const server = await startRedisServer(t);
+  t.true(page.includes('`+select`'));
+  await server.admin.call('ACL', ...words, '+select');
+  const { host } = new URL(server.url);
+  const uses = startUses(t, { mode: 'server', url: `redis://volwatch:${password}@${host}/3` });
+  await uses.isUp();
+  await uses.exercise();
+  t.deepEqual(await server.admin.call('ACL', 'LOG'), []);
+  t.regex(await server.admin.info('keyspace'), /^db3:/m);
+  t.notRegex(await server.admin.info('keyspace'), /^db0:/m);
 });
 
 test('keys of another prefix are refused as the documented user', async (t) => {
