@@ -19,6 +19,11 @@ test('each reply has a kind, also inside a script and inside the error of the cl
       `ERR The user executing the script can't access at least one of the keys mentioned in the command arguments script: ${sha}`,
       'noperm',
     ],
+    // Redis 7.2 and Valkey.
+    [
+      `ERR ACL failure in script: User volwatch has no permissions to run the 'incrby' command script: ${sha}`,
+      'noperm',
+    ],
     ['NOAUTH Authentication required.', 'noauth'],
     ['WRONGPASS invalid username-password pair or user is disabled.', 'wrongpass'],
     ["ERR unknown command 'EVAL', with args beginning with: ", 'unknown_command'],

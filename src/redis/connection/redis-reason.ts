@@ -21,7 +21,10 @@ const replies: Readonly<Record<string, RedisReason>> = {
 
 /** Errors whose first word is not specific. An error inside a script begins with `ERR`. */
 const phrases: readonly (readonly [RegExp, RedisReason])[] = [
-  [/can't run this command|can't access at least one of the keys/i, 'noperm'],
+  [
+    /can't run this command|can't access at least one of the keys|ACL failure in script|has no permissions to/i,
+    'noperm',
+  ],
   [/unknown command|unknown subcommand/i, 'unknown_command'],
   [/non local key|same slot/i, 'crossslot'],
   [/cluster support disabled/i, 'moved'],
