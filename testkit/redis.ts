@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { noFaults } from '#src/kernel/catalogue/faults.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { type LogFields, type Logger, silentLogger } from '#src/kernel/ports/logger.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { createCache, type CacheDeps } from '#src/redis/cache.ts';
 import { createRedis, type RedisConnection, type RedisDeps } from '#src/redis/client.ts';
@@ -26,7 +26,7 @@ export const throughRedisProxy = async (t: Teardown, url = redisUrl()): Promise<
 
 export const connect = (t: Teardown, url: string, overrides: Partial<RedisDeps> = {}): RedisConnection => {
   const redis = createRedis({
-    url,
+    address: { mode: 'server', url },
     commandTimeoutMs: 200,
     logger: silentLogger,
     metrics: noMetrics,
@@ -35,6 +35,13 @@ export const connect = (t: Teardown, url: string, overrides: Partial<RedisDeps> 
   });
   t.teardown(redis.close);
   return redis;
+};
+
+/** A logger that keeps its lines, with the fields of each. */
+export const recordLogger = (): { readonly logger: Logger; readonly lines: (LogFields & { message: string })[] } => {
+  const lines: (LogFields & { message: string })[] = [];
+  const log = (fields: LogFields, message: string): void => void lines.push({ ...fields, message });
+  return { logger: { debug: log, info: log, warn: log, error: log }, lines };
 };
 
 /** A cache as the service has it; without `redis` in this process alone. */

@@ -1,4 +1,5 @@
 import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
+import type { Topology } from './redis-topologies.ts';
 import type { Scrape } from './scrape.ts';
 import type { World } from './world.ts';
 
@@ -6,6 +7,8 @@ export const groups = [
   'postgres',
   'replica',
   'redis',
+  'redis_cluster',
+  'redis_sentinel',
   'twelve_data',
   'workers',
   'process',
@@ -24,6 +27,8 @@ export type ProbeName = 'database' | 'read' | 'refresh' | 'price' | 'batch';
 export type Cell = {
   readonly group: Group;
   readonly name: string;
+  /** How Redis is built; absent: one server. */
+  readonly topology?: Exclude<Topology, 'server'>;
   /** The fault point that the cell sets; absent if it uses none. */
   readonly faultPoint?: FaultPoint;
   /** Description for the report. */

@@ -3,12 +3,16 @@ import { collectorCells } from './cells/collector.ts';
 import { faultPointCells } from './cells/fault-points.ts';
 import { postgresCells } from './cells/postgres.ts';
 import { processCells } from './cells/process.ts';
+import { redisTopologyCells } from './cells/redis-topologies.ts';
 import { redisCells } from './cells/redis.ts';
 import { replicaCells } from './cells/replica.ts';
 import { twelveDataCells } from './cells/twelve-data.ts';
 import { workerCells } from './cells/workers.ts';
 
-/** All cells. The process cells come last, because they replace the process. */
+/**
+ * All cells. The process cells are the last with the usual world, because they replace the process. The others have worlds
+ * of their own.
+ */
 export const matrix: readonly Cell[] = [
   ...faultPointCells,
   ...redisCells,
@@ -18,4 +22,5 @@ export const matrix: readonly Cell[] = [
   ...workerCells,
   ...collectorCells,
   ...processCells,
+  ...redisTopologyCells,
 ];

@@ -11,13 +11,18 @@ import { startReplicated } from '#testkit/servers/replica.ts';
 import { startService, type Service } from '#testkit/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
+import { startRedisTopology, type RedisTopology, type Topology } from './redis-topologies.ts';
 import type { Scope } from './scope.ts';
 import { startToxiproxy, type FaultyLink } from './toxiproxy.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type World = {
   readonly links: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', FaultyLink>>;
+  /** The server of the usual world. */
   readonly redis: RedisServer;
+  /** The servers of the worlds with another topology. */
+  readonly cluster?: RedisTopology['cluster'];
+  readonly sentinel?: RedisTopology['sentinel'];
   readonly twelveData: TwelveDataServer;
   readonly spans: OtlpReceiver;
   /** Direct address of the database, without a proxy. */
@@ -102,10 +107,11 @@ const startLoad = (scope: Scope, url: string, secret: string): void => {
  * Starts the service as in production, with fault points enabled. Every dependency is real and has a proxy that can
  * break the connection.
  */
-export const startWorld = async (scope: Scope, extra: Readonly<Record<string, string>> = {}): Promise<World> => {
+export const startWorld = async (scope: Scope, topology: Topology = 'server'): Promise<World> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-'));
   chmodSync(directory, 0o711);
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const { environment: extra, ...redisServers } = await startRedisTopology(scope, topology);
   const [{ primaryUrl, replicaUrl }, redis, twelveData, spans, toxiproxy] = await Promise.all([
     startReplicated(scope),
     startRedisServer(scope),
@@ -196,6 +202,7 @@ export const startWorld = async (scope: Scope, extra: Readonly<Record<string, st
   return {
     links,
     redis,
+    ...redisServers,
     twelveData,
     spans,
     databaseUrl: primaryUrl,

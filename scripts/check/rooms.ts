@@ -53,7 +53,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: kernelOnly,
   },
   accounts: { holds: 'profile and settings; see [accounts.md](accounts.md)', imports: kernelOnly },
-  redis: { holds: 'the client, the cache, the shared credits, the feed between instances', imports: kernelOnly },
+  redis: {
+    holds: 'the client, its uses, the cache, the shared credits, the feed between instances; see [redis.md](redis.md)',
+    imports: kernelOnly,
+  },
   resilience: {
     holds: 'one policy per dependency: timeout, retries with a budget, breaker, bulkhead',
     imports: kernelOnly,

@@ -23,7 +23,8 @@ A port that another process uses has status 1, because the other process can end
 \`HOST=::\` listens on all addresses, also those of IPv4. Log and banner then show the loopback URL; set \`PUBLIC_URL\` to
 the URL that clients use.
 
-In production (\`NODE_ENV=production\`) \`DATABASE_URL\`, \`REDIS_URL\` and \`JWT_PRIVATE_KEY\` are required and
+In production (\`NODE_ENV=production\`) \`DATABASE_URL\`, \`REDIS_URL\` (or \`REDIS_URLS\`, or
+\`REDIS_SENTINEL_URLS\`) and \`JWT_PRIVATE_KEY\` are required and
 \`FAULT_INJECTION\` is refused.
 
 ${Object.entries(configSections)

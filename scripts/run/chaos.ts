@@ -8,8 +8,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { groups, type CellResult, type Group } from '#load/chaos/cell.ts';
 import { matrix } from '#load/chaos/matrix.ts';
 import { renderReport } from '#load/chaos/report/report.ts';
-import { readTimelines } from '#load/chaos/report/timelines.ts';
+import { readTimelines, type Timeline } from '#load/chaos/report/timelines.ts';
 import { runCell } from '#load/chaos/run-cell.ts';
+import { topologies, type Topology } from '#load/chaos/redis-topologies.ts';
 import { createScope } from '#load/chaos/scope.ts';
 import { startWorld } from '#load/chaos/world.ts';
 
@@ -24,7 +25,7 @@ const cells = matrix.filter(
 const built = spawnSync(process.execPath, ['scripts/tools.ts', 'k6', 'toxiproxy', 'prometheus'], { stdio: 'inherit' });
 if (built.status !== 0) process.exit(1);
 
-const scope = createScope();
+let scope = createScope();
 // On any error or signal, all started processes must end.
 const abandon = (error: unknown): void => {
   console.error(error);
@@ -32,24 +33,36 @@ const abandon = (error: unknown): void => {
 };
 process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', abandon);
 const results: CellResult[] = [];
-try {
-  const world = await startWorld(scope);
-  for (const cell of cells) {
-    const result = await runCell(cell, world);
-    results.push(result);
-    const time = (ms: number | undefined): string => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`);
-    console.log(
-      `${result.passed ? 'passed' : 'FAILED'} ${cell.group} / ${cell.name}: seen after ${time(result.detectionMs)}, recovered after ${time(result.recoveryMs)}`,
-    );
-    for (const { name, passed, detail } of result.checks) if (!passed) console.log(`         ${name}: ${detail}`);
+const timelines: Timeline[][] = [];
+
+/** Runs the cells that share a topology of Redis in one world. */
+const runTopology = async (topology: Topology): Promise<void> => {
+  const chosen = cells.filter((cell) => (cell.topology ?? 'server') === topology);
+  if (chosen.length === 0) return;
+  scope = createScope();
+  const own: CellResult[] = [];
+  try {
+    const world = await startWorld(scope, topology);
+    for (const cell of chosen) {
+      const result = await runCell(cell, world);
+      own.push(result);
+      const time = (ms: number | undefined): string => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`);
+      console.log(
+        `${result.passed ? 'passed' : 'FAILED'} ${cell.group} / ${cell.name}: seen after ${time(result.detectionMs)}, recovered after ${time(result.recoveryMs)}`,
+      );
+      for (const { name, passed, detail } of result.checks) if (!passed) console.log(`         ${name}: ${detail}`);
+    }
+    timelines.push(...(await readTimelines(world.prometheusUrl, own)));
+    results.push(...own);
+  } finally {
+    await scope.close();
   }
-  const timelines = await readTimelines(world.prometheusUrl, results);
-  mkdirSync('reports', { recursive: true });
-  writeFileSync('reports/chaos.json', `${JSON.stringify(results, null, 2)}\n`);
-  writeFileSync('reports/chaos.html', renderReport(results, timelines));
-} finally {
-  await scope.close();
-}
-const passed = results.filter(({ passed }) => passed).length;
+};
+
+for (const topology of topologies) await runTopology(topology);
+mkdirSync('reports', { recursive: true });
+writeFileSync('reports/chaos.json', `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync('reports/chaos.html', renderReport(results, timelines));
+const passed = results.filter((result) => result.passed).length;
 console.log(`${passed} of ${cells.length} cells passed; report: reports/chaos.html`);
 process.exit(passed === cells.length ? 0 : 1);

@@ -171,6 +171,16 @@ export const scenarios: readonly Scenario[] = [
     end: ({ redis }) => redis.start(),
   },
   {
+    alert: 'RedisUseFailing',
+    fault: 'the user of the service loses the permission for EVALSHA',
+    inject: async ({ redis }) => void (await redis.admin.call('ACL', 'SETUSER', 'default', '-evalsha')),
+    log: ({ message, use, reason }) =>
+      message === 'redis does not carry out a command: rate limits are counted in this process' &&
+      use === 'limits' &&
+      reason === 'noperm',
+    end: async ({ redis }) => void (await redis.admin.call('ACL', 'SETUSER', 'default', '+evalsha')),
+  },
+  {
     alert: 'LimiterFellBackToMemory',
     fault: 'Redis hangs',
     inject: ({ redis }) => redis.hang(),

@@ -85,7 +85,7 @@ export const compose = async (config: Config): Promise<Service> => {
     routes: config.ROLE === 'worker' ? [] : routes,
     checks: [
       untilMigrated(storage.databaseCheck, () => state.migrated),
-      rateLimits?.withBackend(storage.redisCheck) ?? storage.redisCheck,
+      storage.redisCheck,
       ...provider.checks,
       pricing.check,
       jobs.healthCheck,
@@ -133,7 +133,7 @@ export const compose = async (config: Config): Promise<Service> => {
     prepareData,
     startAuth: auth.start,
     background: [refreshes, jobs],
-    parts: [...(rateLimits ? [rateLimits] : []), pricing, provider, cache, auth, storage],
+    parts: [pricing, provider, cache, auth, storage],
   });
   return { ...lifecycle, logger: base.logger };
 };

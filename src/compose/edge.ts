@@ -128,6 +128,7 @@ export const composeEdge = (
     responseValidation: { strict: !production, percent: production ? config.RESPONSE_VALIDATION_PERCENT : 100 },
     unknownQuery: config.UNKNOWN_QUERY_NAMES,
     trustedProxies: config.TRUSTED_PROXIES,
+    proxyHeader: config.TRUSTED_PROXY_HEADER,
     corsOrigins: config.CORS_ORIGINS,
     logger,
     metrics,

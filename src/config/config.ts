@@ -32,19 +32,23 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     ...productionFaults(config as Config, environment),
     ...pairFaults(config as Config),
     ...connectionFaults(config as Config),
+    ...redisFaults(config as Config),
     ...providerFaults(config as Config),
   );
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config) as Config;
 };
 
-const requiredInProduction = ['DATABASE_URL', 'REDIS_URL', 'JWT_PRIVATE_KEY'] as const;
+const requiredInProduction = ['DATABASE_URL', 'JWT_PRIVATE_KEY'] as const;
+const redisVariables = ['REDIS_URL', 'REDIS_URLS', 'REDIS_SENTINEL_URLS'] as const;
 
 const productionFaults = (config: Config, environment: Environment): string[] => {
   if (config.NODE_ENV !== 'production') return [];
-  const faults = requiredInProduction
-    .filter((name) => (environment[name] ?? '') === '')
-    .map((name) => `${name} is required in production`);
+  const isUnset = (name: string): boolean => (environment[name] ?? '') === '';
+  const faults = requiredInProduction.filter(isUnset).map((name) => `${name} is required in production`);
+  if (redisVariables.every(isUnset)) {
+    faults.push('REDIS_URL is required in production (for a cluster REDIS_URLS, with Sentinel REDIS_SENTINEL_URLS)');
+  }
   if (config.FAULT_INJECTION) faults.push('FAULT_INJECTION is refused in production');
   if (config.CORS_ORIGINS?.includes('*')) faults.push('CORS_ORIGINS must list origins, not *, in production');
   return faults;
@@ -56,6 +60,12 @@ const pairFaults = (config: Config): string[] => {
   return [
     `${id === undefined ? 'BOOTSTRAP_CLIENT_ID' : 'BOOTSTRAP_CLIENT_SECRET'} is required, because the other variable of the bootstrap client is set`,
   ];
+};
+
+const redisFaults = ({ REDIS_URL, REDIS_URLS, REDIS_SENTINEL_URLS }: Config): string[] => {
+  if (REDIS_URLS === undefined) return [];
+  const others = Object.entries({ REDIS_URL, REDIS_SENTINEL_URLS }).filter(([, value]) => value !== undefined);
+  return others.map(([name]) => `REDIS_URLS is for a cluster, so ${name} must not be set too`);
 };
 
 const providerFaults = ({ MARKET_DATA_PROVIDER: provider, TWELVE_DATA_API_KEY: key }: Config): string[] =>

@@ -25,17 +25,29 @@ const isPlainRedis = (url: string): boolean => {
   return parsed?.protocol === 'redis:' && !isLocalHost(parsed.hostname);
 };
 
+/** The variables whose connections to Redis leave this machine without encryption. With Sentinel the host of REDIS_URL is not used. */
+const plainRedisVariables = ({ REDIS_URL, REDIS_URLS, REDIS_SENTINEL_URLS }: Config): readonly string[] => {
+  const urls = {
+    REDIS_URL: REDIS_URL === undefined || REDIS_SENTINEL_URLS !== undefined ? [] : [REDIS_URL],
+    REDIS_URLS: REDIS_URLS ?? [],
+    REDIS_SENTINEL_URLS: REDIS_SENTINEL_URLS ?? [],
+  };
+  return Object.entries(urls)
+    .filter(([, given]) => given.some(isPlainRedis))
+    .map(([name]) => name);
+};
+
 /** Names of the variables whose connections leave this machine without encryption. */
 export const plainConnections = (config: Config): readonly string[] => [
   ...postgresEntries(config)
     .filter(({ url }) => isPlain(config, url))
     .map(({ name }) => name),
-  ...(config.REDIS_URL !== undefined && isPlainRedis(config.REDIS_URL) ? ['REDIS_URL'] : []),
+  ...plainRedisVariables(config),
 ];
 
 /** Faults of the connection strings together with the variables that they depend on. */
 export const connectionFaults = (config: Config): readonly string[] => {
-  const { DATABASE_SSL: ssl, REDIS_URL: redis } = config;
+  const { DATABASE_SSL: ssl } = config;
   const faults: string[] = [];
   for (const { name, url } of postgresEntries(config)) {
     const fault = faultOf(() => void tlsOptionsOf(parsePostgresUrl(url).tls, ssl));
@@ -47,10 +59,12 @@ export const connectionFaults = (config: Config): readonly string[] => {
       );
     }
   }
-  if (config.NODE_ENV === 'production' && redis !== undefined && !config.REDIS_ALLOW_PLAIN && isPlainRedis(redis)) {
-    faults.push(
-      'REDIS_URL leads to another machine without encryption: use rediss://, or set REDIS_ALLOW_PLAIN=true if the network protects the connection',
-    );
+  if (config.NODE_ENV === 'production' && !config.REDIS_ALLOW_PLAIN) {
+    for (const name of plainRedisVariables(config)) {
+      faults.push(
+        `${name} leads to another machine without encryption: use rediss://, or set REDIS_ALLOW_PLAIN=true if the network protects the connection`,
+      );
+    }
   }
   return faults;
 };

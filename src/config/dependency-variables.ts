@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { sslModes } from '#src/kernel/connections/postgres-tls.ts';
 import { postgresUrl, postgresUrls } from './connection-strings.ts';
-import { boolean, integer, milliseconds, oneOf, url } from './parsers.ts';
+import { redisUrl, redisUrls } from './redis-url.ts';
+import { boolean, integer, milliseconds, oneOf } from './parsers.ts';
 import { cron, schedules } from './schedule-parsers.ts';
 import { secretText } from './text-parsers.ts';
 import { optional, secret, variable } from './variable.ts';
@@ -205,8 +206,21 @@ export const dependencySections = {
   },
   Redis: {
     REDIS_URL: secret(
-      url('redis:', 'rediss:'),
-      'URL of Redis. Unset, outside production: limits and caches are stored in the process',
+      redisUrl,
+      'URL of Redis; `rediss://` encrypts and checks the certificate. Unset, outside production: limits and caches are stored in the process. With Sentinel: user, password, database number and scheme of the servers; its host is not used',
+    ),
+    REDIS_URLS: secret(
+      redisUrls,
+      'URLs of some nodes of a Redis Cluster, comma-separated, with the same user, password and scheme. Replaces REDIS_URL',
+    ),
+    REDIS_SENTINEL_URLS: secret(
+      redisUrls,
+      'URLs of the sentinels, comma-separated, with the user and password of the sentinels. The primary server is found through them',
+    ),
+    REDIS_SENTINEL_GROUP: variable(
+      z.string().regex(/^[\w.-]+$/, 'must be letters, digits, `_`, `.` and `-`'),
+      'mymaster',
+      'Name of the group of servers that the sentinels watch',
     ),
     REDIS_ALLOW_PLAIN: variable(
       boolean,

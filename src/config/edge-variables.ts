@@ -174,7 +174,12 @@ export const edgeSections = {
     TRUSTED_PROXIES: variable(
       list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),
       '',
-      'Addresses or CIDRs of proxies whose `X-Forwarded-For` is trusted, comma-separated',
+      'Addresses or CIDRs of proxies whose `X-Forwarded-For` or `Forwarded` is trusted, comma-separated',
+    ),
+    TRUSTED_PROXY_HEADER: variable(
+      oneOf(['either', 'x-forwarded-for', 'forwarded']),
+      'either',
+      'Header that the proxies set. `either`: `X-Forwarded-For`, and `Forwarded` (RFC 7239) where the other is absent. The proxies must remove a header of the client that they do not set',
     ),
     CORS_ORIGINS: variable(
       origins,

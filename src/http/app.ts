@@ -9,7 +9,7 @@ import type { Route } from '#src/kernel/requests/route.ts';
 import type { Answers } from './answers/answers.ts';
 import type { BodyAdmission } from './admission/body-admission.ts';
 import { unreadBodies } from './admission/unread-body.ts';
-import { createClientIp } from './server/client-ip.ts';
+import { createClientIp, type ProxyHeader } from './server/client-ip.ts';
 import { compression } from './middleware/compression.ts';
 import { cors } from './middleware/cors.ts';
 import { createRouteSteps } from './routing/route-steps.ts';
@@ -51,8 +51,10 @@ export type AppDeps = {
   readonly responseValidation: ResponseValidation;
   /** What happens to unknown names in the query of GET routes. Default: `refuse`. */
   readonly unknownQuery?: UnknownQuery;
-  /** Addresses or CIDRs of proxies whose `X-Forwarded-For` header is used. */
+  /** Addresses or CIDRs of proxies whose header about their clients is used. */
   readonly trustedProxies: readonly string[];
+  /** The header that they set. */
+  readonly proxyHeader?: ProxyHeader;
   readonly corsOrigins: readonly string[];
   readonly openapi: OpenApiInfo;
 };
@@ -88,7 +90,11 @@ export const createApp = (deps: AppDeps): RequestListener => {
       clock,
       metrics,
       routing,
-      clientIp: createClientIp(deps.trustedProxies),
+      clientIp: createClientIp({
+        trustedProxies: deps.trustedProxies,
+        ...(deps.proxyHeader && { header: deps.proxyHeader }),
+        logger,
+      }),
       requestLog: createRequestLog(logger, deps.addressHash),
       deadlineMs: limits.requestDeadlineMs,
     }),

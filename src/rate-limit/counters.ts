@@ -1,11 +1,10 @@
-import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { SharedRedis } from '#src/kernel/ports/redis.ts';
 import { createBlockedSubjects } from './blocked-subjects.ts';
 import type { PolicyName, Quota } from './policies.ts';
 
-export type Backend = 'redis' | 'memory';
+type Backend = 'redis' | 'memory';
 
 export type Count = {
   readonly allowed: boolean;
@@ -29,29 +28,24 @@ export type Counters = {
   readonly refund: (policy: PolicyName, key: string) => Promise<void>;
   /** Resets the counter. */
   readonly reset: (policy: PolicyName, key: string) => Promise<void>;
-  /** The backend that counts the next request. */
-  readonly backend: () => Backend;
-  readonly close: () => void;
 };
 
 export type CountersDeps = {
   readonly policies: Readonly<Record<PolicyName, Quota>>;
-  /** Commands must have a timeout, and must fail immediately while Redis is not connected. */
-  readonly redis: Redis | undefined;
-  readonly logger: Logger;
+  readonly redis: SharedRedis | undefined;
   readonly clock: Pick<Clock, 'monotonic'>;
 };
 
 const prefix = 'volwatch:rate-limit';
-const probeIntervalMs = 500;
+const probeSeconds = 60;
 
 type Pair = { readonly memory: RateLimiterMemory; readonly redis: RateLimiterRedis | undefined };
 
-const createPair = (name: PolicyName, { points, windowSeconds }: Quota, redis: Redis | undefined): Pair => {
+const createPair = (name: PolicyName, { points, windowSeconds }: Quota, redis: SharedRedis | undefined): Pair => {
   const options = { keyPrefix: `${prefix}:${name}`, points, duration: windowSeconds };
   return {
     memory: new RateLimiterMemory(options),
-    redis: redis && new RateLimiterRedis({ ...options, storeClient: redis }),
+    redis: redis && new RateLimiterRedis({ ...options, storeClient: redis.client }),
   };
 };
 
@@ -96,80 +90,77 @@ const consumeFrom = async (
 };
 
 /**
- * Counts in fixed windows. One atomic script in Redis counts, so all processes together allow exactly the quota. After
- * the first command that fails or times out, this process counts in its own memory. No request waits for Redis again
- * until a probe has written to it.
+ * Sends every command of the limiter. The script is sent twice, because a connection sends its text once (EVAL) and then
+ * its hash (EVALSHA).
  */
-export const createCounters = ({ policies, redis, logger, clock }: CountersDeps): Counters => {
+const createProbe = ({ client }: SharedRedis): ((tag: string) => Promise<void>) => {
+  const limiter = new RateLimiterRedis({
+    storeClient: client,
+    keyPrefix: prefix,
+    points: Number.MAX_SAFE_INTEGER,
+    duration: probeSeconds,
+  });
+  return async (tag) => {
+    const key = `probe:{${tag}}`;
+    await limiter.consume(key);
+    await limiter.consume(key);
+    await client.get(limiter.getKey(key));
+    await limiter.delete(key);
+  };
+};
+
+/**
+ * Counts in fixed windows. One atomic script in Redis counts, so all processes together allow exactly the quota. After
+ * the first command that fails or times out, this process counts in its own memory. No request uses Redis again until a
+ * probe with the same commands has succeeded.
+ */
+export const createCounters = ({ policies, redis, clock }: CountersDeps): Counters => {
   const blocked = createBlockedSubjects(clock);
   const names = Object.keys(policies) as PolicyName[];
   const pairs = Object.fromEntries(names.map((name) => [name, createPair(name, policies[name], redis)])) as Record<
     PolicyName,
     Pair
   >;
-  let redisFailed = false;
-  let timer: NodeJS.Timeout | undefined;
+  const gate = redis?.use('limits', createProbe(redis));
 
-  const probe = async (client: Redis): Promise<void> => {
+  /** Runs `command` in Redis. @returns undefined if the process must count by itself */
+  const inRedis = async <T>(
+    policy: PolicyName,
+    key: string,
+    command: (limiter: RateLimiterRedis, connection: SharedRedis) => Promise<T>,
+  ): Promise<{ readonly result: T } | undefined> => {
+    const limiter = pairs[policy].redis;
+    if (!redis || !limiter || !gate?.works()) return undefined;
     try {
-      await client.set(`${prefix}:probe`, '1', 'EX', 60);
-      redisFailed = false;
-      logger.info({}, 'rate limits are counted in redis again');
+      return { result: await gate.run(limiter.getKey(key), () => command(limiter, redis)) };
     } catch {
-      scheduleProbe(client);
+      return undefined;
     }
   };
-  const scheduleProbe = (client: Redis): void => {
-    timer = setTimeout(() => void probe(client), probeIntervalMs).unref();
-  };
-  const fallBack = (client: Redis, error: unknown): void => {
-    if (redisFailed) return;
-    redisFailed = true;
-    logger.warn({ reason: error instanceof Error ? error.name : 'unknown' }, 'rate limits are counted in this process');
-    scheduleProbe(client);
-  };
-  const isHealthy = (client: Redis): boolean => !redisFailed && client.status === 'ready';
 
   return {
     consume: async (policy, key, windowSeconds = policies[policy].windowSeconds) => {
-      const { memory, redis: shared } = pairs[policy];
-      if (redis && shared && isHealthy(redis)) {
-        const subject = `${policy} ${key}`;
-        const blockedMs = blocked.remainingMs(subject);
-        if (blockedMs > 0) return refusedFor(blockedMs, policies[policy].points);
-        try {
-          const count = await consumeFrom(shared, key, 'redis', windowSeconds);
-          if (count.remaining === 0 && mayBlock(policy)) blocked.block(subject, count.resetMs);
-          return count;
-        } catch (error) {
-          fallBack(redis, error);
-        }
-      }
-      return consumeFrom(memory, key, 'memory', windowSeconds);
+      const subject = `${policy} ${key}`;
+      const blockedMs = gate?.works() ? blocked.remainingMs(subject) : 0;
+      if (blockedMs > 0) return refusedFor(blockedMs, policies[policy].points);
+      const shared = await inRedis(policy, key, (limiter) => consumeFrom(limiter, key, 'redis', windowSeconds));
+      if (shared === undefined) return consumeFrom(pairs[policy].memory, key, 'memory', windowSeconds);
+      const { result } = shared;
+      if (result.remaining === 0 && mayBlock(policy)) blocked.block(subject, result.resetMs);
+      return result;
     },
     consumed: async (policy, key) => {
-      const { memory, redis: shared } = pairs[policy];
-      if (redis && shared && isHealthy(redis)) {
-        try {
-          return (await shared.get(key))?.consumedPoints ?? 0;
-        } catch (error) {
-          fallBack(redis, error);
-        }
-      }
-      return (await memory.get(key))?.consumedPoints ?? 0;
+      // One GET, where the library would send a transaction of four commands.
+      const shared = await inRedis(policy, key, (limiter, { client }) => client.get(limiter.getKey(key)));
+      return shared ? Number(shared.result) : ((await pairs[policy].memory.get(key))?.consumedPoints ?? 0);
     },
     refund: async (policy, key) => {
-      const { memory, redis: shared } = pairs[policy];
-      if (!redis || !shared || !isHealthy(redis)) await memory.reward(key);
-      else await shared.reward(key).catch((error: unknown) => fallBack(redis, error));
+      const shared = await inRedis(policy, key, (limiter) => limiter.reward(key));
+      if (!shared) await pairs[policy].memory.reward(key);
     },
     reset: async (policy, key) => {
-      const { memory, redis: shared } = pairs[policy];
-      await memory.delete(key);
-      if (!redis || !shared || !isHealthy(redis)) return;
-      await shared.delete(key).catch((error: unknown) => fallBack(redis, error));
+      await pairs[policy].memory.delete(key);
+      await inRedis(policy, key, (limiter) => limiter.delete(key));
     },
-    backend: () => (redis && isHealthy(redis) ? 'redis' : 'memory'),
-    close: () => clearTimeout(timer),
   };
 };

@@ -1,26 +1,24 @@
-import type { Redis } from 'ioredis';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { HealthCheck } from '#src/kernel/ports/health.ts';
-import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { SharedRedis } from '#src/kernel/ports/redis.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { RateLimitRule } from '#src/kernel/requests/route.ts';
-import { createCounters, type Backend, type Count } from './counters.ts';
+import { createCounters, type Count } from './counters.ts';
 import { createLoginThrottle, placeWindowSeconds } from './login-throttle.ts';
 import { policyLabels, type Policies, type PolicyName } from './policies.ts';
 import { createTopLimited, type LimitedSubject } from './top-limited.ts';
 
 export type RateLimitsDeps = {
   readonly policies: Policies;
-  readonly redis: Redis | undefined;
+  /** If undefined, each process counts in its own memory. */
+  readonly redis: SharedRedis | undefined;
   /** Key of the hashes of accounts and subjects. It must be the same on all instances. */
   readonly hashKey: Uint8Array;
-  readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
 };
@@ -42,9 +40,6 @@ export type RateLimits = {
   readonly top: () => readonly LimitedSubject[];
   /** Updates `volwatch_rate_limit_top_limited`. */
   readonly collect: () => void;
-  /** Extends the health check of Redis: `degraded` if Redis answers, but limits are counted in this process. */
-  readonly withBackend: (redisCheck: HealthCheck) => HealthCheck;
-  readonly close: () => void;
 };
 
 /**
@@ -66,7 +61,7 @@ const policyHeaders = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Poli
 
 /** Limits the requests of each subject by policy. All routes with the same policy count together. */
 export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
-  const { redis, hashKey, metrics, clock } = deps;
+  const { hashKey, metrics, clock } = deps;
   const { policies } = deps;
   const { account, account_place: place } = policies;
   const counters = createCounters({
@@ -123,16 +118,5 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
         })),
       );
     },
-    withBackend: (redisCheck) => ({
-      ...redisCheck,
-      check: async (signal) => {
-        const reading = await redisCheck.check(signal);
-        const backend: Backend = counters.backend();
-        return redis && backend === 'memory' && reading.status === 'up'
-          ? { status: 'degraded', detail: 'rate limits in process' }
-          : reading;
-      },
-    }),
-    close: counters.close,
   };
 };

@@ -42,6 +42,11 @@ const localOnlyMs = 5_000;
 /** Max length of the JSON text of an entry, in UTF-16 code units. */
 const maxTextLength = 8 * 2 ** 20;
 
+/** In a cluster `{tag}` puts all entries of a tag and its generation on one node, as `MGET` requires. */
+const nameOf = ({ cache, tag, key }: CacheKey): string => `volwatch:cache:${cache}:{${tag}}:${key}`;
+/** No entry has this key. */
+const probeKey = (tag: string): CacheKey => ({ cache: 'prices', tag, key: 'probe' });
+
 /** True for the failure of a dependency: an outdated value may then replace the failed load. */
 const isDependencyFailure = (error: unknown): boolean =>
   ['database', 'external_api'].includes(errorTable[codeOf(error)].category);
@@ -51,10 +56,10 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
   const { redis, ttlMs, staleMs, faults, logger, metrics, clock } = deps;
   const seal = createSeal(deps.secret);
   const memory = createMemoryEntries(deps.memoryBytes);
-  const generations = createGenerations(redis, logger);
+  const generations = createGenerations(redis);
+  const reads = redis?.use('cache_read', (tag) => redis.client.mget(generations.nameOf(tag), nameOf(probeKey(tag))));
   const loading = new Map<string, Promise<unknown>>();
   const now = (): number => clock.now().getTime();
-  const nameOf = ({ cache, tag, key }: CacheKey): string => `volwatch:cache:${cache}:${tag}:${key}`;
 
   const inMemory = ({ tag }: CacheKey, name: string, failed: boolean): Found => {
     const stored = memory.get(name);
@@ -64,9 +69,11 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
 
   /** Reads entry and generation with one command, so that no invalidation can happen between two reads. */
   const find = async (key: CacheKey, name: string): Promise<Found> => {
-    if (!redis) return inMemory(key, name, false);
+    if (!redis || !reads) return inMemory(key, name, false);
+    if (!reads.works()) return inMemory(key, name, true);
     try {
-      const [stored = null, sealed = null] = await redis.client.mget(generations.nameOf(key.tag), name);
+      const both = () => redis.client.mget(generations.nameOf(key.tag), name);
+      const [stored = null, sealed = null] = await reads.run(name, both);
       const generation = await generations.agree(key.tag, stored);
       const entry = sealed === null ? undefined : seal.open(name, sealed);
       if (sealed !== null && !entry) logger.warn({ cache: key.cache }, 'a cache entry cannot be read');
@@ -82,7 +89,7 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     const loadedAt = now();
     const entry = { text, loadedAt, freshUntil: Math.round(loadedAt + ttlMs * (0.9 + Math.random() / 5)), generation };
     memory.set(name, entry);
-    await redis?.client.set(name, seal.close(name, entry), 'PX', ttlMs + staleMs).catch(() => {});
+    await generations.write(name, (client) => client.set(name, seal.close(name, entry), 'PX', ttlMs + staleMs));
   };
 
   /**

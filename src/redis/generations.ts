@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
-import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { RedisClient } from '#src/kernel/ports/redis.ts';
 import type { RedisConnection } from './client.ts';
-import { subscribeTo } from './feed.ts';
+import { createFeed } from './feed.ts';
 
 export type Generations = {
   /** The Redis key of the generation of a tag. */
@@ -17,17 +16,24 @@ export type Generations = {
   readonly agree: (tag: string, stored: string | null) => Promise<string | undefined>;
   /** Starts a new generation of a tag, which invalidates all its entries. */
   readonly next: (tag: string) => Promise<void>;
+  /** Writes an entry. Does nothing while Redis refuses writes. Never rejects. */
+  readonly write: (key: string, command: (client: RedisClient) => Promise<unknown>) => Promise<void>;
   readonly close: () => void;
 };
 
 const prefix = 'volwatch:cache:generation:';
 const channel = 'volwatch:cache:invalidated';
+const probeSeconds = 60;
+
+/** In a cluster `{tag}` puts the generation on the node of its entries. */
+const nameOf = (tag: string): string => `${prefix}{${tag}}`;
+
 /**
  * The generation of a tag is a random name that is part of every entry. A new name invalidates all entries on all
  * instances. The name is random because a counter could return to an old value after Redis has lost it (flush,
  * eviction).
  */
-export const createGenerations = (redis: RedisConnection | undefined, logger: Logger): Generations => {
+export const createGenerations = (redis: RedisConnection | undefined): Generations => {
   const known = new Map<string, string>();
   /** Tags with an invalidation that is not yet written to Redis. */
   const unsent = new Set<string>();
@@ -38,56 +44,66 @@ export const createGenerations = (redis: RedisConnection | undefined, logger: Lo
     return generation;
   };
 
-  const announce = async (client: Redis, tag: string): Promise<void> => {
+  const feed = redis && createFeed(redis, { use: 'invalidations', channel, probeMessage: '' });
+  feed?.subscribe((message) => {
+    const separator = message.indexOf(' ');
+    const tag = message.slice(separator + 1);
+    if (!unsent.has(tag)) known.set(tag, message.slice(0, separator));
+  });
+
+  /** Writes the current generation of the tag, and tells the other instances. */
+  const announce = async (client: RedisClient, tag: string): Promise<void> => {
     const generation = local(tag);
-    await client.set(prefix + tag, generation);
+    await client.set(nameOf(tag), generation);
     unsent.delete(tag);
-    await client.publish(channel, `${generation} ${tag}`);
+    feed?.publish(`${generation} ${tag}`);
+  };
+  const announceAll = async (client: RedisClient): Promise<void> => {
+    for (const tag of unsent) await announce(client, tag);
   };
 
+  /** The probe also sends the invalidations that were kept, so that other instances do not wait for a read on this one. */
+  const writes = redis?.use('cache_write', async (tag) => {
+    const key = `${prefix}probe:{${tag}}`;
+    await redis.client.set(key, '1', 'EX', probeSeconds);
+    await redis.client.get(key);
+    await announceAll(redis.client);
+  });
+
   /** Creates a generation in Redis if there is none. If several instances do this, the first one is valid for all. */
-  const create = async (client: Redis, tag: string): Promise<string | undefined> => {
+  const create = async (client: RedisClient, tag: string): Promise<string | undefined> => {
     // The old generation is not used again, because an invalidation can have been lost together with it.
     const generation = randomUUID();
-    const wasFirst = (await client.set(prefix + tag, generation, 'NX')) === 'OK';
-    const agreed = wasFirst ? generation : await client.get(prefix + tag);
+    const wasFirst = (await client.set(nameOf(tag), generation, 'NX')) === 'OK';
+    const agreed = wasFirst ? generation : await client.get(nameOf(tag));
     if (agreed !== null) known.set(tag, agreed);
     return agreed ?? undefined;
   };
 
-  const receive = (message: string): void => {
-    const separator = message.indexOf(' ');
-    const tag = message.slice(separator + 1);
-    if (!unsent.has(tag)) known.set(tag, message.slice(0, separator));
-  };
-  const unsubscribe = redis && subscribeTo(redis, channel, receive);
-  redis?.client.on('ready', () => {
-    for (const tag of unsent) {
-      announce(redis.client, tag).catch(() => logger.warn({ tag }, 'an invalidation could not be sent to redis yet'));
-    }
-  });
-
   return {
-    nameOf: (tag) => prefix + tag,
+    nameOf,
     local,
     agree: async (tag, stored) => {
-      if (redis === undefined) return local(tag);
+      if (!redis || !writes) return local(tag);
       if (unsent.has(tag)) {
-        await announce(redis.client, tag);
+        await writes.run(nameOf(tag), () => announce(redis.client, tag));
         return local(tag);
       }
       if (stored !== null) {
         known.set(tag, stored);
         return stored;
       }
-      return create(redis.client, tag);
+      return writes.run(nameOf(tag), () => create(redis.client, tag));
     },
     next: async (tag) => {
       known.set(tag, randomUUID());
-      if (!redis) return;
+      if (!redis || !writes) return;
       unsent.add(tag);
-      await announce(redis.client, tag).catch(() => {});
+      await writes.run(nameOf(tag), () => announce(redis.client, tag)).catch(() => {});
     },
-    close: () => unsubscribe?.(),
+    write: async (key, command) => {
+      if (redis && writes?.works()) await writes.run(key, () => command(redis.client)).catch(() => {});
+    },
+    close: () => feed?.close(),
   };
 };

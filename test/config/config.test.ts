@@ -51,6 +51,21 @@ for (const [name, value] of [
   ['TRUSTED_PROXIES', 'proxy.internal'],
   ['TRUSTED_PROXIES', '10.0.0.0/33'],
   ['TRUSTED_PROXIES', '10.0.0.1,10.0.0.0/'],
+  ['REDIS_URL', 'http://cache.example'],
+  ['REDIS_URL', 'redis://'],
+  ['REDIS_URL', 'redis://cache.example/first'],
+  ['REDIS_URL', 'redis://cache.example/0/1'],
+  ['REDIS_URL', 'rediss://cache.example?ssl_cert_reqs=none'],
+  ['REDIS_URL', 'redis://cache.example?tls=true'],
+  ['REDIS_URL', 'redis://cache.example#x'],
+  ['REDIS_URL', 'redis://user:50%25%@cache.example'],
+  ['REDIS_URLS', ','],
+  ['REDIS_URLS', 'redis://a.example,b.example'],
+  ['REDIS_URLS', 'redis://a.example,rediss://b.example'],
+  ['REDIS_URLS', 'redis://u:one@a.example,redis://u:two@b.example'],
+  ['REDIS_URLS', 'redis://a.example/1'],
+  ['REDIS_SENTINEL_URLS', 'redis://a.example/1'],
+  ['REDIS_SENTINEL_GROUP', 'my master'],
   ['CORS_ORIGINS', 'null'],
   ['CORS_ORIGINS', 'https://app.example,null'],
   ['CORS_ORIGINS', '*,https://app.example'],
@@ -90,8 +105,8 @@ test('CORS_ORIGINS takes origins with and without a port, and * outside producti
 test('production names each missing variable and refuses fault injection', (t) => {
   t.deepEqual(faultsOf({ NODE_ENV: 'production', FAULT_INJECTION: 'true' }), [
     'DATABASE_URL is required in production',
-    'REDIS_URL is required in production',
     'JWT_PRIVATE_KEY is required in production',
+    'REDIS_URL is required in production (for a cluster REDIS_URLS, with Sentinel REDIS_SENTINEL_URLS)',
     'FAULT_INJECTION is refused in production',
   ]);
 });
@@ -122,4 +137,19 @@ test('a provider without its key is refused with the name of the variable', (t) 
     'TWELVE_DATA_API_KEY is required with MARKET_DATA_PROVIDER=twelve_data',
   ]);
   t.deepEqual(faultsOf({ MARKET_DATA_PROVIDER: 'twelve_data', TWELVE_DATA_API_KEY: 'k' }), []);
+});
+
+test('Redis is one server, a cluster, or servers behind Sentinel; a cluster is not combined with the others', (t) => {
+  const urls = 'redis://u:p@a.example:7000, redis://u:p@b.example';
+  t.deepEqual(loadConfig({ REDIS_URLS: urls }).REDIS_URLS, ['redis://u:p@a.example:7000', 'redis://u:p@b.example']);
+  const sentinel = { REDIS_SENTINEL_URLS: 'redis://s.example:26379', REDIS_URL: 'rediss://u:p@ignored/2' };
+  t.is(loadConfig(sentinel).REDIS_SENTINEL_GROUP, 'mymaster');
+  t.deepEqual(faultsOf({ REDIS_URLS: urls, ...sentinel }), [
+    'REDIS_URLS is for a cluster, so REDIS_URL must not be set too',
+    'REDIS_URLS is for a cluster, so REDIS_SENTINEL_URLS must not be set too',
+  ]);
+  const production = { NODE_ENV: 'production', DATABASE_URL: 'postgres://db/x', JWT_PRIVATE_KEY: 'pem' };
+  t.deepEqual(faultsOf({ ...production, REDIS_URLS: urls }), []);
+  t.deepEqual(faultsOf({ ...production, REDIS_SENTINEL_URLS: 'redis://s.example' }), []);
+  t.is(faultsOf({ ...production, REDIS_URLS: '' }).length, 1);
 });

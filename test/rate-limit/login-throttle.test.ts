@@ -8,6 +8,7 @@ import type { Counters } from '#src/rate-limit/counters.ts';
 import { createLoginThrottle } from '#src/rate-limit/login-throttle.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
+import { redisUrl } from '#testkit/redis.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
 const quota = { points: 1_000, windowSeconds: 60 };
@@ -17,7 +18,7 @@ const setup = async (t: ExecutionContext, { redis = true, maxDelaySeconds = 900,
   const metrics = recordMetrics();
   const common = { logger: silentLogger, metrics, clock: systemClock };
   const connection = redis
-    ? createRedis({ url: process.env['TEST_REDIS_URL'] ?? '', commandTimeoutMs: 2_000, ...common })
+    ? createRedis({ address: { mode: 'server', url: redisUrl() }, commandTimeoutMs: 2_000, ...common })
     : undefined;
   const limits = createRateLimits({
     policies: {
@@ -29,14 +30,11 @@ const setup = async (t: ExecutionContext, { redis = true, maxDelaySeconds = 900,
       account: { points: elsewhere, windowSeconds: 60 },
       account_place: { points: 5, windowSeconds: maxDelaySeconds },
     },
-    redis: connection?.client,
+    redis: connection,
     hashKey: Buffer.from('key'),
     ...common,
   });
-  t.teardown(async () => {
-    limits.close();
-    await connection?.close();
-  });
+  t.teardown(() => connection?.close());
   if (connection) await new Promise<void>((resolve) => connection.client.once('ready', () => resolve()));
   return { throttle: limits.loginThrottle, top: limits.top, metrics };
 };
@@ -112,7 +110,7 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
   // Counts as the real counters do, in a time of its own.
   let seconds = 0;
   const windows = new Map<string, { count: number; ends: number }>();
-  const counters: Pick<Counters, 'consume' | 'consumed' | 'refund' | 'reset'> = {
+  const counters: Counters = {
     consume: async (policy, key, windowSeconds = 86_400) => {
       const id = `${policy} ${key}`;
       const before = windows.get(id);
@@ -128,7 +126,7 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
     reset: async () => {},
   };
   const throttle = createLoginThrottle({
-    counters: { ...counters, backend: () => 'memory', close: () => {} },
+    counters,
     hashKey: Buffer.from('key'),
     place: { points: 5, windowSeconds: 900 },
     elsewhere: quota,

@@ -7,6 +7,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
+import { redisUrl } from '#testkit/redis.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
 const quota = { points: 5, windowSeconds: 60 };
@@ -25,14 +26,11 @@ const setup = (t: ExecutionContext, { redis = true } = {}) => {
   const metrics = recordMetrics();
   const common = { logger: silentLogger, metrics, clock: systemClock };
   const connection = redis
-    ? createRedis({ url: process.env['TEST_REDIS_URL'] ?? '', commandTimeoutMs: 2_000, ...common })
+    ? createRedis({ address: { mode: 'server', url: redisUrl() }, commandTimeoutMs: 2_000, ...common })
     : undefined;
   const hashKey = Buffer.from('key');
-  const limits = createRateLimits({ policies, redis: connection?.client, hashKey, ...common });
-  t.teardown(async () => {
-    limits.close();
-    await connection?.close();
-  });
+  const limits = createRateLimits({ policies, redis: connection, hashKey, ...common });
+  t.teardown(() => connection?.close());
   const connected = new Promise<void>((resolve) => {
     if (connection) connection.client.once('ready', () => resolve());
     else resolve();

@@ -100,7 +100,7 @@ test.serial('an instance that loses Redis after an invalidation has received the
   const two = await setup(t);
   const { key, load } = one;
   await two.cache.read(key, load);
-  const generation = (): Promise<string | null> => one.redis.client.get(`volwatch:cache:generation:${key.tag}`);
+  const generation = (): Promise<string | null> => one.redis.client.get(`volwatch:cache:generation:{${key.tag}}`);
   const subscribers = async (): Promise<number> => {
     const [, count] = (await one.redis.client.pubsub('NUMSUB', 'volwatch:cache:invalidated')) as [string, number];
     return count;
@@ -154,7 +154,7 @@ test.serial('a forged, truncated or moved entry is a miss and counts as an error
   const { cache, metrics, key, load } = await setup(t);
   const client = directClient(t);
   await cache.read(key, load);
-  const name = (each: CacheKey): string => `volwatch:cache:${each.cache}:${each.tag}:${each.key}`;
+  const name = (each: CacheKey): string => `volwatch:cache:${each.cache}:{${each.tag}}:${each.key}`;
   const sealed = String(await client.get(name(key)));
   const elsewhere = { ...key, key: 'elsewhere' };
   let loads = 1;
@@ -199,7 +199,7 @@ test.serial(
     await cache.invalidate(key.tag);
     t.like(await cache.read(key, load), { value: 2, state: 'miss' });
     const other = await setup(t);
-    const generation = (): Promise<string | null> => other.redis.client.get(`volwatch:cache:generation:${key.tag}`);
+    const generation = (): Promise<string | null> => other.redis.client.get(`volwatch:cache:generation:{${key.tag}}`);
     const before = await generation();
     proxy.restore();
     await isReady(redis);
@@ -213,7 +213,7 @@ test.serial('after a flush of Redis all reads are misses, and old values are not
   const client = directClient(t);
   await cache.read(key, load);
   // Only the keys of this tag are deleted, because other tests use the same server.
-  await client.del(`volwatch:cache:generation:${key.tag}`, `volwatch:cache:prices:${key.tag}:first`);
+  await client.del(`volwatch:cache:generation:{${key.tag}}`, `volwatch:cache:prices:{${key.tag}}:first`);
   t.like(await cache.read(key, load), { value: 2, state: 'miss' });
   t.like(await cache.read(key, load), { value: 2, state: 'hit' });
 });

@@ -22,9 +22,9 @@ test('processes share one account, and a refused request gets the time until the
   const { proxy, url } = await throughRedisProxy(t);
   const [one, two] = await Promise.all(
     [1, 2].map(async () => {
-      const { client } = connect(t, url);
-      await eventually(() => client.status === 'ready', 'redis is connected');
-      return createCredits({ name, perMinute: 8, redis: client, clock: systemClock });
+      const redis = connect(t, url);
+      await eventually(() => redis.client.status === 'ready', 'redis is connected');
+      return createCredits({ name, perMinute: 8, redis, clock: systemClock });
     }),
   );
   t.is(await one?.take(5), 0);

@@ -44,7 +44,7 @@ for (const mode of ['mute', 'cut'] as const) {
   test(`a subscription that fails after a lost connection (${mode}) is tried again, and ends nothing`, async (t) => {
     const hop = await startHop(t);
     const redis = connect(t, hop.url);
-    const feed = createFeed(redis, `feed-${Math.random()}`);
+    const feed = createFeed(redis, { use: 'revocations', channel: `feed-${Math.random()}`, probeMessage: 'probe' });
     t.teardown(feed.close);
     const received: string[] = [];
     feed.subscribe((message) => received.push(message));

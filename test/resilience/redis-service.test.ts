@@ -183,7 +183,7 @@ test.serial('database failure: the last known value is returned with its age', a
   const { service, database } = t.context;
   await serves(t, 500);
   // Another generation of the tag makes the entry outdated.
-  await t.context.redis.admin.set('volwatch:cache:generation:tech5', 'another');
+  await t.context.redis.admin.set('volwatch:cache:generation:{tech5}', 'another');
   await database.query('alter table index_value rename to index_value_away');
   const answer = await values(t);
   t.is(answer.status, 200);

@@ -9,6 +9,7 @@ import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type RedisServer = {
   readonly url: string;
+  readonly port: number;
   /** A connection that the code under test does not use. */
   readonly admin: Redis;
   /** Ends the process; its port refuses connections. */
@@ -20,16 +21,22 @@ export type RedisServer = {
   readonly wake: () => void;
 };
 
-/** Starts a Redis for one test, which may stop or hang it; removed on teardown. */
-export const startRedisServer = async (t: Pick<ExecutionContext, 'teardown'>): Promise<RedisServer> => {
+/**
+ * Starts a Redis for one test, which may stop or hang it; removed on teardown.
+ * @param settings further settings as arguments of the program
+ */
+export const startRedisServer = async (
+  t: Pick<ExecutionContext, 'teardown'>,
+  settings: readonly string[] = [],
+): Promise<RedisServer> => {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-redis-'));
   const admin = new Redis({ port, lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: 500 });
   admin.on('error', () => {});
   let child: ChildProcess;
   const start = async (): Promise<void> => {
-    const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
-    child = spawn('redis-server', settings, { stdio: 'ignore' });
+    const usual = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
+    child = spawn('redis-server', [...usual, ...settings], { stdio: 'ignore' });
     await admin.ping();
   };
   const stop = async (): Promise<void> => {
@@ -45,6 +52,7 @@ export const startRedisServer = async (t: Pick<ExecutionContext, 'teardown'>): P
   });
   return {
     url: `redis://127.0.0.1:${port}`,
+    port,
     admin,
     start,
     stop,

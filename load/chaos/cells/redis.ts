@@ -5,6 +5,11 @@ import type { World } from '../world.ts';
 
 const inMemory = (now: Scrape): number => now.sum('volwatch_rate_limit_decisions_total', { backend: 'memory' });
 const usedMemory = (before: Scrape, now: Scrape): boolean => inMemory(now) > inMemory(before);
+const refusedWith =
+  (reason: string) =>
+  (before: Scrape, now: Scrape): boolean =>
+    now.sum('volwatch_redis_failures_total', { reason }) > before.sum('volwatch_redis_failures_total', { reason }) &&
+    usedMemory(before, now);
 const missed = (now: Scrape): number => now.sum('volwatch_cache_requests_total', { outcome: /miss|error/ });
 
 const command = async ({ redis }: World, ...words: [string, ...string[]]): Promise<void> => {
@@ -63,6 +68,22 @@ export const redisCells: readonly Cell[] = [
       await command(world, 'config', 'set', 'maxmemory', '1');
     },
     heal: (world) => command(world, 'config', 'set', 'maxmemory', '0'),
+  },
+  {
+    ...common,
+    name: 'no permission',
+    how: 'the user of the service loses the rights for EVAL and EVALSHA; SET still works',
+    inject: (world) => command(world, 'acl', 'setuser', 'default', '-eval', '-evalsha'),
+    heal: (world) => command(world, 'acl', 'setuser', 'default', '+eval', '+evalsha'),
+    hasEffect: refusedWith('noperm'),
+  },
+  {
+    ...common,
+    name: 'read-only',
+    how: 'the server becomes a replica, as after a failover: every write is refused',
+    inject: (world) => command(world, 'replicaof', '127.0.0.1', '1'),
+    heal: (world) => command(world, 'replicaof', 'no', 'one'),
+    hasEffect: refusedWith('readonly'),
   },
   {
     group: 'redis',

@@ -2,7 +2,7 @@ import { createDatabase, type Database } from '../../database/index.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../embedded-postgres/index.ts';
 import { plainConnections, type Config } from '../../config/index.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
-import { createRedis, type RedisConnection, withoutRedis } from '../../redis/index.ts';
+import { createRedis, type RedisAddress, type RedisConnection, withoutRedis } from '../../redis/index.ts';
 import { sqlWithoutLiterals } from '../../telemetry/index.ts';
 import type { Base } from '../base.ts';
 import { callerLimits } from '../caller-limits.ts';
@@ -11,7 +11,7 @@ import { entities } from './entities.ts';
 export type Storage = {
   readonly database: Database;
   readonly databaseCheck: HealthCheck;
-  /** Undefined without REDIS_URL. Then limits and caches are stored in the process. */
+  /** Undefined if Redis is not configured. Then limits and caches are stored in the process. */
   readonly redis: RedisConnection | undefined;
   readonly redisCheck: HealthCheck;
   readonly close: () => Promise<void>;
@@ -66,7 +66,7 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     database,
     databaseCheck: embedded ? withEmbedded(database.healthCheck, embedded) : database.healthCheck,
     redis,
-    redisCheck: redis?.healthCheck ?? withoutRedis,
+    redisCheck: redis?.healthCheck ?? withoutRedis(metrics),
     close: async () => {
       await redis?.close();
       await database.close();
@@ -85,16 +85,18 @@ const withEmbedded = (check: HealthCheck, { trouble }: EmbeddedPostgres): Health
     return reading.status === 'up' && known ? known : reading;
   },
 });
+/** The configuration was checked before: at most one of the kinds is set, apart from the account of the sentinels' servers. */
+const redisAddress = (config: Config): RedisAddress | undefined => {
+  const { REDIS_URL: url, REDIS_URLS: clusterUrls, REDIS_SENTINEL_URLS: sentinelUrls } = config;
+  if (sentinelUrls) return { mode: 'sentinel', urls: sentinelUrls, group: config.REDIS_SENTINEL_GROUP, serverUrl: url };
+  if (clusterUrls) return { mode: 'cluster', urls: clusterUrls };
+  return url === undefined ? undefined : { mode: 'server', url };
+};
 
 const composeRedis = ({ config, logger, metrics, clock }: Base): RedisConnection | undefined => {
-  if (config.REDIS_URL !== undefined) {
-    return createRedis({
-      url: config.REDIS_URL,
-      commandTimeoutMs: config.REDIS_COMMAND_TIMEOUT_MS,
-      logger,
-      metrics,
-      clock,
-    });
+  const address = redisAddress(config);
+  if (address) {
+    return createRedis({ address, commandTimeoutMs: config.REDIS_COMMAND_TIMEOUT_MS, logger, metrics, clock });
   }
   logger.info({}, 'REDIS_URL is not set: limits and caches are stored in this process');
   return undefined;

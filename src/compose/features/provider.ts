@@ -51,7 +51,7 @@ const composeTwelveData: ComposeProvider = (base, cache, redis) => {
   const credits = createCredits({
     name: 'twelve_data',
     perMinute: config.TWELVE_DATA_CREDITS_PER_MINUTE,
-    redis: redis?.client,
+    redis,
     clock,
   });
   const twelveData = createTwelveData({

@@ -35,5 +35,5 @@ export const composeRateLimits = async (
     return undefined;
   }
   const hashKey = await derivedSecret(keyRing.signing, 'rate-limit subjects');
-  return createRateLimits({ policies: policiesOf(config), redis: redis?.client, hashKey, logger, metrics, clock });
+  return createRateLimits({ policies: policiesOf(config), redis, hashKey, metrics, clock });
 };

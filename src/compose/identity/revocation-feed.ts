@@ -14,7 +14,7 @@ export const composeRevocationFeed = (
   logger: Logger,
 ): (RevocationFeed & { readonly close: () => void }) | undefined => {
   if (!redis) return undefined;
-  const feed = createFeed(redis, 'volwatch:revoked-tokens');
+  const feed = createFeed(redis, { use: 'revocations', channel: 'volwatch:revoked-tokens', probeMessage: '[]' });
   return {
     publish: (tokens) => feed.publish(JSON.stringify(tokens)),
     subscribe: (receive) =>

@@ -138,8 +138,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
     // The trace id is all zeros when no tracer is registered.
     const isTraced = spanContext.traceId !== INVALID_TRACEID;
     const traceId = isTraced ? spanContext.traceId : traceIdFrom(headers['traceparent']);
-    const forwarded = headers['x-forwarded-for'];
-    const ip = clientIp(socket.remoteAddress, Array.isArray(forwarded) ? forwarded.join(',') : forwarded);
+    const ip = clientIp(socket.remoteAddress, headers);
     const request = new RequestScope(ctx.req, ctx.res, ip, traceId, deadlineMs);
     ctx.state.request = request;
     ctx.state.match = match;

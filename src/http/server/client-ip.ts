@@ -1,31 +1,70 @@
 import { BlockList, isIP } from 'node:net';
+import { type Logger, silentLogger } from '#src/kernel/ports/logger.ts';
+import { forwardedEntries, forwardedForEntries, readAddress } from './forwarded-entries.ts';
 
-const normalise = (address: string): string => {
-  const plain = address.trim().replace(/^\[(.*)\]$/, '$1');
-  return plain.startsWith('::ffff:') && isIP(plain.slice(7)) === 4 ? plain.slice(7) : plain;
+/** `either`: `X-Forwarded-For` if it is there, else `Forwarded`. */
+export type ProxyHeader = 'either' | 'x-forwarded-for' | 'forwarded';
+
+export type ForwardedHeaders = {
+  readonly 'x-forwarded-for'?: string | string[] | undefined;
+  readonly forwarded?: string | string[] | undefined;
 };
-const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
-export type ClientIp = (peer: string | undefined, forwardedFor: string | undefined) => string;
+export type ClientIp = (peer: string | undefined, headers: ForwardedHeaders) => string;
+
+export type ClientIpOptions = {
+  /** Addresses or CIDRs. */
+  readonly trustedProxies: readonly string[];
+  readonly header?: ProxyHeader;
+  readonly logger?: Logger;
+};
+
+const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
+const joined = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value.join(',') : value;
 
 /**
  * Finds the address of the client. It is the address of the peer. When the peer is a trusted proxy, it is the last
- * address in `X-Forwarded-For` that is not a trusted proxy. The addresses left of it are not used, because the client
- * can write anything there.
- * @param trustedProxies addresses or CIDRs
- * @throws Error for an entry of another form
+ * address in the header of the proxies that is not a trusted proxy. The addresses left of it are not used, because the
+ * client can write anything there. At an entry that is no address the search ends with the proxy that sent it.
+ * @throws Error for a trusted proxy of another form
  */
-export const createClientIp = (trustedProxies: readonly string[]): ClientIp => {
+export const createClientIp = ({
+  trustedProxies,
+  header = 'either',
+  logger = silentLogger,
+}: ClientIpOptions): ClientIp => {
   const isTrusted = createIsTrustedProxy(trustedProxies);
+  const warned = new Set<string>();
+  /** One line for each header, because every request of that proxy has such an entry. Its text may be anything. */
+  const warn = (name: string): void => {
+    if (warned.has(name)) return;
+    warned.add(name);
+    logger.warn(
+      { header: name },
+      'a trusted proxy sends an address that cannot be read: its clients share the address of the proxy',
+    );
+  };
 
-  return (peer, forwardedFor) => {
-    let client = normalise(peer ?? '');
-    if (forwardedFor === undefined || trustedProxies.length === 0) return client;
-    const hops = forwardedFor.split(',');
-    while (isTrusted(client)) {
-      const hop = hops.pop();
-      if (hop === undefined || isIP(normalise(hop)) === 0) break;
-      client = normalise(hop);
+  const hopsOf = (headers: ForwardedHeaders): { readonly name: string; readonly entries: readonly string[] } => {
+    const forwardedFor = header === 'forwarded' ? undefined : joined(headers['x-forwarded-for']);
+    if (forwardedFor !== undefined) return { name: 'x-forwarded-for', entries: forwardedForEntries(forwardedFor) };
+    const forwarded = header === 'x-forwarded-for' ? undefined : joined(headers.forwarded);
+    return { name: 'forwarded', entries: forwarded === undefined ? [] : forwardedEntries(forwarded) };
+  };
+
+  return (peer, headers) => {
+    let client = readAddress(peer ?? '') ?? '';
+    if (trustedProxies.length === 0 || !isTrusted(client)) return client;
+    const { name, entries } = hopsOf(headers);
+    for (const entry of entries.toReversed()) {
+      const address = readAddress(entry);
+      if (address === undefined) {
+        warn(name);
+        break;
+      }
+      client = address;
+      if (!isTrusted(client)) break;
     }
     return client;
   };
@@ -35,13 +74,17 @@ export const createClientIp = (trustedProxies: readonly string[]): ClientIp => {
 export const createIsTrustedProxy = (trustedProxies: readonly string[]): ((address: string) => boolean) => {
   const trusted = new BlockList();
   for (const entry of trustedProxies) {
-    const [address = '', prefix] = entry.split('/');
-    if (isIP(address) === 0) throw new Error(`Not an address or CIDR: ${entry}`);
+    const [text = '', prefix] = entry.split('/');
+    const address = isIP(text) === 0 ? undefined : readAddress(text);
+    if (address === undefined) throw new Error(`Not an address or CIDR: ${entry}`);
+    const isMapped = isIP(text) === 6 && isIP(address) === 4;
     if (prefix === undefined) trusted.addAddress(address, familyOf(address));
-    else trusted.addSubnet(address, Number(prefix), familyOf(address));
+    // A prefix of mapped addresses that is shorter than 96 covers more than IPv4.
+    else if (isMapped && Number(prefix) < 96) trusted.addSubnet(text, Number(prefix), 'ipv6');
+    else trusted.addSubnet(address, isMapped ? Number(prefix) - 96 : Number(prefix), familyOf(address));
   }
   return (text) => {
-    const address = normalise(text);
-    return isIP(address) !== 0 && trusted.check(address, familyOf(address));
+    const address = readAddress(text);
+    return address !== undefined && trusted.check(address, familyOf(address));
   };
 };

@@ -20,11 +20,9 @@ const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
     },
     redis: undefined,
     hashKey: Buffer.from('key'),
-    logger: silentLogger,
     metrics: noMetrics,
     clock: systemClock,
   });
-  t.teardown(limits.close);
   const refused: string[] = [];
   const lines: LogFields[] = [];
   const logger: Logger = { ...silentLogger, warn: (fields, message) => void lines.push({ ...fields, message }) };

@@ -1,5 +1,5 @@
 import type { CauseAlert } from '../cause-alert.ts';
-import { i1, one } from './instance.ts';
+import { i1, i2, one } from './instance.ts';
 
 const pool = 'db_client_connection';
 
@@ -118,19 +118,47 @@ export const dependencyAlerts: readonly CauseAlert[] = [
     },
   },
   {
+    alert: 'RedisUseFailing',
+    expr: 'volwatch_redis_use_up{job="volwatch"} == 0 and on (instance) volwatch_dependency_up{job="volwatch",dependency="redis"} == 1',
+    for: '1m',
+    severity: 'ticket',
+    summary: 'Redis does not carry out the commands of {{ $labels.use }} for {{ $labels.instance }}',
+    description:
+      'Redis answers, but refuses commands: no permission, a replica, out of memory, a part of a cluster down. The fall-back of the use replaces it.',
+    proof: {
+      series: {
+        [`volwatch_redis_use_up{${i1},use="limits"}`]: '1x10 0x10 1x20',
+        [`volwatch_dependency_up{${i1},dependency="redis"}`]: '1x40',
+        // Not connected at all: RedisDown says so.
+        [`volwatch_redis_use_up{${i2},use="limits"}`]: '0x40',
+        [`volwatch_dependency_up{${i2},dependency="redis"}`]: '0x40',
+      },
+      quiet: 5,
+      fires: 15,
+      over: 22,
+      labels: { ...one, use: 'limits' },
+      summary: 'Redis does not carry out the commands of limits for a:9464',
+    },
+  },
+  {
     alert: 'LimiterFellBackToMemory',
-    expr: 'sum by (instance) (rate(volwatch_rate_limit_decisions_total{job="volwatch",backend="memory"}[2m])) > 0 and on (instance) sum by (instance) (volwatch_rate_limit_decisions_total{job="volwatch",backend="redis"}) > 0',
+    expr: 'sum by (instance) (rate(volwatch_rate_limit_decisions_total{job="volwatch",backend="memory"}[2m])) > 0 and on (instance) volwatch_redis_mode{job="volwatch",mode!="none"} == 1',
     for: '30s',
     severity: 'ticket',
     summary: '{{ $labels.instance }} takes {{ $value | humanize }} rate limit decisions per second in its own memory',
-    description:
-      'Redis is configured and was used, but does not answer: each instance counts for itself until it does.',
+    description: 'Redis is configured, but the limiter cannot use it: each instance counts for itself until it can.',
     proof: {
       series: {
-        [`volwatch_rate_limit_decisions_total{${i1},policy="ip",subject="ip",outcome="allowed",backend="redis"}`]:
-          '0+60x10 600x30',
+        // Redis was never used: the alert asks whether it is configured.
+        [`volwatch_redis_mode{${i1},mode="server"}`]: '1x40',
+        [`volwatch_redis_mode{${i1},mode="none"}`]: '0x40',
         [`volwatch_rate_limit_decisions_total{${i1},policy="ip",subject="ip",outcome="allowed",backend="memory"}`]:
           '0x10 0+60x10 600x20',
+        // Without Redis the memory is the place to count.
+        [`volwatch_redis_mode{${i2},mode="server"}`]: '0x40',
+        [`volwatch_redis_mode{${i2},mode="none"}`]: '1x40',
+        [`volwatch_rate_limit_decisions_total{${i2},policy="ip",subject="ip",outcome="allowed",backend="memory"}`]:
+          '0+60x40',
       },
       quiet: 5,
       fires: 15,

@@ -2,6 +2,7 @@ import { cacheNames } from '../../ports/cache.ts';
 import { faultModes, faultPoints } from '../faults.ts';
 import { dependencies } from '../../ports/health.ts';
 import { jobQueues } from '../../ports/jobs.ts';
+import { redisModes, redisReasons, redisUses } from '../../ports/redis.ts';
 import { webhookOutcomes } from '../../ports/webhooks.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
@@ -11,6 +12,21 @@ export const operationMetrics = {
     type: 'gauge',
     help: '1 while the dependency answers its health check',
     labels: { dependency: dependencies },
+  },
+  volwatch_redis_mode: {
+    type: 'gauge',
+    help: '1 for the way in which Redis is connected; none: it is not configured',
+    labels: { mode: redisModes },
+  },
+  volwatch_redis_use_up: {
+    type: 'gauge',
+    help: '1 while Redis carries out the commands of a use; 0: the fall-back of the use replaces it',
+    labels: { use: redisUses },
+  },
+  volwatch_redis_failures_total: {
+    type: 'counter',
+    help: 'Commands that failed, probes included, by use and kind of reply; timeout and not_connected: no reply',
+    labels: { use: redisUses, reason: redisReasons },
   },
   volwatch_circuit_breaker_state: {
     type: 'gauge',
