@@ -19,7 +19,7 @@ const drawFault = (random: Random): Fault | undefined =>
     : undefined;
 
 const outcomeOf = (status: string | undefined): Outcome =>
-  status === undefined ? 'unknown' : status === 'succeeded' ? 'succeeded' : 'undone';
+  status === undefined ? 'unknown' : status.startsWith('succeeded') ? 'succeeded' : 'undone';
 
 const observe = async (databaseUrl: string): Promise<Observation> => {
   const began = performance.now();

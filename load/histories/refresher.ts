@@ -36,7 +36,7 @@ const refreshes = createRefreshService({
   audit: createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 }),
   reader: database.reader,
   lock: database.lock,
-  provider: { fetch: async () => ({ source: 'provider', series: seriesOf(generation) }) },
+  provider: { source: 'sample', fetch: async () => ({ source: 'provider', series: seriesOf(generation) }) },
   faults,
   metrics,
   clock: systemClock,

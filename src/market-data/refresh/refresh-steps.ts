@@ -3,7 +3,6 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { AssetEntity, MarketIndexEntity } from '../entities.ts';
 import { indexCalculators } from '../indexes/index-calculators.ts';
 import type { Close } from '../indexes/index-calculators.ts';
-import type { FetchedUniverse } from '../providers/provider.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { IndexDefinition, Universe } from '../indexes/universes.ts';
 
@@ -50,45 +49,6 @@ export const ensureAssets = async ({ em, query }: Transaction, universe: Univers
     columns,
   );
   return ids;
-};
-
-/** Limits the memory and the time of one statement. */
-const rowsPerStatement = 25_000;
-
-const upsertPrices = `
-  with written as (
-    insert into price (asset_id, date, open, high, low, close, volume)
-    select * from unnest($1::int[], $2::date[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
-    on conflict (asset_id, date) do update set
-      open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume
-    returning 1
-  ) select count(*)::int as count from written`;
-
-/** Writes every fetched bar; a stored bar of the same date is replaced. @returns the number of rows written */
-export const storePrices = async (
-  { query }: Pick<Transaction, 'query'>,
-  ids: Pick<EnsuredIds, 'assets'>,
-  { series }: FetchedUniverse,
-): Promise<number> => {
-  const bars = series.flatMap(({ symbol, prices }) => {
-    const asset = idOf(ids.assets, symbol);
-    return prices.map((bar) => ({ asset, bar }));
-  });
-  let written = 0;
-  for (let start = 0; start < bars.length; start += rowsPerStatement) {
-    const chunk = bars.slice(start, start + rowsPerStatement);
-    const [row] = await query<{ count: number }>(upsertPrices, [
-      arrayLiteral(chunk.map(({ asset }) => asset)),
-      arrayLiteral(chunk.map(({ bar }) => bar.date)),
-      arrayLiteral(chunk.map(({ bar }) => bar.open)),
-      arrayLiteral(chunk.map(({ bar }) => bar.high)),
-      arrayLiteral(chunk.map(({ bar }) => bar.low)),
-      arrayLiteral(chunk.map(({ bar }) => bar.close)),
-      arrayLiteral(chunk.map(({ bar }) => bar.volume)),
-    ]);
-    written += row?.count ?? 0;
-  }
-  return written;
 };
 
 type StoredClose = Close & { asset_id: number };
