@@ -16,7 +16,7 @@ const dateOf = (month: number, day = 1): string =>
   `${2000 + Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
 
 /** What the provider corrects in a generation, in addition to the prices. It applies to all symbols. */
-export type Correction = {
+type Correction = {
   /** Factor of all prices. */
   readonly unit: number;
   /** The month without a bar, if any; neither the first nor the last one. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import type { HttpContext } from './types.ts';
 
@@ -33,6 +34,12 @@ const mismatch = (route: CompiledRoute, what: string, cause?: unknown): AppError
   new AppError('internal_error', `The response of ${route.declaration.method} ${route.template} breaks its schema`, {
     cause: new Error(`response schema: ${what}`, { cause }),
   });
+
+/** Also in production, where answers are not compared with their schemas. @throws AppError `internal_error` */
+const assertFinite = (route: CompiledRoute, body: unknown): void => {
+  const pointer = nonFiniteIn(body);
+  if (pointer !== undefined) throw mismatch(route, `${pointer}: a number that is not finite`);
+};
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
@@ -83,6 +90,7 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     return;
   }
   const isSerialised = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
+  if (!isSerialised) assertFinite(route, body);
   const content = isSerialised ? body : JSON.stringify(body);
   if (route.declaration.etag === 'weak' && reply.status === 200) {
     const etag = weakEtag(content);

@@ -1,9 +1,10 @@
 import { trace } from '@opentelemetry/api';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { SYMBOL } from '../request/read-extras.ts';
-import type { Closes } from './closes.ts';
+import { haveVariance, logReturns, type Closes } from './closes.ts';
 import { createVolatilityForecaster, forecastMethods, minReturns } from './volatility-forecast.ts';
 
 const maxHorizonDays = 2520;
@@ -74,10 +75,22 @@ export const createForecastRoutes = ({ closes }: ForecastRoutesDeps): Route[] =>
         if (stored.length <= minReturns) {
           throw new AppError('pricing_calculation_failed', `A fit needs at least ${minReturns + 1} stored closes`);
         }
+        if (!haveVariance(logReturns(stored))) {
+          throw new AppError(
+            'pricing_calculation_failed',
+            `The returns of the stored closes of ${symbol} do not vary, so there is no volatility to forecast`,
+          );
+        }
         const forecast = tracer.startActiveSpan('pricing.forecast', (span) => {
           span.setAttributes({ 'pricing.forecast.method': method, 'pricing.forecast.observations': stored.length - 1 });
           try {
-            return forecastVolatility(stored, method, horizon_days);
+            const result = forecastVolatility(stored, method, horizon_days);
+            const pointer = nonFiniteIn(result);
+            if (pointer === undefined) return result;
+            throw new AppError(
+              'pricing_calculation_failed',
+              `The closes of ${symbol} give no finite value of ${pointer}`,
+            );
           } finally {
             span.end();
           }
