@@ -1,4 +1,5 @@
 import test from 'ava';
+import { compareState } from '#src/audit/replay.ts';
 import { fingerprint } from '../setup.ts';
 import { closesOf, setupPair, timesPrices, wireBar } from './setup.ts';
 
@@ -54,7 +55,7 @@ test('a short history of two bars with different lows is one event too', async (
 });
 
 test('a common factor above the limit holds the whole series back, and the other series are stored', async (t) => {
-  const { setBars, refresh, closes, admin, metrics } = await setupPair(t);
+  const { setBars, refresh, closes, admin, metrics, database } = await setupPair(t);
   setBars('MSFT', history);
   setBars('IBM', steady);
   await refresh();
@@ -74,6 +75,7 @@ test('a common factor above the limit holds the whole series back, and the other
   t.is(metrics.value('volwatch_prices_quarantined_total', { universe: 'pair' }), 21);
   const reasons = await admin.query('select distinct reason from price_quarantine');
   t.deepEqual(reasons, [{ reason: 'restated' }]);
+  t.deepEqual(await compareState(database.reader), [], 'the record can be rebuilt from its audit events');
 
   setBars('MSFT', history);
   setBars('IBM', steady);
