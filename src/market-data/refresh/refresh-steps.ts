@@ -66,9 +66,9 @@ const storedCloses = async ({ query }: Transaction, assetIds: readonly number[])
 };
 
 /**
- * Calculates the indexes of the universe again and replaces all their values. The calculation uses all stored prices,
+ * Calculates the indexes of the universe again and stores their values. The calculation uses all stored prices,
  * because they can be older than the fetched prices.
- * @returns the number of rows written
+ * @returns the number of index values
  * @throws AppError `external_api_bad_response` if a value is not a positive finite number
  */
 export const calculateIndexValues = async (
@@ -89,10 +89,18 @@ export const calculateIndexValues = async (
       );
     }
     const id = idOf(ids.indexes, index.code);
-    await transaction.query('delete from index_value where index_id = $1', [id]);
+    const dates = arrayLiteral(points.map(({ date }) => date));
     await transaction.query(
-      'insert into index_value (index_id, date, value) select $1, * from unnest($2::date[], $3::float8[])',
-      [id, arrayLiteral(points.map(({ date }) => date)), arrayLiteral(points.map(({ value }) => value))],
+      `delete from index_value where index_id = $1
+         and not exists (select 1 from unnest($2::date[]) as point (date) where point.date = index_value.date)`,
+      [id, dates],
+    );
+    // Only differences are written, because a row that is written again costs as much as a new one.
+    await transaction.query(
+      `insert into index_value (index_id, date, value) select $1, * from unnest($2::date[], $3::float8[])
+       on conflict (index_id, date) do update set value = excluded.value
+         where index_value.value is distinct from excluded.value`,
+      [id, dates, arrayLiteral(points.map(({ value }) => value))],
     );
     written += points.length;
   }

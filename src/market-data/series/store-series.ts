@@ -1,5 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { FetchedUniverse, SeriesSource } from '../providers/provider.ts';
+import type { FetchedSeries, FetchedUniverse, SeriesSource } from '../providers/provider.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { firstDayOfPeriod } from './periods.ts';
@@ -28,31 +28,72 @@ export type StoredResult = {
   readonly heldBack: readonly HeldBackSeries[];
 };
 
-/** Compares the fetched series with the stored ones, and writes the differences. Prices that are not believed are listed. */
-export const storeSeries = async (
+const nothingStored: StoredResult = { prices: 0, quarantined: 0, held: [], replaced: [], heldBack: [] };
+
+/** Limits the memory: the stored bars of one batch of series are in memory at a time. */
+const barsPerBatch = 50_000;
+
+const batchesOf = (series: readonly FetchedSeries[]): FetchedSeries[][] => {
+  const batches: FetchedSeries[][] = [];
+  let bars = Infinity;
+  for (const each of series) {
+    if (bars + each.prices.length > barsPerBatch) {
+      batches.push([]);
+      bars = 0;
+    }
+    batches.at(-1)!.push(each);
+    bars += each.prices.length;
+  }
+  return batches;
+};
+
+type Plans = readonly (readonly [asset: number, SeriesPlan])[];
+
+const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined);
+
+const planBatch = async (
   { query }: Pick<Transaction, 'query'>,
-  { refreshId, universe, assets, fetched, source, quarantineFactor }: StoreRequest,
-): Promise<StoredResult> => {
-  const { interval } = universe;
-  const from = firstDayOfPeriod(universe.from, interval);
-  const stored = await readStoredSeries({ query }, [...assets.values()], from);
-  const current = fetched.source === 'provider';
-  const plans = fetched.series.map((series): readonly [number, SeriesPlan] => {
-    const asset = assets.get(series.symbol);
-    const known = asset === undefined ? undefined : stored.get(asset);
-    if (asset === undefined || known === undefined) throw new Error(`${series.symbol} has no row`);
-    return [asset, planSeries(series, known, { source, interval, current, quarantineFactor })];
+  series: readonly FetchedSeries[],
+  { universe, assets, fetched, source, quarantineFactor }: StoreRequest,
+  from: string,
+): Promise<Plans> => {
+  const withIds = series.map((each) => {
+    const asset = assets.get(each.symbol);
+    if (asset === undefined) throw new Error(`${each.symbol} has no row`);
+    return [asset, each] as const;
   });
+  const stored = await readStoredSeries(
+    { query },
+    withIds.map(([asset]) => asset),
+    from,
+  );
+  const context = {
+    source,
+    interval: universe.interval,
+    current: fetched.source === 'provider',
+    quarantineFactor,
+  };
+  return withIds.map(([asset, each]) => [asset, planSeries(each, stored.get(asset)!, context)]);
+};
+
+const writeBatch = async (
+  { query }: Pick<Transaction, 'query'>,
+  plans: Plans,
+  { refreshId, universe, source }: StoreRequest,
+  from: string,
+): Promise<void> => {
   const listOf = <T>(items: (plan: SeriesPlan) => readonly T[]): (readonly [number, T])[] =>
     plans.flatMap(([asset, plan]) => items(plan).map((item) => [asset, item] as const));
+  const assetsOf = (selects: (plan: SeriesPlan) => boolean): number[] =>
+    plans.filter(([, plan]) => selects(plan)).map(([asset]) => asset);
 
   await removeSeries(
     { query },
-    plans.filter(([, { removesAll }]) => removesAll).map(([asset]) => asset),
+    assetsOf(({ removesAll }) => removesAll),
   );
   await rescaleBefore(
     { query },
-    listOf(({ rescaleBefore: factor }) => (factor === undefined ? [] : [factor])),
+    listOf(({ rescaleBefore: factor }) => present([factor])),
     from,
   );
   await removeBars(
@@ -68,18 +109,30 @@ export const storeSeries = async (
     refreshId,
     listOf(({ held }) => held),
   );
-  const accepted = plans.filter(([, plan]) => plan.accepted > 0).map(([asset]) => asset);
   await query(
     `update asset set price_source = coalesce($2, price_source), price_interval = $3
      where id = any($1::int[]) and (price_source is distinct from $2 or price_interval is distinct from $3)`,
-    [arrayLiteral(accepted), source, interval],
+    [arrayLiteral(assetsOf(({ accepted }) => accepted > 0)), source, universe.interval],
   );
-  const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined);
-  return {
-    prices: plans.reduce((sum, [, plan]) => sum + plan.accepted, 0),
-    quarantined: plans.reduce((sum, [, plan]) => sum + plan.heldCount, 0),
-    held: plans.flatMap(([, { held }]) => held),
-    replaced: present(plans.map(([, { replaced }]) => replaced)),
-    heldBack: present(plans.map(([, { heldBack }]) => heldBack)),
-  };
+};
+
+/** Compares the fetched series with the stored ones, and writes the differences. Prices that are not believed are listed. */
+export const storeSeries = async (
+  transaction: Pick<Transaction, 'query'>,
+  request: StoreRequest,
+): Promise<StoredResult> => {
+  const from = firstDayOfPeriod(request.universe.from, request.universe.interval);
+  let result = nothingStored;
+  for (const batch of batchesOf(request.fetched.series)) {
+    const plans = await planBatch(transaction, batch, request, from);
+    await writeBatch(transaction, plans, request, from);
+    result = {
+      prices: result.prices + plans.reduce((sum, [, plan]) => sum + plan.accepted, 0),
+      quarantined: result.quarantined + plans.reduce((sum, [, plan]) => sum + plan.heldCount, 0),
+      held: [...result.held, ...plans.flatMap(([, { held }]) => held)],
+      replaced: [...result.replaced, ...present(plans.map(([, { replaced }]) => replaced))],
+      heldBack: [...result.heldBack, ...present(plans.map(([, { heldBack }]) => heldBack))],
+    };
+  }
+  return result;
 };
