@@ -42,6 +42,8 @@ export const MarketIndexEntity = defineEntity({
     name: p.text(),
     universe: p.text(),
     method: p.text().$type<(typeof indexMethods)[number]>(),
+    /** See `isCalculated`. */
+    calculation: p.text().nullable(),
   },
 });
 

@@ -11,6 +11,7 @@ import { credentialOwners } from './0012-credential-owners.ts';
 import { storageQuotas } from './0015-storage-quotas.ts';
 import { storedChunkBytes } from './0016-stored-chunk-bytes.ts';
 import { seriesOrigin } from './0018-series-origin.ts';
+import { indexCalculation } from './0019-index-calculation.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   storageQuotas,
   storedChunkBytes,
   seriesOrigin,
+  indexCalculation,
 ];

@@ -25,7 +25,8 @@ import {
   recordOutcome,
 } from './refresh-records.ts';
 import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
-import { calculateIndexValues, ensureAssets } from './refresh-steps.ts';
+import { ensureAssets } from './refresh-steps.ts';
+import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
 import { storeSeries, type StoredResult } from '../series/store-series.ts';
 import { failSpan, inSpan } from './spans.ts';
 import type { Universe } from '../indexes/universes.ts';
@@ -43,6 +44,7 @@ export type RefreshRunDeps = {
   readonly ids: () => string;
   /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
   readonly committed: (universe: Universe) => Promise<void>;
+  readonly universes: readonly Universe[];
   /** A price, or a whole series, that changes by more than this factor, up or down, is held back. */
   readonly quarantineFactor: number;
   /** Timeouts of the fetch and of the transaction that writes the rows. */
@@ -74,6 +76,12 @@ const maxQuarantinedInLog = 5;
 /** Runs one refresh, from its record to its outcome. The caller must hold the lock of the universe. */
 export const createRefreshRun = (deps: RefreshRunDeps) => {
   const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts, committed, quarantineFactor } = deps;
+  const seen = new Set<string>();
+  const sharedSymbols = new Set<string>();
+  for (const { symbol } of deps.universes.flatMap(({ assets }) => assets)) {
+    if (seen.has(symbol)) sharedSymbols.add(symbol);
+    seen.add(symbol);
+  }
   const now = (): string => clock.now().toISOString();
   const events = createRefreshEvents(deps.audit, deps.announce);
 
@@ -109,7 +117,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         const ensured = await step('ensure_assets', 'refresh.ensure_assets', signal, () =>
           ensureAssets(transaction, universe),
         );
-        const { prices, quarantined, replaced, heldBack } = await step(
+        const { prices, quarantined, replaced, heldBack, firstChanged } = await step(
           'store_prices',
           'refresh.store_prices',
           signal,
@@ -121,7 +129,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
           },
         );
         const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
-          calculateIndexValues(transaction, ensured, universe),
+          calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols }),
         );
         const counts = {
           assets: ensured.assets.size,

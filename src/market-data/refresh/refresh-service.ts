@@ -8,12 +8,10 @@ import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
 import { replacementReasons } from '../series/series-plan.ts';
 import { universeNamed } from '../indexes/universes.ts';
-import type { Universe } from '../indexes/universes.ts';
 
 export type RefreshServiceDeps = RefreshRunDeps & {
   readonly reader: Reader;
   readonly lock: Lock;
-  readonly universes: readonly Universe[];
 };
 
 type RefreshRequest = {

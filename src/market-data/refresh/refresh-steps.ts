@@ -1,10 +1,7 @@
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { AssetEntity, MarketIndexEntity } from '../entities.ts';
-import { indexCalculators } from '../indexes/index-calculators.ts';
-import type { Close } from '../indexes/index-calculators.ts';
 import { arrayLiteral } from '../sql.ts';
-import type { IndexDefinition, Universe } from '../indexes/universes.ts';
+import type { Universe } from '../indexes/universes.ts';
 
 /** Database ids by symbol and by index code. */
 export type EnsuredIds = {
@@ -49,60 +46,4 @@ export const ensureAssets = async ({ em, query }: Transaction, universe: Univers
     columns,
   );
   return ids;
-};
-
-type StoredClose = Close & { asset_id: number };
-
-/** The stored closes of the given assets, oldest first. */
-const storedCloses = async ({ query }: Transaction, assetIds: readonly number[]): Promise<Map<number, Close[]>> => {
-  const closes = new Map(assetIds.map((id): [number, Close[]] => [id, []]));
-  const rows = await query<StoredClose>(
-    `select asset_id, date, close from price where asset_id = any($1::int[])
-     order by asset_id, date`,
-    [arrayLiteral(assetIds)],
-  );
-  for (const { asset_id, date, close } of rows) closes.get(asset_id)?.push({ date, close });
-  return closes;
-};
-
-/**
- * Calculates the indexes of the universe again and stores their values. The calculation uses all stored prices,
- * because they can be older than the fetched prices.
- * @returns the number of index values
- * @throws AppError `external_api_bad_response` if a value is not a positive finite number
- */
-export const calculateIndexValues = async (
-  transaction: Transaction,
-  ids: EnsuredIds,
-  universe: Universe,
-): Promise<number> => {
-  const closes = await storedCloses(transaction, [...ids.assets.values()]);
-  const seriesOf = ({ constituents }: IndexDefinition): Close[][] =>
-    constituents.map((symbol) => closes.get(idOf(ids.assets, symbol)) ?? []);
-  let written = 0;
-  for (const index of universe.indexes) {
-    const points = indexCalculators[index.method](seriesOf(index));
-    if (!points.every(({ value }) => Number.isFinite(value) && value > 0)) {
-      throw new AppError(
-        'external_api_bad_response',
-        `The prices give ${index.code} a value that is not positive and finite`,
-      );
-    }
-    const id = idOf(ids.indexes, index.code);
-    const dates = arrayLiteral(points.map(({ date }) => date));
-    await transaction.query(
-      `delete from index_value where index_id = $1
-         and not exists (select 1 from unnest($2::date[]) as point (date) where point.date = index_value.date)`,
-      [id, dates],
-    );
-    // Only differences are written, because a row that is written again costs as much as a new one.
-    await transaction.query(
-      `insert into index_value (index_id, date, value) select $1, * from unnest($2::date[], $3::float8[])
-       on conflict (index_id, date) do update set value = excluded.value
-         where index_value.value is distinct from excluded.value`,
-      [id, dates, arrayLiteral(points.map(({ value }) => value))],
-    );
-    written += points.length;
-  }
-  return written;
 };

@@ -26,9 +26,27 @@ export type StoredResult = {
   readonly held: readonly QuarantinedPrice[];
   readonly replaced: readonly ReplacedSeries[];
   readonly heldBack: readonly HeldBackSeries[];
+  /** The first day with a changed price; null if no price has changed. */
+  readonly firstChanged: string | null;
 };
 
-const nothingStored: StoredResult = { prices: 0, quarantined: 0, held: [], replaced: [], heldBack: [] };
+const minDay = '0001-01-01';
+
+const earlier = (a: string | null, b: string | null): string | null => (a !== null && (b === null || a < b) ? a : b);
+
+const firstChangeOf = ({ changed, removed, removesAll, rescaleBefore: factor }: SeriesPlan): string | null =>
+  removesAll || factor !== undefined
+    ? minDay
+    : [...changed.map(({ date }) => date), ...removed].reduce<string | null>(earlier, null);
+
+const nothingStored: StoredResult = {
+  prices: 0,
+  quarantined: 0,
+  held: [],
+  replaced: [],
+  heldBack: [],
+  firstChanged: null,
+};
 
 /** Limits the memory: the stored bars of one batch of series are in memory at a time. */
 const barsPerBatch = 50_000;
@@ -131,6 +149,7 @@ export const storeSeries = async (
       quarantined: result.quarantined + plans.reduce((sum, [, plan]) => sum + plan.heldCount, 0),
       held: [...result.held, ...plans.flatMap(([, { held }]) => held)],
       replaced: [...result.replaced, ...present(plans.map(([, { replaced }]) => replaced))],
+      firstChanged: plans.map(([, plan]) => firstChangeOf(plan)).reduce(earlier, result.firstChanged),
       heldBack: [...result.heldBack, ...present(plans.map(([, { heldBack }]) => heldBack))],
     };
   }
