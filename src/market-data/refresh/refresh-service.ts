@@ -130,8 +130,12 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     return new Map(rows.map(({ universe, seconds }) => [universe, seconds]));
   };
 
-  /** The universes with series from another source than the provider of this process. */
+  /**
+   * The universes with series from another source than the provider of this process. None if the provider has sample
+   * data: a process that was started without its settings must not replace market prices just by starting.
+   */
   const universesOfOtherSource = async (): Promise<ReadonlySet<string>> => {
+    if (deps.provider.source === 'sample') return new Set();
     const rows = await reader.query<{ universe: string }>(
       `select distinct universe from market_index join index_constituent on index_id = market_index.id
        join asset on asset.id = asset_id where price_source <> $1`,

@@ -80,6 +80,16 @@ test('the first refreshes from Twelve Data replace the sample series as a whole,
 
   const again = await refresh(service, token, 'tech5');
   t.like(again.body, { status: 'succeeded', quarantined: 0, series_replaced: [], prices: 120 });
+  await service.stop(5_000);
+
+  // A start with the sample data alone replaces nothing; a requested refresh does.
+  const back = await serve(t, environment);
+  await back.logged(({ message }) => message === 'started');
+  const backToken = await takeToken(back);
+  const replaced = await refresh(back, backToken, 'sp500');
+  t.like(replaced.body, { status: 'succeeded', prices: 5_105 });
+  t.deepEqual(replaced.body['series_replaced'], [{ symbol: '^GSPC', reason: 'source_changed' }]);
+  t.like((await seriesOf(database))[0], { source: 'twelve_data', bars: 24 });
 });
 
 test('series of a version that did not record the source: an answer that fits is adopted, another one replaces them', async (t) => {
