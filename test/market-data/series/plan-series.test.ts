@@ -37,7 +37,7 @@ const applied = (plan: SeriesPlan, all: readonly PriceBar[]): PriceBar[] => {
 const storedOf = (all: readonly PriceBar[], interval: Interval, source: 'sample' | 'twelve_data'): StoredSeries => ({
   origin: { source, interval },
   bars: all.filter(({ date }) => date >= firstRequested),
-  before: all.filter(({ date }) => date < firstRequested).at(-1),
+  before: all.findLast(({ date }) => date < firstRequested),
 });
 
 const equal = (a: readonly PriceBar[], b: readonly PriceBar[]): boolean =>
