@@ -12,8 +12,30 @@ const months = 24;
 const closeOf = (symbol: number, month: number, generation: number): number =>
   (50 + symbol) * (1 + (month / 100) * (1 + generation / 1_000));
 
-const dateOf = (month: number): string =>
-  `${2000 + Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, '0')}-01`;
+const dateOf = (month: number, day = 1): string =>
+  `${2000 + Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+
+/** What the provider corrects in a generation, in addition to the prices. It applies to all symbols. */
+type Correction = {
+  /** Factor of all prices. */
+  readonly unit: number;
+  /** The month without a bar, if any; neither the first nor the last one. */
+  readonly withdrawn?: number;
+  /** Day of the bar of the last month. */
+  readonly lastDay: number;
+  /** Number of months in the answer. */
+  readonly months: number;
+};
+export type Corrections = (generation: number) => Correction;
+
+const uncorrected: Corrections = () => ({ unit: 1, lastDay: 1, months });
+
+/** The months of the answer with their dates. */
+const answeredMonths = ({ withdrawn, lastDay, months: count }: Correction): { month: number; date: string }[] =>
+  Array.from({ length: count }, (_, month) => ({
+    month,
+    date: dateOf(month, month === months - 1 ? lastDay : 1),
+  })).filter(({ month }) => month !== withdrawn);
 
 export const barsOf = (symbol: number, generation: number): WireBar[] =>
   Array.from({ length: months }, (_, month) => {
@@ -22,14 +44,16 @@ export const barsOf = (symbol: number, generation: number): WireBar[] =>
   });
 
 /** The same data in the form of a provider's answer. */
-export const seriesOf = (generation: number): FetchedSeries[] =>
-  symbols.map((symbol, index) => ({
+export const seriesOf = (generation: number, corrections = uncorrected): FetchedSeries[] => {
+  const correction = corrections(generation);
+  return symbols.map((symbol, index) => ({
     symbol,
-    prices: Array.from({ length: months }, (_, month) => {
-      const close = closeOf(index, month, generation);
-      return { date: dateOf(month), open: close, high: close, low: close, close, volume: 1_000 };
+    prices: answeredMonths(correction).map(({ month, date }) => {
+      const close = closeOf(index, month, generation) * correction.unit;
+      return { date, open: close, high: close, low: close, close, volume: 1_000 };
     }),
   }));
+};
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6 * Math.max(1, Math.abs(b));
 
@@ -39,7 +63,7 @@ type Row = { symbol: string; date: string; close: number };
  * Returns the generation of all stored prices and of the price-weighted index.
  * @throws Error with the first row that belongs to another generation
  */
-export const storedGeneration = async (databaseUrl: string): Promise<number> => {
+export const storedGeneration = async (databaseUrl: string, corrections = uncorrected): Promise<number> => {
   const client = new Client({ connectionString: databaseUrl });
   client.on('error', () => {});
   await client.connect();
@@ -54,18 +78,27 @@ export const storedGeneration = async (databaseUrl: string): Promise<number> => 
       `select v.date::text as date, v.value from index_value v join market_index i on i.id = v.index_id
        where i.code = 'TECH5_PW' order by v.date`,
     );
-    if (rows.length !== symbols.length * months) throw new Error(`${rows.length} prices are stored`);
-    if (values.length !== months) throw new Error(`${values.length} index values are stored`);
-    const last = rows.find(({ symbol, date }) => symbol === 'MSFT' && date === dateOf(months - 1))!;
-    const generation = Math.round(((last.close / 50 - 1) / ((months - 1) / 100) - 1) * 1_000);
+    const closes = rows.filter(({ symbol }) => symbol === 'MSFT').map(({ close }) => close);
+    const growth = closes.at(-1)! / closes[0]!;
+    const generation = Math.round(((growth - 1) / ((months - 1) / 100) - 1) * 1_000);
+    const correction = corrections(generation);
+    const answered = answeredMonths(correction);
+    if (rows.length !== symbols.length * answered.length) throw new Error(`${rows.length} prices are stored`);
+    if (values.length !== answered.length) throw new Error(`${values.length} index values are stored`);
+    const monthsByDate = new Map(answered.map(({ month, date }) => [date, month]));
+    const monthOf = (date: string): number => {
+      const month = monthsByDate.get(date);
+      if (month === undefined) throw new Error(`${date} is stored, which is not in generation ${generation}`);
+      return month;
+    };
     for (const { symbol, date, close } of rows) {
-      const month = (Number(date.slice(0, 4)) - 2000) * 12 + Number(date.slice(5, 7)) - 1;
-      const expected = closeOf(symbols.indexOf(symbol as (typeof symbols)[number]), month, generation);
+      const index = symbols.indexOf(symbol as (typeof symbols)[number]);
+      const expected = closeOf(index, monthOf(date), generation) * correction.unit;
       if (!near(close, expected))
         throw new Error(`${symbol} on ${date} is ${close}, not ${expected} as in generation ${generation}`);
     }
-    for (const [month, { date, value }] of values.entries()) {
-      const expected = 1_000 * (1 + (month / 100) * (1 + generation / 1_000));
+    for (const { date, value } of values) {
+      const expected = 1_000 * (1 + (monthOf(date) / 100) * (1 + generation / 1_000));
       if (!near(value, expected))
         throw new Error(`TECH5_PW on ${date} is ${value}, not ${expected} as in generation ${generation}`);
     }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { storedGeneration } from '../chaos/generations.ts';
 import type { History, Observation, Outcome, Refresh } from './checker.ts';
+import { corrections, isHeldBack } from './corrections.ts';
 import type { Fleet, Refresher } from './fleet.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Fault } from './refresher.ts';
@@ -18,13 +19,16 @@ const drawFault = (random: Random): Fault | undefined =>
     ? { point: random.oneOf(points), mode: random.oneOf(['error', 'error', 'error', 'hang', 'crash'] as const) }
     : undefined;
 
-const outcomeOf = (status: string | undefined): Outcome =>
-  status === undefined ? 'unknown' : status === 'succeeded' ? 'succeeded' : 'undone';
+/** A refresh that held its answer back has changed nothing, so its generation must never be seen. */
+const outcomeOf = (status: string | undefined, generation: number): Outcome => {
+  if (isHeldBack(generation)) return 'undone';
+  return status === undefined ? 'unknown' : status === 'succeeded' ? 'succeeded' : 'undone';
+};
 
 const observe = async (databaseUrl: string): Promise<Observation> => {
   const began = performance.now();
   try {
-    const generation = await storedGeneration(databaseUrl);
+    const generation = await storedGeneration(databaseUrl, corrections);
     return { began, ended: performance.now(), generation };
   } catch (error) {
     return { began, ended: performance.now(), torn: error instanceof Error ? error.message : String(error) };
@@ -42,7 +46,7 @@ export const playHistory = async (
   firstGeneration: number,
 ): Promise<History> => {
   const random = createRandom(seed);
-  const initial = await storedGeneration(databaseUrl);
+  const initial = await storedGeneration(databaseUrl, corrections);
   const members = await fleet.members();
   const refreshes: Refresh[] = [];
   const observations: Observation[] = [];
@@ -55,7 +59,7 @@ export const playHistory = async (
     const began = performance.now();
     const ending = member.refresh({ generation: mine, ...(fault && { fault }) });
     if (killAfterMs !== undefined) setTimeout(member.kill, killAfterMs);
-    const outcome = outcomeOf(await ending);
+    const outcome = outcomeOf(await ending, mine);
     refreshes.push({ generation: mine, outcome, began, ended: outcome === 'unknown' ? Infinity : performance.now() });
   };
 

@@ -16,6 +16,7 @@ import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { seriesOf } from '../chaos/generations.ts';
+import { corrections } from './corrections.ts';
 
 export type Fault = { readonly point: FaultPoint; readonly mode: 'error' | 'hang' | 'crash' };
 export type Command = { readonly generation: number; readonly fault?: Fault };
@@ -36,7 +37,10 @@ const refreshes = createRefreshService({
   audit: createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 }),
   reader: database.reader,
   lock: database.lock,
-  provider: { fetch: async () => ({ source: 'provider', series: seriesOf(generation) }) },
+  provider: {
+    source: 'sample',
+    fetch: async () => ({ source: 'provider', series: seriesOf(generation, corrections) }),
+  },
   faults,
   metrics,
   clock: systemClock,

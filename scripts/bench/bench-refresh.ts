@@ -14,7 +14,7 @@ import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
 import type { FetchedUniverse, PriceBar } from '#src/market-data/providers/provider.ts';
-import { storePrices } from '#src/market-data/refresh/refresh-steps.ts';
+import { storeSeries } from '#src/market-data/series/store-series.ts';
 import { arrayLiteral } from '#src/market-data/sql.ts';
 
 const assetCount = 20;
@@ -85,10 +85,16 @@ const measure = async (url: string): Promise<{ readonly viaUnitOfWork: number; r
       );
       await client.query('commit');
     };
-    const viaUnitOfWork = (): Promise<number> =>
-      database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
-        storePrices(transaction, { assets }, fetched),
-      );
+    const request = {
+      refreshId: '00000000-0000-4000-8000-000000000000',
+      universe: { from: '2000-01-01', interval: '1day' },
+      assets,
+      fetched,
+      source: 'sample',
+      quarantineFactor: 5,
+    } as const;
+    const viaUnitOfWork = (): Promise<unknown> =>
+      database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) => storeSeries(transaction, request));
 
     const times: { readonly viaUnitOfWork: number[]; readonly raw: number[] } = { viaUnitOfWork: [], raw: [] };
     for (let round = 0; round < rounds; round += 1) {

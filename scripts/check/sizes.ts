@@ -6,7 +6,9 @@ const maxLines = 300;
 const maxFiles = 15;
 
 /** Folders that may contain more files than the limit, each with the reason. */
-const largeFolders: Readonly<Record<string, string>> = {};
+const largeFolders: Readonly<Record<string, string>> = {
+  'src/database/migrations': 'one file for each migration, and a released migration stays as it is',
+};
 
 const trackedCode = (): string[] => {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {

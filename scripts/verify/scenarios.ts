@@ -123,7 +123,7 @@ export const scenarios: readonly Scenario[] = [
     fault: 'the market data provider has one price ten times too high',
     inject: ({ provider }) => void (provider.fault = { kind: 'change', change: tenfold }),
     meet: async ({ service }, token) => traceOf(await refresh(service, token, 'tech5')),
-    log: ({ message }) => String(message).startsWith('prices that moved too far'),
+    log: ({ message }) => String(message).startsWith('prices that are not believed'),
     end: ({ provider }) => void (provider.fault = undefined),
     recover: ({ service }, token) => refresh(service, token, 'tech5'),
   },

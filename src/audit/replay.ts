@@ -15,7 +15,7 @@ type Rebuildable = {
   readonly initial: State;
   /** The action that deletes a row. */
   readonly removal?: AuditAction;
-  /** Columns that follow from the action and the reason of an event, in addition to its data. */
+  /** Columns that follow from the action and the reason of an event. Its data come after them, so they can correct them. */
   readonly derived?: (event: StoredEvent) => State;
 };
 
@@ -31,6 +31,8 @@ const refreshInitial: State = {
   prices: 0,
   index_values: 0,
   quarantined: 0,
+  series_replaced: [],
+  series_held_back: [],
 };
 
 const rebuildable = {
@@ -80,7 +82,7 @@ export const rebuildState = async (reader: Reader, table: StateTable): Promise<R
       for (const event of events.filter(changesState)) {
         const { target, data } = event;
         if (event.action === removal) rows.delete(target);
-        else rows.set(target, { ...(rows.get(target) ?? initial), ...data, ...derived?.(event) });
+        else rows.set(target, { ...(rows.get(target) ?? initial), ...derived?.(event), ...data });
       }
       sequence = events.at(-1)?.sequence ?? sequence;
       if (events.length < batchSize) break;

@@ -1,6 +1,8 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { refreshSources } from './providers/provider.ts';
+import type { refreshSources, SeriesSource } from './providers/provider.ts';
 import type { indexMethods } from './indexes/universes.ts';
+import type { Interval } from './series/periods.ts';
+import type { HeldBackSeries, HoldReason, ReplacedSeries } from './series/series-plan.ts';
 
 export const AssetEntity = defineEntity({
   name: 'Asset',
@@ -11,6 +13,9 @@ export const AssetEntity = defineEntity({
     name: p.text(),
     exchange: p.text(),
     currency: p.text(),
+    /** The source of the stored prices. Null: no prices, or prices of a version that did not record it. */
+    priceSource: p.text().$type<SeriesSource>().nullable(),
+    priceInterval: p.text().$type<Interval>().nullable(),
   },
 });
 
@@ -37,6 +42,8 @@ export const MarketIndexEntity = defineEntity({
     name: p.text(),
     universe: p.text(),
     method: p.text().$type<(typeof indexMethods)[number]>(),
+    /** See `isCalculated`. */
+    calculation: p.text().nullable(),
   },
 });
 
@@ -60,7 +67,7 @@ const IndexValueEntity = defineEntity({
 });
 
 export const refreshTriggers = ['request', 'schedule', 'startup'] as const;
-export const refreshStatuses = ['running', 'succeeded', 'rolled_back', 'failed'] as const;
+export const refreshStatuses = ['running', 'succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] as const;
 
 const RefreshEntity = defineEntity({
   name: 'Refresh',
@@ -81,6 +88,8 @@ const RefreshEntity = defineEntity({
     prices: p.integer().default(0),
     indexValues: p.integer().default(0),
     quarantined: p.integer().default(0),
+    seriesReplaced: p.json().$type<readonly ReplacedSeries[]>().default('[]'),
+    seriesHeldBack: p.json().$type<readonly HeldBackSeries[]>().default('[]'),
     source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
     traceId: p.text().nullable(),
     /** True while the refresh waits for a worker, false after a worker has started it. */
@@ -97,6 +106,7 @@ const PriceQuarantineEntity = defineEntity({
     date: p.date().primary(),
     price: p.double(),
     reference: p.double(),
+    reason: p.text().$type<HoldReason>().default('moved_too_far'),
   },
 });
 

@@ -148,7 +148,12 @@ test('Redis is one server, a cluster, or servers behind Sentinel; a cluster is n
     'REDIS_URLS is for a cluster, so REDIS_URL must not be set too',
     'REDIS_URLS is for a cluster, so REDIS_SENTINEL_URLS must not be set too',
   ]);
-  const production = { NODE_ENV: 'production', DATABASE_URL: 'postgres://db/x', JWT_PRIVATE_KEY: 'pem' };
+  const production = {
+    NODE_ENV: 'production',
+    DATABASE_URL: 'postgres://localhost/x',
+    JWT_PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----',
+    REDIS_ALLOW_PLAIN: 'true',
+  };
   t.deepEqual(faultsOf({ ...production, REDIS_URLS: urls }), []);
   t.deepEqual(faultsOf({ ...production, REDIS_SENTINEL_URLS: 'redis://s.example' }), []);
   t.is(faultsOf({ ...production, REDIS_URLS: '' }).length, 1);

@@ -134,7 +134,7 @@ const production = (environment: Record<string, string>): readonly string[] =>
     NODE_ENV: 'production',
     DATABASE_URL: 'postgres://u@127.0.0.1/d',
     REDIS_URL: 'redis://localhost',
-    JWT_PRIVATE_KEY: 'pem',
+    JWT_PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----',
     ...environment,
   });
 
@@ -152,6 +152,11 @@ test('production refuses connections to other machines without encryption, unles
     production({ REDIS_URL: 'redis://cache:6379' })[0]!,
     /^REDIS_URL leads to another machine .* REDIS_ALLOW_PLAIN/,
   );
+  t.regex(production({ REDIS_URL: '', REDIS_URLS: 'redis://a.example' })[0]!, /^REDIS_URLS leads to another machine/);
+  t.regex(
+    production({ REDIS_SENTINEL_URLS: 'redis://s.example' })[0]!,
+    /^REDIS_SENTINEL_URLS leads to another machine/,
+  );
   for (const environment of [
     { DATABASE_URL: plain, DATABASE_SSL: 'disable' },
     { DATABASE_URL: plain, DATABASE_SSL: 'require' },
@@ -162,6 +167,8 @@ test('production refuses connections to other machines without encryption, unles
     { REDIS_URL: 'rediss://cache:6379' },
     { REDIS_URL: 'redis://cache:6379', REDIS_ALLOW_PLAIN: 'true' },
     { REDIS_URL: 'redis://[::1]:6379' },
+    { REDIS_URL: '', REDIS_URLS: 'rediss://a.example,rediss://b.example' },
+    { REDIS_URL: 'rediss://unused', REDIS_SENTINEL_URLS: 'rediss://s.example' },
   ]) {
     t.deepEqual(production(environment), [], JSON.stringify(environment));
   }

@@ -71,6 +71,7 @@ test('with fallback allowed, data of an earlier fetch are used and marked; witho
   const sample = createSampleFileProvider({ directory: sampleDataDirectory });
   let code: 'external_api_unavailable' | 'shutting_down' | undefined;
   const provider: MarketDataProvider = {
+    source: 'sample',
     fetch: async (...call): Promise<FetchedUniverse> => {
       if (code) throw new AppError(code);
       return sample.fetch(...call);

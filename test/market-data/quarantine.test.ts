@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { FetchedUniverse, MarketDataProvider, PriceBar } from '#src/market-data/providers/provider.ts';
-import { splitSeries } from '#src/market-data/refresh/quarantine.ts';
+import { planSeries } from '#src/market-data/series/plan-series.ts';
 import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
 import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { fingerprint, setup } from './setup.ts';
@@ -15,8 +15,13 @@ const bar = (day: number, close: number, high: number | null = null): PriceBar =
   close,
   volume: null,
 });
-const quarantinedDays = (closes: readonly PriceBar[], stored: Readonly<Record<string, number>> = {}): string[] =>
-  splitSeries({ symbol: 'X', prices: closes }, new Map(Object.entries(stored)), 5).quarantined.map(({ date }) => date);
+const daily = { source: 'sample', interval: '1day', current: true, quarantineFactor: 5 } as const;
+const quarantinedDays = (prices: readonly PriceBar[], stored: readonly PriceBar[] = []): string[] =>
+  planSeries(
+    { symbol: 'X', prices },
+    { origin: { source: 'sample', interval: '1day' }, bars: stored, before: undefined },
+    daily,
+  ).held.map(({ date }) => date);
 
 test('quarantined are a spike, a collapse, a large high, a large first bar, and a change of a stored close', (t) => {
   t.deepEqual(quarantinedDays([bar(3, 10), bar(4, 49), bar(5, 11)]), []);
@@ -24,12 +29,12 @@ test('quarantined are a spike, a collapse, a large high, a large first bar, and 
   t.deepEqual(quarantinedDays([bar(3, 10), bar(4, 1.9), bar(5, 11)]), ['2000-01-04']);
   t.deepEqual(quarantinedDays([bar(3, 10), bar(4, 10, 500), bar(5, 11)]), ['2000-01-04']);
   t.deepEqual(quarantinedDays([bar(3, 1000), bar(4, 10), bar(5, 11)]), ['2000-01-03']);
-  t.deepEqual(quarantinedDays([bar(3, 1000), bar(4, 1010)], { '2000-01-03': 10 }), ['2000-01-03', '2000-01-04']);
-  t.deepEqual(quarantinedDays([bar(3, 100)], { '2000-01-03': 30 }), []);
+  t.deepEqual(quarantinedDays([bar(3, 1000), bar(4, 1010)], [bar(3, 10)]), ['2000-01-03', '2000-01-04']);
+  t.deepEqual(quarantinedDays([bar(3, 100)], [bar(3, 30)]), []);
 });
-
 /** The sample data. The close of AAPL on 2005-01-01 is multiplied by `factor()`. */
 const spiked = (factor: () => number): MarketDataProvider => ({
+  source: 'sample',
   fetch: async (universe, signal, options): Promise<FetchedUniverse> => {
     const { source, series } = await sample.fetch(universe, signal, options);
     const change = (each: PriceBar): PriceBar =>
@@ -60,7 +65,7 @@ test('a refresh stores all other bars, and records and reports the quarantined o
 
   factor = 40;
   const record = await refreshes.run({ universe: 'tech5', trigger: 'request' });
-  t.like(record, { status: 'succeeded', prices: 559, quarantined: 1, error: null });
+  t.like(record, { status: 'succeeded_with_quarantine', prices: 559, quarantined: 1, error: null });
   t.deepEqual(await fingerprint(admin), before);
   const rows = await admin.query(
     `select refresh_id, symbol, date::text, price / reference as ratio
@@ -74,6 +79,8 @@ test('a refresh stores all other bars, and records and reports the quarantined o
 test('no bar of the sample data is quarantined', async (t) => {
   for (const universe of bundledUniverses) {
     const { series } = await sample.fetch(universe, AbortSignal.timeout(5_000), { fallback: false });
-    for (const each of series) t.deepEqual(splitSeries(each, new Map(), 5).quarantined, []);
+    const context = { ...daily, interval: universe.interval };
+    const nothing = { origin: { source: null, interval: null }, bars: [], before: undefined };
+    for (const each of series) t.is(planSeries(each, nothing, context).heldCount, 0);
   }
 });

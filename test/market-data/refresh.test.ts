@@ -214,6 +214,7 @@ test.serial('prices that make an index value infinite roll the refresh back', as
     service: {
       quarantineFactor: Number.POSITIVE_INFINITY,
       provider: {
+        source: 'sample',
         fetch: async ({ assets }) => ({
           source: 'provider',
           series: assets.map(({ symbol }, asset) => ({
@@ -240,7 +241,10 @@ test.serial('prices that make an index value infinite roll the refresh back', as
 
 test.serial('a provider that does not answer causes a timeout', async (t) => {
   const { refreshes } = await setup(t, {
-    service: { provider: { fetch: () => new Promise(() => {}) }, timeouts: { fetchMs: 50, applyMs: 1_000 } },
+    service: {
+      provider: { source: 'sample', fetch: () => new Promise(() => {}) },
+      timeouts: { fetchMs: 50, applyMs: 1_000 },
+    },
   });
   t.like(await refreshes.run({ universe: 'tech5', trigger: 'request' }), {
     status: 'failed',

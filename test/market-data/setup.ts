@@ -23,6 +23,8 @@ export type Setup = {
   readonly admin: TestDatabase;
   readonly metrics: RecordedMetrics;
   readonly faults: FaultControl;
+  /** What the service was created with. */
+  readonly deps: RefreshServiceDeps;
 };
 
 export type Overrides = {
@@ -34,6 +36,7 @@ const sampleProvider = createSampleFileProvider({ directory: sampleDataDirectory
 
 /** The sample data with every close multiplied by `factor()`. A refresh with another factor changes all rows. */
 export const scaledProvider = (factor: () => number): MarketDataProvider => ({
+  source: 'sample',
   fetch: async (universe, signal, options) => {
     const { source, series } = await sampleProvider.fetch(universe, signal, options);
     const scale = (bar: PriceBar): PriceBar => ({ ...bar, close: bar.close * factor() });
@@ -52,7 +55,7 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
     metrics,
     ...overrides.database,
   });
-  const refreshes = createRefreshService({
+  const deps: RefreshServiceDeps = {
     unitOfWork: database.unitOfWork,
     audit: createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 }),
     reader: database.reader,
@@ -68,12 +71,13 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
     committed: async () => {},
     timeouts: { fetchMs: 5_000, applyMs: 20_000 },
     ...overrides.service,
-  });
+  };
+  const refreshes = createRefreshService(deps);
   t.teardown(async () => {
     await refreshes.close();
     await database.close();
   });
-  return { refreshes, database, admin, metrics, faults };
+  return { refreshes, database, admin, metrics, faults, deps };
 };
 
 const dataTables = ['asset', 'price', 'market_index', 'index_constituent', 'index_value'];

@@ -85,7 +85,7 @@ export const refreshes: DashboardSpec = {
           kind: 'bars',
           title: 'Are prices held back?',
           description:
-            'Fetched bars that moved further than is believable: not stored, but kept in `price_quarantine` until somebody has looked.',
+            'Fetched bars that are not believed: not stored, but kept in `price_quarantine` until somebody has looked.',
           unit: 'count',
           queries: [
             {
@@ -95,6 +95,21 @@ export const refreshes: DashboardSpec = {
           ],
           stacked: true,
           alerts: ['PricesQuarantined'],
+        },
+        {
+          id: 7,
+          kind: 'bars',
+          title: 'Is stored history replaced?',
+          description:
+            'Series whose history was replaced as a whole: the provider restated it by a common factor, or the prices come from another source now.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (reason) (increase(${of('volwatch_series_replaced_total')}[$__rate_interval]))`,
+              legend: '{{reason}}',
+            },
+          ],
+          stacked: true,
         },
         {
           id: 6,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import type { HttpContext } from './types.ts';
@@ -11,6 +13,17 @@ export type RouteReply = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
+/**
+ * A number that is not finite would become null. Answers are searched for it in production too.
+ * @throws AppError `internal_error`
+ */
+const assertFinite = ({ declaration, template }: CompiledRoute, body: unknown): void => {
+  const pointer = nonFiniteIn(body);
+  if (pointer === undefined) return;
+  throw new AppError('internal_error', `The response of ${declaration.method} ${template} breaks its schema`, {
+    cause: new Error(`response schema: ${pointer}: a number that is not finite`),
+  });
+};
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** Reduces the objects of `data` to the members in `fields`, in the order of `fields`. */
@@ -60,6 +73,7 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     return;
   }
   const isSerialised = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
+  if (!isSerialised) assertFinite(route, body);
   const content = isSerialised ? body : JSON.stringify(body);
   if (route.declaration.etag === 'weak' && reply.status === 200) {
     res.setHeader('ETag', weakEtag(content));

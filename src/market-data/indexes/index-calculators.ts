@@ -26,12 +26,12 @@ const byDate = (
 };
 
 /**
- * Equal-weighted index: 1000 on the first date. Each further value is the previous value times 1 plus the mean of the
+ * Equal-weighted index: `start` (1000) on the first date. Each further value is the previous value times 1 plus the mean of the
  * simple returns of the constituents that have a close on both dates. Without such a constituent the value is
  * unchanged.
  */
-export const equalWeighted = (constituents: readonly CloseSeries[]): IndexPoint[] => {
-  let value = indexBase;
+export const equalWeighted = (constituents: readonly CloseSeries[], start = indexBase): IndexPoint[] => {
+  let value = start;
   let previous: readonly (number | undefined)[] = [];
   return byDate(constituents).map(([date, closes]) => {
     let sum = 0;
@@ -82,7 +82,10 @@ export const rebased = (constituents: readonly CloseSeries[]): IndexPoint[] => {
   return first === undefined ? [] : series.map(({ date, close }) => ({ date, value: indexBase * (close / first) }));
 };
 
-export const indexCalculators: Readonly<Record<IndexMethod, (constituents: readonly CloseSeries[]) => IndexPoint[]>> = {
+/** `start` is the value on the first date, for the methods that continue from a value. */
+type IndexCalculator = (constituents: readonly CloseSeries[], start?: number) => IndexPoint[];
+
+export const indexCalculators: Readonly<Record<IndexMethod, IndexCalculator>> = {
   equal_weighted: equalWeighted,
   price_weighted: priceWeighted,
   rebased,

@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Interval } from '../series/periods.ts';
 
 /** The universes. A new universe needs an entry here and a provider that has its prices. */
 
@@ -24,7 +25,7 @@ export type IndexDefinition = {
 
 export type Universe = {
   readonly name: string;
-  readonly interval: '1month' | '1day';
+  readonly interval: Interval;
   /** First day of the requested prices, as `YYYY-MM-DD`. */
   readonly from: string;
   readonly assets: readonly AssetDefinition[];

@@ -12,22 +12,28 @@ export type FallbackProviderDeps = {
 /** The source of older data is `cache` up to this age, and `last_known_good` above it. */
 const recentMs = 3_600_000;
 
-const keyOf = (universe: string): CacheKey => ({ cache: 'provider', tag: 'provider', key: universe });
+/** The key contains the source, because a series must not get prices of another source. */
+const keyOf = ({ source }: MarketDataProvider, universe: string): CacheKey => ({
+  cache: 'provider',
+  tag: 'provider',
+  key: `${source}:${universe}`,
+});
 
 /**
  * A provider that stores the data of the last successful fetch. If `provider` fails and the caller allows a fallback,
  * it returns the stored data; `source` then says so.
  */
 export const createFallbackProvider = ({ provider, cache, logger }: FallbackProviderDeps): MarketDataProvider => ({
+  source: provider.source,
   fetch: async (universe, signal, options) => {
     try {
       const fetched = await provider.fetch(universe, signal, options);
-      await cache.put(keyOf(universe.name), fetched);
+      await cache.put(keyOf(provider, universe.name), fetched);
       return fetched;
     } catch (error) {
       const code = codeOf(error);
       if (!options.fallback || errorTable[code].category !== 'external_api') throw error;
-      const stored = await cache.last(keyOf(universe.name));
+      const stored = await cache.last(keyOf(provider, universe.name));
       if (!stored) throw error;
       const source = stored.ageMs < recentMs ? 'cache' : 'last_known_good';
       logger.warn(

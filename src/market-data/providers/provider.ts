@@ -18,6 +18,9 @@ export type PriceBar = {
 export const refreshSources = ['provider', 'cache', 'last_known_good'] as const;
 export type RefreshSource = (typeof refreshSources)[number];
 
+/** Where the prices of a series come from. */
+export type SeriesSource = 'sample' | 'twelve_data';
+
 export type FetchedSeries = { readonly symbol: string; readonly prices: readonly PriceBar[] };
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
 
@@ -28,6 +31,8 @@ type FetchOptions = {
 
 /** Source of prices. `fetch` must not be called inside a database transaction. */
 export type MarketDataProvider = {
+  /** Recorded for each series, because prices of different sources must not be mixed in one series. */
+  readonly source: SeriesSource;
   /** @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout` */
   readonly fetch: (universe: Universe, signal: AbortSignal, options: FetchOptions) => Promise<FetchedUniverse>;
 };

@@ -24,6 +24,7 @@ export type SampleFileProviderDeps = { readonly directory: string };
 
 /** Reads the bundled universes from CSV files, without network access. */
 export const createSampleFileProvider = ({ directory }: SampleFileProviderDeps): MarketDataProvider => ({
+  source: 'sample',
   fetch: async (universe, signal) => {
     const sample = Object.hasOwn(sampleFiles, universe.name) ? sampleFiles[universe.name] : undefined;
     if (!sample) throw new AppError('external_api_unavailable', 'There is no sample data for this universe');

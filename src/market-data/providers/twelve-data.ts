@@ -6,6 +6,7 @@ import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
+import { sameBar } from '../series/bars.ts';
 import type { FetchedSeries, MarketDataProvider, PriceBar } from './provider.ts';
 import { throttled, type TwelveDataHttp } from './twelve-data-http.ts';
 import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
@@ -62,9 +63,6 @@ const chunks = <T>(items: readonly T[], size: number): T[][] =>
 
 const badResponse = (problem: string): AppError =>
   new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
-
-const sameBar = (a: PriceBar, b: PriceBar): boolean =>
-  a.open === b.open && a.high === b.high && a.low === b.low && a.close === b.close && a.volume === b.volume;
 
 /** Merges the bars of all pages into one series, oldest first. Bars of the same date must be equal. */
 const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): FetchedSeries => {
@@ -144,6 +142,7 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
   };
 
   return {
+    source: 'twelve_data',
     fetch: async (universe, signal) => {
       assertOutsideTransaction('Calling Twelve Data');
       const startedAt = clock.monotonic();

@@ -43,6 +43,9 @@ export type CachedReads = {
  */
 const firstPage: PageRequest = { after: null, from: null, to: null, limit: defaultLimit + 1 };
 
+/** The caller of a refresh waits for the warm-up, so it loads only so many assets of a large universe. */
+const maxWarmAssets = 100;
+
 const tagsOf = (
   universes: readonly Universe[],
   names: (universe: Universe) => readonly string[],
@@ -79,7 +82,7 @@ export const createCachedReads = ({ cache, queries, uncached, universes, logger 
   const warm = async ({ name, assets, indexes }: Universe): Promise<void> =>
     inSpan('cache.warm_up', { attributes: { 'refresh.universe': name } }, async () => {
       try {
-        for (const { symbol } of assets) await prices(symbol, firstPage);
+        for (const { symbol } of assets.slice(0, maxWarmAssets)) await prices(symbol, firstPage);
         for (const { code } of indexes) await indexValues(code, firstPage);
       } catch (error) {
         logger.warn({ universe: name, code: codeOf(error) }, 'the cache could not be warmed up');

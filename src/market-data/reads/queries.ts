@@ -1,6 +1,6 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
-import type { QuarantinedPrice } from '../refresh/quarantine.ts';
+import type { QuarantinedPrice } from '../series/series-plan.ts';
 import { refreshColumns, toRefreshRecord } from '../refresh/refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from '../refresh/refresh-records.ts';
 import { betweenDates } from '../sql.ts';
@@ -94,7 +94,7 @@ export const statements = {
     order by refresh.id desc limit $4`,
   refresh: `select ${refreshColumns} from refresh where id = $1`,
   quarantined: `
-    select symbol, date, price, reference from price_quarantine join asset on asset.id = asset_id
+    select symbol, date, price, reference, reason from price_quarantine join asset on asset.id = asset_id
     where refresh_id = $1
       and ($2::text is null or (symbol, date) > (split_part($2, ' ', 1), split_part($2, ' ', 2)::date))
       and ${betweenDates('date', 3)}

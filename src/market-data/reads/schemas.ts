@@ -3,6 +3,7 @@ import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
 import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
 import { refreshSources } from '../providers/provider.ts';
+import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
 import { indexMethods } from '../indexes/universes.ts';
 
 const date = z.iso.date();
@@ -49,7 +50,15 @@ export const refreshSchema = z.strictObject({
   assets: count,
   prices: count,
   index_values: count,
-  quarantined: count.describe('Bars that were not stored because a price moved too far; the others were stored'),
+  quarantined: count.describe('Bars that were held back because they are not believed; the others were stored'),
+  series_replaced: z
+    .array(z.strictObject({ symbol: z.string(), reason: z.enum(replacementReasons), factor: z.number().optional() }))
+    .readonly()
+    .describe('The first series whose history was replaced. `factor`: fetched price divided by stored price'),
+  series_held_back: z
+    .array(z.strictObject({ symbol: z.string(), reason: z.enum(seriesHoldReasons), factor: z.number().optional() }))
+    .readonly()
+    .describe('The first series of which nothing was stored'),
   source: z.enum(refreshSources).nullable(),
   error: z.strictObject({ code: z.enum(errorCodes), category: z.enum(errorCategories), detail: z.string() }).nullable(),
   trace_id: z.string().nullable(),
@@ -59,7 +68,8 @@ export const quarantinedPriceSchema = z.strictObject({
   symbol: z.string(),
   date,
   price: z.number().describe('The fetched price'),
-  reference: z.number().describe('The close that the price was compared with'),
+  reference: z.number().describe('The price that it was compared with'),
+  reason: z.enum(holdReasons),
 });
 
 /** Query parameters of all market data lists. */

@@ -25,6 +25,7 @@ const streamOf = (universe: string): AuditEvent['stream'] => `refresh:${universe
 
 const endings = {
   succeeded: ['refresh.succeeded', 'success'],
+  succeeded_with_quarantine: ['refresh.succeeded', 'success'],
   rolled_back: ['refresh.rolled_back', 'failure'],
   failed: ['refresh.failed', 'failure'],
 } as const;
@@ -62,7 +63,7 @@ export const createRefreshEvents = (audit: AuditTrail, announce?: Announce): Ref
       outcome,
       target: id,
       ...(reason && { reason }),
-      data: { source, finished_at, error_detail: error?.detail ?? null },
+      data: { status, source, finished_at, error_detail: error?.detail ?? null },
     });
     await announce?.(transaction, { type: action, data: record });
   },

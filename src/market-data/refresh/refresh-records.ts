@@ -3,6 +3,7 @@ import type { ErrorCategory, ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { refreshStatuses, refreshTriggers } from '../entities.ts';
 import type { RefreshSource } from '../providers/provider.ts';
+import type { HeldBackSeries, ReplacedSeries } from '../series/series-plan.ts';
 import { instant } from '../sql.ts';
 
 export type RefreshTrigger = (typeof refreshTriggers)[number];
@@ -11,9 +12,26 @@ export type RefreshCounts = {
   readonly assets: number;
   readonly prices: number;
   readonly index_values: number;
-  /** Bars that were fetched but not stored, because their prices moved too far. */
+  /** Bars that were fetched but not stored, because their prices are not believed. */
   readonly quarantined: number;
+  /** The first series whose stored history was replaced, at most `maxListedSeries`. */
+  readonly series_replaced: readonly ReplacedSeries[];
+  /** The first series of which nothing was stored, at most `maxListedSeries`. */
+  readonly series_held_back: readonly HeldBackSeries[];
 };
+
+/** Max number of series in a list of the record. */
+export const maxListedSeries = 20;
+
+/** True for a refresh that was committed. */
+export const hasSucceeded = (status: RefreshStatus): boolean =>
+  status === 'succeeded' || status === 'succeeded_with_quarantine';
+
+/** SQL condition: the refresh was committed. */
+export const committed = `status in ('succeeded', 'succeeded_with_quarantine')`;
+
+/** SQL: the status of a committed refresh. It is derived from the record, which the applying transaction has written. */
+const committedStatus = `case when quarantined > 0 then 'succeeded_with_quarantine' else 'succeeded' end`;
 
 /** A refresh as the API shows it. Counts are numbers of rows written; instants are RFC 3339 in UTC. */
 export type RefreshRecord = RefreshCounts & {
@@ -32,7 +50,8 @@ export type RefreshRecord = RefreshCounts & {
 };
 
 export const refreshColumns = `id, universe, trigger, status, reason, error_detail, ${instant('started_at')},
-  ${instant('finished_at')}, assets, prices, index_values, quarantined, source, trace_id`;
+  ${instant('finished_at')}, assets, prices, index_values, quarantined, series_replaced, series_held_back,
+  source, trace_id`;
 
 export type RefreshRow = Omit<RefreshRecord, 'reason' | 'error'> & {
   readonly reason: string | null;
@@ -98,8 +117,18 @@ export const markApplied = async (
   { counts, at }: { readonly counts: RefreshCounts; readonly at: string },
 ): Promise<void> => {
   await query(
-    `update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5, quarantined = $6 where id = $1`,
-    [id, at, counts.assets, counts.prices, counts.index_values, counts.quarantined],
+    `update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5, quarantined = $6,
+       series_replaced = $7::jsonb, series_held_back = $8::jsonb where id = $1`,
+    [
+      id,
+      at,
+      counts.assets,
+      counts.prices,
+      counts.index_values,
+      counts.quarantined,
+      JSON.stringify(counts.series_replaced),
+      JSON.stringify(counts.series_held_back),
+    ],
   );
 };
 
@@ -112,7 +141,7 @@ export type Outcome = {
 };
 
 /**
- * Ends a running record. If `applied_at` is set, the status is `succeeded`, whatever `outcome` says: if the connection
+ * Ends a running record. If `applied_at` is set, the refresh has succeeded, whatever `outcome` says: if the connection
  * breaks during the commit, only `applied_at` shows if the transaction was committed. `ended` is false if another
  * process has closed the record already.
  */
@@ -123,7 +152,7 @@ export const recordOutcome = async (
 ): Promise<{ readonly record: RefreshRecord; readonly ended: boolean }> => {
   const ended = await query<RefreshRow>(
     `update refresh set
-       status = case when applied_at is null then $2 else 'succeeded' end,
+       status = case when applied_at is null then $2 else ${committedStatus} end,
        reason = case when applied_at is null then $3 end,
        error_detail = case when applied_at is null then $4 end,
        source = $5,
@@ -151,7 +180,7 @@ export const closeRunning = async (
        select id from refresh where status = 'running' and universe = $1 and ${startedOrAbandoned} for update skip locked
      )
      update refresh set
-       status = case when applied_at is null then 'rolled_back' else 'succeeded' end,
+       status = case when applied_at is null then 'rolled_back' else ${committedStatus} end,
        reason = case when applied_at is null then 'internal_error' end,
        error_detail = case when applied_at is null then 'The process ended before the refresh did' end,
        finished_at = $2

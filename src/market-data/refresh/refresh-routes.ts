@@ -5,7 +5,7 @@ import { listOf } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { PageRequest, Pages } from '#src/kernel/lists/pages.ts';
-import type { QuarantinedPrice } from './quarantine.ts';
+import type { QuarantinedPrice } from '../series/series-plan.ts';
 import type { MarketDataQueries } from '../reads/queries.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
@@ -121,7 +121,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     method: 'GET',
     load: 'read',
     path: '/refreshes/{id}/quarantined-prices',
-    summary: 'Bars that a refresh did not store because a price moved too far, sorted by symbol and date',
+    summary: 'Bars that a refresh did not store because they are not believed, sorted by symbol and date',
     request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },
     responses: { 200: listOf(quarantinedPriceSchema) },
     fields: true,

@@ -14,18 +14,20 @@ import { withDeadline } from '../providers/deadline.ts';
 import { assertFetched } from '../providers/provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from '../providers/provider.ts';
 import { createRefreshEvents } from './refresh-events.ts';
-import { quarantinePrices } from './quarantine.ts';
-import type { QuarantinedPrice } from './quarantine.ts';
 import {
   beginQueued,
   claimRunning,
   closeRunning,
+  hasSucceeded,
   insertRunning,
   markApplied,
+  maxListedSeries,
   recordOutcome,
 } from './refresh-records.ts';
 import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
-import { calculateIndexValues, ensureAssets, storePrices } from './refresh-steps.ts';
+import { ensureAssets } from './refresh-steps.ts';
+import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
+import { storeSeries, type StoredResult } from '../series/store-series.ts';
 import { failSpan, inSpan } from './spans.ts';
 import type { Universe } from '../indexes/universes.ts';
 
@@ -42,7 +44,8 @@ export type RefreshRunDeps = {
   readonly ids: () => string;
   /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
   readonly committed: (universe: Universe) => Promise<void>;
-  /** A price that moves by more than this factor, up or down, is not stored. */
+  readonly universes: readonly Universe[];
+  /** A price, or a whole series, that changes by more than this factor, up or down, is held back. */
   readonly quarantineFactor: number;
   /** Timeouts of the fetch and of the transaction that writes the rows. */
   readonly timeouts: { readonly fetchMs: number; readonly applyMs: number };
@@ -65,25 +68,20 @@ export type RefreshRun = {
 type Progress = {
   fetched: FetchedUniverse | undefined;
   applying: boolean;
-  quarantined: readonly QuarantinedPrice[];
+  stored: StoredResult | undefined;
 };
 
 const maxQuarantinedInLog = 5;
 
 /** Runs one refresh, from its record to its outcome. The caller must hold the lock of the universe. */
 export const createRefreshRun = (deps: RefreshRunDeps) => {
-  const {
-    unitOfWork,
-    provider,
-    faults,
-    metrics,
-    clock,
-    logger,
-    ids,
-    timeouts,
-    committed,
-    quarantineFactor: factor,
-  } = deps;
+  const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts, committed, quarantineFactor } = deps;
+  const seen = new Set<string>();
+  const sharedSymbols = new Set<string>();
+  for (const { symbol } of deps.universes.flatMap(({ assets }) => assets)) {
+    if (seen.has(symbol)) sharedSymbols.add(symbol);
+    seen.add(symbol);
+  }
   const now = (): string => clock.now().toISOString();
   const events = createRefreshEvents(deps.audit, deps.announce);
 
@@ -119,18 +117,28 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         const ensured = await step('ensure_assets', 'refresh.ensure_assets', signal, () =>
           ensureAssets(transaction, universe),
         );
-        const { prices, quarantined } = await step('store_prices', 'refresh.store_prices', signal, async () => {
-          const checked = await quarantinePrices(transaction, ensured, fetched, { refreshId: id, factor });
-          progress.quarantined = checked.quarantined;
-          return {
-            prices: await storePrices(transaction, ensured, checked.accepted),
-            quarantined: checked.quarantined.length,
-          };
-        });
-        const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
-          calculateIndexValues(transaction, ensured, universe),
+        const { prices, quarantined, replaced, heldBack, firstChanged } = await step(
+          'store_prices',
+          'refresh.store_prices',
+          signal,
+          async () => {
+            const { assets } = ensured;
+            const { source } = provider;
+            const request = { refreshId: id, universe, assets, fetched, source: source ?? null, quarantineFactor };
+            return (progress.stored = await storeSeries(transaction, request));
+          },
         );
-        const counts = { assets: ensured.assets.size, prices, index_values: indexValues, quarantined };
+        const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
+          calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols }),
+        );
+        const counts = {
+          assets: ensured.assets.size,
+          prices,
+          index_values: indexValues,
+          quarantined,
+          series_replaced: replaced.slice(0, maxListedSeries),
+          series_held_back: heldBack.slice(0, maxListedSeries),
+        };
         const at = now();
         await markApplied(transaction, id, { counts, at });
         await events.applied(transaction, { id, universe: universe.name, counts, at });
@@ -150,21 +158,35 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
     };
   };
 
-  const reportQuarantined = (id: string, { name: universe }: Universe, prices: readonly QuarantinedPrice[]): void => {
-    if (prices.length === 0) return;
-    metrics.count('volwatch_prices_quarantined_total', { universe }, prices.length);
+  const reportSeries = (id: string, { name: universe }: Universe, stored: StoredResult): void => {
+    const { quarantined, held, replaced, heldBack } = stored;
+    if (replaced.length > 0) {
+      for (const { reason } of replaced) metrics.count('volwatch_series_replaced_total', { reason });
+      logger.warn(
+        { universe, refresh_id: id, replaced: replaced.length, series: replaced.slice(0, maxListedSeries) },
+        'the stored history of series was replaced: see docs/market-data.md#restated-history',
+      );
+    }
+    if (quarantined === 0) return;
+    metrics.count('volwatch_prices_quarantined_total', { universe }, quarantined);
     logger.error(
-      { universe, refresh_id: id, quarantined: prices.length, first: prices.slice(0, maxQuarantinedInLog) },
-      'prices that moved too far were held back: see docs/resilience.md#quarantine',
+      {
+        universe,
+        refresh_id: id,
+        quarantined,
+        first: held.slice(0, maxQuarantinedInLog),
+        series: heldBack.slice(0, maxListedSeries),
+      },
+      'prices that are not believed were held back: see docs/market-data.md#quarantine',
     );
   };
 
   const attempt = async (id: string, run: RefreshRun, span: Span): Promise<Outcome> => {
-    const progress: Progress = { fetched: undefined, applying: false, quarantined: [] };
+    const progress: Progress = { fetched: undefined, applying: false, stored: undefined };
     try {
       progress.fetched = await fetch(run);
       await apply(id, run, progress.fetched, progress);
-      reportQuarantined(id, run.universe, progress.quarantined);
+      if (progress.stored) reportSeries(id, run.universe, progress.stored);
       return { status: 'succeeded', reason: null, detail: null, source: progress.fetched.source, at: now() };
     } catch (error) {
       failSpan(span, error);
@@ -185,7 +207,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
     const label = status === 'running' ? outcome.status : status;
     const seconds = (clock.monotonic() - startedAt) / 1000;
     metrics.observe('volwatch_refresh_duration_seconds', { universe, outcome: label }, seconds);
-    if (label !== 'succeeded') return;
+    if (!hasSucceeded(label)) return;
     for (const kind of ['assets', 'prices', 'index_values'] as const) {
       metrics.count('volwatch_refresh_rows_total', { kind }, record[kind]);
     }
@@ -237,7 +259,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         (stored) => stored.status,
         () => outcome.status,
       );
-      if (status === 'succeeded') await committed(run.universe);
+      if (hasSucceeded(status)) await committed(run.universe);
       const record = await finished;
       span.setAttribute('refresh.outcome', record.status);
       report(record, outcome, startedAt);

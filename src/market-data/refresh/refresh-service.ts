@@ -2,17 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Lock, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
-import { startedOrAbandoned, closeRunning } from './refresh-records.ts';
+import { closeRunning, committed, startedOrAbandoned } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
+import { replacementReasons } from '../series/series-plan.ts';
 import { universeNamed } from '../indexes/universes.ts';
-import type { Universe } from '../indexes/universes.ts';
 
 export type RefreshServiceDeps = RefreshRunDeps & {
   readonly reader: Reader;
   readonly lock: Lock;
-  readonly universes: readonly Universe[];
 };
 
 type RefreshRequest = {
@@ -48,7 +47,8 @@ export type RefreshService = {
   /** Sets the last-success gauges from the database, to 0 for a universe without a successful refresh. */
   readonly restoreMetrics: () => Promise<void>;
   /**
-   * Refreshes each universe whose last success is older than `staleAfterMs` or missing. Logs failures, never throws.
+   * Refreshes each universe whose last success is older than `staleAfterMs` or missing, or whose prices come from
+   * another source than the provider. Logs failures, never throws.
    */
   readonly refreshStale: (options: { readonly staleAfterMs: number }) => Promise<void>;
   /** Resolves when no refresh runs. */
@@ -125,9 +125,23 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
   const lastSuccesses = async (): Promise<Map<string, number>> => {
     const rows = await reader.query<{ universe: string; seconds: number }>(
       `select universe, extract(epoch from max(finished_at))::float8 as seconds
-       from refresh where status = 'succeeded' group by universe`,
+       from refresh where ${committed} group by universe`,
     );
     return new Map(rows.map(({ universe, seconds }) => [universe, seconds]));
+  };
+
+  /**
+   * The universes with series from another source than the provider of this process. None if the provider has sample
+   * data: a process that was started without its settings must not replace market prices just by starting.
+   */
+  const universesOfOtherSource = async (): Promise<ReadonlySet<string>> => {
+    if (deps.provider.source === 'sample') return new Set();
+    const rows = await reader.query<{ universe: string }>(
+      `select distinct universe from market_index join index_constituent on index_id = market_index.id
+       join asset on asset.id = asset_id where price_source <> $1`,
+      [deps.provider.source],
+    );
+    return new Set(rows.map(({ universe }) => universe));
   };
 
   return {
@@ -161,13 +175,15 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
         // later.
         metrics.count('volwatch_prices_quarantined_total', { universe }, 0);
       }
+      for (const reason of replacementReasons) metrics.count('volwatch_series_replaced_total', { reason }, 0);
     },
 
     refreshStale: async ({ staleAfterMs }) => {
       const seconds = await lastSuccesses();
+      const fromOtherSource = await universesOfOtherSource();
       const staleBefore = (clock.now().getTime() - staleAfterMs) / 1000;
       for (const { name: universe } of universes) {
-        if ((seconds.get(universe) ?? -Infinity) >= staleBefore) continue;
+        if ((seconds.get(universe) ?? -Infinity) >= staleBefore && !fromOtherSource.has(universe)) continue;
         try {
           await run({ universe, trigger: 'startup' });
         } catch (error) {

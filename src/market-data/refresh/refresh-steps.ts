@@ -1,11 +1,7 @@
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { AssetEntity, MarketIndexEntity } from '../entities.ts';
-import { indexCalculators } from '../indexes/index-calculators.ts';
-import type { Close } from '../indexes/index-calculators.ts';
-import type { FetchedUniverse } from '../providers/provider.ts';
 import { arrayLiteral } from '../sql.ts';
-import type { IndexDefinition, Universe } from '../indexes/universes.ts';
+import type { Universe } from '../indexes/universes.ts';
 
 /** Database ids by symbol and by index code. */
 export type EnsuredIds = {
@@ -50,91 +46,4 @@ export const ensureAssets = async ({ em, query }: Transaction, universe: Univers
     columns,
   );
   return ids;
-};
-
-/** Limits the memory and the time of one statement. */
-const rowsPerStatement = 25_000;
-
-const upsertPrices = `
-  with written as (
-    insert into price (asset_id, date, open, high, low, close, volume)
-    select * from unnest($1::int[], $2::date[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
-    on conflict (asset_id, date) do update set
-      open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume
-    returning 1
-  ) select count(*)::int as count from written`;
-
-/** Writes every fetched bar; a stored bar of the same date is replaced. @returns the number of rows written */
-export const storePrices = async (
-  { query }: Pick<Transaction, 'query'>,
-  ids: Pick<EnsuredIds, 'assets'>,
-  { series }: FetchedUniverse,
-): Promise<number> => {
-  const bars = series.flatMap(({ symbol, prices }) => {
-    const asset = idOf(ids.assets, symbol);
-    return prices.map((bar) => ({ asset, bar }));
-  });
-  let written = 0;
-  for (let start = 0; start < bars.length; start += rowsPerStatement) {
-    const chunk = bars.slice(start, start + rowsPerStatement);
-    const [row] = await query<{ count: number }>(upsertPrices, [
-      arrayLiteral(chunk.map(({ asset }) => asset)),
-      arrayLiteral(chunk.map(({ bar }) => bar.date)),
-      arrayLiteral(chunk.map(({ bar }) => bar.open)),
-      arrayLiteral(chunk.map(({ bar }) => bar.high)),
-      arrayLiteral(chunk.map(({ bar }) => bar.low)),
-      arrayLiteral(chunk.map(({ bar }) => bar.close)),
-      arrayLiteral(chunk.map(({ bar }) => bar.volume)),
-    ]);
-    written += row?.count ?? 0;
-  }
-  return written;
-};
-
-type StoredClose = Close & { asset_id: number };
-
-/** The stored closes of the given assets, oldest first. */
-const storedCloses = async ({ query }: Transaction, assetIds: readonly number[]): Promise<Map<number, Close[]>> => {
-  const closes = new Map(assetIds.map((id): [number, Close[]] => [id, []]));
-  const rows = await query<StoredClose>(
-    `select asset_id, date, close from price where asset_id = any($1::int[])
-     order by asset_id, date`,
-    [arrayLiteral(assetIds)],
-  );
-  for (const { asset_id, date, close } of rows) closes.get(asset_id)?.push({ date, close });
-  return closes;
-};
-
-/**
- * Calculates the indexes of the universe again and replaces all their values. The calculation uses all stored prices,
- * because they can be older than the fetched prices.
- * @returns the number of rows written
- * @throws AppError `external_api_bad_response` if a value is not a positive finite number
- */
-export const calculateIndexValues = async (
-  transaction: Transaction,
-  ids: EnsuredIds,
-  universe: Universe,
-): Promise<number> => {
-  const closes = await storedCloses(transaction, [...ids.assets.values()]);
-  const seriesOf = ({ constituents }: IndexDefinition): Close[][] =>
-    constituents.map((symbol) => closes.get(idOf(ids.assets, symbol)) ?? []);
-  let written = 0;
-  for (const index of universe.indexes) {
-    const points = indexCalculators[index.method](seriesOf(index));
-    if (!points.every(({ value }) => Number.isFinite(value) && value > 0)) {
-      throw new AppError(
-        'external_api_bad_response',
-        `The prices give ${index.code} a value that is not positive and finite`,
-      );
-    }
-    const id = idOf(ids.indexes, index.code);
-    await transaction.query('delete from index_value where index_id = $1', [id]);
-    await transaction.query(
-      'insert into index_value (index_id, date, value) select $1, * from unnest($2::date[], $3::float8[])',
-      [id, arrayLiteral(points.map(({ date }) => date)), arrayLiteral(points.map(({ value }) => value))],
-    );
-    written += points.length;
-  }
-  return written;
 };

@@ -24,6 +24,19 @@ export const periodsPerYear = (closes: readonly Close[]): number => {
   return ((closes.length - 1) * DAYS_PER_YEAR) / days;
 };
 
+/** Returns that differ by less are the same: the difference comes from rounding. */
+const minSpread = 1e-10;
+
+/** True if the returns have a variance. The closes of a halted or pegged asset have none. */
+export const haveVariance = (returns: Float64Array): boolean => {
+  let [smallest, largest] = [Infinity, -Infinity];
+  for (const value of returns) {
+    smallest = Math.min(smallest, value);
+    largest = Math.max(largest, value);
+  }
+  return largest - smallest > minSpread;
+};
+
 /** The window of the realised volatility: max number of closes, and max calendar days before the newest close. */
 const MAX_CLOSES = 253;
 export const realisedWindowDays = 1826;

@@ -10,12 +10,18 @@ export type Garch = {
   /** Element i is the variance of return i from the returns before it; the last element is that of the next return. */
   readonly variances: Float64Array;
   readonly iterations: number;
+  /** False if the search did not end, or if it ended at a bound of the parameters. */
   readonly converged: boolean;
 };
 
 const maxIterations = 1000;
 /** The persistence alpha + beta must be below 1, because the long-run variance does not exist otherwise. */
 const MAX_PERSISTENCE = 0.9999;
+/** A parameter this close to its bound is at the bound: the maximum of the likelihood lies there or beyond it. */
+const boundTolerance = 1e-6;
+
+const isAtBound = ({ alpha, beta }: Pick<Garch, 'alpha' | 'beta'>): boolean =>
+  alpha < boundTolerance || beta < boundTolerance || alpha + beta > MAX_PERSISTENCE - boundTolerance;
 
 /** Sum of ln variance + return^2 / variance: twice the negative Gaussian log-likelihood without its constant. */
 export const deviance = (returns: Float64Array, variances: Float64Array): number => {
@@ -60,5 +66,5 @@ export const fitGarch = (returns: Float64Array): Garch => {
   const { at, iterations, converged } = minimise(cost, [logit(0.97), logit(0.08), 0, 0], 0.5, maxIterations);
   const parameters = parametersAt(at);
   fill(parameters);
-  return { ...parameters, residuals, variances, iterations, converged };
+  return { ...parameters, residuals, variances, iterations, converged: converged && !isAtBound(parameters) };
 };

@@ -15,6 +15,9 @@ export type InputsFrom = {
   readonly volatility?: 'realised_volatility';
 };
 
+/** A smaller realised volatility comes from rounding: the closes do not vary. */
+const minRealisedVolatility = 1e-9;
+
 const symbolError = (detail: string): AppError =>
   invalidRequest([{ pointer: '/symbol', code: 'invalid_value', detail }]);
 
@@ -43,6 +46,9 @@ export const fillFromSymbol = async (
   if (stored === undefined || last === undefined) throw symbolError('There is no stored close of such an asset');
   const realised = volatility ? realisedVolatility(stored) : undefined;
   if (volatility && realised === undefined) throw symbolError('Too few closes are stored for a realised volatility');
+  if (realised !== undefined && !(Number.isFinite(realised) && realised > minRealisedVolatility)) {
+    throw symbolError('The stored closes do not vary, so there is no realised volatility: send the volatility');
+  }
   return {
     row: { ...row, ...(spot ? { spot: last.close } : {}), ...(volatility ? { volatility: realised } : {}) },
     inputsFrom: {

@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
 import type { BatchRequest, PreparedBatch } from '../batch/prepared-batch.ts';
 import { prepareBatch } from '../batch/prepare-batch.ts';
 import { estimateForecast, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
@@ -76,7 +77,12 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const forecast = ({ method, horizonDays }: ForecastRequest): Answer => {
     const closes = readCloses(bytes!);
     const refused = announce(estimateForecast(method, closes.length), { format: 'forecast', rows: closes.length });
-    return refused ?? { reply: { forecast: forecastVolatility(closes, method, horizonDays) } };
+    if (refused !== undefined) return refused;
+    const result = forecastVolatility(closes, method, horizonDays);
+    // The reply is JSON, which has no such numbers.
+    const pointer = nonFiniteIn(result);
+    if (pointer === undefined) return { reply: { forecast: result } };
+    throw new AppError('pricing_calculation_failed', `The stored closes give no finite value of ${pointer}`);
   };
 
   const open = async (): Promise<Answer | undefined> => {

@@ -48,7 +48,7 @@ export const dataAlerts: readonly CauseAlert[] = [
     severity: 'ticket',
     summary: '{{ $value | humanize }} prices of {{ $labels.universe }} were held back within 15 minutes',
     description:
-      'They moved further than PRICE_QUARANTINE_FACTOR allows and are not stored: a split, or a fault of the provider.',
+      'They are not believed and not stored: a large split, an answer that is too short, or another fault of the provider.',
     proof: {
       series: { [`volwatch_prices_quarantined_total{${i1},universe="tech5"}`]: '0x10 0+1x10 10x30' },
       quiet: 5,

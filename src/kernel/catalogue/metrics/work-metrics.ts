@@ -65,7 +65,7 @@ export const workMetrics = {
   volwatch_refresh_duration_seconds: {
     type: 'histogram',
     help: 'Duration of refreshes in seconds',
-    labels: { universe: 'open', outcome: ['succeeded', 'rolled_back', 'failed'] },
+    labels: { universe: 'open', outcome: ['succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] },
     buckets: longDurationBuckets,
   },
   volwatch_refresh_rows_total: {
@@ -75,8 +75,13 @@ export const workMetrics = {
   },
   volwatch_prices_quarantined_total: {
     type: 'counter',
-    help: 'Fetched bars held back because a price moved too far',
+    help: 'Fetched bars held back because they are not believed',
     labels: { universe: 'open' },
+  },
+  volwatch_series_replaced_total: {
+    type: 'counter',
+    help: 'Series whose stored history was replaced, because the provider restated it or the source changed',
+    labels: { reason: ['restated', 'source_changed'] },
   },
   volwatch_refresh_last_success_timestamp_seconds: {
     type: 'gauge',

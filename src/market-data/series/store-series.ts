@@ -1,0 +1,157 @@
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { FetchedSeries, FetchedUniverse, SeriesSource } from '../providers/provider.ts';
+import { arrayLiteral } from '../sql.ts';
+import type { Universe } from '../indexes/universes.ts';
+import { firstDayOfPeriod } from './periods.ts';
+import { planSeries } from './plan-series.ts';
+import type { HeldBackSeries, QuarantinedPrice, ReplacedSeries, SeriesPlan } from './series-plan.ts';
+import { readStoredSeries } from './stored-series.ts';
+import { removeBars, removeSeries, rescaleBefore, writeBars, writeQuarantine } from './write-series.ts';
+
+export type StoreRequest = {
+  readonly refreshId: string;
+  readonly universe: Pick<Universe, 'from' | 'interval'>;
+  /** Database ids by symbol. */
+  readonly assets: ReadonlyMap<string, number>;
+  readonly fetched: FetchedUniverse;
+  readonly source: SeriesSource | null;
+  readonly quarantineFactor: number;
+};
+
+export type StoredResult = {
+  /** Fetched bars that are part of their series now. Bars that were stored already count too. */
+  readonly prices: number;
+  /** Number of bars held back. It can be larger than the length of `held`, see `maxListedBars`. */
+  readonly quarantined: number;
+  readonly held: readonly QuarantinedPrice[];
+  readonly replaced: readonly ReplacedSeries[];
+  readonly heldBack: readonly HeldBackSeries[];
+  /** The first day with a changed price; null if no price has changed. */
+  readonly firstChanged: string | null;
+};
+
+const minDay = '0001-01-01';
+
+const earlier = (a: string | null, b: string | null): string | null => (a !== null && (b === null || a < b) ? a : b);
+
+const firstChangeOf = ({ changed, removed, removesAll, rescaleBefore: factor }: SeriesPlan): string | null =>
+  removesAll || factor !== undefined
+    ? minDay
+    : [...changed.map(({ date }) => date), ...removed].reduce<string | null>(earlier, null);
+
+const nothingStored: StoredResult = {
+  prices: 0,
+  quarantined: 0,
+  held: [],
+  replaced: [],
+  heldBack: [],
+  firstChanged: null,
+};
+
+/** Limits the memory: the stored bars of one batch of series are in memory at a time. */
+const barsPerBatch = 50_000;
+
+const batchesOf = (series: readonly FetchedSeries[]): FetchedSeries[][] => {
+  const batches: FetchedSeries[][] = [];
+  let bars = Infinity;
+  for (const each of series) {
+    if (bars + each.prices.length > barsPerBatch) {
+      batches.push([]);
+      bars = 0;
+    }
+    batches.at(-1)!.push(each);
+    bars += each.prices.length;
+  }
+  return batches;
+};
+
+type Plans = readonly (readonly [asset: number, SeriesPlan])[];
+
+const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined);
+
+const planBatch = async (
+  { query }: Pick<Transaction, 'query'>,
+  series: readonly FetchedSeries[],
+  { universe, assets, fetched, source, quarantineFactor }: StoreRequest,
+  from: string,
+): Promise<Plans> => {
+  const withIds = series.map((each) => {
+    const asset = assets.get(each.symbol);
+    if (asset === undefined) throw new Error(`${each.symbol} has no row`);
+    return [asset, each] as const;
+  });
+  const stored = await readStoredSeries(
+    { query },
+    withIds.map(([asset]) => asset),
+    from,
+  );
+  const context = {
+    source,
+    interval: universe.interval,
+    current: fetched.source === 'provider',
+    quarantineFactor,
+  };
+  return withIds.map(([asset, each]) => [asset, planSeries(each, stored.get(asset)!, context)]);
+};
+
+const writeBatch = async (
+  { query }: Pick<Transaction, 'query'>,
+  plans: Plans,
+  { refreshId, universe, source }: StoreRequest,
+  from: string,
+): Promise<void> => {
+  const listOf = <T>(items: (plan: SeriesPlan) => readonly T[]): (readonly [number, T])[] =>
+    plans.flatMap(([asset, plan]) => items(plan).map((item) => [asset, item] as const));
+  const assetsOf = (selects: (plan: SeriesPlan) => boolean): number[] =>
+    plans.filter(([, plan]) => selects(plan)).map(([asset]) => asset);
+
+  await removeSeries(
+    { query },
+    assetsOf(({ removesAll }) => removesAll),
+  );
+  await rescaleBefore(
+    { query },
+    listOf(({ rescaleBefore: factor }) => present([factor])),
+    from,
+  );
+  await removeBars(
+    { query },
+    listOf(({ removed }) => removed),
+  );
+  await writeBars(
+    { query },
+    listOf(({ changed }) => changed),
+  );
+  await writeQuarantine(
+    { query },
+    refreshId,
+    listOf(({ held }) => held),
+  );
+  await query(
+    `update asset set price_source = coalesce($2, price_source), price_interval = $3
+     where id = any($1::int[]) and (price_source is distinct from $2 or price_interval is distinct from $3)`,
+    [arrayLiteral(assetsOf(({ accepted }) => accepted > 0)), source, universe.interval],
+  );
+};
+
+/** Compares the fetched series with the stored ones, and writes the differences. Prices that are not believed are listed. */
+export const storeSeries = async (
+  transaction: Pick<Transaction, 'query'>,
+  request: StoreRequest,
+): Promise<StoredResult> => {
+  const from = firstDayOfPeriod(request.universe.from, request.universe.interval);
+  let result = nothingStored;
+  for (const batch of batchesOf(request.fetched.series)) {
+    const plans = await planBatch(transaction, batch, request, from);
+    await writeBatch(transaction, plans, request, from);
+    result = {
+      prices: result.prices + plans.reduce((sum, [, plan]) => sum + plan.accepted, 0),
+      quarantined: result.quarantined + plans.reduce((sum, [, plan]) => sum + plan.heldCount, 0),
+      held: [...result.held, ...plans.flatMap(([, { held }]) => held)],
+      replaced: [...result.replaced, ...present(plans.map(([, { replaced }]) => replaced))],
+      firstChanged: plans.map(([, plan]) => firstChangeOf(plan)).reduce(earlier, result.firstChanged),
+      heldBack: [...result.heldBack, ...present(plans.map(([, { heldBack }]) => heldBack))],
+    };
+  }
+  return result;
+};

@@ -1,0 +1,78 @@
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { PriceBar } from '../providers/provider.ts';
+import { arrayLiteral } from '../sql.ts';
+import type { QuarantinedPrice } from './series-plan.ts';
+
+type Query = Pick<Transaction, 'query'>;
+
+/** A row of a series: the id of its asset with a bar, a date or something else of the asset. */
+type Of<T> = readonly [asset: number, T];
+
+/** Limits the memory and the time of one statement. */
+const rowsPerStatement = 25_000;
+
+const upsertPrices = `
+  insert into price (asset_id, date, open, high, low, close, volume)
+  select * from unnest($1::int[], $2::date[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
+  on conflict (asset_id, date) do update set
+    open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume`;
+
+/** Writes the bars; a stored bar of the same date is replaced. */
+export const writeBars = async ({ query }: Query, bars: readonly Of<PriceBar>[]): Promise<void> => {
+  for (let start = 0; start < bars.length; start += rowsPerStatement) {
+    const chunk = bars.slice(start, start + rowsPerStatement);
+    await query(upsertPrices, [
+      arrayLiteral(chunk.map(([asset]) => asset)),
+      arrayLiteral(chunk.map(([, { date }]) => date)),
+      arrayLiteral(chunk.map(([, { open }]) => open)),
+      arrayLiteral(chunk.map(([, { high }]) => high)),
+      arrayLiteral(chunk.map(([, { low }]) => low)),
+      arrayLiteral(chunk.map(([, { close }]) => close)),
+      arrayLiteral(chunk.map(([, { volume }]) => volume)),
+    ]);
+  }
+};
+
+export const removeSeries = async ({ query }: Query, assets: readonly number[]): Promise<void> => {
+  if (assets.length > 0) await query('delete from price where asset_id = any($1::int[])', [arrayLiteral(assets)]);
+};
+
+export const removeBars = async ({ query }: Query, dates: readonly Of<string>[]): Promise<void> => {
+  if (dates.length === 0) return;
+  await query(
+    `delete from price using unnest($1::int[], $2::date[]) as removed (asset_id, date)
+     where price.asset_id = removed.asset_id and price.date = removed.date`,
+    [arrayLiteral(dates.map(([asset]) => asset)), arrayLiteral(dates.map(([, date]) => date))],
+  );
+};
+
+/** Multiplies the prices of the bars before `from` by the factor of their asset. */
+export const rescaleBefore = async ({ query }: Query, factors: readonly Of<number>[], from: string): Promise<void> => {
+  if (factors.length === 0) return;
+  await query(
+    `update price set open = open * factor, high = high * factor, low = low * factor, close = close * factor
+     from unnest($1::int[], $2::float8[]) as restated (asset_id, factor)
+     where price.asset_id = restated.asset_id and date < $3`,
+    [arrayLiteral(factors.map(([asset]) => asset)), arrayLiteral(factors.map(([, factor]) => factor)), from],
+  );
+};
+
+export const writeQuarantine = async (
+  { query }: Query,
+  refreshId: string,
+  held: readonly Of<QuarantinedPrice>[],
+): Promise<void> => {
+  if (held.length === 0) return;
+  await query(
+    `insert into price_quarantine (refresh_id, asset_id, date, price, reference, reason)
+     select $1, * from unnest($2::int[], $3::date[], $4::float8[], $5::float8[], $6::text[]) on conflict do nothing`,
+    [
+      refreshId,
+      arrayLiteral(held.map(([asset]) => asset)),
+      arrayLiteral(held.map(([, { date }]) => date)),
+      arrayLiteral(held.map(([, { price }]) => price)),
+      arrayLiteral(held.map(([, { reference }]) => reference)),
+      arrayLiteral(held.map(([, { reason }]) => reason)),
+    ],
+  );
+};
