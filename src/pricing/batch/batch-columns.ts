@@ -30,6 +30,8 @@ const onlyText = (column: Column | undefined, fallback: string): unknown =>
 
 /** Columns that the estimate of a row depends on. Dividends are missing, because there is no column for them. */
 const costInputs = ['model', 'steps', 'precision'];
+/** The cost of andersen_lake also depends on these. */
+const andersenLakeInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
 
@@ -79,10 +81,12 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
   };
   const costColumns = costInputs.map((name) => columns.get(name));
   const [models, steps, precisions] = costColumns;
+  const hasAndersenLake = !isUniform(models) || models?.at(0) === 'andersen_lake';
   const costInputsOf = (index: number): CostInputs => ({
     model: models?.at(index),
     steps: steps?.at(index),
     precision: precisions?.at(index),
+    ...(hasAndersenLake && Object.fromEntries(andersenLakeInputs.map((name) => [name, columns.get(name)?.at(index)]))),
   });
   const byRow = (index: number): void => {
     const row = rowAt(index);
@@ -143,7 +147,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     answer,
     size,
     estimate: () => {
-      if (costColumns.every(isUniform)) {
+      if (!hasAndersenLake && costColumns.every(isUniform)) {
         const { totalMs, ...first } = estimateOf([costInputsOf(0)], wanted);
         return { ...first, totalMs: totalMs * size };
       }

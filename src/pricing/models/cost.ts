@@ -1,5 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { Precision } from '../engines/american/andersen-lake-scheme.ts';
+import { growthOf } from '../engines/american/adaptive-american.ts';
+import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { maxDividends, steps as stepsInput } from './inputs.ts';
 import { defaultModel, type ModelName } from './models.ts';
@@ -10,6 +11,10 @@ export type CostInputs = {
   readonly steps?: unknown;
   readonly precision?: unknown;
   readonly dividends?: unknown;
+  readonly time_to_expiry?: unknown;
+  readonly rate?: unknown;
+  readonly dividend_yield?: unknown;
+  readonly volatility?: unknown;
 };
 
 /**
@@ -47,7 +52,23 @@ const treeCost = (row: CostInputs): number => {
   return 1 + count * count * nodeCost + (count * dividends + 2 * dividends * dividends) * dividendCost;
 };
 
-const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 18, high: 100 };
+const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
+/** Cost of the method for options that no fixed scheme prices within its bound. */
+const panelCost = 4_000;
+/** Below this growth nearly all options are priced by a fixed scheme. */
+const MAX_SCHEME_GROWTH = 0.7;
+
+const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
+
+/** An inversion tries volatilities of its own, so a row without one counts as an ordinary one. */
+const andersenLakeCost = (row: CostInputs): number => {
+  const precision = row.precision ?? 'default';
+  if (!isPrecision(precision)) return 0;
+  const [time, rate, dividendYield] = [row.time_to_expiry, row.rate, row.dividend_yield].map((x) => numberOr(x, 0));
+  const growth = growthOf(time!, rate!, dividendYield!, numberOr(row.volatility, 0.2));
+  const usual = andersenLakeCosts[precision];
+  return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
+};
 
 const isPrecision = (name: unknown): name is Precision =>
   typeof name === 'string' && Object.hasOwn(andersenLakeCosts, name);
@@ -60,10 +81,7 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   heston: { price: () => 10, greeks: 4, inversion: 0 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
-    price: (row) => {
-      const precision = row.precision ?? 'default';
-      return isPrecision(precision) ? andersenLakeCosts[precision] : 0;
-    },
+    price: andersenLakeCost,
     greeks: numericGreeks,
     inversion: search,
   },

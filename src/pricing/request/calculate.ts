@@ -92,7 +92,7 @@ export const evaluate = (
     throw new AppError('pricing_calculation_failed', 'The calculation failed', { cause });
   }
   if (!Number.isFinite(out[0])) {
-    const refusal = engine.refusal?.(option);
+    const refusal = engine.refusal?.(option) ?? engine.failure;
     return refusal === undefined ? notFinite('price') : wordOf(refusal);
   }
   const { at } = wanted;

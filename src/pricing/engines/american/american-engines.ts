@@ -1,7 +1,7 @@
 import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
 import { hasTwoBoundaries } from './american-limits.ts';
-import { createAndersenLake, type AndersenLake } from './andersen-lake.ts';
-import { createScheme, schemeSizes, type Precision } from './andersen-lake-scheme.ts';
+import { createAdaptiveAmerican } from './adaptive-american.ts';
+import type { Precision } from './precision.ts';
 import { bawPrice } from './baw.ts';
 import { binomialPrice } from './binomial-lr.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
@@ -56,16 +56,23 @@ const createKernelEngine = (
 
 /** American options by Andersen, Lake and Offengenden. The tables of a precision are built at its first use. */
 export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
-  const engines = new Map<Precision, AndersenLake>();
+  const kernels = new Map<Precision, SpotKernel>();
   const kernelOf = ({ precision = 'default' }: SpotOption): SpotKernel => {
-    let engine = engines.get(precision);
-    if (engine === undefined) {
-      engine = createAndersenLake(createScheme(schemeSizes[precision]));
-      engines.set(precision, engine);
+    let kernel = kernels.get(precision);
+    if (kernel === undefined) {
+      kernel = createAdaptiveAmerican(precision);
+      kernels.set(precision, kernel);
     }
-    return engine.price;
+    return kernel;
   };
-  return createKernelEngine(kernelOf, SMOOTH_STEP, twoBoundaries);
+  return {
+    ...createKernelEngine(kernelOf, SMOOTH_STEP, twoBoundaries),
+    failure: {
+      code: 'not_converged',
+      detail:
+        'The exercise boundary was not found within the error bound of the precision. Use a lower precision or binomial_lr',
+    },
+  };
 };
 
 /** American options by Barone-Adesi and Whaley. */
