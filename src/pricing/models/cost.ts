@@ -55,6 +55,8 @@ const treeCost = (row: CostInputs): number => {
 const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
 /** Cost of the method for options that no fixed scheme prices within its bound. */
 const panelCost = 4_000;
+/** Cost of an option with two boundaries, which is priced on two meshes. */
+const twoBoundariesCost = 20_000;
 /** Below this growth nearly all options are priced by a fixed scheme. */
 const MAX_SCHEME_GROWTH = 0.7;
 
@@ -67,6 +69,7 @@ const andersenLakeCost = (row: CostInputs): number => {
   const [time, rate, dividendYield] = [row.time_to_expiry, row.rate, row.dividend_yield].map((x) => numberOr(x, 0));
   const growth = growthOf(time!, rate!, dividendYield!, numberOr(row.volatility, 0.2));
   const usual = andersenLakeCosts[precision];
+  if (rate! < 0 && dividendYield! < 0) return twoBoundariesCost;
   return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
 };
 

@@ -119,7 +119,7 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     accuracy:
       `Max error over the whole accepted domain: ${boundsText} of the strike, or 1e-13 of the larger of spot and price where ` +
       `that is more; an option that cannot be priced within it is refused (not_converged); ${byDifferences}; two exercise ` +
-      'boundaries (negative rates) refused',
+      'boundaries (negative rates) are priced unless they meet before expiry',
     source:
       'Andersen, Lake and Offengenden (2016), first guess after Li (2010); outside ordinary markets and for high the same ' +
       'equations by Newton steps on panels that grow from expiry',

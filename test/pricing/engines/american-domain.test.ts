@@ -1,5 +1,6 @@
 import test from 'ava';
 import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-american.ts';
+import { binomialPrice } from '#src/pricing/engines/american/binomial-lr.ts';
 import { errorBounds, precisions } from '#src/pricing/engines/american/precision.ts';
 import { referenceAmerican } from '#testkit/american/reference-american.ts';
 import { randomAmericans, type AmericanInputs } from '#testkit/american/random-americans.ts';
@@ -51,4 +52,31 @@ test('random options over the whole domain agree with a second method, or are re
     }
   }
   t.true(priced >= 15);
+});
+
+test('with two exercise boundaries the price is the limit of the tree, also below the lower one; calls are symmetric', (t) => {
+  const puts: AmericanInputs[] = [
+    [105, 100, 1, -0.01, -0.03, 0.2, -1],
+    [105, 100, 5, -0.01, -0.03, 0.1, -1],
+    [60, 100, 10, -0.005, -0.01, 0.08, -1],
+    [35, 100, 1, -0.01, -0.03, 0.2, -1],
+    [105, 100, 10, -0.001, -0.5, 1, -1],
+  ];
+  for (const inputs of puts) {
+    const [spot, strike, time, rate, dividendYield, volatility, sign] = inputs;
+    const tree = (steps: number): number =>
+      binomialPrice({ spot, strike, time, rate, dividendYield, volatility, sign }, { american: true, steps });
+    const [coarse, fine] = [tree(1001), tree(2001)];
+    const value = kernels.default(...inputs);
+    // The error of the tree falls with the number of steps at least.
+    t.true(Math.abs(value - fine) <= 2 * Math.abs(fine - coarse) + 1e-4, `${value} ${fine} ${coarse}`);
+    const high = kernels.high(...inputs);
+    t.true(volatility === 1 ? Number.isNaN(high) : Math.abs(high - value) <= 1e-6 * strike, JSON.stringify(inputs));
+    const call = kernels.default(strike, spot, time, dividendYield, rate, volatility, 1);
+    t.true(Math.abs(call - value) <= 2e-6 * strike);
+  }
+});
+
+test('two boundaries that meet before expiry have no price, never a wrong one', (t) => {
+  t.true(Number.isNaN(kernels.default(105, 100, 20, -0.01, -0.03, 0.5, -1)));
 });

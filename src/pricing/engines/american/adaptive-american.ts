@@ -39,7 +39,7 @@ export const growthOf = (time: number, rate: number, dividendYield: number, vola
 
 /**
  * American options within the bound of a precision: the smallest scheme of Andersen, Lake and Offengenden that reaches
- * it, else a boundary on panels. NaN if no method reaches the bound. Buffers are reused, so calls must not overlap.
+ * it, else one or two boundaries on panels. NaN if no method reaches the bound. Buffers are reused, so calls must not overlap.
  */
 export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
   const bound = errorBounds[precision];
@@ -58,7 +58,12 @@ export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
     scale: number,
   ): number => {
     if (time === 0 || volatility === 0) return deterministicAmericanPut(spot, strike, time, rate, dividendYield);
-    if (hasTwoBoundaries(rate, dividendYield)) return Number.NaN;
+    const market = { rate, dividendYield, volatility };
+    if (hasTwoBoundaries(rate, dividendYield)) {
+      // Two meshes are compared at a tenth of the bound, because a price may exceed the strike and the mesh errors add up.
+      panels ??= createPanelPut();
+      return strike * panels.priceOfTwo(spot / strike, time, market, 0.1 * bound * scale);
+    }
     if (isNeverExercisedEarly(rate, dividendYield)) {
       return blackScholesPrice(spot, strike, time, rate, dividendYield, volatility, -1);
     }
@@ -70,7 +75,7 @@ export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
       if (scheme.isConverged() && (!scheme.isClose() || growth <= tiers[k]!.maxCloseGrowth * scale)) return value;
     }
     panels ??= createPanelPut();
-    return strike * panels.price(spot / strike, time, { rate, dividendYield, volatility }, bound * scale);
+    return strike * panels.price(spot / strike, time, market, bound * scale);
   };
 
   // A call is a put with spot and strike exchanged, so an error in units of that strike is larger in units of its own.

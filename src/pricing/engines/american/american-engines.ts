@@ -66,11 +66,11 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
     return kernel;
   };
   return {
-    ...createKernelEngine(kernelOf, SMOOTH_STEP, twoBoundaries),
+    ...createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined),
     failure: {
       code: 'not_converged',
       detail:
-        'The exercise boundary was not found within the error bound of the precision. Use a lower precision or binomial_lr',
+        'The exercise boundary was not found within the error bound of the precision, or two boundaries meet before expiry. Use binomial_lr',
     },
   };
 };

@@ -131,6 +131,9 @@ export const createPanelMarch = (
       firstTangents,
     });
     if (!converge(equations, unknowns)) return false;
+    // Two boundaries that cross are a solution of the equations, but not of the option.
+    const [upper, lower] = unknowns;
+    if (lower?.some((level, i) => level >= upper![i]!)) return false;
     equations.evaluate(true);
     const columns = equations.byParameter.map((values) => values.map((value) => -value));
     solveLinear(equations.jacobian.slice(), equations.size, columns);

@@ -2,6 +2,7 @@ import { blackScholesPrice } from '../../european/black-scholes.ts';
 import { atWeights, type BoundaryCurves } from './boundary-curves.ts';
 import { createPanelTables, type MeshSize, type PanelTables } from './panel-mesh.ts';
 import { premiumIntegral, premiumParts } from './premium-integral.ts';
+import { solveDoubleBoundary } from './double-boundary.ts';
 import type { PutMarket } from './put-market.ts';
 import { solveSingleBoundary } from './single-boundary.ts';
 
@@ -17,6 +18,11 @@ export type PanelPut = {
    * meshes; NaN if they differ by more, or if the boundary was not found.
    */
   readonly price: (spot: number, time: number, market: PutMarket, tolerance: number) => number;
+  /**
+   * The same for yield < rate < 0, where the put is exercised between two boundaries. NaN if they meet before `time`, or
+   * if two meshes differ by more than `tolerance`.
+   */
+  readonly priceOfTwo: (spot: number, time: number, market: PutMarket, tolerance: number) => number;
 };
 
 /** Meshes are compared below this tolerance, because above it the usual mesh has a margin of a factor of 100. */
@@ -30,23 +36,44 @@ export const createPanelPut = (): PanelPut => {
   const usual = tablesOf(usualMesh);
   const fine = tablesOf(fineMesh);
 
-  const priceOn = (tables: PanelTables, spot: number, time: number, market: PutMarket): number => {
-    const curves = solveSingleBoundary(market, time, tables);
+  const priceOn = (
+    solve: typeof solveSingleBoundary,
+    tables: PanelTables,
+    spot: number,
+    time: number,
+    market: PutMarket,
+  ): number => {
+    const curves = solve(market, time, tables);
     if (curves === undefined) return Number.NaN;
     const y = Math.log(spot);
-    if (y <= levelAt(curves, 0, time)) return 1 - spot;
+    const isAboveLower = curves.levels[1] === undefined || y >= levelAt(curves, 1, time);
+    if (y <= levelAt(curves, 0, time) && isAboveLower) return 1 - spot;
     const european = blackScholesPrice(spot, 1, time, market.rate, market.dividendYield, market.volatility, -1);
     const premium = premiumIntegral(market, curves, y, time, { valueOnly: true, lastTime: time });
     return Math.max(european + Math.max(premium[premiumParts.value]!, 0), 1 - spot);
   };
 
+  const priceOnTwo = (
+    solve: typeof solveSingleBoundary,
+    spot: number,
+    time: number,
+    market: PutMarket,
+    tolerance: number,
+  ) => {
+    const first = priceOn(solve, usual(), spot, time, market);
+    const second = priceOn(solve, fine(), spot, time, market);
+    return Math.abs(first - second) <= Math.max(tolerance, ROUNDING) ? second : Number.NaN;
+  };
+
   return {
     price: (spot, time, market, tolerance) => {
-      const first = priceOn(usual(), spot, time, market);
-      if (tolerance >= MIN_TOLERANCE && !Number.isNaN(first)) return first;
-      const second = priceOn(fine(), spot, time, market);
-      return Math.abs(first - second) <= Math.max(tolerance, ROUNDING) ? second : Number.NaN;
+      if (tolerance >= MIN_TOLERANCE) {
+        const price = priceOn(solveSingleBoundary, usual(), spot, time, market);
+        if (!Number.isNaN(price)) return price;
+      }
+      return priceOnTwo(solveSingleBoundary, spot, time, market, tolerance);
     },
+    priceOfTwo: (spot, time, market, tolerance) => priceOnTwo(solveDoubleBoundary, spot, time, market, tolerance),
   };
 };
 
