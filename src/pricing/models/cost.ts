@@ -25,6 +25,8 @@ type ModelCost = {
   readonly price: (row: CostInputs) => number;
   /** Cost of the greeks, as a number of prices. */
   readonly greeks: number;
+  /** Microseconds of the greeks where they do not depend on the cost of a price. */
+  readonly greeksMicroseconds?: number;
   /** Cost of an implied volatility, as a number of prices. */
   readonly inversion: number;
 };
@@ -85,7 +87,8 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
     price: andersenLakeCost,
-    greeks: numericGreeks,
+    greeks: 0,
+    greeksMicroseconds: 12_000,
     inversion: search,
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
@@ -125,7 +128,8 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
       cost = isModelName(given) ? modelCosts[given] : undefined;
       prices = cost === undefined ? 1 : (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
     }
-    const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices;
+    const greeksMicroseconds = needs === 'price' ? 0 : (cost?.greeksMicroseconds ?? 0);
+    const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices + greeksMicroseconds;
     totalMicroseconds += microseconds;
     if (microseconds <= maxMicroseconds) continue;
     maxMicroseconds = microseconds;

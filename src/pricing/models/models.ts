@@ -118,7 +118,7 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     outputs: americanOutputs,
     accuracy:
       `Max error over the whole accepted domain: ${boundsText} of the strike, or 1e-13 of the larger of spot and price where ` +
-      `that is more; an option that cannot be priced within it is refused (not_converged); ${byDifferences}; two exercise ` +
+      `that is more; an option that cannot be priced within it is refused (not_converged); greeks by differentiation of the integral, to about 1e-8 of their scale, volga by differences of vega; two exercise ` +
       'boundaries (negative rates) are priced unless they meet before expiry',
     source:
       'Andersen, Lake and Offengenden (2016), first guess after Li (2010); outside ordinary markets and for high the same ' +

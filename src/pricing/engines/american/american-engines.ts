@@ -1,5 +1,8 @@
 import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
-import { hasTwoBoundaries } from './american-limits.ts';
+import { hasTwoBoundaries, isNeverExercisedEarly } from './american-limits.ts';
+import { createPanelPut } from './panels/panel-put.ts';
+import { writePanelGreeks } from './panels/panel-greeks.ts';
+import { indexOfOutput } from '../../models/outputs.ts';
 import { createAdaptiveAmerican } from './adaptive-american.ts';
 import type { Precision } from './precision.ts';
 import { bawPrice } from './baw.ts';
@@ -29,6 +32,10 @@ const twoBoundaries = (o: SpotOption): Refusal | undefined => {
       }
     : undefined;
 };
+
+/** True if the put has the price of the European one. */
+const isEuropean = (rate: number, dividendYield: number): boolean =>
+  !hasTwoBoundaries(rate, dividendYield) && isNeverExercisedEarly(rate, dividendYield);
 
 const inputsOf = (o: SpotOption): SpotInputs => ({
   spot: o.spot,
@@ -65,8 +72,21 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
     }
     return kernel;
   };
+  const panels = createPanelPut();
+  const engine = createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined);
+  const writeGreeks = (o: SpotOption, out: Float64Array, withVolga: boolean): void => {
+    const call = o.option_type === 'call';
+    const [rate, dividendYield] = call ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
+    const isLimit = o.time_to_expiry === 0 || o.volatility === 0 || isEuropean(rate, dividendYield);
+    if (isLimit) engine.evaluate(o, out);
+    else writePanelGreeks(panels.boundaries, inputsOf(o), out, withVolga);
+    out[indexOfOutput.price] = engine.price(o);
+  };
   return {
-    ...createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined),
+    ...engine,
+    // Differences of prices would show where the method changes from one option to the next.
+    evaluate: (o, out) => writeGreeks(o, out, true),
+    firstOrder: (o, out) => writeGreeks(o, out, false),
     failure: {
       code: 'not_converged',
       detail:

@@ -49,3 +49,13 @@ export const atWeights = (values: Float64Array, row: Float64Array): number => {
   for (let i = 0; i < values.length; i++) sum += row[i]! * values[i]!;
   return sum;
 };
+
+/** The log of a boundary; after the last panel it is constant. */
+export const levelAt = ({ ends, levels, panelAt, weightsAt }: BoundaryCurves, curve: number, time: number): number => {
+  const clamped = Math.min(time, ends.at(-1)!);
+  const panel = panelAt(clamped);
+  const values = levels[curve]![panel]!;
+  const row = new Float64Array(values.length);
+  weightsAt(panel, clamped, row);
+  return atWeights(values, row);
+};

@@ -1,5 +1,5 @@
 import { blackScholesPrice } from '../../european/black-scholes.ts';
-import { atWeights, type BoundaryCurves } from './boundary-curves.ts';
+import { levelAt, type BoundaryCurves } from './boundary-curves.ts';
 import { createPanelTables, type MeshSize, type PanelTables } from './panel-mesh.ts';
 import { premiumIntegral, premiumParts } from './premium-integral.ts';
 import { solveDoubleBoundary } from './double-boundary.ts';
@@ -23,6 +23,8 @@ export type PanelPut = {
    * if two meshes differ by more than `tolerance`.
    */
   readonly priceOfTwo: (spot: number, time: number, market: PutMarket, tolerance: number) => number;
+  /** One or two boundaries of a put on the usual mesh, undefined if they were not found. */
+  readonly boundaries: (market: PutMarket, time: number) => BoundaryCurves | undefined;
 };
 
 /** Meshes are compared below this tolerance, because above it the usual mesh has a margin of a factor of 100. */
@@ -74,15 +76,6 @@ export const createPanelPut = (): PanelPut => {
       return priceOnTwo(solveSingleBoundary, spot, time, market, tolerance);
     },
     priceOfTwo: (spot, time, market, tolerance) => priceOnTwo(solveDoubleBoundary, spot, time, market, tolerance),
+    boundaries: (market, time) => (market.rate < 0 ? solveDoubleBoundary : solveSingleBoundary)(market, time, usual()),
   };
-};
-
-/** The log of a boundary; after the last panel it is constant. */
-const levelAt = ({ ends, levels, panelAt, weightsAt }: BoundaryCurves, curve: number, time: number): number => {
-  const clamped = Math.min(time, ends.at(-1)!);
-  const panel = panelAt(clamped);
-  const values = levels[curve]![panel]!;
-  const row = new Float64Array(values.length);
-  weightsAt(panel, clamped, row);
-  return atWeights(values, row);
 };
