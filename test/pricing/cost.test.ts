@@ -28,6 +28,14 @@ const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     dividends: dividends(1_000),
   },
   'andersen_lake, high': { ...american, model: 'andersen_lake', option_type: 'put', precision: 'high' },
+  'andersen_lake, far from any market': {
+    ...american,
+    model: 'andersen_lake',
+    option_type: 'put',
+    rate: 0.5,
+    volatility: 2,
+    time_to_expiry: 50,
+  },
   'black_scholes, 1,000 dividends': { ...call, model: 'black_scholes', dividends: dividends(1_000) },
   'heston, extreme': { ...call, model: 'heston', heston: { v0: 1, kappa: 1e-3, theta: 1, sigma: 5, rho: -0.99 } },
 };

@@ -163,8 +163,14 @@ test('inputs of one model are refused by the others, and out of their range', as
   }
   const ultima = await firstField(service.greeks({ ...american, model: 'baw', outputs: ['delta', 'ultima'] }));
   t.deepEqual(ultima, { code: 'validation_failed', pointer: '/outputs', field: 'unsupported' });
-  const two = await refusal(service.price({ ...american, rate: -0.01, dividend_yield: -0.03, model: 'andersen_lake' }));
+  const twoBoundaries = { ...american, rate: -0.01, dividend_yield: -0.03 };
+  const two = await refusal(service.price({ ...twoBoundaries, model: 'baw' }));
   t.true(two.message.startsWith('double_boundary: '));
+  t.true((await service.price({ ...twoBoundaries, model: 'andersen_lake' })).price > 0);
+  const meeting = { ...twoBoundaries, model: 'andersen_lake', volatility: 0.5, time_to_expiry: 20 };
+  const refused = await refusal(service.price(meeting));
+  t.is(refused.code, 'pricing_calculation_failed');
+  t.true(refused.message.startsWith('not_converged: '));
 });
 
 test('Heston echoes its parameters; its greeks are those documented', async (t) => {

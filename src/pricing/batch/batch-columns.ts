@@ -30,6 +30,8 @@ const onlyText = (column: Column | undefined, fallback: string): unknown =>
 
 /** Columns that the estimate of a row depends on. Dividends are missing, because there is no column for them. */
 const costInputs = ['model', 'steps', 'precision'];
+/** The cost of andersen_lake also depends on these. */
+const andersenLakeInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
 
@@ -80,10 +82,12 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
   const [models, steps, precisions] = costColumns;
   const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
   const years = columns.get('time_to_expiry');
+  const hasAndersenLake = !isUniform(models) || models?.at(0) === 'andersen_lake';
   const costInputsOf = (index: number): CostInputs => ({
     model: models?.at(index),
     steps: steps?.at(index),
     precision: precisions?.at(index),
+    ...(hasAndersenLake && Object.fromEntries(andersenLakeInputs.map((name) => [name, columns.get(name)?.at(index)]))),
     ...(hestonColumns.length > 0 && {
       time_to_expiry: years?.at(index),
       heston: Object.fromEntries(hestonColumns.map(([name, column]) => [name, column.at(index)])),
@@ -148,7 +152,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     answer,
     size,
     estimate: () => {
-      if (hestonColumns.length === 0 && costColumns.every(isUniform)) {
+      if (!hasAndersenLake && hestonColumns.length === 0 && costColumns.every(isUniform)) {
         const { totalMs, ...first } = estimateOf([costInputsOf(0)], wanted);
         return { ...first, totalMs: totalMs * size };
       }

@@ -1,5 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { Precision } from '../engines/american/andersen-lake-scheme.ts';
+import { growthOf } from '../engines/american/adaptive-american.ts';
+import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { maxDividends, steps as stepsInput } from './inputs.ts';
 import { defaultModel, type ModelName } from './models.ts';
@@ -12,6 +13,9 @@ export type CostInputs = {
   readonly dividends?: unknown;
   readonly time_to_expiry?: unknown;
   readonly heston?: unknown;
+  readonly rate?: unknown;
+  readonly dividend_yield?: unknown;
+  readonly volatility?: unknown;
 };
 
 /**
@@ -22,6 +26,8 @@ type ModelCost = {
   readonly price: (row: CostInputs) => number;
   /** Cost of the greeks, as a number of prices. */
   readonly greeks: number;
+  /** Microseconds of the greeks where they do not depend on the cost of a price. */
+  readonly greeksMicroseconds?: number;
   /** Cost of an implied volatility, as a number of prices. */
   readonly inversion: number;
 };
@@ -67,7 +73,26 @@ const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
   return isExtreme ? hestonCosts.extreme : hestonCosts.usual;
 };
 
-const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 18, high: 100 };
+const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
+/** Cost of the method for options that no fixed scheme prices within its bound. */
+const panelCost = 4_000;
+/** Cost of an option with two boundaries, which is priced on two meshes. */
+const twoBoundariesCost = 20_000;
+/** Below this growth nearly all options are priced by a fixed scheme. */
+const MAX_SCHEME_GROWTH = 0.7;
+
+const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
+
+/** An inversion tries volatilities of its own, so a row without one counts as an ordinary one. */
+const andersenLakeCost = (row: CostInputs): number => {
+  const precision = row.precision ?? 'default';
+  if (!isPrecision(precision)) return 0;
+  const [time, rate, dividendYield] = [row.time_to_expiry, row.rate, row.dividend_yield].map((x) => numberOr(x, 0));
+  const growth = growthOf(time!, rate!, dividendYield!, numberOr(row.volatility, 0.2));
+  const usual = andersenLakeCosts[precision];
+  if (rate! < 0 && dividendYield! < 0) return twoBoundariesCost;
+  return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
+};
 
 const isPrecision = (name: unknown): name is Precision =>
   typeof name === 'string' && Object.hasOwn(andersenLakeCosts, name);
@@ -80,11 +105,9 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   heston: { price: hestonCost, greeks: 4, inversion: 0 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
-    price: (row) => {
-      const precision = row.precision ?? 'default';
-      return isPrecision(precision) ? andersenLakeCosts[precision] : 0;
-    },
-    greeks: numericGreeks,
+    price: andersenLakeCost,
+    greeks: 0,
+    greeksMicroseconds: 12_000,
     inversion: search,
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
@@ -124,7 +147,8 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
       cost = isModelName(given) ? modelCosts[given] : undefined;
       prices = cost === undefined ? 1 : (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
     }
-    const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices;
+    const greeksMicroseconds = needs === 'price' ? 0 : (cost?.greeksMicroseconds ?? 0);
+    const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices + greeksMicroseconds;
     totalMicroseconds += microseconds;
     if (microseconds <= maxMicroseconds) continue;
     maxMicroseconds = microseconds;

@@ -1,4 +1,4 @@
-import type { Precision } from '../engines/american/andersen-lake-scheme.ts';
+import type { Precision } from '../engines/american/precision.ts';
 import type { Inversion, Refusal } from '../engines/european/implied.ts';
 
 export const optionTypes = ['call', 'put'] as const;
@@ -63,6 +63,8 @@ export type PricingEngine<O extends Option = Option> = {
   readonly impliedVolatility?: (option: O, price: number) => Inversion;
   /** The reason why the price has no finite value, if there is one. */
   readonly refusal?: (option: O) => Refusal | undefined;
+  /** The reason if the price has no finite value and there is no `refusal`. */
+  readonly failure?: Refusal;
 };
 
 /** +1 for a call, -1 for a put. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { exerciseStyles, optionTypes } from './engine.ts';
-import { precisions } from '../engines/american/andersen-lake-scheme.ts';
+import { precisions } from '../engines/american/precision.ts';
 import { hestonParameters, isRequired, maxDividends, rangeOf } from './inputs.ts';
 import { defaultModel, type ExtraInput, type Model } from './models.ts';
 import type { modelsAnswer } from '../request/schemas.ts';

@@ -5,6 +5,7 @@ import {
   createBawEngine,
   createBinomialEngine,
 } from '../engines/american/american-engines.ts';
+import { errorBounds, precisions } from '../engines/american/precision.ts';
 import { createBachelierEngine } from '../engines/european/bachelier.ts';
 import { createBlack76Engine } from '../engines/european/black76.ts';
 import { createBlackScholesEngine } from '../engines/european/black-scholes-engine.ts';
@@ -46,6 +47,8 @@ const closedForm =
   'Closed form; relative error of price about 1e-14, growing with the square of d1 in units of 1e-16 in the tails; ' +
   'implied volatility to the digits that the price holds';
 const americanOutputs: readonly OutputName[] = [...numericOutputs, 'implied_volatility'];
+/** For example `fast 1e-5, default 1e-6, high 1e-9`. */
+const boundsText = precisions.map((precision) => `${precision} ${errorBounds[precision].toExponential(0)}`).join(', ');
 const byDifferences = 'greeks by finite differences of the price';
 
 const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
@@ -114,9 +117,12 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     exerciseStyles: ['american'],
     outputs: americanOutputs,
     accuracy:
-      'Largest error in units of the strike on ordinary markets (volatility 0.1 to 0.6, rates 0 to 0.1, up to three ' +
-      `years): fast 1e-5, default 2.5e-6, high 1.5e-7; ${byDifferences}; two exercise boundaries (negative rates) refused`,
-    source: 'Andersen, Lake and Offengenden (2016), first guess after Li (2010)',
+      `Max error over the whole accepted domain: ${boundsText} of the strike, or 1e-13 of the larger of spot and price where ` +
+      `that is more; an option that cannot be priced within it is refused (not_converged); greeks by differentiation of the integral, to about 1e-8 of their scale, volga by differences of vega; two exercise ` +
+      'boundaries (negative rates) are priced unless they meet before expiry',
+    source:
+      'Andersen, Lake and Offengenden (2016), first guess after Li (2010); outside ordinary markets and for high the same ' +
+      'equations by Newton steps on panels that grow from expiry',
     build: createAndersenLakeEngine,
   }),
   baw: defineModel({

@@ -101,7 +101,7 @@ export const evaluate = (
     });
   }
   if (!Number.isFinite(out[0])) {
-    const refusal = engine.refusal?.(option);
+    const refusal = engine.refusal?.(option) ?? engine.failure;
     return refusal === undefined ? notFinite('price') : wordOf(refusal);
   }
   const { at } = wanted;

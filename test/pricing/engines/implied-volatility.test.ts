@@ -132,3 +132,22 @@ test('the root finder returns the volatility, or the code of the reason', (t) =>
   t.is(volatilityByRoot(price, 3).volatility, NO_INFORMATION);
   t.is(volatilityByRoot(price, 8.1).volatility, ABOVE_MAXIMUM);
 });
+
+test('at the money the implied deviation has all digits of the price', (t) => {
+  for (let s = 1e-12; s < 1.3; s *= 1.7) {
+    // 2 N(s / 2) - 1 as its series in s, where the series is accurate, else by the difference of the Mills ratios.
+    const z = s / 2;
+    let term = z;
+    let sum = z;
+    for (let n = 1; n < 60; n++) {
+      term *= (-z * z) / (2 * n);
+      sum += term / (2 * n + 1);
+    }
+    const beta = (2 * sum) / Math.sqrt(2 * Math.PI);
+    t.true(Math.abs(impliedDeviation(0, beta, 1) / s - 1) < 1e-14, `${s}`);
+  }
+  // One minute at a volatility of 1 %, and the forward equal to the strike.
+  const minute = 1 / (365 * 24 * 60);
+  const price = blackScholesPrice(100, 100, minute, 0.03, 0.03, 0.01, 1);
+  t.true(Math.abs(blackScholesImpliedVolatility(price, 100, 100, minute, 0.03, 0.03, 1) / 0.01 - 1) < 1e-14);
+});

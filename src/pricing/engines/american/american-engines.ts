@@ -1,7 +1,10 @@
 import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
-import { hasTwoBoundaries } from './american-limits.ts';
-import { createAndersenLake, type AndersenLake } from './andersen-lake.ts';
-import { createScheme, schemeSizes, type Precision } from './andersen-lake-scheme.ts';
+import { hasTwoBoundaries, isNeverExercisedEarly } from './american-limits.ts';
+import { createPanelPut } from './panels/panel-put.ts';
+import { writePanelGreeks } from './panels/panel-greeks.ts';
+import { indexOfOutput } from '../../models/outputs.ts';
+import { createAdaptiveAmerican } from './adaptive-american.ts';
+import type { Precision } from './precision.ts';
 import { bawPrice } from './baw.ts';
 import { binomialPrice } from './binomial-lr.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
@@ -30,6 +33,10 @@ const twoBoundaries = (o: SpotOption): Refusal | undefined => {
     : undefined;
 };
 
+/** True if the put has the price of the European one. */
+const isEuropean = (rate: number, dividendYield: number): boolean =>
+  !hasTwoBoundaries(rate, dividendYield) && isNeverExercisedEarly(rate, dividendYield);
+
 const inputsOf = (o: SpotOption): SpotInputs => ({
   spot: o.spot,
   strike: o.strike,
@@ -56,16 +63,36 @@ const createKernelEngine = (
 
 /** American options by Andersen, Lake and Offengenden. The tables of a precision are built at its first use. */
 export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
-  const engines = new Map<Precision, AndersenLake>();
+  const kernels = new Map<Precision, SpotKernel>();
   const kernelOf = ({ precision = 'default' }: SpotOption): SpotKernel => {
-    let engine = engines.get(precision);
-    if (engine === undefined) {
-      engine = createAndersenLake(createScheme(schemeSizes[precision]));
-      engines.set(precision, engine);
+    let kernel = kernels.get(precision);
+    if (kernel === undefined) {
+      kernel = createAdaptiveAmerican(precision);
+      kernels.set(precision, kernel);
     }
-    return engine.price;
+    return kernel;
   };
-  return createKernelEngine(kernelOf, SMOOTH_STEP, twoBoundaries);
+  const panels = createPanelPut();
+  const engine = createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined);
+  const writeGreeks = (o: SpotOption, out: Float64Array, withVolga: boolean): void => {
+    const call = o.option_type === 'call';
+    const [rate, dividendYield] = call ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
+    const isLimit = o.time_to_expiry === 0 || o.volatility === 0 || isEuropean(rate, dividendYield);
+    if (isLimit) engine.evaluate(o, out);
+    else writePanelGreeks(panels.boundaries, inputsOf(o), out, withVolga);
+    out[indexOfOutput.price] = engine.price(o);
+  };
+  return {
+    ...engine,
+    // Differences of prices would show where the method changes from one option to the next.
+    evaluate: (o, out) => writeGreeks(o, out, true),
+    firstOrder: (o, out) => writeGreeks(o, out, false),
+    failure: {
+      code: 'not_converged',
+      detail:
+        'The exercise boundary was not found within the error bound of the precision, or two boundaries meet before expiry. Use binomial_lr',
+    },
+  };
 };
 
 /** American options by Barone-Adesi and Whaley. */

@@ -1,24 +1,52 @@
 import { gaussLegendre } from '../../math/gauss-legendre.ts';
 
-export const precisions = ['fast', 'default', 'high'] as const;
-export type Precision = (typeof precisions)[number];
-
 export type SchemeSize = {
   /** Collocation intervals; there is one node more. */
   readonly intervals: number;
-  /** Fixed-point steps. */
-  readonly steps: number;
+  /** Min and max number of fixed-point steps. */
+  readonly minSteps: number;
+  readonly maxSteps: number;
+  /** The steps end when the expected error of the price, in units of the strike, is below this. */
+  readonly stepTolerance: number;
   /** Quadrature points of the boundary equation. */
   readonly points: number;
-  /** Quadrature points of the early-exercise premium. */
+  /** Quadrature points of the early-exercise premium, and those for a spot close to the boundary. */
   readonly premiumPoints: number;
+  readonly closePoints: number;
 };
 
-export const schemeSizes: Readonly<Record<Precision, SchemeSize>> = {
-  fast: { intervals: 7, steps: 4, points: 9, premiumPoints: 20 },
-  default: { intervals: 8, steps: 6, points: 10, premiumPoints: 24 },
-  high: { intervals: 12, steps: 13, points: 19, premiumPoints: 44 },
-};
+const MAX_STEPS = 40;
+
+/** Sizes by name. With converged steps the error of each grows with the rate and the yield times the time. */
+export const schemeSizes = {
+  small: {
+    intervals: 7,
+    minSteps: 3,
+    maxSteps: MAX_STEPS,
+    stepTolerance: 3e-6,
+    points: 9,
+    premiumPoints: 20,
+    closePoints: 40,
+  },
+  medium: {
+    intervals: 8,
+    minSteps: 3,
+    maxSteps: MAX_STEPS,
+    stepTolerance: 3e-7,
+    points: 10,
+    premiumPoints: 24,
+    closePoints: 72,
+  },
+  large: {
+    intervals: 12,
+    minSteps: 4,
+    maxSteps: MAX_STEPS,
+    stepTolerance: 1e-7,
+    points: 19,
+    premiumPoints: 44,
+    closePoints: 96,
+  },
+} as const satisfies Readonly<Record<string, SchemeSize>>;
 
 /**
  * The tables that do not depend on the option. With u = time * sin^2(angle) the boundary is needed at sqrt(u). Its
@@ -34,9 +62,15 @@ export type Scheme = SchemeSize & {
   readonly weights: Float64Array;
   /** Flat matrix [node][point][node of the interpolant]. */
   readonly interpolation: Float64Array;
-  readonly premiumCosines: Float64Array;
-  readonly premiumWeights: Float64Array;
-  readonly premiumInterpolation: Float64Array;
+  readonly premium: PremiumRule;
+  readonly closePremium: PremiumRule;
+};
+
+/** The quadrature of the early-exercise premium, as for the boundary but at the time of the option only. */
+type PremiumRule = {
+  readonly cosines: Float64Array;
+  readonly weights: Float64Array;
+  readonly interpolation: Float64Array;
 };
 
 /**
@@ -67,9 +101,12 @@ export const createScheme = (size: SchemeSize): Scheme => {
   const { intervals } = size;
   const roots = Float64Array.from({ length: intervals + 1 }, (_, i) => 0.5 * (1 + Math.cos((Math.PI * i) / intervals)));
   const boundary = angles(size.points);
-  const premium = angles(size.premiumPoints);
   const rowsAt = (root: number, sines: Float64Array): number[] =>
     [...sines].flatMap((sine) => lobattoRow(2 * root * sine - 1, intervals));
+  const premiumRule = (points: number): PremiumRule => {
+    const { cosines, sines, weights } = angles(points);
+    return { cosines, weights, interpolation: Float64Array.from(rowsAt(1, sines)) };
+  };
   return {
     ...size,
     roots,
@@ -77,8 +114,7 @@ export const createScheme = (size: SchemeSize): Scheme => {
     sines: boundary.sines,
     weights: boundary.weights,
     interpolation: Float64Array.from([...roots].flatMap((root) => rowsAt(root, boundary.sines))),
-    premiumCosines: premium.cosines,
-    premiumWeights: premium.weights,
-    premiumInterpolation: Float64Array.from(rowsAt(1, premium.sines)),
+    premium: premiumRule(size.premiumPoints),
+    closePremium: premiumRule(size.closePoints),
   };
 };

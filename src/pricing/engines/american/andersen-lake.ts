@@ -14,6 +14,15 @@ import { qdPlusBoundary } from './quadratic-boundary.ts';
  * premium.
  */
 
+/**
+ * Max error of a price per unit of the last mean change of a fixed-point step, times the income at the boundary and the density of the
+ * spot there. It was measured on 6,000 random options.
+ */
+const ERROR_PER_CHANGE = 0.65;
+
+/** Distance of the spot to the boundary, in deviations, below which the premium needs more points. */
+const CLOSE = 0.15;
+
 /** Upper limit of ln(B / X). It must stay below 0 because it is a divisor. */
 const MAX_LOG = -1e-12;
 
@@ -21,7 +30,7 @@ export type AndersenLake = {
   /**
    * Price of an American option. `time` is in years; rate, yield and volatility are per year; sign is +1 for a call, -1
    * for a put. The price is NaN if the option has two exercise boundaries: a put with dividend yield < rate < 0, or a
-   * call with rate < dividend yield < 0.
+   * call with rate < dividend yield < 0. `scale` multiplies the tolerance of the fixed-point steps.
    */
   readonly price: (
     spot: number,
@@ -31,13 +40,24 @@ export type AndersenLake = {
     dividendYield: number,
     volatility: number,
     sign: number,
+    scale?: number,
   ) => number;
+  /** True if the fixed-point steps of the last price reached their tolerance. */
+  readonly isConverged: () => boolean;
+  /** True if the last price was that of a spot close to its boundary, where the error is larger. */
+  readonly isClose: () => boolean;
 };
 
 /** The engine reuses its buffers, so calls must not overlap. */
 export const createAndersenLake = (scheme: Scheme): AndersenLake => {
-  const { intervals, steps, points, roots, cosines, sines, weights, interpolation } = scheme;
-  const { premiumPoints, premiumCosines, premiumWeights, premiumInterpolation } = scheme;
+  const { intervals, minSteps, maxSteps, stepTolerance, points, roots, cosines, sines, weights, interpolation } =
+    scheme;
+  const { premium, closePremium } = scheme;
+  /** Mean change of the logs in the last step and the one before. */
+  let change = 0;
+  let changeBefore = 0;
+  let converged = true;
+  let close = false;
   /** ln(B / X) and its square at the nodes; at time 0 both are 0. */
   const logs = new Float64Array(intervals + 1);
   const squares = new Float64Array(intervals + 1);
@@ -84,7 +104,10 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
       const next = target <= 0 ? target : target > 0 ? MAX_LOG : log;
       pending[i] = next;
     }
+    changeBefore = change;
+    change = 0;
     for (let i = 0; i < intervals; i++) {
+      change += (pending[i]! - logs[i]!) / intervals;
       logs[i] = pending[i]!;
       squares[i] = pending[i]! * pending[i]!;
     }
@@ -97,6 +120,7 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
     rate: number,
     dividendYield: number,
     volatility: number,
+    scale: number,
   ) => {
     for (let i = 0; i < intervals; i++) {
       const nodeTime = time * roots[i]! * roots[i]!;
@@ -115,7 +139,15 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
       squares[i] = log * log;
     }
     const logTop = Math.log(top / strike);
-    for (let step = 0; step < steps; step++) improve(logTop, time, rate, dividendYield, volatility);
+    const effect = (ERROR_PER_CHANGE * Math.max(rate, Math.abs(dividendYield)) * Math.sqrt(time)) / volatility;
+    const maxChange = (stepTolerance * scale) / effect;
+    converged = false;
+    for (let step = 0; step < maxSteps && !converged; step++) {
+      improve(logTop, time, rate, dividendYield, volatility);
+      // The mean is used because changes that alternate from node to node have no effect on a price, and decay slowly.
+      const last = Math.max(Math.abs(change), 0.25 * Math.abs(changeBefore));
+      converged = step + 1 >= minSteps && last <= maxChange;
+    }
   };
 
   const put = (
@@ -125,36 +157,44 @@ export const createAndersenLake = (scheme: Scheme): AndersenLake => {
     rate: number,
     dividendYield: number,
     volatility: number,
+    scale: number,
   ): number => {
+    converged = true;
+    close = false;
     if (time === 0 || volatility === 0) return deterministicAmericanPut(spot, strike, time, rate, dividendYield);
     if (hasTwoBoundaries(rate, dividendYield)) return Number.NaN;
     const european = blackScholesPrice(spot, strike, time, rate, dividendYield, volatility, -1);
     if (isNeverExercisedEarly(rate, dividendYield)) return european;
     const top = dividendYield > rate ? (strike * rate) / dividendYield : strike;
     const payoff = Math.max(strike - spot, 0);
-    solve(top, strike, time, rate, dividendYield, volatility);
+    solve(top, strike, time, rate, dividendYield, volatility, scale);
     const moneyness = Math.log(spot / top);
     if (moneyness <= logs[0]!) return payoff;
     const deviation = volatility * Math.sqrt(time);
     const drift = ((rate - dividendYield) / volatility) * Math.sqrt(time);
-    let premium = 0;
-    for (let k = 0; k < premiumPoints; k++) {
+    // Close to the boundary the income jumps within a short time, so the quadrature needs more points.
+    close = moneyness - logs[0]! < CLOSE * deviation;
+    const { cosines: premiumCosines, weights: premiumWeights, interpolation: rows } = close ? closePremium : premium;
+    let sum = 0;
+    for (let k = 0; k < premiumWeights.length; k++) {
       const cosine = premiumCosines[k]!;
       const t = time * cosine * cosine;
       const spread = deviation * cosine;
-      const centre = (moneyness - logAt(premiumInterpolation, k)) / spread + drift * cosine;
-      premium +=
+      const centre = (moneyness - logAt(rows, k)) / spread + drift * cosine;
+      sum +=
         premiumWeights[k]! *
         (rate * strike * exp(-rate * t) * cdf(0.5 * spread - centre) -
           dividendYield * spot * exp(-dividendYield * t) * cdf(-0.5 * spread - centre));
     }
-    return Math.min(Math.max(payoff, european + Math.max(time * premium, 0)), strike);
+    return Math.min(Math.max(payoff, european + Math.max(time * sum, 0)), strike);
   };
 
   return {
-    price: (spot, strike, time, rate, dividendYield, volatility, sign) =>
+    price: (spot, strike, time, rate, dividendYield, volatility, sign, scale = 1) =>
       sign < 0
-        ? put(spot, strike, time, rate, dividendYield, volatility)
-        : put(strike, spot, time, dividendYield, rate, volatility),
+        ? put(spot, strike, time, rate, dividendYield, volatility, scale)
+        : put(strike, spot, time, dividendYield, rate, volatility, scale),
+    isConverged: () => converged,
+    isClose: () => close,
   };
 };

@@ -77,12 +77,27 @@ const upperGuess = (x: number, beta: number, sh: number, bh: number, supremum: n
 };
 
 /**
+ * Solves 2 N(s / 2) - 1 = beta for beta below 1/2. The quantile of 0.5 + 0.5 beta has the digits that are left of beta
+ * after the sum, so Newton steps on b itself, whose relative error is small, bring the others back.
+ */
+const atTheMoney = (beta: number): number => {
+  let s = 2 * normalQuantile(0.5 + 0.5 * beta);
+  // For a tiny beta the quantile has no digit, but b is linear: b = s phi(0).
+  if (beta < 1e-6) s = beta / INV_SQRT_TWO_PI;
+  for (let step = 0; step < impliedBlackSteps; step++) {
+    const slope = slopeAt(0, 0.5 * s);
+    s -= (blackAt(0, 0.5 * s, slope, 1) - beta) / slope;
+  }
+  return s;
+};
+
+/**
  * Solves b(x, s) = beta for s, with x <= 0 and 0 < beta < `supremum` = exp(x / 2). NaN if b is outside the range of
  * doubles.
  */
 export const impliedDeviation = (x: number, beta: number, supremum: number): number => {
   // At the money b has the closed form 2 N(s / 2) - 1.
-  if (x === 0) return beta < 0.5 ? 2 * normalQuantile(0.5 + 0.5 * beta) : -2 * normalQuantile(0.5 - 0.5 * beta);
+  if (x === 0) return beta < 0.5 ? atTheMoney(beta) : -2 * normalQuantile(0.5 - 0.5 * beta);
   const sc = Math.sqrt(-2 * x);
   const tc = 0.5 * sc;
   // d1 is 0 at s = sc, so h = -t there.
