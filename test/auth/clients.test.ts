@@ -41,8 +41,12 @@ test('a client is made, rotated and revoked from the command line; events and ta
   t.like((await room.me(bearer(granted.body['access_token']))).body, { kind: 'client', subject: id });
   t.is((await token(room, id, secret)).status, 200, 'remembered');
   t.is((await token(room, id, `${secret}x`)).status, 401);
-  for (const nobody of ['nobody', '\u0000', `${id}\u0000`, `' or 1=1 --`]) {
+  for (const nobody of ['nobody', `' or 1=1 --`]) {
     t.is((await token(room, nobody, secret)).status, 401, JSON.stringify(nobody));
+  }
+  // No stored id can have such a text, so the request itself is refused.
+  for (const broken of ['\u0000', `${id}\u0000`]) {
+    t.is((await token(room, broken, secret)).status, 400, JSON.stringify(broken));
   }
 
   const rotated = shown(await client(room, 'rotate', id));
@@ -66,9 +70,7 @@ test('a client is made, rotated and revoked from the command line; events and ta
 
   t.deepEqual(
     (await auditActions(room)).filter((action) => action.startsWith('client.')),
-    'created refused refused refused refused refused rotated refused revoked refused'
-      .split(' ')
-      .map((action) => `client.${action}`),
+    'created refused refused refused rotated refused revoked refused'.split(' ').map((action) => `client.${action}`),
   );
   t.deepEqual(await compareState(room.database.reader), []);
 });

@@ -79,6 +79,12 @@ const refusals: [string, string, number, string][] = [
     400,
     'malformed_request',
   ],
+  [
+    'a target that is neither a path nor a URL',
+    'GET http://[x/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    400,
+    'malformed_request',
+  ],
   ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
   ['no Host header', 'GET /api/v1/slow HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'malformed_request'],
   [
@@ -131,6 +137,27 @@ test('a CONNECT whose connection is reset fails nothing, and one that stays open
     if (!last.destroyed) last.write('still here');
     return last.destroyed;
   }, 'the stop closes the connection');
+});
+
+test.serial('bodies of waiting and of refused requests take about the memory of their bytes', async (t) => {
+  const { port } = await serve(t, { routes });
+  const piece = '1\r\n \r\n';
+  const before = process.memoryUsage().rss;
+  const head =
+    'POST /api/v1/echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+  // The first request of each connection waits for the rest of its body, so the others wait for its answer.
+  const waiting = `${head}${head}${piece.repeat(4_000)}0\r\n\r\n`;
+  const sockets = Array.from({ length: 40 }, () => {
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`GET /api/v1/slow HTTP/1.1\r\nHost: a\r\n\r\n${waiting}`),
+    );
+    socket.on('error', () => {}).resume();
+    return socket;
+  });
+  await sleep(1_000); // The time for the service to take what it takes.
+  const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+  for (const socket of sockets) socket.destroy();
+  t.true(grown < 150, `${grown.toFixed(0)} MiB for 0.2 MB of bodies`);
 });
 
 test('cuts a client whose headers, or whose body, never end', async (t) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { hasBody } from './unread-body.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 type Pending = readonly [IncomingMessage, ServerResponse];
@@ -45,7 +46,11 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
     const next = connection.waiting.shift();
     if (next === undefined) return;
     totalWaiting -= 1;
-    if (connection.paused && connection.waiting.length < pauseAt) {
+    if (
+      connection.paused &&
+      connection.waiting.length < pauseAt &&
+      !connection.waiting.some(([each]) => hasBody(each))
+    ) {
       connection.paused = false;
       socket.resume();
     }
@@ -77,7 +82,8 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
     }
     waiting.push([request, response]);
     totalWaiting += 1;
-    if (waiting.length >= pauseAt && !connection.paused) {
+    // The bodies of waiting requests are in memory and nobody reads them, so the client must wait before it sends more.
+    if ((waiting.length >= pauseAt || hasBody(request)) && !connection.paused) {
       connection.paused = true;
       socket.pause();
     }

@@ -3,6 +3,7 @@ import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OpenBody } from './body-admission.ts';
+import { tinyChunks } from '../server/counted-request.ts';
 import { createBlocks } from './blocks.ts';
 import { BodySource } from './body-source.ts';
 
@@ -26,7 +27,7 @@ export type ReceiveOptions<T> = {
   /** Called when a compressed body exceeds a limit by its decompressed size. */
   readonly onExpansion: () => void;
   /** Called when the body arrives in very many tiny chunks. */
-  readonly onTinyPieces: () => void;
+  readonly onTinyChunks: () => void;
   /**
    * Reads the body. It must copy the bytes that it keeps, because their memory is released afterwards. It must reject
    * when the source emits `error`, and may reject with `BodyTooLarge`.
@@ -44,13 +45,6 @@ const notCompressed = (cause: Error): AppError =>
   new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });
 const tooLarge = (limit: number): AppError =>
   new AppError('payload_too_large', `The body may have at most ${limit} bytes`);
-
-/**
- * A body with chunked encoding may have this number of chunks of any size; with more, their mean size has a min. Node
- * needs about 3 microseconds for each chunk, so a body of one-byte chunks would keep the event loop busy for seconds.
- */
-const freePieces = 4_096;
-const minMeanPieceBytes = 32;
 
 type Decompressor = Transform & { readonly bytesWritten: number };
 /**
@@ -96,7 +90,7 @@ const free = (chunks: Buffer[]): void => {
  * `concurrency_limit_exceeded`
  */
 export const receive = async <T>(request: IncomingMessage, options: ReceiveOptions<T>): Promise<Received<T>> => {
-  const { maxBytes, expansion, open, ask, onExpansion, onTinyPieces, read } = options;
+  const { maxBytes, expansion, open, ask, onExpansion, onTinyChunks, read } = options;
   const { headers } = request;
   const declared = Number(headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
@@ -110,9 +104,6 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const body = open(declared, fail);
   const chunks: Buffer[] = [];
   let size = 0;
-  let pieces = 0;
-  let arrivedBytes = 0;
-  const isChunked = headers['transfer-encoding'] !== undefined;
   const blocks = createBlocks((piece) => {
     chunks.push(piece);
     source.emit('data', piece);
@@ -131,14 +122,12 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
       fail(error);
     }
   };
-  const count = (chunk: Buffer): void => {
-    body.arrived(chunk.length);
-    arrivedBytes += chunk.length;
-    pieces += 1;
-    if (!isChunked || pieces < freePieces || arrivedBytes >= pieces * minMeanPieceBytes) return;
-    request.off('data', count);
-    onTinyPieces();
-    fail(new AppError('malformed_body', `Chunks must have at least ${minMeanPieceBytes} bytes on average`));
+  const count = (chunk: Buffer): void => body.arrived(chunk.length);
+  const refuseTinyChunks = (): void => {
+    onTinyChunks();
+    fail(
+      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 32 bytes on average'),
+    );
   };
   const leave = (): void => {
     // Every stream emits `close`. It is an error only if the body has not ended before.
@@ -151,6 +140,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   });
   request
     .on('data', count)
+    .once(tinyChunks, refuseTinyChunks)
     .once('close', leave)
     .once('error', (cause) => fail(incomplete(cause)));
   plain?.once('error', (cause) => fail(notCompressed(cause)));
@@ -172,6 +162,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   } finally {
     free(chunks);
     request.off('data', count);
+    request.off(tinyChunks, refuseTinyChunks);
     input.off('data', take);
     if (plain !== undefined) {
       request.unpipe(plain);

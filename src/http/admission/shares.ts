@@ -22,10 +22,13 @@ export type SharesOptions = {
   readonly minAmount: number;
 };
 
+/** Share of a limit on numbers that only callers take from that hold nothing. */
+const keptShare = 0.25;
+
 /**
  * Divides a limit among callers. A caller may hold a fixed proportion of the amount that is free at the moment. So the
  * max per caller falls with the number of callers, and some amount stays free for the next caller. With 50 percent and
- * a limit of 16, one caller can hold 8, two callers 5 each, three callers 4 each. See docs/decisions/0100.
+ * a limit of 16, one caller can hold 8, a second one 4. Then 4 more callers can hold one each. See docs/decisions/0100.
  */
 export const createShares = ({ limit, callerPercent, minAmount }: SharesOptions): Shares => {
   const perFree = callerPercent / (100 - callerPercent);
@@ -37,7 +40,9 @@ export const createShares = ({ limit, callerPercent, minAmount }: SharesOptions)
     if (amount > free) return 'full';
     const own = held.get(caller) ?? 0;
     const max = callerPercent >= 100 ? limit : Math.max(minAmount, Math.floor(free * perFree));
-    if (own + amount <= max) return undefined;
+    // A part of a limit on numbers is kept for callers that hold nothing, one each.
+    const isKept = minAmount > 0 && own > 0 && callerPercent < 100 && free - amount < limit * keptShare;
+    if (own + amount <= max && !isKept) return undefined;
     // A caller that holds nothing does not exceed its own share: other callers use up the limit.
     return own > 0 ? 'caller' : 'full';
   };

@@ -15,6 +15,18 @@ export type HeadLimits = {
 const singletonFields = ['host', 'authorization', 'content-type'];
 const singletonLengths = new Set(singletonFields.map(({ length }) => length));
 
+/**
+ * A target that no parser of Koa can read, for example `http://[x/`. Reading its path would throw in every middleware, so
+ * this path takes its place before the first one.
+ */
+const unreadableTarget = '/%';
+
+/** Replaces a target that is neither a path nor a URL. */
+export const replaceUnreadableTarget = (request: IncomingMessage): void => {
+  const { url = '' } = request;
+  if (!url.startsWith('/') && url !== '*' && !URL.canParse(url)) request.url = unreadableTarget;
+};
+
 /** Checks the request line and the header section. @throws AppError `uri_too_long`, `headers_too_large`, `malformed_request` */
 export const checkHead = ({ url = '', rawHeaders, httpVersion }: IncomingMessage, limits: HeadLimits): void => {
   if (url.length > limits.urlBytes) {
@@ -23,6 +35,7 @@ export const checkHead = ({ url = '', rawHeaders, httpVersion }: IncomingMessage
   if (rawHeaders.length > 2 * limits.headerCount) {
     throw new AppError('headers_too_large', `A request may have at most ${limits.headerCount} header fields`);
   }
+  if (url === unreadableTarget) throw new AppError('malformed_request', 'The request target is not a path or a URL');
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!;

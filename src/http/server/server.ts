@@ -1,10 +1,11 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
 import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
+import { CountedRequest } from './counted-request.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
 export type HttpServerDeps = ParserRefusalDeps & {
@@ -48,7 +49,8 @@ const connectionPollMs = 20;
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs, headerBytes } = deps;
   let draining = false;
-  const server: Server = createServer({
+  const server = createServer({
+    IncomingMessage: CountedRequest,
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,

@@ -37,10 +37,10 @@ const nodeCost = 0.001;
 /** Number of prices that `writeNumericGreeks` calculates. */
 const numericGreeks = 72;
 /**
- * Expected steps of a search for the implied volatility. A search may take 100 steps, but only searches at the edge of
- * the model take more than this.
+ * Max steps of a search for the implied volatility, with its first price. Most searches take about ten, but a caller can
+ * choose a price for which the search takes all of them.
  */
-const search = 25;
+const search = 101;
 
 const countOfDividends = ({ dividends }: CostInputs): number => {
   if (dividends === undefined) return 0;
@@ -158,14 +158,28 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
   return { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
 };
 
+/**
+ * A row cannot be interrupted. So a row above this estimate is refused, because other tasks of its process and its own
+ * cancellation would wait for it.
+ */
+const longestRowMs = 3_000;
+
 /** @throws AppError `pricing_work_too_large`, because the same request cannot succeed later and a retry is useless */
-export const checkWork = ({ totalMs }: WorkEstimate, maxMs: number): void => {
-  if (totalMs <= maxMs) return;
+export const checkWork = ({ totalMs, maxRowMs }: WorkEstimate, maxMs: number): void => {
   const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);
-  throw new AppError(
-    'pricing_work_too_large',
-    `The calculation would take about ${seconds(totalMs)} s of a processor, and at most ${seconds(maxMs)} s are allowed: ` +
+  const refuse = (what: string, remedy: string): never => {
+    throw new AppError('pricing_work_too_large', `${what} are allowed: ${remedy}`, { abuse: 'work_estimate' });
+  };
+  if (totalMs > maxMs) {
+    refuse(
+      `The calculation would take about ${seconds(totalMs)} s of a processor, and at most ${seconds(maxMs)} s`,
       'send fewer rows, ask for less precision or fewer steps, or use a pricing job',
-    { abuse: 'work_estimate' },
-  );
+    );
+  }
+  if (maxRowMs > longestRowMs) {
+    refuse(
+      `One option would take about ${seconds(maxRowMs)} s of a processor, and at most ${seconds(longestRowMs)} s`,
+      'ask for fewer steps, fewer dividends or less precision',
+    );
+  }
 };

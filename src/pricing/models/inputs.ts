@@ -16,10 +16,15 @@ export type NumberInput = {
 /** Max absolute value of prices and of the Bachelier volatility. */
 const MAX_PRICE = 1e12;
 
+/**
+ * Min of prices that must be positive. Far below it, results would be subnormal numbers, which have fewer digits and take
+ * several times as long.
+ */
+const MIN_PRICE = 1e-12;
+
 const price = (name: string, description: string): NumberInput => ({
   name,
-  minimum: 0,
-  exclusiveMinimum: true,
+  minimum: MIN_PRICE,
   maximum: MAX_PRICE,
   description,
 });

@@ -15,6 +15,8 @@ export type FairQueue<T extends Waiting> = {
   /** Removes and returns the next one of the tasks that are `eligible`. */
   readonly take: (eligible?: (task: T) => boolean) => T | undefined;
   readonly remove: (task: T) => boolean;
+  /** Whether a waiting task fits `condition`. */
+  readonly has: (condition: (task: T) => boolean) => boolean;
   readonly size: () => number;
 };
 
@@ -93,6 +95,7 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes, usage }
       return next;
     },
     remove,
+    has: (condition) => tasks.some(condition),
     size: () => tasks.length,
   };
 };

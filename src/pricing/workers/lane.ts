@@ -11,6 +11,10 @@ export type LaneTask = Waiting & {
   /** The limits are different in each lane. */
   limits: WorkLimits;
   summary?: TaskSummary;
+  /** How often a process ended while it had this task and others. */
+  losses: number;
+  /** One of the tasks of a process that ended may be the cause, so each of them runs without others the next time. */
+  runsAlone: boolean;
   /** Adds worker time to the usage of the caller. */
   readonly worked: (milliseconds: number) => void;
   readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
@@ -35,6 +39,8 @@ type Member = {
 export type LaneEvents = {
   /** A process ended. Not called if it was recycled or the lane is closed. `tasks` are the tasks that it had. */
   readonly onEnd: (tasks: readonly LaneTask[], exit: WorkerExit, killed: Member['killed']) => void;
+  /** Tasks that lost their place in the queue to a task that is run again. */
+  readonly onDisplaced: (tasks: readonly LaneTask[]) => void;
   readonly onSuspicion: (suspected: boolean) => void;
   readonly onChange: () => void;
 };
@@ -69,13 +75,16 @@ export type Lane = {
 /** A process that was idle for `idleMs` and holds more memory than this is killed. The next task starts a new one. */
 const keptBytes = 100 * 2 ** 20;
 const idleMs = 20_000;
+/** Times that a task is run again after its process ended. */
+const maxLosses = 2;
 /** Expected duration of the start of a process. */
 const startMs = 5_000;
 const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
 
 /** A group of processes that take tasks from one fair queue. A process starts when there is work for it. */
 export const createLane = (options: LaneOptions): Lane => {
-  const { queue, processes, openPerProcess, stallMs, cancelGraceMs, onEnd, onSuspicion, onChange } = options;
+  const { queue, processes, openPerProcess, stallMs, cancelGraceMs, onEnd, onDisplaced, onSuspicion, onChange } =
+    options;
   const members = new Set<Member>();
   // A process outlives the request that started it, so its log lines must not belong to that request.
   const outsideOfRequests = AsyncLocalStorage.snapshot();
@@ -136,15 +145,29 @@ export const createLane = (options: LaneOptions): Lane => {
     finished(member);
   };
 
+  /**
+   * Puts a task of an ended process into the queue again, so that a task of another caller does not fail it. If the cause
+   * is not known, the task runs alone the next time.
+   */
+  const isRunAgain = ({ task, isCancelled }: OpenTask, count: number, killed: Member['killed']): boolean => {
+    if (closed || isCancelled || count === 1 || task.losses >= maxLosses) return false;
+    task.losses += 1;
+    task.runsAlone = killed !== 'cancelled';
+    onDisplaced(queue.add(task));
+    return true;
+  };
+
   const ended = (member: Member, exit: WorkerExit): void => {
     members.delete(member);
     member.stall.stop();
     clearTimeout(member.idleTimer);
     const { killed } = member;
-    const tasks = [...member.open.values()].map(({ task }) => task);
+    const lost = [...member.open.values()];
+    const tasks = lost.map(({ task }) => task);
     member.open.clear();
     if (killed !== 'recycled' && !closed) onEnd(tasks, exit, killed);
-    for (const task of tasks) task.lost(killed === 'stalled' ? 'stalled' : 'ended');
+    for (const each of lost)
+      if (!isRunAgain(each, lost.length, killed)) each.task.lost(killed === 'stalled' ? 'stalled' : 'ended');
     if (!closed) pump();
     onChange();
   };
@@ -182,10 +205,15 @@ export const createLane = (options: LaneOptions): Lane => {
    * if all are full.
    */
   const findMember = (): Member | undefined => {
-    const free = [...members].filter(({ open, killed }) => killed === undefined && open.size < openPerProcess);
+    const free = [...members].filter(
+      ({ open, killed }) =>
+        killed === undefined && open.size < openPerProcess && !open.values().some(({ task }) => task.runsAlone),
+    );
     const idle = free.find(({ open }) => open.size === 0);
     if (idle !== undefined) return idle;
     if (members.size < processes) return start();
+    // A task that must run alone needs a process that becomes idle, so no other task joins one meanwhile.
+    if (queue.has(({ runsAlone }) => runsAlone)) return undefined;
     return free.toSorted((a, b) => a.open.size - b.open.size)[0];
   };
 

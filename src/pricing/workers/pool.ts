@@ -104,6 +104,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     if (tasks.length === 0) logger.error(fields, message);
     for (const task of tasks) (task as PoolTask).log('error', fields, message);
   };
+  const refuseDisplaced: LaneEvents['onDisplaced'] = (tasks) => {
+    for (const displaced of tasks) {
+      const error = new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
+      (displaced as PoolTask).reject(error);
+    }
+  };
   const laneOf = (count: number, openPerProcess: number, niceness: number): Lane =>
     createLane({
       queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes, usage }),
@@ -115,6 +121,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       stallMs,
       cancelGraceMs: deps.cancelGraceMs ?? 5_000,
       onEnd,
+      onDisplaced: refuseDisplaced,
       onSuspicion: (suspected) => (suspects += suspected ? 1 : -1),
       onChange: () => report(),
     });
@@ -128,10 +135,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   metrics.count('volwatch_workers_restarts_total', {}, 0);
 
   const enqueue = (task: PoolTask): void => {
-    for (const displaced of lanes[task.lane].add(task)) {
-      const error = new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
-      (displaced as PoolTask).reject(error);
-    }
+    refuseDisplaced(lanes[task.lane].add(task));
     report();
   };
 

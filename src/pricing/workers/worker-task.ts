@@ -81,6 +81,8 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     limits: options.limits,
     lane: options.lane,
     bytes: body.byteLength,
+    losses: 0,
+    runsAlone: false,
     outcome,
     reject,
     worked: (milliseconds) => usage.add(caller, milliseconds),

@@ -21,7 +21,7 @@ test('the memory of a refused compressed body is free at once, without a garbage
       open: () => ({ arrived: nothing, keep: nothing, close: nothing, release: nothing }),
       ask: nothing,
       onExpansion: nothing,
-      onTinyPieces: nothing,
+      onTinyChunks: nothing,
       read: async (source: BodySource) => once(source, 'end'),
     };
     receive(request, options).catch((error: unknown) => {

@@ -7,7 +7,7 @@ import { captureSpans } from '#testkit/spans.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { call } from '../setup.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { start, withCoverage } from './start-pool.ts';
+import { slowTree, start, withCoverage } from './start-pool.ts';
 
 for (const what of ['exit', 'memory']) {
   test.serial(`a worker that ends (${what}) is replaced, and only its request fails`, async (t) => {
@@ -24,6 +24,23 @@ for (const what of ['exit', 'memory']) {
     await until('volwatch_workers_busy', 0);
   });
 }
+
+test.serial('a process that ends because of one task does not fail the tasks of other callers', async (t) => {
+  const { workers, code, until, metrics } = start(t);
+  const send = async (caller: string, rows: readonly object[]) => {
+    const bytes = Buffer.from(JSON.stringify({ options: rows }));
+    const request = { bytes, input: 'json', answer: ['json'], jsonDepth: 20 } as const;
+    return workers.run(request, { caller, kind: 'batch', maxMs: 1e9 });
+  };
+  t.is(await code(send('warm-up', [call])), 'ok');
+  const slow = Array.from({ length: 300 }, () => ({ ...call, ...slowTree }));
+  const innocent = code(send('innocent', slow));
+  await until('volwatch_workers_busy', 1);
+  // It gets the second place of the same process, and ends it.
+  t.is(await code(send('culprit', [{ ...call, symbol: 'exit' }])), 'internal_error');
+  t.is(await innocent, 'ok');
+  t.is(metrics.value('volwatch_workers_restarts_total'), 2, 'once with both tasks, once with the culprit alone');
+});
 
 test.serial('an error in a worker fails its request and leaves the worker', async (t) => {
   const { run, code, metrics } = start(t);

@@ -90,7 +90,7 @@ export const readBody = async (
     open,
     ask,
     onExpansion: () => refused('body_expansion'),
-    onTinyPieces: () => refused('body_structure'),
+    onTinyChunks: () => refused('body_structure'),
     read: (source) => readers[bodyLimit](ctx, source),
   });
   const parse = (): unknown => {
