@@ -51,6 +51,12 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
     call(`${api}/auth/me`, { headers: { Authorization: 'Bearer a.b.c' } }),
     call(`${api}/auth/me`),
     call(`${api}/refreshes`, authorized),
+    ...(['ewma', 'garch11'] as const).map((method) =>
+      call(
+        `${api}/ml/volatility-forecast`,
+        json({ symbol: '^GSPC', method, horizon_days: 21 }, { Authorization: `Bearer ${token}` }),
+      ),
+    ),
   ]);
 };
 

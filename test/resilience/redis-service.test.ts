@@ -89,6 +89,8 @@ test.serial('Redis down at startup: the service serves and refreshes without it,
   proxy.restore();
   await recovers(t);
   await serves(t, 500);
+  // The entries of the memory are valid, so this request asks for a new load, which is stored in Redis.
+  await call(`${service.url}/api/v1/indexes/TECH5_PW/values`, { headers: { 'Cache-Control': 'no-cache' } });
   t.true((await t.context.redis.admin.keys('volwatch:cache:index_values:*')).length > 0);
 });
 
