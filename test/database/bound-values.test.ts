@@ -2,6 +2,7 @@ import { raw, type EntityManager, type EntityName } from '@mikro-orm/postgresql'
 import test, { type ExecutionContext } from 'ava';
 import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { LogFields } from '#src/kernel/ports/logger.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { captureSpans } from '#testkit/spans.ts';
@@ -148,4 +149,12 @@ test.serial('a refused write leaves no value in the span of its transaction', as
     statements,
   ]);
   for (const trace of traces) t.false(shown.includes(trace), trace);
+});
+
+test('a value that PostgreSQL refuses is a fault of the request, also in a flush', async (t) => {
+  const { unitOfWork } = await watched(t);
+  const write = unitOfWork.run({ operation }, async ({ em }) => {
+    create(em, 'Asset')['name'] = 'a\u0000b';
+  });
+  t.is(codeOf(await t.throwsAsync(write)), 'validation_failed');
 });
