@@ -7,6 +7,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createDocuments, type Documents, type StoredDocument } from './documents.ts';
+import { AccountProfileEntity, AccountSettingsEntity } from './entities.ts';
 import { defaultsOf, profileFields, settingsFields, shapeOf } from './schemas.ts';
 
 const profileShape = shapeOf(profileFields);
@@ -171,9 +172,19 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
 /** `GET/PATCH /profile`, `GET/PATCH /settings`. */
 export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
   ...profileRoutes(
-    createDocuments({ ...deps, table: 'account_profile', shape: profileShape, defaults: defaultsOf(profileFields) }),
+    createDocuments({
+      ...deps,
+      entity: AccountProfileEntity,
+      shape: profileShape,
+      defaults: defaultsOf(profileFields),
+    }),
   ),
   ...settingsRoutes(
-    createDocuments({ ...deps, table: 'account_settings', shape: settingsShape, defaults: defaultsOf(settingsFields) }),
+    createDocuments({
+      ...deps,
+      entity: AccountSettingsEntity,
+      shape: settingsShape,
+      defaults: defaultsOf(settingsFields),
+    }),
   ),
 ];

@@ -1,14 +1,16 @@
+import type { EntityName } from '@mikro-orm/core';
 import type { z } from 'zod';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { Query, UnitOfWork, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Query, Transaction, UnitOfWork, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { propertyName, type AccountProfileEntity, type AccountSettingsEntity } from './entities.ts';
 
-/** Schemas of the members that a user may change. Each member is a column of the table. */
+/** Schemas of the members that a user may change. Each member is a property of the entity. */
 export type DocumentShape = Readonly<Record<string, z.ZodType>>;
 
 export type DocumentsDeps<Shape extends DocumentShape> = {
-  readonly table: 'account_profile' | 'account_settings';
+  readonly entity: typeof AccountProfileEntity | typeof AccountSettingsEntity;
   readonly shape: Shape;
   /** Values for users without a stored document, and for columns that the table does not have yet. */
   readonly defaults: z.output<z.ZodObject<Shape>>;
@@ -40,18 +42,19 @@ export type Documents<Values> = {
   ) => Promise<StoredDocument<Values>>;
 };
 
-type Row = { readonly row: Record<string, unknown> };
+type Row = Readonly<Record<string, unknown>>;
 
-/** Documents of users: one versioned row of `table` for each user. */
+/** Documents of users: one versioned entity for each user. */
 export const createDocuments = <Shape extends DocumentShape>(
   deps: DocumentsDeps<Shape>,
 ): Documents<z.output<z.ZodObject<Shape>>> => {
-  const { table, shape, defaults, unitOfWork, reader, clock, logger } = deps;
+  const { entity, shape, defaults, unitOfWork, reader, clock, logger } = deps;
+  const table = entity.meta.tableName;
   type Values = z.output<z.ZodObject<Shape>>;
   const names = Object.keys(shape);
   const reported = new Set<string>();
 
-  const toDocument = (row: Record<string, unknown> | undefined): StoredDocument<Values> => {
+  const toDocument = (row: Row | undefined): StoredDocument<Values> => {
     if (!row) return { values: defaults, version: 0, updatedAt: null, missing: [] };
     const missing = names.filter((name) => !(name in row));
     for (const column of missing.filter((name) => !reported.has(name))) {
@@ -70,9 +73,35 @@ export const createDocuments = <Shape extends DocumentShape>(
   };
 
   /** Reads the row as JSON, because a missing column then causes no error. */
-  const find = async (query: Query, userId: string, lock = ''): Promise<Record<string, unknown> | undefined> =>
-    (await query<Row>(`select to_jsonb(stored) as row from ${table} as stored where user_id = $1 ${lock}`, [userId]))[0]
-      ?.row;
+  const find = async (query: Query, userId: string, lock = ''): Promise<Row | undefined> =>
+    (
+      await query<{ row: Row }>(`select to_jsonb(stored) as row from ${table} as stored where user_id = $1 ${lock}`, [
+        userId,
+      ])
+    )[0]?.row;
+
+  /**
+   * Stores a row with the defaults of the table, which `change` fills. This is SQL and no entity, because another request
+   * can store the first version at the same moment, and the transaction must not fail then.
+   */
+  const insertFirst = async ({ query }: Transaction, userId: string): Promise<Row> => {
+    await query(
+      `insert into ${table} (user_id, version, updated_at) values ($1, 0, $2) on conflict (user_id) do nothing`,
+      [userId, clock.now()],
+    );
+    return (await find(query, userId, 'for update'))!;
+  };
+
+  /** Changes the row as an entity of the identity map. A column that is missing in `row` is not written. */
+  const write = async ({ em }: Transaction, row: Row, changes: Row): Promise<Row> => {
+    const updatedAt = clock.now();
+    const version = Number(row['version']) + 1;
+    const stored = em.map(entity as unknown as EntityName<object>, { ...row });
+    Object.assign(stored, { version, updatedAt });
+    for (const [name, value] of Object.entries(changes)) Reflect.set(stored, propertyName(name), value);
+    await em.flush();
+    return { ...row, ...changes, version, updated_at: updatedAt.toISOString() };
+  };
 
   const outdated = (): AppError =>
     new AppError('precondition_failed', 'The version does not match. Read the resource again and use its version');
@@ -80,33 +109,20 @@ export const createDocuments = <Shape extends DocumentShape>(
   return {
     read: async (userId) => toDocument(await find(reader.query, userId)),
 
-    change: (userId, versions, changes) =>
-      unitOfWork.run({ operation: 'account.change' }, async ({ query }) => {
-        const before = await find(query, userId, 'for update');
-        if (versions !== '*' && !versions.includes(Number(before?.['version'] ?? 0))) throw outdated();
-        // Column names come from the declared shape only, never from the caller.
-        const changed = names.filter((name) => Object.hasOwn(changes, name));
-        if (changed.length === 0) return toDocument(before);
-        const columns = changed.map((name) => `"${name}"`);
-        const parameters = [userId, clock.now(), ...changed.map((name) => Reflect.get(changes, name) as unknown)];
-        const places = changed.map((_, index) => `$${index + 3}`);
-        const write = async (exists: boolean): Promise<Row | undefined> => {
-          const [row] = await query<Row>(
-            exists
-              ? `update ${table} as stored set version = version + 1, updated_at = $2,
-                 ${columns.map((column, index) => `${column} = ${places[index]}`).join(', ')}
-               where user_id = $1 returning to_jsonb(stored) as row`
-              : `insert into ${table} as stored (user_id, version, updated_at, ${columns.join(', ')})
-               values ($1, 1, $2, ${places.join(', ')})
-               on conflict (user_id) do nothing returning to_jsonb(stored) as row`,
-            parameters,
-          );
-          return row;
+    change: (userId, versions, given) =>
+      unitOfWork.run({ operation: 'account.change' }, async (transaction) => {
+        const assertVersion = (row: Row | undefined): void => {
+          if (versions !== '*' && !versions.includes(Number(row?.['version'] ?? 0))) throw outdated();
         };
-        // Another request can store the first version in between. `*` matches that version too.
-        const after = (await write(before !== undefined)) ?? (versions === '*' ? await write(true) : undefined);
-        if (!after) throw outdated();
-        return toDocument(after.row);
+        const before = await find(transaction.query, userId, 'for update');
+        assertVersion(before);
+        // Names come from the declared shape only, never from the caller.
+        const changed = names.filter((name) => Object.hasOwn(given, name));
+        if (changed.length === 0) return toDocument(before);
+        const row = before ?? (await insertFirst(transaction, userId));
+        assertVersion(row);
+        const changes = Object.fromEntries(changed.map((name) => [name, Reflect.get(given, name) as unknown]));
+        return toDocument(await write(transaction, row, changes));
       }),
   };
 };

@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import { profileFields, settingsFields, type Fields } from './schemas.ts';
 
 /** `display_name` -> `displayName`, which the naming strategy turns back into the column. */
-const propertyName = (column: string): string =>
+export const propertyName = (column: string): string =>
   column.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 const properties = {
@@ -25,13 +25,13 @@ const columnsOf = (fields: Fields) =>
 /** The key of both tables is the subject of the token. The user can be unknown to this service. */
 const common = () => ({ userId: p.text().primary(), version: p.integer(), updatedAt: p.datetime() });
 
-const AccountProfileEntity = defineEntity({
+export const AccountProfileEntity = defineEntity({
   name: 'AccountProfile',
   tableName: 'account_profile',
   properties: { ...common(), ...columnsOf(profileFields) },
 });
 
-const AccountSettingsEntity = defineEntity({
+export const AccountSettingsEntity = defineEntity({
   name: 'AccountSettings',
   tableName: 'account_settings',
   properties: { ...common(), ...columnsOf(settingsFields) },

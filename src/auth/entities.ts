@@ -1,23 +1,24 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import type { Scope } from '#src/kernel/requests/principal.ts';
 
 /** A trigger on `user_account` writes `deleted`. Operators cause the other reasons. */
 export type OwnerEndReason = 'deleted' | 'disabled' | 'tokens_ended';
 
-const OauthClientEntity = defineEntity({
+export const OauthClientEntity = defineEntity({
   name: 'OauthClient',
   tableName: 'oauth_client',
   properties: {
     id: p.text().primary(),
     name: p.text(),
     secretHash: p.text(),
-    scopes: p.array(),
+    scopes: p.array().$type<Scope[]>(),
     createdAt: p.datetime(),
     rotatedAt: p.datetime().nullable(),
     revokedAt: p.datetime().nullable(),
   },
 });
 
-const UserAccountEntity = defineEntity({
+export const UserAccountEntity = defineEntity({
   name: 'UserAccount',
   tableName: 'user_account',
   indexes: [{ name: 'user_account_sign_in_index', properties: ['firstSignedInAt', 'createdAt'] }],
@@ -26,7 +27,7 @@ const UserAccountEntity = defineEntity({
     email: p.text().unique('user_account_email_unique'),
     passwordHash: p.text(),
     role: p.text(),
-    scopes: p.array(),
+    scopes: p.array().$type<Scope[]>(),
     createdAt: p.datetime(),
     /** Set by a trigger with the first session or refresh family. Null: see `registration-quota.ts`. */
     firstSignedInAt: p.datetime().nullable(),
@@ -34,7 +35,7 @@ const UserAccountEntity = defineEntity({
 });
 
 /** All refresh tokens of one sign-in. They are revoked together. */
-const RefreshFamilyEntity = defineEntity({
+export const RefreshFamilyEntity = defineEntity({
   name: 'RefreshFamily',
   tableName: 'refresh_family',
   indexes: [
@@ -52,14 +53,14 @@ const RefreshFamilyEntity = defineEntity({
   },
 });
 
-const RefreshTokenEntity = defineEntity({
+export const RefreshTokenEntity = defineEntity({
   name: 'RefreshToken',
   tableName: 'refresh_token',
   indexes: [{ name: 'refresh_token_family_index', properties: ['family'] }],
   properties: {
     tokenHash: p.blob().primary(),
     family: () => p.manyToOne(RefreshFamilyEntity).updateRule('no action').deleteRule('cascade'),
-    scopes: p.array(),
+    scopes: p.array().$type<Scope[]>(),
     /** The access token that was issued with it. It is revoked with the family. */
     accessTokenId: p.text().unique('refresh_token_access_token_unique'),
     accessExpiresAt: p.datetime(),
@@ -83,7 +84,7 @@ const RevokedTokenEntity = defineEntity({
   },
 });
 
-const UserSessionEntity = defineEntity({
+export const UserSessionEntity = defineEntity({
   name: 'UserSession',
   tableName: 'user_session',
   indexes: [
@@ -100,7 +101,7 @@ const UserSessionEntity = defineEntity({
   },
 });
 
-const ApiKeyEntity = defineEntity({
+export const ApiKeyEntity = defineEntity({
   name: 'ApiKey',
   tableName: 'api_key',
   indexes: [{ name: 'api_key_owner_index', properties: ['ownerKind', 'ownerId', 'id'] }],
@@ -111,7 +112,7 @@ const ApiKeyEntity = defineEntity({
     name: p.text(),
     ownerKind: p.text().$type<'user' | 'client'>(),
     ownerId: p.text(),
-    scopes: p.array(),
+    scopes: p.array().$type<Scope[]>(),
     createdAt: p.datetime(),
     expiresAt: p.datetime().nullable(),
     revokedAt: p.datetime().nullable(),
@@ -120,7 +121,7 @@ const ApiKeyEntity = defineEntity({
 });
 
 /** An owner that is deleted or disabled, or whose access tokens were ended. It holds only the id. */
-const OwnerEndEntity = defineEntity({
+export const OwnerEndEntity = defineEntity({
   name: 'OwnerEnd',
   tableName: 'owner_end',
   properties: {

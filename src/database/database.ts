@@ -7,6 +7,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { BoundPostgreSqlDriver } from './connections/bound-driver.ts';
 import { createLock, createTransactionLock } from './connections/lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';
@@ -18,6 +19,7 @@ import type { PoolOptions } from './connections/pool-options.ts';
 import { createSidePool, queryOnce, type SidePool } from './connections/side-pool.ts';
 import { checkServer } from './connections/server-check.ts';
 import { createReplicas, type ReplicaOptions, type Replicas } from './connections/replicas.ts';
+import { differentTypes } from './column-types.ts';
 import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
@@ -124,6 +126,7 @@ const causeCode = (error: unknown): unknown =>
 export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
   const { logger, schema = 'public' } = deps;
   const orm = new MikroORM({
+    driver: BoundPostgreSqlDriver,
     entities: [...deps.entities],
     dbName: parsePostgresUrl(deps.url).database,
     // The name in the URL can be an alias of PgBouncer. It is not in the catalogue, and MikroORM would create it.
@@ -184,7 +187,9 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     drift: async () => {
       const [row] = await reader.query<{ name: string }>('select current_database() as name');
       if (row) orm.config.set('dbName', row.name);
-      return (await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim();
+      const known = (await orm.schema.getUpdateSchemaSQL({ wrap: false })).trim();
+      const types = await differentTypes(reader.query, orm.getMetadata().getAll().values());
+      return [known, ...types.filter((each) => !known.includes(each.slice(0, -1)))].filter(Boolean).join('\n');
     },
     waitUntilReady: async ({ signal }) => {
       for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.max, delay * 2)) {

@@ -1,4 +1,4 @@
-import { AppError, errorTable, isErrorCode, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { AppError, isErrorCode, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 
 /** SQLSTATEs by exact code; https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const byState: Readonly<Record<string, ErrorCode>> = {
@@ -70,7 +70,7 @@ const codeFor = (error: unknown): ErrorCode | undefined => {
   const code = stringCodeOf(error);
   if (code !== undefined) {
     // MikroORM copies the properties of the driver's error, also of an AppError, to its own exception.
-    if (isErrorCode(code) && errorTable[code].category === 'database') return code;
+    if (isErrorCode(code)) return code;
     if (networkCodes.has(code) || tlsCodes.test(code) || isConnectFault(error)) return 'database_unavailable';
     if (isSqlState(code))
       return byState[code] ?? (unavailableClasses.has(code.slice(0, 2)) ? 'database_unavailable' : undefined);

@@ -28,7 +28,12 @@ type Key = {
   readonly countedAgainst: string;
 };
 
-/** Takes a key that is new or expired, or whose attempt died before it stored an answer. Else changes nothing. */
+/**
+ * The statements on keys are SQL, because each request with a key runs them, and each decides and writes in one step by the
+ * clock of the server.
+ *
+ * This one takes a key that is new or expired, or whose attempt died before it stored an answer. Else it changes nothing.
+ */
 const claimSql = `
   insert into idempotency_key as known (subject, key_hash, fingerprint, owner, lease_until, expires_at, counted_against)
   values ($1, $2, $3, $4, now() + $5 * interval '1 ms', now() + $6 * interval '1 ms', $7)

@@ -34,6 +34,7 @@ export type ChunkStore = {
   readonly finish: (priced: Priced) => Promise<void>;
 };
 
+/** The statements on chunks are SQL, because an entity would hold megabytes of input and output in the identity map. */
 export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {
   /**
    * A failed write must not leave its bytes reserved. If this delete fails too, the next write of the chunk uses the

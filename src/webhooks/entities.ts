@@ -1,5 +1,5 @@
-import { defineEntity, p } from '@mikro-orm/core';
-import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
+import type { WebhookEventType, WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
 
 /** Why a webhook is disabled. `gone`: its receiver answered 410. `failing`: several deliveries in a row were given up. */
 export const disabledReasons = ['gone', 'failing'] as const;
@@ -8,7 +8,7 @@ export type DisabledReason = (typeof disabledReasons)[number];
 export const deliveryStates = ['waiting', 'delivered', 'dead'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
 
-const WebhookEntity = defineEntity({
+export const WebhookEntity = defineEntity({
   name: 'Webhook',
   tableName: 'webhook',
   indexes: [{ name: 'webhook_owner_index', properties: ['ownerKind', 'ownerId', 'id'] }],
@@ -17,7 +17,7 @@ const WebhookEntity = defineEntity({
     ownerKind: p.text().$type<'user' | 'client'>(),
     ownerId: p.text(),
     url: p.text(),
-    events: p.array(),
+    events: p.array().$type<WebhookEventType[]>(),
     /** The secret is derived from the id and this version. It is not stored. */
     secretVersion: p.integer().default(1),
     rotatedAt: p.datetime().nullable(),
@@ -29,8 +29,10 @@ const WebhookEntity = defineEntity({
   },
 });
 
+export type StoredWebhook = InferEntity<typeof WebhookEntity>;
+
 /** The outbox. `body` holds the exact bytes that are signed and sent. */
-const WebhookEventEntity = defineEntity({
+export const WebhookEventEntity = defineEntity({
   name: 'WebhookEvent',
   tableName: 'webhook_event',
   properties: {
@@ -43,7 +45,7 @@ const WebhookEventEntity = defineEntity({
 });
 
 /** The delivery of one event to one webhook, with the result of the last attempt. */
-const WebhookDeliveryEntity = defineEntity({
+export const WebhookDeliveryEntity = defineEntity({
   name: 'WebhookDelivery',
   tableName: 'webhook_delivery',
   indexes: [{ name: 'webhook_delivery_event_index', properties: ['event'] }],

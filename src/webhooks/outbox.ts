@@ -1,8 +1,10 @@
+import { LockMode } from '@mikro-orm/core';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { WebhookDeliveryEntity, WebhookEntity, WebhookEventEntity } from './entities.ts';
 import { testEventType } from './event-types.ts';
 import type { Announce, WebhookEventType } from '#src/kernel/ports/webhooks.ts';
 
@@ -46,15 +48,19 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
   const enqueueEvent = (transaction: Transaction, id: string): Promise<boolean> =>
     jobs.enqueue(transaction, 'webhook_event', { key: id, data: { event_id: id } });
 
-  const deliver = async (transaction: Transaction, eventId: string, { id, owner }: Subscriber): Promise<void> => {
-    const added = await transaction.query(
-      `insert into webhook_delivery (webhook_id, event_id, state, created_at) values ($1, $2, 'waiting', $3)
-       on conflict do nothing returning 1`,
-      [id, eventId, clock.now()],
-    );
-    if (added.length === 0) return;
-    const data = { webhook_id: id, event_id: eventId };
-    await jobs.enqueue(transaction, 'webhook_delivery', { key: `${id}/${eventId}`, group: owner, data });
+  /** Called once for each event: only the transaction that sets `fannedOutAt` does it. */
+  const deliver = async (transaction: Transaction, eventId: string, webhooks: readonly Subscriber[]): Promise<void> => {
+    const { em } = transaction;
+    const event = em.getReference(WebhookEventEntity, eventId);
+    for (const { id } of webhooks) {
+      const webhook = em.getReference(WebhookEntity, id);
+      em.create(WebhookDeliveryEntity, { webhook, event, state: 'waiting', createdAt: clock.now() });
+    }
+    await em.flush();
+    for (const { id, owner } of webhooks) {
+      const data = { webhook_id: id, event_id: eventId };
+      await jobs.enqueue(transaction, 'webhook_delivery', { key: `${id}/${eventId}`, group: owner, data });
+    }
   };
 
   return {
@@ -62,6 +68,7 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
       await transaction.query('savepoint announcement');
       try {
         const { id, type, at, body } = eventOf(event);
+        // SQL, because one statement stores the event only if a webhook wants it.
         const stored = await transaction.query(
           `insert into webhook_event (id, type, body, occurred_at) select $1, $2, $3, $4
            where exists (select 1 from webhook where disabled_at is null and $2 = any(events)) returning 1`,
@@ -78,29 +85,25 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
 
     test: async (transaction, webhook) => {
       const { id, type, at, body } = eventOf({ type: testEventType, data: { webhook_id: webhook.id } });
-      await transaction.query(
-        `insert into webhook_event (id, type, body, occurred_at, fanned_out_at) values ($1, $2, $3, $4, $4)`,
-        [id, type, body, at],
-      );
-      await deliver(transaction, id, webhook);
+      transaction.em.create(WebhookEventEntity, { id, type, body, occurredAt: at, fannedOutAt: at });
+      await deliver(transaction, id, [webhook]);
       return id;
     },
 
     fanOut: async ({ event_id: id = '' }) => {
       await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => {
-        const { query } = transaction;
-        const [event] = await query<{ type: string }>(
-          `update webhook_event set fanned_out_at = $2 where id = $1 and fanned_out_at is null returning type`,
-          [id, clock.now()],
-        );
+        const { em, query } = transaction;
+        const lockMode = LockMode.PESSIMISTIC_WRITE;
+        const event = await em.findOne(WebhookEventEntity, { id, fannedOutAt: null }, { lockMode });
         // The event was removed by retention, or a worker whose lease had expired did the job after all.
         if (!event) return;
+        event.fannedOutAt = clock.now();
         const webhooks = await query<Subscriber>(
           `select id, owner_kind || ':' || owner_id as owner from webhook
            where disabled_at is null and $1 = any(events) order by id`,
           [event.type],
         );
-        for (const webhook of webhooks) await deliver(transaction, id, webhook);
+        await deliver(transaction, id, webhooks);
       });
     },
 

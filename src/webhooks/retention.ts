@@ -7,7 +7,7 @@ export const removeOldWebhookEvents = async ({ query }: Transaction, days: numbe
   (await query(`delete from webhook_event where occurred_at < now() - $1 * interval '1 day' returning 1`, [days]))
     .length;
 
-/** Removes the webhooks of an owner. Their waiting deliveries are removed too. @returns the number of webhooks */
+/** Removes the webhooks of an owner with one statement, because there can be many. Their waiting deliveries are removed too. @returns the number of webhooks */
 export const removeWebhooksOf = async (transaction: Transaction, owner: Owner, audit: AuditTrail): Promise<number> => {
   const removed = await transaction.query<{ id: string }>(
     'delete from webhook where owner_kind = $1 and owner_id = $2 returning id',

@@ -1,3 +1,4 @@
+import { LockMode } from '@mikro-orm/core';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { AuditAction, AuditTrail, Json } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -11,7 +12,7 @@ import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { webhookScope, type WebhookEventType, type WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
 import type { testEventType } from './event-types.ts';
-import type { DeliveryState, DisabledReason } from './entities.ts';
+import { WebhookEntity, type DeliveryState, type DisabledReason, type StoredWebhook } from './entities.ts';
 import type { Outbox } from './outbox.ts';
 import type { WebhookSecrets } from './signatures.ts';
 
@@ -85,6 +86,16 @@ export type Webhooks = {
 
 const columns = `id, url, events, case when disabled_at is null then 'active' else 'disabled' end as status,
   disabled_reason, disabled_at, rotated_at, created_at`;
+const shownTo = (webhook: StoredWebhook): Webhook => ({
+  id: webhook.id,
+  url: webhook.url,
+  events: webhook.events,
+  status: webhook.disabledAt ? 'disabled' : 'active',
+  disabled_reason: webhook.disabledReason ?? null,
+  disabled_at: webhook.disabledAt ?? null,
+  rotated_at: webhook.rotatedAt ?? null,
+  created_at: webhook.createdAt,
+});
 /** SQL condition: created on the days from $1 to $2. A null means no bound. */
 const createdWithin = `($1::date is null or created_at >= $1::date::timestamp at time zone 'UTC')
   and ($2::date is null or created_at < ($2::date + 1)::timestamp at time zone 'UTC')`;
@@ -135,6 +146,15 @@ export const createWebhooks = (deps: WebhooksDeps): Webhooks => {
     return webhook;
   };
 
+  /** The webhook as an entity. It is locked until the end of the transaction. */
+  const findForChange = async ({ em }: Transaction, principal: Principal, id: string): Promise<StoredWebhook> => {
+    const [ownerKind, ownerId] = ownerOf(principal);
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    const webhook = await em.findOne(WebhookEntity, { id, ownerKind, ownerId }, { lockMode });
+    if (!webhook) throw notFound();
+    return webhook;
+  };
+
   return {
     find,
 
@@ -153,14 +173,12 @@ export const createWebhooks = (deps: WebhooksDeps): Webhooks => {
           max: maxPerOwner,
         });
         const id = ids();
-        const [webhook] = await transaction.query<Webhook>(
-          `insert into webhook (id, owner_kind, owner_id, url, events, created_at) values ($3, $1, $2, $4, $5, $6)
-           returning ${columns}`,
-          [...owner, id, url, events, clock.now()],
-        );
+        const [ownerKind, ownerId] = owner;
+        const wanted = { id, ownerKind, ownerId, url, events: [...events], createdAt: clock.now() };
+        const webhook = transaction.em.create(WebhookEntity, wanted);
         // The URL may hold a key of the receiver, so it must not be in the audit trail, which is never deleted.
         await record(transaction, id, 'webhook.created', { owner_kind: owner[0], owner_id: owner[1], events });
-        return { ...webhook!, secret: secrets.of(id, 1) };
+        return { ...shownTo(webhook), secret: secrets.of(id, 1) };
       });
     },
 
@@ -173,42 +191,33 @@ export const createWebhooks = (deps: WebhooksDeps): Webhooks => {
       ),
 
     remove: async (principal, id) => {
-      const owner = ownerOf(principal);
       await unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        const webhook = await findForChange(transaction, principal, id);
         // Test events belong to this webhook only. Left behind, they would be stored but not counted in the quota.
         await transaction.query(
-          `delete from webhook_event event using webhook_delivery, webhook
-           where event_id = event.id and webhook_id = webhook.id and event.type = 'webhook.test'
-             and webhook.id = $3 and owner_kind = $1 and owner_id = $2`,
-          [...owner, id],
+          `delete from webhook_event event using webhook_delivery
+           where event_id = event.id and webhook_id = $1 and event.type = 'webhook.test'`,
+          [id],
         );
-        const removed = await transaction.query(
-          'delete from webhook where id = $3 and owner_kind = $1 and owner_id = $2 returning 1',
-          [...owner, id],
-        );
-        if (removed.length === 0) throw notFound();
+        transaction.em.remove(webhook);
         await record(transaction, id, 'webhook.deleted');
       });
     },
 
-    rotate: async (principal, id) => {
-      const owner = ownerOf(principal);
-      return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
-        const [rotated] = await transaction.query<Webhook & { secret_version: number }>(
-          `update webhook set secret_version = secret_version + 1, rotated_at = $4
-           where id = $3 and owner_kind = $1 and owner_id = $2 returning ${columns}, secret_version`,
-          [...owner, id, clock.now()],
-        );
-        if (!rotated) throw notFound();
-        const { secret_version: version, ...webhook } = rotated;
+    rotate: (principal, id) =>
+      unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        const webhook = await findForChange(transaction, principal, id);
+        const version = webhook.secretVersion + 1;
+        webhook.secretVersion = version;
+        webhook.rotatedAt = clock.now();
         await record(transaction, id, 'webhook.rotated', { version });
-        return { ...webhook, secret: secrets.of(id, version) };
-      });
-    },
+        return { ...shownTo(webhook), secret: secrets.of(id, version) };
+      }),
 
     test: async (principal, id) => {
       const owner = ownerOf(principal);
       return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        // SQL, because MikroORM has no lock as weak as this one, which lets deliveries change the webhook.
         const [found] = await transaction.query(
           'select 1 from webhook where id = $3 and owner_kind = $1 and owner_id = $2 for key share',
           [...owner, id],

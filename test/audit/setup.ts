@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { auditEntities } from '#src/audit/entities.ts';
+import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import type { AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -22,7 +22,7 @@ export type Setup = {
 export const setup = async (t: ExecutionContext): Promise<Setup> => {
   const admin = await setupDatabase(t);
   const metrics = recordMetrics();
-  const database = await createDatabase({ ...databaseSettings(admin.url), entities: auditEntities, metrics });
+  const database = await createDatabase({ ...databaseSettings(admin.url), entities, metrics });
   t.teardown(() => database.close());
   const audit = createAuditTrail({ clock: systemClock, metrics, ids: uuidv7 });
   const record: Setup['record'] = (...events) =>

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { authEntities } from '#src/auth/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
@@ -19,7 +20,7 @@ test('with the database away every credential and sign-in is its 503, nothing is
   const proxy = await createTcpProxy({ target: { host: address.hostname, port: Number(address.port) } });
   t.teardown(proxy.close);
   address.port = String(proxy.port);
-  const settings = { ...databaseSettings(address.href), acquireTimeoutMs: 500 };
+  const settings = { ...databaseSettings(address.href), entities: authEntities, acquireTimeoutMs: 500 };
   const { unitOfWork, reader, close } = await createDatabase(settings);
   t.teardown(close);
   const other: Room = await startRoom(t, { beside: room, unitOfWork, reader, settings: { revocationPollMs: 100 } });

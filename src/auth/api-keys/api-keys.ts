@@ -1,4 +1,5 @@
 import { createHmac, randomInt } from 'node:crypto';
+import { LockMode } from '@mikro-orm/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
@@ -8,6 +9,7 @@ import { commonScopes, type Owner, type Owners } from '#src/kernel/ports/owners.
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { ApiKeyEntity } from '../entities.ts';
 import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import type { UsageLog } from './usage-log.ts';
@@ -135,11 +137,17 @@ export const createApiKeys = ({
           parameters: [owner.kind, owner.id, clock.now()],
           max: maxPerOwner,
         });
-        const [row] = await transaction.query<ApiKey>(
-          `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,
-          [id, digest(key), prefix, name, owner.kind, owner.id, granted, created, expires],
-        );
+        transaction.em.create(ApiKeyEntity, {
+          id,
+          keyHash: digest(key),
+          prefix,
+          name,
+          ownerKind: owner.kind,
+          ownerId: owner.id,
+          scopes: [...granted],
+          createdAt: created,
+          expiresAt: expires,
+        });
         await audit.record(transaction, {
           stream: `api_key:${id}`,
           action: 'api_key.created',
@@ -154,7 +162,8 @@ export const createApiKeys = ({
             expires_at: expires?.toISOString() ?? null,
           },
         });
-        return { ...row!, key };
+        const shown = { id, name, prefix, scopes: granted, created_at: created, expires_at: expires };
+        return { ...shown, last_used_at: null, key };
       });
     },
 
@@ -175,12 +184,10 @@ export const createApiKeys = ({
       const owner = ownerOf(principal);
       await unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
         const revokedAt = clock.now();
-        const revoked = await transaction.query(
-          `update api_key set revoked_at = $4
-           where id = $1 and owner_kind = $2 and owner_id = $3 and revoked_at is null returning id`,
-          [id, owner.kind, owner.id, revokedAt],
-        );
-        if (revoked.length === 0) throw new AppError('resource_not_found', 'There is no such API key');
+        const own = { id, ownerKind: owner.kind, ownerId: owner.id, revokedAt: null };
+        const apiKey = await transaction.em.findOne(ApiKeyEntity, own, { lockMode: LockMode.PESSIMISTIC_WRITE });
+        if (!apiKey) throw new AppError('resource_not_found', 'There is no such API key');
+        apiKey.revokedAt = revokedAt;
         await audit.record(transaction, {
           stream: `api_key:${id}`,
           action: 'api_key.revoked',

@@ -1,9 +1,11 @@
+import { LockMode } from '@mikro-orm/core';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Scope } from '#src/kernel/requests/principal.ts';
-import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { OauthClientEntity } from '../entities.ts';
 import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 
@@ -40,6 +42,14 @@ const operation = 'auth.client';
 
 const unknownClient = (): AppError => new AppError('resource_not_found', 'There is no such client, or it is revoked');
 
+/** A client that is not revoked, locked until the end of the transaction. */
+const findActive = async ({ em }: Transaction, id: string) => {
+  const active = { id, revokedAt: null };
+  const client = await em.findOne(OauthClientEntity, active, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (!client) throw unknownClient();
+  return client;
+};
+
 /** The commands of operators on OAuth clients. */
 export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAdminDeps): ClientAdmin => {
   const newSecret = async (): Promise<{ readonly secret: string; readonly hash: string }> => {
@@ -53,10 +63,8 @@ export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAd
       const { secret, hash } = await newSecret();
       const created = clock.now();
       await unitOfWork.run({ operation }, async (transaction) => {
-        await transaction.query(
-          'insert into oauth_client (id, name, secret_hash, scopes, created_at) values ($1, $2, $3, $4, $5)',
-          [id, name, hash, scopes, created],
-        );
+        const client = { id, name, secretHash: hash, scopes: [...scopes], createdAt: created };
+        transaction.em.create(OauthClientEntity, client);
         await audit.record(transaction, {
           stream: `client:${id}`,
           action: 'client.created',
@@ -73,11 +81,9 @@ export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAd
       const { secret, hash } = await newSecret();
       const rotated = clock.now();
       await unitOfWork.run({ operation }, async (transaction) => {
-        const changed = await transaction.query(
-          'update oauth_client set secret_hash = $2, rotated_at = $3 where id = $1 and revoked_at is null returning id',
-          [id, hash, rotated],
-        );
-        if (changed.length === 0) throw unknownClient();
+        const client = await findActive(transaction, id);
+        client.secretHash = hash;
+        client.rotatedAt = rotated;
         await audit.record(transaction, {
           stream: `client:${id}`,
           action: 'client.rotated',
@@ -93,11 +99,7 @@ export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAd
     revoke: async (id) => {
       const revoked = clock.now();
       await unitOfWork.run({ operation }, async (transaction) => {
-        const changed = await transaction.query(
-          'update oauth_client set revoked_at = $2 where id = $1 and revoked_at is null returning id',
-          [id, revoked],
-        );
-        if (changed.length === 0) throw unknownClient();
+        (await findActive(transaction, id)).revokedAt = revoked;
         await audit.record(transaction, {
           stream: `client:${id}`,
           action: 'client.revoked',
@@ -110,10 +112,16 @@ export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAd
     },
 
     list: () =>
-      unitOfWork.run({ operation }, ({ query }) =>
-        query<ClientRecord>(
-          'select id, name, scopes, created_at, rotated_at, revoked_at from oauth_client order by created_at, id',
-        ),
-      ),
+      unitOfWork.run({ operation }, async ({ em }) => {
+        const clients = await em.find(OauthClientEntity, {}, { orderBy: { createdAt: 'asc', id: 'asc' } });
+        return clients.map(({ id, name, scopes, createdAt, rotatedAt, revokedAt }) => ({
+          id,
+          name,
+          scopes,
+          created_at: createdAt,
+          rotated_at: rotatedAt ?? null,
+          revoked_at: revokedAt ?? null,
+        }));
+      }),
   };
 };

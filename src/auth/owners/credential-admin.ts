@@ -1,9 +1,10 @@
+import { LockMode } from '@mikro-orm/core';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { OwnerEndReason } from '../entities.ts';
+import { OwnerEndEntity, UserAccountEntity, type OwnerEndReason } from '../entities.ts';
 
 export type CredentialAdminDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -47,6 +48,7 @@ const notFound = (what: string): AppError => new AppError('resource_not_found', 
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
   const { unitOfWork, audit, clock } = deps;
 
+  // The credentials of an owner are ended with one statement for each table, because an owner can have many.
   const endKeysWhere = async (
     transaction: Transaction,
     condition: string,
@@ -93,7 +95,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     return { sessions: sessions.length, refresh_families: families.length };
   };
 
-  /** Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. */
+  /** SQL, because the stored reason decides about the new one. Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. */
   const endTokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
     await query(
       `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, $3, $4)
@@ -121,9 +123,11 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
   ): Promise<void> =>
     audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor, target: id });
 
-  const assertUser = async ({ query }: Transaction, id: string): Promise<void> => {
-    const found = await query('select 1 from user_account where id = $1 for update', [id]);
-    if (found.length === 0) throw notFound('user');
+  /** Locks the user until the end of the transaction. */
+  const findUser = async ({ em }: Transaction, id: string) => {
+    const user = await em.findOne(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (!user) throw notFound('user');
+    return user;
   };
 
   return {
@@ -157,7 +161,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
 
     disable: (id) =>
       unitOfWork.run({ operation }, async (transaction) => {
-        await assertUser(transaction, id);
+        await findUser(transaction, id);
         const owner = { kind: 'user', id } as const;
         const ended = await endAllOf(transaction, owner, 'disabled');
         await record(transaction, owner, 'user.disabled');
@@ -167,19 +171,18 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     enable: (id) =>
       unitOfWork.run({ operation }, async (transaction) => {
         // Tokens that were issued before this time stay ended.
-        const enabled = await transaction.query(
-          `update owner_end set reason = 'tokens_ended'
-           where owner_kind = 'user' and owner_id = $1 and reason = 'disabled' returning 1`,
-          [id],
-        );
-        if (enabled.length === 0) throw notFound('disabled user');
+        const disabled = { ownerKind: 'user', ownerId: id, reason: 'disabled' } as const;
+        const lockMode = LockMode.PESSIMISTIC_WRITE;
+        const end = await transaction.em.findOne(OwnerEndEntity, disabled, { lockMode });
+        if (!end) throw notFound('disabled user');
+        end.reason = 'tokens_ended';
         await record(transaction, { kind: 'user', id }, 'user.enabled');
       }),
 
     erase: (id) =>
       unitOfWork.run({ operation }, async (transaction) => {
-        await assertUser(transaction, id);
-        const { query } = transaction;
+        const user = await findUser(transaction, id);
+        const { em, query } = transaction;
         const owner = { kind: 'user', id } as const;
         const ended = await endAllOf(transaction, owner, 'tokens_ended');
         const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
@@ -188,7 +191,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
         // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
         await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
-        await query('delete from user_account where id = $1', [id]);
+        em.remove(user);
         await record(transaction, owner, 'user.erased');
         return ended;
       }),

@@ -3,6 +3,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { UserAccountEntity, UserSessionEntity } from '../entities.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { UsageLog } from '../api-keys/usage-log.ts';
 import type { User } from '../users/users.ts';
@@ -43,16 +44,19 @@ export const createSessions = (deps: SessionsDeps): Sessions => {
     createHmac('sha256', csrfSecret).update(sessionToken).digest('base64url');
 
   return {
-    open: async ({ query }, user, previous) => {
+    open: async ({ em }, user, previous) => {
       const token = newOpaqueToken(prefix);
       const now = clock.now();
-      if (previous !== undefined)
-        await query('delete from user_session where token_hash = $1', [tokenDigest(previous)]);
-      await query(
-        `insert into user_session (id, token_hash, user_id, created_at, seen_at, expires_at)
-         values ($1, $2, $3, $4, $4, $5)`,
-        [uuidv7(), tokenDigest(token), user.id, now, new Date(now.getTime() + lifetimeSeconds * 1000)],
-      );
+      const ended = previous && (await em.findOne(UserSessionEntity, { tokenHash: tokenDigest(previous) }));
+      if (ended) em.remove(ended);
+      em.create(UserSessionEntity, {
+        id: uuidv7(),
+        tokenHash: tokenDigest(token),
+        user: em.getReference(UserAccountEntity, user.id),
+        createdAt: now,
+        seenAt: now,
+        expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+      });
       return { token, csrfToken: csrfToken(token), expiresInSeconds: lifetimeSeconds };
     },
 
@@ -70,8 +74,9 @@ export const createSessions = (deps: SessionsDeps): Sessions => {
       return { kind: 'user', subject, email, role, scopes, sessionId };
     },
 
-    end: async ({ query }, sessionId) => {
-      await query('delete from user_session where id = $1', [sessionId]);
+    end: async ({ em }, sessionId) => {
+      const session = await em.findOne(UserSessionEntity, { id: sessionId });
+      if (session) em.remove(session);
     },
 
     csrfToken,

@@ -1,3 +1,4 @@
+import { LockMode } from '@mikro-orm/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
@@ -5,6 +6,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import { commonScopes } from '#src/kernel/ports/owners.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
@@ -58,7 +60,7 @@ const grantRefused = (): AppError =>
     oauthError: 'invalid_grant',
   });
 
-/** Locks the row of the family, so that requests with tokens of one family run one after the other. */
+/** SQL, because one statement joins three tables and locks the row of the family, so that requests with tokens of one family run one after the other. */
 const findFamily = async (query: Query, refreshToken: string, now: Date): Promise<FamilyRow | undefined> => {
   const [row] = await query<FamilyRow>(
     `select token.family_id, token.scopes, token.used_at,
@@ -81,26 +83,28 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     refreshToken: newOpaqueToken(prefix),
   });
 
-  const store = async ({ query }: Transaction, familyId: string, pair: TokenPair, scopes: readonly Scope[]) => {
-    await query(
-      `insert into refresh_token (token_hash, family_id, scopes, access_token_id, access_expires_at, created_at)
-       values ($1, $2, $3, $4, $5, $6)`,
-      [tokenDigest(pair.refreshToken), familyId, scopes, pair.tokenId, pair.expiresAt, clock.now()],
-    );
+  const store = ({ em }: Transaction, familyId: string, pair: TokenPair, scopes: readonly Scope[]): void => {
+    em.create(RefreshTokenEntity, {
+      tokenHash: tokenDigest(pair.refreshToken),
+      family: em.getReference(RefreshFamilyEntity, familyId),
+      scopes: [...scopes],
+      accessTokenId: pair.tokenId,
+      accessExpiresAt: pair.expiresAt,
+      createdAt: clock.now(),
+    });
   };
 
   /** Revokes a family and its unexpired access tokens. */
   const endFamily = async (
-    { query }: Transaction,
+    { em, query }: Transaction,
     familyId: string,
     reason: string,
   ): Promise<readonly EndedToken[]> => {
     const now = clock.now();
-    await query('update refresh_family set revoked_at = $2, revoked_reason = $3 where id = $1 and revoked_at is null', [
-      familyId,
-      now,
-      reason,
-    ]);
+    const live = { id: familyId, revokedAt: null };
+    const family = await em.findOne(RefreshFamilyEntity, live, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (family) Object.assign(family, { revokedAt: now, revokedReason: reason });
+    // SQL, because one statement copies the tokens and leaves out those that are revoked already.
     const rows = await query<{ token_id: string; expires_at: Date }>(
       `insert into revoked_token (token_id, revoked_at, expires_at)
        select access_token_id, clock_timestamp(), access_expires_at from refresh_token
@@ -115,19 +119,21 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     open: async (transaction, user) => {
       const id = uuidv7();
       const now = clock.now();
-      await transaction.query(
-        'insert into refresh_family (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)',
-        [id, user.id, now, new Date(now.getTime() + lifetimeSeconds * 1000)],
-      );
+      transaction.em.create(RefreshFamilyEntity, {
+        id,
+        user: transaction.em.getReference(UserAccountEntity, user.id),
+        createdAt: now,
+        expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+      });
       const pair = await sign(user, user.scopes);
-      await store(transaction, id, pair, user.scopes);
+      store(transaction, id, pair, user.scopes);
       return pair;
     },
 
     rotate: async (refreshToken, requested) => {
       const arrivedAt = clock.now();
       const { pair, ended = [] } = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
-        const { query } = transaction;
+        const { em, query } = transaction;
         const found = await findFamily(query, refreshToken, arrivedAt);
         if (!found?.live) return {};
         const { family_id: familyId, id: user } = found;
@@ -142,15 +148,18 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
           return { ended: await endFamily(transaction, familyId, 'reused') };
         }
         const kept = commonScopes(found.scopes, found.held);
-        // Signing takes time, so it comes first. The token counts as used from the update on, and a request that arrived
-        // before that time is a concurrent request, not a reuse.
+        // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
+        // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
+        // search sees whether the request before it has used the token.
         const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, requested));
-        const claimed = await query(
-          'update refresh_token set used_at = $2 where token_hash = $1 and used_at is null returning family_id',
-          [tokenDigest(refreshToken), clock.now()],
+        const unused = await em.findOne(
+          RefreshTokenEntity,
+          { tokenHash: tokenDigest(refreshToken), usedAt: null },
+          { lockMode: LockMode.PESSIMISTIC_WRITE },
         );
-        if (claimed.length === 0) return {};
-        await store(transaction, familyId, signed, kept);
+        if (!unused) return {};
+        unused.usedAt = clock.now();
+        store(transaction, familyId, signed, kept);
         return { pair: signed };
       });
       revocations.announce(ended);

@@ -105,6 +105,7 @@ export const createRevocations = ({ reader, clock, logger, pollMs, feed }: Revoc
       if (revoked.has(tokenId)) return true;
       return clock.monotonic() - polledAt <= maxMissedPolls * pollMs ? false : isStored(tokenId);
     },
+    // SQL, because a token can be revoked already, and the transaction must not fail then.
     record: async ({ query }, tokens) => {
       await query(
         `insert into revoked_token (token_id, revoked_at, expires_at)

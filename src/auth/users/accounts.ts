@@ -99,7 +99,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     const result = await unitOfWork.run({ operation: 'auth.login' }, async (transaction) => {
       const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
       if (newHash !== undefined) {
-        await replacePasswordHash(transaction.query, user.id, { before: user.password_hash, after: newHash });
+        await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
         await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
       }
       const actor = { kind: 'user', subject: user.id } as const;

@@ -1,5 +1,7 @@
+import { LockMode } from '@mikro-orm/core';
 import type { Scope } from '#src/kernel/requests/principal.ts';
-import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { UserAccountEntity } from '../entities.ts';
 
 export type User = {
   readonly id: string;
@@ -44,7 +46,7 @@ export const insertUser = async (
   user: StoredUser,
   createdAt: Date,
 ): Promise<{ readonly id: string; readonly inserted: boolean } | undefined> => {
-  // Both cases run the same single statement, so that they take the same time.
+  // SQL: both cases run the same single statement, so that they take the same time.
   const [row] = await query<{ id: string; inserted: boolean }>(
     `with inserted as (
        insert into user_account (id, email, password_hash, role, scopes, created_at)
@@ -59,9 +61,11 @@ export const insertUser = async (
 
 /** Replaces the hash only if it is still `before`, because the password may have changed in between. */
 export const replacePasswordHash = async (
-  query: Query,
+  { em }: Transaction,
   id: string,
   { before, after }: { readonly before: string; readonly after: string },
 ): Promise<void> => {
-  await query('update user_account set password_hash = $3 where id = $1 and password_hash = $2', [id, before, after]);
+  const unchanged = { id, passwordHash: before };
+  const user = await em.findOne(UserAccountEntity, unchanged, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (user) user.passwordHash = after;
 };

@@ -1,9 +1,10 @@
+import { LockMode } from '@mikro-orm/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
-import type { DisabledReason } from '../entities.ts';
+import { WebhookEntity, type DisabledReason, type StoredWebhook } from '../entities.ts';
 import { isTest } from '../event-types.ts';
 
 export type DisablingDeps = {
@@ -27,46 +28,41 @@ export type ApplyOutcome = (
 ) => Promise<void>;
 
 export const createDisabling = ({ audit, disableAfter, clock, logger }: DisablingDeps): ApplyOutcome => {
-  const disable = async (transaction: Transaction, webhookId: string, reason: DisabledReason): Promise<void> => {
-    await transaction.query('update webhook set disabled_at = $2, disabled_reason = $3 where id = $1', [
-      webhookId,
-      clock.now(),
-      reason,
-    ]);
+  const disable = async (transaction: Transaction, webhook: StoredWebhook, reason: DisabledReason): Promise<void> => {
+    webhook.disabledAt = clock.now();
+    webhook.disabledReason = reason;
     await audit.record(transaction, {
-      stream: `webhook:${webhookId}`,
+      stream: `webhook:${webhook.id}`,
       action: 'webhook.disabled',
       outcome: 'success',
-      target: webhookId,
+      target: webhook.id,
       data: { reason },
     });
-    logger.warn({ webhook_id: webhookId, reason }, 'a webhook is disabled');
+    logger.warn({ webhook_id: webhook.id, reason }, 'a webhook is disabled');
   };
 
-  const enable = async (transaction: Transaction, webhookId: string): Promise<void> => {
-    await transaction.query('update webhook set disabled_at = null, disabled_reason = null where id = $1', [webhookId]);
+  const enable = async (transaction: Transaction, webhook: StoredWebhook): Promise<void> => {
+    webhook.disabledAt = null;
+    webhook.disabledReason = null;
     await audit.record(transaction, {
-      stream: `webhook:${webhookId}`,
+      stream: `webhook:${webhook.id}`,
       action: 'webhook.enabled',
       outcome: 'success',
-      target: webhookId,
+      target: webhook.id,
     });
-    logger.info({ webhook_id: webhookId }, 'a webhook is enabled again');
+    logger.info({ webhook_id: webhook.id }, 'a webhook is enabled again');
   };
 
   return async (transaction, webhookId, type, outcome) => {
-    const [webhook] = await transaction.query<{ dead_in_row: number; disabled_at: Date | null }>(
-      'select dead_in_row, disabled_at from webhook where id = $1 for update',
-      [webhookId],
-    );
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    const webhook = await transaction.em.findOne(WebhookEntity, { id: webhookId }, { lockMode });
     if (!webhook) return;
-    const isDisabled = webhook.disabled_at !== null;
-    if (outcome === 'gone' && !isDisabled) await disable(transaction, webhookId, 'gone');
-    if (outcome === 'delivered' && isDisabled && isTest(type)) await enable(transaction, webhookId);
-    const dead = outcome === 'dead' && !isTest(type) ? webhook.dead_in_row + 1 : webhook.dead_in_row;
-    const deadInRow = outcome === 'delivered' ? 0 : dead;
-    if (deadInRow === webhook.dead_in_row) return;
-    await transaction.query('update webhook set dead_in_row = $2 where id = $1', [webhookId, deadInRow]);
-    if (deadInRow >= disableAfter && !isDisabled) await disable(transaction, webhookId, 'failing');
+    const isDisabled = webhook.disabledAt !== null;
+    if (outcome === 'gone' && !isDisabled) await disable(transaction, webhook, 'gone');
+    if (outcome === 'delivered' && isDisabled && isTest(type)) await enable(transaction, webhook);
+    if (outcome === 'delivered') webhook.deadInRow = 0;
+    if (outcome !== 'dead' || isTest(type)) return;
+    webhook.deadInRow += 1;
+    if (webhook.deadInRow >= disableAfter && !isDisabled) await disable(transaction, webhook, 'failing');
   };
 };

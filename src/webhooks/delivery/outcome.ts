@@ -1,10 +1,11 @@
+import { LockMode } from '@mikro-orm/core';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
-import type { DeliveryState } from '../entities.ts';
+import { WebhookDeliveryEntity, type DeliveryState } from '../entities.ts';
 import type { Attempt, DeliveryIds } from './attempt.ts';
 import type { ApplyOutcome } from './disabling.ts';
 
@@ -28,24 +29,35 @@ export type Outcomes = {
 const stateAfter = (outcome: WebhookOutcome): DeliveryState =>
   outcome === 'delivered' ? 'delivered' : outcome === 'failed' ? 'waiting' : 'dead';
 
+/** The delivery as an entity. It is locked until the end of the transaction. */
+const findWaiting = ({ em }: Transaction, { webhookId, eventId }: DeliveryIds) =>
+  em.findOne(
+    WebhookDeliveryEntity,
+    { webhook: webhookId, event: eventId, state: 'waiting' },
+    { lockMode: LockMode.PESSIMISTIC_WRITE },
+  );
+
 export const createOutcomes = ({ unitOfWork, applyOutcome, clock, metrics, logger }: OutcomesDeps): Outcomes => ({
-  record: ({ webhookId, eventId }, type, { outcome, status, durationMs }) =>
+  record: (ids, type, { outcome, status, durationMs }) =>
     unitOfWork.run({ operation: 'webhook.delivery' }, async (transaction) => {
-      const recorded = await transaction.query(
-        `update webhook_delivery set state = $3, attempts = attempts + 1, status_code = $4, outcome = $5,
-           duration_ms = $6, attempted_at = $7
-         where webhook_id = $1 and event_id = $2 and state = 'waiting' returning 1`,
-        [webhookId, eventId, stateAfter(outcome), status, outcome, durationMs, clock.now()],
-      );
-      if (recorded.length > 0 && outcome !== 'failed') await applyOutcome(transaction, webhookId, type, outcome);
+      const delivery = await findWaiting(transaction, ids);
+      // A worker whose lease had expired has recorded the delivery, or the webhook was deleted.
+      if (!delivery) return;
+      Object.assign(delivery, {
+        state: stateAfter(outcome),
+        attempts: delivery.attempts + 1,
+        statusCode: status,
+        outcome,
+        durationMs,
+        attemptedAt: clock.now(),
+      });
+      if (outcome !== 'failed') await applyOutcome(transaction, ids.webhookId, type, outcome);
     }),
 
-  giveUp: ({ webhookId, eventId }) =>
-    unitOfWork.run({ operation: 'webhook.delivery' }, async ({ query }) => {
-      await query(`update webhook_delivery set state = 'dead' where webhook_id = $1 and event_id = $2`, [
-        webhookId,
-        eventId,
-      ]);
+  giveUp: (ids) =>
+    unitOfWork.run({ operation: 'webhook.delivery' }, async (transaction) => {
+      const delivery = await findWaiting(transaction, ids);
+      if (delivery) delivery.state = 'dead';
     }),
 
   report: ({ webhookId, eventId }, type, { outcome, status, durationMs, error }) => {
