@@ -27,7 +27,7 @@ export const requestMetrics = {
   },
   volwatch_errors_total: {
     type: 'counter',
-    help: 'Problem documents answered, by category, code and route',
+    help: 'Errors by category and code: problem documents by route, and failed refreshes with an empty route',
     labels: { category: errorCategories, code: errorCodes, http_route: 'open' },
   },
   volwatch_deprecated_requests_total: {
