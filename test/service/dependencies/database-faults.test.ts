@@ -116,6 +116,8 @@ test.serial(
   'a deadlock with another transaction: one attempt is rolled back, the next succeeds, no caller gets an error',
   async (t) => {
     const { service, database } = t.context;
+    // A refresh writes only differences, so without a changed price it would not wait for the lock on the prices.
+    await damage(database);
     const before = await rolledBack(t.context, 'database_conflict');
     const other = new Client({ connectionString: database.url });
     await other.connect();
