@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Query, UnitOfWork, Reader } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -28,6 +29,7 @@ export type StoredDocument<Values> = {
 };
 
 export type Documents<Values> = {
+  /** @throws AppError `token_user_unknown`, as `change` does, if the user has no account here */
   readonly read: (userId: string) => Promise<StoredDocument<Values>>;
   /**
    * Changes the given members if `versions` contains the stored version; `*` matches any version.
@@ -69,20 +71,42 @@ export const createDocuments = <Shape extends DocumentShape>(
     };
   };
 
+  /** @throws AppError `token_user_unknown` */
+  const read = async (userId: string): Promise<StoredDocument<Values>> => {
+    if (!isAccountId(userId)) throw unknownUser();
+    const [found] = await reader.query<{ readonly row: Record<string, unknown> | null }>(
+      `select (select to_jsonb(stored) from ${table} as stored where stored.user_id = $2) as row
+       from user_account where id = $1`,
+      [userId, userId],
+    );
+    if (!found) throw unknownUser();
+    return toDocument(found.row ?? undefined);
+  };
+
+  /** Locks the account, so that it is not deleted before the row that refers to it is stored. */
+  const assertUser = async (query: Query, userId: string): Promise<void> => {
+    const accounts = isAccountId(userId)
+      ? await query('select 1 from user_account where id = $1 for key share', [userId])
+      : [];
+    if (accounts.length === 0) throw unknownUser();
+  };
+
   /** Reads the row as JSON, because a missing column then causes no error. */
-  const find = async (query: Query, userId: string, lock = ''): Promise<Record<string, unknown> | undefined> =>
-    (await query<Row>(`select to_jsonb(stored) as row from ${table} as stored where user_id = $1 ${lock}`, [userId]))[0]
-      ?.row;
+  const find = async (query: Query, userId: string): Promise<Record<string, unknown> | undefined> =>
+    (
+      await query<Row>(`select to_jsonb(stored) as row from ${table} as stored where user_id = $1 for update`, [userId])
+    )[0]?.row;
 
   const outdated = (): AppError =>
     new AppError('precondition_failed', 'The version does not match. Read the resource again and use its version');
 
   return {
-    read: async (userId) => toDocument(await find(reader.query, userId)),
+    read,
 
     change: (userId, versions, changes) =>
       unitOfWork.run({ operation: 'account.change' }, async ({ query }) => {
-        const before = await find(query, userId, 'for update');
+        await assertUser(query, userId);
+        const before = await find(query, userId);
         if (versions !== '*' && !versions.includes(Number(before?.['version'] ?? 0))) throw outdated();
         // Column names come from the declared shape only, never from the caller.
         const changed = names.filter((name) => Object.hasOwn(changes, name));

@@ -17,13 +17,15 @@ const OauthClientEntity = defineEntity({
   },
 });
 
-const UserAccountEntity = defineEntity({
+export const UserAccountEntity = defineEntity({
   name: 'UserAccount',
   tableName: 'user_account',
   indexes: [{ name: 'user_account_sign_in_index', properties: ['firstSignedInAt', 'createdAt'] }],
   properties: {
     id: p.uuid().primary(),
     email: p.text().unique('user_account_email_unique'),
+    /** The id of the user in the earlier system. */
+    legacyId: p.bigint().nullable().unique('user_account_legacy_id_unique'),
     passwordHash: p.text(),
     role: p.text(),
     scopes: p.array(),

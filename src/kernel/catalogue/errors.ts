@@ -69,6 +69,7 @@ export const errorTable = {
   token_key_unknown: row(401, 'authentication', 'The token key is unknown'),
   token_claim_missing: row(401, 'authentication', 'The token lacks a claim'),
   token_revoked: row(401, 'authentication', 'The token is revoked'),
+  token_user_unknown: row(401, 'authentication', 'The user of the token has no account here'),
   credentials_invalid: row(401, 'authentication', 'Wrong e-mail or password'),
   client_credentials_invalid: row(401, 'authentication', 'Wrong client credentials'),
   api_key_invalid: row(401, 'authentication', 'Wrong API key'),
