@@ -7,7 +7,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { startOn } from './connections/again.ts';
+import { startOn } from './connections/start-on.ts';
 import { createLock, createTransactionLock } from './connections/lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';

@@ -16,7 +16,7 @@ import {
   type UnitOfWorkOptions,
 } from '#src/kernel/ports/unit-of-work.ts';
 import { translate } from './errors.ts';
-import { startOn } from './connections/again.ts';
+import { startOn } from './connections/start-on.ts';
 import { kyselyOn } from './connections/kysely-on.ts';
 import { ormTypes, type Connection, type Pool } from './connections/pool.ts';
 
