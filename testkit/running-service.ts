@@ -103,6 +103,10 @@ export const refresh = (service: Service, token: string, universe: string, wait 
     json({ universe }, { Authorization: `Bearer ${token}`, ...(wait > 0 && { Prefer: `wait=${wait}` }) }),
   );
 
+/** The record of a refresh that the caller has waited for: the body, or the member `refresh` of its error. */
+export const refreshRecordOf = ({ body }: Answer): Record<string, unknown> =>
+  (body['refresh'] as Record<string, unknown> | undefined) ?? body;
+
 export const setFault = async (service: Service, point: string, fault: Record<string, unknown>): Promise<void> => {
   const { status, text } = await call(`${service.adminUrl}/faults/${point}`, { ...json(fault), method: 'PUT' });
   if (status !== 200) throw new Error(text);

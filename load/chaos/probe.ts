@@ -21,17 +21,14 @@ const ask = async (request: () => Promise<Response>): Promise<Answer> => {
     const response = await request();
     const text = await response.text();
     const problem = response.headers.get('content-type')?.startsWith('application/problem+json') ?? false;
-    const body = text.startsWith('{') ? (JSON.parse(text) as { code?: string; status?: unknown; reason?: string }) : {};
-    // A request that waits for its refresh is answered with 200 even after a rollback, so the reason of the refresh
-    // counts.
-    const rolledBack = body.status === 'rolled_back' || body.status === 'failed';
+    const body = problem ? (JSON.parse(text) as { code?: string }) : {};
     return {
       at,
       ms: elapsed(),
       status: response.status,
-      code: problem ? (body.code ?? '') : rolledBack ? (body.reason ?? '') : '',
+      code: body.code ?? '',
       traceId: response.headers.get('x-trace-id') ?? '',
-      problem: problem || rolledBack,
+      problem,
     };
   } catch {
     return { at, ms: elapsed(), status: 0, code: '', traceId: '', problem: false };

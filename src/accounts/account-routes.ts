@@ -7,7 +7,6 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createDocuments, type Documents, type StoredDocument } from './documents.ts';
-import { AccountProfileEntity, AccountSettingsEntity } from './entities.ts';
 import { defaultsOf, profileFields, settingsFields, shapeOf } from './schemas.ts';
 
 const profileShape = shapeOf(profileFields);
@@ -174,7 +173,7 @@ export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
   ...profileRoutes(
     createDocuments({
       ...deps,
-      entity: AccountProfileEntity,
+      entity: 'AccountProfile',
       shape: profileShape,
       defaults: defaultsOf(profileFields),
     }),
@@ -182,7 +181,7 @@ export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
   ...settingsRoutes(
     createDocuments({
       ...deps,
-      entity: AccountSettingsEntity,
+      entity: 'AccountSettings',
       shape: settingsShape,
       defaults: defaultsOf(settingsFields),
     }),

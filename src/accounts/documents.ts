@@ -1,16 +1,16 @@
-import type { EntityName } from '@mikro-orm/core';
 import type { z } from 'zod';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Query, Transaction, UnitOfWork, Reader } from '#src/kernel/ports/unit-of-work.ts';
-import { propertyName, type AccountProfileEntity, type AccountSettingsEntity } from './entities.ts';
+import { propertyName, tableOf, type AccountsEntityName } from './entities.ts';
 
 /** Schemas of the members that a user may change. Each member is a property of the entity. */
 export type DocumentShape = Readonly<Record<string, z.ZodType>>;
 
 export type DocumentsDeps<Shape extends DocumentShape> = {
-  readonly entity: typeof AccountProfileEntity | typeof AccountSettingsEntity;
+  readonly entity: AccountsEntityName;
   readonly shape: Shape;
   /** Values for users without a stored document, and for columns that the table does not have yet. */
   readonly defaults: z.output<z.ZodObject<Shape>>;
@@ -30,6 +30,7 @@ export type StoredDocument<Values> = {
 };
 
 export type Documents<Values> = {
+  /** @throws AppError `token_user_unknown`, as `change` does, if the user has no account here */
   readonly read: (userId: string) => Promise<StoredDocument<Values>>;
   /**
    * Changes the given members if `versions` contains the stored version; `*` matches any version.
@@ -49,7 +50,7 @@ export const createDocuments = <Shape extends DocumentShape>(
   deps: DocumentsDeps<Shape>,
 ): Documents<z.output<z.ZodObject<Shape>>> => {
   const { entity, shape, defaults, unitOfWork, reader, clock, logger } = deps;
-  const table = entity.meta.tableName;
+  const table = tableOf[entity];
   type Values = z.output<z.ZodObject<Shape>>;
   const names = Object.keys(shape);
   const reported = new Set<string>();
@@ -70,6 +71,26 @@ export const createDocuments = <Shape extends DocumentShape>(
       updatedAt: new Date(String(row['updated_at'])).toISOString(),
       missing,
     };
+  };
+
+  /** @throws AppError `token_user_unknown` */
+  const read = async (userId: string): Promise<StoredDocument<Values>> => {
+    if (!isAccountId(userId)) throw unknownUser();
+    const [found] = await reader.query<{ readonly row: Record<string, unknown> | null }>(
+      `select (select to_jsonb(stored) from ${table} as stored where stored.user_id = $2) as row
+       from user_account where id = $1`,
+      [userId, userId],
+    );
+    if (!found) throw unknownUser();
+    return toDocument(found.row ?? undefined);
+  };
+
+  /** Locks the account, so that it is not deleted before the row that refers to it is stored. */
+  const assertUser = async (query: Query, userId: string): Promise<void> => {
+    const accounts = isAccountId(userId)
+      ? await query('select 1 from user_account where id = $1 for key share', [userId])
+      : [];
+    if (accounts.length === 0) throw unknownUser();
   };
 
   /** Reads the row as JSON, because a missing column then causes no error. */
@@ -96,7 +117,7 @@ export const createDocuments = <Shape extends DocumentShape>(
   const write = async ({ em }: Transaction, row: Row, changes: Row): Promise<Row> => {
     const updatedAt = clock.now();
     const version = Number(row['version']) + 1;
-    const stored = em.map(entity as unknown as EntityName<object>, { ...row });
+    const stored: object = em.map(em.getMetadata().getByClassName<object>(entity).class, { ...row });
     Object.assign(stored, { version, updatedAt });
     for (const [name, value] of Object.entries(changes)) Reflect.set(stored, propertyName(name), value);
     await em.flush();
@@ -107,10 +128,11 @@ export const createDocuments = <Shape extends DocumentShape>(
     new AppError('precondition_failed', 'The version does not match. Read the resource again and use its version');
 
   return {
-    read: async (userId) => toDocument(await find(reader.query, userId)),
+    read,
 
     change: (userId, versions, given) =>
       unitOfWork.run({ operation: 'account.change' }, async (transaction) => {
+        await assertUser(transaction.query, userId);
         const assertVersion = (row: Row | undefined): void => {
           if (versions !== '*' && !versions.includes(Number(row?.['version'] ?? 0))) throw outdated();
         };

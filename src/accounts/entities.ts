@@ -22,20 +22,32 @@ const columnsOf = (fields: Fields) =>
     }),
   );
 
-/** The key of both tables is the subject of the token. The user can be unknown to this service. */
-const common = () => ({ userId: p.text().primary(), version: p.integer(), updatedAt: p.datetime() });
+export const tableOf = { AccountProfile: 'account_profile', AccountSettings: 'account_settings' } as const;
+export type AccountsEntityName = keyof typeof tableOf;
 
-export const AccountProfileEntity = defineEntity({
-  name: 'AccountProfile',
-  tableName: 'account_profile',
-  properties: { ...common(), ...columnsOf(profileFields) },
-});
+/** An entity of another room, which the relation refers to. */
+type Entity = Parameters<typeof p.manyToOne>[0];
 
-export const AccountSettingsEntity = defineEntity({
-  name: 'AccountSettings',
-  tableName: 'account_settings',
-  properties: { ...common(), ...columnsOf(settingsFields) },
-});
-
-/** Entities for the entity list of the database room. */
-export const accountsEntities = [AccountProfileEntity, AccountSettingsEntity];
+/**
+ * Entities for the entity list of the database room. The key of both tables is the user.
+ * @param user the entity of `user_account`, which is in the auth room
+ */
+export const createAccountsEntities = (user: Entity) => {
+  const common = () => ({
+    user: () => p.manyToOne(user).primary().updateRule('no action').deleteRule('cascade'),
+    version: p.integer(),
+    updatedAt: p.datetime(),
+  });
+  return [
+    defineEntity({
+      name: 'AccountProfile',
+      tableName: tableOf.AccountProfile,
+      properties: { ...common(), ...columnsOf(profileFields) },
+    }),
+    defineEntity({
+      name: 'AccountSettings',
+      tableName: tableOf.AccountSettings,
+      properties: { ...common(), ...columnsOf(settingsFields) },
+    }),
+  ];
+};

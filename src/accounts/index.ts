@@ -1,3 +1,3 @@
 export { createAccountsRoutes } from './account-routes.ts';
-export { accountsEntities } from './entities.ts';
+export { createAccountsEntities } from './entities.ts';
 export { removeDocumentsOf } from './removal.ts';

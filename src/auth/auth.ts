@@ -17,6 +17,7 @@ import { createAuthenticator, type Authenticate } from './authenticator.ts';
 import { createClientStore, type ClientStoreDeps } from './clients/clients.ts';
 import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
 import type { KeyRing } from './keys/key-ring.ts';
+import { createLegacyUsers } from './users/legacy-users.ts';
 import { createMaintenance } from './maintenance.ts';
 import { createMeasure } from './measured.ts';
 import { createOwnerRule } from './owners/owner-rule.ts';
@@ -155,6 +156,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   // Clients have a separate queue, so that many wrong secrets of clients do not delay sign-ins of users, or the reverse.
   const clients = createClientStore({ ...shared, hasher: createSecretHasher({ ...hashing, concurrency: 1 }) });
   const ownerRule = createOwnerRule({ ...shared, noteKeyWithoutOwner: apiKeys.noteWithoutOwner });
+  const resolveLegacyUser = createLegacyUsers(deps);
   const maintenance = createMaintenance({
     ...shared,
     usageLogs: [sessionUsage, keyUsage],
@@ -171,7 +173,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
       keySetRoute(keyRing),
       metadataRoute(publicUrl),
     ],
-    authenticate: createAuthenticator({ verifier, apiKeys, sessions, ownerRule, metrics, measure }),
+    authenticate: createAuthenticator({ verifier, apiKeys, sessions, ownerRule, resolveLegacyUser, metrics, measure }),
     csrf: createCsrfCheck({ ...shared, sessions, origins: () => [new URL(publicUrl()).origin, ...settings.origins] }),
     cleanUp: maintenance.cleanUp,
     start: () => {

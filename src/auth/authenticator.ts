@@ -8,13 +8,14 @@ import { sessionTokenFrom } from './sessions/cookies.ts';
 import { countFailure, type Measure } from './measured.ts';
 import type { OwnerRule } from './owners/owner-rule.ts';
 import type { Sessions } from './sessions/sessions.ts';
+import type { ResolveLegacyUser } from './users/legacy-users.ts';
 import { credentialsMissing, scopeInsufficient } from './tokens/token-refusal.ts';
 import type { TokenVerifier } from './tokens/token-verifier.ts';
 
 /**
  * Authenticates the caller of a request. Undefined on a public route, where credentials are ignored. One credential is
  * used: the bearer token, else the API key, else the session cookie.
- * @throws AppError `credentials_missing`, a `token_*` code, `api_key_invalid`, `credential_owner_gone`,
+ * @throws AppError `credentials_missing`, a `token_*` code, `api_key_invalid`, `credential_owner_gone`, `token_user_unknown`,
  * `scope_insufficient`, or an error of a dependency
  */
 export type Authenticate = (
@@ -30,13 +31,14 @@ export type AuthenticatorDeps = {
   readonly verifier: TokenVerifier;
   readonly apiKeys: Pick<ApiKeys, 'authenticate'>;
   readonly sessions: Pick<Sessions, 'authenticate'>;
+  readonly resolveLegacyUser: ResolveLegacyUser;
   readonly ownerRule: OwnerRule;
   readonly metrics: Metrics;
   readonly measure: Measure;
 };
 
 export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
-  const { verifier, apiKeys, sessions, ownerRule, metrics, measure } = deps;
+  const { verifier, apiKeys, sessions, ownerRule, resolveLegacyUser, metrics, measure } = deps;
 
   const counted = (error: AppError): AppError => {
     countFailure(metrics, error);
@@ -57,7 +59,7 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
   /** An error that is not an AppError becomes `auth_service_error`, because it must not look like a wrong credential. */
   const applyOwnerRule = async (principal: Principal): Promise<Principal> => {
     try {
-      return await ownerRule(principal);
+      return await ownerRule(await resolveLegacyUser(principal));
     } catch (error) {
       if (!(error instanceof AppError)) throw new AppError('auth_service_error', undefined, { cause: error });
       throw counted(error);

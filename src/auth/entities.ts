@@ -25,6 +25,8 @@ export const UserAccountEntity = defineEntity({
   properties: {
     id: p.uuid().primary(),
     email: p.text().unique('user_account_email_unique'),
+    /** The id of the user in the earlier system. */
+    legacyId: p.bigint().nullable().unique('user_account_legacy_id_unique'),
     passwordHash: p.text(),
     role: p.text(),
     scopes: p.array().$type<Scope[]>(),

@@ -1,5 +1,5 @@
 export { createAuth, type Auth } from './auth.ts';
-export { authEntities } from './entities.ts';
+export { authEntities, UserAccountEntity } from './entities.ts';
 export { derivedSecret } from './keys/derived-secret.ts';
 export { loadKeyRing, type KeyRing } from './keys/key-ring.ts';
 export { createCredentialAdmin, type CredentialAdmin } from './owners/credential-admin.ts';

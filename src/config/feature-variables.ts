@@ -39,8 +39,8 @@ export const featureSections = {
     ),
     JWT_FOREIGN_USERS: variable(
       boolean,
-      'true',
-      '`true`: access tokens of users that never had an account here are accepted; `false`: each user needs an account',
+      'false',
+      '`false`: a token of a user without an account here is refused with `token_user_unknown`; `true`: it is accepted',
     ),
     SESSION_EXPIRE_HOURS: variable(integer(1, 720), '12', 'Max lifetime of a cookie session'),
     SESSION_IDLE_MINUTES: variable(integer(1, 43_200), '60', 'A cookie session ends if it is not used for this time'),

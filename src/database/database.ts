@@ -8,6 +8,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { BoundPostgreSqlDriver } from './connections/bound-driver.ts';
+import { startOn } from './connections/start-on.ts';
 import { createLock, createTransactionLock } from './connections/lock.ts';
 import { translate } from './errors.ts';
 import { createMigrator, type Migrator } from './migrator.ts';
@@ -69,15 +70,15 @@ export type Database = {
 };
 
 const backOffMs = { first: 250, max: 5_000 };
+/** Between half and all of `limitMs`, so that instances that start together do not connect at the same moments. */
+const startPauseMs = (limitMs: number): number => Math.round(limitMs * (0.5 + Math.random() / 2));
 
+/** A read changes nothing, so it runs once more on another connection if its connection turns out to be broken. */
 const createReader = (pool: Pool): Reader => ({
   query: (async (text: string, parameters?: readonly unknown[]) => {
-    const connection = await pool.acquire();
-    try {
-      return (await connection.run(text, parameters)).rows;
-    } finally {
-      connection.release();
-    }
+    const { connection, value } = await startOn(pool, (acquired) => acquired.run(text, parameters));
+    connection.release();
+    return value.rows;
   }) as Query,
 });
 
@@ -193,6 +194,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     },
     waitUntilReady: async ({ signal }) => {
       for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.max, delay * 2)) {
+        const pause = startPauseMs(delay);
         try {
           await orAbort(checkServer(deps), signal);
           if (migrate) await orAbort(migrator.up(), signal);
@@ -202,11 +204,11 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
           signal.throwIfAborted();
           if (!retriedCodes.has(codeOf(error))) throw error;
           logger.warn(
-            { code: codeOf(error), cause_code: causeCode(error), retry_in_ms: delay },
+            { code: codeOf(error), cause_code: causeCode(error), retry_in_ms: pause },
             'The database cannot be reached yet',
           );
         }
-        await sleep(delay, undefined, { signal });
+        await sleep(pause, undefined, { signal });
       }
     },
     collect: () => {

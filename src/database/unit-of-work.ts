@@ -16,6 +16,7 @@ import {
   type UnitOfWorkOptions,
 } from '#src/kernel/ports/unit-of-work.ts';
 import { translate } from './errors.ts';
+import { startOn } from './connections/start-on.ts';
 import { kyselyOn } from './connections/kysely-on.ts';
 import { ormTypes, type Connection, type Pool } from './connections/pool.ts';
 
@@ -107,9 +108,8 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
     { operation, isolation, statementTimeoutMs }: UnitOfWorkOptions,
     work: (transaction: Transaction) => Promise<T>,
   ): Promise<T> => {
-    const connection = await deps.pool.acquire();
+    const { connection } = await startOn(deps.pool, (acquired) => acquired.begin(isolation));
     try {
-      await connection.begin(isolation);
       try {
         if (statementTimeoutMs !== undefined) await connection.setStatementTimeout(statementTimeoutMs);
         const em = deps.forkEntityManager();

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
-import { accountsEntities } from '#src/accounts/entities.ts';
+import { createAccountsEntities } from '#src/accounts/entities.ts';
+import { UserAccountEntity } from '#src/auth/entities.ts';
 import { createAccountsRoutes } from '#src/accounts/account-routes.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
@@ -10,17 +11,30 @@ import { serve } from '#test/http/support.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
+const ada = '018f0000-0000-7000-8000-00000000000a';
+const bob = '018f0000-0000-7000-8000-00000000000b';
 const callers: Readonly<Record<string, Principal>> = {
-  ada: { kind: 'user', subject: 'ada', scopes: [], email: 'ada@example.org', role: 'user' },
-  bob: { kind: 'user', subject: 'bob', scopes: [] },
+  ada: { kind: 'user', subject: ada, scopes: [], email: 'ada@example.org', role: 'user' },
+  bob: { kind: 'user', subject: bob, scopes: [] },
   desk: { kind: 'client', subject: 'desk', scopes: [] },
   key: { kind: 'api_key', subject: 'key', scopes: [] },
+  // Users without an account here: of another system, and one whose account was deleted.
+  foreign: { kind: 'user', subject: 'user-7', scopes: [] },
+  gone: { kind: 'user', subject: '018f0000-0000-7000-8000-00000000000c', scopes: [] },
 };
 
 const start = async (t: ExecutionContext) => {
   const stored = await setupDatabase(t);
   const metrics = recordMetrics();
-  const database = await createDatabase({ ...databaseSettings(stored.url), entities: accountsEntities, metrics });
+  const database = await createDatabase({
+    ...databaseSettings(stored.url),
+    entities: [UserAccountEntity, ...createAccountsEntities(UserAccountEntity)],
+    metrics,
+  });
+  await stored.query(
+    `insert into user_account (id, email, password_hash, role, scopes, created_at)
+     select id::uuid, id, 'x', 'user', '{}', now() from unnest('{${ada},${bob}}'::text[]) as id`,
+  );
   t.teardown(() => database.close());
   const warnings: string[] = [];
   const warn: Logger['warn'] = (fields, message) => void warnings.push(`${String(fields['column'])} ${message}`);
@@ -65,7 +79,7 @@ test('a user without stored documents has the defaults with version 0', async (t
   t.is(settings.etag, '"0"');
   t.deepEqual(settings.body, { ...defaults, version: 0, updated_at: null });
   t.deepEqual((await send('ada', '/profile')).body, {
-    user_id: 'ada',
+    user_id: ada,
     email: 'ada@example.org',
     role: 'user',
     display_name: null,
@@ -103,7 +117,7 @@ test('a change needs the stored version, increments it, and does not affect othe
 
   t.like((await send('ada', '/settings')).body, { theme: 'dark', version: 6 });
   t.like((await send('bob', '/settings')).body, { theme: 'system', version: 0 });
-  t.like((await stored.query('select * from account_settings'))[0], { user_id: 'ada', theme: 'dark', version: 6 });
+  t.like((await stored.query('select * from account_settings'))[0], { user_id: ada, theme: 'dark', version: 6 });
   t.is(metrics.value('volwatch_db_transactions_total', { operation: 'account.change', outcome: 'committed' }), 6);
 });
 
@@ -197,6 +211,41 @@ test('clients and API keys get 404, and unknown callers get 401', async (t) => {
     t.is((await send(who, '/settings', { theme: 'dark' }, '"0"')).status, 404);
   }
   t.is((await send('nobody', '/profile')).status, 401);
+});
+
+test('a user without an account here gets 401 with its own code, and no document is stored', async (t) => {
+  const { send, stored } = await start(t);
+  for (const who of ['foreign', 'gone']) {
+    for (const path of ['/profile', '/settings']) {
+      const answers = [
+        await send(who, path),
+        await send(who, path, path === '/profile' ? { locale: 'de' } : { theme: 'dark' }, '"0"'),
+        await send(who, path, path === '/profile' ? { locale: 'de' } : { theme: 'dark' }, '*'),
+      ];
+      for (const { status, body } of answers) {
+        t.is(status, 401, path);
+        t.like(body, { code: 'token_user_unknown', category: 'authentication' });
+      }
+    }
+  }
+  t.deepEqual(await stored.query('select 1 from account_profile union select 1 from account_settings'), []);
+});
+
+test('the documents of a user refer to the user, and leave with the account', async (t) => {
+  const { send, stored } = await start(t);
+  await send('ada', '/settings', { theme: 'dark' }, '"0"');
+  await send('ada', '/profile', { locale: 'de' }, '"0"');
+  for (const table of ['account_profile', 'account_settings']) {
+    await t.throwsAsync(
+      stored.query(`insert into ${table} (user_id, version, updated_at) values ($1, 1, now())`, [
+        '018f0000-0000-7000-8000-00000000000c',
+      ]),
+      { message: new RegExp(`${table}_user_id_foreign`) },
+    );
+  }
+  await stored.query('delete from user_account where id = $1', [ada]);
+  t.deepEqual(await stored.query('select 1 from account_profile union select 1 from account_settings'), []);
+  t.like((await send('ada', '/profile')).body, { status: 401, code: 'token_user_unknown' });
 });
 
 test('a member without a migrated column has its default and a warning, and a change of it gives 503', async (t) => {

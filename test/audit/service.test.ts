@@ -5,6 +5,7 @@ import {
   clearFault,
   client,
   refresh,
+  refreshRecordOf,
   serve,
   setFault,
   settings,
@@ -39,7 +40,8 @@ test('the trail of a running service contains refreshes and injected faults with
   const token = await takeToken(service);
   await setFault(service, 'refresh.store_prices', { mode: 'error', count: 1 });
   const failed = await refresh(service, token, 'tech5');
-  t.is(failed.body['status'], 'rolled_back');
+  const record = refreshRecordOf(failed);
+  t.is(record['status'], 'rolled_back');
   await setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 1 });
   await clearFault(service, 'pricing.engine');
   await clearFault(service, 'pricing.engine');
@@ -50,10 +52,10 @@ test('the trail of a running service contains refreshes and injected faults with
     t.is(status, 200);
     return body['data'] as Event[];
   };
-  const [started, ended] = await events(`target=${String(failed.body['id'])}`);
+  const [started, ended] = await events(`target=${String(record['id'])}`);
   t.like(started, { action: 'refresh.started', actor: { kind: 'client', subject: client.id } });
   t.is(started?.request_id, failed.headers.get('x-request-id'));
-  t.is(started?.trace_id, failed.body['trace_id'] as string);
+  t.is(started?.trace_id, record['trace_id'] as string);
   t.like(ended, { action: 'refresh.rolled_back', actor: { kind: 'client', subject: client.id } });
   t.is((await events('action=refresh.started&stream=refresh:sp500'))[0]?.actor.kind, 'system');
   const faults = [

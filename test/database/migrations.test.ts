@@ -57,3 +57,25 @@ test('the entities and the migrated schema agree', async (t) => {
   await query('alter table asset drop column currency');
   t.regex(await database.drift(), /currency/);
 });
+
+test('documents of users without an account are removed, and the others keep their content', async (t) => {
+  const { url, query } = await setupDatabase(t, { migrated: false });
+  const until = names.indexOf('0021-users-of-documents');
+  await migratorOf(url, migrations.slice(0, until)).up();
+  const id = '018f0000-0000-7000-8000-00000000000a';
+  await query(
+    `insert into user_account (id, email, password_hash, role, scopes, created_at)
+     values ('${id}', 'ada@example.org', 'x', 'user', '{}', now())`,
+  );
+  for (const user of [id, id.toUpperCase(), 'user-7', '018f0000-0000-7000-8000-00000000000b']) {
+    await query(
+      `insert into account_profile (user_id, version, updated_at, locale) values ('${user}', 3, now(), 'de')`,
+    );
+  }
+  const migrator = migratorOf(url, migrations.slice(0, until + 1));
+  await migrator.up();
+  const profiles = 'select user_id::text as id, version, locale from account_profile';
+  t.deepEqual(await query(profiles), [{ id, version: 3, locale: 'de' }]);
+  await migrator.down();
+  t.deepEqual(await query(profiles), [{ id, version: 3, locale: 'de' }]);
+});

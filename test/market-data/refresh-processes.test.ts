@@ -53,7 +53,7 @@ const codeThrown = async (t: ExecutionContext, work: Promise<unknown>): Promise<
 test.serial(
   'a process killed in the transaction leaves the data unchanged; the next start closes the record and can refresh',
   async (t) => {
-    const { refreshes, admin } = await setup(t);
+    const { refreshes, admin, metrics } = await setup(t);
     await refreshes.run({ universe: 'tech5', trigger: 'startup' });
     const before = await fingerprint(admin);
     const child = await startProcess(t, admin.url);
@@ -69,6 +69,7 @@ test.serial(
     t.is(await closeDanglingEventually(refreshes), 1);
     const [closed] = await admin.query('select status, reason, finished_at from refresh order by id desc limit 1');
     t.like(closed, { status: 'rolled_back', reason: 'internal_error' });
+    t.is(metrics.value('volwatch_errors_total', { code: 'internal_error', http_route: '' }), 1);
     t.truthy(closed?.['finished_at']);
     t.is((await refreshes.run({ universe: 'tech5', trigger: 'startup' })).status, 'succeeded');
     t.deepEqual(await fingerprint(admin), before);

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { errorTable } from '#src/kernel/catalogue/errors.ts';
 import { refreshCounts } from '#testkit/market-data/sample-results.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { faultReached, scaledProvider } from './setup.ts';
@@ -33,9 +34,9 @@ test.serial(
 );
 
 test.serial(
-  'Prefer: wait gives 200 with the ended record, also after a rollback, in the trace of the request',
+  'Prefer: wait gives 200 with the record of a success, and the error with the record of a failure',
   async (t) => {
-    const { post, faults } = await setupHttp(t);
+    const { post, faults, metrics } = await setupHttp(t);
     captureSpans(t);
     const waited = await post({ universe: 'tech5' }, { Prefer: 'respond-async, wait=10' });
     const record = (await waited.json()) as Item;
@@ -45,12 +46,27 @@ test.serial(
 
     faults.set('refresh.commit', { mode: 'error', probability: 1, delay_ms: 0 });
     const rolledBack = await post({ universe: 'tech5' }, { Prefer: 'wait=10' });
-    t.is(rolledBack.status, 200);
+    t.is(rolledBack.status, 503);
+    t.is(rolledBack.headers.get('content-type'), 'application/problem+json');
+    t.is(rolledBack.headers.get('preference-applied'), 'wait=10');
+    t.is(rolledBack.headers.get('retry-after'), '1');
+    const error = { code: 'database_unavailable', category: 'database', detail: 'Injected fault at refresh.commit' };
     t.like(await rolledBack.json(), {
-      status: 'rolled_back',
-      reason: 'database_unavailable',
-      error: { code: 'database_unavailable', category: 'database', detail: 'Injected fault at refresh.commit' },
+      ...error,
+      status: 503,
+      instance: `${base}/refreshes`,
+      refresh: { universe: 'tech5', status: 'rolled_back', reason: error.code, error },
     });
+    t.is(metrics.value('volwatch_errors_total', { code: error.code, category: 'database', http_route: '' }), 1);
+
+    for (const code of ['external_api_bad_response', 'external_api_timeout', 'internal_error'] as const) {
+      faults.set('provider.fetch', { mode: 'error', probability: 1, delay_ms: 0, error_code: code });
+      const failed = await post({ universe: 'tech5' }, { Prefer: 'wait=10' });
+      const { status, category } = errorTable[code];
+      t.is(failed.status, status);
+      t.like(await failed.json(), { code, category, status, refresh: { status: 'failed', reason: code } });
+      t.is(metrics.value('volwatch_errors_total', { code, category, http_route: '' }), 1);
+    }
   },
 );
 

@@ -121,6 +121,60 @@ test.serial(
   },
 );
 
+test.serial('a failed refresh is counted as an error, whether or not somebody waits for it', async (t) => {
+  const { refreshes, faults, metrics } = await setup(t);
+  const errors = (code: string, category: string): number =>
+    metrics.value('volwatch_errors_total', { code, category, http_route: '' });
+  const error = { mode: 'error', probability: 1, delay_ms: 0, count: 1 } as const;
+  faults.set('provider.fetch', error);
+  await refreshes.run({ universe: 'tech5', trigger: 'schedule' });
+  t.is(errors('external_api_unavailable', 'external_api'), 1);
+  faults.set('refresh.store_prices', error);
+  const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+  t.is((await ended).status, 'rolled_back');
+  t.is(errors('database_unavailable', 'database'), 1);
+  await refreshes.run({ universe: 'tech5', trigger: 'schedule' });
+  t.is(metrics.value('volwatch_errors_total', {}), 2, 'a success counts no error');
+
+  faults.set('provider.fetch', hang);
+  const { ended: first } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+  await t.throwsAsync(refreshes.run({ universe: 'tech5', trigger: 'schedule' }), { instanceOf: AppError });
+  faults.clear('provider.fetch');
+  await first;
+  t.is(metrics.value('volwatch_errors_total', {}), 2, 'a second refresh of the universe is no error of the schedule');
+
+  await refreshes.close();
+  for (const trigger of ['schedule', 'startup', 'request'] as const) {
+    await t.throwsAsync(refreshes.run({ universe: 'tech5', trigger }), { instanceOf: AppError });
+  }
+  t.is(metrics.value('volwatch_errors_total', {}), 2, 'a refresh that is refused at shutdown is no failed refresh');
+});
+
+test.serial('a scheduled refresh that cannot store its record or its outcome is counted', async (t) => {
+  const { refreshes, admin, metrics, faults } = await setup(t);
+  const errors = (): number => metrics.value('volwatch_errors_total', { category: 'database', http_route: '' });
+  await admin.query(
+    `create function refuse() returns trigger language plpgsql as $$
+       begin raise exception 'refused' using errcode = '53100'; end $$`,
+  );
+  await admin.query(`create trigger refuse before insert on refresh for each row execute function refuse()`);
+  await t.throwsAsync(refreshes.run({ universe: 'tech5', trigger: 'schedule' }), { instanceOf: AppError });
+  t.is(errors(), 1);
+  await t.throwsAsync(refreshes.run({ universe: 'tech5', trigger: 'request' }), { instanceOf: AppError });
+  t.is(errors(), 1, 'the error boundary counts the error that it answers');
+  await admin.query('drop trigger refuse on refresh');
+
+  faults.set('provider.fetch', hang);
+  const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+  await admin.query(
+    `create trigger refuse before update on refresh for each row when (new.status <> 'running') execute function refuse()`,
+  );
+  faults.clear('provider.fetch');
+  await t.throwsAsync(ended, { instanceOf: AppError });
+  t.is(errors(), 2);
+  await admin.query('drop trigger refuse on refresh');
+});
+
 test.serial('at startup, the next universe is refreshed although one universe fails', async (t) => {
   const { refreshes, faults, admin } = await setup(t);
   faults.set('provider.fetch', { mode: 'error', probability: 1, delay_ms: 0, count: 1 });

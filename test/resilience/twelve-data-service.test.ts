@@ -1,4 +1,5 @@
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import { errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import {
   call,
@@ -7,6 +8,7 @@ import {
   metric,
   openMetrics,
   refresh,
+  refreshRecordOf,
   scrape,
   serve,
   takeToken,
@@ -70,7 +72,7 @@ const refreshSucceeds = async (service: Service, token: string): Promise<boolean
 /** True if an exported span contains the error code. No other exported text contains it. */
 const spanContains = (collector: OtlpReceiver, code: string): boolean => collector.bytes().includes(Buffer.from(code));
 
-type Case = { readonly fault: TwelveDataFault; readonly code: string; readonly outcome: 'error' | 'timeout' | 'ok' };
+type Case = { readonly fault: TwelveDataFault; readonly code: ErrorCode; readonly outcome: 'error' | 'timeout' | 'ok' };
 
 const values = (body: Record<string, unknown>): Record<string, unknown>[] =>
   (body['MSFT'] as { values: Record<string, unknown>[] }).values;
@@ -128,10 +130,11 @@ for (const [name, { fault, code, outcome }] of Object.entries(cases)) {
       provider.fault = fault;
 
       const startedAt = performance.now();
-      const { status, body } = await refresh(service, token, 'tech5');
+      const answer = await refresh(service, token, 'tech5');
+      const body = refreshRecordOf(answer);
       const durationMs = performance.now() - startedAt;
 
-      t.is(status, 200);
+      t.like(answer, { status: errorTable[code].status, body: { code, category: 'external_api' } });
       t.like(body, { status: 'failed', reason: code, assets: 0, prices: 0, index_values: 0 });
       t.true(durationMs < providerTimeoutMs + 1_000, `${durationMs} ms`);
       t.is(await checksum(database), before);
@@ -168,11 +171,11 @@ test.serial('an open circuit is visible in metric, log and health, and a success
   const open = async (): Promise<boolean> =>
     metric(await scrape(service), 'volwatch_circuit_breaker_state', { dependency: 'twelve_data' }) === 2;
   await eventually(
-    async () => (await refresh(service, token, 'tech5')).status === 200 && open(),
+    async () => (await refresh(service, token, 'tech5')).status === 503 && open(),
     'the circuit is open after failed refreshes',
   );
-  const { body } = await refresh(service, token, 'tech5');
-  t.is(body['reason'], 'external_api_unavailable');
+  const refused = await refresh(service, token, 'tech5');
+  t.is(refreshRecordOf(refused)['reason'], 'external_api_unavailable');
   await eventually(async () => (await twelveData(t)) === 'down', 'the health of twelve_data is down');
   t.truthy(service.log.find((line) => line.message === 'the circuit changed its state' && line['state'] === 'open'));
   provider.fault = undefined;

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import anyTest, { type TestFn } from 'ava';
+import { errorTable } from '#src/kernel/catalogue/errors.ts';
 import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import type { Service } from '#testkit/service.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
@@ -14,6 +15,7 @@ import {
   option,
   price,
   refresh,
+  refreshRecordOf,
   scrape,
   serve,
   setFault,
@@ -57,49 +59,57 @@ const points = [
 ] as const;
 
 for (const { point, status, reason, rollbacks } of points) {
-  test.serial(`a refresh that fails at ${point} leaves every row as it was and says so everywhere`, async (t) => {
-    const { service, database, collector, token } = t.context;
-    await damage(database);
-    const before = { rows: await checksum(database), metrics: await scrape(service) };
-    await setFault(service, point, { mode: 'error', count: 1 });
+  test.serial(
+    `a refresh that fails at ${point} leaves every row as it was, answers its error, and counts it`,
+    async (t) => {
+      const { service, database, collector, token } = t.context;
+      await damage(database);
+      const before = { rows: await checksum(database), metrics: await scrape(service) };
+      await setFault(service, point, { mode: 'error', count: 1 });
 
-    const answer = await refresh(service, token, 'tech5');
-    const traceId = answer.headers.get('x-trace-id')!;
-    t.is(answer.status, 200);
-    t.like(answer.body, {
-      universe: 'tech5',
-      trigger: 'request',
-      status,
-      reason,
-      assets: 0,
-      prices: 0,
-      index_values: 0,
-      trace_id: traceId,
-      error: { code: reason },
-    });
-    t.is(await checksum(database), before.rows);
-    const stored = await database.query('select status, reason, trace_id from refresh where id = $1', [
-      answer.body['id'],
-    ]);
-    t.deepEqual(stored, [{ status, reason, trace_id: traceId }]);
+      const answer = await refresh(service, token, 'tech5');
+      const traceId = answer.headers.get('x-trace-id')!;
+      const { status: httpStatus, category } = errorTable[reason];
+      t.like(answer, { status: httpStatus, body: { status: httpStatus, code: reason, category } });
+      t.is(answer.headers.get('content-type'), 'application/problem+json');
+      t.is(answer.headers.get('preference-applied'), 'wait=20');
+      const record = refreshRecordOf(answer);
+      t.like(record, {
+        universe: 'tech5',
+        trigger: 'request',
+        status,
+        reason,
+        assets: 0,
+        prices: 0,
+        index_values: 0,
+        trace_id: traceId,
+        error: { code: reason },
+      });
+      t.is(await checksum(database), before.rows);
+      const stored = await database.query('select status, reason, trace_id from refresh where id = $1', [record['id']]);
+      t.deepEqual(stored, [{ status, reason, trace_id: traceId }]);
 
-    const after = await scrape(service);
-    const moved = (name: string, labels: Record<string, string>): number =>
-      metric(after, name, labels) - metric(before.metrics, name, labels);
-    const apply = { operation: 'refresh.apply' };
-    t.is(moved('volwatch_db_transactions_total', { ...apply, outcome: 'rolled_back', reason }), rollbacks);
-    t.is(moved('volwatch_db_transactions_total', { ...apply, outcome: 'rolled_back' }), rollbacks);
-    t.is(moved('volwatch_db_transactions_total', { ...apply, outcome: 'committed' }), 0);
-    t.is(moved('volwatch_faults_injected_total', { point, mode: 'error' }), 1);
-    t.is(moved('volwatch_refresh_duration_seconds_count', { universe: 'tech5', outcome: status }), 1);
-    t.is(moved('volwatch_refresh_rows_total', {}), 0);
+      const after = await scrape(service);
+      const moved = (name: string, labels: Record<string, string>): number =>
+        metric(after, name, labels) - metric(before.metrics, name, labels);
+      const apply = { operation: 'refresh.apply' };
+      t.is(moved('volwatch_db_transactions_total', { ...apply, outcome: 'rolled_back', reason }), rollbacks);
+      t.is(moved('volwatch_db_transactions_total', { ...apply, outcome: 'rolled_back' }), rollbacks);
+      t.is(moved('volwatch_db_transactions_total', { ...apply, outcome: 'committed' }), 0);
+      t.is(moved('volwatch_faults_injected_total', { point, mode: 'error' }), 1);
+      t.is(moved('volwatch_refresh_duration_seconds_count', { universe: 'tech5', outcome: status }), 1);
+      t.is(moved('volwatch_refresh_rows_total', {}), 0);
+      const errors = { category, code: reason };
+      t.is(moved('volwatch_errors_total', { ...errors, http_route: '' }), 1);
+      t.is(moved('volwatch_errors_total', { ...errors, http_route: '/api/v1/refreshes' }), 1);
 
-    const failed = await service.logged((line) => line.message === 'refresh failed' && line['trace_id'] === traceId);
-    t.is(failed['code'], reason);
-    const request = await service.logged((line) => line.message === 'request' && line['trace_id'] === traceId);
-    t.is(request['request_id'], answer.headers.get('x-request-id'));
-    await collector.received(traceId);
-  });
+      const failed = await service.logged((line) => line.message === 'refresh failed' && line['trace_id'] === traceId);
+      t.is(failed['code'], reason);
+      const request = await service.logged((line) => line.message === 'request' && line['trace_id'] === traceId);
+      t.is(request['request_id'], answer.headers.get('x-request-id'));
+      await collector.received(traceId);
+    },
+  );
 }
 
 test.serial('a refresh that succeeds is committed once, and an exemplar leads to its exported trace', async (t) => {

@@ -10,6 +10,7 @@ import {
   json,
   metric,
   refresh,
+  refreshRecordOf,
   scrape,
   serve,
   setFault,
@@ -60,7 +61,7 @@ test('a refresh leads to one verified delivery, though the worker is killed betw
   // The first looks into its queues at its start and never again.
   const { database, receiver, first, token, secret, get, deliveries } = await setup(t, 600_000);
   await setFault(first, 'refresh.commit', { mode: 'error' });
-  t.is((await refresh(first, token, 'sp500')).body['status'], 'rolled_back');
+  t.is(refreshRecordOf(await refresh(first, token, 'sp500'))['status'], 'rolled_back');
   await clearFault(first, 'refresh.commit');
   const { body: record } = await refresh(first, token, 'tech5');
   t.is(record['status'], 'succeeded');

@@ -61,6 +61,18 @@ export const auth: DashboardSpec = {
           queries: [{ expr: sumRate(of('volwatch_auth_tokens_total'), 'format'), legend: '{{format}}' }],
           stacked: true,
         },
+        {
+          id: 5,
+          kind: 'timeseries',
+          title: 'Which shapes of tokens of the earlier system are still in use?',
+          description:
+            'Accepted legacy tokens per second, by what `sub` has and the type of `id`, and by what they lack.',
+          unit: 'events/s',
+          queries: [
+            { expr: sumRate(of('volwatch_auth_legacy_tokens_total'), 'shape'), legend: '{{shape}}' },
+            { expr: sumRate(of('volwatch_auth_legacy_omissions_total'), 'lacks'), legend: 'without {{lacks}}' },
+          ],
+        },
       ],
     },
     {

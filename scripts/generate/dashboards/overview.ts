@@ -118,7 +118,7 @@ export const overview: DashboardSpec = {
           id: 13,
           kind: 'timeseries',
           title: 'What goes wrong, by category?',
-          description: 'Problem documents per second by category of the error table.',
+          description: 'Problem documents and failed refreshes per second by category of the error table.',
           unit: 'events/s',
           queries: [{ expr: sumRate(of('volwatch_errors_total'), 'category'), legend: '{{category}}' }],
           stacked: true,
@@ -127,7 +127,8 @@ export const overview: DashboardSpec = {
           id: 14,
           kind: 'table',
           title: 'Which error codes are answered most?',
-          description: 'Codes of the last hour by route: the code is what logs, spans and the runbooks call it too.',
+          description:
+            'Codes of the last hour by route; without a route: failed refreshes. Logs, spans and runbooks have the same codes.',
           unit: 'count',
           queries: [
             {

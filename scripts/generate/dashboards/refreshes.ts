@@ -48,6 +48,20 @@ export const refreshes: DashboardSpec = {
           stacked: true,
         },
         {
+          id: 8,
+          kind: 'bars',
+          title: 'Why do refreshes fail?',
+          description: 'Refreshes that failed or were rolled back, by the code of their error.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (code) (increase(${of('volwatch_errors_total', 'http_route=""')}[$__rate_interval])) > 0 or vector(0)`,
+              legend: '{{code}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
           id: 3,
           kind: 'timeseries',
           title: 'How long does a refresh take?',

@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { commonScopes, ownerOf, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import { tokenRefused } from '../tokens/token-refusal.ts';
 
 export type OwnerRuleDeps = {
@@ -18,7 +19,7 @@ export type OwnerRuleDeps = {
  * The rule for each credential: it may use a scope only if the credential has the scope and the owner holds it now. A
  * deleted or disabled owner holds no scopes.
  * @returns the principal with the remaining scopes
- * @throws AppError `credential_owner_gone`; `token_revoked` when an operator has ended all tokens of the owner
+ * @throws AppError `credential_owner_gone`; `token_user_unknown` for a user without an account here; `token_revoked` when an operator has ended all tokens of the owner
  */
 export type OwnerRule = (principal: Principal) => Promise<Principal>;
 
@@ -46,6 +47,7 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
     const owner = ownerOf(principal);
     const standing: OwnerStanding = owner ? await owners.standing(owner) : { state: 'gone' };
     const isForeignUser = isForeign(principal, standing);
+    if (standing.state === 'unknown' && !isForeignUser && principal.kind === 'user') throw unknownUser();
     if (standing.state === 'gone' || (standing.state === 'unknown' && !isForeignUser)) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
       if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
@@ -53,6 +55,7 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
     }
     if (isEnded(principal, standing)) throw tokenRefused('token_revoked');
     if (standing.state === 'unknown') return principal;
-    return { ...principal, scopes: commonScopes(principal.scopes, standing.scopes) };
+    const own = principal.scopesOfOwner ? standing.scopes : principal.scopes;
+    return { ...principal, scopes: commonScopes(own, standing.scopes) };
   };
 };

@@ -1,4 +1,12 @@
-import { scopes, type Principal, type Scope, type TokenFormat } from '#src/kernel/requests/principal.ts';
+import {
+  legacyOmissions,
+  scopes,
+  type LegacyOmission,
+  type LegacyShape,
+  type Principal,
+  type Scope,
+  type TokenFormat,
+} from '#src/kernel/requests/principal.ts';
 import type { JsonObject } from './strict-json.ts';
 import { tokenRefused } from './token-refusal.ts';
 
@@ -8,6 +16,15 @@ export type ClaimRules = {
   readonly audience: string;
   /** Max difference between the clocks of issuer and verifier. */
   readonly clockToleranceSeconds: number;
+};
+
+export type ClaimedToken = {
+  readonly principal: Principal;
+  readonly format: TokenFormat;
+  /** Only of a legacy token. */
+  readonly shape?: LegacyShape;
+  /** What a legacy token lacks and other tokens have. */
+  readonly lacks: readonly LegacyOmission[];
 };
 
 /** The claims that this service reads; others are ignored. */
@@ -35,14 +52,15 @@ const required = {
  * @throws AppError `token_malformed`, `token_type_invalid`, `token_claim_missing`, `token_issuer_mismatch`,
  * `token_audience_mismatch`, `token_not_yet_valid`, `token_expired`
  */
-export const principalOf = (
+export const claimedToken = (
   payload: JsonObject,
   type: string | undefined,
   rules: ClaimRules,
   nowSeconds: number,
-): Principal & { readonly tokenFormat: TokenFormat } => {
-  const claims = typedClaims(payload);
-  const format = formatOf(claims);
+): ClaimedToken => {
+  const isAccessToken = typeName(type) === 'at+jwt';
+  const claims = typedClaims(isAccessToken ? payload : withTextIds(payload));
+  const format = formatOf(claims, isAccessToken);
   if (!typeFits(type, format)) throw tokenRefused('token_type_invalid');
   if (required[format].some((name) => claims[name] === undefined)) throw tokenRefused('token_claim_missing');
 
@@ -55,7 +73,22 @@ export const principalOf = (
   if ((claims.nbf ?? 0) > latestStart || (claims.iat ?? 0) > latestStart) throw tokenRefused('token_not_yet_valid');
   if ((claims.exp ?? 0) <= nowSeconds - rules.clockToleranceSeconds) throw tokenRefused('token_expired');
 
-  return toPrincipal(claims, format);
+  const principal = toPrincipal(claims, format);
+  if (format !== 'legacy') return { principal, format, lacks: [] };
+  // An id in both claims must be the same, else the token does not say which user it is for.
+  const byEmail = claims.sub?.includes('@') === true;
+  if (!byEmail && claims.sub !== claims.id) throw tokenRefused('token_malformed');
+  const isInteger = typeof payload['id'] === 'number';
+  const shape = byEmail ? (isInteger ? 'email_integer_id' : 'email_text_id') : isInteger ? 'id_integer' : 'id_text';
+  const lacks = legacyOmissions.filter((name) => (name === 'typ' ? type : claims[name]) === undefined);
+  return { principal, format, shape, lacks };
+};
+
+/** The earlier system wrote ids as integers. They become texts. Other numbers stay, and are refused as malformed. */
+const withTextIds = (payload: JsonObject): JsonObject => {
+  const isId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+  const texts = ['sub', 'id'].flatMap((name) => (isId(payload[name]) ? [[name, String(payload[name])] as const] : []));
+  return texts.length === 0 ? payload : { ...payload, ...Object.fromEntries(texts) };
 };
 
 const typedClaims = (payload: JsonObject): Claims => {
@@ -84,26 +117,32 @@ const isNumericDate = (value: unknown): boolean => typeof value === 'number' && 
 const isAudience = (value: unknown): boolean =>
   typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
 
-/** Legacy tokens have an e-mail address in `sub`. Ids of users and clients never contain `@`. */
-const formatOf = ({ sub, email, role }: Claims): TokenFormat => {
-  if (sub?.includes('@')) return 'legacy';
+/**
+ * Legacy tokens have an e-mail address in `sub`, or a claim `id` and not the type of an access token. Ids of users and clients
+ * never contain `@`.
+ */
+const formatOf = ({ sub, id, email, role }: Claims, isAccessToken: boolean): TokenFormat => {
+  if (sub?.includes('@') || (!isAccessToken && id !== undefined)) return 'legacy';
   return email === undefined && role === undefined ? 'client' : 'enhanced';
 };
 
 /** RFC 9068 section 4 allows `typ` with or without `application/`, in any case. Legacy tokens have `JWT` or no `typ`. */
+const typeName = (type: string | undefined): string | undefined => type?.toLowerCase().replace(/^application\//, '');
+
 const typeFits = (type: string | undefined, format: TokenFormat): boolean => {
-  const name = type?.toLowerCase().replace(/^application\//, '');
+  const name = typeName(type);
   if (name === 'at+jwt') return true;
   return format === 'legacy' && (name === undefined || name === 'jwt');
 };
 
-const toPrincipal = (claims: Claims, format: TokenFormat): Principal & { readonly tokenFormat: TokenFormat } => {
+const toPrincipal = (claims: Claims, format: TokenFormat): Principal => {
   const subject = (format === 'legacy' ? claims.id : claims.sub) ?? '';
-  const email = format === 'legacy' ? claims.sub : claims.email;
+  const email = format === 'legacy' && claims.sub?.includes('@') ? claims.sub : claims.email;
   return {
     kind: format === 'client' ? 'client' : 'user',
     subject,
     scopes: knownScopes(claims.scope ?? ''),
+    ...(format === 'legacy' && claims.scope === undefined && { scopesOfOwner: true as const }),
     tokenFormat: format,
     ...(email !== undefined && { email }),
     ...(claims.role !== undefined && { role: claims.role }),

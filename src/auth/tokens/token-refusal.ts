@@ -16,6 +16,7 @@ export const tokenErrorNames = {
   token_key_unknown: 'UnknownKeyError',
   token_claim_missing: 'MissingClaimError',
   token_revoked: 'RevokedTokenError',
+  token_user_unknown: 'UnknownUserError',
 } as const satisfies Record<TokenErrorCode, string>;
 
 export const isTokenCode = (code: ErrorCode): code is TokenErrorCode => Object.hasOwn(tokenErrorNames, code);

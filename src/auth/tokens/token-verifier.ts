@@ -4,13 +4,13 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { Principal, TokenFormat } from '#src/kernel/requests/principal.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { VerifyingKey } from '../keys/signing-key.ts';
 import type { Measure } from '../measured.ts';
 import { parseStrictObject } from './strict-json.ts';
-import { principalOf, type ClaimRules } from './token-claims.ts';
+import { claimedToken, type ClaimedToken, type ClaimRules } from './token-claims.ts';
 import { readHeader, type TokenHeader } from './token-header.ts';
 import { isTokenCode, tokenRefused } from './token-refusal.ts';
 
@@ -28,7 +28,7 @@ export type TokenVerifier = {
   /**
    * Checks a token and stops at the first fault. The order is: size, form and header (`token_malformed`), algorithm
    * (`token_algorithm_not_allowed`), key (`token_key_unknown`), signature (`token_signature_invalid`), claims in the order
-   * of `principalOf`, revocation (`token_revoked`). The payload is not read before the signature is verified.
+   * of `claimedToken`, revocation (`token_revoked`). The payload is not read before the signature is verified.
    * @throws AppError a `token_*` code with its RFC 6750 challenge, a 503 of a dependency, `auth_service_error`
    */
   readonly verify: (token: string) => Promise<Principal>;
@@ -48,22 +48,26 @@ export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
     }
   };
 
-  const inspect = async (token: string): Promise<Principal & { readonly tokenFormat: TokenFormat }> => {
+  const read = async (token: string): Promise<{ readonly principal: Principal; readonly token: ClaimedToken }> => {
     if (faults.armed('auth.verify')) await injectedFault();
     const header = readHeader(token);
     const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header)));
     if (!payload) throw tokenRefused('token_malformed');
-    const claimed = principalOf(payload, header.typ, deps, clock.now().getTime() / 1000);
-    const principal = claimed.tokenId === undefined ? { ...claimed, tokenId: substituteId(token) } : claimed;
+    const claimed = claimedToken(payload, header.typ, deps, clock.now().getTime() / 1000);
+    const principal = { ...claimed.principal, tokenId: claimed.principal.tokenId ?? substituteId(token) };
     if (isRevoked && (await isRevoked(principal))) throw tokenRefused('token_revoked');
-    return principal;
+    return { principal, token: claimed };
   };
 
   const check = async (token: string): Promise<Principal> => {
-    const principal = await inspect(token);
-    metrics.count('volwatch_auth_tokens_total', { format: principal.tokenFormat });
+    const { principal, token: claimed } = await read(token);
+    metrics.count('volwatch_auth_tokens_total', { format: claimed.format });
+    if (claimed.shape) metrics.count('volwatch_auth_legacy_tokens_total', { shape: claimed.shape });
+    for (const lacks of claimed.lacks) metrics.count('volwatch_auth_legacy_omissions_total', { lacks });
     return principal;
   };
+
+  const inspect = async (token: string): Promise<Principal> => (await read(token)).principal;
 
   return { inspect, verify: (token) => measure('verify_token', () => check(token)) };
 };

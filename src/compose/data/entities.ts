@@ -1,6 +1,6 @@
-import { accountsEntities } from '../../accounts/index.ts';
+import { createAccountsEntities } from '../../accounts/index.ts';
 import { auditEntities } from '../../audit/index.ts';
-import { authEntities } from '../../auth/index.ts';
+import { authEntities, UserAccountEntity } from '../../auth/index.ts';
 import { idempotencyEntities } from '../../idempotency/index.ts';
 import { marketDataEntities } from '../../market-data/index.ts';
 import { pricingJobEntities } from '../../pricing-jobs/index.ts';
@@ -12,7 +12,7 @@ export const entities = [
   ...auditEntities,
   ...authEntities,
   ...idempotencyEntities,
-  ...accountsEntities,
+  ...createAccountsEntities(UserAccountEntity),
   ...pricingJobEntities,
   ...webhookEntities,
 ];

@@ -14,6 +14,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
+import { mayTryAgain, tryTwice, type Again } from './again.ts';
 import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from '../errors.ts';
 import { statementLabels } from '../statements/statement-labels.ts';
@@ -64,10 +65,17 @@ type AcquireOptions = {
    * request would wait for itself.
    */
   readonly share?: 'caller' | 'none';
+  /** Default: the acquire timeout of the pool. */
+  readonly timeoutMs?: number;
 };
 
 export type Pool = {
-  /** @throws AppError `database_pool_exhausted`, `database_unavailable`, both within the acquire timeout */
+  /** The limits of a second attempt to reach the server. */
+  readonly again: Again;
+  /**
+   * Connects once more if the server refuses or breaks the connection.
+   * @throws AppError `database_pool_exhausted`, `database_unavailable`, both within the acquire timeout
+   */
   readonly acquire: (options?: AcquireOptions) => Promise<Connection>;
   /** Sets the connection gauges. Is called before each scrape. */
   readonly collect: () => void;
@@ -79,6 +87,8 @@ const defaultSilenceMarginMs = 1_000;
 const refusesTransaction = /^\s*(?:vacuum|reindex|(?:create|drop)\b.*\bindex\s+concurrently)\b/is;
 /** Text of the error that pg-pool throws. */
 const connectTimeoutMessage = 'timeout exceeded when trying to connect';
+
+const isConnectTimeout = (error: unknown): boolean => error instanceof Error && error.message === connectTimeoutMessage;
 
 const keep = (value: string): string => value;
 const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): CustomTypesConfig => {
@@ -144,8 +154,14 @@ export const createPool = (deps: PoolDeps): Pool => {
     }
   };
 
+  const again: Again = {
+    timeoutMs: deps.acquireTimeoutMs,
+    onRetry: () => metrics.count('volwatch_retries_total', { dependency: 'postgres' }),
+  };
+
   const connect = async ({
     share = 'caller',
+    timeoutMs = deps.acquireTimeoutMs,
   }: AcquireOptions): Promise<{ client: PoolClient; endTurn: () => void }> => {
     const started = clock.monotonic();
     let endTurn = (): void => {};
@@ -153,12 +169,16 @@ export const createPool = (deps: PoolDeps): Pool => {
       // Work outside of requests (jobs, health checks, polls) has no caller, and the share does not limit it.
       const request = share === 'caller' ? currentRequest() : undefined;
       if (request !== undefined) endTurn = await turns.enter(callerOf(request), request.signal);
-      const waitedMs = Math.floor(clock.monotonic() - started);
-      const client = await (waitedMs === 0 ? pool.connect() : connectWithin(deps.acquireTimeoutMs - waitedMs));
+      const left = timeoutMs - Math.floor(clock.monotonic() - started);
+      const client = await tryTwice(
+        (leftMs) => (leftMs === deps.acquireTimeoutMs ? pool.connect() : connectWithin(leftMs)),
+        (error) => !isConnectTimeout(error) && mayTryAgain(translate(error)),
+        { ...again, timeoutMs: left },
+      );
       return { client, endTurn };
     } catch (error) {
       endTurn();
-      if (!(error instanceof Error && error.message === connectTimeoutMessage)) throw translate(error);
+      if (!isConnectTimeout(error)) throw translate(error);
       metrics.count('db_client_connection_timeouts_total', labels);
       // If not all connections are in use, the pool is full of attempts that cannot connect: the server is down.
       throw new AppError(used >= deps.poolMax ? 'database_pool_exhausted' : 'database_unavailable', undefined, {
@@ -245,6 +265,7 @@ export const createPool = (deps: PoolDeps): Pool => {
   };
 
   return {
+    again,
     acquire,
     collect: () => {
       metrics.set('db_client_connection_count', { ...labels, state: 'idle' }, pool.idleCount);

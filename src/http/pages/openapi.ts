@@ -107,6 +107,7 @@ const responsesOf = (route: Route, components: Json): Json => {
 
   const byStatus = Map.groupBy(errorsOf(route), (code) => errorTable[code].status);
   const oauth = route.errorFormat === 'oauth';
+  const members = route.problemMembers && toSchema(route.problemMembers, 'output', components);
   for (const [status, codes] of byStatus) {
     if (responses[status] !== undefined) continue;
     const retryable = codes.some((code) => errorTable[code].retryable);
@@ -119,6 +120,7 @@ const responsesOf = (route: Route, components: Json): Json => {
             allOf: [
               { $ref: `#/components/schemas/${oauth ? 'OAuthProblem' : 'Problem'}` },
               { properties: { code: { enum: codes } } },
+              ...(members ? [members] : []),
             ],
           },
         },

@@ -45,6 +45,7 @@ export const problemOf = (error: AppError, options: ProblemOptions): Record<stri
   const { production, instance, requestId, traceId } = options;
   const cause = error.cause;
   return {
+    ...error.members,
     type: `/problems/${error.code}`,
     title,
     status,

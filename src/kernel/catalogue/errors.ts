@@ -69,6 +69,7 @@ export const errorTable = {
   token_key_unknown: row(401, 'authentication', 'The token key is unknown'),
   token_claim_missing: row(401, 'authentication', 'The token lacks a claim'),
   token_revoked: row(401, 'authentication', 'The token is revoked'),
+  token_user_unknown: row(401, 'authentication', 'The user of the token has no account here'),
   credentials_invalid: row(401, 'authentication', 'Wrong e-mail or password'),
   client_credentials_invalid: row(401, 'authentication', 'Wrong client credentials'),
   api_key_invalid: row(401, 'authentication', 'Wrong API key'),
@@ -154,6 +155,8 @@ export type AppErrorOptions = {
   readonly retryAfter?: number;
   /** Additional response headers, for example `WWW-Authenticate`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Extension members (RFC 9457) of the problem document. The route declares them as `problemMembers`. */
+  readonly members?: Readonly<Record<string, unknown>>;
   /** The `error` (RFC 6749) in the answer of a token endpoint, if it does not follow from the code. */
   readonly oauthError?: OAuthError;
   /** The refusal protects other callers. The code that answers it must report it as this kind. */
@@ -182,6 +185,7 @@ export class AppError extends Error {
   readonly errors: readonly FieldError[] | undefined;
   readonly retryAfter: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly members: Readonly<Record<string, unknown>>;
   readonly oauthError: OAuthError | undefined;
   readonly abuse: AbuseKind | undefined;
 
@@ -191,6 +195,7 @@ export class AppError extends Error {
     this.errors = options.errors;
     this.retryAfter = options.retryAfter;
     this.headers = options.headers ?? {};
+    this.members = options.members ?? {};
     this.oauthError = options.oauthError;
     this.abuse = options.abuse;
   }

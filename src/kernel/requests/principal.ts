@@ -5,6 +5,13 @@ export type Scope = (typeof scopes)[number];
 export const tokenFormats = ['enhanced', 'legacy', 'client'] as const;
 export type TokenFormat = (typeof tokenFormats)[number];
 
+/** What a legacy token has in `sub`, and the type of its `id`. */
+export const legacyShapes = ['email_text_id', 'email_integer_id', 'id_text', 'id_integer'] as const;
+export type LegacyShape = (typeof legacyShapes)[number];
+/** What a legacy token can lack: the type in its header, and claims. */
+export const legacyOmissions = ['typ', 'jti', 'iat', 'nbf', 'scope'] as const;
+export type LegacyOmission = (typeof legacyOmissions)[number];
+
 /** The authenticated caller. `subject` is the id of a user, a client or an API key. */
 export type Principal = {
   readonly kind: 'client' | 'user' | 'api_key';
@@ -12,6 +19,8 @@ export type Principal = {
   /** Only for an API key: the user or client that it belongs to. */
   readonly owner?: { readonly kind: 'user' | 'client'; readonly id: string };
   readonly scopes: readonly Scope[];
+  /** The token has no claim `scope`, as in the earlier system: the caller has all scopes of the user. */
+  readonly scopesOfOwner?: true;
   readonly email?: string;
   readonly role?: string;
   readonly tokenFormat?: TokenFormat;

@@ -80,6 +80,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly responses: S;
   /** The codes that this route adds to those that the http room adds by its declaration; for OpenAPI. */
   readonly errors: readonly RouteErrorCode[];
+  /** Members that the problem documents of this route can have in addition (`members` of an AppError); for OpenAPI. */
+  readonly problemMembers?: z.ZodObject;
   /**
    * A matching If-None-Match is answered with 304. `weak`: the answer has a weak ETag of the body. `handler`: the handler
    * sets a strong ETag, for example of a version that If-Match names.

@@ -7,6 +7,7 @@ import type { Route } from '#src/kernel/requests/route.ts';
 import type { PageRequest, Pages } from '#src/kernel/lists/pages.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
 import type { MarketDataQueries } from '../reads/queries.ts';
+import { refreshFailure } from './refresh-failure.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
 import { listQuery, quarantinedPriceSchema, refreshSchema } from '../reads/schemas.ts';
@@ -56,13 +57,23 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     method: 'POST',
     load: 'write',
     path: '/refreshes',
-    summary: 'Refresh a universe. With Prefer: wait=SECONDS the answer is the record of the ended refresh',
+    summary:
+      'Refresh a universe. With Prefer: wait=SECONDS the answer is the record of the ended refresh, or its error',
     request: {
       headers: z.object({ prefer: z.string().max(256).optional() }),
       body: z.strictObject({ universe: z.string().min(1).max(64) }),
     },
     responses: { 200: refreshSchema, 202: refreshSchema },
-    errors: ['refresh_in_progress', 'shutting_down'],
+    errors: [
+      'refresh_in_progress',
+      'shutting_down',
+      'external_api_bad_response',
+      'external_api_unavailable',
+      'external_api_timeout',
+    ],
+    problemMembers: z.looseObject({
+      refresh: refreshSchema.optional().describe('The refresh, if the caller has waited for it and it has failed'),
+    }),
     idempotency: true,
     handler: async ({ headers, body: { universe }, context }) => {
       const seconds = waitSecondsOf(headers.prefer);
@@ -80,6 +91,8 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
       });
       const final = seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined;
       const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
+      const failure = final && refreshFailure(final, applied);
+      if (failure) throw failure;
       const reply = final ? { status: 200 as const, body: final } : accepted(record);
       return { ...reply, headers: { ...('headers' in reply && reply.headers), ...applied } };
     },

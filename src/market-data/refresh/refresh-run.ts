@@ -14,6 +14,7 @@ import { withDeadline } from '../providers/deadline.ts';
 import { assertFetched } from '../providers/provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from '../providers/provider.ts';
 import { createRefreshEvents } from './refresh-events.ts';
+import { countFailedRefresh } from './refresh-failure.ts';
 import {
   beginQueued,
   claimRunning,
@@ -227,10 +228,10 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         started_at: now(),
         trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
       };
+      let dangling: readonly RefreshRecord[] = [];
       const recorded = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
-        for (const closed of await closeRunning(transaction, run.universe.name, now())) {
-          await events.ended(transaction, closed);
-        }
+        dangling = await closeRunning(transaction, run.universe.name, now());
+        for (const closed of dangling) await events.ended(transaction, closed);
         const queued = run.queuedId && (await beginQueued(transaction, { id: run.queuedId, ...start }));
         if (queued) {
           await events.started(transaction, queued);
@@ -246,21 +247,23 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         await run.inRecordTransaction?.(transaction, inserted);
         return inserted;
       });
+      for (const closed of dangling) countFailedRefresh(metrics, closed);
       run.onRecorded(recorded);
       const { id } = recorded;
       const outcome = await attempt(id, run, span);
       const finished = unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
         const { record: stored, ended } = await recordOutcome(transaction, id, outcome);
         if (ended) await events.ended(transaction, stored);
-        return stored;
+        return { stored, ended };
       });
       // The caches are updated even if the outcome cannot be recorded, because the rows are committed.
       const status = await finished.then(
-        (stored) => stored.status,
+        ({ stored }) => stored.status,
         () => outcome.status,
       );
       if (hasSucceeded(status)) await committed(run.universe);
-      const record = await finished;
+      const { stored: record, ended } = await finished;
+      if (ended) countFailedRefresh(metrics, record);
       span.setAttribute('refresh.outcome', record.status);
       report(record, outcome, startedAt);
       return record;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Lock, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
+import { countFailedRefresh, countRefreshError } from './refresh-failure.ts';
 import { closeRunning, committed, startedOrAbandoned } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
@@ -110,8 +111,13 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       } catch (error) {
         recorded.reject(error);
         // Before the record is stored, `start` rejects with the error. Later the caller may not wait any more.
-        const fields = { universe: name, code: codeOf(error), err: error };
-        if (stored) logger.error(fields, 'the outcome of a refresh could not be recorded');
+        const code = codeOf(error);
+        if (stored)
+          logger.error({ universe: name, code, err: error }, 'the outcome of a refresh could not be recorded');
+        // The error boundary counts the error of a request that did not start. `refresh_in_progress` is not an error of
+        // a schedule, because the universe is refreshed all the same.
+        const answered = trigger === 'request' && queuedId === undefined;
+        if (stored || (!answered && code !== 'refresh_in_progress')) countRefreshError(metrics, code);
       } finally {
         running.delete(ended);
       }
@@ -158,10 +164,11 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
           unitOfWork.run({ operation: 'refresh.close_dangling' }, async (transaction) => {
             const records = await closeRunning(transaction, universe, clock.now().toISOString());
             for (const record of records) await events.ended(transaction, record);
-            return records.length;
+            return records;
           }),
         );
-        closed += result?.value ?? 0;
+        for (const record of result?.value ?? []) countFailedRefresh(metrics, record);
+        closed += result?.value.length ?? 0;
       }
       if (closed > 0) logger.warn({ closed }, 'closed refreshes that another run left behind');
       return closed;

@@ -59,13 +59,16 @@ const transactionResults = errorCodes
   .map((code) => ['rolled_back', code])
   .concat([['committed', '']]) as [outcome: string, reason: string][];
 
+/** Categories of the errors that end a refresh. They are counted with an empty route. */
+const refreshErrorCategories: ReadonlySet<string> = new Set(['database', 'external_api', 'overload', 'internal']);
+
 /** Additional series that start at 0, because `rate()` does not see the first value of a new series. */
 const seeds: Partial<Record<MetricName, readonly Labels[]>> = {
-  volwatch_errors_total: errorCodes.map((code) => ({
-    category: errorTable[code].category,
-    code,
-    http_route: 'unmatched',
-  })),
+  volwatch_errors_total: errorCodes.flatMap((code) => {
+    const { category } = errorTable[code];
+    const routes = refreshErrorCategories.has(category) ? ['unmatched', ''] : ['unmatched'];
+    return routes.map((route) => ({ category, code, http_route: route }));
+  }),
   volwatch_pricing_failed_items_total: [
     'validation_failed',
     'pricing_model_unknown',

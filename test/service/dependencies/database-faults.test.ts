@@ -17,6 +17,7 @@ import {
   serve,
   setFault,
   takeToken,
+  refreshRecordOf,
   throughProxy,
   type Answer,
 } from '#testkit/running-service.ts';
@@ -104,8 +105,8 @@ test.serial('a backend killed during a refresh: rolled back, reported, recovered
     );
     await clearFault(service, 'refresh.commit');
   });
-  t.is(answer.status, 200, answer.text);
-  t.like(answer.body, { status: 'rolled_back', reason: 'database_unavailable' });
+  t.like(answer, { status: 503, body: { code: 'database_unavailable' } }, answer.text);
+  t.like(refreshRecordOf(answer), { status: 'rolled_back', reason: 'database_unavailable' });
   t.is(await checksum(database), damaged);
   t.true((await rolledBack(t.context, 'database_unavailable')) >= 1);
   await toldAndHealed(t, answer);
@@ -115,6 +116,8 @@ test.serial(
   'a deadlock with another transaction: one attempt is rolled back, the next succeeds, no caller gets an error',
   async (t) => {
     const { service, database } = t.context;
+    // A refresh writes only differences, so without a changed price it would not wait for the lock on the prices.
+    await damage(database);
     const before = await rolledBack(t.context, 'database_conflict');
     const other = new Client({ connectionString: database.url });
     await other.connect();
@@ -201,7 +204,8 @@ test.serial('a server with a full disk: rolled back, reported, recovered when th
     `create trigger disk_full before insert on index_value for each row execute function disk_full()`,
   );
   const answer = await refresh(service, token, 'tech5');
-  t.like(answer.body, { status: 'rolled_back', reason: 'database_unavailable' });
+  t.like(answer, { status: 503, body: { code: 'database_unavailable' } }, answer.text);
+  t.like(refreshRecordOf(answer), { status: 'rolled_back', reason: 'database_unavailable' });
   t.is(await checksum(database), damaged);
   await database.query('drop function disk_full() cascade');
   await toldAndHealed(t, answer);

@@ -10,7 +10,12 @@ const { jwks, signing, refused, ignored } = mixedKeySet;
 
 test('a service with the key set of an identity provider accepts its tokens and logs the ignored keys once', async (t) => {
   const database = await setupDatabase(t);
-  const service = await serve(t, { DATABASE_URL: database.url, JWT_PUBLIC_KEYS: JSON.stringify(jwks) });
+  const service = await serve(t, {
+    DATABASE_URL: database.url,
+    JWT_PUBLIC_KEYS: JSON.stringify(jwks),
+    // The users of the identity provider have no account here.
+    JWT_FOREIGN_USERS: 'true',
+  });
   await service.ready();
 
   const claims = {

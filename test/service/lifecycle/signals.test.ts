@@ -11,6 +11,7 @@ import {
   option,
   price,
   refresh,
+  refreshRecordOf,
   serve,
   setFault,
   takeToken,
@@ -65,7 +66,9 @@ test('SIGTERM: ready answers 503, requests in progress are finished, the status 
 
   service.process.kill('SIGTERM');
   await service.logged(({ message }) => message === 'stopping');
-  t.like((await interrupted).body, { status: 'rolled_back', reason: 'shutting_down' });
+  const rolledBack = await interrupted;
+  t.like(rolledBack, { status: 503, body: { code: 'shutting_down' } });
+  t.like(refreshRecordOf(rolledBack), { status: 'rolled_back', reason: 'shutting_down' });
   t.like((await refresh(service, token, 'sp500')).body, { status: 503, code: 'shutting_down' });
   t.like(await send(`${service.url}/health/ready`, agent), { status: 503, connection: 'close' });
   t.like(await send(`${service.url}/health/live`, agent), { status: 200, connection: 'close' });

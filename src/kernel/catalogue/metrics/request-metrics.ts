@@ -1,6 +1,6 @@
 import { abuseKinds } from '../abuse.ts';
 import { errorCategories, errorCodes, errorTable } from '../errors.ts';
-import { tokenFormats } from '../../requests/principal.ts';
+import { legacyOmissions, legacyShapes, tokenFormats } from '../../requests/principal.ts';
 import { loadClasses } from '../../requests/route.ts';
 import type { MetricDeclaration } from './declaration.ts';
 
@@ -27,7 +27,7 @@ export const requestMetrics = {
   },
   volwatch_errors_total: {
     type: 'counter',
-    help: 'Problem documents answered, by category, code and route',
+    help: 'Errors by category and code: problem documents by route, and failed refreshes with an empty route',
     labels: { category: errorCategories, code: errorCodes, http_route: 'open' },
   },
   volwatch_deprecated_requests_total: {
@@ -52,6 +52,16 @@ export const requestMetrics = {
     type: 'counter',
     help: 'Accepted access tokens by format',
     labels: { format: tokenFormats },
+  },
+  volwatch_auth_legacy_tokens_total: {
+    type: 'counter',
+    help: 'Accepted access tokens of the earlier system, by what `sub` has and the type of `id`',
+    labels: { shape: legacyShapes },
+  },
+  volwatch_auth_legacy_omissions_total: {
+    type: 'counter',
+    help: 'Accepted access tokens of the earlier system that lack a type or claim, by what they lack',
+    labels: { lacks: legacyOmissions },
   },
   volwatch_rate_limit_decisions_total: {
     type: 'counter',

@@ -1,0 +1,107 @@
+import test from 'ava';
+import { bearer, signedIn, startRoom, type Room } from '../room.ts';
+import { craft, enhancedClaims, goodHeader, keys, legacyClaims } from '../setup.ts';
+
+const strict = { settings: { ownerCacheMs: 0, foreignUsers: false } };
+const missing = '018f0000-0000-7000-8000-00000000000c';
+const exp = Math.floor(Date.now() / 1000) + 600;
+
+/** A token with a header that has only the algorithm, and with no other claims than these and the required ones. */
+const bare = (claims: object) => {
+  const { iss, aud, role } = legacyClaims;
+  return bearer(craft({ alg: 'RS256' }, { iss, aud, role, exp, ...claims }, keys.signing.privateKey));
+};
+
+/** A user with an account here, who had the id 7 in the earlier system. */
+const userOf = async (room: Room) => {
+  const { access } = await signedIn(room);
+  const [user] = await room.stored.query(`update user_account set legacy_id = 7 returning id, email, scopes`);
+  return { access, id: String(user?.['id']), email: String(user?.['email']), scopes: user?.['scopes'] };
+};
+const shapeCount = (room: Room, shape: string): number =>
+  room.metrics.value('volwatch_auth_legacy_tokens_total', { shape });
+
+test('each shape of a token of the earlier system leads to the account of its user, and is counted', async (t) => {
+  const room = await startRoom(t, strict);
+  const { access, id, email, scopes } = await userOf(room);
+  const own = (await room.me(bearer(access))).body;
+  for (const [shape, claims] of [
+    ['email_integer_id', { sub: email, id: 7 }],
+    ['email_text_id', { sub: email.toUpperCase(), id: '7' }],
+    ['email_text_id', { sub: email, id }],
+    ['id_integer', { sub: '7', id: 7 }],
+    ['id_integer', { sub: 7, id: 7 }],
+    ['id_text', { sub: '7', id: '7' }],
+    ['id_text', { sub: id, id }],
+  ] as const) {
+    const before = shapeCount(room, shape);
+    const { status, body } = await room.me(bare(claims));
+    t.is(status, 200, JSON.stringify(claims));
+    t.like(body, { subject: own['subject'], kind: 'user', token_format: 'legacy', scopes });
+    t.is(String(body['email']).toLowerCase(), email);
+    t.is(shapeCount(room, shape), before + 1, shape);
+  }
+  for (const lacks of ['typ', 'jti', 'iat', 'nbf', 'scope'] as const) {
+    t.is(room.metrics.value('volwatch_auth_legacy_omissions_total', { lacks }), 7, lacks);
+  }
+  t.is(room.metrics.value('volwatch_auth_tokens_total', { format: 'legacy' }), 7);
+});
+
+test('a scope in the token limits the caller, also an empty one, and the account limits the token', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email } = await userOf(room);
+  const scopesOf = async (scope: string) => (await room.me(bare({ sub: email, id: 7, scope }))).body['scopes'];
+  t.deepEqual(await scopesOf(''), []);
+  t.deepEqual(await scopesOf('ml:read users:admin'), ['ml:read']);
+});
+
+test('signature, audience, issuer and expiry of such a token must be right', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email } = await userOf(room);
+  const claims = { sub: email, id: 7 };
+  for (const [code, changes] of [
+    ['token_audience_mismatch', { aud: 'other' }],
+    ['token_issuer_mismatch', { iss: 'https://evil.test' }],
+    ['token_expired', { exp: exp - 3_600 }],
+    ['token_claim_missing', { exp: undefined }],
+    ['token_claim_missing', { role: undefined }],
+  ] as const) {
+    t.like(await room.me(bare({ ...claims, ...changes })), { status: 401, body: { code } });
+  }
+  const { iss, aud, role } = legacyClaims;
+  const stranger = craft({ alg: 'RS256' }, { iss, aud, role, exp, ...claims }, keys.stranger.privateKey);
+  t.like(await room.me(bearer(stranger)), { status: 401, body: { code: 'token_signature_invalid' } });
+});
+
+test('a token of a user without an account here gets 401 with its own reason', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email } = await userOf(room);
+  const unknown = [
+    bare({ sub: 'eve@example.org', id: 8 }),
+    bare({ sub: '8', id: 8 }),
+    bare({ sub: 'user-8', id: 'user-8' }),
+    // The account with this address has another id in the earlier system, so it may belong to somebody else.
+    bare({ sub: email, id: 8 }),
+    bearer(
+      craft(
+        goodHeader,
+        { ...enhancedClaims, iat: exp - 700, nbf: exp - 700, exp, sub: missing },
+        keys.signing.privateKey,
+      ),
+    ),
+  ];
+  for (const [index, token] of unknown.entries()) {
+    const { status, body, headers } = await room.me(token);
+    t.is(status, 401, String(index));
+    t.like(body, { code: 'token_user_unknown', detail: 'Invalid or expired token: UnknownUserError' });
+    t.regex(headers.get('www-authenticate') ?? '', /error="invalid_token"/);
+  }
+  t.is(room.metrics.value('volwatch_auth_failures_total', { reason: 'token_user_unknown' }), unknown.length);
+});
+
+test('an account without an id of the earlier system is found by its address', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email, id } = await userOf(room);
+  await room.stored.query('update user_account set legacy_id = null');
+  t.like((await room.me(bare({ sub: email, id: 7 }))).body, { subject: id });
+});
