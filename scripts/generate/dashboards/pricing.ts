@@ -80,7 +80,8 @@ export const pricing: DashboardSpec = {
           id: 8,
           kind: 'timeseries',
           title: 'Duration of forecasts at p95',
-          description: 'By method and outcome, with the time in the queue. A fit works in a pricing process.',
+          description:
+            'By method and outcome, with the time in the queue; points open the trace. A fit works in a pricing process.',
           unit: 'seconds',
           queries: [
             {
@@ -88,6 +89,7 @@ export const pricing: DashboardSpec = {
               legend: '{{method}} {{outcome}}',
             },
           ],
+          exemplars: true,
         },
       ],
     },
