@@ -1,11 +1,18 @@
 /** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, and links. */
+import { dashboardFaults } from './dashboard-faults.ts';
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
 import { sizeFaults } from './sizes.ts';
 
-const faults = [...importFaults(readImportGraph()), ...sizeFaults(), ...completenessFaults(), ...linkFaults()];
+const faults = [
+  ...importFaults(readImportGraph()),
+  ...sizeFaults(),
+  ...completenessFaults(),
+  ...linkFaults(),
+  ...dashboardFaults(),
+];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);
 process.exitCode = faults.length > 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 import { configSections } from '#src/config/variables.ts';
+import { openTelemetryPart } from './opentelemetry-part.ts';
 import { notice, table } from './markdown.ts';
 
 type Entry = { readonly fallback: string | undefined; readonly help: string; readonly secret?: true };
@@ -32,4 +33,5 @@ ${Object.entries(configSections)
     ([title, variables]) =>
       `## ${title}\n\n${table(['variable', 'default', 'meaning'], Object.entries<Entry>(variables).map(row))}\n`,
   )
-  .join('\n')}`;
+  .join('\n')}
+${openTelemetryPart()}`;

@@ -43,7 +43,11 @@ const dashboards = readdirSync(directory)
 
 /** Replaces the variables as Grafana does for all instances and routes. */
 const filledIn = (expr: string): string =>
-  expr.replaceAll('$__rate_interval', '15s').replaceAll('"$instance"', '".+"').replaceAll('"$route"', '".+"');
+  expr
+    .replaceAll('$__rate_interval', '15s')
+    .replaceAll('$__interval', '15s')
+    .replaceAll('"$instance"', '".+"')
+    .replaceAll('"$route"', '".+"');
 
 const hasNumber = ({ values }: Sample): boolean => values.some(([, value]) => value !== 'NaN');
 const hasLabels = ({ metric }: Sample): boolean => Object.keys(metric).length > 0;

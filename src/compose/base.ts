@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
-import type { Config } from '../config/index.ts';
+import { openTelemetryNotices, type Config } from '../config/index.ts';
 import { systemClock, type Clock } from '../kernel/ports/clock.ts';
 import { createPublicUrl, type PublicUrl } from './public-url.ts';
 import type { AbuseReport } from '../kernel/catalogue/abuse.ts';
@@ -43,15 +43,23 @@ export const composeBase = (config: Config): Base => {
   const production = config.NODE_ENV === 'production';
   if (!production) mkdirSync(config.VOLWATCH_DIRECTORY, { recursive: true });
   const build = { version: manifest.version, commit: config.GIT_COMMIT, description: manifest.description };
-  const logger = createLogger({ level: config.LOG_LEVEL });
-  const registry = new Registry();
-  const metrics = createMetrics({ registry, enabled: config.TELEMETRY_ENABLED, build });
-  const faults = createFaults({ enabled: config.FAULT_INJECTION, metrics, logger });
   const telemetry = telemetryRuntime();
+  const { serviceName, instanceId } = telemetry;
+  const logger = createLogger({ level: config.LOG_LEVEL, instanceId });
+  const registry = new Registry();
+  const metrics = createMetrics({
+    registry,
+    enabled: config.TELEMETRY_ENABLED,
+    build,
+    target: { serviceName, instanceId },
+  });
+  const faults = createFaults({ enabled: config.FAULT_INJECTION, metrics, logger });
   const dropped = createDropReport({ metrics, logger, clock: systemClock });
   const addressHash = createAddressHash();
   const abuse = createAbuseReport({ metrics, logger, clock: systemClock, addressHash });
   telemetry.onDropped((reason, spans) => dropped('traces', reason, spans));
+  telemetry.onMessage(({ level, message }) => logger[level]({}, message));
+  for (const { variable, message } of openTelemetryNotices()) logger.warn({ variable }, message);
   logger.onDropped(() => dropped('logs', 'queue_full', 1));
   return {
     config,

@@ -1,4 +1,5 @@
 import { connectionFaults } from './connection-faults.ts';
+import { readOpenTelemetry, type OpenTelemetry, type OpenTelemetryNotice } from './opentelemetry/opentelemetry.ts';
 import { configVariables, type Config } from './variables.ts';
 
 export type { Config } from './variables.ts';
@@ -34,6 +35,7 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     ...connectionFaults(config as Config),
     ...redisFaults(config as Config),
     ...providerFaults(config as Config),
+    ...openTelemetryFaults(config as Config),
   );
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config) as Config;
@@ -73,10 +75,17 @@ const providerFaults = ({ MARKET_DATA_PROVIDER: provider, TWELVE_DATA_API_KEY: k
     ? ['TWELVE_DATA_API_KEY is required with MARKET_DATA_PROVIDER=twelve_data']
     : [];
 
-export type TelemetrySettings = Pick<Config, 'TELEMETRY_ENABLED' | 'OTEL_SERVICE_NAME' | 'OTEL_TRACES_SAMPLER'> & {
-  readonly OTEL_TRACES_SAMPLER_ARG?: number | undefined;
-  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
-  readonly OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string | undefined;
+const openTelemetryFaults = ({ OTEL_CONFIG_FILE: file }: Config): string[] =>
+  file === undefined ? [] : ['OTEL_CONFIG_FILE is refused: the other OTEL variables configure telemetry'];
+
+type TelemetrySettings = OpenTelemetry & {
+  readonly enabled: boolean;
+  readonly serviceName: string;
+  /** The name of this instance in spans, log lines and `target_info`, if the environment has one. */
+  readonly instanceId: string | undefined;
+  readonly hasEndpoint: boolean;
+  /** Whether the process runs in a pod of Kubernetes. */
+  readonly inCluster: boolean;
 };
 
 /**
@@ -85,9 +94,34 @@ export type TelemetrySettings = Pick<Config, 'TELEMETRY_ENABLED' | 'OTEL_SERVICE
  */
 export const readTelemetrySettings = (environment: Environment = process.env): TelemetrySettings | undefined => {
   try {
-    return loadConfig(environment);
+    const config = loadConfig(environment);
+    const openTelemetry = readOpenTelemetry(environment);
+    const { OTEL_SDK_DISABLED, OTEL_RESOURCE_ATTRIBUTES: resource = {} } = openTelemetry.settings;
+    return {
+      ...openTelemetry,
+      enabled: config.TELEMETRY_ENABLED && OTEL_SDK_DISABLED !== true,
+      serviceName: config.OTEL_SERVICE_NAME ?? resource['service.name'] ?? 'volwatch',
+      instanceId: resource['service.instance.id'],
+      hasEndpoint:
+        config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined || config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined,
+      inCluster: (environment['KUBERNETES_SERVICE_HOST'] ?? '') !== '',
+    };
   } catch (error) {
     if (error instanceof ConfigError) return undefined;
     throw error;
+  }
+};
+
+/** What the start logs about the variables of this process. */
+export const openTelemetryNotices = (): readonly OpenTelemetryNotice[] => readOpenTelemetry(process.env).notices;
+
+/** Runs `work` while the process has no such variable, for a library that must not read it. */
+export const withoutVariable = <Result>(name: string, work: () => Result): Result => {
+  const text = process.env[name];
+  delete process.env[name];
+  try {
+    return work();
+  } finally {
+    if (text !== undefined) process.env[name] = text;
   }
 };

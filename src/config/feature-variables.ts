@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { boolean, integer, milliseconds, oneOf, url } from './parsers.ts';
 import { privateKey, publicKeys, secretText, text } from './text-parsers.ts';
 import { optional, secret, variable } from './variable.ts';
@@ -115,33 +114,21 @@ export const featureSections = {
       'true',
       'Whether spans and metrics are recorded. If not, `/metrics` only has build and process metrics',
     ),
-    OTEL_SERVICE_NAME: variable(text, 'volwatch', 'Name of the service in spans (standard OpenTelemetry)'),
+    OTEL_SERVICE_NAME: optional(
+      text,
+      'Name of the service in spans and in the sessions of PostgreSQL (standard OpenTelemetry). Unset: `service.name` of OTEL_RESOURCE_ATTRIBUTES, and without it `volwatch`',
+    ),
     OTEL_EXPORTER_OTLP_ENDPOINT: optional(
       url('http:', 'https:'),
-      'Base URL of the OTLP receiver (standard OpenTelemetry). If this and the next variable are unset, no spans are exported',
+      'Base URL of the OTLP receiver (standard OpenTelemetry). If this and the next variable are unset, no spans are exported, unless OTEL_TRACES_EXPORTER says so',
     ),
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional(
       url('http:', 'https:'),
       'URL of the OTLP receiver for traces (standard OpenTelemetry)',
     ),
-    OTEL_TRACES_SAMPLER: variable(
-      oneOf([
-        'always_on',
-        'always_off',
-        'traceidratio',
-        'parentbased_always_on',
-        'parentbased_always_off',
-        'parentbased_traceidratio',
-      ]),
-      'parentbased_always_on',
-      'Sampler of traces (standard OpenTelemetry)',
-    ),
-    OTEL_TRACES_SAMPLER_ARG: optional(
-      z
-        .string()
-        .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'must be from 0 to 1')
-        .transform(Number),
-      'Share of traces that a sampler with a ratio records, from 0 to 1 (standard OpenTelemetry)',
+    OTEL_CONFIG_FILE: optional(
+      text,
+      'Refused (standard OpenTelemetry): a file would replace all other OTEL variables, and the service does not read one',
     ),
     FAULT_INJECTION: variable(
       boolean,

@@ -4,24 +4,28 @@
  * invalid configuration no telemetry starts; the service reports the error right after.
  */
 import { register } from 'import-in-the-middle/register-hooks.mjs';
+import { randomUUID } from 'node:crypto';
 import manifest from '../../package.json' with { type: 'json' };
 import { readTelemetrySettings } from '../config/index.ts';
-import { setTelemetryRuntime } from './runtime.ts';
+import { createIdleRuntime, setTelemetryRuntime } from './runtime.ts';
 
-const settings = readTelemetrySettings();
+const read = readTelemetrySettings();
 
-if (settings?.TELEMETRY_ENABLED) {
-  // Only the patched packages are intercepted, because every intercepted module makes the start slower.
-  register({ include: ['pg', 'pg-pool', 'ioredis'] });
-  const { startTelemetrySdk } = await import('./tracing/sdk.ts');
-  setTelemetryRuntime(
-    startTelemetrySdk({
-      serviceName: settings.OTEL_SERVICE_NAME,
-      serviceVersion: manifest.version,
-      sampler: settings.OTEL_TRACES_SAMPLER,
-      samplerRatio: settings.OTEL_TRACES_SAMPLER_ARG ?? 1,
-      exportToOtlp:
-        settings.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined || settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined,
-    }),
-  );
+if (read !== undefined) {
+  const { enabled, serviceName, settings, hasEndpoint, inCluster, instanceId = randomUUID() } = read;
+  if (enabled) {
+    // Only the patched packages are intercepted, because every intercepted module makes the start slower.
+    register({ include: ['pg', 'pg-pool', 'ioredis'] });
+    const { startTelemetrySdk } = await import('./tracing/sdk.ts');
+    setTelemetryRuntime(
+      startTelemetrySdk({
+        serviceName,
+        serviceVersion: manifest.version,
+        instanceId,
+        settings,
+        hasEndpoint,
+        inCluster,
+      }),
+    );
+  } else setTelemetryRuntime(createIdleRuntime(serviceName, instanceId));
 }

@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import type { InstrumentationName } from '../config/index.ts';
+import type { SdkMessageListener } from './tracing/sdk-messages.ts';
+
 /** The reason why spans were lost: the label `reason` of `volwatch_telemetry_dropped_total`. */
 export type DropReason = 'queue_full' | 'export_failed' | 'shutdown';
 export type DropListener = (reason: DropReason, spans: number) => void;
@@ -7,6 +11,10 @@ export type TelemetryRuntime = {
   readonly enabled: boolean;
   /** Whether spans are exported. */
   readonly exporting: boolean;
+  readonly serviceName: string;
+  /** The name of this process: `service.instance.id` of spans, `service_instance_id` of log lines and `target_info`. */
+  readonly instanceId: string;
+  readonly instrumentations: ReadonlySet<InstrumentationName>;
   /** Whether the children of a sampled parent are recorded. False for `always_off` and `traceidratio`. */
   readonly recordsChildren: boolean;
   /** Exports the queued spans. Resolves after `timeoutMs` at the latest, and never rejects. */
@@ -18,6 +26,8 @@ export type TelemetryRuntime = {
   readonly shutdown: (timeoutMs: number) => Promise<void>;
   /** Calls the listener for all lost spans, also for those before this call. */
   readonly onDropped: (listener: DropListener) => void;
+  /** Calls the listener for all messages of the SDK, also for those before this call. */
+  readonly onMessage: (listener: SdkMessageListener) => void;
   /**
    * Runs `work` in a separate trace that is not exported, and returns the names of the instrumentation scopes that
    * start a recorded span in it.
@@ -25,20 +35,25 @@ export type TelemetryRuntime = {
   readonly recordScopes: (work: () => Promise<void>) => Promise<ReadonlySet<string>>;
 };
 
-const off: TelemetryRuntime = {
+/** A runtime that does nothing. It has a name too, because log lines and metrics have it. */
+export const createIdleRuntime = (serviceName: string, instanceId: string): TelemetryRuntime => ({
   enabled: false,
   exporting: false,
+  serviceName,
+  instanceId,
+  instrumentations: new Set(),
   recordsChildren: false,
   forceFlush: async () => {},
   shutdown: async () => {},
   onDropped: () => {},
+  onMessage: () => {},
   recordScopes: async (work) => {
     await work();
     return new Set();
   },
-};
+});
 
-let current: TelemetryRuntime = off;
+let current: TelemetryRuntime = createIdleRuntime('volwatch', randomUUID());
 
 /**
  * Returns the running telemetry, or one that does nothing. This is module state, because the preload runs before the

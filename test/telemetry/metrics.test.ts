@@ -15,9 +15,11 @@ test.before(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 });
 
+const target = { serviceName: 'volwatch', instanceId: 'blue-1' };
+
 const setup = () => {
   const registry = new Registry();
-  return { registry, metrics: createMetrics({ registry, enabled: true, build }) };
+  return { registry, metrics: createMetrics({ registry, enabled: true, build, target }) };
 };
 
 const inSpan = (traceFlags: TraceFlags, work: () => void): void =>

@@ -48,7 +48,7 @@ const setup = async (t: ExecutionContext) => {
     const program = ['--import', './src/telemetry/preload.ts', fileURLToPath(programUrl)];
     const { stdout } = await promisify(execFile)(process.execPath, [...program, databaseUrl, redisUrl, collector.url], {
       env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'test', ...env },
-      timeout: 30_000,
+      timeout: 60_000,
     });
     return JSON.parse(stdout) as Outcome;
   };

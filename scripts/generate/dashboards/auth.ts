@@ -16,19 +16,17 @@ export const auth: DashboardSpec = {
         {
           id: 1,
           kind: 'timeseries',
-          title: 'Why are callers refused?',
+          title: 'Refused authentications by reason',
           description:
             'Refused authentications per second by reason. One reason rising is a client; signature or unknown key rising everywhere is a key rotation gone wrong.',
           unit: 'events/s',
-          queries: [
-            { expr: `${sumRate(of('volwatch_auth_failures_total'), 'reason')} > 0 or vector(0)`, legend: '{{reason}}' },
-          ],
+          queries: [{ expr: `${sumRate(of('volwatch_auth_failures_total'), 'reason')} > 0`, legend: '{{reason}}' }],
           stacked: true,
         },
         {
           id: 2,
           kind: 'timeseries',
-          title: 'Does verification itself fail?',
+          title: 'Failed token verifications',
           description: 'Share of token verifications that ended in a server error. The line is the auth budget.',
           unit: 'share',
           queries: [
@@ -46,7 +44,7 @@ export const auth: DashboardSpec = {
         {
           id: 3,
           kind: 'timeseries',
-          title: 'How long does a verification take?',
+          title: 'Token verification duration',
           description: 'p50, p95, p99 of token verification; points open the trace. Most of it is the signature.',
           unit: 'seconds',
           queries: quantiles(of(`${verification}_bucket`, 'operation="verify_token"')),
@@ -55,7 +53,7 @@ export const auth: DashboardSpec = {
         {
           id: 4,
           kind: 'timeseries',
-          title: 'Which token formats are still in use?',
+          title: 'Accepted tokens by format',
           description: 'Accepted tokens per second by format: legacy can be retired once it stays at zero.',
           unit: 'events/s',
           queries: [{ expr: sumRate(of('volwatch_auth_tokens_total'), 'format'), legend: '{{format}}' }],
@@ -64,7 +62,7 @@ export const auth: DashboardSpec = {
         {
           id: 5,
           kind: 'timeseries',
-          title: 'Which shapes of tokens of the earlier system are still in use?',
+          title: 'Tokens of the earlier system by shape',
           description:
             'Accepted legacy tokens per second, by what `sub` has and the type of `id`, and by what they lack.',
           unit: 'events/s',
@@ -81,13 +79,13 @@ export const auth: DashboardSpec = {
         {
           id: 20,
           kind: 'bars',
-          title: 'What is recorded in the audit trail?',
+          title: 'Audit events by action',
           description:
             'Events by action and outcome: sign-ins, changes of keys and clients, refreshes, injected faults.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (action, outcome) (increase(${of('volwatch_audit_events_total')}[$__rate_interval])) > 0`,
+              expr: `sum by (action, outcome) (increase(${of('volwatch_audit_events_total')}[$__interval])) > 0`,
               legend: '{{action}} {{outcome}}',
             },
           ],
@@ -101,7 +99,7 @@ export const auth: DashboardSpec = {
         {
           id: 10,
           kind: 'timeseries',
-          title: 'Which policy turns callers away?',
+          title: 'Limited share by policy',
           description: 'Share of decisions that limited, by policy.',
           unit: 'share',
           queries: [{ expr: share(of(decisions, 'outcome="limited"'), of(decisions), 'policy'), legend: '{{policy}}' }],
@@ -109,7 +107,7 @@ export const auth: DashboardSpec = {
         {
           id: 11,
           kind: 'timeseries',
-          title: 'Are limits counted in Redis, or by each process alone?',
+          title: 'Limit decisions by backend',
           description:
             'Decisions per second by backend. In memory each instance counts for itself: the limit is multiplied by the number of instances.',
           unit: 'events/s',
@@ -120,7 +118,7 @@ export const auth: DashboardSpec = {
         {
           id: 12,
           kind: 'table',
-          title: 'Who is limited most?',
+          title: 'Most limited subjects',
           description: 'The ten most limited subjects by hash: compare with client_ip_hash or principal in the log.',
           unit: 'count',
           queries: [{ expr: of('volwatch_rate_limit_top_limited'), legend: '{{rank}} {{subject_hash}}' }],
@@ -133,7 +131,7 @@ export const auth: DashboardSpec = {
         {
           id: 30,
           kind: 'timeseries',
-          title: 'What is refused as abuse?',
+          title: 'Abuse refused by kind',
           description:
             'Refusals per second by kind. The line is where the alert starts to count 15 minutes. The log has one line a minute for each kind, with the hashed addresses that cause the most.',
           unit: 'events/s',
@@ -145,13 +143,13 @@ export const auth: DashboardSpec = {
         {
           id: 31,
           kind: 'bars',
-          title: 'How many requests were refused as abuse, on which instance?',
+          title: 'Abuse refused by instance',
           description:
             'Refusals by instance. One instance alone: a client that does not pass the balancer, or a balancer that keeps a client to one instance.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (instance) (increase(${of('volwatch_abuse_refused_total')}[$__rate_interval]))`,
+              expr: `sum by (instance) (increase(${of('volwatch_abuse_refused_total')}[$__interval]))`,
               legend: '{{instance}}',
             },
           ],
@@ -160,13 +158,13 @@ export const auth: DashboardSpec = {
         {
           id: 32,
           kind: 'bars',
-          title: 'How many refusals have no audit event of their own?',
+          title: 'Refusals without an own audit event',
           description:
             'Refusals whose stream had enough audit events in that hour. The trail counts them in one summary event.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (instance) (increase(${of('volwatch_audit_refusals_omitted_total')}[$__rate_interval]))`,
+              expr: `sum by (instance) (increase(${of('volwatch_audit_refusals_omitted_total')}[$__interval]))`,
               legend: '{{instance}}',
             },
           ],

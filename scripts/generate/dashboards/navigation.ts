@@ -11,7 +11,8 @@ const explore = (datasource: string, query: object): string => {
 };
 
 const logsOfRoute =
-  '{service_name="volwatch"} | json | route=`${__field.labels.http_route}` | line_format "{{.status}} {{.code}} {{.trace_id}} {{.message}}"';
+  // No line_format: it would remove the field with the link to the trace.
+  '{service_name="volwatch"} | json | route=`${__field.labels.http_route}`';
 
 /** Links from a point of a panel to the traces and the log lines of the same minutes. */
 export const dataLinks = (panel: PanelSpec): readonly object[] => {
@@ -27,7 +28,7 @@ export const dataLinks = (panel: PanelSpec): readonly object[] => {
       url: explore('${logs}', { expr: byRoute ? logsOfRoute : '{service_name="volwatch"} | json | code!=""' }),
       targetBlank: true,
     },
-    { title: 'Service overview', url: `/d/volwatch-overview?${range}&\${instance:queryparam}&\${route:queryparam}` },
+    { title: 'Service overview', url: `/d/volwatch-overview?${range}&\${instance:queryparam}` },
   ];
 };
 
@@ -59,10 +60,10 @@ const annotation = (name: string, expr: string, iconColor: string, titleFormat: 
 const annotationQueries = [
   annotation(
     'Deploys',
-    'count by (version, commit) (volwatch_build_info{job="volwatch"}) unless count by (version, commit) (volwatch_build_info{job="volwatch"} offset 1m)',
+    'count by (instance, version, commit) (volwatch_build_info{job="volwatch"}) unless count by (instance, version, commit) (volwatch_build_info{job="volwatch"} offset 1m)',
     'blue',
     'Deploy',
-    '{{version}} {{commit}}',
+    '{{instance}}: {{version}} {{commit}}',
   ),
   annotation(
     'Refreshes',
@@ -80,7 +81,8 @@ const annotationQueries = [
   ),
   annotation(
     'Alerts',
-    'max by (alertname, severity) (ALERTS{alertstate="firing"})',
+    // Only the first minute of an alert that pages: a line. A region for each alert would cover the plots.
+    'max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"}) unless max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"} offset 1m)',
     'red',
     '{{alertname}}',
     '{{severity}}',
@@ -88,4 +90,10 @@ const annotationQueries = [
 ];
 
 export const annotations = (datasource: object): readonly object[] =>
-  annotationQueries.map((query) => ({ ...query, datasource, enable: true, hide: false, step: '30s' }));
+  annotationQueries.map((query) => ({
+    ...query,
+    datasource,
+    enable: query.name !== 'Refreshes',
+    hide: false,
+    step: '30s',
+  }));

@@ -19,12 +19,12 @@ export const overview: DashboardSpec = {
   description: 'Start here: are the service levels kept, which route fails or is slow, and why.',
   rows: [
     {
-      title: 'Are the service levels kept?',
+      title: 'Service levels',
       panels: [
         {
           id: 1,
           kind: 'stat',
-          title: 'How much error budget is left?',
+          title: 'Error budget left',
           description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes.`,
           unit: 'share',
           queries: budgetLeft,
@@ -38,7 +38,7 @@ export const overview: DashboardSpec = {
         {
           id: 2,
           kind: 'timeseries',
-          title: 'Is a budget burning faster than it may?',
+          title: 'Burn rate of error budgets',
           description:
             'Burn rate over 1 h. At 1 the budget lasts exactly its window; 6 and 14.4 page, 1 and 3 over longer windows open a ticket.',
           unit: 'rate',
@@ -56,12 +56,12 @@ export const overview: DashboardSpec = {
         {
           id: 3,
           kind: 'states',
-          title: 'Which alerts are firing?',
+          title: 'Firing alerts',
           description: 'Alerts of Prometheus by severity; each carries a link to its runbook page.',
           unit: 'state',
           queries: [
             {
-              expr: 'sum by (alertname, severity) (ALERTS{alertstate="firing"}) or vector(0)',
+              expr: 'sum by (alertname, severity) (ALERTS{alertstate="firing"})',
               legend: '{{alertname}} {{severity}}',
             },
           ],
@@ -74,7 +74,7 @@ export const overview: DashboardSpec = {
         {
           id: 10,
           kind: 'timeseries',
-          title: 'How many requests does each route serve?',
+          title: 'Request rate by route',
           description: 'Requests per second by route, health checks left out.',
           unit: 'requests/s',
           queries: [{ expr: sumRate(ofRoutes(`${requests}_count`), routeOf), legend: routeLegend }],
@@ -83,7 +83,7 @@ export const overview: DashboardSpec = {
         {
           id: 11,
           kind: 'timeseries',
-          title: 'Which route answers with server errors?',
+          title: 'Error rate by route',
           description: 'Share of answers that are 5xx, by route. The line is the availability budget.',
           unit: 'share',
           queries: [
@@ -102,7 +102,7 @@ export const overview: DashboardSpec = {
         {
           id: 12,
           kind: 'timeseries',
-          title: 'How slow is the slowest 1 % of each route?',
+          title: 'Duration at p99 by route',
           description:
             'p99 by route; each point opens the trace of one such request. The lines are the levels of pricing and of reads.',
           unit: 'seconds',
@@ -117,7 +117,7 @@ export const overview: DashboardSpec = {
         {
           id: 13,
           kind: 'timeseries',
-          title: 'What goes wrong, by category?',
+          title: 'Errors by category',
           description: 'Problem documents and failed refreshes per second by category of the error table.',
           unit: 'events/s',
           queries: [{ expr: sumRate(of('volwatch_errors_total'), 'category'), legend: '{{category}}' }],
@@ -126,7 +126,7 @@ export const overview: DashboardSpec = {
         {
           id: 14,
           kind: 'table',
-          title: 'Which error codes are answered most?',
+          title: 'Most frequent error codes',
           description:
             'Codes of the last hour by route; without a route: failed refreshes. Logs, spans and runbooks have the same codes.',
           unit: 'count',
@@ -140,7 +140,7 @@ export const overview: DashboardSpec = {
         {
           id: 15,
           kind: 'timeseries',
-          title: 'Does a route refuse an unusual share of requests?',
+          title: 'Share of 422 by route',
           description: 'Share of answers that are 422, by route: a client that broke, or a release of ours that did.',
           unit: 'share',
           queries: [
@@ -160,13 +160,13 @@ export const overview: DashboardSpec = {
         {
           id: 16,
           kind: 'table',
-          title: 'Who still calls deprecated routes?',
+          title: 'Requests to deprecated routes',
           description:
             'Requests of the last day by route and kind of caller. A route can be removed after its sunset when nobody calls it. No rows: no route is deprecated.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (http_request_method, http_route, caller) (increase(${of('volwatch_deprecated_requests_total')}[1d])) or vector(0)`,
+              expr: `sum by (http_request_method, http_route, caller) (increase(${of('volwatch_deprecated_requests_total')}[1d]))`,
               legend: '{{http_request_method}} {{http_route}} {{caller}}',
             },
           ],
@@ -179,7 +179,7 @@ export const overview: DashboardSpec = {
         {
           id: 20,
           kind: 'timeseries',
-          title: 'How many requests are in progress?',
+          title: 'Requests in progress',
           description: 'Requests accepted and not answered yet; a rise at a steady rate means that something waits.',
           unit: 'count',
           queries: [
@@ -194,7 +194,7 @@ export const overview: DashboardSpec = {
         {
           id: 21,
           kind: 'timeseries',
-          title: 'Is the processor the limit?',
+          title: 'Processor use by instance',
           description: 'Cores in use by each process. One is all that a single event loop can use; workers add theirs.',
           unit: 'rate',
           queries: [
@@ -208,7 +208,7 @@ export const overview: DashboardSpec = {
         {
           id: 23,
           kind: 'timeseries',
-          title: 'Are requests refused early?',
+          title: 'Requests shed by reason',
           description:
             'Requests shed per second, by class of route and reason: too many in progress, or an event loop that runs late.',
           unit: 'requests/s',
@@ -224,7 +224,7 @@ export const overview: DashboardSpec = {
         {
           id: 22,
           kind: 'states',
-          title: 'Is every instance up?',
+          title: 'Instance health',
           description: '1 while Prometheus can scrape the instance.',
           unit: 'state',
           queries: [{ expr: 'up{job="volwatch"}', legend: '{{instance}}' }],

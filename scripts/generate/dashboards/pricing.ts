@@ -7,7 +7,7 @@ const batchSeconds = limitOf('batch_latency') / 1_000;
 const latencyByModel = (id: number, q: number): PanelSpec => ({
   id,
   kind: 'timeseries',
-  title: `How long does a calculation take at p${q * 100}?`,
+  title: `Calculation duration at p${q * 100}`,
   description: 'By model and operation, batches left out; points open the trace. The line is the level of pricing.',
   unit: 'seconds',
   queries: [
@@ -33,7 +33,7 @@ export const pricing: DashboardSpec = {
         {
           id: 4,
           kind: 'timeseries',
-          title: 'How many options are priced, and how do they end?',
+          title: 'Options priced by outcome',
           description: 'Options per second by outcome: invalid is the input, failed is the calculation.',
           unit: 'events/s',
           queries: [{ expr: sumRate(of('volwatch_pricing_options_total'), 'outcome'), legend: '{{outcome}}' }],
@@ -42,7 +42,7 @@ export const pricing: DashboardSpec = {
         {
           id: 5,
           kind: 'timeseries',
-          title: 'Which model is used?',
+          title: 'Options priced by model',
           description: 'Options per second by model and operation.',
           unit: 'events/s',
           queries: [
@@ -56,7 +56,7 @@ export const pricing: DashboardSpec = {
         {
           id: 6,
           kind: 'timeseries',
-          title: 'How many iterations does the solver take?',
+          title: 'Solver iterations at p95',
           description: 'p95 by model. A rise means inputs near the edge of what can be inverted.',
           unit: 'count',
           queries: [
@@ -66,12 +66,12 @@ export const pricing: DashboardSpec = {
         {
           id: 7,
           kind: 'timeseries',
-          title: 'Do methods fail to converge?',
+          title: 'Calculations without convergence',
           description: 'Calculations per second that were refused because a solver or an integral did not converge.',
           unit: 'events/s',
           queries: [
             {
-              expr: `${sumRate(of('volwatch_pricing_not_converged_total'), 'model')} or vector(0)`,
+              expr: sumRate(of('volwatch_pricing_not_converged_total'), 'model'),
               legend: '{{model}}',
             },
           ],
@@ -80,7 +80,8 @@ export const pricing: DashboardSpec = {
           id: 8,
           kind: 'timeseries',
           title: 'Duration of forecasts at p95',
-          description: 'By method and outcome, with the time in the queue. A fit works in a pricing process.',
+          description:
+            'By method and outcome, with the time in the queue; points open the trace. A fit works in a pricing process.',
           unit: 'seconds',
           queries: [
             {
@@ -88,6 +89,7 @@ export const pricing: DashboardSpec = {
               legend: '{{method}} {{outcome}}',
             },
           ],
+          exemplars: true,
         },
       ],
     },
@@ -97,7 +99,7 @@ export const pricing: DashboardSpec = {
         {
           id: 10,
           kind: 'timeseries',
-          title: 'How large are batches?',
+          title: 'Batch size',
           description: 'Median and p95 of rows, by format.',
           unit: 'count',
           queries: [0.5, 0.95].map((q) => ({
@@ -113,7 +115,7 @@ export const pricing: DashboardSpec = {
           unit: 'events/s',
           queries: [
             {
-              expr: `${sumRate(of('volwatch_pricing_failed_items_total'), 'code')} > 0 or vector(0)`,
+              expr: `${sumRate(of('volwatch_pricing_failed_items_total'), 'code')} > 0`,
               legend: '{{code}}',
             },
           ],
@@ -121,7 +123,7 @@ export const pricing: DashboardSpec = {
         {
           id: 11,
           kind: 'timeseries',
-          title: 'How long does a batch take?',
+          title: 'Batch duration',
           description:
             'Of all sizes, the request as a whole; points open the trace. The line is the level of batches of up to 1,000.',
           unit: 'seconds',
@@ -133,7 +135,7 @@ export const pricing: DashboardSpec = {
         {
           id: 12,
           kind: 'timeseries',
-          title: 'Do batches wait for a worker?',
+          title: 'Pricing worker queue',
           description: 'Tasks queued and workers busy. A queue with every worker busy is the limit of this machine.',
           unit: 'count',
           queries: [
@@ -144,7 +146,7 @@ export const pricing: DashboardSpec = {
         {
           id: 13,
           kind: 'timeseries',
-          title: 'Do workers die?',
+          title: 'Worker restarts',
           description: 'Workers started again after they ended on their own, per ten minutes.',
           unit: 'count',
           queries: [

@@ -18,7 +18,7 @@ export const refreshes: DashboardSpec = {
         {
           id: 1,
           kind: 'stat',
-          title: 'How old is the data of each universe?',
+          title: 'Age of data by universe',
           description: 'Time since the last committed refresh. The line is the freshness level: twice the schedule.',
           unit: 'seconds',
           queries: [
@@ -36,12 +36,12 @@ export const refreshes: DashboardSpec = {
         {
           id: 2,
           kind: 'bars',
-          title: 'Do refreshes succeed?',
+          title: 'Refreshes by outcome',
           description: 'Refreshes by universe and outcome. A rolled-back one changed nothing.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (universe, outcome) (increase(${of('volwatch_refresh_duration_seconds_count')}[$__rate_interval]))`,
+              expr: `sum by (universe, outcome) (increase(${of('volwatch_refresh_duration_seconds_count')}[$__interval]))`,
               legend: '{{universe}} {{outcome}}',
             },
           ],
@@ -50,12 +50,12 @@ export const refreshes: DashboardSpec = {
         {
           id: 8,
           kind: 'bars',
-          title: 'Why do refreshes fail?',
+          title: 'Failed refreshes by code',
           description: 'Refreshes that failed or were rolled back, by the code of their error.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (code) (increase(${of('volwatch_errors_total', 'http_route=""')}[$__rate_interval])) > 0 or vector(0)`,
+              expr: `sum by (code) (increase(${of('volwatch_errors_total', 'http_route=""')}[$__interval])) > 0`,
               legend: '{{code}}',
             },
           ],
@@ -64,7 +64,7 @@ export const refreshes: DashboardSpec = {
         {
           id: 3,
           kind: 'timeseries',
-          title: 'How long does a refresh take?',
+          title: 'Refresh duration at p95',
           description: 'p95 by universe, the provider included; points open the trace.',
           unit: 'seconds',
           queries: [
@@ -78,12 +78,12 @@ export const refreshes: DashboardSpec = {
         {
           id: 4,
           kind: 'bars',
-          title: 'How many rows do refreshes write?',
+          title: 'Rows written by refreshes',
           description: 'Rows of committed refreshes by kind. None while refreshes succeed: the provider sends nothing.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (kind) (increase(${of('volwatch_refresh_rows_total')}[$__rate_interval]))`,
+              expr: `sum by (kind) (increase(${of('volwatch_refresh_rows_total')}[$__interval]))`,
               legend: '{{kind}}',
             },
           ],
@@ -92,18 +92,18 @@ export const refreshes: DashboardSpec = {
       ],
     },
     {
-      title: 'What is held back, and what is repeated',
+      title: 'Held back and repeated',
       panels: [
         {
           id: 5,
           kind: 'bars',
-          title: 'Are prices held back?',
+          title: 'Quarantined prices',
           description:
             'Fetched bars that are not believed: not stored, but kept in `price_quarantine` until somebody has looked.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (universe) (increase(${of('volwatch_prices_quarantined_total')}[$__rate_interval]))`,
+              expr: `sum by (universe) (increase(${of('volwatch_prices_quarantined_total')}[$__interval]))`,
               legend: '{{universe}}',
             },
           ],
@@ -113,13 +113,13 @@ export const refreshes: DashboardSpec = {
         {
           id: 7,
           kind: 'bars',
-          title: 'Is stored history replaced?',
+          title: 'Replaced series by reason',
           description:
             'Series whose history was replaced as a whole: the provider restated it by a common factor, or the prices come from another source now.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (reason) (increase(${of('volwatch_series_replaced_total')}[$__rate_interval]))`,
+              expr: `sum by (reason) (increase(${of('volwatch_series_replaced_total')}[$__interval]))`,
               legend: '{{reason}}',
             },
           ],
@@ -128,13 +128,13 @@ export const refreshes: DashboardSpec = {
         {
           id: 6,
           kind: 'timeseries',
-          title: 'Do clients repeat what they have asked before?',
+          title: 'Idempotent requests by outcome',
           description:
             'Requests with an Idempotency-Key per second: ran, answered from the earlier run, or refused because the earlier one still runs or was another request.',
           unit: 'events/s',
           queries: [
             {
-              expr: `${sumRate(of('volwatch_idempotent_requests_total'), 'outcome')} or vector(0)`,
+              expr: sumRate(of('volwatch_idempotent_requests_total'), 'outcome'),
               legend: '{{outcome}}',
             },
           ],
@@ -147,7 +147,7 @@ export const refreshes: DashboardSpec = {
         {
           id: 10,
           kind: 'timeseries',
-          title: 'Which operation rolls back more than it may?',
+          title: 'Rollback share by operation',
           description:
             'Rolled-back share of units of work, by operation; refused callers do not count. The line is the budget of the refresh level.',
           unit: 'share',
@@ -163,12 +163,12 @@ export const refreshes: DashboardSpec = {
         {
           id: 11,
           kind: 'timeseries',
-          title: 'Why do they roll back?',
+          title: 'Rollbacks by reason',
           description: 'Rollbacks per second by reason: the code of the error table that logs and spans carry too.',
           unit: 'events/s',
           queries: [
             {
-              expr: `${sumRate(of(transactions, 'outcome="rolled_back"'), 'operation, reason')} > 0 or vector(0)`,
+              expr: `${sumRate(of(transactions, 'outcome="rolled_back"'), 'operation, reason')} > 0`,
               legend: '{{operation}} {{reason}}',
             },
           ],
@@ -183,7 +183,7 @@ export const refreshes: DashboardSpec = {
           unit: 'events/s',
           queries: [
             {
-              expr: `${sumRate(of(transactions, 'outcome="refused"'), 'operation, reason')} > 0 or vector(0)`,
+              expr: `${sumRate(of(transactions, 'outcome="refused"'), 'operation, reason')} > 0`,
               legend: '{{operation}} {{reason}}',
             },
           ],
@@ -192,7 +192,7 @@ export const refreshes: DashboardSpec = {
         {
           id: 12,
           kind: 'timeseries',
-          title: 'How long do transactions hold their locks?',
+          title: 'Transaction duration at p95',
           description: 'p95 of units of work by operation and outcome; points open the trace.',
           unit: 'seconds',
           queries: [
@@ -206,7 +206,7 @@ export const refreshes: DashboardSpec = {
         {
           id: 13,
           kind: 'timeseries',
-          title: 'Do callers meet a refresh that already runs, or each other?',
+          title: 'Lock conflicts by code',
           description:
             'Lock conflicts per second: refused second refreshes, and transactions given up after repeated conflicts.',
           unit: 'events/s',
@@ -220,7 +220,7 @@ export const refreshes: DashboardSpec = {
         {
           id: 14,
           kind: 'timeseries',
-          title: 'Does PostgreSQL count the same?',
+          title: 'Transactions counted by PostgreSQL and by the service',
           description:
             "PostgreSQL's own commits and rollbacks beside ours. It also counts each statement outside a transaction as a commit; rollbacks must agree.",
           unit: 'events/s',
@@ -233,7 +233,7 @@ export const refreshes: DashboardSpec = {
         {
           id: 15,
           kind: 'timeseries',
-          title: 'Does the refresh level hold?',
+          title: 'Rolled-back share of refreshes',
           description: 'Share of refresh transactions rolled back, over one hour and one day. The line is the budget.',
           unit: 'share',
           queries: [

@@ -10,6 +10,7 @@ import * as state from '@grafana/grafana-foundation-sdk/statetimeline';
 import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
+import { placed } from './layout.ts';
 import { annotations, dashboardLinksBar, dataLinks } from './navigation.ts';
 import type { DashboardSpec, PanelSpec, Unit } from './spec.ts';
 
@@ -43,9 +44,27 @@ const thresholdsOf = ({ thresholds = [], lowIsBad }: PanelSpec): dashboard.Thres
 const legend = (): common.VizLegendOptionsBuilder =>
   new common.VizLegendOptionsBuilder()
     .displayMode(common.LegendDisplayMode.Table)
-    .placement(common.LegendPlacement.Bottom)
+    .placement(common.LegendPlacement.Right)
     .showLegend(true)
-    .calcs(['lastNotNull', 'max']);
+    .calcs(['lastNotNull', 'max'])
+    // The worst series is the first line.
+    .sortBy('Max')
+    .sortDesc(true);
+
+/** An upper end of the axis for data that are all zero. Without it Grafana draws an axis up to 100 or 10000 %. */
+const softMaxOf = ({ unit, thresholds = [] }: PanelSpec): number => {
+  const lines = thresholds.map(({ value }) => value).filter((value) => value > 0);
+  if (lines.length > 0) return 1.2 * Math.min(...lines);
+  return { share: 0.1, seconds: 0.01, bytes: 1_048_576 }[unit as string] ?? 1;
+};
+
+const upAndDown: dashboard.ValueMapping[] = [
+  { type: dashboard.MappingType.ValueToText, options: { '0': { text: 'Down', color: 'red', index: 0 } } },
+  { type: dashboard.MappingType.ValueToText, options: { '1': { text: 'Up', color: 'green', index: 1 } } },
+];
+
+/** Columns of a table that are no answer. */
+const rawColumns = ['Time', '__name__', 'job', 'instance'];
 
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
@@ -54,6 +73,7 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
     .showPoints(VisibilityMode.Never)
     .barAlignment(BarAlignment.Center)
     .axisSoftMin(0)
+    .axisSoftMax(softMaxOf(spec))
     .legend(legend())
     .tooltip(
       new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
@@ -66,10 +86,32 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   return spec.stacked ? panel.stacking(new common.StackingConfigBuilder().mode(StackingMode.Normal)) : panel;
 };
 
+/** The labels of the legend come first, then the value under its name. */
+const tablePanel = ({ queries, valueName = 'Value' }: PanelSpec): table.PanelBuilder => {
+  const labels = queries.flatMap(({ legend: names }) => [...names.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name!));
+  const columns = [...labels, 'Value'];
+  return new table.PanelBuilder().withTransformation({
+    id: 'organize',
+    options: {
+      excludeByName: Object.fromEntries(
+        rawColumns.filter((name) => !labels.includes(name)).map((name) => [name, true]),
+      ),
+      indexByName: Object.fromEntries(columns.map((name, index) => [name, index])),
+      renameByName: { Value: valueName },
+    },
+  });
+};
+
 const panelBuilder = (spec: PanelSpec) => {
   if (spec.kind === 'stat') return new stat.PanelBuilder().colorMode(common.BigValueColorMode.Background);
-  if (spec.kind === 'table') return new table.PanelBuilder();
-  if (spec.kind === 'states') return new state.PanelBuilder();
+  if (spec.kind === 'table') return tablePanel(spec);
+  // Without this mode a state timeline takes the default scale, which is green for 0.
+  if (spec.kind === 'states') {
+    const states = new state.PanelBuilder().colorScheme(
+      new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds),
+    );
+    return spec.lowIsBad ? states.mappings(upAndDown) : states;
+  }
   return timeseriesPanel(spec);
 };
 
@@ -81,16 +123,21 @@ const panel = (spec: PanelSpec): dashboard.Panel => {
     .datasource(datasource)
     .targets(targets(spec))
     .unit(units[spec.unit])
+    .noValue('none')
     .thresholds(thresholdsOf(spec))
     .height(8)
     .span(spec.width ?? 12)
     .build();
   // The link type of the library has required members that only the links at the top of a dashboard have.
+  // Counters over windows of this length do not overlap, because the step of a query is never shorter.
+  if (spec.kind === 'bars') built.interval = '1m';
   if (built.fieldConfig) built.fieldConfig.defaults.links = dataLinks(spec) as unknown as dashboard.DashboardLink[];
   return built;
 };
 
-const variables = (): dashboard.DashboardBuilder['variables'] extends (list: infer List) => unknown ? List : never => {
+const variables = (
+  usesRoute: boolean,
+): dashboard.DashboardBuilder['variables'] extends (list: infer List) => unknown ? List : never => {
   const source = (name: string, type: string, label: string) =>
     new dashboard.DatasourceVariableBuilder(name).type(type).label(label);
   const labelValues = (name: string, label: string, query: string) =>
@@ -109,15 +156,21 @@ const variables = (): dashboard.DashboardBuilder['variables'] extends (list: inf
     source('traces', 'jaeger', 'Traces'),
     source('logs', 'loki', 'Logs'),
     labelValues('instance', 'Instance', 'label_values(volwatch_build_info{job="volwatch"}, instance)'),
-    labelValues(
-      'route',
-      'Route',
-      'label_values(http_server_request_duration_seconds_count{job="volwatch"}, http_route)',
-    ),
+    ...(usesRoute
+      ? [
+          labelValues(
+            'route',
+            'Route',
+            'label_values(http_server_request_duration_seconds_count{job="volwatch"}, http_route)',
+          ),
+        ]
+      : []),
   ];
 };
 
 const built = (value: dashboard.Panel): { build: () => dashboard.Panel } => ({ build: () => value });
+
+const usesRoute = ({ rows }: DashboardSpec): boolean => JSON.stringify(rows).includes('$route');
 
 /** Grafana's classic (v1) JSON of one dashboard. */
 export const toGrafana = (spec: DashboardSpec): object => {
@@ -129,11 +182,17 @@ export const toGrafana = (spec: DashboardSpec): object => {
     .tooltip(dashboard.DashboardCursorSync.Crosshair)
     .time({ from: 'now-1h', to: 'now' })
     .refresh('30s')
-    .variables(variables());
+    .variables(variables(usesRoute(spec)));
   let rowId = 100;
   for (const row of spec.rows) {
     builder.withRow(new dashboard.RowBuilder(row.title).id((rowId += 1)));
     for (const each of row.panels) builder.withPanel(built(panel(each)));
   }
-  return { ...builder.build(), annotations: { list: annotations(datasource) }, links: dashboardLinksBar };
+  const document = builder.build();
+  return {
+    ...document,
+    panels: placed(document.panels ?? []),
+    annotations: { list: annotations(datasource) },
+    links: dashboardLinksBar,
+  };
 };

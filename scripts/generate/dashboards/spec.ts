@@ -17,7 +17,7 @@ export type PanelSpec = {
   /** Must never change, because the links of alerts contain it. */
   readonly id: number;
   readonly kind: 'timeseries' | 'stat' | 'bars' | 'table' | 'states';
-  /** The title is a question. */
+  /** A short noun phrase. The description says what it answers. */
   readonly title: string;
   readonly description: string;
   readonly unit: Unit;
@@ -34,6 +34,8 @@ export type PanelSpec = {
   /** Width in grid columns, of 24 in total; the default is 12. */
   readonly width?: number;
   readonly stacked?: true;
+  /** The name of the column of values of a table. */
+  readonly valueName?: string;
 };
 
 export type RowSpec = { readonly title: string; readonly panels: readonly PanelSpec[] };

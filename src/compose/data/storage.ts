@@ -26,7 +26,7 @@ const poolSize = (config: Config): number => {
 
 /** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */
 export const composeStorage = async (base: Base): Promise<Storage> => {
-  const { config, logger, metrics, clock, abuse } = base;
+  const { config, logger, metrics, clock, abuse, telemetry } = base;
   if (config.NODE_ENV === 'production') {
     for (const variable of plainConnections(config)) {
       logger.warn({ variable }, 'A connection to another machine is not encrypted');
@@ -50,7 +50,7 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
     idleInTransactionTimeoutMs: config.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS,
     maxTransactionRetries: config.DATABASE_TRANSACTION_RETRIES,
-    applicationName: config.OTEL_SERVICE_NAME,
+    applicationName: telemetry.serviceName,
     replicaUrls: config.DATABASE_REPLICA_URLS ?? [],
     replicaMaxLagMs: config.DATABASE_REPLICA_MAX_LAG_MS,
     replicaTimeoutMs: config.DATABASE_REPLICA_TIMEOUT_MS,

@@ -78,14 +78,16 @@ const getter = {
   get: (carrier: IncomingMessage['headers'], key: string) => carrier[key],
 };
 
+/** Extraction calls each propagator, so it is skipped without one of their headers (usually only `traceparent`). */
+const hasTrace = (headers: IncomingMessage['headers']): boolean =>
+  propagation.fields().some((name) => headers[name] !== undefined);
+
 const portSuffix = /:\d+$/;
 
 /** Starts the SERVER span with the attributes of the stable HTTP semantic conventions. */
 const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, template: string, path: string) => {
   const { headers } = ctx.req;
-  // Extraction calls each propagator, so it is skipped without a `traceparent` header.
-  const parent =
-    headers['traceparent'] === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, headers, getter);
+  const parent = hasTrace(headers) ? propagation.extract(ROOT_CONTEXT, headers, getter) : ROOT_CONTEXT;
   const name = method === '_OTHER' ? 'HTTP' : method;
   const span = tracer.startSpan(
     template === 'unmatched' ? name : `${name} ${template}`,

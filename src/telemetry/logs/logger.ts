@@ -9,6 +9,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export type LoggerDeps = {
   readonly level: LogLevel;
+  /** The name of this process in each line. Default: none. */
+  readonly instanceId?: string;
   /** Default: standard output, without blocking the event loop. */
   readonly destination?: DestinationStream;
 };
@@ -43,18 +45,18 @@ const correlation = (): Correlation => {
 };
 
 /**
- * Writes JSON lines with `time` (RFC 3339), `level` (a word), `request_id`, `trace_id` and `span_id` if they exist, the
+ * Writes JSON lines with `time` (RFC 3339), `level` (a word), `service_instance_id`, `request_id`, `trace_id` and `span_id` if they exist, the
  * fields, and `message`. Secrets and personal data in the fields are redacted at any depth. An Error in any field
  * becomes `{ type, message, code?, stack?, cause? }` without literals of statements.
  */
-export const createLogger = ({ level, destination }: LoggerDeps): FlushableLogger => {
+export const createLogger = ({ level, instanceId, destination }: LoggerDeps): FlushableLogger => {
   const standardOutput = destination
     ? undefined
     : pino.destination({ dest: 1, sync: false, maxLength: maxBufferBytes });
   const log = pino(
     {
       level,
-      base: null,
+      base: instanceId === undefined ? null : { service_instance_id: instanceId },
       messageKey: 'message',
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },

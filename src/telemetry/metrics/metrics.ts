@@ -23,23 +23,25 @@ type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
 type Labels = Readonly<Record<string, string>>;
 
 type BuildInfo = { readonly version: string; readonly commit: string };
+type TargetInfo = { readonly serviceName: string; readonly instanceId: string };
 
 export type MetricsDeps = {
   readonly registry: MetricsRegistry;
   /** If false, only build and process metrics are registered, and reports are ignored. */
   readonly enabled: boolean;
   readonly build: BuildInfo;
+  /** The names of the service and of this process, which spans and log lines have too. Default: no such metric. */
+  readonly target?: TargetInfo;
 };
 
 /** A counter with closed labels starts at 0 for every combination, if it has no more combinations than this. */
 const maxZeroSeries = 128;
 
-const exposeBuild = (registry: MetricsRegistry, { version, commit }: BuildInfo): void => {
-  const { help, labels } = metricCatalogue.volwatch_build_info;
-  new Gauge({ name: 'volwatch_build_info', help, labelNames: Object.keys(labels), registers: [registry] }).set(
-    { version, commit, node_version: process.version },
-    1,
-  );
+/** Metrics without a number: their labels say what runs. They are set once, also without telemetry. */
+const infoNames: readonly string[] = ['volwatch_build_info', 'target_info'] satisfies MetricName[];
+const expose = (registry: MetricsRegistry, name: MetricName, values: Labels): void => {
+  const { help, labels } = metricCatalogue[name];
+  new Gauge({ name, help, labelNames: Object.keys(labels), registers: [registry] }).set(values, 1);
 };
 
 const withLabel = (labels: Labels, name: string, value: string): Labels => ({ ...labels, [name]: value });
@@ -94,18 +96,25 @@ const exemplarOfActiveSpan = (): Labels | undefined => {
  * Registers all metrics of the catalogue on `registry` and returns the port for reports. Must be called once per
  * registry.
  */
-export const createMetrics = ({ registry, enabled, build }: MetricsDeps): Metrics => {
+export const createMetrics = ({ registry, enabled, build, target }: MetricsDeps): Metrics => {
   // prom-client takes exemplars only on a registry of this type. `renderMetrics` chooses the format of each scrape.
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   collectDefaultMetrics({ register: registry });
-  exposeBuild(registry, build);
+  expose(registry, 'volwatch_build_info', {
+    version: build.version,
+    commit: build.commit,
+    node_version: process.version,
+  });
+  if (target) {
+    expose(registry, 'target_info', { service_name: target.serviceName, service_instance_id: target.instanceId });
+  }
   if (!enabled) return noMetrics;
 
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, { readonly histogram: Histogram; readonly exemplars: boolean }>();
   for (const [name, declaration] of Object.entries<MetricDeclaration>(metricCatalogue)) {
-    if (name === 'volwatch_build_info') continue;
+    if (infoNames.includes(name)) continue;
     const { type, help, labels, buckets = durationBuckets } = declaration;
     const options = { name, help, labelNames: Object.keys(labels), registers: [registry] };
     if (type === 'histogram') {

@@ -1,13 +1,38 @@
 import { propagation, type TextMapPropagator } from '@opentelemetry/api';
+import { CompositePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { B3Propagator } from '@opentelemetry/propagator-b3';
+import { createJaegerPropagator } from './jaeger-propagator.ts';
+
+export type PropagatorName = 'tracecontext' | 'baggage' | 'b3' | 'b3multi' | 'jaeger' | 'none';
+
+/**
+ * Each kind of headers with the header that shows that a request has a trace. A request without one is not given to the
+ * propagator, because extraction costs time.
+ */
+const readers: Readonly<
+  Record<string, { readonly headers: readonly string[]; readonly create: () => TextMapPropagator }>
+> = {
+  tracecontext: { headers: ['traceparent'], create: () => new W3CTraceContextPropagator() },
+  b3: { headers: ['b3', 'x-b3-traceid'], create: () => new B3Propagator() },
+  jaeger: { headers: ['uber-trace-id'], create: createJaegerPropagator },
+};
 
 /**
  * Reads the trace of a caller and writes nothing. The instrumentations of HTTP clients call `inject` for each request, so
  * a propagator that writes would send trace ids, `tracestate` and baggage of callers to every third party. Code that
  * continues a trace elsewhere does so by name, with `traceparentOf`. Baggage is dropped, because no part of the service
- * reads it.
+ * reads it. `fields` are the headers that show that a request has a trace.
  */
-export const inboundOnly = (propagator: TextMapPropagator): TextMapPropagator => ({
-  inject: () => {},
-  extract: (context, carrier, getter) => propagation.deleteBaggage(propagator.extract(context, carrier, getter)),
-  fields: () => [],
-});
+export const createInboundPropagator = (names: readonly PropagatorName[]): TextMapPropagator => {
+  const kinds = names.includes('none') ? [] : names.map((name) => (name === 'b3multi' ? 'b3' : name));
+  const chosen = Object.entries(readers).flatMap(([kind, reader]) =>
+    kinds.some((name) => name === kind) ? [reader] : [],
+  );
+  const propagator = new CompositePropagator({ propagators: chosen.map(({ create }) => create()) });
+  const headers = chosen.flatMap((reader) => reader.headers);
+  return {
+    inject: () => {},
+    extract: (context, carrier, getter) => propagation.deleteBaggage(propagator.extract(context, carrier, getter)),
+    fields: () => [...headers],
+  };
+};

@@ -1,4 +1,5 @@
 import type { InstrumentationConfigMap } from '@opentelemetry/auto-instrumentations-node';
+import { instrumentationNames, type InstrumentationName, type OpenTelemetrySettings } from '../../config/index.ts';
 
 /**
  * Disabled by name, because the bundle enables every instrumentation by default. Our own middleware replaces http and
@@ -14,7 +15,6 @@ const off = [
   'connect',
   'cucumber',
   'dataloader',
-  'dns',
   'express',
   'fs',
   'generic-pool',
@@ -33,7 +33,6 @@ const off = [
   'mysql2',
   'mysql',
   'nestjs-core',
-  'net',
   'openai',
   'oracledb',
   'pino',
@@ -46,13 +45,31 @@ const off = [
   'winston',
 ] as const;
 
-export const instrumentations: InstrumentationConfigMap = {
-  ...Object.fromEntries(off.map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }])),
-  '@opentelemetry/instrumentation-pg': { enabled: true, requireParentSpan: true },
-  '@opentelemetry/instrumentation-ioredis': {
-    enabled: true,
-    requireParentSpan: true,
-    dbStatementSerializer: (command: string) => command,
-  },
-  '@opentelemetry/instrumentation-undici': { enabled: true, requireParentforSpans: true },
+const settingsOf: Readonly<Record<InstrumentationName, object>> = {
+  pg: { requireParentSpan: true },
+  ioredis: { requireParentSpan: true, dbStatementSerializer: (command: string) => command },
+  undici: { requireParentforSpans: true },
+  dns: {},
+  net: {},
 };
+
+/** Runs unless OTEL_NODE_ENABLED_INSTRUMENTATIONS says otherwise. */
+const defaultNames: readonly InstrumentationName[] = ['pg', 'ioredis', 'undici'];
+
+/** The instrumentations that run, by the standard variables. */
+export const chosenInstrumentations = (settings: OpenTelemetrySettings): ReadonlySet<InstrumentationName> => {
+  const disabled = settings.OTEL_NODE_DISABLED_INSTRUMENTATIONS ?? [];
+  const enabled = settings.OTEL_NODE_ENABLED_INSTRUMENTATIONS ?? defaultNames;
+  return new Set(enabled.filter((name) => !disabled.includes(name)));
+};
+
+/** Every instrumentation has an explicit `enabled`, so that the bundle does not read the variables once more. */
+export const instrumentationConfig = (chosen: ReadonlySet<InstrumentationName>): InstrumentationConfigMap => ({
+  ...Object.fromEntries(off.map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }])),
+  ...Object.fromEntries(
+    instrumentationNames.map((name) => [
+      `@opentelemetry/instrumentation-${name}`,
+      { ...settingsOf[name], enabled: chosen.has(name) },
+    ]),
+  ),
+});

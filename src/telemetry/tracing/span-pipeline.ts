@@ -39,6 +39,10 @@ export type SpanPipelineDeps = {
   readonly exporter: SpanExporter;
   readonly maxQueueSize: number;
   readonly scheduledDelayMs: number;
+  /** Default: 512 spans. */
+  readonly maxBatchSize?: number;
+  /** Default: 30 seconds. */
+  readonly exportTimeoutMs?: number;
   readonly onDropped: DropListener;
 };
 
@@ -55,6 +59,8 @@ export const createSpanPipeline = ({
   exporter,
   maxQueueSize,
   scheduledDelayMs,
+  maxBatchSize = 512,
+  exportTimeoutMs = 30_000,
   onDropped,
 }: SpanPipelineDeps): SpanPipeline => {
   let queued = 0;
@@ -63,6 +69,8 @@ export const createSpanPipeline = ({
   const batches = new BatchSpanProcessor({
     maxQueueSize,
     scheduledDelayMillis: scheduledDelayMs,
+    maxExportBatchSize: Math.min(maxBatchSize, maxQueueSize),
+    exportTimeoutMillis: exportTimeoutMs,
     exporter: {
       export: (spans, done) => {
         queued -= spans.length;
@@ -95,6 +103,21 @@ export const createSpanPipeline = ({
     forceFlush: () => batches.forceFlush(),
     shutdown: () => close(10_000),
     close,
+  };
+};
+
+/** One pipeline for several exporters. Undefined without an exporter. */
+export const combineSpanPipelines = (pipelines: readonly SpanPipeline[]): SpanPipeline | undefined => {
+  if (pipelines.length <= 1) return pipelines[0];
+  const all = async (work: (pipeline: SpanPipeline) => Promise<void>): Promise<void> => {
+    await Promise.all(pipelines.map(work));
+  };
+  return {
+    onStart: () => {},
+    onEnd: (span) => pipelines.forEach((pipeline) => pipeline.onEnd(span)),
+    forceFlush: () => all((pipeline) => pipeline.forceFlush()),
+    shutdown: () => all((pipeline) => pipeline.shutdown()),
+    close: (timeoutMs) => all((pipeline) => pipeline.close(timeoutMs)),
   };
 };
 

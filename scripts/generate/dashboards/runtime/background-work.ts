@@ -10,7 +10,7 @@ export const backgroundWork: RowSpec = {
     {
       id: 6,
       kind: 'timeseries',
-      title: 'Do background jobs pile up or die?',
+      title: 'Waiting and dead jobs by queue',
       description: 'Waiting jobs, and jobs that used up their attempts, by queue.',
       unit: 'count',
       queries: [
@@ -25,7 +25,7 @@ export const backgroundWork: RowSpec = {
     {
       id: 7,
       kind: 'timeseries',
-      title: 'Do webhooks arrive?',
+      title: 'Webhook deliveries by outcome',
       description: 'Attempts at deliveries per second, by how they ended: failed ones are tried again, dead ones not.',
       unit: 'events/s',
       queries: [{ expr: sumRate(of(deliveries), 'outcome'), legend: '{{outcome}}' }],
@@ -34,7 +34,7 @@ export const backgroundWork: RowSpec = {
     {
       id: 8,
       kind: 'timeseries',
-      title: 'Which share of webhook attempts fails?',
+      title: 'Failed share of webhook attempts',
       description: 'Failed and dead attempts of all. One receiver that is down shows here too: its webhook names it.',
       unit: 'share',
       queries: [{ expr: share(of(deliveries, 'outcome=~"failed|dead"'), of(deliveries)), legend: 'failing' }],
@@ -45,7 +45,7 @@ export const backgroundWork: RowSpec = {
     {
       id: 9,
       kind: 'timeseries',
-      title: 'How long do webhook receivers take?',
+      title: 'Webhook receiver duration',
       description: 'p50, p95 and p99 of attempts at deliveries; points open the trace.',
       unit: 'seconds',
       queries: quantiles(of('volwatch_webhook_delivery_duration_seconds_bucket')),

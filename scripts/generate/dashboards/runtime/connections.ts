@@ -10,7 +10,7 @@ export const connections: RowSpec = {
     {
       id: 10,
       kind: 'timeseries',
-      title: 'How much of the connection pool is in use?',
+      title: 'Connection pool use',
       description: 'Used share by pool and instance. Near 1 the next request waits.',
       unit: 'share',
       queries: [
@@ -27,7 +27,7 @@ export const connections: RowSpec = {
     {
       id: 11,
       kind: 'timeseries',
-      title: 'Do requests wait for a connection?',
+      title: 'Requests waiting for a connection',
       description: 'Requests waiting now, and requests per second that gave up.',
       unit: 'count',
       queries: [
@@ -42,7 +42,7 @@ export const connections: RowSpec = {
     {
       id: 12,
       kind: 'timeseries',
-      title: 'How long do they wait?',
+      title: 'Wait time for a connection',
       description: 'p95 and p99 of the time to obtain a connection, by pool.',
       unit: 'seconds',
       queries: [0.95, 0.99].map((q) => ({
@@ -54,7 +54,7 @@ export const connections: RowSpec = {
     {
       id: 14,
       kind: 'states',
-      title: 'Are replicas read from?',
+      title: 'Replica health',
       description: '1 while a replica is read from, 0 while it is left out and the primary answers instead.',
       unit: 'state',
       queries: [{ expr: of('volwatch_replica_up'), legend: '{{pool}} {{instance}}' }],
@@ -66,7 +66,7 @@ export const connections: RowSpec = {
     {
       id: 15,
       kind: 'timeseries',
-      title: 'How far are replicas behind?',
+      title: 'Replica lag',
       description: 'Seconds that a reader of the replica looks into the past.',
       unit: 'seconds',
       queries: [{ expr: of('volwatch_replica_lag_seconds'), legend: '{{pool}} {{instance}}' }],
@@ -74,12 +74,12 @@ export const connections: RowSpec = {
     {
       id: 17,
       kind: 'timeseries',
-      title: 'How many reads fall back to the primary?',
+      title: 'Reads answered by the primary instead of a replica',
       description: 'Reads per second that failed on a replica and were answered by the primary.',
       unit: 'events/s',
       queries: [
         {
-          expr: `${sumRate(of('volwatch_replica_fallbacks_total'), 'pool')} or vector(0)`,
+          expr: sumRate(of('volwatch_replica_fallbacks_total'), 'pool'),
           legend: '{{pool}}',
         },
       ],
@@ -87,7 +87,7 @@ export const connections: RowSpec = {
     {
       id: 13,
       kind: 'timeseries',
-      title: 'Which statements are slow?',
+      title: 'Slowest statements at p95',
       description: 'p95 of statements by operation and table; points open the trace.',
       unit: 'seconds',
       queries: [

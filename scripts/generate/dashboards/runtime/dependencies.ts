@@ -10,7 +10,7 @@ export const dependencies: RowSpec = {
     {
       id: 1,
       kind: 'states',
-      title: 'Which dependency is down?',
+      title: 'Dependency health',
       description: '1 while the dependency answers its health check, as each instance sees it.',
       unit: 'state',
       queries: [{ expr: of('volwatch_dependency_up'), legend: '{{dependency}} {{instance}}' }],
@@ -22,7 +22,7 @@ export const dependencies: RowSpec = {
     {
       id: 27,
       kind: 'states',
-      title: 'Which use of Redis works?',
+      title: 'Health of each use of Redis',
       description: '1 while Redis carries out the commands of the use; 0: its fall-back replaces it.',
       unit: 'state',
       queries: [{ expr: of('volwatch_redis_use_up'), legend: '{{use}} {{instance}}' }],
@@ -34,7 +34,7 @@ export const dependencies: RowSpec = {
     {
       id: 18,
       kind: 'timeseries',
-      title: 'Why do commands of Redis fail?',
+      title: 'Failed Redis commands by reason',
       description: 'Failed commands per second, probes included, by use and kind of reply.',
       unit: 'events/s',
       queries: [{ expr: sumRate(of('volwatch_redis_failures_total'), 'use, reason'), legend: '{{use}} {{reason}}' }],
@@ -42,7 +42,7 @@ export const dependencies: RowSpec = {
     {
       id: 19,
       kind: 'states',
-      title: 'How is Redis connected?',
+      title: 'Redis mode by instance',
       description:
         '1 for the mode of each instance: none, server, cluster or sentinel. All instances must have the same.',
       unit: 'state',
@@ -51,7 +51,7 @@ export const dependencies: RowSpec = {
     {
       id: 2,
       kind: 'states',
-      title: 'Which circuit breaker is open?',
+      title: 'Circuit breaker state',
       description: '0 closed, 1 half-open, 2 open: calls are refused at once and fallbacks answer.',
       unit: 'state',
       queries: [{ expr: of('volwatch_circuit_breaker_state'), legend: '{{dependency}} {{instance}}' }],
@@ -65,7 +65,7 @@ export const dependencies: RowSpec = {
     {
       id: 3,
       kind: 'timeseries',
-      title: 'How long do dependencies take, and how do calls end?',
+      title: 'Dependency call duration at p95',
       description: 'p95 by dependency and outcome; points open the trace.',
       unit: 'seconds',
       queries: [
@@ -79,7 +79,7 @@ export const dependencies: RowSpec = {
     {
       id: 4,
       kind: 'timeseries',
-      title: 'How much do we retry?',
+      title: 'Retries by dependency',
       description: 'Repeated calls per second by dependency. Retries multiply load on what already struggles.',
       unit: 'events/s',
       queries: [{ expr: sumRate(of('volwatch_retries_total'), 'dependency'), legend: '{{dependency}}' }],
@@ -87,7 +87,7 @@ export const dependencies: RowSpec = {
     {
       id: 5,
       kind: 'timeseries',
-      title: 'Does the cache help?',
+      title: 'Cache hit rate',
       description: 'Share of look-ups that hit, by cache; stale answers count as hits here.',
       unit: 'share',
       queries: [{ expr: share(of(cache, 'outcome=~"hit|stale"'), of(cache), 'cache'), legend: '{{cache}}' }],
@@ -95,12 +95,12 @@ export const dependencies: RowSpec = {
     {
       id: 16,
       kind: 'timeseries',
-      title: 'How old is what is answered past its time?',
+      title: 'Age of stale answers',
       description: 'Mean age of stale answers, by cache; nothing when no answer is stale.',
       unit: 'seconds',
       queries: [
         {
-          expr: `${sumRate(of('volwatch_cache_stale_age_seconds_sum'), 'cache')} / (${sumRate(of('volwatch_cache_stale_age_seconds_count'), 'cache')} > 0) or vector(0)`,
+          expr: `${sumRate(of('volwatch_cache_stale_age_seconds_sum'), 'cache')} / (${sumRate(of('volwatch_cache_stale_age_seconds_count'), 'cache')} > 0)`,
           legend: '{{cache}}',
         },
       ],

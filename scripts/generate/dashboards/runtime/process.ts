@@ -7,7 +7,7 @@ export const process: RowSpec = {
     {
       id: 20,
       kind: 'timeseries',
-      title: 'Is the event loop blocked?',
+      title: 'Event loop lag',
       description: 'Lag at p50 and p99 by instance. Every request waits at least this long.',
       unit: 'seconds',
       queries: ['p50', 'p99'].map((q) => ({
@@ -19,7 +19,7 @@ export const process: RowSpec = {
     {
       id: 21,
       kind: 'timeseries',
-      title: 'How much time goes into garbage collection?',
+      title: 'Time in garbage collection',
       description: 'Seconds of collection per second, by kind.',
       unit: 'share',
       queries: [{ expr: sumRate(of('nodejs_gc_duration_seconds_sum'), 'kind'), legend: '{{kind}}' }],
@@ -28,7 +28,7 @@ export const process: RowSpec = {
     {
       id: 22,
       kind: 'timeseries',
-      title: 'Does memory grow?',
+      title: 'Memory by instance',
       description: 'Resident memory and used heap by instance: a saw-tooth is well, a ramp is a leak.',
       unit: 'bytes',
       queries: [
@@ -40,7 +40,7 @@ export const process: RowSpec = {
     {
       id: 23,
       kind: 'timeseries',
-      title: 'How much memory do request bodies hold?',
+      title: 'Memory held by request bodies',
       description:
         'Bytes of bodies in memory by instance, without the first BODY_LIMIT_BYTES of each. BODIES_LIMIT_BYTES is the max.',
       unit: 'bytes',
@@ -50,7 +50,7 @@ export const process: RowSpec = {
     {
       id: 24,
       kind: 'timeseries',
-      title: 'How many request bodies are being read?',
+      title: 'Request bodies being read',
       description: 'Bodies that are being read by instance. Many bodies and few bytes mean slow senders.',
       unit: 'count',
       queries: [{ expr: of('volwatch_http_bodies_in_progress'), legend: '{{instance}}' }],
@@ -59,7 +59,7 @@ export const process: RowSpec = {
     {
       id: 25,
       kind: 'timeseries',
-      title: 'How much memory do unread answers hold?',
+      title: 'Memory held by unread answers',
       description:
         'Bytes of answers that are kept until their clients read them, by instance. ANSWER_BACKLOG_BYTES is the max.',
       unit: 'bytes',
@@ -69,13 +69,11 @@ export const process: RowSpec = {
     {
       id: 26,
       kind: 'timeseries',
-      title: 'Which answers are cut?',
+      title: 'Answers cut by reason',
       description:
         'Connections per second that are cut while an answer is sent, by reason: read too slowly, not in time, or the backlog is full.',
       unit: 'events/s',
-      queries: [
-        { expr: `${sumRate(of('volwatch_http_answers_cut_total'), 'reason')} or vector(0)`, legend: '{{reason}}' },
-      ],
+      queries: [{ expr: sumRate(of('volwatch_http_answers_cut_total'), 'reason'), legend: '{{reason}}' }],
     },
   ],
 };

@@ -7,7 +7,7 @@ export const storedData: RowSpec = {
     {
       id: 40,
       kind: 'timeseries',
-      title: 'Which table grows?',
+      title: 'Table size',
       description:
         'Bytes on disk by table, with indexes and large values, as the primary says. A ramp needs a retention or a limit.',
       unit: 'bytes',
@@ -16,7 +16,7 @@ export const storedData: RowSpec = {
     {
       id: 41,
       kind: 'timeseries',
-      title: 'How many rows does each table have?',
+      title: 'Rows by table',
       description: 'Rows by table as PostgreSQL estimates them, for the twelve largest tables.',
       unit: 'count',
       queries: [{ expr: `topk(12, max by (table) (${of('volwatch_table_rows')}))`, legend: '{{table}}' }],

@@ -7,7 +7,7 @@ export const telemetry: RowSpec = {
     {
       id: 30,
       kind: 'timeseries',
-      title: 'Are we losing telemetry?',
+      title: 'Lost spans and log lines',
       description:
         'Spans and log lines dropped per second, by reason: what this dashboard cannot show is missing here.',
       unit: 'events/s',
@@ -22,12 +22,12 @@ export const telemetry: RowSpec = {
     {
       id: 31,
       kind: 'timeseries',
-      title: 'Is somebody rehearsing a failure?',
+      title: 'Injected faults',
       description: 'Injected faults that had an effect, per second: an outage may be a test.',
       unit: 'events/s',
       queries: [
         {
-          expr: `sum by (point, mode) (${rate(of('volwatch_faults_injected_total'))}) > 0 or vector(0)`,
+          expr: `sum by (point, mode) (${rate(of('volwatch_faults_injected_total'))}) > 0`,
           legend: '{{point}} {{mode}}',
         },
       ],

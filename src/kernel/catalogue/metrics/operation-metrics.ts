@@ -90,4 +90,9 @@ export const operationMetrics = {
     help: '1, with the build in its labels',
     labels: { version: 'open', commit: 'open', node_version: 'open' },
   },
+  target_info: {
+    type: 'gauge',
+    help: '1, with the names of service and process that spans and log lines have',
+    labels: { service_name: 'open', service_instance_id: 'open' },
+  },
 } as const satisfies Record<string, MetricDeclaration>;
