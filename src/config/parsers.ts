@@ -70,3 +70,12 @@ export const schedules = z.string().transform((value, issues): ReadonlyMap<strin
   }
   return found;
 });
+
+/** Keys of 32 bytes in base64 or base64url, comma-separated. */
+export const encryptionKeys = list.transform((values, issues): readonly Buffer[] => {
+  const keys = values.map((value) => Buffer.from(value, 'base64'));
+  if (keys.length === 0 || keys.some(({ length }) => length !== 32)) {
+    issues.addIssue({ code: 'custom', message: 'must be 32 bytes in base64; several keys are comma-separated' });
+  }
+  return keys;
+});

@@ -1,6 +1,7 @@
 import { accountsEntities } from '../../accounts/index.ts';
 import { auditEntities } from '../../audit/index.ts';
 import { authEntities } from '../../auth/index.ts';
+import { calendarEntities } from '../../calendar/index.ts';
 import { idempotencyEntities } from '../../idempotency/index.ts';
 import { marketDataEntities } from '../../market-data/index.ts';
 import { pricingJobEntities } from '../../pricing-jobs/index.ts';
@@ -15,4 +16,5 @@ export const entities = [
   ...accountsEntities,
   ...pricingJobEntities,
   ...webhookEntities,
+  ...calendarEntities,
 ];

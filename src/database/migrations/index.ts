@@ -10,6 +10,7 @@ import { webhooks } from './0010-webhooks.ts';
 import { credentialOwners } from './0012-credential-owners.ts';
 import { storageQuotas } from './0015-storage-quotas.ts';
 import { storedChunkBytes } from './0016-stored-chunk-bytes.ts';
+import { calendar } from './0030-calendar.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   credentialOwners,
   storageQuotas,
   storedChunkBytes,
+  calendar,
 ];
