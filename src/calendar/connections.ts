@@ -47,7 +47,7 @@ export type Connections = {
 
 export const notConnected = (): AppError =>
   new AppError('calendar_not_connected', 'Connect a calendar first: open /calendar/connect');
-export const reauthorizationRequired = (): AppError =>
+const reauthorizationRequired = (): AppError =>
   new AppError('calendar_reauthorization_required', 'Google refused the stored consent: open /calendar/connect again');
 
 const stateColumns = `id, owner_kind, owner_id, status, refresh_token, access_token, access_expires_at, token_version,

@@ -11,13 +11,13 @@ import { calendarScope, type GoogleTokens } from './google/google-oauth.ts';
 import { placeOf, type TokenCipher } from './tokens/token-cipher.ts';
 
 /** Who comes back from Google: a caller with credentials, a browser with the cookie of its consent, or both. */
-export type Returning = {
+type Returning = {
   readonly owner: Owner | undefined;
   readonly sessionId: string | undefined;
   readonly browserSecret: string | undefined;
 };
 
-export type ConsentAnswer = {
+type ConsentAnswer = {
   readonly state: string;
   readonly code: string | undefined;
   /** The error of Google, for example `access_denied`. */

@@ -8,7 +8,7 @@ export type ConnectionStatus = (typeof connectionStatuses)[number];
 const CalendarConnectionEntity = defineEntity({
   name: 'CalendarConnection',
   tableName: 'calendar_connection',
-  indexes: [{ name: 'calendar_connection_owner_index', properties: ['ownerKind', 'ownerId'], type: 'unique' }],
+  uniques: [{ name: 'calendar_connection_owner_unique', properties: ['ownerKind', 'ownerId'] }],
   properties: {
     id: p.uuid().primary(),
     ownerKind: p.text().$type<'user' | 'client'>(),

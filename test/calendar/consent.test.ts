@@ -137,7 +137,7 @@ test('denied consent, a missing scope and faults of the code exchange have answe
   t.deepEqual(await finish(), answered(403, 'calendar_consent_denied'));
   google.grantedScopes = 'https://www.googleapis.com/auth/calendar.events.readonly';
 
-  google.faults = { token: { kind: 'change', change: ({ refresh_token: _, ...rest }) => rest } };
+  google.faults = { token: { kind: 'change', change: (body) => ({ ...body, refresh_token: undefined }) } };
   t.like(await finish(), { status: 502, code: 'external_api_bad_response' });
   google.faults = { token: { kind: 'status', status: 401, body: { error: 'invalid_client' } } };
   t.like(await finish(), { status: 502, code: 'external_api_bad_response' });

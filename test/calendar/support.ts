@@ -31,6 +31,8 @@ export const startStage = async (
         DATABASE_URL: stored.url,
         PROVIDER_TIMEOUT_MS: '3000',
         JOBS_POLL_MS: '500',
+        // Long enough for a busy machine.
+        DATABASE_ACQUIRE_TIMEOUT_MS: '5000',
         ...google.environment,
         ...environment,
       },

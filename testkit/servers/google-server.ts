@@ -7,7 +7,7 @@ import { reply, send, spoil, type GoogleFault, type Reply } from './google-fault
 export type WireEvent = { id: string; status?: string } & Record<string, unknown>;
 
 export type GoogleEndpoint = 'token' | 'revoke' | 'events';
-export type GoogleCall = {
+type GoogleCall = {
   readonly endpoint: GoogleEndpoint;
   readonly form: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
@@ -138,7 +138,7 @@ const createCalendar = (server: () => GoogleServer) => {
   return {
     put: (event: WireEvent): void => {
       etag += 1;
-      changes = [...changes, { etag: `"${etag}"`, status: 'confirmed', ...event }];
+      changes.push({ etag: `"${etag}"`, status: 'confirmed', ...event });
     },
     expire: (): void => {
       oldest = changes.length + 1;

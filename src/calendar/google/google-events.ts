@@ -3,7 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { readEventPage, type EventPage } from './event-wire.ts';
 import { badResponse, secondsToNextMinute, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
 
-export type EventsRequest = {
+type EventsRequest = {
   readonly accessToken: string;
   /** Lists only changes since the sync that returned this token. */
   readonly syncToken: string | undefined;
@@ -13,7 +13,7 @@ export type EventsRequest = {
 };
 
 /** `expired`: the sync token is too old (410). `unauthorized`: the access token is refused (401). */
-export type EventsAnswer = EventPage | 'expired' | 'unauthorized';
+type EventsAnswer = EventPage | 'expired' | 'unauthorized';
 
 export type GoogleEvents = {
   /**

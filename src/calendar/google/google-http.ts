@@ -1,7 +1,7 @@
 import { Agent, request, type Dispatcher } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 
-export type GoogleRequest = {
+type GoogleRequest = {
   readonly url: URL;
   /** Sent as a form with POST. Without it the request is a GET. */
   readonly form?: Readonly<Record<string, string>>;

@@ -25,7 +25,7 @@ export type GoogleOAuthDeps = {
   readonly revokeUrl: string;
 };
 
-export type ConsentRequest = { readonly state: string; readonly codeVerifier: string; readonly redirectUrl: string };
+type ConsentRequest = { readonly state: string; readonly codeVerifier: string; readonly redirectUrl: string };
 
 export type GoogleOAuth = {
   /** The URL of the consent page, with PKCE (RFC 7636, S256). */

@@ -25,8 +25,8 @@ export type SyncDeps = {
   readonly statementTimeoutMs: number;
 };
 
-export type SyncTrigger = 'request' | 'schedule';
-export type SyncResult = SyncCounts & { readonly full: boolean };
+type SyncTrigger = 'request' | 'schedule';
+type SyncResult = SyncCounts & { readonly full: boolean };
 
 export type Sync = {
   /**

@@ -23,7 +23,7 @@ export type AccessTokensDeps = {
   readonly logger: Logger;
 };
 
-export type AccessToken = { readonly token: string; readonly version: number };
+type AccessToken = { readonly token: string; readonly version: number };
 
 export type AccessTokens = {
   /**

@@ -10,8 +10,6 @@ export type TokenCipher = {
   readonly encrypt: (token: string, place: string) => string;
   /** @throws AppError `calendar_token_unreadable` if no key fits, or the stored text was changed */
   readonly decrypt: (stored: string, place: string) => string;
-  /** True if the text was encrypted with another key than the first one. */
-  readonly isOutdated: (stored: string) => boolean;
 };
 
 const ivBytes = 12;
@@ -54,7 +52,6 @@ export const createTokenCipher = ({ keys }: { readonly keys: readonly Uint8Array
         throw unreadable(cause);
       }
     },
-    isOutdated: (stored) => stored.split('.')[1] !== firstId,
   };
 };
 

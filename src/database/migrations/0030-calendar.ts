@@ -20,9 +20,9 @@ export const calendar: Migration = {
       sync_version int not null default 0,
       full_sync_at timestamptz null,
       last_sync_at timestamptz null,
-      connected_at timestamptz not null
+      connected_at timestamptz not null,
+      constraint calendar_connection_owner_unique unique (owner_kind, owner_id)
     )`,
-    'create unique index calendar_connection_owner_index on calendar_connection (owner_kind, owner_id)',
     `create table calendar_consent (
       state_digest text primary key,
       owner_kind text not null,
