@@ -1,6 +1,7 @@
 import type { Cell } from './cell.ts';
 import { collectorCells } from './cells/collector.ts';
 import { faultPointCells } from './cells/fault-points.ts';
+import { googleCalendarCells } from './cells/google-calendar.ts';
 import { postgresCells } from './cells/postgres.ts';
 import { processCells } from './cells/process.ts';
 import { redisTopologyCells } from './cells/redis-topologies.ts';
@@ -18,6 +19,7 @@ export const matrix: readonly Cell[] = [
   ...redisCells,
   ...replicaCells,
   ...twelveDataCells,
+  ...googleCalendarCells,
   ...postgresCells,
   ...workerCells,
   ...collectorCells,

@@ -6,8 +6,8 @@ const option = { spot: 100, strike: 105, time_to_expiry: 0.5, rate: 0.03, volati
 const post = (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
   fetch(url, {
     method: 'POST',
-    body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json', ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
   });
 
 /** The request of a cell's client and its interval in milliseconds. */
@@ -17,6 +17,7 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   const api = `${world.url}/api/v1`;
   const authorization = `Bearer ${await world.token()}`;
   let count = 0;
+  if (name === 'calendar') await world.connectCalendar();
   const probes: Readonly<Record<ProbeName, Probing>> = {
     // The list of refreshes is not cached and is read from the primary.
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
@@ -29,6 +30,7 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
         return post(`${api}/refreshes`, { universe: 'tech5' }, { authorization, prefer: 'wait=10' });
       },
     },
+    calendar: { everyMs: 400, request: () => post(`${api}/calendar/sync/auto`, undefined, { authorization }) },
     price: { everyMs: 50, request: () => post(`${api}/pricing/price`, option) },
     batch: {
       everyMs: 400,

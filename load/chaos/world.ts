@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { fillHeapOnSignal } from '#testkit/memory.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
@@ -24,6 +25,9 @@ export type World = {
   readonly cluster?: RedisTopology['cluster'];
   readonly sentinel?: RedisTopology['sentinel'];
   readonly twelveData: TwelveDataServer;
+  readonly google: GoogleServer;
+  /** Connects a calendar with three events to the client of the probes, also if it is connected. */
+  readonly connectCalendar: () => Promise<void>;
   readonly spans: OtlpReceiver;
   /** Direct address of the database, without a proxy. */
   readonly databaseUrl: string;
@@ -103,6 +107,8 @@ const startLoad = (scope: Scope, url: string, secret: string): void => {
   });
 };
 
+const eventStart = { dateTime: '2027-03-01T09:00:00Z' };
+
 /**
  * Starts the service as in production, with fault points enabled. Every dependency is real and has a proxy that can
  * break the connection.
@@ -112,10 +118,11 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
   chmodSync(directory, 0o711);
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const { environment: extra, ...redisServers } = await startRedisTopology(scope, topology);
-  const [{ primaryUrl, replicaUrl }, redis, twelveData, spans, toxiproxy] = await Promise.all([
+  const [{ primaryUrl, replicaUrl }, redis, twelveData, google, spans, toxiproxy] = await Promise.all([
     startReplicated(scope),
     startRedisServer(scope),
     startTwelveDataServer(scope),
+    startGoogleServer(scope),
     startOtlpReceiver(scope),
     startToxiproxy(scope),
   ]);
@@ -158,6 +165,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     TWELVE_DATA_API_KEY: apiKey,
     TWELVE_DATA_BASE_URL: through(twelveData.url, links.twelveData).replace(/\/$/, ''),
     TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
+    ...google.environment,
     PROVIDER_TIMEOUT_MS: '2000',
     BREAKER_RESET_MS: '2000',
     // The limits are too high to refuse a request. The limiter stays enabled because its use of Redis is part of the
@@ -199,6 +207,25 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     if (!response.ok) throw new Error(`${method} ${point}: ${text}`);
   };
   let token: string | undefined;
+  const takeToken = async (): Promise<string> => {
+    if (token === undefined) {
+      const form = new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: 'chaos',
+        client_secret: secret,
+      });
+      const response = await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body: form });
+      token = ((await response.json()) as { access_token: string }).access_token;
+    }
+    return token;
+  };
+  const connectCalendar = async (): Promise<void> => {
+    const headers = { authorization: `Bearer ${await takeToken()}` };
+    for (const id of ['one', 'two', 'three']) google.put({ id, start: eventStart, end: eventStart });
+    const asked = await fetch(`${url}/api/v1/calendar/connect`, { headers, redirect: 'manual' });
+    const answer = await fetch(google.consent(asked.headers.get('location') ?? ''), { headers });
+    if (!answer.ok) throw new Error(`The calendar was not connected: ${await answer.text()}`);
+  };
   return {
     links,
     redis,
@@ -217,18 +244,9 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
       await start();
     },
     nextGeneration,
-    token: async () => {
-      if (token === undefined) {
-        const form = new URLSearchParams({
-          grant_type: 'client_credentials',
-          client_id: 'chaos',
-          client_secret: secret,
-        });
-        const response = await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body: form });
-        token = ((await response.json()) as { access_token: string }).access_token;
-      }
-      return token;
-    },
+    token: takeToken,
+    google,
+    connectCalendar,
     setFault: (point, body) => fault('PUT', point, body),
     clearFault: (point) => fault('DELETE', point),
   };

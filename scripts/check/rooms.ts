@@ -46,6 +46,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     holds: 'registered receivers, the outbox, signed deliveries; see [webhooks.md](webhooks.md)',
     imports: kernelOnly,
   },
+  calendar: {
+    holds: 'Google Calendar: consent, encrypted tokens, sync, events; see [calendar.md](calendar.md)',
+    imports: kernelOnly,
+  },
   jobs: { holds: "pg-boss queues on the service's own pool, schedules, workers", imports: kernelOnly },
   idempotency: { holds: 'keys and answers, stored beside the effects that they guard', imports: kernelOnly },
   auth: {

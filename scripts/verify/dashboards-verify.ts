@@ -18,6 +18,7 @@ import {
   saturatedRound,
   staleRound,
   takeToken,
+  calendarRound,
   webhookRound,
 } from './traffic.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
@@ -58,6 +59,7 @@ const drive = async (stack: Stack): Promise<void> => {
   await sleep(2_000);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
+  await calendarRound(stack, token);
   await badRound(stack, token);
   await limitedRound(stack, 60);
   await saturatedRound(stack);

@@ -1,6 +1,6 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#testkit/running-service.ts';
 import type { LogLine } from '#testkit/service.ts';
-import { testWebhook, uncachedRead } from './traffic.ts';
+import { syncCalendar, testWebhook, uncachedRead } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
 /** A cause on the live service, and the signals that must follow. */
@@ -186,6 +186,17 @@ export const scenarios: readonly Scenario[] = [
     inject: ({ redis }) => redis.hang(),
     log: ({ message }) => message === 'redis is lost: limits and caches fall back to the process',
     end: ({ redis }) => redis.wake(),
+  },
+  {
+    alert: 'CalendarSyncsFailing',
+    fault: 'Google answers 500',
+    inject: ({ google }) => void (google.faults = { events: { kind: 'status', status: 500 } }),
+    meet: async (stack, token) => traceOf(await syncCalendar(stack, token)),
+    log: ({ code, message }) => code === 'external_api_bad_response' && message === 'a calendar sync ended',
+    end: ({ google }) => void (google.faults = {}),
+    recover: async (stack, token) => {
+      for (let synced = 0; synced < 4; synced += 1) await syncCalendar(stack, token);
+    },
   },
   {
     alert: 'TelemetryDropped',

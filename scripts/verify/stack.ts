@@ -3,6 +3,7 @@ import { createTcpProxy, type TcpProxy } from '#testkit/servers/tcp-proxy.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
 import { startService, type Service } from '#testkit/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
+import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { client, privateKeyPem } from '#testkit/running-service.ts';
 import { startReceiver, type Receiver } from '#testkit/servers/webhook-receiver.ts';
@@ -23,6 +24,7 @@ export type Stack = {
   readonly provider: TwelveDataServer;
   /** Receiver of webhooks. */
   readonly receiver: Receiver;
+  readonly google: GoogleServer;
   readonly primaryUrl: string;
 };
 
@@ -51,6 +53,7 @@ export const startStack = async (
   const redis = await startRedisServer(scope);
   const provider = await startTwelveDataServer(scope);
   const receiver = await startReceiver(scope);
+  const google = await startGoogleServer(scope);
   const collector = await startOtlpReceiver(scope);
   const exporterPath = await through(scope, collector.url);
 
@@ -66,6 +69,7 @@ export const startStack = async (
       TWELVE_DATA_API_KEY: apiKey,
       TWELVE_DATA_BASE_URL: provider.url,
       TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
+      ...google.environment,
       PROVIDER_TIMEOUT_MS: '2000',
       BREAKER_RESET_MS: '2000',
       JWT_PRIVATE_KEY: privateKeyPem,
@@ -90,5 +94,5 @@ export const startStack = async (
   await service.logged(({ message }) => message === 'started');
 
   const sql = (text: string): Promise<unknown> => statementOn(primaryUrl, text);
-  return { service, collector, sql, exporterPath, redis, database, replica, provider, receiver, primaryUrl };
+  return { service, collector, sql, exporterPath, redis, database, replica, provider, receiver, google, primaryUrl };
 };

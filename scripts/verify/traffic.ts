@@ -102,6 +102,31 @@ export const webhookRound = async (stack: Stack, token: string): Promise<void> =
   }
 };
 
+/** Connects a calendar of the caller if there is none, as a browser does. */
+const connectCalendar = async ({ service, google }: Stack, token: string): Promise<void> => {
+  const url = `${service.url}/api/v1/calendar`;
+  const headers = { Authorization: `Bearer ${token}` };
+  const { body } = await call(`${url}/connection`, { headers });
+  if (body['status'] === 'connected') return;
+  const asked = await call(`${url}/connect`, { headers, redirect: 'manual' });
+  await call(google.consent(asked.headers.get('location') ?? '').href, { headers });
+};
+
+export const syncCalendar = async (stack: Stack, token: string): Promise<Answer> => {
+  await connectCalendar(stack, token);
+  const headers = { Authorization: `Bearer ${token}` };
+  return call(`${stack.service.url}/api/v1/calendar/sync/auto`, { method: 'POST', headers });
+};
+
+/** Syncs that succeed, with a new event and a new access token. */
+export const calendarRound = async (stack: Stack, token: string): Promise<void> => {
+  const start = { dateTime: '2027-03-01T09:00:00Z' };
+  stack.google.put({ id: `round-${stack.google.calls.length}`, summary: 'Round', start, end: start });
+  await syncCalendar(stack, token);
+  stack.google.endAccessTokens();
+  await syncCalendar(stack, token);
+};
+
 let asked = 0;
 /** Reads an asset code that was not requested before, so that no cache has the answer. */
 export const uncachedRead = ({ service }: Stack): Promise<Answer> => {

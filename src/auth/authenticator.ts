@@ -13,8 +13,9 @@ import { credentialsMissing, scopeInsufficient } from './tokens/token-refusal.ts
 import type { TokenVerifier } from './tokens/token-verifier.ts';
 
 /**
- * Authenticates the caller of a request. Undefined on a public route, where credentials are ignored. One credential is
- * used: the bearer token, else the API key, else the session cookie.
+ * Authenticates the caller of a request. Undefined on a public route, where credentials are ignored, and on an optional
+ * route for a request without valid session and without other credentials. One credential is used: the bearer token,
+ * else the API key, else the session cookie.
  * @throws AppError `credentials_missing`, a `token_*` code, `api_key_invalid`, `credential_owner_gone`, `token_user_unknown`,
  * `scope_insufficient`, or an error of a dependency
  */
@@ -45,15 +46,18 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
     return error;
   };
 
-  const identify = async (headers: Parameters<Authenticate>[0]['headers']): Promise<Principal> => {
+  const identify = async (
+    headers: Parameters<Authenticate>[0]['headers'],
+    policy: AuthPolicy,
+  ): Promise<Principal | undefined> => {
     const token = bearerToken(headers.authorization);
     if (token !== undefined) return verifier.verify(token);
     const key = headers['x-api-key'];
     if (key !== undefined) return measure('api_key', () => apiKeys.authenticate(String(key)));
     const session = sessionTokenFrom(headers);
     const principal = session && (await measure('session', () => sessions.authenticate(session)));
-    if (!principal) throw counted(credentialsMissing());
-    return principal;
+    if (!principal && policy !== 'optional') throw counted(credentialsMissing());
+    return principal || undefined;
   };
 
   /** An error that is not an AppError becomes `auth_service_error`, because it must not look like a wrong credential. */
@@ -68,8 +72,9 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
 
   return async ({ headers }, policy) => {
     if (policy === 'public') return undefined;
-    const principal = await applyOwnerRule(await identify(headers));
-    if (policy !== 'authenticated' && !principal.scopes.includes(policy.scope)) {
+    const identified = await identify(headers, policy);
+    const principal = identified && (await applyOwnerRule(identified));
+    if (typeof policy === 'object' && principal && !principal.scopes.includes(policy.scope)) {
       throw scopeInsufficient([policy.scope], `The token lacks the scope ${policy.scope}`);
     }
     return principal;

@@ -1,4 +1,5 @@
 import { createAccountsRoutes } from '../accounts/index.ts';
+import { composeCalendar } from './features/calendar.ts';
 import { composeAudit } from './features/audit.ts';
 import { composeAuth, composeKeyRing } from './identity/auth.ts';
 import { basePath, composeBase } from './base.ts';
@@ -57,6 +58,14 @@ export const compose = async (config: Config): Promise<Service> => {
     cursors,
     provider: provider.provider,
   });
+  const calendar = await composeCalendar(base, database, {
+    jobs,
+    keyRing,
+    cursors,
+    mayAct,
+    audit: audit.trail,
+    redis: storage.redis,
+  });
   const pricing = composePricing(base, closes);
   const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
   const rateLimits = await composeRateLimits(base, storage, keyRing);
@@ -77,6 +86,7 @@ export const compose = async (config: Config): Promise<Service> => {
     ...marketDataRoutes,
     ...audit.routes,
     ...webhooks.routes,
+    ...calendar.routes,
   ];
   const state: LifecycleState = { migrated: false, draining: false };
   const edge = composeEdge(base, {
@@ -87,6 +97,7 @@ export const compose = async (config: Config): Promise<Service> => {
       untilMigrated(storage.databaseCheck, () => state.migrated),
       storage.redisCheck,
       ...provider.checks,
+      ...calendar.checks,
       pricing.check,
       jobs.healthCheck,
     ],
@@ -94,6 +105,7 @@ export const compose = async (config: Config): Promise<Service> => {
       database.collect,
       createTableSizes({ ...base, reader: database.reader, names: Object.keys(tableBounds) }),
       jobs.collect,
+      ...calendar.collectors,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
     ],
@@ -119,7 +131,7 @@ export const compose = async (config: Config): Promise<Service> => {
     state.migrated = true;
     await unlessOutdated(refreshes.closeDangling());
     await unlessOutdated(refreshes.restoreMetrics());
-    await jobs.start(jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks));
+    await jobs.start(jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks, calendar));
     await unlessOutdated(webhooks.resume());
     if (config.ROLE === 'api') return;
     await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
@@ -133,7 +145,7 @@ export const compose = async (config: Config): Promise<Service> => {
     prepareData,
     startAuth: auth.start,
     background: [refreshes, jobs],
-    parts: [pricing, provider, cache, auth, storage],
+    parts: [pricing, provider, calendar, cache, auth, storage],
   });
   return { ...lifecycle, logger: base.logger };
 };

@@ -36,6 +36,7 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     ...redisFaults(config as Config),
     ...providerFaults(config as Config),
     ...openTelemetryFaults(config as Config),
+    ...calendarFaults(config as Config),
   );
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config) as Config;
@@ -74,6 +75,18 @@ const providerFaults = ({ MARKET_DATA_PROVIDER: provider, TWELVE_DATA_API_KEY: k
   provider === 'twelve_data' && key === undefined
     ? ['TWELVE_DATA_API_KEY is required with MARKET_DATA_PROVIDER=twelve_data']
     : [];
+
+const calendarFaults = (config: Config): string[] => {
+  const { GOOGLE_CLIENT_ID: id, GOOGLE_CLIENT_SECRET: secret, TOKEN_ENCRYPTION_KEY: key, NODE_ENV } = config;
+  if (id === undefined && secret === undefined) return [];
+  const faults: string[] = [];
+  if (id === undefined) faults.push('GOOGLE_CLIENT_ID is required, because GOOGLE_CLIENT_SECRET is set');
+  if (secret === undefined) faults.push('GOOGLE_CLIENT_SECRET is required, because GOOGLE_CLIENT_ID is set');
+  if (NODE_ENV === 'production' && key === undefined) {
+    faults.push('TOKEN_ENCRYPTION_KEY is required in production with GOOGLE_CLIENT_ID');
+  }
+  return faults;
+};
 
 const openTelemetryFaults = ({ OTEL_CONFIG_FILE: file }: Config): string[] =>
   file === undefined ? [] : ['OTEL_CONFIG_FILE is refused: the other OTEL variables configure telemetry'];

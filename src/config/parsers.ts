@@ -59,3 +59,12 @@ export const isNetwork = (entry: string): boolean => {
     isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
   );
 };
+
+/** Keys of 32 bytes in base64 or base64url, comma-separated. */
+export const encryptionKeys = list.transform((values, issues): readonly Buffer[] => {
+  const keys = values.map((value) => Buffer.from(value, 'base64'));
+  if (keys.length === 0 || keys.some(({ length }) => length !== 32)) {
+    issues.addIssue({ code: 'custom', message: 'must be 32 bytes in base64; several keys are comma-separated' });
+  }
+  return keys;
+});

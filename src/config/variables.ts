@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { calendarSections } from './calendar-variables.ts';
 import { dependencySections } from './dependency-variables.ts';
 import { edgeSections } from './edge-variables.ts';
 import { featureSections } from './feature-variables.ts';
@@ -9,7 +10,13 @@ import type { Variable } from './variable.ts';
  * All environment variables of the service, in the order of docs/configuration.md, which is generated from this list.
  * An empty value counts as unset.
  */
-export const configSections = { ...edgeSections, ...dependencySections, ...featureSections, ...storageSections };
+export const configSections = {
+  ...edgeSections,
+  ...dependencySections,
+  ...featureSections,
+  ...calendarSections,
+  ...storageSections,
+};
 
 type Sections = typeof configSections;
 type Variables = { [Section in keyof Sections]: Sections[Section] }[keyof Sections];

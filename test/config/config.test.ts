@@ -102,6 +102,33 @@ test('CORS_ORIGINS takes origins with and without a port, and * outside producti
   ]);
 });
 
+test('a calendar needs both variables of its client, and in production the key of its tokens', (t) => {
+  const key = Buffer.alloc(32, 1).toString('base64');
+  const client = { GOOGLE_CLIENT_ID: 'id', GOOGLE_CLIENT_SECRET: 'canary' };
+  t.deepEqual(faultsOf({ GOOGLE_CLIENT_ID: 'id' }), [
+    'GOOGLE_CLIENT_SECRET is required, because GOOGLE_CLIENT_ID is set',
+  ]);
+  t.deepEqual(faultsOf({ GOOGLE_CLIENT_SECRET: 'canary' }), [
+    'GOOGLE_CLIENT_ID is required, because GOOGLE_CLIENT_SECRET is set',
+  ]);
+  t.deepEqual(faultsOf(client), []);
+  t.true(
+    faultsOf({ NODE_ENV: 'production', ...client }).includes(
+      'TOKEN_ENCRYPTION_KEY is required in production with GOOGLE_CLIENT_ID',
+    ),
+  );
+  t.false(
+    faultsOf({ NODE_ENV: 'production', ...client, TOKEN_ENCRYPTION_KEY: key }).some((fault) =>
+      fault.includes('TOKEN_'),
+    ),
+  );
+  const wrong = 'TOKEN_ENCRYPTION_KEY must be 32 bytes in base64; several keys are comma-separated';
+  for (const value of ['canary', `${key},canary`, Buffer.alloc(16).toString('base64'), ',']) {
+    t.deepEqual(faultsOf({ TOKEN_ENCRYPTION_KEY: value }), [wrong], value);
+  }
+  t.is(loadConfig({ TOKEN_ENCRYPTION_KEY: `${key}, ${key}` }).TOKEN_ENCRYPTION_KEY?.length, 2);
+});
+
 test('production names each missing variable and refuses fault injection', (t) => {
   t.deepEqual(faultsOf({ NODE_ENV: 'production', FAULT_INJECTION: 'true' }), [
     'DATABASE_URL is required in production',

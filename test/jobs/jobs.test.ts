@@ -22,6 +22,7 @@ const idle: JobHandlers = {
   retention: nothing,
   webhook_event: nothing,
   webhook_delivery: nothing,
+  calendar: nothing,
 };
 
 const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = {}) => {

@@ -5,6 +5,7 @@ import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import {
   badRound,
+  calendarRound,
   limitedRound,
   ordinaryRound,
   refreshRound,
@@ -57,6 +58,7 @@ test('every metric of the catalogue is emitted, and nothing else', async (t) => 
   await ordinaryRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
+  await calendarRound(stack, token);
   await badRound(stack, token);
   await limitedRound(stack, 40);
   await saturatedRound(stack);

@@ -1,4 +1,5 @@
 import { backgroundWork } from './runtime/background-work.ts';
+import { calendar } from './runtime/calendar.ts';
 import { connections } from './runtime/connections.ts';
 import { dependencies } from './runtime/dependencies.ts';
 import { process } from './runtime/process.ts';
@@ -11,5 +12,5 @@ export const runtime: DashboardSpec = {
   file: 'dependencies-and-runtime',
   title: 'Volwatch / Dependencies and runtime',
   description: 'What the service stands on: PostgreSQL, Redis, providers, its own process, its own telemetry.',
-  rows: [dependencies, backgroundWork, connections, storedData, process, telemetry],
+  rows: [dependencies, backgroundWork, calendar, connections, storedData, process, telemetry],
 };

@@ -1,6 +1,7 @@
 import { createAccountsEntities } from '../../accounts/index.ts';
 import { auditEntities } from '../../audit/index.ts';
 import { authEntities, UserAccountEntity } from '../../auth/index.ts';
+import { calendarEntities } from '../../calendar/index.ts';
 import { idempotencyEntities } from '../../idempotency/index.ts';
 import { marketDataEntities } from '../../market-data/index.ts';
 import { pricingJobEntities } from '../../pricing-jobs/index.ts';
@@ -15,4 +16,5 @@ export const entities = [
   ...createAccountsEntities(UserAccountEntity),
   ...pricingJobEntities,
   ...webhookEntities,
+  ...calendarEntities,
 ];

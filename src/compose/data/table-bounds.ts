@@ -31,6 +31,26 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     removed: 'RETENTION_SCHEDULE, when its hour is over',
   },
   audit_stream: { grows: 'the first event of a stream', bound: 'as audit_event', removed: never },
+  calendar_connection: {
+    grows: 'a caller connects a calendar',
+    bound: 'one row for an owner',
+    removed: 'by its owner',
+  },
+  calendar_consent: {
+    grows: 'a caller asks to connect a calendar',
+    bound: '5 rows for an owner',
+    removed: 'when it is used; RETENTION_SCHEDULE, after its 10 minutes',
+  },
+  calendar_event: {
+    grows: 'a sync of a calendar',
+    bound: 'CALENDAR_EVENTS_PER_OWNER',
+    removed: 'by a sync, or with its connection',
+  },
+  calendar_revocation: {
+    grows: 'a calendar is disconnected',
+    bound: 'connections that end while Google does not answer',
+    removed: 'when Google has revoked the token; RETENTION_SCHEDULE, after 30 days',
+  },
   idempotency_key: {
     grows: 'a request with an Idempotency-Key',
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',

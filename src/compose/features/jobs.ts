@@ -1,4 +1,5 @@
 import { type MayAct, removeUsersWithoutSignIn } from '../../auth/index.ts';
+import { removeOldCalendarRows } from '../../calendar/index.ts';
 import { ConfigError } from '../../config/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
@@ -17,6 +18,7 @@ import {
 } from '../../pricing-jobs/index.ts';
 import { removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
+import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 /** @throws ConfigError for a schedule of a universe that does not exist */
@@ -32,16 +34,28 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     cron,
     data: { universe, trigger: 'schedule' },
   }));
+  const calendarSchedule: JobSchedule = {
+    queue: 'calendar',
+    key: 'calendar',
+    cron: config.CALENDAR_SYNC_SCHEDULE,
+    data: {},
+  };
   return createJobs({
     execute: database.execute,
     worker: config.ROLE !== 'api',
-    schedules: [...refreshes, { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} }],
+    schedules: [
+      ...refreshes,
+      ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
+      { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
+    ],
     concurrency: config.JOBS_CONCURRENCY,
     pollMs: config.JOBS_POLL_MS,
     retries: config.JOBS_RETRIES,
     retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
     queues: {
       pricing: { oneJobPerGroup: true, concurrency: config.PRICING_JOB_CONCURRENCY },
+      // Google and the owner of a calendar cause its failures.
+      calendar: { finalFailureLevel: 'warn' },
       webhook_delivery: {
         oneJobPerGroup: true,
         finalFailureLevel: 'warn',
@@ -64,7 +78,9 @@ export const jobHandlers = (
   audit: AuditTrail,
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
+  calendar: CalendarFeature,
 ): JobHandlers => ({
+  calendar: calendar.handle,
   webhook_event: webhooks.fanOut,
   webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,
@@ -88,6 +104,7 @@ export const jobHandlers = (
       pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
       webhook_events: await removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS),
       users_without_sign_in: await removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
+      calendar_rows: await removeOldCalendarRows(transaction),
       counted_refusals: await audit.countRefusals(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));

@@ -22,10 +22,10 @@ type Provider = {
 
 type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Provider;
 
-const connectTimeoutMs = 3_000;
+export const connectTimeoutMs = 3_000;
 
-/** The policy that all calls to a provider share. */
-const composePolicy = ({ config, logger, metrics, clock }: Base, dependency: Dependency): Policy =>
+/** The policy that all calls to a dependency over HTTP share. */
+export const composePolicy = ({ config, logger, metrics, clock }: Base, dependency: Dependency): Policy =>
   createPolicy({
     dependency,
     attemptTimeoutMs: Math.ceil(config.PROVIDER_TIMEOUT_MS / (config.PROVIDER_RETRIES + 1)),

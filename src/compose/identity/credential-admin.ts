@@ -1,4 +1,5 @@
 import { removeDocumentsOf } from '../../accounts/index.ts';
+import { removeCalendarOf } from '../../calendar/index.ts';
 import { createCredentialAdmin, type CredentialAdmin } from '../../auth/index.ts';
 import { removeKeysOf } from '../../idempotency/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
@@ -20,6 +21,7 @@ export const composeCredentialAdmin = (parts: CredentialAdminParts): CredentialA
     removeWebhooks: (transaction, owner) => removeWebhooksOf(transaction, owner, parts.audit),
     removeData: async (transaction, userId, subjects) => {
       await removeDocumentsOf(transaction, userId);
+      await removeCalendarOf(transaction, { kind: 'user', id: userId });
       await removePricingJobsOf(transaction, subjects);
       await removeKeysOf(transaction, subjects);
     },

@@ -13,6 +13,7 @@ import { storedChunkBytes } from './0016-stored-chunk-bytes.ts';
 import { seriesOrigin } from './0018-series-origin.ts';
 import { indexCalculation } from './0019-index-calculation.ts';
 import { usersOfDocuments } from './0021-users-of-documents.ts';
+import { calendar } from './0030-calendar.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   seriesOrigin,
   indexCalculation,
   usersOfDocuments,
+  calendar,
 ];

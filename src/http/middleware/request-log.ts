@@ -19,6 +19,7 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'internal_error',
   'auth_service_error',
   'pricing_engine_unavailable',
+  'calendar_token_unreadable',
   'database_schema_outdated',
 ]);
 

@@ -16,7 +16,8 @@ const schemes = { bearer: [], apiKey: [], cookie: [] };
 const securityOf = (auth: AuthPolicy): Json[] => {
   if (auth === 'public') return [];
   const needed = typeof auth === 'object' ? [auth.scope] : [];
-  return Object.keys(schemes).map((name) => ({ [name]: needed }));
+  const ways = Object.keys(schemes).map((name) => ({ [name]: needed }));
+  return auth === 'optional' ? [{}, ...ways] : ways;
 };
 
 const headerRef = (name: string): Json => ({ $ref: `#/components/headers/${name}` });

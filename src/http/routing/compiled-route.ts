@@ -42,7 +42,7 @@ export const compileRoute = (declaration: Route, template: string, { unknownQuer
   const parameterNames = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const undeclared = parameterNames.filter((name) => path === undefined || !Object.hasOwn(path.shape, name));
   if (undeclared.length > 0) throw new Error(`No schema for a path parameter of ${template}`);
-  if (declaration.idempotency && declaration.auth === 'public') {
+  if (declaration.idempotency && (declaration.auth === 'public' || declaration.auth === 'optional')) {
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
   checkErrors(declaration, template);

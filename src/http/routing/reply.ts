@@ -63,6 +63,8 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
   if (reply.headers) for (const name of Object.keys(reply.headers)) res.setHeader(name, reply.headers[name] ?? '');
   if (reply.body === null || reply.body === undefined) {
     ctx.body = null;
+    // Koa changes the status to 204 when the body becomes null.
+    ctx.status = reply.status;
     return;
   }
   const { body } = reply;

@@ -51,9 +51,12 @@ export const errorTable = {
   headers_too_large: row(431, 'validation', 'The header section is too large'),
   request_timeout: row(408, 'validation', 'The request did not arrive in time', true),
   not_acceptable: row(406, 'validation', 'No acceptable representation'),
+  calendar_state_invalid: row(400, 'validation', 'The state of the calendar consent is not valid'),
+  calendar_code_invalid: row(400, 'validation', 'Google refused the authorization code'),
   oauth_request_invalid: row(400, 'validation', 'The token request is refused'),
 
   route_not_found: row(404, 'not_found', 'No such route'),
+  calendar_not_configured: row(404, 'not_found', 'The service has no calendar'),
   resource_not_found: row(404, 'not_found', 'No such resource'),
   method_not_allowed: row(405, 'not_found', 'The method is not allowed here'),
 
@@ -77,6 +80,7 @@ export const errorTable = {
   auth_service_error: row(500, 'internal', 'The authentication service failed', true),
 
   scope_insufficient: row(403, 'authorization', 'The token lacks the scope'),
+  calendar_consent_denied: row(403, 'authorization', 'Access to the calendar was not granted'),
   csrf_token_invalid: row(403, 'authorization', 'The CSRF token is missing or wrong'),
 
   idempotency_key_reused: row(422, 'conflict', 'The idempotency key was used with another body'),
@@ -84,6 +88,9 @@ export const errorTable = {
   precondition_required: row(428, 'conflict', 'If-Match is required'),
   precondition_failed: row(412, 'conflict', 'The resource has changed'),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
+  calendar_not_connected: row(409, 'conflict', 'No calendar is connected'),
+  calendar_reauthorization_required: row(409, 'conflict', 'The calendar must be connected again'),
+  calendar_sync_in_progress: row(409, 'conflict', 'Other syncs of this calendar are in progress', true),
 
   rate_limit_exceeded: row(429, 'rate_limit', 'Over the rate limit', true),
   quota_exceeded: row(429, 'rate_limit', 'A quota of stored data is reached', true),
@@ -107,6 +114,7 @@ export const errorTable = {
   overloaded: row(503, 'overload', 'The service is overloaded', true),
   shutting_down: row(503, 'overload', 'The service is shutting down', true),
 
+  calendar_token_unreadable: row(500, 'internal', 'A stored calendar token cannot be decrypted'),
   internal_error: row(500, 'internal', 'Internal error'),
 } as const satisfies Record<string, ErrorDefinition>;
 
@@ -137,7 +145,7 @@ type HttpErrorCode =
   | 'rate_limit_exceeded'
   | 'concurrency_limit_exceeded';
 /** What a route may declare as its own. */
-export type RouteErrorCode = Exclude<ErrorCode, HttpErrorCode> | 'auth_service_error';
+export type RouteErrorCode = Exclude<ErrorCode, HttpErrorCode> | 'auth_service_error' | 'calendar_token_unreadable';
 export const errorCodes = Object.keys(errorTable) as ErrorCode[];
 
 export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(errorTable, value);

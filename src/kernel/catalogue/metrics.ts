@@ -1,3 +1,4 @@
+import { calendarMetrics } from './metrics/calendar-metrics.ts';
 import { databaseMetrics } from './metrics/database-metrics.ts';
 import type { MetricDeclaration } from './metrics/declaration.ts';
 import { operationMetrics } from './metrics/operation-metrics.ts';
@@ -12,6 +13,7 @@ export const metricCatalogue = {
   ...databaseMetrics,
   ...workMetrics,
   ...operationMetrics,
+  ...calendarMetrics,
 };
 
 export type MetricName = keyof typeof metricCatalogue;

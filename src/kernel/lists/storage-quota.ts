@@ -10,7 +10,8 @@ type StorageQuota =
   | 'pricing_job_bytes_of_all_callers'
   | 'idempotency_keys'
   | 'webhook_tests'
-  | 'users_without_sign_in';
+  | 'users_without_sign_in'
+  | 'calendar_events';
 
 export type QuotaUse = {
   readonly quota: StorageQuota;

@@ -12,6 +12,7 @@ export const auditStreamKinds = [
   'sign_in',
   'fault',
   'webhook',
+  'calendar',
 ] as const;
 export type AuditStreamKind = (typeof auditStreamKinds)[number];
 
@@ -60,6 +61,9 @@ export const auditActions = [
   'webhook.rotated',
   'webhook.disabled',
   'webhook.enabled',
+  'calendar.connected',
+  'calendar.disconnected',
+  'calendar.reauthorization_required',
   'fault.injected',
   'fault.cleared',
 ] as const;

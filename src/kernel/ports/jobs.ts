@@ -1,7 +1,7 @@
 import type { Transaction } from './unit-of-work.ts';
 
 /** Closed set: the `queue` label of the job metrics. */
-export const jobQueues = ['refresh', 'pricing', 'retention', 'webhook_event', 'webhook_delivery'] as const;
+export const jobQueues = ['refresh', 'pricing', 'retention', 'webhook_event', 'webhook_delivery', 'calendar'] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
 /** Only ids and names, because it is stored and shown to operators. */

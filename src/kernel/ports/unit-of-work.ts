@@ -29,6 +29,10 @@ export const transactionOperations = [
   'webhook.change',
   'webhook.fan_out',
   'webhook.delivery',
+  'calendar.consent',
+  'calendar.connection',
+  'calendar.token',
+  'calendar.sync',
 ] as const;
 /**
  * Closed set: the `outcome` label of the transaction metrics. `refused`: rolled back because the caller was refused, for

@@ -6,8 +6,11 @@ import type { RequestContext } from './request-context.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** Which callers are allowed: all, all authenticated callers, or callers whose credentials have the scope. */
-export type AuthPolicy = 'public' | 'authenticated' | { readonly scope: Scope };
+/**
+ * Which callers are allowed: all, all authenticated callers, or callers whose credentials have the scope. `optional`
+ * allows all callers too, and checks credentials if the request has some.
+ */
+export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly scope: Scope };
 
 /**
  * What a request takes a point of: nothing, the limit of its caller (of its address while the caller is not known), or

@@ -2,13 +2,15 @@ import type { CauseAlert } from '../cause-alert.ts';
 import { i1 } from './instance.ts';
 
 const deliveries = 'volwatch_webhook_deliveries_total';
+const calendarSyncs = 'volwatch_calendar_sync_duration_seconds_count';
+const failedSyncs = `${calendarSyncs}{job="volwatch",outcome="failed"}`;
 const failing = `${deliveries}{job="volwatch",outcome=~"failed|dead"}`;
 
 /** Causes in background work, for which no caller waits. */
 export const backgroundAlerts: readonly CauseAlert[] = [
   {
     alert: 'JobsDying',
-    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!="webhook_delivery",outcome="dead"}[15m])) > 0',
+    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!~"webhook_delivery|calendar",outcome="dead"}[15m])) > 0',
     for: '0s',
     severity: 'ticket',
     summary: '{{ $value | humanize }} jobs of queue {{ $labels.queue }} used up their attempts in 15 minutes',
@@ -40,6 +42,26 @@ export const backgroundAlerts: readonly CauseAlert[] = [
       over: 35,
       labels: {},
       summary: '84.38% of the attempts at webhook deliveries fail',
+    },
+  },
+  {
+    alert: 'CalendarSyncsFailing',
+    expr: `sum(increase(${failedSyncs}[10m])) / sum(increase(${calendarSyncs}{job="volwatch"}[10m])) > 0.5 and sum(increase(${failedSyncs}[10m])) >= 3`,
+    for: '2m',
+    severity: 'ticket',
+    summary: '{{ $value | humanizePercentage }} of the calendar syncs fail',
+    description:
+      'More than half of ten minutes, not counting those for which a user must act. Stored events stay as they were.',
+    proof: {
+      series: {
+        [`${calendarSyncs}{${i1},trigger="request",outcome="succeeded"}`]: '0+1x40',
+        [`${calendarSyncs}{${i1},trigger="request",outcome="failed"}`]: '0x10 0+6x10 60x20',
+      },
+      quiet: 5,
+      fires: 20,
+      over: 35,
+      labels: {},
+      summary: '84.38% of the calendar syncs fail',
     },
   },
   {

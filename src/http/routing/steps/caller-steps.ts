@@ -33,12 +33,12 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf }: CallerSteps
         try {
           const principal = await authenticate(ctx.req, auth);
           // A second guard: without a principal the request is refused, even if `authenticate` did not throw.
-          if (principal === undefined) {
+          if (principal === undefined && auth !== 'optional') {
             throw new AppError('credentials_missing', 'This route needs credentials', {
               headers: { 'WWW-Authenticate': 'Bearer' },
             });
           }
-          ctx.state.request.principal = principal;
+          if (principal) ctx.state.request.principal = principal;
         } catch (error) {
           if (error instanceof AppError && countedByAddress.has(error.definition.category)) await take(ctx, route);
           throw error;

@@ -1,0 +1,202 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import type { GoogleCalendar } from './google/google-calendar.ts';
+import { badResponse } from './google/google-http.ts';
+import { calendarScope, type GoogleTokens } from './google/google-oauth.ts';
+import { placeOf, type TokenCipher } from './tokens/token-cipher.ts';
+
+/** Who comes back from Google: a caller with credentials, a browser with the cookie of its consent, or both. */
+type Returning = {
+  readonly owner: Owner | undefined;
+  readonly sessionId: string | undefined;
+  readonly browserSecret: string | undefined;
+};
+
+type ConsentAnswer = {
+  readonly state: string;
+  readonly code: string | undefined;
+  /** The error of Google, for example `access_denied`. */
+  readonly error: string | undefined;
+};
+
+export type ConsentsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  readonly google: Pick<GoogleCalendar, 'consentUrl' | 'exchange'>;
+  readonly cipher: TokenCipher;
+  readonly clock: Clock;
+  readonly ids: () => string;
+};
+
+export type Consents = {
+  /** Stores a consent request. `browserSecret` goes into a cookie of the browser. */
+  readonly begin: (
+    owner: Owner,
+    request: { readonly sessionId: string | undefined; readonly redirectUrl: string },
+  ) => Promise<{ readonly url: string; readonly browserSecret: string }>;
+  /**
+   * Takes the answer of Google, and stores the tokens encrypted. A state works once, also if the rest fails.
+   * @throws AppError `calendar_state_invalid`, `calendar_consent_denied`, `calendar_code_invalid`, or of category
+   *   external_api
+   * @returns the owner of the connection
+   */
+  readonly finish: (answer: ConsentAnswer, returning: Returning, signal: AbortSignal) => Promise<Owner>;
+};
+
+type Consent = {
+  readonly state_digest: string;
+  readonly owner_kind: Owner['kind'];
+  readonly owner_id: string;
+  readonly session_id: string | null;
+  readonly browser_digest: string;
+  readonly code_verifier: string;
+  readonly redirect_url: string;
+};
+
+export const consentMinutes = 10;
+const maxPerOwner = 5;
+
+const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
+const newSecret = (): string => randomBytes(32).toString('base64url');
+
+const stateInvalid = (): AppError =>
+  new AppError(
+    'calendar_state_invalid',
+    'The state is unknown, was used, has expired, or is of another caller: begin at /calendar/connect again',
+  );
+
+/**
+ * Credentials must be of the owner, and a session must be the one that began. Without credentials the browser must be
+ * the one that began: it does not send a cookie with SameSite=Strict when it comes back from Google.
+ */
+const isSameCaller = (consent: Consent, { owner, sessionId, browserSecret }: Returning): boolean => {
+  if (!owner) return browserSecret !== undefined && digestOf(browserSecret) === consent.browser_digest;
+  const sameOwner = owner.kind === consent.owner_kind && owner.id === consent.owner_id;
+  return sameOwner && (sessionId === undefined || consent.session_id === null || sessionId === consent.session_id);
+};
+
+export const createConsents = (deps: ConsentsDeps): Consents => {
+  const { unitOfWork, audit, google, cipher, clock, ids } = deps;
+
+  /** Takes the consent out of the database, so that a state works once, also in two requests at the same time. */
+  const take = async (state: string, returning: Returning): Promise<Consent> => {
+    const [consent] = await unitOfWork.run({ operation: 'calendar.consent' }, ({ query }) =>
+      query<Consent>(
+        `delete from calendar_consent where state_digest = $1 and expires_at > $2
+         returning state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier, redirect_url`,
+        [digestOf(state), clock.now()],
+      ),
+    );
+    if (!consent || !isSameCaller(consent, returning)) throw stateInvalid();
+    return consent;
+  };
+
+  const store = (owner: Owner, { refreshToken, accessToken, expiresIn, scopes }: GoogleTokens): Promise<void> =>
+    unitOfWork.run({ operation: 'calendar.connection' }, async (transaction) => {
+      const { query } = transaction;
+      await takeOwnerTurn(query, `calendar of ${owner.kind}:${owner.id}`);
+      const [known] = await query<{ id: string }>(
+        'select id from calendar_connection where owner_kind = $1 and owner_id = $2',
+        [owner.kind, owner.id],
+      );
+      const id = known?.id ?? ids();
+      const now = clock.now();
+      const expiresAt = new Date(now.getTime() + expiresIn * 1_000);
+      // The versions grow, so that a refresh or sync that began with the old tokens is not stored. Without sync token
+      // the next sync is a full one, because the calendar may be another one.
+      await query(
+        `insert into calendar_connection (id, owner_kind, owner_id, status, scopes, refresh_token, access_token,
+           access_expires_at, connected_at)
+         values ($1, $2, $3, 'connected', $4, $5, $6, $7, $8)
+         on conflict (owner_kind, owner_id) do update set status = 'connected', scopes = excluded.scopes, account = null,
+           refresh_token = excluded.refresh_token, access_token = excluded.access_token,
+           access_expires_at = excluded.access_expires_at, connected_at = excluded.connected_at, sync_token = null,
+           token_version = calendar_connection.token_version + 1, sync_version = calendar_connection.sync_version + 1,
+           refresh_lease = null, refresh_lease_until = null`,
+        [
+          id,
+          owner.kind,
+          owner.id,
+          scopes ?? [calendarScope],
+          cipher.encrypt(refreshToken!, placeOf.refreshToken(id)),
+          cipher.encrypt(accessToken, placeOf.accessToken(id)),
+          expiresAt,
+          now,
+        ],
+      );
+      // Google ends the whole consent when one token of it is revoked, so an earlier revocation must not run any more.
+      await query('delete from calendar_revocation where owner_kind = $1 and owner_id = $2', [owner.kind, owner.id]);
+      await audit.record(transaction, {
+        stream: `calendar:${id}`,
+        action: 'calendar.connected',
+        outcome: 'success',
+        actor: { kind: owner.kind, subject: owner.id },
+        target: id,
+        data: { owner_kind: owner.kind, owner_id: owner.id, again: known !== undefined },
+      });
+    });
+
+  return {
+    begin: (owner, { sessionId, redirectUrl }) => {
+      const [state, browserSecret, codeVerifier] = [newSecret(), newSecret(), newSecret()];
+      const stateDigest = digestOf(state);
+      const now = clock.now();
+      return unitOfWork.run({ operation: 'calendar.consent' }, async ({ query }) => {
+        await query(
+          `delete from calendar_consent where state_digest in (
+             select state_digest from calendar_consent where owner_kind = $1 and owner_id = $2
+             order by created_at desc, state_digest offset $3)`,
+          [owner.kind, owner.id, maxPerOwner - 1],
+        );
+        await query(
+          `insert into calendar_consent (state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier,
+             redirect_url, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+          [
+            stateDigest,
+            owner.kind,
+            owner.id,
+            sessionId ?? null,
+            digestOf(browserSecret),
+            cipher.encrypt(codeVerifier, placeOf.codeVerifier(stateDigest)),
+            redirectUrl,
+            now,
+            new Date(now.getTime() + consentMinutes * 60_000),
+          ],
+        );
+        return { url: google.consentUrl({ state, codeVerifier, redirectUrl }), browserSecret };
+      });
+    },
+
+    finish: async ({ state, code, error }, returning, signal) => {
+      const consent = await take(state, returning);
+      const owner = { kind: consent.owner_kind, id: consent.owner_id };
+      if (error !== undefined || code === undefined) {
+        const detail =
+          error === 'access_denied' ? 'Access to the calendar was denied at Google' : 'Google gave no consent';
+        throw new AppError('calendar_consent_denied', detail);
+      }
+      const codeVerifier = cipher.decrypt(consent.code_verifier, placeOf.codeVerifier(consent.state_digest));
+      const tokens = await google.exchange(code, { codeVerifier, redirectUrl: consent.redirect_url }, signal);
+      // On the consent page of Google a user can leave out a scope.
+      if (tokens.scopes && !tokens.scopes.some((scope) => coversEvents(scope))) {
+        throw new AppError('calendar_consent_denied', 'The consent does not include the events of the calendar');
+      }
+      if (tokens.refreshToken === undefined) throw badResponse('answered the token request without a refresh token');
+      await store(owner, tokens);
+      return owner;
+    },
+  };
+};
+
+/** Each of these scopes contains the rights of `calendarScope`. */
+const coveringScopes: ReadonlySet<string> = new Set(
+  ['calendar.events.readonly', 'calendar.events', 'calendar.readonly', 'calendar'].map(
+    (name) => `https://www.googleapis.com/auth/${name}`,
+  ),
+);
+const coversEvents = (scope: string): boolean => coveringScopes.has(scope);

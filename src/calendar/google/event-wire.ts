@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { dayMs, isCalendarDate } from '#src/kernel/calendar.ts';
+import { badResponse } from './google-http.ts';
+import { utcOfLocal } from './zoned-time.ts';
+
+/** An event as it is stored. Times are ISO 8601 in UTC. */
+export type CalendarEvent = {
+  readonly event_id: string;
+  readonly status: 'confirmed' | 'tentative';
+  readonly summary: string | null;
+  readonly location: string | null;
+  readonly starts_at: string;
+  readonly ends_at: string;
+  readonly all_day: boolean;
+  readonly time_zone: string | null;
+  readonly recurring_event_id: string | null;
+  readonly original_start: string | null;
+  readonly link: string | null;
+  readonly etag: string | null;
+  readonly updated_at: string | null;
+};
+
+/** A page of events. The last page has a sync token, the others have a page token. */
+export type EventPage = {
+  readonly account: string | undefined;
+  readonly events: readonly CalendarEvent[];
+  /** Ids of events that do not exist any more. */
+  readonly cancelled: readonly string[];
+  readonly nextPageToken: string | undefined;
+  readonly nextSyncToken: string | undefined;
+};
+
+const maxTextCharacters = 2_000;
+/** PostgreSQL stores no NUL, and half of a surrogate pair is not UTF-8. */
+const freeText = z
+  .string()
+  .transform((value) => value.replaceAll('\u0000', '').slice(0, maxTextCharacters).toWellFormed());
+const identifier = z
+  .string()
+  .min(1)
+  .max(1_024)
+  .refine((value) => !value.includes('\u0000') && value.isWellFormed());
+const token = z.string().min(1).max(8_192);
+
+const pointSchema = z.union([
+  z.object({ date: z.iso.date().refine(isCalendarDate) }),
+  z.object({
+    dateTime: z.union([z.iso.datetime({ offset: true }), z.iso.datetime({ local: true })]),
+    timeZone: z.string().max(100).optional(),
+  }),
+]);
+type Point = z.output<typeof pointSchema>;
+
+const eventSchema = z.object({
+  id: identifier,
+  status: z.enum(['confirmed', 'tentative']).default('confirmed'),
+  summary: freeText.optional(),
+  location: freeText.optional(),
+  start: pointSchema,
+  end: pointSchema.optional(),
+  recurringEventId: identifier.optional(),
+  originalStartTime: pointSchema.optional(),
+  htmlLink: freeText.optional(),
+  etag: identifier.optional(),
+  updated: z.iso.datetime({ offset: true }).optional(),
+});
+/** Google guarantees only the id of a cancelled event. */
+const cancelledSchema = z.object({ id: identifier, status: z.literal('cancelled') });
+
+const pageSchema = z.object({
+  kind: z.literal('calendar#events').optional(),
+  summary: freeText.optional(),
+  timeZone: z.string().max(100).optional(),
+  items: z.array(z.union([cancelledSchema, eventSchema])),
+  nextPageToken: token.optional(),
+  nextSyncToken: token.optional(),
+});
+
+const instantOf = (point: Point, calendarZone: string | undefined): number => {
+  if ('date' in point) return Date.parse(point.date);
+  if (/(?:Z|[+-]\d{2}:?\d{2})$/i.test(point.dateTime)) return Date.parse(point.dateTime);
+  return utcOfLocal(point.dateTime, point.timeZone ?? calendarZone ?? 'UTC');
+};
+const textOf = (point: Point): string => ('date' in point ? point.date : point.dateTime);
+
+const toStored = (event: z.output<typeof eventSchema>, calendarZone: string | undefined): CalendarEvent => {
+  const { start, end = start } = event;
+  const allDay = 'date' in start;
+  const startsAt = instantOf(start, calendarZone);
+  const endsAt = instantOf(end, calendarZone);
+  if (allDay !== 'date' in end) throw badResponse('answered with an event that is all-day at one end only');
+  if (!(endsAt >= startsAt)) throw badResponse('answered with an event that ends before it starts');
+  return {
+    event_id: event.id,
+    status: event.status,
+    summary: event.summary ?? null,
+    location: event.location ?? null,
+    starts_at: new Date(startsAt).toISOString(),
+    // The end of an all-day event is the day after it. Without an end it is one day long.
+    ends_at: new Date(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt).toISOString(),
+    all_day: allDay,
+    time_zone: ('timeZone' in start ? start.timeZone : undefined) ?? (allDay ? undefined : calendarZone) ?? null,
+    recurring_event_id: event.recurringEventId ?? null,
+    original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
+    link: event.htmlLink ?? null,
+    etag: event.etag ?? null,
+    updated_at: event.updated ?? null,
+  };
+};
+
+/** Names the place of a fault without values of the body, because events are personal data. */
+const describe = (error: z.ZodError): string => {
+  const [issue] = error.issues;
+  return `answered with events that do not match their schema at /${issue?.path.map(String).join('/') ?? ''}`;
+};
+
+/** @throws AppError `external_api_bad_response` for a body that is not as documented */
+export const readEventPage = (body: unknown): EventPage => {
+  const parsed = pageSchema.safeParse(body);
+  if (!parsed.success) throw badResponse(describe(parsed.error));
+  const { summary, items, timeZone, nextPageToken, nextSyncToken } = parsed.data;
+  if (nextPageToken === undefined && nextSyncToken === undefined) {
+    throw badResponse('answered with a page of events that has neither a next page nor a sync token');
+  }
+  const events: CalendarEvent[] = [];
+  const cancelled: string[] = [];
+  for (const item of items) {
+    if (item.status === 'cancelled') cancelled.push(item.id);
+    else {
+      try {
+        events.push(toStored(item, timeZone));
+      } catch (error) {
+        if (error instanceof RangeError) throw badResponse('answered with an event in an unknown time zone or time');
+        throw error;
+      }
+    }
+  }
+  return { account: summary, events, cancelled, nextPageToken, nextSyncToken };
+};

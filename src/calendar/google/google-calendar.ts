@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { HealthCheck } from '#src/kernel/ports/health.ts';
+import type { Policy } from '#src/kernel/ports/policy.ts';
+import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
+import { addTiming } from '#src/kernel/requests/request-context.ts';
+import { throttled } from './google-http.ts';
+import type { GoogleEvents } from './google-events.ts';
+import type { GoogleOAuth } from './google-oauth.ts';
+
+/** Requests per minute of the Google project. All processes share them. */
+type Credits = {
+  /** Takes `count` requests or none. @returns 0 if they were taken, else the milliseconds until the next attempt */
+  readonly take: (count: number) => Promise<number>;
+};
+
+export type GoogleCalendarDeps = {
+  readonly oauth: GoogleOAuth;
+  readonly events: GoogleEvents;
+  readonly policy: Policy;
+  readonly credits: Credits;
+  /** Timeout of one call with its retries. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+};
+
+/** Google with the resilience policy of the dependency. The methods are those of the two clients. */
+export type GoogleCalendar = GoogleOAuth &
+  GoogleEvents & {
+    /** Health from the circuit state and the last call. The check sends no request. */
+    readonly healthCheck: HealthCheck;
+  };
+
+export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar => {
+  const { oauth, events, policy, credits, timeoutMs, clock } = deps;
+  let lastFailure: string | undefined;
+
+  const call = async <T>(
+    signal: AbortSignal,
+    { idempotent }: { readonly idempotent: boolean },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    assertOutsideTransaction('Calling Google');
+    const startedAt = clock.monotonic();
+    const deadline = startedAt + timeoutMs;
+    try {
+      const value = await policy.run({ signal, deadline, idempotent }, work);
+      lastFailure = undefined;
+      return value;
+    } catch (error) {
+      const code = codeOf(error);
+      if (errorTable[code].category === 'external_api') lastFailure = code;
+      throw error;
+    } finally {
+      addTiming('external', clock.monotonic() - startedAt);
+    }
+  };
+
+  const takeCredit = async (deadline: number, signal: AbortSignal): Promise<void> => {
+    for (let wait = await credits.take(1); wait > 0; wait = await credits.take(1)) {
+      if (clock.monotonic() + wait >= deadline) throw throttled(Math.ceil(wait / 1_000));
+      await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  };
+
+  return {
+    consentUrl: oauth.consentUrl,
+    // A code can be used once, so a request whose answer was lost must not be repeated.
+    exchange: (code, consent, signal) =>
+      call(signal, { idempotent: false }, (attempt) => oauth.exchange(code, consent, attempt)),
+    // Google accepts a refresh token again, so a request whose answer was lost can be repeated.
+    refresh: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.refresh(token, attempt)),
+    revoke: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.revoke(token, attempt)),
+    page: async (request, signal) => {
+      await takeCredit(clock.monotonic() + timeoutMs, signal);
+      return call(signal, { idempotent: true }, (attempt) => events.page(request, attempt));
+    },
+    healthCheck: {
+      dependency: 'google_calendar',
+      required: false,
+      check: async () => {
+        const circuit = policy.state();
+        const detail = `circuit ${circuit}${lastFailure === undefined ? '' : `; last call: ${lastFailure}`}`;
+        if (circuit === 'open') return { status: 'down', detail };
+        return { status: circuit === 'closed' && lastFailure === undefined ? 'up' : 'degraded', detail };
+      },
+    },
+  };
+};

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { readEventPage, type EventPage } from './event-wire.ts';
+import { badResponse, secondsToNextMinute, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
+
+type EventsRequest = {
+  readonly accessToken: string;
+  /** Lists only changes since the sync that returned this token. */
+  readonly syncToken: string | undefined;
+  readonly pageToken: string | undefined;
+  /** Only for a list without sync token: events that start before this instant. */
+  readonly before: string;
+};
+
+/** `expired`: the sync token is too old (410). `unauthorized`: the access token is refused (401). */
+type EventsAnswer = EventPage | 'expired' | 'unauthorized';
+
+export type GoogleEvents = {
+  /**
+   * Requests one page of the primary calendar. Repeated events are listed as instances.
+   * @throws AppError `calendar_reauthorization_required` if the consent lacks the scope, or of category external_api
+   */
+  readonly page: (request: EventsRequest, signal: AbortSignal) => Promise<EventsAnswer>;
+};
+
+const maxResults = '2500';
+
+const errorSchema = z.object({
+  error: z.object({ errors: z.array(z.object({ reason: z.string() })).default([]), status: z.string().optional() }),
+});
+const limitReasons: ReadonlySet<string> = new Set([
+  'rateLimitExceeded',
+  'userRateLimitExceeded',
+  'quotaExceeded',
+  'dailyLimitExceeded',
+]);
+const scopeReasons: ReadonlySet<string> = new Set(['insufficientPermissions', 'insufficientScopes']);
+
+const reasonsOf = (body: unknown): readonly string[] => {
+  const parsed = errorSchema.safeParse(body);
+  if (!parsed.success) return [];
+  const { errors, status } = parsed.data.error;
+  // The newer format of Google has a status in place of a reason.
+  return [...errors.map(({ reason }) => reason), ...(status === 'RESOURCE_EXHAUSTED' ? ['rateLimitExceeded'] : [])];
+};
+
+const refusalOf = ({ status, body, retryAfter }: GoogleAnswer): AppError => {
+  const reasons = reasonsOf(body);
+  if (status === 403 && reasons.some((reason) => limitReasons.has(reason))) {
+    return throttled(retryAfter ?? secondsToNextMinute(Date.now()));
+  }
+  if (status === 403 && reasons.some((reason) => scopeReasons.has(reason))) {
+    return new AppError('calendar_reauthorization_required', 'The consent does not include the calendar');
+  }
+  return badResponse(`answered the list of events with status ${status}`);
+};
+
+/** The method `events.list` of the Google Calendar API. */
+export const createGoogleEvents = ({
+  http,
+  baseUrl,
+}: {
+  readonly http: GoogleHttp;
+  readonly baseUrl: string;
+}): GoogleEvents => ({
+  page: async ({ accessToken, syncToken, pageToken, before }, signal) => {
+    const url = new URL('calendars/primary/events', baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`);
+    url.searchParams.set('maxResults', maxResults);
+    url.searchParams.set('singleEvents', 'true');
+    if (pageToken !== undefined) url.searchParams.set('pageToken', pageToken);
+    // Google refuses a time limit together with a sync token, which keeps the limit of its first list.
+    if (syncToken === undefined) url.searchParams.set('timeMax', before);
+    else url.searchParams.set('syncToken', syncToken);
+    const answer = await http.send({ url, accessToken }, signal);
+    if (answer.status === 410) return 'expired';
+    if (answer.status === 401) return 'unauthorized';
+    if (answer.status !== 200) throw refusalOf(answer);
+    if (answer.body === undefined) throw badResponse('answered with something other than JSON');
+    return readEventPage(answer.body);
+  },
+});

@@ -1,0 +1,113 @@
+import { Agent, request, type Dispatcher } from 'undici';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+
+type GoogleRequest = {
+  readonly url: URL;
+  /** Sent as a form with POST. Without it the request is a GET. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly accessToken?: string;
+};
+
+export type GoogleAnswer = {
+  readonly status: number;
+  /** The parsed body; undefined if it is not JSON. */
+  readonly body: unknown;
+  /** Seconds until the next attempt, if Google said so. */
+  readonly retryAfter: number | undefined;
+};
+
+export type GoogleHttp = {
+  /**
+   * Sends one request, without retries and without redirects.
+   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (5xx, incomplete or too
+   *   large body), or the reason of `signal`
+   */
+  readonly send: (request: GoogleRequest, signal: AbortSignal) => Promise<GoogleAnswer>;
+  readonly close: () => Promise<void>;
+};
+
+/** A page of 2,500 events has about 4 MB. */
+const maxBodyBytes = 32 * 2 ** 20;
+
+export const badResponse = (problem: string, cause?: unknown): AppError =>
+  new AppError('external_api_bad_response', `Google ${problem}`, { cause });
+
+/** Error for a request limit of Google. `retryAfter` is in seconds. */
+export const throttled = (retryAfter: number): AppError =>
+  new AppError('external_api_unavailable', 'The request limit of Google is reached', { retryAfter });
+
+/** Google counts its limits per minute. */
+export const secondsToNextMinute = (now: number): number => Math.ceil((60_000 - (now % 60_000)) / 1_000);
+
+type Headers = Dispatcher.ResponseData['headers'];
+
+/** A date is relative to the `Date` of Google, because its clock can differ. */
+const retryAfterOf = (headers: Headers): number | undefined => {
+  const value = String(headers['retry-after'] ?? '');
+  if (/^\d{1,6}$/.test(value)) return Math.max(1, Number(value));
+  const at = Date.parse(value);
+  if (Number.isNaN(at)) return undefined;
+  const googleTime = Date.parse(String(headers['date'] ?? ''));
+  return Math.max(1, Math.ceil((at - (Number.isNaN(googleTime) ? Date.now() : googleTime)) / 1_000));
+};
+
+const readText = async (body: Dispatcher.ResponseData['body']): Promise<string> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBodyBytes) throw badResponse('answered with a body that is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+};
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+};
+
+/** The HTTP client of all Google endpoints. Tokens are sent in headers and forms only, because URLs reach spans. */
+export const createGoogleHttp = ({ connectTimeoutMs }: { readonly connectTimeoutMs: number }): GoogleHttp => {
+  const agent = new Agent({ connect: { timeout: connectTimeoutMs }, connections: 8, pipelining: 1 });
+
+  const open = async ({ url, form, accessToken }: GoogleRequest, signal: AbortSignal) => {
+    try {
+      return await request(url, {
+        dispatcher: agent,
+        signal,
+        method: form ? 'POST' : 'GET',
+        headers: {
+          accept: 'application/json',
+          ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
+        },
+        ...(form && { body: new URLSearchParams(form).toString() }),
+      });
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw new AppError('external_api_unavailable', 'Google cannot be reached', { cause });
+    }
+  };
+
+  return {
+    send: async (wanted, signal) => {
+      const { statusCode: status, headers, body } = await open(wanted, signal);
+      let text: string;
+      try {
+        text = await readText(body);
+      } catch (cause) {
+        signal.throwIfAborted();
+        throw cause instanceof AppError ? cause : badResponse('answered with an incomplete body', cause);
+      }
+      const retryAfter = retryAfterOf(headers);
+      if (status === 429) throw throttled(retryAfter ?? secondsToNextMinute(Date.now()));
+      if (status >= 500) throw badResponse(`answered with status ${status}`);
+      return { status, body: parse(text), retryAfter };
+    },
+    close: () => agent.destroy(),
+  };
+};

@@ -1,0 +1,18 @@
+export { createCalendarRoutes, type CalendarParts } from './calendar-routes.ts';
+export { createConnectionGauge } from './connection-gauge.ts';
+export { createConnections } from './connections.ts';
+export { createConsents } from './consents.ts';
+export { calendarEntities } from './entities.ts';
+export { createEvents } from './events.ts';
+export { createGoogleCalendar } from './google/google-calendar.ts';
+export { createGoogleEvents } from './google/google-events.ts';
+export { createGoogleHttp } from './google/google-http.ts';
+export { createGoogleOAuth } from './google/google-oauth.ts';
+export { removeCalendarOf, removeOldCalendarRows } from './retention.ts';
+export { createRevocations } from './revocations.ts';
+export { createEventQuota } from './sync/event-quota.ts';
+export { createFetchChanges } from './sync/fetch-changes.ts';
+export { createScheduledSync } from './sync/scheduled-sync.ts';
+export { createSync } from './sync/sync.ts';
+export { createAccessTokens } from './tokens/access-tokens.ts';
+export { createTokenCipher } from './tokens/token-cipher.ts';

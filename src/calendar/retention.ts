@@ -1,0 +1,22 @@
+import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { addRevocationSql } from './revocations.ts';
+
+/** Google ends a refresh token that was not used for six months, so a revocation is given up before. */
+const revocationDays = 30;
+
+/** Removes consents that expired and revocations that were given up. @returns the number of rows */
+export const removeOldCalendarRows = async ({ query }: Transaction): Promise<number> => {
+  const consents = await query('delete from calendar_consent where expires_at < now() returning 1');
+  const revocations = await query(
+    `delete from calendar_revocation where created_at < now() - $1 * interval '1 day' returning 1`,
+    [revocationDays],
+  );
+  return consents.length + revocations.length;
+};
+
+/** Removes the calendar of an owner. The scheduled job revokes the consent at Google. */
+export const removeCalendarOf = async ({ query }: Transaction, { kind, id }: Owner): Promise<void> => {
+  await query(addRevocationSql, [kind, id]);
+  await query('delete from calendar_consent where owner_kind = $1 and owner_id = $2', [kind, id]);
+};

@@ -1,0 +1,97 @@
+import { dayMs } from '#src/kernel/calendar.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { SyncState } from '../connections.ts';
+import type { CalendarEvent, EventPage } from '../google/event-wire.ts';
+import type { GoogleCalendar } from '../google/google-calendar.ts';
+import { badResponse } from '../google/google-http.ts';
+import type { AccessTokens } from '../tokens/access-tokens.ts';
+import type { EventQuota } from './event-quota.ts';
+import type { FetchedChanges } from './store-events.ts';
+
+export type FetchChangesDeps = {
+  readonly google: Pick<GoogleCalendar, 'page'>;
+  readonly accessTokens: AccessTokens;
+  readonly clock: Clock;
+  readonly assertQuota: EventQuota;
+  /** Days from now until which a full list has events. */
+  readonly futureDays: number;
+};
+
+/** @throws AppError `quota_exceeded`, the errors of `AccessTokens` and of Google */
+export type FetchChanges = (state: SyncState, signal: AbortSignal) => Promise<FetchedChanges>;
+
+/** A list with more pages is a loop: each page has up to 2,500 events. */
+const maxPages = 1_000;
+/** After this share of `futureDays` the list is read anew, because a sync token keeps the time limit of its list. */
+const horizonShare = 0.25;
+
+/** Lists the changes since the last sync, or all events if there is no usable sync token. */
+export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
+  const { google, accessTokens, clock, assertQuota, futureDays } = deps;
+
+  const list = async (
+    state: SyncState,
+    syncToken: string | undefined,
+    signal: AbortSignal,
+  ): Promise<FetchedChanges | 'expired'> => {
+    const before = new Date(clock.now().getTime() + futureDays * dayMs).toISOString();
+    const events = new Map<string, CalendarEvent>();
+    const cancelled = new Set<string>();
+    const pageTokens = new Set<string>();
+    let access = await accessTokens.valid(state, signal);
+    let account: string | undefined;
+    let pageToken: string | undefined;
+    let mayRefresh = true;
+
+    /** An event can be in two pages when it changes meanwhile. The later page is right. */
+    const add = (page: EventPage): void => {
+      for (const id of page.cancelled) {
+        events.delete(id);
+        cancelled.add(id);
+      }
+      for (const event of page.events) {
+        cancelled.delete(event.event_id);
+        events.set(event.event_id, event);
+      }
+      account = page.account ?? account;
+      // Checked for each page, so that the memory is bounded too.
+      assertQuota(events.size);
+    };
+
+    for (;;) {
+      const page = await google.page({ accessToken: access.token, syncToken, pageToken, before }, signal);
+      if (page === 'expired') {
+        if (syncToken === undefined) throw badResponse('answered a full list of events with status 410');
+        return 'expired';
+      }
+      if (page === 'unauthorized') {
+        // Google can end an access token before its time. A second refusal is a fault of Google.
+        if (!mayRefresh) throw badResponse('refused a new access token');
+        mayRefresh = false;
+        access = await accessTokens.valid(state, signal, access);
+        continue;
+      }
+      add(page);
+      if (page.nextPageToken === undefined) {
+        return { full: syncToken === undefined, events, cancelled, syncToken: page.nextSyncToken!, account };
+      }
+      if (pageTokens.has(page.nextPageToken) || pageTokens.size >= maxPages) {
+        throw badResponse('answered with pages of events that do not end');
+      }
+      pageTokens.add(page.nextPageToken);
+      pageToken = page.nextPageToken;
+    }
+  };
+
+  const isHorizonOld = ({ full_sync_at: at }: SyncState): boolean =>
+    at === null || clock.now().getTime() - at.getTime() > futureDays * horizonShare * dayMs;
+
+  return async (state, signal) => {
+    const syncToken = isHorizonOld(state) ? undefined : (state.sync_token ?? undefined);
+    const changes = await list(state, syncToken, signal);
+    if (changes !== 'expired') return changes;
+    const all = await list(state, undefined, signal);
+    if (all === 'expired') throw badResponse('answered a full list of events with status 410');
+    return all;
+  };
+};

@@ -1,0 +1,110 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { SyncState } from '../connections.ts';
+import type { CalendarEvent } from '../google/event-wire.ts';
+import type { EventQuota } from './event-quota.ts';
+
+/** All changes of one sync, collected before the transaction begins. */
+export type FetchedChanges = {
+  /** Whether `events` is the complete list, so that all other stored events are deleted. */
+  readonly full: boolean;
+  readonly events: ReadonlyMap<string, CalendarEvent>;
+  readonly cancelled: ReadonlySet<string>;
+  readonly syncToken: string;
+  readonly account: string | undefined;
+};
+
+export type SyncCounts = {
+  readonly created: number;
+  readonly updated: number;
+  readonly deleted: number;
+  /** Stored events that the sync left as they were. */
+  readonly unchanged: number;
+};
+
+/** Another sync or a new consent was stored meanwhile. */
+export class StaleSync extends Error {
+  override readonly name = 'StaleSync';
+}
+
+/** Rows of one statement. Their JSON has about 1 MB. */
+const chunkRows = 2_000;
+
+const columns = [
+  'status',
+  'summary',
+  'location',
+  'starts_at',
+  'ends_at',
+  'all_day',
+  'time_zone',
+  'recurring_event_id',
+  'original_start',
+  'link',
+  'etag',
+  'updated_at',
+] as const;
+const of = (prefix: string): string => columns.map((name) => `${prefix}.${name}`).join(', ');
+
+const upsertSql = `with changed as (
+    insert into calendar_event as stored (connection_id, event_id, ${columns.join(', ')})
+    select $1, event_id, ${columns.join(', ')} from jsonb_to_recordset($2::jsonb) as given (event_id text, status text,
+      summary text, location text, starts_at timestamptz, ends_at timestamptz, all_day boolean, time_zone text,
+      recurring_event_id text, original_start text, link text, etag text, updated_at timestamptz)
+    on conflict (connection_id, event_id) do update
+      set (${columns.join(', ')}) = row (${of('excluded')})
+      where (${of('stored')}) is distinct from (${of('excluded')})
+    returning (xmax = 0) as is_new
+  )
+  select count(*) filter (where is_new)::int as created, count(*) filter (where not is_new)::int as updated from changed`;
+
+const deleteOthersSql = `delete from calendar_event where connection_id = $1
+  and not exists (select from unnest($2::text[]) as given (id) where given.id = event_id)`;
+const deleteSql = 'delete from calendar_event where connection_id = $1 and event_id = any($2::text[])';
+const countDeleted = (statement: string): string =>
+  `with deleted as (${statement} returning 1) select count(*)::int as deleted from deleted`;
+
+/**
+ * Stores the changes of a sync and its sync token. Must be the whole content of a unit of work.
+ * @throws StaleSync if the connection has changed since `state` was read; AppError `calendar_not_connected`,
+ *   `quota_exceeded`
+ */
+export const storeEvents = async (
+  { query }: Transaction,
+  state: SyncState,
+  { full, events, cancelled, syncToken, account }: FetchedChanges,
+  { now, assertQuota }: { readonly now: Date; readonly assertQuota: EventQuota },
+): Promise<SyncCounts> => {
+  const [current] = await query<{ sync_version: number }>(
+    'select sync_version from calendar_connection where id = $1 for update',
+    [state.id],
+  );
+  if (!current) throw new AppError('calendar_not_connected', 'The calendar was disconnected during the sync');
+  if (current.sync_version !== state.sync_version) throw new StaleSync();
+
+  const [removed] = full
+    ? await query<{ deleted: number }>(countDeleted(deleteOthersSql), [state.id, [...events.keys()]])
+    : cancelled.size > 0
+      ? await query<{ deleted: number }>(countDeleted(deleteSql), [state.id, [...cancelled]])
+      : [{ deleted: 0 }];
+
+  let [created, updated] = [0, 0];
+  const rows = [...events.values()];
+  for (let from = 0; from < rows.length; from += chunkRows) {
+    const chunk = JSON.stringify(rows.slice(from, from + chunkRows));
+    const [written] = await query<{ created: number; updated: number }>(upsertSql, [state.id, chunk]);
+    created += written!.created;
+    updated += written!.updated;
+  }
+  const [stored] = await query<{ total: number }>(
+    'select count(*)::int as total from calendar_event where connection_id = $1',
+    [state.id],
+  );
+  assertQuota(stored!.total);
+  await query(
+    `update calendar_connection set sync_token = $2, sync_version = sync_version + 1, last_sync_at = $3,
+       account = coalesce($4, account), full_sync_at = case when $5 then $3 else full_sync_at end where id = $1`,
+    [state.id, syncToken, now, account ?? null, full],
+  );
+  return { created, updated, deleted: removed!.deleted, unchanged: stored!.total - created - updated };
+};

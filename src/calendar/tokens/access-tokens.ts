@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SpanStatusCode, trace } from '@opentelemetry/api';
+import { orAbort } from '#src/kernel/abort.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { readConnection, type SyncState } from '../connections.ts';
+import type { GoogleCalendar } from '../google/google-calendar.ts';
+import type { GoogleTokens } from '../google/google-oauth.ts';
+import { placeOf, type TokenCipher } from './token-cipher.ts';
+
+export type AccessTokensDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  readonly google: Pick<GoogleCalendar, 'refresh'>;
+  readonly cipher: TokenCipher;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+};
+
+type AccessToken = { readonly token: string; readonly version: number };
+
+export type AccessTokens = {
+  /**
+   * Returns a valid access token. If it has expired, or is the `rejected` one, it is refreshed: by one caller of all
+   * processes, while the others wait for its result.
+   * @param state the connection as the caller has read it
+   * @throws AppError `calendar_reauthorization_required`, `calendar_not_connected`, `calendar_token_unreadable`, of
+   *   category external_api or database, or the reason of `signal`
+   */
+  readonly valid: (state: SyncState, signal: AbortSignal, rejected?: AccessToken) => Promise<AccessToken>;
+};
+
+/** A token that expires within this time is refreshed, because a sync takes some time. */
+const marginMs = 60_000;
+/** A process that does not renew its lease counts as dead, and another process refreshes. */
+const leaseMs = 5_000;
+const renewMs = 1_500;
+const pollMs = 100;
+
+const operation = 'calendar.token';
+
+export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
+  const { unitOfWork, audit, google, cipher, clock, metrics, logger } = deps;
+  /** The refresh of a connection that runs or is awaited in this process. */
+  const inProgress = new Map<string, Promise<SyncState>>();
+
+  const isUsable = ({ access_expires_at, token_version }: SyncState, rejected: AccessToken | undefined): boolean =>
+    access_expires_at.getTime() - marginMs > clock.now().getTime() && token_version !== rejected?.version;
+
+  /** The lease is a row and no lock of a session, because a lock would hold a connection while Google answers. */
+  const takeLease = (state: SyncState, lease: string): Promise<boolean> =>
+    unitOfWork.run({ operation }, async ({ query }) => {
+      const taken = await query(
+        `update calendar_connection set refresh_lease = $3, refresh_lease_until = clock_timestamp() + $4 * interval '1 ms'
+         where id = $1 and token_version = $2 and status = 'connected'
+           and (refresh_lease_until is null or refresh_lease_until < clock_timestamp()) returning 1`,
+        [state.id, state.token_version, lease, leaseMs],
+      );
+      return taken.length > 0;
+    });
+
+  const renew = (state: SyncState, lease: string): Promise<unknown> =>
+    unitOfWork.run({ operation }, ({ query }) =>
+      query(
+        `update calendar_connection set refresh_lease_until = clock_timestamp() + $3 * interval '1 ms'
+         where id = $1 and refresh_lease = $2`,
+        [state.id, lease, leaseMs],
+      ),
+    );
+
+  const release = (state: SyncState, lease: string): Promise<unknown> =>
+    unitOfWork.run({ operation }, ({ query }) =>
+      query(
+        `update calendar_connection set refresh_lease = null, refresh_lease_until = null
+         where id = $1 and refresh_lease = $2`,
+        [state.id, lease],
+      ),
+    );
+
+  /** One statement stores both tokens and ends the lease, so that a rotated refresh token is not lost. */
+  const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<unknown> =>
+    unitOfWork.run({ operation }, ({ query }) => {
+      const current = refreshToken ?? cipher.decrypt(state.refresh_token, placeOf.refreshToken(state.id));
+      return query(
+        `update calendar_connection set access_token = $3, access_expires_at = $4, refresh_token = $5,
+           token_version = token_version + 1, refresh_lease = null, refresh_lease_until = null
+         where id = $1 and token_version = $2`,
+        [
+          state.id,
+          state.token_version,
+          cipher.encrypt(accessToken, placeOf.accessToken(state.id)),
+          new Date(clock.now().getTime() + expiresIn * 1_000),
+          // Encrypted again in any case, so that it gets the current key.
+          cipher.encrypt(current, placeOf.refreshToken(state.id)),
+        ],
+      );
+    });
+
+  const markRefused = (state: SyncState): Promise<void> =>
+    unitOfWork.run({ operation }, async (transaction) => {
+      const marked = await transaction.query(
+        `update calendar_connection set status = 'reauthorization_required', refresh_lease = null,
+           refresh_lease_until = null where id = $1 and token_version = $2 and status = 'connected' returning 1`,
+        [state.id, state.token_version],
+      );
+      if (marked.length === 0) return;
+      await audit.record(transaction, {
+        stream: `calendar:${state.id}`,
+        action: 'calendar.reauthorization_required',
+        outcome: 'failure',
+        actor: { kind: 'system', subject: null },
+        target: state.id,
+        reason: 'calendar_reauthorization_required',
+      });
+    });
+
+  const refresh = async (state: SyncState, lease: string, signal: AbortSignal): Promise<void> => {
+    const timer = setInterval(() => void renew(state, lease).catch(() => {}), renewMs);
+    try {
+      const tokens = await google.refresh(cipher.decrypt(state.refresh_token, placeOf.refreshToken(state.id)), signal);
+      await store(state, tokens);
+      metrics.count('volwatch_calendar_token_refreshes_total', { outcome: 'refreshed' });
+    } catch (error) {
+      const refused = codeOf(error) === 'calendar_reauthorization_required';
+      const outcome = refused ? 'reauthorization_required' : 'failed';
+      metrics.count('volwatch_calendar_token_refreshes_total', { outcome });
+      logger.warn({ code: codeOf(error), connection_id: state.id }, 'the Google access token was not refreshed');
+      if (refused) await markRefused(state);
+      else await release(state, lease).catch(() => {});
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+  };
+
+  const traced = (state: SyncState, lease: string, signal: AbortSignal): Promise<void> =>
+    trace.getTracer('volwatch').startActiveSpan('calendar.token_refresh', async (span) => {
+      try {
+        await refresh(state, lease, signal);
+      } catch (error) {
+        span.setAttribute('error.type', codeOf(error));
+        span.setStatus({ code: SpanStatusCode.ERROR });
+        throw error;
+      } finally {
+        span.end();
+      }
+    });
+
+  /** Refreshes, or waits until another process has. @returns the connection with a usable token */
+  const obtain = async (first: SyncState, signal: AbortSignal, rejected?: AccessToken): Promise<SyncState> => {
+    let state = first;
+    let awaited = false;
+    for (;;) {
+      // A token that is new since the call began is used even if it expires soon, so that the loop ends.
+      if (isUsable(state, rejected) || state.token_version !== first.token_version) {
+        if (awaited) metrics.count('volwatch_calendar_token_refreshes_total', { outcome: 'awaited' });
+        return state;
+      }
+      const lease = randomUUID();
+      if (await takeLease(state, lease)) {
+        awaited = false;
+        await traced(state, lease, signal);
+      } else {
+        awaited = true;
+        await sleep(pollMs * (0.5 + Math.random()), undefined, { signal }).catch(() => signal.throwIfAborted());
+      }
+      state = await unitOfWork.run({ operation }, ({ query }) => readConnection(query, first.id));
+    }
+  };
+
+  const usableState = async (
+    state: SyncState,
+    signal: AbortSignal,
+    rejected: AccessToken | undefined,
+  ): Promise<SyncState> => {
+    if (isUsable(state, rejected)) return state;
+    let running = inProgress.get(state.id);
+    if (!running) {
+      running = obtain(state, signal, rejected).finally(() => inProgress.delete(state.id));
+      inProgress.set(state.id, running);
+    }
+    return orAbort(running, signal);
+  };
+
+  return {
+    valid: async (state, signal, rejected) => {
+      const { id, access_token: stored, token_version: version } = await usableState(state, signal, rejected);
+      if (version === rejected?.version)
+        throw new AppError('external_api_bad_response', 'Google refused its new token');
+      return { token: cipher.decrypt(stored, placeOf.accessToken(id)), version };
+    },
+  };
+};

@@ -1,0 +1,152 @@
+import { CronExpressionParser } from 'cron-parser';
+import { derivedSecret, type KeyRing, type MayAct } from '../../auth/index.ts';
+import {
+  type CalendarParts,
+  createAccessTokens,
+  createCalendarRoutes,
+  createConnectionGauge,
+  createConnections,
+  createConsents,
+  createEventQuota,
+  createEvents,
+  createFetchChanges,
+  createGoogleCalendar,
+  createGoogleEvents,
+  createGoogleHttp,
+  createGoogleOAuth,
+  createRevocations,
+  createScheduledSync,
+  createSync,
+  createTokenCipher,
+} from '../../calendar/index.ts';
+import { ConfigError, type Config } from '../../config/index.ts';
+import type { Database } from '../../database/index.ts';
+import type { Jobs } from '../../jobs/index.ts';
+import { uuidv7 } from '../../kernel/ids.ts';
+import type { Cursors } from '../../kernel/lists/pagination.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import type { HealthCheck } from '../../kernel/ports/health.ts';
+import type { JobHandler } from '../../kernel/ports/jobs.ts';
+import type { Route } from '../../kernel/requests/route.ts';
+import { createCredits, type RedisConnection } from '../../redis/index.ts';
+import type { Collector } from '../../telemetry/index.ts';
+import { basePath, type Base } from '../base.ts';
+import { composePolicy, connectTimeoutMs } from './provider.ts';
+
+export type CalendarFeature = {
+  readonly routes: readonly Route[];
+  readonly checks: readonly HealthCheck[];
+  readonly collectors: readonly Collector[];
+  readonly handle: JobHandler;
+  readonly close: () => Promise<void>;
+};
+
+type Deps = {
+  readonly jobs: Jobs;
+  readonly keyRing: KeyRing;
+  readonly cursors: Cursors;
+  readonly mayAct: MayAct;
+  readonly audit: AuditTrail;
+  readonly redis: RedisConnection | undefined;
+};
+
+/** @throws ConfigError for a schedule that has no next time */
+const createNextSyncAt = ({ CALENDAR_SYNC_SCHEDULE: cron }: Config): (() => Date) => {
+  const next = (): Date => CronExpressionParser.parse(cron, { tz: 'UTC' }).next().toDate();
+  try {
+    next();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`CALENDAR_SYNC_SCHEDULE is no schedule: ${reason}`]);
+  }
+  return next;
+};
+
+const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: Deps, client: ClientOfGoogle) => {
+  const { config, clock, metrics, logger, abuse } = base;
+  const { jobs, keyRing, mayAct, audit, redis } = deps;
+  const http = createGoogleHttp({ connectTimeoutMs });
+  const google = createGoogleCalendar({
+    oauth: createGoogleOAuth({
+      http,
+      clientId: client.id,
+      clientSecret: client.secret,
+      authUrl: config.GOOGLE_AUTH_URL,
+      tokenUrl: config.GOOGLE_TOKEN_URL,
+      revokeUrl: config.GOOGLE_REVOKE_URL,
+    }),
+    events: createGoogleEvents({ http, baseUrl: config.GOOGLE_CALENDAR_BASE_URL }),
+    policy: composePolicy(base, 'google_calendar'),
+    credits: createCredits({
+      name: 'google_calendar',
+      perMinute: config.GOOGLE_REQUESTS_PER_MINUTE,
+      redis,
+      clock,
+    }),
+    timeoutMs: config.PROVIDER_TIMEOUT_MS,
+    clock,
+  });
+  const keys = config.TOKEN_ENCRYPTION_KEY ?? [await derivedSecret(keyRing.signing, 'calendar tokens')];
+  const cipher = createTokenCipher({ keys });
+  const revocations = createRevocations({ unitOfWork, google, cipher, jobs, logger, reader });
+  const accessTokens = createAccessTokens({ unitOfWork, audit, google, cipher, clock, metrics, logger });
+  const assertQuota = createEventQuota({ abuse, maxEvents: config.CALENDAR_EVENTS_PER_OWNER });
+  const sync = createSync({
+    unitOfWork,
+    assertQuota,
+    fetchChanges: createFetchChanges({
+      google,
+      accessTokens,
+      clock,
+      assertQuota,
+      futureDays: config.CALENDAR_FUTURE_DAYS,
+    }),
+    clock,
+    metrics,
+    logger,
+    timeoutMs: config.CALENDAR_SYNC_TIMEOUT_MS,
+    statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
+  });
+  const parts: CalendarParts = {
+    consents: createConsents({ unitOfWork, audit, google, cipher, clock, ids: uuidv7 }),
+    connections: createConnections({ unitOfWork, reader, audit, revocations }),
+    sync,
+    events: createEvents({ reader }),
+  };
+  return {
+    parts,
+    check: google.healthCheck,
+    handle: createScheduledSync({ unitOfWork, reader, jobs, sync, revocations, mayAct, logger }),
+    close: async () => {
+      sync.close();
+      await http.close();
+    },
+  };
+};
+
+type ClientOfGoogle = { readonly id: string; readonly secret: string };
+
+/** The Google calendar. Without GOOGLE_CLIENT_ID its routes exist and answer `calendar_not_configured`. */
+export const composeCalendar = async (base: Base, database: Database, deps: Deps): Promise<CalendarFeature> => {
+  const { config, production, metrics, logger } = base;
+  const { GOOGLE_CLIENT_ID: id, GOOGLE_CLIENT_SECRET: secret } = config;
+  const configured =
+    id === undefined || secret === undefined ? undefined : await composeParts(base, database, deps, { id, secret });
+  if (configured && production && config.GOOGLE_REDIRECT_URL === undefined) {
+    logger.warn({}, 'GOOGLE_REDIRECT_URL is not set: the URL of the callback follows from the Host header');
+  }
+  return {
+    routes: createCalendarRoutes({
+      parts: configured?.parts,
+      cursors: deps.cursors,
+      nextSyncAt: createNextSyncAt(config),
+      redirectUrl: config.GOOGLE_REDIRECT_URL,
+      callbackPath: `${basePath}/calendar/callback`,
+      production,
+    }),
+    checks: configured ? [configured.check] : [],
+    collectors: configured ? [createConnectionGauge({ reader: database.reader, metrics })] : [],
+    handle: configured?.handle ?? (async () => {}),
+    close: async () => configured?.close(),
+  };
+};

@@ -1,0 +1,173 @@
+import anyTest, { type TestFn } from 'ava';
+import { createScope } from '../../scripts/verify/scope.ts';
+
+import { eventually } from '#testkit/eventually.ts';
+import { metric, scrape, serve } from '#testkit/running-service.ts';
+import {
+  ask,
+  connect,
+  connectedPerson,
+  expireAccessToken,
+  meeting,
+  startStage,
+  storedEvents,
+  syncNow,
+  type Stage,
+} from './support.ts';
+
+/** Two services on one database for all tests of this file; they run one after the other. */
+const test = anyTest.serial as TestFn<Stage>;
+const scope = createScope();
+test.after.always(scope.close);
+test.before(async (t) => {
+  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' }, 2);
+});
+
+test('100 callers of two instances with an expired token: one token call, 100 good answers', async (t) => {
+  const stage = t.context;
+  const { services, google } = stage;
+  const ada = await connectedPerson(stage);
+  for (const day of [1, 2, 3]) google.put(meeting(`m${day}`, day));
+  for (const rotates of [false, true]) {
+    google.rotates = rotates;
+    await expireAccessToken(stage);
+    google.faults = { token: { kind: 'delay', ms: 300 } };
+    const before = google.callsOf('token');
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, caller) => syncNow(services[caller % services.length]!, ada)),
+    );
+    t.deepEqual([...new Set(answers.map(({ status, text }) => (status === 200 ? 200 : text)))], [200]);
+    t.is(google.callsOf('token') - before, 1);
+  }
+  t.deepEqual(await storedEvents(stage), ['m1', 'm2', 'm3']);
+  const exposition = (await Promise.all(services.map((service) => scrape(service)))).join('\n');
+  t.is(metric(exposition, 'volwatch_calendar_token_refreshes_total', { outcome: 'refreshed' }), 2);
+});
+
+test('a rotated refresh token is stored with its access token', async (t) => {
+  const stage = t.context;
+  const { service, google } = stage;
+  const ada = await connectedPerson(stage);
+  google.rotates = true;
+  for (let refreshed = 0; refreshed < 3; refreshed += 1) {
+    await expireAccessToken(stage);
+    t.is((await syncNow(service, ada)).status, 200);
+  }
+  t.is(google.callsOf('token'), 4);
+  t.is(google.liveRefreshTokens().length, 1);
+});
+
+test('an access token that Google ended early is refreshed once, and one that expires soon is used', async (t) => {
+  const stage = t.context;
+  const { service, google } = stage;
+  const ada = await connectedPerson(stage);
+  google.endAccessTokens();
+  t.is((await syncNow(service, ada)).status, 200);
+  t.is(google.callsOf('token'), 2);
+  google.faults = { events: { kind: 'status', status: 401 } };
+  t.like((await syncNow(service, ada)).body, { status: 502, code: 'external_api_bad_response' });
+  t.is(google.callsOf('token'), 3, 'no loop of refreshes');
+  google.faults = {};
+  google.expiresInSeconds = 5;
+  await expireAccessToken(stage);
+  t.is((await syncNow(service, ada)).status, 200);
+  t.is(google.callsOf('token'), 4);
+});
+
+test('invalid_grant asks for a new consent, without retries, and a new consent ends it', async (t) => {
+  const stage = t.context;
+  const { service, google, stored } = stage;
+  const ada = await connectedPerson(stage);
+  google.put(meeting('m1', 1));
+  await syncNow(service, ada);
+  google.endConsents();
+  await expireAccessToken(stage);
+  const before = google.callsOf('token');
+  for (let asked = 0; asked < 3; asked += 1) {
+    t.like((await syncNow(service, ada)).body, { status: 409, code: 'calendar_reauthorization_required' });
+  }
+  t.is(google.callsOf('token'), before + 1);
+  t.is((await ask(service, 'GET', '/connection', ada.authorization)).body['status'], 'reauthorization_required');
+  t.is((await ask(service, 'GET', '/events', ada.authorization)).status, 200, 'synced events stay');
+  const [event] = await stored.query(
+    `select outcome, reason from audit_event where action = 'calendar.reauthorization_required'
+       and stream = (select 'calendar:' || id from calendar_connection)`,
+  );
+  t.deepEqual(event, { outcome: 'failure', reason: 'calendar_reauthorization_required' });
+  t.is((await connect(stage, ada)).status, 200);
+  t.like((await syncNow(service, ada)).body, { created: 0, unchanged: 1, full: true });
+});
+
+test('faults of the token endpoint have their codes, and the next sync is right', async (t) => {
+  const stage = t.context;
+  const { service, google } = stage;
+  const ada = await connectedPerson(stage);
+  await expireAccessToken(stage);
+  const cases = [
+    [{ kind: 'status', status: 500 }, 502, 'external_api_bad_response'],
+    [{ kind: 'hang' }, 504, 'external_api_timeout'],
+    [{ kind: 'reset' }, 503, 'external_api_unavailable'],
+    [{ kind: 'truncated' }, 502, 'external_api_bad_response'],
+    [{ kind: 'not_json' }, 502, 'external_api_bad_response'],
+    [{ kind: 'status', status: 429, retryAfter: '9' }, 503, 'external_api_unavailable'],
+    [{ kind: 'status', status: 401, body: { error: 'invalid_client' } }, 502, 'external_api_bad_response'],
+  ] as const;
+  for (const [fault, status, code] of cases) {
+    google.faults = { token: fault };
+    const answer = await syncNow(service, ada);
+    t.is(answer.status, status, JSON.stringify(fault));
+    t.is(answer.body['code'], code);
+  }
+  google.faults = {};
+  t.is((await syncNow(service, ada)).status, 200);
+});
+
+test('a process that is killed during a refresh or a sync loses nothing', async (t) => {
+  const stage = t.context;
+  const { service, google, stored } = stage;
+  const ada = await connectedPerson(stage);
+  google.put(meeting('m1', 1));
+  const steps = [
+    'before the answer of the token endpoint',
+    'before an answer with events',
+    'while the events are stored',
+  ];
+  for (const [index, step] of steps.entries()) {
+    const doomed = await serve(
+      t,
+      { DATABASE_URL: stored.url, ...google.environment, ROLE: 'api' },
+      { startTimeoutMs: 90_000 },
+    );
+    await doomed.ready(90_000);
+    await expireAccessToken(stage);
+    google.put(meeting(`step${index}`, 2 + index));
+    const kill = (): void => void doomed.process.kill('SIGKILL');
+    if (index === 0) google.faults = { token: { kind: 'before', act: kill } };
+    if (index === 1) google.faults = { events: { kind: 'before', act: kill } };
+    // A trigger keeps the transaction open in the middle of the events.
+    if (index === 2) {
+      await stored.query(
+        `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$`,
+      );
+      await stored.query('create trigger slow before insert on calendar_event for each row execute function slow()');
+      const isStoring = async () =>
+        (
+          await stored.query(
+            `select 1 from pg_stat_activity where query like '%insert into calendar_event%' and wait_event = 'PgSleep'`,
+          )
+        ).length > 0;
+      void eventually(isStoring, 'the events are being stored').then(kill);
+    }
+    await t.throwsAsync(syncNow(doomed, ada), undefined, step);
+    await doomed.exited;
+    google.faults = {};
+    if (index === 2) {
+      await stored.query(`select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'`);
+      await stored.query('drop trigger slow on calendar_event');
+    }
+    const answer = await syncNow(service, ada);
+    t.is(answer.status, 200, `${step}: ${answer.text}`);
+    t.true((await storedEvents(stage)).includes(`step${index}`), step);
+    t.is(google.liveRefreshTokens().length, 1);
+  }
+});
