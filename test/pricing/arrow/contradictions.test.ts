@@ -1,4 +1,3 @@
-import { makeData, makeVector, Null } from 'apache-arrow';
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
@@ -124,10 +123,8 @@ test('what is no Arrow stream, or asks for something unknown, does not count as 
 test('a required column without a value refuses the stream, so a few bytes cannot make 100,000 rows fail', async (t) => {
   const { service, workers } = setup();
   t.teardown(workers.close);
-  const rows = 100_000;
-  const nulls = makeVector(makeData({ type: new Null(), length: rows }));
   const names = ['spot', 'strike', 'time_to_expiry', 'rate', 'volatility', 'option_type'];
-  const bytes = arrowStream(Object.fromEntries(names.map((name) => [name, nulls])));
+  const bytes = streamFile('frames/null-columns-only');
   t.true(bytes.length < 4_096);
   const error = await t.throwsAsync(service.send({ bytes, input: 'arrow', answer: ['arrow'] }), {
     instanceOf: AppError,

@@ -37,3 +37,8 @@ polars('polars-ids', frame.with_columns(id=pl.Series(long)))
 frame.write_ipc_stream(f'{out}/polars-zstd.arrow', compression='zstd')
 frame.write_ipc_stream(f'{out}/polars-lz4.arrow', compression='lz4')
 print(pd.__version__, pl.__version__, pa.__version__, sys.version)
+
+names = ['spot', 'strike', 'time_to_expiry', 'rate', 'volatility', 'option_type']
+batch = pa.record_batch({name: pa.nulls(100_000) for name in names})
+with pa.OSFile(f'{out}/null-columns-only.arrow', 'wb') as sink, pa.ipc.new_stream(sink, batch.schema) as writer:
+    writer.write_batch(batch)
