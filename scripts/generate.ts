@@ -8,6 +8,7 @@ import { architecturePage } from './generate/architecture-page.ts';
 import { configurationPage } from './generate/configuration-page.ts';
 import { decisionsPage } from './generate/decisions-page.ts';
 import { errorsPage } from './generate/errors-page.ts';
+import { mistakesPage } from './generate/mistakes-page.ts';
 import { operations } from './generate/operations.ts';
 import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
@@ -18,6 +19,7 @@ const generated: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/decisions/README.md': decisionsPage,
   'docs/errors.md': errorsPage,
+  'docs/mistakes.md': mistakesPage,
   'docs/tables.md': tablesPage,
   'docs/telemetry.md': telemetryPage,
   ...operations,

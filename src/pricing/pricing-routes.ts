@@ -5,6 +5,7 @@ import { acceptedTransports, transportOf } from './batch/accept.ts';
 import { arrowType, jsonType } from './batch/prepared-batch.ts';
 import { describeModel } from './models/model-description.ts';
 import type { PricingService } from './pricing-service.ts';
+import * as answers from './request/answer-schemas.ts';
 import * as schema from './request/schemas.ts';
 import type { BatchOutcome } from './workers/protocol.ts';
 
@@ -45,7 +46,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       path: '/pricing/price',
       summary: 'Price one option',
       request: { body: schema.priceBody(service.models) },
-      responses: { 200: schema.priceAnswer },
+      responses: { 200: answers.priceAnswer },
       errors: pricingErrors,
       handler: async ({ body, context }) => ({ status: 200, body: await service.price(body, context.signal) }),
     }),
@@ -56,7 +57,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       path: '/pricing/greeks',
       summary: 'Price one option with its greeks',
       request: { body: schema.greeksBody(service.models) },
-      responses: { 200: schema.greeksAnswer },
+      responses: { 200: answers.greeksAnswer },
       errors: pricingErrors,
       handler: async ({ body, context }) => ({ status: 200, body: await service.greeks(body, context.signal) }),
     }),
@@ -67,7 +68,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       path: '/pricing/implied-volatility',
       summary: 'The volatility at which an option has a given price',
       request: { body: schema.impliedBody(service.models) },
-      responses: { 200: schema.impliedAnswer },
+      responses: { 200: answers.impliedAnswer },
       errors: pricingErrors,
       handler: async ({ body, context }) => ({
         status: 200,
@@ -85,7 +86,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       consumes: [jsonType, arrowType],
       produces: [jsonType, arrowType],
       request: { headers: schema.batchHeaders, body: schema.batchBody(service.models) },
-      responses: { 200: schema.batchAnswer },
+      responses: { 200: answers.batchAnswer },
       errors: ['pricing_model_unknown', 'pricing_work_too_large'],
       handler: async ({ body, headers, context }) => {
         const input = transportOf(headers['content-type']);
@@ -101,7 +102,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       path: '/pricing/models',
       summary: 'The models, their inputs, exercise styles, outputs and accuracy',
       request: {},
-      responses: { 200: schema.modelsAnswer },
+      responses: { 200: answers.modelsAnswer },
       errors: [],
       etag: 'weak',
       handler: async () => ({ status: 200, body: { models } }),

@@ -10,13 +10,20 @@ import { estimateOf } from './models/cost.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
+import { lacksOutputText } from './request/messages.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
+import { readStrictUnits, strictUnitsMember } from './request/strict-units.ts';
+import { unitWarnings, type UnitWarning } from './request/unit-warnings.ts';
 import type { PricingServiceDeps } from './pricing-service-deps.ts';
 import { priceOnWorker } from './slow-option.ts';
 import { fillFromSymbol, type InputsFrom } from './request/symbol-inputs.ts';
 import type { BatchOutcome } from './workers/protocol.ts';
 
-type TimedOption = PricedOption & { readonly inputs_from?: InputsFrom; readonly computation_time_ms: number };
+type TimedOption = PricedOption & {
+  readonly warnings?: readonly UnitWarning[];
+  readonly inputs_from?: InputsFrom;
+  readonly computation_time_ms: number;
+};
 
 type ImpliedOption = TimedOption & { readonly implied_volatility: number };
 
@@ -59,7 +66,7 @@ const unsupportedOutputs = (operation: SingleOperation, model: Model, names: rea
     .map((name) => ({
       pointer: operation === 'greeks' ? '/outputs' : '/model',
       code: 'unsupported',
-      detail: `${model.name} has no ${name}`,
+      detail: lacksOutputText(model, name),
     }));
 
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
@@ -71,9 +78,14 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       operation === 'greeks'
         ? readOutputs(row['outputs'], greekNames, defaultGreeks)
         : { outputs: fixedOutputs[operation] };
-    const own = operation === 'greeks' ? { own: 'outputs' } : {};
-    const option = readOption(row, model, '', { ...own, inverted: operation === 'implied_volatility' });
-    if (Array.isArray(option)) throw invalidRequest(Array.isArray(asked) ? [...option, ...asked] : option);
+    const own = operation === 'greeks' ? ['outputs', strictUnitsMember] : [strictUnitsMember];
+    const strict = readStrictUnits(row);
+    const inverted = operation === 'implied_volatility';
+    const option = readOption(row, model, '', { own, inverted, strictUnits: strict === true });
+    if (Array.isArray(strict) || Array.isArray(option)) {
+      const parts = [option, asked, strict].filter((part) => Array.isArray(part));
+      throw invalidRequest(parts.flat());
+    }
     if (Array.isArray(asked)) throw invalidRequest(asked);
     const unsupported = unsupportedOutputs(operation, model, asked.outputs);
     if (unsupported.length > 0) throw invalidRequest(unsupported);
@@ -86,7 +98,9 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     let label: Model['name'] | 'unknown' = 'unknown';
     try {
       if (!isRow(body))
-        throw invalidRequest([{ pointer: '', code: 'invalid_type', detail: 'The body must be an object' }]);
+        throw invalidRequest([
+          { pointer: '', code: 'invalid_type', detail: 'The body must be an object with the inputs of one option' },
+        ]);
       const model = engines.model(readModelName(body, ''));
       label = model.name;
       span.setAttribute('pricing.model', label);
@@ -100,7 +114,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       const buffer = createOutputs();
       const estimate = estimateOf([row], wanted);
       const slow = !armed && estimate.totalMs > workerMs;
-      const { outputs: _, ...plain } = row;
+      const { outputs: _, strict_units: __, ...plain } = row;
       const result = slow
         ? await context.with(trace.setSpan(context.active(), span), () =>
             priceOnWorker(workers, plain, outputs, {
@@ -120,8 +134,10 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         throw new AppError('pricing_calculation_failed', result);
       }
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome: 'ok' });
+      const warnings = unitWarnings(option, model.numbers, '');
       return {
         ...result,
+        ...(warnings && { warnings }),
         ...(inputsFrom && { inputs_from: inputsFrom }),
         computation_time_ms: clock.monotonic() - started,
       };

@@ -203,7 +203,7 @@ test.serial('a batch answers each row as the single call does, in order, with it
     error: {
       code: 'validation_failed',
       category: 'validation',
-      detail: 'volatility must be at least 0 and at most 100',
+      detail: 'volatility must be at least 0 and at most 100, not -1',
       pointer: '/options/1/volatility',
     },
   });

@@ -21,7 +21,7 @@ const parameter = z.string().max(1024).optional();
 
 /** Unknown parameters are ignored (RFC 6749 section 3.2), such as `resource` or `audience` of other servers. */
 const tokenRequest = z.object({
-  grant_type: z.string().min(1, 'Required'),
+  grant_type: z.string().min(1, 'grant_type is required: client_credentials or refresh_token'),
   scope: parameter,
   refresh_token: parameter,
   client_id: parameter,

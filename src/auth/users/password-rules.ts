@@ -1,5 +1,5 @@
 import { dictionary } from '@zxcvbn-ts/language-common';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 
 /** Max characters. NIST SP 800-63B demands that at least 64 are allowed, and that no character is cut off. */
 export const maxPasswordCharacters = 256;
@@ -18,21 +18,20 @@ export type PasswordRules = {
 };
 
 const refuse = (code: string, detail: string): never => {
-  throw new AppError('validation_failed', 'The request breaks its schema', {
-    errors: [{ pointer: '/password', code, detail }],
-  });
+  throw validationFailed([{ pointer: '/password', code, detail }]);
 };
 
 export const createPasswordRules = ({ minCharacters }: { readonly minCharacters: number }): PasswordRules => ({
   check: (password, email) => {
     const normal = password.normalize('NFKC');
     const length = Array.from(normal).length;
-    if (length < minCharacters) refuse('invalid_length', `Must have at least ${minCharacters} characters`);
+    if (length < minCharacters) refuse('invalid_length', `password must have at least ${minCharacters} characters`);
     const lower = normal.toLowerCase();
-    if (common.has(lower) || new Set(lower).size === 1) refuse('password_common', 'Is a well-known password');
+    if (common.has(lower) || new Set(lower).size === 1)
+      refuse('password_common', 'password is a well-known password: choose another one');
     const [local = ''] = email.split('@');
     if (lower === email || lower === local || lower.replaceAll(/\d+$/g, '') === 'volwatch') {
-      refuse('password_guessable', 'Is easy to guess for this account');
+      refuse('password_guessable', 'password is easy to guess for this account: choose another one');
     }
   },
 });

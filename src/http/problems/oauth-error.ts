@@ -1,4 +1,5 @@
-import { AppError, type FieldError, type OAuthError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, type OAuthError } from '#src/kernel/catalogue/errors.ts';
+import { sentenceOf } from '#src/kernel/requests/validation-failed.ts';
 
 /**
  * The error of an OAuth route. RFC 6749 section 5.2 demands 400 with `invalid_request` for a missing, repeated or invalid
@@ -6,20 +7,12 @@ import { AppError, type FieldError, type OAuthError } from '#src/kernel/catalogu
  */
 export const toOauthError = (error: AppError): AppError =>
   error.code === 'validation_failed' && error.errors
-    ? new AppError('oauth_request_invalid', describe(error.errors), {
+    ? new AppError('oauth_request_invalid', sentenceOf(error.errors), {
         errors: error.errors,
         oauthError: 'invalid_request',
         cause: error,
       })
     : error;
-
-/** A sentence about the first fault: the caller may read only `error_description`. */
-const describe = ([first, ...others]: readonly FieldError[]): string => {
-  if (!first) return 'The request breaks its schema';
-  const name = first.pointer.replace(/^\//, '') || 'The form';
-  const more = others.length === 0 ? '' : `; ${others.length} more in errors`;
-  return `${name}: ${first.detail}${more}`;
-};
 
 const oauthErrorOf = (error: AppError): OAuthError => {
   if (error.oauthError !== undefined) return error.oauthError;

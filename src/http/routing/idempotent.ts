@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '#src/kernel/canonical-json.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import type { RouteReply } from './reply.ts';
 import type { HttpContext } from './types.ts';
@@ -24,10 +24,8 @@ export const checkIdempotencyKey = ({ req }: HttpContext, { declaration }: Compi
   const key = req.headers['idempotency-key'];
   if (!declaration.idempotency || key === undefined) return undefined;
   if (typeof key === 'string' && printable.test(key)) return key;
-  const detail = 'Must be 1 to 255 printable ASCII characters without spaces';
-  throw new AppError('validation_failed', 'The request breaks its schema', {
-    errors: [{ pointer: 'header.idempotency-key', code: 'invalid_format', detail }],
-  });
+  const detail = 'Idempotency-Key must be 1 to 255 printable ASCII characters without spaces';
+  throw validationFailed([{ pointer: 'header.idempotency-key', code: 'invalid_format', detail }]);
 };
 
 /**

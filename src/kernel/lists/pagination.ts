@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { isCalendarDate } from '../calendar.ts';
-import { AppError } from '../catalogue/errors.ts';
+import { validationFailed } from '../requests/validation-failed.ts';
 
 export const defaultLimit = 100;
 const maxLimit = 1000;
@@ -64,9 +64,8 @@ export type Cursors = {
 };
 
 const refuse = (): never => {
-  throw new AppError('validation_failed', 'The request breaks its schema', {
-    errors: [{ pointer: 'query.cursor', code: 'invalid_value', detail: 'Not a cursor of this list' }],
-  });
+  const detail = 'cursor must be the next_cursor of a page of this list: leave it out to begin with the first page';
+  throw validationFailed([{ pointer: 'query.cursor', code: 'invalid_value', detail }]);
 };
 
 /** A position must contain the name of its list, so that another list refuses the cursor. */

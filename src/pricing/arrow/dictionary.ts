@@ -1,6 +1,5 @@
 import { contradiction } from './faults.ts';
-import type { ColumnChunk } from './read-batch.ts';
-import { textAt } from './texts.ts';
+import { textAt, type ColumnChunk } from './read-batch.ts';
 
 /**
  * The texts for the indices of a column. A dictionary may be larger than the batch, so only the texts in use are

@@ -1,7 +1,8 @@
 import { contradiction, unsupported } from './faults.ts';
 import { readSize, type FlatTable } from './flat-table.ts';
 import type { ArrowMessage } from './read-messages.ts';
-import type { Layout, ReadableType } from './read-type.ts';
+import type { Layout, ReadableType, TextLayout } from './read-type.ts';
+import { decodeText, noTexts, textsOfOffsets, textsOfViews, viewBytes, type Texts } from './texts.ts';
 
 /** One column of one batch. The code has checked that its buffers contain `length` rows. */
 export type ColumnChunk = {
@@ -10,16 +11,15 @@ export type ColumnChunk = {
   readonly validity: Uint8Array | undefined;
   /** Numbers, or the indices of a dictionary. */
   readonly values: Uint8Array;
-  /** The concatenated texts; empty for other types. */
-  readonly texts: Buffer;
-  /** The start of each text in `texts`, and the end of the last one, in ascending order. */
-  readonly offsets: Int32Array;
+  /** The texts; empty for other types. */
+  readonly texts: Texts;
 };
 
 const entryBytes = 16;
-const codecs = ['LZ4', 'Zstandard'];
+const codecs = ['lz4', 'zstd'];
 const noValues = new Uint8Array(0);
-const noTexts = { texts: Buffer.alloc(0), offsets: new Int32Array(0) };
+/** Number of the field in the table `RecordBatch`. */
+const variadicCounts = 4;
 
 /** `count` values of a buffer; copied only if they are not aligned in memory. */
 export const valuesOf = <T>(bytes: Uint8Array, layout: Layout<T>, count: number): T => {
@@ -28,17 +28,17 @@ export const valuesOf = <T>(bytes: Uint8Array, layout: Layout<T>, count: number)
   return new layout(bytes.slice(0, count * width).buffer, 0, count);
 };
 
-export const isValid = ({ validity }: ColumnChunk, row: number): boolean =>
+const hasValue = (validity: Uint8Array | undefined, row: number): boolean =>
   validity === undefined || ((validity[row >> 3]! >> (row & 7)) & 1) === 1;
 
-const checkOffsets = (offsets: Int32Array, bytes: number): void => {
-  let end = 0;
-  for (let index = 0; index < offsets.length; index++) {
-    const offset = offsets[index]!;
-    if (offset < end || offset > bytes) throw contradiction('a text ends outside its buffer');
-    end = offset;
-  }
-};
+export const isValid = ({ validity }: ColumnChunk, row: number): boolean => hasValue(validity, row);
+
+/** Text `row` of a column of texts, at most 64 bytes of it; undefined for null. */
+export const textAt = (chunk: ColumnChunk, row: number): string | undefined =>
+  isValid(chunk, row) ? decodeText(chunk.texts, row) : undefined;
+
+const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);
 
 /**
  * The columns of a record batch. Their buffers follow each other in the body and do not overlap, so their total size is
@@ -52,16 +52,18 @@ export const readBatch = (
   const compression = batch.table(3);
   if (compression !== undefined) {
     const codec = codecs[compression.uint8(0)] ?? 'an unknown codec';
-    throw unsupported(`Compressed Arrow buffers (${codec}) are not read; send the stream without compression`);
+    throw unsupported(`The Arrow buffers are compressed with ${codec}: send the stream uncompressed`);
   }
   const rows = batch.size(0);
   const nodes = batch.vector(1, entryBytes);
   const buffers = batch.vector(2, entryBytes);
+  const variadic = batch.vector(variadicCounts, 8);
   if (nodes.count !== types.length) throw contradiction('a batch does not have the columns of its schema');
   let nextBuffer = 0;
+  let nextVariadic = 0;
   let end = 0;
   const takeBuffer = (minBytes: number): Uint8Array => {
-    if (nextBuffer === buffers.count) throw contradiction('a batch has too few buffers');
+    if (nextBuffer >= buffers.count) throw contradiction('a batch has too few buffers');
     const at = buffers.start + entryBytes * nextBuffer++;
     const offset = readSize(view, at);
     const length = readSize(view, at + 8);
@@ -72,23 +74,46 @@ export const readBatch = (
     end = offset + length;
     return body.subarray(offset, end);
   };
+  /** The buffers of a column of views. Their number is limited by the number of buffers that are present. */
+  const takeVariadic = (): Buffer[] => {
+    if (nextVariadic >= variadic.count) throw contradiction('a batch does not count the buffers of its views');
+    const count = readSize(view, variadic.start + 8 * nextVariadic++);
+    if (count > buffers.count - nextBuffer) throw contradiction('a batch has too few buffers');
+    return Array.from({ length: count }, () => bufferOf(takeBuffer(0)));
+  };
+  const takeTexts = (layout: TextLayout, length: number, validity: Uint8Array | undefined): Texts => {
+    if (layout === 'views') {
+      const views = bufferOf(takeBuffer(length * viewBytes));
+      return textsOfViews(views, takeVariadic(), length, (row) => hasValue(validity, row));
+    }
+    const offsets: Layout<Int32Array | BigInt64Array> = layout === 'offsets32' ? Int32Array : BigInt64Array;
+    // A column without rows may have no offsets.
+    const bytes = takeBuffer(length === 0 ? 0 : (length + 1) * offsets.BYTES_PER_ELEMENT);
+    const source = bufferOf(takeBuffer(0));
+    return length === 0 ? noTexts : textsOfOffsets(valuesOf(bytes, offsets, length + 1), source);
+  };
 
   const chunks = types.map((type, column): ColumnChunk => {
     const node = nodes.start + entryBytes * column;
     const length = readSize(view, node);
     const nulls = readSize(view, node + 8);
     if (length !== rows || nulls > length) throw contradiction('the columns of a batch differ in length');
-    const validity = takeBuffer(nulls === 0 ? 0 : Math.ceil(length / 8));
-    const common = { length, validity: nulls === 0 ? undefined : validity };
-    if (type.kind !== 'utf8') {
-      return { ...common, ...noTexts, values: takeBuffer(length * type.layout.BYTES_PER_ELEMENT) };
+    if (type.kind === 'null') return { length, validity: undefined, values: noValues, texts: noTexts };
+    const bitmap = takeBuffer(nulls === 0 ? 0 : Math.ceil(length / 8));
+    const validity = nulls === 0 ? undefined : bitmap;
+    const plain = { length, validity, values: noValues, texts: noTexts };
+    switch (type.kind) {
+      case 'ignored':
+        for (let taken = 0; taken < type.buffers; taken++) takeBuffer(0);
+        if (type.isView) takeVariadic();
+        return plain;
+      case 'text':
+        return { ...plain, texts: takeTexts(type.layout, length, validity) };
+      case 'decimal':
+        return { ...plain, values: takeBuffer(length * type.bytes) };
+      default:
+        return { ...plain, values: takeBuffer(length * type.layout.BYTES_PER_ELEMENT) };
     }
-    // A column without rows may have no offsets.
-    const bytes = takeBuffer(length === 0 ? 0 : (length + 1) * Int32Array.BYTES_PER_ELEMENT);
-    const offsets = length === 0 ? noTexts.offsets : valuesOf<Int32Array>(bytes, Int32Array, length + 1);
-    const { buffer, byteOffset, byteLength } = takeBuffer(0);
-    checkOffsets(offsets, byteLength);
-    return { ...common, offsets, values: noValues, texts: Buffer.from(buffer, byteOffset, byteLength) };
   });
   if (nextBuffer !== buffers.count) throw contradiction('a batch has too many buffers');
   return chunks;

@@ -1,5 +1,6 @@
 import { maxBatchRows } from '../batch/batch-row.ts';
-import { checkSize, type Column, type ColumnRequest } from '../batch/columns.ts';
+import { checkSize, columnError, type Column, type ColumnRequest } from '../batch/columns.ts';
+import { idMember } from '../batch/row-id.ts';
 import { createDictionary, type Dictionary } from './dictionary.ts';
 import { contradiction, notArrow } from './faults.ts';
 import { numberColumn } from './number-column.ts';
@@ -7,15 +8,22 @@ import { readBatch, type ColumnChunk } from './read-batch.ts';
 import { readMessages, type ArrowMessage } from './read-messages.ts';
 import { readSchema, type ArrowSchema } from './read-schema.ts';
 import type { ReadableType } from './read-type.ts';
-import { dictionaryColumn, utf8Column, type DictionaryChunk } from './text-column.ts';
-
-const utf8: readonly ReadableType[] = [{ kind: 'utf8', name: 'Utf8' }];
+import { dictionaryColumn, textColumn, type DictionaryChunk } from './text-column.ts';
+import { invalidRequest } from '../request/failures.ts';
+import { maxTextBytes } from './texts.ts';
+import { decimalColumn, integer64Column, nullColumn } from './wide-numbers.ts';
 
 /** Reads the batches of a stream, and the dictionaries of their columns. */
-const readBatches = (messages: Iterable<ArrowMessage>, { fields }: ArrowSchema) => {
+const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictionaries }: ArrowSchema) => {
   const types = fields.map(({ type }) => type);
   const dictionaries = new Map<bigint, Dictionary>();
-  for (const type of types) if (type.kind === 'dictionary') dictionaries.set(type.id, createDictionary());
+  /** The type of the texts of each dictionary, as a schema of one column. */
+  const dictionaryTypes = new Map<bigint, readonly ReadableType[]>();
+  for (const type of types) {
+    if (type.kind !== 'dictionary') continue;
+    dictionaries.set(type.id, createDictionary());
+    dictionaryTypes.set(type.id, [{ kind: 'text', name: type.name, layout: type.texts }]);
+  }
   const chunks: ColumnChunk[][] = fields.map(() => []);
   const dictionaryChunks: DictionaryChunk[][] = fields.map(() => []);
   let size = 0;
@@ -24,11 +32,12 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields }: ArrowSchema) 
     const { header } = message;
     const id = header.int64(0);
     const data = header.table(1);
+    if (ignoredDictionaries.has(id)) return;
     const known = dictionaries.get(id);
     if (data === undefined || known === undefined) throw contradiction('a dictionary belongs to no column');
     const isDelta = header.uint8(2) !== 0;
     const dictionary = isDelta ? known : createDictionary();
-    dictionary.append(readBatch(data, message, utf8)[0]!);
+    dictionary.append(readBatch(data, message, dictionaryTypes.get(id)!)[0]!);
     dictionaries.set(id, dictionary);
   };
 
@@ -53,9 +62,41 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields }: ArrowSchema) 
   return { size, chunks, dictionaryChunks };
 };
 
+const columnOf = (
+  type: Exclude<ReadableType, { readonly kind: 'ignored' }>,
+  chunks: readonly ColumnChunk[],
+  dictionaryChunks: readonly DictionaryChunk[],
+  size: number,
+): Column => {
+  switch (type.kind) {
+    case 'number':
+      return numberColumn(type, chunks, size);
+    case 'integer64':
+      return integer64Column(type, chunks, size);
+    case 'decimal':
+      return decimalColumn(type, chunks, size);
+    case 'text':
+      return textColumn(chunks, size);
+    case 'dictionary':
+      return dictionaryColumn(type.layout, dictionaryChunks, size);
+    default:
+      return nullColumn();
+  }
+};
+
+/** A longer text was cut when it was decoded, so it cannot be repeated in the answer. */
+const checkIds = (ids: Column, size: number): void => {
+  for (let index = 0; index < size; index++) {
+    const id = ids.at(index);
+    if (typeof id !== 'string' || Buffer.byteLength(id) < maxTextBytes) continue;
+    const detail = `id must have less than ${maxTextBytes} bytes in an Arrow stream; row ${index} has more`;
+    throw invalidRequest([columnError(idMember, 'invalid_length', detail)]);
+  }
+};
+
 /**
- * The columns of an Arrow IPC stream. Number columns are float32, float64 or integers of up to 32 bits. Text columns
- * are utf8 or dictionaries of utf8. A null cell means that its row does not have that input. Every length, count and
+ * The columns of an Arrow IPC stream. Number columns are float32, float64, integers or decimals. Text columns are utf8,
+ * large_utf8, utf8_view or dictionaries of them. A column of type null has no values. A null cell means that its row does not have that input. Every length, count and
  * offset is checked against the bytes that are present before it is used, so the size of the stream limits memory and
  * time.
  * @throws AppError `malformed_body`, `validation_failed`
@@ -68,9 +109,12 @@ export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {
   const { size, chunks, dictionaryChunks } = readBatches(messages, schema);
   const columns = new Map<string, Column>();
   schema.fields.forEach(({ name, type }, index) => {
-    if (type.kind === 'number') columns.set(name, numberColumn(type, chunks[index]!, size));
-    else if (type.kind === 'utf8') columns.set(name, utf8Column(chunks[index]!, size));
-    else columns.set(name, dictionaryColumn(type.layout, dictionaryChunks[index]!, size));
+    if (type.kind === 'ignored') return;
+    columns.set(name, columnOf(type, chunks[index]!, dictionaryChunks[index]!, size));
   });
-  return { table: { size, columns }, outputs: schema.outputs };
+  const ids = columns.get(idMember);
+  if (ids !== undefined) checkIds(ids, size);
+  columns.delete(idMember);
+  const { outputs, strictUnits } = schema;
+  return { table: { size, columns, fromEnvelope: new Set() }, outputs, strictUnits, ids };
 };

@@ -1,17 +1,26 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
-import { columnError, columnKind } from '../batch/columns.ts';
+import { columnError, columnKind, unknownColumn } from '../batch/columns.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { readOutputs } from '../request/read-option.ts';
 import { contradiction, notArrow, unsupported } from './faults.ts';
 import type { FlatTable } from './flat-table.ts';
-import { readType, type ColumnType, type ReadableType } from './read-type.ts';
+import { ignoredType, readType, type ColumnType, type ReadableType } from './read-type.ts';
 
 type ArrowField = { readonly name: string; readonly type: ReadableType };
-export type ArrowSchema = { readonly fields: readonly ArrowField[]; readonly outputs: readonly OutputName[] };
+export type ArrowSchema = {
+  readonly fields: readonly ArrowField[];
+  readonly outputs: readonly OutputName[];
+  readonly strictUnits: boolean;
+  readonly ignoredDictionaries: ReadonlySet<bigint>;
+};
 
 /** Key of the schema metadata with the requested outputs, separated by commas. */
 const outputsKey = 'volwatch.outputs';
+/** Key of the schema metadata that makes values in a suspicious unit errors; `true` or `false`. */
+const strictUnitsKey = 'volwatch.strict_units';
+/** Key of the schema metadata in which pandas lists the columns that hold its index. */
+const pandasKey = 'pandas';
 /**
  * Max columns of one stream. It is larger than the number of inputs, so that the errors can name each unknown column.
  */
@@ -19,34 +28,70 @@ const maxFields = 256;
 const maxMetadataEntries = 1_000;
 /** Longer than every known name. A longer name is unknown, so its rest is not decoded. */
 const maxNameBytes = 128;
-const maxOutputsBytes = 4_096;
+const maxValueBytes = 4_096;
+/** pandas describes each column in its metadata, in about 200 bytes. */
+const maxPandasBytes = 131_072;
+const unnamedIndex = /^__index_level_\d+__$/;
 /** Numbers of fields in the tables `Field` and `Schema`. */
 const [fieldChildren, fieldMetadata, schemaFeatures] = [5, 6, 3];
 
-/** If the key is repeated, its last value counts. */
-const listedOutputs = (schema: FlatTable): string | undefined => {
+type Metadata = { outputs?: string; strictUnits?: string; pandas?: string };
+
+/** If a key is repeated, its last value counts. */
+const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
   const entries = schema.vector(2, 4);
   if (entries.count > maxMetadataEntries) {
     throw unsupported(`The schema may have at most ${maxMetadataEntries} entries of metadata`);
   }
-  let listed: string | undefined;
+  const metadata: Metadata = {};
   for (let index = 0; index < entries.count; index++) {
     const entry = schema.element(entries, index);
-    if (entry.text(0, outputsKey.length + 1) === outputsKey) listed = entry.text(1, maxOutputsBytes);
+    const key = entry.text(0, strictUnitsKey.length + 1);
+    if (key === outputsKey) metadata.outputs = entry.text(1, maxValueBytes);
+    else if (key === strictUnitsKey) metadata.strictUnits = entry.text(1, maxValueBytes);
+    else if (key === pandasKey) metadata.pandas = entry.text(1, maxPandasBytes);
   }
-  return listed;
+  return metadata;
 };
 
-const isReadAs = (kind: 'number' | 'text', type: ColumnType): type is ReadableType =>
-  kind === 'number' ? type.kind === 'number' : type.kind === 'utf8' || type.kind === 'dictionary';
+/** The names of the columns that hold the index of a pandas data frame. */
+const pandasIndexes = (pandas: string | undefined): ReadonlySet<string> => {
+  if (pandas === undefined) return new Set();
+  try {
+    const { index_columns: columns } = JSON.parse(pandas) as { readonly index_columns?: unknown };
+    // A range index is an object, because it has no column.
+    return new Set(Array.isArray(columns) ? columns.filter((name): name is string => typeof name === 'string') : []);
+  } catch {
+    return new Set();
+  }
+};
+
+const numberKinds = new Set<ColumnType['kind']>(['number', 'integer64', 'decimal', 'null']);
+const textKinds = new Set<ColumnType['kind']>(['text', 'dictionary', 'null']);
+
+const isReadAs = (kind: 'number' | 'text' | 'id', type: ColumnType): type is ReadableType =>
+  (kind !== 'text' && numberKinds.has(type.kind)) || (kind !== 'number' && textKinds.has(type.kind));
+
+const remedies = {
+  number: 'a number column (float64, integers, decimals)',
+  text: 'a text column (utf8, large_utf8, utf8_view or a dictionary of them)',
+  id: 'a column of texts or numbers',
+} as const;
+
+const readStrict = (text: string | undefined): boolean | FieldError => {
+  if (text === undefined) return false;
+  const value = text.trim().toLowerCase();
+  if (value === 'true' || value === 'false') return value === 'true';
+  return columnError(strictUnitsKey, 'invalid_type', `${strictUnitsKey} of the schema metadata must be true or false`);
+};
 
 /** @returns the column, or the error if this service cannot read it */
 const readField = (name: string, type: ColumnType, isRepeated: boolean): ArrowField | FieldError => {
   const kind = columnKind(name);
-  if (kind === undefined) return columnError(name, 'unknown_member', 'No such input');
-  if (isRepeated) return columnError(name, 'unknown_member', 'The column comes twice');
+  if (kind === undefined) return unknownColumn(name);
+  if (isRepeated) return columnError(name, 'unknown_member', `${name} comes twice: remove one of the columns`);
   if (isReadAs(kind, type)) return { name, type };
-  return columnError(name, 'invalid_type', `${name} must be a ${kind} column, not ${type.name}`);
+  return columnError(name, 'invalid_type', `${name} must be ${remedies[kind]}, not ${type.name}: cast it`);
 };
 
 /**
@@ -59,13 +104,17 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
   const vector = schema.vector(1, 4);
   if (vector.count === 0) throw notArrow('its schema has no columns');
   if (vector.count > maxFields) throw unsupported(`The schema may have at most ${maxFields} columns`);
-  const listed = listedOutputs(schema);
+  const metadata = readMetadata(schema);
+  const strict = readStrict(metadata.strictUnits);
   const asked = readOutputs(
-    listed?.split(',').map((name) => name.trim()),
+    metadata.outputs?.split(',').map((name) => name.trim()),
     outputNames,
     ['price'],
   );
   const errors: FieldError[] = Array.isArray(asked) ? [...asked] : [];
+  if (typeof strict !== 'boolean') errors.push(strict);
+  const indexes = pandasIndexes(metadata.pandas);
+  const ignoredDictionaries = new Set<bigint>();
   const names = new Set<string>();
   const fields: ArrowField[] = [];
   for (let index = 0; index < vector.count; index++) {
@@ -74,12 +123,22 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
     // Unused parts are checked too, because every length that exceeds the message must be refused.
     table.vector(fieldMetadata, 4);
     const children = table.vector(fieldChildren, 4).count;
-    const field = readField(name, readType(table), names.has(name));
+    const type = readType(table);
+    const isIndex = unnamedIndex.test(name) || (indexes.has(name) && columnKind(name) === undefined);
+    const skipped = isIndex ? ignoredType(table, type) : undefined;
+    if (isIndex) {
+      const dictionary = table.table(4);
+      if (dictionary !== undefined) ignoredDictionaries.add(dictionary.int64(0));
+    }
+    const field =
+      skipped !== undefined && skipped.kind !== 'unsupported'
+        ? { name, type: skipped }
+        : readField(name, type, names.has(name));
     if (!('type' in field)) errors.push(field);
     else if (children > 0) throw contradiction('a column of numbers or texts has columns inside it');
     else fields.push(field);
     names.add(name);
   }
-  if (errors.length > 0 || Array.isArray(asked)) throw invalidRequest(errors);
-  return { fields, outputs: asked.outputs };
+  if (errors.length > 0 || Array.isArray(asked) || typeof strict !== 'boolean') throw invalidRequest(errors);
+  return { fields, outputs: asked.outputs, strictUnits: strict, ignoredDictionaries };
 };

@@ -1,8 +1,8 @@
 import type { Column } from '../batch/columns.ts';
 import type { Dictionary } from './dictionary.ts';
-import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
+import { isValid, textAt, valuesOf, type ColumnChunk } from './read-batch.ts';
 import type { IndexArray, Layout } from './read-type.ts';
-import { textAt } from './texts.ts';
+import { maxTextBytes } from './texts.ts';
 
 /**
  * Number of recently decoded texts to compare with the next one by their bytes, so that it need not be decoded again. A
@@ -22,28 +22,34 @@ const columnOf = ({ codes, texts }: Codes): Column => {
   return { at: textOf, only };
 };
 
-export const utf8Column = (chunks: readonly ColumnChunk[], size: number): Column => {
+export const textColumn = (chunks: readonly ColumnChunk[], size: number): Column => {
   const codes = new Int32Array(size).fill(-1);
   const texts: (string | undefined)[] = [];
   let next = 0;
   for (const chunk of chunks) {
-    const { offsets, texts: bytes } = chunk;
     let decoded = 0;
-    const recent: { readonly start: number; readonly length: number; readonly code: number }[] = [];
-    const find = (start: number, length: number): number | undefined =>
+    const recent: {
+      readonly source: Buffer;
+      readonly start: number;
+      readonly length: number;
+      readonly code: number;
+    }[] = [];
+    const find = (bytes: Buffer, start: number, length: number): number | undefined =>
       recent.find((known) => {
         if (known.length !== length) return false;
-        for (let k = 0; k < length; k++) if (bytes[known.start + k] !== bytes[start + k]) return false;
+        for (let k = 0; k < length; k++) if (known.source[known.start + k] !== bytes[start + k]) return false;
         return true;
       })?.code;
     for (let row = 0; row < chunk.length; row++, next++) {
       if (!isValid(chunk, row)) continue;
-      const start = offsets[row]!;
-      const length = offsets[row + 1]! - start;
-      let code = find(start, length);
+      const source = chunk.texts.source(row);
+      const start = chunk.texts.start(row);
+      const length = chunk.texts.end(row) - start;
+      // Views may all point to one long text. A comparison of such texts would take time without a bound.
+      let code = length > maxTextBytes ? undefined : find(source, start, length);
       if (code === undefined) {
         code = texts.push(textAt(chunk, row)) - 1;
-        recent[decoded++ % recentTexts] = { start, length, code };
+        recent[decoded++ % recentTexts] = { source, start, length, code };
       }
       codes[next] = code;
     }

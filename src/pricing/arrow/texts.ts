@@ -1,12 +1,67 @@
-import { isValid, type ColumnChunk } from './read-batch.ts';
+import { contradiction } from './faults.ts';
 
 /** Longer than every accepted text. A longer text makes its row fail, so its rest is not decoded. */
-const maxTextBytes = 64;
+export const maxTextBytes = 64;
 
-/** Text `row` of a column of texts, at most 64 bytes of it; undefined for null. */
-export const textAt = (chunk: ColumnChunk, row: number): string | undefined => {
-  if (!isValid(chunk, row)) return undefined;
-  const { offsets, texts } = chunk;
-  const start = offsets[row]!;
-  return texts.toString('utf8', start, Math.min(offsets[row + 1]!, start + maxTextBytes));
+/** Where the text of each row is. The positions of rows without a value have no meaning. */
+export type Texts = {
+  readonly source: (row: number) => Buffer;
+  readonly start: (row: number) => number;
+  readonly end: (row: number) => number;
+};
+
+const empty = Buffer.alloc(0);
+export const noTexts: Texts = { source: () => empty, start: () => 0, end: () => 0 };
+
+/** Texts between ascending offsets. @throws AppError `malformed_body` for an offset outside `source` */
+export const textsOfOffsets = (offsets: Int32Array | BigInt64Array, source: Buffer): Texts => {
+  let last = 0;
+  for (let index = 0; index < offsets.length; index++) {
+    const offset = Number(offsets[index]!);
+    if (offset < last || offset > source.length) throw contradiction('a text ends outside its buffer');
+    last = offset;
+  }
+  return { source: () => source, start: (row) => Number(offsets[row]), end: (row) => Number(offsets[row + 1]) };
+};
+
+export const viewBytes = 16;
+const inlineBytes = 12;
+
+/**
+ * Texts as views: a length, then up to 12 bytes of text, or a prefix, the number of a buffer and an offset.
+ * @param isPresent whether a row has a value
+ * @throws AppError `malformed_body` for a view outside its buffer
+ */
+export const textsOfViews = (
+  views: Buffer,
+  sources: readonly Buffer[],
+  rows: number,
+  isPresent: (row: number) => boolean,
+): Texts => {
+  const lengthOf = (row: number): number => views.readInt32LE(row * viewBytes);
+  const isInline = (row: number): boolean => lengthOf(row) <= inlineBytes;
+  for (let row = 0; row < rows; row++) {
+    if (!isPresent(row)) continue;
+    const length = lengthOf(row);
+    if (length < 0) throw contradiction('a text has a negative length');
+    if (length <= inlineBytes) continue;
+    const source = sources[views.readInt32LE(row * viewBytes + 8)];
+    const offset = views.readInt32LE(row * viewBytes + 12);
+    if (source === undefined || offset < 0 || offset + length > source.length) {
+      throw contradiction('a text ends outside its buffer');
+    }
+  }
+  const start = (row: number): number =>
+    isInline(row) ? row * viewBytes + 4 : views.readInt32LE(row * viewBytes + 12);
+  return {
+    source: (row) => (isInline(row) ? views : sources[views.readInt32LE(row * viewBytes + 8)]!),
+    start,
+    end: (row) => start(row) + lengthOf(row),
+  };
+};
+
+/** Text `row`, at most 64 bytes of it. */
+export const decodeText = ({ source, start, end }: Texts, row: number): string => {
+  const from = start(row);
+  return source(row).toString('utf8', from, Math.min(end(row), from + maxTextBytes));
 };

@@ -9,7 +9,8 @@ import {
   Utf8,
   type Data,
 } from 'apache-arrow';
-import type { ColumnResult } from '../batch/columns.ts';
+import type { Column, ColumnFailure, ColumnResult } from '../batch/columns.ts';
+import { idMember } from '../batch/row-id.ts';
 
 /** Arrow's validity bitmap: a bit for each row whose flag is `valid`. */
 const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
@@ -20,9 +21,19 @@ const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
   return bits;
 };
 
-/** The answer as an Arrow IPC stream: a nullable float64 column for each output, and a nullable `error_code`. */
+const errorColumns = [
+  ['error_code', ({ code }: ColumnFailure) => code],
+  ['error_field', ({ field }: ColumnFailure) => field],
+  ['error_detail', ({ detail }: ColumnFailure) => detail],
+] as const;
+
+/**
+ * The answer as an Arrow IPC stream: the ids if the request has some, a nullable float64 column for each output, and
+ * the nullable texts `error_code`, `error_field` and `error_detail`.
+ */
 export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
-  const { size: length, values, failed, failures } = result;
+  const { size: length, values, failed, failures, warnings, ids } = result;
+  const idData = ids && idsOf(ids, length);
   const isPriced = validity(failed, 0);
   const nullCount = failures.length;
   const numbers = values.map(([, data]) =>
@@ -31,8 +42,9 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
       : makeData({ type: new Float64(), length, nullCount, nullBitmap: isPriced, data }),
   );
   const fields = [
+    ...(idData ? [new Field(idMember, idData.type, true)] : []),
     ...values.map(([name]) => new Field(name, new Float64(), true)),
-    new Field('error_code', new Utf8(), true),
+    ...errorColumns.map(([name]) => new Field(name, new Utf8(), true)),
   ];
   const metadata = new Map([
     ['volwatch.total_count', String(length)],
@@ -41,7 +53,9 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
     ['volwatch.computation_time_ms', String(result.computationTimeMs)],
   ]);
   const schema = new Schema(fields, metadata);
-  const children: Data[] = [...numbers, codesOf(result)];
+  if (warnings.length > 0) metadata.set('volwatch.warnings', JSON.stringify(warnings));
+  const errors = errorColumns.map(([, read]) => errorTexts(result, read));
+  const children: Data[] = [...(idData ? [idData] : []), ...numbers, ...errors];
   const batch = new RecordBatch(schema, makeData({ type: new Struct(fields), length, nullCount: 0, children }));
   const writer = new RecordBatchStreamWriter();
   writer.write(batch);
@@ -49,19 +63,43 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
   return [writer.toUint8Array(true)];
 };
 
-/** The error code of each failed row, null for the other rows. */
-const codesOf = ({ size: length, failed, failures }: ColumnResult): Data => {
+/** A column of texts; null where `texts` has undefined. */
+const utf8Data = (texts: readonly (string | undefined)[]): Data => {
+  const length = texts.length;
   const valueOffsets = new Int32Array(length + 1);
+  const isNull = new Uint8Array(length);
+  const parts: Buffer[] = [];
+  let nullCount = 0;
   let end = 0;
-  let next = 0;
-  for (const { index, code } of failures) {
-    valueOffsets.fill(end, next + 1, index + 1);
-    end += code.length;
+  texts.forEach((text, index) => {
+    if (text === undefined) {
+      isNull[index] = 1;
+      nullCount += 1;
+    } else {
+      const bytes = Buffer.from(text);
+      parts.push(bytes);
+      end += bytes.length;
+    }
     valueOffsets[index + 1] = end;
-    next = index + 1;
+  });
+  const nullBitmap = validity(isNull, 0);
+  return makeData({ type: new Utf8(), length, nullCount, nullBitmap, valueOffsets, data: Buffer.concat(parts) });
+};
+
+/** One text of each failed row, null for the other rows. */
+const errorTexts = ({ size, failures }: ColumnResult, read: (failure: ColumnFailure) => string | undefined): Data => {
+  const texts: (string | undefined)[] = Array.from({ length: size });
+  for (const failure of failures) texts[failure.index] = read(failure);
+  return utf8Data(texts);
+};
+
+const idsOf = (ids: Column, length: number): Data => {
+  const values = Array.from({ length }, (_, index) => ids.at(index));
+  if (values.some((id) => typeof id === 'string')) {
+    return utf8Data(values.map((id) => (typeof id === 'string' || typeof id === 'number' ? String(id) : undefined)));
   }
-  valueOffsets.fill(end, next + 1);
-  const data = Buffer.from(failures.map(({ code }) => code).join(''));
-  const nullCount = length - failures.length;
-  return makeData({ type: new Utf8(), length, nullCount, nullBitmap: validity(failed, 1), valueOffsets, data });
+  const isNull = Uint8Array.from(values, (id) => (id === undefined ? 1 : 0));
+  const data = Float64Array.from(values, (id) => Number(id ?? 0));
+  const nullCount = isNull.reduce((sum, flag) => sum + flag, 0);
+  return makeData({ type: new Float64(), length, nullCount, nullBitmap: validity(isNull, 0), data });
 };

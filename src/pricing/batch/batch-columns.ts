@@ -2,20 +2,16 @@ import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import { createTally } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
-import {
-  columnError,
-  nestedColumns,
-  type Column,
-  type ColumnFailure,
-  type ColumnRequest,
-  type ColumnResult,
-} from './columns.ts';
+import { checkColumns, fieldOf, fieldOfThrown } from './checks/check-columns.ts';
+import { createColumnWarnings } from './checks/column-warnings.ts';
+import { nestedColumns, type Column, type ColumnFailure, type ColumnRequest, type ColumnResult } from './columns.ts';
 import { estimateOf, type CostInputs } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
-import { invalidRequest } from '../request/failures.ts';
-import { isInRange, isRequired } from '../models/inputs.ts';
+import { isInRange } from '../models/inputs.ts';
 import { defaultModel, type Model } from '../models/models.ts';
+import { lacksOutputText } from '../request/messages.ts';
+import { isSuspicious } from '../request/unit-warnings.ts';
 import { invertedNumbers, readModelName, readOption } from '../request/read-option.ts';
 
 export type ColumnsDeps = ColumnRequest &
@@ -40,9 +36,13 @@ const isUniform = (column: Column | undefined): boolean =>
  * one pass, and the rows are priced from typed arrays with one reused option. In all other cases, and for the error
  * message of an invalid row, the code builds a row object and reads it as in a batch of objects.
  */
-export const openColumns = ({ table, outputs, engines, format, answer, write }: ColumnsDeps): PreparedBatch => {
+export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
+  const { table, outputs, strictUnits, ids, engines, format, answer, write } = deps;
   const { size, columns } = table;
   const wanted = wantedOf(outputs);
+  const reading = { inverted: wanted.inverted, strictUnits };
+  const warnings = createColumnWarnings();
+  checkColumns(table, wanted, engines);
   const buffer = createOutputs();
   const tally = createTally();
   const failed = new Uint8Array(size);
@@ -51,9 +51,9 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
   let thrown: AppError | undefined;
   let used: Model | undefined;
 
-  const fail = (index: number, code: ErrorCode, detail: string): void => {
+  const fail = (index: number, code: ErrorCode, detail: string, field?: string): void => {
     failed[index] = 1;
-    failures.push({ index, code, detail });
+    failures.push(field === undefined ? { index, code, detail } : { index, code, field, detail });
     tally.fail(used, { index, code, detail });
   };
   const keep = (index: number, option: Option, engine: PricingEngine): void => {
@@ -97,10 +97,16 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     const row = rowAt(index);
     used = undefined;
     used = engines.model(readModelName(row, ''));
-    const option = readOption(row, used, '', wanted);
-    if (Array.isArray(option)) return fail(index, 'validation_failed', option[0]!.detail);
+    const option = readOption(row, used, '', reading);
+    if (Array.isArray(option)) return fail(index, 'validation_failed', option[0]!.detail, fieldOf(option[0]));
     const unsupported = unsupportedOutput(used, wanted);
-    if (unsupported !== undefined) return fail(index, 'validation_failed', `${used.name} has no ${unsupported}`);
+    if (unsupported !== undefined) {
+      return fail(index, 'validation_failed', lacksOutputText(used, unsupported), 'outputs');
+    }
+    for (const input of used.numbers) {
+      const value = option[input.name as keyof Option];
+      if (typeof value === 'number' && isSuspicious(input, value)) warnings.add(index, input, value);
+    }
     tally.styles.add(option.exercise_style);
     keep(index, option, engines.engine(used));
   };
@@ -114,15 +120,15 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     const plain = new Set(['model', 'exercise_style', 'option_type', ...inputs.map((input) => input.name)]);
     if ([...columns.keys()].some((column) => !plain.has(column))) return undefined;
 
-    const required = [...inputs.filter(isRequired).map((input) => input.name), 'option_type'];
-    const missing = required.filter((column) => !columns.has(column));
-    if (missing.length > 0) throw invalidRequest(missing.map((column) => columnError(column, 'required', 'Required')));
     const bad = new Uint8Array(size);
     const numbers = inputs.map((input) => {
       const column = columns.get(input.name);
       if (column?.numbers === undefined) return new Float64Array(size).fill(input.default ?? Number.NaN);
       const cells = column.numbers;
       for (let index = 0; index < size; index++) if (!isInRange(input, cells[index]!)) bad[index] = 1;
+      if (strictUnits && input.unit !== undefined) {
+        for (let index = 0; index < size; index++) if (isSuspicious(input, cells[index]!)) bad[index] = 1;
+      }
       return cells;
     });
     // Heston's parameters and optional inputs need more checks than number columns, so they are read row by row.
@@ -133,6 +139,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
     let engine: PricingEngine | undefined;
     tally.styles.add(style);
     const names = inputs.map((input) => input.name);
+    const withUnit = inputs.flatMap((input, k) => (input.unit === undefined ? [] : [{ input, cells: numbers[k]! }]));
     const option: Record<string, unknown> = { model: name, option_type: 'call', exercise_style: style };
     for (const input of names) option[input] = 0.5;
     return (index) => {
@@ -141,6 +148,9 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
       option['option_type'] = side;
       // Adding 0 turns -0 into 0, as `readOption` does.
       for (let k = 0; k < names.length; k++) option[names[k]!] = numbers[k]![index]! + 0;
+      for (const { input, cells } of withUnit) {
+        if (isSuspicious(input, cells[index]!)) warnings.add(index, input, cells[index]!);
+      }
       used = model;
       keep(index, option as unknown as Option, (engine ??= engines.engine(model)));
     };
@@ -168,7 +178,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
           price(index);
         } catch (error) {
           if (!(error instanceof AppError)) throw error;
-          fail(index, error.code, error.errors?.[0]?.detail ?? error.message);
+          fail(index, error.code, error.errors?.[0]?.detail ?? error.message, fieldOfThrown(error));
           if (error.cause !== undefined) thrown ??= error;
         }
       }
@@ -178,6 +188,7 @@ export const openColumns = ({ table, outputs, engines, format, answer, write }: 
       fail(index, error.code, error.message);
     },
     thrown: () => thrown,
-    finish: (computationTimeMs) => write({ size, values, failed, failures, computationTimeMs }),
+    finish: (computationTimeMs) =>
+      write({ size, values, failed, failures, warnings: warnings.all(), ids, computationTimeMs }),
   };
 };

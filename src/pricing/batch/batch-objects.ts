@@ -1,5 +1,4 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
-import { memberPointer } from '#src/kernel/json-pointer.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, maxBatchRows } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
@@ -11,28 +10,49 @@ import { invalidRequest } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { isRow, readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { lacksOutputText, memberError } from '../request/messages.ts';
+import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
+import { unitWarnings } from '../request/unit-warnings.ts';
+import { checkRowsAlike } from './checks/check-rows.ts';
+import { unknownEnvelopeText } from './columns.ts';
+import { idError, idMember, isId } from './row-id.ts';
 import { createTextChunks, utf8 } from './text-chunks.ts';
 
 const optionsErrors = (value: unknown): FieldError[] => {
   const error = (code: string, detail: string): FieldError[] => [{ pointer: '/options', code, detail }];
-  if (value === undefined) return error('required', 'Required');
-  if (!Array.isArray(value)) return error('invalid_type', 'options must be an array');
+  if (value === undefined)
+    return error('required', 'options or columns is required: an array of options, or an object of columns');
+  if (!Array.isArray(value)) return error('invalid_type', 'options must be an array of options');
   if (value.length >= 1 && value.length <= maxBatchRows) return [];
   return error('invalid_length', `options must have 1 to ${maxBatchRows} rows`);
 };
 
-const readEnvelope = (body: unknown): { options: readonly unknown[]; outputs: readonly OutputName[] } => {
-  if (!isRow(body)) throw invalidRequest([{ pointer: '', code: 'invalid_type', detail: 'The body must be an object' }]);
+type Envelope = {
+  readonly options: readonly unknown[];
+  readonly outputs: readonly OutputName[];
+  readonly strictUnits: boolean;
+};
+const envelopeMembers = ['options', 'outputs', strictUnitsMember];
+
+const readEnvelope = (body: unknown): Envelope => {
+  if (!isRow(body))
+    throw invalidRequest([
+      { pointer: '', code: 'invalid_type', detail: 'The body must be an object with options or columns' },
+    ]);
   const { options } = body;
   const errors = optionsErrors(options);
   const asked = readOutputs(body['outputs'], outputNames, ['price']);
   if (Array.isArray(asked)) errors.push(...asked);
   for (const member of Object.keys(body)) {
-    if (member === 'options' || member === 'outputs') continue;
-    errors.push({ pointer: memberPointer('', member), code: 'unknown_member', detail: 'Unknown member' });
+    if (envelopeMembers.includes(member)) continue;
+    errors.push(memberError('', member, 'unknown_member', unknownEnvelopeText(member, envelopeMembers)));
   }
-  if (errors.length > 0 || Array.isArray(asked) || !Array.isArray(options)) throw invalidRequest(errors);
-  return { options, outputs: asked.outputs };
+  const strict = readStrictUnits(body);
+  if (Array.isArray(strict)) errors.push(...strict);
+  if (errors.length > 0 || Array.isArray(asked) || Array.isArray(strict) || !Array.isArray(options)) {
+    throw invalidRequest(errors);
+  }
+  return { options, outputs: asked.outputs, strictUnits: strict };
 };
 
 /**
@@ -47,8 +67,10 @@ const comma = 0x2c;
  * never a list of all results in memory.
  */
 export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatch => {
-  const { options, outputs } = readEnvelope(body);
+  const { options, outputs, strictUnits } = readEnvelope(body);
+  checkRowsAlike(options, outputs, engines);
   const wanted = wantedOf(outputs);
+  const reading = { inverted: wanted.inverted, strictUnits, own: [idMember] };
   const buffer = createOutputs();
   const tally = createTally();
   const text = createTextChunks();
@@ -73,10 +95,13 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     if (rows.push(row) === rowsAtOnce) flush();
   };
   /** The option belongs to this row alone, so the outputs are added to it. */
-  const writePriced = (option: Option): void => {
+  const writePriced = (option: Option, { numbers }: Model, index: number, id: unknown): void => {
     const row = option as unknown as Record<string, unknown>;
+    const warnings = unitWarnings(option, numbers, `/options/${index}`);
+    if (id !== undefined) row[idMember] = id;
     row['price'] = buffer[0];
     for (let k = 0; k < outputs.length; k++) row[outputs[k]!] = buffer[wanted.at[k]!];
+    if (warnings !== undefined) row['warnings'] = warnings;
     write(row);
   };
 
@@ -93,12 +118,14 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     const pointer = `/options/${index}`;
     if (!isRow(row)) {
       model = undefined;
-      write(failedRow(row, 'validation_failed', 'A row must be an object', pointer));
+      write(failedRow(row, 'validation_failed', 'A row must be an object with the inputs of one option', pointer));
       tally.fail(undefined, { index, code: 'validation_failed' });
       return;
     }
     const used = useModel(readModelName(row, ''));
-    const option = readOption(row, used, '', wanted);
+    const id = row[idMember];
+    const read = readOption(row, used, '', reading);
+    const option = isId(id) ? read : [idError(''), ...(Array.isArray(read) ? read : [])];
     if (Array.isArray(option)) {
       const [first] = option;
       write(failedRow(row, 'validation_failed', first!.detail, pointer + first!.pointer));
@@ -107,7 +134,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     }
     const unsupported = unsupportedOutput(used, wanted);
     if (unsupported !== undefined) {
-      write(failedRow(row, 'validation_failed', `${used.name} has no ${unsupported}`, '/outputs'));
+      write(failedRow(row, 'validation_failed', lacksOutputText(used, unsupported), '/outputs'));
       tally.fail(used, { index, code: 'validation_failed' });
       return;
     }
@@ -115,10 +142,10 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     engine ??= engines.engine(used);
     const failure = evaluate(engine, option, wanted, buffer);
     if (failure === undefined) {
-      writePriced(option);
+      writePriced(option, used, index, id);
       tally.add(used, 'ok');
     } else {
-      write(failedRow(option, 'pricing_calculation_failed', failure));
+      write(failedRow({ ...option, ...(id !== undefined && { id }) }, 'pricing_calculation_failed', failure));
       tally.fail(used, { index, code: 'pricing_calculation_failed', detail: failure });
     }
   };

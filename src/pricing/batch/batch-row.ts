@@ -1,9 +1,12 @@
 import { errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { inputNames } from '../models/models.ts';
-import { isRow, type Row } from '../request/read-option.ts';
+import { isRow, type Row } from '../request/rows.ts';
+import { idMember } from './row-id.ts';
 
 /** Max rows of one batch. */
 export const maxBatchRows = 100_000;
+
+const echoedNames = [idMember, ...inputNames];
 
 type RowError = {
   readonly code: ErrorCode;
@@ -18,6 +21,6 @@ type FailedRow = Row & { readonly error: RowError };
 export const failedRow = (row: unknown, code: ErrorCode, detail: string, pointer?: string): FailedRow => {
   const { category } = errorTable[code];
   const echo: Record<string, unknown> = {};
-  if (isRow(row)) for (const name of inputNames) if (row[name] !== undefined) echo[name] = row[name];
+  if (isRow(row)) for (const name of echoedNames) if (row[name] !== undefined) echo[name] = row[name];
   return { ...echo, error: pointer === undefined ? { code, category, detail } : { code, category, detail, pointer } };
 };

@@ -1,9 +1,10 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
-import { memberPointer } from '#src/kernel/json-pointer.ts';
 import {
   checkSize,
   columnError,
   columnKind,
+  unknownColumn,
+  unknownEnvelopeText,
   envelopeTexts,
   type Column,
   type ColumnRequest,
@@ -12,12 +13,16 @@ import {
 import { invalidRequest } from '../request/failures.ts';
 import { outputNames } from '../models/outputs.ts';
 import { isRow, readOutputs, type Row } from '../request/read-option.ts';
+import { memberError } from '../request/messages.ts';
+import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
+import { idError, idMember, isId } from './row-id.ts';
 import { createTextChunks } from './text-chunks.ts';
 
-const envelopeMembers = new Set(['columns', 'outputs', ...envelopeTexts]);
+const envelopeMembers = ['columns', 'outputs', strictUnitsMember, ...envelopeTexts];
 
 /** Result of `typeof` for one value of a column of each kind. */
 const typeOf = { number: 'number', text: 'string' } as const;
+const nameOf = { number: 'a number', text: 'a text' } as const;
 
 const numberColumn = (values: readonly unknown[]): Column => {
   const numbers = new Float64Array(values.length);
@@ -33,6 +38,12 @@ const broadcast = (value: unknown, kind: 'number' | 'text', size: number): Colum
     ? { at: () => value, only: value }
     : { numbers: new Float64Array(size).fill(value), at: () => value };
 
+const idErrors = (value: unknown): FieldError[] => {
+  if (!Array.isArray(value))
+    return [columnError(idMember, 'invalid_type', 'id must be an array with an id for each row')];
+  return value.every((id: unknown) => id === null || isId(id)) ? [] : [idError('/columns')];
+};
+
 /** The number of rows: the length of the columns, or 1 if all values are scalars. */
 const sizeOf = (columns: Row, errors: FieldError[]): number => {
   let size: number | undefined;
@@ -40,7 +51,13 @@ const sizeOf = (columns: Row, errors: FieldError[]): number => {
     if (!Array.isArray(value)) continue;
     size ??= value.length;
     if (value.length !== size) {
-      errors.push(columnError(name, 'invalid_length', 'All columns must have the same number of rows'));
+      errors.push(
+        columnError(
+          name,
+          'invalid_length',
+          `${name} has ${value.length} rows and another column ${size}: all columns must have the same number of rows`,
+        ),
+      );
     }
   }
   return size ?? 1;
@@ -54,8 +71,8 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   const { columns: given } = body;
   const errors: FieldError[] = [];
   for (const member of Object.keys(body)) {
-    if (envelopeMembers.has(member)) continue;
-    errors.push({ pointer: memberPointer('', member), code: 'unknown_member', detail: 'Unknown member' });
+    if (envelopeMembers.includes(member)) continue;
+    errors.push(memberError('', member, 'unknown_member', unknownEnvelopeText(member, envelopeMembers)));
   }
   const asked = readOutputs(body['outputs'], outputNames, ['price']);
   if (Array.isArray(asked)) errors.push(...asked);
@@ -65,35 +82,60 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   }
   const size = sizeOf(given, errors);
   for (const [name, value] of Object.entries(given)) {
-    const kind = envelopeTexts.includes(name) ? undefined : columnKind(name);
-    if (kind === undefined) errors.push(columnError(name, 'unknown_member', 'No such input'));
+    const kind = columnKind(name);
+    if (kind === undefined) errors.push(unknownColumn(name));
+    else if (kind === 'id') errors.push(...idErrors(value));
     else if (!Array.isArray(value) && typeof value !== typeOf[kind]) {
-      errors.push(columnError(name, 'invalid_type', `${name} must be a column or a ${typeOf[kind]}`));
+      errors.push(
+        columnError(name, 'invalid_type', `${name} must be an array of values, or ${nameOf[kind]} for all rows`),
+      );
     }
   }
   for (const name of envelopeTexts) {
-    if (body[name] === undefined || typeof body[name] === 'string') continue;
-    errors.push({ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a string` });
+    if (body[name] === undefined) continue;
+    if (Object.hasOwn(given, name)) {
+      errors.push({ pointer: `/${name}`, code: 'conflict', detail: `${name} is a column too: remove one of them` });
+    } else if (typeof body[name] !== 'string') {
+      errors.push({ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a text` });
+    }
   }
-  if (errors.length > 0 || Array.isArray(asked)) throw invalidRequest(errors);
+  const strict = readStrictUnits(body);
+  if (Array.isArray(strict)) errors.push(...strict);
+  if (errors.length > 0 || Array.isArray(asked) || Array.isArray(strict)) throw invalidRequest(errors);
   // This check must come before the first allocation with one element per row.
   checkSize(size);
   const columns = new Map<string, Column>();
   for (const [name, value] of Object.entries(given)) {
     const kind = columnKind(name)!;
+    if (kind === 'id') continue;
     if (!Array.isArray(value)) columns.set(name, broadcast(value, kind, size));
     else if (kind === 'number') columns.set(name, numberColumn(value));
     else columns.set(name, { at: (index) => value[index] as unknown });
   }
+  const fromEnvelope = new Set<string>();
   for (const name of envelopeTexts) {
+    if (Object.hasOwn(given, name)) continue;
+    fromEnvelope.add(name);
     if (body[name] !== undefined) columns.set(name, broadcast(body[name], 'text', size));
   }
-  return { table: { size, columns }, outputs: asked.outputs };
+  const ids = given[idMember] as readonly unknown[] | undefined;
+  return {
+    table: { size, columns, fromEnvelope },
+    outputs: asked.outputs,
+    strictUnits: strict,
+    ids: ids && { at: (index) => ids[index] ?? undefined },
+  };
 };
 
-export const writeColumnsJson = ({ size, values, failed, failures, computationTimeMs }: ColumnResult): Uint8Array[] => {
+export const writeColumnsJson = (result: ColumnResult): Uint8Array[] => {
+  const { size, values, failed, failures, warnings, ids, computationTimeMs } = result;
   const text = createTextChunks();
   let separator = '{"columns":{';
+  if (ids !== undefined) {
+    const cells = Array.from({ length: size }, (_, index) => ids.at(index) ?? null);
+    text.add(`${separator}"${idMember}":${JSON.stringify(cells).slice(0, -1)}`);
+    separator = '],';
+  }
   for (const [name, column] of values) {
     text.add(`${separator}"${name}":[`);
     separator = '],';
@@ -111,6 +153,7 @@ export const writeColumnsJson = ({ size, values, failed, failures, computationTi
   text.add(']},"errors":[');
   failures.forEach((failure, index) => text.add((index === 0 ? '' : ',') + JSON.stringify(failure)));
   const counts = `"total_count":${size},"succeeded":${size - failures.length},"failed":${failures.length}`;
-  text.add(`],${counts},"computation_time_ms":${computationTimeMs}}`);
+  const warned = warnings.length === 0 ? '' : `"warnings":${JSON.stringify(warnings)},`;
+  text.add(`],${warned}${counts},"computation_time_ms":${computationTimeMs}}`);
   return text.bytes();
 };

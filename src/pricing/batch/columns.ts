@@ -1,10 +1,13 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
 import { maxBatchRows } from './batch-row.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { hestonParameters, optionPrice } from '../models/inputs.ts';
 import { pricingModels } from '../models/models.ts';
 import type { OutputName } from '../models/outputs.ts';
+import { unknownColumnText } from '../request/messages.ts';
+import { idMember } from './row-id.ts';
 
 /** Numbers of every row; NaN if `at` returns something that is not a number. */
 type NumberColumn = { readonly numbers: Float64Array; readonly at: (index: number) => unknown };
@@ -17,10 +20,35 @@ type TextColumn = {
 export type Column = NumberColumn | TextColumn;
 
 /** The inputs of a batch by column. A cell is `undefined` where its row does not have that input. */
-type ColumnTable = { readonly size: number; readonly columns: ReadonlyMap<string, Column> };
-export type ColumnRequest = { readonly table: ColumnTable; readonly outputs: readonly OutputName[] };
+export type ColumnTable = {
+  readonly size: number;
+  readonly columns: ReadonlyMap<string, Column>;
+  /** Columns that are members of the envelope, with one value for all rows. */
+  readonly fromEnvelope: ReadonlySet<string>;
+};
+export type ColumnRequest = {
+  readonly table: ColumnTable;
+  readonly outputs: readonly OutputName[];
+  readonly strictUnits: boolean;
+  /** The ids of the rows, which the answer repeats. */
+  readonly ids: Column | undefined;
+};
 
-export type ColumnFailure = { readonly index: number; readonly code: string; readonly detail: string };
+export type ColumnFailure = {
+  readonly index: number;
+  readonly code: string;
+  /** The column that is wrong, if it is one. */
+  readonly field?: string;
+  readonly detail: string;
+};
+/** Suspicious values of one column: their number, and the first of them. */
+export type ColumnWarning = {
+  readonly field: string;
+  readonly code: string;
+  readonly rows: number;
+  readonly index: number;
+  readonly detail: string;
+};
 /**
  * The answer to a batch by columns. `failed` is 1 for each failed row; the numbers of these rows in `values` have no
  * meaning.
@@ -31,13 +59,14 @@ export type ColumnResult = {
   readonly failed: Uint8Array;
   /** Ascending by index. */
   readonly failures: readonly ColumnFailure[];
+  readonly warnings: readonly ColumnWarning[];
+  readonly ids: Column | undefined;
   readonly computationTimeMs: number;
 };
 
-/** Text columns that may differ by row. In Arrow, the columns of `envelopeTexts` may differ too. */
-export const textColumns: readonly string[] = ['option_type', 'precision', 'symbol'];
-/** Members of the envelope that apply to all rows of a batch of JSON columns. */
+/** Members of the envelope that apply to all rows of a batch of JSON columns. They may be columns instead. */
 export const envelopeTexts: readonly string[] = ['model', 'exercise_style'];
+export const textColumns: readonly string[] = [...envelopeTexts, 'option_type', 'precision', 'symbol'];
 /** Columns that are members of a nested object in a row, by the name of that object. */
 export const nestedColumns: Readonly<Record<string, readonly string[]>> = {
   heston: hestonParameters.map(({ name }) => name),
@@ -47,9 +76,23 @@ export const numberColumns: readonly string[] = [
   ...new Set([...pricingModels.flatMap(({ numbers }) => numbers.map(({ name }) => name)), ...nested, optionPrice.name]),
 ];
 
-export const columnKind = (name: string): 'number' | 'text' | undefined => {
-  if (textColumns.includes(name) || envelopeTexts.includes(name)) return 'text';
+/** `id` is a column of texts or of numbers. */
+export const columnKind = (name: string): 'number' | 'text' | 'id' | undefined => {
+  if (name === idMember) return 'id';
+  if (textColumns.includes(name)) return 'text';
   return numberColumns.includes(name) ? 'number' : undefined;
+};
+
+export const unknownColumn = (name: string): FieldError =>
+  columnError(name, 'unknown_member', unknownColumnText(name, [idMember, ...textColumns, ...numberColumns]));
+
+export const unknownEnvelopeText = (member: string, known: readonly string[]): string => {
+  if (numberColumns.includes(member) || textColumns.includes(member)) {
+    return `${member} is an input: put it into each of the options, or into columns`;
+  }
+  const near = nearestName(member, known);
+  const text = `${quoted(member)} is not a member of a batch`;
+  return near === undefined ? `${text}, which takes ${listed(known, 'and')}` : `${text}; did you mean ${near}?`;
 };
 
 export const columnError = (name: string, code: string, detail: string): FieldError => ({

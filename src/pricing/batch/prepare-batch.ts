@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { malformedJson } from '#src/kernel/requests/json-fault.ts';
 import { readColumnsArrow } from '../arrow/read-columns.ts';
 import { checkBatchShape } from './batch-shape.ts';
 import { openColumns } from './batch-columns.ts';
@@ -24,7 +25,7 @@ const parseJson = ({ bytes, jsonDepth }: BatchRequest): unknown => {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new AppError('malformed_body', 'The body is not valid JSON', { cause });
+    throw malformedJson(text, cause);
   }
 };
 
@@ -43,10 +44,9 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
     if (!request.answer.includes('json')) throw unacceptable();
     return openObjects(body, engines);
   }
-  const { table, outputs } = isRow(body) ? readColumnsJson(body) : readColumnsArrow(request.bytes);
+  const columns = isRow(body) ? readColumnsJson(body) : readColumnsArrow(request.bytes);
   return openColumns({
-    table,
-    outputs,
+    ...columns,
     engines,
     format: request.input === 'json' ? 'columns' : 'arrow',
     answer,

@@ -1,5 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingEngine } from './engine.ts';
+import { unknownModelText } from '../request/messages.ts';
 import { allowDeepInlining } from '../math/inlining.ts';
 import { defaultModel, pricingModels, type Model } from './models.ts';
 
@@ -16,16 +17,13 @@ export type EngineFactory = {
   readonly engine: (model: Model) => PricingEngine;
 };
 
-/** A refused name is repeated in the answer, for each row of a batch. */
-const maxShownCharacters = 64;
-
 export type EngineFactoryDeps = { readonly models?: readonly Model[] };
 
 export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDeps = {}): EngineFactory => {
   allowDeepInlining();
   const byName = new Map<string, Model>(models.map((model) => [model.name, model]));
   const built = new Map<string, PricingEngine>();
-  const names = models.map(({ name }) => name).join(', ');
+  const names = models.map(({ name }) => name);
 
   const build = (model: Model): PricingEngine => {
     try {
@@ -42,8 +40,7 @@ export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDep
     model: (name) => {
       const model = byName.get(name);
       if (model === undefined) {
-        const refused = JSON.stringify(name.slice(0, maxShownCharacters));
-        throw new AppError('pricing_model_unknown', `There is no model ${refused}; the models are ${names}`);
+        throw new AppError('pricing_model_unknown', unknownModelText(name, names));
       }
       return model;
     },

@@ -10,6 +10,8 @@ export type NumberInput = {
   readonly default?: number;
   readonly optional?: true;
   readonly integer?: true;
+  /** A unit that callers often mistake. A value above `usualMax` is probably in percent or days. */
+  readonly unit?: { readonly name: 'decimal' | 'years'; readonly usualMax: number };
   readonly description: string;
 };
 
@@ -44,12 +46,14 @@ export const timeToExpiry: NumberInput = {
   name: 'time_to_expiry',
   minimum: 0,
   maximum: 200,
+  unit: { name: 'years', usualMax: 50 },
   description: 'Years to expiry; 0 is the payoff',
 };
 export const rate: NumberInput = {
   name: 'rate',
   minimum: -1,
   maximum: 10,
+  unit: { name: 'decimal', usualMax: 1 },
   description: 'Risk-free rate, continuously compounded, per year',
 };
 export const dividendYield: NumberInput = {
@@ -57,12 +61,14 @@ export const dividendYield: NumberInput = {
   minimum: -1,
   maximum: 10,
   default: 0,
+  unit: { name: 'decimal', usualMax: 1 },
   description: 'Dividend yield, continuously compounded, per year',
 };
 export const volatility: NumberInput = {
   name: 'volatility',
   minimum: 0,
   maximum: 100,
+  unit: { name: 'decimal', usualMax: 5 },
   description: 'Volatility per square root of a year, 0.2 for 20 %; 0 is the discounted payoff of the forward',
 };
 export const absoluteVolatility: NumberInput = {

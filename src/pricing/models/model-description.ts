@@ -3,7 +3,7 @@ import { exerciseStyles, optionTypes } from './engine.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { hestonParameters, isRequired, maxDividends, rangeOf } from './inputs.ts';
 import { defaultModel, type ExtraInput, type Model } from './models.ts';
-import type { modelsAnswer } from '../request/schemas.ts';
+import type { modelsAnswer } from '../request/answer-schemas.ts';
 
 type Description = z.input<typeof modelsAnswer>['models'][number];
 type InputDescription = Description['inputs'][number];

@@ -1,11 +1,10 @@
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
-import type { AbuseKind, AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { AppError, codeOf, errorTable, type ErrorCode, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
-export const invalidRequest = (errors: readonly FieldError[], abuse?: AbuseKind): AppError =>
-  new AppError('validation_failed', 'The request breaks its schema', { errors, ...(abuse && { abuse }) });
+export { validationFailed as invalidRequest } from '#src/kernel/requests/validation-failed.ts';
 
 /** The `outcome` label of `volwatch_pricing_options_total`. */
 export const outcomeOf = (code: ErrorCode): 'invalid' | 'failed' =>

@@ -1,23 +1,40 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
 import { precisions } from '../engines/american/precision.ts';
-import {
-  dividendMembers,
-  hestonParameters,
-  isInRange,
-  maxDividends,
-  rangeOf,
-  type NumberInput,
-} from '../models/inputs.ts';
+import { dividendMembers, hestonParameters, isInRange, maxDividends, type NumberInput } from '../models/inputs.ts';
+import { notANumberText, rangeText, requiredText, choiceText } from './messages.ts';
 import type { ExtraInput } from '../models/models.ts';
 import { isRow, type Row } from './rows.ts';
 
 const fieldError = (pointer: string, code: string, detail: string): FieldError => ({ pointer, code, detail });
+/** The object at a pointer, for a message: `heston`, or `each item of dividends`. */
+const nameAt = (pointer: string): string => {
+  const [name = '', list = ''] = pointer.split('/').toReversed();
+  return /^\d+$/.test(name) ? `each item of ${list}` : name;
+};
+
+const membersOf = (members: readonly NumberInput[]): string =>
+  listed(
+    members.map(({ name }) => name),
+    'and',
+  );
+
+const unknownText = (name: string, members: readonly NumberInput[]): string => {
+  const near = nearestName(
+    name,
+    members.map((member) => member.name),
+  );
+  const text = `${quoted(name)} is not a member here, only ${membersOf(members)}`;
+  return near === undefined ? text : `${text}; did you mean ${near}?`;
+};
 
 /** The members of an object of numbers, or its errors. */
 const readNumbers = (value: unknown, members: readonly NumberInput[], at: string): Row | FieldError[] => {
-  if (value === undefined) return [fieldError(at, 'required', 'Required')];
-  if (!isRow(value)) return [fieldError(at, 'invalid_type', 'Must be an object')];
+  if (value === undefined)
+    return [fieldError(at, 'required', `${nameAt(at)} is required: an object with ${membersOf(members)}`)];
+  if (!isRow(value))
+    return [fieldError(at, 'invalid_type', `${nameAt(at)} must be an object with ${membersOf(members)}`)];
   const errors: FieldError[] = [];
   const read: Record<string, number> = {};
   for (const member of members) {
@@ -25,21 +42,21 @@ const readNumbers = (value: unknown, members: readonly NumberInput[], at: string
     const number = value[name];
     const pointer = memberPointer(at, name);
     if (typeof number === 'number' && isInRange(member, number)) read[name] = number + 0;
-    else if (number === undefined) errors.push(fieldError(pointer, 'required', 'Required'));
-    else if (typeof number !== 'number') errors.push(fieldError(pointer, 'invalid_type', `${name} must be a number`));
-    else errors.push(fieldError(pointer, 'out_of_range', `${name} must be ${rangeOf(member)}`));
+    else if (number === undefined) errors.push(fieldError(pointer, 'required', requiredText(member)));
+    else if (typeof number !== 'number') errors.push(fieldError(pointer, 'invalid_type', notANumberText(name, number)));
+    else errors.push(fieldError(pointer, 'out_of_range', rangeText(member, number)));
   }
   for (const name of Object.keys(value)) {
     if (members.some((member) => member.name === name)) continue;
-    errors.push(fieldError(memberPointer(at, name), 'unknown_member', 'Unknown member'));
+    errors.push(fieldError(memberPointer(at, name), 'unknown_member', unknownText(name, members)));
   }
   return errors.length > 0 ? errors : read;
 };
 
 const readDividends = (value: unknown, row: Row, at: string): object | FieldError[] => {
-  if (!Array.isArray(value)) return [fieldError(at, 'invalid_type', 'dividends must be an array')];
+  if (!Array.isArray(value)) return [fieldError(at, 'invalid_type', 'dividends must be an array of { time, amount }')];
   if (row['dividend_yield'] !== undefined) {
-    return [fieldError(at, 'conflict', 'dividends stand in place of dividend_yield: not both')];
+    return [fieldError(at, 'conflict', 'dividends stand in place of dividend_yield: remove one of them')];
   }
   if (value.length > maxDividends) {
     return [fieldError(at, 'invalid_length', `dividends must have at most ${maxDividends} items`)];
@@ -60,11 +77,11 @@ export const readExtra = (extra: ExtraInput, row: Row, parent: string): object |
     case 'symbol':
       if (value === undefined) return {};
       if (typeof value === 'string' && SYMBOL.test(value)) return { symbol: value };
-      return [fieldError(at, 'invalid_value', 'symbol must be the symbol of an asset')];
+      return [fieldError(at, 'invalid_value', 'symbol must be the symbol of an asset, as GET /assets lists it')];
     case 'precision':
       if (value === undefined) return { precision: 'default' };
       if (precisions.some((known) => known === value)) return { precision: value };
-      return [fieldError(at, 'invalid_value', `precision must be ${precisions.join(' or ')}`)];
+      return [fieldError(at, 'invalid_value', choiceText('precision', precisions, value))];
     case 'heston': {
       const heston = readNumbers(value, hestonParameters, at);
       return Array.isArray(heston) ? heston : { heston };

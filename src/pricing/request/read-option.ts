@@ -1,12 +1,23 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
-import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { exerciseStyles, optionTypes, type ExerciseStyle, type Option } from '../models/engine.ts';
-import { isInRange, isRequired, optionPrice, rangeOf, type NumberInput } from '../models/inputs.ts';
+import { isInRange, isRequired, optionPrice, type NumberInput } from '../models/inputs.ts';
 import { invalidRequest } from './failures.ts';
 import { defaultModel, type Model } from '../models/models.ts';
-import { indexOfOutput, type OutputName } from '../models/outputs.ts';
+import { defaultGreeks, indexOfOutput, type OutputName } from '../models/outputs.ts';
+import {
+  choiceText,
+  memberError,
+  notANumberText,
+  rangeText,
+  requiredText,
+  styleText,
+  unknownMemberText,
+  unknownOutputText,
+} from './messages.ts';
 import { readExtra } from './read-extras.ts';
 import type { Row } from './rows.ts';
+import { isSuspicious, unitWarning } from './unit-warnings.ts';
 
 export { isRow, type Row } from './rows.ts';
 
@@ -15,25 +26,24 @@ export { isRow, type Row } from './rows.ts';
  * schema library is several times slower on 100,000 rows. The rules come from the inputs that the model declares.
  */
 
-const fieldError = (at: string, member: string | number, code: string, detail: string): FieldError => ({
-  pointer: memberPointer(at, member),
-  code,
-  detail,
-});
-const required = (at: string, member: string): FieldError => fieldError(at, member, 'required', 'Required');
+const optionType = { name: 'option_type', description: listed(optionTypes) };
 
 const numberError = (at: string, input: NumberInput, value: unknown): FieldError => {
-  if (value === undefined) return required(at, input.name);
-  if (typeof value !== 'number') return fieldError(at, input.name, 'invalid_type', `${input.name} must be a number`);
-  return fieldError(at, input.name, 'out_of_range', `${input.name} must be ${rangeOf(input)}`);
+  if (value === undefined) return memberError(at, input.name, 'required', requiredText(input));
+  if (typeof value !== 'number') {
+    return memberError(at, input.name, 'invalid_type', notANumberText(input.name, value));
+  }
+  return memberError(at, input.name, 'out_of_range', rangeText(input, value));
 };
 
-const choiceError = (at: string, member: string, choices: readonly string[]): FieldError =>
-  fieldError(at, member, 'invalid_value', `${member} must be ${choices.join(' or ')}`);
+const typeError = (at: string, type: unknown): FieldError =>
+  type === undefined
+    ? memberError(at, 'option_type', 'required', requiredText(optionType))
+    : memberError(at, 'option_type', 'invalid_value', choiceText('option_type', optionTypes, type));
 
 const styleError = (at: string, model: Model, style: unknown): FieldError => {
-  if (!exerciseStyles.some((known) => known === style)) return choiceError(at, 'exercise_style', exerciseStyles);
-  return fieldError(at, 'exercise_style', 'unsupported', `${model.name} cannot price this exercise style`);
+  const code = exerciseStyles.some((known) => known === style) ? 'unsupported' : 'invalid_value';
+  return memberError(at, 'exercise_style', code, styleText(model, style));
 };
 
 /** The name of the row's model. @throws AppError `validation_failed` */
@@ -41,7 +51,7 @@ export const readModelName = (row: Row, at: string): string => {
   const name = row['model'];
   if (name === undefined) return defaultModel;
   if (typeof name === 'string') return name;
-  throw invalidRequest([fieldError(at, 'model', 'invalid_type', 'model must be a string')]);
+  throw invalidRequest([memberError(at, 'model', 'invalid_type', 'model must be the name of a model')]);
 };
 
 const unknownMembers = (
@@ -49,7 +59,7 @@ const unknownMembers = (
   model: Model,
   numbers: readonly NumberInput[],
   at: string,
-  own: string | undefined,
+  own: readonly string[],
 ): FieldError[] => {
   const known = new Set([
     'model',
@@ -58,10 +68,11 @@ const unknownMembers = (
     ...model.extras,
     ...numbers.map(({ name }) => name),
   ]);
-  if (own !== undefined) known.add(own);
+  const names = [...known];
+  for (const member of own) known.add(member);
   return Object.keys(row)
     .filter((member) => !known.has(member))
-    .map((member) => fieldError(at, member, 'unknown_member', `${model.name} has no such input`));
+    .map((member) => memberError(at, member, 'unknown_member', unknownMemberText(member, model, names)));
 };
 
 const withPrice = new Map<Model, readonly NumberInput[]>();
@@ -75,26 +86,31 @@ export const invertedNumbers = (model: Model): readonly NumberInput[] => {
   return numbers;
 };
 
-/** `own`: a member that the calling code reads itself. `inverted`: `price` is read instead of the volatility. */
-export type ReadOptions = { readonly own?: string; readonly inverted?: boolean };
+export type ReadOptions = {
+  /** Members that the calling code reads itself. */
+  readonly own?: readonly string[];
+  /** `price` is read instead of the volatility. */
+  readonly inverted?: boolean;
+  /** A value that is probably in another unit is an error. */
+  readonly strictUnits?: boolean;
+};
+const noMembers: readonly string[] = [];
 
 /** The option of a row with defaults filled in, or all errors of the row. `at` is the JSON Pointer of the row. */
 export const readOption = (
   row: Row,
   model: Model,
   at: string,
-  { own, inverted = false }: ReadOptions = {},
+  { own = noMembers, inverted = false, strictUnits = false }: ReadOptions = {},
 ): Option | FieldError[] => {
   let errors: FieldError[] | undefined;
   let known = row['model'] === undefined ? 0 : 1;
-  if (own !== undefined && row[own] !== undefined) known++;
+  for (const member of own) if (row[member] !== undefined) known++;
 
   const type = row['option_type'];
   if (type !== undefined) known++;
   if (type !== 'call' && type !== 'put') {
-    (errors ??= []).push(
-      type === undefined ? required(at, 'option_type') : choiceError(at, 'option_type', optionTypes),
-    );
+    (errors ??= []).push(typeError(at, type));
   }
   const { exercise_style: style = 'european' } = row;
   if (row['exercise_style'] !== undefined) known++;
@@ -113,6 +129,7 @@ export const readOption = (
     if (typeof value === 'number' && isInRange(input, value)) {
       // Adding 0 turns -0 into 0, because a time or volatility of -0 could become -Infinity in a formula.
       option[input.name] = value + 0;
+      if (strictUnits && isSuspicious(input, value)) (errors ??= []).push(unitWarning(input, value, at));
     } else if (value === undefined && !isRequired(input)) {
       if (input.default !== undefined) option[input.name] = input.default;
     } else {
@@ -137,6 +154,8 @@ export const readOption = (
  * each wrong name is an error in the answer.
  */
 export const maxOutputs = 100;
+/** A name in `outputs` that stands for the greeks that `/pricing/greeks` answers by default. */
+export const greeksGroup = 'greeks';
 
 /**
  * The requested outputs without repeats, or their errors.
@@ -149,16 +168,18 @@ export const readOutputs = (
   fallback: readonly OutputName[],
 ): { readonly outputs: readonly OutputName[] } | FieldError[] => {
   if (value === undefined) return { outputs: fallback };
-  if (!Array.isArray(value)) return [fieldError('', 'outputs', 'invalid_type', 'outputs must be an array of names')];
-  if (value.length === 0) return [fieldError('', 'outputs', 'invalid_length', 'outputs must name at least one output')];
+  if (!Array.isArray(value)) return [memberError('', 'outputs', 'invalid_type', 'outputs must be an array of names')];
+  if (value.length === 0)
+    return [memberError('', 'outputs', 'invalid_length', 'outputs must name at least one output')];
   if (value.length > maxOutputs) {
-    return [fieldError('', 'outputs', 'invalid_length', `outputs must name at most ${maxOutputs} outputs`)];
+    return [memberError('', 'outputs', 'invalid_length', `outputs must name at most ${maxOutputs} outputs`)];
   }
   const errors: FieldError[] = [];
   const outputs = new Set<OutputName>();
   value.forEach((name: unknown, index) => {
-    if (isOutput(name) && known.includes(name)) outputs.add(name);
-    else errors.push(fieldError('/outputs', index, 'invalid_value', 'No such output'));
+    if (name === greeksGroup) for (const greek of defaultGreeks) outputs.add(greek);
+    else if (isOutput(name) && known.includes(name)) outputs.add(name);
+    else errors.push(memberError('/outputs', index, 'invalid_value', unknownOutputText(name, known)));
   });
   return errors.length > 0 ? errors : { outputs: [...outputs] };
 };

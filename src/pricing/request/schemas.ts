@@ -1,9 +1,7 @@
-import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
 import { maxBatchRows } from '../batch/batch-row.ts';
 import { numberColumns, textColumns } from '../batch/columns.ts';
-import { exerciseStyles, optionTypes } from '../models/engine.ts';
+import { exerciseStyles } from '../models/engine.ts';
 import { precisions } from '../engines/american/precision.ts';
 import {
   dividendMembers,
@@ -17,7 +15,7 @@ import {
 import { defaultModel, type ExtraInput, type Model } from '../models/models.ts';
 import { defaultGreeks, greekNames, outputNames } from '../models/outputs.ts';
 import { SYMBOL } from './read-extras.ts';
-import { invertedNumbers, maxOutputs } from './read-option.ts';
+import { greeksGroup, invertedNumbers, maxOutputs } from './read-option.ts';
 
 /**
  * JSON Schemas of the request bodies, for the documentation only. `read-option.ts` validates the bodies, which is
@@ -104,11 +102,24 @@ const example = {
 
 const { volatility: _, ...withoutVolatility } = example;
 
-export const priceBody = (models: readonly Model[]) => documented({ ...rowSchema(models), examples: [example] });
+const strictUnits: JsonSchema = {
+  type: 'boolean',
+  default: false,
+  description: 'A value that is probably in percent or days is an error, not a warning',
+};
+const single = { strict_units: strictUnits };
+const rowId: JsonSchema = {
+  type: ['string', 'number'],
+  maxLength: 64,
+  description: 'Repeated in the answer',
+};
+
+export const priceBody = (models: readonly Model[]) =>
+  documented({ ...rowSchema(models, single), examples: [example] });
 
 export const greeksBody = (models: readonly Model[]) =>
   documented({
-    ...rowSchema(models, { outputs: outputsSchema(greekNames, defaultGreeks) }),
+    ...rowSchema(models, { ...single, outputs: outputsSchema([...greekNames, greeksGroup], defaultGreeks) }),
     examples: [{ ...example, outputs: ['delta', 'gamma', 'vanna'] }],
   });
 
@@ -116,7 +127,7 @@ export const impliedBody = (models: readonly Model[]) =>
   documented({
     oneOf: models
       .filter(({ outputs }) => outputs.includes('implied_volatility'))
-      .map((model) => modelSchema(model, {}, invertedNumbers(model))),
+      .map((model) => modelSchema(model, single, invertedNumbers(model))),
     examples: [{ ...withoutVolatility, price: 4.2 }],
   });
 
@@ -129,10 +140,11 @@ const rowsBody = (models: readonly Model[]): JsonSchema => ({
       type: 'array',
       minItems: 1,
       maxItems: maxBatchRows,
-      items: rowSchema(models),
+      items: rowSchema(models, { id: rowId }),
       description: 'A row that breaks this schema becomes an item with an error, not a refusal of the batch',
     },
-    outputs: outputsSchema(outputNames, ['price']),
+    outputs: outputsSchema([...outputNames, greeksGroup], ['price']),
+    strict_units: strictUnits,
   },
 });
 
@@ -152,13 +164,15 @@ const columnsBody = (models: readonly Model[]): JsonSchema => ({
       properties: Object.fromEntries([
         ...numberColumns.map((name) => [name, columnOf({ type: 'number' })] as const),
         ...textColumns.map((name) => [name, columnOf({ type: 'string' })] as const),
+        ['id', { type: 'array', items: { ...rowId, type: ['string', 'number', 'null'] } }] as const,
       ]),
       description:
         'A column for each input, all of one length; one value stands for all rows. A bad cell is an item of `errors`',
     },
     model: { type: 'string', enum: models.map(({ name }) => name), default: defaultModel },
     exercise_style: { type: 'string', enum: exerciseStyles, default: 'european' },
-    outputs: outputsSchema(outputNames, ['price']),
+    outputs: outputsSchema([...outputNames, greeksGroup], ['price']),
+    strict_units: strictUnits,
   },
 });
 
@@ -171,125 +185,5 @@ export const batchBody = (models: readonly Model[]) =>
     ],
   });
 
-const echoed = {
-  model: z.string(),
-  option_type: z.enum(optionTypes),
-  exercise_style: z.enum(exerciseStyles),
-  spot: z.number().optional(),
-  forward: z.number().optional(),
-  strike: z.number(),
-  time_to_expiry: z.number(),
-  rate: z.number(),
-  volatility: z.number().optional(),
-  dividend_yield: z.number().optional(),
-  symbol: z.string().optional(),
-  steps: z.int().optional(),
-  precision: z.enum(precisions).optional(),
-  heston: z.record(z.string(), z.number()).optional(),
-  dividends: z
-    .array(z.strictObject({ time: z.number(), amount: z.number() }))
-    .readonly()
-    .optional(),
-  dividend_model: z.literal('escrowed').optional(),
-  inputs_from: z
-    .strictObject({
-      symbol: z.string(),
-      as_of: z.string().describe('Date of the last stored close'),
-      spot: z.literal('last_close').optional(),
-      volatility: z.literal('realised_volatility').optional(),
-    })
-    .optional()
-    .describe('Where inputs that the request left out come from'),
-};
-const greek = z.number().optional();
-
-export const priceAnswer = z.strictObject({ ...echoed, price: z.number(), computation_time_ms: z.number() });
-
-export const greeksAnswer = z.strictObject({
-  ...priceAnswer.shape,
-  delta: greek,
-  gamma: greek,
-  vega: greek.describe('Per 1.00 of volatility'),
-  theta: greek.describe('-dV/dT, per year of calendar time'),
-  rho: greek.describe('Per 1.00 of rate'),
-  dividend_rho: greek.describe('Per 1.00 of dividend yield'),
-  vanna: greek.describe('d2V/dSdsigma'),
-  volga: greek.describe('d2V/dsigma2'),
-  charm: greek.describe('-d2V/dSdT'),
-  veta: greek.describe('-d2V/dsigmadT'),
-  speed: greek.describe('d3V/dS3'),
-  zomma: greek.describe('d3V/dS2dsigma'),
-  color: greek.describe('-d3V/dS2dT'),
-  ultima: greek.describe('d3V/dsigma3'),
-  dual_delta: greek.describe('dV/dK'),
-  dual_gamma: greek.describe('d2V/dK2'),
-});
-
-export const impliedAnswer = z.strictObject({
-  ...priceAnswer.shape,
-  implied_volatility: z.number(),
-});
-
 /** The headers that decide the formats of a batch and of its answer. The handler reads them itself. */
 export const batchHeaders = z.object({ 'content-type': z.string().optional(), accept: z.string().optional() });
-
-/** Rows are not validated, because only the pricing code writes them and a check of 100,000 rows would take time. */
-const batchRow = z.unknown().meta({
-  oneOf: [
-    { type: 'object', required: ['price', 'model'], description: 'As the answer of price, with the asked greeks' },
-    {
-      type: 'object',
-      required: ['error'],
-      description: 'The inputs of the row, and what is wrong with it',
-      properties: {
-        error: {
-          type: 'object',
-          required: ['code', 'category', 'detail'],
-          properties: {
-            code: { type: 'string', enum: errorCodes },
-            category: { type: 'string', enum: errorCategories },
-            detail: { type: 'string' },
-            pointer: { type: 'string', description: 'JSON Pointer into the body' },
-          },
-        },
-      },
-    },
-  ],
-});
-
-const counts = { total_count: z.int(), succeeded: z.int(), failed: z.int(), computation_time_ms: z.number() };
-
-/** The JSON answers of batches: rows, and columns. */
-export const rowsAnswer = z.strictObject({ results: z.array(batchRow).readonly(), ...counts });
-export const columnsAnswer = z.strictObject({
-  columns: z.partialRecord(z.enum(outputNames), z.array(z.number().nullable())),
-  errors: z.array(z.strictObject({ index: z.int(), code: z.enum(errorCodes), detail: z.string() })),
-  ...counts,
-});
-
-/** The answer of a batch is bytes that other code has written. This schema only documents their content. */
-export const batchAnswer = z
-  .custom<Buffer | Readable>()
-  .meta({ oneOf: [rowsAnswer, columnsAnswer].map((schema) => z.toJSONSchema(schema, { unrepresentable: 'any' })) });
-
-export const modelsAnswer = z.strictObject({
-  models: z.array(
-    z.strictObject({
-      model: z.string(),
-      title: z.string(),
-      inputs: z.array(
-        z.strictObject({
-          name: z.string(),
-          type: z.enum(['number', 'string', 'array', 'object']),
-          required: z.boolean(),
-          default: z.union([z.number(), z.string()]).optional(),
-          description: z.string(),
-        }),
-      ),
-      exercise_styles: z.array(z.enum(exerciseStyles)),
-      outputs: z.array(z.enum(outputNames)),
-      accuracy: z.string(),
-      source: z.string(),
-    }),
-  ),
-});

@@ -1,3 +1,4 @@
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import { z } from 'zod';
 import { jsonPointer } from '../../kernel/json-pointer.ts';
 import { AppError, errorCodes, type FieldError } from '../../kernel/catalogue/errors.ts';
@@ -39,7 +40,7 @@ const fieldErrors = (error: z.ZodError): FieldError[] =>
 
 const parseFault = (body: unknown): Fault => {
   const parsed = faultSchema.safeParse(body);
-  if (!parsed.success) throw new AppError('validation_failed', undefined, { errors: fieldErrors(parsed.error) });
+  if (!parsed.success) throw validationFailed(fieldErrors(parsed.error));
   const { count, error_code, ...rest } = parsed.data;
   return { ...rest, ...(count !== undefined && { count }), ...(error_code !== undefined && { error_code }) };
 };

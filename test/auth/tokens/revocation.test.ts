@@ -83,8 +83,14 @@ test('no token is refused with 400 invalid_request; unknown parameters and token
     t.like(body, {
       code: 'oauth_request_invalid',
       error: 'invalid_request',
-      error_description: 'token: Required',
-      errors: [{ pointer: '/token', code: form['token'] === '' ? 'invalid_length' : 'required', detail: 'Required' }],
+      error_description: 'token is required',
+      errors: [
+        {
+          pointer: '/token',
+          code: form['token'] === '' ? 'invalid_length' : 'required',
+          detail: 'token is required',
+        },
+      ],
     });
   }
   const accepted = [

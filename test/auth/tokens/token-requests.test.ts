@@ -29,10 +29,10 @@ test('unknown parameters are ignored (RFC 6749 section 3.2)', async (t) => {
 test('a fault is described in error_description, with the parameter', async (t) => {
   const { token, call } = await start(t);
   t.like((await token('scope=ml%3Aread&scope=ml%3Aread&grant_type=client_credentials')).body, {
-    error_description: 'scope: Given more than once',
-    errors: [{ pointer: '/scope', code: 'repeated', detail: 'Given more than once' }],
+    error_description: "'scope' is given more than once: send it once",
+    errors: [{ pointer: '/scope', code: 'repeated', detail: '"scope" is given more than once: send it once' }],
   });
-  t.is((await token({ client_id: 'desk' })).body['error_description'], 'grant_type: Required');
+  t.is((await token({ client_id: 'desk' })).body['error_description'], 'grant_type is required');
   const broken = await call('/api/v1/auth/token', {
     method: 'POST',
     headers: { 'Content-Type': 'application/x-www-form-urlencoded' },

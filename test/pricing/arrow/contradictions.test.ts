@@ -25,6 +25,13 @@ const count =
 const offsetOf = ({ header, view }: ArrowMessage, buffer: number): number =>
   Number(view.getBigInt64(header.vector(2, entryBytes).start + entryBytes * buffer, true));
 
+const frames = streamFile('frames/polars-ids');
+/** Changes the first view of the last column, whose texts are in one buffer after the views. */
+const setView = (message: ArrowMessage, part: 0 | 8 | 12, value: number): void => {
+  const views = offsetOf(message, message.header.vector(2, entryBytes).count - 2);
+  new DataView(message.body.buffer, message.body.byteOffset).setInt32(views + part, value, true);
+};
+
 const contradictions: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   'a column with more rows than its batch': [patch(utf8, 'batch', entry(1, 0, 0, 13)), /differ in length/],
   'a negative number of rows': [patch(utf8, 'batch', entry(1, 0, 0, -1)), /negative/],
@@ -57,6 +64,19 @@ const contradictions: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = 
   'a negative index': [
     patch(dictionary, 'batch', (message) => message.body.fill(255, offsetOf(message, 11), offsetOf(message, 11) + 4)),
     /outside its dictionary/,
+  ],
+  'a view into a buffer that is not there': [
+    patch(frames, 'batch', (message) => setView(message, 8, 9)),
+    /text ends outside/,
+  ],
+  'a view beyond the end of its buffer': [
+    patch(frames, 'batch', (message) => setView(message, 12, 2 ** 20)),
+    /text ends outside/,
+  ],
+  'a view of negative length': [patch(frames, 'batch', (message) => setView(message, 0, -5)), /negative length/],
+  'more buffers of views than buffers': [
+    patch(frames, 'batch', ({ header, view }) => setSize(view, header.vector(4, 8).start, 1_000)),
+    /too few buffers/,
   ],
   'a dictionary of no column': [
     Buffer.concat([messagesOf(utf8)[0]!, messagesOf(dictionary)[1]!, messagesOf(utf8)[1]!]),
@@ -98,6 +118,22 @@ test('what is no Arrow stream, or asks for something unknown, does not count as 
     await t.throwsAsync(service.send({ bytes, input: 'arrow', answer: ['arrow'] }), { instanceOf: AppError });
   }
   t.deepEqual(refusals, []);
+});
+
+test('a required column without a value refuses the stream, so a few bytes cannot make 100,000 rows fail', async (t) => {
+  const { service, workers } = setup();
+  t.teardown(workers.close);
+  const names = ['spot', 'strike', 'time_to_expiry', 'rate', 'volatility', 'option_type'];
+  const bytes = streamFile('frames/null-columns-only');
+  t.true(bytes.length < 4_096);
+  const error = await t.throwsAsync(service.send({ bytes, input: 'arrow', answer: ['arrow'] }), {
+    instanceOf: AppError,
+    code: 'validation_failed',
+  });
+  t.deepEqual(
+    error?.errors?.map(({ pointer }) => pointer),
+    names.map((name) => `/columns/${name}`),
+  );
 });
 
 test('messages, columns, metadata and names of outputs are bounded', (t) => {

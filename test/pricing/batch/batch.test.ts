@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
-import { columnsAnswer, rowsAnswer } from '#src/pricing/request/schemas.ts';
+import { columnsAnswer, rowsAnswer } from '#src/pricing/request/answer-schemas.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { arrowStream, columnsOf, readArrow, type Row } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
@@ -118,7 +118,7 @@ test('every row of an Arrow stream, of any models, is the single call; utf8 and 
         const bytes = arrowStream(columnsOf(rows), { outputs: outputs.join(','), dictionary });
         const answer = readArrow(await service.send({ bytes, input: 'arrow', answer: ['arrow'] }));
         t.deepEqual(
-          answer.map((row) =>
+          answer.map(({ error_field: _field, error_detail: _detail, ...row }) =>
             Object.fromEntries(
               Object.entries(row).map(([name, cell]) => [name, typeof cell === 'number' ? cell + 0 : cell]),
             ),

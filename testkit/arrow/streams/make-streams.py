@@ -26,8 +26,8 @@ write('dictionary-replaced', dicts(([0, 1], ['call', 'put']), ([0, 1], ['put', '
 write('metadata-v4-legacy', [plain], metadata_version=pa.ipc.MetadataVersion.V4, use_legacy_format=True)
 write('refused-lz4', [plain], compression='lz4')
 write('refused-zstd', [plain], compression='zstd')
-large = pa.record_batch({**base, 'option_type': pa.array(side, pa.large_utf8())}); write('refused-large-utf8', [large])
-view = pa.record_batch({**base, 'option_type': pa.array(side, pa.string_view())}); write('refused-utf8-view', [view])
+large = pa.record_batch({**base, 'option_type': pa.array(side, pa.large_utf8())}); write('large-utf8', [large])
+view = pa.record_batch({**base, 'option_type': pa.array(side, pa.string_view())}); write('utf8-view', [view])
 nested = pa.record_batch({**base, 'option_type': pa.array(side), 'dividends': pa.array([[{'time': 0.1, 'amount': 1.0}]]*n)}); write('refused-nested', [nested])
 with pa.OSFile(f'{out}/refused-file.arrow', 'wb') as sink:
     with pa.ipc.new_file(sink, plain.schema) as w: w.write_batch(plain)

@@ -1,6 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
+import { malformedJson } from '#src/kernel/requests/json-fault.ts';
 import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import { receive, type ReceiveOptions } from '../../admission/receive.ts';
 import { hasBody } from '../../admission/unread-body.ts';
@@ -45,7 +46,7 @@ const parseJson = (bytes: Buffer, shape: JsonShapeLimits, refused: (kind: AbuseK
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new AppError('malformed_body', 'The body is not valid JSON', { cause });
+    throw malformedJson(text, cause);
   }
 };
 
@@ -75,7 +76,7 @@ export const readBody = async (
   const { headers } = ctx.req;
   if (!hasBody(ctx.req)) {
     if (route.bodyOptional) return { value: undefined, release: () => {} };
-    throw new AppError('malformed_body', 'A body is required');
+    throw new AppError('malformed_body', `A body is required: send ${route.consumes.join(' or ')}`);
   }
   const type = checkMediaType(headers['content-type'], route.consumes);
   const { rawBody, bodyLimit = 'default' } = route.declaration;

@@ -1,10 +1,11 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { CompiledRoute } from '../compiled-route.ts';
 import { checkIdempotencyKey } from '../idempotent.ts';
 import type { HttpContext } from '../types.ts';
 import { textErrors } from './text-errors.ts';
-import { fieldErrors, onlyNamed, parseQuery, validationFailed } from './validation.ts';
+import { onlyNamed, parsePart, parseQuery } from './validation.ts';
 
 type RequestInputDeps = {
   /** Max number of names in a query. */
@@ -53,9 +54,10 @@ export const parseInput = async (
       errors.push(...unstorable);
       return undefined;
     }
-    const parsed = schema?.safeParse(value);
-    if (parsed?.error) errors.push(...fieldErrors(part, parsed.error, value));
-    return parsed?.data;
+    if (schema === undefined) return undefined;
+    const parsed = parsePart(part, schema, value);
+    errors.push(...parsed.errors);
+    return parsed.data;
   };
 
   const path = parse('path', route.path, pathParameters(route, ctx));
@@ -80,9 +82,11 @@ export const parseInput = async (
     const unstorable = textErrors('body', raw);
     errors.push(...unstorable);
     // A schema does not get a text that cannot be stored, because its own checks may not expect it.
-    const parsed = unstorable.length > 0 ? undefined : route.body.safeParse(raw);
-    if (parsed?.error) errors.push(...fieldErrors('body', parsed.error, raw));
-    body = parsed?.data;
+    if (unstorable.length === 0) {
+      const parsed = parsePart('body', route.body, raw);
+      errors.push(...parsed.errors);
+      body = parsed.data;
+    }
   }
   if (errors.length > 0) throw validationFailed(errors);
   return { path, query, headers, body, context: request };

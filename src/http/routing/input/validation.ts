@@ -1,5 +1,8 @@
 import type { z } from 'zod';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import { quoted } from '#src/kernel/requests/nearest-name.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
+import { describeField, issueText, memberNames, unknownNameText } from './issue-text.ts';
 import { pointerInto, type Part } from './pointer-into.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -31,30 +34,43 @@ const codeOfIssue = (issue: Issue, path: readonly PropertyKey[], input: unknown)
   }
 };
 
-const flatten = (part: Part, issue: Issue, base: readonly PropertyKey[], input: unknown): FieldError[] => {
+type Flattening = { readonly part: Part; readonly schema: z.ZodType; readonly input: unknown };
+
+const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): FieldError[] => {
+  const { part, schema, input } = from;
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
-    const detail = part === 'body' ? 'Unknown member' : 'Unknown name';
-    return issue.keys.map((key) => ({ pointer: pointerInto(part, [...path, key]), code: 'unknown_member', detail }));
+    const known = memberNames(schema, path);
+    return issue.keys.map((key) => ({
+      pointer: pointerInto(part, [...path, key]),
+      code: 'unknown_member',
+      detail: unknownNameText(key, part === 'body' ? 'member' : 'parameter', known),
+    }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     // The alternative with the smallest number of faults is probably the one that the caller meant.
     const nearest = issue.errors.reduce((best, errors) => (errors.length < best.length ? errors : best));
-    if (nearest.length > 0) return nearest.flatMap((inner) => flatten(part, inner, path, input));
+    if (nearest.length > 0) return nearest.flatMap((inner) => flatten(inner, path, from));
   }
   if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
-    return issue.issues.flatMap((inner) => flatten(part, inner, path, input));
+    return issue.issues.flatMap((inner) => flatten(inner, path, from));
   }
   const code = codeOfIssue(issue, path, input);
-  return [{ pointer: pointerInto(part, path), code, detail: code === 'required' ? 'Required' : issue.message }];
+  const detail = code === 'required' ? `${String(path.at(-1))} is required` : describeField(path, issue.message);
+  return [{ pointer: pointerInto(part, path), code, detail }];
 };
 
-/** Converts the issues of zod to the field errors of a problem document. */
-export const fieldErrors = (part: Part, error: z.ZodError, input: unknown): FieldError[] =>
-  error.issues.flatMap((issue) => flatten(part, issue, [], input));
+type ParseResult<T> = { readonly data: T | undefined; readonly errors: readonly FieldError[] };
 
-export const validationFailed = (errors: readonly FieldError[]): AppError =>
-  new AppError('validation_failed', 'The request breaks its schema', { errors });
+/** Parses one part of a request. Returns the value, or the field errors of a problem document. */
+export const parsePart = <T extends z.ZodType>(part: Part, schema: T, input: unknown): ParseResult<z.output<T>> => {
+  const parsed = schema.safeParse(input, { error: issueText });
+  if (parsed.success) return { data: parsed.data, errors: [] };
+  return {
+    data: undefined,
+    errors: parsed.error.issues.flatMap((issue) => flatten(issue, [], { part, schema, input })),
+  };
+};
 
 /**
  * The part of a query string with these names. The rest may be anything: repeated, not decodable, any number of names.
@@ -91,14 +107,24 @@ export const parseQuery = (
   const pairs = querystring.split('&');
   if (pairs.length > maxNames) {
     const pointer = part === 'body' ? '' : part;
-    throw validationFailed([{ pointer, code: 'too_many', detail: `At most ${maxNames} names` }]);
+    throw validationFailed([
+      {
+        pointer,
+        code: 'too_many',
+        detail: `${part === 'body' ? 'The body' : 'The query'} may have at most ${maxNames} names`,
+      },
+    ]);
   }
   for (const pair of pairs) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     const name = decode(equals === -1 ? pair : pair.slice(0, equals), part);
     if (name in query) {
-      repeated.push({ pointer: pointerInto(part, [name]), code: 'repeated', detail: 'Given more than once' });
+      repeated.push({
+        pointer: pointerInto(part, [name]),
+        code: 'repeated',
+        detail: `${quoted(name)} is given more than once: send it once`,
+      });
     }
     query[name] = equals === -1 ? '' : decode(pair.slice(equals + 1), part);
   }

@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
+
+type RawIssue = z.core.$ZodRawIssue;
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'an array',
+  object: 'an object',
+  record: 'an object',
+  null: 'null',
+};
+const formatNames: Readonly<Record<string, string>> = {
+  email: 'an e-mail address',
+  url: 'a URL',
+  uuid: 'a UUID',
+  date: 'a date (YYYY-MM-DD)',
+  datetime: 'an instant (RFC 3339, for example 2026-01-31T12:00:00Z)',
+};
+/** Max names that a message lists. */
+const maxListed = 24;
+
+const kindOf = (value: unknown): string => {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'boolean' ? 'a boolean' : (typeNames[typeof value] ?? 'this value');
+};
+
+const sizeUnit = (origin: string, count: number | bigint): string => {
+  const one = Number(count) === 1;
+  if (origin === 'string') return one ? 'character' : 'characters';
+  return one ? 'item' : 'items';
+};
+
+const boundText = (issue: RawIssue & { readonly code: 'too_small' | 'too_big' }): string => {
+  const isSmall = issue.code === 'too_small';
+  const bound = isSmall ? issue.minimum : issue.maximum;
+  const origin = String(issue['origin']);
+  const atLeast = isSmall ? 'at least' : 'at most';
+  if (origin === 'string' || origin === 'array' || origin === 'set') {
+    return `must have ${atLeast} ${bound} ${sizeUnit(origin, bound)}`;
+  }
+  if (issue['inclusive'] === false) return `must be ${isSmall ? 'greater' : 'less'} than ${bound}`;
+  return `must be ${atLeast} ${bound}`;
+};
+
+/** A text that is refused is repeated only in the choice of the nearest name, because it can be a secret. */
+const choiceText = (issue: RawIssue): string => {
+  const values = issue['values'] as readonly z.core.util.Primitive[];
+  const names = values.slice(0, maxListed).map(String);
+  const near = typeof issue.input === 'string' ? nearestName(issue.input, values.map(String)) : undefined;
+  return `must be ${listed(names)}${near === undefined ? '' : `; did you mean ${near}?`}`;
+};
+
+/**
+ * The text of an issue whose schema has no text of its own. It begins with `must`, and `describeField` puts the name of
+ * the field before it.
+ */
+export const issueText = (issue: RawIssue): string | undefined => {
+  switch (issue.code) {
+    case 'invalid_type': {
+      const expected = typeNames[String(issue['expected'])];
+      return expected === undefined ? undefined : `must be ${expected}, not ${kindOf(issue.input)}`;
+    }
+    case 'too_small':
+    case 'too_big':
+      return boundText(issue);
+    case 'invalid_value':
+      return choiceText(issue);
+    case 'invalid_format': {
+      const format = formatNames[String(issue['format'])];
+      if (format !== undefined) return `must be ${format}`;
+      return issue['format'] === 'regex' ? `must match ${String(issue['pattern'])}` : undefined;
+    }
+    default:
+      return undefined;
+  }
+};
+
+/** A text that begins with `must` or `Must`, with the name of its field before it. */
+export const describeField = (path: readonly PropertyKey[], message: string): string => {
+  const name = path.findLast((piece) => typeof piece === 'string');
+  const match = /^must\b/i.exec(message);
+  if (match === null) return message;
+  return `${name === undefined ? 'The body' : name} must${message.slice(4)}`;
+};
+
+/** The names that an object at `path` of a schema may have; undefined if the schema does not say. */
+export const memberNames = (schema: z.ZodType | undefined, path: readonly PropertyKey[]): string[] | undefined => {
+  let current: unknown = schema;
+  const unwrap = (): void => {
+    for (;;) {
+      if (current instanceof z.ZodOptional || current instanceof z.ZodNullable || current instanceof z.ZodDefault) {
+        current = current.unwrap();
+      } else if (current instanceof z.ZodPipe) current = current.in;
+      else return;
+    }
+  };
+  for (const piece of path) {
+    unwrap();
+    if (current instanceof z.ZodObject) current = Reflect.get(current.shape, piece) as unknown;
+    else if (current instanceof z.ZodArray && typeof piece === 'number') current = current.element;
+    else return undefined;
+  }
+  unwrap();
+  return current instanceof z.ZodObject ? Object.keys(current.shape) : undefined;
+};
+
+/** The text for a name that is not declared, with the nearest declared one, or all if there are few. */
+export const unknownNameText = (name: string, kind: 'member' | 'parameter', known: readonly string[] = []): string => {
+  const text = `${quoted(name)} is not a ${kind} of this request`;
+  const near = nearestName(name, known);
+  if (near !== undefined) return `${text}; did you mean ${near}?`;
+  if (known.length === 0) return kind === 'parameter' ? `${text}, which takes none` : `${text}: remove it`;
+  return known.length <= maxListed ? `${text}, which takes ${listed(known, 'and')}` : `${text}: remove it`;
+};

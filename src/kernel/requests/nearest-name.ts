@@ -1,0 +1,61 @@
+/** A longer name is not compared, because the comparison takes time that grows with the length. */
+const maxCharacters = 64;
+
+const simple = (name: string): string => name.toLowerCase().replaceAll(/[\s_.-]/g, '');
+
+/**
+ * The number of inserted, removed, replaced or swapped characters between two names (optimal string alignment).
+ */
+const editDistance = (a: string, b: string): number => {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const isSame = a[row - 1] === b[column - 1];
+      let cost = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (isSame ? 0 : 1));
+      const isSwapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      if (isSwapped) cost = Math.min(cost, beforeLast[column - 2]! + 1);
+      current.push(cost);
+    }
+    beforeLast = last;
+    last = current;
+  }
+  return last[b.length]!;
+};
+
+/**
+ * The known name that a caller probably meant; undefined if none is near. Case, spaces, `_`, `-` and `.` do not count.
+ * @param aliases other names in lower case without separators, and the known name that each one means
+ */
+export const nearestName = (
+  name: string,
+  known: readonly string[],
+  aliases: Readonly<Record<string, string>> = {},
+): string | undefined => {
+  if (name.length > maxCharacters) return undefined;
+  const wanted = simple(name);
+  const alias = Object.hasOwn(aliases, wanted) ? aliases[wanted] : undefined;
+  if (alias !== undefined && known.includes(alias)) return alias;
+  let nearest: string | undefined;
+  let smallest = Math.floor(wanted.length / 3) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(wanted, simple(candidate));
+    if (distance < smallest) {
+      smallest = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+};
+
+/** A refused text of a caller for a message: at most 64 characters, quoted, with control characters escaped. */
+export const quoted = (text: string): string =>
+  JSON.stringify(text.length > maxCharacters ? `${text.slice(0, maxCharacters)}...` : text).replaceAll(
+    /[\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+/** `a`, `a or b`, `a, b or c`. */
+export const listed = (names: readonly string[], conjunction: 'or' | 'and' = 'or'): string =>
+  names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} ${conjunction} ${names.at(-1)}`;

@@ -1,0 +1,110 @@
+import type { AppError, FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { EngineFactory } from '../../models/engine-factory.ts';
+import type { ExerciseStyle } from '../../models/engine.ts';
+import { hestonParameters, isRequired, type NumberInput } from '../../models/inputs.ts';
+import { defaultModel, type Model } from '../../models/models.ts';
+import type { Wanted } from '../../request/calculate.ts';
+import { invalidRequest } from '../../request/failures.ts';
+import { lacksOutputText, requiredText, styleText, unknownMemberText } from '../../request/messages.ts';
+import { invertedNumbers } from '../../request/read-option.ts';
+import { columnError, nestedColumns, type ColumnTable } from '../columns.ts';
+import { outputOfNoModel } from './check-rows.ts';
+
+const common = ['model', 'exercise_style', 'option_type'];
+
+/** The numeric inputs that columns of this model give, with the parameters of Heston. */
+const numbersOf = (model: Model, { inverted }: Wanted): readonly NumberInput[] => [
+  ...(inverted ? invertedNumbers(model) : model.numbers),
+  ...(model.extras.includes('heston') ? hestonParameters : []),
+];
+
+const namesOf = (model: Model, wanted: Wanted): readonly string[] => [
+  ...common,
+  ...numbersOf(model, wanted).map(({ name }) => name),
+  ...model.extras.filter((extra) => !Object.hasOwn(nestedColumns, extra) && extra !== 'dividends'),
+];
+
+/** The models that the rows name. Unknown names are left out, because only their rows fail. */
+const modelsOf = ({ size, columns }: ColumnTable, engines: EngineFactory): ReadonlySet<Model> => {
+  const column = columns.get('model');
+  if (column === undefined) return new Set([engines.model(defaultModel)]);
+  if (column.numbers === undefined && typeof column.only === 'string') return new Set([engines.model(column.only)]);
+  const models = new Set<Model>();
+  for (let index = 0; index < size; index++) {
+    const model = engines.known(column.at(index));
+    if (model !== undefined) models.add(model);
+  }
+  return models;
+};
+
+const isEmpty = ({ size, columns }: ColumnTable, name: string): boolean => {
+  const column = columns.get(name)!;
+  for (let index = 0; index < size; index++) if ((column.at(index) ?? undefined) !== undefined) return false;
+  return true;
+};
+
+/**
+ * Whether a row has the input. A column of nulls in a short Arrow stream would otherwise make 100,000 rows fail one by
+ * one, with a large answer.
+ */
+const hasValues = ({ size, columns }: ColumnTable, name: string): boolean => {
+  const column = columns.get(name);
+  if (column === undefined) return false;
+  for (let index = 0; index < size; index++) if (column.at(index) !== undefined) return true;
+  return false;
+};
+
+const textOfAllRows = (table: ColumnTable, name: string, fallback: string): unknown => {
+  const column = table.columns.get(name);
+  return column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
+};
+
+/** A column that `member` of the envelope gave has its pointer there. */
+const errorAt = ({ fromEnvelope }: ColumnTable, name: string, code: string, detail: string): FieldError =>
+  fromEnvelope.has(name) ? { pointer: `/${name}`, code, detail } : columnError(name, code, detail);
+
+/**
+ * Refuses mistakes that are the same for all rows: a column that no model of the batch has, a missing column, an output
+ * that no model has, an exercise style that the one model cannot price.
+ * @throws AppError `validation_failed` with all of them, `pricing_model_unknown`
+ */
+export const checkColumns = (table: ColumnTable, wanted: Wanted, engines: EngineFactory): void => {
+  const models = modelsOf(table, engines);
+  const [model] = models;
+  if (model === undefined) return;
+  const errors: FieldError[] = [];
+  const lacking = outputOfNoModel(wanted.names, models);
+  if (lacking !== undefined) {
+    const detail = lacksOutputText(lacking.model, lacking.output);
+    errors.push({ pointer: '/outputs', code: 'unsupported', detail });
+  }
+  const known = new Set([...models].flatMap((each) => namesOf(each, wanted)));
+  for (const name of table.columns.keys()) {
+    if (known.has(name) || isEmpty(table, name)) continue;
+    errors.push(errorAt(table, name, 'unknown_member', unknownMemberText(name, model, namesOf(model, wanted))));
+  }
+  if (models.size === 1) {
+    const needed = [
+      ...numbersOf(model, wanted).filter(isRequired),
+      { name: 'option_type', description: 'call or put' },
+    ];
+    for (const input of needed) {
+      if (!hasValues(table, input.name)) errors.push(columnError(input.name, 'required', requiredText(input)));
+    }
+    const style = textOfAllRows(table, 'exercise_style', 'european');
+    if (typeof style === 'string' && !model.exerciseStyles.includes(style as ExerciseStyle)) {
+      const isStyle = style === 'european' || style === 'american';
+      const code = isStyle ? 'unsupported' : 'invalid_value';
+      errors.push(errorAt(table, 'exercise_style', code, styleText(model, style)));
+    }
+  }
+  if (errors.length > 0) throw invalidRequest(errors);
+};
+
+/** The column of the first error of a row: `/heston/v0` is the column `v0`. */
+export const fieldOf = (error: FieldError | undefined): string | undefined =>
+  error === undefined ? undefined : error.pointer.slice(error.pointer.lastIndexOf('/') + 1) || undefined;
+
+/** The column of an error that was thrown for a row. */
+export const fieldOfThrown = (error: AppError): string | undefined =>
+  error.code === 'pricing_model_unknown' ? 'model' : fieldOf(error.errors?.[0]);

@@ -1,0 +1,15 @@
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberError } from '../request/messages.ts';
+
+/** The member of a row, and the name of a column, that the answer repeats. */
+export const idMember = 'id';
+const maxIdCharacters = 64;
+
+/** Whether the value can be the id of a row; an absent id is valid. */
+export const isId = (value: unknown): boolean =>
+  value === undefined ||
+  (typeof value === 'string' && value.length <= maxIdCharacters) ||
+  (typeof value === 'number' && Number.isFinite(value));
+
+export const idError = (at: string): FieldError =>
+  memberError(at, idMember, 'invalid_value', `id must be a text of at most ${maxIdCharacters} characters, or a number`);

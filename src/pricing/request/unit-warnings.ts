@@ -1,0 +1,34 @@
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
+import type { NumberInput } from '../models/inputs.ts';
+import { unitRemedy } from './messages.ts';
+
+/** The code of a value that is valid, and is probably in percent or days. */
+export const unitCode = 'suspicious_unit';
+export type UnitWarning = FieldError & { readonly code: typeof unitCode };
+
+export const isSuspicious = ({ unit }: NumberInput, value: number): boolean =>
+  unit !== undefined && value > unit.usualMax;
+
+/** The warning about a suspicious value; with `strict_units` it is an error. */
+export const unitWarning = (input: NumberInput, value: number, at: string): UnitWarning => ({
+  pointer: memberPointer(at, input.name),
+  code: unitCode,
+  detail: `${input.name} ${value} is unusual; ${unitRemedy(input, value)}`,
+});
+
+/** The warnings about an option that was read; undefined if there are none. */
+export const unitWarnings = (
+  option: object,
+  numbers: readonly NumberInput[],
+  at: string,
+): readonly UnitWarning[] | undefined => {
+  let warnings: UnitWarning[] | undefined;
+  for (const input of numbers) {
+    if (input.unit === undefined) continue;
+    const value = (option as Readonly<Record<string, unknown>>)[input.name];
+    if (typeof value !== 'number' || !isSuspicious(input, value)) continue;
+    (warnings ??= []).push(unitWarning(input, value, at));
+  }
+  return warnings;
+};
