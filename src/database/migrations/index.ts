@@ -12,6 +12,7 @@ import { storageQuotas } from './0015-storage-quotas.ts';
 import { storedChunkBytes } from './0016-stored-chunk-bytes.ts';
 import { seriesOrigin } from './0018-series-origin.ts';
 import { indexCalculation } from './0019-index-calculation.ts';
+import { universes } from './0024-universes.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   storedChunkBytes,
   seriesOrigin,
   indexCalculation,
+  universes,
 ];

@@ -8,9 +8,11 @@ import { cacheHeaders } from './cached-reads.ts';
 import type { CachedReads } from './cached-reads.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries } from './queries.ts';
+import { nameParameter } from '../names.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
-import { assetSchema, indexSchema, indexValueSchema, listQuery, nameParameter, priceSchema } from './schemas.ts';
+import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/universe-routes.ts';
+import { assetSchema, indexSchema, indexValueSchema, listQuery, priceSchema } from './schemas.ts';
 
 export type MarketDataRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
@@ -19,6 +21,7 @@ export type MarketDataRoutesDeps = {
   readonly cursors: Cursors;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
+  readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'limits'>;
 };
 
 const orNotFound = <T>(value: T | undefined, kind: string): T => {
@@ -37,13 +40,14 @@ const publicRead = {
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
 
-/** The routes of assets, prices, indexes and refreshes. */
+/** The routes of assets, prices, indexes, refreshes and universes. */
 export const createMarketDataRoutes = ({
   refreshes,
   queries,
   cachedReads,
   cursors,
   basePath,
+  universes,
 }: MarketDataRoutesDeps): Route[] => {
   const pages = createPages({ cursors });
 
@@ -137,5 +141,6 @@ export const createMarketDataRoutes = ({
       },
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
+    ...createUniverseRoutes({ ...universes, pages, basePath }),
   ];
 };

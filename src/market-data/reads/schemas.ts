@@ -42,6 +42,7 @@ export const indexValueSchema = z.strictObject({ date, value: z.number() });
 export const refreshSchema = z.strictObject({
   id: z.uuid(),
   universe: z.string(),
+  universe_version: z.int().nullable().describe('The version of the universe that the refresh used'),
   trigger: z.enum(refreshTriggers),
   status: z.enum(refreshStatuses),
   reason: z.enum(errorCodes).nullable(),
@@ -85,6 +86,3 @@ export const listQuery = (item: z.ZodObject) =>
       path: ['from'],
       error: 'Must not be after to',
     });
-
-/** A symbol or an index code. Other texts are refused before a database query. */
-export const nameParameter = z.string().regex(/^[A-Za-z0-9^.:_-]{1,32}$/);
