@@ -1,10 +1,9 @@
 import type { Cache, Cached, CacheName } from '#src/kernel/ports/cache.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import { defaultLimit } from '#src/kernel/lists/pagination.ts';
 import type { PriceBar } from '../providers/provider.ts';
-import type { IndexValueView, MarketDataQueries } from './queries.ts';
+import type { IndexValueView, MarketDataQueries, SeriesPage } from './queries.ts';
 import { inSpan } from '../refresh/spans.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { eachUniverse } from '../universes/stored-universes.ts';
@@ -27,8 +26,8 @@ export type CachedReadsDeps = {
  * key is as fast as Redis.
  */
 export type CachedReads = {
-  readonly prices: (symbol: string, page: PageRequest) => Promise<Cached<PriceBar[] | undefined>>;
-  readonly indexValues: (code: string, page: PageRequest) => Promise<Cached<IndexValueView[] | undefined>>;
+  readonly prices: (symbol: string, page: SeriesPage) => Promise<Cached<PriceBar[] | undefined>>;
+  readonly indexValues: (code: string, page: SeriesPage) => Promise<Cached<IndexValueView[] | undefined>>;
   /**
    * Call it after a refresh of `universe` has committed. It invalidates the cache entries of the universe, and of the
    * universes that share an asset with it, on all instances. Then it loads the first pages again. Never throws.
@@ -45,7 +44,7 @@ export type CachedReads = {
  * Only this page of a list is cached, because callers can ask for any number of others, and each would take about 130 kB
  * of Redis for a day. A smaller first page is cut from it.
  */
-const firstPage: PageRequest = { after: null, from: null, to: null, limit: defaultLimit + 1 };
+const firstPage: SeriesPage = { after: null, from: null, to: null, limit: defaultLimit + 1 };
 
 /** The caller of a refresh waits for the warm-up, so it loads only so many assets of a large universe. */
 const maxWarmAssets = 100;
@@ -53,15 +52,15 @@ const maxWarmAssets = 100;
 export const createCachedReads = ({ cache, queries, uncached, universes, logger }: CachedReadsDeps): CachedReads => {
   const tagOf = { prices: universes.ofAsset, index_values: universes.ofIndex };
 
-  const isCached = ({ after, from, to, limit }: PageRequest): boolean =>
-    after === null && from === null && to === null && limit <= firstPage.limit;
+  const isCached = ({ after, from, to, limit, descending }: SeriesPage): boolean =>
+    !descending && after === null && from === null && to === null && limit <= firstPage.limit;
 
   /** Names that are in no universe are not cached, because callers could create any number of such entries. */
   const readThrough = async <Row>(
     cacheName: CacheName & keyof typeof tagOf,
     name: string,
-    page: PageRequest,
-    load: (source: ListQueries, page: PageRequest) => Promise<Row[] | undefined>,
+    page: SeriesPage,
+    load: (source: ListQueries, page: SeriesPage) => Promise<Row[] | undefined>,
   ): Promise<Cached<Row[] | undefined>> => {
     const tag = isCached(page) ? await tagOf[cacheName](name) : undefined;
     if (tag === undefined) return { value: await load(uncached, page), ageMs: 0, state: 'miss' };

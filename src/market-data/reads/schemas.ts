@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
-import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
+import { dateParameter, fieldsQuery, integerParameter, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
@@ -85,4 +85,20 @@ export const listQuery = (item: z.ZodObject) =>
     .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
       path: ['from'],
       error: 'Must not be after to',
+    });
+
+const maxLatest = 1000;
+
+/** Query parameters of the lists of prices and of index values. */
+export const seriesQuery = (item: z.ZodObject) =>
+  listQuery(item)
+    .safeExtend({
+      order: z.enum(['asc', 'desc']).default('asc').describe('`asc`: oldest first (default); `desc`: newest first'),
+      latest: integerParameter(1, maxLatest)
+        .optional()
+        .describe('Only the newest rows, so many; `limit` does not apply, and there is no next page'),
+    })
+    .refine(({ latest, cursor }) => latest === undefined || cursor === undefined, {
+      path: ['latest'],
+      error: 'Cannot be used with cursor',
     });
