@@ -15,4 +15,5 @@ export { createStoredUniverses } from './universes/stored-universes.ts';
 export { createUniverseChanges } from './universes/universe-changes.ts';
 export { createUniverseQueries } from './universes/universe-queries.ts';
 export { createUniverseSeeding, type UniverseSeeding } from './universes/universe-seeding.ts';
+export { createUniverseStatus } from './universes/universe-status.ts';
 export { readUniversesFile } from './universes/universes-file.ts';

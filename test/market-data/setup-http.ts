@@ -10,6 +10,7 @@ import { makeCache } from '#testkit/redis.ts';
 import type { UniverseChangesDeps } from '#src/market-data/universes/universe-changes.ts';
 import { createUniverseChanges } from '#src/market-data/universes/universe-changes.ts';
 import { createUniverseQueries } from '#src/market-data/universes/universe-queries.ts';
+import { createUniverseStatus } from '#src/market-data/universes/universe-status.ts';
 import { sampleUniverses } from '#src/market-data/providers/sample-file-provider.ts';
 import { setup, type Overrides } from './setup.ts';
 
@@ -61,6 +62,11 @@ export const setupHttp = async (
     universes: {
       changes,
       queries: createUniverseQueries(database.reader),
+      status: createUniverseStatus({
+        reader: database.reader,
+        clock: service.deps.clock,
+        nextRun: (name) => (name === 'tech5' ? new Date('2030-01-01T05:00:00Z') : undefined),
+      }),
       limits: { maxAssets: 6, maxIndexes: 3 },
     },
   });

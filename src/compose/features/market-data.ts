@@ -1,3 +1,4 @@
+import { CronExpressionParser } from 'cron-parser';
 import type { Database } from '../../database/index.ts';
 import { dayMs, utcDay } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
@@ -17,6 +18,7 @@ import {
   createUniverseChanges,
   createUniverseQueries,
   createUniverseSeeding,
+  createUniverseStatus,
   type MarketDataProvider,
   readUniversesFile,
   type RefreshService,
@@ -129,7 +131,20 @@ export const composeMarketData = (
       cachedReads,
       cursors,
       basePath,
-      universes: { changes, queries: createUniverseQueries(reader), limits },
+      universes: {
+        changes,
+        queries: createUniverseQueries(reader),
+        limits,
+        status: createUniverseStatus({
+          reader: database.replicaReader,
+          clock,
+          nextRun: (universe, after) => {
+            const cron = config.REFRESH_SCHEDULES.get(universe);
+            if (cron === undefined) return undefined;
+            return CronExpressionParser.parse(cron, { currentDate: after, tz: 'UTC' }).next().toDate();
+          },
+        }),
+      },
     }),
     warmUp: cachedReads.warmUp,
     closes: async (symbol, days) => {

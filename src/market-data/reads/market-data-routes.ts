@@ -21,7 +21,7 @@ export type MarketDataRoutesDeps = {
   readonly cursors: Cursors;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
-  readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'limits'>;
+  readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'status' | 'limits'>;
 };
 
 const orNotFound = <T>(value: T | undefined, kind: string): T => {

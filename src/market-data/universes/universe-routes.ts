@@ -5,16 +5,19 @@ import type { Pages } from '#src/kernel/lists/pages.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { universeOrigins, universeSources } from '../indexes/universes.ts';
+import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
 import type { ExpectedVersion, UniverseChanges } from './universe-changes.ts';
 import { universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
 import type { UniverseQueries } from './universe-queries.ts';
 import type { StoredUniverse } from './universe-rows.ts';
+import type { UniverseStatus } from './universe-status.ts';
 import { fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 
 export type UniverseRoutesDeps = {
   readonly changes: UniverseChanges;
   readonly queries: UniverseQueries;
+  readonly status: (name: string) => Promise<UniverseStatus | undefined>;
   readonly limits: UniverseLimits;
   readonly pages: Pages;
   /** Prefix of all paths, for the header `Location`. */
@@ -35,6 +38,22 @@ const summarySchema = z.strictObject({
   interval: z.enum(intervals),
   assets: z.int().describe('Number of assets'),
   indexes: z.int().describe('Number of indexes'),
+});
+const statusSchema = z.strictObject({
+  universe: universeName,
+  version: z.int().min(1),
+  last_refresh: refreshSchema
+    .pick({ status: true, reason: true, trigger: true, universe_version: true, started_at: true, finished_at: true })
+    .nullable(),
+  next_run: z.iso.datetime().nullable().describe('Null without a schedule'),
+  assets: z.strictObject({
+    fresh: z.int().min(0).describe('The last bar is of the same period as the newest bar of the universe'),
+    stale: z.int().min(0).describe('The last bar is older'),
+    missing: z.int().min(0).describe('No bar is stored'),
+  }),
+  first_date: z.iso.date().nullable(),
+  last_date: z.iso.date().nullable(),
+  held_back_prices: z.int().min(0).describe('Bars that the last committed refresh held back'),
 });
 const byName = z.strictObject({ name: universeName });
 const conditions = z.object({
@@ -68,7 +87,7 @@ const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as
 
 /** The routes below `/universes`. */
 export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
-  const { changes, queries, limits, pages, basePath } = deps;
+  const { changes, queries, status, limits, pages, basePath } = deps;
   const definition = universeSchema(limits);
   const universeAnswer = z.strictObject({ ...stored, ...definition.shape });
 
@@ -105,6 +124,23 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
         const universe = await queries.one(path.name);
         if (!universe) throw new AppError('resource_not_found', 'There is no such universe');
         return { status: 200 as const, headers: headersOf(universe), body: bodyOf(universe) };
+      },
+    }),
+    defineRoute({
+      ...common,
+      auth: 'public',
+      load: 'read',
+      etag: 'weak',
+      method: 'GET',
+      path: '/universes/{name}/status',
+      summary: 'How complete the prices of a universe are, its last refresh and its next one',
+      request: { path: byName },
+      responses: { 200: statusSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path }) => {
+        const found = await status(path.name);
+        if (!found) throw new AppError('resource_not_found', 'There is no such universe');
+        return { status: 200 as const, body: found };
       },
     }),
     defineRoute({
