@@ -47,6 +47,7 @@ const handleSignals = (composing: Promise<Service>): void => {
       .catch(() => process.exit(failedExitStatus));
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  process.on('SIGHUP', () => void composing.then((service) => service.reload()).catch(() => {}));
 
   let failed = false;
   const onFatal = (kind: string) => (error: unknown) => {

@@ -17,6 +17,7 @@ import { createFaults } from '#src/telemetry/faults.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { seriesOf } from '../chaos/generations.ts';
 import { corrections } from './corrections.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 export type Fault = { readonly point: FaultPoint; readonly mode: 'error' | 'hang' | 'crash' };
 export type Command = { readonly generation: number; readonly fault?: Fault };
@@ -46,7 +47,7 @@ const refreshes = createRefreshService({
   clock: systemClock,
   logger,
   ids: uuidv7,
-  universes: bundledUniverses,
+  universes: fixedUniverses(bundledUniverses),
   quarantineFactor: 5,
   committed: async () => {},
   timeouts: { fetchMs: hangMs, applyMs: hangMs },

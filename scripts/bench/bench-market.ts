@@ -21,6 +21,7 @@ import type { FetchedSeries } from '#src/market-data/providers/provider.ts';
 import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
 import { databaseSettings } from '#testkit/database.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 const assetCount = Number(process.env['ASSETS'] ?? 200);
 const barCount = Number(process.env['BARS'] ?? 5_001);
@@ -61,7 +62,7 @@ try {
     clock,
     logger,
     ids: uuidv7,
-    universes: [universe],
+    universes: fixedUniverses([universe]),
     quarantineFactor: 5,
     committed: async () => {},
     timeouts: { fetchMs: applyMs, applyMs },

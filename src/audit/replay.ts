@@ -19,7 +19,7 @@ type Rebuildable = {
   readonly derived?: (event: StoredEvent) => State;
 };
 
-const refreshStartColumns = ['universe', 'trigger', 'started_at', 'trace_id', 'queued'];
+const refreshStartColumns = ['universe', 'universe_version', 'trigger', 'started_at', 'trace_id', 'queued'];
 const refreshInitial: State = {
   status: 'running',
   reason: null,
@@ -39,7 +39,8 @@ const rebuildable = {
   refresh: {
     streams: 'refresh',
     columns: [...refreshStartColumns, ...Object.keys(refreshInitial)],
-    initial: refreshInitial,
+    // Events of earlier versions have no version of the universe.
+    initial: { ...refreshInitial, universe_version: null },
     removal: 'refresh.removed',
     derived: ({ action, reason }) =>
       ['refresh.queued', 'refresh.started', 'refresh.applied'].includes(action)

@@ -25,6 +25,8 @@ import { createPricingJobRoutes } from '../pricing-jobs/index.ts';
 
 export type Service = Pick<Lifecycle, 'start' | 'addresses' | 'stopping' | 'stop' | 'hurry'> & {
   readonly logger: Logger;
+  /** Applies UNIVERSES_FILE again. Never throws. */
+  readonly reload: () => Promise<void>;
 };
 
 const hourMs = 3_600_000;
@@ -48,6 +50,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const {
     refreshes,
     routes: marketDataRoutes,
+    universes,
     warmUp,
     closes,
   } = composeMarketData(base, database, {
@@ -57,6 +60,7 @@ export const compose = async (config: Config): Promise<Service> => {
     cache,
     cursors,
     provider: provider.provider,
+    providers: provider.providers,
   });
   const calendar = await composeCalendar(base, database, {
     jobs,
@@ -106,6 +110,7 @@ export const compose = async (config: Config): Promise<Service> => {
       createTableSizes({ ...base, reader: database.reader, names: Object.keys(tableBounds) }),
       jobs.collect,
       ...calendar.collectors,
+      universes.collect,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
     ],
@@ -126,16 +131,38 @@ export const compose = async (config: Config): Promise<Service> => {
     }
   };
 
+  /** Universes are created and deleted while the service runs, so a wrong name does not stop the start. */
+  const warnOfUnknownSchedules = async (): Promise<void> => {
+    const names = await universes.names();
+    for (const universe of config.REFRESH_SCHEDULES.keys()) {
+      if (!names.includes(universe)) {
+        base.logger.warn({ universe }, 'REFRESH_SCHEDULES names a universe that does not exist');
+      }
+    }
+  };
+
+  const reload = async (): Promise<void> => {
+    try {
+      await universes.applyFile();
+    } catch (error) {
+      base.logger.error({ code: codeOf(error), err: error }, 'UNIVERSES_FILE was not applied');
+    }
+  };
+
   const prepareData = async (signal: AbortSignal): Promise<void> => {
     await database.waitUntilReady({ signal });
     state.migrated = true;
     await unlessOutdated(refreshes.closeDangling());
+    await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
     await jobs.start(jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks, calendar));
     await unlessOutdated(webhooks.resume());
-    if (config.ROLE === 'api') return;
-    await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
-    await warmUp();
+    await unlessOutdated(warnOfUnknownSchedules());
+    if (config.ROLE !== 'api')
+      await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
+    // After the refresh of stale universes, because each change enqueues its own refresh.
+    await unlessOutdated(universes.applyFile());
+    if (config.ROLE !== 'api') await warmUp();
   };
 
   const lifecycle = createLifecycle({
@@ -147,7 +174,7 @@ export const compose = async (config: Config): Promise<Service> => {
     background: [refreshes, jobs],
     parts: [pricing, provider, calendar, cache, auth, storage],
   });
-  return { ...lifecycle, logger: base.logger };
+  return { ...lifecycle, reload, logger: base.logger };
 };
 
 /** Reports the database as down until its schema is migrated, because the service cannot use it before. */

@@ -102,6 +102,13 @@ export const featureSections = {
       '5',
       'A price that changes by more than this factor, up or down, is quarantined and reported',
     ),
+    UNIVERSES_FILE: optional(
+      text,
+      'YAML or JSON file with universes by name. It is read at the start and on SIGHUP; its universes cannot be changed through the API',
+    ),
+    UNIVERSES_MAX: variable(integer(1, 10_000), '100', 'Max universes'),
+    UNIVERSE_ASSETS_MAX: variable(integer(1, 100_000), '10000', 'Max assets of a universe'),
+    UNIVERSE_INDEXES_MAX: variable(integer(1, 1_000), '50', 'Max indexes of a universe'),
     REFRESH_STALE_AFTER_HOURS: variable(
       integer(1, 8_760),
       '24',

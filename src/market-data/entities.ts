@@ -1,6 +1,8 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { refreshSources, SeriesSource } from './providers/provider.ts';
-import type { indexMethods } from './indexes/universes.ts';
+import type { refreshSources } from './providers/provider.ts';
+import type { SeriesSource } from './providers/series-sources.ts';
+import type { UniverseDocument } from './universes/universe-document.ts';
+import type { indexMethods, universeOrigins, UniverseSource } from './indexes/universes.ts';
 import type { Interval } from './series/periods.ts';
 import type { HeldBackSeries, HoldReason, ReplacedSeries } from './series/series-plan.ts';
 
@@ -66,7 +68,7 @@ const IndexValueEntity = defineEntity({
   },
 });
 
-export const refreshTriggers = ['request', 'schedule', 'startup'] as const;
+export const refreshTriggers = ['request', 'schedule', 'startup', 'change'] as const;
 export const refreshStatuses = ['running', 'succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] as const;
 
 const RefreshEntity = defineEntity({
@@ -92,6 +94,8 @@ const RefreshEntity = defineEntity({
     seriesHeldBack: p.json().$type<readonly HeldBackSeries[]>().default('[]'),
     source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
     traceId: p.text().nullable(),
+    /** The version of the universe that the refresh used. */
+    universeVersion: p.integer().nullable(),
     /** True while the refresh waits for a worker, false after a worker has started it. */
     queued: p.boolean().default(false),
   },
@@ -110,6 +114,49 @@ const PriceQuarantineEntity = defineEntity({
   },
 });
 
+const UniverseEntity = defineEntity({
+  name: 'Universe',
+  tableName: 'universe',
+  properties: {
+    name: p.text().primary(),
+    version: p.integer(),
+    origin: p.text().$type<(typeof universeOrigins)[number]>(),
+    source: p.text().$type<UniverseSource>(),
+    interval: p.text().$type<Interval>(),
+    definition: p.json().$type<UniverseDocument>(),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+  },
+});
+
+const UniverseAssetEntity = defineEntity({
+  name: 'UniverseAsset',
+  tableName: 'universe_asset',
+  indexes: [{ name: 'universe_asset_symbol_index', properties: ['symbol'] }],
+  properties: {
+    universe: () =>
+      p.manyToOne(UniverseEntity).primary().joinColumn('universe').updateRule('no action').deleteRule('cascade'),
+    symbol: p.text().primary(),
+  },
+});
+
+const UniverseIndexEntity = defineEntity({
+  name: 'UniverseIndex',
+  tableName: 'universe_index',
+  indexes: [{ name: 'universe_index_universe_index', properties: ['universe'] }],
+  properties: {
+    code: p.text().primary(),
+    universe: () => p.manyToOne(UniverseEntity).joinColumn('universe').updateRule('no action').deleteRule('cascade'),
+  },
+});
+
+/** The bundled universes that were created once. One that was deleted is not created again. */
+const UniverseBundleEntity = defineEntity({
+  name: 'UniverseBundle',
+  tableName: 'universe_bundle',
+  properties: { name: p.text().primary() },
+});
+
 /** Entities for the entity list of the database room. */
 export const marketDataEntities = [
   AssetEntity,
@@ -119,4 +166,8 @@ export const marketDataEntities = [
   IndexValueEntity,
   RefreshEntity,
   PriceQuarantineEntity,
+  UniverseEntity,
+  UniverseAssetEntity,
+  UniverseIndexEntity,
+  UniverseBundleEntity,
 ];

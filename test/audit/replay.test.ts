@@ -9,6 +9,7 @@ import { createQueuedRefreshes } from '#src/market-data/refresh/refresh-queue.ts
 import { removeOldRefreshes } from '#src/market-data/refresh/retention.ts';
 import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { faultReached, setup } from '#test/market-data/setup.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 const once = { probability: 1, delay_ms: 0, count: 1 };
 
@@ -67,7 +68,7 @@ test('a refresh that waits for a worker has the events queued and started, and i
     audit,
     clock,
     ids: uuidv7,
-    universes: bundledUniverses,
+    universes: fixedUniverses(bundledUniverses),
   });
   const { record } = await queue.start({ universe: 'tech5', trigger: 'request', waited: false });
   t.deepEqual(await compareState(reader), []);

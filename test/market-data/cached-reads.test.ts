@@ -7,6 +7,7 @@ import type { FetchedUniverse, MarketDataProvider } from '#src/market-data/provi
 import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
 import { bundledUniverses, type Universe } from '#src/market-data/indexes/universes.ts';
 import { makeCache } from '#testkit/redis.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 const [tech5] = bundledUniverses as [Universe];
 const page = { after: null, from: null, to: null, limit: 101 };
@@ -24,7 +25,7 @@ const setupReads = (t: Parameters<typeof makeCache>[0]) => {
     cache: makeCache(t),
     queries,
     uncached: queries,
-    universes: bundledUniverses,
+    universes: fixedUniverses(bundledUniverses),
     logger: silentLogger,
   });
   return { reads, queried };

@@ -36,6 +36,7 @@ const expectations: Readonly<
   asset: [['S5'], ['asset_symbol_unique', 'price_pkey']],
   assetId: [['S5'], ['asset_symbol_unique']],
   prices: [[7, '2000-03-01', ...page], ['price_pkey']],
+  pricesDescending: [[7, '2000-03-01', ...page], ['price_pkey']],
   indexes: [
     ['I5', ...page],
     ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey'],
@@ -43,6 +44,7 @@ const expectations: Readonly<
   index: [['I5'], ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey']],
   indexId: [['I5'], ['market_index_code_unique']],
   indexValues: [[7, '2000-03-01', ...page], ['index_value_pkey']],
+  indexValuesDescending: [[7, '2000-03-01', ...page], ['index_value_pkey']],
   refreshes: [[uuid, ...page], ['refresh_pkey']],
   refresh: [[uuid], ['refresh_pkey']],
   quarantined: [

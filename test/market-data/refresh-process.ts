@@ -13,6 +13,7 @@ import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { scaledProvider } from './setup.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 export type Command =
   | { readonly do: 'fault'; readonly point: FaultPoint; readonly mode: FaultMode }
@@ -38,7 +39,7 @@ const refreshes = createRefreshService({
   clock: systemClock,
   logger,
   ids: uuidv7,
-  universes: bundledUniverses,
+  universes: fixedUniverses(bundledUniverses),
   quarantineFactor: 5,
   committed: async () => {},
   timeouts: { fetchMs: 30_000, applyMs: 30_000 },

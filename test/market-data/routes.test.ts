@@ -163,3 +163,39 @@ test.serial('refreshes need the scope market:refresh', async (t) => {
   t.is(refreshes.length, 4);
   for (const { path, auth } of refreshes) t.deepEqual(auth, { scope: 'market:refresh' }, path);
 });
+
+test.serial('a series is read newest first, and its newest rows alone', async (t) => {
+  const { get } = await loaded(t);
+  for (const path of ['/assets/%5EGSPC/prices', '/indexes/SP500/values']) {
+    const bounds = 'from=2019-01-01&to=2020-03-31';
+    const all = (await get<List>(`${path}?${bounds}&limit=1000`)).data;
+    t.true(all.length > 250);
+    const walked: List['data'] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const next: List = await get<List>(`${path}?${bounds}&order=desc&limit=60${cursor && `&cursor=${cursor}`}`);
+      walked.push(...next.data);
+      cursor = next.page.next_cursor;
+    }
+    t.deepEqual(walked, all.toReversed(), path);
+
+    const latest = await get<List>(`${path}?${bounds}&latest=3`);
+    t.deepEqual(latest, { data: all.slice(-3), page: { next_cursor: null, limit: 3 } });
+    t.deepEqual((await get<List>(`${path}?${bounds}&latest=3&order=desc`)).data, all.slice(-3).toReversed());
+    t.is((await get<List>(`${path}?latest=1`)).data[0]?.['date'], '2020-04-17');
+
+    const { page } = await get<List>(`${path}?order=desc&limit=1`);
+    const ascending = await get<List>(`${path}?limit=1`);
+    for (const [query, pointer] of [
+      [`cursor=${page.next_cursor}`, 'query.cursor'],
+      [`order=desc&cursor=${ascending.page.next_cursor}`, 'query.cursor'],
+      [`latest=1&cursor=${ascending.page.next_cursor}`, 'query.latest'],
+      ['latest=0', 'query.latest'],
+      ['latest=1001', 'query.latest'],
+      ['order=down', 'query.order'],
+    ] as const) {
+      t.deepEqual(pointers(await get(`${path}?${query}`, 422)), [pointer], query);
+    }
+  }
+  await get('/assets/NOBODY/prices?latest=1', 404);
+  await get('/indexes/NOBODY/values?order=desc', 404);
+});

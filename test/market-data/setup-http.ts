@@ -5,19 +5,26 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { createCachedReads } from '#src/market-data/reads/cached-reads.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 import { createMarketDataRoutes } from '#src/market-data/reads/market-data-routes.ts';
-import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { jsonBody, serve } from '#test/http/support.ts';
 import { makeCache } from '#testkit/redis.ts';
+import type { UniverseChangesDeps } from '#src/market-data/universes/universe-changes.ts';
+import { createUniverseChanges } from '#src/market-data/universes/universe-changes.ts';
+import { createUniverseQueries } from '#src/market-data/universes/universe-queries.ts';
+import { createUniverseStatus } from '#src/market-data/universes/universe-status.ts';
+import { sampleUniverses } from '#src/market-data/providers/sample-file-provider.ts';
 import { setup, type Overrides } from './setup.ts';
 
 export type Item = Record<string, unknown>;
 export type List = { data: Item[]; page: { next_cursor: string | null; limit: number } };
 export const base = '/api/v1';
 
-const operator: Principal = { kind: 'client', subject: 'operator', scopes: ['market:refresh'] };
+const operator: Principal = { kind: 'client', subject: 'operator', scopes: ['market:refresh', 'market:manage'] };
 
 /** The routes of market data over HTTP, on a real database and cache, called by an operator. */
-export const setupHttp = async (t: ExecutionContext, overrides: Overrides = {}) => {
+export const setupHttp = async (
+  t: ExecutionContext,
+  overrides: Overrides & { readonly changes?: Partial<UniverseChangesDeps> } = {},
+) => {
   const cache = makeCache(t);
   const service = await setup(t, {
     ...overrides,
@@ -29,11 +36,40 @@ export const setupHttp = async (t: ExecutionContext, overrides: Overrides = {}) 
     cache,
     queries,
     uncached: queries,
-    universes: bundledUniverses,
+    universes: service.deps.universes,
     logger: silentLogger,
   });
   const cursors = createCursors({ secret: 'a secret for this test alone' });
-  const routes = createMarketDataRoutes({ refreshes, queries, cachedReads, cursors, basePath: base });
+  /** The universes whose refresh a change has enqueued. */
+  const enqueued: string[] = [];
+  const changes = createUniverseChanges({
+    ...service.deps,
+    jobs: { enqueue: async (_, __, { key }) => enqueued.push(key) > 0 },
+    maxUniverses: 5,
+    providerSource: 'sample',
+    sourceFault: (source, name) =>
+      source === 'upload' || sampleUniverses.includes(name) ? undefined : 'Has no data of this universe',
+    statementTimeoutMs: 20_000,
+    changed: cachedReads.definitionChanged,
+    ...overrides.changes,
+  });
+  const routes = createMarketDataRoutes({
+    refreshes,
+    queries,
+    cachedReads,
+    cursors,
+    basePath: base,
+    universes: {
+      changes,
+      queries: createUniverseQueries(database.reader),
+      status: createUniverseStatus({
+        reader: database.reader,
+        clock: service.deps.clock,
+        nextRun: (name) => (name === 'tech5' ? new Date('2030-01-01T05:00:00Z') : undefined),
+      }),
+      limits: { maxAssets: 6, maxIndexes: 3 },
+    },
+  });
   const { call } = await serve(t, { routes, authenticate: async () => operator });
   const get = async <Body = Item>(path: string, status = 200): Promise<Body> => {
     const response = await call(base + path);
@@ -42,7 +78,7 @@ export const setupHttp = async (t: ExecutionContext, overrides: Overrides = {}) 
   };
   const post = (body: unknown, headers: Record<string, string> = {}) =>
     call(`${base}/refreshes`, jsonBody(body, headers));
-  return { ...service, call, get, post, routes };
+  return { ...service, changes, enqueued, call, get, post, routes };
 };
 
 /** As `setupHttp`, with both bundled universes refreshed. */

@@ -15,6 +15,7 @@ import { createFaults, type FaultControl } from '#src/telemetry/faults.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 export type Setup = {
   readonly refreshes: RefreshService;
@@ -66,7 +67,7 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
     clock: systemClock,
     logger: silentLogger,
     ids: uuidv7,
-    universes: bundledUniverses,
+    universes: fixedUniverses(bundledUniverses),
     quarantineFactor: 5,
     committed: async () => {},
     timeouts: { fetchMs: 5_000, applyMs: 20_000 },

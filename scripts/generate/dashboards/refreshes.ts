@@ -126,6 +126,15 @@ export const refreshes: DashboardSpec = {
           stacked: true,
         },
         {
+          id: 17,
+          kind: 'timeseries',
+          title: 'Universes by origin',
+          description:
+            'Universes made by requests, by UNIVERSES_FILE, and those that are bundled. UNIVERSES_MAX bounds them.',
+          unit: 'count',
+          queries: [{ expr: `max by (origin) (${of('volwatch_universes')})`, legend: '{{origin}}' }],
+        },
+        {
           id: 6,
           kind: 'timeseries',
           title: 'Idempotent requests by outcome',

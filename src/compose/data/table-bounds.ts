@@ -18,7 +18,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   account_profile: { grows: 'a user changes the profile', bound: 'one row for a user', removed: never },
   account_settings: { grows: 'a user changes the settings', bound: 'one row for a user', removed: never },
   api_key: { grows: 'an owner makes a key', bound: 'keys that are not revoked: API_KEYS_PER_OWNER', removed: never },
-  asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: never },
+  asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with the last universe that has it' },
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
@@ -56,9 +56,9 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',
     removed: 'RETENTION_SCHEDULE, after IDEMPOTENCY_TTL_HOURS',
   },
-  index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: never },
-  index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: never },
-  market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: never },
+  index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with its index' },
+  index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
+  market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: 'when its universe lacks it' },
   oauth_client: { grows: 'an operator makes a client', bound: 'only operators make clients', removed: never },
   owner_end: {
     grows: 'a user is deleted, an owner is disabled',
@@ -70,7 +70,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'chunks, deliveries and refreshes; each has its own bound here or the rate limit',
     removed: 'by the queue, days after a job has ended',
   },
-  price: { grows: 'a refresh', bound: 'one row for a symbol and a day', removed: never },
+  price: { grows: 'a refresh', bound: 'one row for a symbol and a day', removed: 'with its asset' },
   price_quarantine: {
     grows: 'a refresh with prices that jump',
     bound: 'prices of a refresh',
@@ -108,6 +108,14 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'successful sign-ins of a user',
     removed: 'with the user, or when it was not used for a long time',
   },
+  universe: {
+    grows: 'a caller with market:manage or UNIVERSES_FILE',
+    bound: 'UNIVERSES_MAX',
+    removed: 'by a caller with market:manage',
+  },
+  universe_asset: { grows: 'as universe', bound: 'UNIVERSE_ASSETS_MAX for a universe', removed: 'with its universe' },
+  universe_bundle: { grows: 'the first start', bound: 'one row for a bundled universe', removed: never },
+  universe_index: { grows: 'as universe', bound: 'UNIVERSE_INDEXES_MAX for a universe', removed: 'with its universe' },
   user_account: {
     grows: 'a registration',
     bound: 'accounts without a sign-in: USERS_WITHOUT_SIGN_IN; others: RATE_LIMIT_LOGIN_PER_MINUTE of an address',

@@ -1,13 +1,12 @@
 import { type MayAct, removeUsersWithoutSignIn } from '../../auth/index.ts';
 import { removeOldCalendarRows } from '../../calendar/index.ts';
-import { ConfigError } from '../../config/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
 import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
-import { bundledUniverses, type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
+import { type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
@@ -21,13 +20,7 @@ import type { Base } from '../base.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
 
-/** @throws ConfigError for a schedule of a universe that does not exist */
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
-  const universes = bundledUniverses.map(({ name }) => name);
-  const faults = [...config.REFRESH_SCHEDULES.keys()]
-    .filter((name) => !universes.includes(name))
-    .map((name) => `REFRESH_SCHEDULES names ${name}; the universes are ${universes.join(', ')}`);
-  if (faults.length > 0) throw new ConfigError(faults);
   const refreshes = [...config.REFRESH_SCHEDULES].map(([universe, cron]): JobSchedule => ({
     queue: 'refresh',
     key: universe,
@@ -70,6 +63,9 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
   });
 };
 
+const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'schedule' =>
+  trigger === 'request' || trigger === 'change' ? trigger : 'schedule';
+
 /** Returns the handler of each queue. */
 export const jobHandlers = (
   { config, logger }: Base,
@@ -88,7 +84,7 @@ export const jobHandlers = (
     const requested = trigger === 'request';
     const { reason } = await refreshes.run({
       universe,
-      trigger: requested ? 'request' : 'schedule',
+      trigger: triggerOfJob(trigger),
       waited: requested ? waited === 'true' : true,
       signal,
       ...(queuedId !== undefined && { queuedId }),

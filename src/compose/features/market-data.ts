@@ -1,3 +1,4 @@
+import { CronExpressionParser } from 'cron-parser';
 import type { Database } from '../../database/index.ts';
 import { dayMs, utcDay } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
@@ -8,14 +9,22 @@ import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import type { Announce } from '../../kernel/ports/webhooks.ts';
 import {
-  bundledUniverses,
   createCachedReads,
   createMarketDataQueries,
   createMarketDataRoutes,
   createQueuedRefreshes,
   createRefreshService,
+  createStoredUniverses,
+  createUniverseChanges,
+  createUniverseQueries,
+  createUniverseSeeding,
+  createUniverseStatus,
   type MarketDataProvider,
+  readUniversesFile,
   type RefreshService,
+  sampleUniverses,
+  type SeriesSource,
+  type UniverseSeeding,
 } from '../../market-data/index.ts';
 import type { Closes } from '../../pricing/index.ts';
 import { basePath, type Base } from '../base.ts';
@@ -27,6 +36,7 @@ const maxCloses = 10_000;
 export type MarketData = {
   readonly refreshes: RefreshService;
   readonly routes: readonly Route[];
+  readonly universes: UniverseSeeding & { readonly names: () => Promise<readonly string[]> };
   /** Loads the most frequent reads into the cache. Never throws. */
   readonly warmUp: () => Promise<void>;
   /** Reads stored closes of an asset. The pricing room declares the type, because only that room uses it. */
@@ -41,6 +51,7 @@ export const composeMarketData = (
     cache,
     cursors,
     provider,
+    providers,
     jobs,
     announce,
   }: {
@@ -49,17 +60,19 @@ export const composeMarketData = (
     readonly cache: Cache;
     readonly cursors: Cursors;
     readonly provider: MarketDataProvider;
+    readonly providers: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
     readonly jobs: JobEnqueuer;
   },
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
   const { unitOfWork, reader, lock } = database;
   const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader });
+  const universes = createStoredUniverses({ reader, clock });
   const cachedReads = createCachedReads({
     cache,
     uncached: queries,
     queries: createMarketDataQueries({ reader, primary: reader }),
-    universes: bundledUniverses,
+    universes,
     logger,
   });
   const refreshes = createRefreshService({
@@ -67,7 +80,8 @@ export const composeMarketData = (
     reader,
     lock,
     provider,
-    universes: bundledUniverses,
+    providers,
+    universes,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
     committed: cachedReads.committed,
     timeouts: { fetchMs: config.PROVIDER_TIMEOUT_MS, applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS },
@@ -79,11 +93,59 @@ export const composeMarketData = (
     clock,
     logger,
   });
-  const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes: bundledUniverses };
+  const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes };
   const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
+  const limits = { maxAssets: config.UNIVERSE_ASSETS_MAX, maxIndexes: config.UNIVERSE_INDEXES_MAX };
+  const changes = createUniverseChanges({
+    unitOfWork,
+    lock,
+    audit,
+    jobs,
+    clock,
+    maxUniverses: config.UNIVERSES_MAX,
+    providerSource: provider.source,
+    sourceFault: (source, name) => {
+      if (source === 'upload') return undefined;
+      if (source === 'sample') {
+        return sampleUniverses.includes(name) ? undefined : `Has data only for ${sampleUniverses.join(', ')}`;
+      }
+      return providers[source] ? undefined : `Needs MARKET_DATA_PROVIDER=${source}`;
+    },
+    statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
+    changed: cachedReads.definitionChanged,
+  });
+  const { UNIVERSES_FILE: path, UNIVERSES_MAX: maxUniverses } = config;
+  const seeding = createUniverseSeeding({
+    changes,
+    reader,
+    metrics,
+    logger,
+    readFile: path === undefined ? undefined : () => readUniversesFile({ path, limits, maxUniverses }),
+  });
   return {
     refreshes,
-    routes: createMarketDataRoutes({ refreshes: started, queries, cachedReads, cursors, basePath }),
+    universes: { ...seeding, names: universes.names },
+    routes: createMarketDataRoutes({
+      refreshes: started,
+      queries,
+      cachedReads,
+      cursors,
+      basePath,
+      universes: {
+        changes,
+        queries: createUniverseQueries(reader),
+        limits,
+        status: createUniverseStatus({
+          reader: database.replicaReader,
+          clock,
+          nextRun: (universe, after) => {
+            const cron = config.REFRESH_SCHEDULES.get(universe);
+            if (cron === undefined) return undefined;
+            return CronExpressionParser.parse(cron, { currentDate: after, tz: 'UTC' }).next().toDate();
+          },
+        }),
+      },
+    }),
     warmUp: cachedReads.warmUp,
     closes: async (symbol, days) => {
       const asset = await queries.asset(symbol);

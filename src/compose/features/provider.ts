@@ -8,6 +8,7 @@ import {
   createTwelveData,
   createTwelveDataHttp,
   type MarketDataProvider,
+  type SeriesSource,
   sampleDataDirectory,
 } from '../../market-data/index.ts';
 import { createCredits, type RedisConnection } from '../../redis/index.ts';
@@ -16,11 +17,13 @@ import type { Base } from '../base.ts';
 
 type Provider = {
   readonly provider: MarketDataProvider;
+  /** The providers of universes that name their source. */
+  readonly providers: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
   readonly checks: readonly HealthCheck[];
   readonly close: () => Promise<void>;
 };
 
-type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Provider;
+type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Omit<Provider, 'providers'>;
 
 export const connectTimeoutMs = 3_000;
 
@@ -75,5 +78,8 @@ const providers: Readonly<Record<Config['MARKET_DATA_PROVIDER'], ComposeProvider
 };
 
 /** The provider of market prices with its resilience policy. */
-export const composeProvider: ComposeProvider = (base, cache, redis) =>
-  providers[base.config.MARKET_DATA_PROVIDER](base, cache, redis);
+export const composeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined): Provider => {
+  const composed = providers[base.config.MARKET_DATA_PROVIDER](base, cache, redis);
+  const sample = createSampleFileProvider({ directory: sampleDataDirectory });
+  return { ...composed, providers: { sample, [composed.provider.source]: composed.provider } };
+};

@@ -13,6 +13,7 @@ import { storedChunkBytes } from './0016-stored-chunk-bytes.ts';
 import { seriesOrigin } from './0018-series-origin.ts';
 import { indexCalculation } from './0019-index-calculation.ts';
 import { usersOfDocuments } from './0021-users-of-documents.ts';
+import { universes } from './0024-universes.ts';
 import { calendar } from './0030-calendar.ts';
 import type { Migration } from './migration.ts';
 
@@ -33,5 +34,6 @@ export const migrations: readonly Migration[] = [
   seriesOrigin,
   indexCalculation,
   usersOfDocuments,
+  universes,
   calendar,
 ];

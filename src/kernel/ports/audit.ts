@@ -5,6 +5,7 @@ import type { Transaction } from './unit-of-work.ts';
 /** The kind of object that a stream describes: the part of its name before the colon. */
 export const auditStreamKinds = [
   'refresh',
+  'universe',
   'user',
   'session',
   'client',
@@ -33,6 +34,9 @@ export const auditActions = [
   'refresh.rolled_back',
   'refresh.failed',
   'refresh.removed',
+  'universe.created',
+  'universe.changed',
+  'universe.deleted',
   'user.registered',
   'user.registration_refused',
   'user.disabled',

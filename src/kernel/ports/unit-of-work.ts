@@ -7,6 +7,7 @@ export const transactionOperations = [
   'refresh.apply',
   'refresh.finish',
   'refresh.close_dangling',
+  'universe.change',
   'fault.change',
   'audit.verify',
   'retention',

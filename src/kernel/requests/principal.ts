@@ -1,5 +1,5 @@
 /** `users:admin` is reserved: it can be granted, and no route asks for it yet. */
-export const scopes = ['market:refresh', 'ml:read', 'audit:read', 'users:admin'] as const;
+export const scopes = ['market:refresh', 'market:manage', 'ml:read', 'audit:read', 'users:admin'] as const;
 export type Scope = (typeof scopes)[number];
 
 export const tokenFormats = ['enhanced', 'legacy', 'client'] as const;

@@ -1,7 +1,5 @@
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { seriesSources } from '../providers/series-sources.ts';
 import type { Interval } from '../series/periods.ts';
-
-/** The universes. A new universe needs an entry here and a provider that has its prices. */
 
 export const indexMethods = ['equal_weighted', 'price_weighted', 'rebased'] as const;
 export type IndexMethod = (typeof indexMethods)[number];
@@ -23,8 +21,21 @@ export type IndexDefinition = {
   readonly constituents: readonly string[];
 };
 
+/** `provider`: the provider of MARKET_DATA_PROVIDER. */
+export const universeSources = ['provider', ...seriesSources] as const;
+export type UniverseSource = (typeof universeSources)[number];
+
+/** `api`: made by a request. `file`: from UNIVERSES_FILE. `bundled`: made at the first start. */
+export const universeOrigins = ['api', 'file', 'bundled'] as const;
+export type UniverseOrigin = (typeof universeOrigins)[number];
+
+/** What a refresh needs to know of a universe. */
 export type Universe = {
   readonly name: string;
+  /** Absent if the universe is not stored. */
+  readonly version?: number;
+  /** Default: `provider`. */
+  readonly source?: UniverseSource;
   readonly interval: Interval;
   /** First day of the requested prices, as `YYYY-MM-DD`. */
   readonly from: string;
@@ -40,6 +51,7 @@ const nasdaq = (symbol: string, name: string): AssetDefinition => ({
 });
 const tech5Symbols = ['MSFT', 'AMZN', 'IBM', 'AAPL', 'GOOG'];
 
+/** Universes that exist from the first start on. */
 export const bundledUniverses: readonly Universe[] = [
   {
     name: 'tech5',
@@ -65,13 +77,3 @@ export const bundledUniverses: readonly Universe[] = [
     indexes: [{ code: 'SP500', name: 'S&P 500 rebased to 1000', method: 'rebased', constituents: ['^GSPC'] }],
   },
 ];
-
-/** The universe with the given name. @throws AppError `validation_failed` (/universe) */
-export const universeNamed = (universes: readonly Universe[], name: string): Universe => {
-  const universe = universes.find((candidate) => candidate.name === name);
-  if (universe) return universe;
-  const known = universes.map((candidate) => candidate.name).join(', ');
-  throw new AppError('validation_failed', undefined, {
-    errors: [{ pointer: '/universe', code: 'invalid_value', detail: `Must be one of: ${known}` }],
-  });
-};

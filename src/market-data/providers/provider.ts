@@ -1,6 +1,7 @@
 import { isCalendarDate } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Universe } from '../indexes/universes.ts';
+import type { SeriesSource } from './series-sources.ts';
 
 /**
  * One bar. `date` is `YYYY-MM-DD`, the prices are in the currency of the asset, `volume` is in shares. A value is null
@@ -15,11 +16,8 @@ export type PriceBar = {
   readonly volume: number | null;
 };
 
-export const refreshSources = ['provider', 'cache', 'last_known_good'] as const;
+export const refreshSources = ['provider', 'cache', 'last_known_good', 'upload'] as const;
 export type RefreshSource = (typeof refreshSources)[number];
-
-/** Where the prices of a series come from. */
-export type SeriesSource = 'sample' | 'twelve_data';
 
 export type FetchedSeries = { readonly symbol: string; readonly prices: readonly PriceBar[] };
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };

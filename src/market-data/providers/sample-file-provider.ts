@@ -17,6 +17,9 @@ const sampleFiles: Readonly<Record<string, SampleFile>> = {
   },
 };
 
+/** The universes that have sample data. */
+export const sampleUniverses: readonly string[] = Object.keys(sampleFiles);
+
 /** Directory of the bundled CSV files. */
 export const sampleDataDirectory = join(import.meta.dirname, '../sample-data');
 

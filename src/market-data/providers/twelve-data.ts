@@ -37,7 +37,7 @@ export type TwelveData = MarketDataProvider & {
 
 const maxBarsPerPage = 5_000;
 /** Number of years whose bars always fit into one page. */
-const yearsPerPage = { '1day': 13, '1month': 400 } as const;
+const yearsPerPage = { '1day': 13, '1week': 90, '1month': 400 } as const;
 
 type Page = { readonly from: string; readonly to: string };
 

@@ -1,12 +1,13 @@
 import type { Cache, Cached, CacheName } from '#src/kernel/ports/cache.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import { defaultLimit } from '#src/kernel/lists/pagination.ts';
 import type { PriceBar } from '../providers/provider.ts';
-import type { IndexValueView, MarketDataQueries } from './queries.ts';
+import type { IndexValueView, MarketDataQueries, SeriesPage } from './queries.ts';
 import { inSpan } from '../refresh/spans.ts';
 import type { Universe } from '../indexes/universes.ts';
+import { eachUniverse } from '../universes/stored-universes.ts';
+import type { Universes } from '../universes/universes-port.ts';
 
 type ListQueries = Pick<MarketDataQueries, 'prices' | 'indexValues'>;
 
@@ -16,7 +17,7 @@ export type CachedReadsDeps = {
   readonly queries: ListQueries;
   /** For pages that are not cached; may read from a replica. */
   readonly uncached: ListQueries;
-  readonly universes: readonly Universe[];
+  readonly universes: Universes;
   readonly logger: Logger;
 };
 
@@ -25,13 +26,15 @@ export type CachedReadsDeps = {
  * key is as fast as Redis.
  */
 export type CachedReads = {
-  readonly prices: (symbol: string, page: PageRequest) => Promise<Cached<PriceBar[] | undefined>>;
-  readonly indexValues: (code: string, page: PageRequest) => Promise<Cached<IndexValueView[] | undefined>>;
+  readonly prices: (symbol: string, page: SeriesPage) => Promise<Cached<PriceBar[] | undefined>>;
+  readonly indexValues: (code: string, page: SeriesPage) => Promise<Cached<IndexValueView[] | undefined>>;
   /**
-   * Call it after a refresh of `universe` has committed. It invalidates the cache entries of the universe on all
-   * instances, then loads the first pages again. Never throws.
+   * Call it after a refresh of `universe` has committed. It invalidates the cache entries of the universe, and of the
+   * universes that share an asset with it, on all instances. Then it loads the first pages again. Never throws.
    */
   readonly committed: (universe: Universe) => Promise<void>;
+  /** Call it after the definition of a universe was changed or deleted. Never throws. */
+  readonly definitionChanged: (name: string) => Promise<void>;
   /** Loads the first pages of every universe that are not cached yet. Never throws. */
   readonly warmUp: () => Promise<void>;
 };
@@ -41,35 +44,26 @@ export type CachedReads = {
  * Only this page of a list is cached, because callers can ask for any number of others, and each would take about 130 kB
  * of Redis for a day. A smaller first page is cut from it.
  */
-const firstPage: PageRequest = { after: null, from: null, to: null, limit: defaultLimit + 1 };
+const firstPage: SeriesPage = { after: null, from: null, to: null, limit: defaultLimit + 1 };
 
 /** The caller of a refresh waits for the warm-up, so it loads only so many assets of a large universe. */
 const maxWarmAssets = 100;
 
-const tagsOf = (
-  universes: readonly Universe[],
-  names: (universe: Universe) => readonly string[],
-): ReadonlyMap<string, string> =>
-  new Map(universes.flatMap((universe) => names(universe).map((name) => [name, universe.name] as const)));
-
 export const createCachedReads = ({ cache, queries, uncached, universes, logger }: CachedReadsDeps): CachedReads => {
-  const tags = {
-    prices: tagsOf(universes, ({ assets }) => assets.map(({ symbol }) => symbol)),
-    index_values: tagsOf(universes, ({ indexes }) => indexes.map(({ code }) => code)),
-  };
+  const tagOf = { prices: universes.ofAsset, index_values: universes.ofIndex };
 
-  const isCached = ({ after, from, to, limit }: PageRequest): boolean =>
-    after === null && from === null && to === null && limit <= firstPage.limit;
+  const isCached = ({ after, from, to, limit, descending }: SeriesPage): boolean =>
+    !descending && after === null && from === null && to === null && limit <= firstPage.limit;
 
   /** Names that are in no universe are not cached, because callers could create any number of such entries. */
   const readThrough = async <Row>(
-    cacheName: CacheName & keyof typeof tags,
+    cacheName: CacheName & keyof typeof tagOf,
     name: string,
-    page: PageRequest,
-    load: (source: ListQueries, page: PageRequest) => Promise<Row[] | undefined>,
+    page: SeriesPage,
+    load: (source: ListQueries, page: SeriesPage) => Promise<Row[] | undefined>,
   ): Promise<Cached<Row[] | undefined>> => {
-    const tag = tags[cacheName].get(name);
-    if (tag === undefined || !isCached(page)) return { value: await load(uncached, page), ageMs: 0, state: 'miss' };
+    const tag = isCached(page) ? await tagOf[cacheName](name) : undefined;
+    if (tag === undefined) return { value: await load(uncached, page), ageMs: 0, state: 'miss' };
     const cached = await cache.read({ cache: cacheName, tag, key: name }, () => load(queries, firstPage));
     return { ...cached, value: cached.value?.slice(0, page.limit) };
   };
@@ -89,15 +83,30 @@ export const createCachedReads = ({ cache, queries, uncached, universes, logger 
       }
     });
 
+  /** An asset of several universes is cached under one of them. */
+  const invalidate = async (name: string): Promise<void> => {
+    await cache.invalidate(name);
+    try {
+      for (const other of await universes.sharing(name)) await cache.invalidate(other);
+    } catch (error) {
+      logger.warn({ universe: name, code: codeOf(error) }, 'cached prices of shared assets can be outdated');
+    }
+  };
+
   return {
     prices,
     indexValues,
     committed: async (universe) => {
-      await cache.invalidate(universe.name);
+      await invalidate(universe.name);
       await warm(universe);
     },
+    definitionChanged: invalidate,
     warmUp: async () => {
-      for (const universe of universes) await warm(universe);
+      try {
+        await eachUniverse(universes, warm);
+      } catch (error) {
+        logger.warn({ code: codeOf(error) }, 'the cache could not be warmed up');
+      }
     },
   };
 };

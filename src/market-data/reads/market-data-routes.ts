@@ -4,13 +4,15 @@ import { listOf } from '#src/kernel/lists/pagination.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
-import { cacheHeaders } from './cached-reads.ts';
 import type { CachedReads } from './cached-reads.ts';
-import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
-import type { MarketDataQueries } from './queries.ts';
+import { createPages } from '#src/kernel/lists/pages.ts';
+import type { MarketDataQueries, SeriesPage } from './queries.ts';
+import { answerSeries } from './series-pages.ts';
+import { nameParameter } from '../names.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
-import { assetSchema, indexSchema, indexValueSchema, listQuery, nameParameter, priceSchema } from './schemas.ts';
+import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/universe-routes.ts';
+import { assetSchema, indexSchema, indexValueSchema, listQuery, priceSchema, seriesQuery } from './schemas.ts';
 
 export type MarketDataRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
@@ -19,6 +21,7 @@ export type MarketDataRoutesDeps = {
   readonly cursors: Cursors;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
+  readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'status' | 'limits'>;
 };
 
 const orNotFound = <T>(value: T | undefined, kind: string): T => {
@@ -37,13 +40,14 @@ const publicRead = {
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
 
-/** The routes of assets, prices, indexes and refreshes. */
+/** The routes of assets, prices, indexes, refreshes and universes. */
 export const createMarketDataRoutes = ({
   refreshes,
   queries,
   cachedReads,
   cursors,
   basePath,
+  universes,
 }: MarketDataRoutesDeps): Route[] => {
   const pages = createPages({ cursors });
 
@@ -76,20 +80,15 @@ export const createMarketDataRoutes = ({
     defineRoute({
       ...publicRead,
       path: '/assets/{symbol}/prices',
-      summary: 'Prices of an asset, oldest first',
-      request: { path: bySymbol, query: listQuery(priceSchema) },
+      summary: 'Prices of an asset',
+      request: { path: bySymbol, query: seriesQuery(priceSchema) },
       responses: { 200: listOf(priceSchema) },
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path: { symbol }, query }) => {
-        let headers = {};
-        const load = async (page: PageRequest) => {
-          const cached = await cachedReads.prices(symbol, page);
-          headers = cacheHeaders(cached);
-          return orNotFound(cached.value, 'asset');
-        };
-        const body = await pages.answer({ list: `prices ${symbol}` }, query, load, ({ date }) => date);
-        return { status: 200 as const, body, headers };
+        const load = (page: SeriesPage) => cachedReads.prices(symbol, page);
+        const answer = await answerSeries(pages, { list: 'prices', name: symbol, query, load });
+        return { status: 200 as const, ...orNotFound(answer, 'asset') };
       },
     }),
     defineRoute({
@@ -120,22 +119,18 @@ export const createMarketDataRoutes = ({
     defineRoute({
       ...publicRead,
       path: '/indexes/{code}/values',
-      summary: 'Values of an index, oldest first',
-      request: { path: byCode, query: listQuery(indexValueSchema) },
+      summary: 'Values of an index',
+      request: { path: byCode, query: seriesQuery(indexValueSchema) },
       responses: { 200: listOf(indexValueSchema) },
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path: { code }, query }) => {
-        let headers = {};
-        const load = async (page: PageRequest) => {
-          const cached = await cachedReads.indexValues(code, page);
-          headers = cacheHeaders(cached);
-          return orNotFound(cached.value, 'index');
-        };
-        const body = await pages.answer({ list: `values ${code}` }, query, load, ({ date }) => date);
-        return { status: 200 as const, body, headers };
+        const load = (page: SeriesPage) => cachedReads.indexValues(code, page);
+        const answer = await answerSeries(pages, { list: 'values', name: code, query, load });
+        return { status: 200 as const, ...orNotFound(answer, 'index') };
       },
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
+    ...createUniverseRoutes({ ...universes, pages, basePath }),
   ];
 };

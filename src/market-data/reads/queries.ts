@@ -27,19 +27,22 @@ type IndexView = {
   readonly last_date: string | null;
 };
 
+/** A page of a series. With `descending` the newest rows are first, and `after` is the last date of the page before. */
+export type SeriesPage = PageRequest & { readonly descending?: boolean };
+
 export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
   /** Sorted by symbol. `from` and `to` select assets with a price between the two dates. */
   readonly assets: (page: PageRequest) => Promise<AssetView[]>;
   readonly asset: (symbol: string) => Promise<AssetView | undefined>;
-  /** Oldest first; undefined for an unknown symbol. */
-  readonly prices: (symbol: string, page: PageRequest) => Promise<PriceBar[] | undefined>;
+  /** Undefined for an unknown symbol. */
+  readonly prices: (symbol: string, page: SeriesPage) => Promise<PriceBar[] | undefined>;
   /** Sorted by code. `from` and `to` select indexes with a value between the two dates. */
   readonly indexes: (page: PageRequest) => Promise<IndexView[]>;
   readonly index: (code: string) => Promise<IndexView | undefined>;
-  /** Oldest first; undefined for an unknown code. */
-  readonly indexValues: (code: string, page: PageRequest) => Promise<IndexValueView[] | undefined>;
+  /** Undefined for an unknown code. */
+  readonly indexValues: (code: string, page: SeriesPage) => Promise<IndexValueView[] | undefined>;
   /** Newest first, because ids are ordered by time. `from` and `to` are UTC days of `started_at`. */
   readonly refreshes: (page: PageRequest) => Promise<RefreshRecord[]>;
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
@@ -75,6 +78,10 @@ export const statements = {
     select date, open, high, low, close, volume from price
     where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
     order by date limit $5`,
+  pricesDescending: `
+    select date, open, high, low, close, volume from price
+    where asset_id = $1 and date < coalesce($2::date, 'infinity') and ${betweenDates('date', 3)}
+    order by date desc limit $5`,
   indexes: `${selectIndexes}
     where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
       select 1 from index_value where index_id = market_index.id and ${betweenDates('index_value.date', 2)}
@@ -86,6 +93,10 @@ export const statements = {
     select date, value from index_value
     where index_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
     order by date limit $5`,
+  indexValuesDescending: `
+    select date, value from index_value
+    where index_id = $1 and date < coalesce($2::date, 'infinity') and ${betweenDates('date', 3)}
+    order by date desc limit $5`,
   refreshes: `
     select ${refreshColumns} from refresh
     where id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
@@ -119,13 +130,15 @@ export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDa
     asset: async (symbol) => (await query<AssetView>(statements.asset, [symbol]))[0],
     prices: async (symbol, page) => {
       const id = await idOf(statements.assetId, symbol);
-      return id === undefined ? undefined : query<PriceBar>(statements.prices, [id, ...pageOf(page)]);
+      const statement = page.descending ? statements.pricesDescending : statements.prices;
+      return id === undefined ? undefined : query<PriceBar>(statement, [id, ...pageOf(page)]);
     },
     indexes: (page) => query<IndexView>(statements.indexes, pageOf(page)),
     index: async (code) => (await query<IndexView>(statements.index, [code]))[0],
     indexValues: async (code, page) => {
       const id = await idOf(statements.indexId, code);
-      return id === undefined ? undefined : query<IndexValueView>(statements.indexValues, [id, ...pageOf(page)]);
+      const statement = page.descending ? statements.indexValuesDescending : statements.indexValues;
+      return id === undefined ? undefined : query<IndexValueView>(statement, [id, ...pageOf(page)]);
     },
     refreshes: async (page) =>
       (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),

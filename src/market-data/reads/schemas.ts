@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
-import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
+import { dateParameter, fieldsQuery, integerParameter, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
@@ -42,6 +42,7 @@ export const indexValueSchema = z.strictObject({ date, value: z.number() });
 export const refreshSchema = z.strictObject({
   id: z.uuid(),
   universe: z.string(),
+  universe_version: z.int().nullable().describe('The version of the universe that the refresh used'),
   trigger: z.enum(refreshTriggers),
   status: z.enum(refreshStatuses),
   reason: z.enum(errorCodes).nullable(),
@@ -86,5 +87,18 @@ export const listQuery = (item: z.ZodObject) =>
       error: 'Must not be after to',
     });
 
-/** A symbol or an index code. Other texts are refused before a database query. */
-export const nameParameter = z.string().regex(/^[A-Za-z0-9^.:_-]{1,32}$/);
+const maxLatest = 1000;
+
+/** Query parameters of the lists of prices and of index values. */
+export const seriesQuery = (item: z.ZodObject) =>
+  listQuery(item)
+    .safeExtend({
+      order: z.enum(['asc', 'desc']).default('asc').describe('`asc`: oldest first (default); `desc`: newest first'),
+      latest: integerParameter(1, maxLatest)
+        .optional()
+        .describe('Only the newest rows, so many; `limit` does not apply, and there is no next page'),
+    })
+    .refine(({ latest, cursor }) => latest === undefined || cursor === undefined, {
+      path: ['latest'],
+      error: 'Cannot be used with cursor',
+    });

@@ -32,13 +32,13 @@ const endings = {
 
 const recordStart =
   (audit: AuditTrail, action: 'refresh.queued' | 'refresh.started'): RefreshEvents['started'] =>
-  async (transaction, { id, universe, trigger, started_at, trace_id }) =>
+  async (transaction, { id, universe, universe_version, trigger, started_at, trace_id }) =>
     audit.record(transaction, {
       stream: streamOf(universe),
       action,
       outcome: 'success',
       target: id,
-      data: { universe, trigger, started_at, trace_id, queued: action === 'refresh.queued' },
+      data: { universe, universe_version, trigger, started_at, trace_id, queued: action === 'refresh.queued' },
     });
 
 /** `announce` receives each ending in the same transaction, for the subscribed webhooks. */

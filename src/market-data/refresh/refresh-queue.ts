@@ -9,8 +9,7 @@ import { createRefreshEvents } from './refresh-events.ts';
 import { insertRunning, refreshColumns, toRefreshRecord } from './refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
-import { universeNamed } from '../indexes/universes.ts';
-import type { Universe } from '../indexes/universes.ts';
+import type { Universes } from '../universes/universes-port.ts';
 
 export type QueuedRefreshesDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -19,7 +18,7 @@ export type QueuedRefreshesDeps = {
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly ids: () => string;
-  readonly universes: readonly Universe[];
+  readonly universes: Universes;
 };
 
 const pollMs = 200;
@@ -51,11 +50,12 @@ export const createQueuedRefreshes = (deps: QueuedRefreshesDeps): Pick<RefreshSe
 
   return {
     start: async ({ universe: name, trigger, waited, inRecordTransaction }) => {
-      const universe = universeNamed(universes, name);
+      const universe = await universes.named(name);
       const record = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
         const stored = await insertRunning(transaction, {
           id: ids(),
           universe: universe.name,
+          universe_version: universe.version ?? null,
           trigger,
           started_at: clock.now().toISOString(),
           trace_id: trace.getActiveSpan()?.spanContext().traceId ?? null,

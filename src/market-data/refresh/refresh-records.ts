@@ -37,6 +37,8 @@ const committedStatus = `case when quarantined > 0 then 'succeeded_with_quaranti
 export type RefreshRecord = RefreshCounts & {
   readonly id: string;
   readonly universe: string;
+  /** The version of the universe that the refresh used; null for a universe that is not stored. */
+  readonly universe_version: number | null;
   readonly trigger: RefreshTrigger;
   readonly status: RefreshStatus;
   readonly reason: ErrorCode | null;
@@ -49,7 +51,7 @@ export type RefreshRecord = RefreshCounts & {
   readonly trace_id: string | null;
 };
 
-export const refreshColumns = `id, universe, trigger, status, reason, error_detail, ${instant('started_at')},
+export const refreshColumns = `id, universe, universe_version, trigger, status, reason, error_detail, ${instant('started_at')},
   ${instant('finished_at')}, assets, prices, index_values, quarantined, series_replaced, series_held_back,
   source, trace_id`;
 
@@ -70,7 +72,10 @@ const firstRecord = (rows: readonly RefreshRow[]): RefreshRecord => {
   return toRefreshRecord(row);
 };
 
-export type NewRefresh = Pick<RefreshRecord, 'id' | 'universe' | 'trigger' | 'started_at' | 'trace_id'> & {
+export type NewRefresh = Pick<
+  RefreshRecord,
+  'id' | 'universe' | 'universe_version' | 'trigger' | 'started_at' | 'trace_id'
+> & {
   /** True if the refresh waits for a worker. Default false. */
   readonly queued?: boolean;
 };
@@ -79,21 +84,34 @@ export type NewRefresh = Pick<RefreshRecord, 'id' | 'universe' | 'trigger' | 'st
 export const insertRunning = async ({ query }: Transaction, refresh: NewRefresh): Promise<RefreshRecord> =>
   firstRecord(
     await query<RefreshRow>(
-      `insert into refresh (id, universe, trigger, status, started_at, trace_id, queued)
-       values ($1, $2, $3, 'running', $4, $5, $6) returning ${refreshColumns}`,
-      [refresh.id, refresh.universe, refresh.trigger, refresh.started_at, refresh.trace_id, refresh.queued ?? false],
+      `insert into refresh (id, universe, trigger, status, started_at, trace_id, queued, universe_version)
+       values ($1, $2, $3, 'running', $4, $5, $6, $7) returning ${refreshColumns}`,
+      [
+        refresh.id,
+        refresh.universe,
+        refresh.trigger,
+        refresh.started_at,
+        refresh.trace_id,
+        refresh.queued ?? false,
+        refresh.universe_version,
+      ],
     ),
   );
 
 /** Takes a record out of the queue. Undefined if another worker has taken it, or if it was closed. */
 export const beginQueued = async (
   { query }: Transaction,
-  { id, started_at, trace_id }: Pick<NewRefresh, 'id' | 'started_at' | 'trace_id'>,
+  {
+    id,
+    started_at,
+    trace_id,
+    universe_version,
+  }: Pick<NewRefresh, 'id' | 'started_at' | 'trace_id' | 'universe_version'>,
 ): Promise<RefreshRecord | undefined> => {
   const [row] = await query<RefreshRow>(
-    `update refresh set queued = false, started_at = $2, trace_id = $3
+    `update refresh set queued = false, started_at = $2, trace_id = $3, universe_version = $4
      where id = $1 and queued and status = 'running' returning ${refreshColumns}`,
-    [id, started_at, trace_id],
+    [id, started_at, trace_id, universe_version],
   );
   return row && toRefreshRecord(row);
 };

@@ -13,6 +13,7 @@ import type { Announce } from '#src/kernel/ports/webhooks.ts';
 import { withDeadline } from '../providers/deadline.ts';
 import { assertFetched } from '../providers/provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from '../providers/provider.ts';
+import type { SeriesSource } from '../providers/series-sources.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 import { countFailedRefresh } from './refresh-failure.ts';
 import {
@@ -31,13 +32,17 @@ import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
 import { storeSeries, type StoredResult } from '../series/store-series.ts';
 import { failSpan, inSpan } from './spans.ts';
 import type { Universe } from '../indexes/universes.ts';
+import type { Universes } from '../universes/universes-port.ts';
 
 export type RefreshRunDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   /** Receives each ending in the transaction that records it. */
   readonly announce?: Announce | undefined;
+  /** The provider of universes with the source `provider`. */
   readonly provider: MarketDataProvider;
+  /** Providers of universes that name their source. Default: `provider` alone. */
+  readonly providers?: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
   readonly faults: Faults;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -45,7 +50,7 @@ export type RefreshRunDeps = {
   readonly ids: () => string;
   /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
   readonly committed: (universe: Universe) => Promise<void>;
-  readonly universes: readonly Universe[];
+  readonly universes: Universes;
   /** A price, or a whole series, that changes by more than this factor, up or down, is held back. */
   readonly quarantineFactor: number;
   /** Timeouts of the fetch and of the transaction that writes the rows. */
@@ -77,12 +82,7 @@ const maxQuarantinedInLog = 5;
 /** Runs one refresh, from its record to its outcome. The caller must hold the lock of the universe. */
 export const createRefreshRun = (deps: RefreshRunDeps) => {
   const { unitOfWork, provider, faults, metrics, clock, logger, ids, timeouts, committed, quarantineFactor } = deps;
-  const seen = new Set<string>();
-  const sharedSymbols = new Set<string>();
-  for (const { symbol } of deps.universes.flatMap(({ assets }) => assets)) {
-    if (seen.has(symbol)) sharedSymbols.add(symbol);
-    seen.add(symbol);
-  }
+  const providers = deps.providers ?? { [provider.source]: provider };
   const now = (): string => clock.now().toISOString();
   const events = createRefreshEvents(deps.audit, deps.announce);
 
@@ -93,11 +93,24 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       return work();
     });
 
+  const sourceOf = ({ source = 'provider' }: Universe): SeriesSource =>
+    source === 'provider' ? provider.source : source;
+
+  const providerOf = (universe: Universe): MarketDataProvider => {
+    const source = sourceOf(universe);
+    const found = universe.source === undefined || universe.source === 'provider' ? provider : providers[source];
+    if (found) return found;
+    throw new AppError('external_api_unavailable', `This process is not configured for the source ${source}`);
+  };
+
   const fetch = ({ universe, trigger, signal: outer }: RefreshRun): Promise<FetchedUniverse> =>
     withDeadline({ timeoutMs: timeouts.fetchMs, code: 'external_api_timeout', outer }, (signal) =>
       step('fetch', 'provider.fetch', signal, async () => {
         assertOutsideTransaction('Fetching market data');
-        const fetched = await orAbort(provider.fetch(universe, signal, { fallback: trigger !== 'request' }), signal);
+        // There is nothing to fetch for uploaded prices. The refresh calculates the indexes from what is stored.
+        if (sourceOf(universe) === 'upload') return { source: 'upload' as const, series: [] };
+        const fallback = trigger === 'schedule' || trigger === 'startup';
+        const fetched = await orAbort(providerOf(universe).fetch(universe, signal, { fallback }), signal);
         assertFetched(universe, fetched);
         return fetched;
       }),
@@ -115,6 +128,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         if (!(await claimRunning(transaction, id))) {
           throw new AppError('database_unavailable', 'The lock of this universe was lost');
         }
+        const sharedSymbols = await deps.universes.hold(transaction, universe);
         const ensured = await step('ensure_assets', 'refresh.ensure_assets', signal, () =>
           ensureAssets(transaction, universe),
         );
@@ -124,8 +138,8 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
           signal,
           async () => {
             const { assets } = ensured;
-            const { source } = provider;
-            const request = { refreshId: id, universe, assets, fetched, source: source ?? null, quarantineFactor };
+            const source = sourceOf(universe);
+            const request = { refreshId: id, universe, assets, fetched, source, quarantineFactor };
             return (progress.stored = await storeSeries(transaction, request));
           },
         );
@@ -227,6 +241,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       const start = {
         started_at: now(),
         trace_id: isSpanContextValid(spanContext) ? spanContext.traceId : null,
+        universe_version: run.universe.version ?? null,
       };
       let dangling: readonly RefreshRecord[] = [];
       const recorded = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {

@@ -8,7 +8,8 @@ import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
 import { replacementReasons } from '../series/series-plan.ts';
-import { universeNamed } from '../indexes/universes.ts';
+import { eachUniverse } from '../universes/stored-universes.ts';
+import { refreshLockName } from './refresh-lock.ts';
 
 export type RefreshServiceDeps = RefreshRunDeps & {
   readonly reader: Reader;
@@ -61,8 +62,6 @@ export type RefreshService = {
   readonly close: (options?: { readonly graceMs: number }) => Promise<void>;
 };
 
-const lockName = (universe: string): string => `refresh:${universe}`;
-
 /** Runs refreshes in this process, at most one at a time for each universe over all processes. */
 export const createRefreshService = (deps: RefreshServiceDeps): RefreshService => {
   const { unitOfWork, reader, lock, metrics, clock, logger, universes } = deps;
@@ -80,7 +79,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     inRecordTransaction,
     queuedId,
   }) => {
-    const universe = universeNamed(universes, name);
+    await universes.named(name);
     if (closing) throw new AppError('shutting_down');
     const recorded = Promise.withResolvers<RefreshRecord>();
     let stored = false;
@@ -89,9 +88,10 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       recorded.resolve(record);
     };
     const runLocked = async (): Promise<RefreshRecord> => {
-      const result = await lock.tryWith(lockName(name), () =>
+      const result = await lock.tryWith(refreshLockName(name), async () =>
         runRefresh({
-          universe,
+          // Read under the lock, because a change of the definition takes the lock too.
+          universe: await universes.named(name),
           trigger,
           waited,
           onRecorded,
@@ -143,8 +143,9 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
   const universesOfOtherSource = async (): Promise<ReadonlySet<string>> => {
     if (deps.provider.source === 'sample') return new Set();
     const rows = await reader.query<{ universe: string }>(
-      `select distinct universe from market_index join index_constituent on index_id = market_index.id
-       join asset on asset.id = asset_id where price_source <> $1`,
+      `select distinct market_index.universe from market_index join index_constituent on index_id = market_index.id
+       join asset on asset.id = asset_id left join universe on universe.name = market_index.universe
+       where price_source <> $1 and coalesce(universe.source, 'provider') = 'provider'`,
       [deps.provider.source],
     );
     return new Set(rows.map(({ universe }) => universe));
@@ -160,7 +161,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       );
       let closed = 0;
       for (const { universe } of dangling) {
-        const result = await lock.tryWith(lockName(universe), () =>
+        const result = await lock.tryWith(refreshLockName(universe), () =>
           unitOfWork.run({ operation: 'refresh.close_dangling' }, async (transaction) => {
             const records = await closeRunning(transaction, universe, clock.now().toISOString());
             for (const record of records) await events.ended(transaction, record);
@@ -176,7 +177,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
 
     restoreMetrics: async () => {
       const seconds = await lastSuccesses();
-      for (const { name: universe } of universes) {
+      for (const universe of await universes.names()) {
         metrics.set('volwatch_refresh_last_success_timestamp_seconds', { universe }, seconds.get(universe) ?? 0);
         // The series must exist from the start, because Prometheus cannot see an increase of a series that appears
         // later.
@@ -189,14 +190,16 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       const seconds = await lastSuccesses();
       const fromOtherSource = await universesOfOtherSource();
       const staleBefore = (clock.now().getTime() - staleAfterMs) / 1000;
-      for (const { name: universe } of universes) {
-        if ((seconds.get(universe) ?? -Infinity) >= staleBefore && !fromOtherSource.has(universe)) continue;
+      await eachUniverse(universes, async ({ name: universe, source }) => {
+        // The prices of such a universe come only by uploads.
+        if (source === 'upload') return;
+        if ((seconds.get(universe) ?? -Infinity) >= staleBefore && !fromOtherSource.has(universe)) return;
         try {
           await run({ universe, trigger: 'startup' });
         } catch (error) {
           logger.warn({ universe, code: codeOf(error) }, 'the refresh at startup did not run');
         }
-      }
+      });
     },
 
     idle: async () => {

@@ -1,4 +1,5 @@
-import type { PriceBar, SeriesSource } from '../providers/provider.ts';
+import type { PriceBar } from '../providers/provider.ts';
+import type { SeriesSource } from '../providers/series-sources.ts';
 import type { Interval } from './periods.ts';
 
 /** Why a bar was held back. */

@@ -1,5 +1,6 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { FetchedSeries, FetchedUniverse, SeriesSource } from '../providers/provider.ts';
+import type { FetchedSeries, FetchedUniverse } from '../providers/provider.ts';
+import type { SeriesSource } from '../providers/series-sources.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { firstDayOfPeriod } from './periods.ts';

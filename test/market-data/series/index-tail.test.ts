@@ -6,6 +6,7 @@ import { indexMethods, type Universe } from '#src/market-data/indexes/universes.
 import type { PriceBar } from '#src/market-data/providers/provider.ts';
 import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
 import { setup, type Setup } from '../setup.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 const symbols = ['A', 'B', 'C', 'D', 'E'];
 const universeOf = (methods: readonly (typeof indexMethods)[number][] = indexMethods): Universe => ({
@@ -63,7 +64,7 @@ test('after random changes of prices each stored index value is that of a full c
   );
   const service = await setup(t, {
     service: {
-      universes: [universe],
+      universes: fixedUniverses([universe]),
       provider: {
         source: 'sample',
         fetch: async () => ({
@@ -104,7 +105,7 @@ const steady = (days: number) =>
 test('values that another program changed, and a new definition, are calculated from all closes', async (t) => {
   const service = await setup(t, {
     service: {
-      universes: [universe],
+      universes: fixedUniverses([universe]),
       provider: { source: 'sample', fetch: async () => ({ source: 'provider', series: steady(60) }) },
     },
   });
@@ -121,7 +122,7 @@ test('values that another program changed, and a new definition, are calculated 
     await compare(t, service, universe, damage);
   }
   const changed = universeOf(['price_weighted', 'equal_weighted', 'rebased']);
-  const other = createRefreshService({ ...deps, universes: [changed] });
+  const other = createRefreshService({ ...deps, universes: fixedUniverses([changed]) });
   await other.run({ universe: 'five', trigger: 'request' });
   await compare(t, service, changed, 'a new definition');
 });
@@ -131,7 +132,7 @@ test('prices that the refresh of another universe has changed reach the indexes 
   const second = { ...universe, name: 'second', indexes: [] };
   const service = await setup(t, {
     service: {
-      universes: [universe, second],
+      universes: fixedUniverses([universe, second]),
       provider: {
         source: 'sample',
         fetch: async () => ({
@@ -154,7 +155,7 @@ test('prices that the refresh of another universe has changed reach the indexes 
 test('a new day is calculated from a few closes, and an unchanged universe from none', async (t) => {
   const service = await setup(t, {
     service: {
-      universes: [universe],
+      universes: fixedUniverses([universe]),
       provider: { source: 'sample', fetch: async () => ({ source: 'provider', series: steady(400) }) },
     },
   });

@@ -9,6 +9,7 @@ import { createPolicy } from '#src/resilience/policy.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { apiKey, startTwelveDataServer, type WireBar } from '#testkit/servers/twelve-data-server.ts';
 import { setup } from '../setup.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 /** Two assets with monthly bars, and an index of each kind that tells a wrong price. */
 const pair: Universe = {
@@ -63,7 +64,7 @@ export const setupPair = async (t: ExecutionContext) => {
   const keep = (fields: LogFields, message: string): void => void logged.push({ fields, message });
   const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
   const service = await setup(t, {
-    service: { provider, universes: [pair], logger, timeouts: { fetchMs: 15_000, applyMs: 20_000 } },
+    service: { provider, universes: fixedUniverses([pair]), logger, timeouts: { fetchMs: 15_000, applyMs: 20_000 } },
   });
   const { admin, refreshes } = service;
   const setBars = (symbol: string, bars: readonly WireBar[]): void => void server.bars.set(symbol, [...bars]);

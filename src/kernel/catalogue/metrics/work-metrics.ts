@@ -83,6 +83,11 @@ export const workMetrics = {
     help: 'Series whose stored history was replaced, because the provider restated it or the source changed',
     labels: { reason: ['restated', 'source_changed'] },
   },
+  volwatch_universes: {
+    type: 'gauge',
+    help: 'Universes by who defines them',
+    labels: { origin: ['api', 'file', 'bundled'] },
+  },
   volwatch_refresh_last_success_timestamp_seconds: {
     type: 'gauge',
     help: 'Unix time of the last committed refresh',

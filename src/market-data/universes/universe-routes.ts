@@ -1,0 +1,184 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { listOf } from '#src/kernel/lists/pagination.ts';
+import type { Pages } from '#src/kernel/lists/pages.ts';
+import { strongTags } from '#src/kernel/requests/entity-tags.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { universeOrigins, universeSources } from '../indexes/universes.ts';
+import { refreshSchema } from '../reads/schemas.ts';
+import { intervals } from '../series/periods.ts';
+import type { ExpectedVersion, UniverseChanges } from './universe-changes.ts';
+import { universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
+import type { UniverseQueries } from './universe-queries.ts';
+import type { StoredUniverse } from './universe-rows.ts';
+import type { UniverseStatus } from './universe-status.ts';
+import { fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
+
+export type UniverseRoutesDeps = {
+  readonly changes: UniverseChanges;
+  readonly queries: UniverseQueries;
+  readonly status: (name: string) => Promise<UniverseStatus | undefined>;
+  readonly limits: UniverseLimits;
+  readonly pages: Pages;
+  /** Prefix of all paths, for the header `Location`. */
+  readonly basePath: string;
+};
+
+const stored = {
+  name: universeName,
+  version: z.int().min(1),
+  origin: z.enum(universeOrigins),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+};
+const summarySchema = z.strictObject({
+  ...stored,
+  title: z.string(),
+  source: z.enum(universeSources),
+  interval: z.enum(intervals),
+  assets: z.int().describe('Number of assets'),
+  indexes: z.int().describe('Number of indexes'),
+});
+const statusSchema = z.strictObject({
+  universe: universeName,
+  version: z.int().min(1),
+  last_refresh: refreshSchema
+    .pick({ status: true, reason: true, trigger: true, universe_version: true, started_at: true, finished_at: true })
+    .nullable(),
+  next_run: z.iso.datetime().nullable().describe('Null without a schedule'),
+  assets: z.strictObject({
+    fresh: z.int().min(0).describe('The last bar is of the same period as the newest bar of the universe'),
+    stale: z.int().min(0).describe('The last bar is older'),
+    missing: z.int().min(0).describe('No bar is stored'),
+  }),
+  first_date: z.iso.date().nullable(),
+  last_date: z.iso.date().nullable(),
+  held_back_prices: z.int().min(0).describe('Bars that the last committed refresh held back'),
+});
+const byName = z.strictObject({ name: universeName });
+const conditions = z.object({
+  'if-match': z.string().max(1_024).optional(),
+  'if-none-match': z.string().max(1_024).optional(),
+});
+
+/** @throws AppError `precondition_required`, `precondition_failed` */
+const matchOf = (header: string | undefined): readonly number[] | '*' => {
+  if (header === undefined) throw new AppError('precondition_required', 'If-Match must contain the version');
+  const tags = strongTags(header);
+  return tags === '*' ? tags : tags.filter((tag) => /^\d{1,9}$/.test(tag)).map(Number);
+};
+
+/** @throws AppError `precondition_required`, `precondition_failed` */
+const expectedOf = (headers: z.output<typeof conditions>): ExpectedVersion => {
+  const { 'if-match': match, 'if-none-match': noneMatch } = headers;
+  if (match !== undefined && noneMatch === undefined) return matchOf(match);
+  if (noneMatch?.trim() === '*' && match === undefined) return 'none';
+  throw new AppError(
+    'precondition_required',
+    'Send If-None-Match: * to create the universe, or If-Match with its version to replace it',
+  );
+};
+
+const bodyOf = ({ definition, ...universe }: StoredUniverse) => ({ ...universe, ...definition });
+const headersOf = ({ version }: StoredUniverse) => ({ ETag: `"${version}"` });
+
+const common = { tag: 'Market data', rateLimit: 'caller' } as const;
+const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as const;
+
+/** The routes below `/universes`. */
+export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
+  const { changes, queries, status, limits, pages, basePath } = deps;
+  const definition = universeSchema(limits);
+  const universeAnswer = z.strictObject({ ...stored, ...definition.shape });
+
+  return [
+    defineRoute({
+      ...common,
+      auth: 'public',
+      load: 'read',
+      etag: 'weak',
+      method: 'GET',
+      path: '/universes',
+      summary: 'Universes by name',
+      request: { query: z.strictObject({ ...pageQuery, fields: fieldsQuery(summarySchema) }) },
+      responses: { 200: listOf(summarySchema) },
+      fields: true,
+      errors: [],
+      handler: async ({ query }) => ({
+        status: 200 as const,
+        body: await pages.answer({ list: 'universes' }, query, queries.list, ({ name }) => name),
+      }),
+    }),
+    defineRoute({
+      ...common,
+      auth: 'public',
+      load: 'read',
+      etag: 'handler',
+      method: 'GET',
+      path: '/universes/{name}',
+      summary: 'One universe with its assets and indexes',
+      request: { path: byName },
+      responses: { 200: universeAnswer },
+      errors: ['resource_not_found'],
+      handler: async ({ path }) => {
+        const universe = await queries.one(path.name);
+        if (!universe) throw new AppError('resource_not_found', 'There is no such universe');
+        return { status: 200 as const, headers: headersOf(universe), body: bodyOf(universe) };
+      },
+    }),
+    defineRoute({
+      ...common,
+      auth: 'public',
+      load: 'read',
+      etag: 'weak',
+      method: 'GET',
+      path: '/universes/{name}/status',
+      summary: 'How complete the prices of a universe are, its last refresh and its next one',
+      request: { path: byName },
+      responses: { 200: statusSchema },
+      errors: ['resource_not_found'],
+      handler: async ({ path }) => {
+        const found = await status(path.name);
+        if (!found) throw new AppError('resource_not_found', 'There is no such universe');
+        return { status: 200 as const, body: found };
+      },
+    }),
+    defineRoute({
+      ...manage,
+      method: 'PUT',
+      path: '/universes/{name}',
+      summary: 'Create a universe (If-None-Match: *), or replace it (If-Match)',
+      request: { path: byName, headers: conditions, body: definition },
+      bodyLimit: 'batch',
+      responses: { 200: universeAnswer, 201: universeAnswer },
+      errors: [
+        'precondition_required',
+        'precondition_failed',
+        'universe_managed_by_file',
+        'refresh_in_progress',
+        'series_source_conflict',
+      ],
+      checkHead: ({ headers }) => void expectedOf(headers),
+      handler: async ({ path: { name }, headers, body }) => {
+        const expected = expectedOf(headers);
+        const { universe, created } = await changes.put(name, body, { origin: 'api', expected });
+        if (!created) return { status: 200 as const, headers: headersOf(universe), body: bodyOf(universe) };
+        const location = { Location: `${basePath}/universes/${name}` };
+        return { status: 201 as const, headers: { ...headersOf(universe), ...location }, body: bodyOf(universe) };
+      },
+    }),
+    defineRoute({
+      ...manage,
+      method: 'DELETE',
+      path: '/universes/{name}',
+      summary: 'Delete a universe with its indexes, and the series that no other universe has',
+      request: { path: byName, headers: z.object({ 'if-match': z.string().max(1_024).optional() }) },
+      responses: { 204: null },
+      errors: ['resource_not_found', 'precondition_failed', 'universe_managed_by_file', 'refresh_in_progress'],
+      handler: async ({ path: { name }, headers }) => {
+        await changes.remove(name, headers['if-match'] === undefined ? '*' : matchOf(headers['if-match']));
+        return { status: 204 as const, body: null };
+      },
+    }),
+  ];
+};

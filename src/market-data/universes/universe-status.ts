@@ -1,0 +1,94 @@
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { refreshStatuses } from '../entities.ts';
+import { committed, type RefreshRecord } from '../refresh/refresh-records.ts';
+import type { Interval } from '../series/periods.ts';
+import { instant } from '../sql.ts';
+
+type LastRefresh = Pick<
+  RefreshRecord,
+  'status' | 'reason' | 'trigger' | 'universe_version' | 'started_at' | 'finished_at'
+>;
+
+/** How complete the prices of a universe are. */
+export type UniverseStatus = {
+  readonly universe: string;
+  readonly version: number;
+  readonly last_refresh: LastRefresh | null;
+  /** The instant of the next scheduled refresh. Null without a schedule. */
+  readonly next_run: string | null;
+  readonly assets: {
+    /** The last bar is of the same period as the newest bar of the universe. */
+    readonly fresh: number;
+    /** The last bar is of an earlier period. */
+    readonly stale: number;
+    /** No bar is stored. */
+    readonly missing: number;
+  };
+  readonly first_date: string | null;
+  readonly last_date: string | null;
+  /** Number of bars that the last committed refresh held back. */
+  readonly held_back_prices: number;
+};
+
+export type UniverseStatusDeps = {
+  readonly reader: Reader;
+  readonly clock: Clock;
+  /** The next run of the schedule of a universe after an instant. Undefined without a schedule. */
+  readonly nextRun: (universe: string, after: Date) => Date | undefined;
+};
+
+const units: Readonly<Record<Interval, string>> = { '1day': 'day', '1week': 'week', '1month': 'month' };
+
+type Spans = {
+  readonly assets: number;
+  readonly missing: number;
+  readonly fresh: number;
+  readonly first_date: string | null;
+  readonly last_date: string | null;
+};
+
+/** Min and max of each asset come from the primary key of `price`, so the time depends on the number of assets alone. */
+const spansStatement = `
+  with span as materialized (
+    select first_date, last_date from universe_asset left join asset using (symbol) left join lateral (
+      select min(date) as first_date, max(date) as last_date from price where asset_id = asset.id
+    ) as dates on true where universe_asset.universe = $1
+  )
+  select count(*)::int as assets, count(*) filter (where last_date is null)::int as missing,
+    count(*) filter (
+      where date_trunc($2, last_date::timestamp) = date_trunc($2, (select max(last_date) from span)::timestamp)
+    )::int as fresh, min(first_date) as first_date, max(last_date) as last_date from span`;
+
+/** Returns undefined for an unknown universe. */
+export const createUniverseStatus =
+  ({ reader: { query }, clock, nextRun }: UniverseStatusDeps) =>
+  async (name: string): Promise<UniverseStatus | undefined> => {
+    const [universe] = await query<{ version: number; interval: Interval }>(
+      'select version, interval from universe where name = $1',
+      [name],
+    );
+    if (!universe) return undefined;
+    const [spans] = await query<Spans>(spansStatement, [name, units[universe.interval]]);
+    // The list of statuses lets PostgreSQL use refresh_status_index.
+    const [last] = await query<LastRefresh>(
+      `select status, reason, trigger, universe_version, ${instant('started_at')}, ${instant('finished_at')} from refresh
+       where status = any($2::text[]) and universe = $1 order by refresh.started_at desc limit 1`,
+      [name, refreshStatuses],
+    );
+    const [held] = await query<{ quarantined: number }>(
+      `select quarantined from refresh where ${committed} and universe = $1 order by finished_at desc limit 1`,
+      [name],
+    );
+    const { assets, missing, fresh, first_date, last_date } = spans!;
+    return {
+      universe: name,
+      version: universe.version,
+      last_refresh: last ?? null,
+      next_run: nextRun(name, clock.now())?.toISOString() ?? null,
+      assets: { fresh, stale: assets - missing - fresh, missing },
+      first_date,
+      last_date,
+      held_back_prices: held?.quarantined ?? 0,
+    };
+  };

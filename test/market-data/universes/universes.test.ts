@@ -1,0 +1,212 @@
+import test from 'ava';
+import { lastIndexValues } from '#testkit/market-data/sample-results.ts';
+import { createUniverseSeeding } from '#src/market-data/universes/universe-seeding.ts';
+import { pointers, type Item } from '../setup-http.ts';
+import { faultReached } from '../setup.ts';
+import { desk, setupUniverses } from './setup.ts';
+
+const errorOf = async (response: Response): Promise<Item> => (await response.json()) as Item;
+
+test('a universe is created, read, replaced and deleted, with versions and audit events', async (t) => {
+  const { put, remove, get, call, admin, enqueued } = await setupUniverses(t);
+  const created = await put('desk', desk());
+  t.is(created.status, 201, await created.clone().text());
+  t.is(created.headers.get('location'), '/api/v1/universes/desk');
+  t.is(created.headers.get('etag'), '"1"');
+  t.like(await errorOf(created), { name: 'desk', version: 1, origin: 'api', from: '1970-01-01', schedule: null });
+  t.deepEqual(enqueued, ['desk']);
+
+  const again = await put('desk', desk());
+  t.is(again.status, 412);
+  t.is((await put('desk', desk(), {})).status, 428);
+  t.is((await put('desk', desk(), { 'If-Match': '"2"' })).status, 412);
+  const renamed = await put('desk', { ...desk(), title: 'Other' }, { 'If-Match': '"1"' });
+  t.is(renamed.status, 200);
+  t.is(renamed.headers.get('etag'), '"2"');
+  t.deepEqual(enqueued, ['desk'], 'a title needs no calculation');
+  t.is((await put('desk', { ...desk(), indexes: [] }, { 'If-Match': '"2"' })).status, 200);
+  t.deepEqual(enqueued, ['desk', 'desk']);
+
+  const read = await call('/api/v1/universes/desk');
+  t.is(read.headers.get('etag'), '"3"');
+  t.is((await call('/api/v1/universes/desk', { headers: { 'If-None-Match': '"3"' } })).status, 304);
+  const { data } = await get<{ data: Item[] }>('/universes');
+  t.deepEqual(
+    data.map(({ name, origin, assets, indexes }) => [name, origin, assets, indexes]),
+    [
+      ['desk', 'api', 2, 0],
+      ['sp500', 'bundled', 1, 1],
+      ['tech5', 'bundled', 5, 2],
+    ],
+  );
+  t.is((await remove('desk', { 'If-Match': '"2"' })).status, 412);
+  t.is((await remove('desk', { 'If-Match': '"3"' })).status, 204);
+  t.is((await remove('desk')).status, 404);
+  await get('/universes/desk', 404);
+  const events = await admin.query(`select action from audit_event where stream = 'universe:desk' order by sequence`);
+  t.deepEqual(
+    events.map(({ action }) => action),
+    ['universe.created', 'universe.changed', 'universe.changed', 'universe.deleted'],
+  );
+});
+
+test('each wrong definition is refused with a pointer, and nothing is stored', async (t) => {
+  const { put, admin } = await setupUniverses(t);
+  const index = (desk()['indexes'] as Item[])[0]!;
+  const assets = (count: number) => Array.from({ length: count }, (_, number) => ({ symbol: `S${number}` }));
+  const indexes = (count: number) => Array.from({ length: count }, (_, number) => ({ ...index, code: `I${number}` }));
+  const cases: Record<string, Item> = {
+    '/assets/1/symbol': { assets: [{ symbol: 'AAA' }, { symbol: 'AAA' }], indexes: [] },
+    '/assets/0/symbol': { assets: [{ symbol: 'a b' }], indexes: [] },
+    '/assets': { assets: assets(7), indexes: [] },
+    '/indexes': { indexes: indexes(4) },
+    '/indexes/1/code': { indexes: [index, index] },
+    '/indexes/0/code': { indexes: [{ ...index, code: 'TECH5_EW' }] },
+    '/indexes/0/method': { indexes: [{ ...index, method: 'best' }] },
+    '/indexes/0/rebalance': { indexes: [{ ...index, rebalance: 'never' }] },
+    '/indexes/0/constituents/1/symbol': {
+      indexes: [{ ...index, constituents: [{ symbol: 'AAA' }, { symbol: 'ZZZ' }] }],
+    },
+    '/indexes/0/constituents': { indexes: [{ ...index, method: 'rebased' }] },
+    '/source': { source: 'sample' },
+    '/interval': { interval: '1hour' },
+    '/schedule': { schedule: { cron: '* * * * *', time_zone: 'UTC' } },
+    '/title': { title: 'a\u0007b' },
+    '/unknown': { unknown: 1 },
+  };
+  for (const [pointer, change] of Object.entries(cases)) {
+    const response = await put('desk', { ...desk(), ...change });
+    t.is(response.status, 422, pointer);
+    const found = pointers(await errorOf(response));
+    t.true(found.includes(pointer), `${pointer}: ${String(found)}`);
+  }
+  for (const name of ['Desk', '-desk', 'a'.repeat(64)]) t.is((await put(name, desk())).status, 422, name);
+  t.is((await admin.query('select 1 from universe')).length, 2);
+  for (const name of ['one', 'two', 'three']) t.is((await put(name, { ...desk(), indexes: [] })).status, 201);
+  const full = await put('four', { ...desk(), indexes: [] });
+  t.is(full.status, 422);
+  t.regex(JSON.stringify(await errorOf(full)), /UNIVERSES_MAX/);
+});
+
+test('a symbol that another universe has from another source, or with another interval, is a conflict', async (t) => {
+  const { put } = await setupUniverses(t);
+  t.is((await put('desk', desk())).status, 201);
+  for (const change of [{ interval: '1week' }, { assets: [{ symbol: 'IBM' }] }]) {
+    const response = await put('other', { ...desk(), indexes: [], ...change });
+    t.is(response.status, 409);
+    const problem = await errorOf(response);
+    t.is(problem['code'], 'series_source_conflict');
+    t.is(pointers(problem)[0], '/assets/0/symbol');
+  }
+  t.is((await put('other', { ...desk(), indexes: [] })).status, 201);
+});
+
+test('a refresh names the version, and a universe can be neither changed nor deleted while it runs', async (t) => {
+  const service = await setupUniverses(t);
+  const { put, remove, refreshes, faults, get } = service;
+  const { ended } = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+  t.like(await ended, { status: 'succeeded', universe_version: 1, prices: 560 });
+  const { origin, version, name, created_at, updated_at, ...definition } = await get('/universes/tech5');
+  t.deepEqual([origin, version, name], ['bundled', 1, 'tech5']);
+  t.true(created_at === updated_at);
+
+  faults.set('refresh.commit', { mode: 'hang', probability: 1, delay_ms: 0, count: 1 });
+  const second = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+  await faultReached(service, 'refresh.commit');
+  for (const refused of [await remove('tech5'), await put('tech5', definition, { 'If-Match': '"1"' })]) {
+    t.is(refused.status, 409);
+    t.is((await errorOf(refused))['code'], 'refresh_in_progress');
+  }
+  faults.clear('refresh.commit');
+  await second.ended;
+  t.is((await put('tech5', { ...definition, title: 'Five' }, { 'If-Match': '"1"' })).status, 200);
+  t.is((await refreshes.run({ universe: 'tech5', trigger: 'request' })).universe_version, 2);
+});
+
+test('of two writers of one version only one succeeds', async (t) => {
+  const { put, get } = await setupUniverses(t);
+  t.is((await put('desk', desk())).status, 201);
+  const writers = ['one', 'two', 'three', 'four'].map((title) =>
+    put('desk', { ...desk(), title }, { 'If-Match': '"1"' }),
+  );
+  const statuses = (await Promise.all(writers)).map(({ status }) => status);
+  t.is(statuses.filter((status) => status === 200).length, 1, String(statuses));
+  t.true(
+    statuses.every((status) => [200, 409, 412, 429].includes(status)),
+    String(statuses),
+  );
+  t.is((await get('/universes/desk'))['version'], 2);
+});
+
+test('a deletion removes indexes, values and series, except series of other universes; reads follow at once', async (t) => {
+  const { put, remove, refreshes, get, admin, call } = await setupUniverses(t);
+  await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  const shared = { source: 'provider', interval: '1month', assets: [{ symbol: 'IBM' }], indexes: [] };
+  // The sample data have no such universe, so its refresh is not run here.
+  t.is((await put('sp500', { ...shared, title: 'IBM' }, { 'If-Match': '"1"' })).status, 200);
+  for (const path of ['/assets/IBM/prices', '/assets/AAPL/prices', '/indexes/TECH5_EW/values']) {
+    await get(path);
+    t.is((await call(`/api/v1${path}`)).headers.get('cache-status'), 'volwatch; hit', path);
+  }
+  t.is((await remove('tech5')).status, 204);
+  await get('/assets/AAPL/prices', 404);
+  await get('/indexes/TECH5_EW/values', 404);
+  t.is((await get<{ data: Item[] }>('/assets/IBM/prices')).data.length, 100);
+  t.is((await admin.query('select 1 from market_index')).length, 0);
+  t.is((await admin.query('select distinct asset_id from price')).length, 1);
+  const refused = await call('/api/v1/refreshes', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ universe: 'tech5' }),
+  });
+  t.deepEqual(pointers(await errorOf(refused)), ['/universe']);
+});
+
+test('an index that is removed from a universe goes with its values, and the others keep theirs', async (t) => {
+  const { put, refreshes, get } = await setupUniverses(t);
+  await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  const before = await get('/indexes/TECH5_EW/values?limit=1000');
+  const { origin, version, name, created_at, updated_at, ...definition } = await get('/universes/tech5');
+  t.truthy([origin, version, name, created_at, updated_at]);
+  const [equal] = definition['indexes'] as Item[];
+  t.is((await put('tech5', { ...definition, indexes: [equal] }, { 'If-Match': '"1"' })).status, 200);
+  await get('/indexes/TECH5_PW', 404);
+  await refreshes.run({ universe: 'tech5', trigger: 'change' });
+  t.deepEqual(await get('/indexes/TECH5_EW/values?limit=1000'), before);
+});
+
+test('a deleted bundled universe is not created again, and the bundled ones keep their values', async (t) => {
+  const { remove, seeding, refreshes, get, universes } = await setupUniverses(t);
+  for (const name of ['tech5', 'sp500']) await refreshes.run({ universe: name, trigger: 'startup' });
+  for (const { code, date, value } of lastIndexValues) {
+    const { data } = await get<{ data: Item[] }>(`/indexes/${code}/values?from=${date}`);
+    t.is(data[0]?.['date'], date);
+    t.is(Number(Number(data[0]?.['value']).toPrecision(11)), Number(value.toPrecision(11)), code);
+  }
+  t.is((await remove('tech5')).status, 204);
+  await seeding.createBundled();
+  t.deepEqual(await universes.names(), ['sp500']);
+});
+
+test('a universe of the file is applied, cannot be changed by a request, and is released when the file lacks it', async (t) => {
+  const service = await setupUniverses(t);
+  const { put, remove, get, changes, deps, enqueued } = service;
+  const { title, ...rest } = (await (await put('desk', desk())).json()) as Item;
+  t.is(title, 'Desk');
+  const { name: _, version: __, origin: ___, created_at: ____, updated_at: _____, ...definition } = rest;
+  let file = new Map([['desk', { ...definition, title: 'From the file' }]]) as never;
+  const seeding = createUniverseSeeding({ ...deps, changes, readFile: async () => file });
+  await seeding.applyFile();
+  t.like(await get('/universes/desk'), { origin: 'file', version: 2, title: 'From the file' });
+  await seeding.applyFile();
+  t.like(await get('/universes/desk'), { version: 2 }, 'nothing has changed');
+  t.deepEqual(enqueued, ['desk']);
+  for (const refused of [await remove('desk'), await put('desk', desk(), { 'If-Match': '"2"' })]) {
+    t.is(refused.status, 409);
+    t.is((await errorOf(refused))['code'], 'universe_managed_by_file');
+  }
+  file = new Map() as never;
+  await seeding.applyFile();
+  t.like(await get('/universes/desk'), { origin: 'api', version: 2 });
+  t.is((await remove('desk')).status, 204);
+});
