@@ -85,7 +85,7 @@ test('the trail of a running service contains refreshes and injected faults with
 
   const sound = await verify(url);
   t.like(sound, { code: 0, stderr: '' });
-  t.regex(sound.stdout, /^\d+ events in 4 streams, unbroken; the tables agree with them\n$/);
+  t.regex(sound.stdout, /^\d+ events in 6 streams, unbroken; the tables agree with them\n$/);
   await query(`do $$ begin
     set local session_replication_role = replica;
     update audit_event set actor_subject = 'somebody-else' where action = 'refresh.rolled_back';

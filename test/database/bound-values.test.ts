@@ -49,7 +49,7 @@ const valuesOf: Readonly<Record<string, (round: number) => unknown>> = {
   boolean: (round) => round === 1,
   date: (round) => `2031-07-1${6 + round}`,
   int: (round) => number + round,
-  bigint: (round) => number + round,
+  bigint: (round) => BigInt(number + round),
   'double precision': (round) => number + round / 4,
   timestamptz: (round) => new Date(Date.UTC(2031, 6, 17, 11, 12, 13, round)),
 };

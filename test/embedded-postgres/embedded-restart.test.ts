@@ -131,7 +131,7 @@ test('a service whose PostgreSQL was killed says so, recovers, and stops the new
   t.not(next, killed);
   service.process.kill('SIGKILL');
   await service.exited;
-  // Without the file the watcher knows the server only from the message of the service.
-  rmSync(join(directory, 'postgres/data/postmaster.pid'));
+  // Without the file the watcher knows the server only from the message of the service. It may have stopped the server already.
+  rmSync(join(directory, 'postgres/data/postmaster.pid'), { force: true });
   await eventually(() => !isAlive(next), 'the watcher stops the new server', 30_000);
 });
