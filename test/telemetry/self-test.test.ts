@@ -7,7 +7,8 @@ const off = telemetryRuntime();
 
 const setup = (overrides: Partial<TelemetryRuntime>) => {
   const warnings: [fields: unknown, message: string][] = [];
-  setTelemetryRuntime({ ...off, enabled: true, recordsChildren: true, ...overrides });
+  const instrumentations = new Set(['pg', 'ioredis', 'undici'] as const);
+  setTelemetryRuntime({ ...off, enabled: true, recordsChildren: true, instrumentations, ...overrides });
   return {
     warnings,
     logger: { ...silentLogger, warn: (fields: unknown, message: string) => void warnings.push([fields, message]) },
