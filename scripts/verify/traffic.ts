@@ -127,6 +127,14 @@ export const calendarRound = async (stack: Stack, token: string): Promise<void> 
   await syncCalendar(stack, token);
 };
 
+/** A change whose caller is refused inside its transaction, because the webhook does not exist. */
+export const refusedRound = async ({ service }: Stack, token: string): Promise<void> => {
+  await call(`${service.url}/api/v1/webhooks/01900000-0000-7000-8000-000000000000`, {
+    method: 'DELETE',
+    headers: { Authorization: `Bearer ${token}` },
+  });
+};
+
 let asked = 0;
 /** Reads an asset code that was not requested before, so that no cache has the answer. */
 export const uncachedRead = ({ service }: Stack): Promise<Answer> => {
