@@ -81,18 +81,27 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   const costColumns = costInputs.map((name) => columns.get(name));
   const [models, steps, precisions] = costColumns;
   const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
-  const years = columns.get('time_to_expiry');
   const hasAndersenLake = !isUniform(models) || models?.at(0) === 'andersen_lake';
-  const costInputsOf = (index: number): CostInputs => ({
-    model: models?.at(index),
-    steps: steps?.at(index),
-    precision: precisions?.at(index),
-    ...(hasAndersenLake && Object.fromEntries(andersenLakeInputs.map((name) => [name, columns.get(name)?.at(index)]))),
-    ...(hestonColumns.length > 0 && {
-      time_to_expiry: years?.at(index),
-      heston: Object.fromEntries(hestonColumns.map(([name, column]) => [name, column.at(index)])),
-    }),
-  });
+  const numbersOfCost = [...columns].filter(
+    ([name]) =>
+      (hasAndersenLake && andersenLakeInputs.some((input) => input === name)) ||
+      (hestonColumns.length > 0 && name === 'time_to_expiry'),
+  );
+  /** One object for all rows, because 100,000 objects would take longer than the estimate may. */
+  const costRow: Record<string, unknown> = {};
+  const costHeston: Record<string, unknown> = {};
+  const costInputsOf = (index: number): CostInputs => {
+    costRow['model'] = models?.at(index);
+    costRow['steps'] = steps?.at(index);
+    costRow['precision'] = precisions?.at(index);
+    for (const [name, column] of numbersOfCost) costRow[name] = column.at(index);
+    for (const [name, column] of hestonColumns) costHeston[name] = column.at(index);
+    if (hestonColumns.length > 0) costRow['heston'] = costHeston;
+    return costRow;
+  };
+  const costsOfRows = function* (): Generator<CostInputs> {
+    for (let index = 0; index < size; index++) yield costInputsOf(index);
+  };
   const byRow = (index: number): void => {
     const row = rowAt(index);
     used = undefined;
@@ -166,10 +175,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
         const { totalMs, ...first } = estimateOf([costInputsOf(0)], wanted);
         return { ...first, totalMs: totalMs * size };
       }
-      return estimateOf(
-        Array.from({ length: size }, (_, index) => costInputsOf(index)),
-        wanted,
-      );
+      return estimateOf(costsOfRows(), wanted);
     },
     tally,
     run: (from, to) => {

@@ -17,9 +17,19 @@ export const createSender = (url: string): { readonly send: Send; readonly close
   return {
     send: (method, { target, headers, body }) =>
       new Promise((resolve, reject) => {
+        // Node's client refuses a list of Host fields before it sends anything.
+        const host = Array.isArray(headers['host']) ? { host: headers['host'].join(',') } : {};
         const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
         const sent = httpRequest(
-          { agent, hostname, port, method, path: target, headers: { ...headers, ...length }, timeout: timeoutMs },
+          {
+            agent,
+            hostname,
+            port,
+            method,
+            path: target,
+            headers: { ...headers, ...host, ...length },
+            timeout: timeoutMs,
+          },
           (answer) => {
             let text = '';
             answer.setEncoding('utf8');
