@@ -152,6 +152,7 @@ export const composeEdge = (
       maxWaiting: config.PIPELINE_LIMIT,
       onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),
     },
+    onTinyChunks: ({ remoteAddress }) => abuse.refused('body_structure', remoteAddress),
     production,
     clock,
     logger,

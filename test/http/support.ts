@@ -121,6 +121,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     requestTimeoutMs,
     keepAliveTimeoutMs,
     pipeline: { maxWaiting: pipelineLimit, onExcess: () => abuse.refused('concurrency_by_caller') },
+    onTinyChunks: () => abuse.refused('body_structure'),
     logger,
     metrics,
     clock: systemClock,

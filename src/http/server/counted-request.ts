@@ -1,7 +1,10 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Emitted once by a request whose body has too many tiny chunks. Without a listener its connection is closed. */
+/**
+ * Emitted once by a request whose body has too many tiny chunks. Without a listener its socket emits the same event and is
+ * closed.
+ */
 export const tinyChunks = 'tinyChunks';
 
 /**
@@ -64,7 +67,9 @@ export class CountedRequest extends IncomingMessage {
     const isTiny = this.#pieces >= freePieces && this.#bytes < this.#pieces * minMeanPieceBytes;
     if (this.#isRefused || !isTiny || this.headers['transfer-encoding'] === undefined) return;
     this.#isRefused = true;
-    if (!this.emit(tinyChunks)) this.#socket.destroy();
+    if (this.emit(tinyChunks)) return;
+    this.#socket.emit(tinyChunks);
+    this.#socket.destroy();
   }
 
   /** The block grows by doubling. */

@@ -5,7 +5,7 @@ import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
 import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
-import { CountedRequest } from './counted-request.ts';
+import { CountedRequest, tinyChunks } from './counted-request.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
 export type HttpServerDeps = ParserRefusalDeps & {
@@ -22,6 +22,8 @@ export type HttpServerDeps = ParserRefusalDeps & {
   /** Max bytes of the header section, with the request target. */
   readonly headerBytes?: number;
   readonly pipeline: PipelineOptions;
+  /** Called before a connection is closed, because a body that nobody reads has too many tiny chunks. */
+  readonly onTinyChunks: (socket: Socket) => void;
 };
 
 export type HttpServer = {
@@ -81,7 +83,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    socket.once('close', () => sockets.delete(socket)).once(tinyChunks, () => deps.onTinyChunks(socket));
   });
   const closeAll = (): void => {
     server.closeAllConnections();
