@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { readEventPage, type EventPage } from './event-wire.ts';
-import { badResponse, secondsToNextMinute, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
+import { secondsToNextMinute } from '#src/kernel/http-answers.ts';
+import { badResponse, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
 
 type EventsRequest = {
   readonly accessToken: string;

@@ -1,5 +1,6 @@
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, request } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { readLimitedText, retryAfterSeconds, secondsToNextMinute } from '#src/kernel/http-answers.ts';
 
 type GoogleRequest = {
   readonly url: URL;
@@ -35,32 +36,6 @@ export const badResponse = (problem: string, cause?: unknown): AppError =>
 /** Error for a request limit of Google. `retryAfter` is in seconds. */
 export const throttled = (retryAfter: number): AppError =>
   new AppError('external_api_unavailable', 'The request limit of Google is reached', { retryAfter });
-
-/** Google counts its limits per minute. */
-export const secondsToNextMinute = (now: number): number => Math.ceil((60_000 - (now % 60_000)) / 1_000);
-
-type Headers = Dispatcher.ResponseData['headers'];
-
-/** A date is relative to the `Date` of Google, because its clock can differ. */
-const retryAfterOf = (headers: Headers): number | undefined => {
-  const value = String(headers['retry-after'] ?? '');
-  if (/^\d{1,6}$/.test(value)) return Math.max(1, Number(value));
-  const at = Date.parse(value);
-  if (Number.isNaN(at)) return undefined;
-  const googleTime = Date.parse(String(headers['date'] ?? ''));
-  return Math.max(1, Math.ceil((at - (Number.isNaN(googleTime) ? Date.now() : googleTime)) / 1_000));
-};
-
-const readText = async (body: Dispatcher.ResponseData['body']): Promise<string> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBodyBytes) throw badResponse('answered with a body that is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-};
 
 const parse = (text: string): unknown => {
   try {
@@ -98,12 +73,12 @@ export const createGoogleHttp = ({ connectTimeoutMs }: { readonly connectTimeout
       const { statusCode: status, headers, body } = await open(wanted, signal);
       let text: string;
       try {
-        text = await readText(body);
+        text = await readLimitedText(body, maxBodyBytes, () => badResponse('answered with a body that is too large'));
       } catch (cause) {
         signal.throwIfAborted();
         throw cause instanceof AppError ? cause : badResponse('answered with an incomplete body', cause);
       }
-      const retryAfter = retryAfterOf(headers);
+      const retryAfter = retryAfterSeconds(headers);
       if (status === 429) throw throttled(retryAfter ?? secondsToNextMinute(Date.now()));
       if (status >= 500) throw badResponse(`answered with status ${status}`);
       return { status, body: parse(text), retryAfter };

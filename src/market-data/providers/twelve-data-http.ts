@@ -1,5 +1,6 @@
 import { Agent, request, type Dispatcher } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { readLimitedText, retryAfterSeconds, secondsToNextMinute, senderTime } from '#src/kernel/http-answers.ts';
 
 /** `apiKey` is sent in a header, because URLs are written to logs and spans. */
 export type TwelveDataHttpDeps = {
@@ -24,36 +25,13 @@ const maxBodyBytes = 32 * 2 ** 20;
 const badResponse = (problem: string, cause?: unknown): AppError =>
   new AppError('external_api_bad_response', `The market data provider ${problem}`, { cause });
 
-/**
- * Seconds until the next full minute after `now` (Unix milliseconds). The provider renews the credits then. It says so
- * in its message and sends no `Retry-After`.
- */
-export const secondsToNextMinute = (now: number): number => Math.ceil((60_000 - (now % 60_000)) / 1_000);
-
-/** Seconds until the next attempt. A date is relative to the `Date` of the provider, because its clock can differ. */
-const retryAfterOf = (headers: Readonly<Record<string, string | string[] | undefined>>): number => {
-  const value = String(headers['retry-after'] ?? '');
-  if (/^\d{1,6}$/.test(value)) return Math.max(1, Number(value));
-  const providerTime = Date.parse(String(headers['date'] ?? ''));
-  const now = Number.isNaN(providerTime) ? Date.now() : providerTime;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? secondsToNextMinute(now) : Math.max(1, Math.ceil((at - now) / 1_000));
-};
+/** Without `Retry-After` the provider renews the credits at the next minute; it says so only in its message. */
+const retryAfterOf = (headers: Dispatcher.ResponseData['headers']): number =>
+  retryAfterSeconds(headers) ?? secondsToNextMinute(senderTime(headers));
 
 /** Error for a request limit of the provider. `retryAfter` is in seconds. */
 export const throttled = (retryAfter: number): AppError =>
   new AppError('external_api_unavailable', 'The request limit of the market data provider is reached', { retryAfter });
-
-const readText = async (body: Dispatcher.ResponseData['body']): Promise<string> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBodyBytes) throw badResponse('answered with a body that is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-};
 
 const parse = (text: string): unknown => {
   try {
@@ -93,7 +71,7 @@ export const createTwelveDataHttp = ({ baseUrl, apiKey, connectTimeoutMs }: Twel
       const { statusCode, headers: answered, body } = await send(url, signal);
       let text: string;
       try {
-        text = await readText(body);
+        text = await readLimitedText(body, maxBodyBytes, () => badResponse('answered with a body that is too large'));
       } catch (cause) {
         signal.throwIfAborted();
         throw cause instanceof AppError ? cause : badResponse('answered with an incomplete body', cause);
