@@ -18,7 +18,6 @@ import { docsRoutes } from './pages/docs-routes.ts';
 import { deprecation } from './middleware/deprecation.ts';
 import { errorBoundary } from './middleware/error-boundary.ts';
 import type { Limits } from './server/limits.ts';
-import { replaceUnreadableTarget } from './server/request-head.ts';
 import type { LoadShedding } from './admission/load-shedding.ts';
 import { createOpenApi, type OpenApiInfo } from './pages/openapi.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
@@ -112,8 +111,5 @@ export const createApp = (deps: AppDeps): RequestListener => {
   app.use(routing.middleware);
   app.use(unrouted({ abuse: deps.abuse, limits }));
   const handle = app.callback();
-  return (request, response) => {
-    replaceUnreadableTarget(request);
-    void handle(request, response);
-  };
+  return (request, response) => void handle(request, response);
 };

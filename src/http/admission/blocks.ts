@@ -1,7 +1,7 @@
-/** A piece of this size or more is given on as it is. */
-const largeBytes = 4_096;
+/** A piece of this size or more is given on as it is. Also the max size of a block of a body that nobody reads yet. */
+export const largeBytes = 4_096;
 const firstBlockBytes = 1_024;
-const maxBlockBytes = 65_536;
+const usualBlockBytes = 65_536;
 
 export type Blocks = {
   readonly write: (piece: Buffer) => void;
@@ -13,8 +13,9 @@ export type Blocks = {
  * Copies small pieces of a body into blocks. A Buffer takes several hundred bytes of memory, whatever its length, so a
  * body that is kept in pieces of one byte would take hundreds of times its size.
  * @param emit gets the bytes in their order, in pieces of any size
+ * @param maxBlockBytes max bytes that wait in a block
  */
-export const createBlocks = (emit: (piece: Buffer) => void): Blocks => {
+export const createBlocks = (emit: (piece: Buffer) => void, maxBlockBytes = usualBlockBytes): Blocks => {
   let block: Buffer | undefined;
   let used = 0;
   /** The first small piece is not copied before a second one follows, because most bodies have only one. */

@@ -15,17 +15,9 @@ export type HeadLimits = {
 const singletonFields = ['host', 'authorization', 'content-type'];
 const singletonLengths = new Set(singletonFields.map(({ length }) => length));
 
-/**
- * A target that no parser of Koa can read, for example `http://[x/`. Reading its path would throw in every middleware, so
- * this path takes its place before the first one.
- */
-const unreadableTarget = '/%';
-
-/** Replaces a target that is neither a path nor a URL. */
-export const replaceUnreadableTarget = (request: IncomingMessage): void => {
-  const { url = '' } = request;
-  if (!url.startsWith('/') && url !== '*' && !URL.canParse(url)) request.url = unreadableTarget;
-};
+/** Whether Koa can read the target. Reading the path of another one, for example `http://[x/`, would throw in every middleware. */
+export const isReadableTarget = ({ url = '' }: Pick<IncomingMessage, 'url'>): boolean =>
+  url.startsWith('/') || url === '*' || URL.canParse(url);
 
 /** Checks the request line and the header section. @throws AppError `uri_too_long`, `headers_too_large`, `malformed_request` */
 export const checkHead = ({ url = '', rawHeaders, httpVersion }: IncomingMessage, limits: HeadLimits): void => {
@@ -35,7 +27,6 @@ export const checkHead = ({ url = '', rawHeaders, httpVersion }: IncomingMessage
   if (rawHeaders.length > 2 * limits.headerCount) {
     throw new AppError('headers_too_large', `A request may have at most ${limits.headerCount} header fields`);
   }
-  if (url === unreadableTarget) throw new AppError('malformed_request', 'The request target is not a path or a URL');
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!;

@@ -6,6 +6,7 @@ import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
 import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
 import { CountedRequest, tinyChunks } from './counted-request.ts';
+import { isReadableTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
 export type HttpServerDeps = ParserRefusalDeps & {
@@ -61,8 +62,13 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     // The app refuses a missing Host header, because Node's own answer has no body and not the usual headers.
     requireHostHeader: false,
   });
+  const refuse = parserRefusal(deps);
   const inProgress = new Set<ServerResponse>();
   const serve: RequestListener = (request, response) => {
+    if (!isReadableTarget(request)) {
+      refuse(new Error('The request target is neither a path nor a URL'), request.socket);
+      return;
+    }
     if (draining) response.setHeader('Connection', 'close');
     inProgress.add(response);
     response.once('close', () => inProgress.delete(response));
@@ -89,7 +95,6 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     server.closeAllConnections();
     for (const socket of sockets) socket.destroy();
   };
-  const refuse = parserRefusal(deps);
   server.on('clientError', refuse);
   // Without this listener, Node closes the connection of a CONNECT request without an answer.
   server.on('connect', (_, socket) => refuse(new Error('CONNECT is for proxies'), socket));
