@@ -29,12 +29,12 @@ const minSpread = 1e-10;
 
 /** True if the returns have a variance. The closes of a halted or pegged asset have none. */
 export const haveVariance = (returns: Float64Array): boolean => {
-  let [smallest, largest] = [Infinity, -Infinity];
+  let [min, max] = [Infinity, -Infinity];
   for (const value of returns) {
-    smallest = Math.min(smallest, value);
-    largest = Math.max(largest, value);
+    min = Math.min(min, value);
+    max = Math.max(max, value);
   }
-  return largest - smallest > minSpread;
+  return max - min > minSpread;
 };
 
 /** The window of the realised volatility: max number of closes, and max calendar days before the newest close. */

@@ -1,10 +1,15 @@
 import type { ForecastMethod } from '#src/kernel/catalogue/pricing-models.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
 import type { WorkEstimate } from '../models/cost.ts';
-import type { Close } from './closes.ts';
+import { haveVariance, logReturns, type Close } from './closes.ts';
+import type { VolatilityForecast, VolatilityForecaster } from './volatility-forecast.ts';
 
 /** A forecast as a task of a pricing process. The body of the task is the JSON of the closes. */
 export type ForecastRequest = {
   readonly input: 'closes';
+  /** For messages. */
+  readonly symbol: string;
   readonly method: ForecastMethod;
   readonly horizonDays: number;
 };
@@ -25,3 +30,25 @@ export const writeCloses = (closes: readonly Close[]): Uint8Array => Buffer.from
 
 export const readCloses = (body: Uint8Array): readonly Close[] =>
   JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()) as readonly Close[];
+
+/**
+ * Makes the forecast of a task.
+ * @throws AppError `pricing_calculation_failed` if the closes do not vary, or a result is not finite, which the JSON of
+ * the reply could not hold
+ */
+export const forecastOf = (
+  forecastVolatility: VolatilityForecaster,
+  { symbol, method, horizonDays }: ForecastRequest,
+  closes: readonly Close[],
+): VolatilityForecast => {
+  if (!haveVariance(logReturns(closes))) {
+    throw new AppError(
+      'pricing_calculation_failed',
+      `The returns of the stored closes of ${symbol} do not vary, so there is no volatility to forecast`,
+    );
+  }
+  const forecast = forecastVolatility(closes, method, horizonDays);
+  const pointer = nonFiniteIn(forecast);
+  if (pointer === undefined) return forecast;
+  throw new AppError('pricing_calculation_failed', `The closes of ${symbol} give no finite value of ${pointer}`);
+};

@@ -8,7 +8,7 @@ import { addTiming } from '#src/kernel/requests/request-context.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { reportAbuse, reportFailure } from '../request/failures.ts';
 import type { PricingWorkers } from '../workers/pool.ts';
-import { haveVariance, logReturns, type Closes } from './closes.ts';
+import type { Closes } from './closes.ts';
 import { estimateForecast, writeCloses } from './forecast-task.ts';
 import { minReturns, type VolatilityForecast } from './volatility-forecast.ts';
 
@@ -52,14 +52,8 @@ export const createForecaster = (deps: ForecasterDeps): Forecaster => {
         `A fit needs at least ${minReturns + 1} stored closes, and there are ${stored.length}`,
       );
     }
-    if (!haveVariance(logReturns(stored))) {
-      throw new AppError(
-        'pricing_calculation_failed',
-        `The returns of the stored closes of ${symbol} do not vary, so there is no volatility to forecast`,
-      );
-    }
     return workers.forecast(
-      { bytes: writeCloses(stored), input: 'closes', method, horizonDays },
+      { bytes: writeCloses(stored), input: 'closes', symbol, method, horizonDays },
       {
         signal,
         kind: 'single',

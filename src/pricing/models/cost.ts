@@ -59,7 +59,7 @@ const treeCost = (row: CostInputs): number => {
  * Beyond these inputs the integral of Heston may not converge, and the search for it takes up to 3 ms. Within them, 99.9 %
  * of random options took less than 0.1 ms.
  */
-const usualHeston: Readonly<Record<string, number>> = { v0: 4, theta: 4, sigma: 3, kappa: 1_000 };
+const usualHeston = { v0: 4, theta: 4, sigma: 3, kappa: 1_000 } as const;
 const usualHestonYears = 50;
 const hestonCosts = { usual: 10, extreme: 3_000 } as const;
 const isAbove = (given: unknown, max: number): boolean => typeof given === 'number' && given > max;
@@ -69,7 +69,10 @@ const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
   const parameters = heston as Readonly<Record<string, unknown>>;
   const isExtreme =
     isAbove(years, usualHestonYears) ||
-    Object.entries(usualHeston).some(([name, max]) => isAbove(parameters[name], max));
+    isAbove(parameters['v0'], usualHeston.v0) ||
+    isAbove(parameters['theta'], usualHeston.theta) ||
+    isAbove(parameters['sigma'], usualHeston.sigma) ||
+    isAbove(parameters['kappa'], usualHeston.kappa);
   return isExtreme ? hestonCosts.extreme : hestonCosts.usual;
 };
 
@@ -87,10 +90,11 @@ const numberOr = (value: unknown, fallback: number): number => (typeof value ===
 const andersenLakeCost = (row: CostInputs): number => {
   const precision = row.precision ?? 'default';
   if (!isPrecision(precision)) return 0;
-  const [time, rate, dividendYield] = [row.time_to_expiry, row.rate, row.dividend_yield].map((x) => numberOr(x, 0));
-  const growth = growthOf(time!, rate!, dividendYield!, numberOr(row.volatility, 0.2));
+  const rate = numberOr(row.rate, 0);
+  const dividendYield = numberOr(row.dividend_yield, 0);
+  const growth = growthOf(numberOr(row.time_to_expiry, 0), rate, dividendYield, numberOr(row.volatility, 0.2));
   const usual = andersenLakeCosts[precision];
-  if (rate! < 0 && dividendYield! < 0) return twoBoundariesCost;
+  if (rate < 0 && dividendYield < 0) return twoBoundariesCost;
   return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
 };
 
@@ -162,7 +166,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
  * A row cannot be interrupted. So a row above this estimate is refused, because other tasks of its process and its own
  * cancellation would wait for it.
  */
-const longestRowMs = 3_000;
+const rowLimitMs = 3_000;
 
 /** @throws AppError `pricing_work_too_large`, because the same request cannot succeed later and a retry is useless */
 export const checkWork = ({ totalMs, maxRowMs }: WorkEstimate, maxMs: number): void => {
@@ -176,9 +180,9 @@ export const checkWork = ({ totalMs, maxRowMs }: WorkEstimate, maxMs: number): v
       'send fewer rows, ask for less precision or fewer steps, or use a pricing job',
     );
   }
-  if (maxRowMs > longestRowMs) {
+  if (maxRowMs > rowLimitMs) {
     refuse(
-      `One option would take about ${seconds(maxRowMs)} s of a processor, and at most ${seconds(longestRowMs)} s`,
+      `One option would take about ${seconds(maxRowMs)} s of a processor, and at most ${seconds(rowLimitMs)} s`,
       'ask for fewer steps, fewer dividends or less precision',
     );
   }

@@ -1,8 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { nonFiniteIn } from '#src/kernel/finite.ts';
 import type { BatchRequest, PreparedBatch } from '../batch/prepared-batch.ts';
 import { prepareBatch } from '../batch/prepare-batch.ts';
-import { estimateForecast, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
+import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
@@ -74,15 +73,11 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return refused;
   };
 
-  const forecast = ({ method, horizonDays }: ForecastRequest): Answer => {
+  const forecast = (given: ForecastRequest): Answer => {
     const closes = readCloses(bytes!);
-    const refused = announce(estimateForecast(method, closes.length), { format: 'forecast', rows: closes.length });
-    if (refused !== undefined) return refused;
-    const result = forecastVolatility(closes, method, horizonDays);
-    // The reply is JSON, which has no such numbers.
-    const pointer = nonFiniteIn(result);
-    if (pointer === undefined) return { reply: { forecast: result } };
-    throw new AppError('pricing_calculation_failed', `The stored closes give no finite value of ${pointer}`);
+    const estimate = estimateForecast(given.method, closes.length);
+    const refused = announce(estimate, { format: 'forecast', rows: closes.length });
+    return refused ?? { reply: { forecast: forecastOf(forecastVolatility, given, closes) } };
   };
 
   const open = async (): Promise<Answer | undefined> => {
@@ -96,9 +91,10 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     const until = performance.now() + turnMs;
     while (!slices.isDone() && performance.now() < until) slices.next();
     if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
-    if (!slices.isDone())
+    if (!slices.isDone()) {
       checkWork({ totalMs: workedMs / estimateTolerance, maxRowMs: 0, model: 'unknown' }, limits.maxMs);
-    if (!slices.isDone()) return undefined;
+      return undefined;
+    }
     const outcome = await outcomeOfBatch(batch!, workedMs);
     return { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
   };
