@@ -103,7 +103,10 @@ export const webhookRound = async (stack: Stack, token: string): Promise<void> =
 };
 
 /** Connects a calendar of the caller if there is none, as a browser does. */
-const connectCalendar = async ({ service, google }: Stack, token: string): Promise<void> => {
+export const connectCalendar = async (
+  { service, google }: Pick<Stack, 'service' | 'google'>,
+  token: string,
+): Promise<void> => {
   const url = `${service.url}/api/v1/calendar`;
   const headers = { Authorization: `Bearer ${token}` };
   const { body } = await call(`${url}/connection`, { headers });

@@ -1,15 +1,6 @@
 import test from 'ava';
-import { ConfigError, loadConfig, readTelemetrySettings } from '#src/config/config.ts';
-
-const faultsOf = (environment: Record<string, string>): readonly string[] => {
-  try {
-    loadConfig(environment);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
-    throw error;
-  }
-};
+import { loadConfig, readTelemetrySettings } from '#src/config/config.ts';
+import { faultsOf } from './faults-of.ts';
 
 test('an empty environment gives the documented defaults, frozen', (t) => {
   const config = loadConfig({});

@@ -1,18 +1,8 @@
 import { userInfo } from 'node:os';
 import test from 'ava';
-import { ConfigError, loadConfig } from '#src/config/config.ts';
 import { isLocalHost } from '#src/kernel/connections/local-host.ts';
 import { parsePostgresUrl } from '#src/kernel/connections/postgres-url.ts';
-
-const faultsOf = (environment: Record<string, string>): readonly string[] => {
-  try {
-    loadConfig(environment);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
-    throw error;
-  }
-};
+import { faultsOf } from './faults-of.ts';
 
 const canary = 'hunter2-canary';
 const account = userInfo().username;

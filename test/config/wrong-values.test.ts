@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
-import { ConfigError, loadConfig } from '#src/config/config.ts';
 import { configVariables } from '#src/config/variables.ts';
+import { faultsOf } from './faults-of.ts';
 
 /** Values that people set by mistake. Each setting must refuse at least three of them. */
 const wrongValues = [
@@ -19,16 +19,6 @@ const wrongValues = [
   'http://',
   'x'.repeat(5_000),
 ];
-
-const faultsOf = (environment: Record<string, string>): readonly string[] => {
-  try {
-    loadConfig(environment);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
-    throw error;
-  }
-};
 
 const isRefused = (name: string, value: string): boolean =>
   faultsOf({ [name]: value }).some((fault) => fault.startsWith(`${name} `));

@@ -21,7 +21,7 @@ test.serial('the log line of a lost worker is part of the request that it worked
 });
 
 test.serial('greeks of a deep tree are one long row, and no stall', async (t) => {
-  const { service, metrics } = start(t, { filename: program, stallMs: withCoverage(4_000), heapMegabytes: 256 });
+  const { service, metrics } = start(t, { filename: program, stallMs: withCoverage(1_500), heapMegabytes: 256 });
   // Some 1.5 s without any progress.
   const { delta } = await service.greeks({ ...call, ...slowTree, steps: 5_501, outputs: ['delta'] });
   t.true(Math.abs(delta!) < 1);

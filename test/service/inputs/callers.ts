@@ -31,6 +31,9 @@ const known: KnownValues = {
 
 export type Caller = () => Promise<string>;
 
+/** Path parameters whose name also is the name of another input. */
+const knownInPath: KnownValues = { name: 'tech5' };
+
 /** The client with all scopes, and a user. Each gets a new token per operation, because some operations end tokens. */
 export const createCallers = async (service: Service): Promise<readonly Caller[]> => {
   const auth = `${service.url}/api/v1/auth`;
@@ -59,6 +62,7 @@ const withItem = async (
   { document, send }: Parts,
 ): Promise<KnownValues> => {
   const [parent = '', name = ''] = path.split(/\/\{(\w+)\}/);
+  if (name in knownInPath) return { ...known, [name]: knownInPath[name] };
   if (name === '' || name in known) return known;
   const Authorization = `Bearer ${await caller()}`;
   for (const method of ['GET', 'POST']) {
