@@ -7,7 +7,7 @@ import type { ApiKeys } from './api-keys/api-key.ts';
 import { sessionTokenFrom } from './sessions/cookies.ts';
 import { countFailure, type Measure } from './measured.ts';
 import type { OwnerRule } from './owners/owner-rule.ts';
-import type { Sessions } from './sessions/sessions.ts';
+import type { Sessions } from './sessions/session.ts';
 import type { ResolveLegacyUser } from './users/legacy-users.ts';
 import { credentialsMissing, scopeInsufficient } from './tokens/token-refusal.ts';
 import type { TokenVerifier } from './tokens/token-verifier.ts';

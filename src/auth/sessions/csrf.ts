@@ -5,7 +5,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { Measure } from '../measured.ts';
 import { sessionTokenFrom } from './cookies.ts';
-import type { Sessions } from './sessions.ts';
+import type { Sessions } from './session.ts';
 
 export type CsrfDeps = {
   readonly sessions: Sessions;
