@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram } from './programs.ts';
 import { startPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { withScope, type Scope } from './scope.ts';
+import { accountRound, pricingJobRound } from './account-traffic.ts';
 import { startStack, type Stack } from './stack.ts';
 import {
   badRound,
@@ -58,6 +59,8 @@ const drive = async (stack: Stack): Promise<void> => {
   const token = await takeToken(stack.service);
   for (let round = 0; round < 3; round += 1) await ordinaryRound(stack, token);
   await sleep(2_000);
+  await accountRound(stack);
+  await pricingJobRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
   await calendarRound(stack, token);
@@ -70,6 +73,8 @@ const drive = async (stack: Stack): Promise<void> => {
     await webhookRound(stack, token);
     await calendarRound(stack, token);
     await refusedRound(stack, token);
+    await accountRound(stack);
+    await pricingJobRound(stack, token);
     await staleRound(stack);
   }
 };

@@ -4,9 +4,11 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { lenientFieldsQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { createDocuments, type Documents, type StoredDocument } from './documents.ts';
+import type { Documents, StoredDocument } from './document.ts';
+import { createDocuments } from './documents.ts';
 import { defaultsOf, profileFields, settingsFields, shapeOf } from './schemas.ts';
 
 const profileShape = shapeOf(profileFields);
@@ -102,8 +104,9 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       load: 'read',
       path: '/profile',
       summary: "The caller's profile",
-      request: {},
+      request: { query: z.object({ fields: lenientFieldsQuery(profileAnswer) }) },
       responses: { 200: profileAnswer },
+      fields: true,
       errors: ['resource_not_found'],
       etag: 'handler',
       unknownQuery: 'ignore',
@@ -144,8 +147,9 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       load: 'read',
       path: '/settings',
       summary: "The caller's settings",
-      request: {},
+      request: { query: z.object({ fields: lenientFieldsQuery(settingsAnswer) }) },
       responses: { 200: settingsAnswer },
+      fields: true,
       errors: ['resource_not_found'],
       etag: 'handler',
       unknownQuery: 'ignore',

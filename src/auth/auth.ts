@@ -19,7 +19,7 @@ import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import { createLegacyUsers } from './users/legacy-users.ts';
 import { createMaintenance } from './maintenance.ts';
-import { createMeasure } from './measured.ts';
+import { createMeasure, measuredHasher } from './measured.ts';
 import { createOwnerRule } from './owners/owner-rule.ts';
 import { createPasswordRules } from './users/password-rules.ts';
 import { createRefreshTokens } from './tokens/refresh-tokens.ts';
@@ -143,7 +143,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     ...shared,
     places: createSignInPlaces({ key: secrets.places }),
     notices: createLoggedNotices({ logger }),
-    hasher: createSecretHasher(hashing),
+    hasher: measuredHasher(createSecretHasher(hashing), measure),
     assertMayRegister: createRegistrationQuota({
       ...shared,
       maxUsersWithoutSignIn: settings.maxUsersWithoutSignIn,
@@ -154,7 +154,8 @@ export const createAuth = (deps: AuthDeps): Auth => {
     revocations,
   });
   // Clients have a separate queue, so that many wrong secrets of clients do not delay sign-ins of users, or the reverse.
-  const clients = createClientStore({ ...shared, hasher: createSecretHasher({ ...hashing, concurrency: 1 }) });
+  const clientHasher = createSecretHasher({ ...hashing, concurrency: 1 });
+  const clients = createClientStore({ ...shared, hasher: measuredHasher(clientHasher, measure) });
   const ownerRule = createOwnerRule({ ...shared, noteKeyWithoutOwner: apiKeys.noteWithoutOwner });
   const resolveLegacyUser = createLegacyUsers(deps);
   const maintenance = createMaintenance({
@@ -169,12 +170,17 @@ export const createAuth = (deps: AuthDeps): Auth => {
       revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
       ...accountRoutes({ accounts, measure }),
       meRoute(sessions),
-      ...apiKeyRoutes({ apiKeys, pages: createPages(deps) }),
+      ...apiKeyRoutes({ apiKeys, measure, pages: createPages(deps) }),
       keySetRoute(keyRing),
       metadataRoute(publicUrl),
     ],
     authenticate: createAuthenticator({ verifier, apiKeys, sessions, ownerRule, resolveLegacyUser, metrics, measure }),
-    csrf: createCsrfCheck({ ...shared, sessions, origins: () => [new URL(publicUrl()).origin, ...settings.origins] }),
+    csrf: createCsrfCheck({
+      ...shared,
+      sessions,
+      measure,
+      origins: () => [new URL(publicUrl()).origin, ...settings.origins],
+    }),
     cleanUp: maintenance.cleanUp,
     start: () => {
       revocations.start();

@@ -111,6 +111,7 @@ export const compose = async (config: Config): Promise<Service> => {
       jobs.collect,
       ...calendar.collectors,
       universes.collect,
+      audit.collect,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
     ],

@@ -100,6 +100,7 @@ export const composeEdge = (
       unitOfWork,
       metrics,
       logger,
+      clock,
       quota: createIdempotencyQuota({ maxKeysPerOwner: config.IDEMPOTENCY_KEYS_PER_OWNER, abuse: base.abuse }),
       ttlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
       leaseMs: config.IDEMPOTENCY_LEASE_MS,

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { refreshSources } from './providers/provider.ts';
+import type { RefreshSource } from './providers/provider.ts';
 import type { SeriesSource } from './providers/series-sources.ts';
 import type { UniverseDocument } from './universes/universe-document.ts';
 import type { indexMethods, universeOrigins, UniverseSource } from './indexes/universes.ts';
@@ -71,7 +71,7 @@ const IndexValueEntity = defineEntity({
 export const refreshTriggers = ['request', 'schedule', 'startup', 'change'] as const;
 export const refreshStatuses = ['running', 'succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] as const;
 
-const RefreshEntity = defineEntity({
+export const RefreshEntity = defineEntity({
   name: 'Refresh',
   tableName: 'refresh',
   indexes: [{ name: 'refresh_status_index', properties: ['status', 'universe', 'finishedAt'] }],
@@ -92,7 +92,7 @@ const RefreshEntity = defineEntity({
     quarantined: p.integer().default(0),
     seriesReplaced: p.json().$type<readonly ReplacedSeries[]>().default('[]'),
     seriesHeldBack: p.json().$type<readonly HeldBackSeries[]>().default('[]'),
-    source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
+    source: p.text().$type<RefreshSource>().nullable(),
     traceId: p.text().nullable(),
     /** The version of the universe that the refresh used. */
     universeVersion: p.integer().nullable(),

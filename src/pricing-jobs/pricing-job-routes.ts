@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
-import { integerParameter } from '#src/kernel/lists/pagination.ts';
+import { integerParameter, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { PricingJobs } from './pricing-jobs.ts';
@@ -105,8 +105,10 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       load: 'read',
       path: '/pricing/jobs/{id}',
       summary: 'Read the state of a pricing job',
-      request: { path: byId },
+      request: { path: byId, query: resourceQuery(jobSchema) },
       responses: { 200: jobSchema },
+      fields: true,
+      etag: 'weak',
       errors: ['resource_not_found'],
       handler: async ({ path, context }) => ({
         status: 200 as const,
@@ -122,9 +124,12 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       produces: arrowType,
       request: { path: byNumber },
       responses: { 200: bytes },
+      etag: 'handler',
       errors: ['resource_not_found', 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 200 as const,
+        // The result of a chunk never changes, so that its name is enough.
+        headers: { ETag: `"${path.id}-${path.number}"` },
         body: await jobs.result(subjectOf(context), path.id, path.number),
       }),
     }),

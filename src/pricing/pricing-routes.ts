@@ -1,5 +1,6 @@
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { acceptedTransports, transportOf } from './batch/accept.ts';
 import { arrowType, jsonType } from './batch/prepared-batch.ts';
@@ -101,8 +102,9 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       load: 'read',
       path: '/pricing/models',
       summary: 'The models, their inputs, exercise styles, outputs and accuracy',
-      request: {},
+      request: { query: resourceQuery(answers.modelsAnswer.shape.models.element) },
       responses: { 200: answers.modelsAnswer },
+      fields: 'models',
       errors: [],
       etag: 'weak',
       handler: async () => ({ status: 200, body: { models } }),

@@ -1,5 +1,5 @@
 import { context, trace } from '@opentelemetry/api';
-import { startChildSpan } from '#src/kernel/child-span.ts';
+import { startChildSpan } from '#src/kernel/spans.ts';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { createBatch, workerMs, type BatchOptions } from './batch/batch.ts';

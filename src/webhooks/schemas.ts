@@ -4,7 +4,7 @@ import { webhookEventTypes, webhookOutcomes } from '#src/kernel/ports/webhooks.t
 import { addressIn, isPublicAddress } from './addresses.ts';
 import { testEventType } from './event-types.ts';
 import { deliveryStates, disabledReasons } from './entities.ts';
-import type { Delivery, Webhook } from './webhooks.ts';
+import type { Delivery, Webhook } from './webhook.ts';
 
 /** Whether receivers may have a URL without TLS (`allowHttp`), and addresses that are not public. */
 export type ReceiverRules = { readonly allowHttp: boolean; readonly privateAddresses: boolean };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
+import { accountRound, pricingJobRound } from '../../scripts/verify/account-traffic.ts';
 import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import {
@@ -55,6 +56,8 @@ const rare = new Set(['volwatch_cache_stale_age_seconds', 'volwatch_deprecated_r
 
 test('every metric of the catalogue is emitted, and nothing else', async (t) => {
   const { stack, token } = t.context;
+  await accountRound(stack);
+  await pricingJobRound(stack, token);
   await ordinaryRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);

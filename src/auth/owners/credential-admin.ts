@@ -2,8 +2,10 @@ import { LockMode } from '@mikro-orm/core';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { OperatorOperationName } from '#src/kernel/catalogue/operations.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { runOperatorCommand } from '../measured.ts';
 import { OwnerEndEntity, UserAccountEntity, type OwnerEndReason } from '../entities.ts';
 
 export type CredentialAdminDeps = {
@@ -130,6 +132,9 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     return user;
   };
 
+  const command = <T>(name: OperatorOperationName, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    runOperatorCommand(name, () => unitOfWork.run({ operation }, work));
+
   return {
     find: (text) =>
       unitOfWork.run({ operation }, async ({ query }) => {
@@ -145,22 +150,22 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     endKey: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('end_key', async (transaction) => {
         const ended = uuid.test(id) ? await endKeysWhere(transaction, 'id = $2::text::uuid', [id]) : 0;
         if (ended === 0) throw notFound('API key, or it has ended');
       }),
 
-    endKeys: (owner) => unitOfWork.run({ operation }, (transaction) => endKeysOf(transaction, owner)),
+    endKeys: (owner) => command('end_keys', (transaction) => endKeysOf(transaction, owner)),
 
     endAll: (owner) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('end_all', async (transaction) => {
         const ended = await endAllOf(transaction, owner, 'tokens_ended');
         await record(transaction, owner, `${owner.kind}.credentials_ended`);
         return ended;
       }),
 
     disable: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('disable_user', async (transaction) => {
         await findUser(transaction, id);
         const owner = { kind: 'user', id } as const;
         const ended = await endAllOf(transaction, owner, 'disabled');
@@ -169,7 +174,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     enable: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('enable_user', async (transaction) => {
         // Tokens that were issued before this time stay ended.
         const disabled = { ownerKind: 'user', ownerId: id, reason: 'disabled' } as const;
         const lockMode = LockMode.PESSIMISTIC_WRITE;
@@ -180,7 +185,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     erase: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('erase_user', async (transaction) => {
         const user = await findUser(transaction, id);
         const { em, query } = transaction;
         const owner = { kind: 'user', id } as const;

@@ -4,7 +4,7 @@ import { scopes, tokenFormats } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { sessionTokenFrom } from '../sessions/cookies.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { Sessions } from '../sessions/session.ts';
 
 const caller = z.object({
   subject: z.string(),

@@ -12,7 +12,7 @@ import type { AssertMayRegister } from './registration-quota.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
-import type { NewSession, Sessions } from '../sessions/sessions.ts';
+import type { NewSession, Sessions } from '../sessions/session.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { findUser, insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
 

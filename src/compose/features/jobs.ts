@@ -110,11 +110,13 @@ export const jobHandlers = (
 
 /** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
 export const composePricingJobs = (
-  { config, abuse }: Base,
+  { config, abuse, clock, metrics }: Base,
   { unitOfWork, reader }: Database,
   { jobs, mayAct, pricing }: { readonly jobs: Jobs; readonly mayAct: MayAct; readonly pricing: PricingService },
 ): PricingJobs =>
   createPricingJobs({
+    clock,
+    metrics,
     unitOfWork,
     reader,
     jobs,

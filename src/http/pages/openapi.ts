@@ -75,10 +75,22 @@ const parametersOf = (route: Route, components: Json): Json[] => [
   }),
 ];
 
-/** The parameter `fields` can remove any member of an item, so no member is required. */
-const withoutRequired = (schema: Json): Json => {
-  const copy = structuredClone(schema) as { properties?: { data?: { items?: Json } } };
-  delete copy.properties?.data?.items?.['required'];
+type ObjectSchema = Json & { properties?: Record<string, { items?: Json }> };
+
+const copyOf = (schema: Json, components: Json): ObjectSchema => {
+  const name = typeof schema['$ref'] === 'string' ? schema['$ref'].split('/').at(-1)! : undefined;
+  return structuredClone((name === undefined ? schema : components[name]) as ObjectSchema);
+};
+
+/** The parameter `fields` can remove any member of a row or of a resource, so no member is required. */
+const withoutRequired = (schema: Json, fields: true | string, components: Json): Json => {
+  const copy = copyOf(schema, components);
+  const rows = copy.properties?.[fields === true ? 'data' : fields];
+  if (rows?.items === undefined) delete copy['required'];
+  else {
+    rows.items = copyOf(rows.items, components);
+    delete rows.items['required'];
+  }
   return copy;
 };
 
@@ -100,7 +112,10 @@ const responsesOf = (route: Route, components: Json): Json => {
       description: `Answer of: ${route.summary}`,
       headers: { ...usual, ...(route.etag && { ETag: headerRef('ETag') }) },
       ...(json && {
-        content: contentOf([route.produces ?? 'application/json'].flat(), route.fields ? withoutRequired(json) : json),
+        content: contentOf(
+          [route.produces ?? 'application/json'].flat(),
+          route.fields === undefined ? json : withoutRequired(json, route.fields, components),
+        ),
       }),
     };
   }

@@ -27,6 +27,9 @@ export const pageQuery = {
   cursor: z.string().min(1).max(1024).optional(),
 };
 
+/** The query of a route that answers with one resource. */
+export const resourceQuery = (resource: z.ZodObject) => z.strictObject({ fields: fieldsQuery(resource) });
+
 /**
  * Schema of `fields=a,b`: member names of `item`, without duplicates. A route with this parameter must set `fields:
  * true`.
@@ -40,7 +43,18 @@ export const fieldsQuery = (item: z.ZodObject) => {
     })
     .transform((value) => [...new Set(value.split(','))])
     .optional()
-    .describe(`Members that each row contains, comma-separated: ${known.join(', ')}`);
+    .describe(`Members that the answer, or each of its rows, contains, comma-separated: ${known.join(', ')}`);
+};
+
+/** As `fieldsQuery`, for routes that must never refuse a query: unknown names are ignored. */
+export const lenientFieldsQuery = (item: z.ZodObject) => {
+  const known = Object.keys(item.shape);
+  return z
+    .preprocess((value) => (typeof value === 'string' ? value.split(',') : []), z.array(z.string()))
+    .transform((names) => [...new Set(names)].filter((name) => known.includes(name)))
+    .transform((names) => (names.length === 0 ? undefined : names))
+    .optional()
+    .describe(`Members that the answer contains, comma-separated: ${known.join(', ')}. Other names are ignored`);
 };
 
 /** Schema of the body of a list: `{ data, page: { next_cursor, limit } }`. */

@@ -95,8 +95,11 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
    * call with tracking or cache parameters and that must answer all the same.
    */
   readonly unknownQuery?: 'ignore';
-  /** The query has the parameter `fields` (see `fieldsQuery`), which selects the members of each object in `data`. */
-  readonly fields?: true;
+  /**
+   * The query has the parameter `fields` (see `fieldsQuery`), which selects members. `true`: of each object in `data` of a
+   * list, or of the resource itself. A name: of each object in the member of this name.
+   */
+  readonly fields?: true | string;
   /**
    * Supports `Idempotency-Key`. The caller must be authenticated, and the answer must contain no secret, because it is
    * stored.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
@@ -69,8 +69,9 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/assets/{symbol}',
       summary: 'One asset',
-      request: { path: bySymbol },
+      request: { path: bySymbol, query: resourceQuery(assetSchema) },
       responses: { 200: assetSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,
@@ -108,8 +109,9 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes/{code}',
       summary: 'One index',
-      request: { path: byCode },
+      request: { path: byCode, query: resourceQuery(indexSchema) },
       responses: { 200: indexSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { orAbort } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { PageRequest, Pages } from '#src/kernel/lists/pages.ts';
@@ -119,8 +119,9 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     load: 'read',
     path: '/refreshes/{id}',
     summary: 'One refresh',
-    request: { path: z.strictObject({ id: z.uuid() }) },
+    request: { path: z.strictObject({ id: z.uuid() }), query: resourceQuery(refreshSchema) },
     responses: { 200: refreshSchema },
+    fields: true,
     etag: 'weak',
     errors: ['resource_not_found'],
     handler: async ({ path }) => {

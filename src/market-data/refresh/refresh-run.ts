@@ -30,7 +30,8 @@ import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './re
 import { ensureAssets } from './refresh-steps.ts';
 import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
 import { storeSeries, type StoredResult } from '../series/store-series.ts';
-import { failSpan, inSpan } from './spans.ts';
+import { failSpan } from '#src/kernel/spans.ts';
+import { inSpan } from './spans.ts';
 import type { Universe } from '../indexes/universes.ts';
 import type { Universes } from '../universes/universes-port.ts';
 
@@ -252,7 +253,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
           await events.started(transaction, queued);
           return queued;
         }
-        const inserted = await insertRunning(transaction, {
+        const inserted = insertRunning(transaction, {
           id: ids(),
           universe: run.universe.name,
           trigger: run.trigger,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { Pages } from '#src/kernel/lists/pages.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -117,8 +117,9 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'GET',
       path: '/universes/{name}',
       summary: 'One universe with its assets and indexes',
-      request: { path: byName },
+      request: { path: byName, query: resourceQuery(universeAnswer) },
       responses: { 200: universeAnswer },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
         const universe = await queries.one(path.name);
@@ -134,8 +135,9 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'GET',
       path: '/universes/{name}/status',
       summary: 'How complete the prices of a universe are, its last refresh and its next one',
-      request: { path: byName },
+      request: { path: byName, query: resourceQuery(statusSchema) },
       responses: { 200: statusSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
         const found = await status(path.name);

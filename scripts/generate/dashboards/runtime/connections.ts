@@ -85,6 +85,21 @@ export const connections: RowSpec = {
       ],
     },
     {
+      id: 55,
+      kind: 'timeseries',
+      title: 'Probes and checks of the database at p95',
+      description:
+        'Health and replica probes, checks of server and schema, migrations, by outcome. A probe that takes longer shows a slow network or server before requests do.',
+      unit: 'seconds',
+      queries: [
+        {
+          expr: quantile(0.95, of('volwatch_db_maintenance_duration_seconds_bucket'), 'operation, outcome'),
+          legend: '{{operation}} {{outcome}}',
+        },
+      ],
+      width: 24,
+    },
+    {
       id: 13,
       kind: 'timeseries',
       title: 'Slowest statements at p95',
