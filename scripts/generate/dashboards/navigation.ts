@@ -56,33 +56,47 @@ const annotation = (name: string, expr: string, iconColor: string, titleFormat: 
   textFormat,
 });
 
+/**
+ * The first minute of each series of `expr`. With a step of one minute it is one point, which Grafana draws as a line.
+ * Points in sequence would be a region that covers the plots.
+ */
+const beginOf = (expr: (offset: string) => string): string => `(${expr('')}) unless (${expr(' offset 1m')})`;
+
 /** Each query must parse, and must return data after its event has happened. dashboards-verify.ts checks both. */
 const annotationQueries = [
   annotation(
     'Deploys',
-    'count by (instance, version, commit) (volwatch_build_info{job="volwatch"}) unless count by (instance, version, commit) (volwatch_build_info{job="volwatch"} offset 1m)',
+    // A missed scrape is no deploy.
+    beginOf(
+      (offset) =>
+        `count by (instance, version, commit) (last_over_time(volwatch_build_info{job="volwatch"}[10m]${offset}))`,
+    ),
     'blue',
     'Deploy',
     '{{instance}}: {{version}} {{commit}}',
   ),
   annotation(
     'Refreshes',
-    'sum by (universe, outcome) (increase(volwatch_refresh_duration_seconds_count{job="volwatch"}[1m])) > 0',
+    beginOf(
+      (offset) =>
+        `sum by (universe, outcome) (increase(volwatch_refresh_duration_seconds_count{job="volwatch"}[1m]${offset})) > 0`,
+    ),
     'purple',
     'Refresh',
     '{{universe}} {{outcome}}',
   ),
   annotation(
     'Injected faults',
-    'sum by (point, mode) (increase(volwatch_faults_injected_total{job="volwatch"}[1m])) > 0',
+    beginOf(
+      (offset) => `sum by (point, mode) (increase(volwatch_faults_injected_total{job="volwatch"}[1m]${offset})) > 0`,
+    ),
     'orange',
     'Fault injected',
     '{{point}} {{mode}}',
   ),
   annotation(
     'Alerts',
-    // Only the first minute of an alert that pages: a line. A region for each alert would cover the plots.
-    'max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"}) unless max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"} offset 1m)',
+    beginOf((offset) => `max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"}${offset})`),
     'red',
     '{{alertname}}',
     '{{severity}}',
@@ -95,5 +109,5 @@ export const annotations = (datasource: object): readonly object[] =>
     datasource,
     enable: query.name !== 'Refreshes',
     hide: false,
-    step: '30s',
+    step: '1m',
   }));

@@ -8,7 +8,7 @@ const latencyAlerts = sloDocument.slos.filter((slo) => slo.kind === 'latency').m
 
 /** The remaining error budget of each level over the window. 1 is the full budget; below 0 the level is broken. */
 const budgetLeft = sloDocument.slos.map((slo) => ({
-  expr: `1 - ${sloRecord(sloDocument.window)}{slo="${slo.name}"} / ${budgetOf(slo)}`,
+  expr: `clamp_min(1 - ${sloRecord(sloDocument.window)}{slo="${slo.name}"} / ${budgetOf(slo)}, -1)`,
   legend: slo.name,
 }));
 
@@ -24,8 +24,8 @@ export const overview: DashboardSpec = {
         {
           id: 1,
           kind: 'stat',
-          title: 'Error budget left',
-          description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes.`,
+          title: `Error budget left of ${sloDocument.window}`,
+          description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes. The lowest value shown is -100 %.`,
           unit: 'share',
           queries: budgetLeft,
           lowIsBad: true,
@@ -61,10 +61,11 @@ export const overview: DashboardSpec = {
           unit: 'state',
           queries: [
             {
-              expr: 'sum by (alertname, severity) (ALERTS{alertstate="firing"})',
+              expr: 'max by (alertname, severity) (ALERTS{alertstate="firing"})',
               legend: '{{alertname}} {{severity}}',
             },
           ],
+          states: [{ value: 1, text: 'Firing', color: 'red' }],
         },
       ],
     },
@@ -182,14 +183,15 @@ export const overview: DashboardSpec = {
           title: 'Requests in progress',
           description: 'Requests accepted and not answered yet; a rise at a steady rate means that something waits.',
           unit: 'count',
-          queries: [
-            { expr: `sum by (instance) (${of('http_server_active_requests')})`, legend: '{{instance}}' },
-            {
-              expr: sumRate(of('volwatch_http_connections_refused_total'), 'reason'),
-              legend: 'connections refused/s: {{reason}}',
-            },
-          ],
-          width: 8,
+          queries: [{ expr: `sum by (instance) (${of('http_server_active_requests')})`, legend: '{{instance}}' }],
+        },
+        {
+          id: 24,
+          kind: 'timeseries',
+          title: 'Refused connections by reason',
+          description: 'Connections refused per second, because their address or the process has too many.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_http_connections_refused_total'), 'reason'), legend: '{{reason}}' }],
         },
         {
           id: 21,
@@ -203,7 +205,6 @@ export const overview: DashboardSpec = {
               legend: '{{instance}}',
             },
           ],
-          width: 8,
         },
         {
           id: 23,
@@ -232,7 +233,6 @@ export const overview: DashboardSpec = {
           thresholds: [{ value: 1, color: 'green' }],
           thresholdSource: 'alerts/rules/causes.yml',
           alerts: ['InstanceDown'],
-          width: 8,
         },
       ],
     },

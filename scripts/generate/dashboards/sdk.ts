@@ -58,10 +58,23 @@ const softMaxOf = ({ unit, thresholds = [] }: PanelSpec): number => {
   return { share: 0.1, seconds: 0.01, bytes: 1_048_576 }[unit as string] ?? 1;
 };
 
-const upAndDown: dashboard.ValueMapping[] = [
-  { type: dashboard.MappingType.ValueToText, options: { '0': { text: 'Down', color: 'red', index: 0 } } },
-  { type: dashboard.MappingType.ValueToText, options: { '1': { text: 'Up', color: 'green', index: 1 } } },
+const upAndDown: NonNullable<PanelSpec['states']> = [
+  { value: 0, text: 'Down', color: 'red' },
+  { value: 1, text: 'Up', color: 'green' },
 ];
+
+/**
+ * A mapping of each value to its text and colour. Colours by thresholds would replace the text by a range such as `1+`.
+ */
+const statesPanel = ({ states = upAndDown }: PanelSpec): state.PanelBuilder =>
+  new state.PanelBuilder()
+    .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Fixed).fixedColor('text'))
+    .mappings(
+      states.map(({ value, text, color }, index) => ({
+        type: dashboard.MappingType.ValueToText,
+        options: { [String(value)]: { text, color, index } },
+      })),
+    );
 
 /** Columns of a table that are no answer. */
 const rawColumns = ['Time', '__name__', 'job', 'instance'];
@@ -70,7 +83,7 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
     .drawStyle(spec.kind === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
     .fillOpacity(spec.stacked ? 20 : 0)
-    .showPoints(VisibilityMode.Never)
+    .showPoints(VisibilityMode.Auto)
     .barAlignment(BarAlignment.Center)
     .axisSoftMin(0)
     .axisSoftMax(softMaxOf(spec))
@@ -105,13 +118,7 @@ const tablePanel = ({ queries, valueName = 'Value' }: PanelSpec): table.PanelBui
 const panelBuilder = (spec: PanelSpec) => {
   if (spec.kind === 'stat') return new stat.PanelBuilder().colorMode(common.BigValueColorMode.Background);
   if (spec.kind === 'table') return tablePanel(spec);
-  // Without this mode a state timeline takes the default scale, which is green for 0.
-  if (spec.kind === 'states') {
-    const states = new state.PanelBuilder().colorScheme(
-      new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds),
-    );
-    return spec.lowIsBad ? states.mappings(upAndDown) : states;
-  }
+  if (spec.kind === 'states') return statesPanel(spec);
   return timeseriesPanel(spec);
 };
 

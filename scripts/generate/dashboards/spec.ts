@@ -13,6 +13,8 @@ export type Query = {
 /** A line from which on a value is wrong; `from` says where the number was decided. */
 type Threshold = { readonly value: number; readonly color: 'yellow' | 'orange' | 'red' | 'green' };
 
+type StateSpec = { readonly value: number; readonly text: string; readonly color: 'green' | 'yellow' | 'red' | 'blue' };
+
 export type PanelSpec = {
   /** Must never change, because the links of alerts contain it. */
   readonly id: number;
@@ -27,6 +29,8 @@ export type PanelSpec = {
   readonly thresholdSource?: string;
   /** Values below the first threshold are bad instead of good. */
   readonly lowIsBad?: true;
+  /** The text and colour of each value of a `states` panel. The default is down for 0 and up for 1. */
+  readonly states?: readonly StateSpec[];
   /** For latency panels: points that open the trace of one request. */
   readonly exemplars?: true;
   /** The alerts whose value this panel shows. */
