@@ -10,9 +10,11 @@ const explore = (datasource: string, query: object): string => {
   return `/explore?schemaVersion=1&panes=${JSON.stringify(panes)}`;
 };
 
-const logsOfRoute =
-  // No line_format: it would remove the field with the link to the trace.
-  '{service_name="volwatch"} | json | route=`${__field.labels.http_route}`';
+/** A table has the labels as columns under short names. There is no line_format: it would remove the field with the link to the trace. */
+const logsOfRoute = ({ kind }: PanelSpec): string => {
+  const route = kind === 'table' ? '${__data.fields.route}' : '${__field.labels.http_route}';
+  return `{service_name="volwatch"} | json | route=\`${route}\``;
+};
 
 /** Links from a point of a panel to the traces and the log lines of the same minutes. */
 export const dataLinks = (panel: PanelSpec): readonly object[] => {
@@ -25,7 +27,7 @@ export const dataLinks = (panel: PanelSpec): readonly object[] => {
     },
     {
       title: byRoute ? 'Log lines of this route' : 'Log lines with an error code',
-      url: explore('${logs}', { expr: byRoute ? logsOfRoute : '{service_name="volwatch"} | json | code!=""' }),
+      url: explore('${logs}', { expr: byRoute ? logsOfRoute(panel) : '{service_name="volwatch"} | json | code!=""' }),
       targetBlank: true,
     },
     { title: 'Service overview', url: `/d/volwatch-overview?${range}&\${instance:queryparam}` },

@@ -12,6 +12,22 @@ const budgetLeft = sloDocument.slos.map((slo) => ({
   legend: slo.name,
 }));
 
+const over5m = (metric: string, labels?: string): string => `rate(${ofRoutes(`${requests}_${metric}`, labels)}[5m])`;
+const rateOfRoutes = `sum by (${routeOf}) (${over5m('count')})`;
+const routeColumns = [
+  { name: 'rate', unit: 'requests/s', expr: `${rateOfRoutes} > 0` },
+  {
+    name: '5xx',
+    unit: 'share',
+    expr: `(sum by (${routeOf}) (${over5m('count', 'http_response_status_code=~"5.."')}) or 0 * ${rateOfRoutes}) / (${rateOfRoutes} > 0)`,
+  },
+  ...[0.5, 0.95, 0.99].map((q) => ({
+    name: `p${q * 100}`,
+    unit: 'seconds' as const,
+    expr: `histogram_quantile(${q}, sum by (le, ${routeOf}) (${over5m('bucket')})) > 0`,
+  })),
+] as const;
+
 export const overview: DashboardSpec = {
   uid: 'volwatch-overview',
   file: 'service-overview',
@@ -72,6 +88,17 @@ export const overview: DashboardSpec = {
     {
       title: 'Rate, errors, duration',
       panels: [
+        {
+          id: 17,
+          kind: 'table',
+          title: 'Routes',
+          description:
+            'Rate, share of 5xx and durations of each route over 5 minutes, the busiest first. The levels: availability, pricing_latency and read_latency of slo.yaml.',
+          unit: 'count',
+          queries: routeColumns.map(({ expr }) => ({ expr, legend: routeLegend })),
+          columns: routeColumns,
+          width: 24,
+        },
         {
           id: 10,
           kind: 'timeseries',

@@ -76,6 +76,9 @@ const statesPanel = ({ states = upAndDown }: PanelSpec): state.PanelBuilder =>
       })),
     );
 
+/** Short names of columns. */
+const columnNames: Readonly<Record<string, string>> = { http_request_method: 'method', http_route: 'route' };
+
 /** Columns of a table that are no answer. */
 const rawColumns = ['Time', '__name__', 'job', 'instance'];
 
@@ -99,20 +102,35 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   return spec.stacked ? panel.stacking(new common.StackingConfigBuilder().mode(StackingMode.Normal)) : panel;
 };
 
-/** The labels of the legend come first, then the value under its name. */
-const tablePanel = ({ queries, valueName = 'Value' }: PanelSpec): table.PanelBuilder => {
-  const labels = queries.flatMap(({ legend: names }) => [...names.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name!));
-  const columns = [...labels, 'Value'];
-  return new table.PanelBuilder().withTransformation({
+const labelsOf = ({ queries }: PanelSpec): string[] => [
+  ...new Set(queries.flatMap(({ legend: names }) => [...names.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name!))),
+];
+
+/** The labels of the legend come first, then the values under their names. Several queries are merged by their labels. */
+const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
+  const { valueName = 'Value', columns = [] } = spec;
+  const labels = labelsOf(spec);
+  const names: Record<string, string> =
+    columns.length === 0
+      ? { Value: valueName }
+      : Object.fromEntries(columns.map(({ name }, index) => [`Value #${letters[index]!}`, name]));
+  const panel = new table.PanelBuilder();
+  if (columns.length > 0) panel.withTransformation({ id: 'merge', options: {} });
+  panel.withTransformation({
     id: 'organize',
     options: {
       excludeByName: Object.fromEntries(
         rawColumns.filter((name) => !labels.includes(name)).map((name) => [name, true]),
       ),
-      indexByName: Object.fromEntries(columns.map((name, index) => [name, index])),
-      renameByName: { Value: valueName },
+      indexByName: Object.fromEntries([...labels, ...Object.keys(names)].map((name, index) => [name, index])),
+      renameByName: { ...columnNames, ...names },
     },
   });
+  for (const { name, unit } of columns) panel.overrideByName(name, [{ id: 'unit', value: units[unit] }]);
+  if (columns.length > 0) {
+    panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0]!.name).desc(true)]);
+  }
+  return panel;
 };
 
 const panelBuilder = (spec: PanelSpec) => {

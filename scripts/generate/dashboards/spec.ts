@@ -38,8 +38,10 @@ export type PanelSpec = {
   /** Width in grid columns, of 24 in total; the default is 12. */
   readonly width?: number;
   readonly stacked?: true;
-  /** The name of the column of values of a table. */
+  /** The name of the column of values of a table with one query. */
   readonly valueName?: string;
+  /** The columns of a table with several queries, one for each query. The rows are sorted by the first one. */
+  readonly columns?: readonly { readonly name: string; readonly unit: Unit }[];
 };
 
 export type RowSpec = { readonly title: string; readonly panels: readonly PanelSpec[] };
