@@ -15,7 +15,6 @@ const latencyByModel = (id: number, q: number): PanelSpec => ({
   ],
   thresholds: [{ value: limitOf('pricing_latency') / 1_000, color: 'red' }],
   exemplars: true,
-  width: 8,
 });
 
 export const pricing: DashboardSpec = {

@@ -22,7 +22,6 @@ export const connections: RowSpec = {
       thresholds: [{ value: 0.9, color: 'red' }],
       ...fromCauses,
       alerts: ['PoolSaturated'],
-      width: 8,
     },
     {
       id: 11,
@@ -37,7 +36,6 @@ export const connections: RowSpec = {
       thresholds: [{ value: 1, color: 'red' }],
       ...fromCauses,
       alerts: ['PoolRequestsWaiting'],
-      width: 8,
     },
     {
       id: 12,
@@ -49,7 +47,6 @@ export const connections: RowSpec = {
         expr: quantile(q, of(`${pool}_wait_time_seconds_bucket`), 'pool'),
         legend: `p${q * 100} {{pool}}`,
       })),
-      width: 8,
     },
     {
       id: 14,
