@@ -19,7 +19,7 @@ import { deprecation } from './middleware/deprecation.ts';
 import { errorBoundary } from './middleware/error-boundary.ts';
 import type { Limits } from './server/limits.ts';
 import type { LoadShedding } from './admission/load-shedding.ts';
-import { createOpenApi, type OpenApiInfo } from './pages/openapi.ts';
+import { createOpenApi, type OpenApiInfo } from './pages/openapi/document.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';

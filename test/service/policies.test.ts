@@ -29,7 +29,7 @@ const publicParts = [
   /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|universes)/,
   /^post \/api\/v1\/auth\/(register|login|token|revoke)$/,
   /^get \/(health|problems|openapi|docs|\.well-known)/,
-  /^get \/api\/v1\/(health|problems|openapi|docs)/,
+  /^get \/api\/v1\/(health|problems|openapi|docs|calendar\/callback)/,
 ];
 
 test('each route of the service lets in those whom the security page names, and lists have at most 1,000 rows', async (t) => {
@@ -43,7 +43,7 @@ test('each route of the service lets in those whom the security page names, and 
   const found: Record<string, string[]> = {};
   for (const { name, operation } of operations) {
     const security = operation.security ?? [];
-    if (security.length === 0) {
+    if (security.length === 0 || security.some((way) => Object.keys(way).length === 0)) {
       t.true(
         publicParts.some((part) => part.test(name)),
         `${name} is public: the page does not say so`,

@@ -5,7 +5,7 @@ import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
 import { z } from 'zod';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { htmlType, page } from './html.ts';
-import type { OpenApiDocument } from './openapi.ts';
+import type { OpenApiDocument } from './openapi/document.ts';
 
 /** The script is a separate file, because the Content-Security-Policy refuses inline scripts. */
 const start = `window.addEventListener('load', () => {
@@ -32,7 +32,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
   const common = {
     method: 'GET',
     atRoot: true,
-    tag: 'service',
+    tag: 'Service',
     auth: 'public',
     rateLimit: 'none',
     load: 'none',
