@@ -1,4 +1,4 @@
-import type { OpenApiInfo } from '../http/index.ts';
+import { recordedExamples, type OpenApiInfo } from '../http/index.ts';
 import { refreshSchema } from '../market-data/index.ts';
 import { webhookBodies } from '../webhooks/index.ts';
 import type { Base } from './base.ts';
@@ -9,4 +9,5 @@ export const openApiInfo = ({ build }: Pick<Base, 'build'>): OpenApiInfo => ({
   version: build.version,
   description: build.description,
   webhooks: webhookBodies(refreshSchema),
+  examples: recordedExamples,
 });

@@ -107,7 +107,7 @@ test('the document is well-formed OpenAPI 3.1 and says everything about a route'
     $ref: '#/components/schemas/Problem',
   });
   const headers = prices?.parameters.filter((each) => each.in === 'header').map(({ name }) => name);
-  t.deepEqual(headers, ['Prefer', 'If-None-Match']);
+  t.deepEqual(headers, ['Prefer', 'If-None-Match', 'X-Request-ID']);
   const made = document.paths['/api/v1/items']?.['post'];
   t.is(made?.requestBody?.content['application/json']?.schema['additionalProperties'], false);
   t.truthy(made?.responses['413'] && made.responses['415']);
@@ -157,6 +157,23 @@ test('two different schemas with one id let the start fail', async (t) => {
     route(`/${index}`, schema.meta({ id: 'Twice' })),
   );
   await t.throwsAsync(serve(t, { routes: twice }), { message: /the id Twice/ });
+});
+
+test('GET / sends a browser to the documentation, and gives links to a program', async (t) => {
+  const { call } = await serve(t, { routes });
+  const browser = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+  const sent = await call('/', { headers: browser, redirect: 'manual' });
+  t.is(sent.status, 302);
+  t.is(sent.headers.get('location'), '/docs');
+  for (const headers of [{}, { Accept: '*/*' }, { Accept: 'application/json' }]) {
+    const answer = await call('/', { headers, redirect: 'manual' });
+    t.is(answer.status, 200);
+    t.regex(answer.headers.get('vary') ?? '', /Accept/);
+    const { links } = (await answer.json()) as { links: Record<string, string> };
+    t.is(links['api'], '/api/v1');
+    for (const path of ['documentation', 'openapi', 'problems']) t.is((await call(links[path]!)).status, 200, path);
+  }
+  t.is((await call('/', { headers: { Accept: 'image/png' } })).status, 406);
 });
 
 test('the docs page loads everything from its own origin and runs no inline script', async (t) => {

@@ -4,7 +4,7 @@ import { createComponents } from './components.ts';
 import type { OperationExamples } from './examples.ts';
 import { usedHeaders } from './headers.ts';
 import type { Json } from './json.ts';
-import { operationIdOf, operationOf } from './operation.ts';
+import { operationOf } from './operation.ts';
 import { createSharedResponses } from './responses.ts';
 import { securitySchemesOf } from './security.ts';
 import { tagsOf } from './tags.ts';
@@ -16,7 +16,7 @@ export type OpenApiInfo = {
   readonly description?: string;
   /** The bodies that the service sends to webhooks, by event type. */
   readonly webhooks?: Readonly<Record<string, z.ZodType>>;
-  /** Recorded requests and answers, by operation id. */
+  /** Recorded requests and answers, by `METHOD /path`. */
   readonly examples?: Readonly<Record<string, OperationExamples>>;
 };
 export type OpenApiDocument = { readonly openapi: '3.1.0' } & Json;
@@ -31,7 +31,7 @@ export const createOpenApi = ({ routes, basePath, info }: Options): OpenApiDocum
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     const path = route.atRoot === true ? route.path : `${basePath}${route.path}`;
-    const operation = operationOf(route, { components, shared, examples: examples[operationIdOf(route)] });
+    const operation = operationOf(route, { components, shared, examples: examples[`${route.method} ${path}`] });
     (paths[path] ??= {})[route.method.toLowerCase()] = operation;
   }
   const document = {

@@ -8,13 +8,15 @@ import { contentOf, responsesOf, type SharedResponses } from './responses.ts';
 import { securityOf } from './security.ts';
 
 /** `POST /pricing/price` -> `postPricingPrice`. */
-export const operationIdOf = ({ method, path }: Pick<Route, 'method' | 'path'>): string =>
-  method.toLowerCase() +
-  path
-    .split(/[^A-Za-z0-9]+/)
-    .filter((word) => word !== '')
-    .map((word) => word[0]!.toUpperCase() + word.slice(1))
-    .join('');
+const operationIdOf = ({ method, path }: Pick<Route, 'method' | 'path'>): string =>
+  path === '/'
+    ? `${method.toLowerCase()}Index`
+    : method.toLowerCase() +
+      path
+        .split(/[^A-Za-z0-9]+/)
+        .filter((word) => word !== '')
+        .map((word) => word[0]!.toUpperCase() + word.slice(1))
+        .join('');
 
 const accessText = ({ auth }: Route): string | undefined => {
   if (typeof auth === 'object') return `Needs credentials with the scope \`${auth.scope}\`.`;

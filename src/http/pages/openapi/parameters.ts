@@ -24,6 +24,15 @@ const ifNoneMatch: Json = {
   schema: { type: 'string', maxLength: 1_024 },
 };
 
+const requestId: Json = {
+  name: 'X-Request-ID',
+  in: 'header',
+  required: false,
+  description:
+    'Id of the request in the answer and the logs: letters, digits, `.`, `_`, `-`. Without it the service makes one',
+  schema: { type: 'string', maxLength: 128 },
+};
+
 /** The usual spelling of the headers that routes declare in lower case. */
 const declaredHeaders: Readonly<Record<string, { readonly name: string; readonly description: string }>> = {
   'if-match': { name: 'If-Match', description: 'The `ETag` of the representation that the change is based on' },
@@ -69,5 +78,6 @@ export const parametersOf = (route: Route, components: Components): Json[] => {
     ...(idempotency ? [idempotencyKey] : []),
     ...(auth !== 'public' && auth !== 'optional' && method !== 'GET' ? [csrfToken] : []),
     ...(etag && method === 'GET' ? [ifNoneMatch] : []),
+    requestId,
   ];
 };

@@ -44,12 +44,12 @@ const successTexts: Readonly<Record<string, string>> = {
 
 const bytes: Json = { type: 'string', format: 'binary' };
 
-/** The schema describes JSON, forms and texts. Other media types are bytes. */
+/** The schema describes JSON and forms. Other media types are texts or bytes. */
 export const contentOf = (types: readonly string[], schema: Json): Record<string, Json> =>
   Object.fromEntries(
     types.map((type) => {
-      const isDescribed = isJsonType(type) || type === formType || type.startsWith('text/');
-      return [type, { schema: isDescribed ? schema : bytes }];
+      if (type.startsWith('text/')) return [type, { schema: { type: 'string' } }];
+      return [type, { schema: isJsonType(type) || type === formType ? schema : bytes }];
     }),
   );
 

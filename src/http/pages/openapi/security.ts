@@ -11,15 +11,13 @@ const scopeTexts: Readonly<Record<Scope, string>> = {
 };
 
 export const securitySchemesOf = (basePath: string): Json => ({
-  oauth2: {
-    type: 'oauth2',
-    description: 'Access token of a client. The scopes of the token are at most those of the client.',
-    flows: {
-      clientCredentials: {
-        tokenUrl: `${basePath}/auth/token`,
-        scopes: Object.fromEntries(scopes.map((scope) => [scope, scopeTexts[scope]])),
-      },
-    },
+  // The dialog of the documentation puts the focus on the last API key. So OAuth 2 is below it, and in sight.
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-session',
+    description:
+      'Session of a browser. Requests that change something also need the header `X-CSRF-Token` with the `csrf_token` of the login.',
   },
   bearer: {
     type: 'http',
@@ -33,12 +31,15 @@ export const securitySchemesOf = (basePath: string): Json => ({
     name: 'X-API-Key',
     description: `API key of a user or client, from \`POST ${basePath}/api-keys\`.`,
   },
-  session: {
-    type: 'apiKey',
-    in: 'cookie',
-    name: '__Host-session',
-    description:
-      'Session of a browser. Requests that change something also need the header `X-CSRF-Token` with the `csrf_token` of the login.',
+  oauth2: {
+    type: 'oauth2',
+    description: 'Access token of a client. The scopes of the token are at most those of the client.',
+    flows: {
+      clientCredentials: {
+        tokenUrl: `${basePath}/auth/token`,
+        scopes: Object.fromEntries(scopes.map((scope) => [scope, scopeTexts[scope]])),
+      },
+    },
   },
 });
 
