@@ -67,7 +67,8 @@ test('each route of the service lets in those whom the security page names, and 
 });
 
 test('each operation of the document has an example, a description and a tag that is described', async (t) => {
-  const service = await serve(t, { FAULT_INJECTION: 'false' });
+  const database = await setupDatabase(t);
+  const service = await serve(t, { DATABASE_URL: database.url, FAULT_INJECTION: 'false' });
   const { body } = await call(`${service.url}/openapi.json`);
   type Described = {
     readonly paths: Record<string, Record<string, { tags: string[]; description?: string }>>;

@@ -33,9 +33,6 @@ const withCaller: readonly ErrorCode[] = [
 /** Nearly every route under the base path needs the database. */
 const underBasePath = ofCategory('database');
 
-/** A change by an authenticated caller, who may have a session cookie. */
-const needsCsrf = ({ auth, method }: Rules): boolean => auth !== 'public' && auth !== 'optional' && method !== 'GET';
-
 /** The codes that a route can answer because of its declaration, without its own `errors`. */
 const addedErrors = (route: Rules): ErrorCode[] => [
   ...always,
@@ -45,7 +42,7 @@ const addedErrors = (route: Rules): ErrorCode[] => [
   ...(route.atRoot === true ? [] : underBasePath),
   ...(route.load === 'none' ? [] : withLoad),
   ...(route.auth === 'public' ? [] : withCaller),
-  ...(needsCsrf(route) ? (['csrf_token_invalid'] as const) : []),
+  ...(route.auth !== 'public' && route.method !== 'GET' ? (['csrf_token_invalid'] as const) : []),
   ...(typeof route.auth === 'object' ? (['scope_insufficient'] as const) : []),
   ...(route.rateLimit === 'none' ? [] : (['rate_limit_exceeded'] as const)),
 ];

@@ -61,12 +61,14 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf }: CallerSteps
 
     /**
      * Refuses a change that another site may have sent with the cookie of the caller. A route with optional credentials
-     * changes nothing.
+     * changes nothing: there the origin of the request is checked, as on public routes, and no token is needed.
      */
-    checkCsrf: ({ declaration }) => {
-      if (csrf === undefined || declaration.method === 'GET' || declaration.auth === 'optional') return undefined;
+    checkCsrf: ({ declaration: { auth, method } }) => {
+      if (csrf === undefined || method === 'GET') return undefined;
       return async (ctx, next) => {
-        await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
+        const { principal } = ctx.state.request;
+        const needsNoToken = auth === 'optional' && principal?.sessionId !== undefined;
+        await csrf({ method: ctx.method, headers: ctx.req.headers }, needsNoToken ? undefined : principal);
         return next();
       };
     },
