@@ -29,8 +29,9 @@ export const pricingSteps: readonly MakeStep[] = [
     ],
     outputs: ['price', 'delta'],
   }),
-  post('/batch', 'failed_row', 'A row that fails does not stop the others', {
-    options: [option, { ...option, spot: -1 }],
+  post('/batch', 'failed_row', 'A row that fails does not stop the others: no volatility gives the second price', {
+    options: [4.2, 200].map((price) => ({ ...withoutVolatility, price })),
+    outputs: ['implied_volatility'],
   }),
   post('/batch', 'columns', 'Columns; one value stands for all rows', {
     columns: { ...option, strike: [95, 100, 105], id: ['A', 'B', 'C'] },
@@ -41,7 +42,7 @@ export const pricingSteps: readonly MakeStep[] = [
     columns: { ...withoutVolatility, strike: [100, 105], price: [6.37, 4.18] },
     outputs: ['implied_volatility'],
   }),
-  () => ({ operation: `GET ${api}/models`, name: 'all', summary: 'All models' }),
+  () => ({ operation: `GET ${api}/models`, name: 'all', summary: 'All models', isAnswerHidden: true }),
   () => ({
     operation: 'POST /api/v1/ml/volatility-forecast',
     name: 'garch',

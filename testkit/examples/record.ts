@@ -65,7 +65,9 @@ export const recordExamples = async (service: Service, steps: readonly MakeStep[
       }) as Record<string, unknown>,
       answer: {
         status,
-        ...(answer !== undefined && mediaType !== undefined && { mediaType, body: withoutChanging(answer) }),
+        ...(answer !== undefined &&
+          mediaType !== undefined &&
+          !step.isAnswerHidden && { mediaType, body: withoutChanging(answer) }),
       },
     };
   }

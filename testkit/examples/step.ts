@@ -18,6 +18,8 @@ export type Step = {
   readonly form?: Readonly<Record<string, string>>;
   /** A body that the documentation does not show. */
   readonly bytes?: { readonly type: string; readonly content: Uint8Array };
+  /** The answer is not shown. For the list of models, whose members `type` and `default` linters take for a schema. */
+  readonly isAnswerHidden?: true;
   /** The status to expect; 200 if absent. */
   readonly status?: number;
   /** Whether the request is repeated until it has this status, because it depends on work in the background. */

@@ -31,7 +31,9 @@ const addExample = (content: Content, mediaType: string | undefined, name: strin
 const parameterWith = (parameter: Parameter, examples: OperationExamples): Json => {
   const values = Object.entries(examples).flatMap(([name, { summary, request }]) => {
     const given = { path: request.path, query: request.query, header: request.headers }[parameter.in];
-    const value = given?.[parameter.name];
+    const text = given?.[parameter.name];
+    const { type } = parameter['schema'] as { readonly type?: string };
+    const value = type === 'integer' && text !== undefined ? Number(text) : text;
     return value === undefined ? [] : [[name, { summary, value }] as const];
   });
   return values.length === 0 ? parameter : { ...parameter, examples: Object.fromEntries(values) };
