@@ -83,4 +83,6 @@ export const folders: Readonly<Record<string, readonly string[]>> = {
   test: ['src', 'testkit', 'test', 'load', 'scripts'],
   load: ['src', 'testkit', 'load'],
   scripts: ['src', 'testkit', 'load', 'scripts', 'package.json'],
+  // Programs that use generated clients as an outside caller does.
+  tools: ['tools'],
 };

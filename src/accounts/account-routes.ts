@@ -26,14 +26,16 @@ const versioned = {
   updated_at: z.iso.datetime().nullable(),
   warnings: z.array(z.string()).optional().describe('Members with their default, because a column is not migrated yet'),
 };
-const profileAnswer = z.strictObject({
-  user_id: z.string(),
-  email: z.string().nullable(),
-  role: z.string().nullable(),
-  ...profileShape,
-  ...versioned,
-});
-const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned });
+const profileAnswer = z
+  .strictObject({
+    user_id: z.string(),
+    email: z.string().nullable(),
+    role: z.string().nullable(),
+    ...profileShape,
+    ...versioned,
+  })
+  .meta({ id: 'Profile' });
+const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned }).meta({ id: 'Settings' });
 
 const ifMatch = z.object({ 'if-match': z.string().max(1_024).optional() });
 
@@ -120,8 +122,9 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       method: 'PATCH',
       load: 'write',
       path: '/profile',
-      summary: 'Change the given members if the stored version is the version in If-Match',
-      request: { headers: ifMatch, body: z.strictObject(profileShape).partial() },
+      summary: 'Change the profile',
+      description: 'Changes the given members if the stored version is the version in `If-Match`.',
+      request: { headers: ifMatch, body: z.strictObject(profileShape).partial().meta({ id: 'ProfileChange' }) },
       consumes: mergePatch,
       responses: { 200: profileAnswer },
       errors: changeErrors,
@@ -160,8 +163,9 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       method: 'PATCH',
       load: 'write',
       path: '/settings',
-      summary: 'Change the given members if the stored version is the version in If-Match',
-      request: { headers: ifMatch, body: z.strictObject(settingsShape).partial() },
+      summary: 'Change the settings',
+      description: 'Changes the given members if the stored version is the version in `If-Match`.',
+      request: { headers: ifMatch, body: z.strictObject(settingsShape).partial().meta({ id: 'SettingsChange' }) },
       consumes: mergePatch,
       responses: { 200: settingsAnswer },
       errors: changeErrors,

@@ -21,6 +21,7 @@ import type { RateLimits } from '../rate-limit/index.ts';
 import { type AdminServer, type Collector, createAdminServer, type FaultChangeListener } from '../telemetry/index.ts';
 import { basePath, type Base } from './base.ts';
 import { callerLimits } from './caller-limits.ts';
+import { openApiInfo } from './openapi-info.ts';
 
 const maxTopStatements = 25;
 
@@ -92,7 +93,7 @@ export const composeEdge = (
     answers,
     routes: [...health.routes, ...routes],
     basePath,
-    openapi: { title: 'Volwatch', version: build.version, description: build.description },
+    openapi: openApiInfo(base),
     authenticate: auth.authenticate,
     csrf: auth.csrf,
     ...(rateLimits && { rateLimit: rateLimits.limit }),

@@ -196,7 +196,7 @@ export const edgeSections = {
     RATE_LIMIT_IP_PER_MINUTE: variable(
       points,
       '100',
-      'Max requests of one address to public routes; refused credentials count too',
+      'Max requests of one address without credentials; refused credentials count too',
     ),
     RATE_LIMIT_USER_PER_MINUTE: variable(
       points,

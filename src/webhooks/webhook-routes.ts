@@ -134,7 +134,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
       path: '/webhooks/{id}/test',
       summary: 'Send a webhook.test event. A test that arrives enables a disabled webhook',
       request: { path: byId },
-      responses: { 202: z.strictObject({ event_id: z.uuid() }) },
+      responses: { 202: z.strictObject({ event_id: z.uuid() }).meta({ id: 'WebhookTest' }) },
       errors: [...refusals, 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 202 as const,

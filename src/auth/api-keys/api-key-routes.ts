@@ -7,35 +7,35 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { ApiKey, ApiKeys } from './api-key.ts';
 import type { Measure } from '../measured.ts';
 import { noStore } from '../tokens/token-answer.ts';
+import { singleLine } from '#src/kernel/single-line.ts';
 
 export type ApiKeyRoutesDeps = { readonly apiKeys: ApiKeys; readonly pages: Pages; readonly measure: Measure };
 
 const instant = z.iso.datetime();
 
-const created = z.strictObject({
-  id: z.uuid(),
-  name: z.string(),
-  key: z.string(),
-  prefix: z.string(),
-  scopes: z.array(z.enum(scopes)),
-  created_at: instant,
-  expires_at: instant.nullable(),
-});
-const listed = created.omit({ key: true }).extend({ last_used_at: instant.nullable() });
+const created = z
+  .strictObject({
+    id: z.uuid(),
+    name: z.string(),
+    key: z.string(),
+    prefix: z.string(),
+    scopes: z.array(z.enum(scopes)),
+    created_at: instant,
+    expires_at: instant.nullable(),
+  })
+  .meta({ id: 'CreatedApiKey', description: 'The key is shown once' });
+const listed = created.omit({ key: true }).extend({ last_used_at: instant.nullable() }).meta({ id: 'ApiKey' });
 
 /** Ten years. */
 const maxDays = 3_650;
 
-const wanted = z.strictObject({
-  name: z
-    .string()
-    .trim()
-    .min(1)
-    .max(100)
-    .regex(/^\P{Cc}*$/u),
-  scopes: z.array(z.enum(scopes)).max(scopes.length),
-  expires_in_days: z.int().min(1).max(maxDays).optional(),
-});
+const wanted = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100).regex(singleLine),
+    scopes: z.array(z.enum(scopes)).max(scopes.length),
+    expires_in_days: z.int().min(1).max(maxDays).optional(),
+  })
+  .meta({ id: 'ApiKeyRequest' });
 
 const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'caller' } as const;
 

@@ -14,9 +14,11 @@ const email = z.preprocess((value) => (typeof value === 'string' ? value.trim() 
 
 const credentialFields = { email, password: z.string().min(1).max(maxPasswordCharacters) };
 
-const sessionAnswer = z.strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() });
+const sessionAnswer = z
+  .strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() })
+  .meta({ id: 'Session' });
 
-const signInRoute = { tag: 'auth', auth: 'public', rateLimit: 'login' } as const;
+const signInRoute = { tag: 'Authentication', auth: 'public', rateLimit: 'login' } as const;
 
 /** The routes `POST /auth/register`, `/auth/login` and `/auth/logout`. */
 export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[] => [
@@ -25,9 +27,10 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     method: 'POST',
     load: 'none',
     path: '/auth/register',
-    summary: 'Create an account. The answer does not reveal whether the address already has one',
-    request: { body: z.strictObject(credentialFields) },
-    responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
+    summary: 'Create an account',
+    description: 'The answer does not reveal whether the address already has an account.',
+    request: { body: z.strictObject(credentialFields).meta({ id: 'Registration' }) },
+    responses: { 202: z.strictObject({ status: z.literal('accepted') }).meta({ id: 'Accepted' }) },
     errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
       await measure('register', () => accounts.register(body));
@@ -39,12 +42,13 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     method: 'POST',
     load: 'none',
     path: '/auth/login',
-    summary: 'Sign in with e-mail and password. The answer has tokens, or with `session` a cookie and its CSRF token',
+    summary: 'Sign in with e-mail and password',
+    description: 'The answer has tokens. With `session: true` it sets the session cookie and has the CSRF token.',
     request: {
       headers: z.object({ cookie: z.string().optional() }),
-      body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }),
+      body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }).meta({ id: 'LoginRequest' }),
     },
-    responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
+    responses: { 200: z.union([tokenAnswer, sessionAnswer]).meta({ id: 'LoginAnswer' }) },
     errors: ['credentials_invalid', 'overloaded', 'auth_service_error'],
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
       const signIn = { ...credentials, clientIp };
@@ -68,7 +72,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     method: 'POST',
     load: 'none',
     path: '/auth/logout',
-    tag: 'auth',
+    tag: 'Authentication',
     summary: 'End the session, or the access token with its refresh family',
     auth: 'authenticated',
     rateLimit: 'caller',

@@ -32,7 +32,7 @@ const orNotFound = <T>(value: T | undefined, kind: string): T => {
 const publicRead = {
   method: 'GET',
   tag: 'Market data',
-  auth: 'public',
+  auth: 'optional',
   rateLimit: 'caller',
   load: 'read',
   etag: 'weak',

@@ -48,7 +48,9 @@ const endedWithin = async (
   }
 };
 
-const common = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'caller' } as const;
+const refreshRequest = z.strictObject({ universe: z.string().min(1).max(64) }).meta({ id: 'RefreshRequest' });
+
+const common = { tag: 'Refreshes', auth: { scope: 'market:refresh' }, rateLimit: 'caller' } as const;
 
 /** The routes below `/refreshes`. */
 export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: RefreshRoutesDeps): Route[] => [
@@ -57,11 +59,13 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     method: 'POST',
     load: 'write',
     path: '/refreshes',
-    summary:
-      'Refresh a universe. With Prefer: wait=SECONDS the answer is the record of the ended refresh, or its error',
+    summary: 'Refresh a universe',
+    description:
+      'Starts a refresh and answers 202 with its record. With `Prefer: wait=SECONDS` (at most 30) the answer is the record of ' +
+      'the ended refresh, or its error with the record in the member `refresh`.',
     request: {
       headers: z.object({ prefer: z.string().max(256).optional() }),
-      body: z.strictObject({ universe: z.string().min(1).max(64) }),
+      body: refreshRequest,
     },
     responses: { 200: refreshSchema, 202: refreshSchema },
     errors: [
@@ -71,9 +75,11 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
       'external_api_unavailable',
       'external_api_timeout',
     ],
-    problemMembers: z.looseObject({
-      refresh: refreshSchema.optional().describe('The refresh, if the caller has waited for it and it has failed'),
-    }),
+    problemMembers: z
+      .looseObject({
+        refresh: refreshSchema.optional().describe('The refresh, if the caller has waited for it and it has failed'),
+      })
+      .meta({ title: 'Refresh' }),
     idempotency: true,
     handler: async ({ headers, body: { universe }, context }) => {
       const seconds = waitSecondsOf(headers.prefer);
@@ -135,7 +141,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     method: 'GET',
     load: 'read',
     path: '/refreshes/{id}/quarantined-prices',
-    summary: 'Bars that a refresh did not store because they are not believed, sorted by symbol and date',
+    summary: 'Bars that a refresh held back',
     request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },
     responses: { 200: listOf(quarantinedPriceSchema) },
     fields: true,
