@@ -20,6 +20,7 @@ import {
   takeToken,
   calendarRound,
   refusedRound,
+  mailRound,
   webhookRound,
 } from './traffic.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
@@ -60,6 +61,7 @@ const drive = async (stack: Stack): Promise<void> => {
   await sleep(2_000);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
+  await mailRound(stack);
   await calendarRound(stack, token);
   await badRound(stack, token);
   await limitedRound(stack, 60);
@@ -68,6 +70,7 @@ const drive = async (stack: Stack): Promise<void> => {
     await ordinaryRound(stack, token);
     await refreshRound(stack, token);
     await webhookRound(stack, token);
+    await mailRound(stack);
     await calendarRound(stack, token);
     await refusedRound(stack, token);
     await staleRound(stack);

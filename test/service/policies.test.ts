@@ -28,6 +28,8 @@ const reserved: readonly Scope[] = ['users:admin'];
 const publicParts = [
   /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|universes)/,
   /^post \/api\/v1\/auth\/(register|login|token|revoke)$/,
+  /^(post|put) \/api\/v1\/account\/password-reset$/,
+  /^put \/api\/v1\/account\/email$/,
   /^get \/(health|problems|openapi|docs|\.well-known)/,
   /^get \/api\/v1\/(health|problems|openapi|docs)/,
 ];
