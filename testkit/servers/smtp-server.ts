@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
 /** How the next deliveries go wrong: a number is the status that the server answers to the recipient. */
-type SmtpFault = number | 'hang';
+export type SmtpFault = number | 'hang';
 
 type ReceivedMail = {
   readonly from: string;
@@ -64,6 +64,8 @@ export const startSmtpServer = async (
   const received: ReceivedMail[] = [];
   const server = new SMTPServer({
     authOptional: account === undefined,
+    // Connections that hang do not delay the end of a test.
+    closeTimeout: 500,
     allowInsecureAuth: true,
     disabledCommands: ['STARTTLS'],
     onAuth: ({ username, password }, _session, callback) => {
