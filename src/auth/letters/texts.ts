@@ -32,8 +32,8 @@ export const passwordReset: WithStep = (step) =>
 
 export const passwordChanged: Letter = letter(
   'Your password was changed',
-  'The password of your account was changed, and your other sign-ins were ended. Your API keys still work.',
-  'If it was not you, reset your password and check your API keys.',
+  'The password of your account was changed, and your other sign-ins were ended.',
+  'If it was not you, reset your password, and end the API keys that you do not know.',
 );
 
 export const emailChange: WithStep = (step) =>

@@ -5,6 +5,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { endSignIns } from '../sessions/end-sign-ins.ts';
+import { endKeys } from './end-keys.ts';
 import { OwnerEndEntity, UserAccountEntity, type OwnerEndReason } from '../entities.ts';
 
 export type CredentialAdminDeps = {
@@ -53,33 +54,8 @@ const notFound = (what: string): AppError => new AppError('resource_not_found', 
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
   const { unitOfWork, audit, clock } = deps;
 
-  // The credentials of an owner are ended with one statement for each table, because an owner can have many.
-  const endKeysWhere = async (
-    transaction: Transaction,
-    condition: string,
-    parameters: readonly string[],
-    actor: AuditActor,
-  ): Promise<number> => {
-    const revokedAt = clock.now();
-    const ended = await transaction.query<{ id: string }>(
-      `update api_key set revoked_at = $1 where revoked_at is null and ${condition} returning id`,
-      [revokedAt, ...parameters],
-    );
-    for (const { id } of ended) {
-      await audit.record(transaction, {
-        stream: `api_key:${id}`,
-        action: 'api_key.revoked',
-        outcome: 'success',
-        actor,
-        target: id,
-        data: { revoked_at: revokedAt.toISOString() },
-      });
-    }
-    return ended.length;
-  };
-
   const endKeysOf = (transaction: Transaction, { kind, id }: Owner, actor: AuditActor): Promise<number> =>
-    endKeysWhere(transaction, 'owner_kind = $2 and owner_id = $3', [kind, id], actor);
+    endKeys(transaction, 'owner', [kind, id], { audit, actor, at: clock.now() });
 
   /** SQL, because the stored reason decides about the new one. Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. */
   const endTokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
@@ -175,7 +151,9 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
 
     endKey: (id) =>
       unitOfWork.run({ operation }, async (transaction) => {
-        const ended = uuid.test(id) ? await endKeysWhere(transaction, 'id = $2::text::uuid', [id], operator) : 0;
+        const ended = uuid.test(id)
+          ? await endKeys(transaction, 'id', [id], { audit, actor: operator, at: clock.now() })
+          : 0;
         if (ended === 0) throw notFound('API key, or it has ended');
       }),
 

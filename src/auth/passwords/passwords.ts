@@ -4,6 +4,7 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { endKeys } from '../owners/end-keys.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import { endSignIns, endTokensIssuedBefore, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
@@ -116,9 +117,12 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
       const hash = await hasher.hash(next);
       const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
         const holder = await tokens.redeem(transaction, ['password_reset'], token);
-        await markVerified(transaction, holder.userId, clock.now());
         await endTokensIssuedBefore(transaction, holder.userId, clock.now());
         const actor = { kind: 'user', subject: holder.userId } as const;
+        const isFirstProof = await markVerified(transaction, holder.userId, clock.now());
+        // Until now nobody has proved to own the address, so somebody else may have opened the account and made keys.
+        const owner = ['user', holder.userId];
+        if (isFirstProof) await endKeys(transaction, 'owner', owner, { audit, actor, at: clock.now() });
         const event = { action: 'user.password_reset', actor } as const;
         return replace(transaction, holder, hash, event, { reason: 'password_reset' });
       });

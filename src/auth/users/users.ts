@@ -84,9 +84,14 @@ export const setPassword = async ({ em }: Transaction, id: string, passwordHash:
   await em.flush();
 };
 
-/** Notes that messages to the address of the account arrive. The time of the first proof stays. */
-export const markVerified = async ({ em }: Transaction, id: string, at: Date): Promise<void> => {
+/**
+ * Notes that messages to the address of the account arrive. The time of the first proof stays.
+ * @returns whether this is the first proof
+ */
+export const markVerified = async ({ em }: Transaction, id: string, at: Date): Promise<boolean> => {
   const user = await em.findOneOrFail(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-  user.emailVerifiedAt ??= at;
+  if (user.emailVerifiedAt) return false;
+  user.emailVerifiedAt = at;
   await em.flush();
+  return true;
 };

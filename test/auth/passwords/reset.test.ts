@@ -146,3 +146,22 @@ test.serial('an unknown address gets the same answer and causes the same work, a
   );
   t.is(room.metrics.value('volwatch_mail_messages_total', { kind: 'password_reset', outcome: 'dropped' }), 1);
 });
+
+test('keys stay after a reset, except those of an account whose address was never verified', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedInUser(room);
+  const keyOf = async (headers: Record<string, string>) => {
+    const { body } = await room.json('/api-keys', { name: 'key', scopes: ['ml:read'] }, headers);
+    return { 'X-API-Key': String(body['key']) };
+  };
+  const early = await keyOf(bearer(access));
+  t.is((await room.me(early)).status, 200);
+  t.is((await reset(room, await askedToken(room))).status, 204);
+  t.is((await room.me(early)).status, 401);
+  t.true((await auditActions(room)).includes('api_key.revoked'));
+
+  const login = await room.json('/auth/login', { ...ada, password: next });
+  const late = await keyOf(bearer(login.body['access_token']));
+  t.is((await reset(room, await askedToken(room), ada.password)).status, 204);
+  t.is((await room.me(late)).status, 200);
+});
