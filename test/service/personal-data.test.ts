@@ -146,6 +146,12 @@ test('the export of one user has nothing of another, and names what it cuts', as
   t.is(document.data['webhook']?.length, 1);
 });
 
+test('exports at the same time do not conflict', async (t) => {
+  const { exportAccount, stored } = await open(t);
+  await Promise.all(Array.from({ length: 12 }, () => exportAccount()));
+  t.is((await stored.query(`select 1 from audit_event where action = 'user.data_exported'`)).length, 12);
+});
+
 test('a removal leaves nothing personal in any table', async (t) => {
   const { admin, stored } = await open(t);
   await stored.query(`update user_account set removal_at = now() - interval '1 second'`);

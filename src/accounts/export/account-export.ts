@@ -37,29 +37,37 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
     return query<Row>(`select ${columns} from ${table} as t where ${where} limit ${maxRows + 1}`, [userId]);
   };
 
+  /** Reads all tables in one state of the database. */
+  const readAll = (id: string): Promise<Pick<AccountExport, 'data' | 'truncated'>> =>
+    unitOfWork.run(
+      { operation: 'account.export', isolation: 'repeatable read', statementTimeoutMs },
+      async ({ query }) => {
+        if ((await query('select 1 from user_account where id = $1', [id])).length === 0) throw unknownUser();
+        const truncated: string[] = [];
+        const data: Record<string, readonly Row[]> = {};
+        for (const table of Object.keys(tables)) {
+          const rows = await read(query, table, id);
+          if (rows.length > maxRows) truncated.push(table);
+          data[table] = rows.slice(0, maxRows);
+        }
+        return { data, truncated };
+      },
+    );
+
   return async (userId) => {
     if (!isAccountId(userId)) throw unknownUser();
     const id = userId.toLowerCase();
-    // All tables are read in one state of the database.
-    const options = { operation: 'account.export', isolation: 'repeatable read', statementTimeoutMs } as const;
-    return unitOfWork.run(options, async (transaction) => {
-      const { query } = transaction;
-      if ((await query('select 1 from user_account where id = $1', [id])).length === 0) throw unknownUser();
-      const truncated: string[] = [];
-      const data: Record<string, readonly Row[]> = {};
-      for (const table of Object.keys(tables)) {
-        const rows = await read(query, table, id);
-        if (rows.length > maxRows) truncated.push(table);
-        data[table] = rows.slice(0, maxRows);
-      }
-      await audit.record(transaction, {
+    const { data, truncated } = await readAll(id);
+    // In a transaction of its own, because two exports at once would conflict in one of `repeatable read`.
+    await unitOfWork.run({ operation: 'account.export' }, (transaction) =>
+      audit.record(transaction, {
         stream: `user:${id}`,
         action: 'user.data_exported',
         outcome: 'success',
         target: id,
         data: { rows: Object.values(data).reduce((sum, rows) => sum + rows.length, 0) },
-      });
-      return { user_id: id, exported_at: clock.now().toISOString(), truncated, data };
-    });
+      }),
+    );
+    return { user_id: id, exported_at: clock.now().toISOString(), truncated, data };
   };
 };
