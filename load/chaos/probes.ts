@@ -18,6 +18,8 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   const authorization = `Bearer ${await world.token()}`;
   let count = 0;
   if (name === 'calendar') await world.connectCalendar();
+  const user = { email: 'chaos@example.org', password: 'a rather long sentence' };
+  if (name === 'password_reset') await post(`${api}/auth/register`, user);
   const probes: Readonly<Record<ProbeName, Probing>> = {
     // The list of refreshes is not cached and is read from the primary.
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
@@ -31,6 +33,10 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
       },
     },
     calendar: { everyMs: 400, request: () => post(`${api}/calendar/sync/auto`, undefined, { authorization }) },
+    password_reset: {
+      everyMs: 400,
+      request: () => post(`${api}/account/password-reset`, { email: user.email }),
+    },
     price: { everyMs: 50, request: () => post(`${api}/pricing/price`, option) },
     batch: {
       everyMs: 400,

@@ -56,6 +56,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     holds: 'keys, tokens, clients, users, sessions, API keys, routes; see [auth.md](auth.md)',
     imports: kernelOnly,
   },
+  mail: {
+    holds: 'the outbox of e-mail, delivery over SMTP, the mailbox of development; see [mail.md](mail.md)',
+    imports: kernelOnly,
+  },
   accounts: { holds: 'profile and settings; see [accounts.md](accounts.md)', imports: kernelOnly },
   redis: {
     holds: 'the client, its uses, the cache, the shared credits, the feed between instances; see [redis.md](redis.md)',

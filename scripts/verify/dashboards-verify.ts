@@ -21,6 +21,7 @@ import {
   takeToken,
   calendarRound,
   refusedRound,
+  mailRound,
   webhookRound,
 } from './traffic.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
@@ -63,6 +64,7 @@ const drive = async (stack: Stack): Promise<void> => {
   await pricingJobRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
+  await mailRound(stack);
   await calendarRound(stack, token);
   await badRound(stack, token);
   await limitedRound(stack, 60);
@@ -71,6 +73,7 @@ const drive = async (stack: Stack): Promise<void> => {
     await ordinaryRound(stack, token);
     await refreshRound(stack, token);
     await webhookRound(stack, token);
+    await mailRound(stack);
     await calendarRound(stack, token);
     await refusedRound(stack, token);
     await accountRound(stack);

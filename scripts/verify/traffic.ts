@@ -130,6 +130,21 @@ export const calendarRound = async (stack: Stack, token: string): Promise<void> 
   await syncCalendar(stack, token);
 };
 
+const mailUser = { email: 'mail@example.org', password: 'a rather long sentence' };
+
+/** Asks for a message that resets a password. The account is made if there is none. */
+export const askForReset = async ({ service }: Pick<Stack, 'service'>): Promise<Answer> => {
+  await call(`${service.url}/api/v1/auth/register`, json(mailUser));
+  return call(`${service.url}/api/v1/account/password-reset`, json({ email: mailUser.email }));
+};
+
+/** A message that arrives. */
+export const mailRound = async (stack: Stack): Promise<void> => {
+  const before = stack.smtp.received.length;
+  await askForReset(stack);
+  await eventually(() => stack.smtp.received.length > before, 'a message is sent');
+};
+
 /** A change whose caller is refused inside its transaction, because the webhook does not exist. */
 export const refusedRound = async ({ service }: Stack, token: string): Promise<void> => {
   await call(`${service.url}/api/v1/webhooks/01900000-0000-7000-8000-000000000000`, {

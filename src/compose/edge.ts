@@ -18,7 +18,13 @@ import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Route } from '../kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '../kernel/ports/unit-of-work.ts';
 import type { RateLimits } from '../rate-limit/index.ts';
-import { type AdminServer, type Collector, createAdminServer, type FaultChangeListener } from '../telemetry/index.ts';
+import {
+  type AdminRoute,
+  type AdminServer,
+  type Collector,
+  createAdminServer,
+  type FaultChangeListener,
+} from '../telemetry/index.ts';
 import { basePath, type Base } from './base.ts';
 import { callerLimits } from './caller-limits.ts';
 import { openApiInfo } from './openapi-info.ts';
@@ -31,6 +37,7 @@ export type EdgeParts = {
   readonly checks: readonly HealthCheck[];
   /** Run before each scrape of the metrics. */
   readonly collectors: readonly Collector[];
+  readonly adminRoutes: readonly AdminRoute[];
   readonly isDraining: () => boolean;
   readonly onFaultChange: FaultChangeListener;
   readonly unitOfWork: UnitOfWork;
@@ -45,7 +52,18 @@ const healthIntervalMs = 10_000;
 /** Builds the two HTTP servers: the API with health and documentation, and the admin port. */
 export const composeEdge = (
   base: Base,
-  { auth, routes, checks, collectors, isDraining, unitOfWork, reader, onFaultChange, rateLimits }: EdgeParts,
+  {
+    auth,
+    routes,
+    checks,
+    collectors,
+    adminRoutes,
+    isDraining,
+    unitOfWork,
+    reader,
+    onFaultChange,
+    rateLimits,
+  }: EdgeParts,
 ): Edge => {
   const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build } = base;
   const callers = callerLimits(config);
@@ -169,6 +187,7 @@ export const composeEdge = (
     port: config.METRICS_PORT,
     logger,
     extraRoutes: [
+      ...adminRoutes,
       {
         method: 'GET',
         path: '/queries/top',

@@ -8,6 +8,7 @@ import {
   badRound,
   calendarRound,
   limitedRound,
+  mailRound,
   ordinaryRound,
   refreshRound,
   saturatedRound,
@@ -62,6 +63,7 @@ test('every metric of the catalogue is emitted, and nothing else', async (t) => 
   await refreshRound(stack, token);
   await webhookRound(stack, token);
   await calendarRound(stack, token);
+  await mailRound(stack);
   await badRound(stack, token);
   await limitedRound(stack, 40);
   await saturatedRound(stack);

@@ -30,6 +30,8 @@ const publicParts = [
   /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|universes)/,
   /^post \/api\/v1\/auth\/(register|login|token|revoke)$/,
   /^get \/$/,
+  /^(post|put) \/api\/v1\/account\/password-reset$/,
+  /^put \/api\/v1\/account\/email$/,
   /^get \/(health|problems|openapi|docs|\.well-known)/,
   /^get \/api\/v1\/(health|problems|openapi|docs|calendar\/callback)/,
 ];

@@ -4,15 +4,14 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Accounts } from './accounts.ts';
 import { clearedSessionCookie, sessionTokenFrom, setSessionCookie } from '../sessions/cookies.ts';
 import type { Measure } from '../measured.ts';
+import { emailInput } from './account-inputs.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
+import { atEvenTimes } from '../sign-in/even-time.ts';
 import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
 
 export type AccountRoutesDeps = { readonly accounts: Accounts; readonly measure: Measure };
 
-/** At most 254 characters (RFC 5321). Spaces around the address are removed. */
-const email = z.preprocess((value) => (typeof value === 'string' ? value.trim() : value), z.email().max(254));
-
-const credentialFields = { email, password: z.string().min(1).max(maxPasswordCharacters) };
+const credentialFields = { email: emailInput, password: z.string().min(1).max(maxPasswordCharacters) };
 
 const sessionAnswer = z
   .strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() })
@@ -33,7 +32,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     responses: { 202: z.strictObject({ status: z.literal('accepted') }).meta({ id: 'Accepted' }) },
     errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
-      await measure('register', () => accounts.register(body));
+      await measure('register', () => atEvenTimes(() => accounts.register(body)));
       return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };
     },
   }),
