@@ -83,4 +83,5 @@ export const folders: Readonly<Record<string, readonly string[]>> = {
   test: ['src', 'testkit', 'test', 'load', 'scripts'],
   load: ['src', 'testkit', 'load'],
   scripts: ['src', 'testkit', 'load', 'scripts', 'package.json'],
+  clients: ['clients'],
 };
