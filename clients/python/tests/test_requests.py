@@ -180,15 +180,26 @@ def test_a_post_whose_answer_was_lost_is_repeated_only_where_it_is_safe() -> Non
     assert other.paths.count("POST /api/v1/api-keys") == 1
 
 
-def test_no_service_and_no_problem_document(url: str) -> None:
+def test_no_service_and_a_failing_proxy_are_typed_errors() -> None:
     quick = Retries(max_attempts=2, first_wait_s=0.01)
     with Client("http://127.0.0.1:9", retries=quick) as nobody, pytest.raises(ConnectionFailedError):
         nobody.prices("AAPL")
-    with Client(f"{url}/docs", retries=quick) as misplaced, pytest.raises((UnexpectedAnswerError, NotFoundError)):
-        misplaced.prices("AAPL")
+    requests: list[httpx.Request] = []
+
+    def proxy(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(502, html="<h1>Bad gateway</h1>")
+
+    with (
+        Client(api_key="unused", retries=quick, transport=httpx.MockTransport(proxy)) as behind,
+        pytest.raises(UnexpectedAnswerError, match="was answered with status 502") as raised,
+    ):
+        behind.prices("AAPL")
+    assert raised.value.status == 502
+    assert len(requests) == 2
 
 
-def test_the_limit_of_the_service_is_a_rate_limit_error() -> None:
+def test_the_wait_before_an_attempt_is_bounded() -> None:
     error = RateLimitError({"code": "rate_limit_exceeded", "category": "rate_limit"}, 429, 61.0)
     retries = Retries()
     assert retries.wait_s(error, repeatable=False, failures=1, waited_s=0) is None, "61 s are more than max_wait_s"

@@ -19,10 +19,12 @@ const isUsable = (program: string): boolean => {
   return spawnSync(program, ['-c', test], { stdio: 'ignore' }).status === 0;
 };
 
+export const findPython = (): string | undefined => candidates.find(isUsable);
+
 const install = (): void => {
   const wanted = readFileSync(join(folder, 'pyproject.toml'), 'utf8');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && isUsable(python)) return;
-  const base = candidates.find(isUsable);
+  const base = findPython();
   if (base === undefined) {
     throw new Error(
       `The Python client needs Python 3.${oldestMinor} or newer with venv (Debian and Ubuntu: apt-get install python3-venv)`,
