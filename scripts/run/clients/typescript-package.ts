@@ -36,7 +36,7 @@ export const typescriptPackage = (): ClientPackage => ({
     [node, '--eval', "require('node:fs').rmSync('dist', { recursive: true, force: true })"],
     [...tsc, '--project', 'tsconfig.build.json'],
     [...tsc, '--project', '.'],
-    [node, 'node_modules/ava/entrypoints/cli.mjs'],
+    [node, 'node_modules/ava/entrypoints/cli.js'],
     ['npm', 'pack', '--dry-run'],
   ],
 });
