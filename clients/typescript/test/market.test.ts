@@ -3,7 +3,7 @@ import test from 'ava';
 import { data, items, ProblemError, RefreshTimeoutError } from '@volwatch/client';
 import { option, recordingClient, withFault } from './service.ts';
 
-test('all pages of prices are read', async (t) => {
+test.serial('all pages of prices are read', async (t) => {
   const { client, paths } = recordingClient();
   const closes: (number | null)[] = [];
   for await (const { close } of items((cursor) =>
@@ -19,7 +19,7 @@ test('all pages of prices are read', async (t) => {
   t.is(paths().filter((path) => path.endsWith('/prices')).length, 6);
 });
 
-test('an Arrow stream of apache-arrow is priced as the same row in JSON', async (t) => {
+test.serial('an Arrow stream of apache-arrow is priced as the same row in JSON', async (t) => {
   const { client } = recordingClient();
   const { price } = await data(client.api.POST('/api/v1/pricing/price', { body: option }));
   const numbers = tableFromArrays({

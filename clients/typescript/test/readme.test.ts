@@ -22,14 +22,14 @@ const runPage = async (page: string): Promise<string> => {
   return stdout;
 };
 
-test('the code of the README compiles and runs', async (t) => {
+test.serial('the code of the README compiles and runs', async (t) => {
   const printed = await runPage('README.md');
   t.regex(printed, /^succeeded$/m);
   t.regex(printed, /^validation_failed validation strike must be at least/m);
   t.regex(printed, /^1333 days$/m);
 });
 
-test('the code of the quick start compiles and prints what the page says', async (t) => {
+test.serial('the code of the quick start compiles and prints what the page says', async (t) => {
   const page = '../../docs/quickstart-typescript.md';
   const withoutCode = readFileSync(page, 'utf8').replaceAll(/^```\w+\n[^]*?^```$/gm, '');
   const [, expected = ''] = /^```\n([^]*?)^```$/m.exec(withoutCode) ?? [];

@@ -130,7 +130,7 @@ test.serial('a POST whose answer was lost is repeated only where it is safe', as
 
 test.serial('no service, a timeout, and an answer that is not from the service', async (t) => {
   const retries = { maxAttempts: 2, firstWaitMs: 10 };
-  const nobody = createClient({ url: 'http://127.0.0.1:9', retries });
+  const nobody = createClient({ url: 'http://127.0.0.1:4', retries });
   await t.throwsAsync(nobody.api.GET('/api/v1/assets'), { instanceOf: ConnectionFailedError });
   await withFault('cache.get', { mode: 'delay', delay_ms: 1000 }, async () => {
     const hurried = createClient({ url, retries: { maxAttempts: 1 }, timeoutMs: 100 });
