@@ -132,9 +132,9 @@ test.serial('no service, a timeout, and an answer that is not from the service',
   const retries = { maxAttempts: 2, firstWaitMs: 10 };
   const nobody = createClient({ url: 'http://127.0.0.1:4', retries });
   await t.throwsAsync(nobody.api.GET('/api/v1/assets'), { instanceOf: ConnectionFailedError });
-  await withFault('cache.get', { mode: 'delay', delay_ms: 1000 }, async () => {
+  await withFault('pricing.engine', { mode: 'delay', delay_ms: 2000 }, async () => {
     const hurried = createClient({ url, retries: { maxAttempts: 1 }, timeoutMs: 100 });
-    await t.throwsAsync(hurried.api.GET('/api/v1/assets'), { instanceOf: ConnectionFailedError });
+    await t.throwsAsync(priceOnce(hurried), { instanceOf: ConnectionFailedError });
   });
   const proxy = createClient({ url, retries, fetch: async () => new Response('<html>', { status: 502 }) });
   const error = await t.throwsAsync(proxy.api.GET('/api/v1/assets'), { instanceOf: UnexpectedAnswerError });
