@@ -17,7 +17,7 @@ const anchorsOf = (text: string): ReadonlySet<string> =>
 
 const readPages = (): ReadonlyMap<string, string> =>
   new Map(
-    globSync(['*.md', '{deploy,docs,src,testkit,tools}/**/*.md'], {
+    globSync(['*.md', 'clients/*/*.md', '{deploy,docs,src,testkit,tools}/**/*.md'], {
       exclude: ['tools/openapi/{generated,node_modules}/**'],
     }).map((path) => [path, readFileSync(path, 'utf8')]),
   );

@@ -89,4 +89,5 @@ export const folders: Readonly<Record<string, readonly string[]>> = {
   scripts: ['src', 'testkit', 'load', 'scripts', 'package.json'],
   // Programs that use generated clients as an outside caller does.
   tools: ['tools'],
+  clients: ['clients'],
 };
