@@ -51,6 +51,11 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'connections that end while Google does not answer',
     removed: 'when Google has revoked the token; RETENTION_SCHEDULE, after 30 days',
   },
+  corporate_actions: {
+    grows: 'an upload or a refresh',
+    bound: 'one row for a symbol and a day',
+    removed: 'with its asset',
+  },
   idempotency_key: {
     grows: 'a request with an Idempotency-Key',
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',
