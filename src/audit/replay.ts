@@ -38,6 +38,7 @@ const refreshInitial: State = {
 const rebuildable = {
   refresh: {
     streams: 'refresh',
+    // Without the rows of a file: a running refresh updates their number without an event.
     columns: [...refreshStartColumns, ...Object.keys(refreshInitial)],
     // Events of earlier versions have no version of the universe.
     initial: { ...refreshInitial, universe_version: null },

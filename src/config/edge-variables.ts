@@ -63,6 +63,16 @@ export const edgeSections = {
       '4294967296',
       'Max bytes of an uploaded file after decompression, then 413 `payload_too_large`',
     ),
+    UPLOAD_ROWS_MAX: variable(
+      integer(1, 1_000_000_000),
+      '50000000',
+      'Max rows of an uploaded file, then 413 `payload_too_large`',
+    ),
+    UPLOADS_LIMIT: variable(
+      integer(1, 1_000),
+      '2',
+      'Max uploads of one process at once, then 503 `overloaded`. Each has two database connections',
+    ),
     UPLOAD_TIMEOUT_MS: variable(
       milliseconds(86_400_000),
       '1800000',

@@ -12,6 +12,7 @@ import { nameParameter } from '../names.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
 import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/universe-routes.ts';
+import { createUploadRoutes, type UploadRoutesDeps } from '../uploads/upload-routes.ts';
 import { assetSchema, indexSchema, indexValueSchema, listQuery, priceSchema, seriesQuery } from './schemas.ts';
 
 export type MarketDataRoutesDeps = {
@@ -22,6 +23,7 @@ export type MarketDataRoutesDeps = {
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
   readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'status' | 'limits'>;
+  readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'abuse' | 'maxUploads'>;
 };
 
 const orNotFound = <T>(value: T | undefined, kind: string): T => {
@@ -48,6 +50,7 @@ export const createMarketDataRoutes = ({
   cursors,
   basePath,
   universes,
+  uploads,
 }: MarketDataRoutesDeps): Route[] => {
   const pages = createPages({ cursors });
 
@@ -132,5 +135,6 @@ export const createMarketDataRoutes = ({
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
     ...createUniverseRoutes({ ...universes, pages, basePath }),
+    ...createUploadRoutes({ ...uploads, universes: universes.queries, basePath }),
   ];
 };

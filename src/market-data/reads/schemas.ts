@@ -5,6 +5,7 @@ import { refreshStatuses, refreshTriggers } from '../entities.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
 import { indexMethods } from '../indexes/universes.ts';
+import { maxListedRows, rowErrorCodes } from '../uploads/row-error.ts';
 
 const date = z.iso.date();
 const count = z.int().min(0);
@@ -39,6 +40,13 @@ export const indexSchema = z.strictObject({
 
 export const indexValueSchema = z.strictObject({ date, value: z.number() });
 
+export const rowErrorSchema = z.strictObject({
+  line: z.int().min(1),
+  code: z.enum(rowErrorCodes),
+  detail: z.string(),
+  column: z.string().optional(),
+});
+
 export const refreshSchema = z.strictObject({
   id: z.uuid(),
   universe: z.string(),
@@ -60,6 +68,10 @@ export const refreshSchema = z.strictObject({
     .array(z.strictObject({ symbol: z.string(), reason: z.enum(seriesHoldReasons), factor: z.number().optional() }))
     .readonly()
     .describe('The first series of which nothing was stored'),
+  rows_read: count.describe('Bars of the provider, or rows of the uploaded file; of a running upload, so far'),
+  rows_written: count.describe('Those of them that are part of their series now'),
+  errors: z.array(rowErrorSchema).readonly().describe(`The first refused rows of the file, at most ${maxListedRows}`),
+  errors_total: count.describe('Number of refused rows'),
   source: z.enum(refreshSources).nullable(),
   error: z.strictObject({ code: z.enum(errorCodes), category: z.enum(errorCategories), detail: z.string() }).nullable(),
   trace_id: z.string().nullable(),

@@ -1,14 +1,19 @@
 import { errorTable, isErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { ErrorCategory, ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { refreshStatuses, refreshTriggers } from '../entities.ts';
 import type { RefreshSource } from '../providers/provider.ts';
 import type { HeldBackSeries, ReplacedSeries } from '../series/series-plan.ts';
 import { instant } from '../sql.ts';
+import type { RowErrors } from '../uploads/row-error.ts';
 
 export type RefreshTrigger = (typeof refreshTriggers)[number];
 type RefreshStatus = (typeof refreshStatuses)[number];
-export type RefreshCounts = {
+export type RefreshCounts = RowErrors & {
+  /** Bars of the provider, or rows of the uploaded file. */
+  readonly rows_read: number;
+  /** Those of them that are part of their series now. */
+  readonly rows_written: number;
   readonly assets: number;
   readonly prices: number;
   readonly index_values: number;
@@ -53,7 +58,7 @@ export type RefreshRecord = RefreshCounts & {
 
 export const refreshColumns = `id, universe, universe_version, trigger, status, reason, error_detail, ${instant('started_at')},
   ${instant('finished_at')}, assets, prices, index_values, quarantined, series_replaced, series_held_back,
-  source, trace_id`;
+  rows_read, rows_written, row_errors as errors, row_errors_total as errors_total, source, trace_id`;
 
 export type RefreshRow = Omit<RefreshRecord, 'reason' | 'error'> & {
   readonly reason: string | null;
@@ -136,7 +141,8 @@ export const markApplied = async (
 ): Promise<void> => {
   await query(
     `update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5, quarantined = $6,
-       series_replaced = $7::jsonb, series_held_back = $8::jsonb where id = $1`,
+       series_replaced = $7::jsonb, series_held_back = $8::jsonb, rows_read = $9, rows_written = $10,
+       row_errors = $11::jsonb, row_errors_total = $12 where id = $1`,
     [
       id,
       at,
@@ -146,6 +152,10 @@ export const markApplied = async (
       counts.quarantined,
       JSON.stringify(counts.series_replaced),
       JSON.stringify(counts.series_held_back),
+      counts.rows_read,
+      counts.rows_written,
+      JSON.stringify(counts.errors),
+      counts.errors_total,
     ],
   );
 };
@@ -156,6 +166,8 @@ export type Outcome = {
   readonly detail: string | null;
   readonly source: RefreshSource | null;
   readonly at: string;
+  /** The refused rows of a file, if the refresh has failed. */
+  readonly rowErrors?: RowErrors;
 };
 
 /**
@@ -174,9 +186,20 @@ export const recordOutcome = async (
        reason = case when applied_at is null then $3 end,
        error_detail = case when applied_at is null then $4 end,
        source = $5,
-       finished_at = $6
+       finished_at = $6,
+       row_errors = case when applied_at is null then coalesce($7::jsonb, row_errors) else row_errors end,
+       row_errors_total = case when applied_at is null then coalesce($8, row_errors_total) else row_errors_total end
      where id = $1 and status = 'running' returning ${refreshColumns}`,
-    [id, outcome.status, outcome.reason, outcome.detail, outcome.source, outcome.at],
+    [
+      id,
+      outcome.status,
+      outcome.reason,
+      outcome.detail,
+      outcome.source,
+      outcome.at,
+      outcome.rowErrors ? JSON.stringify(outcome.rowErrors.errors) : null,
+      outcome.rowErrors?.errors_total ?? null,
+    ],
   );
   if (ended.length > 0) return { record: firstRecord(ended), ended: true };
   const stored = await query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]);
@@ -206,4 +229,9 @@ export const closeRunning = async (
     [universe, at],
   );
   return closed.map(toRefreshRecord);
+};
+
+/** Stores the progress of a running refresh. Call it before `claimRunning` of the refresh, which locks the record. */
+export const recordProgress = async ({ query }: Reader, id: string, rowsRead: number): Promise<void> => {
+  await query(`update refresh set rows_read = $2 where id = $1 and status = 'running'`, [id, rowsRead]);
 };

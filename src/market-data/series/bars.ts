@@ -25,6 +25,21 @@ export const movedTooFar = (bar: PriceBar, reference: ReferenceBar, maxFactor: n
   return undefined;
 };
 
+/**
+ * The same, but a bar on whose day the shares were split may also follow the bar before it in the new unit. Files have
+ * prices with and without an adjustment for the split.
+ */
+export const movedWithoutSplit = (
+  bar: PriceBar,
+  reference: ReferenceBar,
+  maxFactor: number,
+): Comparison | undefined => {
+  const moved = movedTooFar(bar, reference, maxFactor);
+  const { splitFactor } = bar;
+  if (moved === undefined || splitFactor === undefined || splitFactor === null) return moved;
+  return movedTooFar(bar, scaledPrices(reference, 1 / splitFactor), maxFactor) && moved;
+};
+
 /** Relative difference that comes from the rounding of the provider. */
 const rounding = 1e-9;
 
@@ -50,14 +65,16 @@ export const sameBar = (a: PriceBar, b: PriceBar): boolean =>
 
 const times = (price: number | null, factor: number): number | null => (price === null ? null : price * factor);
 
-/** The bar with its prices multiplied by `factor`. The volume stays, because a factor of prices says nothing about it. */
-export const scaledBar = (bar: PriceBar, factor: number): PriceBar => ({
+const scaledPrices = <Bar extends ReferenceBar>(bar: Bar, factor: number): Bar => ({
   ...bar,
   open: times(bar.open, factor),
   high: times(bar.high, factor),
   low: times(bar.low, factor),
   close: bar.close * factor,
 });
+
+/** The bar with its prices multiplied by `factor`. The volume stays, because a factor of prices says nothing about it. */
+export const scaledBar = (bar: PriceBar, factor: number): PriceBar => scaledPrices(bar, factor);
 
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
