@@ -19,10 +19,10 @@ export const groups = [
 export type Group = (typeof groups)[number];
 
 /**
- * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes,
+ * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes, uploads,
  * single prices, batches or calendar syncs.
  */
-export type ProbeName = 'database' | 'read' | 'refresh' | 'price' | 'batch' | 'calendar';
+export type ProbeName = 'database' | 'read' | 'refresh' | 'upload' | 'price' | 'batch' | 'calendar';
 
 /** One fault, its place, and the checks that must pass. */
 export type Cell = {

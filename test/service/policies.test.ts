@@ -13,7 +13,11 @@ type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string
 /** What docs/security.md says under "Who may do what". */
 const scoped = {
   'audit:read': ['get /api/v1/audit/events'],
-  'market:manage': ['delete /api/v1/universes/{name}', 'put /api/v1/universes/{name}'],
+  'market:manage': [
+    'delete /api/v1/universes/{name}',
+    'post /api/v1/universes/{name}/prices',
+    'put /api/v1/universes/{name}',
+  ],
   'market:refresh': [
     'get /api/v1/refreshes',
     'get /api/v1/refreshes/{id}',

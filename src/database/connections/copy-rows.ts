@@ -18,7 +18,7 @@ export const copyRows = async (
     } catch (error) {
       failure = { error };
       // The server writes this message to its log, so the error itself must not be in it.
-      throw new Error('the rows could not be read');
+      throw new Error('the rows could not be read', { cause: error });
     }
   };
   const stream = client.query(copyFrom(statement));

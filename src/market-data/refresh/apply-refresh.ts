@@ -13,7 +13,7 @@ import { storeUpload } from '../uploads/store-upload.ts';
 import type { StagedUpload } from '../uploads/upload.ts';
 import type { RefreshEvents } from './refresh-events.ts';
 import { claimRunning, markApplied, maxListedSeries, recordProgress, type RefreshCounts } from './refresh-records.ts';
-import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
+import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { ensureAssets } from './refresh-steps.ts';
 import { inSpan } from './spans.ts';
 

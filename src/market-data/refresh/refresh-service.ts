@@ -6,7 +6,7 @@ import { countFailedRefresh, countRefreshError } from './refresh-failure.ts';
 import { closeRunning, committed, startedOrAbandoned } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
-import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
+import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { replacementReasons } from '../series/series-plan.ts';
 import type { Upload } from '../uploads/upload.ts';
 import { eachUniverse } from '../universes/stored-universes.ts';

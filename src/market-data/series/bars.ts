@@ -15,7 +15,7 @@ export const moveOf = (price: number, reference: number): number => Math.max(pri
  * The first price of the bar that differs by more than `maxFactor` from the same field of the reference: open is
  * compared with open, high with high. Other pairs of fields differ on a volatile day, also when all is right.
  */
-export const movedTooFar = (bar: PriceBar, reference: ReferenceBar, maxFactor: number): Comparison | undefined => {
+const movedTooFar = (bar: PriceBar, reference: ReferenceBar, maxFactor: number): Comparison | undefined => {
   for (const field of comparedFields) {
     const price = bar[field];
     if (price === null) continue;

@@ -69,7 +69,7 @@ const batchesOf = (series: readonly FetchedSeries[]): FetchedSeries[][] => {
 
 export type Plans = readonly (readonly [asset: number, SeriesPlan])[];
 
-export const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined);
+const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined);
 
 const planBatch = async (
   { query }: Pick<Transaction, 'query'>,

@@ -1,6 +1,6 @@
 /** The columns of an uploaded file. */
-export const requiredColumns = ['symbol', 'date', 'close'] as const;
-export const priceColumns = ['open', 'high', 'low', 'close', 'volume'] as const;
+const requiredColumns = ['symbol', 'date', 'close'] as const;
+const priceColumns = ['open', 'high', 'low', 'close', 'volume'] as const;
 /** Columns that are stored as corporate actions. */
 export const actionColumns = ['dividend', 'split_factor', 'shares'] as const;
 export const uploadColumns = ['symbol', 'date', ...priceColumns, ...actionColumns] as const;

@@ -19,7 +19,7 @@ export const rowErrorCodes = [
   'unknown_column',
   'unknown_symbol',
 ] as const;
-export type RowErrorCode = (typeof rowErrorCodes)[number];
+type RowErrorCode = (typeof rowErrorCodes)[number];
 
 /** Max number of refused rows that are listed. */
 export const maxListedRows = 20;

@@ -10,7 +10,7 @@ import { actionColumns, type ActionColumn } from './columns.ts';
 import { readCsv } from './formats/read-csv.ts';
 import { readNdjson } from './formats/read-ndjson.ts';
 import type { ReadRows } from './formats/rows.ts';
-import { createRowErrors } from './row-error.ts';
+import type { createRowErrors } from './row-error.ts';
 import { createSeriesCheck } from './series-check.ts';
 import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
 import { createDates } from './values.ts';

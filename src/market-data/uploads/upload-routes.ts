@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { bodyStream, type BodyStream } from '#src/kernel/requests/body-stream.ts';
+import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
 import { refreshFailure } from '../refresh/refresh-failure.ts';

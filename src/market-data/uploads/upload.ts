@@ -1,4 +1,4 @@
-import type { BodyStream } from '#src/kernel/requests/body-stream.ts';
+import type { BodyStream } from '#src/kernel/body-stream.ts';
 import type { ActionColumn } from './columns.ts';
 import type { RowErrors } from './row-error.ts';
 import type { UploadedSeries } from './series-check.ts';

@@ -5,7 +5,7 @@ import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { bodyStream } from '#src/kernel/requests/body-stream.ts';
+import { bodyStream } from '#src/kernel/body-stream.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { serve, type Setup } from '../support.ts';

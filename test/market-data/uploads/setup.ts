@@ -19,7 +19,7 @@ export const setupUploads = async (t: ExecutionContext, definition: Item = {}) =
       headers: { ...type, Prefer: 'wait=20', ...headers },
       body,
       ...(body instanceof ReadableStream && { duplex: 'half' }),
-    } as RequestInit);
+    });
     return { status: answer.status, body: (await answer.json()) as Item };
   };
   /** Stored bars as `SYMBOL date close`. */

@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { FileStream } from '#src/kernel/requests/body-stream.ts';
+import type { FileStream } from '#src/kernel/body-stream.ts';
 import { BodySource } from '../../admission/body-source.ts';
 import type { HttpContext } from '../types.ts';
 

@@ -1,4 +1,4 @@
-import type { BodyStream } from '#src/kernel/requests/body-stream.ts';
+import type { BodyStream } from '#src/kernel/body-stream.ts';
 import { streamBody } from '../../admission/stream-body.ts';
 import { hasBody } from '../../admission/unread-body.ts';
 import type { CompiledRoute } from '../compiled-route.ts';

@@ -4,7 +4,7 @@ import type { RowError } from '../row-error.ts';
 /** The value of a cell. A text is not parsed yet; null and the empty text mean no value. */
 export type Cell = string | number | null;
 
-export type RowBatch = {
+type RowBatch = {
   /** The column of each cell. */
   readonly columns: readonly UploadColumn[];
   readonly lines: readonly number[];

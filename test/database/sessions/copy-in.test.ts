@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { balances, setup } from './setup.ts';
+import { balances, setup } from '../setup.ts';
 
 const operation = 'refresh.apply';
 const copy = 'copy account (id, balance) from stdin';
