@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
 import { dateParameter, fieldsQuery, integerParameter, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
+import { nameParameter } from '../names.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
 import { indexMethods } from '../indexes/universes.ts';
@@ -27,6 +28,8 @@ export const priceSchema = z.strictObject({
   close: z.number(),
   volume: z.number().nullable(),
 });
+
+export const symbolPriceSchema = z.strictObject({ symbol: z.string(), ...priceSchema.shape });
 
 export const indexSchema = z.strictObject({
   code: z.string(),
@@ -114,3 +117,14 @@ export const seriesQuery = (item: z.ZodObject) =>
       path: ['latest'],
       error: 'Cannot be used with cursor',
     });
+
+const maxSymbols = 100;
+
+/** Query parameters of the prices of several assets. */
+export const symbolsQuery = listQuery(symbolPriceSchema).safeExtend({
+  symbols: z
+    .string()
+    .transform((value) => [...new Set(value.split(','))])
+    .pipe(z.array(nameParameter).max(maxSymbols))
+    .describe(`Symbols, comma-separated, at most ${maxSymbols}. One that does not exist has no rows`),
+});
