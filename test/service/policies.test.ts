@@ -30,7 +30,7 @@ const scoped = {
 /** Scopes that can be granted, and that no route needs yet. */
 const reserved: readonly Scope[] = ['users:admin'];
 const publicParts = [
-  /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|universes)/,
+  /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|prices|universes)/,
   /^post \/api\/v1\/auth\/(register|login|token|revoke)$/,
   /^get \/(health|problems|openapi|docs|\.well-known)/,
   /^get \/api\/v1\/(health|problems|openapi|docs)/,

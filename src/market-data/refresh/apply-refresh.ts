@@ -7,7 +7,7 @@ import type { SeriesSource } from '../providers/series-sources.ts';
 import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { storeSeries, type StoredResult } from '../series/store-series.ts';
-import { createRowErrors, noRowErrors } from '../uploads/row-error.ts';
+import { createRowCounter, type RowCounter } from '../uploads/row-error.ts';
 import { createUploadStaging } from '../uploads/stage-upload.ts';
 import { storeUpload } from '../uploads/store-upload.ts';
 import type { StagedUpload } from '../uploads/upload.ts';
@@ -21,14 +21,14 @@ export type RefreshProgress = {
   fetched: FetchedUniverse | undefined;
   applying: boolean;
   stored: StoredResult | undefined;
-  readonly rowErrors: ReturnType<typeof createRowErrors>;
+  readonly rows: RowCounter;
 };
 
 export const noProgress = (): RefreshProgress => ({
   fetched: undefined,
   applying: false,
   stored: undefined,
-  rowErrors: createRowErrors(),
+  rows: createRowCounter(),
 });
 
 export type RunStep = <T>(name: string, point: FaultPoint, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
@@ -56,6 +56,8 @@ export type ApplyRefreshDeps = Pick<
   | 'maxUploadRows'
 > & { readonly events: RefreshEvents; readonly step: RunStep; readonly sourceOf: (universe: Universe) => SeriesSource };
 
+const barsOf = ({ series }: FetchedUniverse): number => series.reduce((sum, { prices }) => sum + prices.length, 0);
+
 /** Writes what a refresh has fetched, or the rows of its file, in one transaction. */
 export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
   const { unitOfWork, faults, metrics, clock, timeouts, quarantineFactor, events, step, sourceOf } = deps;
@@ -72,7 +74,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
     id: string,
     transaction: Transaction,
     { universe, upload, signal }: RefreshRun,
-    { rowErrors }: RefreshProgress,
+    { rows }: RefreshProgress,
   ): Promise<StagedUpload | undefined> => {
     if (!upload) return undefined;
     let reporting = false;
@@ -85,7 +87,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         .finally(() => (reporting = false));
     };
     return step('read_upload', 'upload.read', signal, () =>
-      stageUpload(transaction, { universe, upload, signal, progress }, rowErrors),
+      stageUpload(transaction, { universe, upload, signal, progress }, rows),
     );
   };
 
@@ -131,10 +133,10 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         quarantined,
         series_replaced: replaced.slice(0, maxListedSeries),
         series_held_back: heldBack.slice(0, maxListedSeries),
-        rows_read: staged?.rowsRead ?? fetched.series.reduce((sum, series) => sum + series.prices.length, 0),
         rows_written: prices,
-        errors: staged?.errors ?? noRowErrors.errors,
-        errors_total: staged?.errors_total ?? noRowErrors.errors_total,
+        ...(staged
+          ? { rows_read: staged.rows_read, errors: staged.errors, errors_total: staged.errors_total }
+          : { rows_read: barsOf(fetched), errors: [], errors_total: 0 }),
       };
       const at = now();
       await markApplied(transaction, id, { counts, at });

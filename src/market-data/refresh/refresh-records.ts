@@ -5,13 +5,12 @@ import type { refreshStatuses, refreshTriggers } from '../entities.ts';
 import type { RefreshSource } from '../providers/provider.ts';
 import type { HeldBackSeries, ReplacedSeries } from '../series/series-plan.ts';
 import { instant } from '../sql.ts';
-import type { RowErrors } from '../uploads/row-error.ts';
+import type { RowCounts } from '../uploads/row-error.ts';
 
 export type RefreshTrigger = (typeof refreshTriggers)[number];
 type RefreshStatus = (typeof refreshStatuses)[number];
-export type RefreshCounts = RowErrors & {
-  /** Bars of the provider, or rows of the uploaded file. */
-  readonly rows_read: number;
+/** `rows_read` are bars of the provider, or rows of the uploaded file. */
+export type RefreshCounts = RowCounts & {
   /** Those of them that are part of their series now. */
   readonly rows_written: number;
   readonly assets: number;
@@ -166,8 +165,8 @@ export type Outcome = {
   readonly detail: string | null;
   readonly source: RefreshSource | null;
   readonly at: string;
-  /** The refused rows of a file, if the refresh has failed. */
-  readonly rowErrors?: RowErrors;
+  /** The rows of a file that has failed. */
+  readonly rows?: RowCounts;
 };
 
 /**
@@ -188,7 +187,8 @@ export const recordOutcome = async (
        source = $5,
        finished_at = $6,
        row_errors = case when applied_at is null then coalesce($7::jsonb, row_errors) else row_errors end,
-       row_errors_total = case when applied_at is null then coalesce($8, row_errors_total) else row_errors_total end
+       row_errors_total = case when applied_at is null then coalesce($8, row_errors_total) else row_errors_total end,
+       rows_read = case when applied_at is null then coalesce($9, rows_read) else rows_read end
      where id = $1 and status = 'running' returning ${refreshColumns}`,
     [
       id,
@@ -197,8 +197,9 @@ export const recordOutcome = async (
       outcome.detail,
       outcome.source,
       outcome.at,
-      outcome.rowErrors ? JSON.stringify(outcome.rowErrors.errors) : null,
-      outcome.rowErrors?.errors_total ?? null,
+      outcome.rows ? JSON.stringify(outcome.rows.errors) : null,
+      outcome.rows?.errors_total ?? null,
+      outcome.rows?.rows_read ?? null,
     ],
   );
   if (ended.length > 0) return { record: firstRecord(ended), ended: true };

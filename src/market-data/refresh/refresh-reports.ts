@@ -3,7 +3,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Universe } from '../indexes/universes.ts';
 import type { StoredResult } from '../series/store-series.ts';
-import type { RowErrors } from '../uploads/row-error.ts';
+import type { RowCounts } from '../uploads/row-error.ts';
 import { hasSucceeded, maxListedSeries, type Outcome, type RefreshRecord } from './refresh-records.ts';
 
 const maxQuarantinedInLog = 5;
@@ -41,7 +41,7 @@ export const createRefreshReports = ({
     );
   };
 
-  const reportRows = (stored: StoredResult | undefined, { errors_total: refused }: RowErrors): void => {
+  const reportRows = (stored: StoredResult | undefined, { errors_total: refused }: RowCounts): void => {
     metrics.count('volwatch_upload_rows_total', { outcome: 'written' }, stored?.prices ?? 0);
     metrics.count('volwatch_upload_rows_total', { outcome: 'held_back' }, stored?.quarantined ?? 0);
     metrics.count('volwatch_upload_rows_total', { outcome: 'refused' }, refused);

@@ -52,7 +52,11 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       });
     });
 
-  const failure = (error: unknown, { fetched, applying, rowErrors }: RefreshProgress): Outcome => {
+  const failure = (
+    error: unknown,
+    upload: RefreshRun['upload'],
+    { fetched, applying, rows }: RefreshProgress,
+  ): Outcome => {
     const reason = codeOf(error);
     return {
       status: applying ? 'rolled_back' : 'failed',
@@ -60,7 +64,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       detail: error instanceof AppError ? error.message : errorTable[reason].title,
       source: fetched?.source ?? null,
       at: now(),
-      rowErrors: rowErrors.list(),
+      ...(upload && { rows: rows.counts() }),
     };
   };
 
@@ -70,12 +74,12 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       progress.fetched = await fetch(run);
       await apply(id, run, progress.fetched, progress);
       if (progress.stored) reportSeries(id, run.universe, progress.stored);
-      if (run.upload) reportRows(progress.stored, progress.rowErrors.list());
+      if (run.upload) reportRows(progress.stored, progress.rows.counts());
       return { status: 'succeeded', reason: null, detail: null, source: progress.fetched.source, at: now() };
     } catch (error) {
       failSpan(span, error);
-      if (run.upload) reportRows(undefined, progress.rowErrors.list());
-      const outcome = failure(error, progress);
+      if (run.upload) reportRows(undefined, progress.rows.counts());
+      const outcome = failure(error, run.upload, progress);
       // Only an error that is not in the error table needs its stack. The code explains the others.
       const level = outcome.reason === 'internal_error' ? 'error' : 'warn';
       logger[level](

@@ -24,19 +24,30 @@ type RowErrorCode = (typeof rowErrorCodes)[number];
 /** Max number of refused rows that are listed. */
 export const maxListedRows = 20;
 
-/** The first refused rows, and the number of all of them. */
-export type RowErrors = { readonly errors: readonly RowError[]; readonly errors_total: number };
+/** The number of rows, the first refused ones, and the number of all refused ones. */
+export type RowCounts = {
+  readonly rows_read: number;
+  readonly errors: readonly RowError[];
+  readonly errors_total: number;
+};
 
-export const noRowErrors: RowErrors = { errors: [], errors_total: 0 };
+export type RowCounter = {
+  readonly accept: () => void;
+  readonly refuse: (error: RowError) => void;
+  readonly counts: () => RowCounts;
+};
 
-export const createRowErrors = (): { readonly refuse: (error: RowError) => void; readonly list: () => RowErrors } => {
+export const createRowCounter = (): RowCounter => {
   const errors: RowError[] = [];
-  let total = 0;
+  let rows = 0;
+  let refused = 0;
   return {
+    accept: () => void (rows += 1),
     refuse: (error) => {
-      total += 1;
+      rows += 1;
+      refused += 1;
       if (errors.length < maxListedRows) errors.push(error);
     },
-    list: () => ({ errors: [...errors], errors_total: total }),
+    counts: () => ({ rows_read: rows, errors: [...errors], errors_total: refused }),
   };
 };

@@ -10,7 +10,7 @@ import { actionColumns, type ActionColumn } from './columns.ts';
 import { readCsv } from './formats/read-csv.ts';
 import { readNdjson } from './formats/read-ndjson.ts';
 import type { ReadRows } from './formats/rows.ts';
-import type { createRowErrors } from './row-error.ts';
+import type { RowCounter } from './row-error.ts';
 import { createSeriesCheck } from './series-check.ts';
 import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
 import { createDates } from './values.ts';
@@ -72,13 +72,12 @@ export const createUploadStaging =
   async (
     { query, copyIn }: Pick<Transaction, 'query' | 'copyIn'>,
     { universe, upload, signal, progress }: StageRequest,
-    errors: ReturnType<typeof createRowErrors>,
+    counter: RowCounter,
   ): Promise<StagedUpload> => {
     const assets = new Map(universe.assets.map(({ symbol }, index) => [symbol, index]));
     const check = { assets, dateOf: createDates() };
     const series = createSeriesCheck({ interval: universe.interval, quarantineFactor });
     const actions = new Set<ActionColumn>();
-    let rowsRead = 0;
     let reportedAt = clock.monotonic();
 
     const counted = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
@@ -91,46 +90,43 @@ export const createUploadStaging =
         yield next.value;
       }
     };
-    const refuse: typeof errors.refuse = (error) => {
-      rowsRead += 1;
-      errors.refuse(error);
-    };
     const report = (): void => {
       if (clock.monotonic() - reportedAt < progressMs) return;
       reportedAt = clock.monotonic();
-      progress(rowsRead);
+      progress(counter.counts().rows_read);
     };
     const rowsOf = async function* (
       format: ReadRows,
       pieces: AsyncIterable<Buffer>,
     ): AsyncGenerator<Buffer, void, undefined> {
-      for await (const { columns, lines, rows } of format(counted(pieces), refuse)) {
+      for await (const { columns, lines, rows } of format(counted(pieces), counter.refuse)) {
         for (const column of columns) if (column !== 'symbol') addAction(column);
         let text = '';
         for (let index = 0; index < rows.length; index += 1) {
           const row = checkRow(columns, rows[index]!, check);
           const line = lines[index]!;
           if (isRefusal(row)) {
-            refuse({ line, ...row });
+            counter.refuse({ line, ...row });
             continue;
           }
           if (series.rowsOf(row.asset) >= maxRowsPerSeries) {
             const detail = `A symbol may have at most ${maxRowsPerSeries} rows in a file`;
-            refuse({ line, code: 'too_many_rows', detail });
+            counter.refuse({ line, code: 'too_many_rows', detail });
             continue;
           }
-          rowsRead += 1;
+          counter.accept();
           series.add(row);
           text += copyLine(row, line);
         }
-        if (rowsRead > maxRows) {
+        const { rows_read, errors_total } = counter.counts();
+        if (rows_read > maxRows) {
           throw new AppError('payload_too_large', `A file may have at most ${maxRows} rows`, {
             abuse: 'body_structure',
           });
         }
         report();
         // After a refused row of a file that must have none, the rest is only checked.
-        const isLost = upload.onError === 'fail' && errors.list().errors_total > 0;
+        const isLost = upload.onError === 'fail' && errors_total > 0;
         if (text !== '' && !isLost) yield Buffer.from(text, 'latin1');
       }
     };
@@ -143,10 +139,10 @@ export const createUploadStaging =
     const copied = await upload.read(({ mediaType, pieces }) =>
       copyIn(`copy ${stagingTable} (${columnList}) from stdin`, rowsOf(formatOf(mediaType), pieces)),
     );
-    const { errors_total: total } = errors.list();
+    const { rows_read: rows, errors_total: total } = counter.counts();
     if (total > 0 && upload.onError === 'fail') {
-      throw refused(`${total} of ${rowsRead} rows are refused, so nothing was stored. on_error=skip stores the others`);
+      throw refused(`${total} of ${rows} rows are refused, so nothing was stored. on_error=skip stores the others`);
     }
     if (copied === 0) throw refused(total > 0 ? 'Every row is refused' : 'The file has no rows');
-    return { ...errors.list(), mode: upload.mode, rowsRead, series: series.series(), actions: [...actions] };
+    return { ...counter.counts(), mode: upload.mode, series: series.series(), actions: [...actions] };
   };

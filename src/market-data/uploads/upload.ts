@@ -1,6 +1,6 @@
 import type { BodyStream } from '#src/kernel/body-stream.ts';
 import type { ActionColumn } from './columns.ts';
-import type { RowErrors } from './row-error.ts';
+import type { RowCounts } from './row-error.ts';
 import type { UploadedSeries } from './series-check.ts';
 
 export const uploadModes = ['merge', 'replace'] as const;
@@ -19,10 +19,8 @@ export type Upload = {
 };
 
 /** The rows of a file in the staging table. */
-export type StagedUpload = RowErrors & {
+export type StagedUpload = RowCounts & {
   readonly mode: Upload['mode'];
-  /** Rows of the file, with the refused ones. */
-  readonly rowsRead: number;
   /** By position of the asset in the universe. */
   readonly series: ReadonlyMap<number, UploadedSeries>;
   /** Columns of corporate actions that the file has. */

@@ -139,7 +139,7 @@ test('each wrong row is refused with its line, and the file with it', async (t) 
     rows.map(([, code, column], index) => [index + 3, code, column]),
   );
   t.notRegex(JSON.stringify(body), /cmd|1\+1/);
-  t.like(body['refresh'], { status: 'failed', errors_total: rows.length, rows_written: 0 });
+  t.like(body['refresh'], { status: 'failed', rows_read: rows.length + 1, errors_total: rows.length, rows_written: 0 });
   t.is(await contents(), before);
   t.is(metrics.value('volwatch_upload_rows_total', { outcome: 'refused' }), rows.length);
 
