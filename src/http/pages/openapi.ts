@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { errorTable } from '#src/kernel/catalogue/errors.ts';
 import { describeDeprecation } from '#src/kernel/requests/deprecation.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
-import { formType, isJsonType } from '../routing/compiled-route.ts';
+import { formType, isJsonType, multipartType } from '../routing/compiled-route.ts';
 import { errorsOf } from '../routing/route-errors.ts';
 import { problemSchema, oauthErrorSchema } from '../problems/problem-schema.ts';
 
@@ -91,6 +91,17 @@ const contentOf = (types: readonly string[], schema: Json): Json =>
     }),
   );
 
+const file = { type: 'string', format: 'binary' };
+
+/** A file, as it is or as the only part of a form. */
+const fileContentOf = (types: readonly string[]): Json =>
+  Object.fromEntries(
+    types.map((type) => {
+      const form = { type: 'object', required: ['file'], properties: { file } };
+      return [type, { schema: type === multipartType ? form : file }];
+    }),
+  );
+
 const responsesOf = (route: Route, components: Json): Json => {
   const responses: Record<string, Json> = {};
   const usual = usualHeaders(route);
@@ -133,6 +144,7 @@ const responsesOf = (route: Route, components: Json): Json => {
 
 const operationOf = (route: Route, components: Json): Json => {
   const { body } = route.request;
+  const { consumes = ['application/json'] } = route;
   return {
     operationId: operationId(route),
     tags: [route.tag],
@@ -142,8 +154,8 @@ const operationOf = (route: Route, components: Json): Json => {
     parameters: parametersOf(route, components),
     ...(body && {
       requestBody: {
-        required: !body.safeParse(undefined).success,
-        content: contentOf(route.consumes ?? ['application/json'], toSchema(body, 'input', components)),
+        required: route.streamBody === true || !body.safeParse(undefined).success,
+        content: route.streamBody ? fileContentOf(consumes) : contentOf(consumes, toSchema(body, 'input', components)),
       },
     }),
     responses: responsesOf(route, components),

@@ -69,6 +69,9 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
     maxRows: deps.maxUploadRows ?? Infinity,
     quarantineFactor,
   });
+  const timeoutOf = (upload: RefreshRun['upload']): number =>
+    upload ? Math.max(timeouts.uploadMs ?? 0, timeouts.applyMs) : timeouts.applyMs;
+
   /** Reads the file into the staging table of the transaction. */
   const stage = async (
     id: string,
@@ -94,14 +97,14 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
   const write = async (
     id: string,
     transaction: Transaction,
-    { universe, signal: outer }: RefreshRun,
+    { universe, signal: outer, upload }: RefreshRun,
     {
       fetched,
       staged,
       progress,
     }: { fetched: FetchedUniverse; staged: StagedUpload | undefined; progress: RefreshProgress },
   ): Promise<RefreshCounts> =>
-    withDeadline({ timeoutMs: timeouts.applyMs, code: 'database_timeout', outer }, async (signal) => {
+    withDeadline({ timeoutMs: timeoutOf(upload), code: 'database_timeout', outer }, async (signal) => {
       progress.applying = true;
       if (!(await claimRunning(transaction, id))) {
         throw new AppError('database_unavailable', 'The lock of this universe was lost');
@@ -146,10 +149,12 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
     });
 
   return (id: string, run: RefreshRun, fetched: FetchedUniverse, progress: RefreshProgress): Promise<RefreshCounts> => {
-    const { uploadMs = timeouts.applyMs } = timeouts;
-    const statementTimeoutMs = run.upload ? Math.max(uploadMs, timeouts.applyMs) : timeouts.applyMs;
     // A file arrives only once.
-    const options = { operation: 'refresh.apply', statementTimeoutMs, mayRepeat: run.upload === undefined } as const;
+    const options = {
+      operation: 'refresh.apply',
+      statementTimeoutMs: timeoutOf(run.upload),
+      mayRepeat: run.upload === undefined,
+    } as const;
     return unitOfWork.run(options, async (transaction) => {
       const staged = await stage(id, transaction, run, progress);
       return write(id, transaction, run, { fetched, staged, progress });

@@ -42,7 +42,7 @@ const maxRowsPerSeries = 50_000;
 const progressMs = 1_000;
 
 const createTable = `create temporary table upload_row (
-  asset int not null, line int not null, date date not null, open float8, high float8, low float8, close float8 not null,
+  asset int not null, line bigint not null, date date not null, open float8, high float8, low float8, close float8 not null,
   volume float8, dividend float8, split_factor float8, shares float8
 ) on commit drop`;
 const columnList = 'asset, line, date, open, high, low, close, volume, dividend, split_factor, shares';

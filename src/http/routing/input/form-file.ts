@@ -6,8 +6,6 @@ import type { FileStream } from '#src/kernel/body-stream.ts';
 import { BodySource } from '../../admission/body-source.ts';
 import type { HttpContext } from '../types.ts';
 
-export const multipartType = 'multipart/form-data';
-
 /** Max bytes of a form beside its file: boundaries and the headers of the parts. formidable itself has no such limit. */
 const maxOverheadBytes = 65_536;
 

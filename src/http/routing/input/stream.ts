@@ -1,10 +1,10 @@
 import type { BodyStream } from '#src/kernel/body-stream.ts';
 import { streamBody } from '../../admission/stream-body.ts';
 import { hasBody } from '../../admission/unread-body.ts';
-import type { CompiledRoute } from '../compiled-route.ts';
+import { multipartType, type CompiledRoute } from '../compiled-route.ts';
 import type { HttpContext } from '../types.ts';
 import { checkMediaType, noBody, type BodyReading } from './body.ts';
-import { multipartType, readFormFile } from './form-file.ts';
+import { readFormFile } from './form-file.ts';
 
 /**
  * The body of a route with `streamBody`. Nothing is read before its `read` is called.
