@@ -75,11 +75,17 @@ try {
   const authorization = { Authorization: `Bearer ${await takeToken(service)}` };
   const api = `${service.url}/api/v1`;
   const assets = symbols.map((symbol) => ({ symbol }));
-  const created = await call(`${api}/universes/bench`, {
-    ...json({ source: 'upload', interval: '1day', assets, indexes: [] }, { ...authorization, 'If-None-Match': '*' }),
-    method: 'PUT',
-  });
-  if (created.status !== 201) throw new Error(created.text);
+  // The job queue opens some moments after the service is ready.
+  for (let attempt = 0; ; attempt += 1) {
+    const definition = { source: 'upload', interval: '1day', assets, indexes: [] };
+    const created = await call(`${api}/universes/bench`, {
+      ...json(definition, { ...authorization, 'If-None-Match': '*' }),
+      method: 'PUT',
+    });
+    if (created.status === 201) break;
+    if (attempt > 50) throw new Error(created.text);
+    await sleep(200);
+  }
   await client.query('create table plain_price (like price including all)');
   await client.query(
     'create table plain_row (symbol text, date date, open float8, high float8, low float8, close float8, volume float8)',

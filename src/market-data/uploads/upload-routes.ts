@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
@@ -24,6 +25,9 @@ export type UploadRoutesDeps = {
   readonly basePath: string;
 };
 
+const maxAttempts = 10;
+const attemptMs = 200;
+
 /** The failure of an upload: the problem also has the refused rows. */
 const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppError | undefined => {
   const failure = refreshFailure(record, headers);
@@ -46,6 +50,18 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
     const { source } = universe.definition;
     if (source === 'upload') return;
     throw new AppError('series_source_conflict', `The prices of this universe come from ${source}, not from uploads`);
+  };
+
+  /** Waits for the short refresh that follows a change of the universe, for example its creation. */
+  const startWhenFree: RefreshService['start'] = async (request) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await uploads.start(request);
+      } catch (error) {
+        if (codeOf(error) !== 'refresh_in_progress' || attempt === maxAttempts) throw error;
+        await sleep(attemptMs);
+      }
+    }
   };
 
   /** Reports abuse, and tells when the file was read. */
@@ -117,7 +133,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
         try {
           const seconds = waitSecondsOf(headers.prefer);
           const { read, done } = watched(body, context.clientIp);
-          const { record, ended } = await uploads.start({
+          const { record, ended } = await startWhenFree({
             universe: name,
             trigger: 'request',
             waited: seconds > 0,

@@ -52,6 +52,15 @@ test('two uploads of a universe at once: the second is refused; a change of the 
   await refreshes.idle();
 });
 
+test('an upload waits for the short refresh that follows a change of the universe', async (t) => {
+  const { send, faults, refreshes, closes } = await setupUploads(t);
+  faults.set('refresh.commit', { mode: 'delay', count: 1, probability: 1, delay_ms: 500 });
+  const { ended } = await refreshes.start({ universe: 'desk', trigger: 'change', waited: false });
+  t.is((await send(header + row)).status, 200);
+  t.is((await ended).status, 'succeeded');
+  t.deepEqual(await closes(), ['AAA 2024-01-02 100']);
+});
+
 test('more uploads than the process reads at once are refused and reported', async (t) => {
   const { send, port, kinds, get, put } = await setupUploads(t);
   const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'CCC' }], indexes: [] };
