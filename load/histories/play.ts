@@ -63,7 +63,7 @@ export const playHistory = async (
   const oneRefresh = async (member: Refresher): Promise<void> => {
     const fault = drawFault(random, kind);
     // A file that replaces the series is compared only with itself, so it is not held back.
-    while (kind === 'upload' && isHeldBack(generation)) generation += 1;
+    if (kind === 'upload') while (isHeldBack(generation)) generation += 1;
     const mine = generation++;
     const killAfterMs = random.chance(0.15) ? random.below(40) : undefined;
     const began = performance.now();

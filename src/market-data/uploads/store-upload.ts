@@ -3,6 +3,7 @@ import type { Universe } from '../indexes/universes.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import { planSeries, replaceSeries } from '../series/plan-series.ts';
 import { firstDayOfPeriod, lastDayOfPeriod } from '../series/periods.ts';
+import type { SeriesSource } from '../providers/series-sources.ts';
 import type { SeriesPlan } from '../series/series-plan.ts';
 import {
   earlier,
@@ -39,13 +40,17 @@ const rowsPerBatch = 50_000;
 
 const source = 'upload';
 
-/** Those of the ids that have stored prices. */
-const storedIds = async ({ query }: Query, ids: readonly number[]): Promise<ReadonlySet<number>> => {
-  const rows = await query<{ id: number }>(
-    `select id from unnest($1::int[]) as wanted (id) where exists (select 1 from price where asset_id = id)`,
+/** The sources of those of the ids that have stored prices. */
+const storedSources = async (
+  { query }: Query,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, SeriesSource | null>> => {
+  const rows = await query<{ id: number; source: SeriesSource | null }>(
+    `select id, price_source as source from asset
+     where id = any($1::int[]) and exists (select 1 from price where asset_id = asset.id)`,
     [arrayLiteral(ids)],
   );
-  return new Set(rows.map(({ id }) => id));
+  return new Map(rows.map(({ id, source: known }) => [id, known]));
 };
 
 /** Writes series that need no comparison, without reading their rows into this process. */
@@ -143,7 +148,7 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
     if (id === undefined) throw new Error(`${symbol} has no row`);
     return { ...uploaded, position, symbol, id };
   });
-  const stored = await storedIds(
+  const stored = await storedSources(
     transaction,
     all.map(({ id }) => id),
   );
@@ -158,6 +163,9 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
   await writePlain(transaction, plain, request);
   let result: StoredResult = {
     ...nothingStored,
+    replaced: replaced
+      .filter(({ id }) => (stored.get(id) ?? source) !== source)
+      .map(({ symbol }) => ({ symbol, reason: 'source_changed' })),
     prices: plain.reduce((sum, { rows }) => sum + rows, 0),
     firstChanged: replaced.length > 0 ? minDay : plain.map(({ firstDate }) => firstDate).reduce(earlier, null),
   };

@@ -62,7 +62,7 @@ test('prices and index values are CSV for a client that prefers it, with the sam
       lines,
       list.data.map((row) =>
         Object.values(row)
-          .map((value) => (value === null ? '' : String(value)))
+          .map((value) => (typeof value === 'number' || typeof value === 'string' ? value : ''))
           .join(','),
       ),
     );

@@ -209,6 +209,17 @@ test('a merge is the truth between the first and the last date of each symbol, a
   t.deepEqual(await closes(), ['AAA 2024-01-02 7', 'AAA 2024-01-03 8', 'BBB 2024-01-01 5']);
 });
 
+test('a file replaces a series of another source, and the record says so', async (t) => {
+  const { send, admin } = await setupUploads(t);
+  for (const query of ['', '?mode=replace']) {
+    t.is((await send(`${header}AAA,2024-01-02,100\nAAA,2024-01-03,100\n`)).status, 200);
+    await admin.query(`update asset set price_source = 'sample'`);
+    const { body } = await send(`${header}AAA,2024-01-02,7\nAAA,2024-01-03,7\n`, { query });
+    t.like(body, { status: 'succeeded', series_replaced: [{ symbol: 'AAA', reason: 'source_changed' }] });
+    t.like((await send(`${header}AAA,2024-01-02,7\n`, { query: '?mode=replace' })).body, { series_replaced: [] });
+  }
+});
+
 test('prices that are not believed are held back, as in any refresh, whatever the way of the rows', async (t) => {
   const { send, closes, get } = await setupUploads(t);
   const first = await send(
