@@ -30,7 +30,7 @@ type IndexView = {
 /** A page of a series. With `descending` the newest rows are first, and `after` is the last date of the page before. */
 export type SeriesPage = PageRequest & { readonly descending?: boolean };
 
-export type PriceOfSymbol = PriceBar & { readonly symbol: string };
+type PriceOfSymbol = PriceBar & { readonly symbol: string };
 
 export type IndexValueView = { readonly date: string; readonly value: number };
 

@@ -282,8 +282,11 @@ test('only a streamed body may take longer than the timeout of requests', async 
 
 test('a client that waits for 100 Continue is asked for its body only when the handler reads', async (t) => {
   const { raw } = await setup(t).server;
-  const answer = await raw(head({ ...csv, 'Content-Length': '1', Expect: '100-continue' }), 500);
+  const answer = await raw(head({ ...csv, 'Content-Length': '1', Expect: '100-continue' }), 3_000);
   t.regex(answer, /^HTTP\/1.1 100 Continue/);
-  const refused = await raw(head({ 'Content-Type': 'text/plain', 'Content-Length': '1', Expect: '100-continue' }), 500);
+  const refused = await raw(
+    head({ 'Content-Type': 'text/plain', 'Content-Length': '1', Expect: '100-continue' }),
+    3_000,
+  );
   t.regex(refused, /^HTTP\/1.1 415 /);
 });

@@ -44,3 +44,6 @@ export const setupUploads = async (t: ExecutionContext, definition: Item = {}) =
 };
 
 export const header = 'symbol,date,close\n';
+
+/** Two days of two symbols. */
+export const two = `${header}AAA,2024-01-02,100\nAAA,2024-01-03,101\nBBB,2024-01-02,50\nBBB,2024-01-03,49.5\n`;

@@ -23,7 +23,7 @@ const begin = (t: ExecutionContext, port: number, part: string): { socket: Socke
   return { socket, answer: () => text };
 };
 
-test('a file that is cut changes nothing, and the record says why', async (t) => {
+test.serial('a file that is cut changes nothing, and the record says why', async (t) => {
   const { send, contents, port, get, refreshes } = await setupUploads(t);
   t.is((await send(header + row)).status, 200);
   const before = await contents();
@@ -37,7 +37,7 @@ test('a file that is cut changes nothing, and the record says why', async (t) =>
   t.is((await send(header + row)).status, 200);
 });
 
-test('two uploads of a universe at once: the second is refused; a change of the universe too', async (t) => {
+test.serial('two uploads of a universe at once: the second is refused; a change of the universe too', async (t) => {
   const { send, port, put, refreshes, get } = await setupUploads(t);
   const { socket, answer } = begin(t, port, header + row);
   const isRunning = async (): Promise<boolean> =>
@@ -52,7 +52,7 @@ test('two uploads of a universe at once: the second is refused; a change of the 
   await refreshes.idle();
 });
 
-test('an upload waits for the short refresh that follows a change of the universe', async (t) => {
+test.serial('an upload waits for the short refresh that follows a change of the universe', async (t) => {
   const { send, faults, refreshes, closes } = await setupUploads(t);
   faults.set('refresh.commit', { mode: 'delay', count: 1, probability: 1, delay_ms: 500 });
   const { ended } = await refreshes.start({ universe: 'desk', trigger: 'change', waited: false });
@@ -61,7 +61,7 @@ test('an upload waits for the short refresh that follows a change of the univers
   t.deepEqual(await closes(), ['AAA 2024-01-02 100']);
 });
 
-test('more uploads than the process reads at once are refused and reported', async (t) => {
+test.serial('more uploads than the process reads at once are refused and reported', async (t) => {
   const { send, port, kinds, get, put } = await setupUploads(t);
   const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'CCC' }], indexes: [] };
   t.is((await put('other', definition)).status, 201);
@@ -81,7 +81,7 @@ test('more uploads than the process reads at once are refused and reported', asy
   t.deepEqual(kinds, ['body_backlog']);
 });
 
-test('a running upload shows the rows that were read so far', async (t) => {
+test.serial('a running upload shows the rows that were read so far', async (t) => {
   const { port, get } = await setupUploads(t);
   const { socket } = begin(t, port, header);
   const newest = async (): Promise<Item> => (await get<List>('/refreshes?limit=1')).data[0] ?? {};
@@ -99,7 +99,7 @@ for (const point of [
   'refresh.calculate_index_values',
   'refresh.commit',
 ] as const satisfies readonly FaultPoint[]) {
-  test(`a fault at ${point} leaves everything as it was, and the next upload succeeds`, async (t) => {
+  test.serial(`a fault at ${point} leaves everything as it was, and the next upload succeeds`, async (t) => {
     const { send, contents, faults } = await setupUploads(t);
     t.is((await send(header + row)).status, 200);
     const before = await contents();
@@ -111,7 +111,7 @@ for (const point of [
   });
 }
 
-test('a million bad lines give a bounded answer', async (t) => {
+test.serial('a million bad lines give a bounded answer', async (t) => {
   const { send, metrics } = await setupUploads(t);
   const lines = 1_000_000;
   const body = new Uint8Array(gzipSync(header + '=HYPERLINK("x"),1,2\n'.replaceAll('"', "'").repeat(lines)));
@@ -135,14 +135,14 @@ test('a million bad lines give a bounded answer', async (t) => {
   t.true(metrics.value('volwatch_upload_rows_total', { outcome: 'refused' }) >= lines);
 });
 
-test('a file with more rows of one symbol than a series can have is refused', async (t) => {
+test.serial('a file with more rows of one symbol than a series can have is refused', async (t) => {
   const { send } = await setupUploads(t);
   const { status, body } = await send(header + row.repeat(50_001));
   t.is(status, 422);
   t.like((body['errors'] as Item[])[0], { line: 50_002, code: 'too_many_rows' });
 });
 
-test('a stop of the service ends an upload', async (t) => {
+test.serial('a stop of the service ends an upload', async (t) => {
   const { port, refreshes, admin, get } = await setupUploads(t);
   begin(t, port, header + row);
   const isRunning = async (): Promise<boolean> =>

@@ -1,11 +1,8 @@
-import { gzipSync, zstdCompressSync } from 'node:zlib';
 import test from 'ava';
 import { type Item, type List } from '../setup-http.ts';
-import { header, setupUploads } from './setup.ts';
+import { header, setupUploads, two } from './setup.ts';
 
-const two = `${header}AAA,2024-01-02,100\nAAA,2024-01-03,101\nBBB,2024-01-02,50\nBBB,2024-01-03,49.5\n`;
-
-test('a CSV becomes prices and index values, with a record, audit events and metrics', async (t) => {
+test.serial('a CSV becomes prices and index values, with a record, audit events and metrics', async (t) => {
   const { send, closes, get, metrics, admin } = await setupUploads(t);
   const { status, body } = await send(two);
   t.is(status, 200);
@@ -43,7 +40,7 @@ test('a CSV becomes prices and index values, with a record, audit events and met
   t.deepEqual(asset, { price_source: 'upload', price_interval: '1day' });
 });
 
-test('without Prefer the answer is 202 after the file was read, with the place of the record', async (t) => {
+test.serial('without Prefer the answer is 202 after the file was read, with the place of the record', async (t) => {
   const { send, refreshes, get } = await setupUploads(t);
   const { status, body } = await send(two, { headers: { Prefer: '' } });
   t.is(status, 202);
@@ -52,58 +49,7 @@ test('without Prefer the answer is 202 after the file was read, with the place o
   t.like(await get(`/refreshes/${String(body['id'])}`), { status: 'succeeded', rows_written: 4 });
 });
 
-for (const [name, body, headers] of [
-  [
-    'a form',
-    (): FormData => {
-      const form = new FormData();
-      form.append('file', new Blob([two], { type: 'application/octet-stream' }), 'prices.csv');
-      return form;
-    },
-    {},
-  ],
-  ['gzip', () => new Uint8Array(gzipSync(two)), { 'Content-Encoding': 'gzip' }],
-  ['zstd', () => new Uint8Array(zstdCompressSync(two)), { 'Content-Encoding': 'zstd' }],
-  ['a byte order mark and CRLF', () => `\uFEFF${two.replaceAll('\n', '\r\n')}`, {}],
-  [
-    'quotes, spaces, other names and another order',
-    () =>
-      ` Close , "Ticker","DATE"\n100,"AAA",2024-01-02\n\n"101",AAA,20240103\n50,BBB,2024/01/02\n49.5,BBB,2024-01-03 00:00:00-05:00\n`,
-    {},
-  ],
-  [
-    'no line end at the end, and dates that do not ascend',
-    () => `${header}BBB,2024-01-03,49.5\nAAA,2024-01-03,101\nBBB,2024-01-02,50\nAAA,2024-01-02,100`,
-    {},
-  ],
-  [
-    'NDJSON',
-    () =>
-      two
-        .trim()
-        .split('\n')
-        .slice(1)
-        .map((line) => line.split(','))
-        .map(([symbol, date, close]) => JSON.stringify({ Symbol: symbol, date, close: Number(close), open: null }))
-        .join('\n'),
-    { 'Content-Type': 'application/x-ndjson' },
-  ],
-] as const) {
-  test(`a file gives the same prices as ${name}`, async (t) => {
-    const { send, closes } = await setupUploads(t);
-    const answer = await send(body(), { headers });
-    t.is(answer.status, 200, JSON.stringify(answer.body));
-    t.is(answer.body['rows_read'], 4);
-    t.deepEqual(await closes(), [
-      'AAA 2024-01-02 100',
-      'AAA 2024-01-03 101',
-      'BBB 2024-01-02 50',
-      'BBB 2024-01-03 49.5',
-    ]);
-  });
-}
-
-test('each wrong row is refused with its line, and the file with it', async (t) => {
+test.serial('each wrong row is refused with its line, and the file with it', async (t) => {
   const { send, contents, metrics } = await setupUploads(t);
   t.is((await send(two)).status, 200);
   const before = await contents();
@@ -148,34 +94,7 @@ test('each wrong row is refused with its line, and the file with it', async (t) 
   t.like(skipped.body, { status: 'succeeded', rows_written: 1, rows_read: rows.length + 1, errors_total: rows.length });
 });
 
-test('a file without any row that can be used, and a file of another kind, are refused', async (t) => {
-  const { send, closes } = await setupUploads(t);
-  const utf16 = new Uint8Array(Buffer.from(`\uFEFF${two}`, 'utf16le'));
-  for (const [body, status, code, query] of [
-    [header, 422, 'upload_refused', ''],
-    [`${header}CCC,2024-01-02,1\n`, 422, 'upload_refused', '?on_error=skip'],
-    ['\n', 400, 'malformed_body', ''],
-    ['symbol,date\nAAA,2024-01-02\n', 400, 'malformed_body', ''],
-    ['symbol,date,close,close\nAAA,2024-01-02,1,1\n', 400, 'malformed_body', ''],
-    ['symbol,date,close,adj close\nAAA,2024-01-02,1,1\n', 400, 'malformed_body', ''],
-    ['symbol;date;close\nAAA;2024-01-02;1,5\n', 400, 'malformed_body', ''],
-    [`${header}AAA,2024-01-02,"1\n`, 400, 'malformed_body', ''],
-    [`${header}AAA,2024-01-02,${'1'.repeat(100_000)}`, 400, 'malformed_body', ''],
-    [`${header}AAA,2024-01-02,1"2\n`, 400, 'malformed_body', ''],
-    [utf16, 400, 'malformed_body', ''],
-    [two, 415, 'unsupported_media_type', '', 'application/json'],
-    [two, 422, 'validation_failed', '?mode=append'],
-    [two, 422, 'validation_failed', '?dry_run=true'],
-  ] as const) {
-    const type = typeof body === 'string' && status === 415 ? 'application/json' : 'text/csv';
-    const answer = await send(body, { query, headers: { 'Content-Type': type } });
-    t.is(answer.status, status, JSON.stringify(answer.body));
-    t.is(answer.body['code'], code);
-  }
-  t.deepEqual(await closes(), []);
-});
-
-test('a universe that does not exist, or whose prices come from a provider, takes no file', async (t) => {
+test.serial('a universe that does not exist, or whose prices come from a provider, takes no file', async (t) => {
   const { call } = await setupUploads(t);
   const post = (name: string) =>
     call(`/api/v1/universes/${name}/prices`, { method: 'POST', headers: { 'Content-Type': 'text/csv' }, body: two });
@@ -185,31 +104,34 @@ test('a universe that does not exist, or whose prices come from a provider, take
   t.is(((await answer.json()) as Item)['code'], 'series_source_conflict');
 });
 
-test('a merge is the truth between the first and the last date of each symbol, a replacement for the whole series', async (t) => {
-  const { send, closes } = await setupUploads(t);
-  const days = (from: number, to: number, close: (day: number) => number): string =>
-    Array.from({ length: to - from + 1 }, (_, index) => from + index)
-      .map((day) => `AAA,2024-01-${String(day).padStart(2, '0')},${close(day)}\n`)
-      .join('');
-  t.is((await send(`${header}${days(1, 20, (day) => 100 + day)}BBB,2024-01-01,5\n`)).status, 200);
-  // The 11th is missing in the second file, the 12th has another price.
-  const merged = await send(
-    `${header}${days(10, 10, (day) => 100 + day)}AAA,2024-01-12,99\n${days(13, 22, (day) => 100 + day)}`,
-  );
-  t.like(merged.body, { status: 'succeeded', prices: 12, rows_written: 12 });
-  const stored = await closes();
-  t.is(stored.length, 22);
-  t.false(stored.includes('AAA 2024-01-11 111'));
-  t.true(stored.includes('AAA 2024-01-12 99'));
-  t.true(stored.includes('AAA 2024-01-01 101'));
-  t.true(stored.includes('BBB 2024-01-01 5'));
+test.serial(
+  'a merge is the truth between the first and the last date of each symbol, a replacement for the whole series',
+  async (t) => {
+    const { send, closes } = await setupUploads(t);
+    const days = (from: number, to: number, close: (day: number) => number): string =>
+      Array.from({ length: to - from + 1 }, (_, index) => from + index)
+        .map((day) => `AAA,2024-01-${String(day).padStart(2, '0')},${close(day)}\n`)
+        .join('');
+    t.is((await send(`${header}${days(1, 20, (day) => 100 + day)}BBB,2024-01-01,5\n`)).status, 200);
+    // The 11th is missing in the second file, the 12th has another price.
+    const merged = await send(
+      `${header}${days(10, 10, (day) => 100 + day)}AAA,2024-01-12,99\n${days(13, 22, (day) => 100 + day)}`,
+    );
+    t.like(merged.body, { status: 'succeeded', prices: 12, rows_written: 12 });
+    const stored = await closes();
+    t.is(stored.length, 22);
+    t.false(stored.includes('AAA 2024-01-11 111'));
+    t.true(stored.includes('AAA 2024-01-12 99'));
+    t.true(stored.includes('AAA 2024-01-01 101'));
+    t.true(stored.includes('BBB 2024-01-01 5'));
 
-  const replaced = await send(`${header}AAA,2024-01-02,7\nAAA,2024-01-03,8\n`, { query: '?mode=replace' });
-  t.like(replaced.body, { status: 'succeeded', prices: 2, series_replaced: [] });
-  t.deepEqual(await closes(), ['AAA 2024-01-02 7', 'AAA 2024-01-03 8', 'BBB 2024-01-01 5']);
-});
+    const replaced = await send(`${header}AAA,2024-01-02,7\nAAA,2024-01-03,8\n`, { query: '?mode=replace' });
+    t.like(replaced.body, { status: 'succeeded', prices: 2, series_replaced: [] });
+    t.deepEqual(await closes(), ['AAA 2024-01-02 7', 'AAA 2024-01-03 8', 'BBB 2024-01-01 5']);
+  },
+);
 
-test('a file replaces a series of another source, and the record says so', async (t) => {
+test.serial('a file replaces a series of another source, and the record says so', async (t) => {
   const { send, admin } = await setupUploads(t);
   for (const query of ['', '?mode=replace']) {
     t.is((await send(`${header}AAA,2024-01-02,100\nAAA,2024-01-03,100\n`)).status, 200);
@@ -220,45 +142,51 @@ test('a file replaces a series of another source, and the record says so', async
   }
 });
 
-test('prices that are not believed are held back, as in any refresh, whatever the way of the rows', async (t) => {
-  const { send, closes, get } = await setupUploads(t);
-  const first = await send(
-    `symbol,date,close,high,low\nAAA,2024-01-02,100,,\nAAA,2024-01-03,100000,,\nAAA,2024-01-04,101,,\nBBB,2024-01-02,10,9,8\nBBB,2024-01-03,10,,\nBBB,2024-01-03,10.5,,\n`,
-  );
-  t.like(first.body, { status: 'succeeded_with_quarantine', quarantined: 3, rows_written: 3, rows_read: 6 });
-  t.deepEqual(await closes(), ['AAA 2024-01-02 100', 'AAA 2024-01-04 101', 'BBB 2024-01-03 10.5']);
-  const held = await get<List>(`/refreshes/${String(first.body['id'])}/quarantined-prices`);
-  t.deepEqual(
-    held.data.map(({ symbol, date, reason }) => [symbol, date, reason]),
-    [
-      ['AAA', '2024-01-03', 'moved_too_far'],
-      ['BBB', '2024-01-02', 'impossible'],
-      ['BBB', '2024-01-03', 'second_in_period'],
-    ],
-  );
-  // One new day is compared with the stored one before it.
-  const next = await send(`${header}AAA,2024-01-05,1000000\n`);
-  t.like(next.body, { status: 'succeeded_with_quarantine', quarantined: 1, rows_written: 0 });
-  const replacement = await send(`${header}AAA,2024-01-05,1\nAAA,2024-01-06,100\n`, { query: '?mode=replace' });
-  t.like(replacement.body, { quarantined: 1, rows_written: 1 });
-});
+test.serial(
+  'prices that are not believed are held back, as in any refresh, whatever the way of the rows',
+  async (t) => {
+    const { send, closes, get } = await setupUploads(t);
+    const first = await send(
+      `symbol,date,close,high,low\nAAA,2024-01-02,100,,\nAAA,2024-01-03,100000,,\nAAA,2024-01-04,101,,\nBBB,2024-01-02,10,9,8\nBBB,2024-01-03,10,,\nBBB,2024-01-03,10.5,,\n`,
+    );
+    t.like(first.body, { status: 'succeeded_with_quarantine', quarantined: 3, rows_written: 3, rows_read: 6 });
+    t.deepEqual(await closes(), ['AAA 2024-01-02 100', 'AAA 2024-01-04 101', 'BBB 2024-01-03 10.5']);
+    const held = await get<List>(`/refreshes/${String(first.body['id'])}/quarantined-prices`);
+    t.deepEqual(
+      held.data.map(({ symbol, date, reason }) => [symbol, date, reason]),
+      [
+        ['AAA', '2024-01-03', 'moved_too_far'],
+        ['BBB', '2024-01-02', 'impossible'],
+        ['BBB', '2024-01-03', 'second_in_period'],
+      ],
+    );
+    // One new day is compared with the stored one before it.
+    const next = await send(`${header}AAA,2024-01-05,1000000\n`);
+    t.like(next.body, { status: 'succeeded_with_quarantine', quarantined: 1, rows_written: 0 });
+    const replacement = await send(`${header}AAA,2024-01-05,1\nAAA,2024-01-06,100\n`, { query: '?mode=replace' });
+    t.like(replacement.body, { quarantined: 1, rows_written: 1 });
+  },
+);
 
-test('a common factor of a part of a series is held back, because the series would have two units', async (t) => {
-  const { send, contents } = await setupUploads(t);
-  const rows = (from: number, to: number, factor: number): string =>
-    Array.from({ length: to - from + 1 }, (_, index) => from + index)
-      .map((day) => `AAA,2024-01-${String(day).padStart(2, '0')},${(100 + day) * factor}\n`)
-      .join('');
-  t.is((await send(header + rows(1, 20, 1))).status, 200);
-  const before = await contents();
-  const part = await send(header + rows(10, 20, 0.5));
-  t.like(part.body, { series_held_back: [{ symbol: 'AAA', reason: 'restated', factor: 0.5 }], rows_written: 0 });
-  t.is((await contents()).split(' ')[0], before.split(' ')[0]);
-  const whole = await send(header + rows(1, 20, 0.5));
-  t.like(whole.body, { status: 'succeeded', series_replaced: [{ symbol: 'AAA', reason: 'restated', factor: 0.5 }] });
-});
+test.serial(
+  'a common factor of a part of a series is held back, because the series would have two units',
+  async (t) => {
+    const { send, contents } = await setupUploads(t);
+    const rows = (from: number, to: number, factor: number): string =>
+      Array.from({ length: to - from + 1 }, (_, index) => from + index)
+        .map((day) => `AAA,2024-01-${String(day).padStart(2, '0')},${(100 + day) * factor}\n`)
+        .join('');
+    t.is((await send(header + rows(1, 20, 1))).status, 200);
+    const before = await contents();
+    const part = await send(header + rows(10, 20, 0.5));
+    t.like(part.body, { series_held_back: [{ symbol: 'AAA', reason: 'restated', factor: 0.5 }], rows_written: 0 });
+    t.is((await contents()).split(' ')[0], before.split(' ')[0]);
+    const whole = await send(header + rows(1, 20, 0.5));
+    t.like(whole.body, { status: 'succeeded', series_replaced: [{ symbol: 'AAA', reason: 'restated', factor: 0.5 }] });
+  },
+);
 
-test('dividends, splits and shares are stored; the file is the truth for the columns that it has', async (t) => {
+test.serial('dividends, splits and shares are stored; the file is the truth for the columns that it has', async (t) => {
   const { send, admin } = await setupUploads(t);
   const actions = async (): Promise<unknown[]> =>
     (
@@ -291,7 +219,7 @@ test('dividends, splits and shares are stored; the file is the truth for the col
   t.deepEqual(await actions(), [['AAA', '2024-01-05', null, null, 7]]);
 });
 
-test('the same file twice changes nothing', async (t) => {
+test.serial('the same file twice changes nothing', async (t) => {
   const { send, contents, admin } = await setupUploads(t);
   t.is((await send(two)).status, 200);
   const before = await contents();
