@@ -60,6 +60,21 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
   ]);
 };
 
+/** Files whose rows are written, held back and refused. */
+const uploadRound = async ({ url }: Stack['service'], token: string): Promise<void> => {
+  const authorization = { Authorization: `Bearer ${token}` };
+  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'UPLOADED' }], indexes: [] };
+  const create = json(definition, { ...authorization, 'If-None-Match': '*' });
+  await call(`${url}/api/v1/universes/uploaded`, { ...create, method: 'PUT' });
+  for (const rows of ['UPLOADED,2024-01-02,100\nUPLOADED,2024-01-03,100000', 'UNKNOWN,2024-01-02,100']) {
+    await call(`${url}/api/v1/universes/uploaded/prices`, {
+      method: 'POST',
+      headers: { ...authorization, 'Content-Type': 'text/csv', Prefer: 'wait=10' },
+      body: `symbol,date,close\n${rows}\n`,
+    });
+  }
+};
+
 /** A refresh that commits, several that collide, and one that rolls back. */
 export const refreshRound = async ({ service }: Stack, token: string): Promise<void> => {
   await refresh(service, token, 'tech5');
@@ -71,6 +86,7 @@ export const refreshRound = async ({ service }: Stack, token: string): Promise<v
   await setFault(service, 'refresh.commit', { mode: 'error', count: 1 });
   await refresh(service, token, 'tech5');
   await clearFault(service, 'refresh.commit');
+  await uploadRound(service, token);
 };
 
 /** Returns the URL of the first webhook. Creates a webhook to the receiver if there is none. */

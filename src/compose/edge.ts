@@ -131,6 +131,11 @@ export const composeEdge = (
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
       batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES,
       chunkBodyLimitBytes: config.PRICING_JOB_CHUNK_BYTES,
+      stream: {
+        maxBytes: config.UPLOAD_BODY_LIMIT_BYTES,
+        maxUnpackedBytes: config.UPLOAD_UNPACKED_LIMIT_BYTES,
+        timeoutMs: config.UPLOAD_TIMEOUT_MS,
+      },
       expansion: { freeBytes: config.BODY_EXPANSION_FREE_BYTES, maxRatio: config.BODY_EXPANSION_RATIO_LIMIT },
       jsonShape: {
         maxDepth: config.JSON_DEPTH_LIMIT,
@@ -160,6 +165,7 @@ export const composeEdge = (
     answers,
     headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    longRequestTimeoutMs: config.UPLOAD_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     headerBytes: config.HEADER_LIMIT_BYTES,
     maxConnections: config.CONNECTIONS_LIMIT,

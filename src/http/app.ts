@@ -99,6 +99,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
       }),
       requestLog: createRequestLog(logger, deps.addressHash),
       deadlineMs: limits.requestDeadlineMs,
+      streamDeadlineMs: limits.stream.timeoutMs,
     }),
   );
   app.use(unreadBodies(limits.discardBytes));

@@ -78,7 +78,8 @@ export const settings: AuthSettings = {
 
 /** For the trail alone, which records nothing here. */
 const noDatabase: UnitOfWork = {
-  run: (_, work) => work({ em: undefined as never, query: async () => [], beforeCommit: () => {} }),
+  run: (_, work) =>
+    work({ em: undefined as never, query: async () => [], copyIn: async () => 0, beforeCommit: () => {} }),
 };
 
 export type Overrides = Partial<AuthDeps> & {

@@ -14,7 +14,11 @@ type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string
 /** What docs/security.md says under "Who may do what". */
 const scoped = {
   'audit:read': ['get /api/v1/audit/events'],
-  'market:manage': ['delete /api/v1/universes/{name}', 'put /api/v1/universes/{name}'],
+  'market:manage': [
+    'delete /api/v1/universes/{name}',
+    'post /api/v1/universes/{name}/prices',
+    'put /api/v1/universes/{name}',
+  ],
   'market:refresh': [
     'get /api/v1/refreshes',
     'get /api/v1/refreshes/{id}',
@@ -27,7 +31,7 @@ const scoped = {
 /** Scopes that can be granted, and that no route needs yet. */
 const reserved: readonly Scope[] = ['users:admin'];
 const publicParts = [
-  /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|universes)/,
+  /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|prices|universes)/,
   /^post \/api\/v1\/auth\/(register|login|token|revoke)$/,
   /^get \/$/,
   /^(post|put) \/api\/v1\/account\/password-reset$/,

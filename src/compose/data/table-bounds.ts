@@ -61,6 +61,11 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'one row for a user',
     removed: 'when the change is made; AUTH_CLEANUP_MINUTES, after EMAIL_TOKEN_HOURS',
   },
+  corporate_actions: {
+    grows: 'an upload or a refresh',
+    bound: 'one row for a symbol and a day',
+    removed: 'with its asset',
+  },
   idempotency_key: {
     grows: 'a request with an Idempotency-Key',
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',

@@ -26,6 +26,7 @@ export type CompiledRoute = {
 
 export const jsonType = 'application/json';
 export const formType = 'application/x-www-form-urlencoded';
+export const multipartType = 'multipart/form-data';
 
 export const isJsonType = (type: string): boolean => type === jsonType || type.endsWith('+json');
 

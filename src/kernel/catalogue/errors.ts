@@ -44,6 +44,7 @@ export const errorTable = {
   validation_failed: row(422, 'validation', 'The request breaks its schema'),
   malformed_body: row(400, 'validation', 'The body cannot be parsed'),
   malformed_request: row(400, 'validation', 'The HTTP request cannot be parsed'),
+  upload_refused: row(422, 'validation', 'Rows of the uploaded file are refused'),
   unsupported_media_type: row(415, 'validation', 'The media type is not supported'),
   body_unexpected: row(400, 'validation', 'The route takes no body'),
   payload_too_large: row(413, 'validation', 'The body is too large'),

@@ -82,6 +82,11 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly produces?: string | readonly string[];
   /** The handler gets the body as bytes, for every media type. */
   readonly rawBody?: true;
+  /**
+   * The handler gets a `BodyStream` and reads the body while it arrives. `multipart/form-data` in `consumes` means a form
+   * with one file.
+   */
+  readonly streamBody?: true;
   readonly bodyLimit?: BodyLimit;
   readonly responses: S;
   /** The codes that this route adds to those that the http room adds by its declaration; for OpenAPI. */

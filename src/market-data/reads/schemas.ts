@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
 import { dateParameter, fieldsQuery, integerParameter, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
+import { nameParameter } from '../names.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
 import { indexMethods } from '../indexes/universes.ts';
+import { maxListedRows, rowErrorCodes } from '../uploads/row-error.ts';
 
 const date = z.iso.date();
 const count = z.int().min(0);
@@ -31,6 +33,10 @@ export const priceSchema = z
   })
   .meta({ id: 'Price', description: 'One bar of an asset. Members that the source does not have are null' });
 
+export const symbolPriceSchema = z
+  .strictObject({ symbol: z.string(), ...priceSchema.shape })
+  .meta({ id: 'SymbolPrice', description: 'One bar of one of several assets' });
+
 export const indexSchema = z
   .strictObject({
     code: z.string(),
@@ -55,6 +61,15 @@ const heldSeriesSchema = z
 const refreshErrorSchema = z
   .strictObject({ code: errorCodeSchema, category: errorCategorySchema, detail: z.string() })
   .meta({ id: 'RefreshError' });
+export const rowErrorSchema = z
+  .strictObject({
+    line: z.int().min(1),
+    code: z.enum(rowErrorCodes),
+    detail: z.string(),
+    column: z.string().optional(),
+  })
+  .meta({ id: 'RowError', description: 'A refused row of an uploaded file' });
+
 
 export const refreshSchema = z
   .strictObject({
@@ -75,6 +90,10 @@ export const refreshSchema = z
       .readonly()
       .describe('The first series whose history was replaced. `factor`: fetched price divided by stored price'),
     series_held_back: z.array(heldSeriesSchema).readonly().describe('The first series of which nothing was stored'),
+    rows_read: count.describe('Bars of the provider, or rows of the uploaded file; of a running upload, so far'),
+    rows_written: count.describe('Those of them that are part of their series now'),
+    errors: z.array(rowErrorSchema).readonly().describe(`The first refused rows of the file, at most ${maxListedRows}`),
+    errors_total: count.describe('Number of refused rows'),
     source: z.enum(refreshSources).nullable(),
     error: refreshErrorSchema.nullable(),
     trace_id: z.string().nullable(),
@@ -120,3 +139,14 @@ export const seriesQuery = (item: z.ZodObject) =>
       path: ['latest'],
       error: 'Cannot be used with cursor',
     });
+
+const maxSymbols = 100;
+
+/** Query parameters of the prices of several assets. */
+export const symbolsQuery = listQuery(symbolPriceSchema).safeExtend({
+  symbols: z
+    .string()
+    .transform((value) => [...new Set(value.split(','))])
+    .pipe(z.array(nameParameter).max(maxSymbols))
+    .describe(`Symbols, comma-separated, at most ${maxSymbols}. One that does not exist has no rows`),
+});

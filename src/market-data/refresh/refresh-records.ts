@@ -1,15 +1,19 @@
 import { LockMode, type InferEntity } from '@mikro-orm/core';
 import { errorTable, isErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { ErrorCategory, ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { RefreshEntity, type refreshStatuses, type refreshTriggers } from '../entities.ts';
 import type { RefreshSource } from '../providers/provider.ts';
 import type { HeldBackSeries, ReplacedSeries } from '../series/series-plan.ts';
 import { instant } from '../sql.ts';
+import type { RowCounts } from '../uploads/row-error.ts';
 
 export type RefreshTrigger = (typeof refreshTriggers)[number];
 type RefreshStatus = (typeof refreshStatuses)[number];
-export type RefreshCounts = {
+/** `rows_read` are bars of the provider, or rows of the uploaded file. */
+export type RefreshCounts = RowCounts & {
+  /** Those of them that are part of their series now. */
+  readonly rows_written: number;
   readonly assets: number;
   readonly prices: number;
   readonly index_values: number;
@@ -51,7 +55,7 @@ export type RefreshRecord = RefreshCounts & {
 
 export const refreshColumns = `id, universe, universe_version, trigger, status, reason, error_detail, ${instant('started_at')},
   ${instant('finished_at')}, assets, prices, index_values, quarantined, series_replaced, series_held_back,
-  source, trace_id`;
+  rows_read, rows_written, row_errors as errors, row_errors_total as errors_total, source, trace_id`;
 
 export type RefreshRow = Omit<RefreshRecord, 'reason' | 'error'> & {
   readonly reason: string | null;
@@ -82,6 +86,10 @@ const recordOf = (refresh: InferEntity<typeof RefreshEntity>): RefreshRecord =>
     quarantined: refresh.quarantined,
     series_replaced: refresh.seriesReplaced,
     series_held_back: refresh.seriesHeldBack,
+    rows_read: refresh.rowsRead,
+    rows_written: refresh.rowsWritten,
+    errors: refresh.rowErrors,
+    errors_total: refresh.rowErrorsTotal,
     source: refresh.source ?? null,
     trace_id: refresh.traceId ?? null,
   });
@@ -112,6 +120,10 @@ export const insertRunning = ({ em }: Transaction, refresh: NewRefresh): Refresh
       quarantined: 0,
       seriesReplaced: [],
       seriesHeldBack: [],
+      rowsRead: 0,
+      rowsWritten: 0,
+      rowErrors: [],
+      rowErrorsTotal: 0,
     }),
   );
 
@@ -163,6 +175,10 @@ export const markApplied = async (
   refresh.quarantined = counts.quarantined;
   refresh.seriesReplaced = counts.series_replaced;
   refresh.seriesHeldBack = counts.series_held_back;
+  refresh.rowsRead = counts.rows_read;
+  refresh.rowsWritten = counts.rows_written;
+  refresh.rowErrors = counts.errors;
+  refresh.rowErrorsTotal = counts.errors_total;
 };
 
 export type Outcome = {
@@ -171,6 +187,8 @@ export type Outcome = {
   readonly detail: string | null;
   readonly source: RefreshSource | null;
   readonly at: string;
+  /** The rows of a file that has failed. */
+  readonly rows?: RowCounts;
 };
 
 /**
@@ -179,7 +197,7 @@ export type Outcome = {
  */
 const end = (
   refresh: InferEntity<typeof RefreshEntity>,
-  { status, reason, detail, at }: Pick<Outcome, 'status' | 'reason' | 'detail' | 'at'>,
+  { status, reason, detail, at, rows }: Omit<Outcome, 'source'>,
 ): void => {
   const isApplied = refresh.appliedAt != null;
   const appliedStatus = refresh.quarantined > 0 ? 'succeeded_with_quarantine' : 'succeeded';
@@ -187,6 +205,10 @@ const end = (
   refresh.reason = isApplied ? null : reason;
   refresh.errorDetail = isApplied ? null : detail;
   refresh.finishedAt = new Date(at);
+  if (isApplied || !rows) return;
+  refresh.rowsRead = rows.rows_read;
+  refresh.rowErrors = rows.errors;
+  refresh.rowErrorsTotal = rows.errors_total;
 };
 
 /** Ends a running record as `end` does. `ended` is false if another process has closed the record already. */
@@ -223,4 +245,12 @@ export const closeRunning = async (
   const detail = 'The process ended before the refresh did';
   for (const refresh of dangling) end(refresh, { status: 'rolled_back', reason: 'internal_error', detail, at });
   return dangling.map(recordOf);
+};
+
+/** Stores the progress of a running refresh. Call it before `claimRunning` of the refresh, which locks the record. */
+export const recordProgress = async ({ query }: Reader, id: string, rowsRead: number): Promise<void> => {
+  await query(`update refresh set rows_read = $2 where id = $1 and status = 'running' and applied_at is null`, [
+    id,
+    rowsRead,
+  ]);
 };

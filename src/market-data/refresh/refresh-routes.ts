@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { orAbort } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
@@ -10,6 +9,7 @@ import type { MarketDataQueries } from '../reads/queries.ts';
 import { refreshFailure } from './refresh-failure.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
+import { endedWithin, waitSecondsOf } from './wait.ts';
 import { listQuery, quarantinedPriceSchema, refreshSchema } from '../reads/schemas.ts';
 
 export type RefreshRoutesDeps = {
@@ -18,34 +18,6 @@ export type RefreshRoutesDeps = {
   readonly pages: Pages;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
-};
-
-/** Max wait of a caller. A longer wait in `Prefer` is reduced to it. */
-const maxWaitSeconds = 30;
-
-/** Seconds of `Prefer: wait=SECONDS` (RFC 7240), 0 without it. */
-const waitSecondsOf = (prefer: string | undefined): number => {
-  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(prefer ?? '') ?? [];
-  return Math.min(Number(seconds ?? 0), maxWaitSeconds);
-};
-
-/** The ended record, or undefined after `seconds` or if `signal` aborts because the client has disconnected. */
-const endedWithin = async (
-  ended: Promise<RefreshRecord>,
-  seconds: number,
-  signal: AbortSignal,
-): Promise<RefreshRecord | undefined> => {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), seconds * 1000);
-  const waitOver = AbortSignal.any([signal, timeout.signal]);
-  try {
-    return await orAbort(ended, waitOver);
-  } catch (error) {
-    if (waitOver.aborted) return undefined;
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
 };
 
 const refreshRequest = z.strictObject({ universe: z.string().min(1).max(64) }).meta({ id: 'RefreshRequest' });

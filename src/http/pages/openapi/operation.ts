@@ -4,7 +4,7 @@ import type { Components } from './components.ts';
 import { withExamples, type OperationExamples } from './examples.ts';
 import type { Json } from './json.ts';
 import { parametersOf } from './parameters.ts';
-import { contentOf, responsesOf, type SharedResponses } from './responses.ts';
+import { contentOf, fileContentOf, responsesOf, type SharedResponses } from './responses.ts';
 import { securityOf } from './security.ts';
 
 /** `POST /pricing/price` -> `postPricingPrice`. */
@@ -42,6 +42,7 @@ export type OperationParts = {
 
 export const operationOf = (route: Route, { components, shared, examples }: OperationParts): Json => {
   const { body } = route.request;
+  const { consumes = ['application/json'] } = route;
   const operation = {
     operationId: operationIdOf(route),
     tags: [route.tag],
@@ -52,8 +53,8 @@ export const operationOf = (route: Route, { components, shared, examples }: Oper
     parameters: parametersOf(route, components),
     ...(body && {
       requestBody: {
-        required: !body.safeParse(undefined).success,
-        content: contentOf(route.consumes ?? ['application/json'], components.schemaOf(body, 'input')),
+        required: route.streamBody === true || !body.safeParse(undefined).success,
+        content: route.streamBody ? fileContentOf(consumes) : contentOf(consumes, components.schemaOf(body, 'input')),
       },
     }),
     responses: responsesOf(route, components, shared),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { errorCodes, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
-import { formType, isJsonType } from '../../routing/compiled-route.ts';
+import { formType, isJsonType, multipartType } from '../../routing/compiled-route.ts';
 import { errorsOf } from '../../routing/route-errors.ts';
 import { oauthErrorSchema, problemSchema } from '../../problems/problem-schema.ts';
 import type { Components } from './components.ts';
@@ -50,6 +50,15 @@ export const contentOf = (types: readonly string[], schema: Json): Record<string
     types.map((type) => {
       if (type.startsWith('text/')) return [type, { schema: { type: 'string' } }];
       return [type, { schema: isJsonType(type) || type === formType ? schema : bytes }];
+    }),
+  );
+
+/** A file, as it is or as the only part of a form. */
+export const fileContentOf = (types: readonly string[]): Record<string, Json> =>
+  Object.fromEntries(
+    types.map((type) => {
+      const form = { type: 'object', required: ['file'], properties: { file: bytes } };
+      return [type, { schema: type === multipartType ? form : bytes }];
     }),
   );
 

@@ -91,6 +91,16 @@ export const workMetrics = {
     help: 'Fetched bars held back because they are not believed',
     labels: { universe: 'open' },
   },
+  volwatch_upload_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of uploaded files, after decompression',
+    labels: {},
+  },
+  volwatch_upload_rows_total: {
+    type: 'counter',
+    help: 'Rows of uploaded files. Of a file that fails, only the refused rows count',
+    labels: { outcome: ['written', 'held_back', 'refused'] },
+  },
   volwatch_series_replaced_total: {
     type: 'counter',
     help: 'Series whose stored history was replaced, because the provider restated it or the source changed',
