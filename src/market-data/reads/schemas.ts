@@ -70,7 +70,6 @@ export const rowErrorSchema = z
   })
   .meta({ id: 'RowError', description: 'A refused row of an uploaded file' });
 
-
 export const refreshSchema = z
   .strictObject({
     id: z.uuid(),
