@@ -71,6 +71,8 @@ export const marketSteps: readonly MakeStep[] = [
     path: { name: 'sp500' },
     headers: { 'If-Match': '"2"' },
     status: 204,
+    // The change above starts a refresh, during which the universe cannot be deleted.
+    eventually: true,
   }),
   () => ({ operation: 'GET /', name: 'program', summary: 'For a program' }),
   get('/health', 'degraded', 'Without Redis'),
