@@ -1,6 +1,6 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { notFound, ownerOf } from './webhook-owner.ts';
-import type { Delivery, Webhook, Webhooks } from './webhook.ts';
+import type { Delivery, Webhook, Webhooks } from '../webhook.ts';
 
 const columns = `id, url, events, case when disabled_at is null then 'active' else 'disabled' end as status,
   disabled_reason, disabled_at, rotated_at, created_at`;

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startService } from '#testkit/service.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { verifyJava } from './openapi/java.ts';
-import { verifyPython } from './openapi/python.ts';
-import { generatedDirectory } from './openapi/run.ts';
-import type { Target } from './openapi/target.ts';
-import { installNpmTools, lint, verifyTypeScript } from './openapi/typescript.ts';
+import { verifyJava } from './java.ts';
+import { verifyPython } from './python.ts';
+import { generatedDirectory } from './run.ts';
+import type { Target } from './target.ts';
+import { installNpmTools, lint, verifyTypeScript } from './typescript.ts';
 
 const all = process.argv.includes('--all');
 const client = { id: 'generated-clients', secret: 'generated-clients-secret-4711' };

@@ -10,11 +10,11 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { webhookScope } from '#src/kernel/ports/webhooks.ts';
-import { WebhookEntity, type StoredWebhook } from './entities.ts';
-import type { Outbox } from './outbox.ts';
-import type { WebhookSecrets } from './signatures.ts';
+import { WebhookEntity, type StoredWebhook } from '../entities.ts';
+import type { Outbox } from '../outbox.ts';
+import type { WebhookSecrets } from '../signatures.ts';
 import { notFound, ownerOf } from './webhook-owner.ts';
-import type { Webhook, Webhooks } from './webhook.ts';
+import type { Webhook, Webhooks } from '../webhook.ts';
 
 export type WebhookChangesDeps = {
   readonly unitOfWork: UnitOfWork;
