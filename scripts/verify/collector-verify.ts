@@ -3,6 +3,7 @@
  * checks which spans and attributes are kept, dropped, redacted and counted.
  */
 import { isTrueWithin } from '#testkit/eventually.ts';
+import { createKeptTraces } from '#src/telemetry/metrics/kept-traces.ts';
 import { clearFault, price, setFault } from '#testkit/running-service.ts';
 import { startCollector, type Collector } from './collector.ts';
 import { withScope } from './scope.ts';
@@ -71,6 +72,10 @@ await withScope(async (scope) => {
   const arrived = await isTrueWithin(() => kept([...failed, ...slow, forgetfulTrace]) === 11, 20_000);
   const metrics = await (await fetch(collector.metricsUrl)).text();
   const share = kept(ordinary);
+  // Slow ones are kept whatever their id is, so only ids that must be kept are compared.
+  const isKept = createKeptTraces({ percent: 10, slowSeconds: Infinity });
+  const predicted = ordinary.filter((id) => isKept(id, 0));
+  const missing = predicted.length - kept(predicted);
   const leaked = leaks.filter((canary) => collector.exported().includes(canary) || metrics.includes(canary));
   const counted = /traces_span_metrics_calls_total\{[^}]*http_route="\/api\/v1\/pricing\/price"[^}]*\} (\d+)/g;
   const calls = [...metrics.matchAll(counted)].reduce((sum, [, count]) => sum + Number(count), 0);
@@ -78,6 +83,7 @@ await withScope(async (scope) => {
   const results: readonly (readonly [what: string, seen: string, good: boolean])[] = [
     ['failed and slow traces kept', `${kept([...failed, ...slow])} of 10`, arrived],
     ['ordinary traces kept', `${share} of 200`, share >= 5 && share <= 45],
+    ['kept traces that exemplars may name', `${predicted.length - missing} of ${predicted.length}`, missing === 0],
     ['secrets that came through', leaked.join(', ') || 'none', leaked.length === 0],
     ['requests counted before sampling', `${calls} of 210`, calls === 210],
     ['SQL keeps its shape', 'select * from account where email = ?', collector.exported().includes('email = ?')],

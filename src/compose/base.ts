@@ -12,6 +12,7 @@ import {
   createAddressHash,
   createDropReport,
   createFaults,
+  createKeptTraces,
   createLogger,
   createMetrics,
   type FaultControl,
@@ -52,6 +53,10 @@ export const composeBase = (config: Config): Base => {
     enabled: config.TELEMETRY_ENABLED,
     build,
     target: { serviceName, instanceId },
+    isKept: createKeptTraces({
+      percent: config.TRACES_KEPT_PERCENT,
+      slowSeconds: config.TRACES_KEPT_FROM_MS / 1_000,
+    }),
   });
   const faults = createFaults({ enabled: config.FAULT_INJECTION, metrics, logger });
   const dropped = createDropReport({ metrics, logger, clock: systemClock });

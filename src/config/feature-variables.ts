@@ -121,6 +121,16 @@ export const featureSections = {
       'true',
       'Whether spans and metrics are recorded. If not, `/metrics` only has build and process metrics',
     ),
+    TRACES_KEPT_PERCENT: variable(
+      integer(0, 100),
+      '100',
+      'Percent of the sampled traces that the tail sampling of the Collector keeps by their id. Exemplars name only kept traces. otel-collector.yaml keeps 10',
+    ),
+    TRACES_KEPT_FROM_MS: variable(
+      milliseconds(),
+      '250',
+      'Duration from which on tail sampling keeps a trace whatever its id is',
+    ),
     OTEL_SERVICE_NAME: optional(
       text,
       'Name of the service in spans and in the sessions of PostgreSQL (standard OpenTelemetry). Unset: `service.name` of OTEL_RESOURCE_ATTRIBUTES, and without it `volwatch`',

@@ -6,6 +6,7 @@ export { createAbuseReport } from './logs/abuse-report.ts';
 export { createAddressHash, type AddressHash } from './logs/address-hash.ts';
 export { createDropReport } from './logs/drop-report.ts';
 export { createLogger, type FlushableLogger } from './logs/logger.ts';
+export { createKeptTraces } from './metrics/kept-traces.ts';
 export { createMetrics } from './metrics/metrics.ts';
 export { telemetryRuntime, type TelemetryRuntime } from './runtime.ts';
 export { runTelemetrySelfTest } from './tracing/self-test.ts';

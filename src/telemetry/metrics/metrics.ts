@@ -21,6 +21,7 @@ import { transactionOperations } from '../../kernel/ports/unit-of-work.ts';
 /** A registry for both formats, see exposition.ts. */
 type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
 type Labels = Readonly<Record<string, string>>;
+import type { IsKept } from './kept-traces.ts';
 
 type BuildInfo = { readonly version: string; readonly commit: string };
 type TargetInfo = { readonly serviceName: string; readonly instanceId: string };
@@ -32,6 +33,8 @@ export type MetricsDeps = {
   readonly build: BuildInfo;
   /** The names of the service and of this process, which spans and log lines have too. Default: no such metric. */
   readonly target?: TargetInfo;
+  /** Which traces exemplars may name. Default: all sampled ones. */
+  readonly isKept?: IsKept;
 };
 
 /** A counter with closed labels starts at 0 for every combination, if it has no more combinations than this. */
@@ -83,20 +86,22 @@ const seeds: Partial<Record<MetricName, readonly Labels[]>> = {
 };
 
 /**
- * Returns the labels of an exemplar. Undefined if the active span is not sampled, because its trace is not stored then.
+ * Returns the labels of an exemplar. Undefined if the active span is not sampled, or if the Collector does not keep its
+ * trace, because the trace is not stored then.
  */
-const exemplarOfActiveSpan = (): Labels | undefined => {
+const exemplarOfActiveSpan = (isKept: IsKept, seconds: number): Labels | undefined => {
   const span = trace.getActiveSpan();
   if (span === undefined) return undefined;
   const { traceId, spanId, traceFlags } = span.spanContext();
-  return (traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : { trace_id: traceId, span_id: spanId };
+  if ((traceFlags & TraceFlags.SAMPLED) === 0 || !isKept(traceId, seconds)) return undefined;
+  return { trace_id: traceId, span_id: spanId };
 };
 
 /**
  * Registers all metrics of the catalogue on `registry` and returns the port for reports. Must be called once per
  * registry.
  */
-export const createMetrics = ({ registry, enabled, build, target }: MetricsDeps): Metrics => {
+export const createMetrics = ({ registry, enabled, build, target, isKept = () => true }: MetricsDeps): Metrics => {
   // prom-client takes exemplars only on a registry of this type. `renderMetrics` chooses the format of each scrape.
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   collectDefaultMetrics({ register: registry });
@@ -154,7 +159,7 @@ export const createMetrics = ({ registry, enabled, build, target }: MetricsDeps)
         histogram.observe(labels as Labels, value);
         return;
       }
-      const exemplarLabels = exemplarOfActiveSpan();
+      const exemplarLabels = exemplarOfActiveSpan(isKept, value);
       histogram.observe({ labels: labels as Labels, value, ...(exemplarLabels && { exemplarLabels }) });
     },
   };
