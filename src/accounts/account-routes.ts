@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { strongTags } from '#src/kernel/requests/entity-tags.ts';
+import { expectedVersions, ifMatch, mergePatch } from '#src/kernel/requests/conditional/expected-versions.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -32,28 +32,6 @@ const profileAnswer = z.strictObject({
   ...versioned,
 });
 const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned });
-
-const ifMatch = z.object({ 'if-match': z.string().max(1_024).optional() });
-
-/**
- * The versions that an `If-Match` header names.
- * @throws AppError `precondition_required` without a header, `precondition_failed` if it does not contain a version
- */
-const expectedVersions = (header: string | undefined): readonly number[] | '*' => {
-  if (header === undefined) {
-    throw new AppError('precondition_required', 'If-Match must contain the version of the resource');
-  }
-  const tags = strongTags(header);
-  if (tags === '*') return tags;
-  const versions = tags.filter((value) => /^\d{1,9}$/.test(value)).map(Number);
-  if (versions.length === 0) {
-    throw new AppError(
-      'precondition_failed',
-      'If-Match does not contain a version of this resource, such as "3"; a weak tag such as W/"3" never matches',
-    );
-  }
-  return versions;
-};
 
 /** The user of the request. @throws AppError `resource_not_found` for clients and API keys, which have no profile */
 const userOf = ({ principal }: { readonly principal?: Principal }): Principal => {
@@ -86,7 +64,6 @@ const headersOf = ({ version }: { readonly version: number }) => ({
 
 const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'caller' } as const;
 const changeErrors = ['resource_not_found', 'precondition_required', 'precondition_failed'] as const;
-const mergePatch = ['application/json', 'application/merge-patch+json'];
 
 const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileShape>>>): Route[] => {
   type Profile = Awaited<ReturnType<typeof profiles.read>>;

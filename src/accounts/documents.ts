@@ -1,6 +1,6 @@
 import type { z } from 'zod';
+import { assertVersion, type ExpectedVersions } from '#src/kernel/requests/conditional/expected-versions.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Query, Transaction, UnitOfWork, Reader } from '#src/kernel/ports/unit-of-work.ts';
@@ -38,7 +38,7 @@ export type Documents<Values> = {
    */
   readonly change: (
     userId: string,
-    versions: readonly number[] | '*',
+    versions: ExpectedVersions,
     changes: { readonly [Name in keyof Values]?: Values[Name] | undefined },
   ) => Promise<StoredDocument<Values>>;
 };
@@ -124,25 +124,20 @@ export const createDocuments = <Shape extends DocumentShape>(
     return { ...row, ...changes, version, updated_at: updatedAt.toISOString() };
   };
 
-  const outdated = (): AppError =>
-    new AppError('precondition_failed', 'The version does not match. Read the resource again and use its version');
-
   return {
     read,
 
     change: (userId, versions, given) =>
       unitOfWork.run({ operation: 'account.change' }, async (transaction) => {
         await assertUser(transaction.query, userId);
-        const assertVersion = (row: Row | undefined): void => {
-          if (versions !== '*' && !versions.includes(Number(row?.['version'] ?? 0))) throw outdated();
-        };
+        const assertRow = (row: Row | undefined): void => assertVersion(versions, Number(row?.['version'] ?? 0));
         const before = await find(transaction.query, userId, 'for update');
-        assertVersion(before);
+        assertRow(before);
         // Names come from the declared shape only, never from the caller.
         const changed = names.filter((name) => Object.hasOwn(given, name));
         if (changed.length === 0) return toDocument(before);
         const row = before ?? (await insertFirst(transaction, userId));
-        assertVersion(row);
+        assertRow(row);
         const changes = Object.fromEntries(changed.map((name) => [name, Reflect.get(given, name) as unknown]));
         return toDocument(await write(transaction, row, changes));
       }),

@@ -7,12 +7,16 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { Roles } from '#src/kernel/ports/roles.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { accountRoutes } from './users/user-routes.ts';
 import { createAccounts } from './users/accounts.ts';
 import { apiKeyRoutes } from './api-keys/api-key-routes.ts';
 import { createApiKeys } from './api-keys/api-keys.ts';
+import { createUserAdmin } from './administration/user-admin.ts';
+import { userAdminRoutes } from './administration/user-admin-routes.ts';
+import { createEndCredentials, type EndCredentialsDeps } from './owners/end-credentials.ts';
 import { createAuthenticator, type Authenticate } from './authenticator.ts';
 import { createClientStore, type ClientStoreDeps } from './clients/clients.ts';
 import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
@@ -54,6 +58,7 @@ export type AuthSettings = {
   /** Max number of active API keys of an owner. */
   readonly maxApiKeys: number;
   readonly hashing: SecretHasherOptions;
+  readonly roles: Roles;
   readonly revocationPollMs: number;
   /** Whether access tokens of users without an account here are accepted. */
   readonly foreignUsers: boolean;
@@ -78,6 +83,8 @@ export type AuthDeps = {
   readonly throttle: LoginThrottle;
   readonly owners: Owners;
   readonly abuse: AbuseReport;
+  /** Removes the webhooks of a user whom an administrator disables. @returns the number of webhooks */
+  readonly removeWebhooks: EndCredentialsDeps['removeWebhooks'];
   readonly cursors: Cursors;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -169,6 +176,12 @@ export const createAuth = (deps: AuthDeps): Auth => {
       revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
       ...accountRoutes({ accounts, measure }),
       meRoute(sessions),
+      ...userAdminRoutes({
+        users: createUserAdmin({ ...shared, end: createEndCredentials(deps) }),
+        pages: createPages(deps),
+        roles: settings.roles,
+        measure,
+      }),
       ...apiKeyRoutes({ apiKeys, pages: createPages(deps) }),
       keySetRoute(keyRing),
       metadataRoute(publicUrl),

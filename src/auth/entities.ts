@@ -31,6 +31,8 @@ export const UserAccountEntity = defineEntity({
     role: p.text(),
     scopes: p.array().$type<Scope[]>(),
     createdAt: p.datetime(),
+    /** Counts changes of role, scopes and state, for If-Match. */
+    version: p.integer().default(0),
     /** Set by a trigger with the first session or refresh family. Null: see `registration-quota.ts`. */
     firstSignedInAt: p.datetime().nullable(),
   },

@@ -1,4 +1,5 @@
 import { boolean, integer, milliseconds, oneOf, url } from './parsers.ts';
+import { roles } from './authentication/role-parser.ts';
 import { privateKey, publicKeys, secretText, text } from './text-parsers.ts';
 import { optional, secret, variable } from './variable.ts';
 
@@ -30,6 +31,11 @@ export const featureSections = {
       integer(50, 60_000),
       '1000',
       'Time until a revoked token is refused by the other instances while Redis is down',
+    ),
+    ROLES: variable(
+      roles,
+      '{"user":[],"auditor":["audit:read"],"operator":["ml:read","market:refresh","market:manage"],"admin":["market:refresh","market:manage","ml:read","audit:read","users:admin"]}',
+      'Scopes of each role as a JSON object. A user holds the scopes of the role and those of the account; each account begins with the role `user` and the scope `ml:read`',
     ),
     OWNER_CACHE_MS: variable(
       integer(0, 60_000),

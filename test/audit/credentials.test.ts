@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { noRoles } from '#src/kernel/ports/roles.ts';
 import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { createApiKeys } from '#src/auth/api-keys/api-keys.ts';
@@ -22,7 +23,7 @@ const setupCredentials = async (t: ExecutionContext) => {
     reader,
     audit,
     clock,
-    owners: createOwners({ reader, clock, bootstrap: undefined, cacheMs: 0 }),
+    owners: createOwners({ reader, clock, roles: noRoles, bootstrap: undefined, cacheMs: 0 }),
     usage: { note: () => {}, flush: async () => {} },
     secret,
     maxPerOwner: 10,

@@ -11,6 +11,7 @@ import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
+import { removeWebhooksOf } from '#src/webhooks/retention.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
 import { ringOf, pemOf, keys, settings } from './setup.ts';
@@ -67,6 +68,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   const database = await createDatabase({ ...databaseSettings(stored.url), entities: authEntities, metrics });
   const bootstrap = 'bootstrap' in deps ? deps.bootstrap : { id: 'desk', secret: 'bootstrap secret' };
   const reader = deps.reader ?? database.reader;
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
   const auth = createAuth({
     settings: { ...settings, ...overriding },
     keyRing: ring,
@@ -78,9 +80,16 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     },
     unitOfWork: database.unitOfWork,
     reader,
-    owners: createOwners({ reader, clock, bootstrap, cacheMs: ownerCacheMs }),
+    owners: createOwners({
+      reader,
+      clock,
+      roles: overriding.roles ?? settings.roles,
+      bootstrap,
+      cacheMs: ownerCacheMs,
+    }),
     abuse: noAbuseReport,
-    audit: createAuditTrail({ clock, metrics, ids: uuidv7 }),
+    removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, audit, actor),
+    audit,
     throttle: noLoginThrottle,
     cursors: createCursors({ secret: 'test secret of cursors' }),
     clock,

@@ -7,7 +7,7 @@ import { noAudit } from '#src/kernel/ports/audit.ts';
 import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
-import type { Principal } from '#src/kernel/requests/principal.ts';
+import { scopes, type Principal } from '#src/kernel/requests/principal.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -63,6 +63,11 @@ export const settings: AuthSettings = {
   minPasswordCharacters: 8,
   maxApiKeys: 5,
   hashing: quickHashing,
+  roles: new Map([
+    ['user', []],
+    ['analyst', ['ml:read', 'market:refresh']],
+    ['admin', [...scopes]],
+  ]),
   revocationPollMs: 50,
   foreignUsers: true,
   usageFlushMs: 60_000,
@@ -101,8 +106,9 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     },
     unitOfWork: noDatabase,
     reader,
-    owners: createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 1_000 }),
+    owners: createOwners({ reader, clock, roles: settings.roles, bootstrap: { id: 'desk' }, cacheMs: 1_000 }),
     abuse: noAbuseReport,
+    removeWebhooks: async () => 0,
     audit: noAudit,
     throttle: noLoginThrottle,
     cursors: createCursors({ secret: 'test secret of cursors' }),

@@ -31,6 +31,11 @@ test('all faults are reported at once, with names and without values', (t) => {
 });
 
 for (const [name, value] of [
+  ['ROLES', '{}'],
+  ['ROLES', '[]'],
+  ['ROLES', '{"user":["root"]}'],
+  ['ROLES', '{"user":"ml:read"}'],
+  ['ROLES', '{"Big Boss":[]}'],
   ['PORT', '65536'],
   ['PORT', '-1'],
   ['PORT', '1e3'],

@@ -1,26 +1,16 @@
 import { LockMode } from '@mikro-orm/core';
-import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
-import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { AuditActor } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { OwnerEndEntity, UserAccountEntity, type OwnerEndReason } from '../entities.ts';
+import { UserAccountEntity } from '../entities.ts';
+import { disableUser, enableUser } from './disabled-users.ts';
+import { createEndCredentials, isUuid, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
 
-export type CredentialAdminDeps = {
+export type CredentialAdminDeps = EndCredentialsDeps & {
   readonly unitOfWork: UnitOfWork;
-  readonly audit: AuditTrail;
-  readonly clock: Clock;
-  /** Removes the webhooks of an owner. @returns the number of webhooks */
-  readonly removeWebhooks: (transaction: Transaction, owner: Owner) => Promise<number>;
   /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
   readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
-};
-
-export type Ended = {
-  readonly api_keys: number;
-  readonly sessions: number;
-  readonly refresh_families: number;
-  readonly webhooks: number;
 };
 
 /** The commands of operators on credentials. Each method can throw AppError `resource_not_found`. */
@@ -41,91 +31,25 @@ export type CredentialAdmin = {
 
 const actor: AuditActor = { kind: 'operator', subject: null };
 const operation = 'auth.operator';
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const notFound = (what: string): AppError => new AppError('resource_not_found', `There is no such ${what}`);
 
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
-  const { unitOfWork, audit, clock } = deps;
+  const { unitOfWork, audit } = deps;
 
-  // The credentials of an owner are ended with one statement for each table, because an owner can have many.
-  const endKeysWhere = async (
-    transaction: Transaction,
-    condition: string,
-    parameters: readonly string[],
-  ): Promise<number> => {
-    const revokedAt = clock.now();
-    const ended = await transaction.query<{ id: string }>(
-      `update api_key set revoked_at = $1 where revoked_at is null and ${condition} returning id`,
-      [revokedAt, ...parameters],
-    );
-    for (const { id } of ended) {
-      await audit.record(transaction, {
-        stream: `api_key:${id}`,
-        action: 'api_key.revoked',
-        outcome: 'success',
-        actor,
-        target: id,
-        data: { revoked_at: revokedAt.toISOString() },
-      });
-    }
-    return ended.length;
-  };
-
-  const endKeysOf = (transaction: Transaction, { kind, id }: Owner): Promise<number> =>
-    endKeysWhere(transaction, 'owner_kind = $2 and owner_id = $3', [kind, id]);
-
-  /** Other instances see new rows of revoked_token after REVOCATION_POLL_MS, and of owner_end after OWNER_CACHE_MS. */
-  const endSignIns = async ({ query }: Transaction, userId: string) => {
-    const now = clock.now();
-    const sessions = await query('delete from user_session where user_id = $1 returning 1', [userId]);
-    const families = await query(
-      `update refresh_family set revoked_at = $2, revoked_reason = 'operator'
-       where user_id = $1 and revoked_at is null returning 1`,
-      [userId, now],
-    );
-    await query(
-      `insert into revoked_token (token_id, revoked_at, expires_at)
-       select access_token_id, clock_timestamp(), access_expires_at
-       from refresh_token join refresh_family family on family.id = family_id
-       where family.user_id = $1 and access_expires_at > $2::timestamptz - interval '5 minutes'
-       on conflict (token_id) do nothing`,
-      [userId, now],
-    );
-    return { sessions: sessions.length, refresh_families: families.length };
-  };
-
-  /** SQL, because the stored reason decides about the new one. Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. */
-  const endTokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
-    await query(
-      `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, $3, $4)
-       on conflict (owner_kind, owner_id) do update set ended_at = excluded.ended_at,
-         reason = case when ended.reason = 'disabled' and excluded.reason = 'tokens_ended'
-           then ended.reason else excluded.reason end`,
-      [kind, id, reason, clock.now()],
-    );
-  };
-
-  const endAllOf = async (transaction: Transaction, owner: Owner, reason: OwnerEndReason): Promise<Ended> => {
-    const keys = await endKeysOf(transaction, owner);
-    const none = { sessions: 0, refresh_families: 0 };
-    const hasAccount = owner.kind === 'user' && uuid.test(owner.id);
-    const signIns = hasAccount ? await endSignIns(transaction, owner.id) : none;
-    await endTokens(transaction, owner, reason);
-    const webhooks = await deps.removeWebhooks(transaction, owner);
-    return { api_keys: keys, ...signIns, webhooks };
-  };
+  const end = createEndCredentials(deps);
 
   const record = (
     transaction: Transaction,
     { kind, id }: Owner,
-    action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.disabled' | 'user.enabled' | 'user.erased',
+    action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.erased',
   ): Promise<void> =>
     audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor, target: id });
 
   /** Locks the user until the end of the transaction. */
   const findUser = async ({ em }: Transaction, id: string) => {
-    const user = await em.findOne(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    const user = isUuid(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
     if (!user) throw notFound('user');
     return user;
   };
@@ -136,7 +60,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         const [, kind, id = ''] = /^(user|client):(.+)$/s.exec(text) ?? [];
         if (kind === 'client') return { kind, id };
         if (kind !== 'user') throw notFound('owner: write user:ID, user:EMAIL or client:ID');
-        if (uuid.test(id)) return { kind, id: id.toLowerCase() };
+        if (isUuid(id)) return { kind, id: id.toLowerCase() };
         const email = id.trim().normalize('NFKC').toLowerCase();
         const [user] = await query<{ id: string }>('select id from user_account where email = $1', [email]);
         // A foreign user has no account here, only an id in tokens.
@@ -146,37 +70,28 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
 
     endKey: (id) =>
       unitOfWork.run({ operation }, async (transaction) => {
-        const ended = uuid.test(id) ? await endKeysWhere(transaction, 'id = $2::text::uuid', [id]) : 0;
+        const ended = await end.key(transaction, id, actor);
         if (ended === 0) throw notFound('API key, or it has ended');
       }),
 
-    endKeys: (owner) => unitOfWork.run({ operation }, (transaction) => endKeysOf(transaction, owner)),
+    endKeys: (owner) => unitOfWork.run({ operation }, (transaction) => end.keys(transaction, owner, actor)),
 
     endAll: (owner) =>
       unitOfWork.run({ operation }, async (transaction) => {
-        const ended = await endAllOf(transaction, owner, 'tokens_ended');
+        const ended = await end.all(transaction, owner, 'tokens_ended', actor);
         await record(transaction, owner, `${owner.kind}.credentials_ended`);
         return ended;
       }),
 
     disable: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
-        await findUser(transaction, id);
-        const owner = { kind: 'user', id } as const;
-        const ended = await endAllOf(transaction, owner, 'disabled');
-        await record(transaction, owner, 'user.disabled');
-        return ended;
-      }),
+      unitOfWork.run({ operation }, async (transaction) =>
+        disableUser({ audit, end, transaction, user: await findUser(transaction, id), actor }),
+      ),
 
     enable: (id) =>
       unitOfWork.run({ operation }, async (transaction) => {
-        // Tokens that were issued before this time stay ended.
-        const disabled = { ownerKind: 'user', ownerId: id, reason: 'disabled' } as const;
-        const lockMode = LockMode.PESSIMISTIC_WRITE;
-        const end = await transaction.em.findOne(OwnerEndEntity, disabled, { lockMode });
-        if (!end) throw notFound('disabled user');
-        end.reason = 'tokens_ended';
-        await record(transaction, { kind: 'user', id }, 'user.enabled');
+        const user = await findUser(transaction, id);
+        if (!(await enableUser({ audit, transaction, user, actor }))) throw notFound('disabled user');
       }),
 
     erase: (id) =>
@@ -184,7 +99,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         const user = await findUser(transaction, id);
         const { em, query } = transaction;
         const owner = { kind: 'user', id } as const;
-        const ended = await endAllOf(transaction, owner, 'tokens_ended');
+        const ended = await end.all(transaction, owner, 'tokens_ended', actor);
         const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
           id,
         ]);

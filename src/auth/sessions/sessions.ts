@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { UserAccountEntity, UserSessionEntity } from '../entities.ts';
@@ -12,6 +13,7 @@ export type SessionsDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
   readonly usage: UsageLog;
+  readonly roles: Roles;
   /** Max age of a session, counted from the sign-in. */
   readonly lifetimeSeconds: number;
   /** A session without use for this time ends. */
@@ -38,7 +40,7 @@ const prefix = 'vws_';
 type Row = User & { readonly session_id: string };
 
 export const createSessions = (deps: SessionsDeps): Sessions => {
-  const { reader, clock, usage, lifetimeSeconds, idleSeconds, csrfSecret } = deps;
+  const { reader, clock, usage, roles, lifetimeSeconds, idleSeconds, csrfSecret } = deps;
 
   const csrfToken = (sessionToken: string): string =>
     createHmac('sha256', csrfSecret).update(sessionToken).digest('base64url');
@@ -70,8 +72,8 @@ export const createSessions = (deps: SessionsDeps): Sessions => {
       );
       if (!found) return undefined;
       usage.note(found.session_id, now);
-      const { session_id: sessionId, id: subject, email, role, scopes } = found;
-      return { kind: 'user', subject, email, role, scopes, sessionId };
+      const { session_id: sessionId, id: subject, email, role } = found;
+      return { kind: 'user', subject, email, role, scopes: heldScopes(roles, found), sessionId };
     },
 
     end: async ({ em }, sessionId) => {

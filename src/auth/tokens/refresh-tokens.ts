@@ -4,6 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { commonScopes } from '#src/kernel/ports/owners.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
@@ -17,6 +18,7 @@ export type RefreshTokensDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly tokens: TokenIssuer;
   readonly revocations: Revocations;
+  readonly roles: Roles;
   readonly audit: AuditTrail;
   readonly clock: Clock;
   /** Max age of a family, counted from the sign-in. */
@@ -76,7 +78,7 @@ const findFamily = async (query: Query, refreshToken: string, now: Date): Promis
 };
 
 export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
-  const { unitOfWork, tokens, revocations, audit, clock, lifetimeSeconds } = deps;
+  const { unitOfWork, tokens, revocations, roles, audit, clock, lifetimeSeconds } = deps;
 
   const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
     ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
@@ -147,7 +149,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
           });
           return { ended: await endFamily(transaction, familyId, 'reused') };
         }
-        const kept = commonScopes(found.scopes, found.held);
+        const kept = commonScopes(found.scopes, heldScopes(roles, { role: found.role, scopes: found.held }));
         // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
         // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
         // search sees whether the request before it has used the token.

@@ -4,6 +4,7 @@ import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/p
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -27,6 +28,7 @@ export type AccountsDeps = {
   readonly abuse: AbuseReport;
   readonly refreshTokens: RefreshTokens;
   readonly sessions: Sessions;
+  readonly roles: Roles;
   readonly revocations: Revocations;
   readonly audit: AuditTrail;
   readonly clock: Clock;
@@ -56,7 +58,7 @@ const signInRefused = (): AppError =>
 /** Accounts of users, with e-mail and password. */
 export const createAccounts = (deps: AccountsDeps): Accounts => {
   const { unitOfWork, reader, hasher, rules, throttle, places, notices, abuse, refreshTokens, sessions } = deps;
-  const { revocations, audit, clock } = deps;
+  const { revocations, audit, clock, roles } = deps;
 
   const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: User): Promise<void> =>
     unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
@@ -105,7 +107,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
       await places.remember(transaction, user.id, placeHash, clock.now());
-      return begin(transaction, user);
+      return begin(transaction, { ...user, scopes: heldScopes(roles, user) });
     });
     await throttle.succeeded(attempt);
     return result;

@@ -6,6 +6,7 @@ import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
+import { removeWebhooksOf } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
 import { tokenIssuerOf } from './issuer.ts';
 import { bootstrapClient } from './owners.ts';
@@ -75,6 +76,7 @@ export const composeAuth = async (
       minPasswordCharacters: config.PASSWORD_MIN_LENGTH,
       maxApiKeys: config.API_KEYS_PER_OWNER,
       hashing: hashingOf(config),
+      roles: config.ROLES,
       revocationPollMs: config.REVOCATION_POLL_MS,
       foreignUsers: config.JWT_FOREIGN_USERS,
       usageFlushMs: config.AUTH_USAGE_FLUSH_MS,
@@ -94,6 +96,7 @@ export const composeAuth = async (
     throttle,
     owners,
     abuse,
+    removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, audit, actor),
     cursors,
     clock,
     logger,

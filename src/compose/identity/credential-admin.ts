@@ -18,7 +18,7 @@ export type CredentialAdminParts = {
 export const composeCredentialAdmin = (parts: CredentialAdminParts): CredentialAdmin =>
   createCredentialAdmin({
     ...parts,
-    removeWebhooks: (transaction, owner) => removeWebhooksOf(transaction, owner, parts.audit),
+    removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, parts.audit, actor),
     removeData: async (transaction, userId, subjects) => {
       await removeDocumentsOf(transaction, userId);
       await removeCalendarOf(transaction, { kind: 'user', id: userId });

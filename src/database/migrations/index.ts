@@ -15,6 +15,7 @@ import { indexCalculation } from './0019-index-calculation.ts';
 import { usersOfDocuments } from './0021-users-of-documents.ts';
 import { universes } from './0024-universes.ts';
 import { calendar } from './0030-calendar.ts';
+import { userAdministration } from './0033-user-administration.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   usersOfDocuments,
   universes,
   calendar,
+  userAdministration,
 ];

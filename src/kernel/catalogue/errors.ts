@@ -88,6 +88,7 @@ export const errorTable = {
   precondition_required: row(428, 'conflict', 'If-Match is required'),
   precondition_failed: row(412, 'conflict', 'The resource has changed'),
   universe_managed_by_file: row(409, 'conflict', 'UNIVERSES_FILE has this universe; change the file'),
+  last_administrator: row(409, 'conflict', 'The change would leave no administrator'),
   series_source_conflict: row(409, 'conflict', 'A symbol has prices from another source or with another interval'),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
   calendar_not_connected: row(409, 'conflict', 'No calendar is connected'),

@@ -26,6 +26,7 @@ export const transactionOperations = [
   'auth.client',
   'auth.maintenance',
   'auth.operator',
+  'auth.user_admin',
   'account.change',
   'webhook.change',
   'webhook.fan_out',

@@ -39,7 +39,17 @@ export const requestMetrics = {
     type: 'histogram',
     help: 'Duration of authentication operations in seconds',
     labels: {
-      operation: ['verify_token', 'issue_token', 'login', 'api_key', 'refresh', 'register', 'session', 'revoke'],
+      operation: [
+        'verify_token',
+        'issue_token',
+        'login',
+        'api_key',
+        'refresh',
+        'register',
+        'session',
+        'revoke',
+        'user_admin',
+      ],
       outcome: ['ok', 'refused', 'error'],
     },
   },
