@@ -27,6 +27,7 @@ const usage = `usage: npm run user -- list [--role ROLE]       all users, oldest
        npm run user -- role USER ROLE           give a role of the setting ROLES
        npm run user -- disable USER             end all credentials and webhooks; the user cannot sign in
        npm run user -- enable USER              undo disable; what has ended stays ended
+       npm run user -- remove-totp USER         remove the second factor of a user who has lost it
        npm run user -- end-sessions USER        end sessions, refresh tokens and access tokens; API keys stay
 USER: an id or an e-mail address. SCOPE: ${knownScopes.join(', ')}.`;
 
@@ -110,6 +111,11 @@ const commands: Readonly<Record<string, (user: string, ...rest: Parameters<Comma
       rest,
       change(user, () => ({ disabled: false })),
     ),
+  'remove-totp': (user, rest) =>
+    only(rest, async (admin) => {
+      await admin.removeSecondFactor(await admin.idOf(user), 'operator');
+      return 'Removed: the second factor and its recovery codes.';
+    }),
   'end-sessions': (user, rest) =>
     only(rest, async (admin) => {
       const ended = await admin.endSessions(await admin.idOf(user), 'operator');

@@ -1,6 +1,8 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createSecretCipher } from '#src/kernel/secrets/secret-cipher.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -24,6 +26,14 @@ import type { KeyRing } from './keys/key-ring.ts';
 import { createLegacyUsers } from './users/legacy-users.ts';
 import { createMaintenance } from './maintenance.ts';
 import { createMeasure } from './measured.ts';
+import { createSecondFactors } from './second-factor/second-factors.ts';
+import { secondFactorRoutes } from './second-factor/second-factor-routes.ts';
+import { createSecondStep } from './second-factor/second-step.ts';
+import { secondStepRoute } from './second-factor/second-step-route.ts';
+import { createRecentSignIn } from './sign-in/recent-sign-in.ts';
+import { createSignInRefusals } from './sign-in/sign-in-refusals.ts';
+import { createOwnSessions } from './own-sessions/own-sessions.ts';
+import { ownSessionRoutes } from './own-sessions/own-session-routes.ts';
 import { createOwnerRule } from './owners/owner-rule.ts';
 import { createPasswordRules } from './users/password-rules.ts';
 import { createRefreshTokens } from './tokens/refresh-tokens.ts';
@@ -55,6 +65,9 @@ export type AuthSettings = {
   readonly sessionIdleSeconds: number;
   readonly minPasswordCharacters: number;
   readonly maxUsersWithoutSignIn: number;
+  readonly secondStepSeconds: number;
+  readonly recentSignInSeconds: number;
+  readonly maxSecondFactorFailures: number;
   /** Max number of active API keys of an owner. */
   readonly maxApiKeys: number;
   readonly hashing: SecretHasherOptions;
@@ -76,6 +89,8 @@ export type AuthDeps = {
     readonly apiKeys: string | Uint8Array;
     readonly csrf: Uint8Array;
     readonly places: Uint8Array;
+    /** Keys of stored TOTP secrets, 32 bytes each: the first encrypts, all decrypt. */
+    readonly secondFactors: readonly Uint8Array[];
   };
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
@@ -146,10 +161,26 @@ export const createAuth = (deps: AuthDeps): Auth => {
     secret: secrets.apiKeys,
     maxPerOwner: settings.maxApiKeys,
   });
+  const end = createEndCredentials(deps);
+  const places = createSignInPlaces({ key: secrets.places });
+  const factors = createSecondFactors({
+    ...shared,
+    assertRecentSignIn: createRecentSignIn(shared),
+    cipher: createSecretCipher({
+      keys: secrets.secondFactors,
+      unreadable: (cause) =>
+        new AppError('auth_service_error', 'The second factor cannot be decrypted with TOKEN_ENCRYPTION_KEY', {
+          cause,
+        }),
+    }),
+  });
+  const refusals = createSignInRefusals({ ...shared, notices: createLoggedNotices({ logger }) });
+  const secondStep = createSecondStep({ ...shared, refusals, places, factors, sessions, refreshTokens });
   const accounts = createAccounts({
     ...shared,
-    places: createSignInPlaces({ key: secrets.places }),
-    notices: createLoggedNotices({ logger }),
+    places,
+    refusals,
+    secondStep,
     hasher: createSecretHasher(hashing),
     assertMayRegister: createRegistrationQuota({
       ...shared,
@@ -177,9 +208,16 @@ export const createAuth = (deps: AuthDeps): Auth => {
       ...accountRoutes({ accounts, measure }),
       meRoute(sessions),
       ...userAdminRoutes({
-        users: createUserAdmin({ ...shared, end: createEndCredentials(deps) }),
+        users: createUserAdmin({ ...shared, end }),
         pages: createPages(deps),
         roles: settings.roles,
+        measure,
+      }),
+      secondStepRoute({ secondStep, measure }),
+      ...secondFactorRoutes({ factors, measure }),
+      ...ownSessionRoutes({
+        sessions: createOwnSessions({ ...shared, sessions, refreshTokens, revocations, places, end }),
+        pages: createPages(deps),
         measure,
       }),
       ...apiKeyRoutes({ apiKeys, pages: createPages(deps) }),

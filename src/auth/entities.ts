@@ -54,6 +54,8 @@ export const RefreshFamilyEntity = defineEntity({
     expiresAt: p.datetime(),
     revokedAt: p.datetime().nullable(),
     revokedReason: p.text().nullable(),
+    agent: p.text().nullable(),
+    placeHash: p.blob().nullable(),
   },
 });
 
@@ -73,7 +75,7 @@ export const RefreshTokenEntity = defineEntity({
   },
 });
 
-const RevokedTokenEntity = defineEntity({
+export const RevokedTokenEntity = defineEntity({
   name: 'RevokedToken',
   tableName: 'revoked_token',
   indexes: [
@@ -102,6 +104,8 @@ export const UserSessionEntity = defineEntity({
     createdAt: p.datetime(),
     seenAt: p.datetime(),
     expiresAt: p.datetime(),
+    agent: p.text().nullable(),
+    placeHash: p.blob().nullable(),
   },
 });
 
@@ -137,7 +141,7 @@ export const OwnerEndEntity = defineEntity({
 });
 
 /** A network from which a user has signed in, as a keyed hash of account and address prefix. */
-const SignInPlaceEntity = defineEntity({
+export const SignInPlaceEntity = defineEntity({
   name: 'SignInPlace',
   tableName: 'sign_in_place',
   indexes: [{ name: 'sign_in_place_seen_index', properties: ['seenAt'] }],
@@ -147,16 +151,3 @@ const SignInPlaceEntity = defineEntity({
     seenAt: p.datetime(),
   },
 });
-
-/** The entities of this room, for the database room. */
-export const authEntities = [
-  OauthClientEntity,
-  UserAccountEntity,
-  RefreshFamilyEntity,
-  RefreshTokenEntity,
-  RevokedTokenEntity,
-  UserSessionEntity,
-  ApiKeyEntity,
-  OwnerEndEntity,
-  SignInPlaceEntity,
-];

@@ -49,6 +49,21 @@ export const featureSections = {
     ),
     SESSION_EXPIRE_HOURS: variable(integer(1, 720), '12', 'Max lifetime of a cookie session'),
     SESSION_IDLE_MINUTES: variable(integer(1, 43_200), '60', 'A cookie session ends if it is not used for this time'),
+    SECOND_FACTOR_TIMEOUT_SECONDS: variable(
+      integer(30, 3_600),
+      '300',
+      'Time after the password in which the code of the second factor must arrive',
+    ),
+    SECOND_FACTOR_MAX_FAILURES: variable(
+      integer(10, 1_000),
+      '100',
+      'Wrong codes of an authenticator in a row after which only a recovery code is accepted',
+    ),
+    RECENT_SIGN_IN_MINUTES: variable(
+      integer(1, 1_440),
+      '15',
+      'Max age of a sign-in that can add or remove a second factor',
+    ),
     PASSWORD_MIN_LENGTH: variable(integer(8, 64), '8', 'Min length of a password in characters; NIST recommends 15'),
     PASSWORD_HASH_MEMORY_KIB: variable(integer(7_168, 1_048_576), '19456', 'Memory of argon2id for one hash'),
     PASSWORD_HASH_PASSES: variable(integer(1, 20), '2', 'Passes of argon2id over its memory'),

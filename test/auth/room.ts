@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
-import { authEntities } from '#src/auth/entities.ts';
+import { authEntities } from '#src/auth/auth-entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
@@ -77,6 +77,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
       apiKeys: 'test secret of keys',
       csrf: Buffer.from('test secret of csrf'),
       places: Buffer.from('places'),
+      secondFactors: [Buffer.alloc(32, 'second factors')],
     },
     unitOfWork: database.unitOfWork,
     reader,

@@ -31,7 +31,7 @@ const scoped = {
 };
 const publicParts = [
   /^(get|post) \/api\/v1\/(pricing\/(?!jobs)|assets|indexes|universes)/,
-  /^post \/api\/v1\/auth\/(register|login|token|revoke)$/,
+  /^post \/api\/v1\/auth\/(register|login(\/second-factor)?|token|revoke)$/,
   /^get \/(health|problems|openapi|docs|\.well-known)/,
   /^get \/api\/v1\/(health|problems|openapi|docs)/,
 ];

@@ -3,12 +3,14 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Roles } from '#src/kernel/ports/roles.ts';
 import { UserAccountEntity } from '../entities.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
-import { isUuid, type EndCredentials } from '../owners/end-credentials.ts';
+import { type EndCredentials } from '../owners/end-credentials.ts';
+import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import { normalizedEmail } from '../users/users.ts';
 import { assertOtherAdministrator, isAdministrator } from './last-administrator.ts';
 import {
@@ -53,6 +55,8 @@ export type UserAdmin = {
    * @throws AppError `last_administrator`, or the error of `decide`
    */
   readonly change: (id: string, decide: (user: ManagedUser) => UserChanges, by: By) => Promise<ManagedUser>;
+  /** For a user who has lost the authenticator and the recovery codes. @throws AppError `resource_not_found` without a second factor */
+  readonly removeSecondFactor: (id: string, by: By) => Promise<void>;
   /** Ends sessions, refresh tokens and access tokens of a user. API keys stay. @returns numbers of ended rows */
   readonly endSessions: (id: string, by: By) => ReturnType<EndCredentials['signIns']>;
 };
@@ -71,13 +75,13 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
   /** Locks the user until the end of the transaction. */
   const lock = async ({ em }: Transaction, id: string) => {
     const lockMode = LockMode.PESSIMISTIC_WRITE;
-    const user = isUuid(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
+    const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
     if (!user) throw notFound();
     return user;
   };
 
   const read = async (query: Reader['query'], id: string): Promise<ManagedUser> => {
-    const user = isUuid(id) ? await findManagedUser(query, roles, id) : undefined;
+    const user = isAccountId(id) ? await findManagedUser(query, roles, id) : undefined;
     if (!user) throw notFound();
     return user;
   };
@@ -138,7 +142,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     find: (id) => read(reader.query, id),
 
     idOf: async (text) => {
-      const id = isUuid(text) ? text.toLowerCase() : await findIdByEmail(reader.query, normalizedEmail(text));
+      const id = isAccountId(text) ? text.toLowerCase() : await findIdByEmail(reader.query, normalizedEmail(text));
       if (id === undefined) throw notFound();
       return id;
     },
@@ -153,6 +157,22 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
         throw error;
       }
     },
+
+    removeSecondFactor: (id, by) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        await lock(transaction, id);
+        if (!(await removeSecondFactor(transaction, id))) {
+          throw new AppError('resource_not_found', 'The user has no second factor');
+        }
+        const actor = by && operator;
+        await audit.record(transaction, {
+          stream: `user:${id}`,
+          action: 'user.second_factor_removed',
+          outcome: 'success',
+          ...(actor && { actor }),
+          target: id,
+        });
+      }),
 
     endSessions: async (id, by) => {
       const ended = await unitOfWork.run({ operation }, async (transaction) => {

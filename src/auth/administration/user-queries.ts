@@ -14,6 +14,7 @@ export type ManagedUser = {
   /** All scopes that the user holds: those of the role and of the account. */
   readonly heldScopes: readonly Scope[];
   readonly disabled: boolean;
+  readonly secondFactor: boolean;
   readonly version: number;
   readonly createdAt: Date;
   readonly firstSignedInAt: Date | null;
@@ -30,9 +31,11 @@ type Row = {
   readonly version: number;
   readonly created_at: Date;
   readonly first_signed_in_at: Date | null;
+  readonly second_factor: boolean;
 };
 
-const columns = `account.id, email, role, scopes, version, created_at, first_signed_in_at, ${isDisabledSql} as disabled`;
+const columns = `account.id, email, role, scopes, version, created_at, first_signed_in_at, ${isDisabledSql} as disabled,
+  exists (select 1 from user_second_factor where user_id = account.id and confirmed_at is not null) as second_factor`;
 
 const toUser = (roles: Roles, row: Row): ManagedUser => ({
   id: row.id,
@@ -41,6 +44,7 @@ const toUser = (roles: Roles, row: Row): ManagedUser => ({
   scopes: row.scopes,
   heldScopes: row.disabled ? [] : heldScopes(roles, row),
   disabled: row.disabled,
+  secondFactor: row.second_factor,
   version: row.version,
   createdAt: row.created_at,
   firstSignedInAt: row.first_signed_in_at,

@@ -2,10 +2,11 @@ import { LockMode } from '@mikro-orm/core';
 import type { AuditActor } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { UserAccountEntity } from '../entities.ts';
 import { disableUser, enableUser } from './disabled-users.ts';
-import { createEndCredentials, isUuid, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
+import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
 
 export type CredentialAdminDeps = EndCredentialsDeps & {
   readonly unitOfWork: UnitOfWork;
@@ -49,7 +50,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
   /** Locks the user until the end of the transaction. */
   const findUser = async ({ em }: Transaction, id: string) => {
     const lockMode = LockMode.PESSIMISTIC_WRITE;
-    const user = isUuid(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
+    const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
     if (!user) throw notFound('user');
     return user;
   };
@@ -60,7 +61,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         const [, kind, id = ''] = /^(user|client):(.+)$/s.exec(text) ?? [];
         if (kind === 'client') return { kind, id };
         if (kind !== 'user') throw notFound('owner: write user:ID, user:EMAIL or client:ID');
-        if (isUuid(id)) return { kind, id: id.toLowerCase() };
+        if (isAccountId(id)) return { kind, id: id.toLowerCase() };
         const email = id.trim().normalize('NFKC').toLowerCase();
         const [user] = await query<{ id: string }>('select id from user_account where email = $1', [email]);
         // A foreign user has no account here, only an id in tokens.

@@ -1,6 +1,7 @@
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
 
@@ -37,11 +38,6 @@ export type EndCredentials = {
     actor: Actor,
   ) => Promise<Ended>;
 };
-
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** Whether a text has the form of the id of an account or API key. */
-export const isUuid = (text: string): boolean => uuid.test(text);
 
 export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCredentialsDeps): EndCredentials => {
   const keysWhere = async (
@@ -106,7 +102,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
 
   return {
     key: async (transaction, id, actor) =>
-      isUuid(id) ? keysWhere(transaction, 'id = $2::text::uuid', [id], actor) : 0,
+      isAccountId(id) ? keysWhere(transaction, 'id = $2::text::uuid', [id], actor) : 0,
 
     keys,
 
@@ -119,7 +115,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
     all: async (transaction, owner, reason, actor) => {
       const endedKeys = await keys(transaction, owner, actor);
       const none = { sessions: 0, refresh_families: 0 };
-      const hasAccount = owner.kind === 'user' && isUuid(owner.id);
+      const hasAccount = owner.kind === 'user' && isAccountId(owner.id);
       const signIns = hasAccount ? await sessionsAndFamilies(transaction, owner.id) : none;
       await tokens(transaction, owner, reason);
       return { api_keys: endedKeys, ...signIns, webhooks: await removeWebhooks(transaction, owner, actor) };

@@ -5,6 +5,7 @@ import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { UserAccountEntity, UserSessionEntity } from '../entities.ts';
+import type { SignInOrigin } from '../own-sessions/agent-family.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { UsageLog } from '../api-keys/usage-log.ts';
 import type { User } from '../users/users.ts';
@@ -26,7 +27,12 @@ export type NewSession = { readonly token: string; readonly csrfToken: string; r
 
 export type Sessions = {
   /** Opens a session with a new token. The session of the token `previous` ends, so that no old token survives a sign-in. */
-  readonly open: (transaction: Transaction, user: User, previous: string | undefined) => Promise<NewSession>;
+  readonly open: (
+    transaction: Transaction,
+    user: User,
+    origin: SignInOrigin,
+    previous: string | undefined,
+  ) => Promise<NewSession>;
   /** The user of the session. Undefined: the token is unknown or its session has ended. */
   readonly authenticate: (token: string) => Promise<Principal | undefined>;
   readonly end: (transaction: Transaction, sessionId: string) => Promise<void>;
@@ -46,7 +52,7 @@ export const createSessions = (deps: SessionsDeps): Sessions => {
     createHmac('sha256', csrfSecret).update(sessionToken).digest('base64url');
 
   return {
-    open: async ({ em }, user, previous) => {
+    open: async ({ em }, user, origin, previous) => {
       const token = newOpaqueToken(prefix);
       const now = clock.now();
       const ended = previous && (await em.findOne(UserSessionEntity, { tokenHash: tokenDigest(previous) }));
@@ -58,6 +64,7 @@ export const createSessions = (deps: SessionsDeps): Sessions => {
         createdAt: now,
         seenAt: now,
         expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+        ...origin,
       });
       return { token, csrfToken: csrfToken(token), expiresInSeconds: lifetimeSeconds };
     },

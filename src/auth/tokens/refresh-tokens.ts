@@ -8,6 +8,7 @@ import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
+import type { SignInOrigin } from '../own-sessions/agent-family.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
@@ -29,7 +30,7 @@ export type TokenPair = IssuedToken & { readonly refreshToken: string };
 
 export type RefreshTokens = {
   /** Creates a family for a user who has just signed in. */
-  readonly open: (transaction: Transaction, user: User) => Promise<TokenPair>;
+  readonly open: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<TokenPair>;
   /**
    * Exchanges a refresh token for a new pair. A token that was used before this request arrived may be stolen, so the whole
    * family is revoked with its access tokens. Of several concurrent requests with an unused token exactly one succeeds; the
@@ -40,6 +41,8 @@ export type RefreshTokens = {
   readonly rotate: (refreshToken: string, requested: string | undefined) => Promise<TokenPair>;
   /** Revokes the family of a refresh token. @returns false for an unknown token */
   readonly end: (refreshToken: string) => Promise<boolean>;
+  /** Revokes a family and its unexpired access tokens. @returns the tokens to announce after the commit */
+  readonly endFamily: (transaction: Transaction, familyId: string, reason: string) => Promise<readonly EndedToken[]>;
   /** Revokes the family of an access token, if there is one. @returns the tokens to announce after the commit */
   readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
 };
@@ -96,7 +99,6 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     });
   };
 
-  /** Revokes a family and its unexpired access tokens. */
   const endFamily = async (
     { em, query }: Transaction,
     familyId: string,
@@ -118,7 +120,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   };
 
   return {
-    open: async (transaction, user) => {
+    open: async (transaction, user, origin) => {
       const id = uuidv7();
       const now = clock.now();
       transaction.em.create(RefreshFamilyEntity, {
@@ -126,6 +128,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         user: transaction.em.getReference(UserAccountEntity, user.id),
         createdAt: now,
         expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+        ...origin,
       });
       const pair = await sign(user, user.scopes);
       store(transaction, id, pair, user.scopes);
@@ -185,6 +188,8 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
       revocations.announce(result ?? []);
       return result !== undefined;
     },
+
+    endFamily,
 
     endFamilyOf: async (transaction, { tokenId }) => {
       const [found] = await transaction.query<{ family_id: string }>(

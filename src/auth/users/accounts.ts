@@ -1,12 +1,10 @@
-import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
-import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
+import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PasswordRules } from './password-rules.ts';
 import type { AssertMayRegister } from './registration-quota.ts';
@@ -14,6 +12,9 @@ import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import type { NewSession, Sessions } from '../sessions/sessions.ts';
+import { agentFamily, type SignInOrigin } from '../own-sessions/agent-family.ts';
+import type { SecondStep } from '../second-factor/second-step.ts';
+import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { findUser, insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
 
@@ -24,8 +25,8 @@ export type AccountsDeps = {
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
   readonly places: SignInPlaces;
-  readonly notices: AccountNotices;
-  readonly abuse: AbuseReport;
+  readonly refusals: SignInRefusals;
+  readonly secondStep: SecondStep;
   readonly refreshTokens: RefreshTokens;
   readonly sessions: Sessions;
   readonly roles: Roles;
@@ -36,7 +37,7 @@ export type AccountsDeps = {
 };
 
 type Registration = { readonly email: string; readonly password: string };
-type SignIn = Registration & { readonly clientIp: string };
+type SignIn = Registration & { readonly clientIp: string; readonly userAgent: string | undefined };
 
 export type Accounts = {
   /**
@@ -44,7 +45,7 @@ export type Accounts = {
    * @throws AppError `validation_failed` for a password that breaks the rules, `quota_exceeded`, `overloaded`
    */
   readonly register: (registration: Registration) => Promise<void>;
-  /** @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded` */
+  /** @throws AppError `credentials_invalid`, `second_factor_required`, `rate_limit_exceeded`, `overloaded` */
   readonly login: (signIn: SignIn) => Promise<TokenPair>;
   /** Like `login`, for a browser. @param previous session token of the request; its session ends */
   readonly openSession: (signIn: SignIn, previous: string | undefined) => Promise<NewSession & { readonly user: User }>;
@@ -57,44 +58,27 @@ const signInRefused = (): AppError =>
 
 /** Accounts of users, with e-mail and password. */
 export const createAccounts = (deps: AccountsDeps): Accounts => {
-  const { unitOfWork, reader, hasher, rules, throttle, places, notices, abuse, refreshTokens, sessions } = deps;
+  const { unitOfWork, reader, hasher, rules, throttle, places, refusals, secondStep, refreshTokens, sessions } = deps;
   const { revocations, audit, clock, roles } = deps;
 
-  const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: User): Promise<void> =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, {
-        ...refusal,
-        outcome: 'refused',
-        ...(user ? { stream: `user:${user.id}`, target: user.id } : { stream: anonymousStream(), target: 'unknown' }),
-      }),
-    );
-
-  /** The refusal does not depend on whether the account exists. It is recorded once per delay, not per attempt. */
-  const assertNotThrottled = async (attempt: SignInAttempt, user: User | undefined): Promise<void> => {
-    const refusal = await throttle.attempt(attempt);
-    if (!refusal) return;
-    abuse.refused('login_throttled', attempt.clientIp);
-    if (refusal.isFirst) {
-      await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
-      if (user) notices.signInsThrottled(user.id);
-    }
-    const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
-    throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
-  };
-
-  /** Checks the password and records the sign-in. @param begin creates the tokens or the session, in the same transaction */
+  /**
+   * Checks the password and records the sign-in.
+   * @param begin creates the tokens or the session, in the same transaction
+   * @throws AppError `second_factor_required` if the user has a second factor; the sign-in then waits for its code
+   */
   const signIn = async <Result>(
-    { email, password, clientIp }: SignIn,
-    begin: (transaction: Transaction, user: User) => Promise<Result>,
+    { email, password, clientIp, userAgent }: SignIn,
+    wantsSession: boolean,
+    begin: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<Result>,
   ): Promise<Result> => {
     const account = normalizedEmail(email);
     const placeHash = places.hashOf(account, clientIp);
     const user = await findUser(reader.query, account, placeHash);
     const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
-    await assertNotThrottled(attempt, user);
+    await refusals.assertNotThrottled(attempt, user?.id);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
     if (!valid || !user || user.disabled) {
-      await recordRefusal({ action: 'user.sign_in_refused', reason: 'credentials_invalid' }, user);
+      await refusals.record({ action: 'user.sign_in_refused', reason: 'credentials_invalid' }, user?.id);
       throw signInRefused();
     }
     const newHash = outdated ? await hasher.hash(password) : undefined;
@@ -104,13 +88,18 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
         await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
         await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
       }
+      const origin = { agent: agentFamily(userAgent), placeHash };
+      if (user.second_factor) {
+        return { secondFactorToken: await secondStep.begin(transaction, user.id, origin, wantsSession) };
+      }
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
       await places.remember(transaction, user.id, placeHash, clock.now());
-      return begin(transaction, { ...user, scopes: heldScopes(roles, user) });
+      return { begun: await begin(transaction, { ...user, scopes: heldScopes(roles, user) }, origin) };
     });
     await throttle.succeeded(attempt);
-    return result;
+    if ('secondFactorToken' in result) throw secondStep.required(result.secondFactorToken);
+    return result.begun;
   };
 
   return {
@@ -137,10 +126,13 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       });
     },
 
-    login: (request) => signIn(request, (transaction, user) => refreshTokens.open(transaction, user)),
+    login: (request) => signIn(request, false, refreshTokens.open),
 
     openSession: (request, previous) =>
-      signIn(request, async (transaction, user) => ({ ...(await sessions.open(transaction, user, previous)), user })),
+      signIn(request, true, async (transaction, user, origin) => ({
+        ...(await sessions.open(transaction, user, origin, previous)),
+        user,
+      })),
 
     logout: async (principal) => {
       const { kind, subject, sessionId, tokenId, tokenExpiresAt } = principal;

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Accounts } from './accounts.ts';
-import { clearedSessionCookie, sessionTokenFrom, setSessionCookie } from '../sessions/cookies.ts';
+import { clearedSessionCookie, sessionTokenFrom } from '../sessions/cookies.ts';
+import { sessionAnswer, toSessionReply } from '../sessions/session-answer.ts';
 import type { Measure } from '../measured.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
 import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
@@ -13,8 +14,6 @@ export type AccountRoutesDeps = { readonly accounts: Accounts; readonly measure:
 const email = z.preprocess((value) => (typeof value === 'string' ? value.trim() : value), z.email().max(254));
 
 const credentialFields = { email, password: z.string().min(1).max(maxPasswordCharacters) };
-
-const sessionAnswer = z.strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() });
 
 const signInRoute = { tag: 'auth', auth: 'public', rateLimit: 'login' } as const;
 
@@ -41,27 +40,23 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     path: '/auth/login',
     summary: 'Sign in with e-mail and password. The answer has tokens, or with `session` a cookie and its CSRF token',
     request: {
-      headers: z.object({ cookie: z.string().optional() }),
+      headers: z.object({ cookie: z.string().optional(), 'user-agent': z.string().optional() }),
       body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }),
     },
     responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
-    errors: ['credentials_invalid', 'overloaded', 'auth_service_error'],
+    errors: ['credentials_invalid', 'second_factor_required', 'overloaded', 'auth_service_error'],
+    problemMembers: z.looseObject({
+      second_factor_token: z.string().optional().describe('With second_factor_required: the token of the second step'),
+      expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),
+    }),
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
-      const signIn = { ...credentials, clientIp };
+      const signIn = { ...credentials, clientIp, userAgent: headers['user-agent'] };
       if (!wantsSession) {
         const pair = await measure('login', () => accounts.login(signIn));
         return { status: 200 as const, headers: noStore, body: toTokenAnswer(pair) };
       }
       const session = await measure('login', () => accounts.openSession(signIn, sessionTokenFrom(headers)));
-      return {
-        status: 200 as const,
-        headers: { ...noStore, 'Set-Cookie': setSessionCookie(session.token, session.expiresInSeconds) },
-        body: {
-          csrf_token: session.csrfToken,
-          expires_in: session.expiresInSeconds,
-          scope: session.user.scopes.join(' '),
-        },
-      };
+      return toSessionReply(session, session.user);
     },
   }),
   defineRoute({

@@ -26,12 +26,18 @@ export const isDisabledSql = `exists (select 1 from owner_end
 export type StoredUser = User & { readonly password_hash: string };
 
 /** `disabled`: an operator disabled the account. `known_place`: the user has signed in from this network before. */
-export type FoundUser = StoredUser & { readonly disabled: boolean; readonly known_place: boolean };
+export type FoundUser = StoredUser & {
+  readonly disabled: boolean;
+  readonly known_place: boolean;
+  /** Whether a sign-in needs a second factor. */
+  readonly second_factor: boolean;
+};
 
 export const findUser = async (query: Query, email: string, placeHash: Buffer): Promise<FoundUser | undefined> => {
   const [user] = await query<FoundUser>(
     `select account.id, email, role, scopes, password_hash, ${isDisabledSql} as disabled,
-       place.user_id is not null as known_place
+       place.user_id is not null as known_place,
+       exists (select 1 from user_second_factor where user_id = account.id and confirmed_at is not null) as second_factor
      from user_account as account
      left join sign_in_place as place on place.user_id = account.id and place.place_hash = $2
      where email = $1`,

@@ -58,6 +58,9 @@ export const composeAuth = async (
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
   }
+  if (production && config.TOKEN_ENCRYPTION_KEY === undefined) {
+    logger.warn({}, 'TOKEN_ENCRYPTION_KEY is not set: rotating the signing key will end every second factor');
+  }
   if (production && config.PUBLIC_URL === undefined) {
     logger.warn({ url: publicUrl.read() }, 'PUBLIC_URL is not set: the OAuth metadata name the listening address');
   }
@@ -73,6 +76,9 @@ export const composeAuth = async (
       sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
       maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
+      secondStepSeconds: config.SECOND_FACTOR_TIMEOUT_SECONDS,
+      recentSignInSeconds: config.RECENT_SIGN_IN_MINUTES * 60,
+      maxSecondFactorFailures: config.SECOND_FACTOR_MAX_FAILURES,
       minPasswordCharacters: config.PASSWORD_MIN_LENGTH,
       maxApiKeys: config.API_KEYS_PER_OWNER,
       hashing: hashingOf(config),
@@ -89,6 +95,8 @@ export const composeAuth = async (
       apiKeys: config.API_KEY_SECRET ?? (await derivedSecret(keyRing.signing, 'api keys')),
       csrf: await derivedSecret(keyRing.signing, 'csrf tokens'),
       places: await derivedSecret(keyRing.signing, 'sign-in places'),
+      // The derived key comes last, so that secrets of the time before TOKEN_ENCRYPTION_KEY was set can be read.
+      secondFactors: [...(config.TOKEN_ENCRYPTION_KEY ?? []), await derivedSecret(keyRing.signing, 'second factors')],
     },
     unitOfWork,
     reader,

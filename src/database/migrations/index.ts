@@ -16,6 +16,8 @@ import { usersOfDocuments } from './0021-users-of-documents.ts';
 import { universes } from './0024-universes.ts';
 import { calendar } from './0030-calendar.ts';
 import { userAdministration } from './0033-user-administration.ts';
+import { signInOrigins } from './0034-sign-in-origins.ts';
+import { secondFactor } from './0035-second-factor.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -38,4 +40,6 @@ export const migrations: readonly Migration[] = [
   universes,
   calendar,
   userAdministration,
+  signInOrigins,
+  secondFactor,
 ];

@@ -27,6 +27,7 @@ export const transactionOperations = [
   'auth.maintenance',
   'auth.operator',
   'auth.user_admin',
+  'auth.second_factor',
   'account.change',
   'webhook.change',
   'webhook.fan_out',

@@ -59,6 +59,12 @@ test('disable, enable and end-sessions act beside the service', async (t) => {
   t.regex((await user(room, ['disable', ada.email])).stdout, /disabled/);
   t.is((await room.json('/auth/login', ada)).status, 401);
   t.is((await user(room, ['enable', ada.email])).code, 0);
+  t.is((await user(room, ['remove-totp', ada.email])).code, 1);
+  await room.stored.query(
+    `insert into user_second_factor (user_id, secret, created_at, confirmed_at) select id, 'v1', now(), now() from user_account`,
+  );
+  t.like((await room.json('/auth/login', ada)).body, { code: 'second_factor_required' });
+  t.is((await user(room, ['remove-totp', ada.email])).code, 0);
   t.is((await room.json('/auth/login', ada)).status, 200);
 });
 

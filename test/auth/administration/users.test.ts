@@ -29,7 +29,14 @@ test('an administrator lists users by page, role and state', async (t) => {
   const all = await room.call('/users', { headers: desk });
   t.is(all.status, 200);
   const [first, second] = all.body['data'] as Record<string, unknown>[];
-  t.like(first, { email: ada.email, role: 'user', scopes: ['ml:read'], held_scopes: ['ml:read'], disabled: false });
+  t.like(first, {
+    email: ada.email,
+    role: 'user',
+    scopes: ['ml:read'],
+    held_scopes: ['ml:read'],
+    disabled: false,
+    second_factor: false,
+  });
   t.like(second, { email: bob.email, version: 0 });
   t.false(JSON.stringify(all.body).includes('password'));
   const page = await room.call('/users?limit=1&fields=id', { headers: desk });

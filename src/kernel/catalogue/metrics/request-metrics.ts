@@ -49,9 +49,17 @@ export const requestMetrics = {
         'session',
         'revoke',
         'user_admin',
+        'sessions',
+        'second_factor',
+        'totp',
       ],
       outcome: ['ok', 'refused', 'error'],
     },
+  },
+  volwatch_auth_second_factor_total: {
+    type: 'counter',
+    help: 'Codes of second factors; locked: not checked after too many wrong codes',
+    labels: { method: ['totp', 'recovery_code'], outcome: ['accepted', 'refused', 'locked'] },
   },
   volwatch_auth_failures_total: {
     type: 'counter',

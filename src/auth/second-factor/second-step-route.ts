@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { Measure } from '../measured.ts';
+import { sessionTokenFrom } from '../sessions/cookies.ts';
+import { sessionAnswer, toSessionReply } from '../sessions/session-answer.ts';
+import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
+import type { SecondStep } from './second-step.ts';
+
+export type SecondStepRouteDeps = { readonly secondStep: SecondStep; readonly measure: Measure };
+
+/** `POST /auth/login/second-factor`. */
+export const secondStepRoute = ({ secondStep, measure }: SecondStepRouteDeps): Route =>
+  defineRoute({
+    tag: 'auth',
+    auth: 'public',
+    rateLimit: 'login',
+    method: 'POST',
+    load: 'none',
+    path: '/auth/login/second-factor',
+    summary: 'Finish a sign-in with a code of the authenticator or a recovery code. The answer is that of the sign-in',
+    request: {
+      headers: z.object({ cookie: z.string().optional() }),
+      body: z.strictObject({
+        second_factor_token: z.string().min(1).max(100).describe('From the answer second_factor_required'),
+        code: z.string().min(6).max(40).describe('Six digits, or a recovery code'),
+      }),
+    },
+    responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
+    errors: ['second_factor_invalid', 'auth_service_error'],
+    handler: async ({ headers, body: { second_factor_token: token, code }, context: { clientIp } }) => {
+      const step = { token, code, clientIp };
+      const done = await measure('second_factor', () => secondStep.finish(step, sessionTokenFrom(headers)));
+      if ('session' in done) return toSessionReply(done.session, done.user);
+      return { status: 200 as const, headers: noStore, body: toTokenAnswer(done.pair) };
+    },
+  });
