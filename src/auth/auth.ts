@@ -15,6 +15,8 @@ import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { accountRoutes } from './users/user-routes.ts';
 import { createAccounts } from './users/accounts.ts';
 import { apiKeyRoutes } from './api-keys/api-key-routes.ts';
+import { createKeyChanges } from './api-keys/key-changes.ts';
+import { createNewKeys } from './api-keys/new-key.ts';
 import { createApiKeys } from './api-keys/api-keys.ts';
 import { createUserAdmin } from './administration/user-admin.ts';
 import { userAdminRoutes } from './administration/user-admin-routes.ts';
@@ -70,6 +72,7 @@ export type AuthSettings = {
   readonly maxSecondFactorFailures: number;
   /** Max number of active API keys of an owner. */
   readonly maxApiKeys: number;
+  readonly keyRotationHours: number;
   readonly hashing: SecretHasherOptions;
   readonly roles: Roles;
   readonly revocationPollMs: number;
@@ -155,12 +158,8 @@ export const createAuth = (deps: AuthDeps): Auth => {
     idleSeconds: sessionIdleSeconds,
     csrfSecret: secrets.csrf,
   });
-  const apiKeys = createApiKeys({
-    ...shared,
-    usage: keyUsage,
-    secret: secrets.apiKeys,
-    maxPerOwner: settings.maxApiKeys,
-  });
+  const newKeys = createNewKeys({ ...shared, secret: secrets.apiKeys, maxPerOwner: settings.maxApiKeys });
+  const apiKeys = createApiKeys({ ...shared, usage: keyUsage, newKeys });
   const end = createEndCredentials(deps);
   const places = createSignInPlaces({ key: secrets.places });
   const factors = createSecondFactors({
@@ -220,7 +219,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
         pages: createPages(deps),
         measure,
       }),
-      ...apiKeyRoutes({ apiKeys, pages: createPages(deps) }),
+      ...apiKeyRoutes({ apiKeys, changes: createKeyChanges({ ...shared, newKeys }), pages: createPages(deps), clock }),
       keySetRoute(keyRing),
       metadataRoute(publicUrl),
     ],

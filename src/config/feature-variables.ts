@@ -79,6 +79,11 @@ export const featureSections = {
       'Max sign-ins that wait for password hashing, then 503 `overloaded`',
     ),
     API_KEYS_PER_OWNER: variable(integer(1, 10_000), '50', 'Max API keys of one user or client that are not revoked'),
+    API_KEY_ROTATION_HOURS: variable(
+      integer(0, 720),
+      '24',
+      'Time after a rotation in which the old API key is valid too, if the request names none',
+    ),
     API_KEY_SECRET: secret(
       secretText(16),
       'Key of the stored digests of API keys. Unset: derived from the signing key, so that its rotation invalidates every API key',

@@ -143,6 +143,8 @@ test('every state-changing route that a cookie reaches wants the token', async (
     '/account/totp PUT',
     '/api-keys POST',
     '/api-keys/{id} DELETE',
+    '/api-keys/{id} PATCH',
+    '/api-keys/{id}/rotate POST',
     '/auth/logout POST',
     '/users/{id} PATCH',
     '/users/{id}/sessions/revoke POST',

@@ -65,6 +65,7 @@ export const settings: AuthSettings = {
   maxSecondFactorFailures: 5,
   minPasswordCharacters: 8,
   maxApiKeys: 5,
+  keyRotationHours: 24,
   hashing: quickHashing,
   roles: new Map([
     ['user', []],

@@ -1,39 +1,41 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Pages } from '#src/kernel/lists/pages.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { mergePatch } from '#src/kernel/requests/conditional/expected-versions.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
-import { scopes, type Principal } from '#src/kernel/requests/principal.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
-import type { ApiKey, ApiKeys } from './api-keys.ts';
+import type { ApiKeys } from './api-keys.ts';
+import type { KeyChanges } from './key-changes.ts';
+import {
+  createdKey,
+  expiryOf,
+  isPossibleExpiry,
+  keyChanges,
+  listedKey,
+  rotation,
+  shownKey,
+  shownListedKey,
+  wantedKey,
+} from './key-schemas.ts';
+import type { ShownKey } from './new-key.ts';
 import { noStore } from '../tokens/token-answer.ts';
 
-export type ApiKeyRoutesDeps = { readonly apiKeys: ApiKeys; readonly pages: Pages };
+export type ApiKeyRoutesDeps = {
+  readonly apiKeys: ApiKeys;
+  readonly changes: KeyChanges;
+  readonly pages: Pages;
+  readonly clock: Clock;
+};
 
-const instant = z.iso.datetime();
+const byId = z.strictObject({ id: z.uuid() });
 
-const created = z.strictObject({
-  id: z.uuid(),
-  name: z.string(),
-  key: z.string(),
-  prefix: z.string(),
-  scopes: z.array(z.enum(scopes)),
-  created_at: instant,
-  expires_at: instant.nullable(),
-});
-const listed = created.omit({ key: true }).extend({ last_used_at: instant.nullable() });
-
-/** Ten years. */
-const maxDays = 3_650;
-
-const wanted = z.strictObject({
-  name: z
-    .string()
-    .trim()
-    .min(1)
-    .max(100)
-    .regex(/^\P{Cc}*$/u),
-  scopes: z.array(z.enum(scopes)).max(scopes.length),
-  expires_in_days: z.int().min(1).max(maxDays).optional(),
+const created = (key: ShownKey) => ({
+  status: 201 as const,
+  headers: noStore,
+  body: { ...shownKey(key), key: key.key },
 });
 
 const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'caller' } as const;
@@ -43,33 +45,26 @@ const callerOf = ({ principal }: { readonly principal?: Principal }): Principal 
   return principal;
 };
 
-const shown = (key: ApiKey) => ({
-  id: key.id,
-  name: key.name,
-  prefix: key.prefix,
-  scopes: [...key.scopes],
-  created_at: key.created_at.toISOString(),
-  expires_at: key.expires_at?.toISOString() ?? null,
-});
-
-/** The routes `GET /api-keys`, `POST /api-keys` and `DELETE /api-keys/{id}`. */
-export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
+/** The routes under `/api-keys`. */
+export const apiKeyRoutes = ({ apiKeys, changes, pages, clock }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'POST',
     load: 'write',
     path: '/api-keys',
     summary: 'Create an API key. Only this answer shows the key',
-    request: { body: wanted },
-    responses: { 201: created },
+    request: { body: wantedKey },
+    responses: { 201: createdKey },
     errors: ['scope_insufficient'],
-    handler: async ({ body: { name, scopes, expires_in_days: expiresInDays }, context }) => {
-      const key = await apiKeys.create(callerOf(context), { name, scopes, expiresInDays });
-      return {
-        status: 201 as const,
-        headers: noStore,
-        body: { ...shown(key), key: key.key },
-      };
+    handler: async ({ body: { name, scopes, ...expiry }, context }) => {
+      const now = clock.now();
+      const endOf = (createdAt: Date): Date | null => expiryOf(expiry, createdAt);
+      const expiresAt = endOf(now);
+      if (expiresAt && !isPossibleExpiry(expiresAt, now)) {
+        const detail = 'expires_at must be in the future and at most ten years from now';
+        throw validationFailed([{ pointer: '/expires_at', code: 'invalid_value', detail }]);
+      }
+      return created(await apiKeys.create(callerOf(context), { name, scopes, endOf }));
     },
   }),
   defineRoute({
@@ -83,10 +78,10 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
         ...pageQuery,
         from: dateParameter.optional(),
         to: dateParameter.optional(),
-        fields: fieldsQuery(listed),
+        fields: fieldsQuery(listedKey),
       }),
     },
-    responses: { 200: listOf(listed) },
+    responses: { 200: listOf(listedKey) },
     fields: true,
     etag: 'weak',
     errors: ['scope_insufficient'],
@@ -98,9 +93,35 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
         (each) => apiKeys.list(caller, each),
         ({ id }) => id,
       );
-      const keys = data.map((key) => ({ ...shown(key), last_used_at: key.last_used_at?.toISOString() ?? null }));
-      return { status: 200 as const, body: { data: keys, page } };
+      return { status: 200 as const, body: { data: data.map(shownListedKey), page } };
     },
+  }),
+  defineRoute({
+    ...own,
+    method: 'PATCH',
+    load: 'write',
+    path: '/api-keys/{id}',
+    summary: 'Rename an API key, or take scopes from it',
+    request: { path: byId, body: keyChanges },
+    consumes: mergePatch,
+    responses: { 200: listedKey },
+    errors: ['resource_not_found', 'scope_insufficient'],
+    handler: async ({ path, body, context }) => ({
+      status: 200 as const,
+      body: shownListedKey(await changes.change(callerOf(context), path.id, body)),
+    }),
+  }),
+  defineRoute({
+    ...own,
+    method: 'POST',
+    load: 'write',
+    path: '/api-keys/{id}/rotate',
+    summary: 'Create a key like this one, which ends after an overlap. Only this answer shows the new key',
+    request: { path: byId, query: rotation },
+    responses: { 201: createdKey },
+    errors: ['resource_not_found', 'scope_insufficient'],
+    handler: async ({ path, query, context }) =>
+      created(await changes.rotate(callerOf(context), path.id, query.overlap_hours)),
   }),
   defineRoute({
     ...own,
@@ -108,7 +129,7 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
     load: 'write',
     path: '/api-keys/{id}',
     summary: 'Revoke an API key',
-    request: { path: z.strictObject({ id: z.uuid() }) },
+    request: { path: byId },
     responses: { 204: null },
     errors: ['resource_not_found', 'scope_insufficient'],
     handler: async ({ path, context }) => {

@@ -26,7 +26,7 @@ export type SecondFactorsDeps = {
   readonly maxSecondFactorFailures: number;
 };
 
-export type SecondFactorState = {
+type SecondFactorState = {
   readonly enabled: boolean;
   readonly confirmedAt: Date | null;
   readonly recoveryCodesLeft: number;

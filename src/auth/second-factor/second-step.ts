@@ -31,7 +31,7 @@ export type SecondStepDeps = {
   readonly secondStepSeconds: number;
 };
 
-export type SignedIn = { readonly pair: TokenPair } | { readonly session: NewSession; readonly user: User };
+type SignedIn = { readonly pair: TokenPair } | { readonly session: NewSession; readonly user: User };
 
 export type SecondStep = {
   /** Stores that the password was right. @returns the token of the second step */

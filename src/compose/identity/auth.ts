@@ -81,6 +81,7 @@ export const composeAuth = async (
       maxSecondFactorFailures: config.SECOND_FACTOR_MAX_FAILURES,
       minPasswordCharacters: config.PASSWORD_MIN_LENGTH,
       maxApiKeys: config.API_KEYS_PER_OWNER,
+      keyRotationHours: config.API_KEY_ROTATION_HOURS,
       hashing: hashingOf(config),
       roles: config.ROLES,
       revocationPollMs: config.REVOCATION_POLL_MS,

@@ -66,6 +66,8 @@ export const auditActions = [
   'client.refused',
   'client.credentials_ended',
   'api_key.created',
+  'api_key.changed',
+  'api_key.rotated',
   'api_key.revoked',
   'api_key.refused',
   'webhook.created',
