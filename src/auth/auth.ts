@@ -23,6 +23,7 @@ import { userAdminRoutes } from './administration/user-admin-routes.ts';
 import { createEndCredentials, type EndCredentialsDeps } from './owners/end-credentials.ts';
 import { createAuthenticator, type Authenticate } from './authenticator.ts';
 import { createClientStore, type ClientStoreDeps } from './clients/clients.ts';
+import { createSessionCookies, type SameSite } from './sessions/cookies.ts';
 import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import { createLegacyUsers } from './users/legacy-users.ts';
@@ -65,6 +66,7 @@ export type AuthSettings = {
   readonly refreshTokenSeconds: number;
   readonly sessionSeconds: number;
   readonly sessionIdleSeconds: number;
+  readonly sameSite: SameSite;
   readonly minPasswordCharacters: number;
   readonly maxUsersWithoutSignIn: number;
   readonly secondStepSeconds: number;
@@ -160,6 +162,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   });
   const newKeys = createNewKeys({ ...shared, secret: secrets.apiKeys, maxPerOwner: settings.maxApiKeys });
   const apiKeys = createApiKeys({ ...shared, usage: keyUsage, newKeys });
+  const cookies = createSessionCookies(settings);
   const end = createEndCredentials(deps);
   const places = createSignInPlaces({ key: secrets.places });
   const factors = createSecondFactors({
@@ -204,7 +207,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     routes: [
       tokenRoute({ clients, tokens, refreshTokens, measure }),
       revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
-      ...accountRoutes({ accounts, measure }),
+      ...accountRoutes({ accounts, cookies, measure }),
       meRoute(sessions),
       ...userAdminRoutes({
         users: createUserAdmin({ ...shared, end }),
@@ -212,7 +215,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
         roles: settings.roles,
         measure,
       }),
-      secondStepRoute({ secondStep, measure }),
+      secondStepRoute({ secondStep, cookies, measure }),
       ...secondFactorRoutes({ factors, measure }),
       ...ownSessionRoutes({
         sessions: createOwnSessions({ ...shared, sessions, refreshTokens, revocations, places, end }),

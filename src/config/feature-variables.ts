@@ -49,6 +49,11 @@ export const featureSections = {
     ),
     SESSION_EXPIRE_HOURS: variable(integer(1, 720), '12', 'Max lifetime of a cookie session'),
     SESSION_IDLE_MINUTES: variable(integer(1, 43_200), '60', 'A cookie session ends if it is not used for this time'),
+    SESSION_COOKIE_SAMESITE: variable(
+      oneOf(['strict', 'lax', 'none']),
+      'strict',
+      '`SameSite` of the session cookie. `none`: pages of CORS_ORIGINS on other sites can use sessions; it needs CORS_ORIGINS',
+    ),
     SECOND_FACTOR_TIMEOUT_SECONDS: variable(
       integer(30, 3_600),
       '300',

@@ -26,6 +26,8 @@ export type Answer = {
 
 export type Room = {
   readonly auth: Auth;
+  /** Base URL of the routes. */
+  readonly url: string;
   readonly metrics: RecordedMetrics;
   readonly database: Database;
   readonly stored: TestDatabase;
@@ -99,11 +101,12 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     faults: noFaults,
     ...deps,
   });
-  const { call } = await serve(t, {
+  const { call, port } = await serve(t, {
     routes: auth.routes,
     authenticate: auth.authenticate,
     csrf: auth.csrf,
     trustedProxies: ['127.0.0.1'],
+    corsOrigins: overriding.origins ?? [],
   });
   auth.start();
   t.teardown(async () => {
@@ -112,6 +115,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   });
   const room: Room = {
     auth,
+    url: `http://127.0.0.1:${port}/api/v1`,
     metrics,
     database,
     stored,

@@ -59,6 +59,7 @@ export const settings: AuthSettings = {
   refreshTokenSeconds: 86_400,
   sessionSeconds: 43_200,
   sessionIdleSeconds: 3_600,
+  sameSite: 'strict',
   maxUsersWithoutSignIn: 1_000,
   secondStepSeconds: 300,
   recentSignInSeconds: 900,

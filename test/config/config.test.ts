@@ -145,6 +145,14 @@ test('a faulty variable is not reported as missing', (t) => {
   ]);
 });
 
+test('a session cookie for other sites needs their origins', (t) => {
+  const none = { SESSION_COOKIE_SAMESITE: 'none' };
+  t.regex(faultsOf(none).join(), /CORS_ORIGINS must list the origins/);
+  t.regex(faultsOf({ ...none, CORS_ORIGINS: '*' }).join(), /CORS_ORIGINS must list the origins/);
+  t.is(loadConfig({ ...none, CORS_ORIGINS: 'https://app.example' }).SESSION_COOKIE_SAMESITE, 'none');
+  t.is(loadConfig({}).SESSION_COOKIE_SAMESITE, 'strict');
+});
+
 test('an incomplete bootstrap client is refused with the name of the missing variable', (t) => {
   t.true(faultsOf({ BOOTSTRAP_CLIENT_ID: 'ops' })[0]!.startsWith('BOOTSTRAP_CLIENT_SECRET '));
   t.true(faultsOf({ BOOTSTRAP_CLIENT_SECRET: 'long enough' })[0]!.startsWith('BOOTSTRAP_CLIENT_ID '));

@@ -1,15 +1,19 @@
 import { z } from 'zod';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
-import { sessionTokenFrom } from '../sessions/cookies.ts';
+import { sessionTokenFrom, type SessionCookies } from '../sessions/cookies.ts';
 import { sessionAnswer, toSessionReply } from '../sessions/session-answer.ts';
 import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
 import type { SecondStep } from './second-step.ts';
 
-export type SecondStepRouteDeps = { readonly secondStep: SecondStep; readonly measure: Measure };
+export type SecondStepRouteDeps = {
+  readonly secondStep: SecondStep;
+  readonly cookies: SessionCookies;
+  readonly measure: Measure;
+};
 
 /** `POST /auth/login/second-factor`. */
-export const secondStepRoute = ({ secondStep, measure }: SecondStepRouteDeps): Route =>
+export const secondStepRoute = ({ secondStep, cookies, measure }: SecondStepRouteDeps): Route =>
   defineRoute({
     tag: 'auth',
     auth: 'public',
@@ -30,7 +34,7 @@ export const secondStepRoute = ({ secondStep, measure }: SecondStepRouteDeps): R
     handler: async ({ headers, body: { second_factor_token: token, code }, context: { clientIp } }) => {
       const step = { token, code, clientIp };
       const done = await measure('second_factor', () => secondStep.finish(step, sessionTokenFrom(headers)));
-      if ('session' in done) return toSessionReply(done.session, done.user);
+      if ('session' in done) return toSessionReply(cookies, done.session, done.user);
       return { status: 200 as const, headers: noStore, body: toTokenAnswer(done.pair) };
     },
   });

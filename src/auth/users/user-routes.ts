@@ -2,13 +2,17 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Accounts } from './accounts.ts';
-import { clearedSessionCookie, sessionTokenFrom } from '../sessions/cookies.ts';
+import { sessionTokenFrom, type SessionCookies } from '../sessions/cookies.ts';
 import { sessionAnswer, toSessionReply } from '../sessions/session-answer.ts';
 import type { Measure } from '../measured.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
 import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
 
-export type AccountRoutesDeps = { readonly accounts: Accounts; readonly measure: Measure };
+export type AccountRoutesDeps = {
+  readonly accounts: Accounts;
+  readonly cookies: SessionCookies;
+  readonly measure: Measure;
+};
 
 /** At most 254 characters (RFC 5321). Spaces around the address are removed. */
 const email = z.preprocess((value) => (typeof value === 'string' ? value.trim() : value), z.email().max(254));
@@ -18,7 +22,7 @@ const credentialFields = { email, password: z.string().min(1).max(maxPasswordCha
 const signInRoute = { tag: 'auth', auth: 'public', rateLimit: 'login' } as const;
 
 /** The routes `POST /auth/register`, `/auth/login` and `/auth/logout`. */
-export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[] => [
+export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps): Route[] => [
   defineRoute({
     ...signInRoute,
     method: 'POST',
@@ -40,11 +44,15 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     path: '/auth/login',
     summary: 'Sign in with e-mail and password. The answer has tokens, or with `session` a cookie and its CSRF token',
     request: {
-      headers: z.object({ cookie: z.string().optional(), 'user-agent': z.string().optional() }),
+      headers: z.object({
+        cookie: z.string().optional(),
+        'user-agent': z.string().optional(),
+        'sec-fetch-site': z.string().optional(),
+      }),
       body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }),
     },
     responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
-    errors: ['credentials_invalid', 'second_factor_required', 'overloaded', 'auth_service_error'],
+    errors: ['credentials_invalid', 'second_factor_required', 'session_cross_site', 'overloaded', 'auth_service_error'],
     problemMembers: z.looseObject({
       second_factor_token: z.string().optional().describe('With second_factor_required: the token of the second step'),
       expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),
@@ -55,8 +63,9 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
         const pair = await measure('login', () => accounts.login(signIn));
         return { status: 200 as const, headers: noStore, body: toTokenAnswer(pair) };
       }
+      cookies.assertUsable(headers);
       const session = await measure('login', () => accounts.openSession(signIn, sessionTokenFrom(headers)));
-      return toSessionReply(session, session.user);
+      return toSessionReply(cookies, session, session.user);
     },
   }),
   defineRoute({
@@ -74,7 +83,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
       if (!principal) throw new AppError('auth_service_error');
       await measure('revoke', () => accounts.logout(principal));
       // The browser deletes its cache and storage of this origin. Not "cookies", because other services may have set some.
-      const cleared = { 'Set-Cookie': clearedSessionCookie, 'Clear-Site-Data': '"cache", "storage"' };
+      const cleared = { 'Set-Cookie': cookies.cleared, 'Clear-Site-Data': '"cache", "storage"' };
       const headers = principal.sessionId === undefined ? {} : cleared;
       return { status: 204 as const, body: null, headers };
     },

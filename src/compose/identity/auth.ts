@@ -75,6 +75,7 @@ export const composeAuth = async (
       refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,
       sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
+      sameSite: config.SESSION_COOKIE_SAMESITE,
       maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
       secondStepSeconds: config.SECOND_FACTOR_TIMEOUT_SECONDS,
       recentSignInSeconds: config.RECENT_SIGN_IN_MINUTES * 60,

@@ -81,6 +81,7 @@ export const errorTable = {
   credential_owner_gone: row(401, 'authentication', 'The owner of the credential is gone or disabled'),
   auth_service_error: row(500, 'internal', 'The authentication service failed', true),
 
+  session_cross_site: row(403, 'authorization', 'A page of another site cannot use a session'),
   reauthentication_required: row(403, 'authorization', 'A recent sign-in is required'),
   scope_insufficient: row(403, 'authorization', 'The token lacks the scope'),
   calendar_consent_denied: row(403, 'authorization', 'Access to the calendar was not granted'),
