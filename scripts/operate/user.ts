@@ -8,6 +8,7 @@ import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createUserAdmin, type UserAdmin, type UserChanges } from '#src/auth/administration/user-admin.ts';
 import type { ManagedUser } from '#src/auth/administration/user-queries.ts';
 import { createEndCredentials } from '#src/auth/owners/end-credentials.ts';
+import { runOperatorCommand } from '#src/auth/measured.ts';
 import { loadConfig } from '#src/config/config.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -49,7 +50,8 @@ const pageSize = 500;
 const list = async (admin: UserAdmin, role: string | undefined): Promise<string> => {
   const lines: string[] = [];
   for (let after: string | null = null; ;) {
-    const page: readonly ManagedUser[] = await admin.list({ role }, { after, from: null, to: null, limit: pageSize });
+    const wanted = { after, from: null, to: null, limit: pageSize };
+    const page: readonly ManagedUser[] = await runOperatorCommand('list_users', () => admin.list({ role }, wanted));
     lines.push(...page.map(line));
     after = page.at(-1)?.id ?? null;
     if (page.length < pageSize) return lines.join('\n') || 'There are no such users.';
@@ -63,20 +65,23 @@ const readScopes = (names: readonly string[]): Scope[] => {
   return knownScopes.filter((scope) => names.includes(scope));
 };
 
+const changed = (admin: UserAdmin, user: string, decide: (current: ManagedUser) => UserChanges): Promise<ManagedUser> =>
+  runOperatorCommand('change_user', async () => admin.change(await admin.idOf(user), decide, 'operator'));
+
 const change =
   (user: string, decide: (current: ManagedUser) => UserChanges): Work =>
   async (admin) =>
-    line(await admin.change(await admin.idOf(user), decide, 'operator'));
+    line(await changed(admin, user, decide));
 
 const withdraw = (user: string, scopes: readonly Scope[]): Work => {
   const decide = (current: ManagedUser): UserChanges => ({
     scopes: current.scopes.filter((scope) => !scopes.includes(scope)),
   });
   return async (admin) => {
-    const changed = await admin.change(await admin.idOf(user), decide, 'operator');
-    const kept = scopes.filter((scope) => changed.heldScopes.includes(scope));
-    const note = kept.length > 0 ? `\nThe role ${changed.role} still gives ${kept.join(', ')}: change the role.` : '';
-    return line(changed) + note;
+    const after = await changed(admin, user, decide);
+    const kept = scopes.filter((scope) => after.heldScopes.includes(scope));
+    const note = kept.length > 0 ? `\nThe role ${after.role} still gives ${kept.join(', ')}: change the role.` : '';
+    return line(after) + note;
   };
 };
 
@@ -88,7 +93,10 @@ const only = <Value>(rest: readonly string[], value: Value): Value => {
 };
 
 const commands: Readonly<Record<string, (user: string, ...rest: Parameters<Command>) => Work>> = {
-  show: (user, rest) => only(rest, async (admin) => line(await admin.find(await admin.idOf(user)))),
+  show: (user, rest) =>
+    only(rest, async (admin) =>
+      line(await runOperatorCommand('show_user', async () => admin.find(await admin.idOf(user)))),
+    ),
   grant: (user, rest) => {
     const scopes = readScopes(rest);
     return change(user, (current) => ({ scopes: [...current.scopes, ...scopes] }));
@@ -113,12 +121,16 @@ const commands: Readonly<Record<string, (user: string, ...rest: Parameters<Comma
     ),
   'remove-totp': (user, rest) =>
     only(rest, async (admin) => {
-      await admin.removeSecondFactor(await admin.idOf(user), 'operator');
+      await runOperatorCommand('remove_second_factor', async () =>
+        admin.removeSecondFactor(await admin.idOf(user), 'operator'),
+      );
       return 'Removed: the second factor and its recovery codes.';
     }),
   'end-sessions': (user, rest) =>
     only(rest, async (admin) => {
-      const ended = await admin.endSessions(await admin.idOf(user), 'operator');
+      const ended = await runOperatorCommand('end_sessions', async () =>
+        admin.endSessions(await admin.idOf(user), 'operator'),
+      );
       return `Ended: sessions: ${ended.sessions}, refresh families: ${ended.refresh_families}.`;
     }),
 };
@@ -148,7 +160,7 @@ try {
     const end = createEndCredentials({
       audit,
       clock,
-      removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, audit, actor),
+      removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     });
     console.log(await command(createUserAdmin({ unitOfWork, reader, audit, logger, roles, end })));
     return 0;

@@ -1,5 +1,7 @@
 import {
+  AccountTokenEntity,
   ApiKeyEntity,
+  EmailChangeEntity,
   OauthClientEntity,
   OwnerEndEntity,
   RefreshFamilyEntity,
@@ -20,6 +22,8 @@ export const authEntities = [
   RevokedTokenEntity,
   UserSessionEntity,
   ApiKeyEntity,
+  AccountTokenEntity,
+  EmailChangeEntity,
   OwnerEndEntity,
   SignInPlaceEntity,
   UserSecondFactorEntity,

@@ -45,6 +45,8 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
       parameters: (now, idle) => [now, idle],
     },
     { sql: 'delete from sign_in_challenge where expires_at < $1 returning 1', parameters: (now) => [now] },
+    { sql: 'delete from account_token where expires_at < $1 returning 1', parameters: (now) => [now] },
+    { sql: 'delete from email_change where expires_at < $1 returning 1', parameters: (now) => [now] },
     { sql: removeOldPlacesSql, parameters: (now) => [now] },
   ];
 

@@ -38,6 +38,7 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     ...openTelemetryFaults(config as Config),
     ...calendarFaults(config as Config),
     ...cookieFaults(config as Config),
+    ...mailFaults(config as Config),
   );
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config) as Config;
@@ -94,6 +95,14 @@ const cookieFaults = ({ SESSION_COOKIE_SAMESITE: sameSite, CORS_ORIGINS: origins
   sameSite === 'none' && !origins?.some((origin) => origin !== '*')
     ? ['CORS_ORIGINS must list the origins of other sites, because SESSION_COOKIE_SAMESITE is none']
     : [];
+
+const mailFaults = (config: Config): string[] => {
+  const { SMTP_URL: url, MAIL_FROM: from, EMAIL_VERIFICATION: verification, NODE_ENV } = config;
+  if (url !== undefined && from === undefined) return ['MAIL_FROM is required, because SMTP_URL is set'];
+  return url === undefined && verification === 'required' && NODE_ENV === 'production'
+    ? ['SMTP_URL is required in production with EMAIL_VERIFICATION=required']
+    : [];
+};
 
 const openTelemetryFaults = ({ OTEL_CONFIG_FILE: file }: Config): string[] =>
   file === undefined ? [] : ['OTEL_CONFIG_FILE is refused: the other OTEL variables configure telemetry'];

@@ -29,6 +29,7 @@ const setupCredentials = async (t: ExecutionContext) => {
     clock,
     owners,
     usage: { note: () => {}, flush: async () => {} },
+    secret,
     newKeys,
   });
   const changes = createKeyChanges({ unitOfWork, audit, clock, owners, newKeys, keyRotationHours: 24 });

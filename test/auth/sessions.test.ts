@@ -136,6 +136,9 @@ test('every state-changing route that a cookie reaches wants the token', async (
   const { cookie } = await openSession(room);
   const guarded = room.auth.routes.filter(({ auth, method }) => auth !== 'public' && method !== 'GET');
   t.deepEqual(guarded.map(({ method, path }) => `${path} ${method}`).toSorted(), [
+    '/account DELETE',
+    '/account/email POST',
+    '/account/password POST',
     '/account/sessions DELETE',
     '/account/sessions/{id} DELETE',
     '/account/totp DELETE',

@@ -24,18 +24,20 @@ export type UserAdminRoutesDeps = {
 const instant = z.iso.datetime();
 const scopeList = z.array(z.enum(scopes)).max(scopes.length);
 
-const userSchema = z.strictObject({
-  id: z.uuid(),
-  email: z.string(),
-  role: z.string().describe('A role of the setting ROLES. An unknown role has no scopes'),
-  scopes: z.array(z.enum(scopes)).describe('Scopes of the account, beside those of the role'),
-  held_scopes: z.array(z.enum(scopes)).describe('All scopes that the user holds now; none while disabled'),
-  disabled: z.boolean(),
-  second_factor: z.boolean(),
-  version: z.int().min(0).describe('The version for If-Match'),
-  created_at: instant,
-  first_signed_in_at: instant.nullable(),
-});
+const userSchema = z
+  .strictObject({
+    id: z.uuid(),
+    email: z.string(),
+    role: z.string().describe('A role of the setting ROLES. An unknown role has no scopes'),
+    scopes: z.array(z.enum(scopes)).describe('Scopes of the account, beside those of the role'),
+    held_scopes: z.array(z.enum(scopes)).describe('All scopes that the user holds now; none while disabled'),
+    disabled: z.boolean(),
+    second_factor: z.boolean(),
+    version: z.int().min(0).describe('The version for If-Match'),
+    created_at: instant,
+    first_signed_in_at: instant.nullable(),
+  })
+  .meta({ id: 'ManagedUser', description: 'A user as an administrator sees it' });
 
 const shown = (user: ManagedUser): z.input<typeof userSchema> => ({
   id: user.id,
@@ -66,7 +68,7 @@ const byId = z.strictObject({ id: z.uuid() });
 export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoutesDeps): Route[] => {
   const answer = (user: ManagedUser) => ({
     status: 200 as const,
-    headers: { ETag: `"${user.version}"`, 'Cache-Control': 'no-store' },
+    headers: { ETag: `"${user.version}"`, 'Cache-Control': 'private, no-cache' },
     body: shown(user),
   });
   const changes = z
@@ -75,7 +77,8 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       scopes: scopeList.describe('Replaces the scopes of the account; those of the role stay'),
       disabled: z.boolean().describe('true also ends all credentials and webhooks of the user'),
     })
-    .partial();
+    .partial()
+    .meta({ id: 'UserChanges' });
 
   return [
     defineRoute({
@@ -83,7 +86,8 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       method: 'GET',
       load: 'read',
       path: '/users',
-      summary: 'All users with role, scopes and state, oldest first',
+      summary: 'All users',
+      description: 'Role, scopes and state of each user, oldest first.',
       request: { query: querySchema },
       responses: { 200: listOf(userSchema) },
       fields: true,
@@ -106,9 +110,11 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       method: 'GET',
       load: 'read',
       path: '/users/{id}',
-      summary: 'One user. The ETag is the version for If-Match',
-      request: { path: byId },
+      summary: 'One user',
+      description: 'The `ETag` is the version for `If-Match`.',
+      request: { path: byId, query: z.strictObject({ fields: fieldsQuery(userSchema) }) },
       responses: { 200: userSchema },
+      fields: true,
       etag: 'handler',
       errors: ['resource_not_found'],
       handler: async ({ path }) => answer(await measure('user_admin', () => users.find(path.id))),
@@ -118,7 +124,8 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       method: 'PATCH',
       load: 'write',
       path: '/users/{id}',
-      summary: 'Change role, scopes or state of a user if the stored version is the version in If-Match',
+      summary: 'Change role, scopes or state of a user',
+      description: 'Changes the given members if the stored version is the version in `If-Match`.',
       request: { path: byId, headers: ifMatch, body: changes },
       consumes: mergePatch,
       responses: { 200: userSchema },
@@ -138,9 +145,10 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       method: 'POST',
       load: 'write',
       path: '/users/{id}/sessions/revoke',
-      summary: 'End all sessions, refresh tokens and access tokens of a user. API keys stay',
+      summary: 'End the sign-ins of a user',
+      description: 'Ends all sessions, refresh tokens and access tokens. API keys stay.',
       request: { path: byId },
-      responses: { 200: z.strictObject({ sessions: z.int(), refresh_families: z.int() }) },
+      responses: { 200: z.strictObject({ sessions: z.int(), refresh_families: z.int() }).meta({ id: 'EndedSignIns' }) },
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,

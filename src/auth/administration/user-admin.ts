@@ -12,7 +12,7 @@ import { disableUser, enableUser } from '../owners/disabled-users.ts';
 import { type EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import { normalizedEmail } from '../users/users.ts';
-import { assertOtherAdministrator, isAdministrator } from './last-administrator.ts';
+import { assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
 import {
   findIdByEmail,
   findManagedUser,
@@ -86,16 +86,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     return user;
   };
 
-  const recordRefusal = (id: string): Promise<void> =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, {
-        stream: `user:${id}`,
-        action: 'user.change_refused',
-        outcome: 'refused',
-        target: id,
-        reason: 'last_administrator',
-      }),
-    );
+  const recordingRefusal = createRefusalRecord({ unitOfWork, audit });
 
   const apply = (id: string, decide: (user: ManagedUser) => UserChanges, by: By) =>
     unitOfWork.run({ operation }, async (transaction) => {
@@ -148,14 +139,9 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     },
 
     change: async (id, decide, by) => {
-      try {
-        const { user, changed } = await apply(id, decide, by);
-        if (changed.length > 0) logger.info({ user_id: id, changed }, 'a user was changed by an administrator');
-        return user;
-      } catch (error) {
-        if (error instanceof AppError && error.code === 'last_administrator') await recordRefusal(id);
-        throw error;
-      }
+      const { user, changed } = await recordingRefusal(id, () => apply(id, decide, by));
+      if (changed.length > 0) logger.info({ user_id: id, changed }, 'a user was changed by an administrator');
+      return user;
     },
 
     removeSecondFactor: (id, by) =>
@@ -177,7 +163,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     endSessions: async (id, by) => {
       const ended = await unitOfWork.run({ operation }, async (transaction) => {
         await lock(transaction, id);
-        const rows = await end.signIns(transaction, id);
+        const rows = await end.signIns(transaction, id, 'operator');
         const actor = by && operator;
         await audit.record(transaction, {
           stream: `user:${id}`,

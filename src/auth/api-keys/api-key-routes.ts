@@ -7,7 +7,7 @@ import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
-import type { ApiKeys } from './api-keys.ts';
+import type { ApiKeys, ShownKey } from './api-key.ts';
 import type { KeyChanges } from './key-changes.ts';
 import {
   createdKey,
@@ -20,7 +20,7 @@ import {
   shownListedKey,
   wantedKey,
 } from './key-schemas.ts';
-import type { ShownKey } from './new-key.ts';
+import type { Measure } from '../measured.ts';
 import { noStore } from '../tokens/token-answer.ts';
 
 export type ApiKeyRoutesDeps = {
@@ -28,6 +28,7 @@ export type ApiKeyRoutesDeps = {
   readonly changes: KeyChanges;
   readonly pages: Pages;
   readonly clock: Clock;
+  readonly measure: Measure;
 };
 
 const byId = z.strictObject({ id: z.uuid() });
@@ -46,7 +47,7 @@ const callerOf = ({ principal }: { readonly principal?: Principal }): Principal 
 };
 
 /** The routes under `/api-keys`. */
-export const apiKeyRoutes = ({ apiKeys, changes, pages, clock }: ApiKeyRoutesDeps): Route[] => [
+export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'POST',
@@ -64,7 +65,8 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock }: ApiKeyRoutesDep
         const detail = 'expires_at must be in the future and at most ten years from now';
         throw validationFailed([{ pointer: '/expires_at', code: 'invalid_value', detail }]);
       }
-      return created(await apiKeys.create(callerOf(context), { name, scopes, endOf }));
+      const caller = callerOf(context);
+      return created(await measure('create_api_key', () => apiKeys.create(caller, { name, scopes, endOf })));
     },
   }),
   defineRoute({
@@ -90,7 +92,7 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock }: ApiKeyRoutesDep
       const { data, page } = await pages.answer(
         { list: 'api_keys', owner: caller.subject },
         query,
-        (each) => apiKeys.list(caller, each),
+        (each) => measure('list_api_keys', () => apiKeys.list(caller, each)),
         ({ id }) => id,
       );
       return { status: 200 as const, body: { data: data.map(shownListedKey), page } };
@@ -101,14 +103,15 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock }: ApiKeyRoutesDep
     method: 'PATCH',
     load: 'write',
     path: '/api-keys/{id}',
-    summary: 'Rename an API key, or take scopes from it',
+    summary: 'Change an API key',
+    description: 'Renames the key, or takes scopes from it.',
     request: { path: byId, body: keyChanges },
     consumes: mergePatch,
     responses: { 200: listedKey },
     errors: ['resource_not_found', 'scope_insufficient'],
     handler: async ({ path, body, context }) => ({
       status: 200 as const,
-      body: shownListedKey(await changes.change(callerOf(context), path.id, body)),
+      body: shownListedKey(await measure('change_api_key', () => changes.change(callerOf(context), path.id, body))),
     }),
   }),
   defineRoute({
@@ -116,12 +119,13 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock }: ApiKeyRoutesDep
     method: 'POST',
     load: 'write',
     path: '/api-keys/{id}/rotate',
-    summary: 'Create a key like this one, which ends after an overlap. Only this answer shows the new key',
+    summary: 'Rotate an API key',
+    description: 'Creates a key like this one, which ends after an overlap. Only this answer shows the new key.',
     request: { path: byId, query: rotation },
     responses: { 201: createdKey },
     errors: ['resource_not_found', 'scope_insufficient'],
     handler: async ({ path, query, context }) =>
-      created(await changes.rotate(callerOf(context), path.id, query.overlap_hours)),
+      created(await measure('rotate_api_key', () => changes.rotate(callerOf(context), path.id, query.overlap_hours))),
   }),
   defineRoute({
     ...own,
@@ -133,7 +137,7 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock }: ApiKeyRoutesDep
     responses: { 204: null },
     errors: ['resource_not_found', 'scope_insufficient'],
     handler: async ({ path, context }) => {
-      await apiKeys.revoke(callerOf(context), path.id);
+      await measure('revoke_api_key', () => apiKeys.revoke(callerOf(context), path.id));
       return { status: 204 as const, body: null };
     },
   }),

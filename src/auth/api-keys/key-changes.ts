@@ -6,7 +6,9 @@ import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { ApiKeyEntity } from '../entities.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
-import { keyOwnerOf, noSuchKey, type ApiKey, type NewKeys, type ShownKey } from './new-key.ts';
+import type { ApiKey, ShownKey } from './api-key.ts';
+import { ownerOf } from './key-owner.ts';
+import { noSuchKey, type NewKeys } from './new-key.ts';
 
 export type KeyChangesDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -42,7 +44,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
   const { unitOfWork, audit, clock, owners, newKeys, keyRotationHours } = deps;
   /** Locks an active key of the caller. */
   const lock = async ({ em }: Transaction, caller: Principal, id: string) => {
-    const owner = keyOwnerOf(caller);
+    const owner = ownerOf(caller);
     const own = { id, ownerKind: owner.kind, ownerId: owner.id, revokedAt: null };
     const key = await em.findOne(ApiKeyEntity, own, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!key || (key.expiresAt && key.expiresAt <= clock.now())) throw noSuchKey();
@@ -82,7 +84,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
       }),
 
     rotate: async (caller, id, overlapHours = keyRotationHours) => {
-      const owner = keyOwnerOf(caller);
+      const owner = ownerOf(caller);
       const held = await owners.scopesFor(owner, caller.scopes);
       return unitOfWork.run({ operation }, async (transaction) => {
         const key = await lock(transaction, caller, id);

@@ -1,31 +1,32 @@
 import { z } from 'zod';
 import { dateParameter, integerParameter } from '#src/kernel/lists/pagination.ts';
 import { scopes } from '#src/kernel/requests/principal.ts';
-import type { ApiKey } from './new-key.ts';
+import { singleLine } from '#src/kernel/single-line.ts';
+import type { ApiKey } from './api-key.ts';
 
 const instant = z.iso.datetime();
 
-export const createdKey = z.strictObject({
-  id: z.uuid(),
-  name: z.string(),
-  key: z.string(),
-  prefix: z.string(),
-  scopes: z.array(z.enum(scopes)),
-  created_at: instant,
-  expires_at: instant.nullable(),
-});
-export const listedKey = createdKey.omit({ key: true }).extend({ last_used_at: instant.nullable() });
+export const createdKey = z
+  .strictObject({
+    id: z.uuid(),
+    name: z.string(),
+    key: z.string(),
+    prefix: z.string(),
+    scopes: z.array(z.enum(scopes)),
+    created_at: instant,
+    expires_at: instant.nullable(),
+  })
+  .meta({ id: 'CreatedApiKey', description: 'The key is shown once' });
+export const listedKey = createdKey
+  .omit({ key: true })
+  .extend({ last_used_at: instant.nullable() })
+  .meta({ id: 'ApiKey' });
 
 /** Ten years. */
 const maxDays = 3_650;
 const dayMs = 86_400_000;
 
-const name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .regex(/^\P{Cc}*$/u);
+const name = z.string().trim().min(1).max(100).regex(singleLine);
 const scopeList = z.array(z.enum(scopes)).max(scopes.length);
 
 const expiresAt = z
@@ -42,7 +43,8 @@ export const wantedKey = z
   .refine((key) => key.expires_in_days === undefined || key.expires_at === undefined, {
     path: ['expires_at'],
     error: 'Must not be sent together with expires_in_days',
-  });
+  })
+  .meta({ id: 'ApiKeyRequest' });
 
 /** @returns the end of a key: an instant, the end of a day, or after a number of days; null for no end */
 export const expiryOf = (
@@ -58,10 +60,12 @@ export const expiryOf = (
 export const isPossibleExpiry = (end: Date, now: Date): boolean =>
   end > now && end.getTime() <= now.getTime() + (maxDays + 1) * dayMs;
 
-export const keyChanges = z.strictObject({
-  name: name.optional(),
-  scopes: scopeList.describe('Must be scopes that the key has').optional(),
-});
+export const keyChanges = z
+  .strictObject({
+    name: name.optional(),
+    scopes: scopeList.describe('Must be scopes that the key has').optional(),
+  })
+  .meta({ id: 'ApiKeyChanges' });
 
 /** Thirty days. */
 const maxOverlapHours = 720;

@@ -1,15 +1,16 @@
-import { createHmac, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
-import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
+import type { Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { ApiKeyEntity } from '../entities.ts';
 import { newOpaqueToken } from '../secrets/opaque-token.ts';
-import { scopeInsufficient } from '../tokens/token-refusal.ts';
+import { digestOf } from './api-key-reads.ts';
+import type { ShownKey } from './api-key.ts';
 
 export type NewKeysDeps = {
   readonly audit: AuditTrail;
@@ -20,21 +21,7 @@ export type NewKeysDeps = {
   readonly maxPerOwner: number;
 };
 
-/** A key as its owner sees it. The key itself is shown only at its creation. */
-export type ApiKey = {
-  readonly id: string;
-  readonly name: string;
-  readonly prefix: string;
-  readonly scopes: readonly Scope[];
-  readonly created_at: Date;
-  readonly expires_at: Date | null;
-  readonly last_used_at: Date | null;
-};
-
-export type ShownKey = ApiKey & { readonly key: string };
-
 export type NewKeys = {
-  readonly digest: (key: string) => Buffer;
   /**
    * Stores a new key. @param replaces id of a key that does not count in the quota, because the new one replaces it
    * @throws AppError `validation_failed` when the owner has the max number of keys
@@ -56,18 +43,10 @@ export type NewKeys = {
 const newPrefix = (): string =>
   `vwk_${Array.from({ length: 8 }, () => 'abcdefghijklmnopqrstuvwxyz0123456789'[randomInt(36)]).join('')}`;
 
-/** A key must not manage keys, because a leaked key could create another key that survives the revocation. */
-export const keyOwnerOf = ({ kind, subject, scopes }: Principal): Owner => {
-  if (kind === 'api_key') throw scopeInsufficient(scopes, 'An API key cannot manage API keys');
-  return { kind, id: subject };
-};
-
 export const noSuchKey = (): AppError => new AppError('resource_not_found', 'There is no such API key');
 
 export const createNewKeys = ({ audit, clock, secret, maxPerOwner }: NewKeysDeps): NewKeys => {
-  const digest = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
   return {
-    digest,
     insert: async (transaction, { owner, name, scopes, endOf, replaces }) => {
       const created = clock.now();
       const expiresAt = endOf(created);
@@ -83,7 +62,7 @@ export const createNewKeys = ({ audit, clock, secret, maxPerOwner }: NewKeysDeps
       });
       transaction.em.create(ApiKeyEntity, {
         id,
-        keyHash: digest(key),
+        keyHash: digestOf(secret, key),
         prefix,
         name,
         ownerKind: owner.kind,

@@ -15,16 +15,18 @@ export type OwnSessionRoutesDeps = {
 
 const instant = z.iso.datetime();
 
-const sessionSchema = z.strictObject({
-  id: z.uuid(),
-  kind: z.enum(sessionKinds).describe('session: a cookie session; tokens: a sign-in with access and refresh tokens'),
-  agent: z.string().nullable().describe('Program and system, for example "Firefox on Linux"; null if unknown'),
-  this_network: z.boolean().nullable().describe('Whether the sign-in came from the network of this request'),
-  current: z.boolean().describe('Whether it is the sign-in of this request'),
-  created_at: instant,
-  last_used_at: instant.describe('For tokens the last refresh; for a session accurate to AUTH_USAGE_FLUSH_MS'),
-  expires_at: instant,
-});
+const sessionSchema = z
+  .strictObject({
+    id: z.uuid(),
+    kind: z.enum(sessionKinds).describe('session: a cookie session; tokens: a sign-in with access and refresh tokens'),
+    agent: z.string().nullable().describe('Program and system, for example "Firefox on Linux"; null if unknown'),
+    this_network: z.boolean().nullable().describe('Whether the sign-in came from the network of this request'),
+    current: z.boolean().describe('Whether it is the sign-in of this request'),
+    created_at: instant,
+    last_used_at: instant.describe('For tokens the last refresh; for a session accurate to AUTH_USAGE_FLUSH_MS'),
+    expires_at: instant,
+  })
+  .meta({ id: 'SignIn', description: 'A sign-in that has not ended' });
 
 const shown = (session: OwnSession): z.input<typeof sessionSchema> => ({
   id: session.id,
@@ -51,7 +53,8 @@ export const ownSessionRoutes = ({ sessions, pages, measure }: OwnSessionRoutesD
     method: 'GET',
     load: 'read',
     path: '/account/sessions',
-    summary: 'The sign-ins of the caller that have not ended, oldest first',
+    summary: 'The own sign-ins',
+    description: 'The sign-ins of the caller that have not ended, oldest first.',
     request: { query: z.strictObject({ ...pageQuery, fields: fieldsQuery(sessionSchema) }) },
     responses: { 200: listOf(sessionSchema) },
     fields: true,
@@ -73,7 +76,8 @@ export const ownSessionRoutes = ({ sessions, pages, measure }: OwnSessionRoutesD
     method: 'DELETE',
     load: 'write',
     path: '/account/sessions',
-    summary: 'End all sign-ins of the caller with their tokens. API keys stay',
+    summary: 'End all own sign-ins',
+    description: 'Ends all sign-ins of the caller with their tokens. API keys stay.',
     request: { query: z.strictObject({ keep_current: z.enum(['true', 'false']).default('false') }) },
     responses: { 204: null },
     errors: ['resource_not_found'],
@@ -88,7 +92,8 @@ export const ownSessionRoutes = ({ sessions, pages, measure }: OwnSessionRoutesD
     method: 'DELETE',
     load: 'write',
     path: '/account/sessions/{id}',
-    summary: 'End one sign-in of the caller with its tokens',
+    summary: 'End one own sign-in',
+    description: 'Ends a sign-in of the caller with its tokens.',
     request: { path: z.strictObject({ id: z.uuid() }) },
     responses: { 204: null },
     errors: ['resource_not_found'],

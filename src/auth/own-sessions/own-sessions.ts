@@ -6,7 +6,7 @@ import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { Sessions } from '../sessions/session.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import type { RefreshTokens } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
@@ -148,7 +148,7 @@ export const createOwnSessions = (deps: OwnSessionsDeps): OwnSessions => {
         const rows = await transaction.query<Row>(`select * from (${liveSql}) as live`, parametersOf(caller));
         const others = rows.filter(({ current }) => !current);
         if (keepCurrent) for (const row of others) tokens.push(...(await endOne(transaction, row)));
-        else await end.signIns(transaction, user);
+        else await end.signIns(transaction, user, 'signed_out');
         await audit.record(transaction, {
           stream: `user:${user}`,
           action: 'user.sessions_ended',

@@ -1,9 +1,11 @@
-import { LockMode } from '@mikro-orm/core';
+import { LockMode, type InferEntity } from '@mikro-orm/core';
 import type { AuditActor } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { OperatorOperationName } from '#src/kernel/catalogue/operations.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { runOperatorCommand } from '../measured.ts';
 import { UserAccountEntity } from '../entities.ts';
 import { disableUser, enableUser } from './disabled-users.ts';
 import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
@@ -28,15 +30,19 @@ export type CredentialAdmin = {
   readonly enable: (userId: string) => Promise<void>;
   /** Like `endAll`. All data of the user is deleted too, except audit events, which hold only the user's id. */
   readonly erase: (userId: string) => Promise<Ended>;
+  /** Erases up to `limit` users who asked for it and whose grace period is over, each in its own transaction. @returns the number of users */
+  readonly eraseDue: (limit: number) => Promise<number>;
 };
 
-const actor: AuditActor = { kind: 'operator', subject: null };
+const operator: AuditActor = { kind: 'operator', subject: null };
+/** The service itself, on request of the user. */
+const system: AuditActor = { kind: 'system', subject: null };
 const operation = 'auth.operator';
 
 const notFound = (what: string): AppError => new AppError('resource_not_found', `There is no such ${what}`);
 
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
-  const { unitOfWork, audit } = deps;
+  const { unitOfWork, audit, clock } = deps;
 
   const end = createEndCredentials(deps);
 
@@ -44,6 +50,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     transaction: Transaction,
     { kind, id }: Owner,
     action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.erased',
+    actor = operator,
   ): Promise<void> =>
     audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor, target: id });
 
@@ -54,6 +61,38 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     if (!user) throw notFound('user');
     return user;
   };
+
+  const command = <T>(name: OperatorOperationName, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    runOperatorCommand(name, () => unitOfWork.run({ operation }, work));
+  /** Removes a locked account with all data of its user, in the transaction. */
+  const eraseIn = async (
+    transaction: Transaction,
+    user: InferEntity<typeof UserAccountEntity>,
+    actor: AuditActor,
+  ): Promise<Ended> => {
+    const { em, query } = transaction;
+    const { id } = user;
+    const owner = { kind: 'user', id } as const;
+    const ended = await end.all(transaction, owner, 'tokens_ended', actor);
+    const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
+      id,
+    ]);
+    await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
+    // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
+    await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
+    em.remove(user);
+    await record(transaction, owner, 'user.erased', actor);
+    return ended;
+  };
+
+  const findDue = (limit: number): Promise<string[]> =>
+    unitOfWork.run({ operation: 'account.removal' }, async ({ query }) => {
+      const rows = await query<{ id: string }>(
+        'select id from user_account where removal_at <= $1 order by removal_at limit $2',
+        [clock.now(), limit],
+      );
+      return rows.map(({ id }) => id);
+    });
 
   return {
     find: (text) =>
@@ -70,46 +109,48 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     endKey: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
-        const ended = await end.key(transaction, id, actor);
+      command('end_key', async (transaction) => {
+        const ended = await end.key(transaction, id, operator);
         if (ended === 0) throw notFound('API key, or it has ended');
       }),
 
-    endKeys: (owner) => unitOfWork.run({ operation }, (transaction) => end.keys(transaction, owner, actor)),
+    endKeys: (owner) => command('end_keys', (transaction) => end.keys(transaction, owner, operator)),
 
     endAll: (owner) =>
-      unitOfWork.run({ operation }, async (transaction) => {
-        const ended = await end.all(transaction, owner, 'tokens_ended', actor);
+      command('end_all', async (transaction) => {
+        const ended = await end.all(transaction, owner, 'tokens_ended', operator);
         await record(transaction, owner, `${owner.kind}.credentials_ended`);
         return ended;
       }),
 
     disable: (id) =>
-      unitOfWork.run({ operation }, async (transaction) =>
-        disableUser({ audit, end, transaction, user: await findUser(transaction, id), actor }),
+      command('disable_user', async (transaction) =>
+        disableUser({ audit, end, transaction, user: await findUser(transaction, id), actor: operator }),
       ),
 
     enable: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('enable_user', async (transaction) => {
         const user = await findUser(transaction, id);
-        if (!(await enableUser({ audit, transaction, user, actor }))) throw notFound('disabled user');
+        if (!(await enableUser({ audit, transaction, user, actor: operator }))) throw notFound('disabled user');
       }),
 
     erase: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
-        const user = await findUser(transaction, id);
-        const { em, query } = transaction;
-        const owner = { kind: 'user', id } as const;
-        const ended = await end.all(transaction, owner, 'tokens_ended', actor);
-        const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
-          id,
-        ]);
-        await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
-        // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
-        await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
-        em.remove(user);
-        await record(transaction, owner, 'user.erased');
-        return ended;
-      }),
+      command('erase_user', async (transaction) => eraseIn(transaction, await findUser(transaction, id), operator)),
+
+    eraseDue: async (limit) => {
+      let erased = 0;
+      for (const id of await findDue(limit)) {
+        await unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
+          const lockMode = LockMode.PESSIMISTIC_WRITE;
+          const due = { id, removalAt: { $lte: clock.now() } };
+          const user = await transaction.em.findOne(UserAccountEntity, due, { lockMode });
+          // The user has signed in meanwhile, or another process has removed the account.
+          if (!user) return;
+          await eraseIn(transaction, user, system);
+          erased += 1;
+        });
+      }
+      return erased;
+    },
   };
 };

@@ -4,6 +4,8 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
+import { endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
+import { endKeys } from './end-keys.ts';
 
 export type EndCredentialsDeps = {
   readonly audit: AuditTrail;
@@ -29,7 +31,11 @@ export type EndCredentials = {
   /** @returns the number of revoked API keys */
   readonly keys: (transaction: Transaction, owner: Owner, actor: Actor) => Promise<number>;
   /** Ends sessions, refresh tokens and access tokens of any kind. API keys and webhooks stay. */
-  readonly signIns: (transaction: Transaction, userId: string) => Promise<EndedSignIns>;
+  readonly signIns: (
+    transaction: Transaction,
+    userId: string,
+    reason: EndSignInsOptions['reason'],
+  ) => Promise<EndedSignIns>;
   /** Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks. */
   readonly all: (
     transaction: Transaction,
@@ -40,50 +46,16 @@ export type EndCredentials = {
 };
 
 export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCredentialsDeps): EndCredentials => {
-  const keysWhere = async (
-    transaction: Transaction,
-    condition: string,
-    parameters: readonly string[],
-    actor: Actor,
-  ): Promise<number> => {
-    const revokedAt = clock.now();
-    const ended = await transaction.query<{ id: string }>(
-      `update api_key set revoked_at = $1 where revoked_at is null and ${condition} returning id`,
-      [revokedAt, ...parameters],
-    );
-    for (const { id } of ended) {
-      await audit.record(transaction, {
-        stream: `api_key:${id}`,
-        action: 'api_key.revoked',
-        outcome: 'success',
-        ...(actor && { actor }),
-        target: id,
-        data: { revoked_at: revokedAt.toISOString() },
-      });
-    }
-    return ended.length;
-  };
-
   const keys: EndCredentials['keys'] = (transaction, { kind, id }, actor) =>
-    keysWhere(transaction, 'owner_kind = $2 and owner_id = $3', [kind, id], actor);
+    endKeys(transaction, 'owner', [kind, id], { audit, actor, at: clock.now() });
 
-  const sessionsAndFamilies = async ({ query }: Transaction, userId: string): Promise<EndedSignIns> => {
-    const now = clock.now();
-    const sessions = await query('delete from user_session where user_id = $1 returning 1', [userId]);
-    const families = await query(
-      `update refresh_family set revoked_at = $2, revoked_reason = 'operator'
-       where user_id = $1 and revoked_at is null returning 1`,
-      [userId, now],
-    );
-    await query(
-      `insert into revoked_token (token_id, revoked_at, expires_at)
-       select access_token_id, clock_timestamp(), access_expires_at
-       from refresh_token join refresh_family family on family.id = family_id
-       where family.user_id = $1 and access_expires_at > $2::timestamptz - interval '5 minutes'
-       on conflict (token_id) do nothing`,
-      [userId, now],
-    );
-    return { sessions: sessions.length, refresh_families: families.length };
+  const sessionsAndFamilies = async (
+    transaction: Transaction,
+    userId: string,
+    reason: EndSignInsOptions['reason'],
+  ): Promise<EndedSignIns> => {
+    const { sessions, refreshFamilies } = await endSignIns(transaction, userId, { at: clock.now(), reason });
+    return { sessions, refresh_families: refreshFamilies };
   };
 
   /**
@@ -102,12 +74,12 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
 
   return {
     key: async (transaction, id, actor) =>
-      isAccountId(id) ? keysWhere(transaction, 'id = $2::text::uuid', [id], actor) : 0,
+      isAccountId(id) ? endKeys(transaction, 'id', [id], { audit, actor, at: clock.now() }) : 0,
 
     keys,
 
-    signIns: async (transaction, id) => {
-      const ended = await sessionsAndFamilies(transaction, id);
+    signIns: async (transaction, id, reason) => {
+      const ended = await sessionsAndFamilies(transaction, id, reason);
       await tokens(transaction, { kind: 'user', id }, 'tokens_ended');
       return ended;
     },
@@ -116,7 +88,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
       const endedKeys = await keys(transaction, owner, actor);
       const none = { sessions: 0, refresh_families: 0 };
       const hasAccount = owner.kind === 'user' && isAccountId(owner.id);
-      const signIns = hasAccount ? await sessionsAndFamilies(transaction, owner.id) : none;
+      const signIns = hasAccount ? await sessionsAndFamilies(transaction, owner.id, 'operator') : none;
       await tokens(transaction, owner, reason);
       return { api_keys: endedKeys, ...signIns, webhooks: await removeWebhooks(transaction, owner, actor) };
     },

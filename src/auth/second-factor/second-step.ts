@@ -6,12 +6,14 @@ import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Query, Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { SignInOrigin } from '../own-sessions/agent-family.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
-import type { NewSession, Sessions } from '../sessions/sessions.ts';
+import type { NewSession, Sessions } from '../sessions/session.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import { UserAccountEntity } from '../entities.ts';
-import { isDisabledSql, type User } from '../users/users.ts';
+import type { Removal } from '../removal/removal.ts';
+import { isPasswordUnchanged } from '../sign-in/password-check.ts';
+import { isDisabledSql, type FoundUser, type User } from '../users/users.ts';
 import { SignInChallengeEntity } from './entities.ts';
 import type { SecondFactors } from './second-factors.ts';
 
@@ -27,6 +29,7 @@ export type SecondStepDeps = {
   readonly factors: Pick<SecondFactors, 'accepts'>;
   readonly sessions: Sessions;
   readonly refreshTokens: RefreshTokens;
+  readonly cancelRemoval: Removal['cancel'];
   /** Lifetime of the token of the second step. */
   readonly secondStepSeconds: number;
 };
@@ -61,16 +64,18 @@ const tokenRefused = (): AppError =>
   refused('The token of the second step is unknown, used or expired: sign in with the password again');
 const codeRefused = (): AppError => refused('The code is wrong or was used before');
 
-type Row = User & {
-  readonly wants_session: boolean;
-  readonly agent: string | null;
-  readonly place_hash: Buffer;
-};
+type Row = User &
+  Pick<FoundUser, 'password_hash' | 'removal_planned'> & {
+    readonly wants_session: boolean;
+    readonly agent: string | null;
+    readonly place_hash: Buffer;
+  };
 
 /** The waiting sign-in of a token, unless its user was disabled since then. */
 const findChallenge = async (query: Query, token: string, now: Date): Promise<Row | undefined> => {
   const [row] = await query<Row>(
-    `select account.id, account.email, account.role, account.scopes, wants_session, agent, place_hash
+    `select account.id, account.email, account.role, account.scopes, account.password_hash,
+       account.removal_at is not null as removal_planned, wants_session, agent, place_hash
      from sign_in_challenge as challenge join user_account as account on account.id = challenge.user_id
      where token_hash = $1 and expires_at > $2 and not (${isDisabledSql})`,
     [tokenDigest(token), now],
@@ -81,7 +86,7 @@ const findChallenge = async (query: Query, token: string, now: Date): Promise<Ro
 /** The second step of a sign-in, for users with a second factor. */
 export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
   const { unitOfWork, reader, audit, clock, roles, throttle, refusals, places, factors } = deps;
-  const { sessions, refreshTokens, secondStepSeconds } = deps;
+  const { sessions, refreshTokens, cancelRemoval, secondStepSeconds } = deps;
 
   const knowsPlace = async (userId: string, placeHash: Buffer): Promise<boolean> =>
     (await reader.query('select 1 from sign_in_place where user_id = $1 and place_hash = $2', [userId, placeHash]))
@@ -91,10 +96,11 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
   const complete = (token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
     unitOfWork.run({ operation: 'auth.login' }, async (transaction): Promise<SignedIn | undefined> => {
       const found = await findChallenge(transaction.query, token, clock.now());
-      if (!found) throw tokenRefused();
+      // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.
+      if (!found || !(await isPasswordUnchanged(transaction, found))) throw tokenRefused();
       if (!(await factors.accepts(transaction, found.id, code))) return undefined;
       const challenge = await transaction.em.findOne(SignInChallengeEntity, { tokenHash: tokenDigest(token) });
-      // The row of the second factor is locked, so another request may have finished this sign-in.
+      // Another request may have finished this sign-in before the lock, or the password was changed.
       if (!challenge) throw tokenRefused();
       transaction.em.remove(challenge);
       await audit.record(transaction, {
@@ -104,6 +110,7 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
         actor: { kind: 'user', subject: found.id },
         target: found.id,
       });
+      await cancelRemoval(transaction, found);
       await places.remember(transaction, found.id, placeHash, clock.now());
       const user = { id: found.id, email: found.email, role: found.role, scopes: heldScopes(roles, found) };
       const origin = { agent: found.agent, placeHash: found.place_hash };

@@ -1,10 +1,15 @@
 import { z } from 'zod';
-import { noStore } from '../tokens/token-answer.ts';
+import { noStore, tokenAnswer } from '../tokens/token-answer.ts';
 import type { User } from '../users/users.ts';
 import type { SessionCookies } from './cookies.ts';
-import type { NewSession } from './sessions.ts';
+import type { NewSession } from './session.ts';
 
-export const sessionAnswer = z.strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() });
+const sessionAnswer = z
+  .strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() })
+  .meta({ id: 'Session' });
+
+/** The answer to a sign-in: tokens, or a session. */
+export const loginAnswer = z.union([tokenAnswer, sessionAnswer]).meta({ id: 'LoginAnswer' });
 
 /** The answer to a sign-in that opened a session. */
 export const toSessionReply = (cookies: SessionCookies, session: NewSession, user: User) => ({

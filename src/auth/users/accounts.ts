@@ -1,38 +1,41 @@
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PasswordRules } from './password-rules.ts';
 import type { AssertMayRegister } from './registration-quota.ts';
+import type { Removal } from '../removal/removal.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
-import type { NewSession, Sessions } from '../sessions/sessions.ts';
+import type { NewSession, Sessions } from '../sessions/session.ts';
 import { agentFamily, type SignInOrigin } from '../own-sessions/agent-family.ts';
 import type { SecondStep } from '../second-factor/second-step.ts';
-import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
+import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
-import { findUser, insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
+import { insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
 
 export type AccountsDeps = {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
   readonly hasher: SecretHasher;
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
   readonly places: SignInPlaces;
-  readonly refusals: SignInRefusals;
   readonly secondStep: SecondStep;
+  readonly checkPassword: CheckPassword;
+  readonly verificationRequired: boolean;
   readonly refreshTokens: RefreshTokens;
   readonly sessions: Sessions;
   readonly roles: Roles;
   readonly revocations: Revocations;
   readonly audit: AuditTrail;
   readonly clock: Clock;
+  readonly mail: Mail;
+  readonly cancelRemoval: Removal['cancel'];
   readonly assertMayRegister: AssertMayRegister;
 };
 
@@ -53,13 +56,11 @@ export type Accounts = {
   readonly logout: (principal: Principal) => Promise<void>;
 };
 
-const signInRefused = (): AppError =>
-  new AppError('credentials_invalid', 'Wrong e-mail or password', { headers: { 'WWW-Authenticate': 'Bearer' } });
-
 /** Accounts of users, with e-mail and password. */
 export const createAccounts = (deps: AccountsDeps): Accounts => {
-  const { unitOfWork, reader, hasher, rules, throttle, places, refusals, secondStep, refreshTokens, sessions } = deps;
-  const { revocations, audit, clock, roles } = deps;
+  const { unitOfWork, hasher, rules, throttle, places, checkPassword, secondStep, refreshTokens, sessions } = deps;
+  const { revocations, audit, clock, mail, cancelRemoval, roles } = deps;
+  const passwordRefused = createPasswordRefused(deps.verificationRequired);
 
   /**
    * Checks the password and records the sign-in.
@@ -67,36 +68,33 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
    * @throws AppError `second_factor_required` if the user has a second factor; the sign-in then waits for its code
    */
   const signIn = async <Result>(
-    { email, password, clientIp, userAgent }: SignIn,
+    request: SignIn,
     wantsSession: boolean,
     begin: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<Result>,
+    isRepeated = false,
   ): Promise<Result> => {
-    const account = normalizedEmail(email);
-    const placeHash = places.hashOf(account, clientIp);
-    const user = await findUser(reader.query, account, placeHash);
-    const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
-    await refusals.assertNotThrottled(attempt, user?.id);
-    const { valid, outdated } = await hasher.verify(password, user?.password_hash);
-    if (!valid || !user || user.disabled) {
-      await refusals.record({ action: 'user.sign_in_refused', reason: 'credentials_invalid' }, user?.id);
-      throw signInRefused();
-    }
-    const newHash = outdated ? await hasher.hash(password) : undefined;
+    const { user, attempt, placeHash, outdated } = await checkPassword(request, 'sign_in');
+    const newHash = outdated ? await hasher.hash(request.password) : undefined;
     const result = await unitOfWork.run({ operation: 'auth.login' }, async (transaction) => {
       const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
+      if (!(await isPasswordUnchanged(transaction, user))) return undefined;
       if (newHash !== undefined) {
         await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
         await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
       }
-      const origin = { agent: agentFamily(userAgent), placeHash };
+      const origin = { agent: agentFamily(request.userAgent), placeHash };
       if (user.second_factor) {
         return { secondFactorToken: await secondStep.begin(transaction, user.id, origin, wantsSession) };
       }
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
+      await cancelRemoval(transaction, user);
       await places.remember(transaction, user.id, placeHash, clock.now());
       return { begun: await begin(transaction, { ...user, scopes: heldScopes(roles, user) }, origin) };
     });
+    // Another sign-in has renewed the hash, or the password was changed meanwhile: check it again.
+    if (!result && isRepeated) throw passwordRefused('sign_in');
+    if (!result) return signIn(request, wantsSession, begin, true);
     await throttle.succeeded(attempt);
     if ('secondFactorToken' in result) throw secondStep.required(result.secondFactorToken);
     return result.begun;
@@ -116,6 +114,8 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
         if (!holder) return;
         const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
         const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
+        // The address gets a message in both cases: to verify it, or to tell its owner.
+        if (mail.isConfigured) await mail.request(transaction, { kind: 'registration', recipient: account });
         // Both cases are recorded, so that both take the same time.
         await audit.record(
           transaction,

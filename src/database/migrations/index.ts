@@ -14,7 +14,10 @@ import { seriesOrigin } from './0018-series-origin.ts';
 import { indexCalculation } from './0019-index-calculation.ts';
 import { usersOfDocuments } from './0021-users-of-documents.ts';
 import { universes } from './0024-universes.ts';
+import { uploads } from './0025-uploads.ts';
 import { calendar } from './0030-calendar.ts';
+import { accountMail } from './0031-account-mail.ts';
+import { accountRemoval } from './0032-account-removal.ts';
 import { userAdministration } from './0033-user-administration.ts';
 import { signInOrigins } from './0034-sign-in-origins.ts';
 import { secondFactor } from './0035-second-factor.ts';
@@ -38,7 +41,10 @@ export const migrations: readonly Migration[] = [
   indexCalculation,
   usersOfDocuments,
   universes,
+  uploads,
   calendar,
+  accountMail,
+  accountRemoval,
   userAdministration,
   signInOrigins,
   secondFactor,
