@@ -7,24 +7,24 @@ const plainNumber = /^\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 /** Whether a number must be above 0, can be 0, or means "none" if it is 0. */
 export type NumberRule = 'positive' | 'from_zero' | 'zero_is_none';
 
+const isPlainNumber = (text: string): boolean => text.length <= maxNumberCharacters && plainNumber.test(text);
+
+/** The number that a text is written as. Spaces around it are ignored. */
+const parseNumber = (text: string): number | null | 'invalid_number' | 'out_of_range' => {
+  if (isPlainNumber(text)) return Number(text);
+  const trimmed = text.trim();
+  if (trimmed === '') return null;
+  if (trimmed !== text && isPlainNumber(trimmed)) return Number(trimmed);
+  return /^-\d/.test(trimmed) ? 'out_of_range' : 'invalid_number';
+};
+
 /** A number from a cell; null for an empty cell; a code if it is refused. */
 export const numberOf = (
   cell: string | number | null,
   rule: NumberRule,
 ): number | null | 'invalid_number' | 'out_of_range' => {
-  if (cell === null || cell === '') return null;
-  let value: number;
-  if (typeof cell === 'number') value = cell;
-  else {
-    if (cell.length > maxNumberCharacters || !plainNumber.test(cell)) {
-      const trimmed = cell.trim();
-      if (trimmed === '') return null;
-      if (trimmed === cell || trimmed.length > maxNumberCharacters || !plainNumber.test(trimmed)) {
-        return /^-\d/.test(trimmed) ? 'out_of_range' : 'invalid_number';
-      }
-    }
-    value = Number(cell);
-  }
+  const value = typeof cell === 'string' ? parseNumber(cell) : cell;
+  if (typeof value !== 'number') return value;
   if (value > 0 && value <= maxNumber) return value;
   if (value === 0 && rule !== 'positive') return rule === 'from_zero' ? 0 : null;
   return Number.isNaN(value) ? 'invalid_number' : 'out_of_range';
