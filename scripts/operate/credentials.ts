@@ -5,7 +5,8 @@
  */
 import { parseArgs } from 'node:util';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import type { CredentialAdmin, Ended } from '#src/auth/owners/credential-admin.ts';
+import type { CredentialAdmin } from '#src/auth/owners/credential-admin.ts';
+import type { Ended } from '#src/auth/owners/end-credentials.ts';
 import { composeCredentialAdmin } from '#src/compose/identity/credential-admin.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';

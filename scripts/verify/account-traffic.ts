@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Secret, TOTP } from 'otpauth';
 import { arrowStream } from '#testkit/arrow/arrow-support.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, json, type Answer } from '#testkit/running-service.ts';
@@ -31,7 +32,10 @@ export const accountRound = async ({ service }: Target): Promise<void> => {
   const { body: key } = await call(`${api}/api-keys`, json({ name: 'round', scopes: [] }, authorized));
   await call(`${api}/api-keys`, { headers: authorized });
   await call(`${api}/auth/me`, { headers: { 'X-API-Key': String(key['key']) } });
-  await call(`${api}/api-keys/${String(key['id'])}`, { method: 'DELETE', headers: authorized });
+  const keyUrl = `${api}/api-keys/${String(key['id'])}`;
+  await call(keyUrl, { ...json({ name: 'renamed' }, authorized), method: 'PATCH' });
+  await call(`${keyUrl}/rotate`, { method: 'POST', headers: authorized });
+  await call(keyUrl, { method: 'DELETE', headers: authorized });
 
   const session = await call(`${api}/auth/login`, json({ ...credentials, session: true }));
   const cookie = { Cookie: session.headers.get('set-cookie')?.split(';')[0] ?? '', 'Sec-Fetch-Site': 'same-origin' };
@@ -39,6 +43,37 @@ export const accountRound = async ({ service }: Target): Promise<void> => {
   const csrf = { 'X-CSRF-Token': String(session.body['csrf_token']) };
   await call(`${api}/auth/logout`, { method: 'POST', headers: { ...cookie, ...csrf } });
   await postForm(`${api}/auth/revoke`, { token: String(renewed['access_token']) });
+};
+
+/** A new user adds a second factor, signs in with it, removes it, and ends the other sign-ins. */
+export const secondFactorRound = async ({ service }: Target): Promise<void> => {
+  const api = `${service.url}/api/v1`;
+  const credentials = { email: `${randomUUID()}@example.org`, password: `${randomUUID()} ${randomUUID()}` };
+  await call(`${api}/auth/register`, json(credentials));
+  const authorized = bearer((await call(`${api}/auth/login`, json(credentials))).body['access_token']);
+  const made = await call(`${api}/account/totp`, { method: 'POST', headers: authorized });
+  const totp = new TOTP({ secret: Secret.fromBase32(String(made.body['secret'])) });
+  // Each code is accepted once, so the second one is of the next period.
+  const codeIn = (seconds: number): string => totp.generate({ timestamp: Date.now() + seconds * 1_000 });
+  await call(`${api}/account/totp`, { ...json({ code: codeIn(0) }, authorized), method: 'PUT' });
+  const { body: first } = await call(`${api}/auth/login`, json(credentials));
+  const token = first['second_factor_token'];
+  const finish = (code: string): Promise<Answer> =>
+    call(`${api}/auth/login/second-factor`, json({ second_factor_token: token, code }));
+  await finish('no-recovery-code');
+  await finish(codeIn(30));
+  await call(`${api}/account/totp`, { method: 'DELETE', headers: authorized });
+  await call(`${api}/account/sessions?keep_current=true`, { method: 'DELETE', headers: authorized });
+};
+
+/** An administrator reads a user and ends the sign-ins. @param token with the scope `users:admin` */
+export const userAdminRound = async ({ service }: Target, token: string): Promise<void> => {
+  const users = `${service.url}/api/v1/users`;
+  const { body } = await call(`${users}?limit=1`, { headers: bearer(token) });
+  const [user] = body['data'] as readonly { readonly id: string }[];
+  const url = `${users}/${String(user?.id)}`;
+  await call(url, { ...json({ role: 'auditor' }, { ...bearer(token), 'If-Match': '*' }), method: 'PATCH' });
+  await call(`${url}/sessions/revoke`, { method: 'POST', headers: bearer(token) });
 };
 
 /** A pricing job with one chunk, until it is priced. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { strongTags } from '#src/kernel/requests/entity-tags.ts';
+import { expectedVersions, ifMatch, mergePatch } from '#src/kernel/requests/conditional/expected-versions.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { lenientFieldsQuery } from '#src/kernel/lists/pagination.ts';
@@ -37,28 +37,6 @@ const profileAnswer = z
   .meta({ id: 'Profile' });
 const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned }).meta({ id: 'Settings' });
 
-const ifMatch = z.object({ 'if-match': z.string().max(1_024).optional() });
-
-/**
- * The versions that an `If-Match` header names.
- * @throws AppError `precondition_required` without a header, `precondition_failed` if it does not contain a version
- */
-const expectedVersions = (header: string | undefined): readonly number[] | '*' => {
-  if (header === undefined) {
-    throw new AppError('precondition_required', 'If-Match must contain the version of the resource');
-  }
-  const tags = strongTags(header);
-  if (tags === '*') return tags;
-  const versions = tags.filter((value) => /^\d{1,9}$/.test(value)).map(Number);
-  if (versions.length === 0) {
-    throw new AppError(
-      'precondition_failed',
-      'If-Match does not contain a version of this resource, such as "3"; a weak tag such as W/"3" never matches',
-    );
-  }
-  return versions;
-};
-
 /** The user of the request. @throws AppError `resource_not_found` for clients and API keys, which have no profile */
 const userOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (principal?.kind !== 'user') throw new AppError('resource_not_found', 'Only users have a profile and settings');
@@ -90,7 +68,6 @@ const headersOf = ({ version }: { readonly version: number }) => ({
 
 const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'caller' } as const;
 const changeErrors = ['resource_not_found', 'precondition_required', 'precondition_failed'] as const;
-const mergePatch = ['application/json', 'application/merge-patch+json'];
 
 const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileShape>>>): Route[] => {
   type Profile = Awaited<ReturnType<typeof profiles.read>>;

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { assertVersion } from '#src/kernel/requests/conditional/expected-versions.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import type { DocumentReads, Row } from './document-reads.ts';
 import type { DocumentShape, Documents } from './document.ts';
@@ -62,23 +62,18 @@ export const createDocumentChanges = <Shape extends DocumentShape>(
     return { ...row, ...changes, version, updated_at: updatedAt.toISOString() };
   };
 
-  const outdated = (): AppError =>
-    new AppError('precondition_failed', 'The version does not match. Read the resource again and use its version');
-
   return {
     change: (userId, versions, given) =>
       unitOfWork.run({ operation: 'account.change' }, async (transaction) => {
         await assertUser(transaction.query, userId);
-        const assertVersion = (row: Row | undefined): void => {
-          if (versions !== '*' && !versions.includes(Number(row?.['version'] ?? 0))) throw outdated();
-        };
+        const assertRow = (row: Row | undefined): void => assertVersion(versions, Number(row?.['version'] ?? 0));
         const before = await find(transaction.query, userId, 'for update');
-        assertVersion(before);
+        assertRow(before);
         // Names come from the declared shape only, never from the caller.
         const changed = names.filter((name) => Object.hasOwn(given, name));
         if (changed.length === 0) return toDocument(before);
         const row = before ?? (await insertFirst(transaction, userId));
-        assertVersion(row);
+        assertRow(row);
         const changes = Object.fromEntries(changed.map((name) => [name, Reflect.get(given, name) as unknown]));
         return toDocument(await write(transaction, row, changes));
       }),

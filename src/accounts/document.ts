@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ExpectedVersions } from '#src/kernel/requests/conditional/expected-versions.ts';
 
 /** Schemas of the members that a user may change. Each member is a property of the entity. */
 export type DocumentShape = Readonly<Record<string, z.ZodType>>;
@@ -21,7 +22,7 @@ export type Documents<Values> = {
    */
   readonly change: (
     userId: string,
-    versions: readonly number[] | '*',
+    versions: ExpectedVersions,
     changes: { readonly [Name in keyof Values]?: Values[Name] | undefined },
   ) => Promise<StoredDocument<Values>>;
 };

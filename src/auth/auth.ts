@@ -1,12 +1,15 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createSecretCipher } from '#src/kernel/secrets/secret-cipher.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { Roles } from '#src/kernel/ports/roles.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { accountRoutes } from './users/user-routes.ts';
@@ -22,14 +25,28 @@ import { createPasswords } from './passwords/passwords.ts';
 import { passwordRoutes } from './passwords/password-routes.ts';
 import { createPasswordCheck } from './sign-in/password-check.ts';
 import { apiKeyRoutes } from './api-keys/api-key-routes.ts';
+import { createKeyChanges } from './api-keys/key-changes.ts';
+import { createNewKeys } from './api-keys/new-key.ts';
 import { createApiKeys } from './api-keys/api-keys.ts';
+import { createUserAdmin } from './administration/user-admin.ts';
+import { userAdminRoutes } from './administration/user-admin-routes.ts';
+import { createEndCredentials, type EndCredentialsDeps } from './owners/end-credentials.ts';
 import { createAuthenticator, type Authenticate } from './authenticator.ts';
 import { createClientStore, type ClientStoreDeps } from './clients/clients.ts';
+import { createSessionCookies, type SameSite } from './sessions/cookies.ts';
 import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import { createLegacyUsers } from './users/legacy-users.ts';
 import { createMaintenance } from './maintenance.ts';
 import { createMeasure, measuredHasher } from './measured.ts';
+import { createSecondFactors } from './second-factor/second-factors.ts';
+import { secondFactorRoutes } from './second-factor/second-factor-routes.ts';
+import { createSecondStep } from './second-factor/second-step.ts';
+import { secondStepRoute } from './second-factor/second-step-route.ts';
+import { createRecentSignIn } from './sign-in/recent-sign-in.ts';
+import { createSignInRefusals } from './sign-in/sign-in-refusals.ts';
+import { createOwnSessions } from './own-sessions/own-sessions.ts';
+import { ownSessionRoutes } from './own-sessions/own-session-routes.ts';
 import { createOwnerRule } from './owners/owner-rule.ts';
 import { createPasswordRules } from './users/password-rules.ts';
 import { createRefreshTokens } from './tokens/refresh-tokens.ts';
@@ -59,11 +76,17 @@ export type AuthSettings = {
   readonly refreshTokenSeconds: number;
   readonly sessionSeconds: number;
   readonly sessionIdleSeconds: number;
+  readonly sameSite: SameSite;
   readonly minPasswordCharacters: number;
   readonly maxUsersWithoutSignIn: number;
+  readonly secondStepSeconds: number;
+  readonly recentSignInSeconds: number;
+  readonly maxSecondFactorFailures: number;
   /** Max number of active API keys of an owner. */
   readonly maxApiKeys: number;
+  readonly keyRotationHours: number;
   readonly hashing: SecretHasherOptions;
+  readonly roles: Roles;
   readonly revocationPollMs: number;
   /** Whether access tokens of users without an account here are accepted. */
   readonly foreignUsers: boolean;
@@ -90,6 +113,8 @@ export type AuthDeps = {
     readonly apiKeys: string | Uint8Array;
     readonly csrf: Uint8Array;
     readonly places: Uint8Array;
+    /** Keys of stored TOTP secrets, 32 bytes each: the first encrypts, all decrypt. */
+    readonly secondFactors: readonly Uint8Array[];
   };
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
@@ -98,6 +123,8 @@ export type AuthDeps = {
   readonly owners: Owners;
   readonly mail: Mail;
   readonly abuse: AbuseReport;
+  /** Removes the webhooks of a user whom an administrator disables. @returns the number of webhooks */
+  readonly removeWebhooks: EndCredentialsDeps['removeWebhooks'];
   readonly cursors: Cursors;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -155,16 +182,25 @@ export const createAuth = (deps: AuthDeps): Auth => {
     idleSeconds: sessionIdleSeconds,
     csrfSecret: secrets.csrf,
   });
-  const apiKeys = createApiKeys({
-    ...shared,
-    usage: keyUsage,
-    secret: secrets.apiKeys,
-    maxPerOwner: settings.maxApiKeys,
-  });
+  const newKeys = createNewKeys({ ...shared, secret: secrets.apiKeys, maxPerOwner: settings.maxApiKeys });
+  const apiKeys = createApiKeys({ ...shared, usage: keyUsage, secret: secrets.apiKeys, newKeys });
+  const cookies = createSessionCookies(settings);
+  const end = createEndCredentials(deps);
   const places = createSignInPlaces({ key: secrets.places });
+  const factors = createSecondFactors({
+    ...shared,
+    assertRecentSignIn: createRecentSignIn(shared),
+    cipher: createSecretCipher({
+      keys: secrets.secondFactors,
+      unreadable: (cause) =>
+        new AppError('auth_service_error', 'The second factor cannot be decrypted with TOKEN_ENCRYPTION_KEY', {
+          cause,
+        }),
+    }),
+  });
   const hasher = measuredHasher(createSecretHasher(hashing), measure);
-  const notices = createLoggedNotices({ logger });
-  const checkPassword = createPasswordCheck({ ...shared, hasher, places, notices });
+  const refusals = createSignInRefusals({ ...shared, notices: createLoggedNotices({ logger }) });
+  const checkPassword = createPasswordCheck({ ...shared, hasher, places, refusals });
   const rules = createPasswordRules({ minCharacters: settings.minPasswordCharacters });
   const accountTokens = createAccountTokens({
     clock,
@@ -183,11 +219,21 @@ export const createAuth = (deps: AuthDeps): Auth => {
     changeSeconds: settings.emailTokenSeconds,
   });
   const removal = createRemoval({ ...shared, checkPassword, revocations, graceDays: settings.removalGraceDays });
+  const secondStep = createSecondStep({
+    ...shared,
+    refusals,
+    places,
+    factors,
+    sessions,
+    refreshTokens,
+    cancelRemoval: removal.cancel,
+  });
   const accounts = createAccounts({
     cancelRemoval: removal.cancel,
     ...shared,
     places,
     checkPassword,
+    secondStep,
     hasher,
     assertMayRegister: createRegistrationQuota({
       ...shared,
@@ -213,12 +259,31 @@ export const createAuth = (deps: AuthDeps): Auth => {
     routes: [
       tokenRoute({ clients, tokens, refreshTokens, measure }),
       revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
-      ...accountRoutes({ accounts, measure }),
+      ...accountRoutes({ accounts, cookies, measure }),
       ...passwordRoutes({ passwords, measure }),
       ...emailRoutes({ emails, measure }),
-      ...removalRoutes({ removal, measure }),
+      ...removalRoutes({ removal, cookies, measure }),
       meRoute(sessions),
-      ...apiKeyRoutes({ apiKeys, measure, pages: createPages(deps) }),
+      ...userAdminRoutes({
+        users: createUserAdmin({ ...shared, end }),
+        pages: createPages(deps),
+        roles: settings.roles,
+        measure,
+      }),
+      secondStepRoute({ secondStep, cookies, measure }),
+      ...secondFactorRoutes({ factors, measure }),
+      ...ownSessionRoutes({
+        sessions: createOwnSessions({ ...shared, sessions, refreshTokens, revocations, places, end }),
+        pages: createPages(deps),
+        measure,
+      }),
+      ...apiKeyRoutes({
+        apiKeys,
+        changes: createKeyChanges({ ...shared, newKeys }),
+        pages: createPages(deps),
+        clock,
+        measure,
+      }),
       keySetRoute(keyRing),
       metadataRoute(publicUrl),
     ],

@@ -34,6 +34,8 @@ export const UserAccountEntity = defineEntity({
     role: p.text(),
     scopes: p.array().$type<Scope[]>(),
     createdAt: p.datetime(),
+    /** Counts changes of role, scopes and state, for If-Match. */
+    version: p.integer().default(0),
     /** When the owner proved that messages to `email` arrive. */
     emailVerifiedAt: p.datetime().nullable(),
     /** When the account is removed, because its user asked for it. */
@@ -59,6 +61,8 @@ export const RefreshFamilyEntity = defineEntity({
     expiresAt: p.datetime(),
     revokedAt: p.datetime().nullable(),
     revokedReason: p.text().nullable(),
+    agent: p.text().nullable(),
+    placeHash: p.blob().nullable(),
   },
 });
 
@@ -78,7 +82,7 @@ export const RefreshTokenEntity = defineEntity({
   },
 });
 
-const RevokedTokenEntity = defineEntity({
+export const RevokedTokenEntity = defineEntity({
   name: 'RevokedToken',
   tableName: 'revoked_token',
   indexes: [
@@ -107,6 +111,8 @@ export const UserSessionEntity = defineEntity({
     createdAt: p.datetime(),
     seenAt: p.datetime(),
     expiresAt: p.datetime(),
+    agent: p.text().nullable(),
+    placeHash: p.blob().nullable(),
   },
 });
 
@@ -178,7 +184,7 @@ export const OwnerEndEntity = defineEntity({
 });
 
 /** A network from which a user has signed in, as a keyed hash of account and address prefix. */
-const SignInPlaceEntity = defineEntity({
+export const SignInPlaceEntity = defineEntity({
   name: 'SignInPlace',
   tableName: 'sign_in_place',
   indexes: [{ name: 'sign_in_place_seen_index', properties: ['seenAt'] }],
@@ -188,18 +194,3 @@ const SignInPlaceEntity = defineEntity({
     seenAt: p.datetime(),
   },
 });
-
-/** The entities of this room, for the database room. */
-export const authEntities = [
-  OauthClientEntity,
-  UserAccountEntity,
-  RefreshFamilyEntity,
-  RefreshTokenEntity,
-  RevokedTokenEntity,
-  UserSessionEntity,
-  ApiKeyEntity,
-  AccountTokenEntity,
-  EmailChangeEntity,
-  OwnerEndEntity,
-  SignInPlaceEntity,
-];

@@ -1,5 +1,6 @@
 export { createAuth, type Auth } from './auth.ts';
-export { authEntities, UserAccountEntity } from './entities.ts';
+export { UserAccountEntity } from './entities.ts';
+export { authEntities } from './auth-entities.ts';
 export { derivedSecret } from './keys/derived-secret.ts';
 export { loadKeyRing, type KeyRing } from './keys/key-ring.ts';
 export { createCredentialAdmin, type CredentialAdmin } from './owners/credential-admin.ts';

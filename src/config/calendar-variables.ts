@@ -10,7 +10,7 @@ export const calendarSections = {
     GOOGLE_CLIENT_SECRET: secret(secretText(1), 'Secret of the OAuth client at Google; required with GOOGLE_CLIENT_ID'),
     TOKEN_ENCRYPTION_KEY: secret(
       encryptionKeys,
-      'Key that encrypts stored Google tokens: 32 bytes in base64. Several keys, comma-separated: the first encrypts, all decrypt ([rotation](calendar.md#rotate-the-key)). Required in production with GOOGLE_CLIENT_ID; else derived from the signing key',
+      'Key that encrypts stored Google tokens and secrets of second factors: 32 bytes in base64. Several keys, comma-separated: the first encrypts, all decrypt ([rotation](calendar.md#rotate-the-key)). Required in production with GOOGLE_CLIENT_ID; else derived from the signing key',
     ),
     GOOGLE_REDIRECT_URL: optional(
       url('http:', 'https:'),

@@ -37,6 +37,7 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     ...providerFaults(config as Config),
     ...openTelemetryFaults(config as Config),
     ...calendarFaults(config as Config),
+    ...cookieFaults(config as Config),
     ...mailFaults(config as Config),
   );
   if (faults.length > 0) throw new ConfigError(faults);
@@ -88,6 +89,12 @@ const calendarFaults = (config: Config): string[] => {
   }
   return faults;
 };
+
+/** Without an origin, no page of another site may read an answer, so the weaker cookie would only be a risk. */
+const cookieFaults = ({ SESSION_COOKIE_SAMESITE: sameSite, CORS_ORIGINS: origins }: Config): string[] =>
+  sameSite === 'none' && !origins?.some((origin) => origin !== '*')
+    ? ['CORS_ORIGINS must list the origins of other sites, because SESSION_COOKIE_SAMESITE is none']
+    : [];
 
 const mailFaults = (config: Config): string[] => {
   const { SMTP_URL: url, MAIL_FROM: from, EMAIL_VERIFICATION: verification, NODE_ENV } = config;

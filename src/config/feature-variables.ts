@@ -1,4 +1,5 @@
 import { boolean, integer, milliseconds, oneOf, url } from './parsers.ts';
+import { roles } from './authentication/role-parser.ts';
 import { privateKey, publicKeys, secretText, text } from './text-parsers.ts';
 import { optional, secret, variable } from './variable.ts';
 
@@ -31,6 +32,11 @@ export const featureSections = {
       '1000',
       'Time until a revoked token is refused by the other instances while Redis is down',
     ),
+    ROLES: variable(
+      roles,
+      '{"user":[],"auditor":["audit:read"],"operator":["ml:read","market:refresh","market:manage"],"admin":["market:refresh","market:manage","ml:read","audit:read","users:admin"]}',
+      'Scopes of each role as a JSON object. A user holds the scopes of the role and those of the account; each account begins with the role `user` and the scope `ml:read`',
+    ),
     OWNER_CACHE_MS: variable(
       integer(0, 60_000),
       '1000',
@@ -43,6 +49,26 @@ export const featureSections = {
     ),
     SESSION_EXPIRE_HOURS: variable(integer(1, 720), '12', 'Max lifetime of a cookie session'),
     SESSION_IDLE_MINUTES: variable(integer(1, 43_200), '60', 'A cookie session ends if it is not used for this time'),
+    SESSION_COOKIE_SAMESITE: variable(
+      oneOf(['strict', 'lax', 'none']),
+      'strict',
+      '`SameSite` of the session cookie. `none`: pages of CORS_ORIGINS on other sites can use sessions; it needs CORS_ORIGINS',
+    ),
+    SECOND_FACTOR_TIMEOUT_SECONDS: variable(
+      integer(30, 3_600),
+      '300',
+      'Time after the password in which the code of the second factor must arrive',
+    ),
+    SECOND_FACTOR_MAX_FAILURES: variable(
+      integer(10, 1_000),
+      '100',
+      'Wrong codes of an authenticator in a row after which only a recovery code is accepted',
+    ),
+    RECENT_SIGN_IN_MINUTES: variable(
+      integer(1, 1_440),
+      '15',
+      'Max age of a sign-in that can add or remove a second factor',
+    ),
     PASSWORD_MIN_LENGTH: variable(integer(8, 64), '8', 'Min length of a password in characters; NIST recommends 15'),
     PASSWORD_HASH_MEMORY_KIB: variable(integer(7_168, 1_048_576), '19456', 'Memory of argon2id for one hash'),
     PASSWORD_HASH_PASSES: variable(integer(1, 20), '2', 'Passes of argon2id over its memory'),
@@ -58,6 +84,11 @@ export const featureSections = {
       'Max sign-ins that wait for password hashing, then 503 `overloaded`',
     ),
     API_KEYS_PER_OWNER: variable(integer(1, 10_000), '50', 'Max API keys of one user or client that are not revoked'),
+    API_KEY_ROTATION_HOURS: variable(
+      integer(0, 720),
+      '24',
+      'Time after a rotation in which the old API key is valid too, if the request names none',
+    ),
     API_KEY_SECRET: secret(
       secretText(16),
       'Key of the stored digests of API keys. Unset: derived from the signing key, so that its rotation invalidates every API key',

@@ -11,7 +11,7 @@ export const removeOldWebhookEvents = async ({ query }: Transaction, days: numbe
 export const removeWebhooksOf = async (
   transaction: Transaction,
   owner: Owner,
-  { audit, actor }: { readonly audit: AuditTrail; readonly actor: AuditActor },
+  { audit, actor }: { readonly audit: AuditTrail; readonly actor: AuditActor | undefined },
 ): Promise<number> => {
   const removed = await transaction.query<{ id: string }>(
     'delete from webhook where owner_kind = $1 and owner_id = $2 returning id',
@@ -22,7 +22,7 @@ export const removeWebhooksOf = async (
       stream: `webhook:${id}`,
       action: 'webhook.deleted',
       outcome: 'success',
-      actor,
+      ...(actor && { actor }),
       target: id,
     });
   }

@@ -1,7 +1,10 @@
 import test, { type ExecutionContext } from 'ava';
+import { noRoles } from '#src/kernel/ports/roles.ts';
 import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { createApiKeys } from '#src/auth/api-keys/api-keys.ts';
+import { createKeyChanges } from '#src/auth/api-keys/key-changes.ts';
+import { createNewKeys } from '#src/auth/api-keys/new-key.ts';
 import { createClientAdmin } from '#src/auth/clients/client-admin.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
@@ -17,29 +20,38 @@ const setupCredentials = async (t: ExecutionContext) => {
   const { audit } = made;
   const hasher = createSecretHasher({ memoryKib: 64, passes: 1, parallelism: 1, concurrency: 1, queue: 10 });
   const clients = createClientAdmin({ unitOfWork, hasher, audit, clock });
+  const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: undefined, cacheMs: 0 });
+  const newKeys = createNewKeys({ audit, clock, secret, maxPerOwner: 10 });
   const keys = createApiKeys({
     unitOfWork,
     reader,
     audit,
     clock,
-    owners: createOwners({ reader, clock, bootstrap: undefined, cacheMs: 0 }),
+    owners,
     usage: { note: () => {}, flush: async () => {} },
     secret,
-    maxPerOwner: 10,
+    newKeys,
   });
-  return { ...made, reader, clients, keys };
+  const changes = createKeyChanges({ unitOfWork, audit, clock, owners, newKeys, keyRotationHours: 24 });
+  return { ...made, reader, clients, keys, changes };
 };
 
-test('clients and API keys can be rebuilt from their events: created, rotated, revoked', async (t) => {
-  const { clients, keys, reader, admin } = await setupCredentials(t);
+test('clients and API keys can be rebuilt from their events: created, changed, rotated, revoked', async (t) => {
+  const { clients, keys, changes, reader, admin } = await setupCredentials(t);
   const kept = await clients.create({ name: 'kept', scopes: ['audit:read', 'ml:read'] });
   const revokedClient = await clients.create({ name: 'revoked', scopes: [] });
   await clients.rotate(kept.id);
   await clients.revoke(revokedClient.id);
   const owner: Principal = { kind: 'client', subject: kept.id, scopes: ['audit:read', 'ml:read'] };
-  const limited = await keys.create(owner, { name: 'limited', scopes: ['ml:read'], expiresInDays: 30 });
-  const revoked = await keys.create(owner, { name: 'revoked', scopes: [], expiresInDays: undefined });
+  const limited = await keys.create(owner, {
+    name: 'limited',
+    scopes: ['ml:read'],
+    endOf: () => new Date(Date.now() + 86_400_000),
+  });
+  const revoked = await keys.create(owner, { name: 'revoked', scopes: [], endOf: () => null });
   await keys.revoke(owner, revoked.id);
+  const rotated = await changes.rotate(owner, limited.id, 1);
+  await changes.change(owner, rotated.id, { name: 'renamed', scopes: [] });
 
   t.deepEqual(await compareState(reader), []);
   const rebuiltClients = await rebuildState(reader, 'oauth_client');
@@ -50,7 +62,7 @@ test('clients and API keys can be rebuilt from their events: created, rotated, r
   const rebuiltKeys = await rebuildState(reader, 'api_key');
   t.like(rebuiltKeys.get(limited.id), { owner_id: kept.id, scopes: ['ml:read'], revoked_at: null });
   t.truthy(rebuiltKeys.get(revoked.id)?.['revoked_at']);
-  t.like(await verifyAuditTrail(reader), { events: 7, streams: 4, faults: [] });
+  t.like(await verifyAuditTrail(reader), { events: 10, streams: 5, faults: [] });
 
   const [trail] = await admin.query('select string_agg(audit_event::text, chr(10)) as text from audit_event');
   for (const hidden of [kept.secret, limited.key, limited.key.slice(-43), 'limited', 'argon2id']) {
@@ -62,7 +74,7 @@ test('a scope, a revocation and an API key changed directly in the database are 
   const { clients, keys, reader, admin } = await setupCredentials(t);
   const { id } = await clients.create({ name: 'client', scopes: [] });
   const owner: Principal = { kind: 'client', subject: id, scopes: [] };
-  const key = await keys.create(owner, { name: 'key', scopes: [], expiresInDays: undefined });
+  const key = await keys.create(owner, { name: 'key', scopes: [], endOf: () => null });
   await keys.revoke(owner, key.id);
 
   await admin.query(`update oauth_client set scopes = '{users:admin}'`);

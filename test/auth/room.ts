@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
-import { authEntities } from '#src/auth/entities.ts';
+import { authEntities } from '#src/auth/auth-entities.ts';
 import { mailEntities } from '#src/mail/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
@@ -14,6 +14,7 @@ import { createCursors } from '#src/kernel/lists/pagination.ts';
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
+import { removeWebhooksOf } from '#src/webhooks/retention.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
 import { ringOf, pemOf, keys, settings } from './setup.ts';
@@ -28,6 +29,8 @@ export type Answer = {
 
 export type Room = {
   readonly auth: Auth;
+  /** Base URL of the routes. */
+  readonly url: string;
   readonly metrics: RecordedMetrics;
   readonly database: Database;
   readonly stored: TestDatabase;
@@ -81,6 +84,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   });
   const bootstrap = 'bootstrap' in deps ? deps.bootstrap : { id: 'desk', secret: 'bootstrap secret' };
   const reader = deps.reader ?? database.reader;
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
   const auth = createAuth({
     settings: { ...settings, ...overriding },
     keyRing: ring,
@@ -89,13 +93,21 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
       apiKeys: 'test secret of keys',
       csrf: Buffer.from('test secret of csrf'),
       places: Buffer.from('places'),
+      secondFactors: [Buffer.alloc(32, 'second factors')],
     },
     unitOfWork: database.unitOfWork,
     reader,
-    owners: createOwners({ reader, clock, bootstrap, cacheMs: ownerCacheMs }),
+    owners: createOwners({
+      reader,
+      clock,
+      roles: overriding.roles ?? settings.roles,
+      bootstrap,
+      cacheMs: ownerCacheMs,
+    }),
     mail: noMail,
     abuse: noAbuseReport,
-    audit: createAuditTrail({ clock, metrics, ids: uuidv7 }),
+    removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
+    audit,
     throttle: noLoginThrottle,
     cursors: createCursors({ secret: 'test secret of cursors' }),
     clock,
@@ -105,11 +117,12 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     ...deps,
     ...make?.({ unitOfWork: database.unitOfWork, reader, clock, metrics }),
   });
-  const { call } = await serve(t, {
+  const { call, port } = await serve(t, {
     routes: auth.routes,
     authenticate: auth.authenticate,
     csrf: auth.csrf,
     trustedProxies: ['127.0.0.1'],
+    corsOrigins: overriding.origins ?? [],
   });
   auth.start();
   t.teardown(async () => {
@@ -118,6 +131,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   });
   const room: Room = {
     auth,
+    url: `http://127.0.0.1:${port}/api/v1`,
     metrics,
     database,
     stored,

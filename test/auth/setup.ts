@@ -7,7 +7,7 @@ import { noAudit } from '#src/kernel/ports/audit.ts';
 import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
-import type { Principal } from '#src/kernel/requests/principal.ts';
+import { scopes, type Principal } from '#src/kernel/requests/principal.ts';
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
@@ -60,10 +60,20 @@ export const settings: AuthSettings = {
   refreshTokenSeconds: 86_400,
   sessionSeconds: 43_200,
   sessionIdleSeconds: 3_600,
+  sameSite: 'strict',
   maxUsersWithoutSignIn: 1_000,
+  secondStepSeconds: 300,
+  recentSignInSeconds: 900,
+  maxSecondFactorFailures: 5,
   minPasswordCharacters: 8,
   maxApiKeys: 5,
+  keyRotationHours: 24,
   hashing: quickHashing,
+  roles: new Map([
+    ['user', []],
+    ['analyst', ['ml:read', 'market:refresh']],
+    ['admin', [...scopes]],
+  ]),
   revocationPollMs: 50,
   foreignUsers: true,
   passwordResetSeconds: 1_800,
@@ -105,12 +115,14 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
       apiKeys: 'test secret of keys',
       csrf: Buffer.from('test secret of csrf'),
       places: Buffer.from('places'),
+      secondFactors: [Buffer.alloc(32, 'second factors')],
     },
     unitOfWork: noDatabase,
     reader,
-    owners: createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 1_000 }),
+    owners: createOwners({ reader, clock, roles: settings.roles, bootstrap: { id: 'desk' }, cacheMs: 1_000 }),
     mail: noMail,
     abuse: noAbuseReport,
+    removeWebhooks: async () => 0,
     audit: noAudit,
     throttle: noLoginThrottle,
     cursors: createCursors({ secret: 'test secret of cursors' }),

@@ -31,6 +31,11 @@ test('all faults are reported at once, with names and without values', (t) => {
 });
 
 for (const [name, value] of [
+  ['ROLES', '{}'],
+  ['ROLES', '[]'],
+  ['ROLES', '{"user":["root"]}'],
+  ['ROLES', '{"user":"ml:read"}'],
+  ['ROLES', '{"Big Boss":[]}'],
   ['PORT', '65536'],
   ['PORT', '-1'],
   ['PORT', '1e3'],
@@ -138,6 +143,14 @@ test('a faulty variable is not reported as missing', (t) => {
   t.deepEqual(faultsOf({ NODE_ENV: 'production', ...given }), [
     'DATABASE_URL must be a URL starting with postgres:// or postgresql://',
   ]);
+});
+
+test('a session cookie for other sites needs their origins', (t) => {
+  const none = { SESSION_COOKIE_SAMESITE: 'none' };
+  t.regex(faultsOf(none).join(), /CORS_ORIGINS must list the origins/);
+  t.regex(faultsOf({ ...none, CORS_ORIGINS: '*' }).join(), /CORS_ORIGINS must list the origins/);
+  t.is(loadConfig({ ...none, CORS_ORIGINS: 'https://app.example' }).SESSION_COOKIE_SAMESITE, 'none');
+  t.is(loadConfig({}).SESSION_COOKIE_SAMESITE, 'strict');
 });
 
 test('an incomplete bootstrap client is refused with the name of the missing variable', (t) => {

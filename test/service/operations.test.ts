@@ -1,10 +1,16 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
+import { Secret, TOTP } from 'otpauth';
 import anyTest, { type TestFn } from 'ava';
 import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 import { operations } from '#src/kernel/catalogue/operations.ts';
-import { accountRound, pricingJobRound } from '../../scripts/verify/account-traffic.ts';
+import {
+  accountRound,
+  pricingJobRound,
+  secondFactorRound,
+  userAdminRound,
+} from '../../scripts/verify/account-traffic.ts';
 import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import { badRound, calendarRound, ordinaryRound, refreshRound, webhookRound } from '../../scripts/verify/traffic.ts';
@@ -38,6 +44,12 @@ const ownSpans = (bodies: readonly Buffer[]): ReadonlySet<string> =>
 const scope = createScope();
 test.after.always(scope.close);
 
+const enableSecondFactor = async (api: string, authorization: Record<string, string>): Promise<void> => {
+  const made = await call(`${api}/account/totp`, { method: 'POST', headers: authorization });
+  const code = new TOTP({ secret: Secret.fromBase32(String(made.body['secret'])) }).generate();
+  await call(`${api}/account/totp`, { ...json({ code }, authorization), method: 'PUT' });
+};
+
 /** The commands of operators, as an operator runs them. */
 const commands = async ({ primaryUrl, collector, service }: Stack): Promise<void> => {
   const env = {
@@ -66,9 +78,15 @@ const commands = async ({ primaryUrl, collector, service }: Stack): Promise<void
   }
   const user = `user:${credentials.email}`;
   await npm('credentials', '--', 'end-key', String(keys[0]));
+  await enableSecondFactor(api, authorization);
+  await npm('user', '--', 'show', credentials.email);
+  await npm('user', '--', 'grant', credentials.email, 'market:refresh');
+  await npm('user', '--', 'remove-totp', credentials.email);
+  await npm('user', '--', 'end-sessions', credentials.email);
   for (const command of ['end-keys', 'end-all', 'disable', 'enable', 'erase']) {
     await npm('credentials', '--', command, user);
   }
+  await npm('user', '--', 'list');
   await npm('audit:verify');
 };
 
@@ -112,6 +130,8 @@ test.before(async (t) => {
   });
   const token = await takeToken(stack.service);
   await accountRound(stack);
+  await secondFactorRound(stack);
+  await userAdminRound(stack, token);
   await ordinaryRound(stack, token);
   // The webhook exists before the refreshes, so that their events are sent to it.
   await webhookRound(stack, token);

@@ -28,10 +28,14 @@ const rows: Readonly<Record<string, string>> = {
   email_change: `insert into email_change values ('${user}', 'canary-new@example.org', null, null, now(), now())`,
   mail_message: `insert into mail_message (id, kind, recipient, state, created_at)
     values (gen_random_uuid(), 'password_reset', '${email}', 'sent', now())`,
-  user_session: `insert into user_session values (gen_random_uuid(), 'secret', '${user}', now(), now(), now())`,
-  refresh_family: `insert into refresh_family (id, user_id, created_at, expires_at)
-    values ('${user}', '${user}', now(), now())`,
+  user_session: `insert into user_session (id, token_hash, user_id, created_at, seen_at, expires_at, agent, place_hash)
+    values (gen_random_uuid(), 'secret', '${user}', now(), now(), now(), 'canary browser', 'secret')`,
+  refresh_family: `insert into refresh_family (id, user_id, created_at, expires_at, agent, place_hash)
+    values ('${user}', '${user}', now(), now(), 'canary program', 'secret')`,
   refresh_token: `insert into refresh_token values ('secret', '${user}', '{}', 'token-id', now(), now(), null)`,
+  user_second_factor: `insert into user_second_factor (user_id, secret, created_at) values ('${user}', 'secret', now())`,
+  recovery_code: `insert into recovery_code values ('${user}', 'secret')`,
+  sign_in_challenge: `insert into sign_in_challenge values ('secret', '${user}', true, 'canary agent', 'secret', now())`,
   sign_in_place: `insert into sign_in_place values ('${user}', 'secret', now())`,
   api_key: `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at)
     values ('${user}', 'secret', 'vwk_', 'canary key', 'user', '${user}', '{}', now())`,
@@ -118,6 +122,9 @@ test('the export has the rows of each table and no secret', async (t) => {
     'canary meeting',
     'canary@gmail.com',
     'canary key',
+    'canary browser',
+    'canary program',
+    'canary agent',
     'canary.example/hook',
   ]) {
     t.true(text.includes(canary), canary);

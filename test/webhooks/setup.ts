@@ -1,4 +1,5 @@
 import type { ExecutionContext } from 'ava';
+import { noRoles } from '#src/kernel/ports/roles.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
@@ -75,7 +76,7 @@ export const startRoom = async (
     },
   };
   const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
-  const owners = createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 0 });
+  const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: { id: 'desk' }, cacheMs: 0 });
   const webhooks = createWebhooks({
     unitOfWork,
     reader,

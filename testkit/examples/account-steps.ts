@@ -1,5 +1,6 @@
 import { client } from '../running-service.ts';
 import type { Caller, MakeStep } from './step.ts';
+import { signInSteps, userAdminSteps } from './user-steps.ts';
 
 const api = '/api/v1';
 const user = { email: 'ada@example.org', password: 'analytical engine 1843' };
@@ -53,6 +54,7 @@ export const accountSteps: readonly MakeStep[] = [
     headers: { 'If-Match': '*' },
     body: { theme: 'dark' },
   }),
+  ...signInSteps(user),
   simple('POST /api-keys', 'create', 'Create a key', {
     ...as('client'),
     body: { name: 'nightly report', scopes: ['ml:read'], expires_in_days: 90 },
@@ -60,6 +62,8 @@ export const accountSteps: readonly MakeStep[] = [
     keep: ({ id }: Record<string, unknown>) => ({ 'api-keys': String(id) }),
   }),
   simple('GET /api-keys', 'page', 'The keys of the caller', { ...as('client'), query: few }),
+  own('PATCH /api-keys/{id}', 'rename', 'Rename a key', { body: { name: 'monthly report' } }),
+  own('POST /api-keys/{id}/rotate', 'rotate', 'Replace a key', { query: { overlap_hours: '24' }, status: 201 }),
   own('DELETE /api-keys/{id}', 'revoke', 'Revoke a key', { status: 204 }),
   simple('POST /webhooks', 'refreshes', 'Be told of ended refreshes', {
     ...as('client'),
@@ -88,4 +92,5 @@ export const accountSteps: readonly MakeStep[] = [
     summary: 'Revoke a refresh token',
     form: { token: values['refresh_token'] ?? '' },
   }),
+  ...userAdminSteps,
 ];

@@ -97,6 +97,20 @@ export const auth: DashboardSpec = {
             { expr: sumRate(of('volwatch_auth_legacy_omissions_total'), 'lacks'), legend: 'without {{lacks}}' },
           ],
         },
+        {
+          id: 33,
+          kind: 'timeseries',
+          title: 'Codes of second factors',
+          description:
+            'Codes per second by method and outcome. Many refused codes with few accepted ones: somebody guesses with a known password.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: sumRate(of('volwatch_auth_second_factor_total'), 'method,outcome'),
+              legend: '{{method}} {{outcome}}',
+            },
+          ],
+        },
       ],
     },
     {

@@ -1,41 +1,43 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Pages } from '#src/kernel/lists/pages.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { mergePatch } from '#src/kernel/requests/conditional/expected-versions.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
-import { scopes, type Principal } from '#src/kernel/requests/principal.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
-import type { ApiKey, ApiKeys } from './api-key.ts';
+import type { ApiKeys, ShownKey } from './api-key.ts';
+import type { KeyChanges } from './key-changes.ts';
+import {
+  createdKey,
+  expiryOf,
+  isPossibleExpiry,
+  keyChanges,
+  listedKey,
+  rotation,
+  shownKey,
+  shownListedKey,
+  wantedKey,
+} from './key-schemas.ts';
 import type { Measure } from '../measured.ts';
 import { noStore } from '../tokens/token-answer.ts';
-import { singleLine } from '#src/kernel/single-line.ts';
 
-export type ApiKeyRoutesDeps = { readonly apiKeys: ApiKeys; readonly pages: Pages; readonly measure: Measure };
+export type ApiKeyRoutesDeps = {
+  readonly apiKeys: ApiKeys;
+  readonly changes: KeyChanges;
+  readonly pages: Pages;
+  readonly clock: Clock;
+  readonly measure: Measure;
+};
 
-const instant = z.iso.datetime();
+const byId = z.strictObject({ id: z.uuid() });
 
-const created = z
-  .strictObject({
-    id: z.uuid(),
-    name: z.string(),
-    key: z.string(),
-    prefix: z.string(),
-    scopes: z.array(z.enum(scopes)),
-    created_at: instant,
-    expires_at: instant.nullable(),
-  })
-  .meta({ id: 'CreatedApiKey', description: 'The key is shown once' });
-const listed = created.omit({ key: true }).extend({ last_used_at: instant.nullable() }).meta({ id: 'ApiKey' });
-
-/** Ten years. */
-const maxDays = 3_650;
-
-const wanted = z
-  .strictObject({
-    name: z.string().trim().min(1).max(100).regex(singleLine),
-    scopes: z.array(z.enum(scopes)).max(scopes.length),
-    expires_in_days: z.int().min(1).max(maxDays).optional(),
-  })
-  .meta({ id: 'ApiKeyRequest' });
+const created = (key: ShownKey) => ({
+  status: 201 as const,
+  headers: noStore,
+  body: { ...shownKey(key), key: key.key },
+});
 
 const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'caller' } as const;
 
@@ -44,34 +46,27 @@ const callerOf = ({ principal }: { readonly principal?: Principal }): Principal 
   return principal;
 };
 
-const shown = (key: ApiKey) => ({
-  id: key.id,
-  name: key.name,
-  prefix: key.prefix,
-  scopes: [...key.scopes],
-  created_at: key.created_at.toISOString(),
-  expires_at: key.expires_at?.toISOString() ?? null,
-});
-
-/** The routes `GET /api-keys`, `POST /api-keys` and `DELETE /api-keys/{id}`. */
-export const apiKeyRoutes = ({ apiKeys, pages, measure }: ApiKeyRoutesDeps): Route[] => [
+/** The routes under `/api-keys`. */
+export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
     method: 'POST',
     load: 'write',
     path: '/api-keys',
     summary: 'Create an API key. Only this answer shows the key',
-    request: { body: wanted },
-    responses: { 201: created },
+    request: { body: wantedKey },
+    responses: { 201: createdKey },
     errors: ['scope_insufficient'],
-    handler: async ({ body: { name, scopes, expires_in_days: expiresInDays }, context }) => {
+    handler: async ({ body: { name, scopes, ...expiry }, context }) => {
+      const now = clock.now();
+      const endOf = (createdAt: Date): Date | null => expiryOf(expiry, createdAt);
+      const expiresAt = endOf(now);
+      if (expiresAt && !isPossibleExpiry(expiresAt, now)) {
+        const detail = 'expires_at must be in the future and at most ten years from now';
+        throw validationFailed([{ pointer: '/expires_at', code: 'invalid_value', detail }]);
+      }
       const caller = callerOf(context);
-      const key = await measure('create_api_key', () => apiKeys.create(caller, { name, scopes, expiresInDays }));
-      return {
-        status: 201 as const,
-        headers: noStore,
-        body: { ...shown(key), key: key.key },
-      };
+      return created(await measure('create_api_key', () => apiKeys.create(caller, { name, scopes, endOf })));
     },
   }),
   defineRoute({
@@ -85,10 +80,10 @@ export const apiKeyRoutes = ({ apiKeys, pages, measure }: ApiKeyRoutesDeps): Rou
         ...pageQuery,
         from: dateParameter.optional(),
         to: dateParameter.optional(),
-        fields: fieldsQuery(listed),
+        fields: fieldsQuery(listedKey),
       }),
     },
-    responses: { 200: listOf(listed) },
+    responses: { 200: listOf(listedKey) },
     fields: true,
     etag: 'weak',
     errors: ['scope_insufficient'],
@@ -100,9 +95,37 @@ export const apiKeyRoutes = ({ apiKeys, pages, measure }: ApiKeyRoutesDeps): Rou
         (each) => measure('list_api_keys', () => apiKeys.list(caller, each)),
         ({ id }) => id,
       );
-      const keys = data.map((key) => ({ ...shown(key), last_used_at: key.last_used_at?.toISOString() ?? null }));
-      return { status: 200 as const, body: { data: keys, page } };
+      return { status: 200 as const, body: { data: data.map(shownListedKey), page } };
     },
+  }),
+  defineRoute({
+    ...own,
+    method: 'PATCH',
+    load: 'write',
+    path: '/api-keys/{id}',
+    summary: 'Change an API key',
+    description: 'Renames the key, or takes scopes from it.',
+    request: { path: byId, body: keyChanges },
+    consumes: mergePatch,
+    responses: { 200: listedKey },
+    errors: ['resource_not_found', 'scope_insufficient'],
+    handler: async ({ path, body, context }) => ({
+      status: 200 as const,
+      body: shownListedKey(await measure('change_api_key', () => changes.change(callerOf(context), path.id, body))),
+    }),
+  }),
+  defineRoute({
+    ...own,
+    method: 'POST',
+    load: 'write',
+    path: '/api-keys/{id}/rotate',
+    summary: 'Rotate an API key',
+    description: 'Creates a key like this one, which ends after an overlap. Only this answer shows the new key.',
+    request: { path: byId, query: rotation },
+    responses: { 201: createdKey },
+    errors: ['resource_not_found', 'scope_insufficient'],
+    handler: async ({ path, query, context }) =>
+      created(await measure('rotate_api_key', () => changes.rotate(callerOf(context), path.id, query.overlap_hours))),
   }),
   defineRoute({
     ...own,
@@ -110,7 +133,7 @@ export const apiKeyRoutes = ({ apiKeys, pages, measure }: ApiKeyRoutesDeps): Rou
     load: 'write',
     path: '/api-keys/{id}',
     summary: 'Revoke an API key',
-    request: { path: z.strictObject({ id: z.uuid() }) },
+    request: { path: byId },
     responses: { 204: null },
     errors: ['resource_not_found', 'scope_insufficient'],
     handler: async ({ path, context }) => {

@@ -12,10 +12,13 @@ export type ApiKey = {
   readonly last_used_at: Date | null;
 };
 
+export type ShownKey = ApiKey & { readonly key: string };
+
 type NewApiKey = {
   readonly name: string;
   readonly scopes: readonly Scope[];
-  readonly expiresInDays: number | undefined;
+  /** The end of a key that was created at this time; null for no end. */
+  readonly endOf: (createdAt: Date) => Date | null;
 };
 
 export type ApiKeys = {
@@ -23,7 +26,7 @@ export type ApiKeys = {
    * @throws AppError `scope_insufficient` for a scope that the owner does not hold, or when the caller is an API key;
    * `validation_failed` when the owner has the max number of keys
    */
-  readonly create: (owner: Principal, wanted: NewApiKey) => Promise<ApiKey & { readonly key: string }>;
+  readonly create: (owner: Principal, wanted: NewApiKey) => Promise<ShownKey>;
   /** The active keys of the owner, oldest first. */
   readonly list: (owner: Principal, page: PageRequest) => Promise<readonly ApiKey[]>;
   /** @throws AppError `resource_not_found`, also for a key of another owner */

@@ -1,30 +1,19 @@
 import { LockMode, type InferEntity } from '@mikro-orm/core';
-import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
-import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { AuditActor } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OperatorOperationName } from '#src/kernel/catalogue/operations.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { runOperatorCommand } from '../measured.ts';
-import { endSignIns } from '../sessions/end-sign-ins.ts';
-import { endKeys } from './end-keys.ts';
-import { OwnerEndEntity, UserAccountEntity, type OwnerEndReason } from '../entities.ts';
+import { UserAccountEntity } from '../entities.ts';
+import { disableUser, enableUser } from './disabled-users.ts';
+import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
 
-export type CredentialAdminDeps = {
+export type CredentialAdminDeps = EndCredentialsDeps & {
   readonly unitOfWork: UnitOfWork;
-  readonly audit: AuditTrail;
-  readonly clock: Clock;
-  /** Removes the webhooks of an owner. @returns the number of webhooks */
-  readonly removeWebhooks: (transaction: Transaction, owner: Owner, actor: AuditActor) => Promise<number>;
   /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
   readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
-};
-
-export type Ended = {
-  readonly api_keys: number;
-  readonly sessions: number;
-  readonly refresh_families: number;
-  readonly webhooks: number;
 };
 
 /** The commands of operators on credentials. Each method can throw AppError `resource_not_found`. */
@@ -49,60 +38,26 @@ const operator: AuditActor = { kind: 'operator', subject: null };
 /** The service itself, on request of the user. */
 const system: AuditActor = { kind: 'system', subject: null };
 const operation = 'auth.operator';
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const notFound = (what: string): AppError => new AppError('resource_not_found', `There is no such ${what}`);
 
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
   const { unitOfWork, audit, clock } = deps;
 
-  const endKeysOf = (transaction: Transaction, { kind, id }: Owner, actor: AuditActor): Promise<number> =>
-    endKeys(transaction, 'owner', [kind, id], { audit, actor, at: clock.now() });
-
-  /** SQL, because the stored reason decides about the new one. Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. */
-  const endTokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
-    await query(
-      `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, $3, $4)
-       on conflict (owner_kind, owner_id) do update set ended_at = excluded.ended_at,
-         reason = case when ended.reason = 'disabled' and excluded.reason = 'tokens_ended'
-           then ended.reason else excluded.reason end`,
-      [kind, id, reason, clock.now()],
-    );
-  };
-
-  const endAllOf = async (
-    transaction: Transaction,
-    owner: Owner,
-    reason: OwnerEndReason,
-    actor = operator,
-  ): Promise<Ended> => {
-    const keys = await endKeysOf(transaction, owner, actor);
-    const hasAccount = owner.kind === 'user' && uuid.test(owner.id);
-    // Other instances see new rows of revoked_token after REVOCATION_POLL_MS, and of owner_end after OWNER_CACHE_MS.
-    const signIns = hasAccount
-      ? await endSignIns(transaction, owner.id, { at: clock.now(), reason: 'operator' })
-      : undefined;
-    await endTokens(transaction, owner, reason);
-    const webhooks = await deps.removeWebhooks(transaction, owner, actor);
-    return {
-      api_keys: keys,
-      sessions: signIns?.sessions ?? 0,
-      refresh_families: signIns?.refreshFamilies ?? 0,
-      webhooks,
-    };
-  };
+  const end = createEndCredentials(deps);
 
   const record = (
     transaction: Transaction,
     { kind, id }: Owner,
-    action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.disabled' | 'user.enabled' | 'user.erased',
+    action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.erased',
     actor = operator,
   ): Promise<void> =>
     audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor, target: id });
 
   /** Locks the user until the end of the transaction. */
   const findUser = async ({ em }: Transaction, id: string) => {
-    const user = await em.findOne(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
     if (!user) throw notFound('user');
     return user;
   };
@@ -118,7 +73,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     const { em, query } = transaction;
     const { id } = user;
     const owner = { kind: 'user', id } as const;
-    const ended = await endAllOf(transaction, owner, 'tokens_ended', actor);
+    const ended = await end.all(transaction, owner, 'tokens_ended', actor);
     const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
       id,
     ]);
@@ -145,7 +100,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         const [, kind, id = ''] = /^(user|client):(.+)$/s.exec(text) ?? [];
         if (kind === 'client') return { kind, id };
         if (kind !== 'user') throw notFound('owner: write user:ID, user:EMAIL or client:ID');
-        if (uuid.test(id)) return { kind, id: id.toLowerCase() };
+        if (isAccountId(id)) return { kind, id: id.toLowerCase() };
         const email = id.trim().normalize('NFKC').toLowerCase();
         const [user] = await query<{ id: string }>('select id from user_account where email = $1', [email]);
         // A foreign user has no account here, only an id in tokens.
@@ -155,39 +110,28 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
 
     endKey: (id) =>
       command('end_key', async (transaction) => {
-        const ended = uuid.test(id)
-          ? await endKeys(transaction, 'id', [id], { audit, actor: operator, at: clock.now() })
-          : 0;
+        const ended = await end.key(transaction, id, operator);
         if (ended === 0) throw notFound('API key, or it has ended');
       }),
 
-    endKeys: (owner) => command('end_keys', (transaction) => endKeysOf(transaction, owner, operator)),
+    endKeys: (owner) => command('end_keys', (transaction) => end.keys(transaction, owner, operator)),
 
     endAll: (owner) =>
       command('end_all', async (transaction) => {
-        const ended = await endAllOf(transaction, owner, 'tokens_ended');
+        const ended = await end.all(transaction, owner, 'tokens_ended', operator);
         await record(transaction, owner, `${owner.kind}.credentials_ended`);
         return ended;
       }),
 
     disable: (id) =>
-      command('disable_user', async (transaction) => {
-        await findUser(transaction, id);
-        const owner = { kind: 'user', id } as const;
-        const ended = await endAllOf(transaction, owner, 'disabled');
-        await record(transaction, owner, 'user.disabled');
-        return ended;
-      }),
+      command('disable_user', async (transaction) =>
+        disableUser({ audit, end, transaction, user: await findUser(transaction, id), actor: operator }),
+      ),
 
     enable: (id) =>
       command('enable_user', async (transaction) => {
-        // Tokens that were issued before this time stay ended.
-        const disabled = { ownerKind: 'user', ownerId: id, reason: 'disabled' } as const;
-        const lockMode = LockMode.PESSIMISTIC_WRITE;
-        const end = await transaction.em.findOne(OwnerEndEntity, disabled, { lockMode });
-        if (!end) throw notFound('disabled user');
-        end.reason = 'tokens_ended';
-        await record(transaction, { kind: 'user', id }, 'user.enabled');
+        const user = await findUser(transaction, id);
+        if (!(await enableUser({ audit, transaction, user, actor: operator }))) throw notFound('disabled user');
       }),
 
     erase: (id) =>

@@ -3,7 +3,8 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 export type EndKeysOptions = {
   readonly audit: AuditTrail;
-  readonly actor: AuditActor;
+  /** Undefined: the caller of the request. */
+  readonly actor: AuditActor | undefined;
   readonly at: Date;
 };
 
@@ -32,7 +33,7 @@ export const endKeys = async (
       stream: `api_key:${id}`,
       action: 'api_key.revoked',
       outcome: 'success',
-      actor,
+      ...(actor && { actor }),
       target: id,
       data: { revoked_at: at.toISOString() },
     });

@@ -1,5 +1,6 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { commonScopes, type Owner, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
@@ -7,13 +8,19 @@ import type { OwnerEndReason } from '../entities.ts';
 export type OwnersDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
+  readonly roles: Roles;
   /** The client of the configuration. It holds all scopes and exists while the configuration names it. */
   readonly bootstrap: { readonly id: string } | undefined;
   /** Lifetime of a cache entry. 0: each lookup reads the database. */
   readonly cacheMs: number;
 };
 
-type Row = { readonly scopes: Scope[] | null; readonly reason: OwnerEndReason | null; readonly ended_at: Date | null };
+type Row = {
+  readonly scopes: Scope[] | null;
+  readonly role: string | null;
+  readonly reason: OwnerEndReason | null;
+  readonly ended_at: Date | null;
+};
 type Entry = { readonly readAt: number; readonly standing: OwnerStanding };
 
 /** Bounds the memory of the cache. */
@@ -25,10 +32,12 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 const endedSql = `(select reason from owner_end where owner_kind = $1 and owner_id = $2::text) as reason,
   (select ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as ended_at`;
-const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes, ${endedSql}`;
+const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes,
+  (select role from user_account where id = $2::text::uuid) as role, ${endedSql}`;
 // Ids of accounts are UUIDs. Another id belongs to a foreign user, and PostgreSQL would refuse it in a UUID column.
-const foreignSql = `select null as scopes, ${endedSql}`;
+const foreignSql = `select null as scopes, null as role, ${endedSql}`;
 const clientSql = `select (select scopes from oauth_client where id = $2::text and revoked_at is null) as scopes,
+  null as role,
   ${endedSql}`;
 
 const sqlFor = ({ kind, id }: Owner): string => {
@@ -37,7 +46,7 @@ const sqlFor = ({ kind, id }: Owner): string => {
 };
 
 /** Looks up whether an owner exists, and the scopes that the owner holds now. All rooms use it. */
-export const createOwners = ({ reader, clock, bootstrap, cacheMs }: OwnersDeps): Owners => {
+export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: OwnersDeps): Owners => {
   const cache = new Map<string, Entry>();
   const lookups = new Map<string, Promise<OwnerStanding>>();
 
@@ -46,7 +55,8 @@ export const createOwners = ({ reader, clock, bootstrap, cacheMs }: OwnersDeps):
     // Stored ids of users are lower case, because PostgreSQL prints UUIDs this way.
     const key = kind === 'user' && uuid.test(id) ? id.toLowerCase() : id;
     const [row] = await reader.query<Row>(sqlFor(owner), [kind, key]);
-    const { scopes = null, reason = null, ended_at: endedAt = null } = row ?? {};
+    const { scopes: own = null, role = null, reason = null, ended_at: endedAt = null } = row ?? {};
+    const scopes = own && role !== null ? heldScopes(roles, { role, scopes: own }) : own;
     const held = kind === 'client' && id === bootstrap?.id ? allScopes : scopes;
     const tokens = endedAt === null ? {} : { tokensEndedAt: Math.floor(endedAt.getTime() / 1000) };
     if (reason === 'disabled' || reason === 'deleted') return { state: 'gone' };

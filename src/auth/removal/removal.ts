@@ -4,7 +4,13 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { Roles } from '#src/kernel/ports/roles.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import {
+  assertOtherAdministrator,
+  createRefusalRecord,
+  isAdministrator,
+} from '../administration/last-administrator.ts';
 import { UserAccountEntity } from '../entities.ts';
 import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
 import type { CheckPassword } from '../sign-in/password-check.ts';
@@ -21,6 +27,7 @@ export type RemovalDeps = {
   readonly mail: Mail;
   readonly audit: AuditTrail;
   readonly clock: Clock;
+  readonly roles: Roles;
   /** Days between the request and the removal. */
   readonly graceDays: number;
 };
@@ -29,18 +36,22 @@ export type Removal = {
   /**
    * Plans the removal of the account of the caller, and ends all its sign-ins. A second request keeps the day.
    * @returns the time of the removal
-   * @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded`
+   * @throws AppError `credentials_invalid`, `last_administrator`, `rate_limit_exceeded`, `overloaded`
    */
   readonly request: (principal: Principal, password: string, clientIp: string) => Promise<Date>;
   /** Cancels a planned removal, because the user has signed in. */
-  readonly cancel: (transaction: Transaction, user: FoundUser) => Promise<void>;
+  readonly cancel: (
+    transaction: Transaction,
+    user: Pick<FoundUser, 'id' | 'email' | 'removal_planned'>,
+  ) => Promise<void>;
 };
 
 const dayMs = 86_400_000;
 
 /** Removal of an account on request of its user, after a grace period in which a sign-in cancels it. */
 export const createRemoval = (deps: RemovalDeps): Removal => {
-  const { unitOfWork, reader, checkPassword, throttle, revocations, mail, audit, clock, graceDays } = deps;
+  const { unitOfWork, reader, checkPassword, throttle, revocations, mail, audit, clock, roles, graceDays } = deps;
+  const recordingRefusal = createRefusalRecord(deps);
 
   const eventOf = (userId: string) =>
     ({
@@ -54,23 +65,28 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
     request: async (principal, password, clientIp) => {
       const { id: userId, email } = await ownAccount(reader.query, principal);
       const { attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
-      const planned = await unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
-        const lockMode = LockMode.PESSIMISTIC_WRITE;
-        const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId }, { lockMode });
-        const now = clock.now();
-        const removalAt = account.removalAt ?? new Date(now.getTime() + graceDays * dayMs);
-        const isNew = account.removalAt === null || account.removalAt === undefined;
-        account.removalAt = removalAt;
-        await transaction.em.flush();
-        const ended = await endSignIns(transaction, userId, { at: now, reason: 'removal_requested' });
-        await endTokensIssuedBefore(transaction, userId, now);
-        const data = { removal_at: removalAt.toISOString() };
-        if (isNew) {
-          await audit.record(transaction, { ...eventOf(userId), action: 'user.removal_requested', data });
-          await mail.notify(transaction, { kind: 'removal_planned', recipient: email, userId });
-        }
-        return { removalAt, tokens: ended.tokens };
-      });
+      const planned = await recordingRefusal(userId, () =>
+        unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
+          const lockMode = LockMode.PESSIMISTIC_WRITE;
+          const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId }, { lockMode });
+          const now = clock.now();
+          const removalAt = account.removalAt ?? new Date(now.getTime() + graceDays * dayMs);
+          const isNew = account.removalAt === null || account.removalAt === undefined;
+          if (isNew && isAdministrator(roles, { ...account, disabled: false })) {
+            await assertOtherAdministrator(transaction, roles, userId);
+          }
+          account.removalAt = removalAt;
+          await transaction.em.flush();
+          const ended = await endSignIns(transaction, userId, { at: now, reason: 'removal_requested' });
+          await endTokensIssuedBefore(transaction, userId, now);
+          const data = { removal_at: removalAt.toISOString() };
+          if (isNew) {
+            await audit.record(transaction, { ...eventOf(userId), action: 'user.removal_requested', data });
+            await mail.notify(transaction, { kind: 'removal_planned', recipient: email, userId });
+          }
+          return { removalAt, tokens: ended.tokens };
+        }),
+      );
       revocations.announce(planned.tokens);
       await throttle.succeeded(attempt);
       return planned.removalAt;

@@ -4,7 +4,7 @@ import type { EndedToken } from '../tokens/revocations.ts';
 export type EndSignInsOptions = {
   readonly at: Date;
   /** Stored with the refresh families. */
-  readonly reason: 'operator' | 'password_changed' | 'password_reset' | 'removal_requested';
+  readonly reason: 'operator' | 'password_changed' | 'password_reset' | 'removal_requested' | 'signed_out';
   /** The session, or the access token with its refresh family, that stays. */
   readonly keep?: { readonly sessionId?: string | undefined; readonly tokenId?: string | undefined };
 };
@@ -44,6 +44,8 @@ export const endSignIns = async (
     'delete from user_session where user_id = $1 and id is distinct from $2::uuid returning 1',
     [userId, keep.sessionId ?? null],
   );
+  // A sign-in that waits for its second step was begun before this time, so its token must end too.
+  await query('delete from sign_in_challenge where user_id = $1', [userId]);
   const families = await query(
     `update refresh_family set revoked_at = $2, revoked_reason = $3
      where user_id = $1 and revoked_at is null

@@ -17,7 +17,7 @@ const prefix = 'vws_';
 export const createSessionChanges = (deps: SessionChangesDeps): Pick<Sessions, 'open' | 'end'> => {
   const { clock, lifetimeSeconds, csrfToken } = deps;
   return {
-    open: async ({ em }, user, previous) => {
+    open: async ({ em }, user, origin, previous) => {
       const token = newOpaqueToken(prefix);
       const now = clock.now();
       const ended = previous && (await em.findOne(UserSessionEntity, { tokenHash: tokenDigest(previous) }));
@@ -29,6 +29,7 @@ export const createSessionChanges = (deps: SessionChangesDeps): Pick<Sessions, '
         createdAt: now,
         seenAt: now,
         expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+        ...origin,
       });
       return { token, csrfToken: csrfToken(token), expiresInSeconds: lifetimeSeconds };
     },

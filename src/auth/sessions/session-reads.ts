@@ -1,4 +1,5 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { UsageLog } from '../api-keys/usage-log.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
@@ -9,6 +10,7 @@ export type SessionReadsDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
   readonly usage: UsageLog;
+  readonly roles: Roles;
   /** A session without use for this time ends. */
   readonly idleSeconds: number;
 };
@@ -17,7 +19,7 @@ type Row = User & { readonly session_id: string };
 
 /** Reads that change nothing, so they need no transaction. SQL, because each request with a session needs one. */
 export const createSessionReads = (deps: SessionReadsDeps): Pick<Sessions, 'authenticate'> => {
-  const { reader, clock, usage, idleSeconds } = deps;
+  const { reader, clock, usage, roles, idleSeconds } = deps;
   return {
     authenticate: async (token) => {
       const now = clock.now();
@@ -29,8 +31,8 @@ export const createSessionReads = (deps: SessionReadsDeps): Pick<Sessions, 'auth
       );
       if (!found) return undefined;
       usage.note(found.session_id, now);
-      const { session_id: sessionId, id: subject, email, role, scopes } = found;
-      return { kind: 'user', subject, email, role, scopes, sessionId };
+      const { session_id: sessionId, id: subject, email, role } = found;
+      return { kind: 'user', subject, email, role, scopes: heldScopes(roles, found), sessionId };
     },
   };
 };

@@ -1,22 +1,16 @@
-import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
-import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
+import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import { findUser, normalizedEmail, type FoundUser } from '../users/users.ts';
 import type { SignInPlaces } from './sign-in-places.ts';
+import type { SignInRefusals } from './sign-in-refusals.ts';
 
 export type PasswordCheckDeps = {
-  readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly hasher: SecretHasher;
-  readonly throttle: LoginThrottle;
   readonly places: SignInPlaces;
-  readonly notices: AccountNotices;
-  readonly abuse: AbuseReport;
-  readonly audit: AuditTrail;
+  readonly refusals: SignInRefusals;
   /** Whether users must verify their address before they can sign in. */
   readonly verificationRequired: boolean;
 };
@@ -62,7 +56,7 @@ export const createPasswordRefused =
  */
 export const isPasswordUnchanged = async (
   { query }: Transaction,
-  { id, password_hash: checked }: FoundUser,
+  { id, password_hash: checked }: Pick<FoundUser, 'id' | 'password_hash'>,
 ): Promise<boolean> => {
   // SQL, because this lock lets other transactions insert rows that refer to the account.
   const [row] = await query<{ password_hash: string }>(
@@ -73,30 +67,8 @@ export const isPasswordUnchanged = async (
 };
 
 export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
-  const { unitOfWork, reader, hasher, throttle, places, notices, abuse, audit } = deps;
+  const { reader, hasher, places, refusals } = deps;
   const passwordRefused = createPasswordRefused(deps.verificationRequired);
-
-  const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: FoundUser): Promise<void> =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, {
-        ...refusal,
-        outcome: 'refused',
-        ...(user ? { stream: `user:${user.id}`, target: user.id } : { stream: anonymousStream(), target: 'unknown' }),
-      }),
-    );
-
-  /** The refusal does not depend on whether the account exists. It is recorded once per delay, not per attempt. */
-  const assertNotThrottled = async (attempt: SignInAttempt, user: FoundUser | undefined): Promise<void> => {
-    const refusal = await throttle.attempt(attempt);
-    if (!refusal) return;
-    abuse.refused('login_throttled', attempt.clientIp);
-    if (refusal.isFirst) {
-      await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
-      if (user) notices.signInsThrottled(user.id);
-    }
-    const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
-    throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
-  };
 
   const isUnverified = (user: FoundUser, use: PasswordUse): boolean =>
     use === 'sign_in' && deps.verificationRequired && !user.verified;
@@ -106,10 +78,10 @@ export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
     const placeHash = places.hashOf(account, clientIp);
     const user = await findUser(reader.query, account, placeHash);
     const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
-    await assertNotThrottled(attempt, user);
+    await refusals.assertNotThrottled(attempt, user?.id);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
     if (!valid || !user || user.disabled || isUnverified(user, use)) {
-      await recordRefusal({ action: refusedActions[use], reason: 'credentials_invalid' }, user);
+      await refusals.record({ action: refusedActions[use], reason: 'credentials_invalid' }, user?.id);
       throw passwordRefused(use);
     }
     return { user, attempt, placeHash, outdated };

@@ -4,9 +4,11 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { commonScopes } from '#src/kernel/ports/owners.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
+import type { SignInOrigin } from '../own-sessions/agent-family.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
@@ -17,6 +19,7 @@ export type RefreshTokensDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly tokens: TokenIssuer;
   readonly revocations: Revocations;
+  readonly roles: Roles;
   readonly audit: AuditTrail;
   readonly clock: Clock;
   /** Max age of a family, counted from the sign-in. */
@@ -27,7 +30,7 @@ export type TokenPair = IssuedToken & { readonly refreshToken: string };
 
 export type RefreshTokens = {
   /** Creates a family for a user who has just signed in. */
-  readonly open: (transaction: Transaction, user: User) => Promise<TokenPair>;
+  readonly open: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<TokenPair>;
   /**
    * Exchanges a refresh token for a new pair. A token that was used before this request arrived may be stolen, so the whole
    * family is revoked with its access tokens. Of several concurrent requests with an unused token exactly one succeeds; the
@@ -38,6 +41,8 @@ export type RefreshTokens = {
   readonly rotate: (refreshToken: string, requested: string | undefined) => Promise<TokenPair>;
   /** Revokes the family of a refresh token. @returns false for an unknown token */
   readonly end: (refreshToken: string) => Promise<boolean>;
+  /** Revokes a family and its unexpired access tokens. @returns the tokens to announce after the commit */
+  readonly endFamily: (transaction: Transaction, familyId: string, reason: string) => Promise<readonly EndedToken[]>;
   /** Revokes the family of an access token, if there is one. @returns the tokens to announce after the commit */
   readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
 };
@@ -76,7 +81,7 @@ const findFamily = async (query: Query, refreshToken: string, now: Date): Promis
 };
 
 export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
-  const { unitOfWork, tokens, revocations, audit, clock, lifetimeSeconds } = deps;
+  const { unitOfWork, tokens, revocations, roles, audit, clock, lifetimeSeconds } = deps;
 
   const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
     ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
@@ -94,7 +99,6 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     });
   };
 
-  /** Revokes a family and its unexpired access tokens. */
   const endFamily = async (
     { em, query }: Transaction,
     familyId: string,
@@ -116,7 +120,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   };
 
   return {
-    open: async (transaction, user) => {
+    open: async (transaction, user, origin) => {
       const id = uuidv7();
       const now = clock.now();
       transaction.em.create(RefreshFamilyEntity, {
@@ -124,6 +128,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         user: transaction.em.getReference(UserAccountEntity, user.id),
         createdAt: now,
         expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+        ...origin,
       });
       const pair = await sign(user, user.scopes);
       store(transaction, id, pair, user.scopes);
@@ -147,7 +152,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
           });
           return { ended: await endFamily(transaction, familyId, 'reused') };
         }
-        const kept = commonScopes(found.scopes, found.held);
+        const kept = commonScopes(found.scopes, heldScopes(roles, { role: found.role, scopes: found.held }));
         // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
         // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
         // search sees whether the request before it has used the token.
@@ -183,6 +188,8 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
       revocations.announce(result ?? []);
       return result !== undefined;
     },
+
+    endFamily,
 
     endFamilyOf: async (transaction, { tokenId }) => {
       const [found] = await transaction.query<{ family_id: string }>(

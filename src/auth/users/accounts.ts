@@ -1,6 +1,7 @@
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
@@ -12,6 +13,8 @@ import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import type { NewSession, Sessions } from '../sessions/session.ts';
+import { agentFamily, type SignInOrigin } from '../own-sessions/agent-family.ts';
+import type { SecondStep } from '../second-factor/second-step.ts';
 import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
@@ -22,10 +25,12 @@ export type AccountsDeps = {
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
   readonly places: SignInPlaces;
+  readonly secondStep: SecondStep;
   readonly checkPassword: CheckPassword;
   readonly verificationRequired: boolean;
   readonly refreshTokens: RefreshTokens;
   readonly sessions: Sessions;
+  readonly roles: Roles;
   readonly revocations: Revocations;
   readonly audit: AuditTrail;
   readonly clock: Clock;
@@ -35,7 +40,7 @@ export type AccountsDeps = {
 };
 
 type Registration = { readonly email: string; readonly password: string };
-type SignIn = Registration & { readonly clientIp: string };
+type SignIn = Registration & { readonly clientIp: string; readonly userAgent: string | undefined };
 
 export type Accounts = {
   /**
@@ -43,7 +48,7 @@ export type Accounts = {
    * @throws AppError `validation_failed` for a password that breaks the rules, `quota_exceeded`, `overloaded`
    */
   readonly register: (registration: Registration) => Promise<void>;
-  /** @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded` */
+  /** @throws AppError `credentials_invalid`, `second_factor_required`, `rate_limit_exceeded`, `overloaded` */
   readonly login: (signIn: SignIn) => Promise<TokenPair>;
   /** Like `login`, for a browser. @param previous session token of the request; its session ends */
   readonly openSession: (signIn: SignIn, previous: string | undefined) => Promise<NewSession & { readonly user: User }>;
@@ -53,14 +58,19 @@ export type Accounts = {
 
 /** Accounts of users, with e-mail and password. */
 export const createAccounts = (deps: AccountsDeps): Accounts => {
-  const { unitOfWork, hasher, rules, throttle, places, checkPassword, refreshTokens, sessions } = deps;
-  const { revocations, audit, clock, mail, cancelRemoval } = deps;
+  const { unitOfWork, hasher, rules, throttle, places, checkPassword, secondStep, refreshTokens, sessions } = deps;
+  const { revocations, audit, clock, mail, cancelRemoval, roles } = deps;
   const passwordRefused = createPasswordRefused(deps.verificationRequired);
 
-  /** Checks the password and records the sign-in. @param begin creates the tokens or the session, in the same transaction */
+  /**
+   * Checks the password and records the sign-in.
+   * @param begin creates the tokens or the session, in the same transaction
+   * @throws AppError `second_factor_required` if the user has a second factor; the sign-in then waits for its code
+   */
   const signIn = async <Result>(
     request: SignIn,
-    begin: (transaction: Transaction, user: User) => Promise<Result>,
+    wantsSession: boolean,
+    begin: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<Result>,
     isRepeated = false,
   ): Promise<Result> => {
     const { user, attempt, placeHash, outdated } = await checkPassword(request, 'sign_in');
@@ -72,16 +82,21 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
         await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
         await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
       }
+      const origin = { agent: agentFamily(request.userAgent), placeHash };
+      if (user.second_factor) {
+        return { secondFactorToken: await secondStep.begin(transaction, user.id, origin, wantsSession) };
+      }
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
       await cancelRemoval(transaction, user);
       await places.remember(transaction, user.id, placeHash, clock.now());
-      return { begun: await begin(transaction, user) };
+      return { begun: await begin(transaction, { ...user, scopes: heldScopes(roles, user) }, origin) };
     });
     // Another sign-in has renewed the hash, or the password was changed meanwhile: check it again.
     if (!result && isRepeated) throw passwordRefused('sign_in');
-    if (!result) return signIn(request, begin, true);
+    if (!result) return signIn(request, wantsSession, begin, true);
     await throttle.succeeded(attempt);
+    if ('secondFactorToken' in result) throw secondStep.required(result.secondFactorToken);
     return result.begun;
   };
 
@@ -111,10 +126,13 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       });
     },
 
-    login: (request) => signIn(request, (transaction, user) => refreshTokens.open(transaction, user)),
+    login: (request) => signIn(request, false, refreshTokens.open),
 
     openSession: (request, previous) =>
-      signIn(request, async (transaction, user) => ({ ...(await sessions.open(transaction, user, previous)), user })),
+      signIn(request, true, async (transaction, user, origin) => ({
+        ...(await sessions.open(transaction, user, origin, previous)),
+        user,
+      })),
 
     logout: async (principal) => {
       const { kind, subject, sessionId, tokenId, tokenExpiresAt } = principal;

@@ -2,25 +2,26 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Accounts } from './accounts.ts';
-import { clearedSessionCookie, sessionTokenFrom, setSessionCookie } from '../sessions/cookies.ts';
+import { sessionTokenFrom, type SessionCookies } from '../sessions/cookies.ts';
+import { loginAnswer, toSessionReply } from '../sessions/session-answer.ts';
 import type { Measure } from '../measured.ts';
 import { emailInput } from './account-inputs.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
 import { atEvenTimes } from '../sign-in/even-time.ts';
-import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
+import { noStore, toTokenAnswer } from '../tokens/token-answer.ts';
 
-export type AccountRoutesDeps = { readonly accounts: Accounts; readonly measure: Measure };
+export type AccountRoutesDeps = {
+  readonly accounts: Accounts;
+  readonly cookies: SessionCookies;
+  readonly measure: Measure;
+};
 
 const credentialFields = { email: emailInput, password: z.string().min(1).max(maxPasswordCharacters) };
-
-const sessionAnswer = z
-  .strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() })
-  .meta({ id: 'Session' });
 
 const signInRoute = { tag: 'Authentication', auth: 'public', rateLimit: 'login' } as const;
 
 /** The routes `POST /auth/register`, `/auth/login` and `/auth/logout`. */
-export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[] => [
+export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps): Route[] => [
   defineRoute({
     ...signInRoute,
     method: 'POST',
@@ -44,27 +45,28 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     summary: 'Sign in with e-mail and password',
     description: 'The answer has tokens. With `session: true` it sets the session cookie and has the CSRF token.',
     request: {
-      headers: z.object({ cookie: z.string().optional() }),
+      headers: z.object({
+        cookie: z.string().optional(),
+        'user-agent': z.string().optional(),
+        'sec-fetch-site': z.string().optional(),
+      }),
       body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }).meta({ id: 'LoginRequest' }),
     },
-    responses: { 200: z.union([tokenAnswer, sessionAnswer]).meta({ id: 'LoginAnswer' }) },
-    errors: ['credentials_invalid', 'overloaded', 'auth_service_error'],
+    responses: { 200: loginAnswer },
+    errors: ['credentials_invalid', 'second_factor_required', 'session_cross_site', 'overloaded', 'auth_service_error'],
+    problemMembers: z.looseObject({
+      second_factor_token: z.string().optional().describe('With second_factor_required: the token of the second step'),
+      expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),
+    }),
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
-      const signIn = { ...credentials, clientIp };
+      const signIn = { ...credentials, clientIp, userAgent: headers['user-agent'] };
       if (!wantsSession) {
         const pair = await measure('login', () => accounts.login(signIn));
         return { status: 200 as const, headers: noStore, body: toTokenAnswer(pair) };
       }
+      cookies.assertUsable(headers);
       const session = await measure('login', () => accounts.openSession(signIn, sessionTokenFrom(headers)));
-      return {
-        status: 200 as const,
-        headers: { ...noStore, 'Set-Cookie': setSessionCookie(session.token, session.expiresInSeconds) },
-        body: {
-          csrf_token: session.csrfToken,
-          expires_in: session.expiresInSeconds,
-          scope: session.user.scopes.join(' '),
-        },
-      };
+      return toSessionReply(cookies, session, session.user);
     },
   }),
   defineRoute({
@@ -82,7 +84,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
       if (!principal) throw new AppError('auth_service_error');
       await measure('revoke', () => accounts.logout(principal));
       // The browser deletes its cache and storage of this origin. Not "cookies", because other services may have set some.
-      const cleared = { 'Set-Cookie': clearedSessionCookie, 'Clear-Site-Data': '"cache", "storage"' };
+      const cleared = { 'Set-Cookie': cookies.cleared, 'Clear-Site-Data': '"cache", "storage"' };
       const headers = principal.sessionId === undefined ? {} : cleared;
       return { status: 204 as const, body: null, headers };
     },

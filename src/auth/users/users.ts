@@ -29,6 +29,8 @@ export type StoredUser = User & { readonly password_hash: string };
 export type FoundUser = StoredUser & {
   readonly disabled: boolean;
   readonly known_place: boolean;
+  /** Whether a sign-in needs a second factor. */
+  readonly second_factor: boolean;
   /** The owner proved that messages to the address arrive. */
   readonly verified: boolean;
   /** The user asked for the removal of the account. */
@@ -39,6 +41,7 @@ export const findUser = async (query: Query, email: string, placeHash: Buffer): 
   const [user] = await query<FoundUser>(
     `select account.id, email, role, scopes, password_hash, ${isDisabledSql} as disabled,
        place.user_id is not null as known_place,
+       exists (select 1 from user_second_factor where user_id = account.id and confirmed_at is not null) as second_factor,
        email_verified_at is not null as verified, removal_at is not null as removal_planned
      from user_account as account
      left join sign_in_place as place on place.user_id = account.id and place.place_hash = $2

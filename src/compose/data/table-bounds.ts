@@ -123,6 +123,21 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     removed: 'AUTH_CLEANUP_MINUTES, when the token would have expired',
   },
   schema_migrations: { grows: 'a new version', bound: 'migrations', removed: never },
+  recovery_code: {
+    grows: 'a user enables a second factor',
+    bound: '10 for a user',
+    removed: 'by use, or with the user',
+  },
+  sign_in_challenge: {
+    grows: 'a right password of a user with a second factor',
+    bound: 'RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    removed: 'by use, or AUTH_CLEANUP_MINUTES, after SECOND_FACTOR_TIMEOUT_SECONDS',
+  },
+  user_second_factor: {
+    grows: 'a user enables a second factor',
+    bound: 'one row for a user',
+    removed: 'with the user',
+  },
   sign_in_place: {
     grows: 'a sign-in from a new network',
     bound: 'successful sign-ins of a user',

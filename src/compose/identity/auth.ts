@@ -7,6 +7,7 @@ import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
+import { removeWebhooksOf } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
 import { tokenIssuerOf } from './issuer.ts';
 import { bootstrapClient } from './owners.ts';
@@ -59,6 +60,9 @@ export const composeAuth = async (
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
   }
+  if (production && config.TOKEN_ENCRYPTION_KEY === undefined) {
+    logger.warn({}, 'TOKEN_ENCRYPTION_KEY is not set: rotating the signing key will end every second factor');
+  }
   if (production && config.PUBLIC_URL === undefined) {
     logger.warn({ url: publicUrl.read() }, 'PUBLIC_URL is not set: the OAuth metadata name the listening address');
   }
@@ -73,10 +77,16 @@ export const composeAuth = async (
       refreshTokenSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * 86_400,
       sessionSeconds: config.SESSION_EXPIRE_HOURS * 3_600,
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
+      sameSite: config.SESSION_COOKIE_SAMESITE,
       maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
+      secondStepSeconds: config.SECOND_FACTOR_TIMEOUT_SECONDS,
+      recentSignInSeconds: config.RECENT_SIGN_IN_MINUTES * 60,
+      maxSecondFactorFailures: config.SECOND_FACTOR_MAX_FAILURES,
       minPasswordCharacters: config.PASSWORD_MIN_LENGTH,
       maxApiKeys: config.API_KEYS_PER_OWNER,
+      keyRotationHours: config.API_KEY_ROTATION_HOURS,
       hashing: hashingOf(config),
+      roles: config.ROLES,
       revocationPollMs: config.REVOCATION_POLL_MS,
       foreignUsers: config.JWT_FOREIGN_USERS,
       passwordResetSeconds: config.PASSWORD_RESET_MINUTES * 60,
@@ -94,6 +104,8 @@ export const composeAuth = async (
       apiKeys: config.API_KEY_SECRET ?? (await derivedSecret(keyRing.signing, 'api keys')),
       csrf: await derivedSecret(keyRing.signing, 'csrf tokens'),
       places: await derivedSecret(keyRing.signing, 'sign-in places'),
+      // The derived key comes last, so that secrets of the time before TOKEN_ENCRYPTION_KEY was set can be read.
+      secondFactors: [...(config.TOKEN_ENCRYPTION_KEY ?? []), await derivedSecret(keyRing.signing, 'second factors')],
     },
     unitOfWork,
     reader,
@@ -102,6 +114,7 @@ export const composeAuth = async (
     owners,
     mail,
     abuse,
+    removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     cursors,
     clock,
     logger,

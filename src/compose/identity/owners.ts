@@ -15,6 +15,12 @@ export type OwnerParts = { readonly owners: Owners; readonly mayAct: MayAct };
 
 /** The current state and scopes of owners, for authentication, webhooks and pricing jobs. */
 export const composeOwners = ({ config, clock }: Base, { reader }: Database): OwnerParts => {
-  const owners = createOwners({ reader, clock, bootstrap: bootstrapClient(config), cacheMs: config.OWNER_CACHE_MS });
+  const owners = createOwners({
+    reader,
+    clock,
+    roles: config.ROLES,
+    bootstrap: bootstrapClient(config),
+    cacheMs: config.OWNER_CACHE_MS,
+  });
   return { owners, mayAct: createMayAct({ reader, owners, clock, foreignUsers: config.JWT_FOREIGN_USERS }) };
 };

@@ -18,6 +18,9 @@ import { uploads } from './0025-uploads.ts';
 import { calendar } from './0030-calendar.ts';
 import { accountMail } from './0031-account-mail.ts';
 import { accountRemoval } from './0032-account-removal.ts';
+import { userAdministration } from './0033-user-administration.ts';
+import { signInOrigins } from './0034-sign-in-origins.ts';
+import { secondFactor } from './0035-second-factor.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -42,4 +45,7 @@ export const migrations: readonly Migration[] = [
   calendar,
   accountMail,
   accountRemoval,
+  userAdministration,
+  signInOrigins,
+  secondFactor,
 ];

@@ -1,4 +1,10 @@
-import { errorCodes, errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import {
+  errorCodes,
+  errorTable,
+  signInErrorCodes,
+  type ErrorCategory,
+  type ErrorCode,
+} from '#src/kernel/catalogue/errors.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 
 type Rules = Pick<
@@ -24,8 +30,7 @@ const withBody: readonly ErrorCode[] = [
 ];
 const withIdempotency: readonly ErrorCode[] = ['idempotency_key_reused', 'idempotency_in_progress', 'quota_exceeded'];
 const withLoad: readonly ErrorCode[] = ['overloaded', 'concurrency_limit_exceeded'];
-/** Only routes that sign in answer these two. */
-const signInErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['credentials_invalid', 'client_credentials_invalid']);
+const signInErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>(signInErrorCodes);
 const withCaller: readonly ErrorCode[] = [
   ...ofCategory('authentication').filter((code) => !signInErrors.has(code)),
   'auth_service_error',

@@ -77,11 +77,15 @@ export const errorTable = {
   token_revoked: row(401, 'authentication', 'The token is revoked'),
   token_user_unknown: row(401, 'authentication', 'The user of the token has no account here'),
   credentials_invalid: row(401, 'authentication', 'Wrong e-mail or password'),
+  second_factor_required: row(401, 'authentication', 'A code of the second factor is required'),
+  second_factor_invalid: row(401, 'authentication', 'Wrong code of the second factor'),
   client_credentials_invalid: row(401, 'authentication', 'Wrong client credentials'),
   api_key_invalid: row(401, 'authentication', 'Wrong API key'),
   credential_owner_gone: row(401, 'authentication', 'The owner of the credential is gone or disabled'),
   auth_service_error: row(500, 'internal', 'The authentication service failed', true),
 
+  session_cross_site: row(403, 'authorization', 'A page of another site cannot use a session'),
+  reauthentication_required: row(403, 'authorization', 'A recent sign-in is required'),
   scope_insufficient: row(403, 'authorization', 'The token lacks the scope'),
   calendar_consent_denied: row(403, 'authorization', 'Access to the calendar was not granted'),
   csrf_token_invalid: row(403, 'authorization', 'The CSRF token is missing or wrong'),
@@ -91,6 +95,8 @@ export const errorTable = {
   precondition_required: row(428, 'conflict', 'If-Match is required'),
   precondition_failed: row(412, 'conflict', 'The resource has changed'),
   universe_managed_by_file: row(409, 'conflict', 'UNIVERSES_FILE has this universe; change the file'),
+  second_factor_enabled: row(409, 'conflict', 'A second factor is already enabled'),
+  last_administrator: row(409, 'conflict', 'The change would leave no administrator'),
   series_source_conflict: row(409, 'conflict', 'A symbol has prices from another source or with another interval'),
   email_taken: row(409, 'conflict', 'Another account has this e-mail address'),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
@@ -129,10 +135,19 @@ type CodeOfCategory<Category extends ErrorCategory> = {
   [Code in ErrorCode]: (typeof errorTable)[Code]['category'] extends Category ? Code : never;
 }[ErrorCode];
 
+/** The codes that only routes which sign in answer. */
+export const signInErrorCodes = [
+  'credentials_invalid',
+  'client_credentials_invalid',
+  'second_factor_required',
+  'second_factor_invalid',
+] as const satisfies readonly ErrorCode[];
+type SignInErrorCode = (typeof signInErrorCodes)[number];
+
 /** The codes that the http room adds to a route because of the rest of its declaration, never the route itself. */
 type HttpErrorCode =
   | CodeOfCategory<'database' | 'internal'>
-  | Exclude<CodeOfCategory<'authentication'>, 'credentials_invalid' | 'client_credentials_invalid'>
+  | Exclude<CodeOfCategory<'authentication'>, SignInErrorCode>
   | 'validation_failed'
   | 'malformed_body'
   | 'malformed_request'

@@ -26,6 +26,8 @@ export const transactionOperations = [
   'auth.client',
   'auth.maintenance',
   'auth.operator',
+  'auth.user_admin',
+  'auth.second_factor',
   'account.change',
   'account.email',
   'account.password',

@@ -1,4 +1,4 @@
-/** `users:admin` is reserved: it can be granted, and no route asks for it yet. */
+/** A holder of `users:admin` can grant each scope to each user, so it includes the others. */
 export const scopes = ['market:refresh', 'market:manage', 'ml:read', 'audit:read', 'users:admin'] as const;
 export type Scope = (typeof scopes)[number];
 

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { noRoles } from '#src/kernel/ports/roles.ts';
 import { createMayAct } from '#src/auth/owners/may-act.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
@@ -7,7 +8,7 @@ import { bearer, signedIn, startRoom } from '../room.ts';
 test('work that a caller left behind is done while its owner is there', async (t) => {
   const room = await startRoom(t);
   const { reader } = room.database;
-  const owners = createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 0 });
+  const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: { id: 'desk' }, cacheMs: 0 });
   const mayAct = createMayAct({ reader, owners, clock, foreignUsers: true });
   const strict = createMayAct({ reader, owners, clock, foreignUsers: false });
   const { access } = await signedIn(room);

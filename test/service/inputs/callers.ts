@@ -29,6 +29,8 @@ const known: KnownValues = {
   time_zone: 'UTC',
   locale: 'en',
   currency: 'USD',
+  role: 'user',
+  disabled: false,
 };
 
 export type Caller = () => Promise<string>;

@@ -5,6 +5,7 @@ const isOwned = "t.owner_kind = 'user' and t.owner_id = $1";
 const theUser = { columns: ['user_id'], because: 'the user of the export' };
 const theOwner = { columns: ['owner_kind', 'owner_id'], because: 'the user of the export' };
 const digest = 'a digest of a secret';
+const place = { columns: ['place_hash'], because: 'a keyed hash that reveals no address' };
 
 /** Accounts, sign-ins, and messages. */
 export const credentialTables: PersonalTables = {
@@ -22,7 +23,10 @@ export const credentialTables: PersonalTables = {
       'first_signed_in_at',
       'removal_at',
     ],
-    omitted: [{ columns: ['password_hash'], because: digest }],
+    omitted: [
+      { columns: ['password_hash'], because: digest },
+      { columns: ['version'], because: 'it counts changes by administrators, for If-Match' },
+    ],
     removal: 'deleted',
   },
   account_profile: {
@@ -73,15 +77,15 @@ export const credentialTables: PersonalTables = {
   user_session: {
     holds: 'sessions of browsers',
     where: isOfUser,
-    exported: ['id', 'created_at', 'seen_at', 'expires_at'],
-    omitted: [theUser, { columns: ['token_hash'], because: digest }],
+    exported: ['id', 'agent', 'created_at', 'seen_at', 'expires_at'],
+    omitted: [theUser, { columns: ['token_hash'], because: digest }, place],
     removal: 'deleted',
   },
   refresh_family: {
     holds: 'sign-ins for tokens',
     where: isOfUser,
-    exported: ['id', 'created_at', 'expires_at', 'revoked_at', 'revoked_reason'],
-    omitted: [theUser],
+    exported: ['id', 'agent', 'created_at', 'expires_at', 'revoked_at', 'revoked_reason'],
+    omitted: [theUser, place],
     removal: 'deleted',
   },
   refresh_token: {
@@ -91,11 +95,36 @@ export const credentialTables: PersonalTables = {
     omitted: [{ columns: ['token_hash'], because: digest }],
     removal: 'deleted',
   },
+  user_second_factor: {
+    holds: 'the second factor',
+    where: isOfUser,
+    exported: ['created_at', 'confirmed_at', 'failures'],
+    omitted: [
+      theUser,
+      { columns: ['secret'], because: 'the encrypted secret of the authenticator' },
+      { columns: ['last_step'], because: 'the period of the last accepted code, so that no code is accepted twice' },
+    ],
+    removal: 'deleted',
+  },
+  recovery_code: {
+    holds: 'recovery codes of the second factor',
+    where: isOfUser,
+    exported: [],
+    omitted: [theUser, { columns: ['code_hash'], because: digest }],
+    removal: 'deleted',
+  },
+  sign_in_challenge: {
+    holds: 'sign-ins that wait for a code of the second factor',
+    where: isOfUser,
+    exported: ['agent', 'wants_session', 'expires_at'],
+    omitted: [theUser, { columns: ['token_hash'], because: digest }, place],
+    removal: 'deleted',
+  },
   sign_in_place: {
     holds: 'networks of earlier sign-ins',
     where: isOfUser,
     exported: ['seen_at'],
-    omitted: [theUser, { columns: ['place_hash'], because: 'a keyed hash that reveals no address' }],
+    omitted: [theUser, place],
     removal: 'deleted',
   },
   api_key: {

@@ -41,7 +41,15 @@ const declaredHeaders: Readonly<Record<string, { readonly name: string; readonly
 };
 
 /** Described elsewhere in OpenAPI (media types, security schemes), or set by each client itself. */
-const notParameters: ReadonlySet<string> = new Set(['accept', 'authorization', 'content-type', 'cookie', 'host']);
+const notParameters: ReadonlySet<string> = new Set([
+  'accept',
+  'authorization',
+  'content-type',
+  'cookie',
+  'host',
+  'sec-fetch-site',
+  'user-agent',
+]);
 
 const headerOf = (name: string): { readonly name: string; readonly description: string } => {
   const declared = declaredHeaders[name];

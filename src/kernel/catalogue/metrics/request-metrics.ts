@@ -44,6 +44,11 @@ export const requestMetrics = {
       outcome: ['ok', 'refused', 'error'],
     },
   },
+  volwatch_auth_second_factor_total: {
+    type: 'counter',
+    help: 'Codes of second factors; locked: not checked after too many wrong codes',
+    labels: { method: ['totp', 'recovery_code'], outcome: ['accepted', 'refused', 'locked'] },
+  },
   volwatch_auth_failures_total: {
     type: 'counter',
     help: 'Refused authentications by reason',

@@ -1,0 +1,182 @@
+import { LockMode } from '@mikro-orm/core';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { PageRequest } from '#src/kernel/lists/pages.ts';
+import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
+import type { Roles } from '#src/kernel/ports/roles.ts';
+import { UserAccountEntity } from '../entities.ts';
+import { disableUser, enableUser } from '../owners/disabled-users.ts';
+import { type EndCredentials } from '../owners/end-credentials.ts';
+import { removeSecondFactor } from '../second-factor/second-factors.ts';
+import { normalizedEmail } from '../users/users.ts';
+import { assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
+import {
+  findIdByEmail,
+  findManagedUser,
+  listManagedUsers,
+  type ManagedUser,
+  type UserFilters,
+} from './user-queries.ts';
+
+export type UserAdminDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly audit: AuditTrail;
+  readonly logger: Logger;
+  readonly roles: Roles;
+  readonly end: EndCredentials;
+};
+
+export type UserChanges = {
+  readonly role?: string | undefined;
+  /** Scopes of the account, beside those of the role. */
+  readonly scopes?: readonly Scope[] | undefined;
+  readonly disabled?: boolean | undefined;
+};
+
+/**
+ * `operator`: the command line, which can also change the last administrator, because it can make another one. Undefined:
+ * the caller of the request.
+ */
+type By = 'operator' | undefined;
+
+/** Each method with an id throws AppError `resource_not_found` for an unknown user. */
+export type UserAdmin = {
+  readonly list: (filters: UserFilters, page: PageRequest) => Promise<readonly ManagedUser[]>;
+  readonly find: (id: string) => Promise<ManagedUser>;
+  /** @param text the id or the e-mail address of a user */
+  readonly idOf: (text: string) => Promise<string>;
+  /**
+   * Changes role, scopes and state of a user. Instances apply the change after OWNER_CACHE_MS.
+   * @param decide returns the changes. The user is locked until they are stored, so no other change comes between
+   * @throws AppError `last_administrator`, or the error of `decide`
+   */
+  readonly change: (id: string, decide: (user: ManagedUser) => UserChanges, by: By) => Promise<ManagedUser>;
+  /** For a user who has lost the authenticator and the recovery codes. @throws AppError `resource_not_found` without a second factor */
+  readonly removeSecondFactor: (id: string, by: By) => Promise<void>;
+  /** Ends sessions, refresh tokens and access tokens of a user. API keys stay. @returns numbers of ended rows */
+  readonly endSessions: (id: string, by: By) => ReturnType<EndCredentials['signIns']>;
+};
+
+const operation = 'auth.user_admin';
+const operator: AuditActor = { kind: 'operator', subject: null };
+
+const notFound = (): AppError => new AppError('resource_not_found', 'There is no such user');
+const sameScopes = (left: readonly Scope[], right: readonly Scope[]): boolean =>
+  left.length === right.length && left.every((scope) => right.includes(scope));
+
+/** Administration of users, for the routes under `/users` and the command line. */
+export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
+  const { unitOfWork, reader, audit, logger, roles, end } = deps;
+
+  /** Locks the user until the end of the transaction. */
+  const lock = async ({ em }: Transaction, id: string) => {
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
+    if (!user) throw notFound();
+    return user;
+  };
+
+  const read = async (query: Reader['query'], id: string): Promise<ManagedUser> => {
+    const user = isAccountId(id) ? await findManagedUser(query, roles, id) : undefined;
+    if (!user) throw notFound();
+    return user;
+  };
+
+  const recordingRefusal = createRefusalRecord({ unitOfWork, audit });
+
+  const apply = (id: string, decide: (user: ManagedUser) => UserChanges, by: By) =>
+    unitOfWork.run({ operation }, async (transaction) => {
+      const user = await lock(transaction, id);
+      const before = await read(transaction.query, id);
+      const wanted = decide(before);
+      const scopes = wanted.scopes && allScopes.filter((scope) => wanted.scopes?.includes(scope));
+      const after = {
+        role: wanted.role ?? before.role,
+        scopes: scopes ?? before.scopes,
+        disabled: wanted.disabled ?? before.disabled,
+      };
+      const endsAdministrator = isAdministrator(roles, before) && !isAdministrator(roles, after);
+      if (endsAdministrator && by !== 'operator') await assertOtherAdministrator(transaction, roles, id);
+      const actor = by && operator;
+      const changed: string[] = [];
+      if (after.role !== before.role || !sameScopes(after.scopes, before.scopes)) {
+        Object.assign(user, { role: after.role, scopes: [...after.scopes], version: user.version + 1 });
+        changed.push('rights');
+        await audit.record(transaction, {
+          stream: `user:${id}`,
+          action: 'user.changed',
+          outcome: 'success',
+          ...(actor && { actor }),
+          target: id,
+          data: {
+            role: after.role,
+            scopes: after.scopes,
+            previous_role: before.role,
+            previous_scopes: before.scopes,
+          },
+        });
+      }
+      if (after.disabled && !before.disabled) await disableUser({ audit, end, transaction, user, actor });
+      if (!after.disabled && before.disabled) await enableUser({ audit, transaction, user, actor });
+      if (after.disabled !== before.disabled) changed.push(after.disabled ? 'disabled' : 'enabled');
+      await transaction.em.flush();
+      return { user: await read(transaction.query, id), changed };
+    });
+
+  return {
+    list: (filters, page) => listManagedUsers(reader.query, roles, filters, page),
+
+    find: (id) => read(reader.query, id),
+
+    idOf: async (text) => {
+      const id = isAccountId(text) ? text.toLowerCase() : await findIdByEmail(reader.query, normalizedEmail(text));
+      if (id === undefined) throw notFound();
+      return id;
+    },
+
+    change: async (id, decide, by) => {
+      const { user, changed } = await recordingRefusal(id, () => apply(id, decide, by));
+      if (changed.length > 0) logger.info({ user_id: id, changed }, 'a user was changed by an administrator');
+      return user;
+    },
+
+    removeSecondFactor: (id, by) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        await lock(transaction, id);
+        if (!(await removeSecondFactor(transaction, id))) {
+          throw new AppError('resource_not_found', 'The user has no second factor');
+        }
+        const actor = by && operator;
+        await audit.record(transaction, {
+          stream: `user:${id}`,
+          action: 'user.second_factor_removed',
+          outcome: 'success',
+          ...(actor && { actor }),
+          target: id,
+        });
+      }),
+
+    endSessions: async (id, by) => {
+      const ended = await unitOfWork.run({ operation }, async (transaction) => {
+        await lock(transaction, id);
+        const rows = await end.signIns(transaction, id, 'operator');
+        const actor = by && operator;
+        await audit.record(transaction, {
+          stream: `user:${id}`,
+          action: 'user.sessions_ended',
+          outcome: 'success',
+          ...(actor && { actor }),
+          target: id,
+          data: { ...rows },
+        });
+        return rows;
+      });
+      logger.info({ user_id: id, ...ended }, 'the sessions of a user were ended by an administrator');
+      return ended;
+    },
+  };
+};

@@ -1,0 +1,116 @@
+import { LockMode } from '@mikro-orm/core';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { commonScopes, type Owners } from '#src/kernel/ports/owners.ts';
+import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { ApiKeyEntity } from '../entities.ts';
+import { scopeInsufficient } from '../tokens/token-refusal.ts';
+import type { ApiKey, ShownKey } from './api-key.ts';
+import { ownerOf } from './key-owner.ts';
+import { noSuchKey, type NewKeys } from './new-key.ts';
+
+export type KeyChangesDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly owners: Owners;
+  readonly newKeys: NewKeys;
+  /** Hours in which a rotated key stays valid, where the caller names none. */
+  readonly keyRotationHours: number;
+};
+
+/** Each method throws AppError `resource_not_found`, also for a key of another owner and for an ended one. */
+export type KeyChanges = {
+  /** Renames a key, and takes scopes from it. @throws AppError `scope_insufficient` for a scope that the key does not have */
+  readonly change: (
+    caller: Principal,
+    id: string,
+    changes: { readonly name?: string | undefined; readonly scopes?: readonly Scope[] | undefined },
+  ) => Promise<ApiKey>;
+  /**
+   * Creates a key with the name, the scopes and the lifetime of another one, which ends after `overlapHours`. So programs can
+   * change to the new key one after the other.
+   * @throws AppError `scope_insufficient` if the caller lacks a scope of the key
+   */
+  readonly rotate: (caller: Principal, id: string, overlapHours: number | undefined) => Promise<ShownKey>;
+};
+
+const hourMs = 3_600_000;
+const operation = 'auth.api_key';
+
+/** Changes of API keys that exist. */
+export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
+  const { unitOfWork, audit, clock, owners, newKeys, keyRotationHours } = deps;
+  /** Locks an active key of the caller. */
+  const lock = async ({ em }: Transaction, caller: Principal, id: string) => {
+    const owner = ownerOf(caller);
+    const own = { id, ownerKind: owner.kind, ownerId: owner.id, revokedAt: null };
+    const key = await em.findOne(ApiKeyEntity, own, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (!key || (key.expiresAt && key.expiresAt <= clock.now())) throw noSuchKey();
+    return key;
+  };
+
+  return {
+    change: (caller, id, { name, scopes }) =>
+      unitOfWork.run({ operation }, async (transaction) => {
+        const key = await lock(transaction, caller, id);
+        const added = scopes?.find((scope) => !key.scopes.includes(scope));
+        if (added !== undefined) {
+          throw scopeInsufficient(
+            [added],
+            `The key does not have the scope ${added}: create another key for more scopes`,
+          );
+        }
+        if (name !== undefined) key.name = name;
+        if (scopes !== undefined) key.scopes = commonScopes(scopes, key.scopes);
+        // The name is text of the owner, so the event does not have it.
+        await audit.record(transaction, {
+          stream: `api_key:${id}`,
+          action: 'api_key.changed',
+          outcome: 'success',
+          target: id,
+          data: { scopes: key.scopes },
+        });
+        return {
+          id,
+          name: key.name,
+          prefix: key.prefix,
+          scopes: key.scopes,
+          created_at: key.createdAt,
+          expires_at: key.expiresAt ?? null,
+          last_used_at: key.lastUsedAt ?? null,
+        };
+      }),
+
+    rotate: async (caller, id, overlapHours = keyRotationHours) => {
+      const owner = ownerOf(caller);
+      const held = await owners.scopesFor(owner, caller.scopes);
+      return unitOfWork.run({ operation }, async (transaction) => {
+        const key = await lock(transaction, caller, id);
+        const missing = key.scopes.find((scope) => !held?.includes(scope));
+        if (missing !== undefined)
+          throw scopeInsufficient([missing], `The caller lacks the scope ${missing} of the key`);
+        const now = clock.now();
+        const lifetimeMs = key.expiresAt ? key.expiresAt.getTime() - key.createdAt.getTime() : undefined;
+        const created = await newKeys.insert(transaction, {
+          owner,
+          name: key.name,
+          scopes: key.scopes,
+          endOf: (createdAt) => (lifetimeMs === undefined ? null : new Date(createdAt.getTime() + lifetimeMs)),
+          replaces: id,
+        });
+        const end = new Date(now.getTime() + overlapHours * hourMs);
+        if (!key.expiresAt || key.expiresAt > end) key.expiresAt = end;
+        await audit.record(transaction, {
+          stream: `api_key:${id}`,
+          action: 'api_key.rotated',
+          outcome: 'success',
+          target: id,
+          data: { expires_at: key.expiresAt.toISOString(), replaced_by: created.id },
+        });
+        return created;
+      });
+    },
+  };
+};

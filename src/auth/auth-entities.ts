@@ -1,0 +1,32 @@
+import {
+  AccountTokenEntity,
+  ApiKeyEntity,
+  EmailChangeEntity,
+  OauthClientEntity,
+  OwnerEndEntity,
+  RefreshFamilyEntity,
+  RefreshTokenEntity,
+  RevokedTokenEntity,
+  SignInPlaceEntity,
+  UserAccountEntity,
+  UserSessionEntity,
+} from './entities.ts';
+import { RecoveryCodeEntity, SignInChallengeEntity, UserSecondFactorEntity } from './second-factor/entities.ts';
+
+/** The entities of this room, for the database room. */
+export const authEntities = [
+  OauthClientEntity,
+  UserAccountEntity,
+  RefreshFamilyEntity,
+  RefreshTokenEntity,
+  RevokedTokenEntity,
+  UserSessionEntity,
+  ApiKeyEntity,
+  AccountTokenEntity,
+  EmailChangeEntity,
+  OwnerEndEntity,
+  SignInPlaceEntity,
+  UserSecondFactorEntity,
+  RecoveryCodeEntity,
+  SignInChallengeEntity,
+];

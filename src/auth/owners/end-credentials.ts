@@ -1,0 +1,96 @@
+import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { OwnerEndReason } from '../entities.ts';
+import { endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
+import { endKeys } from './end-keys.ts';
+
+export type EndCredentialsDeps = {
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  /** Removes the webhooks of an owner. @returns the number of webhooks */
+  readonly removeWebhooks: (transaction: Transaction, owner: Owner, actor: AuditActor | undefined) => Promise<number>;
+};
+
+type EndedSignIns = { readonly sessions: number; readonly refresh_families: number };
+export type Ended = EndedSignIns & { readonly api_keys: number; readonly webhooks: number };
+
+/** Who ends the credentials, for the audit trail. Undefined: the caller of the request. */
+type Actor = AuditActor | undefined;
+
+/**
+ * Ends credentials of an owner inside a transaction. Each method uses one statement for each table, because an owner can
+ * have many credentials. Other instances see new rows of revoked_token after REVOCATION_POLL_MS, and of owner_end after
+ * OWNER_CACHE_MS.
+ */
+export type EndCredentials = {
+  /** @returns 1 if the key was active, else 0 */
+  readonly key: (transaction: Transaction, id: string, actor: Actor) => Promise<number>;
+  /** @returns the number of revoked API keys */
+  readonly keys: (transaction: Transaction, owner: Owner, actor: Actor) => Promise<number>;
+  /** Ends sessions, refresh tokens and access tokens of any kind. API keys and webhooks stay. */
+  readonly signIns: (
+    transaction: Transaction,
+    userId: string,
+    reason: EndSignInsOptions['reason'],
+  ) => Promise<EndedSignIns>;
+  /** Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks. */
+  readonly all: (
+    transaction: Transaction,
+    owner: Owner,
+    reason: Exclude<OwnerEndReason, 'deleted'>,
+    actor: Actor,
+  ) => Promise<Ended>;
+};
+
+export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCredentialsDeps): EndCredentials => {
+  const keys: EndCredentials['keys'] = (transaction, { kind, id }, actor) =>
+    endKeys(transaction, 'owner', [kind, id], { audit, actor, at: clock.now() });
+
+  const sessionsAndFamilies = async (
+    transaction: Transaction,
+    userId: string,
+    reason: EndSignInsOptions['reason'],
+  ): Promise<EndedSignIns> => {
+    const { sessions, refreshFamilies } = await endSignIns(transaction, userId, { at: clock.now(), reason });
+    return { sessions, refresh_families: refreshFamilies };
+  };
+
+  /**
+   * Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. SQL,
+   * because the stored reason decides about the new one.
+   */
+  const tokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
+    await query(
+      `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, $3, $4)
+       on conflict (owner_kind, owner_id) do update set ended_at = excluded.ended_at,
+         reason = case when ended.reason = 'disabled' and excluded.reason = 'tokens_ended'
+           then ended.reason else excluded.reason end`,
+      [kind, id, reason, clock.now()],
+    );
+  };
+
+  return {
+    key: async (transaction, id, actor) =>
+      isAccountId(id) ? endKeys(transaction, 'id', [id], { audit, actor, at: clock.now() }) : 0,
+
+    keys,
+
+    signIns: async (transaction, id, reason) => {
+      const ended = await sessionsAndFamilies(transaction, id, reason);
+      await tokens(transaction, { kind: 'user', id }, 'tokens_ended');
+      return ended;
+    },
+
+    all: async (transaction, owner, reason, actor) => {
+      const endedKeys = await keys(transaction, owner, actor);
+      const none = { sessions: 0, refresh_families: 0 };
+      const hasAccount = owner.kind === 'user' && isAccountId(owner.id);
+      const signIns = hasAccount ? await sessionsAndFamilies(transaction, owner.id, 'operator') : none;
+      await tokens(transaction, owner, reason);
+      return { api_keys: endedKeys, ...signIns, webhooks: await removeWebhooks(transaction, owner, actor) };
+    },
+  };
+};

@@ -1,0 +1,185 @@
+import { LockMode } from '@mikro-orm/core';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { AuditAction, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
+import type { SecretCipher } from '#src/kernel/secrets/secret-cipher.ts';
+import { UserAccountEntity } from '../entities.ts';
+import type { AssertRecentSignIn } from '../sign-in/recent-sign-in.ts';
+import { RecoveryCodeEntity, UserSecondFactorEntity } from './entities.ts';
+import { newRecoveryCodes, recoveryCodeDigest } from './recovery-codes.ts';
+import { newTotpSecret, stepOfCode, totpUri } from './totp.ts';
+
+export type SecondFactorsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly cipher: SecretCipher;
+  readonly assertRecentSignIn: AssertRecentSignIn;
+  /** Wrong codes in a row after which only a recovery code is accepted. */
+  readonly maxSecondFactorFailures: number;
+};
+
+type SecondFactorState = {
+  readonly enabled: boolean;
+  readonly confirmedAt: Date | null;
+  readonly recoveryCodesLeft: number;
+};
+
+/** The methods with a caller throw AppError `resource_not_found` for callers that are no users, and `token_user_unknown`. */
+export type SecondFactors = {
+  readonly state: (caller: Principal) => Promise<SecondFactorState>;
+  /**
+   * Makes a secret, which is in effect after `confirm`.
+   * @throws AppError `second_factor_enabled`, `reauthentication_required`
+   */
+  readonly begin: (caller: Principal) => Promise<{ readonly secret: string; readonly uri: string }>;
+  /**
+   * Enables the second factor. @returns the recovery codes, which are shown only here
+   * @throws AppError `resource_not_found` without `begin`, `second_factor_enabled`, `validation_failed` for a wrong code
+   */
+  readonly confirm: (caller: Principal, code: string) => Promise<readonly string[]>;
+  /** @throws AppError `resource_not_found`, `reauthentication_required` */
+  readonly remove: (caller: Principal) => Promise<void>;
+  /** Checks a code of the authenticator or a recovery code. Each is accepted once. */
+  readonly accepts: (transaction: Transaction, userId: string, code: string) => Promise<boolean>;
+};
+
+const operation = 'auth.second_factor';
+
+const userOf = ({ kind, subject }: Principal): string => {
+  if (kind !== 'user') throw new AppError('resource_not_found', 'Only users have a second factor');
+  if (!isAccountId(subject)) throw unknownUser();
+  return subject.toLowerCase();
+};
+
+const placeOf = (userId: string): string => `user_second_factor:${userId}:secret`;
+const enabled = (): AppError =>
+  new AppError('second_factor_enabled', 'Remove the second factor before you add another');
+const none = (): AppError => new AppError('resource_not_found', 'There is no second factor to confirm or remove');
+
+/** SQL, because several tables lose the rows of one user. @returns whether there was a second factor */
+export const removeSecondFactor = async ({ query }: Transaction, userId: string): Promise<boolean> => {
+  await query('delete from sign_in_challenge where user_id = $1', [userId]);
+  await query('delete from recovery_code where user_id = $1', [userId]);
+  return (await query('delete from user_second_factor where user_id = $1 returning 1', [userId])).length > 0;
+};
+
+export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
+  const { unitOfWork, reader, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures } = deps;
+  const lockMode = LockMode.PESSIMISTIC_WRITE;
+
+  const record = (transaction: Transaction, userId: string, action: AuditAction): Promise<void> =>
+    audit.record(transaction, { stream: `user:${userId}`, action, outcome: 'success', target: userId });
+
+  /** Locks the account, so that two requests of one user run one after the other. */
+  const lockUser = async ({ em }: Transaction, id: string) => {
+    const user = await em.findOne(UserAccountEntity, { id }, { lockMode });
+    if (!user) throw unknownUser();
+    return user;
+  };
+
+  return {
+    state: async (caller) => {
+      const [row] = await reader.query<{ confirmed_at: Date | null; codes: number }>(
+        `select confirmed_at, (select count(*)::int from recovery_code as code where code.user_id = factor.user_id) as codes
+         from user_second_factor as factor where user_id = $1`,
+        [userOf(caller)],
+      );
+      const confirmedAt = row?.confirmed_at ?? null;
+      return { enabled: confirmedAt !== null, confirmedAt, recoveryCodesLeft: row?.codes ?? 0 };
+    },
+
+    begin: async (caller) => {
+      const userId = userOf(caller);
+      await assertRecentSignIn(caller);
+      const secret = newTotpSecret();
+      return unitOfWork.run({ operation }, async (transaction) => {
+        const { em } = transaction;
+        const user = await lockUser(transaction, userId);
+        const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
+        if (stored?.confirmedAt) throw enabled();
+        const values = { secret: cipher.encrypt(secret, placeOf(userId)), createdAt: clock.now() };
+        if (stored) Object.assign(stored, values);
+        else em.create(UserSecondFactorEntity, { user, ...values });
+        return { secret, uri: totpUri(secret, user.email) };
+      });
+    },
+
+    confirm: async (caller, code) => {
+      const userId = userOf(caller);
+      const codes = newRecoveryCodes();
+      await unitOfWork.run({ operation }, async (transaction) => {
+        const { em } = transaction;
+        const user = await lockUser(transaction, userId);
+        const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
+        if (!stored) throw none();
+        if (stored.confirmedAt) throw enabled();
+        const step = stepOfCode(cipher.decrypt(stored.secret, placeOf(userId)), code, clock.now());
+        if (step === undefined) {
+          const detail = 'code is not a current code of this secret: check the clock of the device';
+          throw validationFailed([{ pointer: '/code', code: 'invalid_value', detail }]);
+        }
+        Object.assign(stored, { confirmedAt: clock.now(), lastStep: step });
+        for (const each of codes) em.create(RecoveryCodeEntity, { user, codeHash: recoveryCodeDigest(each) });
+        await record(transaction, userId, 'user.second_factor_enabled');
+      });
+      return codes;
+    },
+
+    remove: async (caller) => {
+      const userId = userOf(caller);
+      await assertRecentSignIn(caller);
+      await unitOfWork.run({ operation }, async (transaction) => {
+        await lockUser(transaction, userId);
+        if (!(await removeSecondFactor(transaction, userId))) throw none();
+        await record(transaction, userId, 'user.second_factor_removed');
+      });
+    },
+
+    accepts: async (transaction, userId, code) => {
+      const { em, query } = transaction;
+      const stored = await em.findOne(
+        UserSecondFactorEntity,
+        { user: userId, confirmedAt: { $ne: null } },
+        { lockMode },
+      );
+      if (!stored) return false;
+      const count = (method: 'totp' | 'recovery_code', outcome: 'accepted' | 'refused' | 'locked'): void =>
+        metrics.count('volwatch_auth_second_factor_total', { method, outcome });
+      if (!/^\d{6}$/.test(code)) {
+        // One statement, so that of two requests with one code only one succeeds.
+        const used = await query('delete from recovery_code where user_id = $1 and code_hash = $2 returning 1', [
+          userId,
+          recoveryCodeDigest(code),
+        ]);
+        count('recovery_code', used.length > 0 ? 'accepted' : 'refused');
+        if (used.length === 0) return false;
+        stored.failures = 0;
+        await record(transaction, userId, 'user.recovery_code_used');
+        return true;
+      }
+      if (stored.failures >= maxSecondFactorFailures) {
+        count('totp', 'locked');
+        return false;
+      }
+      const secret = cipher.decrypt(stored.secret, placeOf(userId));
+      const step = stepOfCode(secret, code, clock.now());
+      if (step === undefined || step <= stored.lastStep) {
+        stored.failures += 1;
+        count('totp', 'refused');
+        return false;
+      }
+      // Encrypted again, so that it gets the current key.
+      Object.assign(stored, { secret: cipher.encrypt(secret, placeOf(userId)), lastStep: step, failures: 0 });
+      count('totp', 'accepted');
+      return true;
+    },
+  };
+};

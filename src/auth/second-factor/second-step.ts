@@ -1,0 +1,167 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
+import type { Query, Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { SignInOrigin } from '../own-sessions/agent-family.ts';
+import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
+import type { NewSession, Sessions } from '../sessions/session.ts';
+import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
+import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
+import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
+import { UserAccountEntity } from '../entities.ts';
+import type { Removal } from '../removal/removal.ts';
+import { isPasswordUnchanged } from '../sign-in/password-check.ts';
+import { isDisabledSql, type FoundUser, type User } from '../users/users.ts';
+import { SignInChallengeEntity } from './entities.ts';
+import type { SecondFactors } from './second-factors.ts';
+
+export type SecondStepDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly roles: Roles;
+  readonly throttle: LoginThrottle;
+  readonly refusals: SignInRefusals;
+  readonly places: SignInPlaces;
+  readonly factors: Pick<SecondFactors, 'accepts'>;
+  readonly sessions: Sessions;
+  readonly refreshTokens: RefreshTokens;
+  readonly cancelRemoval: Removal['cancel'];
+  /** Lifetime of the token of the second step. */
+  readonly secondStepSeconds: number;
+};
+
+type SignedIn = { readonly pair: TokenPair } | { readonly session: NewSession; readonly user: User };
+
+export type SecondStep = {
+  /** Stores that the password was right. @returns the token of the second step */
+  readonly begin: (
+    transaction: Transaction,
+    userId: string,
+    origin: SignInOrigin,
+    wantsSession: boolean,
+  ) => Promise<string>;
+  /** The refusal of a first step that needs a second one. */
+  readonly required: (token: string) => AppError;
+  /**
+   * Finishes a sign-in. @param previous session token of the request; its session ends
+   * @throws AppError `second_factor_invalid`, `rate_limit_exceeded`
+   */
+  readonly finish: (
+    step: { readonly token: string; readonly code: string; readonly clientIp: string },
+    previous: string | undefined,
+  ) => Promise<SignedIn>;
+};
+
+const prefix = 'vwf_';
+const headers = { 'WWW-Authenticate': 'Bearer' };
+
+const refused = (detail: string): AppError => new AppError('second_factor_invalid', detail, { headers });
+const tokenRefused = (): AppError =>
+  refused('The token of the second step is unknown, used or expired: sign in with the password again');
+const codeRefused = (): AppError => refused('The code is wrong or was used before');
+
+type Row = User &
+  Pick<FoundUser, 'password_hash' | 'removal_planned'> & {
+    readonly wants_session: boolean;
+    readonly agent: string | null;
+    readonly place_hash: Buffer;
+  };
+
+/** The waiting sign-in of a token, unless its user was disabled since then. */
+const findChallenge = async (query: Query, token: string, now: Date): Promise<Row | undefined> => {
+  const [row] = await query<Row>(
+    `select account.id, account.email, account.role, account.scopes, account.password_hash,
+       account.removal_at is not null as removal_planned, wants_session, agent, place_hash
+     from sign_in_challenge as challenge join user_account as account on account.id = challenge.user_id
+     where token_hash = $1 and expires_at > $2 and not (${isDisabledSql})`,
+    [tokenDigest(token), now],
+  );
+  return row;
+};
+
+/** The second step of a sign-in, for users with a second factor. */
+export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
+  const { unitOfWork, reader, audit, clock, roles, throttle, refusals, places, factors } = deps;
+  const { sessions, refreshTokens, cancelRemoval, secondStepSeconds } = deps;
+
+  const knowsPlace = async (userId: string, placeHash: Buffer): Promise<boolean> =>
+    (await reader.query('select 1 from sign_in_place where user_id = $1 and place_hash = $2', [userId, placeHash]))
+      .length > 0;
+
+  /** @returns undefined if the code is refused. The transaction must commit then too, because it counts the failure. */
+  const complete = (token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
+    unitOfWork.run({ operation: 'auth.login' }, async (transaction): Promise<SignedIn | undefined> => {
+      const found = await findChallenge(transaction.query, token, clock.now());
+      // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.
+      if (!found || !(await isPasswordUnchanged(transaction, found))) throw tokenRefused();
+      if (!(await factors.accepts(transaction, found.id, code))) return undefined;
+      const challenge = await transaction.em.findOne(SignInChallengeEntity, { tokenHash: tokenDigest(token) });
+      // Another request may have finished this sign-in before the lock, or the password was changed.
+      if (!challenge) throw tokenRefused();
+      transaction.em.remove(challenge);
+      await audit.record(transaction, {
+        stream: `user:${found.id}`,
+        action: 'user.signed_in',
+        outcome: 'success',
+        actor: { kind: 'user', subject: found.id },
+        target: found.id,
+      });
+      await cancelRemoval(transaction, found);
+      await places.remember(transaction, found.id, placeHash, clock.now());
+      const user = { id: found.id, email: found.email, role: found.role, scopes: heldScopes(roles, found) };
+      const origin = { agent: found.agent, placeHash: found.place_hash };
+      return found.wants_session
+        ? { session: await sessions.open(transaction, user, origin, previous), user }
+        : { pair: await refreshTokens.open(transaction, user, origin) };
+    });
+
+  return {
+    begin: async (transaction, userId, { agent, placeHash }, wantsSession) => {
+      const token = newOpaqueToken(prefix);
+      const { em } = transaction;
+      em.create(SignInChallengeEntity, {
+        tokenHash: tokenDigest(token),
+        user: em.getReference(UserAccountEntity, userId),
+        wantsSession,
+        agent,
+        placeHash,
+        expiresAt: new Date(clock.now().getTime() + secondStepSeconds * 1000),
+      });
+      await audit.record(transaction, {
+        stream: `user:${userId}`,
+        action: 'user.second_factor_required',
+        outcome: 'success',
+        actor: { kind: 'anonymous', subject: null },
+        target: userId,
+      });
+      return token;
+    },
+
+    required: (token) =>
+      new AppError('second_factor_required', 'Send a code with second_factor_token to /auth/login/second-factor', {
+        headers: { ...headers, 'Cache-Control': 'no-store' },
+        members: { second_factor_token: token, expires_in: secondStepSeconds },
+      }),
+
+    finish: async ({ token, code, clientIp }, previous) => {
+      const found = await findChallenge(reader.query, token, clock.now());
+      if (!found) throw tokenRefused();
+      const placeHash = places.hashOf(found.email, clientIp);
+      // Not the counter of passwords, which each right password resets.
+      const account = `second factor of ${found.id}`;
+      const attempt = { account, clientIp, knownPlace: await knowsPlace(found.id, placeHash) };
+      await refusals.assertNotThrottled(attempt, found.id);
+      const done = await complete(token, code, previous, placeHash);
+      if (!done) {
+        await refusals.record({ action: 'user.second_factor_refused', reason: 'second_factor_invalid' }, found.id);
+        throw codeRefused();
+      }
+      await throttle.succeeded(attempt);
+      return done;
+    },
+  };
+};

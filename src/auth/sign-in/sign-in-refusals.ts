@@ -1,0 +1,55 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
+import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+
+export type SignInRefusalsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  readonly throttle: LoginThrottle;
+  readonly notices: AccountNotices;
+  readonly abuse: AbuseReport;
+};
+
+/** @param userId undefined if the account does not exist */
+export type SignInRefusals = {
+  readonly record: (refusal: Pick<AuditEvent, 'action' | 'reason'>, userId: string | undefined) => Promise<void>;
+  /**
+   * Counts an attempt. The refusal does not depend on whether the account exists. It is recorded once per delay, not per
+   * attempt.
+   * @throws AppError `rate_limit_exceeded`
+   */
+  readonly assertNotThrottled: (attempt: SignInAttempt, userId: string | undefined) => Promise<void>;
+};
+
+export const createSignInRefusals = (deps: SignInRefusalsDeps): SignInRefusals => {
+  const { unitOfWork, audit, throttle, notices, abuse } = deps;
+
+  const record: SignInRefusals['record'] = (refusal, userId) =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, {
+        ...refusal,
+        outcome: 'refused',
+        ...(userId === undefined
+          ? { stream: anonymousStream(), target: 'unknown' }
+          : { stream: `user:${userId}`, target: userId }),
+      }),
+    );
+
+  return {
+    record,
+    assertNotThrottled: async (attempt, userId) => {
+      const refusal = await throttle.attempt(attempt);
+      if (!refusal) return;
+      abuse.refused('login_throttled', attempt.clientIp);
+      if (refusal.isFirst) {
+        await record({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, userId);
+        if (userId !== undefined) notices.signInsThrottled(userId);
+      }
+      const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
+      throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
+    },
+  };
+};

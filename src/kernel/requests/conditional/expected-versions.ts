@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { AppError } from '../../catalogue/errors.ts';
+import { strongTags } from '../entity-tags.ts';
+
+/** Headers of a route that changes a versioned resource. */
+export const ifMatch = z.object({ 'if-match': z.string().max(1_024).optional() });
+
+/** Media types of a body with the changed members only. */
+export const mergePatch = ['application/json', 'application/merge-patch+json'];
+
+/** `*` matches any version. */
+export type ExpectedVersions = readonly number[] | '*';
+
+/**
+ * The versions that an `If-Match` header names.
+ * @throws AppError `precondition_required` without a header, `precondition_failed` if it does not contain a version
+ */
+export const expectedVersions = (header: string | undefined): ExpectedVersions => {
+  if (header === undefined) {
+    throw new AppError('precondition_required', 'If-Match must contain the version of the resource');
+  }
+  const tags = strongTags(header);
+  if (tags === '*') return tags;
+  const versions = tags.filter((value) => /^\d{1,9}$/.test(value)).map(Number);
+  if (versions.length === 0) {
+    throw new AppError(
+      'precondition_failed',
+      'If-Match does not contain a version of this resource, such as "3"; a weak tag such as W/"3" never matches',
+    );
+  }
+  return versions;
+};
+
+/** @throws AppError `precondition_failed` if the stored version is not an expected one */
+export const assertVersion = (versions: ExpectedVersions, stored: number): void => {
+  if (versions === '*' || versions.includes(stored)) return;
+  throw new AppError('precondition_failed', 'The version does not match. Read the resource again and use its version');
+};

@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import type { Browser } from 'playwright-core';
+import type { SameSite } from '#src/auth/sessions/cookies.ts';
+import { launchChromium } from '#testkit/chromium.ts';
+import { ada, openSession, signedIn, startRoom } from '../room.ts';
+
+const test = anyTest as TestFn<{ browser: Browser }>;
+
+test.before(async (t) => {
+  t.context.browser = await launchChromium();
+});
+test.after.always(async (t) => t.context.browser?.close());
+
+/** A front end at `localhost`, which for browsers is another site than the service at 127.0.0.1. */
+const startFrontEnd = async (t: ExecutionContext): Promise<string> => {
+  const server = createServer((_, response) =>
+    response.setHeader('Content-Type', 'text/html').end('<title>App</title>'),
+  );
+  server.listen(0);
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return `http://localhost:${(server.address() as AddressInfo).port}`;
+};
+
+type Seen = { readonly status: number; readonly code?: string; readonly csrf_token?: string; readonly detail?: string };
+
+/** Calls the service from a page of the front end, as its program would. */
+const openPage = async (t: ExecutionContext<{ browser: Browser }>, sameSite: SameSite) => {
+  const origin = await startFrontEnd(t);
+  const room = await startRoom(t, { settings: { sameSite, origins: [origin] } });
+  await signedIn(room);
+  const page = await t.context.browser.newPage();
+  t.teardown(() => page.close());
+  await page.goto(origin);
+  const send = (path: string, body?: object, headers: Record<string, string> = {}): Promise<Seen> => {
+    const init = {
+      method: body ? 'POST' : 'GET',
+      credentials: 'include',
+      headers: { ...(body && { 'Content-Type': 'application/json' }), ...headers },
+      ...(body && { body: JSON.stringify(body) }),
+    };
+    const request = JSON.stringify([`${room.url}${path}`, init]);
+    return page.evaluate(
+      `fetch(...${request}).then(async (answer) => ({ ...(await answer.json()), status: answer.status }))`,
+    );
+  };
+  return { room, send };
+};
+
+test('with SameSite=None the sign-in of a page of another site is accepted in a browser', async (t) => {
+  const { room, send } = await openPage(t, 'none');
+  const login = await send('/auth/login', { ...ada, session: true });
+  t.is(login.status, 200, login.detail);
+  t.is((await room.stored.query('select 1 from user_session')).length, 1);
+});
+
+test('with SameSite=None the requests of a page of a listed origin work with its session, those of other origins do not', async (t) => {
+  const app = 'https://app.example';
+  const room = await startRoom(t, { settings: { sameSite: 'none', origins: [app] } });
+  await signedIn(room);
+  const from = (origin: string) => ({ Origin: origin, 'Sec-Fetch-Site': 'cross-site' });
+  const { answer, cookie, csrf } = await openSession(room, ada, from(app));
+  t.is(answer.headers.get('access-control-allow-origin'), app);
+  t.is((await room.me({ cookie, ...from(app) })).status, 200);
+  const create = (headers: Record<string, string>) =>
+    room.json('/api-keys', { name: 'k', scopes: [] }, { cookie, ...headers });
+  t.is((await create({ ...from(app), 'X-CSRF-Token': csrf })).status, 201);
+  t.like((await create(from(app))).body, { code: 'csrf_token_invalid' });
+  t.like((await create({ ...from('https://evil.example'), 'X-CSRF-Token': csrf })).body, {
+    code: 'csrf_token_invalid',
+  });
+});
+
+for (const sameSite of ['strict', 'lax'] as const) {
+  test(`with SameSite=${sameSite} its sign-in for a session is refused where the page sees it; tokens work`, async (t) => {
+    const { room, send } = await openPage(t, sameSite);
+    const login = await send('/auth/login', { ...ada, session: true });
+    t.like(login, { status: 403, code: 'session_cross_site' });
+    t.regex(login.detail ?? '', /SESSION_COOKIE_SAMESITE=none/);
+    t.is((await room.stored.query('select 1 from user_session')).length, 0);
+    t.is((await send('/auth/login', ada)).status, 200);
+  });
+}
+
+test('the attribute of the cookie is that of the setting, also when it is deleted', async (t) => {
+  for (const [sameSite, attribute] of [
+    ['strict', 'Strict'],
+    ['lax', 'Lax'],
+    ['none', 'None'],
+  ] as const) {
+    const room = await startRoom(t, { settings: { sameSite } });
+    await signedIn(room);
+    const login = await room.json('/auth/login', { ...ada, session: true });
+    const cookie = String(login.headers.get('set-cookie'));
+    t.regex(cookie, new RegExp(`^__Host-session=.*; Secure; HttpOnly; SameSite=${attribute}$`));
+    const headers = { cookie: cookie.split(';')[0]!, 'X-CSRF-Token': String(login.body['csrf_token']) };
+    const logout = await room.call('/auth/logout', { method: 'POST', headers });
+    t.regex(String(logout.headers.get('set-cookie')), new RegExp(`Max-Age=0; .*SameSite=${attribute}$`));
+  }
+});

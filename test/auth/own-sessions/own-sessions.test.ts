@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { agentFamily } from '#src/auth/own-sessions/agent-family.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
+
+const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 secret-extension/7';
+const quick = { settings: { ownerCacheMs: 50, revocationPollMs: 50 } };
+
+type Listed = {
+  readonly id: string;
+  readonly kind: string;
+  readonly agent: string | null;
+  readonly this_network: boolean | null;
+  readonly current: boolean;
+};
+
+const list = async (room: Room, headers: Record<string, string>) => {
+  const { body } = await room.call('/account/sessions', { headers });
+  return body['data'] as Listed[];
+};
+
+test('a user sees own sign-ins of both kinds, with program and network but no address', async (t) => {
+  const room = await startRoom(t, quick);
+  const { access, refresh: token } = await signedIn(room);
+  const { cookie } = await openSession(room, ada, { 'User-Agent': firefox, 'X-Forwarded-For': '203.0.113.7' });
+  await signedIn(room, { ...ada, email: 'bob@example.org' });
+  const mine = await list(room, bearer(access));
+  t.deepEqual(
+    mine.map(({ kind, agent, this_network, current }) => [kind, agent, this_network, current]),
+    [
+      ['tokens', 'Node', true, true],
+      ['session', 'Firefox on Linux', false, false],
+    ],
+  );
+  t.deepEqual(
+    (await list(room, { cookie, 'X-Forwarded-For': '203.0.113.99' })).map((each) => each.current),
+    [false, true],
+  );
+  const refreshed = String((await refresh(room, token)).body['access_token']);
+  t.true((await list(room, bearer(refreshed)))[0]!.current, 'a refreshed token belongs to the same sign-in');
+  const rows = JSON.stringify(await room.stored.query(`select *, encode(place_hash, 'escape') from user_session`));
+  for (const secret of ['203.0.113', 'secret-extension', 'Gecko']) t.false(rows.includes(secret), secret);
+  const page = await room.call('/account/sessions?limit=1&fields=id', { headers: bearer(refreshed) });
+  t.deepEqual(page.body['data'], [{ id: mine[0]!.id }]);
+});
+
+test('one sign-in ends with its tokens, the others stay; of another user it is not there', async (t) => {
+  const room = await startRoom(t, quick);
+  const first = await signedIn(room);
+  const second = await signedIn(room);
+  const { cookie } = await openSession(room);
+  const bob = await signedIn(room, { ...ada, email: 'bob@example.org' });
+  const [one, two, three] = await list(room, bearer(second.access));
+  const end = (id: string, shown: Record<string, string>) =>
+    room.call(`/account/sessions/${id}`, { method: 'DELETE', headers: shown });
+  t.like((await end(one!.id, bearer(bob.access))).body, { code: 'resource_not_found' });
+  t.true(two!.current);
+  t.is((await end(one!.id, bearer(second.access))).status, 204);
+  t.is((await end(one!.id, bearer(second.access))).status, 404);
+  t.like((await room.me(bearer(first.access))).body, { code: 'token_revoked' });
+  t.is((await refresh(room, first.refresh)).status, 400);
+  t.is((await end(three!.id, bearer(second.access))).status, 204);
+  t.is((await room.me({ cookie })).status, 401);
+  t.is((await room.me(bearer(second.access))).status, 200);
+  t.true((await auditActions(room)).includes('user.signed_out'));
+});
+
+test('all sign-ins end, or all but the current one; API keys stay', async (t) => {
+  const room = await startRoom(t, quick);
+  const first = await signedIn(room);
+  const second = await signedIn(room);
+  const { cookie } = await openSession(room);
+  const key = await room.json('/api-keys', { name: 'k', scopes: [] }, bearer(second.access));
+  const end = (query: string) =>
+    room.call(`/account/sessions${query}`, { method: 'DELETE', headers: bearer(second.access) });
+  t.is((await end('?keep_current=maybe')).status, 422);
+  t.is((await end('?keep_current=true')).status, 204);
+  t.is((await room.me(bearer(first.access))).status, 401);
+  t.is((await room.me({ cookie })).status, 401);
+  t.is((await room.me(bearer(second.access))).status, 200);
+  t.is((await list(room, bearer(second.access))).length, 1);
+  t.is((await end('')).status, 204);
+  await eventually(async () => (await room.me(bearer(second.access))).status === 401, 'the own token is refused too');
+  t.is((await refresh(room, second.refresh)).status, 400);
+  t.is((await room.me({ 'X-API-Key': String(key.body['key']) })).status, 200);
+  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
+  await sleep(1_100);
+  t.is((await list(room, bearer((await signedIn(room)).access))).length, 1);
+});
+
+test('clients and API keys have no sessions; a cookie needs the CSRF token', async (t) => {
+  const room = await startRoom(t, quick);
+  const { access } = await signedIn(room);
+  const { cookie } = await openSession(room);
+  const key = await room.json('/api-keys', { name: 'k', scopes: [] }, bearer(access));
+  const headers = { 'X-API-Key': String(key.body['key']) };
+  t.like((await room.call('/account/sessions', { headers })).body, { code: 'resource_not_found' });
+  const refused = await room.call('/account/sessions', { method: 'DELETE', headers: { cookie } });
+  t.like(refused.body, { code: 'csrf_token_invalid' });
+  t.is((await room.call('/account/sessions')).status, 401);
+});
+
+test('the header of a program becomes a family', (t) => {
+  const cases: readonly [string | undefined, string | null][] = [
+    [undefined, null],
+    ['', null],
+    ['a program of my own (me@example.org)', null],
+    ['curl/8.5.0', 'curl'],
+    [firefox, 'Firefox on Linux'],
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0',
+      'Edge on Windows',
+    ],
+    ['Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36', 'Chrome on Android'],
+    ['Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1', 'Safari on iOS'],
+    ['Mozilla/5.0 (Macintosh; Intel Mac OS X 15_0) Version/18.0 Safari/605.1.15', 'Safari on macOS'],
+    [`${'x'.repeat(5_000)} Firefox/1`, null],
+  ];
+  for (const [header, family] of cases) t.is(agentFamily(header), family, header);
+});

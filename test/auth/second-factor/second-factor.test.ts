@@ -1,0 +1,241 @@
+import test, { type ExecutionContext } from 'ava';
+import { Secret, TOTP } from 'otpauth';
+import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import {
+  ada,
+  auditActions,
+  bearer,
+  openSession,
+  refresh,
+  signedIn,
+  startRoom,
+  type Room,
+  type RoomOptions,
+} from '../room.ts';
+
+/** An authenticator program, on the clock of the room. */
+const authenticator = (uri: string) => {
+  const parameters = new URL(uri).searchParams;
+  const secret = Secret.fromBase32(String(parameters.get('secret')));
+  return (secondsLater = 0): string =>
+    new TOTP({ secret, algorithm: 'SHA1', digits: 6, period: 30 }).generate({
+      timestamp: Date.now() + secondsLater * 1000,
+    });
+};
+
+/** A code that the authenticator does not show in any accepted period. */
+const wrongCode = (code: (secondsLater?: number) => string): string => {
+  const accepted = new Set([-60, -30, 0, 30, 60].map((seconds) => code(seconds)));
+  return ['000000', '111111', '222222', '333333', '444444', '555555'].find((each) => !accepted.has(each))!;
+};
+
+/** A user with a second factor. The room is advanced by a minute, so that the code of the set-up is over. */
+const enrolled = async (t: ExecutionContext, options: RoomOptions = {}) => {
+  const room = await startRoom(t, options);
+  const { access, refresh: refreshToken } = await signedIn(room);
+  const made = await room.json('/account/totp', undefined, bearer(access));
+  t.is(made.status, 201);
+  t.is(made.headers.get('cache-control'), 'no-store');
+  const code = authenticator(String(made.body['uri']));
+  const confirmed = await room.json('/account/totp', { code: code() }, bearer(access), 'PUT');
+  t.is(confirmed.status, 200);
+  room.advance(90);
+  return {
+    room,
+    access,
+    refreshToken,
+    secret: String(made.body['secret']),
+    codes: confirmed.body['recovery_codes'] as string[],
+    code: (secondsLater = 0) => code(90 + secondsLater),
+  };
+};
+
+const firstStep = async (room: Room, more: object = {}) => {
+  const answer = await room.json('/auth/login', { ...ada, ...more });
+  return { answer, token: String(answer.body['second_factor_token']) };
+};
+const secondStep = (room: Room, token: string, code: string, headers: Record<string, string> = {}) =>
+  room.json('/auth/login/second-factor', { second_factor_token: token, code }, headers);
+
+test('a sign-in needs the code; the answer is that of an ordinary sign-in, for tokens and for sessions', async (t) => {
+  const { room, code } = await enrolled(t);
+  const { answer, token } = await firstStep(room);
+  t.is(answer.status, 401);
+  t.like(answer.body, { code: 'second_factor_required', category: 'authentication', expires_in: 300 });
+  t.is(answer.headers.get('cache-control'), 'no-store');
+  t.regex(token, /^vwf_[\w-]{43}$/);
+  const done = await secondStep(room, token, code());
+  t.is(done.status, 200);
+  t.is((await room.me(bearer(done.body['access_token']))).status, 200);
+  t.is((await refresh(room, String(done.body['refresh_token']))).status, 200);
+
+  const session = await firstStep(room, { session: true });
+  t.is(session.answer.headers.get('set-cookie'), null);
+  const opened = await secondStep(room, session.token, code(30));
+  t.is(opened.status, 200);
+  t.truthy(opened.body['csrf_token']);
+  const cookie = opened.headers.get('set-cookie')!.split(';')[0]!;
+  t.is((await room.me({ cookie })).status, 200);
+  const wrongPassword = await room.json('/auth/login', { ...ada, password: 'another long sentence' });
+  t.like(wrongPassword.body, { code: 'credentials_invalid' });
+  t.is(wrongPassword.body['second_factor_token'], undefined);
+  const actions = await auditActions(room);
+  for (const action of ['user.second_factor_enabled', 'user.second_factor_required', 'user.signed_in']) {
+    t.true(actions.includes(action), action);
+  }
+  t.is(room.metrics.value('volwatch_auth_second_factor_total', { method: 'totp', outcome: 'accepted' }), 2);
+});
+
+test('a code and a token are used once; a wrong code keeps the token', async (t) => {
+  const { room, code } = await enrolled(t);
+  const { token } = await firstStep(room);
+  const wrong = await secondStep(room, token, wrongCode(code));
+  t.is(wrong.status, 401);
+  t.like(wrong.body, { code: 'second_factor_invalid' });
+  t.is((await secondStep(room, token, code())).status, 200);
+  t.like((await secondStep(room, token, code(30))).body, { code: 'second_factor_invalid' });
+  const next = await firstStep(room);
+  t.is((await secondStep(room, next.token, code())).status, 401, 'the same code again');
+  t.is((await secondStep(room, next.token, code(-30))).status, 401, 'a code before it');
+  t.is((await secondStep(room, next.token, code(30))).status, 200);
+  for (const rubbish of ['x', `vwf_${'A'.repeat(43)}`, "' or 1=1 --"]) {
+    t.like((await secondStep(room, rubbish, code(30))).body, { code: 'second_factor_invalid' }, rubbish);
+  }
+  t.true((await auditActions(room)).includes('user.second_factor_refused'));
+});
+
+test('of many requests with one code exactly one succeeds', async (t) => {
+  const { room, code } = await enrolled(t);
+  const tokens = await Promise.all([1, 2, 3].map(async () => (await firstStep(room)).token));
+  const answers = await Promise.all([...tokens, ...tokens].map((token) => secondStep(room, token, code())));
+  t.is(answers.filter(({ status }) => status === 200).length, 1);
+});
+
+test('the token of the second step expires, and expired ones are deleted', async (t) => {
+  const { room, code } = await enrolled(t);
+  const { token } = await firstStep(room);
+  room.advance(301);
+  t.like((await secondStep(room, token, code(301))).body, { code: 'second_factor_invalid' });
+  t.is((await room.stored.query('select 1 from sign_in_challenge')).length, 1);
+  await room.auth.cleanUp();
+  t.is((await room.stored.query('select 1 from sign_in_challenge')).length, 0);
+});
+
+test('a recovery code works once in any spelling; after many wrong codes only it does', async (t) => {
+  const { room, code, codes } = await enrolled(t);
+  t.is(codes.length, 10);
+  const [first, second] = codes as [string, string];
+  t.regex(first, /^([a-z2-9]{4}-){3}[a-z2-9]{4}$/);
+  const use = async (text: string) => secondStep(room, (await firstStep(room)).token, text);
+  t.is((await use(first.toUpperCase().replaceAll('-', ' '))).status, 200);
+  t.is((await use(first)).status, 401);
+  for (let attempt = 0; attempt < 5; attempt += 1) t.is((await use(wrongCode(code))).status, 401);
+  t.is((await use(code())).status, 401, 'the right code is not checked any more');
+  t.is(room.metrics.value('volwatch_auth_second_factor_total', { method: 'totp', outcome: 'locked' }), 1);
+  const recovered = await use(second);
+  t.is(recovered.status, 200);
+  t.is((await use(code())).status, 200);
+  const state = await room.call('/account/totp', { headers: bearer(recovered.body['access_token']) });
+  t.like(state.body, { enabled: true, recovery_codes_left: 8 });
+  t.is((await auditActions(room)).filter((action) => action === 'user.recovery_code_used').length, 2);
+});
+
+test('an unconfirmed secret has no effect, and a second one replaces it', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const confirm = (code: string) => room.json('/account/totp', { code }, bearer(access), 'PUT');
+  t.like((await confirm('123456')).body, { code: 'resource_not_found' });
+  const first = authenticator(String((await room.json('/account/totp', undefined, bearer(access))).body['uri']));
+  t.is((await room.json('/auth/login', ada)).status, 200);
+  const second = authenticator(String((await room.json('/account/totp', undefined, bearer(access))).body['uri']));
+  t.like((await confirm(first())).body, { code: 'validation_failed', errors: [{ pointer: '/code' }] });
+  for (const code of ['12345', '1234567', 'abcdef', '']) t.is((await confirm(code)).status, 422, code);
+  t.is((await confirm(second())).status, 200);
+  t.like((await confirm(second())).body, { code: 'second_factor_enabled' });
+  t.like((await room.json('/account/totp', undefined, bearer(access))).body, { code: 'second_factor_enabled' });
+});
+
+test('adding and removing need a recent sign-in; after the removal the password is enough', async (t) => {
+  const { room, access, refreshToken, code } = await enrolled(t);
+  const remove = (shown: Record<string, string>) => room.call('/account/totp', { method: 'DELETE', headers: shown });
+  room.advance(15 * 60 - 60);
+  const refreshed = String((await refresh(room, refreshToken)).body['access_token']);
+  t.like((await remove(bearer(refreshed))).body, { code: 'reauthentication_required', category: 'authorization' });
+  const { token } = await firstStep(room);
+  const done = await secondStep(room, token, code(15 * 60 - 60));
+  t.is((await remove(bearer(done.body['access_token']))).status, 204);
+  t.like((await remove(bearer(done.body['access_token']))).body, { code: 'resource_not_found' });
+  t.is((await room.json('/auth/login', ada)).status, 200);
+  t.like((await room.json('/account/totp', undefined, bearer(refreshed))).body, { code: 'reauthentication_required' });
+  for (const table of ['recovery_code', 'user_second_factor', 'sign_in_challenge']) {
+    t.is((await room.stored.query(`select 1 from ${table}`)).length, 0, table);
+  }
+  t.is((await room.me(bearer(access))).status, 401);
+});
+
+test('clients and keys have no second factor; a disabled user cannot finish a sign-in', async (t) => {
+  const { room, access, code } = await enrolled(t);
+  const key = await room.json('/api-keys', { name: 'k', scopes: [] }, bearer(access));
+  const headers = { 'X-API-Key': String(key.body['key']) };
+  t.is((await room.me(headers)).status, 200, 'a key of the user needs no code');
+  for (const method of ['GET', 'POST', 'DELETE']) {
+    t.like((await room.call('/account/totp', { method, headers })).body, { code: 'resource_not_found' }, method);
+  }
+  const { token } = await firstStep(room);
+  await room.stored.query(`insert into owner_end select 'user', id::text, 'disabled', now() from user_account`);
+  t.like((await secondStep(room, token, code())).body, { code: 'second_factor_invalid' });
+});
+
+test('guesses are limited by account and network, apart from the counter of passwords', async (t) => {
+  const attempts: string[] = [];
+  const throttle: LoginThrottle = {
+    attempt: async ({ account }) => {
+      attempts.push(account);
+      const guesses = attempts.filter((each) => each.startsWith('second factor of ')).length;
+      return guesses > 3 ? { retryAfterSeconds: 30, isFirst: guesses === 4 } : undefined;
+    },
+    succeeded: async () => {},
+  };
+  const { room, code } = await enrolled(t, { throttle });
+  const { token } = await firstStep(room);
+  const statuses: number[] = [];
+  for (let guess = 0; guess < 5; guess += 1) statuses.push((await secondStep(room, token, wrongCode(code))).status);
+  t.deepEqual(statuses, [401, 401, 401, 429, 429]);
+  const refused = await secondStep(room, token, code());
+  t.like(refused.body, { code: 'rate_limit_exceeded' });
+  t.is(refused.headers.get('retry-after'), '30');
+  t.is((await auditActions(room)).filter((action) => action === 'user.sign_in_throttled').length, 1);
+});
+
+test('secret, recovery codes and tokens are in no table in clear; a copied secret cannot be used by another user', async (t) => {
+  const { room, secret, codes } = await enrolled(t);
+  const { token } = await firstStep(room);
+  for (const table of ['user_second_factor', 'recovery_code', 'sign_in_challenge', 'audit_event']) {
+    const rows = JSON.stringify(
+      await room.stored.query(`select to_jsonb(stored)::text as row from ${table} as stored`),
+    );
+    for (const text of [secret, token, ...codes, ...codes.map((each) => each.replaceAll('-', ''))]) {
+      t.false(rows.includes(text), table);
+    }
+  }
+  await signedIn(room, { ...ada, email: 'bob@example.org' });
+  await room.stored.query(
+    `insert into user_second_factor (user_id, secret, created_at, confirmed_at)
+     select account.id, factor.secret, now(), now() from user_account as account, user_second_factor as factor
+     where email = 'bob@example.org'`,
+  );
+  const answer = await room.json('/auth/login', { ...ada, email: 'bob@example.org' });
+  const copied = await secondStep(room, String(answer.body['second_factor_token']), '123456');
+  t.like(copied.body, { code: 'auth_service_error' });
+  t.is(copied.status, 500);
+});
+
+test('a session cookie needs the CSRF token to change the second factor', async (t) => {
+  const room = await startRoom(t);
+  await signedIn(room);
+  const { cookie, csrf } = await openSession(room);
+  t.like((await room.call('/account/totp', { method: 'POST', headers: { cookie } })).body, {
+    code: 'csrf_token_invalid',
+  });
+  t.is((await room.json('/account/totp', undefined, { cookie, 'X-CSRF-Token': csrf })).status, 201);
+});
