@@ -126,6 +126,36 @@ export const refreshes: DashboardSpec = {
           stacked: true,
         },
         {
+          id: 18,
+          kind: 'bars',
+          title: 'How much of each index is calculated',
+          description:
+            'Indexes of refreshes: all days, the days from a changed day on, or none. Many of all days mean that the refreshes are slow.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (extent) (increase(${of('volwatch_index_calculations_total')}[$__interval]))`,
+              legend: '{{extent}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
+          id: 19,
+          kind: 'bars',
+          title: 'Constituents that indexes lack',
+          description:
+            'Constituents without a price, or without a number of shares, at the end of each refresh. The index is calculated without them.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (universe, reason) (increase(${of('volwatch_index_constituents_left_out_total')}[$__interval]))`,
+              legend: '{{universe}} {{reason}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
           id: 17,
           kind: 'timeseries',
           title: 'Universes by origin',

@@ -61,7 +61,13 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',
     removed: 'RETENTION_SCHEDULE, after IDEMPOTENCY_TTL_HOURS',
   },
+  index_checkpoint: {
+    grows: 'a refresh',
+    bound: 'each 32nd day of an index, and its last two',
+    removed: 'with its index',
+  },
   index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with its index' },
+  index_divisor: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
   index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
   market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: 'when its universe lacks it' },
   oauth_client: { grows: 'an operator makes a client', bound: 'only operators make clients', removed: never },

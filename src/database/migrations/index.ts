@@ -15,6 +15,7 @@ import { indexCalculation } from './0019-index-calculation.ts';
 import { usersOfDocuments } from './0021-users-of-documents.ts';
 import { universes } from './0024-universes.ts';
 import { uploads } from './0025-uploads.ts';
+import { indexHistory } from './0026-index-history.ts';
 import { calendar } from './0030-calendar.ts';
 import type { Migration } from './migration.ts';
 
@@ -37,5 +38,6 @@ export const migrations: readonly Migration[] = [
   usersOfDocuments,
   universes,
   uploads,
+  indexHistory,
   calendar,
 ];

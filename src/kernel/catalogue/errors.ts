@@ -89,6 +89,7 @@ export const errorTable = {
   precondition_failed: row(412, 'conflict', 'The resource has changed'),
   universe_managed_by_file: row(409, 'conflict', 'UNIVERSES_FILE has this universe; change the file'),
   series_source_conflict: row(409, 'conflict', 'A symbol has prices from another source or with another interval'),
+  index_not_calculated: row(409, 'conflict', 'The values of the index do not belong to its definition yet', true),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
   calendar_not_connected: row(409, 'conflict', 'No calendar is connected'),
   calendar_reauthorization_required: row(409, 'conflict', 'The calendar must be connected again'),

@@ -4,7 +4,7 @@ import { listOf } from '#src/kernel/lists/pagination.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
-import type { CachedReads } from './cached-reads.ts';
+import { cacheHeaders, type CachedReads } from './cached-reads.ts';
 import { createPages } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries, SeriesPage } from './queries.ts';
 import { answerSeries } from './series-pages.ts';
@@ -12,7 +12,16 @@ import { nameParameter } from '../names.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
 import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/universe-routes.ts';
-import { assetSchema, indexSchema, indexValueSchema, listQuery, priceSchema, seriesQuery } from './schemas.ts';
+import {
+  assetSchema,
+  explainQuery,
+  indexExplanationSchema,
+  indexSchema,
+  indexValueSchema,
+  listQuery,
+  priceSchema,
+  seriesQuery,
+} from './schemas.ts';
 
 export type MarketDataRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
@@ -86,7 +95,8 @@ export const createMarketDataRoutes = ({
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path: { symbol }, query }) => {
-        const load = (page: SeriesPage) => cachedReads.prices(symbol, page);
+        const unadjusted = query.adjusted === 'false';
+        const load = (page: SeriesPage) => cachedReads.prices(symbol, { ...page, unadjusted });
         const answer = await answerSeries(pages, { list: 'prices', name: symbol, query, load });
         return { status: 200 as const, ...orNotFound(answer, 'asset') };
       },
@@ -128,6 +138,18 @@ export const createMarketDataRoutes = ({
         const load = (page: SeriesPage) => cachedReads.indexValues(code, page);
         const answer = await answerSeries(pages, { list: 'values', name: code, query, load });
         return { status: 200 as const, ...orNotFound(answer, 'index') };
+      },
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/indexes/{code}/explain',
+      summary: 'How the value of a day follows from prices, shares and divisor, and what changed on that day',
+      request: { path: byCode, query: explainQuery },
+      responses: { 200: indexExplanationSchema },
+      errors: ['resource_not_found', 'index_not_calculated'],
+      handler: async ({ path: { code }, query: { date = null } }) => {
+        const { value, ...cached } = await cachedReads.explainIndex(code, date);
+        return { status: 200 as const, headers: cacheHeaders(cached), body: orNotFound(value, 'index') };
       },
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),

@@ -1,10 +1,12 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
+import { adjustBars, type Split } from '../series/adjust-bars.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
+import { createExplainIndex, type ExplainIndex } from './explain-index.ts';
 import { refreshColumns, toRefreshRecord } from '../refresh/refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from '../refresh/refresh-records.ts';
 import { betweenDates } from '../sql.ts';
-import type { IndexMethod } from '../indexes/universes.ts';
+import type { IndexMethod } from '../indexes/index-methods.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 
 /** `first_date` and `last_date` are the dates of the first and last stored price; null if no price is stored. */
@@ -27,8 +29,11 @@ type IndexView = {
   readonly last_date: string | null;
 };
 
-/** A page of a series. With `descending` the newest rows are first, and `after` is the last date of the page before. */
-export type SeriesPage = PageRequest & { readonly descending?: boolean };
+/**
+ * A page of a series. With `descending` the newest rows are first, and `after` is the last date of the page before. With
+ * `unadjusted` prices are as they came, else splits are taken into account.
+ */
+export type SeriesPage = PageRequest & { readonly descending?: boolean; readonly unadjusted?: boolean };
 
 export type IndexValueView = { readonly date: string; readonly value: number };
 
@@ -43,6 +48,7 @@ export type MarketDataQueries = {
   readonly index: (code: string) => Promise<IndexView | undefined>;
   /** Undefined for an unknown code. */
   readonly indexValues: (code: string, page: SeriesPage) => Promise<IndexValueView[] | undefined>;
+  readonly explainIndex: ExplainIndex;
   /** Newest first, because ids are ordered by time. `from` and `to` are UTC days of `started_at`. */
   readonly refreshes: (page: PageRequest) => Promise<RefreshRecord[]>;
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
@@ -73,7 +79,11 @@ export const statements = {
     ))
     order by symbol limit $4`,
   asset: `${selectAssets} where symbol = $1`,
-  assetId: 'select id from asset where symbol = $1',
+  assetId: `
+    select id, (
+      select json_agg(json_build_object('date', date, 'factor', split_factor) order by date) from corporate_actions
+      where asset_id = asset.id and split_factor is not null
+    ) as splits from asset where symbol = $1`,
   prices: `
     select date, open, high, low, close, volume from price
     where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
@@ -120,7 +130,8 @@ export type MarketDataQueriesDeps = {
 };
 
 /** Read side of the market data. Never writes. */
-export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDataQueriesDeps): MarketDataQueries => {
+export const createMarketDataQueries = ({ reader, primary }: MarketDataQueriesDeps): MarketDataQueries => {
+  const { query } = reader;
   const idOf = async (statement: string, name: string): Promise<number | undefined> =>
     (await query<{ id: number }>(statement, [name]))[0]?.id;
   const pageOf = ({ after, from, to, limit }: PageRequest) => [after, from, to, limit] as const;
@@ -129,9 +140,11 @@ export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDa
     assets: (page) => query<AssetView>(statements.assets, pageOf(page)),
     asset: async (symbol) => (await query<AssetView>(statements.asset, [symbol]))[0],
     prices: async (symbol, page) => {
-      const id = await idOf(statements.assetId, symbol);
+      const [asset] = await query<{ id: number; splits: readonly Split[] | null }>(statements.assetId, [symbol]);
+      if (!asset) return undefined;
       const statement = page.descending ? statements.pricesDescending : statements.prices;
-      return id === undefined ? undefined : query<PriceBar>(statement, [id, ...pageOf(page)]);
+      const bars = await query<PriceBar>(statement, [asset.id, ...pageOf(page)]);
+      return page.unadjusted ? bars : adjustBars(bars, asset.splits ?? []);
     },
     indexes: (page) => query<IndexView>(statements.indexes, pageOf(page)),
     index: async (code) => (await query<IndexView>(statements.index, [code]))[0],
@@ -140,6 +153,7 @@ export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDa
       const statement = page.descending ? statements.indexValuesDescending : statements.indexValues;
       return id === undefined ? undefined : query<IndexValueView>(statement, [id, ...pageOf(page)]);
     },
+    explainIndex: createExplainIndex(reader),
     refreshes: async (page) =>
       (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
     refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],

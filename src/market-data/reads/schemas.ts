@@ -4,7 +4,8 @@ import { dateParameter, fieldsQuery, integerParameter, pageQuery } from '#src/ke
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
-import { indexMethods } from '../indexes/universes.ts';
+import { leftOutReasons } from '../indexes/calculation/left-out.ts';
+import { indexMethods, returnTypes } from '../indexes/index-methods.ts';
 
 const date = z.iso.date();
 const count = z.int().min(0);
@@ -38,6 +39,54 @@ export const indexSchema = z.strictObject({
 });
 
 export const indexValueSchema = z.strictObject({ date, value: z.number() });
+
+const changeKinds = ['started', 'joined', 'left', 'rebalanced', 'split', 'dividend', 'shares'] as const;
+
+export const indexExplanationSchema = z.strictObject({
+  code: z.string(),
+  date,
+  value: z.number(),
+  method: z.enum(indexMethods),
+  return_type: z.enum(returnTypes),
+  divisor: z
+    .number()
+    .nullable()
+    .describe('value = (sum of price * shares) / divisor; for total return (price + dividend) * shares'),
+  divisor_change: z
+    .strictObject({
+      date,
+      before: z.number().nullable(),
+      after: z.number(),
+      causes: z.array(z.enum(changeKinds)).readonly(),
+    })
+    .nullable()
+    .describe('The last change until this day. Null for each_bar: the divisor changes before each bar'),
+  constituents: z
+    .array(
+      z.strictObject({
+        symbol: z.string(),
+        weight: z.number().describe('Part of the index at the close'),
+        price: z.number().describe('The last close'),
+        shares: z.number().describe('Shares that the index holds'),
+        change: z
+          .number()
+          .optional()
+          .describe('Return of the price since the bar before, without the effect of a split'),
+        dividend: z.number().optional().describe('Cash for one share, reinvested at this close'),
+      }),
+    )
+    .readonly(),
+  left_out: z
+    .array(z.strictObject({ symbol: z.string(), reason: z.enum(leftOutReasons) }))
+    .readonly()
+    .describe('Constituents without a price or a number of shares'),
+  events: z
+    .array(z.strictObject({ type: z.enum(changeKinds), symbol: z.string().optional(), amount: z.number().optional() }))
+    .readonly()
+    .describe('What changed after the bar before. `amount`: cash, new shares for one old share, or number of shares'),
+});
+
+export const explainQuery = z.strictObject({ date: dateParameter.optional().describe('Default: the last day') });
 
 export const refreshSchema = z.strictObject({
   id: z.uuid(),
@@ -94,6 +143,10 @@ export const seriesQuery = (item: z.ZodObject) =>
   listQuery(item)
     .safeExtend({
       order: z.enum(['asc', 'desc']).default('asc').describe('`asc`: oldest first (default); `desc`: newest first'),
+      adjusted: z
+        .enum(['true', 'false'])
+        .default('true')
+        .describe('`true`: prices in shares of today, so that a split is no jump (default); `false`: as they came'),
       latest: integerParameter(1, maxLatest)
         .optional()
         .describe('Only the newest rows, so many; `limit` does not apply, and there is no next page'),

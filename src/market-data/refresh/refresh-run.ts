@@ -28,7 +28,8 @@ import {
 } from './refresh-records.ts';
 import type { Outcome, RefreshCounts, RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { ensureAssets } from './refresh-steps.ts';
-import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
+import { reportIndexes } from './report-indexes.ts';
+import { calculateIndexValues, type CalculatedIndexes } from '../indexes/calculate-index-values.ts';
 import { storeSeries, type StoredResult } from '../series/store-series.ts';
 import { failSpan, inSpan } from './spans.ts';
 import type { Universe } from '../indexes/universes.ts';
@@ -75,6 +76,7 @@ type Progress = {
   fetched: FetchedUniverse | undefined;
   applying: boolean;
   stored: StoredResult | undefined;
+  calculated: CalculatedIndexes | undefined;
 };
 
 const maxQuarantinedInLog = 5;
@@ -143,18 +145,19 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
             return (progress.stored = await storeSeries(transaction, request));
           },
         );
-        const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
+        const calculated = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
           calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols }),
         );
         const counts = {
           assets: ensured.assets.size,
           prices,
-          index_values: indexValues,
+          index_values: calculated.values,
           quarantined,
           series_replaced: replaced.slice(0, maxListedSeries),
           series_held_back: heldBack.slice(0, maxListedSeries),
         };
         const at = now();
+        progress.calculated = calculated;
         await markApplied(transaction, id, { counts, at });
         await events.applied(transaction, { id, universe: universe.name, counts, at });
         await faults.reach('refresh.commit', signal);
@@ -197,11 +200,12 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
   };
 
   const attempt = async (id: string, run: RefreshRun, span: Span): Promise<Outcome> => {
-    const progress: Progress = { fetched: undefined, applying: false, stored: undefined };
+    const progress: Progress = { fetched: undefined, applying: false, stored: undefined, calculated: undefined };
     try {
       progress.fetched = await fetch(run);
       await apply(id, run, progress.fetched, progress);
       if (progress.stored) reportSeries(id, run.universe, progress.stored);
+      if (progress.calculated) reportIndexes(deps, { id, universe: run.universe.name }, progress.calculated);
       return { status: 'succeeded', reason: null, detail: null, source: progress.fetched.source, at: now() };
     } catch (error) {
       failSpan(span, error);
