@@ -26,7 +26,7 @@ export const newestState = (reader: Pick<Reader, 'query'>, id: number, plan: Ind
   stateBefore(reader, id, plan, 'infinity');
 
 /** Limits the memory of one statement. */
-const maxStatementBytes = 2_000_000;
+const maxStatementBytes = 250_000;
 
 /** The checkpoints after the day `after` become those of the list, and only the last two of them that are not due stay. */
 export const writeCheckpoints = async (

@@ -5,7 +5,7 @@ import type { MarketAction, MarketDay } from './calculation/index-run.ts';
 type Query = Pick<Transaction, 'query'>;
 
 /** Closes that are in memory at a time. More would block the event loop longer than a few milliseconds. */
-const closesPerRead = 40_000;
+const closesPerRead = 20_000;
 
 const dayMs = 86_400_000;
 const addDays = (date: string, days: number): string =>
