@@ -3,6 +3,8 @@ export { createConnectionLimit } from './admission/connection-limit.ts';
 export { createLoadShedding } from './admission/load-shedding.ts';
 export { createAnswers } from './answers/answers.ts';
 export { createApp } from './app.ts';
+export { recordedExamples } from './pages/openapi/recorded-examples.ts';
+export type { OpenApiInfo } from './pages/openapi/document.ts';
 export { createHealth, type Health } from './health.ts';
 export { createIsTrustedProxy } from './server/client-ip.ts';
 export { createHttpServer, type HttpServer } from './server/server.ts';

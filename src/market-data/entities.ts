@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { refreshSources } from './providers/provider.ts';
+import type { RefreshSource } from './providers/provider.ts';
 import type { SeriesSource } from './providers/series-sources.ts';
 import type { UniverseDocument } from './universes/universe-document.ts';
 import type { DivisorChange } from './indexes/calculation/index-run.ts';
@@ -126,7 +126,7 @@ const IndexDivisorEntity = defineEntity({
 export const refreshTriggers = ['request', 'schedule', 'startup', 'change'] as const;
 export const refreshStatuses = ['running', 'succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] as const;
 
-const RefreshEntity = defineEntity({
+export const RefreshEntity = defineEntity({
   name: 'Refresh',
   tableName: 'refresh',
   indexes: [{ name: 'refresh_status_index', properties: ['status', 'universe', 'finishedAt'] }],
@@ -153,7 +153,7 @@ const RefreshEntity = defineEntity({
     /** The first refused rows of an uploaded file, and the number of all of them. */
     rowErrors: p.json().$type<readonly RowError[]>().default('[]'),
     rowErrorsTotal: p.integer().default(0),
-    source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
+    source: p.text().$type<RefreshSource>().nullable(),
     traceId: p.text().nullable(),
     /** The version of the universe that the refresh used. */
     universeVersion: p.integer().nullable(),

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAuditQueries, createAuditRoutes, createAuditTrail, createRefusalLimit } from '../../audit/index.ts';
+import {
+  createAuditQueries,
+  createAuditRoutes,
+  createAuditTrail,
+  createOperatorActions,
+  createRefusalLimit,
+} from '../../audit/index.ts';
 import type { Database } from '../../database/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { codeOf } from '../../kernel/catalogue/errors.ts';
@@ -13,6 +19,7 @@ export type Audit = {
   readonly trail: AuditTrail;
   readonly routes: readonly Route[];
   readonly onFaultChange: FaultChangeListener;
+  readonly collect: () => Promise<void>;
 };
 
 const maxWaitMs = 1_000;
@@ -41,6 +48,7 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
   return {
     trail,
     routes: createAuditRoutes({ queries: createAuditQueries({ reader: database.reader }), cursors }),
+    collect: createOperatorActions({ clock, metrics, reader: database.reader }),
     // A fault can be set while the database is down. Then the log line replaces the event.
     onFaultChange: async (point, fault) => {
       const recorded = recordFault(point, fault).catch((error: unknown) =>

@@ -17,6 +17,8 @@ import { universes } from './0024-universes.ts';
 import { uploads } from './0025-uploads.ts';
 import { indexHistory } from './0026-index-history.ts';
 import { calendar } from './0030-calendar.ts';
+import { accountMail } from './0031-account-mail.ts';
+import { accountRemoval } from './0032-account-removal.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -40,4 +42,6 @@ export const migrations: readonly Migration[] = [
   uploads,
   indexHistory,
   calendar,
+  accountMail,
+  accountRemoval,
 ];

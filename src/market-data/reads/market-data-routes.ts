@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import { cacheHeaders, type CachedReads } from './cached-reads.ts';
-import { createPages } from '#src/kernel/lists/pages.ts';
+import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries, SeriesPage } from './queries.ts';
 import { answerSeries } from './series-pages.ts';
 import { nameParameter } from '../names.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
 import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/universe-routes.ts';
+import { createUploadRoutes, type UploadRoutesDeps } from '../uploads/upload-routes.ts';
 import {
   assetSchema,
   explainQuery,
@@ -21,7 +22,10 @@ import {
   listQuery,
   priceSchema,
   seriesQuery,
+  symbolPriceSchema,
+  symbolsQuery,
 } from './schemas.ts';
+import { tableHeaders, tableReply, tableTypes } from './tables.ts';
 
 export type MarketDataRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
@@ -31,6 +35,7 @@ export type MarketDataRoutesDeps = {
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
   readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'status' | 'limits'>;
+  readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'abuse' | 'maxUploads'>;
 };
 
 const orNotFound = <T>(value: T | undefined, kind: string): T => {
@@ -41,11 +46,12 @@ const orNotFound = <T>(value: T | undefined, kind: string): T => {
 const publicRead = {
   method: 'GET',
   tag: 'Market data',
-  auth: 'public',
+  auth: 'optional',
   rateLimit: 'caller',
   load: 'read',
   etag: 'weak',
 } as const;
+const columnsOf = ({ shape }: z.ZodObject): string[] => Object.keys(shape);
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
 
@@ -57,6 +63,7 @@ export const createMarketDataRoutes = ({
   cursors,
   basePath,
   universes,
+  uploads,
 }: MarketDataRoutesDeps): Route[] => {
   const pages = createPages({ cursors });
 
@@ -78,8 +85,9 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/assets/{symbol}',
       summary: 'One asset',
-      request: { path: bySymbol },
+      request: { path: bySymbol, query: resourceQuery(assetSchema) },
       responses: { 200: assetSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,
@@ -90,15 +98,35 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/assets/{symbol}/prices',
       summary: 'Prices of an asset',
-      request: { path: bySymbol, query: seriesQuery(priceSchema) },
+      produces: tableTypes,
+      request: { path: bySymbol, query: seriesQuery(priceSchema), headers: tableHeaders },
       responses: { 200: listOf(priceSchema) },
       fields: true,
       errors: ['resource_not_found'],
-      handler: async ({ path: { symbol }, query }) => {
+      handler: async ({ path: { symbol }, query, headers: { accept } }) => {
         const unadjusted = query.adjusted === 'false';
         const load = (page: SeriesPage) => cachedReads.prices(symbol, { ...page, unadjusted });
         const answer = await answerSeries(pages, { list: 'prices', name: symbol, query, load });
-        return { status: 200 as const, ...orNotFound(answer, 'asset') };
+        const { body, headers } = orNotFound(answer, 'asset');
+        return tableReply(body, { accept, columns: query.fields ?? columnsOf(priceSchema), headers });
+      },
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/prices',
+      summary: 'Prices of several assets, sorted by symbol and date',
+      produces: tableTypes,
+      request: { query: symbolsQuery, headers: tableHeaders },
+      responses: { 200: listOf(symbolPriceSchema) },
+      fields: true,
+      errors: [],
+      handler: async ({ query, headers }) => {
+        const symbols = query.symbols.toSorted();
+        const unadjusted = query.adjusted === 'false';
+        const load = (page: PageRequest) => queries.manyPrices(symbols, { ...page, unadjusted });
+        const list = { list: 'prices of symbols', symbols: symbols.join(',') };
+        const body = await pages.answer(list, query, load, ({ symbol, date }) => `${symbol} ${date}`);
+        return tableReply(body, { accept: headers.accept, columns: query.fields ?? columnsOf(symbolPriceSchema) });
       },
     }),
     defineRoute({
@@ -118,8 +146,9 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes/{code}',
       summary: 'One index',
-      request: { path: byCode },
+      request: { path: byCode, query: resourceQuery(indexSchema) },
       responses: { 200: indexSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,
@@ -130,14 +159,16 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes/{code}/values',
       summary: 'Values of an index',
-      request: { path: byCode, query: seriesQuery(indexValueSchema) },
+      produces: tableTypes,
+      request: { path: byCode, query: seriesQuery(indexValueSchema), headers: tableHeaders },
       responses: { 200: listOf(indexValueSchema) },
       fields: true,
       errors: ['resource_not_found'],
-      handler: async ({ path: { code }, query }) => {
+      handler: async ({ path: { code }, query, headers: { accept } }) => {
         const load = (page: SeriesPage) => cachedReads.indexValues(code, page);
         const answer = await answerSeries(pages, { list: 'values', name: code, query, load });
-        return { status: 200 as const, ...orNotFound(answer, 'index') };
+        const { body, headers } = orNotFound(answer, 'index');
+        return tableReply(body, { accept, columns: query.fields ?? columnsOf(indexValueSchema), headers });
       },
     }),
     defineRoute({
@@ -146,6 +177,7 @@ export const createMarketDataRoutes = ({
       summary: 'How the value of a day follows from prices, shares and divisor, and what changed on that day',
       request: { path: byCode, query: explainQuery },
       responses: { 200: indexExplanationSchema },
+      fields: true,
       errors: ['resource_not_found', 'index_not_calculated'],
       handler: async ({ path: { code }, query: { date = null } }) => {
         const { value, ...cached } = await cachedReads.explainIndex(code, date);
@@ -154,5 +186,6 @@ export const createMarketDataRoutes = ({
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
     ...createUniverseRoutes({ ...universes, pages, basePath }),
+    ...createUploadRoutes({ ...uploads, universes: universes.queries, basePath }),
   ];
 };

@@ -35,6 +35,8 @@ type IndexView = {
  */
 export type SeriesPage = PageRequest & { readonly descending?: boolean; readonly unadjusted?: boolean };
 
+type PriceOfSymbol = PriceBar & { readonly symbol: string };
+
 export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
@@ -43,6 +45,8 @@ export type MarketDataQueries = {
   readonly asset: (symbol: string) => Promise<AssetView | undefined>;
   /** Undefined for an unknown symbol. */
   readonly prices: (symbol: string, page: SeriesPage) => Promise<PriceBar[] | undefined>;
+  /** Bars of several assets, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
+  readonly manyPrices: (symbols: readonly string[], page: Omit<SeriesPage, 'descending'>) => Promise<PriceOfSymbol[]>;
   /** Sorted by code. `from` and `to` select indexes with a value between the two dates. */
   readonly indexes: (page: PageRequest) => Promise<IndexView[]>;
   readonly index: (code: string) => Promise<IndexView | undefined>;
@@ -92,6 +96,19 @@ export const statements = {
     select date, open, high, low, close, volume from price
     where asset_id = $1 and date < coalesce($2::date, 'infinity') and ${betweenDates('date', 3)}
     order by date desc limit $5`,
+  manyPrices: `
+    select symbol, bar.* from (
+      select id, symbol, case when symbol = split_part($2, ' ', 1) then split_part($2, ' ', 2)::date end as after
+      from asset where symbol = any($1::text[]) and ($2::text is null or symbol >= split_part($2, ' ', 1))
+    ) as wanted cross join lateral (
+      select date, open, high, low, close, volume from price
+      where asset_id = wanted.id and date > coalesce(after, '-infinity') and ${betweenDates('date', 3)}
+      order by date limit $5
+    ) as bar
+    order by symbol, date limit $5`,
+  splits: `
+    select symbol, date, split_factor as factor from asset join corporate_actions on asset_id = asset.id
+    where symbol = any($1::text[]) and split_factor is not null`,
   indexes: `${selectIndexes}
     where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
       select 1 from index_value where index_id = market_index.id and ${betweenDates('index_value.date', 2)}
@@ -145,6 +162,19 @@ export const createMarketDataQueries = ({ reader, primary }: MarketDataQueriesDe
       const statement = page.descending ? statements.pricesDescending : statements.prices;
       const bars = await query<PriceBar>(statement, [asset.id, ...pageOf(page)]);
       return page.unadjusted ? bars : adjustBars(bars, asset.splits ?? []);
+    },
+    manyPrices: async (symbols, page) => {
+      const bars = await query<PriceOfSymbol>(statements.manyPrices, [symbols, ...pageOf(page)]);
+      if (page.unadjusted) return bars;
+      const found = [...new Set(bars.map(({ symbol }) => symbol))];
+      const rows = await query<Split & { symbol: string }>(statements.splits, [found]);
+      const splits = Map.groupBy(rows, ({ symbol }) => symbol);
+      return found.flatMap((symbol) =>
+        adjustBars(
+          bars.filter((bar) => bar.symbol === symbol),
+          splits.get(symbol) ?? [],
+        ),
+      );
     },
     indexes: (page) => query<IndexView>(statements.indexes, pageOf(page)),
     index: async (code) => (await query<IndexView>(statements.index, [code]))[0],

@@ -11,13 +11,13 @@ const factorAfter = (date: string, splits: readonly Split[]): number =>
  * The bars in shares of today: prices before a split are divided by its factor, and volumes are multiplied by it.
  * Dividends change nothing.
  */
-export const adjustBars = (bars: readonly PriceBar[], splits: readonly Split[]): PriceBar[] => {
+export const adjustBars = <Bar extends PriceBar>(bars: readonly Bar[], splits: readonly Split[]): Bar[] => {
   const over = (price: number | null, factor: number): number | null => price && price / factor;
   return bars.map((bar) => {
     const factor = factorAfter(bar.date, splits);
     if (factor === 1) return bar;
     return {
-      date: bar.date,
+      ...bar,
       open: over(bar.open, factor),
       high: over(bar.high, factor),
       low: over(bar.low, factor),

@@ -6,46 +6,57 @@ import { defaultBaseValue } from '../indexes/calculation/index-plan.ts';
 import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '../names.ts';
+import { singleLine } from '#src/kernel/single-line.ts';
 
 /** Max numbers of one universe. */
 export type UniverseLimits = { readonly maxAssets: number; readonly maxIndexes: number };
 
 const text = (maxCharacters: number) =>
-  z
-    .string()
-    .max(maxCharacters)
-    .regex(/^\P{Cc}*$/u, 'Must have no control characters');
+  z.string().max(maxCharacters).regex(singleLine, 'Must have no control characters');
 
 export const universeName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/);
 
-const assetSchema = z.strictObject({
-  symbol: nameParameter,
-  name: text(200).optional().describe('Default: the symbol'),
-  exchange: text(64).default(''),
-  currency: text(16).default('USD'),
-  provider_symbol: nameParameter.optional().describe('The symbol at the provider, if it differs'),
-});
+const assetSchema = z
+  .strictObject({
+    symbol: nameParameter,
+    name: text(200).optional().describe('Default: the symbol'),
+    exchange: text(64).default(''),
+    currency: text(16).default('USD'),
+    provider_symbol: nameParameter.optional().describe('The symbol at the provider, if it differs'),
+  })
+  .meta({ id: 'UniverseAsset' });
 
-const constituentSchema = z.strictObject({
-  symbol: nameParameter,
-  weight: z.number().positive().max(1).optional().describe('For fixed_weights: its part of the index, for example 0.6'),
-  from: dateParameter.optional().describe('First day of the membership'),
-  to: dateParameter.optional().describe('Last day of the membership'),
-});
+const constituentSchema = z
+  .strictObject({
+    symbol: nameParameter,
+    weight: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe('For fixed_weights: its part of the index, for example 0.6'),
+    from: dateParameter.optional().describe('First day of the membership'),
+    to: dateParameter.optional().describe('Last day of the membership'),
+  })
+  .meta({ id: 'IndexConstituent' });
 
-const indexSchema = z.strictObject({
-  code: nameParameter,
-  name: text(200).min(1),
-  method: z.enum(indexMethods),
-  base_value: z.number().min(1e-3).max(1e9).default(defaultBaseValue).describe('The value on the first date'),
-  base_date: dateParameter.optional().describe('The index begins at the first bar on or after this day'),
-  return_type: z.enum(returnTypes).default('price').describe('`total`: cash dividends are reinvested'),
-  rebalance: z
-    .enum(rebalances)
-    .optional()
-    .describe('When the weights are set again. Default: `each_bar` for equal_weighted, `never` for the other methods'),
-  constituents: z.array(constituentSchema).min(1),
-});
+const indexSchema = z
+  .strictObject({
+    code: nameParameter,
+    name: text(200).min(1),
+    method: z.enum(indexMethods),
+    base_value: z.number().min(1e-3).max(1e9).default(defaultBaseValue).describe('The value on the first date'),
+    base_date: dateParameter.optional().describe('The index begins at the first bar on or after this day'),
+    return_type: z.enum(returnTypes).default('price').describe('`total`: cash dividends are reinvested'),
+    rebalance: z
+      .enum(rebalances)
+      .optional()
+      .describe(
+        'When the weights are set again. Default: `each_bar` for equal_weighted, `never` for the other methods',
+      ),
+    constituents: z.array(constituentSchema).min(1),
+  })
+  .meta({ id: 'UniverseIndex' });
 
 const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
   title: text(200).default(''),
@@ -80,7 +91,8 @@ export const universeSchema = (limits: UniverseLimits) =>
     .strictObject(shapeOf(limits))
     .superRefine((document, context) =>
       checkDocument(document, (path, message) => context.addIssue({ code: 'custom', path: [...path], message })),
-    );
+    )
+    .meta({ id: 'UniverseDefinition' });
 
 export const toUniverse = (name: string, version: number, document: UniverseDocument): Universe => ({
   name,

@@ -137,6 +137,38 @@ test('an index without the day, an unknown index and a definition without values
   t.true(metrics.value('volwatch_index_calculations_total', { extent: 'all' }) >= 10);
 });
 
+test('prices of several assets and prices as CSV are in shares of today too, on each page', async (t) => {
+  const { get, call } = await setupPrices(t);
+  type Page = { data: Item[]; page: { next_cursor: string | null } };
+  for (const adjusted of ['true', 'false']) {
+    const expected: Item[] = [];
+    for (const symbol of ['AAA', 'BBB']) {
+      const { data } = await get<Page>(`/assets/${symbol}/prices?limit=200&adjusted=${adjusted}`);
+      expected.push(...data.map((bar) => ({ symbol, ...bar })));
+    }
+    t.is(expected.length, 2 * days);
+    const found: Item[] = [];
+    let cursor: string | null = null;
+    do {
+      const more: string = cursor === null ? '' : `&cursor=${cursor}`;
+      const page: Page = await get<Page>(`/prices?symbols=BBB,AAA&limit=33&adjusted=${adjusted}${more}`);
+      found.push(...page.data);
+      cursor = page.page.next_cursor;
+    } while (cursor !== null);
+    t.deepEqual(found, expected);
+    for (const path of ['assets/AAA/prices?limit=200', 'prices?symbols=AAA&limit=200']) {
+      const url = `/api/v1/${path}&fields=date,close,volume&adjusted=${adjusted}`;
+      const csv = await (await call(url, { headers: { Accept: 'text/csv' } })).text();
+      const rows = expected.filter(({ symbol }) => symbol === 'AAA');
+      const lines = rows.map(({ date, close, volume }) => [date, close, volume].join(','));
+      t.is(csv, `${['date,close,volume', ...lines].join('\n')}\n`, path);
+    }
+  }
+  const [before] = (await get<Page>(`/prices?symbols=AAA&limit=1`)).data;
+  const [raw] = (await get<Page>(`/prices?symbols=AAA&limit=1&adjusted=false`)).data;
+  t.is(before!['close'], Number(raw!['close']) / 4);
+});
+
 test('prices are in shares of today by default, and as they came with adjusted=false', async (t) => {
   const { get, call } = await setupPrices(t);
   const pricesOf = async (query: string): Promise<Item[]> =>
