@@ -46,6 +46,7 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
     get('/indexes'),
     get('/indexes/TECH5_EW'),
     get('/indexes/TECH5_EW/values?limit=20'),
+    get('/indexes/TECH5_EW/explain'),
     get('/no-such-route'),
     call(`${api}/auth/me`, authorized),
     call(`${api}/auth/me`, { headers: { Authorization: 'Bearer a.b.c' } }),

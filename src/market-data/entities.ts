@@ -2,7 +2,9 @@ import { defineEntity, p } from '@mikro-orm/core';
 import type { RefreshSource } from './providers/provider.ts';
 import type { SeriesSource } from './providers/series-sources.ts';
 import type { UniverseDocument } from './universes/universe-document.ts';
-import type { indexMethods, universeOrigins, UniverseSource } from './indexes/universes.ts';
+import type { DivisorChange } from './indexes/calculation/index-run.ts';
+import type { IndexMethod } from './indexes/index-methods.ts';
+import type { universeOrigins, UniverseSource } from './indexes/universes.ts';
 import type { Interval } from './series/periods.ts';
 import type { RowError } from './uploads/row-error.ts';
 import type { HeldBackSeries, HoldReason, ReplacedSeries } from './series/series-plan.ts';
@@ -72,7 +74,7 @@ export const MarketIndexEntity = defineEntity({
     code: p.text().unique('market_index_code_unique'),
     name: p.text(),
     universe: p.text(),
-    method: p.text().$type<(typeof indexMethods)[number]>(),
+    method: p.text().$type<IndexMethod>(),
     /** See `isCalculated`. */
     calculation: p.text().nullable(),
   },
@@ -94,6 +96,30 @@ const IndexValueEntity = defineEntity({
     index: () => p.manyToOne(MarketIndexEntity).primary().updateRule('no action').deleteRule('no action'),
     date: p.date().primary(),
     value: p.double(),
+  },
+});
+
+/** See `Checkpoint` and `DivisorChange` of `indexes/calculation/index-run.ts`. */
+const IndexCheckpointEntity = defineEntity({
+  name: 'IndexCheckpoint',
+  tableName: 'index_checkpoint',
+  properties: {
+    index: () => p.manyToOne(MarketIndexEntity).primary().updateRule('no action').deleteRule('no action'),
+    date: p.date().primary(),
+    ordinal: p.integer(),
+    state: p.blob(),
+  },
+});
+
+const IndexDivisorEntity = defineEntity({
+  name: 'IndexDivisor',
+  tableName: 'index_divisor',
+  properties: {
+    index: () => p.manyToOne(MarketIndexEntity).primary().updateRule('no action').deleteRule('no action'),
+    date: p.date().primary(),
+    before: p.double().nullable(),
+    after: p.double(),
+    causes: p.json().$type<DivisorChange['causes']>(),
   },
 });
 
@@ -200,6 +226,8 @@ export const marketDataEntities = [
   MarketIndexEntity,
   IndexConstituentEntity,
   IndexValueEntity,
+  IndexCheckpointEntity,
+  IndexDivisorEntity,
   RefreshEntity,
   PriceQuarantineEntity,
   UniverseEntity,

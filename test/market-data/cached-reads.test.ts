@@ -20,7 +20,7 @@ const setupReads = (t: Parameters<typeof makeCache>[0]) => {
     queried.push(name);
     return rows as unknown as never[];
   };
-  const queries = { prices: list, indexValues: list };
+  const queries = { prices: list, indexValues: list, explainIndex: async () => undefined };
   const reads = createCachedReads({
     cache: makeCache(t),
     queries,

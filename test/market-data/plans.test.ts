@@ -18,6 +18,7 @@ const fill = [
   `insert into market_index (code, name, universe, method) select 'I' || n, 'n', 'u', 'rebased' from generate_series(1, 3000) n`,
   `insert into price (asset_id, date, close) select a, date '2000-01-01' + d, 1 from generate_series(1, 200) a, generate_series(1, 200) d`,
   `insert into index_value (index_id, date, value) select a, date '2000-01-01' + d, 1 from generate_series(1, 200) a, generate_series(1, 200) d`,
+  `insert into corporate_actions select a, date '2000-01-01' + d, null, 2, null from generate_series(1, 3000) a, generate_series(1, 5) d`,
   `insert into index_constituent select n, n from generate_series(1, 3000) n`,
   `insert into refresh (id, universe, trigger, status, started_at) select gen_random_uuid(), 'u', 'request', 'succeeded', now() from generate_series(1, 3000)`,
   `insert into price_quarantine select refresh.id, a, date '2000-01-01', 2, 1 from refresh, generate_series(1, 5) a`,
@@ -34,13 +35,14 @@ const expectations: Readonly<
     ['asset_symbol_unique', 'price_pkey'],
   ],
   asset: [['S5'], ['asset_symbol_unique', 'price_pkey']],
-  assetId: [['S5'], ['asset_symbol_unique']],
+  assetId: [['S5'], ['asset_symbol_unique', 'corporate_actions_pkey']],
   prices: [[7, '2000-03-01', ...page], ['price_pkey']],
   pricesDescending: [[7, '2000-03-01', ...page], ['price_pkey']],
   manyPrices: [
     [['S5', 'S6'], 'S5 2000-03-01', ...page],
     ['asset_symbol_unique', 'price_pkey'],
   ],
+  splits: [[['S5', 'S6']], ['asset_symbol_unique', 'corporate_actions_pkey']],
   indexes: [
     ['I5', ...page],
     ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey'],

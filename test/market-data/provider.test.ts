@@ -1,10 +1,10 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { indexCalculators } from '#src/market-data/indexes/index-calculators.ts';
 import { assertFetched } from '#src/market-data/providers/provider.ts';
 import type { PriceBar } from '#src/market-data/providers/provider.ts';
 import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
 import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
+import { indexPoints } from '#testkit/market-data/index-points.ts';
 import { lastIndexValues } from '#testkit/market-data/sample-results.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 
@@ -55,7 +55,7 @@ test('the last values of the indexes of the sample data are as documented', asyn
     const { series } = await provider.fetch(universe, signal, { fallback: false });
     for (const index of universe.indexes) {
       const prices = index.constituents.map((symbol) => series.find((one) => one.symbol === symbol)!.prices);
-      const last = indexCalculators[index.method](prices).at(-1)!;
+      const last = indexPoints(index, prices).at(-1)!;
       const expected = lastIndexValues.find(({ code }) => code === index.code);
       if (!expected) {
         t.fail(`${index.code} has no value in testkit/market-data/sample-results.ts`);

@@ -69,7 +69,7 @@ export const setupHttp = async (
         clock: service.deps.clock,
         nextRun: (name) => (name === 'tech5' ? new Date('2030-01-01T05:00:00Z') : undefined),
       }),
-      limits: { maxAssets: 6, maxIndexes: 3 },
+      limits: { maxAssets: 6, maxIndexes: 6 },
     },
   });
   const { call, port } = await serve(t, { routes, authenticate: async () => operator });

@@ -27,6 +27,10 @@ export const marketSteps: readonly MakeStep[] = [
   get('/indexes', 'page', 'The first indexes', { query: few }),
   get('/indexes/{code}', 'tech5', 'One index', tech5),
   get('/indexes/{code}/values', 'page', 'Values since 2010', { ...tech5, query: { from: '2010-01-01', limit: '2' } }),
+  get('/indexes/{code}/explain', 'day', 'How the value of a day follows from prices, shares and divisor', {
+    ...tech5,
+    query: { date: '2009-01-01' },
+  }),
   () => ({
     operation: `POST ${api}/refreshes`,
     name: 'waited',

@@ -71,7 +71,13 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',
     removed: 'RETENTION_SCHEDULE, after IDEMPOTENCY_TTL_HOURS',
   },
+  index_checkpoint: {
+    grows: 'a refresh',
+    bound: 'each 32nd day of an index, and its last two',
+    removed: 'with its index',
+  },
   index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with its index' },
+  index_divisor: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
   index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
   mail_message: {
     grows: 'a caller asks for a message, an account changes',

@@ -15,6 +15,7 @@ import { indexCalculation } from './0019-index-calculation.ts';
 import { usersOfDocuments } from './0021-users-of-documents.ts';
 import { universes } from './0024-universes.ts';
 import { uploads } from './0025-uploads.ts';
+import { indexHistory } from './0026-index-history.ts';
 import { calendar } from './0030-calendar.ts';
 import { accountMail } from './0031-account-mail.ts';
 import { accountRemoval } from './0032-account-removal.ts';
@@ -42,6 +43,7 @@ export const migrations: readonly Migration[] = [
   usersOfDocuments,
   universes,
   uploads,
+  indexHistory,
   calendar,
   accountMail,
   accountRemoval,

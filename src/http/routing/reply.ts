@@ -27,11 +27,12 @@ const assertFinite = ({ declaration, template }: CompiledRoute, body: unknown): 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /**
- * Reduces each object of a list, or a resource, to the members in `fields`, in the order of `fields`.
+ * Reduces each object of a list, or a resource, to the members in `fields`, in the order of `fields`. Bytes and streams,
+ * for example CSV, stay: the handler has chosen their columns.
  * @param declared `fields` of the declaration of the route
  */
 export const selectFields = (declared: true | string, body: unknown, fields: unknown): unknown => {
-  if (!Array.isArray(fields) || !isRecord(body)) return body;
+  if (!Array.isArray(fields) || !isRecord(body) || Buffer.isBuffer(body) || body instanceof Readable) return body;
   const names = fields.filter((name): name is string => typeof name === 'string');
   const selected = (item: Record<string, unknown>): Record<string, unknown> =>
     Object.fromEntries(names.filter((name) => Object.hasOwn(item, name)).map((name) => [name, item[name]]));

@@ -98,6 +98,7 @@ export const errorTable = {
   second_factor_enabled: row(409, 'conflict', 'A second factor is already enabled'),
   last_administrator: row(409, 'conflict', 'The change would leave no administrator'),
   series_source_conflict: row(409, 'conflict', 'A symbol has prices from another source or with another interval'),
+  index_not_calculated: row(409, 'conflict', 'The values of the index do not belong to its definition yet', true),
   email_taken: row(409, 'conflict', 'Another account has this e-mail address'),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
   calendar_not_connected: row(409, 'conflict', 'No calendar is connected'),

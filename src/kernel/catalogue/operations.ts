@@ -206,6 +206,14 @@ export const operations: readonly Operation[] = [
   })),
   {
     room: 'market-data',
+    name: 'explain',
+    does: 'Explain the value of an index. The metric also counts answers from the cache',
+    span: 'index.explain',
+    metric: 'http_server_request_duration_seconds',
+    labels: { http_route: '/api/v1/indexes/{code}/explain' },
+  },
+  {
+    room: 'market-data',
     name: 'warm_up',
     does: 'Read the pages of a universe into the cache after the start',
     span: 'cache.warm_up',

@@ -1,5 +1,5 @@
 /** Closed set: the `cache` label of the cache metrics. */
-export const cacheNames = ['prices', 'index_values', 'provider'] as const;
+export const cacheNames = ['prices', 'index_values', 'index_explanations', 'provider'] as const;
 export type CacheName = (typeof cacheNames)[number];
 
 /**

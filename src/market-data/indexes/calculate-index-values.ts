@@ -1,97 +1,130 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { indexCalculators, type Close, type IndexPoint } from './index-calculators.ts';
-import { closesAsOf, closesFrom, firstCloseDays, type ClosesByAsset } from './index-closes.ts';
-import { countValues, isCalculated, markCalculated, valueBefore, writeValues } from './index-values.ts';
+import { planIndex } from './calculation/index-plan.ts';
+import { createIndexRun, type IndexRun, type MarketDay } from './calculation/index-run.ts';
+import { emptyState } from './calculation/index-state.ts';
+import { leftOut, type LeftOut } from './calculation/left-out.ts';
+import { newestState, stateBefore, writeCheckpoints, writeDivisors } from './index-history.ts';
+import { countValues, isCalculated, markCalculated, writeValues } from './index-values.ts';
+import { marketDays } from './market-days.ts';
 import type { IndexDefinition, Universe } from './universes.ts';
 
 /** Database ids by symbol and by index code. */
 type Ids = { readonly assets: ReadonlyMap<string, number>; readonly indexes: ReadonlyMap<string, number> };
 
 type Query = Pick<Transaction, 'query'>;
-type Index = { readonly id: number; readonly definition: IndexDefinition; readonly assets: readonly number[] };
-
-/** With more first days of constituents than this, reading all closes is as fast as reading them as of each day. */
-const maxFirstDays = 50;
-
-const calculate = ({ definition, assets }: Index, closes: ClosesByAsset, start?: number): IndexPoint[] => {
-  const points = indexCalculators[definition.method](
-    assets.map((asset) => closes.get(asset) ?? []),
-    start,
-  );
-  if (points.every(({ value }) => Number.isFinite(value) && value > 0)) return points;
-  throw new AppError(
-    'external_api_bad_response',
-    `The prices give ${definition.code} a value that is not positive and finite`,
-  );
-};
-
-/**
- * The points from the day `changed` on, from those closes alone that they depend on. They are the same to the last digit
- * as in a calculation from all closes, because the same numbers are combined in the same order. Undefined if a
- * calculation from all closes is needed.
- */
-const pointsFrom = async (transaction: Query, index: Index, changed: string): Promise<IndexPoint[] | undefined> => {
-  const before = await valueBefore(transaction, index.id, changed);
-  if (!before) return undefined;
-  if (index.definition.method === 'equal_weighted') {
-    const closes = await closesFrom(transaction, index.assets, before.date);
-    return calculate(index, closes, before.value).filter(({ date }) => date >= changed);
-  }
-  // The other methods depend on the closes of the days on which a constituent begins, and on the last closes.
-  const days = await firstCloseDays(transaction, index.assets, before.date);
-  if (days.length > maxFirstDays) return undefined;
-  const earlier = await closesAsOf(transaction, index.assets, [...new Set([...days, before.date])]);
-  const later = await closesFrom(transaction, index.assets, changed);
-  const closes = new Map(
-    index.assets.map((asset): [number, Close[]] => [
-      asset,
-      [...(earlier.get(asset) ?? []), ...(later.get(asset) ?? [])],
-    ]),
-  );
-  return calculate(index, closes).filter(({ date }) => date >= changed);
-};
 
 export type ChangedPrices = {
-  /** The first day whose prices this refresh has changed; null if it changed none. */
+  /** The first day whose prices or corporate actions this refresh has changed; null if it changed none. */
   readonly from: string | null;
   /** Symbols whose prices the refresh of another universe may have changed meanwhile. */
   readonly sharedSymbols: ReadonlySet<string>;
 };
 
+/** Which days of an index were calculated: all, those from a changed day on, or none. */
+type CalculationExtent = 'all' | 'tail' | 'none';
+
+export type CalculatedIndexes = {
+  /** Number of index values, also of those that did not change. */
+  readonly values: number;
+  readonly extents: readonly CalculationExtent[];
+  /** Constituents that the last value of an index lacks, because something about them is not known. */
+  readonly leftOut: readonly LeftOut[];
+};
+
+type Index = {
+  readonly id: number;
+  readonly definition: IndexDefinition;
+  readonly assets: readonly number[];
+};
+
+/** `resumedAfter`: the day of the state from which the calculation continued. Empty: from the first day on. */
+type Calculation = Index & { readonly run: IndexRun; readonly resumedAfter: string };
+
+const indexOf = (definition: IndexDefinition, ids: Ids): Index => {
+  const id = ids.indexes.get(definition.code);
+  const assets = definition.constituents.map((symbol) => ids.assets.get(symbol));
+  if (id === undefined || assets.includes(undefined)) throw new Error(`${definition.code} has no row`);
+  return { id, definition, assets: assets.filter((asset) => asset !== undefined) };
+};
+
+/** Undefined if the stored values are right. */
+const begin = async (
+  transaction: Query,
+  index: Index,
+  { from: changed, sharedSymbols }: ChangedPrices,
+): Promise<Calculation | undefined> => {
+  const { id, definition, assets } = index;
+  const plan = planIndex(definition);
+  const isKnown =
+    !definition.constituents.some((symbol) => sharedSymbols.has(symbol)) &&
+    (await isCalculated(transaction, id, definition));
+  if (isKnown && changed === null) return undefined;
+  const state = isKnown && changed !== null ? await stateBefore(transaction, id, plan, changed) : emptyState(plan);
+  return { ...index, resumedAfter: state.date, run: createIndexRun(plan, assets, state) };
+};
+
+/** @throws AppError `external_api_bad_response` if a value is not positive and finite */
+const guarded = <T>({ definition }: Index, work: () => T): T => {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const detail = `The prices give ${definition.code} a value that is not positive and finite`;
+    throw new AppError('external_api_bad_response', detail, { cause });
+  }
+};
+
+const finish = async (transaction: Query, calculation: Calculation): Promise<number> => {
+  const { id, definition, run, resumedAfter } = calculation;
+  guarded(calculation, () => run.finish());
+  const { points, divisors, checkpoints } = run.results();
+  await writeValues(transaction, id, points, resumedAfter);
+  await writeDivisors(transaction, id, divisors, resumedAfter);
+  await writeCheckpoints(transaction, id, checkpoints, resumedAfter);
+  return markCalculated(transaction, id, definition);
+};
+
+const minOf = (dates: readonly string[]): string => dates.reduce((min, date) => (date < min ? date : min));
+
 /**
- * Calculates the indexes of the universe from the day of the first changed price on. If the definition of an index or its
- * stored values have changed, or if it has shared constituents, it is calculated from all closes.
- * @returns the number of index values
+ * Calculates the indexes of the universe from the day of the first changed price on. It continues from the last stored
+ * state before this day, so values are the same to the last digit as in a calculation from the first day. If the
+ * definition of an index or its stored values have changed, or if it has shared constituents, all days are calculated.
  * @throws AppError `external_api_bad_response` if a value is not positive and finite
  */
 export const calculateIndexValues = async (
   transaction: Query,
   ids: Ids,
   universe: Universe,
-  { from: changed, sharedSymbols }: ChangedPrices,
-): Promise<number> => {
-  let all: ClosesByAsset | undefined;
-  let count = 0;
+  changed: ChangedPrices,
+): Promise<CalculatedIndexes> => {
+  let values = 0;
+  const extents: CalculationExtent[] = [];
+  const calculations: Calculation[] = [];
+  const omitted: LeftOut[] = [];
   for (const definition of universe.indexes) {
-    const id = ids.indexes.get(definition.code);
-    const assets = definition.constituents.map((symbol) => ids.assets.get(symbol));
-    if (id === undefined || assets.includes(undefined)) throw new Error(`${definition.code} has no row`);
-    const index: Index = { id, definition, assets: assets.filter((asset) => asset !== undefined) };
-    const isKnown =
-      !definition.constituents.some((symbol) => sharedSymbols.has(symbol)) &&
-      (await isCalculated(transaction, id, definition));
-    if (isKnown && changed === null) {
-      count += await countValues(transaction, id);
-      continue;
-    }
-    const tail = isKnown && changed !== null ? await pointsFrom(transaction, index, changed) : undefined;
-    if (tail) await writeValues(transaction, id, tail, changed);
+    const index = indexOf(definition, ids);
+    const calculation = await begin(transaction, index, changed);
+    if (calculation) calculations.push(calculation);
     else {
-      all ??= await closesFrom(transaction, [...ids.assets.values()], null);
-      await writeValues(transaction, id, calculate(index, all), null);
+      values += await countValues(transaction, index.id);
+      omitted.push(...leftOut(definition, await newestState(transaction, index.id, planIndex(definition))));
     }
-    count += await markCalculated(transaction, id, definition);
+    extents.push(calculation === undefined ? 'none' : calculation.resumedAfter === '' ? 'all' : 'tail');
   }
-  return count;
+  if (calculations.length > 0) {
+    const assets = [...new Set(calculations.flatMap((calculation) => calculation.assets))];
+    const after = minOf(calculations.map(({ resumedAfter }) => resumedAfter)) || null;
+    const addTo = (calculation: Calculation, day: MarketDay) => guarded(calculation, () => calculation.run.add(day));
+    // All indexes are calculated in one pass, so each close is read once.
+    for await (const day of marketDays(transaction, { assets, after, to: null })) {
+      for (const calculation of calculations) addTo(calculation, day);
+    }
+  }
+  for (const calculation of calculations) {
+    values += await finish(transaction, calculation);
+    omitted.push(...leftOut(calculation.definition, calculation.run.state));
+  }
+  return { values, extents, leftOut: omitted };
 };

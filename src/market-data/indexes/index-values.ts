@@ -1,18 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { arrayLiteral } from '../sql.ts';
-import type { IndexPoint } from './index-calculators.ts';
+import type { IndexPoint } from './calculation/index-run.ts';
+import { planIndex } from './calculation/index-plan.ts';
 import type { IndexDefinition } from './universes.ts';
 
 type Query = Pick<Transaction, 'query'>;
 
 /** A change of a calculator that changes values needs a new number here, so that all values are calculated again. */
-const calculatorVersion = 1;
+const calculatorVersion = 2;
 
-const definitionOf = ({ method, constituents }: IndexDefinition): string =>
-  createHash('sha256')
-    .update(JSON.stringify([calculatorVersion, method, constituents]))
+/** A digest of everything in the definition that values depend on. */
+export const definitionDigest = (definition: IndexDefinition): string => {
+  const { from, to, targets, ...plan } = planIndex(definition);
+  return createHash('sha256')
+    .update(JSON.stringify([calculatorVersion, definition.method, plan, [...from], [...to], [...targets]]))
     .digest('base64url');
+};
 
 /** SQL: number and digest of the values of the index $1. It notices values that another program has changed. */
 const digest = `select count(*) || ' ' || coalesce(bit_xor(hash_record_extended(row(date, value), 0)), 0)
@@ -22,7 +26,7 @@ const digest = `select count(*) || ' ' || coalesce(bit_xor(hash_record_extended(
 export const isCalculated = async ({ query }: Query, id: number, index: IndexDefinition): Promise<boolean> => {
   const [row] = await query<{ same: boolean | null }>(
     `select calculation = $2 || ' ' || (${digest}) as same from market_index where id = $1`,
-    [id, definitionOf(index)],
+    [id, definitionDigest(index)],
   );
   return row?.same === true;
 };
@@ -32,7 +36,7 @@ export const markCalculated = async ({ query }: Query, id: number, index: IndexD
   const [row] = await query<{ count: number }>(
     `update market_index set calculation = $2 || ' ' || (${digest}) where id = $1
      returning split_part(calculation, ' ', 2)::int as count`,
-    [id, definitionOf(index)],
+    [id, definitionDigest(index)],
   );
   return row?.count ?? 0;
 };
@@ -44,27 +48,18 @@ export const countValues = async ({ query }: Query, id: number): Promise<number>
   return row?.count ?? 0;
 };
 
-/** The last value of the index before the day, if any. */
-export const valueBefore = async ({ query }: Query, id: number, day: string): Promise<IndexPoint | undefined> => {
-  const [row] = await query<IndexPoint>(
-    'select date, value from index_value where index_id = $1 and date < $2 order by date desc limit 1',
-    [id, day],
-  );
-  return row;
-};
-
-/** The values from the day `from` on become the points. Only differences are written. */
+/** The values after the day `after` become the points; an empty text stands for all values. Only differences are written. */
 export const writeValues = async (
   { query }: Query,
   id: number,
   points: readonly IndexPoint[],
-  from: string | null,
+  after: string,
 ): Promise<void> => {
   const dates = arrayLiteral(points.map(({ date }) => date));
   await query(
-    `delete from index_value where index_id = $1 and date >= coalesce($3::date, '-infinity')
+    `delete from index_value where index_id = $1 and date > coalesce(nullif($3, '')::date, '-infinity')
        and not exists (select 1 from unnest($2::date[]) as point (date) where point.date = index_value.date)`,
-    [id, dates, from],
+    [id, dates, after],
   );
   await query(
     `insert into index_value (index_id, date, value) select $1, * from unnest($2::date[], $3::float8[])

@@ -1,8 +1,6 @@
 import { seriesSources } from '../providers/series-sources.ts';
 import type { Interval } from '../series/periods.ts';
-
-export const indexMethods = ['equal_weighted', 'price_weighted', 'rebased'] as const;
-export type IndexMethod = (typeof indexMethods)[number];
+import type { IndexMethod, Rebalance, ReturnType } from './index-methods.ts';
 
 type AssetDefinition = {
   readonly symbol: string;
@@ -13,12 +11,31 @@ type AssetDefinition = {
   readonly twelveDataSymbol?: string;
 };
 
+/** What the definition says about one constituent. */
+export type ConstituentTerms = {
+  /** Only for `fixed_weights`: its part of the index after a rebalancing. */
+  readonly weight?: number | undefined;
+  /** First and last day of the membership, as `YYYY-MM-DD`. Without them it has no start or no end. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+};
+
 export type IndexDefinition = {
   readonly code: string;
   readonly name: string;
   readonly method: IndexMethod;
   /** Symbols of the universe's assets; exactly one for `rebased`. */
   readonly constituents: readonly string[];
+  /** Terms by symbol, for constituents that have some. */
+  readonly terms?: ReadonlyMap<string, ConstituentTerms> | undefined;
+  /** The value on the first date. Default: 1000. */
+  readonly baseValue?: number | undefined;
+  /** The index begins at the first bar on or after this day. Default: the first bar. */
+  readonly baseDate?: string | undefined;
+  /** Default: `price`. */
+  readonly returnType?: ReturnType | undefined;
+  /** Default: the first one that the method allows. */
+  readonly rebalance?: Rebalance | undefined;
 };
 
 /** `provider`: the provider of MARKET_DATA_PROVIDER. */

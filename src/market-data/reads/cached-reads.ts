@@ -3,13 +3,14 @@ import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { defaultLimit } from '#src/kernel/lists/pagination.ts';
 import type { PriceBar } from '../providers/provider.ts';
+import type { IndexExplanation } from './explain-index.ts';
 import type { IndexValueView, MarketDataQueries, SeriesPage } from './queries.ts';
 import { inSpan } from '../refresh/spans.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { eachUniverse } from '../universes/stored-universes.ts';
 import type { Universes } from '../universes/universes-port.ts';
 
-type ListQueries = Pick<MarketDataQueries, 'prices' | 'indexValues'>;
+type ListQueries = Pick<MarketDataQueries, 'prices' | 'indexValues' | 'explainIndex'>;
 
 export type CachedReadsDeps = {
   readonly cache: Cache;
@@ -22,12 +23,14 @@ export type CachedReadsDeps = {
 };
 
 /**
- * Reads of the two long lists through the cache. Assets and indexes are not cached, because a query for a few rows by
+ * Reads of the two long lists and of explanations through the cache. Assets and indexes are not cached, because a query for a few rows by
  * key is as fast as Redis.
  */
 export type CachedReads = {
   readonly prices: (symbol: string, page: SeriesPage) => Promise<Cached<PriceBar[] | undefined>>;
   readonly indexValues: (code: string, page: SeriesPage) => Promise<Cached<IndexValueView[] | undefined>>;
+  /** Only the explanation of the last day is cached, because callers can ask for any number of days. */
+  readonly explainIndex: (code: string, date: string | null) => Promise<Cached<IndexExplanation | undefined>>;
   /**
    * Call it after a refresh of `universe` has committed. It invalidates the cache entries of the universe, and of the
    * universes that share an asset with it, on all instances. Then it loads the first pages again. Never throws.
@@ -52,8 +55,8 @@ const maxWarmAssets = 100;
 export const createCachedReads = ({ cache, queries, uncached, universes, logger }: CachedReadsDeps): CachedReads => {
   const tagOf = { prices: universes.ofAsset, index_values: universes.ofIndex };
 
-  const isCached = ({ after, from, to, limit, descending }: SeriesPage): boolean =>
-    !descending && after === null && from === null && to === null && limit <= firstPage.limit;
+  const isCached = ({ after, from, to, limit, descending, unadjusted }: SeriesPage): boolean =>
+    !descending && !unadjusted && after === null && from === null && to === null && limit <= firstPage.limit;
 
   /** Names that are in no universe are not cached, because callers could create any number of such entries. */
   const readThrough = async <Row>(
@@ -72,6 +75,12 @@ export const createCachedReads = ({ cache, queries, uncached, universes, logger 
     readThrough('prices', symbol, page, (source, wanted) => source.prices(symbol, wanted));
   const indexValues: CachedReads['indexValues'] = (code, page) =>
     readThrough('index_values', code, page, (source, wanted) => source.indexValues(code, wanted));
+
+  const explainIndex: CachedReads['explainIndex'] = async (code, date) => {
+    const tag = date === null ? await universes.ofIndex(code) : undefined;
+    if (tag === undefined) return { value: await uncached.explainIndex(code, date), ageMs: 0, state: 'miss' };
+    return cache.read({ cache: 'index_explanations', tag, key: code }, () => queries.explainIndex(code, null));
+  };
 
   const warm = async ({ name, assets, indexes }: Universe): Promise<void> =>
     inSpan('cache.warm_up', { attributes: { 'refresh.universe': name } }, async () => {
@@ -96,6 +105,7 @@ export const createCachedReads = ({ cache, queries, uncached, universes, logger 
   return {
     prices,
     indexValues,
+    explainIndex,
     committed: async (universe) => {
       await invalidate(universe.name);
       await warm(universe);

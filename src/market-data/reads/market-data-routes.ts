@@ -4,7 +4,7 @@ import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
-import type { CachedReads } from './cached-reads.ts';
+import { cacheHeaders, type CachedReads } from './cached-reads.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries, SeriesPage } from './queries.ts';
 import { answerSeries } from './series-pages.ts';
@@ -15,6 +15,8 @@ import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/univ
 import { createUploadRoutes, type UploadRoutesDeps } from '../uploads/upload-routes.ts';
 import {
   assetSchema,
+  explainQuery,
+  indexExplanationSchema,
   indexSchema,
   indexValueSchema,
   listQuery,
@@ -102,7 +104,8 @@ export const createMarketDataRoutes = ({
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path: { symbol }, query, headers: { accept } }) => {
-        const load = (page: SeriesPage) => cachedReads.prices(symbol, page);
+        const unadjusted = query.adjusted === 'false';
+        const load = (page: SeriesPage) => cachedReads.prices(symbol, { ...page, unadjusted });
         const answer = await answerSeries(pages, { list: 'prices', name: symbol, query, load });
         const { body, headers } = orNotFound(answer, 'asset');
         return tableReply(body, { accept, columns: query.fields ?? columnsOf(priceSchema), headers });
@@ -119,7 +122,8 @@ export const createMarketDataRoutes = ({
       errors: [],
       handler: async ({ query, headers }) => {
         const symbols = query.symbols.toSorted();
-        const load = (page: PageRequest) => queries.manyPrices(symbols, page);
+        const unadjusted = query.adjusted === 'false';
+        const load = (page: PageRequest) => queries.manyPrices(symbols, { ...page, unadjusted });
         const list = { list: 'prices of symbols', symbols: symbols.join(',') };
         const body = await pages.answer(list, query, load, ({ symbol, date }) => `${symbol} ${date}`);
         return tableReply(body, { accept: headers.accept, columns: query.fields ?? columnsOf(symbolPriceSchema) });
@@ -165,6 +169,19 @@ export const createMarketDataRoutes = ({
         const answer = await answerSeries(pages, { list: 'values', name: code, query, load });
         const { body, headers } = orNotFound(answer, 'index');
         return tableReply(body, { accept, columns: query.fields ?? columnsOf(indexValueSchema), headers });
+      },
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/indexes/{code}/explain',
+      summary: 'How the value of a day follows from prices, shares and divisor, and what changed on that day',
+      request: { path: byCode, query: explainQuery },
+      responses: { 200: indexExplanationSchema },
+      fields: true,
+      errors: ['resource_not_found', 'index_not_calculated'],
+      handler: async ({ path: { code }, query: { date = null } }) => {
+        const { value, ...cached } = await cachedReads.explainIndex(code, date);
+        return { status: 200 as const, headers: cacheHeaders(cached), body: orNotFound(value, 'index') };
       },
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),

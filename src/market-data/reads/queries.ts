@@ -1,10 +1,12 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
+import { adjustBars, type Split } from '../series/adjust-bars.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
+import { createExplainIndex, type ExplainIndex } from './explain-index.ts';
 import { refreshColumns, toRefreshRecord } from '../refresh/refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from '../refresh/refresh-records.ts';
 import { betweenDates } from '../sql.ts';
-import type { IndexMethod } from '../indexes/universes.ts';
+import type { IndexMethod } from '../indexes/index-methods.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 
 /** `first_date` and `last_date` are the dates of the first and last stored price; null if no price is stored. */
@@ -27,8 +29,11 @@ type IndexView = {
   readonly last_date: string | null;
 };
 
-/** A page of a series. With `descending` the newest rows are first, and `after` is the last date of the page before. */
-export type SeriesPage = PageRequest & { readonly descending?: boolean };
+/**
+ * A page of a series. With `descending` the newest rows are first, and `after` is the last date of the page before. With
+ * `unadjusted` prices are as they came, else splits are taken into account.
+ */
+export type SeriesPage = PageRequest & { readonly descending?: boolean; readonly unadjusted?: boolean };
 
 type PriceOfSymbol = PriceBar & { readonly symbol: string };
 
@@ -41,12 +46,13 @@ export type MarketDataQueries = {
   /** Undefined for an unknown symbol. */
   readonly prices: (symbol: string, page: SeriesPage) => Promise<PriceBar[] | undefined>;
   /** Bars of several assets, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
-  readonly manyPrices: (symbols: readonly string[], page: PageRequest) => Promise<PriceOfSymbol[]>;
+  readonly manyPrices: (symbols: readonly string[], page: Omit<SeriesPage, 'descending'>) => Promise<PriceOfSymbol[]>;
   /** Sorted by code. `from` and `to` select indexes with a value between the two dates. */
   readonly indexes: (page: PageRequest) => Promise<IndexView[]>;
   readonly index: (code: string) => Promise<IndexView | undefined>;
   /** Undefined for an unknown code. */
   readonly indexValues: (code: string, page: SeriesPage) => Promise<IndexValueView[] | undefined>;
+  readonly explainIndex: ExplainIndex;
   /** Newest first, because ids are ordered by time. `from` and `to` are UTC days of `started_at`. */
   readonly refreshes: (page: PageRequest) => Promise<RefreshRecord[]>;
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
@@ -77,7 +83,11 @@ export const statements = {
     ))
     order by symbol limit $4`,
   asset: `${selectAssets} where symbol = $1`,
-  assetId: 'select id from asset where symbol = $1',
+  assetId: `
+    select id, (
+      select json_agg(json_build_object('date', date, 'factor', split_factor) order by date) from corporate_actions
+      where asset_id = asset.id and split_factor is not null
+    ) as splits from asset where symbol = $1`,
   prices: `
     select date, open, high, low, close, volume from price
     where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
@@ -96,6 +106,9 @@ export const statements = {
       order by date limit $5
     ) as bar
     order by symbol, date limit $5`,
+  splits: `
+    select symbol, date, split_factor as factor from asset join corporate_actions on asset_id = asset.id
+    where symbol = any($1::text[]) and split_factor is not null`,
   indexes: `${selectIndexes}
     where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
       select 1 from index_value where index_id = market_index.id and ${betweenDates('index_value.date', 2)}
@@ -134,7 +147,8 @@ export type MarketDataQueriesDeps = {
 };
 
 /** Read side of the market data. Never writes. */
-export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDataQueriesDeps): MarketDataQueries => {
+export const createMarketDataQueries = ({ reader, primary }: MarketDataQueriesDeps): MarketDataQueries => {
+  const { query } = reader;
   const idOf = async (statement: string, name: string): Promise<number | undefined> =>
     (await query<{ id: number }>(statement, [name]))[0]?.id;
   const pageOf = ({ after, from, to, limit }: PageRequest) => [after, from, to, limit] as const;
@@ -143,11 +157,25 @@ export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDa
     assets: (page) => query<AssetView>(statements.assets, pageOf(page)),
     asset: async (symbol) => (await query<AssetView>(statements.asset, [symbol]))[0],
     prices: async (symbol, page) => {
-      const id = await idOf(statements.assetId, symbol);
+      const [asset] = await query<{ id: number; splits: readonly Split[] | null }>(statements.assetId, [symbol]);
+      if (!asset) return undefined;
       const statement = page.descending ? statements.pricesDescending : statements.prices;
-      return id === undefined ? undefined : query<PriceBar>(statement, [id, ...pageOf(page)]);
+      const bars = await query<PriceBar>(statement, [asset.id, ...pageOf(page)]);
+      return page.unadjusted ? bars : adjustBars(bars, asset.splits ?? []);
     },
-    manyPrices: (symbols, page) => query<PriceOfSymbol>(statements.manyPrices, [symbols, ...pageOf(page)]),
+    manyPrices: async (symbols, page) => {
+      const bars = await query<PriceOfSymbol>(statements.manyPrices, [symbols, ...pageOf(page)]);
+      if (page.unadjusted) return bars;
+      const found = [...new Set(bars.map(({ symbol }) => symbol))];
+      const rows = await query<Split & { symbol: string }>(statements.splits, [found]);
+      const splits = Map.groupBy(rows, ({ symbol }) => symbol);
+      return found.flatMap((symbol) =>
+        adjustBars(
+          bars.filter((bar) => bar.symbol === symbol),
+          splits.get(symbol) ?? [],
+        ),
+      );
+    },
     indexes: (page) => query<IndexView>(statements.indexes, pageOf(page)),
     index: async (code) => (await query<IndexView>(statements.index, [code]))[0],
     indexValues: async (code, page) => {
@@ -155,6 +183,7 @@ export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDa
       const statement = page.descending ? statements.indexValuesDescending : statements.indexValues;
       return id === undefined ? undefined : query<IndexValueView>(statement, [id, ...pageOf(page)]);
     },
+    explainIndex: createExplainIndex(reader),
     refreshes: async (page) =>
       (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
     refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],

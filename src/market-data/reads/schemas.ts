@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
-import { dateParameter, fieldsQuery, integerParameter, pageQuery } from '#src/kernel/lists/pagination.ts';
+import {
+  dateParameter,
+  fieldsQuery,
+  integerParameter,
+  pageQuery,
+  resourceQuery,
+} from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
 import { nameParameter } from '../names.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
-import { indexMethods } from '../indexes/universes.ts';
+import { leftOutReasons } from '../indexes/calculation/left-out.ts';
+import { indexMethods, returnTypes } from '../indexes/index-methods.ts';
 import { maxListedRows, rowErrorCodes } from '../uploads/row-error.ts';
 
 const date = z.iso.date();
@@ -50,6 +57,60 @@ export const indexSchema = z
   .meta({ id: 'Index' });
 
 export const indexValueSchema = z.strictObject({ date, value: z.number() }).meta({ id: 'IndexValue' });
+
+const changeKinds = ['started', 'joined', 'left', 'rebalanced', 'split', 'dividend', 'shares'] as const;
+
+const divisorChangeSchema = z
+  .strictObject({
+    date,
+    before: z.number().nullable(),
+    after: z.number(),
+    causes: z.array(z.enum(changeKinds)).readonly(),
+  })
+  .meta({ id: 'DivisorChange' });
+const explainedConstituentSchema = z
+  .strictObject({
+    symbol: z.string(),
+    weight: z.number().describe('Part of the index at the close'),
+    price: z.number().describe('The last close'),
+    shares: z.number().describe('Shares that the index holds'),
+    change: z.number().optional().describe('Return of the price since the bar before, without the effect of a split'),
+    dividend: z.number().optional().describe('Cash for one share, reinvested at this close'),
+  })
+  .meta({ id: 'ExplainedConstituent' });
+const leftOutSchema = z
+  .strictObject({ symbol: z.string(), reason: z.enum(leftOutReasons) })
+  .meta({ id: 'LeftOutConstituent' });
+const indexEventSchema = z
+  .strictObject({ type: z.enum(changeKinds), symbol: z.string().optional(), amount: z.number().optional() })
+  .meta({ id: 'IndexEvent' });
+
+export const indexExplanationSchema = z
+  .strictObject({
+    code: z.string(),
+    date,
+    value: z.number(),
+    method: z.enum(indexMethods),
+    return_type: z.enum(returnTypes),
+    divisor: z
+      .number()
+      .nullable()
+      .describe('value = (sum of price * shares) / divisor; for total return (price + dividend) * shares'),
+    divisor_change: divisorChangeSchema
+      .nullable()
+      .describe('The last change until this day. Null for each_bar: the divisor changes before each bar'),
+    constituents: z.array(explainedConstituentSchema).readonly(),
+    left_out: z.array(leftOutSchema).readonly().describe('Constituents without a price or a number of shares'),
+    events: z
+      .array(indexEventSchema)
+      .readonly()
+      .describe('What changed after the bar before. `amount`: cash, new shares for one old share, or number of shares'),
+  })
+  .meta({ id: 'IndexExplanation', description: 'How the value of a day follows from prices, shares and divisor' });
+
+export const explainQuery = resourceQuery(indexExplanationSchema).safeExtend({
+  date: dateParameter.optional().describe('Default: the last day'),
+});
 
 const seriesMembers = { symbol: z.string(), factor: z.number().optional() };
 const replacedSeriesSchema = z
@@ -123,6 +184,11 @@ export const listQuery = (item: z.ZodObject) =>
       error: 'Must not be after to',
     });
 
+const adjustedParameter = z
+  .enum(['true', 'false'])
+  .default('true')
+  .describe('`true`: prices in shares of today, so that a split is no jump (default); `false`: as they came');
+
 const maxLatest = 1000;
 
 /** Query parameters of the lists of prices and of index values. */
@@ -130,6 +196,7 @@ export const seriesQuery = (item: z.ZodObject) =>
   listQuery(item)
     .safeExtend({
       order: z.enum(['asc', 'desc']).default('asc').describe('`asc`: oldest first (default); `desc`: newest first'),
+      adjusted: adjustedParameter,
       latest: integerParameter(1, maxLatest)
         .optional()
         .describe('Only the newest rows, so many; `limit` does not apply, and there is no next page'),
@@ -143,6 +210,7 @@ const maxSymbols = 100;
 
 /** Query parameters of the prices of several assets. */
 export const symbolsQuery = listQuery(symbolPriceSchema).safeExtend({
+  adjusted: adjustedParameter,
   symbols: z
     .string()
     .transform((value) => [...new Set(value.split(','))])

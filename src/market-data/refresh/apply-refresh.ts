@@ -4,7 +4,7 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { withDeadline } from '../providers/deadline.ts';
 import type { FetchedUniverse } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
-import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
+import { calculateIndexValues, type CalculatedIndexes } from '../indexes/calculate-index-values.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { storeSeries, type StoredResult } from '../series/store-series.ts';
 import { createRowCounter, type RowCounter } from '../uploads/row-error.ts';
@@ -21,6 +21,7 @@ export type RefreshProgress = {
   fetched: FetchedUniverse | undefined;
   applying: boolean;
   stored: StoredResult | undefined;
+  calculated: CalculatedIndexes | undefined;
   readonly rows: RowCounter;
 };
 
@@ -28,6 +29,7 @@ export const noProgress = (): RefreshProgress => ({
   fetched: undefined,
   applying: false,
   stored: undefined,
+  calculated: undefined,
   rows: createRowCounter(),
 });
 
@@ -126,13 +128,13 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
           return progress.stored;
         },
       );
-      const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
+      const calculated = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
         calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols }),
       );
       const counts: RefreshCounts = {
         assets: ensured.assets.size,
         prices,
-        index_values: indexValues,
+        index_values: calculated.values,
         quarantined,
         series_replaced: replaced.slice(0, maxListedSeries),
         series_held_back: heldBack.slice(0, maxListedSeries),
@@ -142,6 +144,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
           : { rows_read: barsOf(fetched), errors: [], errors_total: 0 }),
       };
       const at = now();
+      progress.calculated = calculated;
       await markApplied(transaction, id, { counts, at });
       await events.applied(transaction, { id, universe: universe.name, counts, at });
       await faults.reach('refresh.commit', signal);

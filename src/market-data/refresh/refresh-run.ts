@@ -14,6 +14,7 @@ import { beginQueued, closeRunning, hasSucceeded, insertRunning, recordOutcome }
 import type { Outcome, RefreshRecord } from './refresh-records.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { createRefreshReports } from './refresh-reports.ts';
+import { reportIndexes } from '../indexes/report-indexes.ts';
 import { failSpan } from '#src/kernel/spans.ts';
 import { inSpan } from './spans.ts';
 import type { Universe } from '../indexes/universes.ts';
@@ -75,6 +76,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       progress.fetched = await fetch(run);
       await apply(id, run, progress.fetched, progress);
       if (progress.stored) reportSeries(id, run.universe, progress.stored);
+      if (progress.calculated) reportIndexes(deps, { id, universe: run.universe.name }, progress.calculated);
       if (run.upload) reportRows(progress.stored, progress.rows.counts());
       return { status: 'succeeded', reason: null, detail: null, source: progress.fetched.source, at: now() };
     } catch (error) {

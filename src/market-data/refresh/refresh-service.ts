@@ -7,6 +7,7 @@ import { closeRunning, committed, startedOrAbandoned } from './refresh-records.t
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
+import { leftOutReasons } from '../indexes/calculation/left-out.ts';
 import { replacementReasons } from '../series/series-plan.ts';
 import type { Upload } from '../uploads/upload.ts';
 import { eachUniverse } from '../universes/stored-universes.ts';
@@ -185,6 +186,9 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
         // The series must exist from the start, because Prometheus cannot see an increase of a series that appears
         // later.
         metrics.count('volwatch_prices_quarantined_total', { universe }, 0);
+        for (const reason of leftOutReasons) {
+          metrics.count('volwatch_index_constituents_left_out_total', { universe, reason }, 0);
+        }
       }
       for (const reason of replacementReasons) metrics.count('volwatch_series_replaced_total', { reason }, 0);
     },

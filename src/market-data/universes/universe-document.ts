@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { dateParameter } from '#src/kernel/lists/pagination.ts';
-import { indexMethods, universeSources, type IndexMethod, type Universe } from '../indexes/universes.ts';
+import { indexMethods, rebalances, returnTypes } from '../indexes/index-methods.ts';
+import { universeSources, type Universe } from '../indexes/universes.ts';
+import { defaultBaseValue } from '../indexes/calculation/index-plan.ts';
+import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '../names.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
@@ -23,21 +26,35 @@ const assetSchema = z
   })
   .meta({ id: 'UniverseAsset' });
 
-/** When the weights of an index change. It follows from the method. */
-const rebalanceOf = (method: IndexMethod): 'never' | 'each_bar' => (method === 'equal_weighted' ? 'each_bar' : 'never');
+const constituentSchema = z
+  .strictObject({
+    symbol: nameParameter,
+    weight: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe('For fixed_weights: its part of the index, for example 0.6'),
+    from: dateParameter.optional().describe('First day of the membership'),
+    to: dateParameter.optional().describe('Last day of the membership'),
+  })
+  .meta({ id: 'IndexConstituent' });
 
 const indexSchema = z
   .strictObject({
     code: nameParameter,
     name: text(200).min(1),
     method: z.enum(indexMethods),
-    base_value: z.literal(1000).default(1000),
-    return_type: z.literal('price').default('price'),
+    base_value: z.number().min(1e-3).max(1e9).default(defaultBaseValue).describe('The value on the first date'),
+    base_date: dateParameter.optional().describe('The index begins at the first bar on or after this day'),
+    return_type: z.enum(returnTypes).default('price').describe('`total`: cash dividends are reinvested'),
     rebalance: z
-      .enum(['never', 'each_bar'])
+      .enum(rebalances)
       .optional()
-      .describe('`each_bar` for equal_weighted, `never` for the other methods'),
-    constituents: z.array(z.strictObject({ symbol: nameParameter }).meta({ id: 'IndexConstituent' })).min(1),
+      .describe(
+        'When the weights are set again. Default: `each_bar` for equal_weighted, `never` for the other methods',
+      ),
+    constituents: z.array(constituentSchema).min(1),
   })
   .meta({ id: 'UniverseIndex' });
 
@@ -53,16 +70,6 @@ const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
 
 export type UniverseDocument = z.output<z.ZodObject<ReturnType<typeof shapeOf>>>;
 
-type Refuse = (path: readonly (string | number)[], message: string) => void;
-
-const refuseRepeated = (names: readonly string[], pathOf: (index: number) => (string | number)[], refuse: Refuse) => {
-  const seen = new Set<string>();
-  for (const [index, name] of names.entries()) {
-    if (seen.has(name)) refuse(pathOf(index), 'Occurs twice');
-    seen.add(name);
-  }
-};
-
 /** The rules between members. */
 const checkDocument = ({ assets, indexes }: Pick<UniverseDocument, 'assets' | 'indexes'>, refuse: Refuse): void => {
   const symbols = assets.map(({ symbol }) => symbol);
@@ -73,17 +80,8 @@ const checkDocument = ({ assets, indexes }: Pick<UniverseDocument, 'assets' | 'i
     (index) => ['indexes', index, 'code'],
     refuse,
   );
-  for (const [index, { method, rebalance, constituents }] of indexes.entries()) {
-    const at = (...path: (string | number)[]) => ['indexes', index, ...path];
-    const names = constituents.map(({ symbol }) => symbol);
-    refuseRepeated(names, (position) => at('constituents', position, 'symbol'), refuse);
-    for (const [position, symbol] of names.entries()) {
-      if (!known.has(symbol)) refuse(at('constituents', position, 'symbol'), 'Is no asset of this universe');
-    }
-    if (method === 'rebased' && names.length !== 1) refuse(at('constituents'), 'A rebased index has one constituent');
-    if (rebalance !== undefined && rebalance !== rebalanceOf(method)) {
-      refuse(at('rebalance'), `Must be ${rebalanceOf(method)} for ${method}`);
-    }
+  for (const [index, definition] of indexes.entries()) {
+    checkIndex(definition, known, (path, message) => refuse(['indexes', index, ...path], message));
   }
 };
 
@@ -111,11 +109,16 @@ export const toUniverse = (name: string, version: number, document: UniverseDocu
       ...(twelveDataSymbol !== undefined && { twelveDataSymbol }),
     }),
   ),
-  indexes: document.indexes.map(({ code, name: title, method, constituents }) => ({
+  indexes: document.indexes.map(({ code, name: title, method, constituents, ...rest }) => ({
     code,
     name: title,
     method,
     constituents: constituents.map(({ symbol }) => symbol),
+    terms: new Map(constituents.map(({ symbol, ...terms }) => [symbol, terms])),
+    baseValue: rest.base_value,
+    baseDate: rest.base_date,
+    returnType: rest.return_type,
+    rebalance: rest.rebalance,
   })),
 });
 
@@ -129,10 +132,14 @@ export const toDocument = (title: string, universe: Universe): UniverseDocument 
     ...asset,
     ...(twelveDataSymbol !== undefined && { provider_symbol: twelveDataSymbol }),
   })),
-  indexes: universe.indexes.map((index) => ({
-    ...index,
-    base_value: 1000,
-    return_type: 'price',
-    constituents: index.constituents.map((symbol) => ({ symbol })),
+  indexes: universe.indexes.map(({ code, name, method, constituents, terms, ...rest }) => ({
+    code,
+    name,
+    method,
+    base_value: rest.baseValue ?? defaultBaseValue,
+    ...(rest.baseDate !== undefined && { base_date: rest.baseDate }),
+    return_type: rest.returnType ?? 'price',
+    ...(rest.rebalance !== undefined && { rebalance: rest.rebalance }),
+    constituents: constituents.map((symbol) => ({ symbol, ...terms?.get(symbol) })),
   })),
 });

@@ -81,8 +81,9 @@ export const removeUnusedIndexes = async ({ query }: Query, name: string): Promi
   );
   const ids = unused.map(({ id }) => id);
   if (ids.length === 0) return 0;
-  await query('delete from index_value where index_id = any($1::int[])', [ids]);
-  await query('delete from index_constituent where index_id = any($1::int[])', [ids]);
+  for (const table of ['index_value', 'index_checkpoint', 'index_divisor', 'index_constituent']) {
+    await query(`delete from ${table} where index_id = any($1::int[])`, [ids]);
+  }
   await query('delete from market_index where id = any($1::int[])', [ids]);
   return ids.length;
 };

@@ -1,5 +1,4 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { minDay } from '../series/store-series.ts';
 import type { SeriesRange } from '../series/stored-series.ts';
 import { arrayLiteral } from '../sql.ts';
 import { actionColumns } from './columns.ts';
@@ -33,15 +32,11 @@ export const storeActions = async (
   const inRange = `corporate_actions.asset_id = chosen.id and corporate_actions.date between first and last`;
 
   const isDifferent = actions.map((column) => `new.${column} is distinct from old.${column}`).join(' or ');
-  const splitDiffers = actions.includes('split_factor')
-    ? 'new.split_factor is distinct from old.split_factor'
-    : 'false';
-  const [difference] = await query<{ first: string | null; split: boolean | null }>(
+  const [difference] = await query<{ first: string | null }>(
     `with new as (${staged}), old as (
        select asset_id, date, ${present} from corporate_actions join ${chosen} on ${inRange} where num_nonnulls(${present}) > 0
      )
-     select min(date) as first, bool_or(${splitDiffers}) as split
-     from new full join old using (asset_id, date) where ${isDifferent}`,
+     select min(date) as first from new full join old using (asset_id, date) where ${isDifferent}`,
     parameters,
   );
   if (difference === undefined || difference.first === null) return null;
@@ -58,6 +53,6 @@ export const storeActions = async (
      on conflict (asset_id, date) do update set ${actions.map((column) => `${column} = excluded.${column}`).join(', ')}`,
     parameters,
   );
-  // A split changes the adjusted prices of all days before it.
-  return difference.split === true ? minDay : difference.first;
+  // Also a split changes no index before its day, because indexes use prices as they came.
+  return difference.first;
 };

@@ -1,24 +1,43 @@
 import test, { type ExecutionContext } from 'ava';
 import { createRandom } from '#load/histories/random.ts';
-import { calculateIndexValues } from '#src/market-data/indexes/calculate-index-values.ts';
-import { indexCalculators, type Close } from '#src/market-data/indexes/index-calculators.ts';
-import { indexMethods, type Universe } from '#src/market-data/indexes/universes.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import { calculateIndexValues, type CalculatedIndexes } from '#src/market-data/indexes/calculate-index-values.ts';
+import { checkpointDays } from '#src/market-data/indexes/calculation/index-run.ts';
+import { indexMethodRules, indexMethods } from '#src/market-data/indexes/index-methods.ts';
+import type { IndexDefinition, Universe } from '#src/market-data/indexes/universes.ts';
 import type { PriceBar } from '#src/market-data/providers/provider.ts';
 import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
 import { setup, type Setup } from '../setup.ts';
+import { indexPoints, type Action, type Close } from '#testkit/market-data/index-points.ts';
 import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 const symbols = ['A', 'B', 'C', 'D', 'E'];
-const universeOf = (methods: readonly (typeof indexMethods)[number][] = indexMethods): Universe => ({
+type Variant = Pick<IndexDefinition, 'method' | 'rebalance' | 'returnType'>;
+const terms: IndexDefinition['terms'] = new Map([
+  ['A', { to: '2000-02-20' }],
+  ['B', { from: '2000-01-25' }],
+]);
+const weights = new Map(symbols.map((symbol) => [symbol, { ...terms.get(symbol), weight: 0.2 }]));
+/** Each method with each rebalancing, in turn as total return and as price return. */
+const variants = indexMethods.flatMap((method) =>
+  indexMethodRules[method].rebalances.map((rebalance, place): Variant => ({
+    method,
+    rebalance,
+    returnType: place % 2 === 0 ? 'total' : 'price',
+  })),
+);
+const universeOf = (indexes: readonly Variant[] = variants): Universe => ({
   name: 'five',
   interval: '1day',
   from: '2000-01-01',
   assets: symbols.map((symbol) => ({ symbol, name: symbol, exchange: 'X', currency: 'USD' })),
-  indexes: methods.map((method, index) => ({
-    code: `FIVE_${index}`,
-    name: method,
-    method,
-    constituents: method === 'rebased' ? ['C'] : ['C', 'A', 'E', 'B', 'D'],
+  indexes: indexes.map((index, place) => ({
+    ...index,
+    code: `FIVE_${place}`,
+    name: index.method,
+    constituents: index.method === 'rebased' ? ['C'] : ['C', 'A', 'E', 'B', 'D'],
+    // Some indexes have members from the first day to the last.
+    terms: index.method === 'fixed_weights' ? weights : index.returnType === 'total' ? terms : undefined,
   })),
 });
 const universe = universeOf();
@@ -34,21 +53,32 @@ const barOf = (day: number, close: number): PriceBar => ({
 
 /** The stored values of each index, and the same calculated from all stored prices. */
 const compare = async (t: ExecutionContext, { admin }: Setup, { indexes }: Universe, label: string): Promise<void> => {
-  for (const { code, method, constituents } of indexes) {
-    const series: Close[][] = [];
-    for (const symbol of constituents) {
-      const rows = await admin.query(
-        'select date::text as date, close from price join asset on id = asset_id where symbol = $1 order by date',
-        [symbol],
-      );
-      series.push(rows as Close[]);
-    }
+  const closes = new Map<unknown, Close[]>();
+  const rows = await admin.query(
+    'select symbol, date::text as date, close from price join asset on id = asset_id order by date',
+  );
+  for (const { symbol, ...row } of rows) closes.set(symbol, [...(closes.get(symbol) ?? []), row as Close]);
+  const actions = await admin.query(
+    `select symbol, date::text as date, dividend, split_factor as split, shares
+     from corporate_actions join asset on id = asset_id`,
+  );
+  for (const definition of indexes) {
+    const { code, constituents } = definition;
+    const series = constituents.map((symbol) => closes.get(symbol) ?? []);
     const stored = await admin.query(
       `select index_value.date::text as date, value from index_value join market_index on id = index_id
        where code = $1 order by date`,
       [code],
     );
-    t.deepEqual(stored, indexCalculators[method](series), `${label} ${code}`);
+    const known = actions.map(({ symbol, date, dividend, split, shares }) => ({
+      symbol,
+      date,
+      dividend: dividend ?? NaN,
+      split: split ?? NaN,
+      shares: shares ?? NaN,
+    })) as Action[];
+    const own = known.filter(({ symbol }) => constituents.includes(symbol));
+    t.deepEqual(stored, indexPoints(definition, series, own), `${label} ${code}`);
   }
 };
 
@@ -74,7 +104,7 @@ test('after random changes of prices each stored index value is that of a full c
       },
     },
   });
-  for (let step = 0; step < 40; step += 1) {
+  for (let step = 0; step < 25; step += 1) {
     for (const symbol of symbols) {
       const all = bars.get(symbol)!;
       const place = random.below(all.length);
@@ -92,9 +122,45 @@ test('after random changes of prices each stored index value is that of a full c
     t.is(record.status, 'succeeded');
     const [row] = await service.admin.query('select count(*)::int as count from index_value');
     t.is(record.index_values, Number(row?.['count']), 'the record counts all values');
+    if (random.chance(0.5)) {
+      const place = random.chance(0.5) ? 39 + step : random.below(40);
+      await service.admin.query(
+        `insert into corporate_actions select id, $2, $3, $4, $5 from asset where symbol = $1
+         on conflict (asset_id, date) do update set shares = excluded.shares`,
+        [
+          symbols[random.below(5)],
+          dayOf(place),
+          random.chance(0.5) ? 0.1 + random.next() : null,
+          random.chance(0.5) ? 0.5 + 2 * random.next() : null,
+          1_000 + random.below(1_000),
+        ],
+      );
+      await calculateFrom(service, universe, dayOf(place));
+    }
     await compare(t, service, universe, `step ${step}`);
   }
+  const [left] = await service.admin.query(
+    'select max(count)::int as max from (select count(*) as count from index_checkpoint group by index_id) as counts',
+  );
+  t.true(Number(left?.['max']) <= 2 + Math.ceil(80 / checkpointDays), 'old checkpoints are removed');
 });
+
+const calculateFrom = async (
+  { admin, database }: Setup,
+  of: Universe,
+  from: string | null,
+  wrap = (query: Query): Query => query,
+): Promise<CalculatedIndexes> => {
+  const idsOf = async (text: string) =>
+    new Map((await admin.query(text)).map(({ name, id }) => [String(name), Number(id)] as const));
+  const ids = {
+    assets: await idsOf('select symbol as name, id from asset'),
+    indexes: await idsOf('select code as name, id from market_index'),
+  };
+  return database.unitOfWork.run({ operation: 'refresh.apply' }, async ({ query }) =>
+    calculateIndexValues({ query: wrap(query) }, ids, of, { from, sharedSymbols: new Set() }),
+  );
+};
 
 const steady = (days: number) =>
   symbols.map((symbol, asset) => ({
@@ -121,7 +187,7 @@ test('values that another program changed, and a new definition, are calculated 
     await refreshes.run({ universe: 'five', trigger: 'request' });
     await compare(t, service, universe, damage);
   }
-  const changed = universeOf(['price_weighted', 'equal_weighted', 'rebased']);
+  const changed = universeOf(variants.toReversed());
   const other = createRefreshService({ ...deps, universes: fixedUniverses([changed]) });
   await other.run({ universe: 'five', trigger: 'request' });
   await compare(t, service, changed, 'a new definition');
@@ -159,28 +225,24 @@ test('a new day is calculated from a few closes, and an unchanged universe from 
       provider: { source: 'sample', fetch: async () => ({ source: 'provider', series: steady(400) }) },
     },
   });
-  const { refreshes, admin, database } = service;
-  await refreshes.run({ universe: 'five', trigger: 'request' });
-  const idsOf = async (text: string) =>
-    new Map((await admin.query(text)).map(({ name, id }) => [String(name), Number(id)] as const));
-  const ids = {
-    assets: await idsOf('select symbol as name, id from asset'),
-    indexes: await idsOf('select code as name, id from market_index'),
-  };
-  const rowsRead = (from: string | null): Promise<number> =>
-    database.unitOfWork.run({ operation: 'refresh.apply' }, async ({ query }) => {
-      let rows = 0;
-      const counting: typeof query = async (text, parameters) => {
+  await service.refreshes.run({ universe: 'five', trigger: 'request' });
+  const closesRead = async (from: string | null): Promise<number> => {
+    let closes = 0;
+    const counting =
+      (query: Query): Query =>
+      async (text, parameters) => {
         const found = await query(text, parameters);
-        if (text.includes('from price')) rows += found.length;
+        for (const { assets } of found)
+          if (typeof assets === 'string') closes += (JSON.parse(assets) as number[]).length;
         return found as never;
       };
-      await calculateIndexValues({ query: counting }, ids, universe, { from, sharedSymbols: new Set() });
-      return rows;
-    });
-  t.is(await rowsRead(null), 0);
-  const newest = await rowsRead(dayOf(399));
-  t.true(newest > 0 && newest <= 40, String(newest));
-  t.true((await rowsRead(dayOf(0))) >= 2_000);
+    await calculateFrom(service, universe, from, counting);
+    return closes;
+  };
+  t.is(await closesRead(null), 0);
+  t.is(await closesRead(dayOf(400)), 0, 'a day after the last one');
+  t.is(await closesRead(dayOf(399)), 5, 'the last day');
+  t.true((await closesRead(dayOf(300))) <= 5 * (100 + checkpointDays));
+  t.is(await closesRead(dayOf(0)), 2_000);
   await compare(t, service, universe, 'the last day');
 });

@@ -53,17 +53,34 @@ test('a universe is created, read, replaced and deleted, with versions and audit
 test('each wrong definition is refused with a pointer, and nothing is stored', async (t) => {
   const { put, admin } = await setupUniverses(t);
   const index = (desk()['indexes'] as Item[])[0]!;
+  const members = (first: Item, second: Item, more: Item = {}): Item => ({
+    ...index,
+    ...more,
+    constituents: [
+      { symbol: 'AAA', ...first },
+      { symbol: 'BBB', ...second },
+    ],
+  });
+  const fixed = (first: Item, second: Item) => members(first, second, { method: 'fixed_weights' });
   const assets = (count: number) => Array.from({ length: count }, (_, number) => ({ symbol: `S${number}` }));
   const indexes = (count: number) => Array.from({ length: count }, (_, number) => ({ ...index, code: `I${number}` }));
   const cases: Record<string, Item> = {
     '/assets/1/symbol': { assets: [{ symbol: 'AAA' }, { symbol: 'AAA' }], indexes: [] },
     '/assets/0/symbol': { assets: [{ symbol: 'a b' }], indexes: [] },
     '/assets': { assets: assets(7), indexes: [] },
-    '/indexes': { indexes: indexes(4) },
+    '/indexes': { indexes: indexes(7) },
     '/indexes/1/code': { indexes: [index, index] },
     '/indexes/0/code': { indexes: [{ ...index, code: 'TECH5_EW' }] },
     '/indexes/0/method': { indexes: [{ ...index, method: 'best' }] },
-    '/indexes/0/rebalance': { indexes: [{ ...index, rebalance: 'never' }] },
+    '/indexes/0/rebalance': { indexes: [{ ...index, method: 'price_weighted', rebalance: 'monthly' }] },
+    '/indexes/0/base_value': { indexes: [{ ...index, base_value: 0 }] },
+    '/indexes/0/base_date': { indexes: [{ ...index, base_date: '2020-02-30' }] },
+    '/indexes/0/return_type': { indexes: [{ ...index, return_type: 'net' }] },
+    '/indexes/0/constituents/0/weight': { indexes: [members({ weight: 0.5 }, { weight: 0.5 })] },
+    '/indexes/0/constituents/1/weight': { indexes: [fixed({ weight: 1 }, {})] },
+    '/indexes/1/constituents/0/weight': { indexes: [index, { ...fixed({ weight: -0.5 }, { weight: 1 }), code: 'X' }] },
+    '/indexes/0/constituents/1/from': { indexes: [members({}, { from: '2020-02-01', to: '2020-01-31' })] },
+    '/indexes/0/constituents/1/to': { indexes: [members({}, { to: 'tomorrow' })] },
     '/indexes/0/constituents/1/symbol': {
       indexes: [{ ...index, constituents: [{ symbol: 'AAA' }, { symbol: 'ZZZ' }] }],
     },
@@ -74,6 +91,19 @@ test('each wrong definition is refused with a pointer, and nothing is stored', a
     '/title': { title: 'a\u0007b' },
     '/unknown': { unknown: 1 },
   };
+  const sums: readonly [Item, RegExp][] = [
+    [fixed({ weight: 0.5 }, { weight: 0.4 }), /add up to 1, and their sum is 0\.9"/],
+    [fixed({ weight: 1, to: '2020-01-31' }, { weight: 1, from: '2020-01-31' }), /sum is 2 from 2020-01-31 on/],
+    [fixed({ weight: 0.5 }, { weight: 0.5, to: '2020-01-31' }), /sum is 0\.5 from 2020-02-01 on/],
+    [members({ to: '2020-01-31' }, { from: '2020-02-02' }), /has no constituent from 2020-02-01 on/],
+  ];
+  for (const [definition, message] of sums) {
+    const response = await put('desk', { ...desk(), indexes: [definition] });
+    t.is(response.status, 422, String(message));
+    const problem = await errorOf(response);
+    t.true(pointers(problem).includes('/indexes/0/constituents'), String(message));
+    t.regex(JSON.stringify(problem), message);
+  }
   for (const [pointer, change] of Object.entries(cases)) {
     const response = await put('desk', { ...desk(), ...change });
     t.is(response.status, 422, pointer);

@@ -219,6 +219,37 @@ test.serial('dividends, splits and shares are stored; the file is the truth for 
   t.deepEqual(await actions(), [['AAA', '2024-01-05', null, null, 7]]);
 });
 
+test.serial('an uploaded split moves no index, and only the days from its day on are calculated again', async (t) => {
+  const { send, admin, metrics } = await setupUploads(t);
+  const bars = Array.from({ length: 80 }, (_, day) => {
+    const date = new Date(Date.UTC(2024, 0, 1 + day)).toISOString().slice(0, 10);
+    return { date, close: (100 + day) / (day < 60 ? 1 : 4) };
+  });
+  const linesOf = (first: number): string =>
+    bars
+      .slice(first)
+      .map(({ date, close }) => `AAA,${date},${close}`)
+      .join('\n');
+  t.is((await send(`${header}${linesOf(0).split('\n').slice(0, 60).join('\n')}\n`)).status, 200);
+  const stored = () =>
+    admin.query('select index_id, date::text, value, xmin::text from index_value order by index_id, date');
+  const before = await stored();
+  t.true(before.length > 0);
+  const calculated = (extent: string): number => metrics.value('volwatch_index_calculations_total', { extent });
+  const all = calculated('all');
+  const tail = calculated('tail');
+  const late = linesOf(60).split('\n');
+  const answer = await send(
+    `symbol,date,close,split_factor\n${late.map((line, day) => `${line},${day === 0 ? 4 : ''}`).join('\n')}\n`,
+  );
+  t.like(answer.body, { status: 'succeeded', quarantined: 0 });
+  const after = await stored();
+  t.deepEqual(after.slice(0, before.length), before, 'earlier values are not written again');
+  t.is(calculated('all'), all);
+  t.true(calculated('tail') > tail);
+  t.true(Math.abs(Number(after.at(-1)!['value']) / Number(after[0]!['value']) - 179 / 100) < 1e-9);
+});
+
 test.serial('the same file twice changes nothing', async (t) => {
   const { send, contents, admin } = await setupUploads(t);
   t.is((await send(two)).status, 200);

@@ -52,6 +52,7 @@ test('each GET route of a resource or list has the parameter fields and is answe
   const partial: readonly (readonly [path: string, fields: string, expected: object])[] = [
     ['/assets/AAPL', 'symbol', { symbol: 'AAPL' }],
     ['/indexes/TECH5_EW', 'code', { code: 'TECH5_EW' }],
+    ['/indexes/TECH5_EW/explain', 'code,method', { code: 'TECH5_EW', method: 'equal_weighted' }],
     ['/universes/tech5', 'name,version', { name: 'tech5', version: 1 }],
     ['/universes/tech5/status', 'universe', { universe: 'tech5' }],
     [`/pricing/jobs/${String(job.body['id'])}`, 'status', { status: 'open' }],

@@ -106,6 +106,16 @@ export const workMetrics = {
     help: 'Series whose stored history was replaced, because the provider restated it or the source changed',
     labels: { reason: ['restated', 'source_changed'] },
   },
+  volwatch_index_calculations_total: {
+    type: 'counter',
+    help: 'Indexes of committed refreshes by the days that were calculated: all, those from a changed day on, or none',
+    labels: { extent: ['all', 'tail', 'none'] },
+  },
+  volwatch_index_constituents_left_out_total: {
+    type: 'counter',
+    help: 'Constituents that an index lacked at the end of a refresh, because their price or shares are not known',
+    labels: { universe: 'open', reason: ['no_price', 'no_shares'] },
+  },
   volwatch_universes: {
     type: 'gauge',
     help: 'Universes by who defines them',

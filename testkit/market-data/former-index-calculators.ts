@@ -1,14 +1,17 @@
-import type { IndexMethod } from './universes.ts';
+/**
+ * The first three methods as they were written before methods, rebalancing and divisors were one calculation. Tests compare
+ * values with these, to the last digit.
+ */
 
 /** One close of one asset. `date` is `YYYY-MM-DD`; `close` is positive and finite, in the currency of the asset. */
-export type Close = { readonly date: string; readonly close: number };
+type Close = { readonly date: string; readonly close: number };
 
 /** The closes of one constituent, oldest first, with at most one close for each date. */
 export type CloseSeries = readonly Close[];
 
 export type IndexPoint = { readonly date: string; readonly value: number };
 
-export const indexBase = 1000;
+const indexBase = 1000;
 
 /** Each date with at least one close, oldest first, with the close of each constituent on that date (or undefined). */
 const byDate = (
@@ -30,7 +33,7 @@ const byDate = (
  * simple returns of the constituents that have a close on both dates. Without such a constituent the value is
  * unchanged.
  */
-export const equalWeighted = (constituents: readonly CloseSeries[], start = indexBase): IndexPoint[] => {
+const equalWeighted = (constituents: readonly CloseSeries[], start = indexBase): IndexPoint[] => {
   let value = start;
   let previous: readonly (number | undefined)[] = [];
   return byDate(constituents).map(([date, closes]) => {
@@ -54,7 +57,7 @@ export const equalWeighted = (constituents: readonly CloseSeries[], start = inde
  * On the first date of a further constituent the divisor changes so that the new constituent does not change the value
  * of that date. A constituent without a close on a later date counts with its last close.
  */
-export const priceWeighted = (constituents: readonly CloseSeries[]): IndexPoint[] => {
+const priceWeighted = (constituents: readonly CloseSeries[]): IndexPoint[] => {
   const last: (number | undefined)[] = [];
   // The sum of closes at which the index is 1000: the divisor times 1000.
   let base: number | undefined;
@@ -76,17 +79,15 @@ export const priceWeighted = (constituents: readonly CloseSeries[]): IndexPoint[
 };
 
 /** Rebased index: the closes of one constituent, scaled to 1000 on the first date. */
-export const rebased = (constituents: readonly CloseSeries[]): IndexPoint[] => {
+const rebased = (constituents: readonly CloseSeries[]): IndexPoint[] => {
   const [series = []] = constituents;
   const first = series[0]?.close;
   return first === undefined ? [] : series.map(({ date, close }) => ({ date, value: indexBase * (close / first) }));
 };
 
-/** `start` is the value on the first date, for the methods that continue from a value. */
-type IndexCalculator = (constituents: readonly CloseSeries[], start?: number) => IndexPoint[];
-
-export const indexCalculators: Readonly<Record<IndexMethod, IndexCalculator>> = {
-  equal_weighted: equalWeighted,
+/** Methods by name, without splits, dividends and terms. */
+export const formerCalculators = {
+  equal_weighted: (constituents: readonly CloseSeries[]) => equalWeighted(constituents),
   price_weighted: priceWeighted,
   rebased,
 };

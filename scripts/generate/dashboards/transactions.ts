@@ -1,0 +1,110 @@
+import { budgetOf, findSlo, sloRecord } from '../slo/slo.ts';
+import { of, quantile, rate, sumRate, type DashboardSpec } from './spec.ts';
+
+const transactions = 'volwatch_db_transactions_total';
+const rollbackLine = [{ value: budgetOf(findSlo('refresh')), color: 'red' }] as const;
+
+/** Transactions of the dashboard of refreshes. */
+export const transactionsRow: DashboardSpec['rows'][number] = {
+  title: 'Transactions',
+  panels: [
+    {
+      id: 10,
+      kind: 'timeseries',
+      title: 'Rollback share by operation',
+      description:
+        'Rolled-back share of units of work, by operation; refused callers do not count. The line is the budget of the refresh level.',
+      unit: 'share',
+      queries: [
+        {
+          expr: `sum by (operation) (${rate(of(transactions, 'outcome="rolled_back"'))}) / sum by (operation) (${rate(of(transactions, 'outcome!="refused"'))})`,
+          legend: '{{operation}}',
+        },
+      ],
+      thresholds: rollbackLine,
+      alerts: ['RollbackRate', 'RefreshBudgetBurn'],
+    },
+    {
+      id: 11,
+      kind: 'timeseries',
+      title: 'Rollbacks by reason',
+      description: 'Rollbacks per second by reason: the code of the error table that logs and spans carry too.',
+      unit: 'events/s',
+      queries: [
+        {
+          expr: `${sumRate(of(transactions, 'outcome="rolled_back"'), 'operation, reason')} > 0`,
+          legend: '{{operation}} {{reason}}',
+        },
+      ],
+      stacked: true,
+    },
+    {
+      id: 16,
+      kind: 'timeseries',
+      title: 'Units of work refused by reason',
+      description:
+        'Rollbacks per second because a caller was refused, for example for a stale version. They are no fault.',
+      unit: 'events/s',
+      queries: [
+        {
+          expr: `${sumRate(of(transactions, 'outcome="refused"'), 'operation, reason')} > 0`,
+          legend: '{{operation}} {{reason}}',
+        },
+      ],
+      stacked: true,
+    },
+    {
+      id: 12,
+      kind: 'timeseries',
+      title: 'Transaction duration at p95',
+      description: 'p95 of units of work by operation and outcome; points open the trace.',
+      unit: 'seconds',
+      queries: [
+        {
+          expr: quantile(0.95, of('volwatch_db_transaction_duration_seconds_bucket'), 'operation, outcome'),
+          legend: '{{operation}} {{outcome}}',
+        },
+      ],
+      exemplars: true,
+    },
+    {
+      id: 13,
+      kind: 'timeseries',
+      title: 'Lock conflicts by code',
+      description:
+        'Lock conflicts per second: refused second refreshes, and transactions given up after repeated conflicts.',
+      unit: 'events/s',
+      queries: [
+        {
+          expr: sumRate(of('volwatch_errors_total', 'code=~"refresh_in_progress|database_conflict"'), 'code'),
+          legend: '{{code}}',
+        },
+      ],
+    },
+    {
+      id: 14,
+      kind: 'timeseries',
+      title: 'Transactions counted by PostgreSQL and by the service',
+      description:
+        "PostgreSQL's own commits and rollbacks beside ours. It also counts each statement outside a transaction as a commit; rollbacks must agree.",
+      unit: 'events/s',
+      queries: [
+        { expr: sumRate('pg_stat_database_xact_commit{datname!~"template.*"}'), legend: 'PostgreSQL commits' },
+        { expr: sumRate('pg_stat_database_xact_rollback{datname!~"template.*"}'), legend: 'PostgreSQL rollbacks' },
+        { expr: sumRate(of(transactions), 'outcome'), legend: 'units of work {{outcome}}' },
+      ],
+    },
+    {
+      id: 15,
+      kind: 'timeseries',
+      title: 'Rolled-back share of refreshes',
+      description: 'Share of refresh transactions rolled back, over one hour and one day. The line is the budget.',
+      unit: 'share',
+      queries: [
+        { expr: `${sloRecord('1h')}{slo="refresh"}`, legend: '1 h' },
+        { expr: `${sloRecord('1d')}{slo="refresh"}`, legend: '1 d' },
+      ],
+      thresholds: rollbackLine,
+    },
+  ],
+};

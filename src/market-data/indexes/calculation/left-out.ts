@@ -1,0 +1,25 @@
+import type { IndexDefinition } from '../universes.ts';
+import { dayNumber, isInForce, planIndex } from './index-plan.ts';
+import type { IndexState } from './index-state.ts';
+
+export const leftOutReasons = ['no_price', 'no_shares'] as const;
+
+/** A constituent that is in force and is not a member, because its price or its number of shares is not known. */
+export type LeftOut = {
+  readonly code: string;
+  readonly symbol: string;
+  readonly reason: (typeof leftOutReasons)[number];
+};
+
+/** The constituents that the last value of the state lacks. */
+export const leftOut = (definition: IndexDefinition, { date, closes, shares }: IndexState): LeftOut[] => {
+  const { code } = definition;
+  const plan = planIndex(definition);
+  const day = dayNumber(date === '' ? '9999-12-31' : date);
+  return plan.constituents.flatMap((symbol, position): LeftOut[] => {
+    if (!isInForce(plan, position, day)) return [];
+    if (Number.isNaN(closes[position])) return [{ code, symbol, reason: 'no_price' }];
+    const lacksShares = plan.holds === 'shares_outstanding' && Number.isNaN(shares[position]);
+    return lacksShares ? [{ code, symbol, reason: 'no_shares' }] : [];
+  });
+};

@@ -1,0 +1,88 @@
+import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { arrayLiteral } from '../sql.ts';
+import type { IndexPlan } from './calculation/index-plan.ts';
+import { checkpointDays, type Checkpoint, type DivisorChange } from './calculation/index-run.ts';
+import { decodeState, emptyState, type IndexState } from './calculation/index-state.ts';
+
+type Query = Pick<Transaction, 'query'>;
+
+/** The state of the last checkpoint before the day. Without one, a state before the first day. */
+export const stateBefore = async (
+  { query }: Pick<Reader, 'query'>,
+  id: number,
+  plan: IndexPlan,
+  day: string,
+): Promise<IndexState> => {
+  const [row] = await query<Checkpoint>(
+    `select date, ordinal, state from index_checkpoint where index_id = $1 and date < $2
+     order by date desc limit 1`,
+    [id, day],
+  );
+  return (row && decodeState(plan, row)) ?? emptyState(plan);
+};
+
+/** The state after the last calculated day. */
+export const newestState = (reader: Pick<Reader, 'query'>, id: number, plan: IndexPlan): Promise<IndexState> =>
+  stateBefore(reader, id, plan, 'infinity');
+
+/** Limits the memory of one statement. */
+const maxStatementBytes = 250_000;
+
+/** The checkpoints after the day `after` become those of the list, and only the last two of them that are not due stay. */
+export const writeCheckpoints = async (
+  { query }: Query,
+  id: number,
+  checkpoints: readonly Checkpoint[],
+  after: string,
+): Promise<void> => {
+  await query(
+    `delete from index_checkpoint where index_id = $1 and date > coalesce(nullif($2, '')::date, '-infinity')`,
+    [id, after],
+  );
+  const [first] = checkpoints;
+  const perStatement = first ? Math.max(1, Math.floor(maxStatementBytes / first.state.length)) : 1;
+  for (let start = 0; start < checkpoints.length; start += perStatement) {
+    const part = checkpoints.slice(start, start + perStatement);
+    await query(
+      `insert into index_checkpoint (index_id, date, ordinal, state)
+       select $1, * from unnest($2::date[], $3::int[], $4::bytea[])`,
+      [
+        id,
+        arrayLiteral(part.map(({ date }) => date)),
+        arrayLiteral(part.map(({ ordinal }) => ordinal)),
+        part.map(({ state }) => state),
+      ],
+    );
+  }
+  await query(
+    `delete from index_checkpoint where index_id = $1 and ordinal % $2 <> 0 and date < (
+       select min(date) from (select date from index_checkpoint where index_id = $1 order by date desc limit 2) as newest
+     )`,
+    [id, checkpointDays],
+  );
+};
+
+/** The changes of the divisor after the day `after` become those of the list. */
+export const writeDivisors = async (
+  { query }: Query,
+  id: number,
+  changes: readonly DivisorChange[],
+  after: string,
+): Promise<void> => {
+  await query(`delete from index_divisor where index_id = $1 and date > coalesce(nullif($2, '')::date, '-infinity')`, [
+    id,
+    after,
+  ]);
+  await query(
+    `insert into index_divisor (index_id, date, before, after, causes)
+     select $1, change.date, change.before, change.after, change.causes::jsonb
+     from unnest($2::date[], $3::float8[], $4::float8[], $5::text[]) as change (date, before, after, causes)`,
+    [
+      id,
+      arrayLiteral(changes.map(({ date }) => date)),
+      arrayLiteral(changes.map(({ before }) => before)),
+      arrayLiteral(changes.map(({ after: divisor }) => divisor)),
+      changes.map(({ causes }) => JSON.stringify(causes)),
+    ],
+  );
+};

@@ -1,0 +1,104 @@
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { arrayLiteral } from '../sql.ts';
+import type { MarketAction, MarketDay } from './calculation/index-run.ts';
+
+type Query = Pick<Transaction, 'query'>;
+
+/** Closes that are in memory at a time. More would block the event loop longer than a few milliseconds. */
+const closesPerRead = 20_000;
+
+const dayMs = 86_400_000;
+const addDays = (date: string, days: number): string =>
+  new Date(Date.parse(date) + days * dayMs).toISOString().slice(0, 10);
+
+const spanOf = async (
+  { query }: Query,
+  assets: readonly number[],
+  after: string | null,
+): Promise<{ readonly first: string; readonly last: string } | undefined> => {
+  const [row] = await query<{ first: string | null; last: string | null }>(
+    `select min(span.first) as first, max(span.last) as last
+     from unnest($1::int[]) as wanted (id) cross join lateral (
+       select min(date) as first, max(date) as last from price
+       where asset_id = wanted.id and date > coalesce($2::date, '-infinity')
+     ) as span`,
+    [arrayLiteral(assets), after],
+  );
+  const { first, last } = row ?? {};
+  return first && last ? { first, last } : undefined;
+};
+
+/** The closes as two JSON arrays for each day, because one row for each close takes several times as long to parse. */
+const readCloses = ({ query }: Query, assets: string, from: string, to: string) =>
+  query<{ date: string; assets: string; closes: string }>(
+    `select date, '[' || string_agg(asset_id::text, ',') || ']' as assets,
+       '[' || string_agg(close::text, ',') || ']' as closes
+     from price where asset_id = any($1::int[]) and date between $2 and $3 group by date order by date`,
+    [assets, from, to],
+  );
+
+type ActionRow = {
+  readonly asset: number;
+  readonly date: string;
+  readonly dividend: number | null;
+  readonly split: number | null;
+  readonly shares: number | null;
+};
+
+const readActions = async (
+  { query }: Query,
+  assets: string,
+  after: string | null,
+  to: string,
+): Promise<MarketAction[]> => {
+  const rows = await query<ActionRow>(
+    `select asset_id as asset, date, dividend, split_factor as split, shares from corporate_actions
+     where asset_id = any($1::int[]) and date > coalesce($2::date, '-infinity') and date <= $3 order by date, asset_id`,
+    [assets, after, to],
+  );
+  return rows.map(({ asset, date, dividend, split, shares }) => ({
+    asset,
+    date,
+    dividend: dividend ?? NaN,
+    split: split ?? NaN,
+    shares: shares ?? NaN,
+  }));
+};
+
+export type DaysRequest = {
+  readonly assets: readonly number[];
+  /** Only later days are read. Null: from the first day on. */
+  readonly after: string | null;
+  /** The last day to read. Null: the last one that is stored. */
+  readonly to: string | null;
+};
+
+/** The days on which the assets have closes, oldest first. A few days are in memory at a time. */
+export const marketDays = async function* (
+  transaction: Query,
+  { assets, after, to }: DaysRequest,
+): AsyncGenerator<MarketDay> {
+  const span = await spanOf(transaction, assets, after);
+  if (!span) return;
+  const last = to !== null && to < span.last ? to : span.last;
+  const ids = arrayLiteral(assets);
+  const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
+  let pending: MarketAction[] = [];
+  let actionsUntil = after;
+  let from = span.first;
+  while (from <= last) {
+    const until = addDays(from, daysPerRead - 1);
+    const end = until < last ? until : last;
+    const rows = await readCloses(transaction, ids, from, end);
+    pending = pending.concat(await readActions(transaction, ids, actionsUntil, end));
+    actionsUntil = end;
+    for (const { date, assets: dayAssets, closes } of rows) {
+      const later = pending.findIndex((action) => action.date > date);
+      const actions = later === -1 ? pending : pending.slice(0, later);
+      pending = later === -1 ? [] : pending.slice(later);
+      yield { date, actions, assets: JSON.parse(dayAssets) as number[], closes: JSON.parse(closes) as number[] };
+    }
+    // After days without closes the next day with one is looked up, because a series can have a gap of centuries.
+    from = rows.length > 0 ? addDays(end, 1) : ((await spanOf(transaction, assets, end))?.first ?? addDays(last, 1));
+  }
+};

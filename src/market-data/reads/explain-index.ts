@@ -1,0 +1,117 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { planIndex } from '../indexes/calculation/index-plan.ts';
+import { createIndexRun, type DivisorChange } from '../indexes/calculation/index-run.ts';
+import { leftOut } from '../indexes/calculation/left-out.ts';
+import { stateBefore } from '../indexes/index-history.ts';
+import { definitionDigest } from '../indexes/index-values.ts';
+import { marketDays } from '../indexes/market-days.ts';
+import type { IndexDefinition } from '../indexes/universes.ts';
+import { inSpan } from '../refresh/spans.ts';
+import { toUniverse, type UniverseDocument } from '../universes/universe-document.ts';
+import { explainedDay, type ExplainedDay } from './explained-day.ts';
+
+export type IndexExplanation = ExplainedDay & {
+  readonly code: string;
+  readonly method: IndexDefinition['method'];
+  readonly return_type: 'price' | 'total';
+  /** The last change of the divisor until this day. Null with `each_bar`, where it changes before each bar. */
+  readonly divisor_change: DivisorChange | null;
+  readonly left_out: readonly { readonly symbol: string; readonly reason: 'no_price' | 'no_shares' }[];
+};
+
+/**
+ * Explains the value of a day: undefined for an unknown code. Null stands for the last day.
+ * @throws AppError `resource_not_found` if the index has no value on the day, `index_not_calculated`
+ */
+export type ExplainIndex = (code: string, date: string | null) => Promise<IndexExplanation | undefined>;
+
+type TargetRow = {
+  readonly id: number;
+  readonly definition: UniverseDocument;
+  readonly calculation: string | null;
+  readonly date: string | null;
+  readonly value: number | null;
+};
+
+/** The index with the last value until the day. */
+const targetOf = async ({ query }: Reader, code: string, date: string | null): Promise<TargetRow | undefined> => {
+  const [row] = await query<TargetRow>(
+    `select market_index.id, universe.definition, market_index.calculation, last_value.date, last_value.value
+     from market_index join universe on universe.name = market_index.universe left join lateral (
+       select date, value from index_value
+       where index_id = market_index.id and date <= coalesce($2::date, 'infinity') order by date desc limit 1
+     ) as last_value on true where code = $1`,
+    [code, date],
+  );
+  return row;
+};
+
+const assetIds = async ({ query }: Reader, symbols: readonly string[]): Promise<number[] | undefined> => {
+  const rows = await query<{ id: number; symbol: string }>(
+    'select id, symbol from asset where symbol = any($1::text[])',
+    [symbols],
+  );
+  const ids = new Map(rows.map(({ id, symbol }) => [symbol, id]));
+  const found = symbols.map((symbol) => ids.get(symbol));
+  return found.includes(undefined) ? undefined : found.filter((id) => id !== undefined);
+};
+
+const divisorChangeUntil = async ({ query }: Reader, id: number, date: string): Promise<DivisorChange | null> => {
+  const [row] = await query<DivisorChange>(
+    `select date, before, after, causes from index_divisor where index_id = $1 and date <= $2
+     order by date desc limit 1`,
+    [id, date],
+  );
+  return row ?? null;
+};
+
+/** Calculates the day again, from the last checkpoint before it. Undefined if the definition is newer than the values. */
+const calculateDay = async (
+  reader: Reader,
+  { id, definition: document, calculation, date }: TargetRow,
+  code: string,
+) => {
+  const definition = toUniverse('', 1, document).indexes.find((index) => index.code === code);
+  if (!definition || date === null || calculation?.split(' ')[0] !== definitionDigest(definition)) return undefined;
+  const assets = await assetIds(reader, definition.constituents);
+  if (!assets) return undefined;
+  const plan = planIndex(definition);
+  const state = await stateBefore(reader, id, plan, date);
+  const run = createIndexRun(plan, assets, state);
+  const after = state.date || null;
+  for await (const day of marketDays(reader, { assets, after, to: date })) run.add(day);
+  const calculated = run.finish();
+  return calculated && { ...calculated, definition, plan, state };
+};
+
+/** A refresh can commit between two queries. */
+const attempts = 2;
+
+export const createExplainIndex = (reader: Reader): ExplainIndex => {
+  const explain: ExplainIndex = async (code, date) => {
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      const target = await targetOf(reader, code, date);
+      if (!target) return undefined;
+      if (target.date === null || (date !== null && target.date !== date)) {
+        const before = target.date === null ? '' : `; the last day before it with a value is ${target.date}`;
+        throw new AppError('resource_not_found', `The index has no value on this day${before}`);
+      }
+      const calculated = await calculateDay(reader, target, code);
+      // The explanation is right only if it gives the stored value, to the last digit.
+      if (!calculated || calculated.result.value !== target.value) continue;
+      const { definition, plan, state } = calculated;
+      const everyBar = plan.rebalance === 'each_bar';
+      return {
+        code,
+        ...explainedDay(plan, calculated),
+        method: definition.method,
+        return_type: definition.returnType ?? 'price',
+        divisor_change: everyBar ? null : await divisorChangeUntil(reader, target.id, target.date),
+        left_out: leftOut(definition, state).map(({ symbol, reason }) => ({ symbol, reason })),
+      };
+    }
+    throw new AppError('index_not_calculated', undefined, { retryAfter: 5 });
+  };
+  return (code, date) => inSpan('index.explain', { attributes: { 'index.code': code } }, () => explain(code, date));
+};
