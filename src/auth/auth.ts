@@ -6,7 +6,9 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import { createTaggedSecrets } from '#src/kernel/tagged-secrets.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { accountRoutes } from './users/user-routes.ts';
@@ -71,11 +73,14 @@ export type AuthDeps = {
     readonly apiKeys: string | Uint8Array;
     readonly csrf: Uint8Array;
     readonly places: Uint8Array;
+    /** Key of the tags of credentials. */
+    readonly tags: Uint8Array;
   };
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly throttle: LoginThrottle;
+  readonly lookups: CredentialLookups;
   readonly owners: Owners;
   readonly abuse: AbuseReport;
   readonly cursors: Cursors;
@@ -101,7 +106,7 @@ export type Auth = {
 export const createAuth = (deps: AuthDeps): Auth => {
   const { settings, keyRing, unitOfWork, clock, logger, metrics, secrets } = deps;
   const { issuer, audience, publicUrl, sessionIdleSeconds, hashing } = settings;
-  const shared = { ...deps, ...settings };
+  const shared = { ...deps, ...settings, taggedSecrets: createTaggedSecrets(secrets.tags) };
   const measure = createMeasure(deps);
   const revocations = createRevocations({ ...shared, pollMs: settings.revocationPollMs, feed: deps.revocationFeed });
   const verifier = createTokenVerifier({ ...shared, measure, isRevoked: revocations.isRevoked });

@@ -19,6 +19,7 @@ import { createLifecycle, type Lifecycle, type LifecycleState } from './lifecycl
 import { composeWebhooks } from './features/webhooks.ts';
 import type { Config } from '../config/index.ts';
 import { codeOf } from '../kernel/catalogue/errors.ts';
+import { unlimitedLookups } from '../kernel/ports/credential-lookups.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Logger } from '../kernel/ports/logger.ts';
 import { createPricingJobRoutes } from '../pricing-jobs/index.ts';
@@ -62,23 +63,26 @@ export const compose = async (config: Config): Promise<Service> => {
     provider: provider.provider,
     providers: provider.providers,
   });
+  const rateLimits = await composeRateLimits(base, storage, keyRing);
+  const lookups = rateLimits?.credentialLookups ?? unlimitedLookups;
   const calendar = await composeCalendar(base, database, {
     jobs,
     keyRing,
     cursors,
     mayAct,
     audit: audit.trail,
+    lookups,
     redis: storage.redis,
   });
   const pricing = composePricing(base, closes);
   const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
-  const rateLimits = await composeRateLimits(base, storage, keyRing);
   const auth = await composeAuth(base, database, {
     keyRing,
     audit: audit.trail,
     cursors,
     owners,
     throttle: rateLimits?.loginThrottle,
+    lookups,
     redis: storage.redis,
   });
 

@@ -6,7 +6,9 @@ import { createClientAdmin } from '#src/auth/clients/client-admin.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
+import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { createTaggedSecrets } from '#src/kernel/tagged-secrets.ts';
 import { setup } from './setup.ts';
 
 const secret = 'a secret for this test alone';
@@ -24,6 +26,8 @@ const setupCredentials = async (t: ExecutionContext) => {
     clock,
     owners: createOwners({ reader, clock, bootstrap: undefined, cacheMs: 0 }),
     usage: { note: () => {}, flush: async () => {} },
+    lookups: unlimitedLookups,
+    taggedSecrets: createTaggedSecrets(Buffer.from('tags')),
     secret,
     maxPerOwner: 10,
   });

@@ -9,6 +9,7 @@ import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
+import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
@@ -75,6 +76,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
       apiKeys: 'test secret of keys',
       csrf: Buffer.from('test secret of csrf'),
       places: Buffer.from('places'),
+      tags: Buffer.from('tags'),
     },
     unitOfWork: database.unitOfWork,
     reader,
@@ -82,6 +84,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     abuse: noAbuseReport,
     audit: createAuditTrail({ clock, metrics, ids: uuidv7 }),
     throttle: noLoginThrottle,
+    lookups: unlimitedLookups,
     cursors: createCursors({ secret: 'test secret of cursors' }),
     clock,
     logger: silentLogger,

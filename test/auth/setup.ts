@@ -8,6 +8,7 @@ import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -98,6 +99,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
       apiKeys: 'test secret of keys',
       csrf: Buffer.from('test secret of csrf'),
       places: Buffer.from('places'),
+      tags: Buffer.from('tags'),
     },
     unitOfWork: noDatabase,
     reader,
@@ -105,6 +107,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     abuse: noAbuseReport,
     audit: noAudit,
     throttle: noLoginThrottle,
+    lookups: unlimitedLookups,
     cursors: createCursors({ secret: 'test secret of cursors' }),
     clock,
     logger: silentLogger,

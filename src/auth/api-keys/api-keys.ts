@@ -6,11 +6,12 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
 import { commonScopes, type Owner, type Owners } from '#src/kernel/ports/owners.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
 import { ApiKeyEntity } from '../entities.ts';
-import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import type { UsageLog } from './usage-log.ts';
 
@@ -21,6 +22,8 @@ export type ApiKeysDeps = {
   readonly clock: Clock;
   readonly usage: UsageLog;
   readonly owners: Owners;
+  readonly lookups: CredentialLookups;
+  readonly taggedSecrets: TaggedSecrets;
   /** Key of the digests, so that a copy of the table alone cannot verify a guessed API key. */
   readonly secret: string | Uint8Array;
   /** Max number of active keys. */
@@ -56,7 +59,8 @@ export type ApiKeys = {
   readonly revoke: (owner: Principal, id: string) => Promise<void>;
   /**
    * The principal of a key, with the scopes of the key. The owner rule reduces them to the scopes of the owner.
-   * @throws AppError `api_key_invalid` for a key that is unknown, revoked or expired
+   * @throws AppError `api_key_invalid` for a key that is unknown, revoked or expired; `rate_limit_exceeded` when many
+   * credentials of the address were refused
    */
   readonly authenticate: (key: string) => Promise<Principal>;
   /** Records the use of a key whose owner does not exist any more. */
@@ -97,6 +101,8 @@ export const createApiKeys = ({
   clock,
   usage,
   owners,
+  lookups,
+  taggedSecrets,
   secret,
   maxPerOwner,
 }: ApiKeysDeps): ApiKeys => {
@@ -114,6 +120,17 @@ export const createApiKeys = ({
       }),
     );
 
+  const findActive = async (key: string, now: Date): Promise<Found | undefined> => {
+    const [found] = await reader.query<Found>(
+      `select id, scopes, owner_kind, owner_id, revoked_at is not null or expires_at <= $2 as ended
+       from api_key where key_hash = $1`,
+      [digest(key), now],
+    );
+    if (!found?.ended) return found;
+    await recordUse(found.id, 'api_key_invalid');
+    return undefined;
+  };
+
   return {
     create: async (principal, { name, scopes, expiresInDays }) => {
       const owner = ownerOf(principal);
@@ -126,7 +143,7 @@ export const createApiKeys = ({
       }
       const id = uuidv7();
       const prefix = newPrefix();
-      const key = newOpaqueToken(`${prefix}_`);
+      const key = taggedSecrets.create(`${prefix}_`);
       const created = clock.now();
       const expires = expiresInDays === undefined ? null : new Date(created.getTime() + expiresInDays * dayMs);
       return unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
@@ -201,16 +218,9 @@ export const createApiKeys = ({
     authenticate: async (key) => {
       if (!form.test(key)) throw refused();
       const now = clock.now();
-      const [found] = await reader.query<Found>(
-        `select id, scopes, owner_kind, owner_id, revoked_at is not null or expires_at <= $2 as ended
-         from api_key where key_hash = $1`,
-        [digest(key), now],
-      );
+      const lookup = { kind: 'api_key', secret: key, isOurs: taggedSecrets.isOurs(key) } as const;
+      const found = await lookups.run(lookup, () => findActive(key, now));
       if (!found) throw refused();
-      if (found.ended) {
-        await recordUse(found.id, 'api_key_invalid');
-        throw refused();
-      }
       usage.note(found.id, now);
       const owner = { kind: found.owner_kind, id: found.owner_id };
       return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner };

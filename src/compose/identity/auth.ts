@@ -4,6 +4,7 @@ import type { Database } from '../../database/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
+import type { CredentialLookups } from '../../kernel/ports/credential-lookups.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
 import type { Base } from '../base.ts';
@@ -46,13 +47,14 @@ export type AuthParts = {
   readonly cursors: Cursors;
   readonly owners: Owners;
   readonly throttle: LoginThrottle | undefined;
+  readonly lookups: CredentialLookups;
   readonly redis: RedisConnection | undefined;
 };
 
 export const composeAuth = async (
   { config, production, clock, logger, metrics, faults, abuse, publicUrl }: Base,
   { unitOfWork, reader }: Database,
-  { keyRing, audit, cursors, owners, throttle = noLoginThrottle, redis }: AuthParts,
+  { keyRing, audit, cursors, owners, throttle = noLoginThrottle, lookups, redis }: AuthParts,
 ): Promise<Auth> => {
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
@@ -87,11 +89,13 @@ export const composeAuth = async (
       apiKeys: config.API_KEY_SECRET ?? (await derivedSecret(keyRing.signing, 'api keys')),
       csrf: await derivedSecret(keyRing.signing, 'csrf tokens'),
       places: await derivedSecret(keyRing.signing, 'sign-in places'),
+      tags: await derivedSecret(keyRing.signing, 'credential tags'),
     },
     unitOfWork,
     reader,
     audit,
     throttle,
+    lookups,
     owners,
     abuse,
     cursors,

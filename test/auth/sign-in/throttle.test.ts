@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
@@ -9,6 +10,7 @@ import { ada, startRoom, type Room } from '../room.ts';
 const quota = { points: 1_000, windowSeconds: 60 };
 const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
   const limits = createRateLimits({
+    abuse: noAbuseReport,
     policies: {
       ip: quota,
       user: quota,
@@ -16,6 +18,7 @@ const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
       api_key: quota,
       login: quota,
       account: { points: elsewhere, windowSeconds: 60 },
+      credentials: { points: 1_000, windowSeconds: 60 },
       account_place: { points: 3, windowSeconds: 900 },
     },
     redis: undefined,
