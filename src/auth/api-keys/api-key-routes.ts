@@ -62,7 +62,7 @@ export const apiKeyRoutes = ({ apiKeys, pages }: ApiKeyRoutesDeps): Route[] => [
     summary: 'Create an API key. Only this answer shows the key',
     request: { body: wanted },
     responses: { 201: created },
-    errors: ['scope_insufficient'],
+    errors: ['scope_insufficient', 'quota_exceeded'],
     handler: async ({ body: { name, scopes, expires_in_days: expiresInDays }, context }) => {
       const key = await apiKeys.create(callerOf(context), { name, scopes, expiresInDays });
       return {

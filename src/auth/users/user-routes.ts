@@ -45,7 +45,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
       body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }),
     },
     responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
-    errors: ['credentials_invalid', 'overloaded', 'auth_service_error'],
+    errors: ['credentials_invalid', 'quota_exceeded', 'overloaded', 'auth_service_error'],
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
       const signIn = { ...credentials, clientIp };
       if (!wantsSession) {

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAuditQueries, createAuditRoutes, createAuditTrail, createRefusalLimit } from '../../audit/index.ts';
+import {
+  createAuditQueries,
+  createAuditRoutes,
+  createAuditTrail,
+  createCreationQuota,
+  createRefusalLimit,
+} from '../../audit/index.ts';
 import type { Database } from '../../database/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { codeOf } from '../../kernel/catalogue/errors.ts';
@@ -18,13 +24,19 @@ export type Audit = {
 const maxWaitMs = 1_000;
 
 export const composeAudit = (base: Base, database: Database, cursors: Cursors): Audit => {
-  const { clock, metrics, logger, config } = base;
+  const { clock, metrics, logger, config, abuse } = base;
   const refusals = createRefusalLimit({
     clock,
     maxPerHour: config.AUDIT_REFUSALS_PER_HOUR,
     maxOfAllPerHour: config.AUDIT_REFUSALS_OF_ALL_PER_HOUR,
   });
-  const trail = createAuditTrail({ clock, metrics, ids: uuidv7, refusals });
+  const trail = createAuditTrail({
+    clock,
+    metrics,
+    ids: uuidv7,
+    refusals,
+    assertMayCreate: createCreationQuota({ abuse, maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY }),
+  });
 
   const recordFault: FaultChangeListener = (point, fault) =>
     database.unitOfWork.run({ operation: 'fault.change' }, (transaction) =>

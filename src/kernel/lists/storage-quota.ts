@@ -11,14 +11,15 @@ type StorageQuota =
   | 'idempotency_keys'
   | 'webhook_tests'
   | 'users_without_sign_in'
-  | 'calendar_events';
+  | 'calendar_events'
+  | 'creations_in_a_day';
 
 export type QuotaUse = {
   readonly quota: StorageQuota;
   /** The amount that would be stored after this request, in `unit`. */
   readonly wanted: number;
   readonly max: number;
-  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users';
+  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'objects';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;
 };
