@@ -239,6 +239,11 @@ export const edgeSections = {
       '100',
       'Max attempts for one account in a window from all networks without an earlier sign-in',
     ),
+    RATE_LIMIT_NEW_ACCOUNTS_PER_DAY: variable(
+      points,
+      '100',
+      'Max accounts with a count of their own that a network fails to sign in to in a day; further ones share one count',
+    ),
     RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(
       integer(1, 86_400),
       '900',

@@ -20,6 +20,7 @@ const policies = {
   api_key: quota,
   account: quota,
   credentials: quota,
+  account_new: { points: 100, windowSeconds: 86_400 },
   account_place: quota,
 };
 const decisions = 'volwatch_rate_limit_decisions_total';

@@ -17,6 +17,7 @@ const policiesOf = (config: Config): Policies => {
       points: config.RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE,
       windowSeconds: config.RATE_LIMIT_ACCOUNT_WINDOW_SECONDS,
     },
+    account_new: { points: config.RATE_LIMIT_NEW_ACCOUNTS_PER_DAY, windowSeconds: 86_400 },
     account_place: {
       points: config.RATE_LIMIT_ACCOUNT_ATTEMPTS,
       windowSeconds: config.RATE_LIMIT_ACCOUNT_WINDOW_SECONDS,

@@ -19,6 +19,7 @@ const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
       login: quota,
       account: { points: elsewhere, windowSeconds: 60 },
       credentials: { points: 1_000, windowSeconds: 60 },
+      account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 3, windowSeconds: 900 },
     },
     redis: undefined,
