@@ -6,8 +6,9 @@ import { sleep } from 'k6';
 import exec from 'k6/execution';
 import type { Options } from 'k6/options';
 import { runOne } from './mix.ts';
-import { rolledBackRefreshes, send } from './requests.ts';
-import { scenarioName, scenarios, stepAt } from './scenarios.ts';
+import { bearer, clientToken } from './people.ts';
+import { poolExhausted, rolledBackRefreshes, send } from './requests.ts';
+import { poolPhaseAt, scenarioName, scenarios, stepAt } from './scenarios.ts';
 import { target } from './target.ts';
 import { thresholds } from './thresholds.ts';
 
@@ -19,9 +20,6 @@ export const options: Options = {
   discardResponseBodies: false,
 };
 
-const clientId = __ENV['CLIENT_ID'];
-const clientSecret = __ENV['CLIENT_SECRET'];
-
 export const traffic = (): void => {
   if (scenarioName === 'stress') {
     exec.vu.metrics.tags['step'] = String(stepAt(Date.now() - exec.scenario.startTime));
@@ -30,20 +28,37 @@ export const traffic = (): void => {
 };
 
 /**
+ * Reads an asset that no cache has, so that each read needs a connection. Only during the burst a request may be
+ * refused, and then by 503 with `Retry-After`.
+ */
+export const poolReads = (): void => {
+  const inBurst = poolPhaseAt(Date.now() - exec.scenario.startTime) === 'burst';
+  const response = send({
+    method: 'GET',
+    path: `/assets/NOBODY${exec.scenario.iterationInTest}`,
+    route: '/assets/{symbol}',
+    expect: inBurst ? [404, 503] : [404],
+    level: 'none',
+  });
+  if (response.status !== 503) return;
+  if (response.headers['Retry-After'] !== undefined && response.json('code') === 'database_pool_exhausted') {
+    poolExhausted.add(1);
+  }
+};
+
+/**
  * Takes a token and starts a refresh every few seconds. A second refresh of the same universe at the same time gets a
  * 409.
  */
 export const refreshes = (): void => {
-  if (clientId === undefined || clientSecret === undefined) return sleep(1);
-  const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret };
-  const issued = send({ method: 'POST', path: '/auth/token', route: '/auth/token', form });
-  if (issued.status !== 200) return sleep(1);
+  const token = clientToken();
+  if (token === undefined) return sleep(1);
   const answer = send({
     method: 'POST',
     path: '/refreshes',
     route: '/refreshes',
     body: { universe: 'tech5' },
-    headers: { authorization: `Bearer ${issued.json('access_token') as string}`, prefer: 'wait=8' },
+    headers: { ...bearer(token), prefer: 'wait=8' },
     expect: [200, 202, 409],
   });
   // A refresh that was rolled back is answered with its error, which has the record in the member `refresh`.

@@ -6,6 +6,8 @@ import { levelOf } from './thresholds.ts';
 
 export const optionsPriced = new Counter('options_priced');
 const staleAnswers = new Counter('stale_answers');
+/** Reads that were refused because no connection became free in time. */
+export const poolExhausted = new Counter('pool_exhausted');
 export const rolledBackRefreshes = new Counter('rolled_back_refreshes');
 /** Answers that a client cannot use: a 5xx, or a status that is wrong for the request. */
 const unexpected = new Counter('unexpected_answers');
@@ -20,12 +22,14 @@ const hex = (length: number): string => {
 const traceparent = (): string => `00-${hex(32)}-${hex(16)}-01`;
 
 export type Call = {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** The template of the route. Thresholds and metrics use the template, not the path. */
   readonly route: string;
   readonly body?: unknown;
   readonly form?: Record<string, string>;
+  /** Bytes with their media type, in place of a body that is sent as JSON. */
+  readonly bytes?: { readonly content: ArrayBuffer; readonly type: string };
   readonly headers?: Record<string, string>;
   readonly expect?: readonly number[];
   /** A service level that replaces the level of the route. */
@@ -39,14 +43,16 @@ export const send = ({
   route,
   body,
   form,
+  bytes,
   headers = {},
   expect = [200],
   level = levelOf(method, route),
 }: Call) => {
-  const payload = body === undefined ? (form ?? null) : JSON.stringify(body);
+  const payload = body === undefined ? (bytes?.content ?? form ?? null) : JSON.stringify(body);
   const response: RefinedResponse<ResponseType | undefined> = http.request(method, `${api}${path}`, payload, {
     headers: {
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(bytes !== undefined && { 'content-type': bytes.type }),
       traceparent: traceparent(),
       ...headers,
     },

@@ -56,6 +56,21 @@ const named: Record<string, () => Scenarios[string]> = {
   }),
   /** Runs long enough to detect leaks. */
   soak: () => ({ executor: 'constant-arrival-rate', ...open, rate: rate * 2, duration: `${seconds(3_600)}s` }),
+  /** Sends more reads than the pool of database connections can serve, and then few again. */
+  pool: () => ({
+    executor: 'ramping-arrival-rate',
+    ...open,
+    // Each waits for up to the acquire timeout.
+    preAllocatedVUs: 200,
+    startRate: poolRate,
+    stages: [
+      { target: poolRate, duration: `${poolSeconds.before}s` },
+      { target: rate * 4, duration: '1s' },
+      { target: rate * 4, duration: `${poolSeconds.burst}s` },
+      { target: poolRate, duration: '1s' },
+      { target: poolRate, duration: `${poolSeconds.after}s` },
+    ],
+  }),
   /** Increases the rate until a threshold fails, which ends the run. */
   breakpoint: () => ({
     executor: 'ramping-arrival-rate',
@@ -66,6 +81,17 @@ const named: Record<string, () => Scenarios[string]> = {
   }),
 };
 
+/** Seconds of the steps of `pool`: a few reads, far more than the pool can serve, and few again. */
+const poolSeconds = { before: 5, burst: seconds(15), after: 10 };
+const poolRate = Math.max(1, Math.round(rate / 10));
+
+/** The step of `pool` at this time. Requests that still wait when the burst ends belong to it. */
+export const poolPhaseAt = (elapsedMs: number): 'before' | 'burst' | 'after' => {
+  const elapsed = elapsedMs / 1_000;
+  if (elapsed < poolSeconds.before) return 'before';
+  return elapsed < poolSeconds.before + poolSeconds.burst + 4 ? 'burst' : 'after';
+};
+
 export const scenarioName = __ENV['SCENARIO'] ?? 'smoke';
 
 /** The chosen scenario. Refreshes run in the background, as in real traffic. */
@@ -73,6 +99,7 @@ export const scenarios = (): Scenarios => {
   const chosen = named[scenarioName];
   if (chosen === undefined) throw new Error(`No scenario ${scenarioName}: ${Object.keys(named).join(', ')}`);
   const traffic = chosen();
+  if (scenarioName === 'pool') return { traffic: { ...traffic, exec: 'poolReads' } };
   const length =
     'stages' in traffic && traffic.stages
       ? `${traffic.stages.reduce((sum, stage) => sum + Number.parseInt(stage.duration, 10), 0)}s`

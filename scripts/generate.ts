@@ -10,6 +10,7 @@ import { decisionsPage } from './generate/decisions-page.ts';
 import { errorsPage } from './generate/errors-page.ts';
 import { mistakesPage } from './generate/mistakes-page.ts';
 import { operations } from './generate/operations.ts';
+import { personalDataPage } from './generate/personal-data-page.ts';
 import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
@@ -20,6 +21,7 @@ const generated: Readonly<Record<string, () => string>> = {
   'docs/decisions/README.md': decisionsPage,
   'docs/errors.md': errorsPage,
   'docs/mistakes.md': mistakesPage,
+  'docs/personal-data.md': personalDataPage,
   'docs/tables.md': tablesPage,
   'docs/telemetry.md': telemetryPage,
   ...operations,

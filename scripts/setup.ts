@@ -1,10 +1,11 @@
 /**
  * Installs the programs that the tests need in addition to npm packages with the package manager of the system:
- * redis-server, Chromium, PostgreSQL and PgBouncer. `npm run setup` skips installed programs, and prints instructions if
- * it cannot install one.
+ * redis-server, Chromium, PostgreSQL, PgBouncer and Python. `npm run setup` skips installed programs, and prints
+ * instructions if it cannot install one.
  */
 import { spawnSync } from 'node:child_process';
 import { findPgBouncer, findSystemPostgres } from '#testkit/servers/programs.ts';
+import { findPython } from './run/clients/python-package.ts';
 import { onPath } from './support/on-path.ts';
 
 type Need = {
@@ -40,6 +41,12 @@ const needs: readonly Need[] = [
     program: 'openssl',
     isThere: () => onPath('openssl'),
     packages: { 'apt-get': 'openssl', dnf: 'openssl', apk: 'openssl', brew: 'openssl', pacman: 'openssl' },
+  },
+  {
+    // For the Python client package, with the module venv.
+    program: 'python3',
+    isThere: () => findPython() !== undefined,
+    packages: { 'apt-get': 'python3-venv', dnf: 'python3', apk: 'python3', brew: 'python', pacman: 'python' },
   },
   {
     program: 'pgbouncer',

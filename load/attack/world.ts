@@ -62,6 +62,9 @@ export const startWorld = async (scope: Scope, changes: Readonly<Record<string, 
     REDIS_URL: redis.url,
     JWT_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     TRUSTED_PROXIES: '127.0.0.1',
+    // No server listens there: messages wait, and that must delay no request.
+    SMTP_URL: 'smtp://127.0.0.1:9',
+    MAIL_FROM: 'volwatch@example.com',
     RATE_LIMIT_ENABLED: undefined,
     ...changes,
   };

@@ -11,6 +11,7 @@ export const groups = [
   'redis_sentinel',
   'twelve_data',
   'google_calendar',
+  'smtp',
   'workers',
   'process',
   'collector',
@@ -20,9 +21,9 @@ export type Group = (typeof groups)[number];
 
 /**
  * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes,
- * single prices, batches or calendar syncs.
+ * uploads, single prices, batches, calendar syncs, or messages that reset a password.
  */
-export type ProbeName = 'database' | 'read' | 'refresh' | 'price' | 'batch' | 'calendar';
+export type ProbeName = 'database' | 'read' | 'refresh' | 'upload' | 'price' | 'batch' | 'calendar' | 'password_reset';
 
 /** One fault, its place, and the checks that must pass. */
 export type Cell = {
@@ -46,7 +47,7 @@ export type Cell = {
   /** Every answer must come within this time, in milliseconds. */
   readonly deadlineMs: number;
   /** The dependency whose health status must be different from `up` within 5 s of the fault. */
-  readonly unhealthy?: 'postgres' | 'redis' | 'twelve_data' | 'google_calendar' | 'workers';
+  readonly unhealthy?: 'postgres' | 'redis' | 'twelve_data' | 'google_calendar' | 'smtp' | 'workers';
   /** Spans from the time of the fault are lost. The check then needs a trace from after the fault. */
   readonly spansLost?: boolean;
   /** The process ends or is unavailable for a while, so connections may be refused during that time. */

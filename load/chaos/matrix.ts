@@ -7,6 +7,7 @@ import { processCells } from './cells/process.ts';
 import { redisTopologyCells } from './cells/redis-topologies.ts';
 import { redisCells } from './cells/redis.ts';
 import { replicaCells } from './cells/replica.ts';
+import { smtpCells } from './cells/smtp.ts';
 import { twelveDataCells } from './cells/twelve-data.ts';
 import { workerCells } from './cells/workers.ts';
 
@@ -20,6 +21,7 @@ export const matrix: readonly Cell[] = [
   ...replicaCells,
   ...twelveDataCells,
   ...googleCalendarCells,
+  ...smtpCells,
   ...postgresCells,
   ...workerCells,
   ...collectorCells,

@@ -10,6 +10,16 @@ const post = (url: string, body: unknown, headers: Readonly<Record<string, strin
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
   });
 
+/** A universe of uploaded prices; it may exist already. */
+const createUniverse = async (api: string, authorization: string): Promise<void> => {
+  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'UPLOADED' }], indexes: [] };
+  await fetch(`${api}/universes/uploaded`, {
+    method: 'PUT',
+    headers: { authorization, 'content-type': 'application/json', 'if-none-match': '*' },
+    body: JSON.stringify(definition),
+  });
+};
+
 /** The request of a cell's client and its interval in milliseconds. */
 type Probing = { readonly request: () => Promise<Response>; readonly everyMs: number };
 
@@ -18,6 +28,9 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   const authorization = `Bearer ${await world.token()}`;
   let count = 0;
   if (name === 'calendar') await world.connectCalendar();
+  const user = { email: 'chaos@example.org', password: 'a rather long sentence' };
+  if (name === 'password_reset') await post(`${api}/auth/register`, user);
+  if (name === 'upload') await createUniverse(api, authorization);
   const probes: Readonly<Record<ProbeName, Probing>> = {
     // The list of refreshes is not cached and is read from the primary.
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
@@ -30,7 +43,20 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
         return post(`${api}/refreshes`, { universe: 'tech5' }, { authorization, prefer: 'wait=10' });
       },
     },
+    upload: {
+      everyMs: 700,
+      request: () =>
+        fetch(`${api}/universes/uploaded/prices`, {
+          method: 'POST',
+          headers: { authorization, prefer: 'wait=10', 'content-type': 'text/csv' },
+          body: `symbol,date,close\nUPLOADED,2024-01-02,${100 + (count++ % 10)}\n`,
+        }),
+    },
     calendar: { everyMs: 400, request: () => post(`${api}/calendar/sync/auto`, undefined, { authorization }) },
+    password_reset: {
+      everyMs: 400,
+      request: () => post(`${api}/account/password-reset`, { email: user.email }),
+    },
     price: { everyMs: 50, request: () => post(`${api}/pricing/price`, option) },
     batch: {
       everyMs: 400,

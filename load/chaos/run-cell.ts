@@ -93,6 +93,57 @@ const phase = (answers: readonly Answer[], from: number, to: number): Phase => {
 const exported = ({ spans }: World, traceId: string): Promise<boolean> =>
   isTrueWithin(() => spans.bytes().includes(Buffer.from(traceId, 'hex')), 6_000);
 
+const stateCheck = async ({ databaseUrl }: World): Promise<Check> => {
+  const name = 'one committed state';
+  try {
+    return { name, passed: true, detail: `generation ${await storedGeneration(databaseUrl)}` };
+  } catch (error) {
+    return { name, passed: false, detail: String(error) };
+  }
+};
+
+type Refusals = {
+  /** Refused with another code than the cell names, or without a problem document. */
+  readonly wrong: readonly Answer[];
+  readonly refused: readonly Answer[];
+  readonly unanswered: readonly Answer[];
+  readonly slowestMs: number;
+};
+
+const answersCheck = (cell: Cell, { wrong, refused, unanswered, slowestMs }: Refusals): Check => {
+  const isInTime = slowestMs <= cell.deadlineMs && (cell.processGone === true || unanswered.length === 0);
+  const [first] = wrong;
+  return {
+    name: 'answers',
+    passed: first === undefined && isInTime,
+    detail: first
+      ? `${wrong.length} refused otherwise than by ${cell.codes.join(', ') || 'nothing'}: ${first.status} ${first.code}`
+      : `${refused.length} refused, ${unanswered.length} unanswered, slowest ${Math.round(slowestMs)} of ${cell.deadlineMs} ms`,
+  };
+};
+
+type Shown = {
+  readonly example: Answer | undefined;
+  readonly traced: boolean;
+  readonly unhealthyMs: number | undefined;
+};
+
+const healthText = ({ unhealthy }: Cell, unhealthyMs: number | undefined): string => {
+  if (!unhealthy) return '';
+  const flipped = unhealthyMs === undefined ? 'never flipped' : `flipped after ${Math.round(unhealthyMs)} ms`;
+  return `; health of ${unhealthy} ${flipped}`;
+};
+
+const agreementCheck = (cell: Cell, world: World, { example, traced, unhealthyMs }: Shown): Check => {
+  const logged = example !== undefined && world.logged(example.traceId);
+  const isHealthShown = !cell.unhealthy || (unhealthyMs ?? Infinity) <= unhealthyLimitMs;
+  return {
+    name: 'metric, span and log agree',
+    passed: logged && traced && isHealthShown,
+    detail: `trace ${example?.traceId ?? 'none'}: ${logged ? 'logged' : 'not logged'}, ${traced ? 'exported' : 'not exported'}${healthText(cell, unhealthyMs)}`,
+  };
+};
+
 export const runCell = async (cell: Cell, world: World): Promise<CellResult> => {
   const seconds = (): number => Date.now() / 1_000;
   const from = seconds();
@@ -120,50 +171,20 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
   const served = during.filter((answer) => good(answer) && answer.traceId !== '');
   const example = cell.spansLost ? served.at(-1) : (refused.find(({ traceId }) => traceId !== '') ?? served[0]);
   const traced = example ? await exported(world, example.traceId) : false;
-  let state: Check;
-  try {
-    state = {
-      name: 'one committed state',
-      passed: true,
-      detail: `generation ${await storedGeneration(world.databaseUrl)}`,
-    };
-  } catch (error) {
-    state = { name: 'one committed state', passed: false, detail: String(error) };
-  }
   const checks: Check[] = [
     {
       name: 'the fault had an effect',
       passed: effectMs !== undefined,
       detail: effectMs === undefined ? 'no counter moved' : `after ${Math.round(effectMs)} ms`,
     },
-    state,
-    {
-      name: 'answers',
-      passed:
-        wrong.length === 0 && slowestMs <= cell.deadlineMs && (cell.processGone === true || unanswered.length === 0),
-      detail:
-        wrong.length > 0
-          ? `${wrong.length} refused otherwise than by ${cell.codes.join(', ') || 'nothing'}: ${wrong[0]!.status} ${wrong[0]!.code}`
-          : `${refused.length} refused, ${unanswered.length} unanswered, slowest ${Math.round(slowestMs)} of ${cell.deadlineMs} ms`,
-    },
+    await stateCheck(world),
+    answersCheck(cell, { wrong, unanswered, refused, slowestMs }),
     {
       name: 'the process lives',
       passed: cell.processGone === true || world.service().pid === pid,
       detail: `pid ${world.service().pid}`,
     },
-    {
-      name: 'metric, span and log agree',
-      passed:
-        example !== undefined &&
-        world.logged(example.traceId) &&
-        traced &&
-        (!cell.unhealthy || (unhealthyMs ?? Infinity) <= unhealthyLimitMs),
-      detail: `trace ${example?.traceId ?? 'none'}: ${example && world.logged(example.traceId) ? 'logged' : 'not logged'}, ${traced ? 'exported' : 'not exported'}${
-        cell.unhealthy
-          ? `; health of ${cell.unhealthy} ${unhealthyMs === undefined ? 'never flipped' : `flipped after ${Math.round(unhealthyMs)} ms`}`
-          : ''
-      }`,
-    },
+    agreementCheck(cell, world, { example, traced, unhealthyMs }),
     {
       name: 'recovery',
       passed: recoveryMs !== undefined,

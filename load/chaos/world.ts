@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
+import { startSmtpServer, type SmtpTestServer } from '#testkit/servers/smtp-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { fillHeapOnSignal } from '#testkit/memory.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
@@ -26,6 +27,7 @@ export type World = {
   readonly sentinel?: RedisTopology['sentinel'];
   readonly twelveData: TwelveDataServer;
   readonly google: GoogleServer;
+  readonly smtp: SmtpTestServer;
   /** Connects a calendar with three events to the client of the probes, also if it is connected. */
   readonly connectCalendar: () => Promise<void>;
   readonly spans: OtlpReceiver;
@@ -118,11 +120,12 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
   chmodSync(directory, 0o711);
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const { environment: extra, ...redisServers } = await startRedisTopology(scope, topology);
-  const [{ primaryUrl, replicaUrl }, redis, twelveData, google, spans, toxiproxy] = await Promise.all([
+  const [{ primaryUrl, replicaUrl }, redis, twelveData, google, smtp, spans, toxiproxy] = await Promise.all([
     startReplicated(scope),
     startRedisServer(scope),
     startTwelveDataServer(scope),
     startGoogleServer(scope),
+    startSmtpServer(scope),
     startOtlpReceiver(scope),
     startToxiproxy(scope),
   ]);
@@ -166,6 +169,12 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     TWELVE_DATA_BASE_URL: through(twelveData.url, links.twelveData).replace(/\/$/, ''),
     TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
     ...google.environment,
+    SMTP_URL: smtp.url,
+    MAIL_FROM: 'volwatch@example.org',
+    SMTP_TIMEOUT_MS: '1000',
+    MAIL_RETRY_DELAY_SECONDS: '1',
+    MAIL_PER_RECIPIENT_PER_HOUR: '1000',
+    RATE_LIMIT_LOGIN_PER_MINUTE: '1000000',
     PROVIDER_TIMEOUT_MS: '2000',
     BREAKER_RESET_MS: '2000',
     // The limits are too high to refuse a request. The limiter stays enabled because its use of Redis is part of the
@@ -246,6 +255,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     nextGeneration,
     token: takeToken,
     google,
+    smtp,
     connectCalendar,
     setFault: (point, body) => fault('PUT', point, body),
     clearFault: (point) => fault('DELETE', point),

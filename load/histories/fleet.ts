@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Command, Report } from './refresher.ts';
 
+/** Where the prices of the refreshes come from: a provider, or an uploaded file. */
+export type RefreshKind = 'provider' | 'upload';
+
 export type Refresher = {
   /** @returns the reported status; undefined if the process ended first */
   readonly refresh: (command: Command) => Promise<string | undefined>;
@@ -16,8 +19,11 @@ export type Refresher = {
  */
 export type Fleet = { readonly members: () => Promise<readonly Refresher[]>; readonly close: () => Promise<void> };
 
-const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readonly child: ChildProcess }> => {
-  const child = fork(join(import.meta.dirname, 'refresher.ts'), [databaseUrl], {
+const spawnRefresher = async (
+  databaseUrl: string,
+  kind: RefreshKind,
+): Promise<Refresher & { readonly child: ChildProcess }> => {
+  const child = fork(join(import.meta.dirname, 'refresher.ts'), [databaseUrl, kind], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const [first] = (await once(child, 'message')) as [Report];
@@ -45,14 +51,14 @@ const spawnRefresher = async (databaseUrl: string): Promise<Refresher & { readon
   };
 };
 
-export const createFleet = async (databaseUrl: string, size: number): Promise<Fleet> => {
-  let members = await Promise.all(Array.from({ length: size }, () => spawnRefresher(databaseUrl)));
-  let spares = [spawnRefresher(databaseUrl), spawnRefresher(databaseUrl)];
+export const createFleet = async (databaseUrl: string, size: number, kind: RefreshKind): Promise<Fleet> => {
+  let members = await Promise.all(Array.from({ length: size }, () => spawnRefresher(databaseUrl, kind)));
+  let spares = [spawnRefresher(databaseUrl, kind), spawnRefresher(databaseUrl, kind)];
   return {
     members: async () => {
       const living = members.filter(({ alive }) => alive());
       while (living.length < size) {
-        spares.push(spawnRefresher(databaseUrl));
+        spares.push(spawnRefresher(databaseUrl, kind));
         living.push(await spares.shift()!);
       }
       members = living;

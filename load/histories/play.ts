@@ -2,21 +2,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { storedGeneration } from '../chaos/generations.ts';
 import type { History, Observation, Outcome, Refresh } from './checker.ts';
 import { corrections, isHeldBack } from './corrections.ts';
-import type { Fleet, Refresher } from './fleet.ts';
+import type { Fleet, RefreshKind, Refresher } from './fleet.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Fault } from './refresher.ts';
 
 const points = [
-  'provider.fetch',
+  'fetch',
   'refresh.ensure_assets',
   'refresh.store_prices',
   'refresh.calculate_index_values',
   'refresh.commit',
 ] as const;
 
-const drawFault = (random: Random): Fault | undefined =>
+const fetchPoints = { provider: 'provider.fetch', upload: 'upload.read' } as const;
+
+const pointOf = (random: Random, kind: RefreshKind): Fault['point'] => {
+  const point = random.oneOf(points);
+  return point === 'fetch' ? fetchPoints[kind] : point;
+};
+
+const drawFault = (random: Random, kind: RefreshKind): Fault | undefined =>
   random.chance(0.5)
-    ? { point: random.oneOf(points), mode: random.oneOf(['error', 'error', 'error', 'hang', 'crash'] as const) }
+    ? { point: pointOf(random, kind), mode: random.oneOf(['error', 'error', 'error', 'hang', 'crash'] as const) }
     : undefined;
 
 /** A refresh that held its answer back has changed nothing, so its generation must never be seen. */
@@ -44,6 +51,7 @@ export const playHistory = async (
   fleet: Fleet,
   databaseUrl: string,
   firstGeneration: number,
+  kind: RefreshKind,
 ): Promise<History> => {
   const random = createRandom(seed);
   const initial = await storedGeneration(databaseUrl, corrections);
@@ -53,7 +61,9 @@ export const playHistory = async (
   let generation = firstGeneration;
 
   const oneRefresh = async (member: Refresher): Promise<void> => {
-    const fault = drawFault(random);
+    const fault = drawFault(random, kind);
+    // A file that replaces the series is compared only with itself, so it is not held back.
+    if (kind === 'upload') while (isHeldBack(generation)) generation += 1;
     const mine = generation++;
     const killAfterMs = random.chance(0.15) ? random.below(40) : undefined;
     const began = performance.now();

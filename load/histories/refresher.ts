@@ -1,7 +1,8 @@
 /**
- * A separate process that refreshes on command and may be killed at any time: `node refresher.ts DATABASE_URL`. Each
- * price contains the generation of its command, so that a reader can find the refresh that wrote a row.
+ * A separate process that refreshes on command and may be killed at any time: `node refresher.ts DATABASE_URL`. With
+ * `upload` as a second argument the prices are uploaded as a file. Each price contains the generation of its command, so that a reader can find the refresh that wrote a row.
  */
+import { setImmediate } from 'node:timers/promises';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -13,6 +14,7 @@ import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
 import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
 import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
+import type { Upload } from '#src/market-data/uploads/upload.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { seriesOf } from '../chaos/generations.ts';
@@ -50,8 +52,23 @@ const refreshes = createRefreshService({
   universes: fixedUniverses(bundledUniverses),
   quarantineFactor: 5,
   committed: async () => {},
-  timeouts: { fetchMs: hangMs, applyMs: hangMs },
+  timeouts: { fetchMs: hangMs, applyMs: hangMs, uploadMs: hangMs },
 });
+
+/** The prices of the generation as a file that arrives in small pieces. */
+const pieces = async function* (): AsyncGenerator<Buffer> {
+  yield Buffer.from('symbol,date,close\n');
+  for (const { symbol, prices } of seriesOf(generation, corrections)) {
+    await setImmediate();
+    yield Buffer.from(prices.map(({ date, close }) => `${symbol},${date},${close}\n`).join(''));
+  }
+};
+const upload: Upload = {
+  mode: 'replace',
+  onError: 'fail',
+  read: (consume) => consume({ mediaType: 'text/csv', pieces: pieces() }),
+};
+const isUpload = process.argv[3] === 'upload';
 
 // A failed send is ignored, because the process ends when the connection to its parent closes.
 const report = (message: Report): void => void process.send?.(message, undefined, {}, () => {});
@@ -61,7 +78,7 @@ process.on('message', (command: Command) => {
   const { fault } = command;
   if (fault) faults.set(fault.point, { mode: fault.mode, probability: 1, delay_ms: 0, count: 1 });
   refreshes
-    .run({ universe: 'tech5', trigger: 'request' })
+    .run({ universe: 'tech5', trigger: 'request', ...(isUpload && { upload }) })
     .then(
       ({ status }) => status,
       (error: unknown) => `refused: ${codeOf(error)}`,

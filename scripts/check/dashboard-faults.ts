@@ -17,6 +17,7 @@ export type CheckedPanel = {
   readonly fieldConfig?: {
     readonly defaults: {
       readonly color?: { readonly mode?: string };
+      readonly mappings?: readonly object[];
       readonly custom?: { readonly axisSoftMax?: number };
       readonly links?: readonly { readonly url: string }[];
     };
@@ -26,7 +27,7 @@ export type CheckedDashboard = {
   readonly title: string;
   readonly panels: readonly CheckedPanel[];
   readonly annotations: {
-    readonly list: readonly { readonly name: string; readonly enable: boolean; readonly expr: string }[];
+    readonly list: readonly { readonly name: string; readonly expr: string; readonly step: string }[];
   };
   readonly templating: { readonly list: readonly { readonly name: string; readonly type: string }[] };
 };
@@ -56,8 +57,14 @@ const panelRules: readonly { readonly fault: string; readonly broken: (panel: Ch
       (interval === undefined && targets.some(({ expr }) => expr.includes('[$__interval]'))),
   },
   {
-    fault: 'must colour states by thresholds',
-    broken: ({ type, fieldConfig }) => type === 'state-timeline' && fieldConfig?.defaults.color?.mode !== 'thresholds',
+    fault: 'must map states to a text and a colour: thresholds show ranges such as `1+`',
+    broken: ({ type, fieldConfig }) =>
+      type === 'state-timeline' &&
+      (fieldConfig?.defaults.color?.mode !== 'fixed' || (fieldConfig.defaults.mappings ?? []).length === 0),
+  },
+  {
+    fault: 'is too narrow for its legend: at least half of the grid',
+    broken: ({ type, gridPos: { w } }) => type === 'timeseries' && w < gridWidth / 2,
   },
   {
     fault: 'has a legend that is not on the right, sorted by the max',
@@ -101,9 +108,15 @@ export const faultsOfDashboard = ({ title, panels, annotations, templating }: Ch
       .map(({ name }) => `${title}: no query uses the variable ${name}.`),
     ...annotations.list
       .filter(
-        ({ enable, expr }) => enable && expr.includes('ALERTS') && !/severity="page".* unless .* offset /.test(expr),
+        ({ expr, step }) =>
+          step !== '1m' ||
+          !/ unless .* offset 1m/.test(expr) ||
+          (expr.includes('ALERTS') && !expr.includes('severity="page"')),
       )
-      .map(({ name }) => `${title}: the annotation ${name} covers the plots: only pages, and only their first minute.`),
+      .map(
+        ({ name }) =>
+          `${title}: the annotation ${name} covers the plots: only first minutes, and of alerts only pages.`,
+      ),
   ];
 };
 

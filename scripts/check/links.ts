@@ -17,7 +17,9 @@ const anchorsOf = (text: string): ReadonlySet<string> =>
 
 const readPages = (): ReadonlyMap<string, string> =>
   new Map(
-    globSync(['*.md', '{deploy,docs,src,testkit,tools}/**/*.md']).map((path) => [path, readFileSync(path, 'utf8')]),
+    globSync(['*.md', 'clients/*/*.md', '{deploy,docs,src,testkit,tools}/**/*.md'], {
+      exclude: ['tools/openapi/{generated,node_modules}/**'],
+    }).map((path) => [path, readFileSync(path, 'utf8')]),
   );
 
 /** Relative links in pages whose target file or heading does not exist. */

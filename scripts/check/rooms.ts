@@ -56,6 +56,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     holds: 'keys, tokens, clients, users, sessions, API keys, routes; see [auth.md](auth.md)',
     imports: kernelOnly,
   },
+  mail: {
+    holds: 'the outbox of e-mail, delivery over SMTP, the mailbox of development; see [mail.md](mail.md)',
+    imports: kernelOnly,
+  },
   accounts: { holds: 'profile and settings; see [accounts.md](accounts.md)', imports: kernelOnly },
   redis: {
     holds: 'the client, its uses, the cache, the shared credits, the feed between instances; see [redis.md](redis.md)',
@@ -83,4 +87,7 @@ export const folders: Readonly<Record<string, readonly string[]>> = {
   test: ['src', 'testkit', 'test', 'load', 'scripts'],
   load: ['src', 'testkit', 'load'],
   scripts: ['src', 'testkit', 'load', 'scripts', 'package.json'],
+  // Programs that use generated clients as an outside caller does.
+  tools: ['tools'],
+  clients: ['clients'],
 };

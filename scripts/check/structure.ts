@@ -4,10 +4,12 @@ import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
+import { readFaults } from './reads.ts';
 import { sizeFaults } from './sizes.ts';
 
 const faults = [
   ...importFaults(readImportGraph()),
+  ...readFaults(),
   ...sizeFaults(),
   ...completenessFaults(),
   ...linkFaults(),

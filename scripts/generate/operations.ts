@@ -2,6 +2,7 @@ import { causeRules, causeTests } from './alerts/cause-files.ts';
 import { dashboards } from './dashboards/index.ts';
 import { dashboardLinks } from './dashboards/links.ts';
 import { toGrafana } from './dashboards/sdk.ts';
+import { percentileRules, percentileTests } from './percentiles/rules.ts';
 import { sloPage } from './slo/page.ts';
 import { sloRules } from './slo/rules.ts';
 import { sloTests } from './slo/tests.ts';
@@ -15,6 +16,8 @@ export const operations: Readonly<Record<string, () => string>> = {
   'alerts/rules/causes.yml': () => causeRules(links),
   'alerts/tests/slo.yml': () => sloTests(links),
   'alerts/tests/causes.yml': () => causeTests(links),
+  'alerts/rules/percentiles.yml': percentileRules,
+  'alerts/tests/percentiles.yml': percentileTests,
   'docs/slo.md': sloPage,
   'load/thresholds.json': loadThresholds,
   ...Object.fromEntries(

@@ -1,5 +1,6 @@
 import { isErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
+import { operations, type Operation } from '#src/kernel/catalogue/operations.ts';
 import { notice, table } from './markdown.ts';
 
 const labels = ({ labels: declared }: MetricDeclaration): string =>
@@ -12,7 +13,23 @@ const labels = ({ labels: declared }: MetricDeclaration): string =>
     })
     .join('; ');
 
-export const telemetryPage = (): string => `${notice('src/kernel/catalogue/metrics/')}
+const labelText = ({ labels = {} }: Operation): string => {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+};
+
+const operationRows = (): string[][] =>
+  operations.map((operation) => {
+    const { room, does, span, noSpan, metric, noMetric } = operation;
+    return [
+      room,
+      does,
+      span === undefined ? `none: ${noSpan}` : `\`${span}\``,
+      metric === undefined ? `none: ${noMetric}` : `\`${metric}${labelText(operation)}\``,
+    ];
+  });
+
+export const telemetryPage = (): string => `${notice('src/kernel/catalogue/metrics/ and operations.ts')}
 # Telemetry
 
 Every metric that the service emits. Durations are seconds, sizes are bytes, counters end in \`_total\`. Label values
@@ -27,6 +44,14 @@ ${table(
     metric.help,
   ]),
 )}
+
+## Operations
+
+Every operation of the service with its span and its metric, from \`src/kernel/catalogue/operations.ts\`.
+\`test/service/operations.test.ts\` compares the list with what a running service emits. Spans of requests
+(\`METHOD ROUTE\`) and of the clients of PostgreSQL and Redis are not listed.
+
+${table(['room', 'operation', 'span', 'metric'], operationRows())}
 
 What spans and log lines carry is described in [observability.md](observability.md).
 `;

@@ -2,7 +2,7 @@
  * `npm run histories`: runs random refreshes from several processes with random faults and SIGKILLs. Every observed
  * state must belong to exactly one committed refresh. HISTORIES (1000) and SECONDS (300) limit the run, and SEED is the
  * start of the random numbers. A history depends only on SEED and its number, so `SEED=... FROM=n HISTORIES=1` repeats
- * it.
+ * it. With UPLOADS=true each refresh is an uploaded file.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { violations } from '#load/histories/checker.ts';
@@ -15,6 +15,7 @@ import { startHistoryDatabase } from '#load/histories/database.ts';
 const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);
 const [histories, seconds, from] = [number('HISTORIES', 1_000), number('SECONDS', 300), number('FROM', 1)];
 const seed = number('SEED', Math.floor(Math.random() * 1_000_000));
+const kind = process.env['UPLOADS'] === 'true' ? 'upload' : 'provider';
 const generationsEach = 16;
 
 console.log(`seed ${seed}`);
@@ -30,7 +31,7 @@ const totals = { refreshes: 0, succeeded: 0, undone: 0, unknown: 0, observations
 const broken: { history: number; violations: string[] }[] = [];
 try {
   const databaseUrl = await startHistoryDatabase(scope);
-  const fleet = await createFleet(databaseUrl, 3);
+  const fleet = await createFleet(databaseUrl, 3, kind);
   scope.teardown(fleet.close);
   // The initial state of the first history. It is close to its generations, because a refresh believes small changes.
   let initial = (from - 1) * generationsEach;
@@ -50,6 +51,7 @@ try {
       fleet,
       databaseUrl,
       history * generationsEach,
+      kind,
     );
     totals.refreshes += refreshes.length;
     totals.observations += observations.length;

@@ -3,12 +3,13 @@
  * and writes reports/load-SCENARIO.{json,html}. The exit status is 1 if a threshold fails.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startService } from '#testkit/service.ts';
+import { prepareLoad } from '../support/load-people.ts';
+import { startLoadService } from '../support/load-service.ts';
 import { verdict, type Summary } from '../support/load-verdict.ts';
+import { withScope } from '../verify/scope.ts';
 
 const scenario = process.argv[2] ?? 'smoke';
 const k6 = '.tools/bin/k6';
@@ -18,29 +19,6 @@ mkdirSync('reports', { recursive: true });
 const summaryFile = `reports/load-${scenario}.json`;
 const htmlFile = `reports/load-${scenario}.html`;
 rmSync(summaryFile, { force: true });
-
-const ownService = async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'volwatch-load-'));
-  const secret = randomBytes(24).toString('hex');
-  const service = await startService({
-    environment: {
-      NODE_ENV: 'development',
-      VOLWATCH_DIRECTORY: directory,
-      BOOTSTRAP_CLIENT_ID: 'load',
-      BOOTSTRAP_CLIENT_SECRET: secret,
-      // The limiter is off because the load must reach the service. The limiter has its own tests.
-      RATE_LIMIT_ENABLED: 'false',
-    },
-  });
-  await service.ready();
-  return {
-    environment: { TARGET: service.url, CLIENT_ID: 'load', CLIENT_SECRET: secret },
-    stop: async () => {
-      await service.stop();
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
-};
 
 const runK6 = (environment: Record<string, string>): Promise<number | null> =>
   new Promise((done, fail) => {
@@ -65,18 +43,21 @@ const runK6 = (environment: Record<string, string>): Promise<number | null> =>
     child.once('error', fail).once('exit', done);
   });
 
-const owned = process.env['TARGET'] === undefined ? await ownService() : undefined;
-let status: number | null;
-try {
-  status = await runK6(owned?.environment ?? {});
-} finally {
-  await owned?.stop();
-}
-if (!existsSync(summaryFile)) {
-  console.error(`k6 wrote no summary (status ${status})`);
-  process.exit(1);
-}
-const { lines, passed } = verdict(scenario, JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary);
-console.log(lines.join('\n'));
-console.log(`report: ${htmlFile}, figures: ${summaryFile}`);
-process.exitCode = passed ? 0 : 1;
+await withScope(async (scope) => {
+  const directory = mkdtempSync(join(tmpdir(), 'volwatch-load-'));
+  scope.teardown(() => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
+  const given = process.env['TARGET'];
+  const owned = given === undefined ? await startLoadService(scope, scenario, directory) : undefined;
+  const target = given ?? owned!.environment.TARGET;
+  // The scenario `pool` sends reads only.
+  const prepared = scenario === 'pool' ? {} : await prepareLoad(target, directory, owned?.google);
+  const status = await runK6({ ...owned?.environment, ...prepared });
+  if (!existsSync(summaryFile)) {
+    console.error(`k6 wrote no summary (status ${status})`);
+    return false;
+  }
+  const { lines, passed } = verdict(scenario, JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary);
+  console.log(lines.join('\n'));
+  console.log(`report: ${htmlFile}, figures: ${summaryFile}`);
+  return passed;
+});

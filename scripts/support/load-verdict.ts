@@ -39,6 +39,15 @@ const knee = (summary: Summary): string[] => {
   ];
 };
 
+/** The number of requests of each route that has a threshold of its own. */
+const perRoute = (summary: Summary): string[] => {
+  const counts = Object.entries(summary.metrics).flatMap(([metric, { values }]) => {
+    const route = /^http_reqs\{route:(.+)\}$/.exec(metric)?.[1];
+    return route === undefined ? [] : [`${route} ${figure(values['count'] ?? 0)}`];
+  });
+  return counts.length === 0 ? [] : [`  requests by route: ${counts.join(', ')}`];
+};
+
 /** Reads the summary of k6. Returns which thresholds passed, and the most important figures. */
 export const verdict = (scenario: string, summary: Summary): Verdict => {
   const broken = Object.entries(summary.metrics).flatMap(([metric, { thresholds = {}, values }]) =>
@@ -61,6 +70,7 @@ export const verdict = (scenario: string, summary: Summary): Verdict => {
         `failed ${figure((values('http_req_failed')['rate'] ?? 0) * 100, ' %')}`,
       `  ${figure(values('options_priced')['rate'])} options/s, ${figure(values('stale_answers')['count'] ?? 0)} stale answers, ` +
         `${figure(values('rolled_back_refreshes')['count'] ?? 0)} refreshes rolled back`,
+      ...perRoute(summary),
       ...broken,
       ...(scenario === 'stress' ? knee(summary) : []),
     ],

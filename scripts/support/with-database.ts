@@ -4,7 +4,10 @@ import { createDatabase, type Database } from '#src/database/database.ts';
 import { runningEmbeddedPostgres, startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { telemetryRuntime } from '#src/telemetry/runtime.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+
+const telemetryFlushMs = 3_000;
 
 const print = (fields: object, message: string): void => console.error(message, JSON.stringify(fields));
 const logger: Logger = { debug: () => {}, info: () => {}, warn: print, error: print };
@@ -44,5 +47,6 @@ export const withDatabase = async <T>(
   } finally {
     await database.close();
     await own?.stop();
+    await telemetryRuntime().shutdown(telemetryFlushMs);
   }
 };

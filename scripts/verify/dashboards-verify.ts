@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram } from './programs.ts';
 import { startPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { withScope, type Scope } from './scope.ts';
+import { accountRound, pricingJobRound } from './account-traffic.ts';
 import { startStack, type Stack } from './stack.ts';
 import {
   badRound,
@@ -20,6 +21,7 @@ import {
   takeToken,
   calendarRound,
   refusedRound,
+  mailRound,
   webhookRound,
 } from './traffic.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
@@ -58,8 +60,11 @@ const drive = async (stack: Stack): Promise<void> => {
   const token = await takeToken(stack.service);
   for (let round = 0; round < 3; round += 1) await ordinaryRound(stack, token);
   await sleep(2_000);
+  await accountRound(stack);
+  await pricingJobRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
+  await mailRound(stack);
   await calendarRound(stack, token);
   await badRound(stack, token);
   await limitedRound(stack, 60);
@@ -68,8 +73,11 @@ const drive = async (stack: Stack): Promise<void> => {
     await ordinaryRound(stack, token);
     await refreshRound(stack, token);
     await webhookRound(stack, token);
+    await mailRound(stack);
     await calendarRound(stack, token);
     await refusedRound(stack, token);
+    await accountRound(stack);
+    await pricingJobRound(stack, token);
     await staleRound(stack);
   }
 };

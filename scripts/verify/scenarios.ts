@@ -1,6 +1,6 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#testkit/running-service.ts';
 import type { LogLine } from '#testkit/service.ts';
-import { syncCalendar, testWebhook, uncachedRead } from './traffic.ts';
+import { askForReset, syncCalendar, testWebhook, uncachedRead } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
 /** A cause on the live service, and the signals that must follow. */
@@ -117,6 +117,15 @@ export const scenarios: readonly Scenario[] = [
     log: ({ message }) => message === 'a webhook was not delivered',
     end: ({ receiver }) => void (receiver.fault = undefined),
     recover: testWebhook,
+  },
+  {
+    alert: 'MailNotDelivered',
+    fault: 'the SMTP server asks to come back later',
+    inject: ({ smtp }) => void (smtp.fault = 451),
+    meet: async (stack) => traceOf(await askForReset(stack)),
+    log: ({ message }) => message === 'a message was not sent',
+    end: ({ smtp }) => void (smtp.fault = undefined),
+    recover: askForReset,
   },
   {
     alert: 'PricesQuarantined',

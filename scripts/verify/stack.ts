@@ -4,6 +4,7 @@ import { startRedisServer, type RedisServer } from '#testkit/servers/redis-serve
 import { startService, type Service } from '#testkit/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
 import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
+import { startSmtpServer, type SmtpTestServer } from '#testkit/servers/smtp-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { client, privateKeyPem } from '#testkit/running-service.ts';
 import { startReceiver, type Receiver } from '#testkit/servers/webhook-receiver.ts';
@@ -25,6 +26,7 @@ export type Stack = {
   /** Receiver of webhooks. */
   readonly receiver: Receiver;
   readonly google: GoogleServer;
+  readonly smtp: SmtpTestServer;
   readonly primaryUrl: string;
 };
 
@@ -54,6 +56,7 @@ export const startStack = async (
   const provider = await startTwelveDataServer(scope);
   const receiver = await startReceiver(scope);
   const google = await startGoogleServer(scope);
+  const smtp = await startSmtpServer(scope);
   const collector = await startOtlpReceiver(scope);
   const exporterPath = await through(scope, collector.url);
 
@@ -70,6 +73,10 @@ export const startStack = async (
       TWELVE_DATA_BASE_URL: provider.url,
       TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
       ...google.environment,
+      SMTP_URL: smtp.url,
+      MAIL_FROM: 'volwatch@example.org',
+      MAIL_PER_RECIPIENT_PER_HOUR: '1000',
+      MAIL_RETRY_DELAY_SECONDS: '1',
       PROVIDER_TIMEOUT_MS: '2000',
       BREAKER_RESET_MS: '2000',
       JWT_PRIVATE_KEY: privateKeyPem,
@@ -94,5 +101,18 @@ export const startStack = async (
   await service.logged(({ message }) => message === 'started');
 
   const sql = (text: string): Promise<unknown> => statementOn(primaryUrl, text);
-  return { service, collector, sql, exporterPath, redis, database, replica, provider, receiver, google, primaryUrl };
+  return {
+    service,
+    collector,
+    sql,
+    exporterPath,
+    redis,
+    database,
+    replica,
+    provider,
+    receiver,
+    google,
+    smtp,
+    primaryUrl,
+  };
 };

@@ -60,6 +60,21 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
   ]);
 };
 
+/** Files whose rows are written, held back and refused. */
+const uploadRound = async ({ url }: Stack['service'], token: string): Promise<void> => {
+  const authorization = { Authorization: `Bearer ${token}` };
+  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'UPLOADED' }], indexes: [] };
+  const create = json(definition, { ...authorization, 'If-None-Match': '*' });
+  await call(`${url}/api/v1/universes/uploaded`, { ...create, method: 'PUT' });
+  for (const rows of ['UPLOADED,2024-01-02,100\nUPLOADED,2024-01-03,100000', 'UNKNOWN,2024-01-02,100']) {
+    await call(`${url}/api/v1/universes/uploaded/prices`, {
+      method: 'POST',
+      headers: { ...authorization, 'Content-Type': 'text/csv', Prefer: 'wait=10' },
+      body: `symbol,date,close\n${rows}\n`,
+    });
+  }
+};
+
 /** A refresh that commits, several that collide, and one that rolls back. */
 export const refreshRound = async ({ service }: Stack, token: string): Promise<void> => {
   await refresh(service, token, 'tech5');
@@ -71,6 +86,7 @@ export const refreshRound = async ({ service }: Stack, token: string): Promise<v
   await setFault(service, 'refresh.commit', { mode: 'error', count: 1 });
   await refresh(service, token, 'tech5');
   await clearFault(service, 'refresh.commit');
+  await uploadRound(service, token);
 };
 
 /** Returns the URL of the first webhook. Creates a webhook to the receiver if there is none. */
@@ -128,6 +144,21 @@ export const calendarRound = async (stack: Stack, token: string): Promise<void> 
   await syncCalendar(stack, token);
   stack.google.endAccessTokens();
   await syncCalendar(stack, token);
+};
+
+const mailUser = { email: 'mail@example.org', password: 'a rather long sentence' };
+
+/** Asks for a message that resets a password. The account is made if there is none. */
+export const askForReset = async ({ service }: Pick<Stack, 'service'>): Promise<Answer> => {
+  await call(`${service.url}/api/v1/auth/register`, json(mailUser));
+  return call(`${service.url}/api/v1/account/password-reset`, json({ email: mailUser.email }));
+};
+
+/** A message that arrives. */
+export const mailRound = async (stack: Stack): Promise<void> => {
+  const before = stack.smtp.received.length;
+  await askForReset(stack);
+  await eventually(() => stack.smtp.received.length > before, 'a message is sent');
 };
 
 /** A change whose caller is refused inside its transaction, because the webhook does not exist. */

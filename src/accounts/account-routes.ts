@@ -4,9 +4,11 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { lenientFieldsQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { createDocuments, type Documents, type StoredDocument } from './documents.ts';
+import type { Documents, StoredDocument } from './document.ts';
+import { createDocuments } from './documents.ts';
 import { defaultsOf, profileFields, settingsFields, shapeOf } from './schemas.ts';
 
 const profileShape = shapeOf(profileFields);
@@ -24,14 +26,16 @@ const versioned = {
   updated_at: z.iso.datetime().nullable(),
   warnings: z.array(z.string()).optional().describe('Members with their default, because a column is not migrated yet'),
 };
-const profileAnswer = z.strictObject({
-  user_id: z.string(),
-  email: z.string().nullable(),
-  role: z.string().nullable(),
-  ...profileShape,
-  ...versioned,
-});
-const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned });
+const profileAnswer = z
+  .strictObject({
+    user_id: z.string(),
+    email: z.string().nullable(),
+    role: z.string().nullable(),
+    ...profileShape,
+    ...versioned,
+  })
+  .meta({ id: 'Profile' });
+const settingsAnswer = z.strictObject({ ...settingsShape, ...versioned }).meta({ id: 'Settings' });
 
 const ifMatch = z.object({ 'if-match': z.string().max(1_024).optional() });
 
@@ -102,8 +106,9 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       load: 'read',
       path: '/profile',
       summary: "The caller's profile",
-      request: {},
+      request: { query: z.object({ fields: lenientFieldsQuery(profileAnswer) }) },
       responses: { 200: profileAnswer },
+      fields: true,
       errors: ['resource_not_found'],
       etag: 'handler',
       unknownQuery: 'ignore',
@@ -117,8 +122,9 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       method: 'PATCH',
       load: 'write',
       path: '/profile',
-      summary: 'Change the given members if the stored version is the version in If-Match',
-      request: { headers: ifMatch, body: z.strictObject(profileShape).partial() },
+      summary: 'Change the profile',
+      description: 'Changes the given members if the stored version is the version in `If-Match`.',
+      request: { headers: ifMatch, body: z.strictObject(profileShape).partial().meta({ id: 'ProfileChange' }) },
       consumes: mergePatch,
       responses: { 200: profileAnswer },
       errors: changeErrors,
@@ -144,8 +150,9 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       load: 'read',
       path: '/settings',
       summary: "The caller's settings",
-      request: {},
+      request: { query: z.object({ fields: lenientFieldsQuery(settingsAnswer) }) },
       responses: { 200: settingsAnswer },
+      fields: true,
       errors: ['resource_not_found'],
       etag: 'handler',
       unknownQuery: 'ignore',
@@ -156,8 +163,9 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       method: 'PATCH',
       load: 'write',
       path: '/settings',
-      summary: 'Change the given members if the stored version is the version in If-Match',
-      request: { headers: ifMatch, body: z.strictObject(settingsShape).partial() },
+      summary: 'Change the settings',
+      description: 'Changes the given members if the stored version is the version in `If-Match`.',
+      request: { headers: ifMatch, body: z.strictObject(settingsShape).partial().meta({ id: 'SettingsChange' }) },
       consumes: mergePatch,
       responses: { 200: settingsAnswer },
       errors: changeErrors,

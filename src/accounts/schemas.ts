@@ -1,12 +1,8 @@
 import { z } from 'zod';
 import { defaultModel, modelNames } from '#src/kernel/catalogue/pricing-models.ts';
+import { singleLine } from '#src/kernel/single-line.ts';
 
-const singleLineText = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .regex(/^\P{Cc}*$/u);
+const singleLineText = z.string().trim().min(1).max(100).regex(singleLine);
 
 const isTimeZone = (name: string): boolean => {
   try {

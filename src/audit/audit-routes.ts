@@ -11,22 +11,26 @@ export type AuditRoutesDeps = { readonly queries: AuditQueries; readonly cursors
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
-const eventSchema = z.strictObject({
-  id: z.uuid(),
-  stream: z.string().describe(`One of ${auditStreamKinds.join(', ')}, then a colon and the name or id of the subject`),
-  sequence: z.int().min(1).describe('Position in the stream, from 1 without gaps'),
-  action: z.enum(auditActions),
-  outcome: z.enum(auditOutcomes),
-  actor: z.strictObject({ kind: z.enum(auditActorKinds), subject: z.string().nullable() }),
-  target: z.string(),
-  reason: z.string().nullable().describe('An error code'),
-  request_id: z.string().nullable(),
-  trace_id: z.string().nullable(),
-  occurred_at: z.iso.datetime(),
-  data: z.looseObject({}),
-  previous_hash: hash,
-  hash: hash.describe('SHA-256 over the previous hash and the canonical JSON of the event'),
-});
+const eventSchema = z
+  .strictObject({
+    id: z.uuid(),
+    stream: z
+      .string()
+      .describe(`One of ${auditStreamKinds.join(', ')}, then a colon and the name or id of the subject`),
+    sequence: z.int().min(1).describe('Position in the stream, from 1 without gaps'),
+    action: z.enum(auditActions),
+    outcome: z.enum(auditOutcomes),
+    actor: z.strictObject({ kind: z.enum(auditActorKinds), subject: z.string().nullable() }).meta({ id: 'AuditActor' }),
+    target: z.string(),
+    reason: z.string().nullable().describe('An error code'),
+    request_id: z.string().nullable(),
+    trace_id: z.string().nullable(),
+    occurred_at: z.iso.datetime(),
+    data: z.looseObject({}).describe('What the action changed; its members depend on the action'),
+    previous_hash: hash,
+    hash: hash.describe('SHA-256 over the previous hash and the canonical JSON of the event'),
+  })
+  .meta({ id: 'AuditEvent' });
 
 const name = z.string().min(1).max(200);
 const instant = z

@@ -33,14 +33,18 @@ const refreshInitial: State = {
   quarantined: 0,
   series_replaced: [],
   series_held_back: [],
+  rows_written: 0,
+  row_errors: [],
+  row_errors_total: 0,
 };
 
 const rebuildable = {
   refresh: {
     streams: 'refresh',
+    // Without `rows_read`: a running upload updates it without an event.
     columns: [...refreshStartColumns, ...Object.keys(refreshInitial)],
     // Events of earlier versions have no version of the universe.
-    initial: { ...refreshInitial, universe_version: null },
+    initial: { ...refreshInitial, universe_version: null, rows_read: 0 },
     removal: 'refresh.removed',
     derived: ({ action, reason }) =>
       ['refresh.queued', 'refresh.started', 'refresh.applied'].includes(action)

@@ -13,6 +13,16 @@ import type { Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { accountRoutes } from './users/user-routes.ts';
 import { createAccounts } from './users/accounts.ts';
+import { createAccountTokens } from './letters/account-tokens.ts';
+import { createEmails } from './emails/emails.ts';
+import { emailRoutes } from './emails/email-routes.ts';
+import { createLetters } from './letters/letters.ts';
+import type { Mail, WriteLetter } from '#src/kernel/ports/account/mail.ts';
+import { createRemoval } from './removal/removal.ts';
+import { removalRoutes } from './removal/removal-routes.ts';
+import { createPasswords } from './passwords/passwords.ts';
+import { passwordRoutes } from './passwords/password-routes.ts';
+import { createPasswordCheck } from './sign-in/password-check.ts';
 import { apiKeyRoutes } from './api-keys/api-key-routes.ts';
 import { createApiKeys } from './api-keys/api-keys.ts';
 import { createAuthenticator, type Authenticate } from './authenticator.ts';
@@ -21,7 +31,7 @@ import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import { createLegacyUsers } from './users/legacy-users.ts';
 import { createMaintenance } from './maintenance.ts';
-import { createMeasure } from './measured.ts';
+import { createMeasure, measuredHasher } from './measured.ts';
 import { createOwnerRule } from './owners/owner-rule.ts';
 import { createPasswordRules } from './users/password-rules.ts';
 import { createRefreshTokens } from './tokens/refresh-tokens.ts';
@@ -59,6 +69,15 @@ export type AuthSettings = {
   readonly revocationPollMs: number;
   /** Whether access tokens of users without an account here are accepted. */
   readonly foreignUsers: boolean;
+  readonly passwordResetSeconds: number;
+  /** Lifetime of tokens that verify or change an e-mail address. */
+  readonly emailTokenSeconds: number;
+  /** Whether users must verify their address before they can sign in. */
+  readonly verificationRequired: boolean;
+  /** Days between the request to remove an account and the removal. */
+  readonly removalGraceDays: number;
+  /** Page of the front end that completes the steps of messages, if there is one. */
+  readonly accountPageUrl: string | undefined;
   readonly usageFlushMs: number;
   readonly cleanUpMs: number;
   /** Further origins whose pages may use the session of a user. The origin of `publicUrl` is always allowed. */
@@ -82,6 +101,7 @@ export type AuthDeps = {
   readonly throttle: LoginThrottle;
   readonly lookups: CredentialLookups;
   readonly owners: Owners;
+  readonly mail: Mail;
   readonly abuse: AbuseReport;
   readonly cursors: Cursors;
   readonly clock: Clock;
@@ -95,6 +115,8 @@ export type Auth = {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
   readonly csrf: CheckCsrf;
+  /** Writes the messages that the room asks `mail` to send. */
+  readonly letters: WriteLetter;
   /** Deletes expired tokens and sessions. @returns the number of deleted rows */
   readonly cleanUp: () => Promise<number>;
   /** Starts polling and cleaning up. The schema must exist. */
@@ -144,22 +166,46 @@ export const createAuth = (deps: AuthDeps): Auth => {
     secret: secrets.apiKeys,
     maxPerOwner: settings.maxApiKeys,
   });
-  const accounts = createAccounts({
+  const places = createSignInPlaces({ key: secrets.places });
+  const hasher = measuredHasher(createSecretHasher(hashing), measure);
+  const notices = createLoggedNotices({ logger });
+  const checkPassword = createPasswordCheck({ ...shared, hasher, places, notices });
+  const rules = createPasswordRules({ minCharacters: settings.minPasswordCharacters });
+  const accountTokens = createAccountTokens({
     ...shared,
-    places: createSignInPlaces({ key: secrets.places }),
-    notices: createLoggedNotices({ logger }),
-    hasher: createSecretHasher(hashing),
+    lifetimeSeconds: {
+      password_reset: settings.passwordResetSeconds,
+      email_verification: settings.emailTokenSeconds,
+      email_change: settings.emailTokenSeconds,
+      email_approval: settings.emailTokenSeconds,
+    },
+  });
+  const passwords = createPasswords({ ...shared, checkPassword, hasher, rules, tokens: accountTokens, revocations });
+  const emails = createEmails({
+    ...shared,
+    checkPassword,
+    tokens: accountTokens,
+    changeSeconds: settings.emailTokenSeconds,
+  });
+  const removal = createRemoval({ ...shared, checkPassword, revocations, graceDays: settings.removalGraceDays });
+  const accounts = createAccounts({
+    cancelRemoval: removal.cancel,
+    ...shared,
+    places,
+    checkPassword,
+    hasher,
     assertMayRegister: createRegistrationQuota({
       ...shared,
       maxUsersWithoutSignIn: settings.maxUsersWithoutSignIn,
     }),
-    rules: createPasswordRules({ minCharacters: settings.minPasswordCharacters }),
+    rules,
     refreshTokens,
     sessions,
     revocations,
   });
   // Clients have a separate queue, so that many wrong secrets of clients do not delay sign-ins of users, or the reverse.
-  const clients = createClientStore({ ...shared, hasher: createSecretHasher({ ...hashing, concurrency: 1 }) });
+  const clientHasher = createSecretHasher({ ...hashing, concurrency: 1 });
+  const clients = createClientStore({ ...shared, hasher: measuredHasher(clientHasher, measure) });
   const ownerRule = createOwnerRule({ ...shared, noteKeyWithoutOwner: apiKeys.noteWithoutOwner });
   const resolveLegacyUser = createLegacyUsers(deps);
   const maintenance = createMaintenance({
@@ -173,13 +219,22 @@ export const createAuth = (deps: AuthDeps): Auth => {
       tokenRoute({ clients, tokens, refreshTokens, measure }),
       revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
       ...accountRoutes({ accounts, measure }),
+      ...passwordRoutes({ passwords, measure }),
+      ...emailRoutes({ emails, measure }),
+      ...removalRoutes({ removal, measure }),
       meRoute(sessions),
-      ...apiKeyRoutes({ apiKeys, pages: createPages(deps) }),
+      ...apiKeyRoutes({ apiKeys, measure, pages: createPages(deps) }),
       keySetRoute(keyRing),
       metadataRoute(publicUrl),
     ],
     authenticate: createAuthenticator({ verifier, apiKeys, sessions, ownerRule, resolveLegacyUser, metrics, measure }),
-    csrf: createCsrfCheck({ ...shared, sessions, origins: () => [new URL(publicUrl()).origin, ...settings.origins] }),
+    letters: createLetters({ ...shared, tokens: accountTokens, pageUrl: settings.accountPageUrl }),
+    csrf: createCsrfCheck({
+      ...shared,
+      sessions,
+      measure,
+      origins: () => [new URL(publicUrl()).origin, ...settings.origins],
+    }),
     cleanUp: maintenance.cleanUp,
     start: () => {
       revocations.start();

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { AuthPolicy } from '#src/kernel/requests/route.ts';
-import type { ApiKeys } from './api-keys/api-keys.ts';
+import type { ApiKeys } from './api-keys/api-key.ts';
 import { sessionTokenFrom } from './sessions/cookies.ts';
 import { countFailure, type Measure } from './measured.ts';
 import type { OwnerRule } from './owners/owner-rule.ts';
-import type { Sessions } from './sessions/sessions.ts';
+import type { Sessions } from './sessions/session.ts';
 import type { ResolveLegacyUser } from './users/legacy-users.ts';
 import { credentialsMissing, scopeInsufficient } from './tokens/token-refusal.ts';
 import type { TokenVerifier } from './tokens/token-verifier.ts';
@@ -60,23 +60,20 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
     return principal || undefined;
   };
 
-  /** An error that is not an AppError becomes `auth_service_error`, because it must not look like a wrong credential. */
-  const applyOwnerRule = async (principal: Principal): Promise<Principal> => {
-    try {
-      return await ownerRule(await resolveLegacyUser(principal));
-    } catch (error) {
-      if (!(error instanceof AppError)) throw new AppError('auth_service_error', undefined, { cause: error });
-      throw counted(error);
-    }
-  };
+  const applyOwnerRule = (principal: Principal): Promise<Principal> =>
+    measure('check_owner', async () => ownerRule(await resolveLegacyUser(principal)));
+
+  const assertScope = (principal: Principal, scope: Scope): Promise<void> =>
+    measure('check_scope', async () => {
+      if (principal.scopes.includes(scope)) return;
+      throw scopeInsufficient([scope], `The token lacks the scope ${scope}`);
+    });
 
   return async ({ headers }, policy) => {
     if (policy === 'public') return undefined;
     const identified = await identify(headers, policy);
     const principal = identified && (await applyOwnerRule(identified));
-    if (typeof policy === 'object' && principal && !principal.scopes.includes(policy.scope)) {
-      throw scopeInsufficient([policy.scope], `The token lacks the scope ${policy.scope}`);
-    }
+    if (typeof policy === 'object' && principal) await assertScope(principal, policy.scope);
     return principal;
   };
 };

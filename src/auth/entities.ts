@@ -21,7 +21,10 @@ export const OauthClientEntity = defineEntity({
 export const UserAccountEntity = defineEntity({
   name: 'UserAccount',
   tableName: 'user_account',
-  indexes: [{ name: 'user_account_sign_in_index', properties: ['firstSignedInAt', 'createdAt'] }],
+  indexes: [
+    { name: 'user_account_sign_in_index', properties: ['firstSignedInAt', 'createdAt'] },
+    { name: 'user_account_removal_index', properties: ['removalAt'] },
+  ],
   properties: {
     id: p.uuid().primary(),
     email: p.text().unique('user_account_email_unique'),
@@ -31,6 +34,10 @@ export const UserAccountEntity = defineEntity({
     role: p.text(),
     scopes: p.array().$type<Scope[]>(),
     createdAt: p.datetime(),
+    /** When the owner proved that messages to `email` arrive. */
+    emailVerifiedAt: p.datetime().nullable(),
+    /** When the account is removed, because its user asked for it. */
+    removalAt: p.datetime().nullable(),
     /** Set by a trigger with the first session or refresh family. Null: see `registration-quota.ts`. */
     firstSignedInAt: p.datetime().nullable(),
   },
@@ -122,6 +129,42 @@ export const ApiKeyEntity = defineEntity({
   },
 });
 
+/** What a token in a message may do. */
+export type AccountTokenPurpose = 'password_reset' | 'email_verification' | 'email_change' | 'email_approval';
+
+/** A change of the address that waits for confirmations. `confirmedAt`: from the new address, `approvedAt`: from the old one. */
+export const EmailChangeEntity = defineEntity({
+  name: 'EmailChange',
+  tableName: 'email_change',
+  indexes: [{ name: 'email_change_expires_index', properties: ['expiresAt'] }],
+  properties: {
+    user: () => p.manyToOne(UserAccountEntity).primary().updateRule('no action').deleteRule('cascade'),
+    newEmail: p.text(),
+    confirmedAt: p.datetime().nullable(),
+    approvedAt: p.datetime().nullable(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime(),
+  },
+});
+
+/** A token that was sent to `email`. It is void when the account, or its waiting change, has another address. */
+export const AccountTokenEntity = defineEntity({
+  name: 'AccountToken',
+  tableName: 'account_token',
+  indexes: [
+    { name: 'account_token_user_index', properties: ['user', 'purpose'] },
+    { name: 'account_token_expires_index', properties: ['expiresAt'] },
+  ],
+  properties: {
+    tokenHash: p.blob().primary(),
+    user: () => p.manyToOne(UserAccountEntity).updateRule('no action').deleteRule('cascade'),
+    purpose: p.text().$type<AccountTokenPurpose>(),
+    email: p.text(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime(),
+  },
+});
+
 /** An owner that is deleted or disabled, or whose access tokens were ended. It holds only the id. */
 export const OwnerEndEntity = defineEntity({
   name: 'OwnerEnd',
@@ -155,6 +198,8 @@ export const authEntities = [
   RevokedTokenEntity,
   UserSessionEntity,
   ApiKeyEntity,
+  AccountTokenEntity,
+  EmailChangeEntity,
   OwnerEndEntity,
   SignInPlaceEntity,
 ];

@@ -44,6 +44,8 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
       sql: 'delete from user_session where expires_at < $1 or seen_at < $2 returning 1',
       parameters: (now, idle) => [now, idle],
     },
+    { sql: 'delete from account_token where expires_at < $1 returning 1', parameters: (now) => [now] },
+    { sql: 'delete from email_change where expires_at < $1 returning 1', parameters: (now) => [now] },
     { sql: removeOldPlacesSql, parameters: (now) => [now] },
   ];
 

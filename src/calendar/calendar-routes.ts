@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
-import { listOf, type Cursors } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -127,8 +127,10 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       load: 'read',
       path: '/calendar/connection',
       summary: 'Whether a calendar is connected',
-      request: {},
+      request: { query: resourceQuery(connectionSchema) },
       responses: { 200: connectionSchema },
+      fields: true,
+      etag: 'weak',
       errors: always,
       handler: async ({ context }) => {
         const owner = ownerOf(context);

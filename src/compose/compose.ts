@@ -1,4 +1,4 @@
-import { createAccountsRoutes } from '../accounts/index.ts';
+import { createAccountsRoutes, createExportRoutes } from '../accounts/index.ts';
 import { composeCalendar } from './features/calendar.ts';
 import { composeAudit } from './features/audit.ts';
 import { composeAuth, composeKeyRing } from './identity/auth.ts';
@@ -12,10 +12,12 @@ import { composeOwners } from './identity/owners.ts';
 import { composePricing } from './features/pricing.ts';
 import { composeRateLimits } from './identity/rate-limits.ts';
 import { composeProvider } from './features/provider.ts';
+import { personalTables } from './data/personal-data/personal-tables.ts';
 import { tableBounds } from './data/table-bounds.ts';
 import { createTableSizes } from '../database/index.ts';
 import { composeStorage } from './data/storage.ts';
 import { createLifecycle, type Lifecycle, type LifecycleState } from './lifecycle.ts';
+import { composeMail } from './features/mail.ts';
 import { composeWebhooks } from './features/webhooks.ts';
 import type { Config } from '../config/index.ts';
 import { codeOf } from '../kernel/catalogue/errors.ts';
@@ -76,7 +78,9 @@ export const compose = async (config: Config): Promise<Service> => {
   });
   const pricing = composePricing(base, closes);
   const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
+  const mail = composeMail(base, database, jobs);
   const auth = await composeAuth(base, database, {
+    mail: mail.outbox,
     keyRing,
     audit: audit.trail,
     cursors,
@@ -89,6 +93,14 @@ export const compose = async (config: Config): Promise<Service> => {
   const routes = [
     ...auth.routes,
     ...createAccountsRoutes({ ...base, ...database }),
+    ...createExportRoutes({
+      ...base,
+      ...database,
+      audit: audit.trail,
+      tables: personalTables,
+      maxRows: config.ACCOUNT_EXPORT_ROWS,
+      statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
+    }),
     ...pricing.routes,
     ...createPricingJobRoutes({ jobs: pricingJobs, basePath }),
     ...marketDataRoutes,
@@ -106,6 +118,7 @@ export const compose = async (config: Config): Promise<Service> => {
       storage.redisCheck,
       ...provider.checks,
       ...calendar.checks,
+      ...mail.checks,
       pricing.check,
       jobs.healthCheck,
     ],
@@ -114,10 +127,13 @@ export const compose = async (config: Config): Promise<Service> => {
       createTableSizes({ ...base, reader: database.reader, names: Object.keys(tableBounds) }),
       jobs.collect,
       ...calendar.collectors,
+      mail.collect,
       universes.collect,
+      audit.collect,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
     ],
+    adminRoutes: mail.adminRoutes,
     isDraining: () => state.draining,
     onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,
@@ -159,8 +175,12 @@ export const compose = async (config: Config): Promise<Service> => {
     await unlessOutdated(refreshes.closeDangling());
     await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
-    await jobs.start(jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks, calendar));
+    await jobs.start({
+      ...jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks, calendar),
+      mail: mail.createHandler(auth.letters),
+    });
     await unlessOutdated(webhooks.resume());
+    await unlessOutdated(mail.outbox.resume());
     await unlessOutdated(warnOfUnknownSchedules());
     if (config.ROLE !== 'api')
       await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
@@ -176,7 +196,7 @@ export const compose = async (config: Config): Promise<Service> => {
     prepareData,
     startAuth: auth.start,
     background: [refreshes, jobs],
-    parts: [pricing, provider, calendar, cache, auth, storage],
+    parts: [pricing, provider, calendar, mail, cache, auth, storage],
   });
   return { ...lifecycle, reload, logger: base.logger };
 };

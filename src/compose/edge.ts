@@ -19,9 +19,16 @@ import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Route } from '../kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '../kernel/ports/unit-of-work.ts';
 import type { RateLimits } from '../rate-limit/index.ts';
-import { type AdminServer, type Collector, createAdminServer, type FaultChangeListener } from '../telemetry/index.ts';
+import {
+  type AdminRoute,
+  type AdminServer,
+  type Collector,
+  createAdminServer,
+  type FaultChangeListener,
+} from '../telemetry/index.ts';
 import { basePath, type Base } from './base.ts';
 import { callerLimits } from './caller-limits.ts';
+import { openApiInfo } from './openapi-info.ts';
 
 const maxTopStatements = 25;
 
@@ -31,6 +38,7 @@ export type EdgeParts = {
   readonly checks: readonly HealthCheck[];
   /** Run before each scrape of the metrics. */
   readonly collectors: readonly Collector[];
+  readonly adminRoutes: readonly AdminRoute[];
   readonly isDraining: () => boolean;
   readonly onFaultChange: FaultChangeListener;
   readonly unitOfWork: UnitOfWork;
@@ -45,7 +53,18 @@ const healthIntervalMs = 10_000;
 /** Builds the two HTTP servers: the API with health and documentation, and the admin port. */
 export const composeEdge = (
   base: Base,
-  { auth, routes, checks, collectors, isDraining, unitOfWork, reader, onFaultChange, rateLimits }: EdgeParts,
+  {
+    auth,
+    routes,
+    checks,
+    collectors,
+    adminRoutes,
+    isDraining,
+    unitOfWork,
+    reader,
+    onFaultChange,
+    rateLimits,
+  }: EdgeParts,
 ): Edge => {
   const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build } = base;
   const callers = callerLimits(config);
@@ -93,7 +112,7 @@ export const composeEdge = (
     answers,
     routes: [...health.routes, ...routes],
     basePath,
-    openapi: { title: 'Volwatch', version: build.version, description: build.description },
+    openapi: openApiInfo(base),
     authenticate: auth.authenticate,
     csrf: auth.csrf,
     refusalDelay: createRefusalDelay({
@@ -106,6 +125,7 @@ export const composeEdge = (
       unitOfWork,
       metrics,
       logger,
+      clock,
       quota: createIdempotencyQuota({ maxKeysPerOwner: config.IDEMPOTENCY_KEYS_PER_OWNER, abuse: base.abuse }),
       ttlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
       leaseMs: config.IDEMPOTENCY_LEASE_MS,
@@ -117,6 +137,11 @@ export const composeEdge = (
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
       batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES,
       chunkBodyLimitBytes: config.PRICING_JOB_CHUNK_BYTES,
+      stream: {
+        maxBytes: config.UPLOAD_BODY_LIMIT_BYTES,
+        maxUnpackedBytes: config.UPLOAD_UNPACKED_LIMIT_BYTES,
+        timeoutMs: config.UPLOAD_TIMEOUT_MS,
+      },
       expansion: { freeBytes: config.BODY_EXPANSION_FREE_BYTES, maxRatio: config.BODY_EXPANSION_RATIO_LIMIT },
       jsonShape: {
         maxDepth: config.JSON_DEPTH_LIMIT,
@@ -146,6 +171,7 @@ export const composeEdge = (
     answers,
     headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    longRequestTimeoutMs: config.UPLOAD_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     headerBytes: config.HEADER_LIMIT_BYTES,
     maxConnections: config.CONNECTIONS_LIMIT,
@@ -173,6 +199,7 @@ export const composeEdge = (
     port: config.METRICS_PORT,
     logger,
     extraRoutes: [
+      ...adminRoutes,
       {
         method: 'GET',
         path: '/queries/top',

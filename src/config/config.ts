@@ -37,6 +37,7 @@ export const loadConfig = (environment: Environment = process.env): Config => {
     ...providerFaults(config as Config),
     ...openTelemetryFaults(config as Config),
     ...calendarFaults(config as Config),
+    ...mailFaults(config as Config),
   );
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config) as Config;
@@ -86,6 +87,14 @@ const calendarFaults = (config: Config): string[] => {
     faults.push('TOKEN_ENCRYPTION_KEY is required in production with GOOGLE_CLIENT_ID');
   }
   return faults;
+};
+
+const mailFaults = (config: Config): string[] => {
+  const { SMTP_URL: url, MAIL_FROM: from, EMAIL_VERIFICATION: verification, NODE_ENV } = config;
+  if (url !== undefined && from === undefined) return ['MAIL_FROM is required, because SMTP_URL is set'];
+  return url === undefined && verification === 'required' && NODE_ENV === 'production'
+    ? ['SMTP_URL is required in production with EMAIL_VERIFICATION=required']
+    : [];
 };
 
 const openTelemetryFaults = ({ OTEL_CONFIG_FILE: file }: Config): string[] =>

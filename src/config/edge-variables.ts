@@ -53,6 +53,31 @@ export const edgeSections = {
       'Max size of the body of a pricing batch after decompression',
     ),
     PRICING_JOB_CHUNK_BYTES: variable(integer(1, 2 ** 30), '16777216', 'Max bytes of one chunk of a pricing job'),
+    UPLOAD_BODY_LIMIT_BYTES: variable(
+      integer(1, 2 ** 40),
+      '2147483648',
+      'Max bytes of an uploaded file as it arrives, then 413 `payload_too_large`',
+    ),
+    UPLOAD_UNPACKED_LIMIT_BYTES: variable(
+      integer(1, 2 ** 40),
+      '4294967296',
+      'Max bytes of an uploaded file after decompression, then 413 `payload_too_large`',
+    ),
+    UPLOAD_ROWS_MAX: variable(
+      integer(1, 1_000_000_000),
+      '50000000',
+      'Max rows of an uploaded file, then 413 `payload_too_large`',
+    ),
+    UPLOADS_LIMIT: variable(
+      integer(1, 1_000),
+      '2',
+      'Max uploads of one process at once, then 503 `overloaded`. Each has two database connections',
+    ),
+    UPLOAD_TIMEOUT_MS: variable(
+      milliseconds(86_400_000),
+      '1800000',
+      'Timeout for an upload with all its work, in place of REQUEST_TIMEOUT_MS and REQUEST_DEADLINE_MS',
+    ),
     BODY_EXPANSION_FREE_BYTES: variable(
       integer(1, 2 ** 30),
       '16777216',
@@ -196,7 +221,7 @@ export const edgeSections = {
     RATE_LIMIT_IP_PER_MINUTE: variable(
       points,
       '100',
-      'Max requests of one address to public routes; refused credentials count too',
+      'Max requests of one address without credentials; refused credentials count too',
     ),
     RATE_LIMIT_USER_PER_MINUTE: variable(
       points,

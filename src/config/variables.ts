@@ -3,6 +3,7 @@ import { calendarSections } from './calendar-variables.ts';
 import { dependencySections } from './dependency-variables.ts';
 import { edgeSections } from './edge-variables.ts';
 import { featureSections } from './feature-variables.ts';
+import { mailSections } from './mail/mail-variables.ts';
 import { storageSections } from './storage-variables.ts';
 import type { Variable } from './variable.ts';
 
@@ -15,6 +16,7 @@ export const configSections = {
   ...dependencySections,
   ...featureSections,
   ...calendarSections,
+  ...mailSections,
   ...storageSections,
 };
 

@@ -22,6 +22,7 @@ import { checkServer } from './connections/server-check.ts';
 import { createReplicas, type ReplicaOptions, type Replicas } from './connections/replicas.ts';
 import { differentTypes } from './column-types.ts';
 import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts';
+import { createMeasureMaintenance, type MeasureMaintenance } from './maintenance.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
 export type DatabaseDeps = PoolOptions &
@@ -95,13 +96,18 @@ const healthTimeoutMs = 1_000;
  * Uses a separate connection, because a pool with all connections in use must not be reported as a database that is
  * down. The timeout also covers a server that does not answer.
  */
-const createHealthCheck = (pool: SidePool, replicas: Replicas, schema: SchemaCheck): HealthCheck => ({
+const createHealthCheck = (
+  pool: SidePool,
+  replicas: Replicas,
+  schema: SchemaCheck,
+  measure: MeasureMaintenance,
+): HealthCheck => ({
   dependency: 'postgres',
   required: true,
   check: async (signal) => {
     const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(healthTimeoutMs)]);
     try {
-      await orAbort(queryOnce(pool, 'select 1', healthTimeoutMs), timeLimit);
+      await measure('probe_health', () => orAbort(queryOnce(pool, 'select 1', healthTimeoutMs), timeLimit));
       const missing = schema.missing();
       if (missing.length > 0) return { status: 'degraded', detail: `schema behind: ${missing.join(', ')}` };
       return replicas.health();
@@ -150,10 +156,14 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
   const pool = createPool({ ...deps, tables });
   const healthPool = createSidePool(deps);
   const reader = createReader(pool);
-  const replicas = createReplicas({ ...noReplicas, ...deps, tables }, reader, healthPool);
-  const migrator = createMigrator({ ...deps, migrations });
+  const measure = createMeasureMaintenance(deps);
+  const replicas = createReplicas({ ...noReplicas, ...deps, tables, measure }, reader, healthPool);
+  const plainMigrator = createMigrator({ ...deps, migrations });
+  const migrator: Migrator = { ...plainMigrator, up: () => measure('migrate', plainMigrator.up) };
+  const checkDatabaseServer = (): Promise<void> => measure('check_server', () => checkServer(deps));
   const schemaCheck = createSchemaCheck({
     ...deps,
+    measure,
     query: reader.query,
     migrations,
     tables: tablesOf(orm.getMetadata().getAll().values()),
@@ -183,8 +193,8 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     },
     lock: (deps.sessionless ? createTransactionLock : createLock)({ pool, logger }),
     migrator,
-    checkServer: () => checkServer(deps),
-    healthCheck: createHealthCheck(healthPool, replicas, schemaCheck),
+    checkServer: checkDatabaseServer,
+    healthCheck: createHealthCheck(healthPool, replicas, schemaCheck, measure),
     drift: async () => {
       const [row] = await reader.query<{ name: string }>('select current_database() as name');
       if (row) orm.config.set('dbName', row.name);
@@ -196,7 +206,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
       for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.max, delay * 2)) {
         const pause = startPauseMs(delay);
         try {
-          await orAbort(checkServer(deps), signal);
+          await orAbort(checkDatabaseServer(), signal);
           if (migrate) await orAbort(migrator.up(), signal);
           await orAbort(schemaCheck.verify(), signal);
           return;

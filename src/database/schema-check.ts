@@ -1,6 +1,7 @@
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import type { MeasureMaintenance } from './maintenance.ts';
 import type { Migration } from './migrations/migration.ts';
 
 export type SchemaCheck = {
@@ -20,6 +21,7 @@ export type SchemaCheckDeps = {
   readonly tables: readonly Table[];
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly measure: MeasureMaintenance;
 };
 
 const recheckMs = 5_000;
@@ -43,7 +45,14 @@ export const tablesOf = (
  * Finds an outdated schema. Then only the features that need the missing parts fail (503 `database_schema_outdated`);
  * the process starts, because new code may run before its migration, and old code after it.
  */
-export const createSchemaCheck = ({ query, migrations, tables, logger, clock }: SchemaCheckDeps): SchemaCheck => {
+export const createSchemaCheck = ({
+  query,
+  migrations,
+  tables,
+  logger,
+  clock,
+  measure,
+}: SchemaCheckDeps): SchemaCheck => {
   let known: readonly string[] = [];
   let checkedAt = -Infinity;
 
@@ -64,7 +73,7 @@ export const createSchemaCheck = ({ query, migrations, tables, logger, clock }: 
 
   const verify = async (): Promise<readonly string[]> => {
     checkedAt = clock.monotonic();
-    const missing = await findMissing();
+    const missing = await measure('check_schema', findMissing);
     if (missing.join() !== known.join()) {
       if (missing.length > 0) logger.warn({ missing }, 'the database schema is behind this version');
       else logger.info({}, 'the database schema is what this version needs');

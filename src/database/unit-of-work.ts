@@ -115,7 +115,12 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
         const em = deps.forkEntityManager();
         em.setTransactionContext(transactionContext(connection));
         const hooks: (() => Promise<void>)[] = [];
-        const transaction: Transaction = { em, query: rowsOf(connection), beforeCommit: (hook) => hooks.push(hook) };
+        const transaction: Transaction = {
+          em,
+          query: rowsOf(connection),
+          copyIn: connection.copyIn,
+          beforeCommit: (hook) => hooks.push(hook),
+        };
         const result = await runInTransaction(transaction, async () => {
           const value = await work(transaction);
           await em.flush();
@@ -176,7 +181,7 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
         return result;
       } catch (error) {
         const conflict = error instanceof AppError && error.code === 'database_conflict';
-        if (!conflict || retries >= deps.maxTransactionRetries) {
+        if (!conflict || options.mayRepeat === false || retries >= deps.maxTransactionRetries) {
           describeFailure(span, error);
           throw error;
         }

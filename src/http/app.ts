@@ -15,12 +15,13 @@ import { compression } from './middleware/compression.ts';
 import { cors } from './middleware/cors.ts';
 import { createRouteSteps } from './routing/route-steps.ts';
 import { checkRequest, unrouted } from './routing/unrouted.ts';
+import { indexRoutes } from './pages/index-routes.ts';
 import { docsRoutes } from './pages/docs-routes.ts';
 import { deprecation } from './middleware/deprecation.ts';
 import { errorBoundary } from './middleware/error-boundary.ts';
 import type { Limits } from './server/limits.ts';
 import type { LoadShedding } from './admission/load-shedding.ts';
-import { createOpenApi, type OpenApiInfo } from './pages/openapi.ts';
+import { createOpenApi, type OpenApiInfo } from './pages/openapi/document.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';
@@ -66,7 +67,8 @@ export type RequestListener = (request: IncomingMessage, response: ServerRespons
 /** Builds the Koa app with the given routes and the routes about the API itself (`/openapi.json`, `/docs`, `/problems`). */
 export const createApp = (deps: AppDeps): RequestListener => {
   const { basePath, logger, metrics, clock = systemClock, production, limits } = deps;
-  const described = [...deps.routes, ...problemRoutes()];
+  const { title: name, version } = deps.openapi;
+  const described = [...deps.routes, ...problemRoutes(), ...indexRoutes({ name, version, basePath })];
   const openApi = createOpenApi({ routes: described, basePath, info: deps.openapi });
   const routes = [...described, ...docsRoutes(openApi)];
   const stepsOf = createRouteSteps({
@@ -100,6 +102,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
       }),
       requestLog: createRequestLog(logger, deps.addressHash),
       deadlineMs: limits.requestDeadlineMs,
+      streamDeadlineMs: limits.stream.timeoutMs,
     }),
   );
   app.use(unreadBodies(limits.discardBytes));

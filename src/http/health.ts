@@ -7,25 +7,31 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 const checkTimeoutMs = 1000;
 const cacheMs = 1000;
 
-const dependencySchema = z.strictObject({
-  status: z.enum(['up', 'degraded', 'down', 'disabled']),
-  latency_ms: z.number().nullable(),
-  since: z.iso.datetime(),
-  detail: z.string().optional(),
-});
+const dependencySchema = z
+  .strictObject({
+    status: z.enum(['up', 'degraded', 'down', 'disabled']),
+    latency_ms: z.number().nullable(),
+    since: z.iso.datetime(),
+    detail: z.string().optional(),
+  })
+  .meta({ id: 'DependencyHealth' });
 type DependencyReport = z.output<typeof dependencySchema>;
 
-const reportSchema = z.strictObject({
-  status: z.enum(['ok', 'degraded', 'unavailable']),
-  version: z.string(),
-  uptime_s: z.number(),
-  dependencies: z.strictObject(
-    Object.fromEntries(dependencies.map((name) => [name, dependencySchema])) as Record<
-      Dependency,
-      typeof dependencySchema
-    >,
-  ),
-});
+const reportSchema = z
+  .strictObject({
+    status: z.enum(['ok', 'degraded', 'unavailable']),
+    version: z.string(),
+    uptime_s: z.number(),
+    dependencies: z
+      .strictObject(
+        Object.fromEntries(dependencies.map((name) => [name, dependencySchema])) as Record<
+          Dependency,
+          typeof dependencySchema
+        >,
+      )
+      .meta({ id: 'DependenciesHealth' }),
+  })
+  .meta({ id: 'Health' });
 type HealthReport = z.output<typeof reportSchema>;
 
 export type HealthDeps = {
@@ -127,7 +133,7 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
   const common = {
     method: 'GET',
     atRoot: true,
-    tag: 'service',
+    tag: 'Service',
     auth: 'public',
     rateLimit: 'none',
     load: 'none',
@@ -135,9 +141,9 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
     errors: [],
   } as const;
   const noStore = { 'Cache-Control': 'no-store' };
-  const aliveSchema = z.strictObject({ status: z.literal('ok') });
-  const readySchema = z.strictObject({ status: z.enum(['ok', 'degraded']) });
-  const unreadySchema = z.strictObject({ status: z.literal('unavailable') });
+  const aliveSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive' });
+  const readySchema = z.strictObject({ status: z.enum(['ok', 'degraded']) }).meta({ id: 'Ready' });
+  const unreadySchema = z.strictObject({ status: z.literal('unavailable') }).meta({ id: 'NotReady' });
 
   return {
     read,

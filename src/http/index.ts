@@ -4,6 +4,8 @@ export { createLoadShedding } from './admission/load-shedding.ts';
 export { createRefusalDelay } from './admission/refusal-delay.ts';
 export { createAnswers } from './answers/answers.ts';
 export { createApp } from './app.ts';
+export { recordedExamples } from './pages/openapi/recorded-examples.ts';
+export type { OpenApiInfo } from './pages/openapi/document.ts';
 export { createHealth, type Health } from './health.ts';
 export { createIsTrustedProxy } from './server/client-ip.ts';
 export { createHttpServer, type HttpServer } from './server/server.ts';

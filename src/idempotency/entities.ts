@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
 /** One use of a key. `owner` is the attempt that may finish it. After `leaseUntil` this attempt counts as dead. */
-const IdempotencyKeyEntity = defineEntity({
+export const IdempotencyKeyEntity = defineEntity({
   name: 'IdempotencyKey',
   tableName: 'idempotency_key',
   properties: {

@@ -1,15 +1,19 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { LockMode, type InferEntity } from '@mikro-orm/core';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Idempotency, IdempotencyClaim, StoredReply } from '#src/kernel/ports/idempotency.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { IdempotencyKeyEntity } from './entities.ts';
 import type { IdempotencyQuota } from './quota.ts';
 
 export type IdempotencyDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly quota: IdempotencyQuota;
   /** Milliseconds that a key is stored. */
   readonly ttlMs: number;
@@ -21,18 +25,14 @@ export type IdempotencyDeps = {
 };
 
 type Known = { readonly fingerprint: string; readonly reply: string | null; readonly ended: boolean };
-type Key = {
-  readonly subject: string;
-  readonly keyHash: string;
-  readonly owner: string;
-  readonly countedAgainst: string;
-};
+/** Identifies one attempt at a key. */
+type OwnKey = { readonly subject: string; readonly keyHash: string; readonly owner: string };
+type Key = OwnKey & { readonly countedAgainst: string };
+type StoredKey = InferEntity<typeof IdempotencyKeyEntity>;
 
 /**
- * The statements on keys are SQL, because each request with a key runs them, and each decides and writes in one step by the
- * clock of the server.
- *
- * This one takes a key that is new or expired, or whose attempt died before it stored an answer. Else it changes nothing.
+ * Takes a key that is new or expired, or whose attempt died before it stored an answer. Else it changes nothing. SQL,
+ * because it decides and writes in one step, by the clock of the server, so that of two requests one takes the key.
  */
 const claimSql = `
   insert into idempotency_key as known (subject, key_hash, fingerprint, owner, lease_until, expires_at, counted_against)
@@ -48,15 +48,9 @@ const claimSql = `
 const readSql = `
   select fingerprint, reply, finished_at is not null or lease_until <= now() as ended
   from idempotency_key where subject = $1 and key_hash = $2`;
-const isOwn = 'subject = $1 and key_hash = $2 and owner = $3';
-const renewSql = `update idempotency_key set lease_until = now() + $4 * interval '1 ms' where ${isOwn}`;
-const rememberSql = `update idempotency_key set reply = $4 where ${isOwn} and finished_at is null returning 1`;
-const finishSql = `update idempotency_key set reply = $4, finished_at = now() where ${isOwn}`;
-/**
- * For an attempt that failed after it stored its answer. Without a stored answer the key is deleted for a new attempt.
- */
-const closeSql = `update idempotency_key set finished_at = now() where ${isOwn} and reply is not null`;
-const freeSql = `delete from idempotency_key where ${isOwn} and finished_at is null`;
+/** SQL, because the clock of the server decides when a lease ends. */
+const renewSql = `
+  update idempotency_key set lease_until = now() + $4 * interval '1 ms' where subject = $1 and key_hash = $2 and owner = $3`;
 
 /** Seconds that a caller must wait before the next attempt. */
 const retryAfter = 1;
@@ -66,7 +60,7 @@ const retryAfter = 1;
  * both.
  */
 export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
-  const { unitOfWork, metrics, logger, quota, ttlMs, leaseMs } = deps;
+  const { unitOfWork, metrics, logger, clock, quota, ttlMs, leaseMs } = deps;
 
   /** @returns the stored reply of an earlier request; undefined if this attempt has taken the key */
   const claim = async (
@@ -88,10 +82,15 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
     throw new AppError('idempotency_in_progress', undefined, { retryAfter });
   };
 
-  const write = async (statements: readonly string[], parameters: readonly unknown[]): Promise<void> => {
+  /** Finds the key of an attempt, locked until the end of the transaction. Null if another attempt has taken it. */
+  const findOwn = ({ em }: Transaction, own: OwnKey): Promise<StoredKey | null> =>
+    em.findOne(IdempotencyKeyEntity, own, { lockMode: LockMode.PESSIMISTIC_WRITE });
+
+  const end = async (own: OwnKey, change: (key: StoredKey, transaction: Transaction) => void): Promise<void> => {
     try {
-      await unitOfWork.run({ operation: 'idempotency.finish' }, async ({ query }) => {
-        for (const statement of statements) await query(statement, parameters);
+      await unitOfWork.run({ operation: 'idempotency.finish' }, async (transaction) => {
+        const key = await findOwn(transaction, own);
+        if (key) change(key, transaction);
       });
     } catch (error) {
       // The request must be answered anyway: the lease ends by itself, and an answer stored by `remember` still exists.
@@ -99,10 +98,16 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
     }
   };
 
-  const startRenewal = (ownKey: readonly unknown[]): NodeJS.Timeout =>
+  /** If the attempt has stored its answer, the key ends with it. Else the key is free for a new attempt. */
+  const endFailed = (key: StoredKey, { em }: Transaction): void => {
+    if (key.reply != null) key.finishedAt = clock.now();
+    else if (key.finishedAt == null) em.remove(key);
+  };
+
+  const startRenewal = ({ subject, keyHash, owner }: OwnKey): NodeJS.Timeout =>
     setInterval(() => {
       unitOfWork
-        .run({ operation: 'idempotency.renew' }, ({ query }) => query(renewSql, [...ownKey, leaseMs]))
+        .run({ operation: 'idempotency.renew' }, ({ query }) => query(renewSql, [subject, keyHash, owner, leaseMs]))
         .catch((error: unknown) => logger.warn({ code: codeOf(error) }, 'an idempotency key could not be renewed'));
     }, leaseMs / 3).unref();
 
@@ -110,7 +115,7 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
     run: async ({ subject, owner: countedAgainst, key, fingerprint }, work) => {
       const keyHash = createHash('sha256').update(key).digest('hex');
       const owner = randomUUID();
-      const ownKey = [subject, keyHash, owner];
+      const ownKey: OwnKey = { subject, keyHash, owner };
       const count = (outcome: 'ran' | 'replayed' | 'refused'): void =>
         metrics.count('volwatch_idempotent_requests_total', { outcome });
       const earlier = await claim({ subject, keyHash, owner, countedAgainst }, fingerprint).catch((error: unknown) => {
@@ -122,17 +127,21 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
         return { reply: earlier, replayed: true };
       }
       count('ran');
-      const remember: IdempotencyClaim['remember'] = async ({ query }, reply) => {
-        const stored = await query(rememberSql, [...ownKey, JSON.stringify(reply)]);
-        if (stored.length === 0) throw new AppError('idempotency_in_progress', undefined, { retryAfter });
+      const remember: IdempotencyClaim['remember'] = async (transaction, reply) => {
+        const key = await findOwn(transaction, ownKey);
+        if (!key || key.finishedAt != null) throw new AppError('idempotency_in_progress', undefined, { retryAfter });
+        key.reply = JSON.stringify(reply);
       };
       const timer = startRenewal(ownKey);
       try {
         const reply = await work({ remember });
-        await write([finishSql], [...ownKey, JSON.stringify(reply)]);
+        await end(ownKey, (stored) => {
+          stored.reply = JSON.stringify(reply);
+          stored.finishedAt = clock.now();
+        });
         return { reply, replayed: false };
       } catch (error) {
-        await write([closeSql, freeSql], ownKey);
+        await end(ownKey, endFailed);
         throw error;
       } finally {
         clearInterval(timer);

@@ -1,9 +1,10 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { refreshSources } from './providers/provider.ts';
+import type { RefreshSource } from './providers/provider.ts';
 import type { SeriesSource } from './providers/series-sources.ts';
 import type { UniverseDocument } from './universes/universe-document.ts';
 import type { indexMethods, universeOrigins, UniverseSource } from './indexes/universes.ts';
 import type { Interval } from './series/periods.ts';
+import type { RowError } from './uploads/row-error.ts';
 import type { HeldBackSeries, HoldReason, ReplacedSeries } from './series/series-plan.ts';
 
 export const AssetEntity = defineEntity({
@@ -32,6 +33,34 @@ const PriceEntity = defineEntity({
     low: p.double().nullable(),
     close: p.double(),
     volume: p.double().nullable(),
+  },
+});
+
+/** MikroORM compares the text with that of PostgreSQL, which writes `(0)::double precision` for a plain 0. */
+const positive = (column: string) => ({
+  name: `corporate_actions_${column}_check`,
+  expression: `${column} > '0'::float8 and ${column} < 'Infinity'::float8`,
+});
+
+const CorporateActionEntity = defineEntity({
+  name: 'CorporateAction',
+  tableName: 'corporate_actions',
+  checks: [
+    positive('dividend'),
+    positive('split_factor'),
+    positive('shares'),
+    { name: 'corporate_actions_content_check', expression: 'num_nonnulls(dividend, split_factor, shares) > 0' },
+  ],
+  properties: {
+    asset: () => p.manyToOne(AssetEntity).primary().updateRule('no action').deleteRule('no action'),
+    /** The first day on which the action has an effect: the ex-date of a dividend or split. */
+    date: p.date().primary(),
+    /** Cash for one share, in the currency of the asset. */
+    dividend: p.double().nullable(),
+    /** Shares after the split for one share before it: 4 for a split of 4 for 1. */
+    splitFactor: p.double().nullable(),
+    /** The number of shares from this day on. */
+    shares: p.double().nullable(),
   },
 });
 
@@ -71,7 +100,7 @@ const IndexValueEntity = defineEntity({
 export const refreshTriggers = ['request', 'schedule', 'startup', 'change'] as const;
 export const refreshStatuses = ['running', 'succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] as const;
 
-const RefreshEntity = defineEntity({
+export const RefreshEntity = defineEntity({
   name: 'Refresh',
   tableName: 'refresh',
   indexes: [{ name: 'refresh_status_index', properties: ['status', 'universe', 'finishedAt'] }],
@@ -92,7 +121,13 @@ const RefreshEntity = defineEntity({
     quarantined: p.integer().default(0),
     seriesReplaced: p.json().$type<readonly ReplacedSeries[]>().default('[]'),
     seriesHeldBack: p.json().$type<readonly HeldBackSeries[]>().default('[]'),
-    source: p.text().$type<(typeof refreshSources)[number]>().nullable(),
+    /** Rows of an uploaded file that were read so far, and bars that were written. */
+    rowsRead: p.integer().default(0),
+    rowsWritten: p.integer().default(0),
+    /** The first refused rows of an uploaded file, and the number of all of them. */
+    rowErrors: p.json().$type<readonly RowError[]>().default('[]'),
+    rowErrorsTotal: p.integer().default(0),
+    source: p.text().$type<RefreshSource>().nullable(),
     traceId: p.text().nullable(),
     /** The version of the universe that the refresh used. */
     universeVersion: p.integer().nullable(),
@@ -161,6 +196,7 @@ const UniverseBundleEntity = defineEntity({
 export const marketDataEntities = [
   AssetEntity,
   PriceEntity,
+  CorporateActionEntity,
   MarketIndexEntity,
   IndexConstituentEntity,
   IndexValueEntity,

@@ -8,6 +8,7 @@ export { createTwelveData } from './providers/twelve-data.ts';
 export { createCachedReads } from './reads/cached-reads.ts';
 export { createMarketDataRoutes } from './reads/market-data-routes.ts';
 export { createMarketDataQueries } from './reads/queries.ts';
+export { refreshSchema } from './reads/schemas.ts';
 export { createQueuedRefreshes } from './refresh/refresh-queue.ts';
 export { createRefreshService, type RefreshService } from './refresh/refresh-service.ts';
 export { removeOldRefreshes } from './refresh/retention.ts';

@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-const PricingJobEntity = defineEntity({
+export const PricingJobEntity = defineEntity({
   name: 'PricingJob',
   tableName: 'pricing_job',
   indexes: [{ name: 'pricing_job_owner_index', properties: ['owner'] }],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
-import { integerParameter } from '#src/kernel/lists/pagination.ts';
+import { integerParameter, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { PricingJobs } from './pricing-jobs.ts';
@@ -11,14 +11,16 @@ const maxChunks = 100;
 const arrowType = 'application/vnd.apache.arrow.stream';
 
 const count = z.int().min(0);
-const jobSchema = z.strictObject({
-  id: z.uuid(),
-  status: z.enum(['open', 'running', 'completed', 'cancelled']),
-  created_at: z.iso.datetime(),
-  finished_at: z.iso.datetime().nullable(),
-  chunks: z.strictObject({ total: count, done: count, failed: count }),
-  rows: z.strictObject({ priced: count, failed: count }),
-});
+const jobSchema = z
+  .strictObject({
+    id: z.uuid(),
+    status: z.enum(['open', 'running', 'completed', 'cancelled']),
+    created_at: z.iso.datetime(),
+    finished_at: z.iso.datetime().nullable(),
+    chunks: z.strictObject({ total: count, done: count, failed: count }).meta({ id: 'PricingJobChunks' }),
+    rows: z.strictObject({ priced: count, failed: count }).meta({ id: 'PricingJobRows' }),
+  })
+  .meta({ id: 'PricingJob' });
 const byId = z.strictObject({ id: z.uuid() });
 const byNumber = z.strictObject({ id: z.uuid(), number: integerParameter(1, maxChunks) });
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
@@ -40,7 +42,7 @@ export type PricingJobRoutesDeps = {
  * them.
  */
 export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps): Route[] => {
-  const common = { tag: 'pricing', auth: 'authenticated', rateLimit: 'caller' } as const;
+  const common = { tag: 'Pricing jobs', auth: 'authenticated', rateLimit: 'caller' } as const;
   return [
     defineRoute({
       ...common,
@@ -48,7 +50,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       load: 'pricing',
       path: '/pricing/jobs',
       summary: 'Open a pricing job with up to ten million rows in chunks',
-      request: { body: z.strictObject({}) },
+      request: { body: z.strictObject({}).meta({ id: 'PricingJobRequest' }) },
       responses: { 201: jobSchema },
       errors: [],
       idempotency: true,
@@ -69,7 +71,8 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       method: 'PUT',
       load: 'batch',
       path: '/pricing/jobs/{id}/chunks/{number}',
-      summary: `Add a chunk with a number from 1 to ${maxChunks}, in the Arrow format of /pricing/batch; pricing starts immediately`,
+      summary: 'Add a chunk of rows',
+      description: `Chunks have a number from 1 to ${maxChunks} and the Arrow format of /pricing/batch. Pricing starts immediately.`,
       bodyLimit: 'chunk',
       consumes: [arrowType],
       request: { path: byNumber, body: bytes },
@@ -90,7 +93,8 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       method: 'POST',
       load: 'pricing',
       path: '/pricing/jobs/{id}/submit',
-      summary: 'Declare that there are no more chunks; the job is completed when all chunks are priced',
+      summary: 'Declare that there are no more chunks',
+      description: 'The job is completed when all chunks are priced.',
       request: { path: byId },
       responses: { 200: jobSchema },
       errors: ['resource_not_found'],
@@ -105,8 +109,10 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       load: 'read',
       path: '/pricing/jobs/{id}',
       summary: 'Read the state of a pricing job',
-      request: { path: byId },
+      request: { path: byId, query: resourceQuery(jobSchema) },
       responses: { 200: jobSchema },
+      fields: true,
+      etag: 'weak',
       errors: ['resource_not_found'],
       handler: async ({ path, context }) => ({
         status: 200 as const,
@@ -122,9 +128,12 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       produces: arrowType,
       request: { path: byNumber },
       responses: { 200: bytes },
+      etag: 'handler',
       errors: ['resource_not_found', 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 200 as const,
+        // The result of a chunk never changes, so that its name is enough.
+        headers: { ETag: `"${path.id}-${path.number}"` },
         body: await jobs.result(subjectOf(context), path.id, path.number),
       }),
     }),

@@ -1,8 +1,13 @@
-import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { LockMode } from '@mikro-orm/core';
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { createChunkPricing, type ChunkPricingDeps } from './chunk-pricing.ts';
 import { createChunkStore } from './chunk-store.ts';
-import { watchChunk } from './chunk-watch.ts';
+import { createMeasureChunk } from './measured-chunk.ts';
+import { PricingJobEntity } from './entities.ts';
 import type { PricingJobQuota } from './quota.ts';
 import { readStoredBytes } from './stored-bytes.ts';
 
@@ -16,22 +21,14 @@ type PricingJob = {
   readonly rows: { readonly priced: number; readonly failed: number };
 };
 
-type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
-
-export type PricingJobsDeps = {
-  readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
+export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs'> & {
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
-  /** False if the caller that opened the job was deleted or disabled. Then its chunks are not priced. */
-  readonly mayAct: (subject: string) => Promise<boolean>;
   readonly quota: PricingJobQuota;
   /** Refuses bytes that are not an Arrow stream, before they are stored. @throws AppError */
   readonly assertStream: (bytes: Uint8Array) => void;
-  /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
-  readonly watchMs?: number;
-  /** Prices one Arrow stream. @param caller the work counts against the worker share of this caller @throws AppError */
-  readonly price: (bytes: Buffer, signal: AbortSignal, caller: string) => Promise<PricedChunk>;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
 };
 
 export type PricingJobs = {
@@ -116,7 +113,8 @@ const failureOf = (reason: ErrorCode): AppError =>
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
 export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
-  const { unitOfWork, reader, ids, mayAct, price, quota, assertStream, watchMs = 1_000 } = deps;
+  const { unitOfWork, reader, ids, clock, quota, assertStream } = deps;
+  const measure = createMeasureChunk(deps);
   const store = createChunkStore(deps);
 
   const read = async (query: Reader['query'], subject: string, id: string): Promise<PricingJob> => {
@@ -125,65 +123,47 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     return toJob(row);
   };
 
-  /** Locks the job, so that it cannot be submitted or cancelled in the meantime. @returns its owner */
-  const lockOpen = async (query: Reader['query'], subject: string, id: string): Promise<string | null> => {
-    const [row] = await query<{ status: string; owner: string | null }>(
-      'select status, owner from pricing_job where id = $1 and subject = $2 for update',
-      [id, subject],
-    );
-    if (!row) throw notFound();
-    if (row.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
-    return row.owner;
+  /** Locks the job until the end of the transaction. */
+  const findLocked = async ({ em }: Transaction, subject: string, id: string) => {
+    const job = await em.findOne(PricingJobEntity, { id, subject }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (!job) throw notFound();
+    return job;
   };
-
-  const isWaiting = async (jobId: string, number: number): Promise<boolean> => {
-    const sql = `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`;
-    return (await reader.query(sql, [jobId, number])).length > 0;
-  };
-
-  const fail = (jobId: string, number: number, reason: ErrorCode): Promise<unknown> =>
-    unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
-      query(
-        `update pricing_chunk set status = 'failed', input = null, stored_bytes = 0, reason = $3, finished_at = now()
-         where job_id = $1 and number = $2 and status = 'waiting'`,
-        [jobId, number, reason],
-      ),
-    );
 
   return {
     open: ({ subject, owner }, alsoInTransaction) =>
       unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
         const id = ids();
         await quota.assertJob(transaction.query, owner);
-        await transaction.query(
-          `insert into pricing_job (id, subject, owner, status, created_at) values ($1, $2, $3, 'open', now())`,
-          [id, subject, owner],
-        );
+        transaction.em.create(PricingJobEntity, { id, subject, owner, status: 'open', createdAt: clock.now() });
+        await transaction.em.flush();
         const job = await read(transaction.query, subject, id);
         await alsoInTransaction?.(job, transaction);
         return job;
       }),
 
-    add: async (subject, jobId, number, bytes) => {
-      assertStream(bytes);
-      const digest = await digestOf(bytes);
-      const { owner, isNew } = await unitOfWork.run({ operation: 'pricing_job.change' }, async ({ query }) => {
-        const own = await lockOpen(query, subject, jobId);
-        const chunk = { jobId, number, owner: own, digest, bytes: bytes.length };
-        return { owner: own, isNew: await store.reserve(query, chunk) };
-      });
-      if (isNew) await store.write({ jobId, number, group: owner ?? subject }, bytes);
-      return read(reader.query, subject, jobId);
-    },
+    add: (subject, jobId, number, bytes) =>
+      measure('store', async () => {
+        assertStream(bytes);
+        const digest = await digestOf(bytes);
+        const { owner, isNew } = await unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+          const job = await findLocked(transaction, subject, jobId);
+          if (job.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
+          const chunk = { jobId, number, owner: job.owner ?? null, digest, bytes: bytes.length };
+          return { owner: chunk.owner, isNew: await store.reserve(transaction.query, chunk) };
+        });
+        if (isNew) await store.write({ jobId, number, group: owner ?? subject }, bytes);
+        return read(reader.query, subject, jobId);
+      }),
 
     submit: (subject, id) =>
-      unitOfWork.run({ operation: 'pricing_job.change' }, async ({ query }) => {
-        const submitted = await query(
-          `update pricing_job set status = 'submitted', submitted_at = now()
-           where id = $1 and subject = $2 and status = 'open' returning 1`,
-          [id, subject],
-        );
-        if (submitted.length > 0) {
+      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+        const { em, query } = transaction;
+        const job = await findLocked(transaction, subject, id);
+        if (job.status === 'open') {
+          job.status = 'submitted';
+          job.submittedAt = clock.now();
+          await em.flush();
           // A reserved chunk must not be written after the submission, and must not keep its bytes reserved.
           await query(`delete from pricing_chunk where job_id = $1 and status = 'storing'`, [id]);
         }
@@ -206,50 +186,11 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     },
 
     cancel: (subject, id) =>
-      unitOfWork.run({ operation: 'pricing_job.change' }, async ({ query }) => {
-        const done = await query(
-          `update pricing_job set status = 'cancelled' where id = $1 and subject = $2 returning 1`,
-          [id, subject],
-        );
-        if (done.length === 0) throw notFound();
-        await query('delete from pricing_chunk where job_id = $1', [id]);
+      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+        (await findLocked(transaction, subject, id)).status = 'cancelled';
+        await transaction.query('delete from pricing_chunk where job_id = $1', [id]);
       }),
 
-    handle: async ({ job_id: jobId = '', number: text = '' }, signal, { last }) => {
-      const number = Number(text);
-      const [chunk] = await reader.query<{ length: number | null; subject: string; owner: string | null }>(
-        `select octet_length(input) as length, subject, owner from pricing_chunk join pricing_job job on job.id = job_id
-         where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`,
-        [jobId, number],
-      );
-      // The job was cancelled, or a worker that counted as dead has finished the chunk.
-      if (!chunk) return;
-      if (!(await mayAct(chunk.subject))) {
-        await fail(jobId, number, 'credential_owner_gone');
-        return;
-      }
-      const watch = watchChunk({ isWanted: () => isWaiting(jobId, number), everyMs: watchMs });
-      try {
-        const { owner, length } = chunk;
-        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
-        if (!input) return;
-        const priced = await price(input, AbortSignal.any([signal, watch.signal]), owner ?? chunk.subject);
-        const { bytes, rows, failed } = priced;
-        const output = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-        await store.finish({ jobId, number, owner, output, rows, failed });
-      } catch (error) {
-        if (watch.signal.aborted) return;
-        const code = codeOf(error);
-        // After `quota_exceeded` there is no retry, because it would need the same work and give a result of the same
-        // size.
-        const mayRetry = errorTable[code].retryable && code !== 'quota_exceeded';
-        if (last || !mayRetry) await fail(jobId, number, code);
-        // Other errors are permanent, for example an invalid stream. The chunk has the error code, and the queue must
-        // not retry.
-        if (mayRetry || code === 'internal_error') throw error;
-      } finally {
-        watch.stop();
-      }
-    },
+    handle: createChunkPricing({ ...deps, store, measure }),
   };
 };

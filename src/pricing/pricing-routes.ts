@@ -1,12 +1,14 @@
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { acceptedTransports, transportOf } from './batch/accept.ts';
 import { arrowType, jsonType } from './batch/prepared-batch.ts';
 import { describeModel } from './models/model-description.ts';
 import type { PricingService } from './pricing-service.ts';
 import * as answers from './request/answer-schemas.ts';
-import * as schema from './request/schemas.ts';
+import { batchBody, batchHeaders } from './request/body-schemas/batch-body.ts';
+import { greeksBody, impliedBody, priceBody } from './request/body-schemas/single-bodies.ts';
 import type { BatchOutcome } from './workers/protocol.ts';
 
 const pricingErrors: readonly RouteErrorCode[] = [
@@ -36,7 +38,7 @@ const batchReply = ({ answer, chunks }: BatchOutcome) => {
 };
 
 export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): Route[] => {
-  const common = { tag: 'pricing', auth: 'public', rateLimit: 'caller' } as const;
+  const common = { tag: 'Pricing', auth: 'optional', rateLimit: 'caller' } as const;
   const models = service.models.map(describeModel);
   return [
     defineRoute({
@@ -45,7 +47,9 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       load: 'pricing',
       path: '/pricing/price',
       summary: 'Price one option',
-      request: { body: schema.priceBody(service.models) },
+      description:
+        'With `symbol`, the last stored close and the realised volatility stand in for an absent `spot` and `volatility`.',
+      request: { body: priceBody(service.models) },
       responses: { 200: answers.priceAnswer },
       errors: pricingErrors,
       handler: async ({ body, context }) => ({ status: 200, body: await service.price(body, context.signal) }),
@@ -56,7 +60,10 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       load: 'pricing',
       path: '/pricing/greeks',
       summary: 'Price one option with its greeks',
-      request: { body: schema.greeksBody(service.models) },
+      description:
+        'Greeks are per 1.00 of spot, volatility and rate, and per year. `outputs` picks them; without it the answer has ' +
+        'delta, gamma, vega, theta, rho and dividend_rho.',
+      request: { body: greeksBody(service.models) },
       responses: { 200: answers.greeksAnswer },
       errors: pricingErrors,
       handler: async ({ body, context }) => ({ status: 200, body: await service.greeks(body, context.signal) }),
@@ -67,7 +74,7 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       load: 'pricing',
       path: '/pricing/implied-volatility',
       summary: 'The volatility at which an option has a given price',
-      request: { body: schema.impliedBody(service.models) },
+      request: { body: impliedBody(service.models) },
       responses: { 200: answers.impliedAnswer },
       errors: pricingErrors,
       handler: async ({ body, context }) => ({
@@ -80,12 +87,16 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       method: 'POST',
       load: 'batch',
       path: '/pricing/batch',
-      summary: 'Price many options; each bad row is an item of the answer',
+      summary: 'Price many options',
+      description:
+        'Rows as objects, columns, or an Arrow stream; up to 100,000 rows. A bad row is an item of the answer. A mistake of ' +
+        'the request as a whole is refused with 422. Arrow columns have the names and types of `BatchColumns`; `outputs` is ' +
+        'the schema metadata `volwatch.outputs`.',
       bodyLimit: 'batch',
       rawBody: true,
       consumes: [jsonType, arrowType],
       produces: [jsonType, arrowType],
-      request: { headers: schema.batchHeaders, body: schema.batchBody(service.models) },
+      request: { headers: batchHeaders, body: batchBody(service.models) },
       responses: { 200: answers.batchAnswer },
       errors: ['pricing_model_unknown', 'pricing_work_too_large'],
       handler: async ({ body, headers, context }) => {
@@ -100,9 +111,11 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       method: 'GET',
       load: 'read',
       path: '/pricing/models',
-      summary: 'The models, their inputs, exercise styles, outputs and accuracy',
-      request: {},
+      summary: 'The pricing models',
+      description: 'Each with its inputs, exercise styles, outputs and accuracy.',
+      request: { query: resourceQuery(answers.modelsAnswer.shape.models.element) },
       responses: { 200: answers.modelsAnswer },
+      fields: 'models',
       errors: [],
       etag: 'weak',
       handler: async () => ({ status: 200, body: { models } }),

@@ -1,5 +1,5 @@
 import { context, trace } from '@opentelemetry/api';
-import { startChildSpan } from '#src/kernel/child-span.ts';
+import { startChildSpan } from '#src/kernel/spans.ts';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { createBatch, workerMs, type BatchOptions } from './batch/batch.ts';
@@ -7,6 +7,7 @@ import { isNotConverged } from './batch/batch-tally.ts';
 import type { BatchRequest } from './batch/prepared-batch.ts';
 import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './request/calculate.ts';
 import { estimateOf } from './models/cost.ts';
+import { computationTime } from './request/computation-time.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
@@ -139,7 +140,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         ...result,
         ...(warnings && { warnings }),
         ...(inputsFrom && { inputs_from: inputsFrom }),
-        computation_time_ms: clock.monotonic() - started,
+        computation_time_ms: computationTime(clock.monotonic() - started),
       };
     } catch (error) {
       reportAbuse(error, abuse);

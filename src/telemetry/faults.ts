@@ -39,6 +39,7 @@ export type FaultDeps = {
 /** The code of a real fault at each point. The cache treats every error at `cache.get` as a miss. */
 const defaultCode: Readonly<Record<FaultPoint, ErrorCode>> = {
   'auth.verify': 'auth_service_error',
+  'upload.read': 'request_timeout',
   'refresh.ensure_assets': 'database_unavailable',
   'refresh.store_prices': 'database_unavailable',
   'refresh.calculate_index_values': 'database_unavailable',

@@ -1,4 +1,5 @@
 export { createAdminServer, type AdminServer, type Collector } from './admin/admin-server.ts';
+export type { AdminRoute } from './admin/admin-router.ts';
 export type { FaultChangeListener } from './admin/fault-routes.ts';
 export { createFaults, type FaultControl } from './faults.ts';
 export { createAbuseReport } from './logs/abuse-report.ts';

@@ -1,3 +1,4 @@
+export { webhookBodies } from './bodies.ts';
 export { createDelivery } from './delivery/delivery.ts';
 export { webhookEntities } from './entities.ts';
 export { createOutbox, type Outbox } from './outbox.ts';

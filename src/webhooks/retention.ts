@@ -1,4 +1,4 @@
-import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -8,7 +8,11 @@ export const removeOldWebhookEvents = async ({ query }: Transaction, days: numbe
     .length;
 
 /** Removes the webhooks of an owner with one statement, because there can be many. Their waiting deliveries are removed too. @returns the number of webhooks */
-export const removeWebhooksOf = async (transaction: Transaction, owner: Owner, audit: AuditTrail): Promise<number> => {
+export const removeWebhooksOf = async (
+  transaction: Transaction,
+  owner: Owner,
+  { audit, actor }: { readonly audit: AuditTrail; readonly actor: AuditActor },
+): Promise<number> => {
   const removed = await transaction.query<{ id: string }>(
     'delete from webhook where owner_kind = $1 and owner_id = $2 returning id',
     [owner.kind, owner.id],
@@ -18,7 +22,7 @@ export const removeWebhooksOf = async (transaction: Transaction, owner: Owner, a
       stream: `webhook:${id}`,
       action: 'webhook.deleted',
       outcome: 'success',
-      actor: { kind: 'operator', subject: null },
+      actor,
       target: id,
     });
   }

@@ -4,7 +4,7 @@ import { webhookEventTypes, webhookOutcomes } from '#src/kernel/ports/webhooks.t
 import { addressIn, isPublicAddress } from './addresses.ts';
 import { testEventType } from './event-types.ts';
 import { deliveryStates, disabledReasons } from './entities.ts';
-import type { Delivery, Webhook } from './webhooks.ts';
+import type { Delivery, Webhook } from './webhook.ts';
 
 /** Whether receivers may have a URL without TLS (`allowHttp`), and addresses that are not public. */
 export type ReceiverRules = { readonly allowHttp: boolean; readonly privateAddresses: boolean };
@@ -12,28 +12,34 @@ export type ReceiverRules = { readonly allowHttp: boolean; readonly privateAddre
 const instant = z.iso.datetime();
 const maxUrlCharacters = 2_048;
 
-export const webhookSchema = z.strictObject({
-  id: z.uuid(),
-  url: z.string(),
-  events: z.array(z.enum(webhookEventTypes)),
-  status: z.enum(['active', 'disabled']),
-  disabled_reason: z.enum(disabledReasons).nullable(),
-  disabled_at: instant.nullable(),
-  rotated_at: instant.nullable(),
-  created_at: instant,
-});
-export const withSecret = webhookSchema.extend({ secret: z.string() });
-export const deliverySchema = z.strictObject({
-  event_id: z.uuid(),
-  type: z.enum([...webhookEventTypes, testEventType]),
-  state: z.enum(deliveryStates),
-  attempts: z.int().min(0),
-  status: z.int().nullable(),
-  outcome: z.enum(webhookOutcomes).nullable(),
-  duration_ms: z.int().min(0).nullable(),
-  attempted_at: instant.nullable(),
-  created_at: instant,
-});
+export const webhookSchema = z
+  .strictObject({
+    id: z.uuid(),
+    url: z.string(),
+    events: z.array(z.enum(webhookEventTypes)),
+    status: z.enum(['active', 'disabled']),
+    disabled_reason: z.enum(disabledReasons).nullable(),
+    disabled_at: instant.nullable(),
+    rotated_at: instant.nullable(),
+    created_at: instant,
+  })
+  .meta({ id: 'Webhook' });
+export const withSecret = webhookSchema
+  .extend({ secret: z.string() })
+  .meta({ id: 'WebhookWithSecret', description: 'The secret is shown once' });
+export const deliverySchema = z
+  .strictObject({
+    event_id: z.uuid(),
+    type: z.enum([...webhookEventTypes, testEventType]),
+    state: z.enum(deliveryStates),
+    attempts: z.int().min(0),
+    status: z.int().nullable(),
+    outcome: z.enum(webhookOutcomes).nullable(),
+    duration_ms: z.int().min(0).nullable(),
+    attempted_at: instant.nullable(),
+    created_at: instant,
+  })
+  .meta({ id: 'WebhookDelivery' });
 
 export const listQuery = (item: z.ZodObject) =>
   z.strictObject({
@@ -82,11 +88,13 @@ const receiverUrl = ({ allowHttp, privateAddresses }: ReceiverRules) => {
 
 /** The body of a registration. Repeated events are removed; events have the order of the catalogue. */
 export const wantedWebhook = (rules: ReceiverRules) =>
-  z.strictObject({
-    url: receiverUrl(rules),
-    events: z
-      .array(z.enum(webhookEventTypes))
-      .min(1)
-      .max(webhookEventTypes.length)
-      .transform((events) => webhookEventTypes.filter((type) => events.includes(type))),
-  });
+  z
+    .strictObject({
+      url: receiverUrl(rules),
+      events: z
+        .array(z.enum(webhookEventTypes))
+        .min(1)
+        .max(webhookEventTypes.length)
+        .transform((events) => webhookEventTypes.filter((type) => events.includes(type))),
+    })
+    .meta({ id: 'WebhookRequest' });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf, type Cursors } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import {
@@ -13,7 +13,7 @@ import {
   withSecret,
   type ReceiverRules,
 } from './schemas.ts';
-import type { Webhooks } from './webhooks.ts';
+import type { Webhooks } from './webhook.ts';
 import { webhookScope } from '#src/kernel/ports/webhooks.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 
@@ -89,8 +89,9 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
       load: 'read',
       path: '/webhooks/{id}',
       summary: 'One webhook, and whether it is disabled',
-      request: { path: byId },
+      request: { path: byId, query: resourceQuery(webhookSchema) },
       responses: { 200: webhookSchema },
+      fields: true,
       etag: 'weak',
       errors: refusals,
       handler: async ({ path, context }) => ({
@@ -133,7 +134,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
       path: '/webhooks/{id}/test',
       summary: 'Send a webhook.test event. A test that arrives enables a disabled webhook',
       request: { path: byId },
-      responses: { 202: z.strictObject({ event_id: z.uuid() }) },
+      responses: { 202: z.strictObject({ event_id: z.uuid() }).meta({ id: 'WebhookTest' }) },
       errors: [...refusals, 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 202 as const,

@@ -2,14 +2,17 @@ import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
 import { authEntities } from '#src/auth/entities.ts';
+import { mailEntities } from '#src/mail/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
+import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
@@ -37,10 +40,17 @@ export type Room = {
   readonly me: (headers: Record<string, string>) => Promise<Answer>;
 };
 
+export type RoomParts = Pick<Database, 'unitOfWork' | 'reader'> & {
+  readonly clock: Clock;
+  readonly metrics: RecordedMetrics;
+};
+
 export type RoomOptions = {
   readonly settings?: Partial<AuthSettings> & { readonly ownerCacheMs?: number };
   /** Of another room: a second instance on the same database and clock. */
   readonly beside?: Room;
+  /** Dependencies that need the database and the clock of the room. */
+  readonly make?: (parts: RoomParts) => Partial<AuthDeps>;
 } & Partial<Omit<AuthDeps, 'settings'>>;
 
 const offsets = new WeakMap<TestDatabase, { seconds: number }>();
@@ -56,7 +66,7 @@ const read = async (response: Response): Promise<Answer> => {
 
 /** The whole room over HTTP, on a database of its own, polling as in service. */
 export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}): Promise<Room> => {
-  const { settings: { ownerCacheMs = 1_000, ...overriding } = {}, beside, ...deps } = options;
+  const { settings: { ownerCacheMs = 1_000, ...overriding } = {}, beside, make, ...deps } = options;
   const stored = beside?.stored ?? (await setupDatabase(t));
   const offset = offsets.get(stored) ?? { seconds: 0 };
   offsets.set(stored, offset);
@@ -65,7 +75,11 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     monotonic: () => performance.now(),
   };
   const metrics = recordMetrics();
-  const database = await createDatabase({ ...databaseSettings(stored.url), entities: authEntities, metrics });
+  const database = await createDatabase({
+    ...databaseSettings(stored.url),
+    entities: [...authEntities, ...mailEntities],
+    metrics,
+  });
   const bootstrap = 'bootstrap' in deps ? deps.bootstrap : { id: 'desk', secret: 'bootstrap secret' };
   const reader = deps.reader ?? database.reader;
   const auth = createAuth({
@@ -81,6 +95,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     unitOfWork: database.unitOfWork,
     reader,
     owners: createOwners({ reader, clock, bootstrap, cacheMs: ownerCacheMs }),
+    mail: noMail,
     abuse: noAbuseReport,
     audit: createAuditTrail({ clock, metrics, ids: uuidv7 }),
     throttle: noLoginThrottle,
@@ -91,6 +106,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     metrics,
     faults: noFaults,
     ...deps,
+    ...make?.({ unitOfWork: database.unitOfWork, reader, clock, metrics }),
   });
   const { call } = await serve(t, {
     routes: auth.routes,

@@ -136,7 +136,14 @@ test('every state-changing route that a cookie reaches wants the token', async (
   const guarded = room.auth.routes.filter(({ auth, method }) => auth !== 'public' && method !== 'GET');
   t.deepEqual(
     guarded.map(({ method, path }) => `${method} ${path}`),
-    ['POST /auth/logout', 'POST /api-keys', 'DELETE /api-keys/{id}'],
+    [
+      'POST /auth/logout',
+      'POST /account/password',
+      'POST /account/email',
+      'DELETE /account',
+      'POST /api-keys',
+      'DELETE /api-keys/{id}',
+    ],
   );
   for (const { method, path } of guarded) {
     const at = path.replace('{id}', '0190a0a0-0000-7000-8000-000000000000');

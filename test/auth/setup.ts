@@ -9,6 +9,7 @@ import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
+import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -66,6 +67,11 @@ export const settings: AuthSettings = {
   hashing: quickHashing,
   revocationPollMs: 50,
   foreignUsers: true,
+  passwordResetSeconds: 1_800,
+  emailTokenSeconds: 86_400,
+  verificationRequired: false,
+  removalGraceDays: 14,
+  accountPageUrl: undefined,
   usageFlushMs: 60_000,
   cleanUpMs: 60_000,
   origins: ['https://app.volwatch.test'],
@@ -73,7 +79,8 @@ export const settings: AuthSettings = {
 
 /** For the trail alone, which records nothing here. */
 const noDatabase: UnitOfWork = {
-  run: (_, work) => work({ em: undefined as never, query: async () => [], beforeCommit: () => {} }),
+  run: (_, work) =>
+    work({ em: undefined as never, query: async () => [], copyIn: async () => 0, beforeCommit: () => {} }),
 };
 
 export type Overrides = Partial<AuthDeps> & {
@@ -104,6 +111,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     unitOfWork: noDatabase,
     reader,
     owners: createOwners({ reader, clock, bootstrap: { id: 'desk' }, cacheMs: 1_000 }),
+    mail: noMail,
     abuse: noAbuseReport,
     audit: noAudit,
     throttle: noLoginThrottle,

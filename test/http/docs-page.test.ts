@@ -66,3 +66,26 @@ test('the docs page works under its own policy, with nothing from elsewhere', as
     [],
   );
 });
+
+test('on a small screen nothing is wider than the screen, and the token of a client can be taken', async (t) => {
+  const { port } = await serve(t, { routes, production: false });
+  const page = await t.context.browser.newPage({ viewport: { width: 400, height: 900 } });
+  await page.goto(`http://127.0.0.1:${port}/`);
+  t.is(new URL(page.url()).pathname, '/docs');
+  const operation = page.locator('.opblock', { hasText: '/api/v1/pricing/echo' });
+  await operation.locator('.opblock-summary-control').click();
+  await operation.getByRole('button', { name: 'Try it out' }).click();
+  await operation.getByRole('button', { name: 'Execute' }).click();
+  await operation.locator('.live-responses-table .response-col_status', { hasText: '200' }).waitFor();
+  const tooWide = await page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
+  t.true(tooWide <= 0, `${tooWide} pixels too wide`);
+  await page.getByRole('button', { name: 'Authorize' }).first().click();
+  const oauth = page.locator('.auth-container', { hasText: 'clientCredentials' });
+  const asked = page.waitForRequest((request) => request.url().endsWith('/auth/token'));
+  const [id, secret] = await oauth.locator('input[type=text], input[type=password]').all();
+  await id!.fill('desk');
+  await secret!.fill('a secret');
+  await oauth.locator('button.authorize').click();
+  t.is(new URL((await asked).url()).origin, `http://127.0.0.1:${port}`);
+  await page.close();
+});

@@ -52,10 +52,17 @@ type Operation = {
   operationId: string;
   parameters: { name: string; in: string; required: boolean; schema: unknown }[];
   requestBody?: { content: Record<string, { schema: Record<string, unknown> }> };
-  responses: Record<string, { description: string; content?: Record<string, { schema: Record<string, unknown> }> }>;
+  responses: Record<
+    string,
+    { $ref?: string; description: string; content?: Record<string, { schema: Record<string, unknown> }> }
+  >;
   security: unknown[];
 };
-type Document = { openapi: string; paths: Record<string, Record<string, Operation>> };
+type Document = {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { responses: Record<string, Operation['responses'][string]>; schemas: Record<string, object> };
+};
 
 test('the document is well-formed OpenAPI 3.1 and says everything about a route', async (t) => {
   const { call } = await serve(t, { routes });
@@ -83,7 +90,7 @@ test('the document is well-formed OpenAPI 3.1 and says everything about a route'
     t.true(declared.every(({ required }) => required));
     t.true(Object.keys(operation.responses).length > 0);
     for (const { description } of Object.values(operation.responses)) t.truthy(description);
-    t.truthy(operation.responses['500']?.content?.['application/problem+json'], path);
+    t.is(operation.responses['500']?.$ref, '#/components/responses/InternalError', path);
   }
 
   const prices = document.paths['/api/v1/items/{symbol}/prices']?.['get'];
@@ -95,11 +102,78 @@ test('the document is well-formed OpenAPI 3.1 and says everything about a route'
   for (const status of ['200', '304', '401', '403', '404', '406', '422', '429', '500', '503']) {
     t.truthy(prices?.responses[status], status);
   }
-  t.deepEqual(prices?.security, [{ bearer: ['ml:read'] }, { apiKey: ['ml:read'] }, { cookie: ['ml:read'] }]);
+  t.deepEqual(prices?.security, [{ oauth2: ['ml:read'] }, { bearer: [] }, { apiKey: [] }, { session: [] }]);
+  t.deepEqual(document.components.responses['NotFound']?.content?.['application/problem+json']?.schema, {
+    $ref: '#/components/schemas/Problem',
+  });
+  const headers = prices?.parameters.filter((each) => each.in === 'header').map(({ name }) => name);
+  t.deepEqual(headers, ['Prefer', 'If-None-Match', 'X-Request-ID']);
   const made = document.paths['/api/v1/items']?.['post'];
   t.is(made?.requestBody?.content['application/json']?.schema['additionalProperties'], false);
   t.truthy(made?.responses['413'] && made.responses['415']);
   t.is(made?.responses['204']?.content, undefined);
+});
+
+const nested = z.strictObject({ since: z.string().default('1970-01-01') }).meta({ id: 'Nested' });
+const named = z.strictObject({ nested }).meta({ id: 'Named' });
+const plain = z.object({ text: z.string() }).meta({ id: 'Plain' });
+const namedRoute = (id: string) =>
+  defineRoute({
+    ...routes[1]!,
+    path: `/${id}`,
+    request: { body: z.strictObject({ named, plain }).meta({ id: `${id}Request` }) },
+    responses: { 201: z.strictObject({ named, plain }).meta({ id: `${id}Answer` }), 204: null },
+    handler: async () => ({ status: 204 as const, body: null }),
+  });
+
+test('a named schema is a component; it becomes two if requests and answers differ', async (t) => {
+  const { call } = await serve(t, { routes: [namedRoute('one'), namedRoute('other')] });
+  const { components, paths } = (await (await call('/openapi.json')).json()) as Document;
+  const own = Object.keys(components.schemas).filter((name) => !/Problem|Error|ServiceIndex/.test(name));
+  t.deepEqual(
+    own,
+    ['Named', 'NamedInput', 'Nested', 'NestedInput', 'Plain', 'oneAnswer', 'oneRequest', 'otherAnswer', 'otherRequest'],
+    'Plain is the same in both directions',
+  );
+  const nestedIn = '#/components/schemas/NestedInput';
+  t.like(components.schemas['NamedInput'], { additionalProperties: false, properties: { nested: { $ref: nestedIn } } });
+  t.like(components.schemas['Nested'], { required: ['since'] });
+  t.false('required' in components.schemas['NestedInput']!);
+  t.false('additionalProperties' in components.schemas['Named']!, 'an answer may get new members');
+  t.deepEqual(paths['/api/v1/one']?.['post']?.requestBody?.content['application/json']?.schema, {
+    $ref: '#/components/schemas/oneRequest',
+  });
+});
+
+test('two different schemas with one id let the start fail', async (t) => {
+  const route = (path: `/${string}`, body: z.ZodType) =>
+    defineRoute({
+      ...routes[1]!,
+      path,
+      request: { body },
+      handler: async () => ({ status: 204 as const, body: null }),
+    });
+  const twice = [z.strictObject({ a: z.string() }), z.strictObject({ b: z.string() })].map((schema, index) =>
+    route(`/${index}`, schema.meta({ id: 'Twice' })),
+  );
+  await t.throwsAsync(serve(t, { routes: twice }), { message: /the id Twice/ });
+});
+
+test('GET / sends a browser to the documentation, and gives links to a program', async (t) => {
+  const { call } = await serve(t, { routes });
+  const browser = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+  const sent = await call('/', { headers: browser, redirect: 'manual' });
+  t.is(sent.status, 302);
+  t.is(sent.headers.get('location'), '/docs');
+  for (const headers of [{}, { Accept: '*/*' }, { Accept: 'application/json' }]) {
+    const answer = await call('/', { headers, redirect: 'manual' });
+    t.is(answer.status, 200);
+    t.regex(answer.headers.get('vary') ?? '', /Accept/);
+    const { links } = (await answer.json()) as { links: Record<string, string> };
+    t.is(links['api'], '/api/v1');
+    for (const path of ['documentation', 'openapi', 'problems']) t.is((await call(links[path]!)).status, 200, path);
+  }
+  t.is((await call('/', { headers: { Accept: 'image/png' } })).status, 406);
 });
 
 test('the docs page loads everything from its own origin and runs no inline script', async (t) => {

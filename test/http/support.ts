@@ -54,6 +54,7 @@ export type Setup = Partial<Omit<AppDeps, 'limits' | 'answers'>> & {
   readonly pipelineLimit?: number;
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
+  readonly longRequestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
 };
 
@@ -61,6 +62,7 @@ const limits = {
   bodyLimitBytes: 1024,
   batchBodyLimitBytes: 4096,
   chunkBodyLimitBytes: 4096,
+  stream: { maxBytes: 100_000_000, maxUnpackedBytes: 200_000_000, timeoutMs: 60_000 },
   expansion: { freeBytes: 16_777_216, maxRatio: 100 },
   jsonShape: { maxDepth: 20 },
   discardBytes: 262_144,
@@ -119,6 +121,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     ...(options.answers && { answers: options.answers }),
     headersTimeoutMs,
     requestTimeoutMs,
+    ...(options.longRequestTimeoutMs !== undefined && { longRequestTimeoutMs: options.longRequestTimeoutMs }),
     keepAliveTimeoutMs,
     pipeline: { maxWaiting: pipelineLimit, onExcess: () => abuse.refused('concurrency_by_caller') },
     onTinyChunks: () => abuse.refused('body_structure'),

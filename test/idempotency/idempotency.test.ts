@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
+import { idempotencyEntities } from '#src/idempotency/entities.ts';
 import { createIdempotency } from '#src/idempotency/idempotency.ts';
 import { createIdempotencyQuota } from '#src/idempotency/quota.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { IdempotentRequest, StoredReply } from '#src/kernel/ports/idempotency.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
@@ -17,12 +19,20 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, ma
   const admin = await setupDatabase(t);
   await admin.query('create table effect (id serial primary key)');
   const metrics = recordMetrics();
-  const database = await createDatabase({ ...databaseSettings(admin.url), metrics });
+  const database = await createDatabase({ ...databaseSettings(admin.url), entities: idempotencyEntities, metrics });
   t.teardown(() => database.close());
   const { unitOfWork } = database;
   const refusals = recordAbuse();
   const quota = createIdempotencyQuota({ maxKeysPerOwner, abuse: refusals });
-  const idempotency = createIdempotency({ unitOfWork, metrics, quota, logger: silentLogger, leaseMs, ttlMs });
+  const idempotency = createIdempotency({
+    unitOfWork,
+    metrics,
+    quota,
+    logger: silentLogger,
+    clock: systemClock,
+    leaseMs,
+    ttlMs,
+  });
   let runs = 0;
   const work = async (): Promise<StoredReply> => {
     runs += 1;

@@ -23,6 +23,7 @@ const idle: JobHandlers = {
   webhook_event: nothing,
   webhook_delivery: nothing,
   calendar: nothing,
+  mail: nothing,
 };
 
 const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = {}) => {

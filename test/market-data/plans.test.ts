@@ -37,6 +37,10 @@ const expectations: Readonly<
   assetId: [['S5'], ['asset_symbol_unique']],
   prices: [[7, '2000-03-01', ...page], ['price_pkey']],
   pricesDescending: [[7, '2000-03-01', ...page], ['price_pkey']],
+  manyPrices: [
+    [['S5', 'S6'], 'S5 2000-03-01', ...page],
+    ['asset_symbol_unique', 'price_pkey'],
+  ],
   indexes: [
     ['I5', ...page],
     ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey'],

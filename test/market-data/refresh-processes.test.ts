@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
+import { marketDataEntities } from '#src/market-data/entities.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { RefreshService } from '#src/market-data/refresh/refresh-service.ts';
 import { databaseSettings } from '#testkit/database.ts';
@@ -124,7 +125,7 @@ test.serial(
     const proxy = await createTcpProxy({ target: { host: hostname, port: Number(port) } });
     const url = new URL(admin.url);
     url.port = String(proxy.port);
-    const database = await createDatabase(databaseSettings(url.href));
+    const database = await createDatabase({ ...databaseSettings(url.href), entities: marketDataEntities });
     const { reader, lock, unitOfWork } = database;
     t.teardown(() => database.close());
     const { refreshes, faults } = await setup(t, { service: { reader, lock, unitOfWork } });

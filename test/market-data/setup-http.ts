@@ -5,7 +5,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { createCachedReads } from '#src/market-data/reads/cached-reads.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 import { createMarketDataRoutes } from '#src/market-data/reads/market-data-routes.ts';
-import { jsonBody, serve } from '#test/http/support.ts';
+import { jsonBody, recordingAbuse, serve } from '#test/http/support.ts';
 import { makeCache } from '#testkit/redis.ts';
 import type { UniverseChangesDeps } from '#src/market-data/universes/universe-changes.ts';
 import { createUniverseChanges } from '#src/market-data/universes/universe-changes.ts';
@@ -40,6 +40,7 @@ export const setupHttp = async (
     logger: silentLogger,
   });
   const cursors = createCursors({ secret: 'a secret for this test alone' });
+  const { abuse, kinds } = recordingAbuse();
   /** The universes whose refresh a change has enqueued. */
   const enqueued: string[] = [];
   const changes = createUniverseChanges({
@@ -59,6 +60,7 @@ export const setupHttp = async (
     cachedReads,
     cursors,
     basePath: base,
+    uploads: { uploads: refreshes, abuse, maxUploads: 2 },
     universes: {
       changes,
       queries: createUniverseQueries(database.reader),
@@ -70,7 +72,7 @@ export const setupHttp = async (
       limits: { maxAssets: 6, maxIndexes: 3 },
     },
   });
-  const { call } = await serve(t, { routes, authenticate: async () => operator });
+  const { call, port } = await serve(t, { routes, authenticate: async () => operator });
   const get = async <Body = Item>(path: string, status = 200): Promise<Body> => {
     const response = await call(base + path);
     t.is(response.status, status, path);
@@ -78,7 +80,7 @@ export const setupHttp = async (
   };
   const post = (body: unknown, headers: Record<string, string> = {}) =>
     call(`${base}/refreshes`, jsonBody(body, headers));
-  return { ...service, changes, enqueued, call, get, post, routes };
+  return { ...service, changes, enqueued, call, port, kinds, get, post, routes };
 };
 
 /** As `setupHttp`, with both bundled universes refreshed. */

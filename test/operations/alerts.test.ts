@@ -12,7 +12,12 @@ type Rule = {
 };
 type RuleFile = { readonly groups: readonly { readonly rules: readonly Rule[] }[] };
 type AlertTest = { readonly eval_time: string; readonly alertname: string; readonly exp_alerts: readonly unknown[] };
-type TestFile = { readonly tests: readonly { readonly alert_rule_test: readonly AlertTest[] }[] };
+type TestFile = {
+  readonly tests: readonly {
+    readonly alert_rule_test?: readonly AlertTest[];
+    readonly promql_expr_test?: readonly { readonly expr: string; readonly exp_samples: readonly unknown[] }[];
+  }[];
+};
 
 const read = <Document>(directory: string): Document[] =>
   readdirSync(directory).map((name) => parse(readFileSync(join(directory, name), 'utf8')) as Document);
@@ -65,13 +70,24 @@ test('an alert has a runbook page with every part, and each page an alert', (t) 
 
 test('an alert has a unit test in which it is quiet, then fires, then is over', (t) => {
   for (const alert of names) {
-    const cases = tests.map(({ alert_rule_test: each }) => each.filter(({ alertname }) => alertname === alert));
+    const cases = tests.map(({ alert_rule_test: each = [] }) => each.filter(({ alertname }) => alertname === alert));
     const whole = cases.some((each) => {
       const sorted = each.toSorted((a, b) => minutes(a.eval_time) - minutes(b.eval_time));
       return sorted.map(({ exp_alerts: expected }) => Math.min(1, expected.length)).join('') === '010';
     });
     t.true(whole, alert);
   }
+});
+
+test('each recorded percentile has a unit test with a value', (t) => {
+  const recorded = rules.flatMap(({ expr, labels, ...rule }) =>
+    'record' in rule && expr.startsWith('histogram_quantile')
+      ? [`${String(rule.record)}{quantile="${labels?.['quantile']}"}`]
+      : [],
+  );
+  const tested = tests.flatMap(({ promql_expr_test: each = [] }) => each);
+  t.is(recorded.length, 24);
+  for (const name of recorded) t.is(tested.find(({ expr }) => expr === name)?.exp_samples.length, 1, name);
 });
 
 test('rules name metrics of the catalogue, and recordings that exist', (t) => {

@@ -29,7 +29,8 @@ for (const [fault, type, change] of [
   ['without a legend', 'timeseries', query('x', '')],
   ['windows that overlap', 'timeseries', query('sum(increase(x[$__rate_interval]))')],
   ['windows that overlap', 'timeseries', query('sum(increase(x[$__interval]))')],
-  ['colour states', 'state-timeline', { fieldConfig: { defaults: {} } }],
+  ['map states', 'state-timeline', { fieldConfig: { defaults: {} } }],
+  ['too narrow', 'timeseries', { gridPos: { x: 0, y: 900, w: 8, h: 8 } }],
   ['on the right', 'timeseries', { options: { legend: { placement: 'bottom' } } }],
   ['axisSoftMax', 'timeseries', { fieldConfig: { defaults: {} } }],
   ['raw columns', 'table', { transformations: [] }],
@@ -47,6 +48,12 @@ test('overlapping panels, an unused variable and an annotation that covers the p
   t.deepEqual(faultsOfDashboard({ ...overview, templating: { list } }), [
     `${overview.title}: no query uses the variable model.`,
   ]);
-  const alerts = { name: 'Alerts', enable: true, expr: 'max(ALERTS{alertstate="firing"})' };
-  t.is(faultsOfDashboard({ ...overview, annotations: { list: [...annotations.list, alerts] } }).length, 1);
+  const begin = 'unless max(ALERTS{alertstate="firing"} offset 1m)';
+  for (const alerts of [
+    { name: 'Alerts', step: '1m', expr: 'max(ALERTS{alertstate="firing",severity="page"})' },
+    { name: 'Alerts', step: '1m', expr: `max(ALERTS{alertstate="firing"}) ${begin}` },
+    { name: 'Alerts', step: '30s', expr: `max(ALERTS{alertstate="firing",severity="page"}) ${begin}` },
+  ]) {
+    t.is(faultsOfDashboard({ ...overview, annotations: { list: [...annotations.list, alerts] } }).length, 1);
+  }
 });

@@ -35,7 +35,7 @@ const panels = dashboards.flatMap(({ uid, panels: all }) =>
 );
 
 test('dashboards are known by uid, explain themselves and offer the same choices', (t) => {
-  t.is(dashboards.length, 5);
+  t.is(dashboards.length, 6);
   t.is(new Set(dashboards.map(({ uid }) => uid)).size, dashboards.length);
   for (const { uid, title, description, annotations, templating, panels: all } of dashboards) {
     t.regex(uid, /^volwatch-[a-z]+$/);
@@ -81,7 +81,8 @@ test('thresholds are decided, not the stock ones', (t) => {
 
 test('a panel of latencies opens traces', (t) => {
   // Gauges, the age of data, and histograms that carry no exemplars since no request stands behind them.
-  const withoutRequests = /last_success_timestamp|eventloop_lag|wait_time_seconds|replica_lag|stale_age/;
+  const withoutRequests =
+    /last_success_timestamp|eventloop_lag|wait_time_seconds|replica_lag|stale_age|maintenance|oldest_waiting/;
   for (const { where, panel } of panels) {
     if (panel.fieldConfig?.defaults.unit !== 's') continue;
     for (const { expr, exemplar } of panel.targets ?? []) t.is(exemplar ?? false, !withoutRequests.test(expr), where);

@@ -10,6 +10,7 @@ import {
 } from '../../scripts/check/completeness.ts';
 import { findCircles, shortestCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
 import { importFaults } from '../../scripts/check/imports.ts';
+import { readFaults } from '../../scripts/check/reads.ts';
 
 const graph = (edges: Readonly<Record<string, readonly string[]>>): ImportGraph => new Map(Object.entries(edges));
 
@@ -25,6 +26,16 @@ test('a fault point without a chaos cell names the file to add one to', (t) => {
   t.deepEqual(faultPointFaults(['cache.read', 'forged.point'], [{ faultPoint: 'cache.read' }, {}]), [
     'The fault point forged.point has no chaos cell: add one to load/chaos/cells/fault-points.ts.',
   ]);
+});
+
+test('a file of reads that changes something names the file to move it to', (t) => {
+  t.deepEqual(readFaults(), []);
+  t.deepEqual(
+    readFaults(['src/a/b-reads.ts', 'src/a/c-reads.ts'], (file) =>
+      file.includes('b-') ? 'unitOfWork: UnitOfWork' : 'reader: Reader',
+    ),
+    ['src/a/b-reads.ts uses a unit of work: move the change to src/a/b-changes.ts.'],
+  );
 });
 
 test('a metric without a panel names the files to add one to', (t) => {

@@ -3,10 +3,13 @@ import type { ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 export const owner = 'client:desk';
 export const live = AbortSignal.timeout(60_000);
@@ -33,7 +36,7 @@ export const setup = async (
   limits: Partial<PricingJobLimits> = {},
 ) => {
   const admin = await setupDatabase(t);
-  const database = await createDatabase(databaseSettings(admin.url));
+  const database = await createDatabase({ ...databaseSettings(admin.url), entities: pricingJobEntities });
   t.teardown(() => database.close());
   const queued: JobData[] = [];
   const groups: (string | undefined)[] = [];
@@ -53,10 +56,23 @@ export const setup = async (
   const assertStream = (bytes: Uint8Array): void => {
     if (bytes[0] === 0xff) throw new AppError('malformed_body');
   };
-  const deps = { unitOfWork, reader, jobs, ids: randomUUID, mayAct, price, quota, assertStream, watchMs: 20 };
+  const metrics = recordMetrics();
+  const deps = {
+    clock: systemClock,
+    metrics,
+    unitOfWork,
+    reader,
+    jobs,
+    ids: randomUUID,
+    mayAct,
+    price,
+    quota,
+    assertStream,
+    watchMs: 20,
+  };
   const pricing = createPricingJobs(deps);
   const work = async (last = false): Promise<void> => {
     for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
   };
-  return { admin, database, refusals, pricing, queued, groups, hooks, work };
+  return { admin, database, metrics, refusals, pricing, queued, groups, hooks, work };
 };

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
+import { accountRound, pricingJobRound } from '../../scripts/verify/account-traffic.ts';
 import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import {
   badRound,
   calendarRound,
   limitedRound,
+  mailRound,
   ordinaryRound,
   refreshRound,
   saturatedRound,
@@ -55,10 +57,13 @@ const rare = new Set(['volwatch_cache_stale_age_seconds', 'volwatch_deprecated_r
 
 test('every metric of the catalogue is emitted, and nothing else', async (t) => {
   const { stack, token } = t.context;
+  await accountRound(stack);
+  await pricingJobRound(stack, token);
   await ordinaryRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
   await calendarRound(stack, token);
+  await mailRound(stack);
   await badRound(stack, token);
   await limitedRound(stack, 40);
   await saturatedRound(stack);

@@ -20,6 +20,7 @@ const setup = (options: { random?: () => number; crash?: () => void; enabled?: b
 
 const codes: Record<FaultPoint, ErrorCode> = {
   'auth.verify': 'auth_service_error',
+  'upload.read': 'request_timeout',
   'refresh.ensure_assets': 'database_unavailable',
   'refresh.store_prices': 'database_unavailable',
   'refresh.calculate_index_values': 'database_unavailable',

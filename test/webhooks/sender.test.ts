@@ -99,7 +99,7 @@ test('a name server that is silent costs no more than the deadline', async (t) =
 });
 
 test('nothing is sent from inside a transaction', async (t) => {
-  const transaction = { em: undefined as never, query: async () => [], beforeCommit: () => {} };
+  const transaction = { em: undefined as never, query: async () => [], copyIn: async () => 0, beforeCommit: () => {} };
   await t.throwsAsync(
     runInTransaction(transaction, () => post('http://127.0.0.1:1')),
     { message: /inside a transaction/ },

@@ -7,26 +7,33 @@ export type OtlpReceiver = {
   readonly url: string;
   /** All bodies received so far, concatenated. They are protobuf, which contains ids and texts unchanged. */
   readonly bytes: () => Buffer;
+  /** Each body by itself. With OTEL_EXPORTER_OTLP_PROTOCOL=http/json each is a JSON document. */
+  readonly bodies: () => readonly Buffer[];
   /** Waits for a span of this trace. @throws Error if none arrives within `timeoutMs` */
   readonly received: (traceId: string, timeoutMs?: number) => Promise<void>;
 };
 
 /** An OpenTelemetry collector that accepts everything and keeps it. */
 export const startOtlpReceiver = async (t: Teardown): Promise<OtlpReceiver> => {
-  const chunks: Buffer[] = [];
+  const bodies: Buffer[] = [];
   const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => response.writeHead(200, { 'Content-Type': 'application/x-protobuf' }).end());
+    request.on('end', () => {
+      bodies.push(Buffer.concat(chunks));
+      response.writeHead(200, { 'Content-Type': request.headers['content-type'] ?? 'application/x-protobuf' }).end();
+    });
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   t.teardown(() => {
     server.close();
     server.closeAllConnections();
   });
-  const bytes = (): Buffer => Buffer.concat(chunks);
+  const bytes = (): Buffer => Buffer.concat(bodies);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     bytes,
+    bodies: () => bodies,
     received: (traceId, timeoutMs) =>
       eventually(() => bytes().includes(Buffer.from(traceId, 'hex')), `a span of trace ${traceId}`, timeoutMs),
   };

@@ -82,6 +82,13 @@ const answer = (server: TwelveDataServer, query: URLSearchParams): Record<string
   return Object.fromEntries(symbols.map((symbol) => [symbol, seriesOf(server, symbol, query)]));
 };
 
+type Send = (status: number, content: unknown, headers?: Record<string, string>) => void;
+
+const throttle = ({ inBody, retryAfter }: { inBody?: boolean; retryAfter?: string }, send: Send): void => {
+  const spent = error(429, 'You have run out of API credits for the current minute.');
+  send(inBody ? 200 : 429, spent, retryAfter ? { 'Retry-After': retryAfter } : {});
+};
+
 const respond = async (server: TwelveDataServer, query: URLSearchParams, response: ServerResponse): Promise<void> => {
   const { fault } = server;
   const body = answer(server, query);
@@ -94,10 +101,8 @@ const respond = async (server: TwelveDataServer, query: URLSearchParams, respons
   switch (fault?.kind) {
     case undefined:
       return send(200, body);
-    case 'throttle': {
-      const spent = error(429, 'You have run out of API credits for the current minute.');
-      return send(fault.inBody ? 200 : 429, spent, fault.retryAfter ? { 'Retry-After': fault.retryAfter } : {});
-    }
+    case 'throttle':
+      return throttle(fault, send);
     case 'status':
       return send(fault.status, error(fault.status, 'Something went wrong'));
     case 'error_in_200':

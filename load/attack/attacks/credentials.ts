@@ -104,3 +104,13 @@ export const registrations: Attack = {
     });
   },
 };
+
+export const resetMessages: Attack = {
+  name: 'password resets for one address',
+  run: (field) => {
+    const body = Buffer.from(JSON.stringify({ email: `victim-${Date.now()}@example.com` }));
+    return each(field, { parallel: 8 }, (_number, address) =>
+      rawRequest({ ...field, address, method: 'POST', path: '/api/v1/account/password-reset', headers: json, body }),
+    );
+  },
+};

@@ -19,6 +19,7 @@ const cell = (point: FaultPoint, probe: ProbeName, code: string, mode: 'error' |
 
 export const faultPointCells: readonly Cell[] = [
   cell('auth.verify', 'database', 'auth_service_error'),
+  cell('upload.read', 'upload', 'request_timeout'),
   cell('refresh.ensure_assets', 'refresh', 'database_unavailable'),
   cell('refresh.store_prices', 'refresh', 'database_unavailable'),
   cell('refresh.calculate_index_values', 'refresh', 'database_unavailable'),

@@ -60,6 +60,32 @@ export const auth: DashboardSpec = {
           stacked: true,
         },
         {
+          id: 6,
+          kind: 'timeseries',
+          title: 'Auth operations by outcome',
+          description: 'Operations per second: sign-ins, tokens, API keys, checks of scopes and CSRF tokens, hashes.',
+          unit: 'events/s',
+          queries: [
+            {
+              expr: `${sumRate(of(`${verification}_count`), 'operation, outcome')} > 0`,
+              legend: '{{operation}} {{outcome}}',
+            },
+          ],
+        },
+        {
+          id: 7,
+          kind: 'bars',
+          title: 'Actions of operators',
+          description: 'Commands on clients, credentials and fault points, as the audit trail has them.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `max by (action) (increase(${of('volwatch_operator_actions_total')}[$__interval])) > 0`,
+              legend: '{{action}}',
+            },
+          ],
+        },
+        {
           id: 5,
           kind: 'timeseries',
           title: 'Tokens of the earlier system by shape',

@@ -10,9 +10,11 @@ const explore = (datasource: string, query: object): string => {
   return `/explore?schemaVersion=1&panes=${JSON.stringify(panes)}`;
 };
 
-const logsOfRoute =
-  // No line_format: it would remove the field with the link to the trace.
-  '{service_name="volwatch"} | json | route=`${__field.labels.http_route}`';
+/** A table has the labels as columns under short names. There is no line_format: it would remove the field with the link to the trace. */
+const logsOfRoute = ({ kind }: PanelSpec): string => {
+  const route = kind === 'table' ? '${__data.fields.route}' : '${__field.labels.http_route}';
+  return `{service_name="volwatch"} | json | route=\`${route}\``;
+};
 
 /** Links from a point of a panel to the traces and the log lines of the same minutes. */
 export const dataLinks = (panel: PanelSpec): readonly object[] => {
@@ -25,7 +27,7 @@ export const dataLinks = (panel: PanelSpec): readonly object[] => {
     },
     {
       title: byRoute ? 'Log lines of this route' : 'Log lines with an error code',
-      url: explore('${logs}', { expr: byRoute ? logsOfRoute : '{service_name="volwatch"} | json | code!=""' }),
+      url: explore('${logs}', { expr: byRoute ? logsOfRoute(panel) : '{service_name="volwatch"} | json | code!=""' }),
       targetBlank: true,
     },
     { title: 'Service overview', url: `/d/volwatch-overview?${range}&\${instance:queryparam}` },
@@ -56,33 +58,47 @@ const annotation = (name: string, expr: string, iconColor: string, titleFormat: 
   textFormat,
 });
 
+/**
+ * The first minute of each series of `expr`. With a step of one minute it is one point, which Grafana draws as a line.
+ * Points in sequence would be a region that covers the plots.
+ */
+const beginOf = (expr: (offset: string) => string): string => `(${expr('')}) unless (${expr(' offset 1m')})`;
+
 /** Each query must parse, and must return data after its event has happened. dashboards-verify.ts checks both. */
 const annotationQueries = [
   annotation(
     'Deploys',
-    'count by (instance, version, commit) (volwatch_build_info{job="volwatch"}) unless count by (instance, version, commit) (volwatch_build_info{job="volwatch"} offset 1m)',
+    // A missed scrape is no deploy.
+    beginOf(
+      (offset) =>
+        `count by (instance, version, commit) (last_over_time(volwatch_build_info{job="volwatch"}[10m]${offset}))`,
+    ),
     'blue',
     'Deploy',
     '{{instance}}: {{version}} {{commit}}',
   ),
   annotation(
     'Refreshes',
-    'sum by (universe, outcome) (increase(volwatch_refresh_duration_seconds_count{job="volwatch"}[1m])) > 0',
+    beginOf(
+      (offset) =>
+        `sum by (universe, outcome) (increase(volwatch_refresh_duration_seconds_count{job="volwatch"}[1m]${offset})) > 0`,
+    ),
     'purple',
     'Refresh',
     '{{universe}} {{outcome}}',
   ),
   annotation(
     'Injected faults',
-    'sum by (point, mode) (increase(volwatch_faults_injected_total{job="volwatch"}[1m])) > 0',
+    beginOf(
+      (offset) => `sum by (point, mode) (increase(volwatch_faults_injected_total{job="volwatch"}[1m]${offset})) > 0`,
+    ),
     'orange',
     'Fault injected',
     '{{point}} {{mode}}',
   ),
   annotation(
     'Alerts',
-    // Only the first minute of an alert that pages: a line. A region for each alert would cover the plots.
-    'max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"}) unless max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"} offset 1m)',
+    beginOf((offset) => `max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"}${offset})`),
     'red',
     '{{alertname}}',
     '{{severity}}',
@@ -95,5 +111,5 @@ export const annotations = (datasource: object): readonly object[] =>
     datasource,
     enable: query.name !== 'Refreshes',
     hide: false,
-    step: '30s',
+    step: '1m',
   }));

@@ -8,9 +8,25 @@ const latencyAlerts = sloDocument.slos.filter((slo) => slo.kind === 'latency').m
 
 /** The remaining error budget of each level over the window. 1 is the full budget; below 0 the level is broken. */
 const budgetLeft = sloDocument.slos.map((slo) => ({
-  expr: `1 - ${sloRecord(sloDocument.window)}{slo="${slo.name}"} / ${budgetOf(slo)}`,
+  expr: `clamp_min(1 - ${sloRecord(sloDocument.window)}{slo="${slo.name}"} / ${budgetOf(slo)}, -1)`,
   legend: slo.name,
 }));
+
+const over5m = (metric: string, labels?: string): string => `rate(${ofRoutes(`${requests}_${metric}`, labels)}[5m])`;
+const rateOfRoutes = `sum by (${routeOf}) (${over5m('count')})`;
+const routeColumns = [
+  { name: 'rate', unit: 'requests/s', expr: `${rateOfRoutes} > 0` },
+  {
+    name: '5xx',
+    unit: 'share',
+    expr: `(sum by (${routeOf}) (${over5m('count', 'http_response_status_code=~"5.."')}) or 0 * ${rateOfRoutes}) / (${rateOfRoutes} > 0)`,
+  },
+  ...[0.5, 0.95, 0.99].map((q) => ({
+    name: `p${q * 100}`,
+    unit: 'seconds' as const,
+    expr: `histogram_quantile(${q}, sum by (le, ${routeOf}) (${over5m('bucket')})) > 0`,
+  })),
+] as const;
 
 export const overview: DashboardSpec = {
   uid: 'volwatch-overview',
@@ -24,8 +40,8 @@ export const overview: DashboardSpec = {
         {
           id: 1,
           kind: 'stat',
-          title: 'Error budget left',
-          description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes.`,
+          title: `Error budget left of ${sloDocument.window}`,
+          description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes. The lowest value shown is -100 %.`,
           unit: 'share',
           queries: budgetLeft,
           lowIsBad: true,
@@ -61,16 +77,28 @@ export const overview: DashboardSpec = {
           unit: 'state',
           queries: [
             {
-              expr: 'sum by (alertname, severity) (ALERTS{alertstate="firing"})',
+              expr: 'max by (alertname, severity) (ALERTS{alertstate="firing"})',
               legend: '{{alertname}} {{severity}}',
             },
           ],
+          states: [{ value: 1, text: 'Firing', color: 'red' }],
         },
       ],
     },
     {
       title: 'Rate, errors, duration',
       panels: [
+        {
+          id: 17,
+          kind: 'table',
+          title: 'Routes',
+          description:
+            'Rate, share of 5xx and durations of each route over 5 minutes, the busiest first. The levels: availability, pricing_latency and read_latency of slo.yaml.',
+          unit: 'count',
+          queries: routeColumns.map(({ expr }) => ({ expr, legend: routeLegend })),
+          columns: routeColumns,
+          width: 24,
+        },
         {
           id: 10,
           kind: 'timeseries',
@@ -182,14 +210,15 @@ export const overview: DashboardSpec = {
           title: 'Requests in progress',
           description: 'Requests accepted and not answered yet; a rise at a steady rate means that something waits.',
           unit: 'count',
-          queries: [
-            { expr: `sum by (instance) (${of('http_server_active_requests')})`, legend: '{{instance}}' },
-            {
-              expr: sumRate(of('volwatch_http_connections_refused_total'), 'reason'),
-              legend: 'connections refused/s: {{reason}}',
-            },
-          ],
-          width: 8,
+          queries: [{ expr: `sum by (instance) (${of('http_server_active_requests')})`, legend: '{{instance}}' }],
+        },
+        {
+          id: 24,
+          kind: 'timeseries',
+          title: 'Refused connections by reason',
+          description: 'Connections refused per second, because their address or the process has too many.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_http_connections_refused_total'), 'reason'), legend: '{{reason}}' }],
         },
         {
           id: 21,
@@ -203,7 +232,6 @@ export const overview: DashboardSpec = {
               legend: '{{instance}}',
             },
           ],
-          width: 8,
         },
         {
           id: 23,
@@ -232,7 +260,6 @@ export const overview: DashboardSpec = {
           thresholds: [{ value: 1, color: 'green' }],
           thresholdSource: 'alerts/rules/causes.yml',
           alerts: ['InstanceDown'],
-          width: 8,
         },
       ],
     },

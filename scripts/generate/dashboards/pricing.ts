@@ -15,7 +15,6 @@ const latencyByModel = (id: number, q: number): PanelSpec => ({
   ],
   thresholds: [{ value: limitOf('pricing_latency') / 1_000, color: 'red' }],
   exemplars: true,
-  width: 8,
 });
 
 export const pricing: DashboardSpec = {
@@ -142,6 +141,34 @@ export const pricing: DashboardSpec = {
             { expr: `sum (${of('volwatch_workers_queue_size')})`, legend: 'queued' },
             { expr: `sum (${of('volwatch_workers_busy')})`, legend: 'busy' },
           ],
+        },
+        {
+          id: 15,
+          kind: 'timeseries',
+          title: 'Duration of tasks of pricing processes',
+          description: 'p95 with the wait for a process, by lane and outcome. Tasks of batches, chunks and forecasts.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: quantile(0.95, of('volwatch_workers_task_duration_seconds_bucket'), 'lane, outcome'),
+              legend: '{{lane}} {{outcome}}',
+            },
+          ],
+          exemplars: true,
+        },
+        {
+          id: 16,
+          kind: 'timeseries',
+          title: 'Duration of chunks of pricing jobs',
+          description: 'p95 of storing and pricing one chunk, by outcome. removed: its job was cancelled meanwhile.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: quantile(0.95, of('volwatch_pricing_chunk_duration_seconds_bucket'), 'operation, outcome'),
+              legend: '{{operation}} {{outcome}}',
+            },
+          ],
+          exemplars: true,
         },
         {
           id: 13,

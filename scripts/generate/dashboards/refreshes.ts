@@ -126,6 +126,30 @@ export const refreshes: DashboardSpec = {
           stacked: true,
         },
         {
+          id: 18,
+          kind: 'bars',
+          title: 'Uploaded rows by outcome',
+          description:
+            'Rows of uploaded files that became prices, that were held back because they are not believed, and that were refused.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (outcome) (increase(${of('volwatch_upload_rows_total')}[$__interval]))`,
+              legend: '{{outcome}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
+          id: 19,
+          kind: 'timeseries',
+          title: 'Uploaded bytes',
+          description:
+            'Bytes of uploaded files per second, after decompression. UPLOADS_LIMIT bounds the files at once.',
+          unit: 'bytes',
+          queries: [{ expr: `sum(rate(${of('volwatch_upload_bytes_total')}[$__rate_interval]))`, legend: 'bytes' }],
+        },
+        {
           id: 17,
           kind: 'timeseries',
           title: 'Universes by origin',

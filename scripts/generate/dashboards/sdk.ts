@@ -58,10 +58,26 @@ const softMaxOf = ({ unit, thresholds = [] }: PanelSpec): number => {
   return { share: 0.1, seconds: 0.01, bytes: 1_048_576 }[unit as string] ?? 1;
 };
 
-const upAndDown: dashboard.ValueMapping[] = [
-  { type: dashboard.MappingType.ValueToText, options: { '0': { text: 'Down', color: 'red', index: 0 } } },
-  { type: dashboard.MappingType.ValueToText, options: { '1': { text: 'Up', color: 'green', index: 1 } } },
+const upAndDown: NonNullable<PanelSpec['states']> = [
+  { value: 0, text: 'Down', color: 'red' },
+  { value: 1, text: 'Up', color: 'green' },
 ];
+
+/**
+ * A mapping of each value to its text and colour. Colours by thresholds would replace the text by a range such as `1+`.
+ */
+const statesPanel = ({ states = upAndDown }: PanelSpec): state.PanelBuilder =>
+  new state.PanelBuilder()
+    .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Fixed).fixedColor('text'))
+    .mappings(
+      states.map(({ value, text, color }, index) => ({
+        type: dashboard.MappingType.ValueToText,
+        options: { [String(value)]: { text, color, index } },
+      })),
+    );
+
+/** Short names of columns. */
+const columnNames: Readonly<Record<string, string>> = { http_request_method: 'method', http_route: 'route' };
 
 /** Columns of a table that are no answer. */
 const rawColumns = ['Time', '__name__', 'job', 'instance'];
@@ -70,7 +86,7 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
     .drawStyle(spec.kind === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
     .fillOpacity(spec.stacked ? 20 : 0)
-    .showPoints(VisibilityMode.Never)
+    .showPoints(VisibilityMode.Auto)
     .barAlignment(BarAlignment.Center)
     .axisSoftMin(0)
     .axisSoftMax(softMaxOf(spec))
@@ -86,32 +102,41 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   return spec.stacked ? panel.stacking(new common.StackingConfigBuilder().mode(StackingMode.Normal)) : panel;
 };
 
-/** The labels of the legend come first, then the value under its name. */
-const tablePanel = ({ queries, valueName = 'Value' }: PanelSpec): table.PanelBuilder => {
-  const labels = queries.flatMap(({ legend: names }) => [...names.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name!));
-  const columns = [...labels, 'Value'];
-  return new table.PanelBuilder().withTransformation({
+const labelsOf = ({ queries }: PanelSpec): string[] => [
+  ...new Set(queries.flatMap(({ legend: names }) => [...names.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name!))),
+];
+
+/** The labels of the legend come first, then the values under their names. Several queries are merged by their labels. */
+const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
+  const { valueName = 'Value', columns = [] } = spec;
+  const labels = labelsOf(spec);
+  const names: Record<string, string> =
+    columns.length === 0
+      ? { Value: valueName }
+      : Object.fromEntries(columns.map(({ name }, index) => [`Value #${letters[index]!}`, name]));
+  const panel = new table.PanelBuilder();
+  if (columns.length > 0) panel.withTransformation({ id: 'merge', options: {} });
+  panel.withTransformation({
     id: 'organize',
     options: {
       excludeByName: Object.fromEntries(
         rawColumns.filter((name) => !labels.includes(name)).map((name) => [name, true]),
       ),
-      indexByName: Object.fromEntries(columns.map((name, index) => [name, index])),
-      renameByName: { Value: valueName },
+      indexByName: Object.fromEntries([...labels, ...Object.keys(names)].map((name, index) => [name, index])),
+      renameByName: { ...columnNames, ...names },
     },
   });
+  for (const { name, unit } of columns) panel.overrideByName(name, [{ id: 'unit', value: units[unit] }]);
+  if (columns.length > 0) {
+    panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0]!.name).desc(true)]);
+  }
+  return panel;
 };
 
 const panelBuilder = (spec: PanelSpec) => {
   if (spec.kind === 'stat') return new stat.PanelBuilder().colorMode(common.BigValueColorMode.Background);
   if (spec.kind === 'table') return tablePanel(spec);
-  // Without this mode a state timeline takes the default scale, which is green for 0.
-  if (spec.kind === 'states') {
-    const states = new state.PanelBuilder().colorScheme(
-      new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds),
-    );
-    return spec.lowIsBad ? states.mappings(upAndDown) : states;
-  }
+  if (spec.kind === 'states') return statesPanel(spec);
   return timeseriesPanel(spec);
 };
 

@@ -13,6 +13,8 @@ export type Query = {
 /** A line from which on a value is wrong; `from` says where the number was decided. */
 type Threshold = { readonly value: number; readonly color: 'yellow' | 'orange' | 'red' | 'green' };
 
+type StateSpec = { readonly value: number; readonly text: string; readonly color: 'green' | 'yellow' | 'red' | 'blue' };
+
 export type PanelSpec = {
   /** Must never change, because the links of alerts contain it. */
   readonly id: number;
@@ -27,6 +29,8 @@ export type PanelSpec = {
   readonly thresholdSource?: string;
   /** Values below the first threshold are bad instead of good. */
   readonly lowIsBad?: true;
+  /** The text and colour of each value of a `states` panel. The default is down for 0 and up for 1. */
+  readonly states?: readonly StateSpec[];
   /** For latency panels: points that open the trace of one request. */
   readonly exemplars?: true;
   /** The alerts whose value this panel shows. */
@@ -34,8 +38,10 @@ export type PanelSpec = {
   /** Width in grid columns, of 24 in total; the default is 12. */
   readonly width?: number;
   readonly stacked?: true;
-  /** The name of the column of values of a table. */
+  /** The name of the column of values of a table with one query. */
   readonly valueName?: string;
+  /** The columns of a table with several queries, one for each query. The rows are sorted by the first one. */
+  readonly columns?: readonly { readonly name: string; readonly unit: Unit }[];
 };
 
 export type RowSpec = { readonly title: string; readonly panels: readonly PanelSpec[] };

@@ -6,6 +6,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { OauthClientEntity } from '../entities.ts';
+import { runOperatorCommand } from '../measured.ts';
 import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 
@@ -58,70 +59,75 @@ export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAd
   };
 
   return {
-    create: async ({ name, scopes }) => {
-      const id = uuidv7();
-      const { secret, hash } = await newSecret();
-      const created = clock.now();
-      await unitOfWork.run({ operation }, async (transaction) => {
-        const client = { id, name, secretHash: hash, scopes: [...scopes], createdAt: created };
-        transaction.em.create(OauthClientEntity, client);
-        await audit.record(transaction, {
-          stream: `client:${id}`,
-          action: 'client.created',
-          outcome: 'success',
-          actor: operator,
-          target: id,
-          data: { scopes, created_at: created.toISOString() },
+    create: ({ name, scopes }) =>
+      runOperatorCommand('create_client', async () => {
+        const id = uuidv7();
+        const { secret, hash } = await newSecret();
+        const created = clock.now();
+        await unitOfWork.run({ operation }, async (transaction) => {
+          const client = { id, name, secretHash: hash, scopes: [...scopes], createdAt: created };
+          transaction.em.create(OauthClientEntity, client);
+          await audit.record(transaction, {
+            stream: `client:${id}`,
+            action: 'client.created',
+            outcome: 'success',
+            actor: operator,
+            target: id,
+            data: { scopes, created_at: created.toISOString() },
+          });
         });
-      });
-      return { id, secret };
-    },
+        return { id, secret };
+      }),
 
-    rotate: async (id) => {
-      const { secret, hash } = await newSecret();
-      const rotated = clock.now();
-      await unitOfWork.run({ operation }, async (transaction) => {
-        const client = await findActive(transaction, id);
-        client.secretHash = hash;
-        client.rotatedAt = rotated;
-        await audit.record(transaction, {
-          stream: `client:${id}`,
-          action: 'client.rotated',
-          outcome: 'success',
-          actor: operator,
-          target: id,
-          data: { rotated_at: rotated.toISOString() },
+    rotate: (id) =>
+      runOperatorCommand('rotate_client', async () => {
+        const { secret, hash } = await newSecret();
+        const rotated = clock.now();
+        await unitOfWork.run({ operation }, async (transaction) => {
+          const client = await findActive(transaction, id);
+          client.secretHash = hash;
+          client.rotatedAt = rotated;
+          await audit.record(transaction, {
+            stream: `client:${id}`,
+            action: 'client.rotated',
+            outcome: 'success',
+            actor: operator,
+            target: id,
+            data: { rotated_at: rotated.toISOString() },
+          });
         });
-      });
-      return { id, secret };
-    },
+        return { id, secret };
+      }),
 
-    revoke: async (id) => {
-      const revoked = clock.now();
-      await unitOfWork.run({ operation }, async (transaction) => {
-        (await findActive(transaction, id)).revokedAt = revoked;
-        await audit.record(transaction, {
-          stream: `client:${id}`,
-          action: 'client.revoked',
-          outcome: 'success',
-          actor: operator,
-          target: id,
-          data: { revoked_at: revoked.toISOString() },
+    revoke: (id) =>
+      runOperatorCommand('revoke_client', async () => {
+        const revoked = clock.now();
+        await unitOfWork.run({ operation }, async (transaction) => {
+          (await findActive(transaction, id)).revokedAt = revoked;
+          await audit.record(transaction, {
+            stream: `client:${id}`,
+            action: 'client.revoked',
+            outcome: 'success',
+            actor: operator,
+            target: id,
+            data: { revoked_at: revoked.toISOString() },
+          });
         });
-      });
-    },
+      }),
 
     list: () =>
-      unitOfWork.run({ operation }, async ({ em }) => {
-        const clients = await em.find(OauthClientEntity, {}, { orderBy: { createdAt: 'asc', id: 'asc' } });
-        return clients.map(({ id, name, scopes, createdAt, rotatedAt, revokedAt }) => ({
-          id,
-          name,
-          scopes,
-          created_at: createdAt,
-          rotated_at: rotatedAt ?? null,
-          revoked_at: revokedAt ?? null,
-        }));
-      }),
+      runOperatorCommand('list_clients', () =>
+        unitOfWork.run({ operation }, async ({ em }) => {
+          const clients = await em.find(OauthClientEntity, {}, { orderBy: { createdAt: 'asc', id: 'asc' } });
+          return clients.map(({ id, name, scopes, createdAt, rotatedAt, revokedAt }) => ({
+            id,
+            name,
+            scopes,
+            created_at: createdAt,
+            rotated_at: rotatedAt ?? null,
+            revoked_at: revokedAt ?? null,
+          }));
+        }),
+      ),
   };
 };

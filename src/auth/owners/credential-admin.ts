@@ -1,9 +1,13 @@
-import { LockMode } from '@mikro-orm/core';
+import { LockMode, type InferEntity } from '@mikro-orm/core';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { OperatorOperationName } from '#src/kernel/catalogue/operations.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { runOperatorCommand } from '../measured.ts';
+import { endSignIns } from '../sessions/end-sign-ins.ts';
+import { endKeys } from './end-keys.ts';
 import { OwnerEndEntity, UserAccountEntity, type OwnerEndReason } from '../entities.ts';
 
 export type CredentialAdminDeps = {
@@ -11,7 +15,7 @@ export type CredentialAdminDeps = {
   readonly audit: AuditTrail;
   readonly clock: Clock;
   /** Removes the webhooks of an owner. @returns the number of webhooks */
-  readonly removeWebhooks: (transaction: Transaction, owner: Owner) => Promise<number>;
+  readonly removeWebhooks: (transaction: Transaction, owner: Owner, actor: AuditActor) => Promise<number>;
   /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
   readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
 };
@@ -37,9 +41,13 @@ export type CredentialAdmin = {
   readonly enable: (userId: string) => Promise<void>;
   /** Like `endAll`. All data of the user is deleted too, except audit events, which hold only the user's id. */
   readonly erase: (userId: string) => Promise<Ended>;
+  /** Erases up to `limit` users who asked for it and whose grace period is over, each in its own transaction. @returns the number of users */
+  readonly eraseDue: (limit: number) => Promise<number>;
 };
 
-const actor: AuditActor = { kind: 'operator', subject: null };
+const operator: AuditActor = { kind: 'operator', subject: null };
+/** The service itself, on request of the user. */
+const system: AuditActor = { kind: 'system', subject: null };
 const operation = 'auth.operator';
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -48,52 +56,8 @@ const notFound = (what: string): AppError => new AppError('resource_not_found', 
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
   const { unitOfWork, audit, clock } = deps;
 
-  // The credentials of an owner are ended with one statement for each table, because an owner can have many.
-  const endKeysWhere = async (
-    transaction: Transaction,
-    condition: string,
-    parameters: readonly string[],
-  ): Promise<number> => {
-    const revokedAt = clock.now();
-    const ended = await transaction.query<{ id: string }>(
-      `update api_key set revoked_at = $1 where revoked_at is null and ${condition} returning id`,
-      [revokedAt, ...parameters],
-    );
-    for (const { id } of ended) {
-      await audit.record(transaction, {
-        stream: `api_key:${id}`,
-        action: 'api_key.revoked',
-        outcome: 'success',
-        actor,
-        target: id,
-        data: { revoked_at: revokedAt.toISOString() },
-      });
-    }
-    return ended.length;
-  };
-
-  const endKeysOf = (transaction: Transaction, { kind, id }: Owner): Promise<number> =>
-    endKeysWhere(transaction, 'owner_kind = $2 and owner_id = $3', [kind, id]);
-
-  /** Other instances see new rows of revoked_token after REVOCATION_POLL_MS, and of owner_end after OWNER_CACHE_MS. */
-  const endSignIns = async ({ query }: Transaction, userId: string) => {
-    const now = clock.now();
-    const sessions = await query('delete from user_session where user_id = $1 returning 1', [userId]);
-    const families = await query(
-      `update refresh_family set revoked_at = $2, revoked_reason = 'operator'
-       where user_id = $1 and revoked_at is null returning 1`,
-      [userId, now],
-    );
-    await query(
-      `insert into revoked_token (token_id, revoked_at, expires_at)
-       select access_token_id, clock_timestamp(), access_expires_at
-       from refresh_token join refresh_family family on family.id = family_id
-       where family.user_id = $1 and access_expires_at > $2::timestamptz - interval '5 minutes'
-       on conflict (token_id) do nothing`,
-      [userId, now],
-    );
-    return { sessions: sessions.length, refresh_families: families.length };
-  };
+  const endKeysOf = (transaction: Transaction, { kind, id }: Owner, actor: AuditActor): Promise<number> =>
+    endKeys(transaction, 'owner', [kind, id], { audit, actor, at: clock.now() });
 
   /** SQL, because the stored reason decides about the new one. Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. */
   const endTokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
@@ -106,20 +70,33 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     );
   };
 
-  const endAllOf = async (transaction: Transaction, owner: Owner, reason: OwnerEndReason): Promise<Ended> => {
-    const keys = await endKeysOf(transaction, owner);
-    const none = { sessions: 0, refresh_families: 0 };
+  const endAllOf = async (
+    transaction: Transaction,
+    owner: Owner,
+    reason: OwnerEndReason,
+    actor = operator,
+  ): Promise<Ended> => {
+    const keys = await endKeysOf(transaction, owner, actor);
     const hasAccount = owner.kind === 'user' && uuid.test(owner.id);
-    const signIns = hasAccount ? await endSignIns(transaction, owner.id) : none;
+    // Other instances see new rows of revoked_token after REVOCATION_POLL_MS, and of owner_end after OWNER_CACHE_MS.
+    const signIns = hasAccount
+      ? await endSignIns(transaction, owner.id, { at: clock.now(), reason: 'operator' })
+      : undefined;
     await endTokens(transaction, owner, reason);
-    const webhooks = await deps.removeWebhooks(transaction, owner);
-    return { api_keys: keys, ...signIns, webhooks };
+    const webhooks = await deps.removeWebhooks(transaction, owner, actor);
+    return {
+      api_keys: keys,
+      sessions: signIns?.sessions ?? 0,
+      refresh_families: signIns?.refreshFamilies ?? 0,
+      webhooks,
+    };
   };
 
   const record = (
     transaction: Transaction,
     { kind, id }: Owner,
     action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.disabled' | 'user.enabled' | 'user.erased',
+    actor = operator,
   ): Promise<void> =>
     audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor, target: id });
 
@@ -129,6 +106,38 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     if (!user) throw notFound('user');
     return user;
   };
+
+  const command = <T>(name: OperatorOperationName, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    runOperatorCommand(name, () => unitOfWork.run({ operation }, work));
+  /** Removes a locked account with all data of its user, in the transaction. */
+  const eraseIn = async (
+    transaction: Transaction,
+    user: InferEntity<typeof UserAccountEntity>,
+    actor: AuditActor,
+  ): Promise<Ended> => {
+    const { em, query } = transaction;
+    const { id } = user;
+    const owner = { kind: 'user', id } as const;
+    const ended = await endAllOf(transaction, owner, 'tokens_ended', actor);
+    const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
+      id,
+    ]);
+    await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
+    // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
+    await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
+    em.remove(user);
+    await record(transaction, owner, 'user.erased', actor);
+    return ended;
+  };
+
+  const findDue = (limit: number): Promise<string[]> =>
+    unitOfWork.run({ operation: 'account.removal' }, async ({ query }) => {
+      const rows = await query<{ id: string }>(
+        'select id from user_account where removal_at <= $1 order by removal_at limit $2',
+        [clock.now(), limit],
+      );
+      return rows.map(({ id }) => id);
+    });
 
   return {
     find: (text) =>
@@ -145,22 +154,24 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     endKey: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
-        const ended = uuid.test(id) ? await endKeysWhere(transaction, 'id = $2::text::uuid', [id]) : 0;
+      command('end_key', async (transaction) => {
+        const ended = uuid.test(id)
+          ? await endKeys(transaction, 'id', [id], { audit, actor: operator, at: clock.now() })
+          : 0;
         if (ended === 0) throw notFound('API key, or it has ended');
       }),
 
-    endKeys: (owner) => unitOfWork.run({ operation }, (transaction) => endKeysOf(transaction, owner)),
+    endKeys: (owner) => command('end_keys', (transaction) => endKeysOf(transaction, owner, operator)),
 
     endAll: (owner) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('end_all', async (transaction) => {
         const ended = await endAllOf(transaction, owner, 'tokens_ended');
         await record(transaction, owner, `${owner.kind}.credentials_ended`);
         return ended;
       }),
 
     disable: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('disable_user', async (transaction) => {
         await findUser(transaction, id);
         const owner = { kind: 'user', id } as const;
         const ended = await endAllOf(transaction, owner, 'disabled');
@@ -169,7 +180,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     enable: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      command('enable_user', async (transaction) => {
         // Tokens that were issued before this time stay ended.
         const disabled = { ownerKind: 'user', ownerId: id, reason: 'disabled' } as const;
         const lockMode = LockMode.PESSIMISTIC_WRITE;
@@ -180,20 +191,22 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     erase: (id) =>
-      unitOfWork.run({ operation }, async (transaction) => {
-        const user = await findUser(transaction, id);
-        const { em, query } = transaction;
-        const owner = { kind: 'user', id } as const;
-        const ended = await endAllOf(transaction, owner, 'tokens_ended');
-        const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
-          id,
-        ]);
-        await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
-        // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
-        await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
-        em.remove(user);
-        await record(transaction, owner, 'user.erased');
-        return ended;
-      }),
+      command('erase_user', async (transaction) => eraseIn(transaction, await findUser(transaction, id), operator)),
+
+    eraseDue: async (limit) => {
+      let erased = 0;
+      for (const id of await findDue(limit)) {
+        await unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
+          const lockMode = LockMode.PESSIMISTIC_WRITE;
+          const due = { id, removalAt: { $lte: clock.now() } };
+          const user = await transaction.em.findOne(UserAccountEntity, due, { lockMode });
+          // The user has signed in meanwhile, or another process has removed the account.
+          if (!user) return;
+          await eraseIn(transaction, user, system);
+          erased += 1;
+        });
+      }
+      return erased;
+    },
   };
 };

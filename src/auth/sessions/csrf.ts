@@ -3,13 +3,15 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Measure } from '../measured.ts';
 import { sessionTokenFrom } from './cookies.ts';
-import type { Sessions } from './sessions.ts';
+import type { Sessions } from './session.ts';
 
 export type CsrfDeps = {
   readonly sessions: Sessions;
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
+  readonly measure: Measure;
   /** Origins whose pages may use the session: the public origin of the service, and the origins of CORS. */
   readonly origins: () => readonly string[];
 };
@@ -29,7 +31,7 @@ const wrongToken = (): AppError => new AppError('csrf_token_invalid', 'X-CSRF-To
  * browsers send and pages cannot set, else by `Origin`. It applies to public routes too, unless another credential was
  * used. The second demands the CSRF token of the session, when the cookie authenticated the caller.
  */
-export const createCsrfCheck = ({ sessions, unitOfWork, audit, origins }: CsrfDeps): CheckCsrf => {
+export const createCsrfCheck = ({ sessions, unitOfWork, audit, measure, origins }: CsrfDeps): CheckCsrf => {
   const isForeign = (headers: IncomingHttpHeaders): boolean => {
     const { origin, host } = headers;
     const site = headers['sec-fetch-site'];
@@ -40,11 +42,7 @@ export const createCsrfCheck = ({ sessions, unitOfWork, audit, origins }: CsrfDe
     return site !== undefined || URL.parse(origin)?.host !== host;
   };
 
-  const check = (headers: IncomingHttpHeaders, principal: Principal | undefined): void => {
-    const session = sessionTokenFrom(headers);
-    if (session === undefined) return;
-    // Another credential was used, which a page of another origin cannot send.
-    if (principal !== undefined && principal.sessionId === undefined) return;
+  const check = (session: string, headers: IncomingHttpHeaders, principal: Principal | undefined): void => {
     if (isForeign(headers)) throw foreignOrigin();
     if (principal === undefined) return;
     const csrfToken = headers['x-csrf-token'];
@@ -52,8 +50,12 @@ export const createCsrfCheck = ({ sessions, unitOfWork, audit, origins }: CsrfDe
   };
 
   return async ({ headers }, principal) => {
+    const session = sessionTokenFrom(headers);
+    if (session === undefined) return;
+    // Another credential was used, which a page of another origin cannot send.
+    if (principal !== undefined && principal.sessionId === undefined) return;
     try {
-      check(headers, principal);
+      await measure('check_csrf', async () => check(session, headers, principal));
     } catch (error) {
       if (principal) {
         await unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>

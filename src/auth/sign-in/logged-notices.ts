@@ -2,8 +2,8 @@ import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 
 /**
- * Writes notices to the log for operators, because the service cannot send e-mail to users. Which user it is stands in the
- * audit event only, because ids of users are personal data.
+ * Writes notices to the log for operators. Owners get no message, because an attacker could cause many of them. Which user
+ * it is stands in the audit event only, because ids of users are personal data.
  */
 export const createLoggedNotices = ({ logger }: { readonly logger: Logger }): AccountNotices => ({
   signInsThrottled: () => {

@@ -25,13 +25,15 @@ export type RevocationEndpointDeps = {
 };
 
 /** Unknown parameters are ignored (RFC 6749 section 3.2). A token of any length is an unknown token at worst. */
-const revocationRequest = z.object({
-  token: z.string().min(1, 'token is required'),
-  /** Accepted but not used, because the form of a token shows its type. */
-  token_type_hint: z.string().optional(),
-  client_id: z.string().max(1024).optional(),
-  client_secret: z.string().max(1024).optional(),
-});
+const revocationRequest = z
+  .object({
+    token: z.string().min(1, 'token is required'),
+    /** Accepted but not used, because the form of a token shows its type. */
+    token_type_hint: z.string().optional(),
+    client_id: z.string().max(1024).optional(),
+    client_secret: z.string().max(1024).optional(),
+  })
+  .meta({ id: 'RevocationRequest' });
 
 /**
  * `POST /auth/revoke` (RFC 7009). A refresh token is revoked with its family, an access token alone. The answer is 200 also
@@ -85,14 +87,14 @@ export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
     method: 'POST',
     load: 'none',
     path: '/auth/revoke',
-    tag: 'auth',
+    tag: 'Authentication',
     summary: 'Revoke an access token, or a refresh token with its family',
     auth: 'public',
     rateLimit: 'caller',
     request: { headers: z.object({ authorization: z.string().optional() }), body: revocationRequest },
     consumes: ['application/x-www-form-urlencoded'],
     errorFormat: 'oauth',
-    responses: { 200: z.strictObject({}) },
+    responses: { 200: z.strictObject({}).meta({ id: 'Revoked', description: 'No members' }) },
     errors: ['client_credentials_invalid', 'auth_service_error', 'overloaded'],
     handler: async ({ headers, body }) => {
       await measure('revoke', () => revoke(body.token, { ...body, authorization: headers.authorization }));

@@ -1,13 +1,12 @@
-import { context } from '@opentelemetry/api';
-import { suppressTracing } from '@opentelemetry/core';
-import type { Clock } from '#src/kernel/ports/clock.ts';
-import { codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { Principal } from '#src/kernel/requests/principal.ts';
-import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import {
+  createRevocationReads,
+  type EndedToken,
+  type RevocationReads,
+  type RevocationReadsDeps,
+} from './revocation-reads.ts';
 
-/** An access token that is revoked before its expiry. */
-export type EndedToken = { readonly id: string; readonly expiresAt: Date };
+export type { EndedToken };
 
 /** Best-effort messages between instances. A lost message delays a revocation until the next poll. */
 export type RevocationFeed = {
@@ -15,96 +14,24 @@ export type RevocationFeed = {
   readonly subscribe: (receive: (tokens: readonly EndedToken[]) => void) => void;
 };
 
-export type RevocationsDeps = {
-  readonly reader: Reader;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly pollMs: number;
-  readonly feed?: RevocationFeed | undefined;
-};
+export type RevocationsDeps = RevocationReadsDeps & { readonly feed?: RevocationFeed | undefined };
 
-export type Revocations = {
-  /**
-   * Reads from memory while the last poll is recent, else from the database.
-   * @throws AppError of category database when the database cannot be read either
-   */
-  readonly isRevoked: (principal: Principal) => boolean | Promise<boolean>;
+export type Revocations = Pick<RevocationReads, 'isRevoked' | 'start' | 'close'> & {
   /** Stores revocations. Call `announce` with the same tokens after the commit. */
   readonly record: (transaction: Transaction, tokens: readonly EndedToken[]) => Promise<void>;
   /** Applies committed revocations on this instance, and publishes them to the others through the feed. */
   readonly announce: (tokens: readonly EndedToken[]) => void;
-  /** Polls until `close`. The schema must exist. */
-  readonly start: () => void;
-  readonly close: () => void;
 };
-
-/** A poll also reads this time before the previous poll, because a transaction may have been open then. */
-const overlapSeconds = 30;
-/** After a longer gap between polls, the next poll reads all rows. */
-const maxGapMs = 10_000;
-/** After this many missed polls, each check reads the database. */
-const maxMissedPolls = 3;
-
-type Row = { readonly token_id: string; readonly expires_at: Date };
 
 /**
  * Revoked access tokens. They are stored in the database, and each process keeps a copy of the unexpired ones. The instance
  * that revokes a token refuses it at once. Other instances refuse it within milliseconds through the feed, or within
  * `pollMs` without the feed. When polls fail, each check reads the database after `3 * pollMs`.
  */
-export const createRevocations = ({ reader, clock, logger, pollMs, feed }: RevocationsDeps): Revocations => {
-  const revoked = new Map<string, number>();
-  let polledAt = Number.NEGATIVE_INFINITY;
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
-  let failing = false;
-
-  const add = (tokens: readonly EndedToken[]): void => {
-    for (const { id, expiresAt } of tokens) revoked.set(id, expiresAt.getTime());
-  };
-
-  const removeExpired = (): void => {
-    // Five minutes after expiry, which is the max clock tolerance of the configuration.
-    const before = clock.now().getTime() - 300_000;
-    for (const [id, expiresAt] of revoked) if (expiresAt < before) revoked.delete(id);
-  };
-
-  const read = async (): Promise<void> => {
-    const startedAt = clock.monotonic();
-    const isFullRead = startedAt - polledAt > maxGapMs;
-    const rows = await reader.query<Row>(
-      `select token_id, expires_at from revoked_token
-       where expires_at > now() - interval '5 minutes' and ($1 or revoked_at > now() - make_interval(secs => $2))`,
-      [isFullRead, overlapSeconds],
-    );
-    add(rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt })));
-    polledAt = startedAt;
-  };
-
-  const poll = async (): Promise<void> => {
-    try {
-      await context.with(suppressTracing(context.active()), read);
-      removeExpired();
-      if (failing) logger.info({}, 'revoked tokens are read again');
-      failing = false;
-    } catch (error) {
-      if (!failing) logger.warn({ code: codeOf(error) }, 'revoked tokens cannot be read; each check asks the database');
-      failing = true;
-    }
-    if (!closed) timer = setTimeout(() => void poll(), pollMs).unref();
-  };
-
-  const isStored = async (id: string): Promise<boolean> => {
-    const rows = await reader.query('select 1 as found from revoked_token where token_id = $1', [id]);
-    return rows.length > 0;
-  };
-
+export const createRevocations = ({ feed, ...deps }: RevocationsDeps): Revocations => {
+  const reads = createRevocationReads(deps);
   return {
-    isRevoked: ({ tokenId }) => {
-      if (tokenId === undefined) return false;
-      if (revoked.has(tokenId)) return true;
-      return clock.monotonic() - polledAt <= maxMissedPolls * pollMs ? false : isStored(tokenId);
-    },
+    isRevoked: reads.isRevoked,
     // SQL, because a token can be revoked already, and the transaction must not fail then.
     record: async ({ query }, tokens) => {
       await query(
@@ -116,16 +43,13 @@ export const createRevocations = ({ reader, clock, logger, pollMs, feed }: Revoc
     },
     announce: (tokens) => {
       if (tokens.length === 0) return;
-      add(tokens);
+      reads.add(tokens);
       feed?.publish(tokens);
     },
     start: () => {
-      feed?.subscribe(add);
-      void poll();
+      feed?.subscribe(reads.add);
+      reads.start();
     },
-    close: () => {
-      closed = true;
-      clearTimeout(timer);
-    },
+    close: reads.close,
   };
 };

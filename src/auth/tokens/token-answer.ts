@@ -3,13 +3,15 @@ import type { TokenPair } from './refresh-tokens.ts';
 import type { IssuedToken } from './token-issuer.ts';
 
 /** The token response of RFC 6749 section 5.1. Only users get a `refresh_token`. */
-export const tokenAnswer = z.strictObject({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int(),
-  scope: z.string(),
-  refresh_token: z.string().optional(),
-});
+export const tokenAnswer = z
+  .strictObject({
+    access_token: z.string(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int(),
+    scope: z.string(),
+    refresh_token: z.string().optional(),
+  })
+  .meta({ id: 'Token' });
 
 /** Headers of answers that hold a secret. */
 export const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;

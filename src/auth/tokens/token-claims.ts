@@ -64,24 +64,41 @@ export const claimedToken = (
   if (!typeFits(type, format)) throw tokenRefused('token_type_invalid');
   if (required[format].some((name) => claims[name] === undefined)) throw tokenRefused('token_claim_missing');
 
-  if (claims.iss !== rules.issuer && !rules.formerIssuers.includes(claims.iss ?? ''))
-    throw tokenRefused('token_issuer_mismatch');
-  const audiences = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
-  if (!audiences.includes(rules.audience)) throw tokenRefused('token_audience_mismatch');
-
-  const latestStart = nowSeconds + rules.clockToleranceSeconds;
-  if ((claims.nbf ?? 0) > latestStart || (claims.iat ?? 0) > latestStart) throw tokenRefused('token_not_yet_valid');
-  if ((claims.exp ?? 0) <= nowSeconds - rules.clockToleranceSeconds) throw tokenRefused('token_expired');
+  checkParties(claims, rules);
+  checkTimes(claims, rules, nowSeconds);
 
   const principal = toPrincipal(claims, format);
   if (format !== 'legacy') return { principal, format, lacks: [] };
+  return { principal, format, ...legacyShapeOf(claims, payload, type) };
+};
+
+/** @throws AppError `token_issuer_mismatch`, `token_audience_mismatch` */
+const checkParties = ({ iss = '', aud = [] }: Claims, rules: ClaimRules): void => {
+  if (iss !== rules.issuer && !rules.formerIssuers.includes(iss)) throw tokenRefused('token_issuer_mismatch');
+  const audiences = typeof aud === 'string' ? [aud] : aud;
+  if (!audiences.includes(rules.audience)) throw tokenRefused('token_audience_mismatch');
+};
+
+/** @throws AppError `token_not_yet_valid`, `token_expired` */
+const checkTimes = ({ nbf = 0, iat = 0, exp = 0 }: Claims, rules: ClaimRules, nowSeconds: number): void => {
+  const latestStart = nowSeconds + rules.clockToleranceSeconds;
+  if (nbf > latestStart || iat > latestStart) throw tokenRefused('token_not_yet_valid');
+  if (exp <= nowSeconds - rules.clockToleranceSeconds) throw tokenRefused('token_expired');
+};
+
+/** What a token of the earlier system has and lacks. @throws AppError `token_malformed` */
+const legacyShapeOf = (
+  claims: Claims,
+  payload: JsonObject,
+  type: string | undefined,
+): Pick<ClaimedToken, 'shape' | 'lacks'> => {
   // An id in both claims must be the same, else the token does not say which user it is for.
   const byEmail = claims.sub?.includes('@') === true;
   if (!byEmail && claims.sub !== claims.id) throw tokenRefused('token_malformed');
   const isInteger = typeof payload['id'] === 'number';
   const shape = byEmail ? (isInteger ? 'email_integer_id' : 'email_text_id') : isInteger ? 'id_integer' : 'id_text';
   const lacks = legacyOmissions.filter((name) => (name === 'typ' ? type : claims[name]) === undefined);
-  return { principal, format, shape, lacks };
+  return { shape, lacks };
 };
 
 /** The earlier system wrote ids as integers. They become texts. Other numbers stay, and are refused as malformed. */

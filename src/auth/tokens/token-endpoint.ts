@@ -20,13 +20,15 @@ export type TokenEndpointDeps = {
 const parameter = z.string().max(1024).optional();
 
 /** Unknown parameters are ignored (RFC 6749 section 3.2), such as `resource` or `audience` of other servers. */
-const tokenRequest = z.object({
-  grant_type: z.string().min(1, 'grant_type is required: client_credentials or refresh_token'),
-  scope: parameter,
-  refresh_token: parameter,
-  client_id: parameter,
-  client_secret: parameter,
-});
+const tokenRequest = z
+  .object({
+    grant_type: z.string().min(1, 'grant_type is required: client_credentials or refresh_token'),
+    scope: parameter,
+    refresh_token: parameter,
+    client_id: parameter,
+    client_secret: parameter,
+  })
+  .meta({ id: 'TokenRequest' });
 
 /**
  * Authenticates the client of a request.
@@ -54,7 +56,7 @@ export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEnd
     method: 'POST',
     load: 'none',
     path: '/auth/token',
-    tag: 'auth',
+    tag: 'Authentication',
     summary: 'Exchange client credentials or a refresh token for an access token',
     auth: 'public',
     rateLimit: 'caller',

@@ -4,17 +4,19 @@ import { scopes, tokenFormats } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { sessionTokenFrom } from '../sessions/cookies.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { Sessions } from '../sessions/session.ts';
 
-const caller = z.object({
-  subject: z.string(),
-  kind: z.enum(['client', 'user', 'api_key']),
-  email: z.string().optional(),
-  role: z.string().optional(),
-  scopes: z.array(z.enum(scopes)),
-  token_format: z.enum(tokenFormats).optional(),
-  csrf_token: z.string().optional().describe('Only for cookie sessions, so that a page has it after a reload'),
-});
+const caller = z
+  .object({
+    subject: z.string(),
+    kind: z.enum(['client', 'user', 'api_key']),
+    email: z.string().optional(),
+    role: z.string().optional(),
+    scopes: z.array(z.enum(scopes)),
+    token_format: z.enum(tokenFormats).optional(),
+    csrf_token: z.string().optional().describe('Only for cookie sessions, so that a page has it after a reload'),
+  })
+  .meta({ id: 'CallerIdentity' });
 
 /** `GET /auth/me`: the principal of the caller. */
 export const meRoute = ({ csrfToken }: Pick<Sessions, 'csrfToken'>): Route =>
@@ -22,7 +24,7 @@ export const meRoute = ({ csrfToken }: Pick<Sessions, 'csrfToken'>): Route =>
     method: 'GET',
     load: 'none',
     path: '/auth/me',
-    tag: 'auth',
+    tag: 'Authentication',
     summary: 'Who the caller is',
     auth: 'authenticated',
     rateLimit: 'caller',
@@ -52,20 +54,24 @@ export const meRoute = ({ csrfToken }: Pick<Sessions, 'csrfToken'>): Route =>
 /** Keys change only at a deployment. Clients see a rotated key after five minutes. */
 const publicMetadata = { 'Cache-Control': 'public, max-age=300' };
 
-const keySet = z.object({
-  keys: z.array(
-    z.object({
-      kty: z.string(),
-      kid: z.string(),
-      use: z.literal('sig'),
-      alg: z.enum(['RS256', 'EdDSA']),
-      n: z.string().optional(),
-      e: z.string().optional(),
-      crv: z.string().optional(),
-      x: z.string().optional(),
-    }),
-  ),
-});
+const keySet = z
+  .object({
+    keys: z.array(
+      z
+        .object({
+          kty: z.string(),
+          kid: z.string(),
+          use: z.literal('sig'),
+          alg: z.enum(['RS256', 'EdDSA']),
+          n: z.string().optional(),
+          e: z.string().optional(),
+          crv: z.string().optional(),
+          x: z.string().optional(),
+        })
+        .meta({ id: 'JsonWebKey' }),
+    ),
+  })
+  .meta({ id: 'JsonWebKeySet' });
 
 /** `GET /.well-known/jwks.json` (RFC 7517): the public keys of the ring. */
 export const keySetRoute = (keyRing: KeyRing): Route =>
@@ -74,7 +80,7 @@ export const keySetRoute = (keyRing: KeyRing): Route =>
     load: 'none',
     path: '/.well-known/jwks.json',
     atRoot: true,
-    tag: 'auth',
+    tag: 'Authentication',
     summary: 'The keys that verify access tokens',
     auth: 'public',
     rateLimit: 'caller',
@@ -85,17 +91,19 @@ export const keySetRoute = (keyRing: KeyRing): Route =>
     handler: async () => ({ status: 200 as const, headers: publicMetadata, body: { keys: [...keyRing.jwks.keys] } }),
   });
 
-const metadata = z.object({
-  issuer: z.string(),
-  token_endpoint: z.string(),
-  revocation_endpoint: z.string(),
-  jwks_uri: z.string(),
-  scopes_supported: z.array(z.enum(scopes)),
-  response_types_supported: z.array(z.string()),
-  grant_types_supported: z.array(z.string()),
-  token_endpoint_auth_methods_supported: z.array(z.string()),
-  revocation_endpoint_auth_methods_supported: z.array(z.string()),
-});
+const metadata = z
+  .object({
+    issuer: z.string(),
+    token_endpoint: z.string(),
+    revocation_endpoint: z.string(),
+    jwks_uri: z.string(),
+    scopes_supported: z.array(z.enum(scopes)),
+    response_types_supported: z.array(z.string()),
+    grant_types_supported: z.array(z.string()),
+    token_endpoint_auth_methods_supported: z.array(z.string()),
+    revocation_endpoint_auth_methods_supported: z.array(z.string()),
+  })
+  .meta({ id: 'AuthorizationServerMetadata' });
 
 /** `none` is for refresh and revocation by users. */
 const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
@@ -112,7 +120,7 @@ export const metadataRoute = (publicUrl: () => string): Route =>
     load: 'none',
     path: '/.well-known/oauth-authorization-server',
     atRoot: true,
-    tag: 'auth',
+    tag: 'Authentication',
     summary: 'Authorization server metadata',
     auth: 'public',
     rateLimit: 'caller',

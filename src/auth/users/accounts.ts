@@ -1,35 +1,36 @@
-import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
-import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
+import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PasswordRules } from './password-rules.ts';
 import type { AssertMayRegister } from './registration-quota.ts';
+import type { Removal } from '../removal/removal.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
-import type { NewSession, Sessions } from '../sessions/sessions.ts';
+import type { NewSession, Sessions } from '../sessions/session.ts';
+import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
-import { findUser, insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
+import { insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
 
 export type AccountsDeps = {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
   readonly hasher: SecretHasher;
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
   readonly places: SignInPlaces;
-  readonly notices: AccountNotices;
-  readonly abuse: AbuseReport;
+  readonly checkPassword: CheckPassword;
+  readonly verificationRequired: boolean;
   readonly refreshTokens: RefreshTokens;
   readonly sessions: Sessions;
   readonly revocations: Revocations;
   readonly audit: AuditTrail;
   readonly clock: Clock;
+  readonly mail: Mail;
+  readonly cancelRemoval: Removal['cancel'];
   readonly assertMayRegister: AssertMayRegister;
 };
 
@@ -50,65 +51,38 @@ export type Accounts = {
   readonly logout: (principal: Principal) => Promise<void>;
 };
 
-const signInRefused = (): AppError =>
-  new AppError('credentials_invalid', 'Wrong e-mail or password', { headers: { 'WWW-Authenticate': 'Bearer' } });
-
 /** Accounts of users, with e-mail and password. */
 export const createAccounts = (deps: AccountsDeps): Accounts => {
-  const { unitOfWork, reader, hasher, rules, throttle, places, notices, abuse, refreshTokens, sessions } = deps;
-  const { revocations, audit, clock } = deps;
-
-  const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: User): Promise<void> =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, {
-        ...refusal,
-        outcome: 'refused',
-        ...(user ? { stream: `user:${user.id}`, target: user.id } : { stream: anonymousStream(), target: 'unknown' }),
-      }),
-    );
-
-  /** The refusal does not depend on whether the account exists. It is recorded once per delay, not per attempt. */
-  const assertNotThrottled = async (attempt: SignInAttempt, user: User | undefined): Promise<void> => {
-    const refusal = await throttle.attempt(attempt);
-    if (!refusal) return;
-    abuse.refused('login_throttled', attempt.clientIp);
-    if (refusal.isFirst) {
-      await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
-      if (user) notices.signInsThrottled(user.id);
-    }
-    const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
-    throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
-  };
+  const { unitOfWork, hasher, rules, throttle, places, checkPassword, refreshTokens, sessions } = deps;
+  const { revocations, audit, clock, mail, cancelRemoval } = deps;
+  const passwordRefused = createPasswordRefused(deps.verificationRequired);
 
   /** Checks the password and records the sign-in. @param begin creates the tokens or the session, in the same transaction */
   const signIn = async <Result>(
-    { email, password, clientIp }: SignIn,
+    request: SignIn,
     begin: (transaction: Transaction, user: User) => Promise<Result>,
+    isRepeated = false,
   ): Promise<Result> => {
-    const account = normalizedEmail(email);
-    const placeHash = places.hashOf(account, clientIp);
-    const user = await findUser(reader.query, account, placeHash);
-    const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
-    await assertNotThrottled(attempt, user);
-    const { valid, outdated } = await hasher.verify(password, user?.password_hash);
-    if (!valid || !user || user.disabled) {
-      await recordRefusal({ action: 'user.sign_in_refused', reason: 'credentials_invalid' }, user);
-      throw signInRefused();
-    }
-    const newHash = outdated ? await hasher.hash(password) : undefined;
+    const { user, attempt, placeHash, outdated } = await checkPassword(request, 'sign_in');
+    const newHash = outdated ? await hasher.hash(request.password) : undefined;
     const result = await unitOfWork.run({ operation: 'auth.login' }, async (transaction) => {
       const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
+      if (!(await isPasswordUnchanged(transaction, user))) return undefined;
       if (newHash !== undefined) {
         await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
         await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
       }
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
+      await cancelRemoval(transaction, user);
       await places.remember(transaction, user.id, placeHash, clock.now());
-      return begin(transaction, user);
+      return { begun: await begin(transaction, user) };
     });
+    // Another sign-in has renewed the hash, or the password was changed meanwhile: check it again.
+    if (!result && isRepeated) throw passwordRefused('sign_in');
+    if (!result) return signIn(request, begin, true);
     await throttle.succeeded(attempt);
-    return result;
+    return result.begun;
   };
 
   return {
@@ -125,6 +99,8 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
         if (!holder) return;
         const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
         const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
+        // The address gets a message in both cases: to verify it, or to tell its owner.
+        if (mail.isConfigured) await mail.request(transaction, { kind: 'registration', recipient: account });
         // Both cases are recorded, so that both take the same time.
         await audit.record(
           transaction,

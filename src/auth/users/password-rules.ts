@@ -7,31 +7,34 @@ export const maxPasswordCharacters = 256;
 /** 49,000 common passwords from leaks, in lower case. */
 const common: ReadonlySet<string> = new Set(dictionary['passwords-common']);
 
+type PasswordMember = 'password' | 'new_password';
+
 export type PasswordRules = {
   /**
    * Refuses passwords that are too short (in Unicode characters), well known, or easy to guess for this account. There are
    * no rules of composition, because they lead to weaker passwords (NIST SP 800-63B).
    * @param email normalised
-   * @throws AppError `validation_failed` with pointer `/password`
+   * @param member of the body that has the password; default `password`
+   * @throws AppError `validation_failed` with the pointer of the member
    */
-  readonly check: (password: string, email: string) => void;
-};
-
-const refuse = (code: string, detail: string): never => {
-  throw validationFailed([{ pointer: '/password', code, detail }]);
+  readonly check: (password: string, email: string, member?: PasswordMember) => void;
 };
 
 export const createPasswordRules = ({ minCharacters }: { readonly minCharacters: number }): PasswordRules => ({
-  check: (password, email) => {
+  check: (password, email, member = 'password') => {
+    const refuse = (code: string, detail: string): never => {
+      throw validationFailed([{ pointer: `/${member}`, code, detail: `${member} ${detail}` }]);
+    };
     const normal = password.normalize('NFKC');
     const length = Array.from(normal).length;
-    if (length < minCharacters) refuse('invalid_length', `password must have at least ${minCharacters} characters`);
+    if (length < minCharacters) refuse('invalid_length', `must have at least ${minCharacters} characters`);
     const lower = normal.toLowerCase();
-    if (common.has(lower) || new Set(lower).size === 1)
-      refuse('password_common', 'password is a well-known password: choose another one');
+    if (common.has(lower) || new Set(lower).size === 1) {
+      refuse('password_common', 'is a well-known password: choose another one');
+    }
     const [local = ''] = email.split('@');
     if (lower === email || lower === local || lower.replaceAll(/\d+$/g, '') === 'volwatch') {
-      refuse('password_guessable', 'password is easy to guess for this account: choose another one');
+      refuse('password_guessable', 'is easy to guess for this account: choose another one');
     }
   },
 });

@@ -4,19 +4,20 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Accounts } from './accounts.ts';
 import { clearedSessionCookie, sessionTokenFrom, setSessionCookie } from '../sessions/cookies.ts';
 import type { Measure } from '../measured.ts';
+import { emailInput } from './account-inputs.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
+import { atEvenTimes } from '../sign-in/even-time.ts';
 import { noStore, toTokenAnswer, tokenAnswer } from '../tokens/token-answer.ts';
 
 export type AccountRoutesDeps = { readonly accounts: Accounts; readonly measure: Measure };
 
-/** At most 254 characters (RFC 5321). Spaces around the address are removed. */
-const email = z.preprocess((value) => (typeof value === 'string' ? value.trim() : value), z.email().max(254));
+const credentialFields = { email: emailInput, password: z.string().min(1).max(maxPasswordCharacters) };
 
-const credentialFields = { email, password: z.string().min(1).max(maxPasswordCharacters) };
+const sessionAnswer = z
+  .strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() })
+  .meta({ id: 'Session' });
 
-const sessionAnswer = z.strictObject({ csrf_token: z.string(), expires_in: z.int(), scope: z.string() });
-
-const signInRoute = { tag: 'auth', auth: 'public', rateLimit: 'login' } as const;
+const signInRoute = { tag: 'Authentication', auth: 'public', rateLimit: 'login' } as const;
 
 /** The routes `POST /auth/register`, `/auth/login` and `/auth/logout`. */
 export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[] => [
@@ -25,12 +26,13 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     method: 'POST',
     load: 'none',
     path: '/auth/register',
-    summary: 'Create an account. The answer does not reveal whether the address already has one',
-    request: { body: z.strictObject(credentialFields) },
-    responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
+    summary: 'Create an account',
+    description: 'The answer does not reveal whether the address already has an account.',
+    request: { body: z.strictObject(credentialFields).meta({ id: 'Registration' }) },
+    responses: { 202: z.strictObject({ status: z.literal('accepted') }).meta({ id: 'Accepted' }) },
     errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
-      await measure('register', () => accounts.register(body));
+      await measure('register', () => atEvenTimes(() => accounts.register(body)));
       return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };
     },
   }),
@@ -39,12 +41,13 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     method: 'POST',
     load: 'none',
     path: '/auth/login',
-    summary: 'Sign in with e-mail and password. The answer has tokens, or with `session` a cookie and its CSRF token',
+    summary: 'Sign in with e-mail and password',
+    description: 'The answer has tokens. With `session: true` it sets the session cookie and has the CSRF token.',
     request: {
       headers: z.object({ cookie: z.string().optional() }),
-      body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }),
+      body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }).meta({ id: 'LoginRequest' }),
     },
-    responses: { 200: z.union([tokenAnswer, sessionAnswer]) },
+    responses: { 200: z.union([tokenAnswer, sessionAnswer]).meta({ id: 'LoginAnswer' }) },
     errors: ['credentials_invalid', 'quota_exceeded', 'overloaded', 'auth_service_error'],
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
       const signIn = { ...credentials, clientIp };
@@ -68,7 +71,7 @@ export const accountRoutes = ({ accounts, measure }: AccountRoutesDeps): Route[]
     method: 'POST',
     load: 'none',
     path: '/auth/logout',
-    tag: 'auth',
+    tag: 'Authentication',
     summary: 'End the session, or the access token with its refresh family',
     auth: 'authenticated',
     rateLimit: 'caller',

@@ -26,12 +26,20 @@ export const isDisabledSql = `exists (select 1 from owner_end
 export type StoredUser = User & { readonly password_hash: string };
 
 /** `disabled`: an operator disabled the account. `known_place`: the user has signed in from this network before. */
-export type FoundUser = StoredUser & { readonly disabled: boolean; readonly known_place: boolean };
+export type FoundUser = StoredUser & {
+  readonly disabled: boolean;
+  readonly known_place: boolean;
+  /** The owner proved that messages to the address arrive. */
+  readonly verified: boolean;
+  /** The user asked for the removal of the account. */
+  readonly removal_planned: boolean;
+};
 
 export const findUser = async (query: Query, email: string, placeHash: Buffer): Promise<FoundUser | undefined> => {
   const [user] = await query<FoundUser>(
     `select account.id, email, role, scopes, password_hash, ${isDisabledSql} as disabled,
-       place.user_id is not null as known_place
+       place.user_id is not null as known_place,
+       email_verified_at is not null as verified, removal_at is not null as removal_planned
      from user_account as account
      left join sign_in_place as place on place.user_id = account.id and place.place_hash = $2
      where email = $1`,
@@ -68,4 +76,22 @@ export const replacePasswordHash = async (
   const unchanged = { id, passwordHash: before };
   const user = await em.findOne(UserAccountEntity, unchanged, { lockMode: LockMode.PESSIMISTIC_WRITE });
   if (user) user.passwordHash = after;
+};
+
+export const setPassword = async ({ em }: Transaction, id: string, passwordHash: string): Promise<void> => {
+  const user = await em.findOneOrFail(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  user.passwordHash = passwordHash;
+  await em.flush();
+};
+
+/**
+ * Notes that messages to the address of the account arrive. The time of the first proof stays.
+ * @returns whether this is the first proof
+ */
+export const markVerified = async ({ em }: Transaction, id: string, at: Date): Promise<boolean> => {
+  const user = await em.findOneOrFail(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (user.emailVerifiedAt) return false;
+  user.emailVerifiedAt = at;
+  await em.flush();
+  return true;
 };

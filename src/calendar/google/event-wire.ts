@@ -83,23 +83,30 @@ const instantOf = (point: Point, calendarZone: string | undefined): number => {
 };
 const textOf = (point: Point): string => ('date' in point ? point.date : point.dateTime);
 
-const toStored = (event: z.output<typeof eventSchema>, calendarZone: string | undefined): CalendarEvent => {
-  const { start, end = start } = event;
+/** @throws AppError `external_api_bad_response` for times that contradict each other */
+const timesOf = ({ start, end = start }: z.output<typeof eventSchema>, calendarZone: string | undefined) => {
   const allDay = 'date' in start;
   const startsAt = instantOf(start, calendarZone);
   const endsAt = instantOf(end, calendarZone);
   if (allDay !== 'date' in end) throw badResponse('answered with an event that is all-day at one end only');
   if (!(endsAt >= startsAt)) throw badResponse('answered with an event that ends before it starts');
+  const ownZone = 'timeZone' in start ? start.timeZone : undefined;
+  return {
+    starts_at: new Date(startsAt).toISOString(),
+    // The end of an all-day event is the day after it. Without an end it is one day long.
+    ends_at: new Date(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt).toISOString(),
+    all_day: allDay,
+    time_zone: ownZone ?? (allDay ? undefined : calendarZone) ?? null,
+  };
+};
+
+const toStored = (event: z.output<typeof eventSchema>, calendarZone: string | undefined): CalendarEvent => {
   return {
     event_id: event.id,
     status: event.status,
     summary: event.summary ?? null,
     location: event.location ?? null,
-    starts_at: new Date(startsAt).toISOString(),
-    // The end of an all-day event is the day after it. Without an end it is one day long.
-    ends_at: new Date(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt).toISOString(),
-    all_day: allDay,
-    time_zone: ('timeZone' in start ? start.timeZone : undefined) ?? (allDay ? undefined : calendarZone) ?? null,
+    ...timesOf(event, calendarZone),
     recurring_event_id: event.recurringEventId ?? null,
     original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
     link: event.htmlLink ?? null,

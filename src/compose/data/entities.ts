@@ -3,6 +3,7 @@ import { auditEntities } from '../../audit/index.ts';
 import { authEntities, UserAccountEntity } from '../../auth/index.ts';
 import { calendarEntities } from '../../calendar/index.ts';
 import { idempotencyEntities } from '../../idempotency/index.ts';
+import { mailEntities } from '../../mail/index.ts';
 import { marketDataEntities } from '../../market-data/index.ts';
 import { pricingJobEntities } from '../../pricing-jobs/index.ts';
 import { webhookEntities } from '../../webhooks/index.ts';
@@ -17,4 +18,5 @@ export const entities = [
   ...pricingJobEntities,
   ...webhookEntities,
   ...calendarEntities,
+  ...mailEntities,
 ];

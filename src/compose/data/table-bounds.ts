@@ -17,6 +17,11 @@ const never = 'never';
 export const tableBounds: Readonly<Record<string, TableBound>> = {
   account_profile: { grows: 'a user changes the profile', bound: 'one row for a user', removed: never },
   account_settings: { grows: 'a user changes the settings', bound: 'one row for a user', removed: never },
+  account_token: {
+    grows: 'a message with a token is sent',
+    bound: 'MAIL_PER_RECIPIENT_PER_HOUR and MAIL_RETRIES of an account',
+    removed: 'when it is used; AUTH_CLEANUP_MINUTES, when it has expired',
+  },
   api_key: {
     grows: 'an owner makes a key',
     bound: 'keys that are not revoked: API_KEYS_PER_OWNER; all: CREATIONS_PER_OWNER_PER_DAY',
@@ -55,6 +60,16 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'connections that end while Google does not answer',
     removed: 'when Google has revoked the token; RETENTION_SCHEDULE, after 30 days',
   },
+  email_change: {
+    grows: 'a user asks for another e-mail address',
+    bound: 'one row for a user',
+    removed: 'when the change is made; AUTH_CLEANUP_MINUTES, after EMAIL_TOKEN_HOURS',
+  },
+  corporate_actions: {
+    grows: 'an upload or a refresh',
+    bound: 'one row for a symbol and a day',
+    removed: 'with its asset',
+  },
   idempotency_key: {
     grows: 'a request with an Idempotency-Key',
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',
@@ -62,6 +77,11 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with its index' },
   index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
+  mail_message: {
+    grows: 'a caller asks for a message, an account changes',
+    bound: 'waiting messages: MAIL_WAITING_MAX; MAIL_PER_RECIPIENT_PER_HOUR for a kind and a recipient',
+    removed: 'RETENTION_SCHEDULE, after MAIL_RETENTION_HOURS; with the account',
+  },
   market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: 'when its universe lacks it' },
   oauth_client: { grows: 'an operator makes a client', bound: 'only operators make clients', removed: never },
   owner_end: {

@@ -4,6 +4,7 @@ import {
   createAuditRoutes,
   createAuditTrail,
   createCreationQuota,
+  createOperatorActions,
   createRefusalLimit,
 } from '../../audit/index.ts';
 import type { Database } from '../../database/index.ts';
@@ -19,6 +20,7 @@ export type Audit = {
   readonly trail: AuditTrail;
   readonly routes: readonly Route[];
   readonly onFaultChange: FaultChangeListener;
+  readonly collect: () => Promise<void>;
 };
 
 const maxWaitMs = 1_000;
@@ -53,6 +55,7 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
   return {
     trail,
     routes: createAuditRoutes({ queries: createAuditQueries({ reader: database.reader }), cursors }),
+    collect: createOperatorActions({ clock, metrics, reader: database.reader }),
     // A fault can be set while the database is down. Then the log line replaces the event.
     onFaultChange: async (point, fault) => {
       const recorded = recordFault(point, fault).catch((error: unknown) =>

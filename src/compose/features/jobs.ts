@@ -6,6 +6,7 @@ import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
+import { removeOldMail } from '../../mail/index.ts';
 import { type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
@@ -17,6 +18,7 @@ import {
 } from '../../pricing-jobs/index.ts';
 import { removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
+import { composeCredentialAdmin } from '../identity/credential-admin.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
 
@@ -49,6 +51,12 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
       pricing: { oneJobPerGroup: true, concurrency: config.PRICING_JOB_CONCURRENCY },
       // Google and the owner of a calendar cause its failures.
       calendar: { finalFailureLevel: 'warn' },
+      // The SMTP server causes its failures.
+      mail: {
+        finalFailureLevel: 'warn',
+        retries: config.MAIL_RETRIES,
+        retryDelaySeconds: config.MAIL_RETRY_DELAY_SECONDS,
+      },
       webhook_delivery: {
         oneJobPerGroup: true,
         finalFailureLevel: 'warn',
@@ -63,19 +71,22 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
   });
 };
 
+/** Max accounts that one run of the retention removes, so that its duration is bounded. */
+const maxRemovedAccounts = 1_000;
+
 const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'schedule' =>
   trigger === 'request' || trigger === 'change' ? trigger : 'schedule';
 
 /** Returns the handler of each queue. */
 export const jobHandlers = (
-  { config, logger }: Base,
+  { config, clock, logger }: Base,
   { unitOfWork }: Database,
   refreshes: RefreshService,
   audit: AuditTrail,
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
   calendar: CalendarFeature,
-): JobHandlers => ({
+): Omit<JobHandlers, 'mail'> => ({
   calendar: calendar.handle,
   webhook_event: webhooks.fanOut,
   webhook_delivery: webhooks.deliver,
@@ -95,26 +106,31 @@ export const jobHandlers = (
     if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
   },
   retention: async () => {
+    const admin = composeCredentialAdmin({ unitOfWork, audit, clock });
+    const removedAccounts = await admin.eraseDue(maxRemovedAccounts);
     const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
       idempotency_keys: await removeExpiredKeys(transaction),
       pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
       webhook_events: await removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS),
       users_without_sign_in: await removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
       calendar_rows: await removeOldCalendarRows(transaction),
+      mail_messages: await removeOldMail(transaction, config.MAIL_RETENTION_HOURS),
       counted_refusals: await audit.countRefusals(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
-    logger.info(removed, 'removed rows after their retention time');
+    logger.info({ ...removed, accounts: removedAccounts }, 'removed rows after their retention time');
   },
 });
 
 /** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
 export const composePricingJobs = (
-  { config, abuse }: Base,
+  { config, abuse, clock, metrics }: Base,
   { unitOfWork, reader }: Database,
   { jobs, mayAct, pricing }: { readonly jobs: Jobs; readonly mayAct: MayAct; readonly pricing: PricingService },
 ): PricingJobs =>
   createPricingJobs({
+    clock,
+    metrics,
     unitOfWork,
     reader,
     jobs,

@@ -84,7 +84,12 @@ export const composeMarketData = (
     universes,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
     committed: cachedReads.committed,
-    timeouts: { fetchMs: config.PROVIDER_TIMEOUT_MS, applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS },
+    timeouts: {
+      fetchMs: config.PROVIDER_TIMEOUT_MS,
+      applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
+      uploadMs: config.UPLOAD_TIMEOUT_MS,
+    },
+    maxUploadRows: config.UPLOAD_ROWS_MAX,
     ids: uuidv7,
     audit,
     announce,
@@ -131,6 +136,8 @@ export const composeMarketData = (
       cachedReads,
       cursors,
       basePath,
+      // The file arrives at this process, whatever its role.
+      uploads: { uploads: refreshes, abuse: base.abuse, maxUploads: config.UPLOADS_LIMIT },
       universes: {
         changes,
         queries: createUniverseQueries(reader),

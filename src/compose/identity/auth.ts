@@ -2,6 +2,7 @@ import { type Auth, createAuth, derivedSecret, type KeyRing, loadKeyRing } from 
 import { type Config, ConfigError } from '../../config/index.ts';
 import type { Database } from '../../database/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import type { Mail } from '../../kernel/ports/account/mail.ts';
 import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { CredentialLookups } from '../../kernel/ports/credential-lookups.ts';
@@ -46,6 +47,7 @@ export type AuthParts = {
   readonly audit: AuditTrail;
   readonly cursors: Cursors;
   readonly owners: Owners;
+  readonly mail: Mail;
   readonly throttle: LoginThrottle | undefined;
   readonly lookups: CredentialLookups;
   readonly redis: RedisConnection | undefined;
@@ -54,7 +56,7 @@ export type AuthParts = {
 export const composeAuth = async (
   { config, production, clock, logger, metrics, faults, abuse, publicUrl }: Base,
   { unitOfWork, reader }: Database,
-  { keyRing, audit, cursors, owners, throttle = noLoginThrottle, lookups, redis }: AuthParts,
+  { keyRing, audit, cursors, owners, mail, throttle = noLoginThrottle, lookups, redis }: AuthParts,
 ): Promise<Auth> => {
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
@@ -79,6 +81,11 @@ export const composeAuth = async (
       hashing: hashingOf(config),
       revocationPollMs: config.REVOCATION_POLL_MS,
       foreignUsers: config.JWT_FOREIGN_USERS,
+      passwordResetSeconds: config.PASSWORD_RESET_MINUTES * 60,
+      emailTokenSeconds: config.EMAIL_TOKEN_HOURS * 3_600,
+      verificationRequired: config.EMAIL_VERIFICATION === 'required',
+      removalGraceDays: config.ACCOUNT_REMOVAL_DAYS,
+      accountPageUrl: config.ACCOUNT_PAGE_URL,
       usageFlushMs: config.AUTH_USAGE_FLUSH_MS,
       cleanUpMs: config.AUTH_CLEANUP_MINUTES * 60_000,
       origins: config.CORS_ORIGINS.filter((origin) => origin !== '*'),
@@ -97,6 +104,7 @@ export const composeAuth = async (
     throttle,
     lookups,
     owners,
+    mail,
     abuse,
     cursors,
     clock,

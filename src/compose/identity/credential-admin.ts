@@ -5,6 +5,7 @@ import { removeKeysOf } from '../../idempotency/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Clock } from '../../kernel/ports/clock.ts';
 import type { UnitOfWork } from '../../kernel/ports/unit-of-work.ts';
+import { removeMailOf } from '../../mail/index.ts';
 import { removePricingJobsOf } from '../../pricing-jobs/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';
 
@@ -18,8 +19,9 @@ export type CredentialAdminParts = {
 export const composeCredentialAdmin = (parts: CredentialAdminParts): CredentialAdmin =>
   createCredentialAdmin({
     ...parts,
-    removeWebhooks: (transaction, owner) => removeWebhooksOf(transaction, owner, parts.audit),
+    removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit: parts.audit, actor }),
     removeData: async (transaction, userId, subjects) => {
+      await removeMailOf(transaction, userId);
       await removeDocumentsOf(transaction, userId);
       await removeCalendarOf(transaction, { kind: 'user', id: userId });
       await removePricingJobsOf(transaction, subjects);

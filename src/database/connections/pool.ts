@@ -8,13 +8,14 @@ import {
 } from 'pg';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { UnitOfWorkOptions } from '#src/kernel/ports/unit-of-work.ts';
+import type { CopyIn, UnitOfWorkOptions } from '#src/kernel/ports/unit-of-work.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
 import { mayTryAgain, tryTwice, type Again } from './again.ts';
+import { copyRows } from './copy-rows.ts';
 import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from '../errors.ts';
 import { statementLabels } from '../statements/statement-labels.ts';
@@ -48,6 +49,8 @@ export type Connection = {
    * @param types how values are parsed; default `rawTypes`. @throws the error as `translate` returns it
    */
   readonly query: RunStatement;
+  /** Runs `COPY ... FROM STDIN` of a transaction. @returns the number of rows. @throws as `query`, or the error of `rows` */
+  readonly copyIn: CopyIn;
   /** Runs a statement outside of a transaction; without a session it gets one of its own. */
   readonly run: RunStatement;
   /** Begins a transaction with the settings of the service. */
@@ -195,16 +198,12 @@ export const createPool = (deps: PoolDeps): Pool => {
     const { client, endTurn } = await connect(options);
     let broken = false;
     let queryTimeoutMs = deps.statementTimeoutMs + silenceMarginMs;
-    const query: Connection['query'] = async (text, parameters = [], types = rawTypes) => {
+    /** @param reportsSlow false: the statement waits for others, so its duration says nothing about it */
+    const measured = async <T>(text: string, work: () => Promise<T>, reportsSlow = true): Promise<T> => {
       const started = clock.monotonic();
       let errorType: ReturnType<typeof codeOf> | '' = '';
       try {
-        return await client.query({
-          text,
-          values: [...parameters],
-          types,
-          query_timeout: queryTimeoutMs,
-        } as QueryConfig);
+        return await work();
       } catch (error) {
         broken ||= breaksConnection(error);
         const translated = translate(error, connectionErrors.get(client));
@@ -218,7 +217,7 @@ export const createPool = (deps: PoolDeps): Pool => {
           durationMs / 1_000,
         );
         addTiming('db', durationMs);
-        if (deps.slow && durationMs > deps.slow.afterMs) {
+        if (deps.slow && reportsSlow && durationMs > deps.slow.afterMs) {
           logger.warn(
             {
               pool: name,
@@ -230,6 +229,10 @@ export const createPool = (deps: PoolDeps): Pool => {
           );
         }
       }
+    };
+    const query: Connection['query'] = async (text, parameters = [], types = rawTypes) => {
+      const config = { text, values: [...parameters], types, query_timeout: queryTimeoutMs };
+      return measured(text, () => client.query(config as QueryConfig));
     };
     const begin: Connection['begin'] = async (isolation = 'read committed') => {
       const statement = `begin isolation level ${isolation}`;
@@ -250,6 +253,12 @@ export const createPool = (deps: PoolDeps): Pool => {
     };
     return {
       query,
+      copyIn: async (text, rows) => {
+        const copy = await measured(text, () => copyRows(client, text, rows), false);
+        // The connection is sound: the server has refused the rest of the rows.
+        if (copy.failure) throw copy.failure.error;
+        return copy.rows;
+      },
       begin,
       run,
       setStatementTimeout: async (milliseconds) => {

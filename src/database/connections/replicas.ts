@@ -6,6 +6,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { MeasureMaintenance } from '../maintenance.ts';
 import { createPool, type Pool, type PoolDeps } from './pool.ts';
 import { createSidePool, queryOnce, type SidePool } from './side-pool.ts';
 import { createWritePositions, parsePosition } from './write-position.ts';
@@ -54,11 +55,17 @@ const replayedSql = 'select pg_last_wal_replay_lsn()::text as position';
  * primary. A request with `Cache-Control: no-cache` always reads from the primary.
  */
 export const createReplicas = (
-  deps: PoolDeps & ReplicaOptions & { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics },
+  deps: PoolDeps &
+    ReplicaOptions & {
+      readonly clock: Clock;
+      readonly logger: Logger;
+      readonly metrics: Metrics;
+      readonly measure: MeasureMaintenance;
+    },
   primary: Reader,
   primarySide: SidePool,
 ): Replicas => {
-  const { metrics, logger, clock } = deps;
+  const { metrics, logger, clock, measure } = deps;
   const positions = createWritePositions();
   const replicas = deps.replicaUrls.map((url, index): Replica => {
     const name = `replica_${index + 1}`;
@@ -82,16 +89,16 @@ export const createReplicas = (
     replica.excluded = reason;
   };
 
-  const readPosition = (side: Replica['side'], sql: string): Promise<string> =>
-    orAbort(queryOnce(side, sql, checkTimeoutMs), AbortSignal.timeout(checkTimeoutMs)).then((rows) => {
-      const position: unknown = rows[0]?.['position'];
-      if (typeof position !== 'string') throw new Error('not a standby');
-      return position;
-    });
+  const readPosition = async (side: Replica['side'], sql: string): Promise<bigint> => {
+    const rows = await orAbort(queryOnce(side, sql, checkTimeoutMs), AbortSignal.timeout(checkTimeoutMs));
+    const position: unknown = rows[0]?.['position'];
+    if (typeof position !== 'string') throw new Error('not a standby');
+    return parsePosition(position);
+  };
 
   const check = async (replica: Replica): Promise<void> => {
     try {
-      const position = parsePosition(await readPosition(replica.side, replayedSql));
+      const position = await measure('probe_replica', () => readPosition(replica.side, replayedSql));
       replica.position = position;
       replica.lagMs = positions.lagMs(position, clock.monotonic());
       if (replica.lagMs > deps.replicaMaxLagMs) {
@@ -111,7 +118,7 @@ export const createReplicas = (
   const checkAll = async (): Promise<void> => {
     const askedAt = clock.monotonic();
     try {
-      positions.sample(parsePosition(await readPosition(primarySide, positionSql)), askedAt);
+      positions.sample(await measure('probe_primary', () => readPosition(primarySide, positionSql)), askedAt);
     } catch {
       // While the primary cannot be reached nothing is written, so no replica falls further behind.
     }

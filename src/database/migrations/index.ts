@@ -14,7 +14,10 @@ import { seriesOrigin } from './0018-series-origin.ts';
 import { indexCalculation } from './0019-index-calculation.ts';
 import { usersOfDocuments } from './0021-users-of-documents.ts';
 import { universes } from './0024-universes.ts';
+import { uploads } from './0025-uploads.ts';
 import { calendar } from './0030-calendar.ts';
+import { accountMail } from './0031-account-mail.ts';
+import { accountRemoval } from './0032-account-removal.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -35,5 +38,8 @@ export const migrations: readonly Migration[] = [
   indexCalculation,
   usersOfDocuments,
   universes,
+  uploads,
   calendar,
+  accountMail,
+  accountRemoval,
 ];

@@ -29,6 +29,8 @@ export type Caller = { readonly key: string; readonly clientIp: string };
 export type OpenBody = {
   /** Counts bytes that arrived from the network, for the min rate. */
   readonly arrived: (bytes: number) => void;
+  /** With false, the min rate does not apply, because this process does not read. The default is true. */
+  readonly awaited: (isAwaited: boolean) => void;
   /** Counts bytes that stay in memory. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
   readonly keep: (bytes: number) => void;
   /** The body was read or refused: it does not count against `maxBodies` any more. */
@@ -56,7 +58,7 @@ export type BodyAdmissionDeps = { readonly metrics: Metrics; readonly abuse: Abu
 const looksPerGrace = 5;
 const retryAfter = 1;
 
-type Watched = { looks: number; bytes: number; readonly slow: () => void };
+type Watched = { looks: number; bytes: number; isAwaited: boolean; readonly slow: () => void };
 
 /** Limits the bodies that arrive: their number and bytes, in total and per caller, and the min rate of each body. */
 export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdmissionDeps): BodyAdmission => {
@@ -69,6 +71,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
 
   const look = (): void => {
     for (const body of watched) {
+      if (!body.isAwaited) continue;
       body.looks += 1;
       if (body.looks < looksPerGrace) continue;
       if (body.bytes < minBytesPerGrace) body.slow();
@@ -98,6 +101,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
       const body: Watched = {
         looks: 0,
         bytes: 0,
+        isAwaited: true,
         slow: () => {
           watched.delete(body);
           abuse.refused('body_slow', caller.clientIp);
@@ -118,6 +122,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
       };
       return {
         arrived: (bytes) => (body.bytes += bytes),
+        awaited: (isAwaited) => (body.isAwaited = isAwaited),
         keep: (bytes) => {
           size += bytes;
           const more = Math.max(0, size - uncountedBytes) - counted;

@@ -16,7 +16,8 @@ export class BodySource extends EventEmitter {
 
   constructor(contentType: string | undefined, flow: Flow) {
     super();
-    this.headers = { 'content-type': contentType };
+    // Without a length and without this header, formidable takes the body for empty.
+    this.headers = { 'content-type': contentType, 'transfer-encoding': 'chunked' };
     this.#flow = flow;
     // An error can come after the parser has ended, and an `error` event without a listener would be thrown.
     this.on('error', () => {});

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable, Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OpenBody } from './body-admission.ts';
 import { tinyChunks } from '../server/counted-request.ts';
 import { createBlocks } from './blocks.ts';
 import { BodySource } from './body-source.ts';
+import { decompressorOf, notCompressed } from './decompressor.ts';
 
 /** Limits of the decompressed size of a compressed body. */
 export type ExpansionLimits = {
@@ -40,35 +40,10 @@ export type Received<T> = { readonly value: T; readonly release: () => void };
 /** A reader throws this when the body is larger than `maxBytes`. */
 export class BodyTooLarge extends Error {}
 
-const incomplete = (cause: Error): AppError => new AppError('request_timeout', 'The body did not arrive', { cause });
-const notCompressed = (cause: Error): AppError =>
-  new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });
-const tooLarge = (limit: number): AppError =>
+export const incomplete = (cause: Error): AppError =>
+  new AppError('request_timeout', 'The body did not arrive', { cause });
+export const tooLarge = (limit: number): AppError =>
   new AppError('payload_too_large', `The body may have at most ${limit} bytes`);
-
-type Decompressor = Transform & { readonly bytesWritten: number };
-/**
- * Larger than half of `Buffer.poolSize`, so that each piece has its own memory: `free` cannot release a part of the
- * pool.
- */
-const options = { chunkSize: 262_144 };
-const decompressors: Readonly<Record<string, () => Decompressor>> = {
-  gzip: () => createGunzip(options),
-  'x-gzip': () => createGunzip(options),
-  deflate: () => createInflate(options),
-  br: () => createBrotliDecompress(options),
-};
-
-/** @throws AppError `unsupported_media_type` */
-const decompressorOf = (request: IncomingMessage): Decompressor | undefined => {
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity') return undefined;
-  const create = Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
-  if (create !== undefined) return create();
-  throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip, deflate or br', {
-    headers: { 'Accept-Encoding': 'gzip, deflate, br' },
-  });
-};
 
 /**
  * Releases the memory of the pieces at once. With the garbage collector alone, pieces would grow to several times the

@@ -30,6 +30,8 @@ type RequestScopeDeps = {
   readonly requestLog: RequestLog;
   /** After this time the signal of the request is aborted with an AppError `overloaded`. */
   readonly deadlineMs: number;
+  /** The same for requests whose body is read while it arrives. */
+  readonly streamDeadlineMs: number;
 };
 
 const tracedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
@@ -126,7 +128,7 @@ const endSpan = (span: Span, status: number, failure: AppError | undefined): voi
  * and the headers of each answer. It is outside the error boundary, so it sees the final answer.
  */
 export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
-  const { clock, metrics, routing, clientIp, requestLog, deadlineMs } = deps;
+  const { clock, metrics, routing, clientIp, requestLog, deadlineMs, streamDeadlineMs } = deps;
   const tracer = trace.getTracer('volwatch.http');
 
   return async (ctx, next) => {
@@ -141,7 +143,8 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
     const isTraced = spanContext.traceId !== INVALID_TRACEID;
     const traceId = isTraced ? spanContext.traceId : traceIdFrom(headers['traceparent']);
     const ip = clientIp(socket.remoteAddress, headers);
-    const request = new RequestScope(ctx.req, ctx.res, ip, traceId, deadlineMs);
+    const isStream = match.kind === 'route' && match.route.declaration.streamBody === true;
+    const request = new RequestScope(ctx.req, ctx.res, ip, traceId, isStream ? streamDeadlineMs : deadlineMs);
     ctx.state.request = request;
     ctx.state.match = match;
     ctx.state.span = span;

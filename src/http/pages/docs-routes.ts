@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 // Not the package's main file, which runs the bundle of the browser at each start of a process.
@@ -5,18 +6,30 @@ import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
 import { z } from 'zod';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { htmlType, page } from './html.ts';
-import type { OpenApiDocument } from './openapi.ts';
+import type { OpenApiDocument } from './openapi/document.ts';
 
 /** The script is a separate file, because the Content-Security-Policy refuses inline scripts. */
 const start = `window.addEventListener('load', () => {
-  SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null });
+  SwaggerUIBundle({
+    url: '/openapi.json',
+    dom_id: '#docs',
+    deepLinking: true,
+    validatorUrl: null,
+    docExpansion: 'list',
+    // The schemas are shown with the operations. The list of all of them takes long to draw.
+    defaultModelsExpandDepth: -1,
+    defaultModelExpandDepth: 2,
+    displayRequestDuration: true,
+  });
 });
 `;
+
+const style = readFileSync(new URL('docs.css', import.meta.url), 'utf8');
 
 const docsPage = page(
   'Volwatch API',
   '<div id="docs"></div>\n<script src="/docs/swagger-ui-bundle.js"></script>\n<script src="/docs/start.js"></script>',
-  '<link rel="stylesheet" href="/docs/swagger-ui.css">\n<link rel="icon" href="/docs/favicon-32x32.png">\n',
+  '<link rel="stylesheet" href="/docs/swagger-ui.css">\n<link rel="stylesheet" href="/docs/style.css">\n<link rel="icon" href="/docs/favicon-32x32.png">\n',
 );
 
 const assets: Readonly<Record<string, string>> = {
@@ -32,7 +45,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
   const common = {
     method: 'GET',
     atRoot: true,
-    tag: 'service',
+    tag: 'Service',
     auth: 'public',
     rateLimit: 'none',
     load: 'none',
@@ -74,6 +87,15 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
       responses: { 200: z.string() },
       etag: 'weak',
       handler: async () => ({ status: 200, body: start, headers: cached }),
+    }),
+    defineRoute({
+      ...common,
+      path: '/docs/style.css',
+      summary: 'The style of the interactive page',
+      produces: 'text/css; charset=utf-8',
+      responses: { 200: z.string() },
+      etag: 'weak',
+      handler: async () => ({ status: 200, body: style, headers: cached }),
     }),
     ...Object.entries(assets).map(([name, type]) =>
       defineRoute({

@@ -70,7 +70,7 @@ export const problemRoutes = (): Route[] => {
   const common = {
     method: 'GET',
     atRoot: true,
-    tag: 'service',
+    tag: 'Service',
     auth: 'public',
     rateLimit: 'none',
     load: 'none',

@@ -26,6 +26,7 @@ export type CompiledRoute = {
 
 export const jsonType = 'application/json';
 export const formType = 'application/x-www-form-urlencoded';
+export const multipartType = 'multipart/form-data';
 
 export const isJsonType = (type: string): boolean => type === jsonType || type.endsWith('+json');
 
@@ -37,9 +38,9 @@ export type CompileOptions = {
   readonly unknownQuery: UnknownQuery;
 };
 
-export const compileRoute = (declaration: Route, template: string, { unknownQuery }: CompileOptions): CompiledRoute => {
-  const { path, query, headers, body } = declaration.request;
-  const parameterNames = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
+/** @throws Error for a declaration that contradicts itself */
+const checkDeclaration = (declaration: Route, template: string, parameterNames: readonly string[]): void => {
+  const { path } = declaration.request;
   const undeclared = parameterNames.filter((name) => path === undefined || !Object.hasOwn(path.shape, name));
   if (undeclared.length > 0) throw new Error(`No schema for a path parameter of ${template}`);
   if (declaration.idempotency && (declaration.auth === 'public' || declaration.auth === 'optional')) {
@@ -50,6 +51,12 @@ export const compileRoute = (declaration: Route, template: string, { unknownQuer
     if (!parameterNames.includes(name))
       throw new Error(`The successor of ${template} has the unknown parameter ${name}`);
   }
+};
+
+export const compileRoute = (declaration: Route, template: string, { unknownQuery }: CompileOptions): CompiledRoute => {
+  const { path, query, headers, body } = declaration.request;
+  const parameterNames = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
+  checkDeclaration(declaration, template, parameterNames);
   const ignoresUnknown = declaration.method === 'GET' && (declaration.unknownQuery ?? unknownQuery) === 'ignore';
   return {
     declaration,

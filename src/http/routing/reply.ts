@@ -26,14 +26,18 @@ const assertFinite = ({ declaration, template }: CompiledRoute, body: unknown): 
 };
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** Reduces the objects of `data` to the members in `fields`, in the order of `fields`. */
-export const selectFields = (body: unknown, fields: unknown): unknown => {
-  if (!Array.isArray(fields) || !isRecord(body) || !Array.isArray(body['data'])) return body;
+/**
+ * Reduces each object of a list, or a resource, to the members in `fields`, in the order of `fields`.
+ * @param declared `fields` of the declaration of the route
+ */
+export const selectFields = (declared: true | string, body: unknown, fields: unknown): unknown => {
+  if (!Array.isArray(fields) || !isRecord(body)) return body;
   const names = fields.filter((name): name is string => typeof name === 'string');
-  const data = body['data']
-    .filter(isRecord)
-    .map((item) => Object.fromEntries(names.filter((name) => Object.hasOwn(item, name)).map((n) => [n, item[n]])));
-  return { ...body, data };
+  const selected = (item: Record<string, unknown>): Record<string, unknown> =>
+    Object.fromEntries(names.filter((name) => Object.hasOwn(item, name)).map((name) => [name, item[name]]));
+  const list = declared === true ? 'data' : declared;
+  const rows = body[list];
+  return Array.isArray(rows) ? { ...body, [list]: rows.filter(isRecord).map(selected) } : selected(body);
 };
 
 const digestOf = (content: string | Buffer): string => `W/"${createHash('sha1').update(content).digest('base64url')}"`;
@@ -68,20 +72,27 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     return;
   }
   const { body } = reply;
-  if (body instanceof Readable) {
-    if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', produces);
-    if (body instanceof AnswerPieces) ctx.state.pieces = body;
-    ctx.body = body;
-    return;
-  }
+  if (body instanceof Readable) sendStream(ctx, body, produces);
+  else sendContent(ctx, route, { ...reply, body }, produces);
+};
+
+const sendStream = (ctx: HttpContext, body: Readable, produces: string): void => {
+  if (!ctx.res.hasHeader('Content-Type')) ctx.res.setHeader('Content-Type', produces);
+  if (body instanceof AnswerPieces) ctx.state.pieces = body;
+  ctx.body = body;
+};
+
+/** @param produces the media type of the route */
+const sendContent = (ctx: HttpContext, route: CompiledRoute, { status, body }: RouteReply, produces: string): void => {
+  const { res } = ctx;
   const isSerialised = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
   if (!isSerialised) assertFinite(route, body);
   const content = isSerialised ? body : JSON.stringify(body);
-  if (route.declaration.etag === 'weak' && reply.status === 200) {
+  if (route.declaration.etag === 'weak' && status === 200) {
     res.setHeader('ETag', weakEtag(content));
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-cache');
   }
-  if (isKnown(ctx, route, reply.status)) {
+  if (isKnown(ctx, route, status)) {
     ctx.status = 304;
     ctx.body = null;
     return;

@@ -20,7 +20,8 @@ const runHandler =
     const { input } = ctx.state;
     const reply = await handle(ctx, route, input, idempotency);
     checkResponse(route, reply);
-    const body = route.declaration.fields ? selectFields(reply.body, input.query?.['fields']) : reply.body;
+    const { fields } = route.declaration;
+    const body = fields === undefined ? reply.body : selectFields(fields, reply.body, input.query?.['fields']);
     sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
   };
 

@@ -8,6 +8,9 @@ import { createBlocks, largeBytes } from '../admission/blocks.ts';
  */
 export const tinyChunks = 'tinyChunks';
 
+/** Emitted by a request whose body may take longer than the timeout of usual requests. */
+export const longRequest = 'longRequest';
+
 /**
  * A body with chunked encoding may have this number of chunks of any size; with more, their mean size has a min. Node
  * needs about 3 microseconds for each chunk, so a body of one-byte chunks would keep the event loop busy for seconds.

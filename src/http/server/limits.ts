@@ -1,5 +1,6 @@
 import type { JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import type { ExpansionLimits } from '../admission/receive.ts';
+import type { StreamLimits } from '../admission/stream-body.ts';
 import type { HeadLimits } from './request-head.ts';
 
 /** Limits of a single request. */
@@ -10,6 +11,8 @@ export type Limits = HeadLimits & {
   readonly batchBodyLimitBytes: number;
   /** Body of one chunk of a pricing job. */
   readonly chunkBodyLimitBytes: number;
+  /** Bodies of routes with `streamBody`. */
+  readonly stream: StreamLimits & { readonly timeoutMs: number };
   readonly expansion: ExpansionLimits;
   /** Max depth and number of members of a JSON body. */
   readonly jsonShape: JsonShapeLimits;

@@ -1,11 +1,11 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
 import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
-import { CountedRequest, tinyChunks } from './counted-request.ts';
+import { CountedRequest, longRequest, tinyChunks } from './counted-request.ts';
 import { isReadableTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
@@ -16,6 +16,8 @@ export type HttpServerDeps = ParserRefusalDeps & {
   readonly headersTimeoutMs: number;
   /** Timeout for the whole request. */
   readonly requestTimeoutMs: number;
+  /** The same for a request that emits `longRequest`. Default: `requestTimeoutMs`. */
+  readonly longRequestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
   /** Max open connections of all clients. */
   readonly maxConnections?: number;
@@ -51,11 +53,12 @@ const connectionPollMs = 20;
 /** A node:http server with timeouts for slow clients, problem documents for parser errors, and draining. */
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs, headerBytes } = deps;
+  const { longRequestTimeoutMs = requestTimeoutMs } = deps;
   let draining = false;
   const server = createServer({
     IncomingMessage: CountedRequest,
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: Math.max(requestTimeoutMs, longRequestTimeoutMs),
     keepAliveTimeout: keepAliveTimeoutMs,
     ...(headerBytes !== undefined && { maxHeaderSize: headerBytes }),
     connectionsCheckingInterval: Math.min(maxCheckIntervalMs, headersTimeoutMs, requestTimeoutMs),
@@ -64,6 +67,16 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   });
   const refuse = parserRefusal(deps);
   const inProgress = new Set<ServerResponse>();
+  /** Node has one timeout for all requests, so the shorter one of usual requests is measured here. */
+  const limitTime = (request: IncomingMessage): void => {
+    if (request.complete || longRequestTimeoutMs <= requestTimeoutMs) return;
+    const timer = setTimeout(() => {
+      const late = Object.assign(new Error('The request is late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+      if (!request.complete) refuse(late, request.socket);
+    }, requestTimeoutMs);
+    const end = (): void => clearTimeout(timer);
+    request.once(longRequest, end).once('end', end).once('close', end);
+  };
   const serve: RequestListener = (request, response) => {
     if (!isReadableTarget(request)) {
       refuse(new Error('The request target is neither a path nor a URL'), request.socket);
@@ -72,6 +85,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     if (draining) response.setHeader('Connection', 'close');
     inProgress.add(response);
     response.once('close', () => inProgress.delete(response));
+    limitTime(request);
     app(request, response);
   };
   const { answers } = deps;

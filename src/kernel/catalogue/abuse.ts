@@ -31,6 +31,8 @@ export const abuseKinds = [
   'credentials_refused',
   /** A credential whose owner was deleted or disabled. */
   'credential_without_owner',
+  /** More messages were asked for than one e-mail address gets within an hour. */
+  'mail_by_recipient',
   /** A caller has reached a quota of stored rows or bytes. */
   'storage_quota',
 ] as const;

@@ -44,6 +44,7 @@ export const errorTable = {
   validation_failed: row(422, 'validation', 'The request breaks its schema'),
   malformed_body: row(400, 'validation', 'The body cannot be parsed'),
   malformed_request: row(400, 'validation', 'The HTTP request cannot be parsed'),
+  upload_refused: row(422, 'validation', 'Rows of the uploaded file are refused'),
   unsupported_media_type: row(415, 'validation', 'The media type is not supported'),
   body_unexpected: row(400, 'validation', 'The route takes no body'),
   payload_too_large: row(413, 'validation', 'The body is too large'),
@@ -53,10 +54,12 @@ export const errorTable = {
   not_acceptable: row(406, 'validation', 'No acceptable representation'),
   calendar_state_invalid: row(400, 'validation', 'The state of the calendar consent is not valid'),
   calendar_code_invalid: row(400, 'validation', 'Google refused the authorization code'),
+  account_token_invalid: row(400, 'validation', 'The token of the message is not valid'),
   oauth_request_invalid: row(400, 'validation', 'The token request is refused'),
 
   route_not_found: row(404, 'not_found', 'No such route'),
   calendar_not_configured: row(404, 'not_found', 'The service has no calendar'),
+  mail_not_configured: row(404, 'not_found', 'The service sends no mail'),
   resource_not_found: row(404, 'not_found', 'No such resource'),
   method_not_allowed: row(405, 'not_found', 'The method is not allowed here'),
 
@@ -89,6 +92,7 @@ export const errorTable = {
   precondition_failed: row(412, 'conflict', 'The resource has changed'),
   universe_managed_by_file: row(409, 'conflict', 'UNIVERSES_FILE has this universe; change the file'),
   series_source_conflict: row(409, 'conflict', 'A symbol has prices from another source or with another interval'),
+  email_taken: row(409, 'conflict', 'Another account has this e-mail address'),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
   calendar_not_connected: row(409, 'conflict', 'No calendar is connected'),
   calendar_reauthorization_required: row(409, 'conflict', 'The calendar must be connected again'),

@@ -3,6 +3,7 @@ import type { ErrorCode } from './errors.ts';
 /** The closed list of places where a fault can be injected (outside production, `FAULT_INJECTION=true`). */
 export const faultPoints = [
   'auth.verify',
+  'upload.read',
   'refresh.ensure_assets',
   'refresh.store_prices',
   'refresh.calculate_index_values',

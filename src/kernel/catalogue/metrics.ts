@@ -1,6 +1,7 @@
 import { calendarMetrics } from './metrics/calendar-metrics.ts';
 import { databaseMetrics } from './metrics/database-metrics.ts';
 import type { MetricDeclaration } from './metrics/declaration.ts';
+import { mailMetrics } from './metrics/mail-metrics.ts';
 import { operationMetrics } from './metrics/operation-metrics.ts';
 import { requestMetrics } from './metrics/request-metrics.ts';
 import { workMetrics } from './metrics/work-metrics.ts';
@@ -14,6 +15,7 @@ export const metricCatalogue = {
   ...workMetrics,
   ...operationMetrics,
   ...calendarMetrics,
+  ...mailMetrics,
 };
 
 export type MetricName = keyof typeof metricCatalogue;

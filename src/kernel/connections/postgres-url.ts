@@ -67,6 +67,13 @@ const portOf = (text: string): number => {
   throw new ConnectionStringError('must have a port from 1 to 65535');
 };
 
+/** User name and password in front of the host, decoded. */
+const credentialsOf = (credentials: string | undefined): { readonly name: string; readonly password?: string } => {
+  if (credentials?.includes(':') !== true) return { name: decode(credentials ?? '', 'user name') };
+  const [name, password] = splitAt(credentials, credentials.indexOf(':'));
+  return { name: decode(name ?? '', 'user name'), password: decode(password, 'password') };
+};
+
 /**
  * Parses the URI form of a libpq connection string, also the forms that `URL` refuses: a socket (`postgres://u@/db?host=/run`),
  * and a host that is an encoded path. Without a user name it is the account of the process, and without a database name that of the user, as in libpq.
@@ -80,11 +87,9 @@ export const parsePostgresUrl = (text: string): PostgresTarget => {
   const parameters = parametersOf(query);
   checkParameters(parameters);
   const [credentials, address] = splitAt(authority, authority.lastIndexOf('@'));
-  const [name, password] = credentials?.includes(':')
-    ? splitAt(credentials, credentials.indexOf(':'))
-    : [credentials, undefined];
+  const { name, password } = credentialsOf(credentials);
   const { host, port } = hostAndPort(address);
-  const user = (parameters.get('user') ?? decode(name ?? '', 'user name')) || userInfo().username;
+  const user = (parameters.get('user') ?? name) || userInfo().username;
   const server = parameters.get('host') ?? host;
   if (server === '') {
     throw new ConnectionStringError(
@@ -97,7 +102,7 @@ export const parsePostgresUrl = (text: string): PostgresTarget => {
     host: server,
     port: portOf(parameters.get('port') ?? port ?? defaultPort),
     user,
-    password: parameters.get('password') ?? (password === undefined ? undefined : decode(password, 'password')),
+    password: parameters.get('password') ?? password,
     database: database === '' ? user : database,
     isDatabaseNamed: database !== '',
     applicationName: parameters.get('application_name'),

@@ -23,9 +23,12 @@ export const dateParameter = z.iso
 
 /** Query parameters of every list. A route adds them to its query schema with the spread operator. */
 export const pageQuery = {
-  limit: integerParameter(1, maxLimit).default(defaultLimit).describe(`Max rows of a page; default ${defaultLimit}`),
-  cursor: z.string().min(1).max(1024).optional(),
+  limit: integerParameter(1, maxLimit).default(defaultLimit).describe('Max rows of a page'),
+  cursor: z.string().min(1).max(1024).optional().describe('The `next_cursor` of the page before'),
 };
+
+/** The query of a route that answers with one resource. */
+export const resourceQuery = (resource: z.ZodObject) => z.strictObject({ fields: fieldsQuery(resource) });
 
 /**
  * Schema of `fields=a,b`: member names of `item`, without duplicates. A route with this parameter must set `fields:
@@ -40,14 +43,34 @@ export const fieldsQuery = (item: z.ZodObject) => {
     })
     .transform((value) => [...new Set(value.split(','))])
     .optional()
-    .describe(`Members that each row contains, comma-separated: ${known.join(', ')}`);
+    .describe(
+      `Members of the answer, or of each of its rows, comma-separated: ${known.join(', ')}. The others are then left out`,
+    );
 };
+
+/** As `fieldsQuery`, for routes that must never refuse a query: unknown names are ignored. */
+export const lenientFieldsQuery = (item: z.ZodObject) => {
+  const known = Object.keys(item.shape);
+  return z
+    .preprocess((value) => (typeof value === 'string' ? value.split(',') : []), z.array(z.string()))
+    .transform((names) => [...new Set(names)].filter((name) => known.includes(name)))
+    .transform((names) => (names.length === 0 ? undefined : names))
+    .optional()
+    .describe(`Members that the answer contains, comma-separated: ${known.join(', ')}. Other names are ignored`);
+};
+
+const pageSchema = z
+  .strictObject({
+    next_cursor: z.string().nullable().describe('The `cursor` of the next page; null on the last one'),
+    limit: z.int().min(1).max(maxLimit),
+  })
+  .meta({ id: 'Page' });
 
 /** Schema of the body of a list: `{ data, page: { next_cursor, limit } }`. */
 export const listOf = <Item extends z.ZodType>(item: Item) =>
   z.strictObject({
     data: z.array(item),
-    page: z.strictObject({ next_cursor: z.string().nullable(), limit: z.int().min(1).max(maxLimit) }),
+    page: pageSchema,
   });
 
 type CursorPosition = Readonly<Record<string, string | number | null>>;

@@ -12,6 +12,7 @@ type StorageQuota =
   | 'webhook_tests'
   | 'users_without_sign_in'
   | 'calendar_events'
+  | 'mail_messages'
   | 'creations_in_a_day';
 
 export type QuotaUse = {
@@ -19,7 +20,7 @@ export type QuotaUse = {
   /** The amount that would be stored after this request, in `unit`. */
   readonly wanted: number;
   readonly max: number;
-  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'objects';
+  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'messages' | 'objects';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;
 };

@@ -1,5 +1,11 @@
 /** The kinds of credentials that only the database or a password hash can verify. */
-export type LookedUpCredential = 'api_key' | 'session' | 'refresh_token' | 'client_secret' | 'calendar_state';
+export type LookedUpCredential =
+  | 'api_key'
+  | 'session'
+  | 'refresh_token'
+  | 'client_secret'
+  | 'calendar_state'
+  | 'account_token';
 
 export type CredentialLookup = {
   readonly kind: LookedUpCredential;

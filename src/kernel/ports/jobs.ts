@@ -1,7 +1,15 @@
 import type { Transaction } from './unit-of-work.ts';
 
 /** Closed set: the `queue` label of the job metrics. */
-export const jobQueues = ['refresh', 'pricing', 'retention', 'webhook_event', 'webhook_delivery', 'calendar'] as const;
+export const jobQueues = [
+  'refresh',
+  'pricing',
+  'retention',
+  'webhook_event',
+  'webhook_delivery',
+  'calendar',
+  'mail',
+] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
 /** Only ids and names, because it is stored and shown to operators. */

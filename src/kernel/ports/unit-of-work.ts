@@ -27,6 +27,12 @@ export const transactionOperations = [
   'auth.maintenance',
   'auth.operator',
   'account.change',
+  'account.email',
+  'account.password',
+  'account.removal',
+  'account.export',
+  'account.token',
+  'mail.delivery',
   'webhook.change',
   'webhook.fan_out',
   'webhook.delivery',
@@ -55,11 +61,18 @@ export type Query = <Row extends Record<string, unknown> = Record<string, unknow
   parameters?: readonly unknown[],
 ) => Promise<Row[]>;
 
+/**
+ * Sends rows to `COPY table FROM STDIN`, in the text format of COPY. No more rows are read than the server takes.
+ * @returns the number of rows. @throws as Query, or the error of `rows`; the transaction must then be rolled back
+ */
+export type CopyIn = (statement: string, rows: AsyncIterable<Buffer>) => Promise<number>;
+
 export type Transaction = {
   /** The identity map of this transaction. It is flushed before the commit. */
   readonly em: EntityManager;
   /** Runs SQL in the same transaction. */
   readonly query: Query;
+  readonly copyIn: CopyIn;
   /**
    * Runs `work` right before the commit. For locks that other transactions wait for, because they are held shortly
    * then.
@@ -74,6 +87,8 @@ export type UnitOfWorkOptions = {
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
   /** Timeout of each statement in place of the timeout of the pool. For bulk writes. */
   readonly statementTimeoutMs?: number;
+  /** False: `work` reads what cannot be read again, so it runs once. Default: true. */
+  readonly mayRepeat?: boolean;
 };
 
 export type UnitOfWork = {

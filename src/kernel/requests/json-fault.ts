@@ -12,6 +12,22 @@ const words: readonly (readonly [word: string, remedy: string])[] = [
   ['undefined', 'undefined is not JSON: leave the member out'],
 ];
 
+/** The index of the quote that ends the text which begins at `start`, or `end`. */
+const endOfText = (text: string, start: number, end: number): number => {
+  let index = start + 1;
+  while (index < end && text[index] !== '"') index += text[index] === '\\' ? 2 : 1;
+  return index;
+};
+
+/** The remedy for a mistake that begins with this character. */
+const remedyAt = (text: string, index: number, lastToken: string): string | undefined => {
+  const character = text[index]!;
+  if (character === "'") return "texts need double quotes, not '";
+  if ((character === '}' || character === ']') && lastToken === ',') return `the comma before ${character} must go`;
+  if (text.startsWith('//', index) || text.startsWith('/*', index)) return 'JSON has no comments';
+  return words.find(([name]) => text.startsWith(name, index))?.[1];
+};
+
 /** The remedy for a usual mistake outside the texts of a broken JSON body. */
 const remedyOf = (text: string): string | undefined => {
   const first = text.trimStart()[0];
@@ -21,16 +37,10 @@ const remedyOf = (text: string): string | undefined => {
   let lastToken = '';
   for (let index = 0; index < end; index++) {
     const character = text[index]!;
-    if (character === '"') {
-      for (index++; index < end && text[index] !== '"'; index++) if (text[index] === '\\') index++;
-    } else if (character === "'") return "texts need double quotes, not '";
-    else if ((character === '}' || character === ']') && lastToken === ',') {
-      return `the comma before ${character} must go`;
-    } else if (character === '/' && (text[index + 1] === '/' || text[index + 1] === '*')) {
-      return 'JSON has no comments';
-    } else {
-      const word = words.find(([name]) => text.startsWith(name, index));
-      if (word !== undefined) return word[1];
+    if (character === '"') index = endOfText(text, index, end);
+    else {
+      const remedy = remedyAt(text, index, lastToken);
+      if (remedy !== undefined) return remedy;
     }
     if (!/\s/.test(character)) lastToken = character;
   }

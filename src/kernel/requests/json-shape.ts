@@ -76,6 +76,7 @@ const endOfString = (json: Uint8Array, start: number): number => {
  * up to 60 bytes of heap for two bytes of text, and an exhausted heap ends the process. One pass; the allocated memory
  * does not depend on the text. For a text that is not JSON the result has no meaning; the parser refuses it.
  */
+// oxlint-disable-next-line complexity -- it runs for each byte of a body, and a call for each would cost too much
 export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonShapeFault | undefined => {
   const { maxDepth, maxValues = Infinity, maxItems = Infinity, maxMembers = Infinity, maxNames } = limits;
   const [valueLimit, itemLimit, memberLimit] = [asInt32(maxValues), asInt32(maxItems), asInt32(maxMembers)];

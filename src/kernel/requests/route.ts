@@ -8,7 +8,8 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /**
  * Which callers are allowed: all, all authenticated callers, or callers whose credentials have the scope. `optional`
- * allows all callers too, and checks credentials if the request has some.
+ * allows all callers too, and checks credentials if the request has some: then the limits of their owner apply and not
+ * those of the address. Such a route must not change anything, because it needs no CSRF token.
  */
 export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly scope: Scope };
 
@@ -63,6 +64,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly atRoot?: boolean;
   readonly tag: string;
   readonly summary: string;
+  /** More about the route than the summary, in Markdown, for OpenAPI. */
+  readonly description?: string;
   /** Clients should leave this route: shown in OpenAPI, in the headers of its answers and in a metric. */
   readonly deprecated?: Deprecation;
   readonly auth: AuthPolicy;
@@ -79,11 +82,19 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly produces?: string | readonly string[];
   /** The handler gets the body as bytes, for every media type. */
   readonly rawBody?: true;
+  /**
+   * The handler gets a `BodyStream` and reads the body while it arrives. `multipart/form-data` in `consumes` means a form
+   * with one file.
+   */
+  readonly streamBody?: true;
   readonly bodyLimit?: BodyLimit;
   readonly responses: S;
   /** The codes that this route adds to those that the http room adds by its declaration; for OpenAPI. */
   readonly errors: readonly RouteErrorCode[];
-  /** Members that the problem documents of this route can have in addition (`members` of an AppError); for OpenAPI. */
+  /**
+   * Members that the problem documents of this route can have in addition (`members` of an AppError), for OpenAPI. The
+   * `title` of the schema begins the name of its problem.
+   */
   readonly problemMembers?: z.ZodObject;
   /**
    * A matching If-None-Match is answered with 304. `weak`: the answer has a weak ETag of the body. `handler`: the handler
@@ -95,8 +106,11 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
    * call with tracking or cache parameters and that must answer all the same.
    */
   readonly unknownQuery?: 'ignore';
-  /** The query has the parameter `fields` (see `fieldsQuery`), which selects the members of each object in `data`. */
-  readonly fields?: true;
+  /**
+   * The query has the parameter `fields` (see `fieldsQuery`), which selects members. `true`: of each object in `data` of a
+   * list, or of the resource itself. A name: of each object in the member of this name.
+   */
+  readonly fields?: true | string;
   /**
    * Supports `Idempotency-Key`. The caller must be authenticated, and the answer must contain no secret, because it is
    * stored.

@@ -14,6 +14,8 @@ export type PriceBar = {
   readonly low: number | null;
   readonly close: number;
   readonly volume: number | null;
+  /** Shares after a split of this day for one share before it. Only uploads have it. */
+  readonly splitFactor?: number | null;
 };
 
 export const refreshSources = ['provider', 'cache', 'last_known_good', 'upload'] as const;

@@ -1,18 +1,29 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { CachedReads } from './cached-reads.ts';
-import { createPages } from '#src/kernel/lists/pages.ts';
+import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries, SeriesPage } from './queries.ts';
 import { answerSeries } from './series-pages.ts';
 import { nameParameter } from '../names.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
 import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/universe-routes.ts';
-import { assetSchema, indexSchema, indexValueSchema, listQuery, priceSchema, seriesQuery } from './schemas.ts';
+import { createUploadRoutes, type UploadRoutesDeps } from '../uploads/upload-routes.ts';
+import {
+  assetSchema,
+  indexSchema,
+  indexValueSchema,
+  listQuery,
+  priceSchema,
+  seriesQuery,
+  symbolPriceSchema,
+  symbolsQuery,
+} from './schemas.ts';
+import { tableHeaders, tableReply, tableTypes } from './tables.ts';
 
 export type MarketDataRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
@@ -22,6 +33,7 @@ export type MarketDataRoutesDeps = {
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
   readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'status' | 'limits'>;
+  readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'abuse' | 'maxUploads'>;
 };
 
 const orNotFound = <T>(value: T | undefined, kind: string): T => {
@@ -32,11 +44,12 @@ const orNotFound = <T>(value: T | undefined, kind: string): T => {
 const publicRead = {
   method: 'GET',
   tag: 'Market data',
-  auth: 'public',
+  auth: 'optional',
   rateLimit: 'caller',
   load: 'read',
   etag: 'weak',
 } as const;
+const columnsOf = ({ shape }: z.ZodObject): string[] => Object.keys(shape);
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
 
@@ -48,6 +61,7 @@ export const createMarketDataRoutes = ({
   cursors,
   basePath,
   universes,
+  uploads,
 }: MarketDataRoutesDeps): Route[] => {
   const pages = createPages({ cursors });
 
@@ -69,8 +83,9 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/assets/{symbol}',
       summary: 'One asset',
-      request: { path: bySymbol },
+      request: { path: bySymbol, query: resourceQuery(assetSchema) },
       responses: { 200: assetSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,
@@ -81,14 +96,33 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/assets/{symbol}/prices',
       summary: 'Prices of an asset',
-      request: { path: bySymbol, query: seriesQuery(priceSchema) },
+      produces: tableTypes,
+      request: { path: bySymbol, query: seriesQuery(priceSchema), headers: tableHeaders },
       responses: { 200: listOf(priceSchema) },
       fields: true,
       errors: ['resource_not_found'],
-      handler: async ({ path: { symbol }, query }) => {
+      handler: async ({ path: { symbol }, query, headers: { accept } }) => {
         const load = (page: SeriesPage) => cachedReads.prices(symbol, page);
         const answer = await answerSeries(pages, { list: 'prices', name: symbol, query, load });
-        return { status: 200 as const, ...orNotFound(answer, 'asset') };
+        const { body, headers } = orNotFound(answer, 'asset');
+        return tableReply(body, { accept, columns: query.fields ?? columnsOf(priceSchema), headers });
+      },
+    }),
+    defineRoute({
+      ...publicRead,
+      path: '/prices',
+      summary: 'Prices of several assets, sorted by symbol and date',
+      produces: tableTypes,
+      request: { query: symbolsQuery, headers: tableHeaders },
+      responses: { 200: listOf(symbolPriceSchema) },
+      fields: true,
+      errors: [],
+      handler: async ({ query, headers }) => {
+        const symbols = query.symbols.toSorted();
+        const load = (page: PageRequest) => queries.manyPrices(symbols, page);
+        const list = { list: 'prices of symbols', symbols: symbols.join(',') };
+        const body = await pages.answer(list, query, load, ({ symbol, date }) => `${symbol} ${date}`);
+        return tableReply(body, { accept: headers.accept, columns: query.fields ?? columnsOf(symbolPriceSchema) });
       },
     }),
     defineRoute({
@@ -108,8 +142,9 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes/{code}',
       summary: 'One index',
-      request: { path: byCode },
+      request: { path: byCode, query: resourceQuery(indexSchema) },
       responses: { 200: indexSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,
@@ -120,17 +155,20 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes/{code}/values',
       summary: 'Values of an index',
-      request: { path: byCode, query: seriesQuery(indexValueSchema) },
+      produces: tableTypes,
+      request: { path: byCode, query: seriesQuery(indexValueSchema), headers: tableHeaders },
       responses: { 200: listOf(indexValueSchema) },
       fields: true,
       errors: ['resource_not_found'],
-      handler: async ({ path: { code }, query }) => {
+      handler: async ({ path: { code }, query, headers: { accept } }) => {
         const load = (page: SeriesPage) => cachedReads.indexValues(code, page);
         const answer = await answerSeries(pages, { list: 'values', name: code, query, load });
-        return { status: 200 as const, ...orNotFound(answer, 'index') };
+        const { body, headers } = orNotFound(answer, 'index');
+        return tableReply(body, { accept, columns: query.fields ?? columnsOf(indexValueSchema), headers });
       },
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
     ...createUniverseRoutes({ ...universes, pages, basePath }),
+    ...createUploadRoutes({ ...uploads, universes: universes.queries, basePath }),
   ];
 };

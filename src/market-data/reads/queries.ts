@@ -30,6 +30,8 @@ type IndexView = {
 /** A page of a series. With `descending` the newest rows are first, and `after` is the last date of the page before. */
 export type SeriesPage = PageRequest & { readonly descending?: boolean };
 
+type PriceOfSymbol = PriceBar & { readonly symbol: string };
+
 export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
@@ -38,6 +40,8 @@ export type MarketDataQueries = {
   readonly asset: (symbol: string) => Promise<AssetView | undefined>;
   /** Undefined for an unknown symbol. */
   readonly prices: (symbol: string, page: SeriesPage) => Promise<PriceBar[] | undefined>;
+  /** Bars of several assets, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
+  readonly manyPrices: (symbols: readonly string[], page: PageRequest) => Promise<PriceOfSymbol[]>;
   /** Sorted by code. `from` and `to` select indexes with a value between the two dates. */
   readonly indexes: (page: PageRequest) => Promise<IndexView[]>;
   readonly index: (code: string) => Promise<IndexView | undefined>;
@@ -82,6 +86,16 @@ export const statements = {
     select date, open, high, low, close, volume from price
     where asset_id = $1 and date < coalesce($2::date, 'infinity') and ${betweenDates('date', 3)}
     order by date desc limit $5`,
+  manyPrices: `
+    select symbol, bar.* from (
+      select id, symbol, case when symbol = split_part($2, ' ', 1) then split_part($2, ' ', 2)::date end as after
+      from asset where symbol = any($1::text[]) and ($2::text is null or symbol >= split_part($2, ' ', 1))
+    ) as wanted cross join lateral (
+      select date, open, high, low, close, volume from price
+      where asset_id = wanted.id and date > coalesce(after, '-infinity') and ${betweenDates('date', 3)}
+      order by date limit $5
+    ) as bar
+    order by symbol, date limit $5`,
   indexes: `${selectIndexes}
     where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
       select 1 from index_value where index_id = market_index.id and ${betweenDates('index_value.date', 2)}
@@ -133,6 +147,7 @@ export const createMarketDataQueries = ({ reader: { query }, primary }: MarketDa
       const statement = page.descending ? statements.pricesDescending : statements.prices;
       return id === undefined ? undefined : query<PriceBar>(statement, [id, ...pageOf(page)]);
     },
+    manyPrices: (symbols, page) => query<PriceOfSymbol>(statements.manyPrices, [symbols, ...pageOf(page)]),
     indexes: (page) => query<IndexView>(statements.indexes, pageOf(page)),
     index: async (code) => (await query<IndexView>(statements.index, [code]))[0],
     indexValues: async (code, page) => {

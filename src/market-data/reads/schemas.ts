@@ -1,85 +1,121 @@
 import { z } from 'zod';
-import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
+import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
 import { dateParameter, fieldsQuery, integerParameter, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
+import { nameParameter } from '../names.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
 import { indexMethods } from '../indexes/universes.ts';
+import { maxListedRows, rowErrorCodes } from '../uploads/row-error.ts';
 
 const date = z.iso.date();
 const count = z.int().min(0);
 
-export const assetSchema = z.strictObject({
-  symbol: z.string(),
-  name: z.string(),
-  exchange: z.string(),
-  currency: z.string(),
-  first_date: date.nullable(),
-  last_date: date.nullable(),
-});
+export const assetSchema = z
+  .strictObject({
+    symbol: z.string(),
+    name: z.string(),
+    exchange: z.string(),
+    currency: z.string(),
+    first_date: date.nullable(),
+    last_date: date.nullable(),
+  })
+  .meta({ id: 'Asset' });
 
-export const priceSchema = z.strictObject({
-  date,
-  open: z.number().nullable(),
-  high: z.number().nullable(),
-  low: z.number().nullable(),
-  close: z.number(),
-  volume: z.number().nullable(),
-});
+export const priceSchema = z
+  .strictObject({
+    date,
+    open: z.number().nullable(),
+    high: z.number().nullable(),
+    low: z.number().nullable(),
+    close: z.number(),
+    volume: z.number().nullable(),
+  })
+  .meta({ id: 'Price', description: 'One bar of an asset. Members that the source does not have are null' });
 
-export const indexSchema = z.strictObject({
-  code: z.string(),
-  name: z.string(),
-  universe: z.string(),
-  method: z.enum(indexMethods),
-  constituents: z.array(z.string()).readonly(),
-  first_date: date.nullable(),
-  last_date: date.nullable(),
-});
+export const symbolPriceSchema = z
+  .strictObject({ symbol: z.string(), ...priceSchema.shape })
+  .meta({ id: 'SymbolPrice', description: 'One bar of one of several assets' });
 
-export const indexValueSchema = z.strictObject({ date, value: z.number() });
+export const indexSchema = z
+  .strictObject({
+    code: z.string(),
+    name: z.string(),
+    universe: z.string(),
+    method: z.enum(indexMethods),
+    constituents: z.array(z.string()).readonly(),
+    first_date: date.nullable(),
+    last_date: date.nullable(),
+  })
+  .meta({ id: 'Index' });
 
-export const refreshSchema = z.strictObject({
-  id: z.uuid(),
-  universe: z.string(),
-  universe_version: z.int().nullable().describe('The version of the universe that the refresh used'),
-  trigger: z.enum(refreshTriggers),
-  status: z.enum(refreshStatuses),
-  reason: z.enum(errorCodes).nullable(),
-  started_at: z.iso.datetime(),
-  finished_at: z.iso.datetime().nullable(),
-  assets: count,
-  prices: count,
-  index_values: count,
-  quarantined: count.describe('Bars that were held back because they are not believed; the others were stored'),
-  series_replaced: z
-    .array(z.strictObject({ symbol: z.string(), reason: z.enum(replacementReasons), factor: z.number().optional() }))
-    .readonly()
-    .describe('The first series whose history was replaced. `factor`: fetched price divided by stored price'),
-  series_held_back: z
-    .array(z.strictObject({ symbol: z.string(), reason: z.enum(seriesHoldReasons), factor: z.number().optional() }))
-    .readonly()
-    .describe('The first series of which nothing was stored'),
-  source: z.enum(refreshSources).nullable(),
-  error: z.strictObject({ code: z.enum(errorCodes), category: z.enum(errorCategories), detail: z.string() }).nullable(),
-  trace_id: z.string().nullable(),
-});
+export const indexValueSchema = z.strictObject({ date, value: z.number() }).meta({ id: 'IndexValue' });
 
-export const quarantinedPriceSchema = z.strictObject({
-  symbol: z.string(),
-  date,
-  price: z.number().describe('The fetched price'),
-  reference: z.number().describe('The price that it was compared with'),
-  reason: z.enum(holdReasons),
-});
+const seriesMembers = { symbol: z.string(), factor: z.number().optional() };
+const replacedSeriesSchema = z
+  .strictObject({ ...seriesMembers, reason: z.enum(replacementReasons) })
+  .meta({ id: 'ReplacedSeries' });
+const heldSeriesSchema = z
+  .strictObject({ ...seriesMembers, reason: z.enum(seriesHoldReasons) })
+  .meta({ id: 'HeldSeries' });
+const refreshErrorSchema = z
+  .strictObject({ code: errorCodeSchema, category: errorCategorySchema, detail: z.string() })
+  .meta({ id: 'RefreshError' });
+export const rowErrorSchema = z
+  .strictObject({
+    line: z.int().min(1),
+    code: z.enum(rowErrorCodes),
+    detail: z.string(),
+    column: z.string().optional(),
+  })
+  .meta({ id: 'RowError', description: 'A refused row of an uploaded file' });
+
+export const refreshSchema = z
+  .strictObject({
+    id: z.uuid(),
+    universe: z.string(),
+    universe_version: z.int().nullable().describe('The version of the universe that the refresh used'),
+    trigger: z.enum(refreshTriggers),
+    status: z.enum(refreshStatuses),
+    reason: errorCodeSchema.nullable(),
+    started_at: z.iso.datetime(),
+    finished_at: z.iso.datetime().nullable(),
+    assets: count,
+    prices: count,
+    index_values: count,
+    quarantined: count.describe('Bars that were held back because they are not believed; the others were stored'),
+    series_replaced: z
+      .array(replacedSeriesSchema)
+      .readonly()
+      .describe('The first series whose history was replaced. `factor`: fetched price divided by stored price'),
+    series_held_back: z.array(heldSeriesSchema).readonly().describe('The first series of which nothing was stored'),
+    rows_read: count.describe('Bars of the provider, or rows of the uploaded file; of a running upload, so far'),
+    rows_written: count.describe('Those of them that are part of their series now'),
+    errors: z.array(rowErrorSchema).readonly().describe(`The first refused rows of the file, at most ${maxListedRows}`),
+    errors_total: count.describe('Number of refused rows'),
+    source: z.enum(refreshSources).nullable(),
+    error: refreshErrorSchema.nullable(),
+    trace_id: z.string().nullable(),
+  })
+  .meta({ id: 'Refresh' });
+
+export const quarantinedPriceSchema = z
+  .strictObject({
+    symbol: z.string(),
+    date,
+    price: z.number().describe('The fetched price'),
+    reference: z.number().describe('The price that it was compared with'),
+    reason: z.enum(holdReasons),
+  })
+  .meta({ id: 'QuarantinedPrice' });
 
 /** Query parameters of all market data lists. */
 export const listQuery = (item: z.ZodObject) =>
   z
     .strictObject({
       ...pageQuery,
-      from: dateParameter.optional(),
-      to: dateParameter.optional(),
+      from: dateParameter.optional().describe('First day'),
+      to: dateParameter.optional().describe('Last day'),
       fields: fieldsQuery(item),
     })
     .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
@@ -102,3 +138,14 @@ export const seriesQuery = (item: z.ZodObject) =>
       path: ['latest'],
       error: 'Cannot be used with cursor',
     });
+
+const maxSymbols = 100;
+
+/** Query parameters of the prices of several assets. */
+export const symbolsQuery = listQuery(symbolPriceSchema).safeExtend({
+  symbols: z
+    .string()
+    .transform((value) => [...new Set(value.split(','))])
+    .pipe(z.array(nameParameter).max(maxSymbols))
+    .describe(`Symbols, comma-separated, at most ${maxSymbols}. One that does not exist has no rows`),
+});

@@ -45,16 +45,19 @@ const recordStart =
 export const createRefreshEvents = (audit: AuditTrail, announce?: Announce): RefreshEvents => ({
   queued: recordStart(audit, 'refresh.queued'),
   started: recordStart(audit, 'refresh.started'),
-  applied: async (transaction, { id, universe, counts, at }) =>
+  applied: async (
+    transaction,
+    { id, universe, counts: { errors: rowErrors, errors_total: rowErrorsTotal, ...counts }, at },
+  ) =>
     audit.record(transaction, {
       stream: streamOf(universe),
       action: 'refresh.applied',
       outcome: 'success',
       target: id,
-      data: { applied_at: at, ...counts },
+      data: { applied_at: at, ...counts, row_errors: rowErrors, row_errors_total: rowErrorsTotal },
     }),
   ended: async (transaction, record) => {
-    const { id, universe, status, reason, error, source, finished_at } = record;
+    const { id, universe, status, reason, error, source, finished_at, rows_read, errors, errors_total } = record;
     if (status === 'running') throw new Error('The refresh is still running');
     const [action, outcome] = endings[status];
     await audit.record(transaction, {
@@ -63,7 +66,14 @@ export const createRefreshEvents = (audit: AuditTrail, announce?: Announce): Ref
       outcome,
       target: id,
       ...(reason && { reason }),
-      data: { status, source, finished_at, error_detail: error?.detail ?? null },
+      data: {
+        status,
+        source,
+        finished_at,
+        error_detail: error?.detail ?? null,
+        ...(rows_read > 0 && { rows_read }),
+        ...(errors_total > 0 && { row_errors: errors, row_errors_total: errors_total }),
+      },
     });
     await announce?.(transaction, { type: action, data: record });
   },

@@ -52,7 +52,7 @@ export const createQueuedRefreshes = (deps: QueuedRefreshesDeps): Pick<RefreshSe
     start: async ({ universe: name, trigger, waited, inRecordTransaction }) => {
       const universe = await universes.named(name);
       const record = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
-        const stored = await insertRunning(transaction, {
+        const stored = insertRunning(transaction, {
           id: ids(),
           universe: universe.name,
           universe_version: universe.version ?? null,

@@ -1,14 +1,19 @@
+import { LockMode, type InferEntity } from '@mikro-orm/core';
 import { errorTable, isErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { ErrorCategory, ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { refreshStatuses, refreshTriggers } from '../entities.ts';
+import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { RefreshEntity, type refreshStatuses, type refreshTriggers } from '../entities.ts';
 import type { RefreshSource } from '../providers/provider.ts';
 import type { HeldBackSeries, ReplacedSeries } from '../series/series-plan.ts';
 import { instant } from '../sql.ts';
+import type { RowCounts } from '../uploads/row-error.ts';
 
 export type RefreshTrigger = (typeof refreshTriggers)[number];
 type RefreshStatus = (typeof refreshStatuses)[number];
-export type RefreshCounts = {
+/** `rows_read` are bars of the provider, or rows of the uploaded file. */
+export type RefreshCounts = RowCounts & {
+  /** Those of them that are part of their series now. */
+  readonly rows_written: number;
   readonly assets: number;
   readonly prices: number;
   readonly index_values: number;
@@ -30,9 +35,6 @@ export const hasSucceeded = (status: RefreshStatus): boolean =>
 /** SQL condition: the refresh was committed. */
 export const committed = `status in ('succeeded', 'succeeded_with_quarantine')`;
 
-/** SQL: the status of a committed refresh. It is derived from the record, which the applying transaction has written. */
-const committedStatus = `case when quarantined > 0 then 'succeeded_with_quarantine' else 'succeeded' end`;
-
 /** A refresh as the API shows it. Counts are numbers of rows written; instants are RFC 3339 in UTC. */
 export type RefreshRecord = RefreshCounts & {
   readonly id: string;
@@ -53,7 +55,7 @@ export type RefreshRecord = RefreshCounts & {
 
 export const refreshColumns = `id, universe, universe_version, trigger, status, reason, error_detail, ${instant('started_at')},
   ${instant('finished_at')}, assets, prices, index_values, quarantined, series_replaced, series_held_back,
-  source, trace_id`;
+  rows_read, rows_written, row_errors as errors, row_errors_total as errors_total, source, trace_id`;
 
 export type RefreshRow = Omit<RefreshRecord, 'reason' | 'error'> & {
   readonly reason: string | null;
@@ -66,11 +68,31 @@ export const toRefreshRecord = ({ reason, error_detail: detail, ...row }: Refres
   return { ...row, reason: code, error };
 };
 
-const firstRecord = (rows: readonly RefreshRow[]): RefreshRecord => {
-  const [row] = rows;
-  if (!row) throw new Error('The refresh record was deleted');
-  return toRefreshRecord(row);
-};
+/** The record of a managed entity, as `toRefreshRecord` makes it of a row. */
+const recordOf = (refresh: InferEntity<typeof RefreshEntity>): RefreshRecord =>
+  toRefreshRecord({
+    id: refresh.id,
+    universe: refresh.universe,
+    universe_version: refresh.universeVersion ?? null,
+    trigger: refresh.trigger,
+    status: refresh.status,
+    reason: refresh.reason ?? null,
+    error_detail: refresh.errorDetail ?? null,
+    started_at: refresh.startedAt.toISOString(),
+    finished_at: refresh.finishedAt?.toISOString() ?? null,
+    assets: refresh.assets,
+    prices: refresh.prices,
+    index_values: refresh.indexValues,
+    quarantined: refresh.quarantined,
+    series_replaced: refresh.seriesReplaced,
+    series_held_back: refresh.seriesHeldBack,
+    rows_read: refresh.rowsRead,
+    rows_written: refresh.rowsWritten,
+    errors: refresh.rowErrors,
+    errors_total: refresh.rowErrorsTotal,
+    source: refresh.source ?? null,
+    trace_id: refresh.traceId ?? null,
+  });
 
 export type NewRefresh = Pick<
   RefreshRecord,
@@ -81,26 +103,35 @@ export type NewRefresh = Pick<
 };
 
 /** Stores the record of a new refresh with the status `running`. */
-export const insertRunning = async ({ query }: Transaction, refresh: NewRefresh): Promise<RefreshRecord> =>
-  firstRecord(
-    await query<RefreshRow>(
-      `insert into refresh (id, universe, trigger, status, started_at, trace_id, queued, universe_version)
-       values ($1, $2, $3, 'running', $4, $5, $6, $7) returning ${refreshColumns}`,
-      [
-        refresh.id,
-        refresh.universe,
-        refresh.trigger,
-        refresh.started_at,
-        refresh.trace_id,
-        refresh.queued ?? false,
-        refresh.universe_version,
-      ],
-    ),
+export const insertRunning = ({ em }: Transaction, refresh: NewRefresh): RefreshRecord =>
+  recordOf(
+    em.create(RefreshEntity, {
+      id: refresh.id,
+      universe: refresh.universe,
+      trigger: refresh.trigger,
+      status: 'running',
+      startedAt: new Date(refresh.started_at),
+      traceId: refresh.trace_id,
+      queued: refresh.queued ?? false,
+      universeVersion: refresh.universe_version,
+      assets: 0,
+      prices: 0,
+      indexValues: 0,
+      quarantined: 0,
+      seriesReplaced: [],
+      seriesHeldBack: [],
+      rowsRead: 0,
+      rowsWritten: 0,
+      rowErrors: [],
+      rowErrorsTotal: 0,
+    }),
   );
+
+const lockMode = LockMode.PESSIMISTIC_WRITE;
 
 /** Takes a record out of the queue. Undefined if another worker has taken it, or if it was closed. */
 export const beginQueued = async (
-  { query }: Transaction,
+  { em }: Transaction,
   {
     id,
     started_at,
@@ -108,12 +139,13 @@ export const beginQueued = async (
     universe_version,
   }: Pick<NewRefresh, 'id' | 'started_at' | 'trace_id' | 'universe_version'>,
 ): Promise<RefreshRecord | undefined> => {
-  const [row] = await query<RefreshRow>(
-    `update refresh set queued = false, started_at = $2, trace_id = $3, universe_version = $4
-     where id = $1 and queued and status = 'running' returning ${refreshColumns}`,
-    [id, started_at, trace_id, universe_version],
-  );
-  return row && toRefreshRecord(row);
+  const refresh = await em.findOne(RefreshEntity, { id, queued: true, status: 'running' }, { lockMode });
+  if (!refresh) return undefined;
+  refresh.queued = false;
+  refresh.startedAt = new Date(started_at);
+  refresh.traceId = trace_id;
+  refresh.universeVersion = universe_version;
+  return recordOf(refresh);
 };
 
 /** SQL condition: no worker will start this record any more. A queued record counts as abandoned after one day. */
@@ -123,31 +155,30 @@ export const startedOrAbandoned = `(not queued or started_at < now() - interval 
  * Locks the record until the end of the transaction. False if another process has closed it, because that process
  * assumes that this process is dead. This process must then write no rows.
  */
-export const claimRunning = async ({ query }: Transaction, id: string): Promise<boolean> =>
-  (await query(`select 1 from refresh where id = $1 and status = 'running' for update`, [id])).length === 1;
+export const claimRunning = async ({ em }: Transaction, id: string): Promise<boolean> =>
+  (await em.findOne(RefreshEntity, { id, status: 'running' }, { lockMode })) !== null;
 
 /**
- * Marks the refresh as applied. Call it in the transaction that writes the rows, so that both are committed or neither.
+ * Marks the refresh as applied. Call it in the transaction that writes the rows, after `claimRunning`, so that both are
+ * committed or neither.
  */
 export const markApplied = async (
-  { query }: Transaction,
+  { em }: Transaction,
   id: string,
   { counts, at }: { readonly counts: RefreshCounts; readonly at: string },
 ): Promise<void> => {
-  await query(
-    `update refresh set applied_at = $2, assets = $3, prices = $4, index_values = $5, quarantined = $6,
-       series_replaced = $7::jsonb, series_held_back = $8::jsonb where id = $1`,
-    [
-      id,
-      at,
-      counts.assets,
-      counts.prices,
-      counts.index_values,
-      counts.quarantined,
-      JSON.stringify(counts.series_replaced),
-      JSON.stringify(counts.series_held_back),
-    ],
-  );
+  const refresh = await em.findOneOrFail(RefreshEntity, { id });
+  refresh.appliedAt = new Date(at);
+  refresh.assets = counts.assets;
+  refresh.prices = counts.prices;
+  refresh.indexValues = counts.index_values;
+  refresh.quarantined = counts.quarantined;
+  refresh.seriesReplaced = counts.series_replaced;
+  refresh.seriesHeldBack = counts.series_held_back;
+  refresh.rowsRead = counts.rows_read;
+  refresh.rowsWritten = counts.rows_written;
+  refresh.rowErrors = counts.errors;
+  refresh.rowErrorsTotal = counts.errors_total;
 };
 
 export type Outcome = {
@@ -156,32 +187,44 @@ export type Outcome = {
   readonly detail: string | null;
   readonly source: RefreshSource | null;
   readonly at: string;
+  /** The rows of a file that has failed. */
+  readonly rows?: RowCounts;
 };
 
 /**
- * Ends a running record. If `applied_at` is set, the refresh has succeeded, whatever `outcome` says: if the connection
- * breaks during the commit, only `applied_at` shows if the transaction was committed. `ended` is false if another
- * process has closed the record already.
+ * Ends a running record. If `appliedAt` is set, the refresh has succeeded, whatever `outcome` says: if the connection
+ * breaks during the commit, only `appliedAt` shows if the transaction was committed.
  */
+const end = (
+  refresh: InferEntity<typeof RefreshEntity>,
+  { status, reason, detail, at, rows }: Omit<Outcome, 'source'>,
+): void => {
+  const isApplied = refresh.appliedAt != null;
+  const appliedStatus = refresh.quarantined > 0 ? 'succeeded_with_quarantine' : 'succeeded';
+  refresh.status = isApplied ? appliedStatus : status;
+  refresh.reason = isApplied ? null : reason;
+  refresh.errorDetail = isApplied ? null : detail;
+  refresh.finishedAt = new Date(at);
+  if (isApplied || !rows) return;
+  refresh.rowsRead = rows.rows_read;
+  refresh.rowErrors = rows.errors;
+  refresh.rowErrorsTotal = rows.errors_total;
+};
+
+/** Ends a running record as `end` does. `ended` is false if another process has closed the record already. */
 export const recordOutcome = async (
-  { query }: Transaction,
+  { em }: Transaction,
   id: string,
   outcome: Outcome,
 ): Promise<{ readonly record: RefreshRecord; readonly ended: boolean }> => {
-  const ended = await query<RefreshRow>(
-    `update refresh set
-       status = case when applied_at is null then $2 else ${committedStatus} end,
-       reason = case when applied_at is null then $3 end,
-       error_detail = case when applied_at is null then $4 end,
-       source = $5,
-       finished_at = $6
-     where id = $1 and status = 'running' returning ${refreshColumns}`,
-    [id, outcome.status, outcome.reason, outcome.detail, outcome.source, outcome.at],
-  );
-  if (ended.length > 0) return { record: firstRecord(ended), ended: true };
-  const stored = await query<RefreshRow>(`select ${refreshColumns} from refresh where id = $1`, [id]);
-  return { record: firstRecord(stored), ended: false };
+  const refresh = await em.findOne(RefreshEntity, { id, status: 'running' }, { lockMode });
+  if (!refresh) return { record: recordOf(await em.findOneOrFail(RefreshEntity, { id })), ended: false };
+  end(refresh, outcome);
+  refresh.source = outcome.source;
+  return { record: recordOf(refresh), ended: true };
 };
+
+const abandonedAfterMs = 86_400_000;
 
 /**
  * Ends the running records of a universe. The caller must hold the lock of the universe, because no other refresh can
@@ -189,21 +232,25 @@ export const recordOutcome = async (
  * @returns the closed records
  */
 export const closeRunning = async (
-  { query }: Transaction,
+  { em }: Transaction,
   universe: string,
   at: string,
 ): Promise<readonly RefreshRecord[]> => {
-  const closed = await query<RefreshRow>(
-    `with dangling as (
-       select id from refresh where status = 'running' and universe = $1 and ${startedOrAbandoned} for update skip locked
-     )
-     update refresh set
-       status = case when applied_at is null then 'rolled_back' else ${committedStatus} end,
-       reason = case when applied_at is null then 'internal_error' end,
-       error_detail = case when applied_at is null then 'The process ended before the refresh did' end,
-       finished_at = $2
-     where id in (select id from dangling) returning ${refreshColumns}`,
-    [universe, at],
+  const abandoned = { startedAt: { $lt: new Date(Date.parse(at) - abandonedAfterMs) } };
+  const dangling = await em.find(
+    RefreshEntity,
+    { status: 'running', universe, $or: [{ queued: false }, abandoned] },
+    { lockMode: LockMode.PESSIMISTIC_PARTIAL_WRITE, orderBy: { id: 'asc' } },
   );
-  return closed.map(toRefreshRecord);
+  const detail = 'The process ended before the refresh did';
+  for (const refresh of dangling) end(refresh, { status: 'rolled_back', reason: 'internal_error', detail, at });
+  return dangling.map(recordOf);
+};
+
+/** Stores the progress of a running refresh. Call it before `claimRunning` of the refresh, which locks the record. */
+export const recordProgress = async ({ query }: Reader, id: string, rowsRead: number): Promise<void> => {
+  await query(`update refresh set rows_read = $2 where id = $1 and status = 'running' and applied_at is null`, [
+    id,
+    rowsRead,
+  ]);
 };

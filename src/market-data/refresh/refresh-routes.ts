@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { orAbort } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { PageRequest, Pages } from '#src/kernel/lists/pages.ts';
@@ -10,6 +9,7 @@ import type { MarketDataQueries } from '../reads/queries.ts';
 import { refreshFailure } from './refresh-failure.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
+import { endedWithin, waitSecondsOf } from './wait.ts';
 import { listQuery, quarantinedPriceSchema, refreshSchema } from '../reads/schemas.ts';
 
 export type RefreshRoutesDeps = {
@@ -20,35 +20,9 @@ export type RefreshRoutesDeps = {
   readonly basePath: string;
 };
 
-/** Max wait of a caller. A longer wait in `Prefer` is reduced to it. */
-const maxWaitSeconds = 30;
+const refreshRequest = z.strictObject({ universe: z.string().min(1).max(64) }).meta({ id: 'RefreshRequest' });
 
-/** Seconds of `Prefer: wait=SECONDS` (RFC 7240), 0 without it. */
-const waitSecondsOf = (prefer: string | undefined): number => {
-  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(prefer ?? '') ?? [];
-  return Math.min(Number(seconds ?? 0), maxWaitSeconds);
-};
-
-/** The ended record, or undefined after `seconds` or if `signal` aborts because the client has disconnected. */
-const endedWithin = async (
-  ended: Promise<RefreshRecord>,
-  seconds: number,
-  signal: AbortSignal,
-): Promise<RefreshRecord | undefined> => {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), seconds * 1000);
-  const waitOver = AbortSignal.any([signal, timeout.signal]);
-  try {
-    return await orAbort(ended, waitOver);
-  } catch (error) {
-    if (waitOver.aborted) return undefined;
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-};
-
-const common = { tag: 'Market data', auth: { scope: 'market:refresh' }, rateLimit: 'caller' } as const;
+const common = { tag: 'Refreshes', auth: { scope: 'market:refresh' }, rateLimit: 'caller' } as const;
 
 /** The routes below `/refreshes`. */
 export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: RefreshRoutesDeps): Route[] => [
@@ -57,11 +31,13 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     method: 'POST',
     load: 'write',
     path: '/refreshes',
-    summary:
-      'Refresh a universe. With Prefer: wait=SECONDS the answer is the record of the ended refresh, or its error',
+    summary: 'Refresh a universe',
+    description:
+      'Starts a refresh and answers 202 with its record. With `Prefer: wait=SECONDS` (at most 30) the answer is the record of ' +
+      'the ended refresh, or its error with the record in the member `refresh`.',
     request: {
       headers: z.object({ prefer: z.string().max(256).optional() }),
-      body: z.strictObject({ universe: z.string().min(1).max(64) }),
+      body: refreshRequest,
     },
     responses: { 200: refreshSchema, 202: refreshSchema },
     errors: [
@@ -71,9 +47,11 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
       'external_api_unavailable',
       'external_api_timeout',
     ],
-    problemMembers: z.looseObject({
-      refresh: refreshSchema.optional().describe('The refresh, if the caller has waited for it and it has failed'),
-    }),
+    problemMembers: z
+      .looseObject({
+        refresh: refreshSchema.optional().describe('The refresh, if the caller has waited for it and it has failed'),
+      })
+      .meta({ title: 'Refresh' }),
     idempotency: true,
     handler: async ({ headers, body: { universe }, context }) => {
       const seconds = waitSecondsOf(headers.prefer);
@@ -119,8 +97,9 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     load: 'read',
     path: '/refreshes/{id}',
     summary: 'One refresh',
-    request: { path: z.strictObject({ id: z.uuid() }) },
+    request: { path: z.strictObject({ id: z.uuid() }), query: resourceQuery(refreshSchema) },
     responses: { 200: refreshSchema },
+    fields: true,
     etag: 'weak',
     errors: ['resource_not_found'],
     handler: async ({ path }) => {
@@ -134,7 +113,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     method: 'GET',
     load: 'read',
     path: '/refreshes/{id}/quarantined-prices',
-    summary: 'Bars that a refresh did not store because they are not believed, sorted by symbol and date',
+    summary: 'Bars that a refresh held back',
     request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },
     responses: { 200: listOf(quarantinedPriceSchema) },
     fields: true,

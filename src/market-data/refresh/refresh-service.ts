@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { Lock, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Lock } from '#src/kernel/ports/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 import { countFailedRefresh, countRefreshError } from './refresh-failure.ts';
 import { closeRunning, committed, startedOrAbandoned } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { createRefreshRun } from './refresh-run.ts';
-import type { RefreshRun, RefreshRunDeps } from './refresh-run.ts';
+import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { replacementReasons } from '../series/series-plan.ts';
+import type { Upload } from '../uploads/upload.ts';
 import { eachUniverse } from '../universes/stored-universes.ts';
 import { refreshLockName } from './refresh-lock.ts';
 
 export type RefreshServiceDeps = RefreshRunDeps & {
-  readonly reader: Reader;
   readonly lock: Lock;
 };
 
@@ -22,6 +22,7 @@ type RefreshRequest = {
   /** If it aborts, the refresh is rolled back. */
   readonly signal?: AbortSignal;
   readonly inRecordTransaction?: RefreshRun['inRecordTransaction'];
+  readonly upload?: Upload;
   readonly queuedId?: string;
 };
 
@@ -78,6 +79,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     waited,
     inRecordTransaction,
     queuedId,
+    upload,
   }) => {
     await universes.named(name);
     if (closing) throw new AppError('shutting_down');
@@ -97,6 +99,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
           onRecorded,
           inRecordTransaction,
           queuedId,
+          upload,
           signal: AbortSignal.any([stop.signal, signal]),
         }),
       );

@@ -15,7 +15,7 @@ export const moveOf = (price: number, reference: number): number => Math.max(pri
  * The first price of the bar that differs by more than `maxFactor` from the same field of the reference: open is
  * compared with open, high with high. Other pairs of fields differ on a volatile day, also when all is right.
  */
-export const movedTooFar = (bar: PriceBar, reference: ReferenceBar, maxFactor: number): Comparison | undefined => {
+const movedTooFar = (bar: PriceBar, reference: ReferenceBar, maxFactor: number): Comparison | undefined => {
   for (const field of comparedFields) {
     const price = bar[field];
     if (price === null) continue;
@@ -23,6 +23,21 @@ export const movedTooFar = (bar: PriceBar, reference: ReferenceBar, maxFactor: n
     if (moveOf(price, other) > maxFactor) return { price, reference: other };
   }
   return undefined;
+};
+
+/**
+ * The same, but a bar on whose day the shares were split may also follow the bar before it in the new unit. Files have
+ * prices with and without an adjustment for the split.
+ */
+export const movedWithoutSplit = (
+  bar: PriceBar,
+  reference: ReferenceBar,
+  maxFactor: number,
+): Comparison | undefined => {
+  const moved = movedTooFar(bar, reference, maxFactor);
+  const { splitFactor } = bar;
+  if (moved === undefined || splitFactor === undefined || splitFactor === null) return moved;
+  return movedTooFar(bar, scaledPrices(reference, 1 / splitFactor), maxFactor) && moved;
 };
 
 /** Relative difference that comes from the rounding of the provider. */
@@ -50,14 +65,16 @@ export const sameBar = (a: PriceBar, b: PriceBar): boolean =>
 
 const times = (price: number | null, factor: number): number | null => (price === null ? null : price * factor);
 
-/** The bar with its prices multiplied by `factor`. The volume stays, because a factor of prices says nothing about it. */
-export const scaledBar = (bar: PriceBar, factor: number): PriceBar => ({
+const scaledPrices = <Bar extends ReferenceBar>(bar: Bar, factor: number): Bar => ({
   ...bar,
   open: times(bar.open, factor),
   high: times(bar.high, factor),
   low: times(bar.low, factor),
   close: bar.close * factor,
 });
+
+/** The bar with its prices multiplied by `factor`. The volume stays, because a factor of prices says nothing about it. */
+export const scaledBar = (bar: PriceBar, factor: number): PriceBar => scaledPrices(bar, factor);
 
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;

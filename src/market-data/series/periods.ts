@@ -19,3 +19,11 @@ export const periodOf = (date: string, interval: Interval): string => {
 /** The first day of the period of `date`, as `YYYY-MM-DD`. */
 export const firstDayOfPeriod = (date: string, interval: Interval): string =>
   interval === '1month' ? `${date.slice(0, 7)}-01` : periodOf(date, interval);
+
+/** The last day of the period of `date`, as `YYYY-MM-DD`. */
+export const lastDayOfPeriod = (date: string, interval: Interval): string => {
+  if (interval === '1day') return date;
+  if (interval === '1week') return utcDay(new Date(Date.parse(`${mondayOf(date)}T00:00:00Z`) + 6 * dayMs));
+  const [year = 0, month = 0] = date.split('-').map(Number);
+  return utcDay(new Date(Date.UTC(year, month, 0)));
+};

@@ -1,5 +1,5 @@
 import type { FetchedSeries, PriceBar } from '../providers/provider.ts';
-import { contradictionIn, median, movedTooFar, sameBar, scaledBar, type ReferenceBar } from './bars.ts';
+import { contradictionIn, median, movedWithoutSplit, sameBar, scaledBar, type ReferenceBar } from './bars.ts';
 import { periodOf } from './periods.ts';
 import { findRestatement, type Restatement } from './restatement.ts';
 import type { HeldBackSeries, PlanContext, QuarantinedPrice, SeriesPlan, StoredSeries } from './series-plan.ts';
@@ -63,7 +63,7 @@ const judge = (symbol: string, rows: readonly Row[], before: ReferenceBar | unde
   let moved = 0;
   for (const { bar, stored, factor } of rows) {
     const own = stored && (factor === 1 ? stored : scaledBar(stored, factor));
-    const comparison = movedTooFar(bar, own ?? reference, maxFactor);
+    const comparison = movedWithoutSplit(bar, own ?? reference, maxFactor);
     if (own) compared += 1;
     if (comparison === undefined) {
       accepted.push(bar);
@@ -81,7 +81,7 @@ const judge = (symbol: string, rows: readonly Row[], before: ReferenceBar | unde
 };
 
 /** The series replaces all that is stored. Its bars are compared only with each other. */
-const replaceSeries = (fetched: FetchedSeries, context: PlanContext): SeriesPlan => {
+export const replaceSeries = (fetched: FetchedSeries, context: PlanContext): SeriesPlan => {
   const { symbol } = fetched;
   const { byPeriod, held: impossible } = possibleBars(fetched, context);
   const rows = [...byPeriod.values()].map((bar) => ({ bar, stored: undefined, factor: 1 }));
@@ -143,7 +143,7 @@ const updateSeries = (fetched: FetchedSeries, stored: StoredSeries, context: Pla
   const restatement: Restatement = findRestatement(pairs);
   if (restatement.kind === 'contradictory') return holdBack('restated', restatement.factor);
   const isRestated = restatement.kind === 'restated';
-  if (isRestated && (!current || restatement.maxMove > quarantineFactor)) {
+  if (isRestated && (!current || context.isPart === true || restatement.maxMove > quarantineFactor)) {
     return holdBack('restated', restatement.factor);
   }
   const factors = new Map(pairs.map(({ period }, index) => [period, isRestated ? restatement.factors[index]! : 1]));

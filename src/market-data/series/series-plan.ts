@@ -49,6 +49,8 @@ export type PlanContext = {
   readonly interval: Interval;
   /** False for the data of an earlier fetch: bars that they lack may be newer than they are. */
   readonly current: boolean;
+  /** The series has bars before or after the fetched ones, so a common factor would give it two units. Default: false. */
+  readonly isPart?: boolean;
   /** A price, or a whole series, that changes by more than this factor is held back. */
   readonly quarantineFactor: number;
 };

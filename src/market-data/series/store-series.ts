@@ -31,16 +31,17 @@ export type StoredResult = {
   readonly firstChanged: string | null;
 };
 
-const minDay = '0001-01-01';
+export const minDay = '0001-01-01';
 
-const earlier = (a: string | null, b: string | null): string | null => (a !== null && (b === null || a < b) ? a : b);
+export const earlier = (a: string | null, b: string | null): string | null =>
+  a !== null && (b === null || a < b) ? a : b;
 
 const firstChangeOf = ({ changed, removed, removesAll, rescaleBefore: factor }: SeriesPlan): string | null =>
   removesAll || factor !== undefined
     ? minDay
     : [...changed.map(({ date }) => date), ...removed].reduce<string | null>(earlier, null);
 
-const nothingStored: StoredResult = {
+export const nothingStored: StoredResult = {
   prices: 0,
   quarantined: 0,
   held: [],
@@ -66,7 +67,7 @@ const batchesOf = (series: readonly FetchedSeries[]): FetchedSeries[][] => {
   return batches;
 };
 
-type Plans = readonly (readonly [asset: number, SeriesPlan])[];
+export type Plans = readonly (readonly [asset: number, SeriesPlan])[];
 
 const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined);
 
@@ -95,10 +96,17 @@ const planBatch = async (
   return withIds.map(([asset, each]) => [asset, planSeries(each, stored.get(asset)!, context)]);
 };
 
-const writeBatch = async (
+/** Writes what the plans say. */
+export const writePlans = async (
   { query }: Pick<Transaction, 'query'>,
   plans: Plans,
-  { refreshId, universe, source }: StoreRequest,
+  {
+    refreshId,
+    universe,
+    source,
+  }: Pick<StoreRequest, 'refreshId' | 'source'> & {
+    readonly universe: Pick<Universe, 'interval'>;
+  },
   from: string,
 ): Promise<void> => {
   const listOf = <T>(items: (plan: SeriesPlan) => readonly T[]): (readonly [number, T])[] =>
@@ -135,6 +143,16 @@ const writeBatch = async (
   );
 };
 
+/** The result with the plans added. */
+export const withPlans = (result: StoredResult, plans: Plans): StoredResult => ({
+  prices: result.prices + plans.reduce((sum, [, plan]) => sum + plan.accepted, 0),
+  quarantined: result.quarantined + plans.reduce((sum, [, plan]) => sum + plan.heldCount, 0),
+  held: [...result.held, ...plans.flatMap(([, { held }]) => held)],
+  replaced: [...result.replaced, ...present(plans.map(([, { replaced }]) => replaced))],
+  firstChanged: plans.map(([, plan]) => firstChangeOf(plan)).reduce(earlier, result.firstChanged),
+  heldBack: [...result.heldBack, ...present(plans.map(([, { heldBack }]) => heldBack))],
+});
+
 /** Compares the fetched series with the stored ones, and writes the differences. Prices that are not believed are listed. */
 export const storeSeries = async (
   transaction: Pick<Transaction, 'query'>,
@@ -144,15 +162,8 @@ export const storeSeries = async (
   let result = nothingStored;
   for (const batch of batchesOf(request.fetched.series)) {
     const plans = await planBatch(transaction, batch, request, from);
-    await writeBatch(transaction, plans, request, from);
-    result = {
-      prices: result.prices + plans.reduce((sum, [, plan]) => sum + plan.accepted, 0),
-      quarantined: result.quarantined + plans.reduce((sum, [, plan]) => sum + plan.heldCount, 0),
-      held: [...result.held, ...plans.flatMap(([, { held }]) => held)],
-      replaced: [...result.replaced, ...present(plans.map(([, { replaced }]) => replaced))],
-      firstChanged: plans.map(([, plan]) => firstChangeOf(plan)).reduce(earlier, result.firstChanged),
-      heldBack: [...result.heldBack, ...present(plans.map(([, { heldBack }]) => heldBack))],
-    };
+    await writePlans(transaction, plans, request, from);
+    result = withPlans(result, plans);
   }
   return result;
 };

@@ -17,6 +17,65 @@ const barOf = ({ date, open, high, low, close, volume }: BarRow): PriceBar => ({
   volume,
 });
 
+const readOrigins = ({ query }: Pick<Transaction, 'query'>, ids: string): Promise<OriginRow[]> =>
+  query<OriginRow>(
+    'select id, price_source as source, price_interval as interval from asset where id = any($1::int[])',
+    [ids],
+  );
+
+const seriesOf = (
+  origins: readonly OriginRow[],
+  rows: readonly BarRow[],
+  before: readonly BarRow[],
+): Map<number, StoredSeries> => {
+  const bars = new Map<number, PriceBar[]>(origins.map(({ id }) => [id, []]));
+  for (const row of rows) bars.get(row.asset_id)?.push(barOf(row));
+  const lastBefore = new Map(before.map((row) => [row.asset_id, barOf(row)]));
+  return new Map(
+    origins.map(({ id, source, interval }) => [
+      id,
+      { origin: { source, interval }, bars: bars.get(id) ?? [], before: lastBefore.get(id) },
+    ]),
+  );
+};
+
+/** The days of a series that are read. */
+export type SeriesRange = { readonly asset: number; readonly first: string; readonly last: string };
+
+/** Reads a range of each series, with the last bar before it. `hasMore`: the series has bars outside of the range. */
+export const readStoredRanges = async (
+  { query }: Pick<Transaction, 'query'>,
+  ranges: readonly SeriesRange[],
+): Promise<ReadonlyMap<number, StoredSeries & { readonly hasMore: boolean }>> => {
+  const wanted = 'unnest($1::int[], $2::date[], $3::date[]) as wanted (id, first, last)';
+  const parameters = (['asset', 'first', 'last'] as const).map((name) =>
+    arrayLiteral(ranges.map((each) => each[name])),
+  );
+  const origins = await readOrigins({ query }, parameters[0]!);
+  const rows = await query<BarRow>(
+    `select ${columns} from ${wanted} join price on asset_id = wanted.id and date between first and last
+     order by asset_id, date`,
+    parameters,
+  );
+  const before = await query<BarRow>(
+    `select last_bar.* from ${wanted} cross join lateral (
+       select ${columns} from price where asset_id = wanted.id and date < first order by date desc limit 1
+     ) as last_bar`,
+    parameters,
+  );
+  const after = await query<{ id: number }>(
+    `select id from ${wanted} where exists (select 1 from price where asset_id = wanted.id and date > last)`,
+    parameters,
+  );
+  const withAfter = new Set(after.map(({ id }) => id));
+  return new Map(
+    [...seriesOf(origins, rows, before)].map(([id, series]) => [
+      id,
+      { ...series, hasMore: series.before !== undefined || withAfter.has(id) },
+    ]),
+  );
+};
+
 /** Reads the series of the assets from the day `from` on, with the last bar before it and the origin of each series. */
 export const readStoredSeries = async (
   { query }: Pick<Transaction, 'query'>,
@@ -24,10 +83,7 @@ export const readStoredSeries = async (
   from: string,
 ): Promise<ReadonlyMap<number, StoredSeries>> => {
   const ids = arrayLiteral(assetIds);
-  const origins = await query<OriginRow>(
-    'select id, price_source as source, price_interval as interval from asset where id = any($1::int[])',
-    [ids],
-  );
+  const origins = await readOrigins({ query }, ids);
   const rows = await query<BarRow>(
     `select ${columns} from price where asset_id = any($1::int[]) and date >= $2 order by asset_id, date`,
     [ids, from],
@@ -38,13 +94,5 @@ export const readStoredSeries = async (
      ) as last_bar`,
     [ids, from],
   );
-  const bars = new Map<number, PriceBar[]>(assetIds.map((id) => [id, []]));
-  for (const row of rows) bars.get(row.asset_id)?.push(barOf(row));
-  const lastBefore = new Map(before.map((row) => [row.asset_id, barOf(row)]));
-  return new Map(
-    origins.map(({ id, source, interval }) => [
-      id,
-      { origin: { source, interval }, bars: bars.get(id) ?? [], before: lastBefore.get(id) },
-    ]),
-  );
+  return seriesOf(origins, rows, before);
 };

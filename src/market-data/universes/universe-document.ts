@@ -3,41 +3,43 @@ import { dateParameter } from '#src/kernel/lists/pagination.ts';
 import { indexMethods, universeSources, type IndexMethod, type Universe } from '../indexes/universes.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '../names.ts';
+import { singleLine } from '#src/kernel/single-line.ts';
 
 /** Max numbers of one universe. */
 export type UniverseLimits = { readonly maxAssets: number; readonly maxIndexes: number };
 
 const text = (maxCharacters: number) =>
-  z
-    .string()
-    .max(maxCharacters)
-    .regex(/^\P{Cc}*$/u, 'Must have no control characters');
+  z.string().max(maxCharacters).regex(singleLine, 'Must have no control characters');
 
 export const universeName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/);
 
-const assetSchema = z.strictObject({
-  symbol: nameParameter,
-  name: text(200).optional().describe('Default: the symbol'),
-  exchange: text(64).default(''),
-  currency: text(16).default('USD'),
-  provider_symbol: nameParameter.optional().describe('The symbol at the provider, if it differs'),
-});
+const assetSchema = z
+  .strictObject({
+    symbol: nameParameter,
+    name: text(200).optional().describe('Default: the symbol'),
+    exchange: text(64).default(''),
+    currency: text(16).default('USD'),
+    provider_symbol: nameParameter.optional().describe('The symbol at the provider, if it differs'),
+  })
+  .meta({ id: 'UniverseAsset' });
 
 /** When the weights of an index change. It follows from the method. */
 const rebalanceOf = (method: IndexMethod): 'never' | 'each_bar' => (method === 'equal_weighted' ? 'each_bar' : 'never');
 
-const indexSchema = z.strictObject({
-  code: nameParameter,
-  name: text(200).min(1),
-  method: z.enum(indexMethods),
-  base_value: z.literal(1000).default(1000),
-  return_type: z.literal('price').default('price'),
-  rebalance: z
-    .enum(['never', 'each_bar'])
-    .optional()
-    .describe('`each_bar` for equal_weighted, `never` for the other methods'),
-  constituents: z.array(z.strictObject({ symbol: nameParameter })).min(1),
-});
+const indexSchema = z
+  .strictObject({
+    code: nameParameter,
+    name: text(200).min(1),
+    method: z.enum(indexMethods),
+    base_value: z.literal(1000).default(1000),
+    return_type: z.literal('price').default('price'),
+    rebalance: z
+      .enum(['never', 'each_bar'])
+      .optional()
+      .describe('`each_bar` for equal_weighted, `never` for the other methods'),
+    constituents: z.array(z.strictObject({ symbol: nameParameter }).meta({ id: 'IndexConstituent' })).min(1),
+  })
+  .meta({ id: 'UniverseIndex' });
 
 const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
   title: text(200).default(''),
@@ -91,7 +93,8 @@ export const universeSchema = (limits: UniverseLimits) =>
     .strictObject(shapeOf(limits))
     .superRefine((document, context) =>
       checkDocument(document, (path, message) => context.addIssue({ code: 'custom', path: [...path], message })),
-    );
+    )
+    .meta({ id: 'UniverseDefinition' });
 
 export const toUniverse = (name: string, version: number, document: UniverseDocument): Universe => ({
   name,

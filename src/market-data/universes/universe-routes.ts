@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { listOf } from '#src/kernel/lists/pagination.ts';
+import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { Pages } from '#src/kernel/lists/pages.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -31,30 +31,37 @@ const stored = {
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 };
-const summarySchema = z.strictObject({
-  ...stored,
-  title: z.string(),
-  source: z.enum(universeSources),
-  interval: z.enum(intervals),
-  assets: z.int().describe('Number of assets'),
-  indexes: z.int().describe('Number of indexes'),
-});
-const statusSchema = z.strictObject({
-  universe: universeName,
-  version: z.int().min(1),
-  last_refresh: refreshSchema
-    .pick({ status: true, reason: true, trigger: true, universe_version: true, started_at: true, finished_at: true })
-    .nullable(),
-  next_run: z.iso.datetime().nullable().describe('Null without a schedule'),
-  assets: z.strictObject({
-    fresh: z.int().min(0).describe('The last bar is of the same period as the newest bar of the universe'),
-    stale: z.int().min(0).describe('The last bar is older'),
-    missing: z.int().min(0).describe('No bar is stored'),
-  }),
-  first_date: z.iso.date().nullable(),
-  last_date: z.iso.date().nullable(),
-  held_back_prices: z.int().min(0).describe('Bars that the last committed refresh held back'),
-});
+const summarySchema = z
+  .strictObject({
+    ...stored,
+    title: z.string(),
+    source: z.enum(universeSources),
+    interval: z.enum(intervals),
+    assets: z.int().describe('Number of assets'),
+    indexes: z.int().describe('Number of indexes'),
+  })
+  .meta({ id: 'UniverseSummary' });
+const statusSchema = z
+  .strictObject({
+    universe: universeName,
+    version: z.int().min(1),
+    last_refresh: refreshSchema
+      .pick({ status: true, reason: true, trigger: true, universe_version: true, started_at: true, finished_at: true })
+      .meta({ id: 'LastRefresh' })
+      .nullable(),
+    next_run: z.iso.datetime().nullable().describe('Null without a schedule'),
+    assets: z
+      .strictObject({
+        fresh: z.int().min(0).describe('The last bar is of the same period as the newest bar of the universe'),
+        stale: z.int().min(0).describe('The last bar is older'),
+        missing: z.int().min(0).describe('No bar is stored'),
+      })
+      .meta({ id: 'AssetCounts' }),
+    first_date: z.iso.date().nullable(),
+    last_date: z.iso.date().nullable(),
+    held_back_prices: z.int().min(0).describe('Bars that the last committed refresh held back'),
+  })
+  .meta({ id: 'UniverseStatus' });
 const byName = z.strictObject({ name: universeName });
 const conditions = z.object({
   'if-match': z.string().max(1_024).optional(),
@@ -82,19 +89,19 @@ const expectedOf = (headers: z.output<typeof conditions>): ExpectedVersion => {
 const bodyOf = ({ definition, ...universe }: StoredUniverse) => ({ ...universe, ...definition });
 const headersOf = ({ version }: StoredUniverse) => ({ ETag: `"${version}"` });
 
-const common = { tag: 'Market data', rateLimit: 'caller' } as const;
+const common = { tag: 'Universes', rateLimit: 'caller' } as const;
 const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as const;
 
 /** The routes below `/universes`. */
 export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
   const { changes, queries, status, limits, pages, basePath } = deps;
   const definition = universeSchema(limits);
-  const universeAnswer = z.strictObject({ ...stored, ...definition.shape });
+  const universeAnswer = z.strictObject({ ...stored, ...definition.shape }).meta({ id: 'Universe' });
 
   return [
     defineRoute({
       ...common,
-      auth: 'public',
+      auth: 'optional',
       load: 'read',
       etag: 'weak',
       method: 'GET',
@@ -111,14 +118,15 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
-      auth: 'public',
+      auth: 'optional',
       load: 'read',
       etag: 'handler',
       method: 'GET',
       path: '/universes/{name}',
       summary: 'One universe with its assets and indexes',
-      request: { path: byName },
+      request: { path: byName, query: resourceQuery(universeAnswer) },
       responses: { 200: universeAnswer },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
         const universe = await queries.one(path.name);
@@ -128,14 +136,15 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
-      auth: 'public',
+      auth: 'optional',
       load: 'read',
       etag: 'weak',
       method: 'GET',
       path: '/universes/{name}/status',
       summary: 'How complete the prices of a universe are, its last refresh and its next one',
-      request: { path: byName },
+      request: { path: byName, query: resourceQuery(statusSchema) },
       responses: { 200: statusSchema },
+      fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
         const found = await status(path.name);

@@ -101,6 +101,7 @@ export const removeUnusedSeries = async ({ query }: Query, symbols: readonly str
   if (ids.length === 0) return 0;
   await query('delete from index_constituent where asset_id = any($1::int[])', [ids]);
   await query('delete from price_quarantine where asset_id = any($1::int[])', [ids]);
+  await query('delete from corporate_actions where asset_id = any($1::int[])', [ids]);
   await query('delete from price where asset_id = any($1::int[])', [ids]);
   await query('delete from asset where id = any($1::int[])', [ids]);
   return ids.length;

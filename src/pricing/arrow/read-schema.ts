@@ -94,6 +94,29 @@ const readField = (name: string, type: ColumnType, isRepeated: boolean): ArrowFi
   return columnError(name, 'invalid_type', `${name} must be ${remedies[kind]}, not ${type.name}: cast it`);
 };
 
+type SchemaColumn = {
+  readonly name: string;
+  readonly field: ArrowField | FieldError;
+  readonly children: number;
+  /** The dictionary of a column that is ignored. */
+  readonly ignoredDictionary: bigint | undefined;
+};
+
+const readColumn = (table: FlatTable, names: ReadonlySet<string>, indexes: ReadonlySet<string>): SchemaColumn => {
+  const name = table.text(0, maxNameBytes);
+  // Unused parts are checked too, because every length that exceeds the message must be refused.
+  table.vector(fieldMetadata, 4);
+  const children = table.vector(fieldChildren, 4).count;
+  const type = readType(table);
+  const isIndex = unnamedIndex.test(name) || (indexes.has(name) && columnKind(name) === undefined);
+  const skipped = isIndex ? ignoredType(table, type) : undefined;
+  const field =
+    skipped !== undefined && skipped.kind !== 'unsupported'
+      ? { name, type: skipped }
+      : readField(name, type, names.has(name));
+  return { name, field, children, ignoredDictionary: isIndex ? table.table(4)?.int64(0) : undefined };
+};
+
 /**
  * The columns and the outputs that a schema declares.
  * @throws AppError `malformed_body`, `validation_failed`
@@ -118,22 +141,8 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
   const names = new Set<string>();
   const fields: ArrowField[] = [];
   for (let index = 0; index < vector.count; index++) {
-    const table = schema.element(vector, index);
-    const name = table.text(0, maxNameBytes);
-    // Unused parts are checked too, because every length that exceeds the message must be refused.
-    table.vector(fieldMetadata, 4);
-    const children = table.vector(fieldChildren, 4).count;
-    const type = readType(table);
-    const isIndex = unnamedIndex.test(name) || (indexes.has(name) && columnKind(name) === undefined);
-    const skipped = isIndex ? ignoredType(table, type) : undefined;
-    if (isIndex) {
-      const dictionary = table.table(4);
-      if (dictionary !== undefined) ignoredDictionaries.add(dictionary.int64(0));
-    }
-    const field =
-      skipped !== undefined && skipped.kind !== 'unsupported'
-        ? { name, type: skipped }
-        : readField(name, type, names.has(name));
+    const { name, field, children, ignoredDictionary } = readColumn(schema.element(vector, index), names, indexes);
+    if (ignoredDictionary !== undefined) ignoredDictionaries.add(ignoredDictionary);
     if (!('type' in field)) errors.push(field);
     else if (children > 0) throw contradiction('a column of numbers or texts has columns inside it');
     else fields.push(field);

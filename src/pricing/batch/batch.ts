@@ -1,6 +1,6 @@
 import { context, trace, type Tracer } from '@opentelemetry/api';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { startChildSpan } from '#src/kernel/child-span.ts';
+import { startChildSpan } from '#src/kernel/spans.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { type PreparedBatch, type BatchRequest } from './prepared-batch.ts';

@@ -63,6 +63,44 @@ const sizeOf = (columns: Row, errors: FieldError[]): number => {
   return size ?? 1;
 };
 
+const columnErrors = (given: Row): FieldError[] =>
+  Object.entries(given).flatMap(([name, value]) => {
+    const kind = columnKind(name);
+    if (kind === undefined) return [unknownColumn(name)];
+    if (kind === 'id') return idErrors(value);
+    if (Array.isArray(value) || typeof value === typeOf[kind]) return [];
+    return [columnError(name, 'invalid_type', `${name} must be an array of values, or ${nameOf[kind]} for all rows`)];
+  });
+
+const envelopeErrors = (body: Row, given: Row): FieldError[] =>
+  envelopeTexts.flatMap((name): FieldError[] => {
+    if (body[name] === undefined) return [];
+    if (Object.hasOwn(given, name)) {
+      return [{ pointer: `/${name}`, code: 'conflict', detail: `${name} is a column too: remove one of them` }];
+    }
+    if (typeof body[name] === 'string') return [];
+    return [{ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a text` }];
+  });
+
+/** @param given columns without errors */
+const tableOf = (body: Row, given: Row, size: number): ColumnRequest['table'] => {
+  const columns = new Map<string, Column>();
+  for (const [name, value] of Object.entries(given)) {
+    const kind = columnKind(name)!;
+    if (kind === 'id') continue;
+    if (!Array.isArray(value)) columns.set(name, broadcast(value, kind, size));
+    else if (kind === 'number') columns.set(name, numberColumn(value));
+    else columns.set(name, { at: (index) => value[index] as unknown });
+  }
+  const fromEnvelope = new Set<string>();
+  for (const name of envelopeTexts) {
+    if (Object.hasOwn(given, name)) continue;
+    fromEnvelope.add(name);
+    if (body[name] !== undefined) columns.set(name, broadcast(body[name], 'text', size));
+  }
+  return { size, columns, fromEnvelope };
+};
+
 /**
  * The columns of `{ columns, model?, exercise_style?, outputs? }`. A scalar applies to every row.
  * @throws AppError `validation_failed`
@@ -81,46 +119,15 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
     throw invalidRequest(errors);
   }
   const size = sizeOf(given, errors);
-  for (const [name, value] of Object.entries(given)) {
-    const kind = columnKind(name);
-    if (kind === undefined) errors.push(unknownColumn(name));
-    else if (kind === 'id') errors.push(...idErrors(value));
-    else if (!Array.isArray(value) && typeof value !== typeOf[kind]) {
-      errors.push(
-        columnError(name, 'invalid_type', `${name} must be an array of values, or ${nameOf[kind]} for all rows`),
-      );
-    }
-  }
-  for (const name of envelopeTexts) {
-    if (body[name] === undefined) continue;
-    if (Object.hasOwn(given, name)) {
-      errors.push({ pointer: `/${name}`, code: 'conflict', detail: `${name} is a column too: remove one of them` });
-    } else if (typeof body[name] !== 'string') {
-      errors.push({ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a text` });
-    }
-  }
+  for (const error of [...columnErrors(given), ...envelopeErrors(body, given)]) errors.push(error);
   const strict = readStrictUnits(body);
   if (Array.isArray(strict)) errors.push(...strict);
   if (errors.length > 0 || Array.isArray(asked) || Array.isArray(strict)) throw invalidRequest(errors);
   // This check must come before the first allocation with one element per row.
   checkSize(size);
-  const columns = new Map<string, Column>();
-  for (const [name, value] of Object.entries(given)) {
-    const kind = columnKind(name)!;
-    if (kind === 'id') continue;
-    if (!Array.isArray(value)) columns.set(name, broadcast(value, kind, size));
-    else if (kind === 'number') columns.set(name, numberColumn(value));
-    else columns.set(name, { at: (index) => value[index] as unknown });
-  }
-  const fromEnvelope = new Set<string>();
-  for (const name of envelopeTexts) {
-    if (Object.hasOwn(given, name)) continue;
-    fromEnvelope.add(name);
-    if (body[name] !== undefined) columns.set(name, broadcast(body[name], 'text', size));
-  }
   const ids = given[idMember] as readonly unknown[] | undefined;
   return {
-    table: { size, columns, fromEnvelope },
+    table: tableOf(body, given, size),
     outputs: asked.outputs,
     strictUnits: strict,
     ids: ids && { at: (index) => ids[index] ?? undefined },

@@ -3,7 +3,7 @@ import { memberError } from '../request/messages.ts';
 
 /** The member of a row, and the name of a column, that the answer repeats. */
 export const idMember = 'id';
-const maxIdCharacters = 64;
+export const maxIdCharacters = 64;
 
 /** Whether the value can be the id of a row; an absent id is valid. */
 export const isId = (value: unknown): boolean =>

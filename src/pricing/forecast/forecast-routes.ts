@@ -16,36 +16,47 @@ const body = z
       .max(maxHorizonDays)
       .describe('Horizon in periods of the stored closes: trading days if the closes are daily'),
   })
-  .meta({ examples: [{ symbol: '^GSPC', method: 'garch11', horizon_days: 21 }] });
+  .meta({
+    id: 'VolatilityForecastRequest',
+    examples: [{ symbol: '^GSPC', method: 'garch11', horizon_days: 21 }],
+  });
 
-const ljungBox = z.strictObject({ lags: z.int(), statistic: z.number(), p_value: z.number() });
+const ljungBox = z
+  .strictObject({ lags: z.int(), statistic: z.number(), p_value: z.number() })
+  .meta({ id: 'LjungBoxTest' });
 
-const answer = z.strictObject({
-  symbol: z.string(),
-  method: z.enum(forecastMethods),
-  horizon_days: z.int(),
-  as_of: z.string().describe('Date of the last close'),
-  observations: z.int().describe('Number of returns in the fit'),
-  periods_per_year: z.number(),
-  volatility: z.number().describe('Annualised volatility, from the mean variance until the horizon'),
-  parameters: z.record(z.string(), z.number()).describe('ewma: lambda; garch11: mean, omega, alpha, beta, per period'),
-  long_run_volatility: z.number().nullable().describe('Annualised; null for ewma'),
-  term_structure: z
-    .array(z.strictObject({ day: z.int(), forward: z.number(), average: z.number() }))
-    .readonly()
-    .describe('Annualised volatility: `forward` of the single day, `average` from now until the day'),
-  diagnostics: z.strictObject({
-    log_likelihood: z.number(),
-    aic: z.number(),
-    bic: z.number(),
-    persistence: z.number(),
-    half_life_days: z.number().nullable(),
-    converged: z.boolean(),
-    iterations: z.int(),
-    ljung_box: ljungBox.describe('Ljung-Box test of the standardised returns'),
-    ljung_box_squared: ljungBox.describe('Ljung-Box test of the squares of the standardised returns'),
-  }),
-});
+const answer = z
+  .strictObject({
+    symbol: z.string(),
+    method: z.enum(forecastMethods),
+    horizon_days: z.int(),
+    as_of: z.string().describe('Date of the last close'),
+    observations: z.int().describe('Number of returns in the fit'),
+    periods_per_year: z.number(),
+    volatility: z.number().describe('Annualised volatility, from the mean variance until the horizon'),
+    parameters: z
+      .record(z.string(), z.number())
+      .describe('ewma: lambda; garch11: mean, omega, alpha, beta, per period'),
+    long_run_volatility: z.number().nullable().describe('Annualised; null for ewma'),
+    term_structure: z
+      .array(z.strictObject({ day: z.int(), forward: z.number(), average: z.number() }).meta({ id: 'VolatilityOfDay' }))
+      .readonly()
+      .describe('Annualised volatility: `forward` of the single day, `average` from now until the day'),
+    diagnostics: z
+      .strictObject({
+        log_likelihood: z.number(),
+        aic: z.number(),
+        bic: z.number(),
+        persistence: z.number(),
+        half_life_days: z.number().nullable(),
+        converged: z.boolean(),
+        iterations: z.int(),
+        ljung_box: ljungBox.describe('Ljung-Box test of the standardised returns'),
+        ljung_box_squared: ljungBox.describe('Ljung-Box test of the squares of the standardised returns'),
+      })
+      .meta({ id: 'ForecastDiagnostics' }),
+  })
+  .meta({ id: 'VolatilityForecast' });
 
 export type ForecastRoutesDeps = { readonly forecaster: Forecaster };
 

@@ -2,7 +2,7 @@ import { context, trace, type Tracer } from '@opentelemetry/api';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { ForecastMethod } from '#src/kernel/catalogue/pricing-models.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { startChildSpan } from '#src/kernel/child-span.ts';
+import { startChildSpan } from '#src/kernel/spans.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';

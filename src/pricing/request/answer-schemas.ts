@@ -1,10 +1,23 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
+import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { exerciseStyles, optionTypes } from '../models/engine.ts';
 import { outputNames } from '../models/outputs.ts';
 import { unitCode } from './unit-warnings.ts';
+
+const hestonSchema = z
+  .strictObject({ v0: z.number(), kappa: z.number(), theta: z.number(), sigma: z.number(), rho: z.number() })
+  .meta({ id: 'UsedHestonParameters' });
+const dividendSchema = z.strictObject({ time: z.number(), amount: z.number() }).meta({ id: 'UsedDividend' });
+const inputsFromSchema = z
+  .strictObject({
+    symbol: z.string(),
+    as_of: z.string().describe('Date of the last stored close'),
+    spot: z.literal('last_close').optional(),
+    volatility: z.literal('realised_volatility').optional(),
+  })
+  .meta({ id: 'InputsFrom', description: 'Where inputs that the request left out come from' });
 
 const echoed = {
   model: z.string(),
@@ -20,34 +33,26 @@ const echoed = {
   symbol: z.string().optional(),
   steps: z.int().optional(),
   precision: z.enum(precisions).optional(),
-  heston: z.record(z.string(), z.number()).optional(),
-  dividends: z
-    .array(z.strictObject({ time: z.number(), amount: z.number() }))
-    .readonly()
-    .optional(),
+  heston: hestonSchema.optional(),
+  dividends: z.array(dividendSchema).readonly().optional(),
   dividend_model: z.literal('escrowed').optional(),
-  inputs_from: z
-    .strictObject({
-      symbol: z.string(),
-      as_of: z.string().describe('Date of the last stored close'),
-      spot: z.literal('last_close').optional(),
-      volatility: z.literal('realised_volatility').optional(),
-    })
-    .optional()
-    .describe('Where inputs that the request left out come from'),
 };
 const greek = z.number().optional();
-const warning = z.strictObject({ pointer: z.string(), code: z.literal(unitCode), detail: z.string() });
+const warning = z
+  .strictObject({ pointer: z.string(), code: z.literal(unitCode), detail: z.string() })
+  .meta({ id: 'UnitWarning' });
 const warnings = z
   .array(warning)
   .readonly()
   .optional()
   .describe('Inputs that are valid, and are probably in percent or days. With strict_units they are errors');
 
-export const priceAnswer = z.strictObject({ ...echoed, price: z.number(), warnings, computation_time_ms: z.number() });
+const priced = { ...echoed, inputs_from: inputsFromSchema.optional(), price: z.number(), warnings };
+const timed = { ...priced, computation_time_ms: z.number() };
 
-export const greeksAnswer = z.strictObject({
-  ...priceAnswer.shape,
+export const priceAnswer = z.strictObject(timed).meta({ id: 'PriceAnswer' });
+
+const greeks = {
   delta: greek,
   gamma: greek,
   vega: greek.describe('Per 1.00 of volatility'),
@@ -64,88 +69,110 @@ export const greeksAnswer = z.strictObject({
   ultima: greek.describe('d3V/dsigma3'),
   dual_delta: greek.describe('dV/dK'),
   dual_gamma: greek.describe('d2V/dK2'),
-});
+};
 
-export const impliedAnswer = z.strictObject({
-  ...priceAnswer.shape,
-  implied_volatility: z.number(),
-});
+export const greeksAnswer = z.strictObject({ ...timed, ...greeks }).meta({ id: 'GreeksAnswer' });
 
-/** Rows are not validated, because only the pricing code writes them and a check of 100,000 rows would take time. */
-const batchRow = z.unknown().meta({
-  oneOf: [
-    { type: 'object', required: ['price', 'model'], description: 'As the answer of price, with the asked greeks' },
-    {
-      type: 'object',
-      required: ['error'],
-      description: 'The inputs of the row, and what is wrong with it',
-      properties: {
-        error: {
-          type: 'object',
-          required: ['code', 'category', 'detail'],
-          properties: {
-            code: { type: 'string', enum: errorCodes },
-            category: { type: 'string', enum: errorCategories },
-            detail: { type: 'string' },
-            pointer: { type: 'string', description: 'JSON Pointer into the body' },
-          },
-        },
-      },
-    },
-  ],
-});
+export const impliedAnswer = z
+  .strictObject({ ...timed, implied_volatility: z.number() })
+  .meta({ id: 'ImpliedVolatilityAnswer' });
+
+const idSchema = z.union([z.string(), z.number()]).meta({ id: 'EchoedRowId' });
+
+const pricedRow = z
+  .strictObject({
+    id: idSchema.optional(),
+    ...echoed,
+    price: z.number(),
+    ...greeks,
+    implied_volatility: greek,
+    warnings,
+  })
+  .meta({ id: 'PricedRow', description: 'A row with the outputs that were asked for' });
+
+const rowError = z
+  .strictObject({
+    code: errorCodeSchema,
+    category: errorCategorySchema,
+    detail: z.string(),
+    pointer: z.string().optional().describe('JSON Pointer into the body'),
+  })
+  .meta({ id: 'RowError' });
+const failedRow = z
+  .looseObject({ error: rowError })
+  .meta({ id: 'FailedRow', description: 'The inputs of the row as they were sent, and what is wrong with it' });
 
 const counts = { total_count: z.int(), succeeded: z.int(), failed: z.int(), computation_time_ms: z.number() };
 
 /** The JSON answers of batches: rows, and columns. */
-export const rowsAnswer = z.strictObject({ results: z.array(batchRow).readonly(), ...counts });
-export const columnsAnswer = z.strictObject({
-  columns: z.partialRecord(z.enum([...outputNames, 'id']), z.array(z.union([z.number(), z.string()]).nullable())),
-  errors: z.array(
-    z.strictObject({
-      index: z.int(),
-      code: z.enum(errorCodes),
-      field: z.string().optional().describe('The column that is wrong'),
-      detail: z.string(),
-    }),
-  ),
-  warnings: z
-    .array(
-      z.strictObject({
-        field: z.string(),
-        code: z.literal(unitCode),
-        rows: z.int(),
-        index: z.int().describe('The first of these rows'),
-        detail: z.string(),
-      }),
-    )
-    .optional(),
-  ...counts,
-});
+export const rowsAnswer = z
+  .strictObject({
+    results: z
+      .array(z.union([pricedRow, failedRow]).meta({ id: 'BatchRowAnswer' }))
+      .describe('In the order of the request'),
+    ...counts,
+  })
+  .meta({ id: 'BatchRowsAnswer' });
+
+const cells = z.array(z.number().nullable()).optional();
+export const columnsAnswer = z
+  .strictObject({
+    columns: z
+      .strictObject({
+        ...Object.fromEntries(outputNames.map((name) => [name, cells])),
+        id: z.array(idSchema.nullable()).optional(),
+      })
+      .meta({ id: 'BatchColumnsResult', description: 'The outputs that were asked for. A failed row has null' }),
+    errors: z.array(
+      z
+        .strictObject({
+          index: z.int(),
+          code: errorCodeSchema,
+          field: z.string().optional().describe('The column that is wrong'),
+          detail: z.string(),
+        })
+        .meta({ id: 'ColumnError' }),
+    ),
+    warnings: z
+      .array(
+        z
+          .strictObject({
+            field: z.string(),
+            code: z.literal(unitCode),
+            rows: z.int(),
+            index: z.int().describe('The first of these rows'),
+            detail: z.string(),
+          })
+          .meta({ id: 'ColumnWarning' }),
+      )
+      .optional(),
+    ...counts,
+  })
+  .meta({ id: 'BatchColumnsAnswer' });
 
 /** The answer of a batch is bytes that other code has written. This schema only documents their content. */
 export const batchAnswer = z
   .custom<Buffer | Readable>()
-  .meta({ oneOf: [rowsAnswer, columnsAnswer].map((schema) => z.toJSONSchema(schema, { unrepresentable: 'any' })) });
+  .meta({ id: 'BatchAnswer', ...z.toJSONSchema(z.union([rowsAnswer, columnsAnswer])) });
 
-export const modelsAnswer = z.strictObject({
-  models: z.array(
-    z.strictObject({
-      model: z.string(),
-      title: z.string(),
-      inputs: z.array(
-        z.strictObject({
-          name: z.string(),
-          type: z.enum(['number', 'string', 'array', 'object']),
-          required: z.boolean(),
-          default: z.union([z.number(), z.string()]).optional(),
-          description: z.string(),
-        }),
-      ),
-      exercise_styles: z.array(z.enum(exerciseStyles)),
-      outputs: z.array(z.enum(outputNames)),
-      accuracy: z.string(),
-      source: z.string(),
-    }),
-  ),
-});
+const modelInput = z
+  .strictObject({
+    name: z.string(),
+    type: z.enum(['number', 'string', 'array', 'object']),
+    required: z.boolean(),
+    default: z.union([z.number(), z.string()]).optional(),
+    description: z.string(),
+  })
+  .meta({ id: 'PricingModelInput' });
+const model = z
+  .strictObject({
+    model: z.string(),
+    title: z.string(),
+    inputs: z.array(modelInput),
+    exercise_styles: z.array(z.enum(exerciseStyles)),
+    outputs: z.array(z.enum(outputNames)),
+    accuracy: z.string(),
+    source: z.string(),
+  })
+  .meta({ id: 'PricingModel' });
+export const modelsAnswer = z.strictObject({ models: z.array(model) }).meta({ id: 'PricingModels' });

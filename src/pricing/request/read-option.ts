@@ -97,6 +97,7 @@ export type ReadOptions = {
 const noMembers: readonly string[] = [];
 
 /** The option of a row with defaults filled in, or all errors of the row. `at` is the JSON Pointer of the row. */
+// oxlint-disable-next-line complexity -- it runs for each row of a batch, and calls would cost too much there
 export const readOption = (
   row: Row,
   model: Model,

@@ -1,6 +1,6 @@
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import { invalidRequest } from './failures.ts';
-import { realisedVolatility, realisedWindowDays, type Closes } from '../forecast/closes.ts';
+import { realisedVolatility, realisedWindowDays, type Close, type Closes } from '../forecast/closes.ts';
 import { isRequired } from '../models/inputs.ts';
 import type { Model } from '../models/models.ts';
 import { SYMBOL } from './read-extras.ts';
@@ -20,6 +20,14 @@ const minRealisedVolatility = 1e-9;
 
 const symbolError = (detail: string): AppError =>
   invalidRequest([{ pointer: '/symbol', code: 'invalid_value', detail }]);
+
+/** @throws AppError `validation_failed` at /symbol if there is no realised volatility */
+const realisedOf = (stored: readonly Close[]): number => {
+  const realised = realisedVolatility(stored);
+  if (realised === undefined) throw symbolError('Too few closes are stored for a realised volatility');
+  if (Number.isFinite(realised) && realised > minRealisedVolatility) return realised;
+  throw symbolError('The stored closes do not vary, so there is no realised volatility: send the volatility');
+};
 
 /**
  * Fills in spot and volatility from the closes of the symbol, if the request has a symbol and lacks them.
@@ -44,11 +52,7 @@ export const fillFromSymbol = async (
   const stored = await closes(symbol, realisedWindowDays);
   const last = stored?.at(-1);
   if (stored === undefined || last === undefined) throw symbolError('There is no stored close of such an asset');
-  const realised = volatility ? realisedVolatility(stored) : undefined;
-  if (volatility && realised === undefined) throw symbolError('Too few closes are stored for a realised volatility');
-  if (realised !== undefined && !(Number.isFinite(realised) && realised > minRealisedVolatility)) {
-    throw symbolError('The stored closes do not vary, so there is no realised volatility: send the volatility');
-  }
+  const realised = volatility ? realisedOf(stored) : undefined;
   return {
     row: { ...row, ...(spot ? { spot: last.close } : {}), ...(volatility ? { volatility: realised } : {}) },
     inputsFrom: {

@@ -170,6 +170,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       limits: isLong ? { maxMs } : { maxMs, handBackMs: shortWorkMs },
       tracer,
       logger,
+      metrics,
       usage,
       isClosed: () => closed,
       onHandedBack: (task) => {

@@ -1,3 +1,4 @@
+import { computationTime } from '../request/computation-time.ts';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { TakenFault } from '#src/kernel/catalogue/faults.ts';
@@ -94,7 +95,7 @@ export const outcomeOfBatch = async (batch: PreparedBatch, computationTimeMs: nu
     size: batch.size,
     tally: batch.tally,
     thrown: thrown && refusalOf(thrown),
-    chunks: await batch.finish(computationTimeMs),
+    chunks: await batch.finish(computationTime(computationTimeMs)),
   };
 };
 

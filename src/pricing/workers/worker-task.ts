@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentelemetry/api';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { CallerUsage } from './caller-usage.ts';
 import type { LaneTask } from './lane.ts';
@@ -23,6 +24,7 @@ export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head'
   Pick<PoolTask, 'lane'> & {
     readonly tracer: Tracer;
     readonly logger: Logger;
+    readonly metrics: Metrics;
     readonly usage: CallerUsage;
     readonly isClosed: () => boolean;
     /** The process returned the task, because its work belongs in the lane for long work. */
@@ -33,7 +35,7 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 /** One request to the pool, from the queue to its outcome and its span. */
 export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
-  const { caller, kind, body, head, tracer, logger, usage, isClosed, onHandedBack } = options;
+  const { caller, kind, body, head, tracer, logger, metrics, usage, isClosed, onHandedBack } = options;
   const parent = context.active();
   const inRequest = AsyncLocalStorage.snapshot();
   const queuedAt = now();
@@ -42,8 +44,19 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
   // The process has no span exporter. So the service records the span, with the times that the process measured.
   const record = (startTime: number, endTime: number, attributes: Attributes, code?: ErrorCode): void => {
     const span = tracer.startSpan('pricing.worker', { startTime, attributes }, parent);
-    if (code !== undefined) span.setAttribute('error.type', code);
-    if (code !== undefined && errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+    let outcome: LabelsOf<'volwatch_workers_task_duration_seconds'>['outcome'] = 'ok';
+    if (code !== undefined) {
+      outcome = errorTable[code].status >= 500 ? 'failed' : 'refused';
+      span.setAttribute('error.type', code);
+      if (outcome === 'failed') span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    context.with(parent, () =>
+      metrics.observe(
+        'volwatch_workers_task_duration_seconds',
+        { lane: task.lane, outcome },
+        Math.max(0, endTime - queuedAt) / 1_000,
+      ),
+    );
     span.end(endTime);
   };
   let settled = false;

@@ -4,6 +4,11 @@ export type ExpositionFormat = 'text' | 'openmetrics';
 
 const range = /^\s*(?<type>[^;\s]+)\s*(?<parameters>(?:;[^;]*)*)$/;
 
+const isOpenMetrics = (type: string, version = '1.0.0'): boolean =>
+  type.toLowerCase() === 'application/openmetrics-text' && version === '1.0.0';
+const isText = (type: string, version = '0.0.4'): boolean =>
+  /^(?:text\/plain|text\/\*)$/i.test(type) && version === '0.0.4';
+
 /** Returns `openmetrics` only if the Accept header has OpenMetrics 1.0 with at least the quality of plain text. */
 export const negotiateFormat = (accept: string | undefined): ExpositionFormat => {
   let openMetrics = 0;
@@ -13,11 +18,8 @@ export const negotiateFormat = (accept: string | undefined): ExpositionFormat =>
     const quality = Number(/;\s*q=([\d.]+)/i.exec(parameters)?.[1] ?? 1);
     const version = /;\s*version="?([\d.]+)/i.exec(parameters)?.[1];
     if (!Number.isFinite(quality)) continue;
-    if (type.toLowerCase() === 'application/openmetrics-text' && (version ?? '1.0.0') === '1.0.0') {
-      openMetrics = Math.max(openMetrics, quality);
-    } else if (/^(?:text\/plain|text\/\*)$/i.test(type) && (version ?? '0.0.4') === '0.0.4') {
-      text = Math.max(text, quality);
-    }
+    if (isOpenMetrics(type, version)) openMetrics = Math.max(openMetrics, quality);
+    else if (isText(type, version)) text = Math.max(text, quality);
   }
   return openMetrics > 0 && openMetrics >= text ? 'openmetrics' : 'text';
 };

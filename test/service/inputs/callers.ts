@@ -17,6 +17,8 @@ const known: KnownValues = {
   client_id: client.id,
   client_secret: client.secret,
   token: 'no-token-of-this-service',
+  current_password: 'not the current password',
+  new_password: 'hostile inputs 4712 umbrella',
   symbol: 'AAPL',
   code: 'TECH5_EW',
   universe: 'tech5',

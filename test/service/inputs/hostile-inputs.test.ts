@@ -119,6 +119,9 @@ test('each declared input with hostile values: a good answer or a 4xx with a poi
   const google = await startGoogleServer(t);
   const service = await serveProduction(t, database, {
     ...google.environment,
+    // No server listens there: messages wait.
+    SMTP_URL: 'smtp://127.0.0.1:9',
+    MAIL_FROM: 'volwatch@example.org',
     PASSWORD_HASH_MEMORY_KIB: '7168',
     PASSWORD_HASH_PASSES: '1',
     PASSWORD_HASH_QUEUE: '1000',

@@ -6,11 +6,15 @@ const calendarSyncs = 'volwatch_calendar_sync_duration_seconds_count';
 const failedSyncs = `${calendarSyncs}{job="volwatch",outcome="failed"}`;
 const failing = `${deliveries}{job="volwatch",outcome=~"failed|dead"}`;
 
+const mail = 'volwatch_mail_messages_total';
+const triedMail = `${mail}{job="volwatch",outcome=~"sent|failed|dead"}`;
+const failedMail = `${mail}{job="volwatch",outcome=~"failed|dead"}`;
+
 /** Causes in background work, for which no caller waits. */
 export const backgroundAlerts: readonly CauseAlert[] = [
   {
     alert: 'JobsDying',
-    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!~"webhook_delivery|calendar",outcome="dead"}[15m])) > 0',
+    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!~"webhook_delivery|calendar|mail",outcome="dead"}[15m])) > 0',
     for: '0s',
     severity: 'ticket',
     summary: '{{ $value | humanize }} jobs of queue {{ $labels.queue }} used up their attempts in 15 minutes',
@@ -62,6 +66,25 @@ export const backgroundAlerts: readonly CauseAlert[] = [
       over: 35,
       labels: {},
       summary: '84.38% of the calendar syncs fail',
+    },
+  },
+  {
+    alert: 'MailNotDelivered',
+    expr: `sum(increase(${failedMail}[10m])) / sum(increase(${triedMail}[10m])) > 0.5 and sum(increase(${failedMail}[10m])) >= 3`,
+    for: '2m',
+    severity: 'ticket',
+    summary: '{{ $value | humanizePercentage }} of the attempts to send mail fail',
+    description: 'More than half of ten minutes: the SMTP server is down, or it refuses. Users cannot reset passwords.',
+    proof: {
+      series: {
+        [`${mail}{${i1},kind="password_reset",outcome="sent"}`]: '0+1x40',
+        [`${mail}{${i1},kind="password_reset",outcome="failed"}`]: '0x10 0+6x10 60x20',
+      },
+      quiet: 5,
+      fires: 20,
+      over: 35,
+      labels: {},
+      summary: '84.38% of the attempts to send mail fail',
     },
   },
   {

@@ -3,7 +3,7 @@ import { of, quantiles, share, sumRate, type RowSpec } from '../spec.ts';
 const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
 const deliveries = 'volwatch_webhook_deliveries_total';
 
-/** Jobs and webhooks: no caller waits for this work. */
+/** Jobs, webhooks and mail: no caller waits for this work. */
 export const backgroundWork: RowSpec = {
   title: 'Background work',
   panels: [
@@ -50,6 +50,26 @@ export const backgroundWork: RowSpec = {
       unit: 'seconds',
       queries: quantiles(of('volwatch_webhook_delivery_duration_seconds_bucket')),
       exemplars: true,
+    },
+    {
+      id: 61,
+      kind: 'timeseries',
+      title: 'Mail by outcome',
+      description:
+        'Attempts to send messages per second by outcome. Dropped ones had nothing to send, limited ones were not stored.',
+      unit: 'events/s',
+      queries: [{ expr: sumRate(of('volwatch_mail_messages_total'), 'outcome'), legend: '{{outcome}}' }],
+      stacked: true,
+      alerts: ['MailNotDelivered'],
+    },
+    {
+      id: 62,
+      kind: 'timeseries',
+      title: 'Oldest waiting message',
+      description:
+        'Age of the message that waits for the longest time to be sent. It grows while the SMTP server is down.',
+      unit: 'seconds',
+      queries: [{ expr: `max(${of('volwatch_mail_oldest_waiting_seconds')})`, legend: 'oldest' }],
     },
   ],
 };

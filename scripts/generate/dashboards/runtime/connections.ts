@@ -22,7 +22,6 @@ export const connections: RowSpec = {
       thresholds: [{ value: 0.9, color: 'red' }],
       ...fromCauses,
       alerts: ['PoolSaturated'],
-      width: 8,
     },
     {
       id: 11,
@@ -37,7 +36,6 @@ export const connections: RowSpec = {
       thresholds: [{ value: 1, color: 'red' }],
       ...fromCauses,
       alerts: ['PoolRequestsWaiting'],
-      width: 8,
     },
     {
       id: 12,
@@ -49,7 +47,6 @@ export const connections: RowSpec = {
         expr: quantile(q, of(`${pool}_wait_time_seconds_bucket`), 'pool'),
         legend: `p${q * 100} {{pool}}`,
       })),
-      width: 8,
     },
     {
       id: 14,
@@ -83,6 +80,21 @@ export const connections: RowSpec = {
           legend: '{{pool}}',
         },
       ],
+    },
+    {
+      id: 55,
+      kind: 'timeseries',
+      title: 'Probes and checks of the database at p95',
+      description:
+        'Health and replica probes, checks of server and schema, migrations, by outcome. A probe that takes longer shows a slow network or server before requests do.',
+      unit: 'seconds',
+      queries: [
+        {
+          expr: quantile(0.95, of('volwatch_db_maintenance_duration_seconds_bucket'), 'operation, outcome'),
+          legend: '{{operation}} {{outcome}}',
+        },
+      ],
+      width: 24,
     },
     {
       id: 13,

@@ -11,7 +11,7 @@ export const dependencies: RowSpec = {
       id: 1,
       kind: 'states',
       title: 'Dependency health',
-      description: '1 while the dependency answers its health check, as each instance sees it.',
+      description: 'Whether the dependency answers its health check, as each instance sees it.',
       unit: 'state',
       queries: [{ expr: of('volwatch_dependency_up'), legend: '{{dependency}} {{instance}}' }],
       lowIsBad: true,
@@ -47,12 +47,18 @@ export const dependencies: RowSpec = {
         '1 for the mode of each instance: none, server, cluster or sentinel. All instances must have the same.',
       unit: 'state',
       queries: [{ expr: `${of('volwatch_redis_mode')} == 1`, legend: '{{mode}} {{instance}}' }],
+      states: [{ value: 1, text: 'In use', color: 'blue' }],
     },
     {
       id: 2,
       kind: 'states',
       title: 'Circuit breaker state',
-      description: '0 closed, 1 half-open, 2 open: calls are refused at once and fallbacks answer.',
+      description: 'While a breaker is open, calls are refused at once and fallbacks answer.',
+      states: [
+        { value: 0, text: 'Closed', color: 'green' },
+        { value: 1, text: 'Half-open', color: 'yellow' },
+        { value: 2, text: 'Open', color: 'red' },
+      ],
       unit: 'state',
       queries: [{ expr: of('volwatch_circuit_breaker_state'), legend: '{{dependency}} {{instance}}' }],
       thresholds: [

@@ -14,7 +14,6 @@ export const process: RowSpec = {
         expr: of(`nodejs_eventloop_lag_${q}_seconds`),
         legend: `${q} {{instance}}`,
       })),
-      width: 8,
     },
     {
       id: 21,
@@ -23,7 +22,6 @@ export const process: RowSpec = {
       description: 'Seconds of collection per second, by kind.',
       unit: 'share',
       queries: [{ expr: sumRate(of('nodejs_gc_duration_seconds_sum'), 'kind'), legend: '{{kind}}' }],
-      width: 8,
     },
     {
       id: 22,
@@ -35,7 +33,6 @@ export const process: RowSpec = {
         { expr: of('process_resident_memory_bytes'), legend: 'resident {{instance}}' },
         { expr: of('nodejs_heap_size_used_bytes'), legend: 'heap {{instance}}' },
       ],
-      width: 8,
     },
     {
       id: 23,
@@ -45,7 +42,6 @@ export const process: RowSpec = {
         'Bytes of bodies in memory by instance, without the first BODY_LIMIT_BYTES of each. BODIES_LIMIT_BYTES is the max.',
       unit: 'bytes',
       queries: [{ expr: of('volwatch_http_body_bytes'), legend: '{{instance}}' }],
-      width: 8,
     },
     {
       id: 24,
@@ -54,7 +50,6 @@ export const process: RowSpec = {
       description: 'Bodies that are being read by instance. Many bodies and few bytes mean slow senders.',
       unit: 'count',
       queries: [{ expr: of('volwatch_http_bodies_in_progress'), legend: '{{instance}}' }],
-      width: 8,
     },
     {
       id: 25,
@@ -64,7 +59,6 @@ export const process: RowSpec = {
         'Bytes of answers that are kept until their clients read them, by instance. ANSWER_BACKLOG_BYTES is the max.',
       unit: 'bytes',
       queries: [{ expr: of('volwatch_http_answer_bytes_outstanding'), legend: '{{instance}}' }],
-      width: 8,
     },
     {
       id: 26,

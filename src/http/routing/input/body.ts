@@ -11,7 +11,7 @@ import type { BodyReader } from './body-reader.ts';
 import type { HttpContext } from '../types.ts';
 import { parseQuery } from './validation.ts';
 
-const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {
+export const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {
   if (header !== undefined && consumes.includes(header)) return header;
   const [essence = '', ...parameters] = (header ?? '').toLowerCase().split(';');
   const type = essence.trim();
@@ -26,6 +26,9 @@ const checkMediaType = (header: string | undefined, consumes: readonly string[])
   }
   return type;
 };
+
+export const noBody = ({ consumes }: CompiledRoute): AppError =>
+  new AppError('malformed_body', `A body is required: send ${consumes.join(' or ')}`);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const textOf = (bytes: Buffer): string => {
@@ -76,7 +79,7 @@ export const readBody = async (
   const { headers } = ctx.req;
   if (!hasBody(ctx.req)) {
     if (route.bodyOptional) return { value: undefined, release: () => {} };
-    throw new AppError('malformed_body', `A body is required: send ${route.consumes.join(' or ')}`);
+    throw noBody(route);
   }
   const type = checkMediaType(headers['content-type'], route.consumes);
   const { rawBody, bodyLimit = 'default' } = route.declaration;

@@ -57,6 +57,7 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
           await delayRefusal(ctx, error);
           throw error;
         }
+        if (auth === 'optional' && ctx.state.request.principal === undefined) return next();
         // The answer belongs to this caller. Shared caches must not store it. A private cache may, and must revalidate.
         ctx.set('Cache-Control', etag === undefined ? 'no-store' : 'private, no-cache');
         return next();
@@ -72,11 +73,16 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
       };
     },
 
-    /** Refuses a change that another site may have sent with the cookie of the caller. */
-    checkCsrf: ({ declaration }) => {
-      if (csrf === undefined || declaration.method === 'GET') return undefined;
+    /**
+     * Refuses a change that another site may have sent with the cookie of the caller. A route with optional credentials
+     * changes nothing: there the origin of the request is checked, as on public routes, and no token is needed.
+     */
+    checkCsrf: ({ declaration: { auth, method } }) => {
+      if (csrf === undefined || method === 'GET') return undefined;
       return async (ctx, next) => {
-        await csrf({ method: ctx.method, headers: ctx.req.headers }, ctx.state.request.principal);
+        const { principal } = ctx.state.request;
+        const needsNoToken = auth === 'optional' && principal?.sessionId !== undefined;
+        await csrf({ method: ctx.method, headers: ctx.req.headers }, needsNoToken ? undefined : principal);
         return next();
       };
     },

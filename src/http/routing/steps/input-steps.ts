@@ -3,7 +3,8 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { acceptedTypes } from '#src/kernel/requests/accept.ts';
 import type { BodyAdmission } from '../../admission/body-admission.ts';
 import type { Limits } from '../../server/limits.ts';
-import { readBody } from '../input/body.ts';
+import { readBody, type BodyReading } from '../input/body.ts';
+import { openStream } from '../input/stream.ts';
 import { createBodyReaders } from '../input/body-reader.ts';
 import { parseInput } from '../input/request-input.ts';
 import type { HttpContext, Step } from '../types.ts';
@@ -39,7 +40,7 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
       let release = (): void => {};
       const read = async (): Promise<unknown> => {
         const caller = callerIn(ctx);
-        const body = await readBody(ctx, route, {
+        const reading: BodyReading = {
           limits,
           readers,
           open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
@@ -47,7 +48,9 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
             if (waitsToSend(ctx)) ctx.res.writeContinue();
           },
           refused: (kind) => abuse.refused(kind, caller.clientIp),
-        });
+        };
+        if (route.declaration.streamBody) return openStream(ctx, route, reading);
+        const body = await readBody(ctx, route, reading);
         release = body.release;
         return body.value;
       };

@@ -1,6 +1,7 @@
 import { auditActions, auditOutcomes } from '../../ports/audit.ts';
 import { errorCodes } from '../errors.ts';
 import { transactionOperations, transactionOutcomes } from '../../ports/unit-of-work.ts';
+import { maintenanceOperations, namesOf } from '../operations.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
 const errorType = ['', ...errorCodes] as const;
@@ -21,6 +22,12 @@ export const databaseMetrics = {
     type: 'histogram',
     help: 'Duration of units of work in seconds',
     labels: { operation: transactionOperations, outcome: transactionOutcomes },
+    buckets: longDurationBuckets,
+  },
+  volwatch_db_maintenance_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of migrations, checks of server and schema, and probes in seconds',
+    labels: { operation: namesOf(maintenanceOperations), outcome: ['ok', 'failed'] },
     buckets: longDurationBuckets,
   },
   db_client_connection_count: {
@@ -52,6 +59,11 @@ export const databaseMetrics = {
     type: 'counter',
     help: 'Audit events written by action and outcome',
     labels: { action: auditActions, outcome: auditOutcomes },
+  },
+  volwatch_operator_actions_total: {
+    type: 'counter',
+    help: 'Actions of operators since this instance started, read from the audit trail. Every instance counts all of them',
+    labels: { action: auditActions },
   },
   volwatch_audit_refusals_omitted_total: {
     type: 'counter',

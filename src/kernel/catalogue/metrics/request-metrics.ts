@@ -1,6 +1,7 @@
 import { abuseKinds } from '../abuse.ts';
 import { errorCategories, errorCodes, errorTable } from '../errors.ts';
 import { legacyOmissions, legacyShapes, tokenFormats } from '../../requests/principal.ts';
+import { authOperations, namesOf } from '../operations.ts';
 import { loadClasses } from '../../requests/route.ts';
 import type { MetricDeclaration } from './declaration.ts';
 
@@ -39,7 +40,7 @@ export const requestMetrics = {
     type: 'histogram',
     help: 'Duration of authentication operations in seconds',
     labels: {
-      operation: ['verify_token', 'issue_token', 'login', 'api_key', 'refresh', 'register', 'session', 'revoke'],
+      operation: namesOf(authOperations),
       outcome: ['ok', 'refused', 'error'],
     },
   },

@@ -1,9 +1,10 @@
 import { errorCodes } from '../errors.ts';
 import { forecastMethods, modelNames } from '../pricing-models.ts';
+import { chunkOperations, namesOf, pricingOperations } from '../operations.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
 const pricingModels = [...modelNames, 'unknown'] as const;
-const pricingOperations = ['price', 'greeks', 'implied_volatility', 'batch'] as const;
+const pricingOperationNames = namesOf(pricingOperations);
 
 /** Pricing and refreshes. */
 export const workMetrics = {
@@ -11,13 +12,13 @@ export const workMetrics = {
     type: 'histogram',
     help: 'Duration of pricing operations in seconds',
     // A batch may hold rows of several models.
-    labels: { operation: pricingOperations, model: [...pricingModels, 'mixed'] },
+    labels: { operation: pricingOperationNames, model: [...pricingModels, 'mixed'] },
     buckets: longDurationBuckets,
   },
   volwatch_pricing_options_total: {
     type: 'counter',
     help: 'Options priced by operation, model and outcome',
-    labels: { operation: pricingOperations, model: pricingModels, outcome: ['ok', 'invalid', 'failed'] },
+    labels: { operation: pricingOperationNames, model: pricingModels, outcome: ['ok', 'invalid', 'failed'] },
   },
   volwatch_pricing_solver_iterations: {
     type: 'histogram',
@@ -41,6 +42,12 @@ export const workMetrics = {
     labels: { method: forecastMethods, outcome: ['ok', 'failed'] },
     buckets: longDurationBuckets,
   },
+  volwatch_pricing_chunk_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of storing and pricing chunks of pricing jobs in seconds. removed: the chunk is not wanted any more',
+    labels: { operation: namesOf(chunkOperations), outcome: ['ok', 'refused', 'failed', 'removed'] },
+    buckets: longDurationBuckets,
+  },
   volwatch_pricing_batch_size: {
     type: 'histogram',
     help: 'Rows in a pricing batch',
@@ -56,6 +63,12 @@ export const workMetrics = {
     type: 'gauge',
     help: 'Worker processes that are pricing',
     labels: {},
+  },
+  volwatch_workers_task_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of tasks of the pricing processes in seconds, with the wait for a process',
+    labels: { lane: ['short', 'long'], outcome: ['ok', 'refused', 'failed'] },
+    buckets: longDurationBuckets,
   },
   volwatch_workers_restarts_total: {
     type: 'counter',
@@ -77,6 +90,16 @@ export const workMetrics = {
     type: 'counter',
     help: 'Fetched bars held back because they are not believed',
     labels: { universe: 'open' },
+  },
+  volwatch_upload_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of uploaded files, after decompression',
+    labels: {},
+  },
+  volwatch_upload_rows_total: {
+    type: 'counter',
+    help: 'Rows of uploaded files. Of a file that fails, only the refused rows count',
+    labels: { outcome: ['written', 'held_back', 'refused'] },
   },
   volwatch_series_replaced_total: {
     type: 'counter',

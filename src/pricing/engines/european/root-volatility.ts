@@ -12,6 +12,7 @@ const NOISE = 1e-12;
  * found by the method of N. Anderson and A. Bjorck, "A new high order method of regula falsi type", BIT 13 (1973),
  * 253-264. Every fourth step is a bisection.
  */
+// oxlint-disable-next-line complexity -- one loop of a numerical method, with its cases as the paper has them
 export const volatilityByRoot = (priceAt: (volatility: number) => number, price: number): Inversion => {
   const minPrice = priceAt(0);
   if (Number.isNaN(minPrice)) return { volatility: NOT_CONVERGED, iterations: 0 };

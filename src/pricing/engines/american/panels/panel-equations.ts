@@ -58,6 +58,7 @@ export const createPanelEquations = (
   const knownExps = known.map((values) => values.map((value) => Math.exp(value)));
   const legs = createLegs();
 
+  // oxlint-disable-next-line complexity -- one loop of a numerical method, with its cases as the paper has them
   const equation = (curve: number, node: number, full: boolean): void => {
     const nodeTime = nodeTimes[node]!;
     const y = levels[curve]![node + 1]!;

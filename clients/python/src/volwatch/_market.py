@@ -1,0 +1,113 @@
+"""Market data and refreshes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from ._errors import RefreshTimeoutError
+from ._flow import Flow, Wait
+from ._session import Session
+
+_PAGE = "1000"
+# Below REQUEST_DEADLINE_MS of the service (30 s by default).
+_MAX_PREFER_WAIT_S = 20
+_MAX_POLL_S = 2.0
+
+_PRICES: dict[str, pa.DataType] = {
+    "date": pa.date32(),
+    **dict.fromkeys(("open", "high", "low", "close", "volume"), pa.float64()),
+}
+_INDEX_VALUES: dict[str, pa.DataType] = {"date": pa.date32(), "value": pa.float64()}
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The record of a refresh. Counts are rows written."""
+
+    id: str
+    universe: str
+    status: str
+    reason: str | None
+    started_at: str
+    finished_at: str | None
+    assets: int
+    prices: int
+    index_values: int
+    source: str | None
+    trace_id: str | None
+    document: Mapping[str, Any]
+    """The whole record, also members that this version of the client does not know."""
+
+    @staticmethod
+    def of(document: Mapping[str, Any]) -> Refresh:
+        known: dict[str, Any] = {name: document.get(name) for name in Refresh.__dataclass_fields__}
+        return Refresh(**{**known, "document": document})
+
+
+def prices(session: Session, symbol: str, start: date | str | None, end: date | str | None) -> Flow[pa.Table]:
+    items = yield from _all_items(session, f"/assets/{quote(symbol, safe='')}/prices", _range(start, end))
+    return _table(items, _PRICES)
+
+
+def index_values(session: Session, code: str, start: date | str | None, end: date | str | None) -> Flow[pa.Table]:
+    items = yield from _all_items(session, f"/indexes/{quote(code, safe='')}/values", _range(start, end))
+    return _table(items, _INDEX_VALUES)
+
+
+def listed(session: Session, path: str) -> Flow[pa.Table]:
+    """All items of a list of records, for example of `/assets`."""
+    return pa.Table.from_pylist((yield from _all_items(session, path, {})))
+
+
+def refresh(session: Session, universe: str, timeout_s: float) -> Flow[Refresh]:
+    """Starts a refresh and waits until it ended. A failed one raises the error of its cause."""
+    ends_at = time.monotonic() + timeout_s
+    prefer = {"prefer": f"wait={max(0, min(_MAX_PREFER_WAIT_S, int(timeout_s)))}"}
+    record = Refresh.of((yield from session.create("/refreshes", {"universe": universe}, prefer)))
+    poll_s = 0.2
+    while record.status == "running":
+        if time.monotonic() > ends_at:
+            raise RefreshTimeoutError(record.id, timeout_s)
+        yield Wait(poll_s)
+        poll_s = min(_MAX_POLL_S, poll_s * 1.5)
+        record = yield from refresh_record(session, record.id)
+    return record
+
+
+def refresh_record(session: Session, refresh_id: str) -> Flow[Refresh]:
+    return Refresh.of((yield from session.json("GET", f"/refreshes/{quote(refresh_id, safe='')}")))
+
+
+def refreshes(session: Session, limit: int) -> Flow[list[Refresh]]:
+    """The newest refreshes first."""
+    page = yield from session.json("GET", "/refreshes", params={"limit": str(limit)})
+    return [Refresh.of(item) for item in page["data"]]
+
+
+def _range(start: date | str | None, end: date | str | None) -> dict[str, str]:
+    given = {"from": start, "to": end}
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _all_items(session: Session, path: str, params: Mapping[str, str]) -> Flow[list[dict[str, Any]]]:
+    items: list[dict[str, Any]] = []
+    query = {**params, "limit": _PAGE}
+    while True:
+        page = yield from session.json("GET", path, params=query)
+        items += page["data"]
+        cursor = page["page"]["next_cursor"]
+        if cursor is None:
+            return items
+        query["cursor"] = cursor
+
+
+def _table(items: list[dict[str, Any]], kinds: dict[str, pa.DataType]) -> pa.Table:
+    dated = [{**item, "date": date.fromisoformat(item["date"])} for item in items]
+    return pa.Table.from_pylist(dated, schema=pa.schema(kinds))

@@ -1,0 +1,93 @@
+"""Market data and refreshes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from conftest import FaultOf, Recorder
+from volwatch import Client, ConflictError, DatabaseError, NotFoundError, RefreshTimeoutError, ValidationError
+
+
+def test_prices_are_a_frame_with_dates(client: Client) -> None:
+    prices = client.prices("AAPL")
+    assert prices.columns.to_list() == ["date", "open", "high", "low", "close", "volume"]
+    assert len(prices) == 123
+    assert prices["date"].iloc[0] == pd.Timestamp("2000-01-01")
+    assert prices["date"].dtype.kind == "M"
+    assert prices["close"].iloc[0] == 25.94
+    assert prices["open"].isna().all()
+
+
+def test_all_pages_are_read(recorder: Recorder) -> None:
+    with Client(transport=recorder) as client:
+        prices = client.prices("^GSPC")
+    assert len(prices) == 5105
+    assert prices["date"].is_monotonic_increasing
+    assert prices["date"].is_unique
+    assert recorder.paths.count("GET /api/v1/assets/^GSPC/prices") == 6
+
+
+def test_a_range_as_polars_and_as_arrow(client: Client) -> None:
+    polars = client.prices("^GSPC", start="2020-01-01", end=date(2020, 1, 31), frame="polars")
+    assert isinstance(polars, pl.DataFrame)
+    assert polars.schema["date"] == pl.Date
+    assert polars["date"].min() == date(2020, 1, 2)
+    arrow = client.prices("^GSPC", start="2020-01-01", end=date(2020, 1, 31), frame="arrow")
+    assert isinstance(arrow, pa.Table)
+    assert arrow.num_rows == polars.height == 21
+    with pytest.raises(ValueError, match='frame must be "pandas"'):
+        client.prices("AAPL", frame="dask")  # type: ignore[call-overload]
+
+
+def test_index_values_assets_and_indexes(client: Client) -> None:
+    values = client.index_values("TECH5_EW", start="2010-01-01")
+    assert values.columns.to_list() == ["date", "value"]
+    assert len(values) == 3
+    assert set(client.assets()["symbol"]) >= {"AAPL", "^GSPC"}
+    assert set(client.indexes(frame="polars")["code"]) >= {"SP500", "TECH5_EW"}
+
+
+def test_an_unknown_symbol_and_a_wrong_date_are_typed_errors(client: Client) -> None:
+    with pytest.raises(NotFoundError) as unknown:
+        client.prices("NOBODY")
+    assert unknown.value.code == "resource_not_found"
+    with pytest.raises(ValidationError) as wrong:
+        client.prices("AAPL", start="yesterday")
+    assert wrong.value.errors[0].pointer == "query.from"
+
+
+def test_a_refresh_is_waited_for_and_recorded(client: Client) -> None:
+    refresh = client.refresh("tech5")
+    assert refresh.status == "succeeded"
+    assert refresh.universe == "tech5"
+    assert client.refresh_record(refresh.id).document == refresh.document
+    assert client.refreshes(limit=1)[0].id == refresh.id
+
+
+def test_a_failed_refresh_raises_the_error_of_its_cause_and_is_not_repeated(fault: FaultOf, recorder: Recorder) -> None:
+    with (
+        fault("refresh.store_prices", mode="error", count=1),
+        Client(transport=recorder) as client,
+        pytest.raises(DatabaseError) as raised,
+    ):
+        client.refresh("tech5")
+    assert raised.value.document["refresh"]["status"] == "rolled_back"
+    assert recorder.paths.count("POST /api/v1/refreshes") == 1
+
+
+def test_a_refresh_that_takes_longer_is_waited_for_or_a_timeout(fault: FaultOf, client: Client) -> None:
+    with fault("provider.fetch", mode="delay", delay_ms=6000, count=1):
+        with pytest.raises(RefreshTimeoutError) as raised:
+            client.refresh("tech5", timeout_s=0.5)
+        with pytest.raises(ConflictError) as conflict:
+            client.refresh("tech5")
+        assert conflict.value.code == "refresh_in_progress"
+    record = client.refresh_record(raised.value.refresh_id)
+    while record.status == "running":
+        record = client.refresh_record(raised.value.refresh_id)
+    assert record.status == "succeeded"

@@ -1,0 +1,22 @@
+export {
+  createClient,
+  data,
+  items,
+  type ClientOptions,
+  type components,
+  type paths,
+  type Refresh,
+  type VolwatchClient,
+} from './client.js';
+export type { Credentials } from './credentials.js';
+export {
+  ConnectionFailedError,
+  ProblemError,
+  RefreshTimeoutError,
+  UnexpectedAnswerError,
+  VolwatchError,
+  type Category,
+  type FieldError,
+  type Problem,
+} from './problem.js';
+export { defaultRetries, type Retries } from './retries.js';

@@ -1,0 +1,75 @@
+import { Table, tableFromArrays, tableFromIPC, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow';
+import test from 'ava';
+import { data, items, ProblemError, RefreshTimeoutError } from '@volwatch/client';
+import { option, recordingClient, withFault } from './service.ts';
+
+test.serial('all pages of prices are read', async (t) => {
+  const { client, paths } = recordingClient();
+  const closes: (number | null)[] = [];
+  for await (const { close } of items((cursor) =>
+    data(
+      client.api.GET('/api/v1/assets/{symbol}/prices', {
+        params: { path: { symbol: '^GSPC' }, query: { limit: 1000, ...(cursor && { cursor }) } },
+      }),
+    ),
+  )) {
+    closes.push(close ?? null);
+  }
+  t.is(closes.length, 5105);
+  t.is(paths().filter((path) => path.endsWith('/prices')).length, 6);
+});
+
+test.serial('an Arrow stream of apache-arrow is priced as the same row in JSON', async (t) => {
+  const { client } = recordingClient();
+  const { price } = await data(client.api.POST('/api/v1/pricing/price', { body: option }));
+  const numbers = tableFromArrays({
+    spot: Float64Array.of(100, 100),
+    strike: Float64Array.of(105, -1),
+    time_to_expiry: Float64Array.of(0.5, 0.5),
+    rate: Float64Array.of(0.03, 0.03),
+    volatility: Float64Array.of(0.2, 0.2),
+  });
+  const table = numbers.assign(new Table({ option_type: vectorFromArray(['call', 'call'], new Utf8()) }));
+  const answer = tableFromIPC(await client.priceArrow(tableToIPC(table, 'stream')));
+  t.is(answer.getChild('price')?.get(0), price);
+  t.is(String(answer.getChild('price')?.type), 'Float64');
+  t.is(answer.getChild('error_field')?.get(1), 'strike');
+  await t.throwsAsync(client.priceArrow(tableToIPC(numbers, 'stream')), {
+    instanceOf: ProblemError,
+    message: /option_type/,
+  });
+});
+
+test.serial('a refresh is waited for; one that takes longer is a timeout', async (t) => {
+  const { client } = recordingClient();
+  t.is((await client.refresh('tech5')).status, 'succeeded');
+  await withFault('provider.fetch', { mode: 'delay', delay_ms: 6_000, count: 1 }, async () => {
+    const error = await t.throwsAsync(client.refresh('tech5', { timeoutMs: 500 }), { instanceOf: RefreshTimeoutError });
+    await t.throwsAsync(client.refresh('tech5'), { instanceOf: ProblemError, code: 'refresh_in_progress' });
+    const params = { path: { id: error.refreshId } };
+    let status = 'running';
+    while (status === 'running') ({ status } = await data(client.api.GET('/api/v1/refreshes/{id}', { params })));
+    t.is(status, 'succeeded');
+  });
+});
+
+test.serial('a refresh that takes longer than one request is waited for', async (t) => {
+  const { client, paths } = recordingClient({
+    fetch: (request) => {
+      // The service then answers at once, and the client must ask again.
+      request.headers.delete('prefer');
+      return fetch(request);
+    },
+  });
+  t.is((await client.refresh('sp500')).status, 'succeeded');
+  t.true(paths().some((path) => /^GET .*refreshes\/[\da-f-]{36}$/.test(path)));
+});
+
+test.serial('a failed refresh throws the error of its cause with the record, and is not repeated', async (t) => {
+  const { client, paths } = recordingClient();
+  const error = await withFault('refresh.store_prices', { mode: 'error', count: 1 }, () =>
+    t.throwsAsync(client.refresh('tech5'), { instanceOf: ProblemError, code: 'database_unavailable' }),
+  );
+  t.is((error.problem['refresh'] as { status: string }).status, 'rolled_back');
+  t.is(paths().filter((path) => path === 'POST /api/v1/refreshes').length, 1);
+});

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { Measure } from '../measured.ts';
+import { atEvenTimes } from '../sign-in/even-time.ts';
+import { noStore } from '../tokens/token-answer.ts';
+import { emailInput, tokenInput } from '../users/account-inputs.ts';
+import { maxPasswordCharacters } from '../users/password-rules.ts';
+import { emailStatuses, type Emails } from './emails.ts';
+
+export type EmailRoutesDeps = { readonly emails: Emails; readonly measure: Measure };
+
+const common = { tag: 'Account', load: 'none', path: '/account/email' } as const;
+
+/** The routes `POST /account/email` and `PUT /account/email`. */
+export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
+  defineRoute({
+    ...common,
+    method: 'POST',
+    summary: 'Ask for another e-mail address. Both addresses get a message; for the own address: a new verification',
+    auth: 'authenticated',
+    rateLimit: 'caller',
+    request: {
+      body: z.strictObject({ email: emailInput, current_password: z.string().min(1).max(maxPasswordCharacters) }),
+    },
+    responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
+    errors: ['credentials_invalid', 'resource_not_found', 'mail_not_configured', 'quota_exceeded', 'overloaded'],
+    handler: async ({ body: { email, current_password: password }, context: { principal, clientIp } }) => {
+      if (!principal) throw new AppError('auth_service_error');
+      await measure('email_change_request', () =>
+        atEvenTimes(() => emails.requestChange(principal, { email, password }, clientIp)),
+      );
+      return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'PUT',
+    summary: 'Confirm an e-mail address with the token of a message',
+    auth: 'public',
+    rateLimit: 'login',
+    request: { body: z.strictObject({ token: tokenInput }) },
+    responses: { 200: z.strictObject({ status: z.enum(emailStatuses) }) },
+    errors: ['account_token_invalid', 'email_taken', 'auth_service_error'],
+    handler: async ({ body: { token } }) => {
+      const status = await measure('email_confirm', () => emails.confirm(token));
+      return { status: 200 as const, headers: noStore, body: { status } };
+    },
+  }),
+];

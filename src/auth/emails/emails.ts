@@ -1,0 +1,135 @@
+import { LockMode } from '@mikro-orm/core';
+import type { AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
+import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { EmailChangeEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
+import { accountTokenInvalid, type AccountTokens, type TokenHolder } from '../letters/account-tokens.ts';
+import type { CheckPassword } from '../sign-in/password-check.ts';
+import { ownAccount } from '../users/own-account.ts';
+import { markVerified, normalizedEmail } from '../users/users.ts';
+import { applyEmailChange } from './apply-email-change.ts';
+
+export type EmailsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly checkPassword: CheckPassword;
+  readonly throttle: LoginThrottle;
+  readonly tokens: AccountTokens;
+  readonly mail: Mail;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  /** Lifetime of a change that waits for its confirmations. */
+  readonly changeSeconds: number;
+};
+
+/** `waiting`: the other address must confirm too. */
+export const emailStatuses = ['verified', 'waiting', 'changed'] as const;
+type EmailStatus = (typeof emailStatuses)[number];
+
+export type Emails = {
+  /**
+   * Asks for another address. The caller cannot see whether it has an account. For the own address it asks for another
+   * verification message.
+   * @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `mail_not_configured`, `quota_exceeded`
+   */
+  readonly requestChange: (
+    principal: Principal,
+    wanted: { readonly email: string; readonly password: string },
+    clientIp: string,
+  ) => Promise<void>;
+  /**
+   * Uses a token of a message: it verifies the address of an account, or confirms a change.
+   * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `email_taken`
+   */
+  readonly confirm: (token: string) => Promise<EmailStatus>;
+};
+
+const purposes: readonly AccountTokenPurpose[] = ['email_verification', 'email_change', 'email_approval'];
+const changePurposes: readonly AccountTokenPurpose[] = ['email_change', 'email_approval'];
+
+/** The e-mail address of a user: its verification, and its change with a confirmation from both addresses. */
+export const createEmails = (deps: EmailsDeps): Emails => {
+  const { unitOfWork, reader, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
+
+  const record = (transaction: Transaction, userId: string, action: AuditEvent['action']): Promise<void> =>
+    audit.record(transaction, {
+      stream: `user:${userId}`,
+      action,
+      actor: { kind: 'user', subject: userId },
+      outcome: 'success',
+      target: userId,
+    });
+
+  /** Stores the change. An earlier change of the account and its tokens end. */
+  const storeChange = async (transaction: Transaction, userId: string, newEmail: string): Promise<void> => {
+    const { em } = transaction;
+    await tokens.end(transaction, userId, changePurposes);
+    const now = clock.now();
+    const values = {
+      newEmail,
+      confirmedAt: null,
+      approvedAt: null,
+      createdAt: now,
+      expiresAt: new Date(now.getTime() + changeSeconds * 1_000),
+    };
+    await em.upsert(EmailChangeEntity, { user: userId, ...values });
+  };
+
+  /** @returns whether the change was made, or waits for the other address */
+  const confirmChange = async (
+    transaction: Transaction,
+    { userId, email }: TokenHolder,
+    purpose: AccountTokenPurpose,
+  ): Promise<EmailStatus> => {
+    const { em } = transaction;
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    // The account first, as every other change does, so that two changes cannot wait for each other.
+    const account = await em.findOneOrFail(UserAccountEntity, { id: userId }, { lockMode });
+    const change = await em.findOne(EmailChangeEntity, { user: userId }, { lockMode });
+    // A token can be younger than the change, because it is made when its message is sent.
+    if (!change || change.expiresAt <= clock.now()) throw accountTokenInvalid();
+    if (purpose === 'email_change') change.confirmedAt = clock.now();
+    else change.approvedAt = clock.now();
+    // Nobody may be able to read messages to an address that was never verified, such as a mistyped one.
+    const isApproved = change.approvedAt !== null || account.emailVerifiedAt === null;
+    if (change.confirmedAt === null || !isApproved) return 'waiting';
+    await applyEmailChange(transaction, account, change, clock.now());
+    await tokens.end(transaction, userId, [...purposes, 'password_reset']);
+    await record(transaction, userId, 'user.email_changed');
+    await mail.notify(transaction, { kind: 'email_changed', recipient: email, userId });
+    return 'changed';
+  };
+
+  const redeem = (token: string): Promise<EmailStatus> =>
+    unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
+      const holder = await tokens.redeem(transaction, purposes, token);
+      if (holder.purpose !== 'email_verification') return confirmChange(transaction, holder, holder.purpose);
+      await markVerified(transaction, holder.userId, clock.now());
+      await record(transaction, holder.userId, 'user.email_verified');
+      return 'verified';
+    });
+
+  return {
+    requestChange: async (principal, { email: given, password }, clientIp) => {
+      const { id: userId, email } = await ownAccount(reader.query, principal);
+      const { user, attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
+      const newEmail = normalizedEmail(given);
+      await unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
+        if (newEmail === email) {
+          if (!user.verified) await mail.request(transaction, { kind: 'registration', recipient: email });
+          return;
+        }
+        await storeChange(transaction, userId, newEmail);
+        await mail.request(transaction, { kind: 'email_change', recipient: newEmail, userId });
+        await mail.request(transaction, { kind: 'email_approval', recipient: email, userId });
+        await record(transaction, userId, 'user.email_change_requested');
+      });
+      await throttle.succeeded(attempt);
+    },
+
+    confirm: (token) => tokens.guard(token, () => redeem(token)),
+  };
+};

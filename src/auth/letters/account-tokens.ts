@@ -1,0 +1,118 @@
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import { AccountTokenEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
+import { tokenDigest } from '../secrets/opaque-token.ts';
+import { isDisabledSql } from '../users/users.ts';
+
+export type AccountTokensDeps = {
+  readonly clock: Clock;
+  readonly lookups: CredentialLookups;
+  readonly taggedSecrets: TaggedSecrets;
+  readonly lifetimeSeconds: Readonly<Record<AccountTokenPurpose, number>>;
+};
+
+export type TokenHolder = { readonly userId: string; readonly email: string };
+
+export type AccountTokens = {
+  /** Stores the digest of a new token. Earlier tokens stay valid, because their messages can still be on their way. */
+  readonly create: (transaction: Transaction, purpose: AccountTokenPurpose, holder: TokenHolder) => Promise<string>;
+  /**
+   * Runs `work`, which looks the token up, unless the caller must wait. Call it before a transaction begins, so that a
+   * made-up token takes no connection.
+   * @throws AppError `rate_limit_exceeded` when many credentials of the address were refused, and what `work` throws
+   */
+  readonly guard: <T>(token: string, work: () => Promise<T>) => Promise<T>;
+  /** Looks a token up without using it. @throws AppError `account_token_invalid` */
+  readonly find: (query: Query, purpose: AccountTokenPurpose, token: string) => Promise<TokenHolder>;
+  /**
+   * Uses a token of one of these purposes up, with all others of its purpose and account. Of simultaneous requests exactly
+   * one succeeds.
+   * @throws AppError `account_token_invalid`
+   */
+  readonly redeem: (
+    transaction: Transaction,
+    purposes: readonly AccountTokenPurpose[],
+    token: string,
+  ) => Promise<TokenHolder & { readonly purpose: AccountTokenPurpose }>;
+  /** Ends the tokens of an account for these purposes. */
+  readonly end: (transaction: Transaction, userId: string, purposes: readonly AccountTokenPurpose[]) => Promise<void>;
+};
+
+const prefix = 'vwm_';
+
+export const accountTokenInvalid = (): AppError =>
+  new AppError('account_token_invalid', 'The token is unknown, used or expired: ask for a new message');
+
+type Row = { readonly id: string; readonly email: string };
+
+/** SQL condition on `account_token as token` and `user_account as account`; `$1` digest, `$2` purposes, `$3` now. */
+const isValidSql = `token.token_hash = $1 and token.purpose = any($2) and token.expires_at > $3
+  and account.id = token.user_id and not (${isDisabledSql})
+  and case when token.purpose = 'email_change'
+    then exists (select 1 from email_change where user_id = account.id and new_email = token.email)
+    else account.email = token.email end`;
+
+export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
+  const { clock, lookups, taggedSecrets, lifetimeSeconds } = deps;
+
+  const end: AccountTokens['end'] = async ({ query }, userId, purposes) => {
+    await query('delete from account_token where user_id = $1 and purpose = any($2)', [userId, purposes]);
+  };
+
+  return {
+    create: async ({ em }, purpose, { userId, email }) => {
+      const token = taggedSecrets.create(prefix);
+      const now = clock.now();
+      em.create(AccountTokenEntity, {
+        tokenHash: tokenDigest(token),
+        user: em.getReference(UserAccountEntity, userId),
+        purpose,
+        email,
+        createdAt: now,
+        expiresAt: new Date(now.getTime() + lifetimeSeconds[purpose] * 1_000),
+      });
+      await em.flush();
+      return token;
+    },
+
+    guard: async (token, work) => {
+      const lookup = { kind: 'account_token', secret: token, isOurs: taggedSecrets.isOurs(token) } as const;
+      const found = await lookups.run(lookup, async () => {
+        try {
+          return { result: await work() };
+        } catch (error) {
+          if (codeOf(error) === 'account_token_invalid') return undefined;
+          throw error;
+        }
+      });
+      if (!found) throw accountTokenInvalid();
+      return found.result;
+    },
+
+    find: async (query, purpose, token) => {
+      const [found] = await query<Row>(
+        `select account.id, account.email from account_token as token, user_account as account where ${isValidSql}`,
+        [tokenDigest(token), [purpose], clock.now()],
+      );
+      if (!found) throw accountTokenInvalid();
+      return { userId: found.id, email: found.email };
+    },
+
+    redeem: async (transaction, purposes, token) => {
+      // SQL, because one statement checks the token and removes it, so that only one request can use it.
+      const [used] = await transaction.query<Row & { readonly purpose: AccountTokenPurpose }>(
+        `delete from account_token as token using user_account as account where ${isValidSql}
+         returning account.id, account.email, token.purpose`,
+        [tokenDigest(token), purposes, clock.now()],
+      );
+      if (!used) throw accountTokenInvalid();
+      await end(transaction, used.id, [used.purpose]);
+      return { userId: used.id, email: used.email, purpose: used.purpose };
+    },
+
+    end,
+  };
+};

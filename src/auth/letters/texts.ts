@@ -1,0 +1,70 @@
+import type { Letter } from '#src/kernel/ports/account/mail.ts';
+
+const letter = (subject: string, ...paragraphs: readonly string[]): Letter => ({
+  subject,
+  text: `${[...paragraphs, 'Volwatch'].join('\n\n')}\n`,
+});
+
+/** @param step the link or the token */
+type WithStep = (step: string) => Letter;
+
+export const verification: WithStep = (step) =>
+  letter(
+    'Confirm your e-mail address',
+    'An account was opened with this address. If you opened it, confirm the address here:',
+    step,
+    'If it was not you, do not confirm, and ignore this message.',
+  );
+
+export const addressTaken: Letter = letter(
+  'Your address was used',
+  'Somebody tried to use this address for an account. It already has an account, and nothing was changed.',
+  'If it was you, sign in, or reset your password. If it was not you, you need not do anything.',
+);
+
+export const passwordReset: WithStep = (step) =>
+  letter(
+    'Reset your password',
+    'Somebody asked to reset the password of your account. If it was you, continue here:',
+    step,
+    'If it was not you, ignore this message. Your password stays as it is.',
+  );
+
+export const passwordChanged: Letter = letter(
+  'Your password was changed',
+  'The password of your account was changed, and your other sign-ins were ended.',
+  'If it was not you, reset your password, and end the API keys that you do not know.',
+);
+
+export const emailChange: WithStep = (step) =>
+  letter(
+    'Confirm your new e-mail address',
+    'This address was given as the new address of an account. If you want that, confirm it here:',
+    step,
+    'If it was not you, ignore this message.',
+  );
+
+export const emailApproval: WithStep = (step) =>
+  letter(
+    'Approve the change of your e-mail address',
+    'Somebody who knows your password wants to change the address of your account. If it was you, approve the change here:',
+    step,
+    'If it was not you, do not approve it, and change your password.',
+  );
+
+export const emailChanged: Letter = letter(
+  'Your e-mail address was changed',
+  'Your account has another e-mail address now. Messages go to that address from now on.',
+);
+
+export const removalPlanned: Letter = letter(
+  'Your account will be removed',
+  'Somebody who knows your password asked to remove your account. All sign-ins were ended.',
+  'Sign in before the day of the removal if you want to keep the account. If it was not you, sign in and change your password.',
+);
+
+export const removalCancelled: Letter = letter(
+  'Your account stays',
+  'Somebody signed in to your account, so its removal was cancelled.',
+  'If it was not you, change your password.',
+);

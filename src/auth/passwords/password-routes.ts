@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { Measure } from '../measured.ts';
+import { atEvenTimes } from '../sign-in/even-time.ts';
+import { noStore } from '../tokens/token-answer.ts';
+import { emailInput, tokenInput } from '../users/account-inputs.ts';
+import { maxPasswordCharacters } from '../users/password-rules.ts';
+import type { Passwords } from './passwords.ts';
+
+export type PasswordRoutesDeps = { readonly passwords: Passwords; readonly measure: Measure };
+
+const password = z.string().min(1).max(maxPasswordCharacters);
+const common = { tag: 'Account', load: 'none' } as const;
+const resetPath = '/account/password-reset';
+
+/** The routes `POST /account/password`, `POST /account/password-reset` and `PUT /account/password-reset`. */
+export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Route[] => [
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/account/password',
+    summary: 'Change the own password. All other sessions and refresh tokens of the user end',
+    auth: 'authenticated',
+    rateLimit: 'caller',
+    request: { body: z.strictObject({ current_password: password, new_password: password }) },
+    responses: { 204: null },
+    errors: ['credentials_invalid', 'resource_not_found', 'overloaded'],
+    handler: async ({ body, context: { principal, clientIp } }) => {
+      if (!principal) throw new AppError('auth_service_error');
+      const given = { current: body.current_password, next: body.new_password };
+      await measure('password_change', () => passwords.change(principal, given, clientIp));
+      return { status: 204 as const, body: null };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: resetPath,
+    summary: 'Ask for a message that resets a password. The answer does not reveal whether the address has an account',
+    auth: 'public',
+    rateLimit: 'login',
+    request: { body: z.strictObject({ email: emailInput }) },
+    responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
+    errors: ['mail_not_configured', 'quota_exceeded', 'auth_service_error'],
+    handler: async ({ body: { email } }) => {
+      await measure('password_reset_request', () => atEvenTimes(() => passwords.requestReset(email)));
+      return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };
+    },
+  }),
+  defineRoute({
+    ...common,
+    method: 'PUT',
+    path: resetPath,
+    summary: 'Set a new password with the token of the message. All sign-ins of the user end',
+    auth: 'public',
+    rateLimit: 'login',
+    request: { body: z.strictObject({ token: tokenInput, new_password: password }) },
+    responses: { 204: null },
+    errors: ['account_token_invalid', 'overloaded', 'auth_service_error'],
+    handler: async ({ body }) => {
+      await measure('password_reset', () => passwords.reset(body.token, body.new_password));
+      return { status: 204 as const, body: null };
+    },
+  }),
+];

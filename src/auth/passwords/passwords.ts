@@ -1,0 +1,132 @@
+import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
+import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { endKeys } from '../owners/end-keys.ts';
+import type { AccountTokens } from '../letters/account-tokens.ts';
+import type { SecretHasher } from '../secrets/secret-hasher.ts';
+import { endSignIns, endTokensIssuedBefore, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
+import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
+import type { EndedToken, Revocations } from '../tokens/revocations.ts';
+import { ownAccount } from '../users/own-account.ts';
+import type { PasswordRules } from '../users/password-rules.ts';
+import { markVerified, normalizedEmail, setPassword } from '../users/users.ts';
+
+export type PasswordsDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly checkPassword: CheckPassword;
+  readonly hasher: SecretHasher;
+  readonly rules: PasswordRules;
+  readonly throttle: LoginThrottle;
+  readonly tokens: AccountTokens;
+  readonly revocations: Revocations;
+  readonly mail: Mail;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+};
+
+export type Passwords = {
+  /**
+   * Changes the password of the caller. All other sessions and refresh families of the user end.
+   * @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `validation_failed` for the new password, `overloaded`
+   */
+  readonly change: (
+    principal: Principal,
+    passwords: { readonly current: string; readonly next: string },
+    clientIp: string,
+  ) => Promise<void>;
+  /**
+   * Asks for a message with a token. The request does not look the address up, so result, work and time do not depend on
+   * whether the address has an account.
+   * @throws AppError `mail_not_configured`, `quota_exceeded`
+   */
+  readonly requestReset: (email: string) => Promise<void>;
+  /**
+   * Sets a new password with a token. All sessions, refresh families and access tokens of the user end.
+   * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `validation_failed` for the new password, `overloaded`
+   */
+  readonly reset: (token: string, next: string) => Promise<void>;
+};
+
+/** The password of a user: its change with the current password, and its reset by e-mail. */
+export const createPasswords = (deps: PasswordsDeps): Passwords => {
+  const { unitOfWork, reader, checkPassword, hasher, rules, throttle, tokens, revocations, mail, audit, clock } = deps;
+
+  const passwordRefused = createPasswordRefused(false);
+
+  /** Stores the new password and ends sign-ins. @returns the tokens to announce after the commit */
+  const replace = async (
+    transaction: Transaction,
+    account: { readonly userId: string; readonly email: string },
+    passwordHash: string,
+    event: Pick<AuditEvent, 'action' | 'actor'>,
+    options: Pick<EndSignInsOptions, 'reason' | 'keep'>,
+  ): Promise<readonly EndedToken[]> => {
+    const { userId, email } = account;
+    await setPassword(transaction, userId, passwordHash);
+    await tokens.end(transaction, userId, ['password_reset']);
+    const ended = await endSignIns(transaction, userId, { ...options, at: clock.now() });
+    await audit.record(transaction, {
+      ...event,
+      stream: `user:${userId}`,
+      outcome: 'success',
+      target: userId,
+      data: { sessions: ended.sessions, refresh_families: ended.refreshFamilies },
+    });
+    await mail.notify(transaction, { kind: 'password_changed', recipient: email, userId });
+    return ended.tokens;
+  };
+
+  return {
+    change: async (principal, { current, next }, clientIp) => {
+      const { id: userId, email } = await ownAccount(reader.query, principal);
+      const { user, attempt } = await checkPassword({ email, password: current, clientIp }, 'confirmation');
+      rules.check(next, email, 'new_password');
+      const hash = await hasher.hash(next);
+      const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
+        if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
+        const { sessionId, tokenId } = principal;
+        const event = { action: 'user.password_changed' } as const;
+        const keep = { sessionId, tokenId };
+        return replace(transaction, { userId, email }, hash, event, { reason: 'password_changed', keep });
+      });
+      revocations.announce(ended);
+      await throttle.succeeded(attempt);
+    },
+
+    requestReset: async (email) => {
+      const recipient = normalizedEmail(email);
+      await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
+        await mail.request(transaction, { kind: 'password_reset', recipient });
+        // Not the stream of a user, because the account is not looked up here.
+        await audit.record(transaction, {
+          stream: anonymousStream(),
+          action: 'user.password_reset_requested',
+          outcome: 'success',
+          target: 'unknown',
+        });
+      });
+    },
+
+    reset: async (token, next) => {
+      const { email } = await tokens.guard(token, () => tokens.find(reader.query, 'password_reset', token));
+      rules.check(next, email, 'new_password');
+      const hash = await hasher.hash(next);
+      const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
+        const holder = await tokens.redeem(transaction, ['password_reset'], token);
+        await endTokensIssuedBefore(transaction, holder.userId, clock.now());
+        const actor = { kind: 'user', subject: holder.userId } as const;
+        const isFirstProof = await markVerified(transaction, holder.userId, clock.now());
+        // Until now nobody has proved to own the address, so somebody else may have opened the account and made keys.
+        const owner = ['user', holder.userId];
+        if (isFirstProof) await endKeys(transaction, 'owner', owner, { audit, actor, at: clock.now() });
+        const event = { action: 'user.password_reset', actor } as const;
+        return replace(transaction, holder, hash, event, { reason: 'password_reset' });
+      });
+      revocations.announce(ended);
+    },
+  };
+};

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { Measure } from '../measured.ts';
+import { clearedSessionCookie } from '../sessions/cookies.ts';
+import { noStore } from '../tokens/token-answer.ts';
+import { maxPasswordCharacters } from '../users/password-rules.ts';
+import type { Removal } from './removal.ts';
+
+export type RemovalRoutesDeps = { readonly removal: Removal; readonly measure: Measure };
+
+/** The route `DELETE /account`. */
+export const removalRoutes = ({ removal, measure }: RemovalRoutesDeps): Route[] => [
+  defineRoute({
+    method: 'DELETE',
+    load: 'none',
+    path: '/account',
+    tag: 'Account',
+    summary: 'Plan the removal of the own account. All sign-ins end; a sign-in before the day cancels the removal',
+    auth: 'authenticated',
+    rateLimit: 'caller',
+    request: { body: z.strictObject({ password: z.string().min(1).max(maxPasswordCharacters) }) },
+    responses: { 202: z.strictObject({ removal_on: z.iso.date() }) },
+    errors: ['credentials_invalid', 'resource_not_found', 'overloaded'],
+    handler: async ({ body: { password }, context: { principal, clientIp } }) => {
+      if (!principal) throw new AppError('auth_service_error');
+      const at = await measure('removal_request', () => removal.request(principal, password, clientIp));
+      const cookie = principal.sessionId === undefined ? {} : { 'Set-Cookie': clearedSessionCookie };
+      const body = { removal_on: at.toISOString().slice(0, 10) };
+      return { status: 202 as const, headers: { ...noStore, ...cookie }, body };
+    },
+  }),
+];

@@ -1,0 +1,87 @@
+import { LockMode } from '@mikro-orm/core';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
+import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { UserAccountEntity } from '../entities.ts';
+import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
+import type { CheckPassword } from '../sign-in/password-check.ts';
+import type { Revocations } from '../tokens/revocations.ts';
+import { ownAccount } from '../users/own-account.ts';
+import type { FoundUser } from '../users/users.ts';
+
+export type RemovalDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly checkPassword: CheckPassword;
+  readonly throttle: LoginThrottle;
+  readonly revocations: Revocations;
+  readonly mail: Mail;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  /** Days between the request and the removal. */
+  readonly graceDays: number;
+};
+
+export type Removal = {
+  /**
+   * Plans the removal of the account of the caller, and ends all its sign-ins. A second request keeps the day.
+   * @returns the time of the removal
+   * @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded`
+   */
+  readonly request: (principal: Principal, password: string, clientIp: string) => Promise<Date>;
+  /** Cancels a planned removal, because the user has signed in. */
+  readonly cancel: (transaction: Transaction, user: FoundUser) => Promise<void>;
+};
+
+const dayMs = 86_400_000;
+
+/** Removal of an account on request of its user, after a grace period in which a sign-in cancels it. */
+export const createRemoval = (deps: RemovalDeps): Removal => {
+  const { unitOfWork, reader, checkPassword, throttle, revocations, mail, audit, clock, graceDays } = deps;
+
+  const eventOf = (userId: string) =>
+    ({
+      stream: `user:${userId}`,
+      actor: { kind: 'user', subject: userId },
+      outcome: 'success',
+      target: userId,
+    }) as const;
+
+  return {
+    request: async (principal, password, clientIp) => {
+      const { id: userId, email } = await ownAccount(reader.query, principal);
+      const { attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
+      const planned = await unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
+        const lockMode = LockMode.PESSIMISTIC_WRITE;
+        const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId }, { lockMode });
+        const now = clock.now();
+        const removalAt = account.removalAt ?? new Date(now.getTime() + graceDays * dayMs);
+        const isNew = account.removalAt === null || account.removalAt === undefined;
+        account.removalAt = removalAt;
+        await transaction.em.flush();
+        const ended = await endSignIns(transaction, userId, { at: now, reason: 'removal_requested' });
+        await endTokensIssuedBefore(transaction, userId, now);
+        const data = { removal_at: removalAt.toISOString() };
+        if (isNew) {
+          await audit.record(transaction, { ...eventOf(userId), action: 'user.removal_requested', data });
+          await mail.notify(transaction, { kind: 'removal_planned', recipient: email, userId });
+        }
+        return { removalAt, tokens: ended.tokens };
+      });
+      revocations.announce(planned.tokens);
+      await throttle.succeeded(attempt);
+      return planned.removalAt;
+    },
+
+    cancel: async (transaction, { id: userId, email, removal_planned: isPlanned }) => {
+      if (!isPlanned) return;
+      const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId });
+      account.removalAt = null;
+      await audit.record(transaction, { ...eventOf(userId), action: 'user.removal_cancelled' });
+      await mail.notify(transaction, { kind: 'removal_cancelled', recipient: email, userId });
+    },
+  };
+};

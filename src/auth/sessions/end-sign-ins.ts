@@ -1,0 +1,67 @@
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { EndedToken } from '../tokens/revocations.ts';
+
+export type EndSignInsOptions = {
+  readonly at: Date;
+  /** Stored with the refresh families. */
+  readonly reason: 'operator' | 'password_changed' | 'password_reset' | 'removal_requested';
+  /** The session, or the access token with its refresh family, that stays. */
+  readonly keep?: { readonly sessionId?: string | undefined; readonly tokenId?: string | undefined };
+};
+
+export type EndedSignIns = {
+  readonly sessions: number;
+  readonly refreshFamilies: number;
+  /** The revoked access tokens, to be announced after the commit. */
+  readonly tokens: readonly EndedToken[];
+};
+
+type TokenRow = { readonly token_id: string; readonly expires_at: Date };
+
+const revokeTokens = async (query: Query, userId: string, at: Date): Promise<readonly EndedToken[]> => {
+  const rows = await query<TokenRow>(
+    `insert into revoked_token (token_id, revoked_at, expires_at)
+     select access_token_id, clock_timestamp(), access_expires_at
+     from refresh_token join refresh_family as family on family.id = family_id
+     where family.user_id = $1 and family.revoked_at is not null
+       and access_expires_at > $2::timestamptz - interval '5 minutes'
+     on conflict (token_id) do nothing returning token_id, expires_at`,
+    [userId, at],
+  );
+  return rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt }));
+};
+
+/**
+ * Ends the sessions of a user, and the refresh families with their access tokens. This is SQL with one statement for each
+ * table, because a user can have many.
+ */
+export const endSignIns = async (
+  { query }: Transaction,
+  userId: string,
+  { at, reason, keep = {} }: EndSignInsOptions,
+): Promise<EndedSignIns> => {
+  const sessions = await query(
+    'delete from user_session where user_id = $1 and id is distinct from $2::uuid returning 1',
+    [userId, keep.sessionId ?? null],
+  );
+  const families = await query(
+    `update refresh_family set revoked_at = $2, revoked_reason = $3
+     where user_id = $1 and revoked_at is null
+       and not exists (select 1 from refresh_token where family_id = refresh_family.id and access_token_id = $4)
+     returning 1`,
+    [userId, at, reason, keep.tokenId ?? null],
+  );
+  const tokens = await revokeTokens(query, userId, at);
+  return { sessions: sessions.length, refreshFamilies: families.length, tokens };
+};
+
+/** Tokens of the earlier system have no refresh family, so they are ended by their time of issue. */
+export const endTokensIssuedBefore = async ({ query }: Transaction, userId: string, at: Date): Promise<void> => {
+  // Times of issue are whole seconds. A second is left out, so that a sign-in right after the reset is not refused.
+  // SQL, because a stored reason such as `disabled` must stay.
+  await query(
+    `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ('user', $1, 'tokens_ended', $2)
+     on conflict (owner_kind, owner_id) do update set ended_at = greatest(ended.ended_at, excluded.ended_at)`,
+    [userId, new Date(at.getTime() - 1_000)],
+  );
+};

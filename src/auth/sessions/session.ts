@@ -1,0 +1,19 @@
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { User } from '../users/users.ts';
+
+export type NewSession = { readonly token: string; readonly csrfToken: string; readonly expiresInSeconds: number };
+
+export type Sessions = {
+  /** Opens a session with a new token. The session of the token `previous` ends, so that no old token survives a sign-in. */
+  readonly open: (transaction: Transaction, user: User, previous: string | undefined) => Promise<NewSession>;
+  /**
+   * The user of the session. Undefined: the token is unknown or its session has ended.
+   * @throws AppError `rate_limit_exceeded` when many credentials of the address were refused
+   */
+  readonly authenticate: (token: string) => Promise<Principal | undefined>;
+  readonly end: (transaction: Transaction, sessionId: string) => Promise<void>;
+  /** The CSRF token that state-changing requests of the session must send. */
+  readonly csrfToken: (sessionToken: string) => string;
+  readonly matchesCsrfToken: (sessionToken: string, csrfToken: string) => boolean;
+};

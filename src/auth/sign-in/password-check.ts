@@ -1,0 +1,117 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
+import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { SecretHasher } from '../secrets/secret-hasher.ts';
+import { findUser, normalizedEmail, type FoundUser } from '../users/users.ts';
+import type { SignInPlaces } from './sign-in-places.ts';
+
+export type PasswordCheckDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly hasher: SecretHasher;
+  readonly throttle: LoginThrottle;
+  readonly places: SignInPlaces;
+  readonly notices: AccountNotices;
+  readonly abuse: AbuseReport;
+  readonly audit: AuditTrail;
+  /** Whether users must verify their address before they can sign in. */
+  readonly verificationRequired: boolean;
+};
+
+type PasswordAttempt = { readonly email: string; readonly password: string; readonly clientIp: string };
+
+type CheckedPassword = {
+  readonly user: FoundUser;
+  readonly attempt: SignInAttempt;
+  readonly placeHash: Buffer;
+  /** The stored hash has other parameters than the configuration. */
+  readonly outdated: boolean;
+};
+
+/** `sign_in`: for a sign-in. `confirmation`: a signed-in user confirms a change with the password. */
+type PasswordUse = 'sign_in' | 'confirmation';
+
+/**
+ * Checks the password of an account. All uses share the limits of guesses, so that no route allows more of them.
+ * @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded`
+ */
+export type CheckPassword = (attempt: PasswordAttempt, use: PasswordUse) => Promise<CheckedPassword>;
+
+const refusedActions = { sign_in: 'user.sign_in_refused', confirmation: 'user.password_refused' } as const;
+const refusedDetails = { sign_in: 'Wrong e-mail or password', confirmation: 'The current password is wrong' } as const;
+
+/** With required verification each refused sign-in says so, because the refusal must not reveal which of the three it is. */
+const unverifiedDetail =
+  'Wrong e-mail or password, or the address is not verified yet: see the message that was sent to it';
+
+export type PasswordRefused = (use: PasswordUse) => AppError;
+
+export const createPasswordRefused =
+  (verificationRequired: boolean): PasswordRefused =>
+  (use) => {
+    const detail = use === 'sign_in' && verificationRequired ? unverifiedDetail : refusedDetails[use];
+    return new AppError('credentials_invalid', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
+  };
+
+/**
+ * Whether the password is still the one that was checked. It locks the account until the end of the transaction, so that a
+ * sign-in with the old password cannot survive a change that ends all sign-ins.
+ */
+export const isPasswordUnchanged = async (
+  { query }: Transaction,
+  { id, password_hash: checked }: FoundUser,
+): Promise<boolean> => {
+  // SQL, because this lock lets other transactions insert rows that refer to the account.
+  const [row] = await query<{ password_hash: string }>(
+    'select password_hash from user_account where id = $1 for no key update',
+    [id],
+  );
+  return row?.password_hash === checked;
+};
+
+export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
+  const { unitOfWork, reader, hasher, throttle, places, notices, abuse, audit } = deps;
+  const passwordRefused = createPasswordRefused(deps.verificationRequired);
+
+  const recordRefusal = (refusal: Pick<AuditEvent, 'action' | 'reason'>, user?: FoundUser): Promise<void> =>
+    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      audit.record(transaction, {
+        ...refusal,
+        outcome: 'refused',
+        ...(user ? { stream: `user:${user.id}`, target: user.id } : { stream: anonymousStream(), target: 'unknown' }),
+      }),
+    );
+
+  /** The refusal does not depend on whether the account exists. It is recorded once per delay, not per attempt. */
+  const assertNotThrottled = async (attempt: SignInAttempt, user: FoundUser | undefined): Promise<void> => {
+    const refusal = await throttle.attempt(attempt);
+    if (!refusal) return;
+    abuse.refused('login_throttled', attempt.clientIp);
+    if (refusal.isFirst) {
+      await recordRefusal({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, user);
+      if (user) notices.signInsThrottled(user.id);
+    }
+    const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
+    throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
+  };
+
+  const isUnverified = (user: FoundUser, use: PasswordUse): boolean =>
+    use === 'sign_in' && deps.verificationRequired && !user.verified;
+
+  return async ({ email, password, clientIp }, use) => {
+    const account = normalizedEmail(email);
+    const placeHash = places.hashOf(account, clientIp);
+    const user = await findUser(reader.query, account, placeHash);
+    const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
+    await assertNotThrottled(attempt, user);
+    const { valid, outdated } = await hasher.verify(password, user?.password_hash);
+    if (!valid || !user || user.disabled || isUnverified(user, use)) {
+      await recordRefusal({ action: refusedActions[use], reason: 'credentials_invalid' }, user);
+      throw passwordRefused(use);
+    }
+    return { user, attempt, placeHash, outdated };
+  };
+};

@@ -1,0 +1,32 @@
+import type { PersonalTables } from '../../../kernel/ports/account/personal-data.ts';
+import { calendarTables } from './calendar-tables.ts';
+import { credentialTables } from './credential-tables.ts';
+import { workTables } from './work-tables.ts';
+
+/**
+ * Every table with data about a user. The export of an account and the removal of an account follow from it. A test
+ * compares the list with the tables and columns of a migrated database, and removes an account that has a row in each.
+ */
+export const personalTables: PersonalTables = { ...credentialTables, ...calendarTables, ...workTables };
+
+const marketData = 'market data';
+
+/** The other tables, and why they hold nothing about a user. */
+export const impersonalTables: Readonly<Record<string, string>> = {
+  asset: marketData,
+  audit_stream: 'the state of each chain of events',
+  index_constituent: marketData,
+  index_value: marketData,
+  market_index: marketData,
+  oauth_client: 'clients are machines',
+  price: marketData,
+  price_quarantine: marketData,
+  refresh: 'records of refreshes, which do not name who asked',
+  revoked_token: 'random ids of tokens, without their user',
+  schema_migrations: 'migrations',
+  universe: marketData,
+  universe_asset: marketData,
+  universe_bundle: marketData,
+  universe_index: marketData,
+  webhook_event: 'events about refreshes, which all receivers share',
+};

@@ -1,0 +1,60 @@
+import { isBaseUrl, integer, milliseconds, oneOf, url } from '../parsers.ts';
+import { smtpUrl, sender } from './smtp-parsers.ts';
+import { optional, secret, variable } from '../variable.ts';
+
+/** Variables of e-mail, and of the steps of an account that need it. */
+export const mailSections = {
+  Mail: {
+    SMTP_URL: secret(
+      smtpUrl,
+      'SMTP server: `smtp://USER:PASSWORD@HOST:587` (STARTTLS, in production required unless the server is on this machine) or `smtps://`. Unset: no mail in production; else messages wait in `GET /dev/mailbox` of the admin port',
+    ),
+    MAIL_FROM: optional(
+      sender,
+      'Sender of messages: an address, or `Volwatch <no-reply@example.org>`. Required with SMTP_URL',
+    ),
+    SMTP_TIMEOUT_MS: variable(milliseconds(), '10000', 'Timeout of the delivery of one message to the SMTP server'),
+    MAIL_RETRIES: variable(integer(0, 20), '8', 'Retries of a message that the SMTP server did not take'),
+    MAIL_RETRY_DELAY_SECONDS: variable(
+      integer(1, 3_600),
+      '30',
+      'Delay of the first retry; the delay of each further retry is up to twice as long',
+    ),
+    MAIL_PER_RECIPIENT_PER_HOUR: variable(
+      integer(1, 1_000),
+      '5',
+      'Max messages of one kind that callers can cause to one address within an hour. Further requests are answered in the same way',
+    ),
+    MAIL_WAITING_MAX: variable(
+      integer(1, 10_000_000),
+      '10000',
+      'Max messages that wait to be sent. At the max, requests for messages are refused with 429 `quota_exceeded`',
+    ),
+    MAIL_RETENTION_HOURS: variable(integer(1, 8_760), '48', 'Messages of the outbox are removed after this time'),
+    ACCOUNT_PAGE_URL: optional(
+      url('http:', 'https:').refine(isBaseUrl, 'must have no query, fragment, user or password'),
+      'Page of the front end that completes the steps of messages; the message adds `#ACTION=TOKEN`. Unset: messages have the token alone',
+    ),
+    EMAIL_VERIFICATION: variable(
+      oneOf(['optional', 'required']),
+      'optional',
+      '`required`: a user can sign in only after the address was verified with the token of a message; needs SMTP_URL in production',
+    ),
+    EMAIL_TOKEN_HOURS: variable(
+      integer(1, 720),
+      '24',
+      'Lifetime of a token that verifies or changes an e-mail address',
+    ),
+    ACCOUNT_REMOVAL_DAYS: variable(
+      integer(0, 365),
+      '14',
+      'Days between the request of a user to remove the account and the removal at the next RETENTION_SCHEDULE; a sign-in cancels it',
+    ),
+    ACCOUNT_EXPORT_ROWS: variable(
+      integer(1, 1_000_000),
+      '50000',
+      'Max rows of one table in the export of an account; `truncated` names the tables with more',
+    ),
+    PASSWORD_RESET_MINUTES: variable(integer(1, 1_440), '30', 'Lifetime of a token that resets a password'),
+  },
+} as const;

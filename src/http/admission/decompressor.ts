@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http';
+import type { Transform } from 'node:stream';
+import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+
+export type Decompressor = Transform & { readonly bytesWritten: number };
+
+/**
+ * Larger than half of `Buffer.poolSize`, so that each piece has its own memory: `free` of `receive.ts` cannot release a
+ * part of the pool.
+ */
+const options = { chunkSize: 262_144 };
+/** The max window of zstd over HTTP is 8 MB (RFC 9659). A frame may ask for 128 MB. */
+const zstdOptions = { ...options, params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+
+const decompressors: Readonly<Record<string, () => Decompressor>> = {
+  gzip: () => createGunzip(options),
+  'x-gzip': () => createGunzip(options),
+  deflate: () => createInflate(options),
+  br: () => createBrotliDecompress(options),
+  zstd: () => createZstdDecompress(zstdOptions),
+};
+
+/** The decompressor of the body, undefined if it is not compressed. @throws AppError `unsupported_media_type` */
+export const decompressorOf = (request: IncomingMessage): Decompressor | undefined => {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity') return undefined;
+  const create = Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
+  if (create !== undefined) return create();
+  throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip, deflate, br or zstd', {
+    headers: { 'Accept-Encoding': 'gzip, deflate, br, zstd' },
+  });
+};
+
+export const notCompressed = (cause: Error): AppError =>
+  new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });

@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { longRequest, tinyChunks } from '../server/counted-request.ts';
+import { arriving } from './arriving.ts';
+import { decompressorOf, notCompressed, type Decompressor } from './decompressor.ts';
+import { tooLarge, type ExpansionLimits, type ReceiveOptions } from './receive.ts';
+
+export type StreamLimits = {
+  /** Max bytes as they arrive. */
+  readonly maxBytes: number;
+  /** Max bytes after decompression. */
+  readonly maxUnpackedBytes: number;
+};
+
+export type StreamOptions = Pick<ReceiveOptions<unknown>, 'open' | 'ask' | 'onExpansion' | 'onTinyChunks'> &
+  StreamLimits & { readonly expansion: ExpansionLimits };
+
+/** Decompresses the pieces. The request is not part of the pipeline, because a pipeline destroys its streams. */
+const unpack = async function* (
+  pieces: AsyncIterable<Buffer>,
+  plain: Decompressor,
+  check: (unpackedBytes: number, packedBytes: number) => void,
+): AsyncGenerator<Buffer, void, undefined> {
+  pipeline(Readable.from(pieces), plain, () => {});
+  let size = 0;
+  try {
+    for await (const piece of plain as AsyncIterable<Buffer>) {
+      size += piece.length;
+      check(size, plain.bytesWritten);
+      yield piece;
+    }
+  } catch (error) {
+    throw error instanceof AppError ? error : notCompressed(error as Error);
+  }
+};
+
+/**
+ * Gives the decompressed bytes of a body to `consume` while they arrive. It keeps a few pieces in memory, whatever the
+ * size of the body. The client is slowed down to the speed of `consume`; the min rate of a body applies only while data of
+ * the client are awaited.
+ * @throws AppError `payload_too_large`, `malformed_body`, `unsupported_media_type`, `request_timeout`, `overloaded`,
+ * `concurrency_limit_exceeded`, or the error of `consume`
+ */
+export const streamBody = async <T>(
+  request: IncomingMessage,
+  options: StreamOptions,
+  consume: (pieces: AsyncIterable<Buffer>) => Promise<T>,
+): Promise<T> => {
+  const { maxBytes, maxUnpackedBytes, expansion, open, ask, onExpansion, onTinyChunks } = options;
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const plain = decompressorOf(request);
+  const body = open(0, (error) => source.fail(error));
+  let size = 0;
+  const source = arriving(request, {
+    arrived: (bytes) => {
+      body.arrived(bytes);
+      size += bytes;
+      if (size > maxBytes) source.fail(tooLarge(maxBytes));
+    },
+    awaited: body.awaited,
+  });
+  const check = (unpackedBytes: number, packedBytes: number): void => {
+    const { freeBytes, maxRatio } = expansion;
+    const isDense = unpackedBytes > Math.max(freeBytes, packedBytes * maxRatio);
+    if (!isDense && unpackedBytes <= maxUnpackedBytes) return;
+    onExpansion();
+    if (isDense) throw new AppError('payload_too_large', `Compressed by more than ${maxRatio} to 1`);
+    throw new AppError('payload_too_large', `The body may have at most ${maxUnpackedBytes} bytes after decompression`);
+  };
+  const refuseTinyChunks = (): void => {
+    onTinyChunks();
+    source.fail(
+      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 32 bytes on average'),
+    );
+  };
+  request.once(tinyChunks, refuseTinyChunks);
+  request.emit(longRequest);
+  ask();
+  try {
+    return await consume(plain === undefined ? source.pieces : unpack(source.pieces, plain, check));
+  } finally {
+    source.close();
+    request.off(tinyChunks, refuseTinyChunks);
+    plain?.destroy();
+    body.release();
+  }
+};

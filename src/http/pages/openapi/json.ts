@@ -1,0 +1,2 @@
+/** A part of an OpenAPI document, or a JSON Schema. */
+export type Json = Record<string, unknown>;

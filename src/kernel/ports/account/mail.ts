@@ -1,0 +1,47 @@
+import type { Transaction } from '../unit-of-work.ts';
+
+/** Closed set: the `kind` label of the mail metric. What each message says is written when it is sent. */
+export const mailKinds = [
+  'registration',
+  'password_reset',
+  'password_changed',
+  'email_change',
+  'email_approval',
+  'email_changed',
+  'removal_planned',
+  'removal_cancelled',
+] as const;
+export type MailKind = (typeof mailKinds)[number];
+
+/** One message that waits or was sent. It has no text, because a text can hold a token. */
+export type MailRequest = {
+  readonly kind: MailKind;
+  /** An e-mail address in its stored form (lower case). */
+  readonly recipient: string;
+  /** The account that the message is about, if it is known. */
+  readonly userId?: string;
+};
+
+export type Letter = { readonly subject: string; readonly text: string };
+
+/**
+ * Writes the text of a message right before an attempt to send it. A token of the message is made here, so that only its
+ * digest is ever stored. @returns undefined if nothing must be sent, for example because the address has no account
+ */
+export type WriteLetter = (message: MailRequest) => Promise<Letter | undefined>;
+
+export type Mail = {
+  /** False: the service sends no mail. Then routes that need it are refused, and notices are left out. */
+  readonly isConfigured: boolean;
+  /**
+   * Stores a message that a caller asked for. Above the max number of messages of this kind to this recipient it stores
+   * nothing. The caller cannot see the difference, so it must not be told.
+   * @throws AppError `mail_not_configured`; `quota_exceeded` when too many messages wait
+   */
+  readonly request: (transaction: Transaction, message: MailRequest) => Promise<void>;
+  /** Stores a notice about a change. It has no limit of its own, and it never fails the change because of a quota. */
+  readonly notify: (transaction: Transaction, message: MailRequest) => Promise<void>;
+};
+
+/** For commands and tests without mail. */
+export const noMail: Mail = { isConfigured: false, request: async () => {}, notify: async () => {} };

@@ -1,0 +1,100 @@
+import { LockMode } from '@mikro-orm/core';
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { codeOf, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { MailRequest, WriteLetter } from '#src/kernel/ports/account/mail.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { MailMessageEntity, type MailState } from './entities.ts';
+import type { Send } from './send.ts';
+
+export type DeliveryDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly write: WriteLetter;
+  readonly send: Send;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+};
+
+type Row = {
+  readonly kind: MailRequest['kind'];
+  readonly recipient: string;
+  readonly user_id: string | null;
+};
+
+type Outcome = LabelsOf<'volwatch_mail_messages_total'>['outcome'];
+
+const stateAfter: Partial<Readonly<Record<Outcome, MailState>>> = { sent: 'sent', dropped: 'dropped', dead: 'dead' };
+
+/** The handler of the mail queue. It does one attempt of one message; the queue retries when the handler throws. */
+export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
+  const { unitOfWork, reader, write, send, clock, metrics, logger } = deps;
+
+  const readWaiting = async (id: string): Promise<MailRequest | undefined> => {
+    const [row] = await reader.query<Row>(
+      `select kind, recipient, user_id from mail_message where id = $1 and state = 'waiting'`,
+      [id],
+    );
+    if (!row) return undefined;
+    const { kind, recipient, user_id: userId } = row;
+    return { kind, recipient, ...(userId !== null && { userId }) };
+  };
+
+  const record = (id: string, outcome: Outcome, errorCode: ErrorCode | null): Promise<void> =>
+    unitOfWork.run({ operation: 'mail.delivery' }, async ({ em }) => {
+      const waiting = { id, state: 'waiting' as const };
+      const message = await em.findOne(MailMessageEntity, waiting, { lockMode: LockMode.PESSIMISTIC_WRITE });
+      // The account was removed, or a worker whose lease had expired did the delivery after all.
+      if (!message) return;
+      const state = stateAfter[outcome];
+      if (outcome !== 'dropped') message.attempts += 1;
+      message.errorCode = errorCode;
+      if (state) Object.assign(message, { state, settledAt: clock.now() });
+    });
+
+  const report = (id: string, kind: MailRequest['kind'], outcome: Outcome, code: ErrorCode | null): void => {
+    metrics.count('volwatch_mail_messages_total', { kind, outcome });
+    const fields = { message_id: id, kind, outcome, ...(code !== null && { code }) };
+    if (outcome === 'failed' || outcome === 'dead') logger.warn(fields, 'a message was not sent');
+    // Not even this line says whether an address has an account: it has only the id of the message.
+    else logger.info(fields, 'a message was handled');
+  };
+
+  const finish = async (id: string, kind: MailRequest['kind'], outcome: Outcome, code: ErrorCode | null) => {
+    await record(id, outcome, code);
+    report(id, kind, outcome, code);
+  };
+
+  return async ({ message_id: id = '' }, signal, { last }) => {
+    const message = await readWaiting(id);
+    if (!message) return;
+    const { kind, recipient } = message;
+    const attributes = { 'volwatch.mail.kind': kind };
+    await trace
+      .getTracer('volwatch.mail')
+      .startActiveSpan('mail.deliver', { kind: SpanKind.CLIENT, attributes }, async (span) => {
+        try {
+          const letter = await write(message);
+          if (!letter) return await finish(id, kind, 'dropped', null);
+          const result = await send({ id, to: recipient, ...letter }, signal);
+          if (result === 'sent') return await finish(id, kind, 'sent', null);
+          // The server refuses this message for ever, so a retry cannot help.
+          span.setAttribute('error.type', 'external_api_bad_response');
+          await finish(id, kind, 'dead', 'external_api_bad_response');
+        } catch (error) {
+          const code = codeOf(error);
+          span.setAttribute('error.type', code);
+          span.setStatus({ code: SpanStatusCode.ERROR });
+          // The service itself stopped the attempt, so it does not count. The last attempt counts, because none follows.
+          if (!signal.aborted || last) await finish(id, kind, last ? 'dead' : 'failed', code);
+          throw error;
+        } finally {
+          span.end();
+        }
+      });
+  };
+};

@@ -1,0 +1,30 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import type { ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { MailKind } from '#src/kernel/ports/account/mail.ts';
+
+/** `dropped`: there was nothing to send, for example because the address has no account. `dead`: it was given up. */
+export type MailState = 'waiting' | 'sent' | 'dropped' | 'dead';
+
+/** The outbox. It holds no text and no token: the text is written at the time of sending. */
+export const MailMessageEntity = defineEntity({
+  name: 'MailMessage',
+  tableName: 'mail_message',
+  indexes: [
+    { name: 'mail_message_recipient_index', properties: ['recipient', 'kind', 'createdAt'] },
+    { name: 'mail_message_state_index', properties: ['state', 'createdAt'] },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    kind: p.text().$type<MailKind>(),
+    recipient: p.text(),
+    userId: p.uuid().nullable(),
+    state: p.text().$type<MailState>(),
+    attempts: p.integer().default(0),
+    /** The error code of the last attempt that failed. */
+    errorCode: p.text().$type<ErrorCode>().nullable(),
+    createdAt: p.datetime(),
+    settledAt: p.datetime().nullable(),
+  },
+});
+
+export const mailEntities = [MailMessageEntity];

@@ -1,0 +1,7 @@
+export { createMailDelivery } from './delivery.ts';
+export { mailEntities } from './entities.ts';
+export { createMailbox, type Mailbox } from './mailbox.ts';
+export { createOutbox, type Outbox } from './outbox.ts';
+export { removeMailOf, removeOldMail } from './retention.ts';
+export { createSmtp, type Smtp } from './smtp.ts';
+export { createWaitingGauge } from './waiting-gauge.ts';

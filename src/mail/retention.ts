@@ -1,0 +1,19 @@
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+
+/**
+ * Removes messages that are older than `hours`, also waiting ones, whose retries are over by then.
+ * @returns the number of messages
+ */
+export const removeOldMail = async ({ query }: Transaction, hours: number): Promise<number> =>
+  (await query(`delete from mail_message where created_at < now() - $1 * interval '1 hour' returning 1`, [hours]))
+    .length;
+
+/** Removes the messages to and about a user. @returns the number of messages */
+export const removeMailOf = async ({ query }: Transaction, userId: string): Promise<number> =>
+  (
+    await query(
+      `delete from mail_message where user_id = $1
+         or recipient = (select email from user_account where id = $1) returning 1`,
+      [userId],
+    )
+  ).length;

@@ -1,0 +1,10 @@
+import type { Letter } from '#src/kernel/ports/account/mail.ts';
+
+/** A message with its text. `id` is also its Message-ID, so that a mailbox can recognise a message that came twice. */
+export type Envelope = Letter & { readonly id: string; readonly to: string };
+
+/**
+ * Sends one message, once. `rejected`: the server refuses this recipient or message for ever.
+ * @throws AppError of category external_api when a later attempt can succeed
+ */
+export type Send = (envelope: Envelope, signal: AbortSignal) => Promise<'sent' | 'rejected'>;

@@ -1,0 +1,163 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { withDeadline } from '../providers/deadline.ts';
+import type { FetchedUniverse } from '../providers/provider.ts';
+import type { SeriesSource } from '../providers/series-sources.ts';
+import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
+import type { Universe } from '../indexes/universes.ts';
+import { storeSeries, type StoredResult } from '../series/store-series.ts';
+import { createRowCounter, type RowCounter } from '../uploads/row-error.ts';
+import { createUploadStaging } from '../uploads/stage-upload.ts';
+import { storeUpload } from '../uploads/store-upload.ts';
+import type { StagedUpload } from '../uploads/upload.ts';
+import type { RefreshEvents } from './refresh-events.ts';
+import { claimRunning, markApplied, maxListedSeries, recordProgress, type RefreshCounts } from './refresh-records.ts';
+import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
+import { ensureAssets } from './refresh-steps.ts';
+import { inSpan } from './spans.ts';
+
+export type RefreshProgress = {
+  fetched: FetchedUniverse | undefined;
+  applying: boolean;
+  stored: StoredResult | undefined;
+  readonly rows: RowCounter;
+};
+
+export const noProgress = (): RefreshProgress => ({
+  fetched: undefined,
+  applying: false,
+  stored: undefined,
+  rows: createRowCounter(),
+});
+
+export type RunStep = <T>(name: string, point: FaultPoint, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+
+/** Runs a part of a refresh in its span, after the fault point. */
+export const createRunStep =
+  ({ faults }: Pick<RefreshRunDeps, 'faults'>): RunStep =>
+  (name, point, signal, work) =>
+    inSpan(`refresh.${name}`, {}, async () => {
+      signal.throwIfAborted();
+      await faults.reach(point, signal);
+      return work();
+    });
+
+export type ApplyRefreshDeps = Pick<
+  RefreshRunDeps,
+  | 'unitOfWork'
+  | 'universes'
+  | 'faults'
+  | 'metrics'
+  | 'clock'
+  | 'timeouts'
+  | 'quarantineFactor'
+  | 'reader'
+  | 'maxUploadRows'
+> & { readonly events: RefreshEvents; readonly step: RunStep; readonly sourceOf: (universe: Universe) => SeriesSource };
+
+const barsOf = ({ series }: FetchedUniverse): number => series.reduce((sum, { prices }) => sum + prices.length, 0);
+
+/** Writes what a refresh has fetched, or the rows of its file, in one transaction. */
+export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
+  const { unitOfWork, faults, metrics, clock, timeouts, quarantineFactor, events, step, sourceOf } = deps;
+  const now = (): string => clock.now().toISOString();
+  const stageUpload = createUploadStaging({
+    faults,
+    metrics,
+    clock,
+    maxRows: deps.maxUploadRows ?? Infinity,
+    quarantineFactor,
+  });
+  const timeoutOf = (upload: RefreshRun['upload']): number =>
+    upload ? Math.max(timeouts.uploadMs ?? 0, timeouts.applyMs) : timeouts.applyMs;
+
+  /** Reads the file into the staging table of the transaction. */
+  const stage = async (
+    id: string,
+    transaction: Transaction,
+    { universe, upload, signal }: RefreshRun,
+    { rows }: RefreshProgress,
+  ): Promise<StagedUpload | undefined> => {
+    if (!upload) return undefined;
+    let reporting = false;
+    const progress = (rowsRead: number): void => {
+      if (reporting) return;
+      reporting = true;
+      // A progress that cannot be stored is no reason to refuse the file.
+      void recordProgress(deps.reader, id, rowsRead)
+        .catch(() => {})
+        .finally(() => (reporting = false));
+    };
+    return step('read_upload', 'upload.read', signal, () =>
+      stageUpload(transaction, { universe, upload, signal, progress }, rows),
+    );
+  };
+
+  const write = async (
+    id: string,
+    transaction: Transaction,
+    { universe, signal: outer, upload }: RefreshRun,
+    {
+      fetched,
+      staged,
+      progress,
+    }: { fetched: FetchedUniverse; staged: StagedUpload | undefined; progress: RefreshProgress },
+  ): Promise<RefreshCounts> =>
+    withDeadline({ timeoutMs: timeoutOf(upload), code: 'database_timeout', outer }, async (signal) => {
+      progress.applying = true;
+      if (!(await claimRunning(transaction, id))) {
+        throw new AppError('database_unavailable', 'The lock of this universe was lost');
+      }
+      const sharedSymbols = await deps.universes.hold(transaction, universe);
+      const ensured = await step('ensure_assets', 'refresh.ensure_assets', signal, () =>
+        ensureAssets(transaction, universe),
+      );
+      const { assets } = ensured;
+      const { prices, quarantined, replaced, heldBack, firstChanged } = await step(
+        'store_prices',
+        'refresh.store_prices',
+        signal,
+        async () => {
+          const request = { refreshId: id, universe, assets, quarantineFactor };
+          progress.stored = staged
+            ? await storeUpload(transaction, { ...request, staged })
+            : await storeSeries(transaction, { ...request, fetched, source: sourceOf(universe) });
+          return progress.stored;
+        },
+      );
+      const indexValues = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
+        calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols }),
+      );
+      const counts: RefreshCounts = {
+        assets: ensured.assets.size,
+        prices,
+        index_values: indexValues,
+        quarantined,
+        series_replaced: replaced.slice(0, maxListedSeries),
+        series_held_back: heldBack.slice(0, maxListedSeries),
+        rows_written: prices,
+        ...(staged
+          ? { rows_read: staged.rows_read, errors: staged.errors, errors_total: staged.errors_total }
+          : { rows_read: barsOf(fetched), errors: [], errors_total: 0 }),
+      };
+      const at = now();
+      await markApplied(transaction, id, { counts, at });
+      await events.applied(transaction, { id, universe: universe.name, counts, at });
+      await faults.reach('refresh.commit', signal);
+      return counts;
+    });
+
+  return (id: string, run: RefreshRun, fetched: FetchedUniverse, progress: RefreshProgress): Promise<RefreshCounts> => {
+    // A file arrives only once.
+    const options = {
+      operation: 'refresh.apply',
+      statementTimeoutMs: timeoutOf(run.upload),
+      mayRepeat: run.upload === undefined,
+    } as const;
+    return unitOfWork.run(options, async (transaction) => {
+      const staged = await stage(id, transaction, run, progress);
+      return write(id, transaction, run, { fetched, staged, progress });
+    });
+  };
+};

@@ -1,0 +1,56 @@
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Announce } from '#src/kernel/ports/webhooks.ts';
+import type { Universe } from '../indexes/universes.ts';
+import type { MarketDataProvider } from '../providers/provider.ts';
+import type { SeriesSource } from '../providers/series-sources.ts';
+import type { Universes } from '../universes/universes-port.ts';
+import type { Upload } from '../uploads/upload.ts';
+import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
+
+export type RefreshRunDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  /** Receives each ending in the transaction that records it. */
+  readonly announce?: Announce | undefined;
+  /** The provider of universes with the source `provider`. */
+  readonly provider: MarketDataProvider;
+  /** Providers of universes that name their source. Default: `provider` alone. */
+  readonly providers?: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
+  readonly faults: Faults;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly ids: () => string;
+  /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
+  readonly committed: (universe: Universe) => Promise<void>;
+  readonly universes: Universes;
+  /** A price, or a whole series, that changes by more than this factor, up or down, is held back. */
+  readonly quarantineFactor: number;
+  /** Timeouts of the fetch, of the transaction that writes the rows, and of the read of a file. */
+  readonly timeouts: { readonly fetchMs: number; readonly applyMs: number; readonly uploadMs?: number };
+  /** Max rows of an uploaded file. Default: no limit. */
+  readonly maxUploadRows?: number;
+  /** Stores the progress of uploads, outside of their transaction. */
+  readonly reader: Reader;
+};
+
+export type RefreshRun = {
+  readonly universe: Universe;
+  readonly trigger: RefreshTrigger;
+  readonly signal: AbortSignal;
+  /** Id of a queued record. The run uses this record in place of a new one. */
+  readonly queuedId?: string | undefined;
+  /** True if the caller waits for the end. The run is then part of the caller's trace, else of a new linked trace. */
+  readonly waited: boolean;
+  /** Called with the running record after it is stored. */
+  readonly onRecorded: (record: RefreshRecord) => void;
+  /** Called in the transaction that stores the record, for writes that must be committed together with it. */
+  readonly inRecordTransaction?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
+  /** The prices come from this file in place of the source of the universe. */
+  readonly upload?: Upload | undefined;
+};

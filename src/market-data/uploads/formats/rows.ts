@@ -1,0 +1,21 @@
+import type { UploadColumn } from '../columns.ts';
+import type { RowError } from '../row-error.ts';
+
+/** The value of a cell. A text is not parsed yet; null and the empty text mean no value. */
+export type Cell = string | number | null;
+
+type RowBatch = {
+  /** The column of each cell. */
+  readonly columns: readonly UploadColumn[];
+  readonly lines: readonly number[];
+  readonly rows: readonly (readonly Cell[])[];
+};
+
+/**
+ * Reads the rows of a file while it arrives. Rows that are no rows of the format are refused one by one.
+ * @throws AppError `malformed_body` if the file as a whole cannot be read
+ */
+export type ReadRows = (
+  pieces: AsyncIterable<Buffer>,
+  refuse: (error: RowError) => void,
+) => AsyncGenerator<RowBatch, void, undefined>;

@@ -1,0 +1,160 @@
+import { orAbort } from '#src/kernel/abort.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Universe } from '../indexes/universes.ts';
+import { checkRow, isRefusal, type UploadRow } from './check-row.ts';
+import { actionColumns, type ActionColumn, type UploadColumn } from './columns.ts';
+import { readCsv } from './formats/read-csv.ts';
+import { readNdjson } from './formats/read-ndjson.ts';
+import type { Cell, ReadRows } from './formats/rows.ts';
+import type { RowCounter } from './row-error.ts';
+import { createSeriesCheck } from './series-check.ts';
+import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
+import { createDates } from './values.ts';
+
+export const uploadFormats: Readonly<Record<string, ReadRows>> = {
+  'text/csv': readCsv,
+  'application/x-ndjson': readNdjson,
+};
+
+export type StageDeps = {
+  readonly faults: Faults;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** Max rows of a file. */
+  readonly maxRows: number;
+  readonly quarantineFactor: number;
+};
+
+export type StageRequest = {
+  readonly universe: Universe;
+  readonly upload: Upload;
+  readonly signal: AbortSignal;
+  /** Called from time to time with the number of rows that were read. */
+  readonly progress: (rowsRead: number) => void;
+};
+
+/** Longer than the history of any share. It limits the memory of a series that is read again. */
+const maxRowsPerSeries = 50_000;
+const progressMs = 1_000;
+
+const createTable = `create temporary table upload_row (
+  asset int not null, line bigint not null, date date not null, open float8, high float8, low float8, close float8 not null,
+  volume float8, dividend float8, split_factor float8, shares float8
+) on commit drop`;
+const columnList = 'asset, line, date, open, high, low, close, volume, dividend, split_factor, shares';
+
+/** The text of a number as COPY takes it. A text of the file that has no blanks is used as it is, which is faster. */
+const textOf = (value: number | null, cell: Cell | undefined): string => {
+  if (value === null) return '\\N';
+  if (typeof cell !== 'string' || cell.charCodeAt(0) <= 32 || cell.charCodeAt(cell.length - 1) <= 32)
+    return String(value);
+  return cell;
+};
+
+/** Makes lines of the text format of COPY. No value has a character that must be escaped. */
+const copyLineOf = (columns: readonly UploadColumn[]) => {
+  const at = (column: UploadColumn): number => columns.indexOf(column);
+  const [open, high, low, close, volume] = [at('open'), at('high'), at('low'), at('close'), at('volume')];
+  const [dividend, split, shares] = [at('dividend'), at('split_factor'), at('shares')];
+  return (row: UploadRow, line: number, cells: readonly Cell[]): string =>
+    `${row.asset}\t${line}\t${row.date}\t${textOf(row.open, cells[open])}\t${textOf(row.high, cells[high])}\t${textOf(row.low, cells[low])}\t${textOf(row.close, cells[close])}\t${textOf(row.volume, cells[volume])}\t${textOf(row.dividend, cells[dividend])}\t${textOf(row.splitFactor, cells[split])}\t${textOf(row.shares, cells[shares])}\n`;
+};
+
+const formatOf = (mediaType: string): ReadRows => {
+  const format = Object.hasOwn(uploadFormats, mediaType) ? uploadFormats[mediaType] : undefined;
+  if (format) return format;
+  const types = Object.keys(uploadFormats).join(' or ');
+  throw new AppError('unsupported_media_type', `The file must be ${types}; name it for example prices.csv`);
+};
+
+const refused = (detail: string): AppError => new AppError('upload_refused', detail);
+
+/**
+ * Copies the rows of a file into a temporary table while they arrive, and checks them. It keeps a few numbers of each
+ * asset, so its memory does not depend on the size of the file.
+ * @throws AppError `upload_refused`, `malformed_body`, `unsupported_media_type`, `payload_too_large`, or of the body
+ */
+export const createUploadStaging =
+  ({ faults, metrics, clock, maxRows, quarantineFactor }: StageDeps) =>
+  async (
+    { query, copyIn }: Pick<Transaction, 'query' | 'copyIn'>,
+    { universe, upload, signal, progress }: StageRequest,
+    counter: RowCounter,
+  ): Promise<StagedUpload> => {
+    const assets = new Map(universe.assets.map(({ symbol }, index) => [symbol, index]));
+    const check = { assets, dateOf: createDates() };
+    const series = createSeriesCheck({ interval: universe.interval, quarantineFactor });
+    const actions = new Set<ActionColumn>();
+    let reportedAt = clock.monotonic();
+
+    const counted = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+      const iterator = pieces[Symbol.asyncIterator]();
+      while (true) {
+        if (faults.armed('upload.read')) await faults.reach('upload.read', signal);
+        const next = await orAbort(iterator.next(), signal);
+        if (next.done === true) return;
+        metrics.count('volwatch_upload_bytes_total', {}, next.value.length);
+        yield next.value;
+      }
+    };
+    const report = (): void => {
+      if (clock.monotonic() - reportedAt < progressMs) return;
+      reportedAt = clock.monotonic();
+      progress(counter.counts().rows_read);
+    };
+    const rowsOf = async function* (
+      format: ReadRows,
+      pieces: AsyncIterable<Buffer>,
+    ): AsyncGenerator<Buffer, void, undefined> {
+      for await (const { columns, lines, rows } of format(counted(pieces), counter.refuse)) {
+        for (const column of columns) if (column !== 'symbol') addAction(column);
+        const copyLine = copyLineOf(columns);
+        let text = '';
+        for (let index = 0; index < rows.length; index += 1) {
+          const row = checkRow(columns, rows[index]!, check);
+          const line = lines[index]!;
+          if (isRefusal(row)) {
+            counter.refuse({ line, ...row });
+            continue;
+          }
+          if (series.rowsOf(row.asset) >= maxRowsPerSeries) {
+            const detail = `A symbol may have at most ${maxRowsPerSeries} rows in a file`;
+            counter.refuse({ line, code: 'too_many_rows', detail });
+            continue;
+          }
+          counter.accept();
+          series.add(row);
+          text += copyLine(row, line, rows[index]!);
+        }
+        const { rows_read, errors_total } = counter.counts();
+        if (rows_read > maxRows) {
+          throw new AppError('payload_too_large', `A file may have at most ${maxRows} rows`, {
+            abuse: 'body_structure',
+          });
+        }
+        report();
+        // After a refused row of a file that must have none, the rest is only checked.
+        const isLost = upload.onError === 'fail' && errors_total > 0;
+        if (text !== '' && !isLost) yield Buffer.from(text, 'latin1');
+      }
+    };
+    const addAction = (column: string): void => {
+      const action = actionColumns.find((each) => each === column);
+      if (action) actions.add(action);
+    };
+
+    await query(createTable);
+    const copied = await upload.read(({ mediaType, pieces }) =>
+      copyIn(`copy ${stagingTable} (${columnList}) from stdin`, rowsOf(formatOf(mediaType), pieces)),
+    );
+    const { rows_read: rows, errors_total: total } = counter.counts();
+    if (total > 0 && upload.onError === 'fail') {
+      throw refused(`${total} of ${rows} rows are refused, so nothing was stored. on_error=skip stores the others`);
+    }
+    if (copied === 0) throw refused(total > 0 ? 'Every row is refused' : 'The file has no rows');
+    return { ...counter.counts(), mode: upload.mode, series: series.series(), actions: [...actions] };
+  };

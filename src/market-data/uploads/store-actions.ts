@@ -1,0 +1,63 @@
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { minDay } from '../series/store-series.ts';
+import type { SeriesRange } from '../series/stored-series.ts';
+import { arrayLiteral } from '../sql.ts';
+import { actionColumns } from './columns.ts';
+import { stagingTable, type StagedUpload } from './upload.ts';
+
+/**
+ * Stores dividends, splits and numbers of shares of the series. The file is the truth for the columns that it has: between
+ * the first and the last date of a series, and with the mode `replace` at all times. The other columns stay.
+ * @returns the first day on which indexes can change; null if nothing has changed
+ */
+export const storeActions = async (
+  { query }: Pick<Transaction, 'query'>,
+  { actions, mode }: Pick<StagedUpload, 'actions' | 'mode'>,
+  series: readonly (SeriesRange & { readonly position: number })[],
+): Promise<string | null> => {
+  if (actions.length === 0 || series.length === 0) return null;
+  // The names come from a closed list.
+  const present = actions.join(', ');
+  const others = actionColumns.filter((column) => !actions.includes(column));
+  const isReplaced = mode === 'replace';
+  const parameters = [
+    arrayLiteral(series.map(({ position }) => position)),
+    arrayLiteral(series.map(({ asset }) => asset)),
+    arrayLiteral(series.map(({ first }) => (isReplaced ? '-infinity' : first))),
+    arrayLiteral(series.map(({ last }) => (isReplaced ? 'infinity' : last))),
+  ];
+  const chosen = 'unnest($1::int[], $2::int[], $3::date[], $4::date[]) as chosen (position, id, first, last)';
+  /** If a date comes twice, the later line counts, as for prices. */
+  const staged = `select distinct on (id, date) id as asset_id, date, ${present}
+    from ${stagingTable} join ${chosen} on asset = position where num_nonnulls(${present}) > 0 order by id, date, line desc`;
+  const inRange = `corporate_actions.asset_id = chosen.id and corporate_actions.date between first and last`;
+
+  const isDifferent = actions.map((column) => `new.${column} is distinct from old.${column}`).join(' or ');
+  const splitDiffers = actions.includes('split_factor')
+    ? 'new.split_factor is distinct from old.split_factor'
+    : 'false';
+  const [difference] = await query<{ first: string | null; split: boolean | null }>(
+    `with new as (${staged}), old as (
+       select asset_id, date, ${present} from corporate_actions join ${chosen} on ${inRange} where num_nonnulls(${present}) > 0
+     )
+     select min(date) as first, bool_or(${splitDiffers}) as split
+     from new full join old using (asset_id, date) where ${isDifferent}`,
+    parameters,
+  );
+  if (difference === undefined || difference.first === null) return null;
+
+  const emptyOthers = others.length === 0 ? 'true' : `num_nonnulls(${others.join(', ')}) = 0`;
+  await query(`delete from corporate_actions using ${chosen} where ${inRange} and ${emptyOthers}`, parameters);
+  await query(
+    `update corporate_actions set ${actions.map((column) => `${column} = null`).join(', ')} from ${chosen}
+     where ${inRange} and num_nonnulls(${present}) > 0`,
+    parameters,
+  );
+  await query(
+    `insert into corporate_actions (asset_id, date, ${present}) ${staged}
+     on conflict (asset_id, date) do update set ${actions.map((column) => `${column} = excluded.${column}`).join(', ')}`,
+    parameters,
+  );
+  // A split changes the adjusted prices of all days before it.
+  return difference.split === true ? minDay : difference.first;
+};

@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
+import { refreshFailure } from '../refresh/refresh-failure.ts';
+import type { RefreshRecord } from '../refresh/refresh-records.ts';
+import type { RefreshService } from '../refresh/refresh-service.ts';
+import { endedWithin, waitSecondsOf } from '../refresh/wait.ts';
+import { universeName } from '../universes/universe-document.ts';
+import type { UniverseQueries } from '../universes/universe-queries.ts';
+import { uploadFormats } from './stage-upload.ts';
+import { onErrors, uploadModes } from './upload.ts';
+
+export type UploadRoutesDeps = {
+  /** Must run refreshes in this process, because the file arrives here. */
+  readonly uploads: Pick<RefreshService, 'start'>;
+  readonly universes: Pick<UniverseQueries, 'one'>;
+  readonly abuse: AbuseReport;
+  /** Max uploads of this process at once. Each of them has two database connections. */
+  readonly maxUploads: number;
+  /** Prefix of all paths, for the header `Location`. */
+  readonly basePath: string;
+};
+
+const maxAttempts = 10;
+const attemptMs = 200;
+
+/** The failure of an upload: the problem also has the refused rows. */
+const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppError | undefined => {
+  const failure = refreshFailure(record, headers);
+  if (failure === undefined || record.errors_total === 0) return failure;
+  const { errors, errors_total } = record;
+  return new AppError(failure.code, failure.message, {
+    headers,
+    members: { ...failure.members, errors, errors_total },
+  });
+};
+
+/** The route below `/universes/{name}` that takes prices. */
+export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
+  const { uploads, universes, abuse, maxUploads, basePath } = deps;
+  let running = 0;
+
+  const assertUploads = async (name: string): Promise<void> => {
+    const universe = await universes.one(name);
+    if (!universe) throw new AppError('resource_not_found', 'There is no such universe');
+    const { source } = universe.definition;
+    if (source === 'upload') return;
+    throw new AppError('series_source_conflict', `The prices of this universe come from ${source}, not from uploads`);
+  };
+
+  /** Waits for the short refresh that follows a change of the universe, for example its creation. */
+  const startWhenFree: RefreshService['start'] = async (request) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await uploads.start(request);
+      } catch (error) {
+        if (codeOf(error) !== 'refresh_in_progress' || attempt === maxAttempts) throw error;
+        await sleep(attemptMs);
+      }
+    }
+  };
+
+  /** Reports abuse, and tells when the file was read. */
+  const watched = (body: BodyStream, clientIp: string) => {
+    const done = Promise.withResolvers<void>();
+    const read: BodyStream['read'] = async (consume) => {
+      try {
+        const value = await body.read(consume);
+        done.resolve();
+        return value;
+      } catch (error) {
+        if (error instanceof AppError && error.abuse) abuse.refused(error.abuse, clientIp);
+        throw error;
+      }
+    };
+    return { read, done: done.promise };
+  };
+
+  return [
+    defineRoute({
+      method: 'POST',
+      path: '/universes/{name}/prices',
+      tag: 'Market data',
+      summary:
+        'Upload a file of prices. With Prefer: wait=SECONDS the answer is the record of the ended refresh, or its error',
+      auth: { scope: 'market:manage' },
+      rateLimit: 'caller',
+      load: 'write',
+      streamBody: true,
+      consumes: [...Object.keys(uploadFormats), 'multipart/form-data'],
+      request: {
+        path: z.strictObject({ name: universeName }),
+        query: z.strictObject({
+          mode: z
+            .enum(uploadModes)
+            .default('merge')
+            .describe(
+              '`merge`: the file is the truth from the first to the last date of each symbol. `replace`: the file is the whole series',
+            ),
+          on_error: z
+            .enum(onErrors)
+            .default('fail')
+            .describe('`fail`: one refused row refuses the file. `skip`: the other rows are stored'),
+        }),
+        headers: z.object({ prefer: z.string().max(256).optional() }),
+        body: bodyStream,
+      },
+      responses: { 200: refreshSchema, 202: refreshSchema },
+      errors: [
+        'resource_not_found',
+        'series_source_conflict',
+        'refresh_in_progress',
+        'upload_refused',
+        'external_api_bad_response',
+        'shutting_down',
+      ],
+      problemMembers: z.looseObject({
+        refresh: refreshSchema.optional().describe('The refresh of the file, if it has failed'),
+        errors: z.array(rowErrorSchema).optional().describe('The first refused rows'),
+        errors_total: z.int().min(0).optional().describe('Number of refused rows'),
+      }),
+      handler: async ({ path: { name }, query, headers, body, context }) => {
+        await assertUploads(name);
+        if (running >= maxUploads) {
+          abuse.refused('body_backlog', context.clientIp);
+          throw new AppError('overloaded', 'Other uploads are being read', { retryAfter: 5 });
+        }
+        running += 1;
+        try {
+          const seconds = waitSecondsOf(headers.prefer);
+          const { read, done } = watched(body, context.clientIp);
+          const { record, ended } = await startWhenFree({
+            universe: name,
+            trigger: 'request',
+            waited: seconds > 0,
+            upload: { mode: query.mode, onError: query.on_error, read },
+          });
+          // A file that is refused ends the refresh.
+          const early = await Promise.race([done, ended]);
+          const final = early ?? (seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined);
+          const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
+          const failure = final && failureOf(final, applied);
+          if (failure) throw failure;
+          if (final && seconds > 0) return { status: 200 as const, body: final, headers: applied };
+          return {
+            status: 202 as const,
+            body: record,
+            headers: { Location: `${basePath}/refreshes/${record.id}`, ...applied },
+          };
+        } finally {
+          running -= 1;
+        }
+      },
+    }),
+  ];
+};

@@ -1,0 +1,31 @@
+import type { BodyStream } from '#src/kernel/body-stream.ts';
+import type { ActionColumn } from './columns.ts';
+import type { RowCounts } from './row-error.ts';
+import type { UploadedSeries } from './series-check.ts';
+
+export const uploadModes = ['merge', 'replace'] as const;
+export const onErrors = ['fail', 'skip'] as const;
+
+/** A file of prices, as a caller sends it. */
+export type Upload = {
+  /**
+   * `merge`: between the first and the last date of each symbol the file is the truth. `replace`: the file is the whole
+   * series of its symbols.
+   */
+  readonly mode: (typeof uploadModes)[number];
+  /** `fail`: one refused row refuses the file. `skip`: the other rows are used. */
+  readonly onError: (typeof onErrors)[number];
+  readonly read: BodyStream['read'];
+};
+
+/** The rows of a file in the staging table. */
+export type StagedUpload = RowCounts & {
+  readonly mode: Upload['mode'];
+  /** By position of the asset in the universe. */
+  readonly series: ReadonlyMap<number, UploadedSeries>;
+  /** Columns of corporate actions that the file has. */
+  readonly actions: readonly ActionColumn[];
+};
+
+/** The temporary table with the rows of the file. The transaction that made it drops it. */
+export const stagingTable = 'pg_temp.upload_row';

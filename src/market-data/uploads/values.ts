@@ -1,0 +1,57 @@
+import { isCalendarDate } from '#src/kernel/calendar.ts';
+
+const maxNumber = 1e15;
+const maxNumberCharacters = 40;
+const plainNumber = /^\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
+
+/** Whether a number must be above 0, can be 0, or means "none" if it is 0. */
+export type NumberRule = 'positive' | 'from_zero' | 'zero_is_none';
+
+const isPlainNumber = (text: string): boolean => text.length <= maxNumberCharacters && plainNumber.test(text);
+
+/** The number that a text is written as. Spaces around it are ignored. */
+const parseNumber = (text: string): number | null | 'invalid_number' | 'out_of_range' => {
+  if (isPlainNumber(text)) return Number(text);
+  const trimmed = text.trim();
+  if (trimmed === '') return null;
+  if (trimmed !== text && isPlainNumber(trimmed)) return Number(trimmed);
+  return /^-\d/.test(trimmed) ? 'out_of_range' : 'invalid_number';
+};
+
+/** A number from a cell; null for an empty cell; a code if it is refused. */
+export const numberOf = (
+  cell: string | number | null,
+  rule: NumberRule,
+): number | null | 'invalid_number' | 'out_of_range' => {
+  const value = typeof cell === 'string' ? parseNumber(cell) : cell;
+  if (typeof value !== 'number') return value;
+  if (value > 0 && value <= maxNumber) return value;
+  if (value === 0 && rule !== 'positive') return rule === 'from_zero' ? 0 : null;
+  return Number.isNaN(value) ? 'invalid_number' : 'out_of_range';
+};
+
+/** `2024-01-31`, `2024/01/31`, `20240131`; a time of midnight after it, as pandas writes it, is ignored. */
+const knownDate = /^(\d{4})([-/]?)(\d{2})\2(\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/;
+const maxDateCharacters = 40;
+
+const parseDate = (text: string): string | undefined => {
+  if (text.length > maxDateCharacters) return undefined;
+  const [, year = '', , month = '', day = ''] = knownDate.exec(text.trim()) ?? [];
+  const date = `${year}-${month}-${day}`;
+  return year !== '' && year !== '0000' && isCalendarDate(date) ? date : undefined;
+};
+
+/** A century of days. */
+const maxKnown = 40_000;
+
+/** Parses dates and remembers them, because the dates of a file repeat for each symbol. */
+export const createDates = (): ((text: string) => string | undefined) => {
+  const known = new Map<string, string | undefined>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const date = parseDate(text);
+    if (date !== undefined && known.size < maxKnown) known.set(text, date);
+    return date;
+  };
+};

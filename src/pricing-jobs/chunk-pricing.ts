@@ -1,0 +1,85 @@
+import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { ChunkStore } from './chunk-store.ts';
+import { watchChunk } from './chunk-watch.ts';
+import type { ChunkOutcome, MeasureChunk } from './measured-chunk.ts';
+import { readStoredBytes } from './stored-bytes.ts';
+
+type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
+
+export type ChunkPricingDeps = {
+  readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
+  readonly store: ChunkStore;
+  readonly measure: MeasureChunk;
+  /** False if the caller that opened the job was deleted or disabled. Then its chunks are not priced. */
+  readonly mayAct: (subject: string) => Promise<boolean>;
+  /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
+  readonly watchMs?: number;
+  /** Prices one Arrow stream. @param caller the work counts against the worker share of this caller @throws AppError */
+  readonly price: (bytes: Buffer, signal: AbortSignal, caller: string) => Promise<PricedChunk>;
+};
+
+const chunkSql = `
+  select octet_length(input) as length, subject, owner from pricing_chunk join pricing_job job on job.id = job_id
+  where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`;
+
+const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 500 ? 'refused' : 'failed');
+
+/** Returns the handler that prices one chunk. */
+export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
+  const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000 } = deps;
+
+  const isWaiting = async (jobId: string, number: number): Promise<boolean> => {
+    const sql = `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`;
+    return (await reader.query(sql, [jobId, number])).length > 0;
+  };
+
+  const fail = (jobId: string, number: number, reason: ErrorCode): Promise<unknown> =>
+    unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
+      query(
+        `update pricing_chunk set status = 'failed', input = null, stored_bytes = 0, reason = $3, finished_at = now()
+         where job_id = $1 and number = $2 and status = 'waiting'`,
+        [jobId, number, reason],
+      ),
+    );
+
+  return ({ job_id: jobId = '', number: text = '' }, signal, { last }) =>
+    measure('price', async (end) => {
+      const number = Number(text);
+      const [chunk] = await reader.query<{ length: number | null; subject: string; owner: string | null }>(chunkSql, [
+        jobId,
+        number,
+      ]);
+      // The job was cancelled, or a worker that counted as dead has finished the chunk.
+      if (!chunk) return end('removed');
+      if (!(await mayAct(chunk.subject))) {
+        await fail(jobId, number, 'credential_owner_gone');
+        return end('refused', 'credential_owner_gone');
+      }
+      const watch = watchChunk({ isWanted: () => isWaiting(jobId, number), everyMs: watchMs });
+      try {
+        const { owner, length } = chunk;
+        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
+        if (!input) return end('removed');
+        const priced = await price(input, AbortSignal.any([signal, watch.signal]), owner ?? chunk.subject);
+        const { bytes, rows, failed } = priced;
+        const output = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        await store.finish({ jobId, number, owner, output, rows, failed });
+      } catch (error) {
+        if (watch.signal.aborted) return end('removed');
+        const code = codeOf(error);
+        end(outcomeOf(code), code);
+        // After `quota_exceeded` there is no retry, because it would need the same work and give a result of the same
+        // size.
+        const mayRetry = errorTable[code].retryable && code !== 'quota_exceeded';
+        if (last || !mayRetry) await fail(jobId, number, code);
+        // Other errors are permanent, for example an invalid stream. The chunk has the error code, and the queue must
+        // not retry.
+        if (mayRetry || code === 'internal_error') throw error;
+      } finally {
+        watch.stop();
+      }
+    });
+};

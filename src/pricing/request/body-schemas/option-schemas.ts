@@ -1,0 +1,157 @@
+import { precisions } from '../../engines/american/precision.ts';
+import {
+  dividendMembers,
+  hestonParameters,
+  isRequired,
+  maxDividends,
+  optionPrice,
+  optionTypeSchema,
+  schemaOf,
+  type NumberInput,
+} from '../../models/inputs.ts';
+import { defaultModel, type ExtraInput, type Model } from '../../models/models.ts';
+import { SYMBOL } from '../read-extras.ts';
+import { invertedNumbers } from '../read-option.ts';
+import { referTo, type Definitions, type JsonSchema } from './json-schema.ts';
+
+const objectSchema = (members: readonly NumberInput[]): JsonSchema => ({
+  type: 'object',
+  additionalProperties: false,
+  required: members.map(({ name }) => name),
+  properties: Object.fromEntries(members.map((member) => [member.name, schemaOf(member)])),
+});
+
+/** The named parts of options. */
+export const optionParts: Definitions = {
+  OptionType: optionTypeSchema,
+  HestonParameters: objectSchema(hestonParameters),
+  Dividend: objectSchema(dividendMembers),
+};
+
+const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
+  symbol: {
+    type: 'string',
+    pattern: SYMBOL.source,
+    description: 'Symbol of the underlying; of a single option it gives spot and volatility where they are absent',
+  },
+  precision: { type: 'string', enum: precisions, default: 'default' },
+  heston: referTo('HestonParameters'),
+  dividends: {
+    type: 'array',
+    maxItems: maxDividends,
+    items: referTo('Dividend'),
+    description: 'Discrete dividends in place of dividend_yield, by the escrowed model',
+  },
+};
+
+/** What an option is for. It decides which numbers are needed. */
+export type Purpose = 'price' | 'implied_volatility' | 'row';
+
+type Numbers = {
+  readonly inputs: readonly NumberInput[];
+  readonly required: readonly string[];
+  /** A rule between members. Code generators ignore it, and validators do not. */
+  readonly rule?: JsonSchema;
+  /** Members that exclude each other. */
+  readonly exclusive?: readonly string[];
+};
+
+/** An object that has these members. */
+const having = (...members: readonly string[]): JsonSchema => ({ required: members });
+
+const anyOf = (schemas: readonly JsonSchema[]): JsonSchema => (schemas.length > 1 ? { anyOf: schemas } : schemas[0]!);
+
+/** The inputs that the symbol of a single option can replace. */
+const fromSymbol: ReadonlySet<string> = new Set(['spot', 'volatility']);
+
+const numbersOfSingle = (model: Model, inputs: readonly NumberInput[]): Numbers => {
+  const required = inputs.filter(isRequired).map(({ name }) => name);
+  const replaceable = model.extras.includes('symbol') ? required.filter((name) => fromSymbol.has(name)) : [];
+  return {
+    inputs,
+    required: required.filter((name) => !replaceable.includes(name)),
+    ...(replaceable.length > 0 && { rule: { if: having('symbol'), else: having(...replaceable) } }),
+  };
+};
+
+/** In a row, `price` in place of the volatility asks for the implied volatility. A symbol replaces nothing there. */
+const numbersOfRow = (model: Model): Numbers => {
+  const required = model.numbers.filter(isRequired).map(({ name }) => name);
+  if (!model.outputs.includes('implied_volatility')) return { inputs: model.numbers, required };
+  const price = { ...optionPrice, description: 'In place of the volatility, for the output implied_volatility' };
+  const always = required.filter((name) => name !== 'volatility');
+  return {
+    inputs: [...model.numbers, price],
+    required: always,
+    rule: { if: having('price'), else: having('volatility') },
+    exclusive: ['price', 'volatility'],
+  };
+};
+
+const numbersFor = (model: Model, purpose: Purpose): Numbers => {
+  if (purpose === 'row') return numbersOfRow(model);
+  return numbersOfSingle(model, purpose === 'price' ? model.numbers : invertedNumbers(model));
+};
+
+const yieldOrDividends: readonly string[] = ['dividends', 'dividend_yield'];
+
+/** @param named whether the option names its model. Without a name it has the default model. */
+const optionSchema = (model: Model, purpose: Purpose, members: JsonSchema, named: boolean): JsonSchema => {
+  const { inputs, required, rule, exclusive } = numbersFor(model, purpose);
+  const isEuropean = model.exerciseStyles.includes('european');
+  const pairs = [...(exclusive ? [exclusive] : []), ...(model.extras.includes('dividends') ? [yieldOrDividends] : [])];
+  return {
+    description: named ? model.title : `${model.title}, the default model`,
+    type: 'object',
+    additionalProperties: false,
+    required: [
+      ...(named ? ['model'] : []),
+      'option_type',
+      ...(isEuropean ? [] : ['exercise_style']),
+      ...required,
+      ...(model.extras.includes('heston') ? ['heston'] : []),
+    ],
+    properties: {
+      ...(named ? { model: { type: 'string', enum: [model.name] } } : {}),
+      option_type: referTo('OptionType'),
+      exercise_style: { type: 'string', enum: model.exerciseStyles, ...(isEuropean ? { default: 'european' } : {}) },
+      ...Object.fromEntries(inputs.map((input) => [input.name, schemaOf(input)])),
+      ...Object.fromEntries(model.extras.map((extra) => [extra, extraSchemas[extra]])),
+      ...members,
+    },
+    ...rule,
+    ...(pairs.length > 0 && { not: anyOf(pairs.map((pair) => having(...pair))) }),
+  };
+};
+
+/** `black_scholes` -> `BlackScholes`. */
+const titled = (name: string): string => name.replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * A named schema for each model, one for options without a model, and the schema `suffix` that takes any of them. The
+ * discriminator covers only those with a model, because it must be a required member.
+ */
+export const optionsByModel = (
+  models: readonly Model[],
+  { suffix, purpose, members }: { readonly suffix: string; readonly purpose: Purpose; readonly members: JsonSchema },
+): { readonly any: JsonSchema; readonly definitions: Definitions } => {
+  const nameOf = ({ name }: Model): string => titled(name) + suffix;
+  const byDefault = models.find(({ name }) => name === defaultModel)!;
+  const byModel = Object.fromEntries(
+    models.map((model) => [nameOf(model), optionSchema(model, purpose, members, true)]),
+  );
+  return {
+    any: { oneOf: [referTo(`Default${suffix}`), referTo(`Model${suffix}`)] },
+    definitions: {
+      ...byModel,
+      [`Default${suffix}`]: optionSchema(byDefault, purpose, members, false),
+      [`Model${suffix}`]: {
+        oneOf: models.map((model) => referTo(nameOf(model))),
+        discriminator: {
+          propertyName: 'model',
+          mapping: Object.fromEntries(models.map((model) => [model.name, `#/$defs/${nameOf(model)}`])),
+        },
+      },
+    },
+  };
+};

@@ -1,0 +1,139 @@
+import test from 'ava';
+import { ada, auditActions, bearer, signedIn } from '../room.ts';
+import { startMailRoom, tokenFor, type MailRoom } from '#test/mail/mail-room.ts';
+
+const next = 'countess@example.org';
+const bob = { email: 'bob@example.org', password: 'another long sentence' };
+
+const ask = (room: MailRoom, access: string, email = next, password = ada.password) =>
+  room.json('/account/email', { email, current_password: password }, bearer(access));
+const confirm = (room: MailRoom, token: string) => room.json('/account/email', { token }, {}, 'PUT');
+const subjects = (room: MailRoom, address: string) =>
+  room.smtp.received.filter(({ to }) => to.includes(address)).map(({ headers }) => headers['subject']);
+const emails = async ({ stored }: MailRoom) =>
+  (await stored.query('select email from user_account order by email')).map(({ email }) => email);
+
+/** A user whose address is verified, and whose messages so far are forgotten. */
+const verified = async (room: MailRoom, who = ada): Promise<string> => {
+  const { access } = await signedIn(room, who);
+  await room.work();
+  await confirm(room, tokenFor(room, who.email));
+  room.smtp.received.splice(0);
+  return access;
+};
+
+test('an address is changed after both addresses have confirmed, in either order', async (t) => {
+  for (const first of [next, ada.email]) {
+    const room = await startMailRoom(t);
+    const access = await verified(room);
+    t.is((await ask(room, access, ' Countess@Example.org')).status, 202);
+    await room.work();
+    t.deepEqual(subjects(room, next), ['Confirm your new e-mail address']);
+    t.deepEqual(subjects(room, ada.email), ['Approve the change of your e-mail address']);
+    const second = first === next ? ada.email : next;
+    const waiting = await confirm(room, tokenFor(room, first));
+    t.is(waiting.status, 200);
+    t.deepEqual(waiting.body, { status: 'waiting' });
+    t.deepEqual(await emails(room), [ada.email]);
+    t.like((await confirm(room, tokenFor(room, first))).body, { code: 'account_token_invalid' });
+    t.deepEqual((await confirm(room, tokenFor(room, second))).body, { status: 'changed' });
+    t.deepEqual(await emails(room), [next]);
+    t.is((await room.json('/auth/login', ada)).status, 401);
+    t.is((await room.json('/auth/login', { ...ada, email: next })).status, 200);
+    await room.work();
+    t.true(subjects(room, ada.email).includes('Your e-mail address was changed'));
+    const actions = await auditActions(room);
+    for (const action of ['user.email_verified', 'user.email_change_requested', 'user.email_changed']) {
+      t.true(actions.includes(action), action);
+    }
+    t.is((await room.stored.query('select 1 from email_change')).length, 0);
+  }
+});
+
+test('both confirmations at the same time make the change once', async (t) => {
+  const room = await startMailRoom(t);
+  const access = await verified(room);
+  await ask(room, access);
+  await room.work();
+  const answers = await Promise.all([next, ada.email].map((address) => confirm(room, tokenFor(room, address))));
+  t.deepEqual(answers.map(({ body }) => String(body['status'])).toSorted(), ['changed', 'waiting']);
+  t.deepEqual(await emails(room), [next]);
+});
+
+test('an address that was never verified needs no approval, so a mistyped one can be corrected', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedIn(room);
+  await ask(room, access);
+  await room.work();
+  t.deepEqual((await confirm(room, tokenFor(room, next))).body, { status: 'changed' });
+});
+
+test('the address of another account is answered in the same way, and its owner is told', async (t) => {
+  const room = await startMailRoom(t);
+  await verified(room, bob);
+  const access = await verified(room);
+  const free = await ask(room, access);
+  const taken = await ask(room, access, bob.email);
+  t.is(taken.status, free.status);
+  t.deepEqual(taken.body, free.body);
+  await room.work();
+  t.deepEqual(subjects(room, bob.email), ['Your address was used']);
+  t.deepEqual(subjects(room, next), [], 'the later request replaced the earlier one');
+  t.is((await confirm(room, tokenFor(room, ada.email))).body['status'], 'waiting');
+  t.deepEqual(await emails(room), [ada.email, bob.email]);
+});
+
+test('an address that got an account meanwhile is refused, and nothing changes', async (t) => {
+  const room = await startMailRoom(t);
+  const access = await verified(room);
+  await ask(room, access);
+  await room.work();
+  const [token, approval] = [tokenFor(room, next), tokenFor(room, ada.email)];
+  await room.json('/auth/register', { ...bob, email: next });
+  t.is((await confirm(room, approval)).body['status'], 'waiting');
+  t.like((await confirm(room, token)).body, { status: 409, code: 'email_taken', category: 'conflict' });
+  t.deepEqual(await emails(room), [ada.email, next]);
+});
+
+test('tokens of an earlier or expired change, and of a reset, are void', async (t) => {
+  const room = await startMailRoom(t);
+  const access = await verified(room);
+  await room.json('/account/password-reset', { email: ada.email });
+  await ask(room, access);
+  await room.work();
+  const reset = /vwm_[\w-]{43}/.exec(
+    room.smtp.received.find(({ headers }) => headers['subject'] === 'Reset your password')!.text,
+  )![0];
+  t.like((await confirm(room, reset)).body, { code: 'account_token_invalid' }, 'a token has one purpose');
+  const earlier = tokenFor(room, next);
+  await ask(room, access, 'third@example.org');
+  t.like((await confirm(room, earlier)).body, { code: 'account_token_invalid' });
+  await room.work();
+  await confirm(room, tokenFor(room, ada.email));
+  t.is((await confirm(room, tokenFor(room, 'third@example.org'))).body['status'], 'changed');
+  const reuse = { token: reset, new_password: 'a different long sentence' };
+  t.like((await room.json('/account/password-reset', reuse, {}, 'PUT')).body, { code: 'account_token_invalid' });
+
+  const again = await ask(room, access, next);
+  t.is(again.status, 202);
+  await room.work();
+  room.advance(86_401);
+  t.like((await confirm(room, tokenFor(room, next))).body, { code: 'account_token_invalid' });
+  await room.auth.cleanUp();
+  t.is((await room.stored.query('select 1 from email_change')).length, 0);
+});
+
+test('the password is asked, and a request for the own address verifies it again', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedIn(room);
+  await room.work();
+  t.like((await ask(room, access, next, 'not my password')).body, { status: 401, code: 'credentials_invalid' });
+  room.smtp.received.splice(0);
+  t.is((await ask(room, access, ada.email)).status, 202);
+  await room.work();
+  t.deepEqual(subjects(room, ada.email), ['Confirm your e-mail address']);
+  t.is((await confirm(room, tokenFor(room, ada.email))).body['status'], 'verified');
+  t.is((await ask(room, access, ada.email)).status, 202);
+  await room.work();
+  t.is(room.smtp.received.length, 1, 'a verified address gets no further message');
+});

@@ -1,0 +1,125 @@
+import test from 'ava';
+import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
+import { startMailRoom } from '#test/mail/mail-room.ts';
+import { quickHashing } from '../setup.ts';
+
+const next = 'a different long sentence';
+const change = (room: Room, headers: Record<string, string>, current = ada.password, password = next) =>
+  room.json('/account/password', { current_password: current, new_password: password }, headers);
+
+test('a change ends all other sign-ins and keeps the own one', async (t) => {
+  const room = await startMailRoom(t);
+  const own = await signedIn(room);
+  const other = await signedIn(room);
+  const { cookie } = await openSession(room);
+  t.is((await change(room, bearer(own.access))).status, 204);
+
+  t.is((await room.me(bearer(own.access))).status, 200);
+  t.is((await refresh(room, own.refresh)).status, 200);
+  t.like((await room.me(bearer(other.access))).body, { code: 'token_revoked' });
+  t.like((await refresh(room, other.refresh)).body, { error: 'invalid_grant' });
+  t.is((await room.me({ Cookie: cookie })).status, 401);
+  t.is((await room.json('/auth/login', ada)).status, 401);
+  t.is((await room.json('/auth/login', { ...ada, password: next })).status, 200);
+  t.true((await auditActions(room)).includes('user.password_changed'));
+  await room.work();
+  const { to, headers } = room.smtp.received.at(-1)!;
+  t.deepEqual([to, headers['subject']], [[ada.email], 'Your password was changed']);
+});
+
+test('a change from a browser session keeps this session and needs its CSRF token', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const { cookie, csrf } = await openSession(room);
+  t.like((await change(room, { Cookie: cookie })).body, { code: 'csrf_token_invalid' });
+  t.is((await change(room, { Cookie: cookie, 'X-CSRF-Token': csrf })).status, 204);
+  t.is((await room.me({ Cookie: cookie })).status, 200);
+  t.like((await room.me(bearer(access))).body, { code: 'token_revoked' });
+});
+
+test('a wrong current password is refused, recorded and limited as a sign-in', async (t) => {
+  const asked: string[] = [];
+  const room = await startRoom(t, {
+    throttle: {
+      attempt: async ({ account }) => {
+        asked.push(account);
+        return asked.length > 3 ? { retryAfterSeconds: 30, isFirst: false } : undefined;
+      },
+      succeeded: async () => {},
+    },
+  });
+  const { access } = await signedIn(room);
+  const wrong = await change(room, bearer(access), 'not my password');
+  t.is(wrong.status, 401);
+  t.like(wrong.body, { code: 'credentials_invalid', detail: 'The current password is wrong' });
+  t.true((await auditActions(room)).includes('user.password_refused'));
+  t.is((await change(room, bearer(access), 'not my password')).status, 401);
+  const limited = await change(room, bearer(access));
+  t.is(limited.status, 429);
+  t.is(limited.headers.get('retry-after'), '30');
+  t.deepEqual(new Set(asked), new Set([ada.email]));
+  t.is((await room.json('/auth/login', { ...ada, password: next })).status, 429, 'the limit is that of sign-ins');
+});
+
+test('a weak new password names its member', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const short = await change(room, bearer(access), ada.password, 'short');
+  t.is(short.status, 422);
+  t.like(short.body['errors'], { 0: { pointer: '/new_password', code: 'invalid_length' } });
+  t.is((await change(room, bearer(access), ada.password, ada.email)).status, 422);
+  t.is((await room.json('/auth/login', ada)).status, 200);
+});
+
+test('clients and API keys have no password', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const token = await room.form('/auth/token', {
+    grant_type: 'client_credentials',
+    client_id: 'desk',
+    client_secret: 'bootstrap secret',
+  });
+  const { body } = await room.json('/api-keys', { name: 'key', scopes: ['ml:read'] }, bearer(access));
+  for (const headers of [bearer(token.body['access_token']), { 'X-API-Key': String(body['key']) }]) {
+    t.like((await change(room, headers)).body, { status: 404, code: 'resource_not_found' });
+  }
+  t.is((await change(room, {})).status, 401);
+});
+
+test('a sign-in that checked the old password before the change does not survive it', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  let isHeld = false;
+  const room = await startRoom(t, {
+    make: ({ unitOfWork }) => ({
+      unitOfWork: {
+        run: async (options, work) => {
+          if (isHeld && options.operation === 'auth.login') {
+            isHeld = false;
+            reached.resolve();
+            await gate.promise;
+          }
+          return unitOfWork.run(options, work);
+        },
+      },
+    }),
+  });
+  const { access } = await signedIn(room);
+  isHeld = true;
+  const slow = room.json('/auth/login', ada);
+  await reached.promise;
+  t.is((await change(room, bearer(access))).status, 204);
+  gate.resolve();
+  t.is((await slow).status, 401);
+});
+
+test('simultaneous sign-ins that renew an outdated hash all succeed', async (t) => {
+  const room = await startRoom(t);
+  await room.json('/auth/register', ada);
+  const beside = await startRoom(t, { beside: room, settings: { hashing: { ...quickHashing, passes: 2 } } });
+  const answers = await Promise.all(Array.from({ length: 6 }, () => beside.json('/auth/login', ada)));
+  t.deepEqual(
+    answers.map(({ status }) => status),
+    Array.from({ length: 6 }, () => 200),
+  );
+});

@@ -1,0 +1,97 @@
+import test from 'ava';
+import { composeCredentialAdmin } from '#src/compose/identity/credential-admin.ts';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { ada, auditActions, bearer, openSession, refresh, signedIn, type Room } from '../room.ts';
+import { startMailRoom } from '#test/mail/mail-room.ts';
+
+const dayMs = 86_400_000;
+const remove = (room: Room, headers: Record<string, string>, password = ada.password) =>
+  room.json('/account', { password }, headers, 'DELETE');
+const dayIn = (days: number): string => new Date(Date.now() + days * dayMs).toISOString().slice(0, 10);
+const subjects = (room: Awaited<ReturnType<typeof startMailRoom>>) =>
+  room.smtp.received.map(({ headers }) => headers['subject']);
+
+const adminOf = ({ database }: Room, days: number) => {
+  const clock = { now: () => new Date(Date.now() + days * dayMs), monotonic: () => performance.now() };
+  const audit = createAuditTrail({ clock, metrics: noMetrics, ids: uuidv7 });
+  return composeCredentialAdmin({ unitOfWork: database.unitOfWork, audit, clock });
+};
+
+test('a removal is planned, ends all sign-ins, and is done after the grace period', async (t) => {
+  const room = await startMailRoom(t);
+  const { access, refresh: family } = await signedIn(room);
+  const { cookie } = await openSession(room);
+  const { body: key } = await room.json('/api-keys', { name: 'key', scopes: ['ml:read'] }, bearer(access));
+  const planned = await remove(room, bearer(access));
+  t.is(planned.status, 202);
+  t.deepEqual(planned.body, { removal_on: dayIn(14) });
+  t.like((await room.me(bearer(access))).body, { code: 'token_revoked' });
+  t.like((await refresh(room, family)).body, { error: 'invalid_grant' });
+  t.is((await room.me({ Cookie: cookie })).status, 401);
+  t.is((await room.me({ 'X-API-Key': String(key['key']) })).status, 200, 'keys work until the removal');
+  await room.work();
+  t.true(subjects(room).includes('Your account will be removed'));
+
+  t.is(await adminOf(room, 13.9).eraseDue(10), 0);
+  t.is(await adminOf(room, 14.1).eraseDue(10), 1);
+  t.is(await adminOf(room, 14.1).eraseDue(10), 0);
+  t.is((await room.stored.query('select 1 from user_account')).length, 0);
+  t.is((await room.stored.query('select 1 from mail_message')).length, 0);
+  t.is((await room.json('/auth/login', ada)).status, 401);
+  const actions = await auditActions(room);
+  t.true(actions.includes('user.removal_requested'));
+  t.true(actions.includes('user.erased'));
+  const [erased] = await room.stored.query(`select actor_kind from audit_event where action = 'user.erased'`);
+  t.is(erased?.['actor_kind'], 'system');
+});
+
+test('a sign-in before the day cancels the removal and tells the owner', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedIn(room);
+  await remove(room, bearer(access));
+  t.is((await room.json('/auth/login', { ...ada, password: 'not the right one' })).status, 401);
+  t.is((await room.stored.query('select 1 from user_account where removal_at is not null')).length, 1);
+  const back = await room.json('/auth/login', ada);
+  t.is(back.status, 200);
+  t.is((await room.me(bearer(back.body['access_token']))).status, 200);
+  t.is((await room.stored.query('select 1 from user_account where removal_at is not null')).length, 0);
+  await room.work();
+  t.true(subjects(room).includes('Your account stays'));
+  t.true((await auditActions(room)).includes('user.removal_cancelled'));
+  t.is(await adminOf(room, 100).eraseDue(10), 0);
+});
+
+test('a browser loses its cookie, a wrong password plans nothing, others than users are refused', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedIn(room);
+  const { cookie, csrf } = await openSession(room);
+  const session = { Cookie: cookie, 'X-CSRF-Token': csrf };
+  t.like((await remove(room, session, 'not my password')).body, { status: 401, code: 'credentials_invalid' });
+  t.like((await remove(room, { Cookie: cookie })).body, { code: 'csrf_token_invalid' });
+  t.is((await room.stored.query('select 1 from user_account where removal_at is not null')).length, 0);
+  const { body: key } = await room.json('/api-keys', { name: 'key', scopes: ['ml:read'] }, bearer(access));
+  t.like((await remove(room, { 'X-API-Key': String(key['key']) })).body, { status: 404, code: 'resource_not_found' });
+  const gone = await remove(room, session);
+  t.is(gone.status, 202);
+  t.regex(gone.headers.get('set-cookie') ?? '', /__Host-session=;/);
+});
+
+test('without a grace period the account is due at once', async (t) => {
+  const room = await startMailRoom(t, { settings: { removalGraceDays: 0 } });
+  const { access } = await signedIn(room);
+  t.deepEqual((await remove(room, bearer(access))).body, { removal_on: dayIn(0) });
+  t.is(await adminOf(room, 0).eraseDue(10), 1);
+});
+
+test('a sign-in and the removal at the same time: one of them wins as a whole', async (t) => {
+  for (let round = 0; round < 4; round += 1) {
+    const room = await startMailRoom(t, { settings: { removalGraceDays: 0 } });
+    const { access } = await signedIn(room);
+    await remove(room, bearer(access));
+    const [erased, login] = await Promise.all([adminOf(room, 0.1).eraseDue(10), room.json('/auth/login', ada)]);
+    const accounts = (await room.stored.query('select 1 from user_account')).length;
+    t.deepEqual([erased, login.status, accounts], erased === 1 ? [1, 401, 0] : [0, 200, 1]);
+  }
+});

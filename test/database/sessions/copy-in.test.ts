@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { balances, setup } from '../setup.ts';
+
+const operation = 'refresh.apply';
+const copy = 'copy account (id, balance) from stdin';
+
+const rows = async function* (from: number, to: number): AsyncGenerator<Buffer> {
+  for (let id = from; id <= to; id += 1) yield Buffer.from(`${id}\t${id}\n`);
+};
+
+test('rows are copied in the transaction, and go with it', async (t) => {
+  const { database, admin } = await setup(t);
+  const before = (await balances(admin)).length;
+  t.is(await database.unitOfWork.run({ operation }, ({ copyIn }) => copyIn(copy, rows(10, 5_009))), 5_000);
+  t.is((await balances(admin)).length, before + 5_000);
+  await t.throwsAsync(
+    database.unitOfWork.run({ operation }, async ({ copyIn }) => {
+      await copyIn(copy, rows(6_000, 6_010));
+      throw new AppError('shutting_down');
+    }),
+    { code: 'shutting_down' },
+  );
+  t.is((await balances(admin)).length, before + 5_000);
+});
+
+test('an error of the rows is thrown as it is, and the connection can be used again', async (t) => {
+  const { database, admin } = await setup(t, { poolMax: 1 });
+  const before = await balances(admin);
+  const pids = new Set<unknown>();
+  for (const late of [false, true]) {
+    const broken = async function* (): AsyncGenerator<Buffer> {
+      if (late) yield* rows(10, 20_000);
+      throw new AppError('malformed_body', 'For tests');
+    };
+    await t.throwsAsync(
+      database.unitOfWork.run({ operation }, async ({ copyIn, query }) => {
+        pids.add((await query('select pg_backend_pid() as pid'))[0]?.['pid']);
+        await copyIn(copy, broken());
+      }),
+      { code: 'malformed_body', message: 'For tests' },
+    );
+    t.deepEqual(await balances(admin), before);
+  }
+  t.is(pids.size, 1);
+});
+
+test('rows that the server refuses, a timeout and a killed session end the copy; the rest of the rows is not read', async (t) => {
+  const { database, admin } = await setup(t);
+  const before = await balances(admin);
+  const endless = async function* (piece: string): AsyncGenerator<Buffer> {
+    yield Buffer.from(piece);
+    for (let id = 100; ; id += 1) {
+      await sleep(1);
+      yield Buffer.from(`${id}\t1\n`);
+    }
+  };
+  await t.throwsAsync(
+    database.unitOfWork.run({ operation }, ({ copyIn }) => copyIn(copy, endless('x\ty\n'))),
+    { message: /invalid input syntax/ },
+  );
+  const late = database.unitOfWork.run({ operation, statementTimeoutMs: 200 }, ({ copyIn }) =>
+    copyIn(copy, endless('10\t1\n')),
+  );
+  t.is(await late.then(String, codeOf), 'database_timeout');
+  let pid: unknown;
+  const killed = database.unitOfWork
+    .run({ operation }, async ({ copyIn, query }) => {
+      pid = (await query('select pg_backend_pid() as pid'))[0]?.['pid'];
+      await copyIn(copy, endless('10\t1\n'));
+    })
+    .then(String, codeOf);
+  await eventually(() => pid !== undefined, 'the copy has begun');
+  await admin.query(`select pg_terminate_backend(${String(pid)})`);
+  t.is(await killed, 'database_unavailable');
+  t.deepEqual(await balances(admin), before);
+  t.is(await database.unitOfWork.run({ operation }, ({ copyIn }) => copyIn(copy, rows(10, 10))), 1);
+});
+
+test('work that cannot be repeated runs once', async (t) => {
+  const { database } = await setup(t);
+  for (const [mayRepeat, expected] of [
+    [false, 1],
+    [true, 3],
+  ] as const) {
+    let runs = 0;
+    const conflict = database.unitOfWork.run({ operation, mayRepeat }, async () => {
+      runs += 1;
+      if (runs < 3 || !mayRepeat) throw new AppError('database_conflict');
+    });
+    t.is(await conflict.then(() => 'done', codeOf), mayRepeat ? 'done' : 'database_conflict');
+    t.is(runs, expected);
+  }
+});

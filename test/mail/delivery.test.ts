@@ -1,0 +1,121 @@
+import test from 'ava';
+import { recordAbuse } from '#testkit/abuse.ts';
+import { ada } from '#test/auth/room.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { startSmtpServer } from '#testkit/servers/smtp-server.ts';
+import { signedInUser, startMailRoom, tokenFor, type MailRoom } from './mail-room.ts';
+
+const ask = (room: MailRoom, email = ada.email) => room.json('/account/password-reset', { email });
+const outcomes = (room: MailRoom, outcome: string): number =>
+  room.metrics.value('volwatch_mail_messages_total', { kind: 'password_reset', outcome });
+const states = async (room: MailRoom) =>
+  (await room.stored.query('select state, attempts, error_code from mail_message order by id')).map(
+    ({ state, attempts, error_code: code }) => `${String(state)} ${String(attempts)} ${String(code)}`,
+  );
+
+test('while the server is down requests are answered, and messages are sent when it is back', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  await room.smtp.stop();
+  t.is((await ask(room)).status, 202);
+  t.deepEqual(await room.work(), ['external_api_unavailable']);
+  t.deepEqual(await states(room), ['waiting 1 external_api_unavailable']);
+  t.is(outcomes(room, 'failed'), 1);
+  t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'degraded' });
+  await room.work();
+  await room.work();
+  t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'down' });
+  const again = await startSmtpServer(t, { port: room.smtp.port });
+  await eventually(async () => (await room.work()).length === 0, 'the message is sent', 10_000);
+  t.is(again.received.length, 1);
+  t.regex(again.received[0]!.text, /vwm_/);
+  t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'up' });
+  t.regex((await states(room))[0]!, /^sent \d+ null$/);
+});
+
+test('after its last attempt a message is dead', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  await room.smtp.stop();
+  await ask(room);
+  t.deepEqual(await room.work({ last: true }), ['external_api_unavailable']);
+  t.deepEqual(await states(room), ['dead 1 external_api_unavailable']);
+  t.is(outcomes(room, 'dead'), 1);
+  t.true(room.lines.some((line) => line['message'] === 'a message was not sent' && line['outcome'] === 'dead'));
+});
+
+test('a recipient that the server refuses for ever is not tried again and opens no circuit', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  room.smtp.fault = 550;
+  for (let number = 0; number < 5; number += 1) await ask(room);
+  t.deepEqual(await room.work(), []);
+  t.deepEqual(new Set(await states(room)), new Set(['dead 1 external_api_bad_response']));
+  t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'up' });
+  t.false(JSON.stringify(room.lines).includes(ada.email), 'the answer of the server holds the address');
+});
+
+test('a server that asks to come back later gets the message later and opens no circuit', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  room.smtp.fault = 451;
+  for (let number = 0; number < 5; number += 1) await ask(room);
+  t.deepEqual(new Set(await room.work()), new Set(['external_api_unavailable']));
+  room.smtp.fault = undefined;
+  t.deepEqual(await room.work(), []);
+  t.is(room.smtp.received.length, 5);
+});
+
+test('a server that hangs is given up after the timeout', async (t) => {
+  const room = await startMailRoom(t, { timeoutMs: 300 });
+  await signedInUser(room);
+  room.smtp.fault = 'hang';
+  await ask(room);
+  t.deepEqual(await room.work(), ['external_api_timeout']);
+});
+
+test('an address gets a max number of messages in an hour, also of simultaneous requests', async (t) => {
+  const abuse = recordAbuse();
+  const room = await startMailRoom(t, { limits: { maxPerRecipient: 3, abuse } });
+  await signedInUser(room);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => ask(room)));
+  t.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]));
+  await room.work();
+  t.is(room.smtp.received.length, 3);
+  t.deepEqual(
+    abuse.kinds,
+    Array.from({ length: 7 }, () => 'mail_by_recipient'),
+  );
+  t.is(outcomes(room, 'limited'), 7);
+  room.advance(3_601);
+  await ask(room);
+  await room.work();
+  t.is(room.smtp.received.length, 4);
+});
+
+test('when too many messages wait, further ones are refused whoever they are for', async (t) => {
+  const room = await startMailRoom(t, { limits: { maxWaiting: 2 } });
+  const { access } = await signedInUser(room);
+  await ask(room);
+  await ask(room, 'nobody@example.org');
+  for (const email of [ada.email, 'somebody@example.org']) {
+    t.like((await ask(room, email)).body, { status: 429, code: 'quota_exceeded' });
+  }
+  const passwords = { current_password: ada.password, new_password: 'a different long sentence' };
+  const changed = await room.json('/account/password', passwords, { Authorization: `Bearer ${access}` });
+  t.is(changed.status, 204, 'a notice is left out, and the change is made');
+});
+
+test('messages that were stored before the queues were open are enqueued by resume', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  room.queues.open = false;
+  await ask(room);
+  t.is(room.queues.waiting.length, 0);
+  room.queues.open = true;
+  await room.outbox.resume();
+  t.deepEqual(await room.work(), []);
+  t.truthy(tokenFor(room, ada.email));
+  await room.outbox.resume();
+  t.is(room.queues.waiting.length, 0);
+});

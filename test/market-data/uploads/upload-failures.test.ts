@@ -1,0 +1,154 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import test, { type ExecutionContext } from 'ava';
+import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
+import { eventually } from '#testkit/eventually.ts';
+import type { Item, List } from '../setup-http.ts';
+import { header, setupUploads } from './setup.ts';
+
+const row = 'AAA,2024-01-02,100\n';
+
+/** Sends the head and a part of a file, and leaves the connection open. */
+const begin = (t: ExecutionContext, port: number, part: string): { socket: Socket; answer: () => string } => {
+  let text = '';
+  const socket = connect(port, '127.0.0.1', () => {
+    socket.write(
+      `POST /api/v1/universes/desk/prices HTTP/1.1\r\nHost: a\r\nPrefer: wait=10\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\n${part}`,
+    );
+  });
+  socket.on('error', () => {});
+  socket.on('data', (data) => (text += data.toString()));
+  t.teardown(() => socket.destroy());
+  return { socket, answer: () => text };
+};
+
+test.serial('a file that is cut changes nothing, and the record says why', async (t) => {
+  const { send, contents, port, get, refreshes } = await setupUploads(t);
+  t.is((await send(header + row)).status, 200);
+  const before = await contents();
+  const { socket } = begin(t, port, `${header}AAA,2024-01-02,101\nAAA,2024-01-03,1`);
+  const newest = async (): Promise<Item> => (await get<List>('/refreshes?limit=1')).data[0]!;
+  await eventually(async () => (await newest())['status'] === 'running', 'the upload is a running refresh');
+  socket.destroy();
+  await refreshes.idle();
+  t.like(await newest(), { status: 'failed', reason: 'request_timeout', rows_written: 0 });
+  t.is(await contents(), before);
+  t.is((await send(header + row)).status, 200);
+});
+
+test.serial('two uploads of a universe at once: the second is refused; a change of the universe too', async (t) => {
+  const { send, port, put, refreshes, get } = await setupUploads(t);
+  const { socket, answer } = begin(t, port, header + row);
+  const isRunning = async (): Promise<boolean> =>
+    (await get<List>('/refreshes?limit=1')).data[0]?.['status'] === 'running';
+  await eventually(isRunning, 'the first upload runs');
+  const second = await send(header + row);
+  t.is(second.status, 409);
+  t.is(second.body['code'], 'refresh_in_progress');
+  t.is((await put('desk', {}, { 'If-Match': '"1"' })).status, 422);
+  socket.write('\n'.repeat(1_000 - header.length - row.length));
+  await eventually(() => answer().startsWith('HTTP/1.1 200'), 'the first upload succeeds');
+  await refreshes.idle();
+});
+
+test.serial('an upload waits for the short refresh that follows a change of the universe', async (t) => {
+  const { send, faults, refreshes, closes } = await setupUploads(t);
+  faults.set('refresh.commit', { mode: 'delay', count: 1, probability: 1, delay_ms: 500 });
+  const { ended } = await refreshes.start({ universe: 'desk', trigger: 'change', waited: false });
+  t.is((await send(header + row)).status, 200);
+  t.is((await ended).status, 'succeeded');
+  t.deepEqual(await closes(), ['AAA 2024-01-02 100']);
+});
+
+test.serial('more uploads than the process reads at once are refused and reported', async (t) => {
+  const { send, port, kinds, get, put } = await setupUploads(t);
+  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'CCC' }], indexes: [] };
+  t.is((await put('other', definition)).status, 201);
+  begin(t, port, header + row);
+  const other = connect(port, '127.0.0.1', () => {
+    other.write(
+      'POST /api/v1/universes/other/prices HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\nsymbol',
+    );
+  });
+  t.teardown(() => other.destroy());
+  const running = async (): Promise<number> =>
+    (await get<List>('/refreshes')).data.filter(({ status }) => status === 'running').length;
+  await eventually(async () => (await running()) === 2, 'both uploads run');
+  const third = await send(header + row);
+  t.is(third.status, 503);
+  t.is(third.body['code'], 'overloaded');
+  t.deepEqual(kinds, ['body_backlog']);
+});
+
+test.serial('a running upload shows the rows that were read so far', async (t) => {
+  const { port, get } = await setupUploads(t);
+  const { socket } = begin(t, port, header);
+  const newest = async (): Promise<Item> => (await get<List>('/refreshes?limit=1')).data[0] ?? {};
+  await eventually(async () => (await newest())['status'] === 'running', 'the upload runs');
+  await sleep(1_100);
+  socket.write(row);
+  await eventually(async () => (await newest())['rows_read'] === 1, 'the row is counted');
+  t.like(await newest(), { status: 'running', rows_read: 1 });
+});
+
+for (const point of [
+  'upload.read',
+  'refresh.ensure_assets',
+  'refresh.store_prices',
+  'refresh.calculate_index_values',
+  'refresh.commit',
+] as const satisfies readonly FaultPoint[]) {
+  test.serial(`a fault at ${point} leaves everything as it was, and the next upload succeeds`, async (t) => {
+    const { send, contents, faults } = await setupUploads(t);
+    t.is((await send(header + row)).status, 200);
+    const before = await contents();
+    faults.set(point, { mode: 'error', count: 1, probability: 1, delay_ms: 0 });
+    const failed = await send(`${header}AAA,2024-01-02,101\nAAA,2024-01-03,102\n`);
+    t.is(failed.status, point === 'upload.read' ? 408 : 503, JSON.stringify(failed.body));
+    t.is(await contents(), before);
+    t.is((await send(`${header}AAA,2024-01-03,102\n`)).status, 200);
+  });
+}
+
+test.serial('a million bad lines give a bounded answer', async (t) => {
+  const { send, metrics } = await setupUploads(t);
+  const lines = 1_000_000;
+  const body = new Uint8Array(gzipSync(header + '=HYPERLINK("x"),1,2\n'.replaceAll('"', "'").repeat(lines)));
+  const { status } = await send(body, { headers: { 'Content-Encoding': 'gzip' } });
+  // The ratio of such a file is above the limit.
+  t.is(status, 413);
+  const varied = new ReadableStream({
+    start: (controller) => {
+      controller.enqueue(Buffer.from(header));
+      for (let block = 0; block < 100; block += 1) {
+        controller.enqueue(Buffer.from("=HYPERLINK('x'),2024-01-02,2\n".repeat(lines / 100)));
+      }
+      controller.close();
+    },
+  });
+  const answer = await send(varied);
+  t.is(answer.status, 422);
+  t.is(answer.body['errors_total'], lines);
+  t.is((answer.body['errors'] as Item[]).length, 20);
+  t.true(JSON.stringify(answer.body).length < 10_000);
+  t.true(metrics.value('volwatch_upload_rows_total', { outcome: 'refused' }) >= lines);
+});
+
+test.serial('a file with more rows of one symbol than a series can have is refused', async (t) => {
+  const { send } = await setupUploads(t);
+  const { status, body } = await send(header + row.repeat(50_001));
+  t.is(status, 422);
+  t.like((body['errors'] as Item[])[0], { line: 50_002, code: 'too_many_rows' });
+});
+
+test.serial('a stop of the service ends an upload', async (t) => {
+  const { port, refreshes, admin, get } = await setupUploads(t);
+  begin(t, port, header + row);
+  const isRunning = async (): Promise<boolean> =>
+    (await get<List>('/refreshes?limit=1')).data[0]?.['status'] === 'running';
+  await eventually(isRunning, 'the upload runs');
+  await refreshes.close();
+  const [record] = await admin.query('select status, reason from refresh');
+  t.deepEqual(record, { status: 'failed', reason: 'shutting_down' });
+});
