@@ -68,7 +68,7 @@ export const rowErrorSchema = z
     detail: z.string(),
     column: z.string().optional(),
   })
-  .meta({ id: 'RowError', description: 'A refused row of an uploaded file' });
+  .meta({ id: 'UploadRowError', description: 'A refused row of an uploaded file' });
 
 export const refreshSchema = z
   .strictObject({
