@@ -5,7 +5,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { GoogleCalendar } from './google/google-calendar.ts';
 import { badResponse } from './google/google-http.ts';

@@ -242,7 +242,7 @@ export const edgeSections = {
     RATE_LIMIT_CREDENTIALS_PER_MINUTE: variable(
       points,
       '30',
-      'Refused API keys, sessions, refresh tokens, client secrets and calendar states of one address, in each process. Then only credentials that were accepted before, or that have the tag of this service, are looked up',
+      'Refused API keys, sessions, refresh tokens, client secrets, calendar states and tokens of messages of one address, in each process. Then only credentials that were accepted before, or that have the tag of this service, are looked up',
     ),
     RATE_LIMIT_UNDELAYED_REFUSALS: variable(
       points,

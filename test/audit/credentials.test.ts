@@ -8,7 +8,7 @@ import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import { createTaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import { createTaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { setup } from './setup.ts';
 
 const secret = 'a secret for this test alone';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createTaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import { createTaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 
 const secrets = createTaggedSecrets(Buffer.from('key of the tags'));
 

@@ -7,7 +7,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
 import { commonScopes, type Owners } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { ApiKeyEntity } from '../entities.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import { digestOf } from './api-key-reads.ts';

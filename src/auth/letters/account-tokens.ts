@@ -2,7 +2,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { AccountTokenEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import { isDisabledSql } from '../users/users.ts';

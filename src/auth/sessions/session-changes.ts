@@ -1,6 +1,6 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { UserAccountEntity, UserSessionEntity } from '../entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import type { Sessions } from './session.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
-import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { UsageLog } from '../api-keys/usage-log.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import type { User } from '../users/users.ts';

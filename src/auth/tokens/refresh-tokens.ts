@@ -7,7 +7,7 @@ import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts'
 import { commonScopes } from '#src/kernel/ports/owners.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { TaggedSecrets } from '#src/kernel/tagged-secrets.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import type { EndedToken, Revocations } from './revocations.ts';

@@ -28,7 +28,7 @@ import type { CredentialLookups } from '../../kernel/ports/credential-lookups.ts
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import type { JobHandler } from '../../kernel/ports/jobs.ts';
-import { createTaggedSecrets } from '../../kernel/tagged-secrets.ts';
+import { createTaggedSecrets } from '../../kernel/credentials/tagged-secrets.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import { createCredits, type RedisConnection } from '../../redis/index.ts';
 import type { Collector } from '../../telemetry/index.ts';

@@ -20,6 +20,21 @@ const form = (path: string, body: Readonly<Record<string, string>>): Shown => ({
   init: { method: 'POST', headers: {}, body: new URLSearchParams(body) },
 });
 
+const put = (path: string, body: Readonly<Record<string, string>>): Shown => ({
+  path,
+  init: { ...json(body), method: 'PUT', headers: { 'Content-Type': 'application/json' } },
+});
+
+/** The two routes that take tokens of messages. */
+const messageTokens = {
+  passwordReset: () => put('account/password-reset', { token: `vwm_${random()}`, new_password: person.password }),
+  email: () => put('account/email', { token: `vwm_${random()}` }),
+};
+const takeTurns = (shows: readonly (() => Shown)[]): (() => Shown) => {
+  let number = 0;
+  return () => shows[number++ % shows.length]!();
+};
+
 /** For each table: a request with a new made-up credential that is looked up in it, and the status of its refusal. */
 const kinds: Readonly<Record<string, { readonly status: number; readonly show: () => Shown }>> = {
   api_key: { status: 401, show: () => get('auth/me', { 'X-API-Key': `vwk_aaaaaaaa_${random()}` }) },
@@ -32,6 +47,7 @@ const kinds: Readonly<Record<string, { readonly status: number; readonly show: (
     status: 401,
     show: () => form('auth/token', { grant_type: 'client_credentials', client_id: random(), client_secret: random() }),
   },
+  account_token: { status: 400, show: takeTurns(Object.values(messageTokens)) },
   calendar_consent: { status: 400, show: () => get(`calendar/callback?state=${random()}&code=made-up`) },
 };
 
