@@ -4,6 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { AssertMayCreate } from './creation-quota.ts';
 import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
@@ -15,6 +16,8 @@ export type AuditTrailDeps = {
   readonly ids: (now: number) => string;
   /** Without it every refusal is recorded. */
   readonly refusals?: RefusalLimit;
+  /** Without it the objects that one actor creates in a day are not limited. */
+  readonly assertMayCreate?: AssertMayCreate;
 };
 
 /**
@@ -51,7 +54,7 @@ const byStream = (left: Pick<EventContent, 'stream'>, right: Pick<EventContent, 
   left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0;
 
 /** The audit trail in PostgreSQL, in the tables of migration `0002-audit-trail`. The port documents the guarantees. */
-export const createAuditTrail = ({ clock, metrics, ids, refusals }: AuditTrailDeps): AuditTrail => {
+export const createAuditTrail = ({ clock, metrics, ids, refusals, assertMayCreate }: AuditTrailDeps): AuditTrail => {
   const pendingEvents = new WeakMap<Transaction, EventContent[]>();
 
   const write = async (query: Query, event: EventContent): Promise<void> => {
@@ -111,6 +114,8 @@ export const createAuditTrail = ({ clock, metrics, ids, refusals }: AuditTrailDe
     },
 
     record: async (transaction, event) => {
+      const content = contentFor(event);
+      await assertMayCreate?.(transaction.query, content);
       let events = pendingEvents.get(transaction);
       if (!events) {
         const pending: EventContent[] = [];
@@ -119,12 +124,12 @@ export const createAuditTrail = ({ clock, metrics, ids, refusals }: AuditTrailDe
         transaction.beforeCommit(async () => {
           // Every transaction locks the heads in the same order, so there are no deadlocks. The sort is stable, so the
           // events of one stream keep their order.
-          for (const content of pending.sort(byStream)) {
-            await writeWithinLimit(transaction.query, content);
+          for (const each of pending.sort(byStream)) {
+            await writeWithinLimit(transaction.query, each);
           }
         });
       }
-      events.push(contentFor(event));
+      events.push(content);
       trace.getActiveSpan()?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': event.stream });
     },
   };

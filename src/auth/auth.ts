@@ -8,8 +8,10 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Roles } from '#src/kernel/ports/roles.ts';
+import { createTaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { accountRoutes } from './users/user-routes.ts';
@@ -115,11 +117,14 @@ export type AuthDeps = {
     readonly places: Uint8Array;
     /** Keys of stored TOTP secrets, 32 bytes each: the first encrypts, all decrypt. */
     readonly secondFactors: readonly Uint8Array[];
+    /** Key of the tags of credentials. */
+    readonly tags: Uint8Array;
   };
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly throttle: LoginThrottle;
+  readonly lookups: CredentialLookups;
   readonly owners: Owners;
   readonly mail: Mail;
   readonly abuse: AbuseReport;
@@ -150,7 +155,7 @@ export type Auth = {
 export const createAuth = (deps: AuthDeps): Auth => {
   const { settings, keyRing, unitOfWork, clock, logger, metrics, secrets } = deps;
   const { issuer, audience, publicUrl, sessionIdleSeconds, hashing } = settings;
-  const shared = { ...deps, ...settings };
+  const shared = { ...deps, ...settings, taggedSecrets: createTaggedSecrets(secrets.tags) };
   const measure = createMeasure(deps);
   const revocations = createRevocations({ ...shared, pollMs: settings.revocationPollMs, feed: deps.revocationFeed });
   const verifier = createTokenVerifier({ ...shared, measure, isRevoked: revocations.isRevoked });
@@ -203,7 +208,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   const checkPassword = createPasswordCheck({ ...shared, hasher, places, refusals });
   const rules = createPasswordRules({ minCharacters: settings.minPasswordCharacters });
   const accountTokens = createAccountTokens({
-    clock,
+    ...shared,
     lifetimeSeconds: {
       password_reset: settings.passwordResetSeconds,
       email_verification: settings.emailTokenSeconds,

@@ -97,7 +97,14 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       summary: 'Where Google sends the browser after the consent',
       request: { query: callbackQuery, headers: z.object({ cookie: z.string().optional() }) },
       responses: { 200: connectionSchema },
-      errors: [...always, ...external, 'calendar_state_invalid', 'calendar_consent_denied', 'calendar_code_invalid'],
+      errors: [
+        ...always,
+        ...external,
+        'calendar_state_invalid',
+        'calendar_consent_denied',
+        'calendar_code_invalid',
+        'quota_exceeded',
+      ],
       handler: async ({ query, headers, context }) => {
         const { consents, connections } = configured();
         const returning = {

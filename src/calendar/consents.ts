@@ -2,8 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { GoogleCalendar } from './google/google-calendar.ts';
 import { badResponse } from './google/google-http.ts';
@@ -29,6 +31,8 @@ export type ConsentsDeps = {
   readonly audit: AuditTrail;
   readonly google: Pick<GoogleCalendar, 'consentUrl' | 'exchange'>;
   readonly cipher: TokenCipher;
+  readonly lookups: CredentialLookups;
+  readonly taggedSecrets: TaggedSecrets;
   readonly clock: Clock;
   readonly ids: () => string;
 };
@@ -41,8 +45,8 @@ export type Consents = {
   ) => Promise<{ readonly url: string; readonly browserSecret: string }>;
   /**
    * Takes the answer of Google, and stores the tokens encrypted. A state works once, also if the rest fails.
-   * @throws AppError `calendar_state_invalid`, `calendar_consent_denied`, `calendar_code_invalid`, or of category
-   *   external_api
+   * @throws AppError `calendar_state_invalid`, `calendar_consent_denied`, `calendar_code_invalid`,
+   *   `rate_limit_exceeded` when many credentials of the address were refused, or of category external_api
    * @returns the owner of the connection
    */
   readonly finish: (answer: ConsentAnswer, returning: Returning, signal: AbortSignal) => Promise<Owner>;
@@ -81,17 +85,21 @@ const isSameCaller = (consent: Consent, { owner, sessionId, browserSecret }: Ret
 };
 
 export const createConsents = (deps: ConsentsDeps): Consents => {
-  const { unitOfWork, audit, google, cipher, clock, ids } = deps;
+  const { unitOfWork, audit, google, cipher, lookups, taggedSecrets, clock, ids } = deps;
 
   /** Takes the consent out of the database, so that a state works once, also in two requests at the same time. */
   const take = async (state: string, returning: Returning): Promise<Consent> => {
-    const [consent] = await unitOfWork.run({ operation: 'calendar.consent' }, ({ query }) =>
-      query<Consent>(
-        `delete from calendar_consent where state_digest = $1 and expires_at > $2
-         returning state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier, redirect_url`,
-        [digestOf(state), clock.now()],
-      ),
-    );
+    const lookup = { kind: 'calendar_state', secret: state, isOurs: taggedSecrets.isOurs(state) } as const;
+    const consent = await lookups.run(lookup, async () => {
+      const [found] = await unitOfWork.run({ operation: 'calendar.consent' }, ({ query }) =>
+        query<Consent>(
+          `delete from calendar_consent where state_digest = $1 and expires_at > $2
+           returning state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier, redirect_url`,
+          [digestOf(state), clock.now()],
+        ),
+      );
+      return found;
+    });
     if (!consent || !isSameCaller(consent, returning)) throw stateInvalid();
     return consent;
   };
@@ -143,7 +151,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
 
   return {
     begin: (owner, { sessionId, redirectUrl }) => {
-      const [state, browserSecret, codeVerifier] = [newSecret(), newSecret(), newSecret()];
+      const [state, browserSecret, codeVerifier] = [taggedSecrets.create(''), newSecret(), newSecret()];
       const stateDigest = digestOf(state);
       const now = clock.now();
       return unitOfWork.run({ operation: 'calendar.consent' }, async ({ query }) => {

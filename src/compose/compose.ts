@@ -21,6 +21,7 @@ import { composeMail } from './features/mail.ts';
 import { composeWebhooks } from './features/webhooks.ts';
 import type { Config } from '../config/index.ts';
 import { codeOf } from '../kernel/catalogue/errors.ts';
+import { unlimitedLookups } from '../kernel/ports/credential-lookups.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Logger } from '../kernel/ports/logger.ts';
 import { createPricingJobRoutes } from '../pricing-jobs/index.ts';
@@ -64,17 +65,19 @@ export const compose = async (config: Config): Promise<Service> => {
     provider: provider.provider,
     providers: provider.providers,
   });
+  const rateLimits = await composeRateLimits(base, storage, keyRing);
+  const lookups = rateLimits?.credentialLookups ?? unlimitedLookups;
   const calendar = await composeCalendar(base, database, {
     jobs,
     keyRing,
     cursors,
     mayAct,
     audit: audit.trail,
+    lookups,
     redis: storage.redis,
   });
   const pricing = composePricing(base, closes);
   const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
-  const rateLimits = await composeRateLimits(base, storage, keyRing);
   const mail = composeMail(base, database, jobs);
   const auth = await composeAuth(base, database, {
     mail: mail.outbox,
@@ -83,6 +86,7 @@ export const compose = async (config: Config): Promise<Service> => {
     cursors,
     owners,
     throttle: rateLimits?.loginThrottle,
+    lookups,
     redis: storage.redis,
   });
 

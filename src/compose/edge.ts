@@ -7,6 +7,7 @@ import {
   createHealth,
   createHttpServer,
   createLoadShedding,
+  createRefusalDelay,
   type Health,
   type HttpServer,
   createConnectionLimit,
@@ -114,6 +115,11 @@ export const composeEdge = (
     openapi: openApiInfo(base),
     authenticate: auth.authenticate,
     csrf: auth.csrf,
+    refusalDelay: createRefusalDelay({
+      clock,
+      delayMs: config.RATE_LIMIT_REFUSAL_DELAY_MS,
+      maxUndelayed: config.RATE_LIMIT_UNDELAYED_REFUSALS,
+    }),
     ...(rateLimits && { rateLimit: rateLimits.limit }),
     idempotency: createIdempotency({
       unitOfWork,

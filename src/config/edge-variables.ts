@@ -239,6 +239,21 @@ export const edgeSections = {
       'Max requests with one API key; they count for its owner too',
     ),
     RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Max sign-ins and registrations of one address'),
+    RATE_LIMIT_CREDENTIALS_PER_MINUTE: variable(
+      points,
+      '30',
+      'Refused API keys, sessions, refresh tokens, client secrets, calendar states and tokens of messages of one address, in each process. Then only credentials that were accepted before, or that have the tag of this service, are looked up',
+    ),
+    RATE_LIMIT_UNDELAYED_REFUSALS: variable(
+      points,
+      '100',
+      'Answers over a rate limit that one address gets at once, in a minute. Further ones are delayed',
+    ),
+    RATE_LIMIT_REFUSAL_DELAY_MS: variable(
+      integer(0, 20_000),
+      '2000',
+      'Delay of further answers over a rate limit. 0: no delay',
+    ),
     RATE_LIMIT_ACCOUNT_ATTEMPTS: variable(
       points,
       '10',
@@ -248,6 +263,11 @@ export const edgeSections = {
       points,
       '100',
       'Max attempts for one account in a window from all networks without an earlier sign-in',
+    ),
+    RATE_LIMIT_NEW_ACCOUNTS_PER_DAY: variable(
+      points,
+      '100',
+      'Max accounts with a count of their own that a network fails to sign in to in a day; further ones share one count',
     ),
     RATE_LIMIT_ACCOUNT_WINDOW_SECONDS: variable(
       integer(1, 86_400),

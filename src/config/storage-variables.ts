@@ -42,6 +42,11 @@ export const storageSections = {
       '7',
       'An account without a sign-in is removed after this time',
     ),
+    CREATIONS_PER_OWNER_PER_DAY: variable(
+      integer(1, 1_000_000),
+      '1000',
+      'Max API keys, sign-ins, webhooks with their rotations and calendar connections of one user or client in 24 hours, together',
+    ),
     AUDIT_REFUSALS_PER_HOUR: variable(
       integer(1, 1_000_000),
       '20',

@@ -8,6 +8,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { Answers } from './answers/answers.ts';
 import type { BodyAdmission } from './admission/body-admission.ts';
+import type { RefusalDelay } from './admission/refusal-delay.ts';
 import { unreadBodies } from './admission/unread-body.ts';
 import { createClientIp, type ProxyHeader } from './server/client-ip.ts';
 import { compression } from './middleware/compression.ts';
@@ -41,6 +42,7 @@ export type AppDeps = {
   readonly authenticate: Authenticate;
   readonly rateLimit?: RateLimit;
   readonly csrf?: CheckCsrf;
+  readonly refusalDelay?: RefusalDelay;
   readonly idempotency?: Idempotency;
   readonly answers?: Pick<Answers, 'admit' | 'middleware'>;
   readonly loadShedding?: LoadShedding;
@@ -73,6 +75,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
     authenticate: deps.authenticate,
     rateLimit: deps.rateLimit,
     csrf: deps.csrf,
+    refusalDelay: deps.refusalDelay,
     idempotency: deps.idempotency,
     answers: deps.answers,
     loadShedding: deps.loadShedding,

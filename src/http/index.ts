@@ -1,6 +1,7 @@
 export { createBodyAdmission } from './admission/body-admission.ts';
 export { createConnectionLimit } from './admission/connection-limit.ts';
 export { createLoadShedding } from './admission/load-shedding.ts';
+export { createRefusalDelay } from './admission/refusal-delay.ts';
 export { createAnswers } from './answers/answers.ts';
 export { createApp } from './app.ts';
 export { recordedExamples } from './pages/openapi/recorded-examples.ts';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
-import type { LoginThrottle, ThrottleRefusal } from '#src/kernel/ports/rate-limiter.ts';
+import type { LoginThrottle, SignInAttempt, ThrottleRefusal } from '#src/kernel/ports/rate-limiter.ts';
 import type { Count, Counters } from './counters.ts';
 import type { PolicyName, Quota } from './policies.ts';
 
@@ -19,7 +19,7 @@ export type LoginThrottleDeps = {
 /** The first delay. Each further attempt that passes doubles it. */
 const firstDelaySeconds = 30;
 
-/** Window of the attempts of one account and network. `succeeded` ends it early. */
+/** Window of the attempts of one account and network, and of the new accounts of a network. `succeeded` ends it early. */
 export const placeWindowSeconds = 86_400;
 
 const pairPolicies = ['account_place', 'account_delay', 'account_level'] as const;
@@ -32,6 +32,20 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
   const pairOf = (account: string, clientIp: string): string =>
     hash(`${accountOf(account)} ${countedAddress(clientIp)}`);
 
+  /**
+   * The subject that counts an attempt. A network has a max number of accounts that it has not signed in to, because
+   * each of them is a counter that anybody can make and that is kept for a day. Further accounts of the network have
+   * one counter together. The right password does not reset it: otherwise an account of the attacker would end the
+   * delays of all others.
+   */
+  const subjectOf = async ({ account, clientIp, knownPlace }: SignInAttempt): Promise<string> => {
+    const pair = pairOf(account, clientIp);
+    if (knownPlace || (await counters.consumed('account_place', pair)) > 0) return pair;
+    const network = hash(countedAddress(clientIp));
+    const { allowed } = await counters.consume('account_new', network);
+    return allowed ? pair : network;
+  };
+
   const delayAt = (level: number): number => Math.min(firstDelaySeconds * 2 ** level, place.windowSeconds);
 
   /**
@@ -39,23 +53,22 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
    * passes.
    * Refused attempts do not increase the level, so they do not make the next delay longer.
    */
-  const consumeForPlace = async (pair: string): Promise<ThrottleRefusal | undefined> => {
-    const { consumed } = await counters.consume('account_place', pair);
+  const consumeForPlace = async (subject: string): Promise<ThrottleRefusal | undefined> => {
+    const { consumed } = await counters.consume('account_place', subject);
     if (consumed < place.points) return undefined;
-    const level = await counters.consumed('account_level', pair);
-    const delay = await counters.consume('account_delay', pair, delayAt(level));
+    const level = await counters.consumed('account_level', subject);
+    const delay = await counters.consume('account_delay', subject, delayAt(level));
     if (delay.allowed) {
-      await counters.consume('account_level', pair);
+      await counters.consume('account_level', subject);
       return undefined;
     }
-    decided('account_place', pair, delay);
+    decided('account_place', subject, delay);
     return { retryAfterSeconds: delay.resetSeconds, isFirst: delay.consumed === 2 };
   };
 
   return {
     attempt: async ({ account, clientIp, knownPlace }) => {
-      const pair = pairOf(account, clientIp);
-      const refusal = await consumeForPlace(pair);
+      const refusal = await consumeForPlace(await subjectOf({ account, clientIp, knownPlace }));
       if (refusal) return refusal;
       if (knownPlace) return undefined;
       const subject = hash(accountOf(account));
@@ -67,8 +80,11 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
 
     succeeded: async ({ account, clientIp, knownPlace }) => {
       const pair = pairOf(account, clientIp);
+      const hadCounter = (await counters.consumed('account_place', pair)) > 0;
       for (const policy of pairPolicies) await counters.reset(policy, pair);
-      if (!knownPlace) await counters.refund('account', hash(accountOf(account)));
+      if (knownPlace) return;
+      if (hadCounter) await counters.refund('account_new', hash(countedAddress(clientIp)));
+      await counters.refund('account', hash(accountOf(account)));
     },
   };
 };

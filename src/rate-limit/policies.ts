@@ -5,10 +5,15 @@ export type Quota = { readonly points: number; readonly windowSeconds: number };
 
 /**
  * The quota of each kind of subject: an address, a caller. `account_place`: attempts to sign in to an account from one
- * network. `account`: attempts to sign in to an account from all networks without an earlier sign-in.
+ * network. `account`: attempts to sign in to an account from all networks without an earlier sign-in. `account_new`:
+ * accounts without an earlier sign-in from a network that have a count of their own there. `credentials`: refused
+ * credentials of an address, counted by each process for itself.
  */
 export type Policies = Readonly<
-  Record<'ip' | 'login' | 'account' | 'account_place' | 'user' | 'client' | 'api_key', Quota>
+  Record<
+    'ip' | 'login' | 'account' | 'account_place' | 'account_new' | 'credentials' | 'user' | 'client' | 'api_key',
+    Quota
+  >
 >;
 /**
  * The configured policies and two internal ones. `account_delay`: one attempt in a window whose length is given with
@@ -24,8 +29,10 @@ export const policyLabels: Readonly<Record<PolicyName, Pick<DecisionLabels, 'pol
   login: { policy: 'login', subject: 'ip' },
   account: { policy: 'login', subject: 'user' },
   account_place: { policy: 'login', subject: 'user' },
+  account_new: { policy: 'login', subject: 'ip' },
   account_delay: { policy: 'login', subject: 'user' },
   account_level: { policy: 'login', subject: 'user' },
+  credentials: { policy: 'credentials', subject: 'ip' },
   user: { policy: 'user', subject: 'user' },
   client: { policy: 'client', subject: 'client' },
   api_key: { policy: 'api_key', subject: 'api_key' },

@@ -1,13 +1,16 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { SharedRedis } from '#src/kernel/ports/redis.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { RateLimitRule } from '#src/kernel/requests/route.ts';
+import { createCredentialLookups } from './credentials/credential-lookups.ts';
 import { createCounters, type Count } from './counters.ts';
 import { createLoginThrottle, placeWindowSeconds } from './login-throttle.ts';
 import { policyLabels, type Policies, type PolicyName } from './policies.ts';
@@ -20,6 +23,7 @@ export type RateLimitsDeps = {
   /** Key of the hashes of accounts and subjects. It must be the same on all instances. */
   readonly hashKey: Uint8Array;
   readonly metrics: Metrics;
+  readonly abuse: AbuseReport;
   readonly clock: Clock;
 };
 
@@ -36,6 +40,7 @@ export type RateLimits = {
     principal: Principal | undefined,
   ) => Promise<Readonly<Record<string, string>>>;
   readonly loginThrottle: LoginThrottle;
+  readonly credentialLookups: CredentialLookups;
   /** Returns the ten subjects with the most refusals in this process. */
   readonly top: () => readonly LimitedSubject[];
   /** Updates `volwatch_rate_limit_top_limited`. */
@@ -61,7 +66,7 @@ const policyHeaders = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Poli
 
 /** Limits the requests of each subject by policy. All routes with the same policy count together. */
 export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
-  const { hashKey, metrics, clock } = deps;
+  const { hashKey, metrics, clock, abuse } = deps;
   const { policies } = deps;
   const { account, account_place: place } = policies;
   const counters = createCounters({
@@ -108,6 +113,12 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
       return kind === 'api_key' ? consumeForKey(subject, owner) : consume(kind, subject);
     },
     loginThrottle: createLoginThrottle({ counters, hashKey, place, elsewhere: account, decided }),
+    credentialLookups: createCredentialLookups({
+      clock,
+      abuse,
+      quota: policies.credentials,
+      decided: (address, count) => decided('credentials', address, count),
+    }),
     top: topLimited.read,
     collect: () => {
       metrics.replace(

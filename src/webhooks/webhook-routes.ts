@@ -74,7 +74,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
       responses: { 200: listOf(webhookSchema) },
       fields: true,
       etag: 'weak',
-      errors: ['scope_insufficient'],
+      errors: ['scope_insufficient', 'quota_exceeded'],
       handler: async ({ query, context }) => {
         const caller = callerOf(context);
         const list = { list: 'webhooks', owner: caller.subject };
@@ -121,7 +121,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
       summary: 'Give a webhook a new secret. For a limited time the previous secret signs too',
       request: { path: byId },
       responses: { 200: withSecret },
-      errors: refusals,
+      errors: [...refusals, 'quota_exceeded'],
       handler: async ({ path, context }) => {
         const { secret, ...webhook } = await webhooks.rotate(callerOf(context), path.id);
         return { status: 200 as const, headers: noStore, body: { ...shown(webhook), secret } };

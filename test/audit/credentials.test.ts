@@ -9,7 +9,9 @@ import { createClientAdmin } from '#src/auth/clients/client-admin.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
+import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { createTaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { setup } from './setup.ts';
 
 const secret = 'a secret for this test alone';
@@ -21,7 +23,8 @@ const setupCredentials = async (t: ExecutionContext) => {
   const hasher = createSecretHasher({ memoryKib: 64, passes: 1, parallelism: 1, concurrency: 1, queue: 10 });
   const clients = createClientAdmin({ unitOfWork, hasher, audit, clock });
   const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: undefined, cacheMs: 0 });
-  const newKeys = createNewKeys({ audit, clock, secret, maxPerOwner: 10 });
+  const taggedSecrets = createTaggedSecrets(Buffer.from('tags'));
+  const newKeys = createNewKeys({ audit, clock, taggedSecrets, secret, maxPerOwner: 10 });
   const keys = createApiKeys({
     unitOfWork,
     reader,
@@ -29,6 +32,8 @@ const setupCredentials = async (t: ExecutionContext) => {
     clock,
     owners,
     usage: { note: () => {}, flush: async () => {} },
+    lookups: unlimitedLookups,
+    taggedSecrets,
     secret,
     newKeys,
   });

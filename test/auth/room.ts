@@ -11,6 +11,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
+import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
@@ -94,6 +95,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
       csrf: Buffer.from('test secret of csrf'),
       places: Buffer.from('places'),
       secondFactors: [Buffer.alloc(32, 'second factors')],
+      tags: Buffer.from('tags'),
     },
     unitOfWork: database.unitOfWork,
     reader,
@@ -109,6 +111,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     audit,
     throttle: noLoginThrottle,
+    lookups: unlimitedLookups,
     cursors: createCursors({ secret: 'test secret of cursors' }),
     clock,
     logger: silentLogger,

@@ -8,6 +8,7 @@ import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import { scopes, type Principal } from '#src/kernel/requests/principal.ts';
+import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';
@@ -116,6 +117,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
       csrf: Buffer.from('test secret of csrf'),
       places: Buffer.from('places'),
       secondFactors: [Buffer.alloc(32, 'second factors')],
+      tags: Buffer.from('tags'),
     },
     unitOfWork: noDatabase,
     reader,
@@ -125,6 +127,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     removeWebhooks: async () => 0,
     audit: noAudit,
     throttle: noLoginThrottle,
+    lookups: unlimitedLookups,
     cursors: createCursors({ secret: 'test secret of cursors' }),
     clock,
     logger: silentLogger,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import type { SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
@@ -21,6 +22,7 @@ const setup = async (t: ExecutionContext, { redis = true, maxDelaySeconds = 900,
     ? createRedis({ address: { mode: 'server', url: redisUrl() }, commandTimeoutMs: 2_000, ...common })
     : undefined;
   const limits = createRateLimits({
+    abuse: noAbuseReport,
     policies: {
       ip: quota,
       login: quota,
@@ -28,6 +30,8 @@ const setup = async (t: ExecutionContext, { redis = true, maxDelaySeconds = 900,
       client: quota,
       api_key: quota,
       account: { points: elsewhere, windowSeconds: 60 },
+      credentials: { points: 1_000, windowSeconds: 60 },
+      account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 5, windowSeconds: maxDelaySeconds },
     },
     redis: connection,

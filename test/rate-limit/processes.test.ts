@@ -21,6 +21,8 @@ test.before(async (t) => {
   const environment = {
     RATE_LIMIT_ENABLED: 'true',
     RATE_LIMIT_IP_PER_MINUTE: String(perMinute),
+    // The tests send hundreds of refused requests one after the other.
+    RATE_LIMIT_REFUSAL_DELAY_MS: '0',
     TRUSTED_PROXIES: '127.0.0.1',
     REDIS_URL: redis.url,
     DATABASE_URL: database.url,

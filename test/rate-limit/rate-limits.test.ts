@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
+import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
@@ -18,6 +19,8 @@ const policies = {
   client: quota,
   api_key: quota,
   account: quota,
+  credentials: quota,
+  account_new: { points: 100, windowSeconds: 86_400 },
   account_place: quota,
 };
 const decisions = 'volwatch_rate_limit_decisions_total';
@@ -29,7 +32,7 @@ const setup = (t: ExecutionContext, { redis = true } = {}) => {
     ? createRedis({ address: { mode: 'server', url: redisUrl() }, commandTimeoutMs: 2_000, ...common })
     : undefined;
   const hashKey = Buffer.from('key');
-  const limits = createRateLimits({ policies, redis: connection, hashKey, ...common });
+  const limits = createRateLimits({ abuse: noAbuseReport, policies, redis: connection, hashKey, ...common });
   t.teardown(() => connection?.close());
   const connected = new Promise<void>((resolve) => {
     if (connection) connection.client.once('ready', () => resolve());

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
+import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { HealthReading } from '#src/kernel/ports/health.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
@@ -24,6 +25,7 @@ export const startUses = (t: Pick<ExecutionContext, 'teardown'>, address: RedisA
   const redis = createRedis({ address, commandTimeoutMs: 1_000, logger, metrics, clock: systemClock });
   t.teardown(redis.close);
   const limits = createRateLimits({
+    abuse: noAbuseReport,
     policies: {
       ip: quota,
       login: quota,
@@ -31,6 +33,8 @@ export const startUses = (t: Pick<ExecutionContext, 'teardown'>, address: RedisA
       client: quota,
       api_key: quota,
       account: quota,
+      credentials: { points: 1, windowSeconds: 60 },
+      account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 1, windowSeconds: 60 },
     },
     redis,

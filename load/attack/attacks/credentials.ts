@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack } from '../attack.ts';
 import { each } from '../each.ts';
@@ -29,6 +30,20 @@ export const wrongPasswords = (): Attack => {
       return undefined;
     },
   };
+};
+
+const madeUp = (): string => randomBytes(32).toString('base64url');
+
+/** RATE_LIMIT_CREDENTIALS_PER_MINUTE is 30. */
+export const madeUpCredentials: Attack = {
+  name: 'made-up API keys and sessions',
+  minRequestsForRefusal: 40,
+  run: (field) =>
+    each(field, { parallel: 16 }, (number, address) => {
+      const credential =
+        number % 2 === 0 ? { 'X-API-Key': `vwk_aaaaaaaa_${madeUp()}` } : { Cookie: `__Host-session=vws_${madeUp()}` };
+      return rawRequest({ ...field, address, method: 'GET', path: '/api/v1/auth/me', headers: credential });
+    }),
 };
 
 export const erasedOwner: Attack = {

@@ -1,7 +1,14 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
 import { expansion, wrongLengthArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
-import { erasedOwner, manyKeys, registrations, resetMessages, wrongPasswords } from './credentials.ts';
+import {
+  erasedOwner,
+  madeUpCredentials,
+  manyKeys,
+  registrations,
+  resetMessages,
+  wrongPasswords,
+} from './credentials.ts';
 import { connects, jobStorage, manyPages, pipelining, redaction } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
@@ -22,6 +29,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   work_by_caller: [manySlowPrices, longWork],
   arrow_invalid: [wrongLengthArrow],
   login_throttled: [wrongPasswords()],
+  credentials_refused: [madeUpCredentials],
   credential_without_owner: [erasedOwner],
   mail_by_recipient: [resetMessages],
   storage_quota: [jobStorage],

@@ -16,7 +16,7 @@ export type ApiKeyReadsDeps = {
 
 const columns = 'id, name, prefix, scopes, created_at, expires_at, last_used_at';
 
-type FoundKey = {
+export type FoundKey = {
   readonly id: string;
   readonly scopes: Scope[];
   readonly owner_kind: Owner['kind'];

@@ -56,7 +56,7 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKey
     summary: 'Create an API key. Only this answer shows the key',
     request: { body: wantedKey },
     responses: { 201: createdKey },
-    errors: ['scope_insufficient'],
+    errors: ['scope_insufficient', 'quota_exceeded'],
     handler: async ({ body: { name, scopes, ...expiry }, context }) => {
       const now = clock.now();
       const endOf = (createdAt: Date): Date | null => expiryOf(expiry, createdAt);

@@ -33,7 +33,8 @@ export type ApiKeys = {
   readonly revoke: (owner: Principal, id: string) => Promise<void>;
   /**
    * The principal of a key, with the scopes of the key. The owner rule reduces them to the scopes of the owner.
-   * @throws AppError `api_key_invalid` for a key that is unknown, revoked or expired
+   * @throws AppError `api_key_invalid` for a key that is unknown, revoked or expired; `rate_limit_exceeded` when many
+   * credentials of the address were refused
    */
   readonly authenticate: (key: string) => Promise<Principal>;
   /** Records the use of a key whose owner does not exist any more. */

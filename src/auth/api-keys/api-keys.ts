@@ -1,9 +1,11 @@
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createApiKeyChanges, type ApiKeyChangesDeps } from './api-key-changes.ts';
-import { createApiKeyReads, type ApiKeyReadsDeps } from './api-key-reads.ts';
+import { createApiKeyReads, type ApiKeyReadsDeps, type FoundKey } from './api-key-reads.ts';
 import type { ApiKeys } from './api-key.ts';
 import type { UsageLog } from './usage-log.ts';
 
@@ -13,6 +15,8 @@ export type ApiKeysDeps = ApiKeyReadsDeps &
     readonly audit: AuditTrail;
     readonly clock: Clock;
     readonly usage: UsageLog;
+    readonly lookups: CredentialLookups;
+    readonly taggedSecrets: Pick<TaggedSecrets, 'isOurs'>;
   };
 
 const form = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
@@ -22,7 +26,7 @@ const refused = (): AppError =>
   });
 
 export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
-  const { unitOfWork, audit, clock, usage } = deps;
+  const { unitOfWork, audit, clock, usage, lookups, taggedSecrets } = deps;
   const reads = createApiKeyReads(deps);
 
   /** Records the use of an ended key, because a client still has it. Unknown keys are not recorded. */
@@ -37,6 +41,13 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
       }),
     );
 
+  const findActive = async (key: string, now: Date): Promise<FoundKey | undefined> => {
+    const found = await reads.find(key, now);
+    if (!found?.ended) return found;
+    await recordUse(found.id, 'api_key_invalid');
+    return undefined;
+  };
+
   return {
     ...createApiKeyChanges(deps),
     list: reads.list,
@@ -44,12 +55,9 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
     authenticate: async (key) => {
       if (!form.test(key)) throw refused();
       const now = clock.now();
-      const found = await reads.find(key, now);
+      const lookup = { kind: 'api_key', secret: key, isOurs: taggedSecrets.isOurs(key) } as const;
+      const found = await lookups.run(lookup, () => findActive(key, now));
       if (!found) throw refused();
-      if (found.ended) {
-        await recordUse(found.id, 'api_key_invalid');
-        throw refused();
-      }
       usage.note(found.id, now);
       const owner = { kind: found.owner_kind, id: found.owner_id };
       return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner };

@@ -5,16 +5,17 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { ApiKeyEntity } from '../entities.ts';
-import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import { digestOf } from './api-key-reads.ts';
 import type { ShownKey } from './api-key.ts';
 
 export type NewKeysDeps = {
   readonly audit: AuditTrail;
   readonly clock: Clock;
+  readonly taggedSecrets: Pick<TaggedSecrets, 'create'>;
   /** Key of the digests, so that a copy of the table alone cannot verify a guessed API key. */
   readonly secret: string | Uint8Array;
   /** Max number of active keys. */
@@ -45,14 +46,14 @@ const newPrefix = (): string =>
 
 export const noSuchKey = (): AppError => new AppError('resource_not_found', 'There is no such API key');
 
-export const createNewKeys = ({ audit, clock, secret, maxPerOwner }: NewKeysDeps): NewKeys => {
+export const createNewKeys = ({ audit, clock, taggedSecrets, secret, maxPerOwner }: NewKeysDeps): NewKeys => {
   return {
     insert: async (transaction, { owner, name, scopes, endOf, replaces }) => {
       const created = clock.now();
       const expiresAt = endOf(created);
       const id = uuidv7();
       const prefix = newPrefix();
-      const key = newOpaqueToken(`${prefix}_`);
+      const key = taggedSecrets.create(`${prefix}_`);
       await assertBelowOwnerQuota(transaction, {
         lockName: `api keys of ${owner.kind}:${owner.id}`,
         statement: `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null

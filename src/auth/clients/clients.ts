@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { anonymousStream, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import { scopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ClientCredentials } from './client-credentials.ts';
@@ -11,7 +12,7 @@ export type ClientStore = {
   /**
    * @param alternatives the ways to read the credentials of one request; one of them must be right
    * @returns undefined for an unknown client, a revoked client and a wrong secret, after the same time
-   * @throws AppError `overloaded`, or an error of a dependency
+   * @throws AppError `overloaded`, `rate_limit_exceeded` when many credentials of the address were refused, or an error of a dependency
    */
   readonly authenticate: (alternatives: readonly ClientCredentials[]) => Promise<Client | undefined>;
 };
@@ -20,6 +21,7 @@ export type ClientStoreDeps = {
   readonly reader: Reader;
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
+  readonly lookups: CredentialLookups;
   readonly hasher: SecretHasher;
   /** The client of the configuration. It holds all scopes. */
   readonly bootstrap: { readonly id: string; readonly secret: string } | undefined;
@@ -35,7 +37,7 @@ const maxVerified = 1_000;
 
 /** Authenticates OAuth clients: first the client of the configuration, then the stored clients. */
 export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
-  const { reader, unitOfWork, audit, hasher, bootstrap } = deps;
+  const { reader, unitOfWork, audit, lookups, hasher, bootstrap } = deps;
   // Digests have equal lengths for the constant-time comparison, and the secret itself is not kept in memory.
   const expected = bootstrap && { id: sha256(bootstrap.id), secret: sha256(bootstrap.secret) };
   const matchesBootstrap = (id: string, secret: string): boolean => {
@@ -82,19 +84,24 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
     return client;
   };
 
+  const verify = async (alternatives: readonly ClientCredentials[]): Promise<Client | undefined> => {
+    let known: string | undefined;
+    for (const { id, secret } of alternatives) {
+      const client = await find(id);
+      if ((await matches(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
+      known ??= client?.id;
+    }
+    await recordRefusal(known);
+    return undefined;
+  };
+
   return {
     authenticate: async (alternatives) => {
       if (bootstrap && alternatives.some(({ id, secret }) => matchesBootstrap(id, secret))) {
         return { id: bootstrap.id, scopes };
       }
-      let known: string | undefined;
-      for (const { id, secret } of alternatives) {
-        const client = await find(id);
-        if ((await matches(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
-        known ??= client?.id;
-      }
-      await recordRefusal(known);
-      return undefined;
+      const secret = alternatives.map((each) => `${each.id}:${each.secret}`).join(' ');
+      return lookups.run({ kind: 'client_secret', secret, isOurs: false }, () => verify(alternatives));
     },
   };
 };

@@ -42,7 +42,7 @@ export type Emails = {
   ) => Promise<void>;
   /**
    * Uses a token of a message: it verifies the address of an account, or confirms a change.
-   * @throws AppError `account_token_invalid`, `email_taken`
+   * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `email_taken`
    */
   readonly confirm: (token: string) => Promise<EmailStatus>;
 };
@@ -103,6 +103,15 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     return 'changed';
   };
 
+  const redeem = (token: string): Promise<EmailStatus> =>
+    unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
+      const holder = await tokens.redeem(transaction, purposes, token);
+      if (holder.purpose !== 'email_verification') return confirmChange(transaction, holder, holder.purpose);
+      await markVerified(transaction, holder.userId, clock.now());
+      await record(transaction, holder.userId, 'user.email_verified');
+      return 'verified';
+    });
+
   return {
     requestChange: async (principal, { email: given, password }, clientIp) => {
       const { id: userId, email } = await ownAccount(reader.query, principal);
@@ -121,13 +130,6 @@ export const createEmails = (deps: EmailsDeps): Emails => {
       await throttle.succeeded(attempt);
     },
 
-    confirm: (token) =>
-      unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
-        const holder = await tokens.redeem(transaction, purposes, token);
-        if (holder.purpose !== 'email_verification') return confirmChange(transaction, holder, holder.purpose);
-        await markVerified(transaction, holder.userId, clock.now());
-        await record(transaction, holder.userId, 'user.email_verified');
-        return 'verified';
-      }),
+    confirm: (token) => tokens.guard(token, () => redeem(token)),
   };
 };

@@ -1,12 +1,16 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { AccountTokenEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
-import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
+import { tokenDigest } from '../secrets/opaque-token.ts';
 import { isDisabledSql } from '../users/users.ts';
 
 export type AccountTokensDeps = {
   readonly clock: Clock;
+  readonly lookups: CredentialLookups;
+  readonly taggedSecrets: TaggedSecrets;
   readonly lifetimeSeconds: Readonly<Record<AccountTokenPurpose, number>>;
 };
 
@@ -15,6 +19,12 @@ export type TokenHolder = { readonly userId: string; readonly email: string };
 export type AccountTokens = {
   /** Stores the digest of a new token. Earlier tokens stay valid, because their messages can still be on their way. */
   readonly create: (transaction: Transaction, purpose: AccountTokenPurpose, holder: TokenHolder) => Promise<string>;
+  /**
+   * Runs `work`, which looks the token up, unless the caller must wait. Call it before a transaction begins, so that a
+   * made-up token takes no connection.
+   * @throws AppError `rate_limit_exceeded` when many credentials of the address were refused, and what `work` throws
+   */
+  readonly guard: <T>(token: string, work: () => Promise<T>) => Promise<T>;
   /** Looks a token up without using it. @throws AppError `account_token_invalid` */
   readonly find: (query: Query, purpose: AccountTokenPurpose, token: string) => Promise<TokenHolder>;
   /**
@@ -45,14 +55,16 @@ const isValidSql = `token.token_hash = $1 and token.purpose = any($2) and token.
     then exists (select 1 from email_change where user_id = account.id and new_email = token.email)
     else account.email = token.email end`;
 
-export const createAccountTokens = ({ clock, lifetimeSeconds }: AccountTokensDeps): AccountTokens => {
+export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
+  const { clock, lookups, taggedSecrets, lifetimeSeconds } = deps;
+
   const end: AccountTokens['end'] = async ({ query }, userId, purposes) => {
     await query('delete from account_token where user_id = $1 and purpose = any($2)', [userId, purposes]);
   };
 
   return {
     create: async ({ em }, purpose, { userId, email }) => {
-      const token = newOpaqueToken(prefix);
+      const token = taggedSecrets.create(prefix);
       const now = clock.now();
       em.create(AccountTokenEntity, {
         tokenHash: tokenDigest(token),
@@ -64,6 +76,20 @@ export const createAccountTokens = ({ clock, lifetimeSeconds }: AccountTokensDep
       });
       await em.flush();
       return token;
+    },
+
+    guard: async (token, work) => {
+      const lookup = { kind: 'account_token', secret: token, isOurs: taggedSecrets.isOurs(token) } as const;
+      const found = await lookups.run(lookup, async () => {
+        try {
+          return { result: await work() };
+        } catch (error) {
+          if (codeOf(error) === 'account_token_invalid') return undefined;
+          throw error;
+        }
+      });
+      if (!found) throw accountTokenInvalid();
+      return found.result;
     },
 
     find: async (query, purpose, token) => {

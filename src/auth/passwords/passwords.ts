@@ -46,7 +46,7 @@ export type Passwords = {
   readonly requestReset: (email: string) => Promise<void>;
   /**
    * Sets a new password with a token. All sessions, refresh families and access tokens of the user end.
-   * @throws AppError `account_token_invalid`, `validation_failed` for the new password, `overloaded`
+   * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `validation_failed` for the new password, `overloaded`
    */
   readonly reset: (token: string, next: string) => Promise<void>;
 };
@@ -112,7 +112,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     },
 
     reset: async (token, next) => {
-      const { email } = await tokens.find(reader.query, 'password_reset', token);
+      const { email } = await tokens.guard(token, () => tokens.find(reader.query, 'password_reset', token));
       rules.check(next, email, 'new_password');
       const hash = await hasher.hash(next);
       const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {

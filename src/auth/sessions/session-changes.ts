@@ -1,11 +1,13 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { UserAccountEntity, UserSessionEntity } from '../entities.ts';
-import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
+import { tokenDigest } from '../secrets/opaque-token.ts';
 import type { Sessions } from './session.ts';
 
 export type SessionChangesDeps = {
   readonly clock: Clock;
+  readonly taggedSecrets: TaggedSecrets;
   /** Max age of a session, counted from the sign-in. */
   readonly lifetimeSeconds: number;
   readonly csrfToken: Sessions['csrfToken'];
@@ -15,10 +17,10 @@ const prefix = 'vws_';
 
 /** Changes, which belong to the unit of work of the caller. */
 export const createSessionChanges = (deps: SessionChangesDeps): Pick<Sessions, 'open' | 'end'> => {
-  const { clock, lifetimeSeconds, csrfToken } = deps;
+  const { clock, taggedSecrets, lifetimeSeconds, csrfToken } = deps;
   return {
     open: async ({ em }, user, origin, previous) => {
-      const token = newOpaqueToken(prefix);
+      const token = taggedSecrets.create(prefix);
       const now = clock.now();
       const ended = previous && (await em.findOne(UserSessionEntity, { tokenHash: tokenDigest(previous) }));
       if (ended) em.remove(ended);

@@ -13,7 +13,10 @@ export type Sessions = {
     origin: SignInOrigin,
     previous: string | undefined,
   ) => Promise<NewSession>;
-  /** The user of the session. Undefined: the token is unknown or its session has ended. */
+  /**
+   * The user of the session. Undefined: the token is unknown or its session has ended.
+   * @throws AppError `rate_limit_exceeded` when many credentials of the address were refused
+   */
   readonly authenticate: (token: string) => Promise<Principal | undefined>;
   readonly end: (transaction: Transaction, sessionId: string) => Promise<void>;
   /** The CSRF token that state-changing requests of the session must send. */

@@ -3,13 +3,15 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import { commonScopes } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
 import type { SignInOrigin } from '../own-sessions/agent-family.ts';
-import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
+import { tokenDigest } from '../secrets/opaque-token.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
 import type { IssuedToken, TokenIssuer } from './token-issuer.ts';
@@ -21,6 +23,8 @@ export type RefreshTokensDeps = {
   readonly revocations: Revocations;
   readonly roles: Roles;
   readonly audit: AuditTrail;
+  readonly lookups: CredentialLookups;
+  readonly taggedSecrets: TaggedSecrets;
   readonly clock: Clock;
   /** Max age of a family, counted from the sign-in. */
   readonly lifetimeSeconds: number;
@@ -36,7 +40,8 @@ export type RefreshTokens = {
    * family is revoked with its access tokens. Of several concurrent requests with an unused token exactly one succeeds; the
    * others are refused, and the family stays valid.
    * @param requested space-separated scopes; default: all scopes of the family
-   * @throws AppError `oauth_request_invalid` (`invalid_grant`, `invalid_scope`)
+   * @throws AppError `oauth_request_invalid` (`invalid_grant`, `invalid_scope`); `rate_limit_exceeded` when many credentials
+   * of the address were refused
    */
   readonly rotate: (refreshToken: string, requested: string | undefined) => Promise<TokenPair>;
   /** Revokes the family of a refresh token. @returns false for an unknown token */
@@ -48,6 +53,7 @@ export type RefreshTokens = {
 };
 
 const prefix = 'vwr_';
+const form = /^vwr_[\w-]{43}$/;
 
 type FamilyRow = {
   readonly family_id: string;
@@ -81,11 +87,11 @@ const findFamily = async (query: Query, refreshToken: string, now: Date): Promis
 };
 
 export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
-  const { unitOfWork, tokens, revocations, roles, audit, clock, lifetimeSeconds } = deps;
+  const { unitOfWork, tokens, revocations, roles, audit, lookups, taggedSecrets, clock, lifetimeSeconds } = deps;
 
   const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
     ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
-    refreshToken: newOpaqueToken(prefix),
+    refreshToken: taggedSecrets.create(prefix),
   });
 
   const store = ({ em }: Transaction, familyId: string, pair: TokenPair, scopes: readonly Scope[]): void => {
@@ -119,6 +125,68 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     return rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt }));
   };
 
+  /** @returns undefined for a token that is not valid */
+  const exchange = async (refreshToken: string, requested: string | undefined): Promise<TokenPair | undefined> => {
+    const arrivedAt = clock.now();
+    const { pair, ended = [] } = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
+      const { em, query } = transaction;
+      const found = await findFamily(query, refreshToken, arrivedAt);
+      if (!found?.live) return {};
+      const { family_id: familyId, id: user } = found;
+      if (found.used_at && found.used_at < arrivedAt) {
+        await audit.record(transaction, {
+          stream: `user:${user}`,
+          action: 'refresh_token.reused',
+          outcome: 'refused',
+          target: familyId,
+          reason: 'oauth_request_invalid',
+        });
+        return { ended: await endFamily(transaction, familyId, 'reused') };
+      }
+      const kept = commonScopes(found.scopes, heldScopes(roles, { role: found.role, scopes: found.held }));
+      // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
+      // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
+      // search sees whether the request before it has used the token.
+      const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, requested));
+      const unused = await em.findOne(
+        RefreshTokenEntity,
+        { tokenHash: tokenDigest(refreshToken), usedAt: null },
+        { lockMode: LockMode.PESSIMISTIC_WRITE },
+      );
+      if (!unused) return {};
+      unused.usedAt = clock.now();
+      store(transaction, familyId, signed, kept);
+      return { pair: signed };
+    });
+    revocations.announce(ended);
+    return pair;
+  };
+
+  /** @returns undefined for an unknown token */
+  const revoke = async (refreshToken: string): Promise<true | undefined> => {
+    const result = await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
+      const found = await findFamily(transaction.query, refreshToken, clock.now());
+      if (!found) return undefined;
+      if (!found.live) return [];
+      await audit.record(transaction, {
+        stream: `user:${found.id}`,
+        action: 'token.revoked',
+        outcome: 'success',
+        target: found.family_id,
+      });
+      return endFamily(transaction, found.family_id, 'revoked');
+    });
+    revocations.announce(result ?? []);
+    return result && true;
+  };
+
+  /** Runs `work` with a token that has the form of a refresh token, unless the caller must wait. */
+  const lookUp = async <T>(refreshToken: string, work: () => Promise<T | undefined>): Promise<T | undefined> => {
+    if (!form.test(refreshToken)) return undefined;
+    const isOurs = taggedSecrets.isOurs(refreshToken);
+    return lookups.run({ kind: 'refresh_token', secret: refreshToken, isOurs }, work);
+  };
+
   return {
     open: async (transaction, user, origin) => {
       const id = uuidv7();
@@ -136,58 +204,12 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     },
 
     rotate: async (refreshToken, requested) => {
-      const arrivedAt = clock.now();
-      const { pair, ended = [] } = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
-        const { em, query } = transaction;
-        const found = await findFamily(query, refreshToken, arrivedAt);
-        if (!found?.live) return {};
-        const { family_id: familyId, id: user } = found;
-        if (found.used_at && found.used_at < arrivedAt) {
-          await audit.record(transaction, {
-            stream: `user:${user}`,
-            action: 'refresh_token.reused',
-            outcome: 'refused',
-            target: familyId,
-            reason: 'oauth_request_invalid',
-          });
-          return { ended: await endFamily(transaction, familyId, 'reused') };
-        }
-        const kept = commonScopes(found.scopes, heldScopes(roles, { role: found.role, scopes: found.held }));
-        // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
-        // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
-        // search sees whether the request before it has used the token.
-        const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, requested));
-        const unused = await em.findOne(
-          RefreshTokenEntity,
-          { tokenHash: tokenDigest(refreshToken), usedAt: null },
-          { lockMode: LockMode.PESSIMISTIC_WRITE },
-        );
-        if (!unused) return {};
-        unused.usedAt = clock.now();
-        store(transaction, familyId, signed, kept);
-        return { pair: signed };
-      });
-      revocations.announce(ended);
+      const pair = await lookUp(refreshToken, () => exchange(refreshToken, requested));
       if (!pair) throw grantRefused();
       return pair;
     },
 
-    end: async (refreshToken) => {
-      const result = await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
-        const found = await findFamily(transaction.query, refreshToken, clock.now());
-        if (!found) return undefined;
-        if (!found.live) return [];
-        await audit.record(transaction, {
-          stream: `user:${found.id}`,
-          action: 'token.revoked',
-          outcome: 'success',
-          target: found.family_id,
-        });
-        return endFamily(transaction, found.family_id, 'revoked');
-      });
-      revocations.announce(result ?? []);
-      return result !== undefined;
-    },
+    end: async (refreshToken) => (await lookUp(refreshToken, () => revoke(refreshToken))) ?? false,
 
     endFamily,
 

@@ -53,7 +53,14 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
       body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }).meta({ id: 'LoginRequest' }),
     },
     responses: { 200: loginAnswer },
-    errors: ['credentials_invalid', 'second_factor_required', 'session_cross_site', 'overloaded', 'auth_service_error'],
+    errors: [
+      'credentials_invalid',
+      'second_factor_required',
+      'session_cross_site',
+      'quota_exceeded',
+      'overloaded',
+      'auth_service_error',
+    ],
     problemMembers: z.looseObject({
       second_factor_token: z.string().optional().describe('With second_factor_required: the token of the second step'),
       expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),

@@ -22,12 +22,16 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'MAIL_PER_RECIPIENT_PER_HOUR and MAIL_RETRIES of an account',
     removed: 'when it is used; AUTH_CLEANUP_MINUTES, when it has expired',
   },
-  api_key: { grows: 'an owner makes a key', bound: 'keys that are not revoked: API_KEYS_PER_OWNER', removed: never },
+  api_key: {
+    grows: 'an owner makes a key',
+    bound: 'keys that are not revoked: API_KEYS_PER_OWNER; all: CREATIONS_PER_OWNER_PER_DAY',
+    removed: never,
+  },
   asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with the last universe that has it' },
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR together; changes: the rate limit of their caller',
+      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR together; credentials, sign-ins, webhooks, calendars: CREATIONS_PER_OWNER_PER_DAY; other changes: the rate limit of their caller',
     removed: 'never: the trail is append-only',
   },
   audit_refusal_window: {
@@ -119,7 +123,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   refresh_family: {
     grows: 'a sign-in for tokens',
-    bound: 'RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    bound: 'CREATIONS_PER_OWNER_PER_DAY; RATE_LIMIT_LOGIN_PER_MINUTE of an address',
     removed: 'AUTH_CLEANUP_MINUTES, after REFRESH_TOKEN_EXPIRE_DAYS',
   },
   refresh_token: { grows: 'a refresh of tokens', bound: 'RATE_LIMIT_IP_PER_MINUTE', removed: 'with its family' },
@@ -164,7 +168,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   user_session: {
     grows: 'a sign-in for a cookie',
-    bound: 'RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    bound: 'CREATIONS_PER_OWNER_PER_DAY; RATE_LIMIT_LOGIN_PER_MINUTE of an address',
     removed: 'AUTH_CLEANUP_MINUTES, after SESSION_IDLE_MINUTES or SESSION_EXPIRE_HOURS',
   },
   webhook: { grows: 'an owner registers a webhook', bound: 'WEBHOOKS_PER_OWNER', removed: 'by its owner' },

@@ -3,6 +3,7 @@ import {
   createAuditQueries,
   createAuditRoutes,
   createAuditTrail,
+  createCreationQuota,
   createOperatorActions,
   createRefusalLimit,
 } from '../../audit/index.ts';
@@ -25,13 +26,19 @@ export type Audit = {
 const maxWaitMs = 1_000;
 
 export const composeAudit = (base: Base, database: Database, cursors: Cursors): Audit => {
-  const { clock, metrics, logger, config } = base;
+  const { clock, metrics, logger, config, abuse } = base;
   const refusals = createRefusalLimit({
     clock,
     maxPerHour: config.AUDIT_REFUSALS_PER_HOUR,
     maxOfAllPerHour: config.AUDIT_REFUSALS_OF_ALL_PER_HOUR,
   });
-  const trail = createAuditTrail({ clock, metrics, ids: uuidv7, refusals });
+  const trail = createAuditTrail({
+    clock,
+    metrics,
+    ids: uuidv7,
+    refusals,
+    assertMayCreate: createCreationQuota({ abuse, maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY }),
+  });
 
   const recordFault: FaultChangeListener = (point, fault) =>
     database.unitOfWork.run({ operation: 'fault.change' }, (transaction) =>

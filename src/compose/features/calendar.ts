@@ -24,9 +24,11 @@ import type { Database } from '../../database/index.ts';
 import type { Jobs } from '../../jobs/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
+import type { CredentialLookups } from '../../kernel/ports/credential-lookups.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import type { JobHandler } from '../../kernel/ports/jobs.ts';
+import { createTaggedSecrets } from '../../kernel/credentials/tagged-secrets.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import { createCredits, type RedisConnection } from '../../redis/index.ts';
 import type { Collector } from '../../telemetry/index.ts';
@@ -47,6 +49,7 @@ type Deps = {
   readonly cursors: Cursors;
   readonly mayAct: MayAct;
   readonly audit: AuditTrail;
+  readonly lookups: CredentialLookups;
   readonly redis: RedisConnection | undefined;
 };
 
@@ -64,7 +67,7 @@ const createNextSyncAt = ({ CALENDAR_SYNC_SCHEDULE: cron }: Config): (() => Date
 
 const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: Deps, client: ClientOfGoogle) => {
   const { config, clock, metrics, logger, abuse } = base;
-  const { jobs, keyRing, mayAct, audit, redis } = deps;
+  const { jobs, keyRing, mayAct, audit, lookups, redis } = deps;
   const http = createGoogleHttp({ connectTimeoutMs });
   const google = createGoogleCalendar({
     oauth: createGoogleOAuth({
@@ -88,6 +91,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
   });
   const keys = config.TOKEN_ENCRYPTION_KEY ?? [await derivedSecret(keyRing.signing, 'calendar tokens')];
   const cipher = createTokenCipher({ keys });
+  const taggedSecrets = createTaggedSecrets(await derivedSecret(keyRing.signing, 'credential tags'));
   const revocations = createRevocations({ unitOfWork, google, cipher, jobs, logger, reader });
   const accessTokens = createAccessTokens({ unitOfWork, audit, google, cipher, clock, metrics, logger });
   const assertQuota = createEventQuota({ abuse, maxEvents: config.CALENDAR_EVENTS_PER_OWNER });
@@ -108,7 +112,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
     statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
   });
   const parts: CalendarParts = {
-    consents: createConsents({ unitOfWork, audit, google, cipher, clock, ids: uuidv7 }),
+    consents: createConsents({ unitOfWork, audit, google, cipher, lookups, taggedSecrets, clock, ids: uuidv7 }),
     connections: createConnections({ unitOfWork, reader, audit, revocations }),
     sync,
     events: createEvents({ reader }),

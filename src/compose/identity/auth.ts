@@ -5,6 +5,7 @@ import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Mail } from '../../kernel/ports/account/mail.ts';
 import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
+import type { CredentialLookups } from '../../kernel/ports/credential-lookups.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';
@@ -49,13 +50,14 @@ export type AuthParts = {
   readonly owners: Owners;
   readonly mail: Mail;
   readonly throttle: LoginThrottle | undefined;
+  readonly lookups: CredentialLookups;
   readonly redis: RedisConnection | undefined;
 };
 
 export const composeAuth = async (
   { config, production, clock, logger, metrics, faults, abuse, publicUrl }: Base,
   { unitOfWork, reader }: Database,
-  { keyRing, audit, cursors, owners, mail, throttle = noLoginThrottle, redis }: AuthParts,
+  { keyRing, audit, cursors, owners, mail, throttle = noLoginThrottle, lookups, redis }: AuthParts,
 ): Promise<Auth> => {
   if (production && config.API_KEY_SECRET === undefined) {
     logger.warn({}, 'API_KEY_SECRET is not set: rotating the signing key will end every API key');
@@ -106,11 +108,13 @@ export const composeAuth = async (
       places: await derivedSecret(keyRing.signing, 'sign-in places'),
       // The derived key comes last, so that secrets of the time before TOKEN_ENCRYPTION_KEY was set can be read.
       secondFactors: [...(config.TOKEN_ENCRYPTION_KEY ?? []), await derivedSecret(keyRing.signing, 'second factors')],
+      tags: await derivedSecret(keyRing.signing, 'credential tags'),
     },
     unitOfWork,
     reader,
     audit,
     throttle,
+    lookups,
     owners,
     mail,
     abuse,

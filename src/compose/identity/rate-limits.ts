@@ -12,10 +12,12 @@ const policiesOf = (config: Config): Policies => {
     client: perMinute(config.RATE_LIMIT_CLIENT_PER_MINUTE),
     api_key: perMinute(config.RATE_LIMIT_API_KEY_PER_MINUTE),
     login: perMinute(config.RATE_LIMIT_LOGIN_PER_MINUTE),
+    credentials: perMinute(config.RATE_LIMIT_CREDENTIALS_PER_MINUTE),
     account: {
       points: config.RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE,
       windowSeconds: config.RATE_LIMIT_ACCOUNT_WINDOW_SECONDS,
     },
+    account_new: { points: config.RATE_LIMIT_NEW_ACCOUNTS_PER_DAY, windowSeconds: 86_400 },
     account_place: {
       points: config.RATE_LIMIT_ACCOUNT_ATTEMPTS,
       windowSeconds: config.RATE_LIMIT_ACCOUNT_WINDOW_SECONDS,
@@ -29,11 +31,11 @@ export const composeRateLimits = async (
   { redis }: Storage,
   keyRing: KeyRing,
 ): Promise<RateLimits | undefined> => {
-  const { config, logger, metrics, clock } = base;
+  const { config, logger, metrics, abuse, clock } = base;
   if (!config.RATE_LIMIT_ENABLED) {
     logger.warn({}, 'RATE_LIMIT_ENABLED is false: neither requests nor sign-ins are limited');
     return undefined;
   }
   const hashKey = await derivedSecret(keyRing.signing, 'rate-limit subjects');
-  return createRateLimits({ policies: policiesOf(config), redis, hashKey, metrics, clock });
+  return createRateLimits({ policies: policiesOf(config), redis, hashKey, metrics, abuse, clock });
 };

@@ -1,3 +1,5 @@
+import { createRecentUse } from './recent-use.ts';
+
 export type Refusal = 'full' | 'caller';
 
 export type Shares = {
@@ -20,29 +22,45 @@ export type SharesOptions = {
   readonly callerPercent: number;
   /** Every caller may hold this amount while it is free, however many other callers there are. */
   readonly minAmount: number;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: () => number;
 };
 
-/** Share of a limit on numbers that only callers take from that hold nothing. */
+/** Share of a limit on numbers that is kept for callers who hold nothing and held little recently. */
 const keptShare = 0.25;
+/** Time after which what a caller held counts half. */
+const halfLifeMs = 30_000;
 
 /**
  * Divides a limit among callers. A caller may hold a fixed proportion of the amount that is free at the moment. So the
  * max per caller falls with the number of callers, and some amount stays free for the next caller. With 50 percent and
- * a limit of 16, one caller can hold 8, a second one 4. Then 4 more callers can hold one each. See docs/decisions/0100.
+ * a limit of 16, one caller can hold 8, a second one 4. Then 4 more callers can hold one each.
+ *
+ * The fewer of these 4 are free, the less a caller may have held recently. So callers who come again and again do not
+ * take the last ones, and a new caller finds one. See docs/decisions/0100.
  */
-export const createShares = ({ limit, callerPercent, minAmount }: SharesOptions): Shares => {
+export const createShares = (options: SharesOptions): Shares => {
+  const { limit, callerPercent, minAmount, now = () => performance.now() } = options;
   const perFree = callerPercent / (100 - callerPercent);
   const held = new Map<string, number>();
+  const recentUse = createRecentUse({ halfLifeMs, now });
+  const keeps = minAmount > 0 && callerPercent < 100;
+  const kept = limit * keptShare;
   let total = 0;
+
+  /** Whether `amount` would come from the kept part, and the caller has no right to it. */
+  const isKept = (caller: string, own: number, free: number, amount: number): boolean => {
+    if (!keeps || free - amount >= kept) return false;
+    return own > 0 || recentUse.of(caller) > (free / kept) ** 2;
+  };
 
   const check: Shares['check'] = (caller, amount = 1) => {
     const free = limit - total;
     if (amount > free) return 'full';
     const own = held.get(caller) ?? 0;
     const max = callerPercent >= 100 ? limit : Math.max(minAmount, Math.floor(free * perFree));
-    // A part of a limit on numbers is kept for callers that hold nothing, one each.
-    const isKept = minAmount > 0 && own > 0 && callerPercent < 100 && free - amount < limit * keptShare;
-    if (own + amount <= max && !isKept) return undefined;
+    if (isKept(caller, own, free, amount)) return 'caller';
+    if (own + amount <= max) return undefined;
     // A caller that holds nothing does not exceed its own share: other callers use up the limit.
     return own > 0 ? 'caller' : 'full';
   };
@@ -50,11 +68,12 @@ export const createShares = ({ limit, callerPercent, minAmount }: SharesOptions)
   const free: Shares['free'] = (amount = 1) => {
     total -= amount;
   };
-  const forget: Shares['forget'] = (caller, amount = 1) => {
-    const rest = (held.get(caller) ?? 0) - amount;
-    if (rest > 0) held.set(caller, rest);
+  const hold = (caller: string, amount: number): void => {
+    if (amount > 0) held.set(caller, amount);
     else held.delete(caller);
+    if (keeps) recentUse.hold(caller, Math.max(0, amount));
   };
+  const forget: Shares['forget'] = (caller, amount = 1) => hold(caller, (held.get(caller) ?? 0) - amount);
 
   return {
     check,
@@ -64,7 +83,7 @@ export const createShares = ({ limit, callerPercent, minAmount }: SharesOptions)
       const refusal = check(caller, amount);
       if (refusal !== undefined) return refusal;
       total += amount;
-      held.set(caller, (held.get(caller) ?? 0) + amount);
+      hold(caller, (held.get(caller) ?? 0) + amount);
       return undefined;
     },
     release: (caller, amount = 1) => {

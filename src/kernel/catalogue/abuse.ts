@@ -27,6 +27,8 @@ export const abuseKinds = [
   'arrow_invalid',
   /** Sign-ins that are delayed or refused, because many earlier ones failed. */
   'login_throttled',
+  /** Credentials that are not looked up, because many of the same address were refused. */
+  'credentials_refused',
   /** A credential whose owner was deleted or disabled. */
   'credential_without_owner',
   /** More messages were asked for than one e-mail address gets within an hour. */

@@ -12,14 +12,15 @@ type StorageQuota =
   | 'webhook_tests'
   | 'users_without_sign_in'
   | 'calendar_events'
-  | 'mail_messages';
+  | 'mail_messages'
+  | 'creations_in_a_day';
 
 export type QuotaUse = {
   readonly quota: StorageQuota;
   /** The amount that would be stored after this request, in `unit`. */
   readonly wanted: number;
   readonly max: number;
-  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'messages';
+  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'messages' | 'objects';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;
 };

@@ -133,6 +133,7 @@ export type AuditTrail = {
    * appended right before the commit, because then the lock of the stream is held only for one statement. Request id,
    * trace id and time are added here. A max number of refusals per stream and hour is recorded; the others are counted
    * in one event.
+   * @throws AppError `quota_exceeded` when the actor has created the max number of objects in the last day
    */
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
   /**

@@ -17,7 +17,8 @@ export type ThrottleRefusal = {
 /**
  * Protects accounts against guessed passwords with two limits. The pair of account and network has a small limit and
  * then increasing delays. The account has a larger limit for all networks without an earlier sign-in; so guesses from
- * many addresses never block the owner on a network that was used before. In addition the policy `login` of the route
+ * many addresses never block the owner on a network that was used before. A network has a max number of accounts without
+ * an earlier sign-in that are counted alone; further ones are counted together, so the counters are bounded. In addition the policy `login` of the route
  * limits the address before the handler runs.
  */
 export type LoginThrottle = {

@@ -66,3 +66,50 @@ test('whatever is taken and given back, no limit is passed and nothing is lost',
   );
   t.pass();
 });
+
+/** Each persistent caller takes a slot whenever it holds none, and holds it for about `workMs`. */
+const underPressure = (persistent: number, workMs: number) => {
+  let time = 0;
+  const shares = createShares({ limit: 64, callerPercent: 50, minAmount: 1, now: () => time });
+  takeAll(shares, 'first');
+  takeAll(shares, 'second');
+  const ends = new Map<string, number>();
+  let works = 0;
+  /** Between 0.7 and 1.3 of `workMs`, because equal times would free all slots at the same moments. */
+  const nextWorkMs = (): number => workMs * (0.7 + 0.006 * ((works += 37) % 100));
+  return {
+    shares,
+    run: (milliseconds: number): void => {
+      for (const until = time + milliseconds; time < until; time += 50) {
+        for (const [caller, end] of ends) {
+          if (end > time) continue;
+          ends.delete(caller);
+          shares.release(caller);
+        }
+        // The order differs at each time, as among clients.
+        for (let index = 0; index < persistent; index += 1) {
+          const caller = `persistent ${(index + time / 50) % persistent}`;
+          if (!ends.has(caller) && shares.take(caller) === undefined) ends.set(caller, time + nextWorkMs());
+        }
+      }
+    },
+  };
+};
+
+for (const persistent of [18, 48, 100]) {
+  for (const workMs of [200, 2_000, 10_000]) {
+    test(`${persistent} callers that come again after ${workMs} ms leave slots for new ones`, (t) => {
+      const { shares, run } = underPressure(persistent, workMs);
+      run(60_000);
+      let served = 0;
+      for (let newcomer = 0; newcomer < 100; newcomer += 1) {
+        run(1_000);
+        if (shares.take(`new ${newcomer}`) !== undefined) continue;
+        served += 1;
+        shares.release(`new ${newcomer}`);
+      }
+      t.true(served >= 95, `${served} of 100 new callers found a slot`);
+      t.true(shares.total() >= 52, `${shares.total()} slots are used: the persistent callers are served too`);
+    });
+  }
+}

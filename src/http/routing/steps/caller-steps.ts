@@ -1,4 +1,5 @@
 import { AppError, type ErrorCategory } from '#src/kernel/catalogue/errors.ts';
+import type { RefusalDelay } from '../../admission/refusal-delay.ts';
 import type { CompiledRoute } from '../compiled-route.ts';
 import type { Authenticate, CheckCsrf, HttpContext, RateLimit, Step } from '../types.ts';
 
@@ -6,6 +7,7 @@ export type CallerStepsDeps = {
   readonly authenticate: Authenticate;
   readonly rateLimit: RateLimit | undefined;
   readonly csrf: CheckCsrf | undefined;
+  readonly refusalDelay: RefusalDelay | undefined;
 };
 
 /** Errors of these categories count in the rate limit of the client address. */
@@ -16,12 +18,23 @@ const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, strin
 };
 
 /** Who calls, and how often. */
-export const createCallerSteps = ({ authenticate, rateLimit, csrf }: CallerStepsDeps) => {
+export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay }: CallerStepsDeps) => {
+  /** The answer over a rate limit waits when the address was refused often. */
+  const delayRefusal = async ({ state: { request } }: HttpContext, error: unknown): Promise<void> => {
+    if (!(error instanceof AppError && error.code === 'rate_limit_exceeded')) return;
+    await refusalDelay?.wait(request.clientIp, request.signal);
+  };
+
   const take = async (ctx: HttpContext, { declaration }: CompiledRoute): Promise<void> => {
     const { request } = ctx.state;
     const { rateLimit: rule } = declaration;
     if (rateLimit === undefined || rule === 'none') return;
-    setHeaders(ctx, await rateLimit(request, rule, request.principal));
+    try {
+      setHeaders(ctx, await rateLimit(request, rule, request.principal));
+    } catch (error) {
+      await delayRefusal(ctx, error);
+      throw error;
+    }
   };
 
   return {
@@ -41,6 +54,7 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf }: CallerSteps
           if (principal) ctx.state.request.principal = principal;
         } catch (error) {
           if (error instanceof AppError && countedByAddress.has(error.definition.category)) await take(ctx, route);
+          await delayRefusal(ctx, error);
           throw error;
         }
         if (auth === 'optional' && ctx.state.request.principal === undefined) return next();

@@ -73,7 +73,7 @@ export const requestMetrics = {
     type: 'counter',
     help: 'Rate limit decisions',
     labels: {
-      policy: ['ip', 'login', 'user', 'client', 'api_key'],
+      policy: ['ip', 'login', 'credentials', 'user', 'client', 'api_key'],
       subject: ['ip', 'user', 'client', 'api_key'],
       outcome: ['allowed', 'limited'],
       backend: ['redis', 'memory'],

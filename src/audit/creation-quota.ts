@@ -1,0 +1,53 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
+import type { AuditAction } from '#src/kernel/ports/audit.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import type { EventContent } from './event-content.ts';
+
+export type CreationQuotaDeps = { readonly abuse: AbuseReport; readonly maxPerDay: number };
+
+/**
+ * Refuses a credential, sign-in, webhook or calendar connection when its actor has made the max number in the last 24
+ * hours. Events are never deleted, so without this quota an owner who creates and removes objects fills the disk. Ends of
+ * credentials are not limited, because they must always be possible, and there are not more of them than creations.
+ * Transactions in progress do not see each other, so their number can be exceeded by as many.
+ * @throws AppError `quota_exceeded`
+ */
+export type AssertMayCreate = (query: Query, event: EventContent) => Promise<void>;
+
+/** The actions that create an object. The quota counts them together. */
+export const creations: readonly AuditAction[] = [
+  'api_key.created',
+  'user.signed_in',
+  'webhook.created',
+  'webhook.rotated',
+  'calendar.connected',
+];
+
+const dayMs = 86_400_000;
+
+/** The smallest UUIDv7 of this time. */
+const firstIdAt = (time: number): string => {
+  const hex = time.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+};
+
+export const createCreationQuota = ({ abuse, maxPerDay }: CreationQuotaDeps): AssertMayCreate => {
+  return async (query, { action, actor, occurred_at: occurredAt }) => {
+    if (actor.subject === null || !creations.includes(action)) return;
+    const [found] = await query<{ made: number }>(
+      `select count(*)::int as made from (
+         select 1 from audit_event where actor_subject = $1 and id >= $2 and actor_kind = $3 and action = any($4)
+         limit $5
+       ) as event`,
+      [actor.subject, firstIdAt(Date.parse(occurredAt) - dayMs), actor.kind, creations, maxPerDay],
+    );
+    assertWithinQuota(abuse, {
+      quota: 'creations_in_a_day',
+      wanted: found!.made + 1,
+      max: maxPerDay,
+      unit: 'objects',
+      remedy: 'Use the keys, sessions and webhooks that exist, or try again tomorrow.',
+    });
+  };
+};

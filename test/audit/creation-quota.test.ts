@@ -1,0 +1,61 @@
+import test, { type ExecutionContext } from 'ava';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createCreationQuota, creations } from '#src/audit/creation-quota.ts';
+import { auditActions, type AuditAction, type AuditActor } from '#src/kernel/ports/audit.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { setup } from './setup.ts';
+
+const dayMs = 86_400_000;
+const ada = { kind: 'user', subject: 'ada' } as const;
+
+const limited = async (t: ExecutionContext, maxPerDay: number) => {
+  const made = await setup(t);
+  const reported: string[] = [];
+  let now = Date.now();
+  const audit = createAuditTrail({
+    clock: { now: () => new Date(now), monotonic: () => now },
+    metrics: made.metrics,
+    ids: uuidv7,
+    assertMayCreate: createCreationQuota({ abuse: { refused: (kind) => void reported.push(kind) }, maxPerDay }),
+  });
+  let number = 0;
+  const record = (action: AuditAction, actor: AuditActor = ada) =>
+    made.database.unitOfWork.run({ operation: 'auth.api_key' }, (transaction) => {
+      number += 1;
+      return audit.record(transaction, {
+        stream: `api_key:${number}`,
+        action,
+        outcome: 'success',
+        actor,
+        target: `${number}`,
+      });
+    });
+  return { ...made, record, reported, advance: (ms: number) => (now += ms) };
+};
+
+test('creating and ending keys again and again ends at the limit of the day, for every kind of creation', async (t) => {
+  const { record, reported, advance, admin } = await limited(t, 4);
+  for (let round = 0; round < 4; round += 1) {
+    await record('api_key.created');
+    await record('api_key.revoked');
+  }
+  for (const action of creations) {
+    const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
+    t.like(error, { errors: [{ code: 'creations_in_a_day' }] });
+  }
+  t.deepEqual(new Set(reported), new Set(['storage_quota']));
+  t.is((await admin.query('select 1 from audit_event')).length, 8, 'a refused creation leaves nothing');
+
+  await t.notThrowsAsync(record('api_key.revoked'), 'a credential can always be ended');
+  await t.notThrowsAsync(record('api_key.created', { kind: 'user', subject: 'grace' }));
+  await t.notThrowsAsync(record('api_key.created', { kind: 'client', subject: 'ada' }));
+  advance(dayMs + 1);
+  await t.notThrowsAsync(record('api_key.created'));
+});
+
+test('each action of a caller that creates or rotates something of his own is a creation', (t) => {
+  // Operators create clients, `market:manage` is needed for universes, and registrations have no actor.
+  const others = new Set(['client.created', 'client.rotated', 'universe.created']);
+  const found = auditActions.filter((action) => /\.(created|rotated|connected|signed_in)$/.test(action));
+  t.deepEqual(found.filter((action) => !others.has(action)).toSorted(), creations.toSorted());
+});
