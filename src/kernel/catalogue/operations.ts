@@ -197,7 +197,7 @@ export const operations: readonly Operation[] = [
     span: 'refresh.run',
     metric: 'volwatch_refresh_duration_seconds',
   },
-  ...['fetch', 'ensure_assets', 'store_prices', 'calculate_index_values'].map((name) => ({
+  ...['fetch', 'read_upload', 'ensure_assets', 'store_prices', 'calculate_index_values'].map((name) => ({
     room: 'market-data',
     name,
     does: 'A step of a refresh',
