@@ -54,10 +54,15 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
     },
     responses: { 200: loginAnswer },
     errors: ['credentials_invalid', 'second_factor_required', 'session_cross_site', 'overloaded', 'auth_service_error'],
-    problemMembers: z.looseObject({
-      second_factor_token: z.string().optional().describe('With second_factor_required: the token of the second step'),
-      expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),
-    }),
+    problemMembers: z
+      .looseObject({
+        second_factor_token: z
+          .string()
+          .optional()
+          .describe('With second_factor_required: the token of the second step'),
+        expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),
+      })
+      .meta({ title: 'SignIn' }),
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
       const signIn = { ...credentials, clientIp, userAgent: headers['user-agent'] };
       if (!wantsSession) {
