@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram } from './programs.ts';
 import { startPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { withScope, type Scope } from './scope.ts';
-import { accountRound, pricingJobRound } from './account-traffic.ts';
+import { accountRound, pricingJobRound, secondFactorRound } from './account-traffic.ts';
 import { startStack, type Stack } from './stack.ts';
 import {
   badRound,
@@ -61,6 +61,7 @@ const drive = async (stack: Stack): Promise<void> => {
   for (let round = 0; round < 3; round += 1) await ordinaryRound(stack, token);
   await sleep(2_000);
   await accountRound(stack);
+  await secondFactorRound(stack);
   await pricingJobRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);

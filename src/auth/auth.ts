@@ -10,10 +10,10 @@ import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
-import type { Roles } from '#src/kernel/ports/roles.ts';
 import { createTaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { AuthSettings } from './auth-settings.ts';
 import { accountRoutes } from './users/user-routes.ts';
 import { createAccounts } from './users/accounts.ts';
 import { createAccountTokens } from './letters/account-tokens.ts';
@@ -35,7 +35,7 @@ import { userAdminRoutes } from './administration/user-admin-routes.ts';
 import { createEndCredentials, type EndCredentialsDeps } from './owners/end-credentials.ts';
 import { createAuthenticator, type Authenticate } from './authenticator.ts';
 import { createClientStore, type ClientStoreDeps } from './clients/clients.ts';
-import { createSessionCookies, type SameSite } from './sessions/cookies.ts';
+import { createSessionCookies } from './sessions/cookies.ts';
 import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import { createLegacyUsers } from './users/legacy-users.ts';
@@ -56,7 +56,7 @@ import { createRegistrationQuota } from './users/registration-quota.ts';
 import { revocationRoute } from './tokens/revocation-endpoint.ts';
 import { createRevocations, type RevocationFeed } from './tokens/revocations.ts';
 import { keySetRoute, meRoute, metadataRoute } from './tokens/token-routes.ts';
-import { createSecretHasher, type SecretHasherOptions } from './secrets/secret-hasher.ts';
+import { createSecretHasher } from './secrets/secret-hasher.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { createLoggedNotices } from './sign-in/logged-notices.ts';
 import { createSignInPlaces } from './sign-in/sign-in-places.ts';
@@ -65,47 +65,6 @@ import { createTokenIssuer } from './tokens/token-issuer.ts';
 import { createTokenVerifier } from './tokens/token-verifier.ts';
 import { createUsageLog } from './api-keys/usage-log.ts';
 import { createPages } from '#src/kernel/lists/pages.ts';
-
-export type AuthSettings = {
-  readonly issuer: string;
-  readonly audience: string;
-  /** Issuers whose tokens are accepted beside those of `issuer`. */
-  readonly formerIssuers: readonly string[];
-  /** Absolute base URL of this service without a slash at its end, known once it listens. The issuer in the metadata. */
-  readonly publicUrl: () => string;
-  readonly accessTokenSeconds: number;
-  readonly clockToleranceSeconds: number;
-  readonly refreshTokenSeconds: number;
-  readonly sessionSeconds: number;
-  readonly sessionIdleSeconds: number;
-  readonly sameSite: SameSite;
-  readonly minPasswordCharacters: number;
-  readonly maxUsersWithoutSignIn: number;
-  readonly secondStepSeconds: number;
-  readonly recentSignInSeconds: number;
-  readonly maxSecondFactorFailures: number;
-  /** Max number of active API keys of an owner. */
-  readonly maxApiKeys: number;
-  readonly keyRotationHours: number;
-  readonly hashing: SecretHasherOptions;
-  readonly roles: Roles;
-  readonly revocationPollMs: number;
-  /** Whether access tokens of users without an account here are accepted. */
-  readonly foreignUsers: boolean;
-  readonly passwordResetSeconds: number;
-  /** Lifetime of tokens that verify or change an e-mail address. */
-  readonly emailTokenSeconds: number;
-  /** Whether users must verify their address before they can sign in. */
-  readonly verificationRequired: boolean;
-  /** Days between the request to remove an account and the removal. */
-  readonly removalGraceDays: number;
-  /** Page of the front end that completes the steps of messages, if there is one. */
-  readonly accountPageUrl: string | undefined;
-  readonly usageFlushMs: number;
-  readonly cleanUpMs: number;
-  /** Further origins whose pages may use the session of a user. The origin of `publicUrl` is always allowed. */
-  readonly origins: readonly string[];
-};
 
 export type AuthDeps = {
   readonly settings: AuthSettings;

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
+import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
+import type { AuthSettings } from '#src/auth/auth-settings.ts';
 import { authEntities } from '#src/auth/auth-entities.ts';
 import { mailEntities } from '#src/mail/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';

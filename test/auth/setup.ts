@@ -1,5 +1,6 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import { createAuth, type Auth, type AuthDeps, type AuthSettings } from '#src/auth/auth.ts';
+import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
+import type { AuthSettings } from '#src/auth/auth-settings.ts';
 import { loadKeyRing, type KeyRing, type KeyRingOptions } from '#src/auth/keys/key-ring.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
-import { accountRound, pricingJobRound } from '../../scripts/verify/account-traffic.ts';
+import { accountRound, pricingJobRound, secondFactorRound } from '../../scripts/verify/account-traffic.ts';
 import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import {
@@ -62,6 +62,7 @@ const rare = new Set([
 test('every metric of the catalogue is emitted, and nothing else', async (t) => {
   const { stack, token } = t.context;
   await accountRound(stack);
+  await secondFactorRound(stack);
   await pricingJobRound(stack, token);
   await ordinaryRound(stack, token);
   await refreshRound(stack, token);

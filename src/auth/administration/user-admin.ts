@@ -9,7 +9,7 @@ import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.
 import type { Roles } from '#src/kernel/ports/roles.ts';
 import { UserAccountEntity } from '../entities.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
-import { type EndCredentials } from '../owners/end-credentials.ts';
+import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import { normalizedEmail } from '../users/users.ts';
 import { assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
@@ -88,6 +88,32 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
 
   const recordingRefusal = createRefusalRecord({ unitOfWork, audit });
 
+  const recordRights = (
+    transaction: Transaction,
+    {
+      before,
+      after,
+      actor,
+    }: {
+      readonly before: ManagedUser;
+      readonly after: Pick<ManagedUser, 'role' | 'scopes'>;
+      readonly actor: AuditActor | undefined;
+    },
+  ): Promise<void> =>
+    audit.record(transaction, {
+      stream: `user:${before.id}`,
+      action: 'user.changed',
+      outcome: 'success',
+      ...(actor && { actor }),
+      target: before.id,
+      data: {
+        role: after.role,
+        scopes: after.scopes,
+        previous_role: before.role,
+        previous_scopes: before.scopes,
+      },
+    });
+
   const apply = (id: string, decide: (user: ManagedUser) => UserChanges, by: By) =>
     unitOfWork.run({ operation }, async (transaction) => {
       const user = await lock(transaction, id);
@@ -105,24 +131,14 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
       const changed: string[] = [];
       if (after.role !== before.role || !sameScopes(after.scopes, before.scopes)) {
         Object.assign(user, { role: after.role, scopes: [...after.scopes], version: user.version + 1 });
+        await recordRights(transaction, { before, after, actor });
         changed.push('rights');
-        await audit.record(transaction, {
-          stream: `user:${id}`,
-          action: 'user.changed',
-          outcome: 'success',
-          ...(actor && { actor }),
-          target: id,
-          data: {
-            role: after.role,
-            scopes: after.scopes,
-            previous_role: before.role,
-            previous_scopes: before.scopes,
-          },
-        });
       }
-      if (after.disabled && !before.disabled) await disableUser({ audit, end, transaction, user, actor });
-      if (!after.disabled && before.disabled) await enableUser({ audit, transaction, user, actor });
-      if (after.disabled !== before.disabled) changed.push(after.disabled ? 'disabled' : 'enabled');
+      if (after.disabled !== before.disabled) {
+        if (after.disabled) await disableUser({ audit, end, transaction, user, actor });
+        else await enableUser({ audit, transaction, user, actor });
+        changed.push(after.disabled ? 'disabled' : 'enabled');
+      }
       await transaction.em.flush();
       return { user: await read(transaction.query, id), changed };
     });

@@ -50,14 +50,17 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
   const cache = new Map<string, Entry>();
   const lookups = new Map<string, Promise<OwnerStanding>>();
 
+  /** The scopes of the row and of its role. Null: the owner is not stored. */
+  const storedScopes = ({ scopes, role }: Pick<Row, 'scopes' | 'role'> = { scopes: null, role: null }) =>
+    scopes && role !== null ? heldScopes(roles, { role, scopes }) : scopes;
+
   const read = async (owner: Owner): Promise<OwnerStanding> => {
     const { kind, id } = owner;
     // Stored ids of users are lower case, because PostgreSQL prints UUIDs this way.
     const key = kind === 'user' && uuid.test(id) ? id.toLowerCase() : id;
     const [row] = await reader.query<Row>(sqlFor(owner), [kind, key]);
-    const { scopes: own = null, role = null, reason = null, ended_at: endedAt = null } = row ?? {};
-    const scopes = own && role !== null ? heldScopes(roles, { role, scopes: own }) : own;
-    const held = kind === 'client' && id === bootstrap?.id ? allScopes : scopes;
+    const { reason = null, ended_at: endedAt = null } = row ?? {};
+    const held = kind === 'client' && id === bootstrap?.id ? allScopes : storedScopes(row);
     const tokens = endedAt === null ? {} : { tokensEndedAt: Math.floor(endedAt.getTime() / 1000) };
     if (reason === 'disabled' || reason === 'deleted') return { state: 'gone' };
     if (held !== null) return { state: 'present', scopes: held, ...tokens };

@@ -61,10 +61,15 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
       'overloaded',
       'auth_service_error',
     ],
-    problemMembers: z.looseObject({
-      second_factor_token: z.string().optional().describe('With second_factor_required: the token of the second step'),
-      expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),
-    }),
+    problemMembers: z
+      .looseObject({
+        second_factor_token: z
+          .string()
+          .optional()
+          .describe('With second_factor_required: the token of the second step'),
+        expires_in: z.int().optional().describe('Seconds until the token of the second step expires'),
+      })
+      .meta({ title: 'SignIn' }),
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
       const signIn = { ...credentials, clientIp, userAgent: headers['user-agent'] };
       if (!wantsSession) {

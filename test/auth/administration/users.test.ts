@@ -230,3 +230,16 @@ test('two administrators who demote each other at the same time: one stays', asy
     t.is((await room.stored.query(`select 1 from user_account where role = 'admin'`)).length, 1);
   }
 });
+
+test('the last administrator cannot ask for the removal of the account; a planned removal is no other administrator', async (t) => {
+  const room = await startRoom(t, quick);
+  const [first, second] = await twoAdministrators(room);
+  const remove = (by: Headers) => room.json('/account', { password: ada.password }, by, 'DELETE');
+  t.is((await remove(second.shown)).status, 202);
+  const refused = await remove(first.shown);
+  t.is(refused.status, 409);
+  t.like(refused.body, { code: 'last_administrator' });
+  t.is((await room.me(first.shown)).status, 200, 'the sign-ins stay');
+  t.is((await room.stored.query('select 1 from user_account where removal_at is not null')).length, 1);
+  t.true((await auditActions(room)).includes('user.change_refused'));
+});

@@ -239,3 +239,32 @@ test('a session cookie needs the CSRF token to change the second factor', async 
   });
   t.is((await room.json('/account/totp', undefined, { cookie, 'X-CSRF-Token': csrf })).status, 201);
 });
+
+test('a change of the password ends a sign-in that waits for its code', async (t) => {
+  const { room, code, access } = await enrolled(t);
+  const { token } = await firstStep(room);
+  const next = 'a different long sentence';
+  const changed = await room.json(
+    '/account/password',
+    { current_password: ada.password, new_password: next },
+    bearer(access),
+  );
+  t.is(changed.status, 204);
+  const refused = await secondStep(room, token, code());
+  t.is(refused.status, 401);
+  t.like(refused.body, { code: 'second_factor_invalid' });
+  const again = await firstStep(room, { password: next });
+  t.is((await secondStep(room, again.token, code())).status, 200);
+});
+
+test('a planned removal is cancelled by the second step and not by the first', async (t) => {
+  const { room, code, access } = await enrolled(t);
+  t.is((await room.json('/account', { password: ada.password }, bearer(access), 'DELETE')).status, 202);
+  const planned = async () =>
+    (await room.stored.query('select 1 from user_account where removal_at is not null')).length;
+  const { token } = await firstStep(room);
+  t.is(await planned(), 1);
+  t.is((await secondStep(room, token, code())).status, 200);
+  t.is(await planned(), 0);
+  t.true((await auditActions(room)).includes('user.removal_cancelled'));
+});
