@@ -8,7 +8,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { Cursors } from '#src/kernel/lists/pagination.ts';
-import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { createTaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { Route } from '#src/kernel/requests/route.ts';

@@ -21,7 +21,7 @@ import { composeMail } from './features/mail.ts';
 import { composeWebhooks } from './features/webhooks.ts';
 import type { Config } from '../config/index.ts';
 import { codeOf } from '../kernel/catalogue/errors.ts';
-import { unlimitedLookups } from '../kernel/ports/credential-lookups.ts';
+import { unlimitedLookups } from '../kernel/credentials/credential-lookups.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Logger } from '../kernel/ports/logger.ts';
 import { createPricingJobRoutes } from '../pricing-jobs/index.ts';

@@ -5,7 +5,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { SharedRedis } from '#src/kernel/ports/redis.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';

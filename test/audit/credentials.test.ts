@@ -9,7 +9,7 @@ import { createClientAdmin } from '#src/auth/clients/client-admin.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
-import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
+import { unlimitedLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { createTaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { setup } from './setup.ts';

@@ -12,7 +12,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
-import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
+import { unlimitedLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';

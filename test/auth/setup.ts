@@ -9,7 +9,7 @@ import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import { scopes, type Principal } from '#src/kernel/requests/principal.ts';
-import { unlimitedLookups } from '#src/kernel/ports/credential-lookups.ts';
+import { unlimitedLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { AuthPolicy, Route } from '#src/kernel/requests/route.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { LookedUpCredential } from '#src/kernel/ports/credential-lookups.ts';
+import type { LookedUpCredential } from '#src/kernel/credentials/credential-lookups.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { createCredentialLookups } from '#src/rate-limit/credentials/credential-lookups.ts';
 

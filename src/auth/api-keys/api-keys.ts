@@ -2,7 +2,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
-import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createApiKeyChanges, type ApiKeyChangesDeps } from './api-key-changes.ts';
 import { createApiKeyReads, type ApiKeyReadsDeps, type FoundKey } from './api-key-reads.ts';

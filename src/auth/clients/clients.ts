@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { anonymousStream, type AuditTrail } from '#src/kernel/ports/audit.ts';
-import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import { scopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ClientCredentials } from './client-credentials.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { AccountTokenEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
-import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { UsageLog } from '../api-keys/usage-log.ts';

@@ -3,7 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import type { CredentialLookups } from '#src/kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import { commonScopes } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';

@@ -24,7 +24,7 @@ import type { Database } from '../../database/index.ts';
 import type { Jobs } from '../../jobs/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
-import type { CredentialLookups } from '../../kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '../../kernel/credentials/credential-lookups.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import type { JobHandler } from '../../kernel/ports/jobs.ts';

@@ -5,7 +5,7 @@ import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Mail } from '../../kernel/ports/account/mail.ts';
 import type { Owners } from '../../kernel/ports/owners.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
-import type { CredentialLookups } from '../../kernel/ports/credential-lookups.ts';
+import type { CredentialLookups } from '../../kernel/credentials/credential-lookups.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';

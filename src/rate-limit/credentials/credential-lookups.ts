@@ -2,7 +2,11 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { CredentialLookup, CredentialLookups, LookedUpCredential } from '#src/kernel/ports/credential-lookups.ts';
+import type {
+  CredentialLookup,
+  CredentialLookups,
+  LookedUpCredential,
+} from '#src/kernel/credentials/credential-lookups.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Count } from '../counters.ts';
