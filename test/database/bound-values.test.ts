@@ -74,47 +74,50 @@ for (const { meta } of entities.filter((each) => !each.meta.tableName.startsWith
   const name = meta.className;
   const entityName = name as unknown as EntityName<Entity>;
 
-  test(`${meta.tableName}: a managed write is stored as it is, and none of its values is in a statement`, async (t) => {
-    const { unitOfWork, statements } = await watched(t);
-    const written = await unitOfWork.run({ operation }, async ({ em }) => {
-      const entity = create(em, name);
-      await em.flush();
-      return em.getComparator().prepareEntity(entity);
-    });
-    const properties = await unitOfWork.run({ operation }, async ({ em }) => propertiesOf(em, name));
-    const key = Object.fromEntries(
-      properties.flatMap((each) => (each.primary ? [[each.name, written[each.name]]] : [])),
-    );
-    const changed = properties.filter(({ primary, kind }) => !primary && kind === 'scalar');
-
-    for (const round of [1, 2]) {
-      await unitOfWork.run({ operation }, async ({ em }) => {
-        const found = await em.findOneOrFail(entityName, key);
-        for (const each of changed) {
-          t.deepEqual(found[each.name], valueOf(each, round), each.name);
-          found[each.name] = valueOf(each, round + 1);
-        }
+  test.serial(
+    `${meta.tableName}: a managed write is stored as it is, and none of its values is in a statement`,
+    async (t) => {
+      const { unitOfWork, statements } = await watched(t);
+      const written = await unitOfWork.run({ operation }, async ({ em }) => {
+        const entity = create(em, name);
+        await em.flush();
+        return em.getComparator().prepareEntity(entity);
       });
-    }
-    await unitOfWork.run({ operation }, async ({ em }) => em.remove(await em.findOneOrFail(entityName, key)));
-    t.is(await unitOfWork.run({ operation }, ({ em }) => em.count(entityName)), 0);
+      const properties = await unitOfWork.run({ operation }, async ({ em }) => propertiesOf(em, name));
+      const key = Object.fromEntries(
+        properties.flatMap((each) => (each.primary ? [[each.name, written[each.name]]] : [])),
+      );
+      const changed = properties.filter(({ primary, kind }) => !primary && kind === 'scalar');
 
-    const verbs = ['insert into', 'delete from', ...(changed.length > 0 ? ['update'] : [])];
-    for (const verb of verbs)
-      t.true(
-        statements.some((each) => each.startsWith(`${verb} "${meta.tableName}"`)),
-        verb,
-      );
-    for (const trace of traces)
-      t.deepEqual(
-        statements.filter((each) => each.includes(trace)),
-        [],
-        trace,
-      );
-  });
+      for (const round of [1, 2]) {
+        await unitOfWork.run({ operation }, async ({ em }) => {
+          const found = await em.findOneOrFail(entityName, key);
+          for (const each of changed) {
+            t.deepEqual(found[each.name], valueOf(each, round), each.name);
+            found[each.name] = valueOf(each, round + 1);
+          }
+        });
+      }
+      await unitOfWork.run({ operation }, async ({ em }) => em.remove(await em.findOneOrFail(entityName, key)));
+      t.is(await unitOfWork.run({ operation }, ({ em }) => em.count(entityName)), 0);
+
+      const verbs = ['insert into', 'delete from', ...(changed.length > 0 ? ['update'] : [])];
+      for (const verb of verbs)
+        t.true(
+          statements.some((each) => each.startsWith(`${verb} "${meta.tableName}"`)),
+          verb,
+        );
+      for (const trace of traces)
+        t.deepEqual(
+          statements.filter((each) => each.includes(trace)),
+          [],
+          trace,
+        );
+    },
+  );
 }
 
-test('lists, JSON, raw SQL and named parameters are bound too', async (t) => {
+test.serial('lists, JSON, raw SQL and named parameters are bound too', async (t) => {
   const { unitOfWork, statements } = await watched(t);
   await unitOfWork.run({ operation }, async ({ em }) => {
     const name = 'Asset' as unknown as EntityName<Entity>;
@@ -152,7 +155,7 @@ test.serial('a refused write leaves no value in the span of its transaction', as
   for (const trace of traces) t.false(shown.includes(trace), trace);
 });
 
-test('a value that PostgreSQL refuses is a fault of the request, also in a flush', async (t) => {
+test.serial('a value that PostgreSQL refuses is a fault of the request, also in a flush', async (t) => {
   const { unitOfWork } = await watched(t);
   const write = unitOfWork.run({ operation }, async ({ em }) => {
     create(em, 'Asset')['name'] = 'a\u0000b';
