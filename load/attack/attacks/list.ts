@@ -1,7 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
 import { expansion, wrongLengthArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
-import { erasedOwner, manyKeys, registrations, resetMessages, wrongPasswords } from './credentials.ts';
+import { erasedOwner, foreignMessages, manyKeys, registrations, resetMessages, wrongPasswords } from './credentials.ts';
 import { connects, jobStorage, manyPages, pipelining, redaction } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
@@ -24,6 +24,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   login_throttled: [wrongPasswords()],
   credential_without_owner: [erasedOwner],
   mail_by_recipient: [resetMessages],
+  mail_by_causer: [foreignMessages],
   storage_quota: [jobStorage],
 };
 

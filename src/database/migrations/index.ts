@@ -18,6 +18,7 @@ import { uploads } from './0025-uploads.ts';
 import { calendar } from './0030-calendar.ts';
 import { accountMail } from './0031-account-mail.ts';
 import { accountRemoval } from './0032-account-removal.ts';
+import { mailCausers } from './0038-mail-causers.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   calendar,
   accountMail,
   accountRemoval,
+  mailCausers,
 ];
