@@ -174,6 +174,8 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     SMTP_TIMEOUT_MS: '1000',
     MAIL_RETRY_DELAY_SECONDS: '1',
     MAIL_PER_RECIPIENT_PER_HOUR: '1000',
+    MAIL_PER_ACCOUNT_PER_HOUR: '1000',
+    MAIL_PER_NETWORK_PER_HOUR: '1000000',
     RATE_LIMIT_LOGIN_PER_MINUTE: '1000000',
     PROVIDER_TIMEOUT_MS: '2000',
     BREAKER_RESET_MS: '2000',

@@ -76,6 +76,8 @@ export const startStack = async (
       SMTP_URL: smtp.url,
       MAIL_FROM: 'volwatch@example.org',
       MAIL_PER_RECIPIENT_PER_HOUR: '1000',
+      MAIL_PER_ACCOUNT_PER_HOUR: '1000',
+      MAIL_PER_NETWORK_PER_HOUR: '1000000',
       MAIL_RETRY_DELAY_SECONDS: '1',
       PROVIDER_TIMEOUT_MS: '2000',
       BREAKER_RESET_MS: '2000',

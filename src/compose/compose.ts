@@ -78,7 +78,7 @@ export const compose = async (config: Config): Promise<Service> => {
   });
   const pricing = composePricing(base, closes);
   const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
-  const mail = composeMail(base, database, jobs);
+  const mail = await composeMail(base, database, { jobs, keyRing });
   const auth = await composeAuth(base, database, {
     mail: mail.outbox,
     keyRing,

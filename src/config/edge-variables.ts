@@ -238,7 +238,11 @@ export const edgeSections = {
       '600',
       'Max requests with one API key; they count for its owner too',
     ),
-    RATE_LIMIT_LOGIN_PER_MINUTE: variable(points, '30', 'Max sign-ins and registrations of one address'),
+    RATE_LIMIT_LOGIN_PER_MINUTE: variable(
+      points,
+      '30',
+      'Max sign-ins, registrations, and steps of an account with a password or a message, of one address',
+    ),
     RATE_LIMIT_CREDENTIALS_PER_MINUTE: variable(
       points,
       '30',

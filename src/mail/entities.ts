@@ -12,12 +12,18 @@ export const MailMessageEntity = defineEntity({
   indexes: [
     { name: 'mail_message_recipient_index', properties: ['recipient', 'kind', 'createdAt'] },
     { name: 'mail_message_state_index', properties: ['state', 'createdAt'] },
+    { name: 'mail_message_caused_by_user_index', properties: ['causedByUser', 'createdAt'] },
+    { name: 'mail_message_caused_by_network_index', properties: ['causedByNetwork', 'createdAt'] },
   ],
   properties: {
     id: p.uuid().primary(),
     kind: p.text().$type<MailKind>(),
     recipient: p.text(),
     userId: p.uuid().nullable(),
+    /** The account whose user asked for the message. Null for anonymous requests and for notices. */
+    causedByUser: p.uuid().nullable(),
+    /** A keyed hash of the network of the request. Null for notices. */
+    causedByNetwork: p.blob().nullable(),
     state: p.text().$type<MailState>(),
     attempts: p.integer().default(0),
     /** The error code of the last attempt that failed. */

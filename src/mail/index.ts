@@ -1,6 +1,7 @@
 export { createMailDelivery } from './delivery.ts';
 export { mailEntities } from './entities.ts';
 export { createMailbox, type Mailbox } from './mailbox.ts';
+export { createMailLimits } from './mail-limits.ts';
 export { createOutbox, type Outbox } from './outbox.ts';
 export { removeMailOf, removeOldMail } from './retention.ts';
 export { createSmtp, type Smtp } from './smtp.ts';

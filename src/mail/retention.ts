@@ -8,11 +8,11 @@ export const removeOldMail = async ({ query }: Transaction, hours: number): Prom
   (await query(`delete from mail_message where created_at < now() - $1 * interval '1 hour' returning 1`, [hours]))
     .length;
 
-/** Removes the messages to and about a user. @returns the number of messages */
+/** Removes the messages to and about a user, and those that the user caused. @returns the number of messages */
 export const removeMailOf = async ({ query }: Transaction, userId: string): Promise<number> =>
   (
     await query(
-      `delete from mail_message where user_id = $1
+      `delete from mail_message where user_id = $1 or caused_by_user = $1
          or recipient = (select email from user_account where id = $1) returning 1`,
       [userId],
     )

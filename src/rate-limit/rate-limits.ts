@@ -30,7 +30,7 @@ export type RateLimitsDeps = {
 export type RateLimits = {
   /**
    * Takes one point of the principal; for an API key it takes a point of its owner too. Without a principal the point
-   * is of the address: of its sign-ins if the rule is `login`.
+   * is of the address: of its sign-ins if the rule is `login`. With a principal and the rule `login` it takes both.
    * @returns the headers `RateLimit` and `RateLimit-Policy`
    * @throws AppError `rate_limit_exceeded` with the same headers and Retry-After
    */
@@ -54,6 +54,10 @@ const headersOf = (name: string, policyHeader: string, { remaining, resetSeconds
   RateLimit: `"${name}";r=${remaining};t=${resetSeconds}`,
   'RateLimit-Policy': policyHeader,
 });
+
+/** Both values as a list; the structured fields of the draft allow it. */
+const joined = (one: Record<string, string>, other: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(one).map(([name, value]) => [name, `${value}, ${other[name]}`]));
 
 const policyHeaders = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Policies, string>> => {
   const names = Object.keys(policies) as (keyof Policies)[];
@@ -99,18 +103,19 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
   /** Counts for the key and for its owner, because many keys must not give an owner a larger limit. */
   const consumeForKey = async (key: string, owner: Owner | undefined): Promise<Record<string, string>> => {
     const own = await consume('api_key', key);
-    if (!owner) return own;
-    const shared = await consume(owner.kind, owner.id);
-    // Both values as a list; the structured fields of the draft allow it.
-    return Object.fromEntries(Object.entries(own).map(([name, value]) => [name, `${value}, ${shared[name]}`]));
+    return owner ? joined(own, await consume(owner.kind, owner.id)) : own;
   };
+
+  const consumeForCaller = ({ kind, subject, owner }: Principal): Promise<Record<string, string>> =>
+    kind === 'api_key' ? consumeForKey(subject, owner) : consume(kind, subject);
 
   return {
     limit: async ({ clientIp }, rule, principal) => {
       if (rule === 'none') return {};
-      if (!principal) return consume(rule === 'login' ? 'login' : 'ip', countedAddress(clientIp));
-      const { kind, subject, owner } = principal;
-      return kind === 'api_key' ? consumeForKey(subject, owner) : consume(kind, subject);
+      const address = countedAddress(clientIp);
+      if (!principal) return consume(rule === 'login' ? 'login' : 'ip', address);
+      const ofCaller = await consumeForCaller(principal);
+      return rule === 'login' ? joined(ofCaller, await consume('login', address)) : ofCaller;
     },
     loginThrottle: createLoginThrottle({ counters, hashKey, place, elsewhere: account, decided }),
     credentialLookups: createCredentialLookups({

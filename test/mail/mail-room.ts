@@ -5,7 +5,8 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { JobData } from '#src/kernel/ports/jobs.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import { createMailDelivery } from '#src/mail/delivery.ts';
-import { createOutbox, type Outbox, type OutboxDeps } from '#src/mail/outbox.ts';
+import { createMailLimits, type MailLimitsDeps } from '#src/mail/mail-limits.ts';
+import { createOutbox, type Outbox } from '#src/mail/outbox.ts';
 import { createSmtp, type Smtp } from '#src/mail/smtp.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
 import { signedIn, startRoom, type Room, type RoomOptions, type RoomParts } from '#test/auth/room.ts';
@@ -22,7 +23,7 @@ export type MailRoom = Room & {
 };
 
 export type MailRoomOptions = Omit<RoomOptions, 'make'> & {
-  readonly limits?: Partial<Pick<OutboxDeps, 'maxPerRecipient' | 'maxWaiting' | 'abuse'>>;
+  readonly limits?: Partial<MailLimitsDeps>;
   readonly timeoutMs?: number;
   readonly make?: NonNullable<RoomOptions['make']>;
 };
@@ -50,11 +51,17 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
           },
         },
         ids: uuidv7,
-        abuse: noAbuseReport,
         logger,
-        maxPerRecipient: 5,
-        maxWaiting: 1_000,
-        ...limits,
+        limits: createMailLimits({
+          ...parts,
+          abuse: noAbuseReport,
+          networkKey: Buffer.from('networks'),
+          maxPerRecipient: 5,
+          maxPerAccount: 100,
+          maxPerNetwork: 100,
+          maxWaiting: 1_000,
+          ...limits,
+        }),
       });
       Object.assign(made, { outbox, parts });
       return { mail: outbox, logger, ...make?.(parts) };

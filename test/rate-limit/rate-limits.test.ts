@@ -95,6 +95,19 @@ test('limits are separate by address, policy and caller; a /64 network shares on
   t.falsy(await refusalOf(limits.limit(context, 'caller', { ...principal, kind: 'user' })));
 });
 
+test('a known caller of a sign-in route takes a point of its own limit and of the sign-ins of its address', async (t) => {
+  const { limits, connected } = setup(t);
+  await connected;
+  const context = from(someAddress());
+  const user = (): Principal => ({ kind: 'user', subject: randomUUID(), scopes: [] });
+  for (let used = 0; used < quota.points; used += 1) {
+    const headers = await limits.limit(context, 'login', user());
+    t.regex(headers['RateLimit'] ?? '', /^"user";r=\d+;t=\d+, "login";r=\d+;t=\d+$/);
+  }
+  t.is((await refusalOf(limits.limit(context, 'login', user())))?.code, 'rate_limit_exceeded');
+  t.falsy(await refusalOf(limits.limit(context, 'caller', user())));
+});
+
 for (const kind of ['user', 'client'] as const) {
   test(`the keys of a ${kind} share its budget, and it shares theirs`, async (t) => {
     const { limits, connected } = setup(t);

@@ -114,3 +114,20 @@ export const resetMessages: Attack = {
     );
   },
 };
+
+export const foreignMessages: Attack = {
+  name: 'messages to many foreign addresses from one account',
+  run: async (field) => {
+    const [user] = await field.people.make(1);
+    const run = Date.now();
+    const headers = { ...json, Authorization: `Bearer ${user!.token}` };
+    await each(field, { parallel: 4 }, (number, address) => {
+      const wanted = { email: `victim-${run}-${number}@example.net`, current_password: user!.password };
+      const body = Buffer.from(JSON.stringify(wanted));
+      return rawRequest({ ...field, address, method: 'POST', path: '/api/v1/account/email', headers, body });
+    });
+  },
+  // MAIL_PER_ACCOUNT_PER_HOUR is 10, and a change is two messages.
+  fault: ({ tally }) =>
+    tally.count(202) > 5 ? `one account caused messages to ${tally.count(202)} foreign addresses` : undefined,
+};

@@ -3,6 +3,7 @@ import type { Attack } from '../attack.ts';
 import { expansion, wrongLengthArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
 import {
   erasedOwner,
+  foreignMessages,
   madeUpCredentials,
   manyKeys,
   registrations,
@@ -32,6 +33,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   credentials_refused: [madeUpCredentials],
   credential_without_owner: [erasedOwner],
   mail_by_recipient: [resetMessages],
+  mail_by_causer: [foreignMessages],
   storage_quota: [jobStorage],
 };
 

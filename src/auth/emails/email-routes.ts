@@ -19,7 +19,7 @@ export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
     method: 'POST',
     summary: 'Ask for another e-mail address. Both addresses get a message; for the own address: a new verification',
     auth: 'authenticated',
-    rateLimit: 'caller',
+    rateLimit: 'login',
     request: {
       body: z.strictObject({ email: emailInput, current_password: z.string().min(1).max(maxPasswordCharacters) }),
     },

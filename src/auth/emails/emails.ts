@@ -7,7 +7,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { EmailChangeEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
 import { accountTokenInvalid, type AccountTokens, type TokenHolder } from '../letters/account-tokens.ts';
-import type { CheckPassword } from '../sign-in/password-check.ts';
+import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
 import { ownAccount } from '../users/own-account.ts';
 import { markVerified, normalizedEmail } from '../users/users.ts';
 import { applyEmailChange } from './apply-email-change.ts';
@@ -53,6 +53,7 @@ const changePurposes: readonly AccountTokenPurpose[] = ['email_change', 'email_a
 /** The e-mail address of a user: its verification, and its change with a confirmation from both addresses. */
 export const createEmails = (deps: EmailsDeps): Emails => {
   const { unitOfWork, reader, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
+  const passwordRefused = createPasswordRefused(false);
 
   const record = (transaction: Transaction, userId: string, action: AuditEvent['action']): Promise<void> =>
     audit.record(transaction, {
@@ -116,18 +117,23 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     requestChange: async (principal, { email: given, password }, clientIp) => {
       const { id: userId, email } = await ownAccount(reader.query, principal);
       const { user, attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
+      // The password was right, also if a limit of messages refuses the request.
+      await throttle.succeeded(attempt);
       const newEmail = normalizedEmail(given);
       await unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
+        // A change of the password ends waiting changes, so none may be stored after it with the former password.
+        if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
         if (newEmail === email) {
-          if (!user.verified) await mail.request(transaction, { kind: 'registration', recipient: email });
+          if (!user.verified)
+            await mail.request(transaction, { kind: 'registration', recipient: email, causedByUser: userId });
           return;
         }
         await storeChange(transaction, userId, newEmail);
-        await mail.request(transaction, { kind: 'email_change', recipient: newEmail, userId });
-        await mail.request(transaction, { kind: 'email_approval', recipient: email, userId });
+        const by = { userId, causedByUser: userId };
+        await mail.request(transaction, { kind: 'email_change', recipient: newEmail, ...by });
+        await mail.request(transaction, { kind: 'email_approval', recipient: email, ...by });
         await record(transaction, userId, 'user.email_change_requested');
       });
-      await throttle.succeeded(attempt);
     },
 
     confirm: (token) => tokens.guard(token, () => redeem(token)),

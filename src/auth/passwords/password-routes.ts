@@ -22,7 +22,7 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
     path: '/account/password',
     summary: 'Change the own password. All other sessions and refresh tokens of the user end',
     auth: 'authenticated',
-    rateLimit: 'caller',
+    rateLimit: 'login',
     request: { body: z.strictObject({ current_password: password, new_password: password }) },
     responses: { 204: null },
     errors: ['credentials_invalid', 'resource_not_found', 'overloaded'],

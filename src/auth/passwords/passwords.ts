@@ -4,6 +4,7 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { EmailChangeEntity } from '../entities.ts';
 import { endKeys } from '../owners/end-keys.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
@@ -41,7 +42,7 @@ export type Passwords = {
   /**
    * Asks for a message with a token. The request does not look the address up, so result, work and time do not depend on
    * whether the address has an account.
-   * @throws AppError `mail_not_configured`, `quota_exceeded`
+   * @throws AppError `mail_not_configured`, `quota_exceeded`, `rate_limit_exceeded`
    */
   readonly requestReset: (email: string) => Promise<void>;
   /**
@@ -67,7 +68,9 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
   ): Promise<readonly EndedToken[]> => {
     const { userId, email } = account;
     await setPassword(transaction, userId, passwordHash);
-    await tokens.end(transaction, userId, ['password_reset']);
+    // A change of the address may have been asked for by somebody who knew the former password.
+    await tokens.end(transaction, userId, ['password_reset', 'email_change', 'email_approval']);
+    await transaction.em.nativeDelete(EmailChangeEntity, { user: userId });
     const ended = await endSignIns(transaction, userId, { ...options, at: clock.now() });
     await audit.record(transaction, {
       ...event,

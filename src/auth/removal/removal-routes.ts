@@ -22,7 +22,7 @@ export const removalRoutes = ({ removal, cookies, measure }: RemovalRoutesDeps):
     tag: 'Account',
     summary: 'Plan the removal of the own account. All sign-ins end; a sign-in before the day cancels the removal',
     auth: 'authenticated',
-    rateLimit: 'caller',
+    rateLimit: 'login',
     request: { body: z.strictObject({ password: z.string().min(1).max(maxPasswordCharacters) }) },
     responses: { 202: z.strictObject({ removal_on: z.iso.date() }) },
     errors: ['credentials_invalid', 'resource_not_found', 'last_administrator', 'overloaded'],

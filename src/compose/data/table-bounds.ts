@@ -85,7 +85,8 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
   mail_message: {
     grows: 'a caller asks for a message, an account changes',
-    bound: 'waiting messages: MAIL_WAITING_MAX; MAIL_PER_RECIPIENT_PER_HOUR for a kind and a recipient',
+    bound:
+      'waiting messages: MAIL_WAITING_MAX; MAIL_PER_ACCOUNT_PER_HOUR, MAIL_PER_NETWORK_PER_HOUR, MAIL_PER_RECIPIENT_PER_HOUR',
     removed: 'RETENTION_SCHEDULE, after MAIL_RETENTION_HOURS; with the account',
   },
   market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: 'when its universe lacks it' },

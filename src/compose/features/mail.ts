@@ -1,3 +1,4 @@
+import { derivedSecret, type KeyRing } from '../../auth/index.ts';
 import type { Database } from '../../database/index.ts';
 import type { Jobs } from '../../jobs/index.ts';
 import { isLocalHost } from '../../kernel/connections/local-host.ts';
@@ -8,6 +9,7 @@ import type { WriteLetter } from '../../kernel/ports/account/mail.ts';
 import {
   createMailbox,
   createMailDelivery,
+  createMailLimits,
   createOutbox,
   createSmtp,
   createWaitingGauge,
@@ -57,7 +59,11 @@ const mailboxRoute = (mailbox: Mailbox): AdminRoute => ({
 });
 
 /** E-mail over SMTP; without SMTP_URL into a mailbox in memory, and in production not at all. */
-export const composeMail = (base: Base, { unitOfWork, reader }: Database, jobs: Jobs): MailFeature => {
+export const composeMail = async (
+  base: Base,
+  { unitOfWork, reader }: Database,
+  { jobs, keyRing }: { readonly jobs: Jobs; readonly keyRing: KeyRing },
+): Promise<MailFeature> => {
   const { config, production, clock, metrics, logger, abuse } = base;
   const { SMTP_URL: url, MAIL_FROM: from } = config;
   const smtp = url === undefined || from === undefined ? undefined : composeSmtp(base, url, from);
@@ -72,11 +78,19 @@ export const composeMail = (base: Base, { unitOfWork, reader }: Database, jobs: 
       jobs,
       clock,
       ids: uuidv7,
-      abuse,
       metrics,
       logger,
-      maxPerRecipient: config.MAIL_PER_RECIPIENT_PER_HOUR,
-      maxWaiting: config.MAIL_WAITING_MAX,
+      limits: createMailLimits({
+        clock,
+        abuse,
+        metrics,
+        networkKey: await derivedSecret(keyRing.signing, 'networks that cause mail'),
+        maxPerRecipient: config.MAIL_PER_RECIPIENT_PER_HOUR,
+        maxPerAccount: config.MAIL_PER_ACCOUNT_PER_HOUR,
+        // The mailbox in memory sends nothing, and all callers of a development machine have one address.
+        maxPerNetwork: smtp ? config.MAIL_PER_NETWORK_PER_HOUR : Number.MAX_SAFE_INTEGER,
+        maxWaiting: config.MAIL_WAITING_MAX,
+      }),
     }),
     createHandler: (write) =>
       send ? createMailDelivery({ unitOfWork, reader, write, send, clock, metrics, logger }) : async () => {},

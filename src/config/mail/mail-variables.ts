@@ -25,10 +25,20 @@ export const mailSections = {
       '5',
       'Max messages of one kind that callers can cause to one address within an hour. Further requests are answered in the same way',
     ),
+    MAIL_PER_ACCOUNT_PER_HOUR: variable(
+      integer(1, 1_000),
+      '10',
+      'Max messages that the user of one account can cause within an hour, to any addresses. A change of the address is two messages. Further requests are refused with 429 `rate_limit_exceeded`',
+    ),
+    MAIL_PER_NETWORK_PER_HOUR: variable(
+      integer(1, 1_000_000),
+      '30',
+      'Max messages that one network address (IPv6: /64 network) can cause within an hour, to any addresses. Further requests are refused with 429 `rate_limit_exceeded`. Without SMTP_URL it has no effect',
+    ),
     MAIL_WAITING_MAX: variable(
-      integer(1, 10_000_000),
+      integer(4, 10_000_000),
       '10000',
-      'Max messages that wait to be sent. At the max, requests for messages are refused with 429 `quota_exceeded`',
+      'Max messages that wait to be sent. Registrations, resets, changes of the address and notices have a quarter each. Above it, requests for messages are refused with 429 `quota_exceeded`',
     ),
     MAIL_RETENTION_HOURS: variable(integer(1, 8_760), '48', 'Messages of the outbox are removed after this time'),
     ACCOUNT_PAGE_URL: optional(

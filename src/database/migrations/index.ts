@@ -22,6 +22,7 @@ import { accountRemoval } from './0032-account-removal.ts';
 import { userAdministration } from './0033-user-administration.ts';
 import { signInOrigins } from './0034-sign-in-origins.ts';
 import { secondFactor } from './0035-second-factor.ts';
+import { mailCausers } from './0038-mail-causers.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -50,4 +51,5 @@ export const migrations: readonly Migration[] = [
   userAdministration,
   signInOrigins,
   secondFactor,
+  mailCausers,
 ];

@@ -33,6 +33,8 @@ export const abuseKinds = [
   'credential_without_owner',
   /** More messages were asked for than one e-mail address gets within an hour. */
   'mail_by_recipient',
+  /** More messages were asked for than one account, or one network, can cause within an hour. */
+  'mail_by_causer',
   /** A caller has reached a quota of stored rows or bytes. */
   'storage_quota',
 ] as const;

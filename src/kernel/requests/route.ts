@@ -15,7 +15,7 @@ export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly sc
 
 /**
  * What a request takes a point of: nothing, the limit of its caller (of its address while the caller is not known), or
- * the limit of sign-ins of its address. A limit is shared by all routes.
+ * the limit of sign-ins of its address (and of its caller, if the caller is known). A limit is shared by all routes.
  */
 export type RateLimitRule = 'none' | 'caller' | 'login';
 

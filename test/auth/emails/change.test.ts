@@ -137,3 +137,71 @@ test('the password is asked, and a request for the own address verifies it again
   await room.work();
   t.is(room.smtp.received.length, 1, 'a verified address gets no further message');
 });
+
+for (const way of ['change', 'reset'] as const) {
+  test(`a ${way} of the password ends a change of the address that waits`, async (t) => {
+    const room = await startMailRoom(t);
+    const access = await verified(room);
+    await ask(room, access);
+    await room.work();
+    const [token, approval] = [tokenFor(room, next), tokenFor(room, ada.email)];
+    // An intruder who has one confirmation already must not keep it.
+    t.deepEqual((await confirm(room, token)).body, { status: 'waiting' });
+    const password = 'a different long sentence';
+    if (way === 'change') {
+      const passwords = { current_password: ada.password, new_password: password };
+      t.is((await room.json('/account/password', passwords, bearer(access))).status, 204);
+    } else {
+      await room.json('/account/password-reset', { email: ada.email });
+      await room.work();
+      const reset = { token: tokenFor(room, ada.email), new_password: password };
+      t.is((await room.json('/account/password-reset', reset, {}, 'PUT')).status, 204);
+    }
+    for (const used of [token, approval]) {
+      t.like((await confirm(room, used)).body, { status: 400, code: 'account_token_invalid' });
+    }
+    t.deepEqual(await emails(room), [ada.email]);
+    t.is((await room.stored.query('select 1 from email_change')).length, 0);
+    t.is((await room.stored.query('select 1 from account_token')).length, 0);
+  });
+
+  test(`messages of a change that wait during a ${way} of the password are not sent`, async (t) => {
+    const room = await startMailRoom(t);
+    const access = await verified(room);
+    await room.json('/account/password-reset', { email: ada.email });
+    await room.work();
+    await ask(room, access);
+    const password = 'a different long sentence';
+    const answer =
+      way === 'change'
+        ? await room.json(
+            '/account/password',
+            { current_password: ada.password, new_password: password },
+            bearer(access),
+          )
+        : await room.json(
+            '/account/password-reset',
+            { token: tokenFor(room, ada.email), new_password: password },
+            {},
+            'PUT',
+          );
+    t.is(answer.status, 204);
+    await room.work();
+    t.deepEqual(subjects(room, next), []);
+    t.false(subjects(room, ada.email).includes('Approve the change of your e-mail address'));
+  });
+}
+
+test('a change that is asked for with a password that was changed meanwhile is refused', async (t) => {
+  const passwordChange = { run: async (): Promise<void> => {} };
+  const room = await startMailRoom(t, {
+    // Between the check of the password and the storage of the change.
+    throttle: { attempt: async () => undefined, succeeded: () => passwordChange.run() },
+  });
+  const access = await verified(room);
+  passwordChange.run = async () => {
+    await room.stored.query(`update user_account set password_hash = 'another'`);
+  };
+  t.like((await ask(room, access)).body, { status: 401, code: 'credentials_invalid' });
+  t.is((await room.stored.query('select 1 from email_change')).length, 0);
+});

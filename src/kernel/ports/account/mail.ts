@@ -20,6 +20,8 @@ export type MailRequest = {
   readonly recipient: string;
   /** The account that the message is about, if it is known. */
   readonly userId?: string;
+  /** The account whose user asks for the message. It is absent if the caller is anonymous. */
+  readonly causedByUser?: string;
 };
 
 export type Letter = { readonly subject: string; readonly text: string };
@@ -36,10 +38,11 @@ export type Mail = {
   /**
    * Stores a message that a caller asked for. Above the max number of messages of this kind to this recipient it stores
    * nothing. The caller cannot see the difference, so it must not be told.
-   * @throws AppError `mail_not_configured`; `quota_exceeded` when too many messages wait
+   * @throws AppError `mail_not_configured`; `quota_exceeded` when too many messages of this cause wait;
+   * `rate_limit_exceeded` when the account or the network of the caller has caused the max number of messages
    */
   readonly request: (transaction: Transaction, message: MailRequest) => Promise<void>;
-  /** Stores a notice about a change. It has no limit of its own, and it never fails the change because of a quota. */
+  /** Stores a notice about a change. Above a limit it is left out, so that it never fails the change. */
   readonly notify: (transaction: Transaction, message: MailRequest) => Promise<void>;
 };
 

@@ -1,0 +1,132 @@
+import { createHmac } from 'node:crypto';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
+import type { MailKind, MailRequest } from '#src/kernel/ports/account/mail.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
+
+export type MailLimitsDeps = {
+  readonly clock: Clock;
+  readonly abuse: AbuseReport;
+  readonly metrics: Metrics;
+  /** Key of the hashes of networks. It must be the same on all instances. */
+  readonly networkKey: Uint8Array;
+  /** Max number of messages of one kind to one recipient within an hour. */
+  readonly maxPerRecipient: number;
+  /** Max number of messages that the user of one account can cause within an hour. */
+  readonly maxPerAccount: number;
+  /** Max number of messages that one network can cause within an hour. */
+  readonly maxPerNetwork: number;
+  /** Max number of messages that wait. Each cause has an equal share. */
+  readonly maxWaiting: number;
+};
+
+export type MailCauser = { readonly user: string | null; readonly network: Buffer | null };
+
+export type MailLimits = {
+  /** @throws AppError `quota_exceeded` when too many messages of this cause wait */
+  readonly assertMayWait: (transaction: Transaction, kind: MailKind) => Promise<void>;
+  /**
+   * Locks the causers until the end of the transaction, because of simultaneous requests exactly the max number must pass.
+   * @returns who causes the message
+   * @throws AppError `rate_limit_exceeded` when the account or the network has caused the max number of messages
+   */
+  readonly assertMayCause: (transaction: Transaction, message: MailRequest) => Promise<MailCauser>;
+  readonly isRecipientAboveLimit: (transaction: Transaction, message: MailRequest) => Promise<boolean>;
+  /** Whether the share of notices is used up. */
+  readonly isShareUsed: (transaction: Transaction, kind: MailKind) => Promise<boolean>;
+};
+
+const hourMs = 3_600_000;
+
+/** A flood of one cause leaves the share of the other causes free. */
+const causes: readonly (readonly MailKind[])[] = [
+  ['registration'],
+  ['password_reset'],
+  ['email_change', 'email_approval'],
+  ['password_changed', 'email_changed', 'removal_planned', 'removal_cancelled'],
+];
+
+const columns = { account: 'caused_by_user', network: 'caused_by_network' } as const;
+
+export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
+  const { clock, abuse, metrics, networkKey, maxPerRecipient, maxPerAccount, maxPerNetwork } = deps;
+  const share = Math.floor(deps.maxWaiting / causes.length);
+
+  const countWaiting = async (query: Query, kind: MailKind): Promise<number> => {
+    const [row] = await query<{ waiting: number }>(
+      `select count(*)::int as waiting from (
+         select 1 from mail_message where state = 'waiting' and kind = any($1) limit $2
+       ) as message`,
+      [causes.find((kinds) => kinds.includes(kind)), share],
+    );
+    return row!.waiting;
+  };
+
+  const lock = (query: Query, name: string): Promise<unknown> =>
+    query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
+
+  const hourAgo = (): Date => new Date(clock.now().getTime() - hourMs);
+
+  const assertBelow = async (
+    { query }: Transaction,
+    causer: keyof typeof columns,
+    value: string | Buffer,
+    { max, kind }: { readonly max: number; readonly kind: MailKind },
+  ): Promise<void> => {
+    await lock(query, `mail causer ${causer} ${typeof value === 'string' ? value : value.toString('hex')}`);
+    const [row] = await query<{ messages: number; oldest: Date | string | null }>(
+      `select count(*)::int as messages, min(created_at) as oldest from mail_message
+       where ${columns[causer]} = $1 and created_at > $2`,
+      [value, hourAgo()],
+    );
+    if (row!.messages < max) return;
+    abuse.refused('mail_by_causer', currentRequest()?.clientIp);
+    metrics.count('volwatch_mail_messages_total', { kind, outcome: 'limited' });
+    const freeMs = new Date(row!.oldest ?? clock.now()).getTime() + hourMs - clock.now().getTime();
+    const retryAfter = Math.max(1, Math.ceil(freeMs / 1_000));
+    const detail = `This ${causer} has caused the max number of messages of an hour, ${max}; the next one is possible in ${retryAfter} s`;
+    throw new AppError('rate_limit_exceeded', detail, { retryAfter });
+  };
+
+  const isShareUsed: MailLimits['isShareUsed'] = async ({ query }, kind) => (await countWaiting(query, kind)) >= share;
+
+  return {
+    isShareUsed,
+
+    assertMayWait: async ({ query }, kind) =>
+      assertWithinQuota(abuse, {
+        quota: 'mail_messages',
+        wanted: (await countWaiting(query, kind)) + 1,
+        max: share,
+        unit: 'messages',
+        remedy: 'Too many messages of this kind wait to be sent; try again later.',
+      }),
+
+    assertMayCause: async (transaction, { kind, causedByUser: user }) => {
+      const clientIp = currentRequest()?.clientIp;
+      const network =
+        clientIp === undefined ? null : createHmac('sha256', networkKey).update(countedAddress(clientIp)).digest();
+      // Always the account first, so that two requests cannot wait for each other.
+      if (user !== undefined) await assertBelow(transaction, 'account', user, { max: maxPerAccount, kind });
+      if (network) await assertBelow(transaction, 'network', network, { max: maxPerNetwork, kind });
+      return { user: user ?? null, network };
+    },
+
+    isRecipientAboveLimit: async ({ query }, { kind, recipient }) => {
+      await lock(query, `mail ${kind} ${recipient}`);
+      const [row] = await query<{ messages: number }>(
+        `select count(*)::int as messages from mail_message where recipient = $1 and kind = $2 and created_at > $3`,
+        [recipient, kind, hourAgo()],
+      );
+      if (row!.messages < maxPerRecipient) return false;
+      abuse.refused('mail_by_recipient', currentRequest()?.clientIp);
+      metrics.count('volwatch_mail_messages_total', { kind, outcome: 'limited' });
+      return true;
+    },
+  };
+};
