@@ -66,7 +66,7 @@ const pieces = async function* (): AsyncGenerator<Buffer> {
 const upload: Upload = {
   mode: 'replace',
   onError: 'fail',
-  read: (consume) => consume({ mediaType: 'text/csv', pieces: pieces() }),
+  read: (consume) => consume({ mediaType: 'text/csv', signal: AbortSignal.timeout(600_000), pieces: pieces() }),
 };
 const isUpload = process.argv[3] === 'upload';
 

@@ -68,6 +68,11 @@ export const edgeSections = {
       '50000000',
       'Max rows of an uploaded file, then 413 `payload_too_large`',
     ),
+    UPLOAD_REFUSED_ROWS_MAX: variable(
+      integer(1, 1_000_000_000),
+      '10000',
+      'Max refused rows of an uploaded file with `on_error=skip`, then 422 `upload_refused`',
+    ),
     UPLOADS_LIMIT: variable(
       integer(1, 1_000),
       '2',

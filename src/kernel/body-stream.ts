@@ -6,6 +6,11 @@ export type FileStream = {
   readonly mediaType: string;
   /** The bytes in order. Can be read once. The client sends no more than is read. */
   readonly pieces: AsyncIterable<Buffer>;
+  /**
+   * Aborted when the file cannot arrive as a whole any more, for example because the client has left. The reason is the
+   * error. A reader must stop then, also if it has pieces that it has not parsed.
+   */
+  readonly signal: AbortSignal;
 };
 
 /** The body of a route with `streamBody`. It is not read before `read` is called. */

@@ -90,6 +90,7 @@ export const composeMarketData = (
       uploadMs: config.UPLOAD_TIMEOUT_MS,
     },
     maxUploadRows: config.UPLOAD_ROWS_MAX,
+    maxRefusedRows: config.UPLOAD_REFUSED_ROWS_MAX,
     ids: uuidv7,
     audit,
     announce,

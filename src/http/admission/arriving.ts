@@ -11,6 +11,8 @@ type ArrivingOptions = {
 export type Arriving = {
   /** The pieces of the body. The request is paused while no piece is awaited. */
   readonly pieces: AsyncGenerator<Buffer, void, undefined>;
+  /** Aborted with the error that ends the pieces. */
+  readonly signal: AbortSignal;
   /** Ends the pieces with this error. */
   readonly fail: (error: unknown) => void;
   /** Stops to listen. Must be called. */
@@ -23,12 +25,12 @@ export type Arriving = {
  */
 export const arriving = (request: IncomingMessage, { arrived, awaited }: ArrivingOptions): Arriving => {
   const queue: Buffer[] = [];
-  let failure: { readonly error: unknown } | undefined;
+  const failure = new AbortController();
   let ended = false;
   let wake = (): void => {};
 
   const fail = (error: unknown): void => {
-    failure ??= { error };
+    failure.abort(error);
     request.pause();
     wake();
   };
@@ -45,14 +47,18 @@ export const arriving = (request: IncomingMessage, { arrived, awaited }: Arrivin
   const leave = (): void => {
     if (!ended) fail(incomplete(new Error('closed early')));
   };
+  // After its end the request closes without the client. A client that has left gets no answer, so its file is not read on.
+  const gone = (): void => fail(incomplete(new Error('The client has left')));
   const broken = (cause: Error): void => fail(incomplete(cause));
   request.pause();
   request.on('data', take).once('end', end).once('close', leave).once('error', broken);
+  request.socket.once('close', gone);
   if (request.closed) leave();
+  if (request.socket.destroyed) gone();
 
   const read = async function* (): AsyncGenerator<Buffer, void, undefined> {
     while (true) {
-      if (failure) throw failure.error;
+      failure.signal.throwIfAborted();
       const piece = queue.shift();
       if (piece !== undefined) yield piece;
       else if (ended) return;
@@ -69,8 +75,10 @@ export const arriving = (request: IncomingMessage, { arrived, awaited }: Arrivin
 
   return {
     pieces: read(),
+    signal: failure.signal,
     fail,
     close: () => {
+      request.socket.off('close', gone);
       request.off('data', take).off('end', end).off('close', leave).off('error', broken);
       // A stream without a listener would throw an error that comes later.
       request.on('error', () => {});

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
+import type { FileStream } from '#src/kernel/body-stream.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { longRequest, tinyChunks } from '../server/counted-request.ts';
 import { arriving } from './arriving.ts';
@@ -22,6 +23,7 @@ const unpack = async function* (
   plain: Decompressor,
   check: (unpackedBytes: number, packedBytes: number) => void,
 ): AsyncGenerator<Buffer, void, undefined> {
+  // An error of either stream destroys `plain`, and the loop below throws it.
   pipeline(Readable.from(pieces), plain, () => {});
   let size = 0;
   try {
@@ -45,7 +47,7 @@ const unpack = async function* (
 export const streamBody = async <T>(
   request: IncomingMessage,
   options: StreamOptions,
-  consume: (pieces: AsyncIterable<Buffer>) => Promise<T>,
+  consume: (body: Pick<FileStream, 'pieces' | 'signal'>) => Promise<T>,
 ): Promise<T> => {
   const { maxBytes, maxUnpackedBytes, expansion, open, ask, onExpansion, onTinyChunks } = options;
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
@@ -74,13 +76,19 @@ export const streamBody = async <T>(
       new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 32 bytes on average'),
     );
   };
+  // The rest that is already in memory is not decompressed.
+  const discard = (): void => void plain?.destroy(source.signal.reason as Error);
+  source.signal.addEventListener('abort', discard, { once: true });
+  if (source.signal.aborted) discard();
   request.once(tinyChunks, refuseTinyChunks);
   request.emit(longRequest);
   ask();
   try {
-    return await consume(plain === undefined ? source.pieces : unpack(source.pieces, plain, check));
+    const pieces = plain === undefined ? source.pieces : unpack(source.pieces, plain, check);
+    return await consume({ pieces, signal: source.signal });
   } finally {
     source.close();
+    source.signal.removeEventListener('abort', discard);
     request.off(tinyChunks, refuseTinyChunks);
     plain?.destroy();
     body.release();

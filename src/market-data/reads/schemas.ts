@@ -153,7 +153,7 @@ export const refreshSchema = z
     rows_read: count.describe('Bars of the provider, or rows of the uploaded file; of a running upload, so far'),
     rows_written: count.describe('Those of them that are part of their series now'),
     errors: z.array(rowErrorSchema).readonly().describe(`The first refused rows of the file, at most ${maxListedRows}`),
-    errors_total: count.describe('Number of refused rows'),
+    errors_total: count.describe('Number of refused rows. A file with `on_error=fail` is not read beyond the 20th'),
     source: z.enum(refreshSources).nullable(),
     error: refreshErrorSchema.nullable(),
     trace_id: z.string().nullable(),

@@ -56,6 +56,7 @@ export type ApplyRefreshDeps = Pick<
   | 'quarantineFactor'
   | 'reader'
   | 'maxUploadRows'
+  | 'maxRefusedRows'
 > & { readonly events: RefreshEvents; readonly step: RunStep; readonly sourceOf: (universe: Universe) => SeriesSource };
 
 const barsOf = ({ series }: FetchedUniverse): number => series.reduce((sum, { prices }) => sum + prices.length, 0);
@@ -69,6 +70,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
     metrics,
     clock,
     maxRows: deps.maxUploadRows ?? Infinity,
+    maxRefusedRows: deps.maxRefusedRows ?? Infinity,
     quarantineFactor,
   });
   const timeoutOf = (upload: RefreshRun['upload']): number =>

@@ -35,6 +35,8 @@ export type RefreshRunDeps = {
   readonly timeouts: { readonly fetchMs: number; readonly applyMs: number; readonly uploadMs?: number };
   /** Max rows of an uploaded file. Default: no limit. */
   readonly maxUploadRows?: number;
+  /** Max refused rows of an uploaded file of which the others are stored. Default: no limit. */
+  readonly maxRefusedRows?: number;
   /** Stores the progress of uploads, outside of their transaction. */
   readonly reader: Reader;
 };

@@ -1,7 +1,9 @@
 import { orAbort } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { FileStream } from '#src/kernel/body-stream.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { inParts } from '#src/kernel/requests/in-parts.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../indexes/universes.ts';
@@ -10,6 +12,7 @@ import { actionColumns, type ActionColumn, type UploadColumn } from './columns.t
 import { readCsv } from './formats/read-csv.ts';
 import { readNdjson } from './formats/read-ndjson.ts';
 import type { Cell, ReadRows } from './formats/rows.ts';
+import { createRefusals, refused } from './refusals.ts';
 import type { RowCounter } from './row-error.ts';
 import { createSeriesCheck } from './series-check.ts';
 import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
@@ -26,6 +29,8 @@ export type StageDeps = {
   readonly clock: Clock;
   /** Max rows of a file. */
   readonly maxRows: number;
+  /** Max refused rows of a file of which the others are stored. */
+  readonly maxRefusedRows: number;
   readonly quarantineFactor: number;
 };
 
@@ -40,6 +45,8 @@ export type StageRequest = {
 /** Longer than the history of any share. It limits the memory of a series that is read again. */
 const maxRowsPerSeries = 50_000;
 const progressMs = 1_000;
+/** Rows go to the database in texts of about this size, because a small one costs as much as a large one. */
+const copyCharacters = 65_536;
 
 const createTable = `create temporary table upload_row (
   asset int not null, line bigint not null, date date not null, open float8, high float8, low float8, close float8 not null,
@@ -71,15 +78,13 @@ const formatOf = (mediaType: string): ReadRows => {
   throw new AppError('unsupported_media_type', `The file must be ${types}; name it for example prices.csv`);
 };
 
-const refused = (detail: string): AppError => new AppError('upload_refused', detail);
-
 /**
  * Copies the rows of a file into a temporary table while they arrive, and checks them. It keeps a few numbers of each
  * asset, so its memory does not depend on the size of the file.
  * @throws AppError `upload_refused`, `malformed_body`, `unsupported_media_type`, `payload_too_large`, or of the body
  */
 export const createUploadStaging =
-  ({ faults, metrics, clock, maxRows, quarantineFactor }: StageDeps) =>
+  ({ faults, metrics, clock, maxRows, maxRefusedRows, quarantineFactor }: StageDeps) =>
   async (
     { query, copyIn }: Pick<Transaction, 'query' | 'copyIn'>,
     { universe, upload, signal, progress }: StageRequest,
@@ -91,11 +96,14 @@ export const createUploadStaging =
     const actions = new Set<ActionColumn>();
     let reportedAt = clock.monotonic();
 
-    const counted = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+    const counted = async function* (
+      pieces: AsyncIterable<Buffer>,
+      ended: AbortSignal,
+    ): AsyncGenerator<Buffer, void, undefined> {
       const iterator = pieces[Symbol.asyncIterator]();
       while (true) {
-        if (faults.armed('upload.read')) await faults.reach('upload.read', signal);
-        const next = await orAbort(iterator.next(), signal);
+        if (faults.armed('upload.read')) await faults.reach('upload.read', ended);
+        const next = await orAbort(iterator.next(), ended);
         if (next.done === true) return;
         metrics.count('volwatch_upload_bytes_total', {}, next.value.length);
         yield next.value;
@@ -106,24 +114,27 @@ export const createUploadStaging =
       reportedAt = clock.monotonic();
       progress(counter.counts().rows_read);
     };
+    const refuse = createRefusals({ counter, onError: upload.onError, maxRefusedRows });
     const rowsOf = async function* (
       format: ReadRows,
-      pieces: AsyncIterable<Buffer>,
+      { pieces, signal: left }: FileStream,
     ): AsyncGenerator<Buffer, void, undefined> {
-      for await (const { columns, lines, rows } of format(counted(pieces), counter.refuse)) {
+      const ended = AbortSignal.any([signal, left]);
+      const parts = inParts(counted(pieces, ended), { signal: ended, monotonic: clock.monotonic });
+      let text = '';
+      for await (const { columns, lines, rows } of format(parts, refuse)) {
         for (const column of columns) if (column !== 'symbol') addAction(column);
         const copyLine = copyLineOf(columns);
-        let text = '';
         for (let index = 0; index < rows.length; index += 1) {
           const row = checkRow(columns, rows[index]!, check);
           const line = lines[index]!;
           if (isRefusal(row)) {
-            counter.refuse({ line, ...row });
+            refuse({ line, ...row });
             continue;
           }
           if (series.rowsOf(row.asset) >= maxRowsPerSeries) {
             const detail = `A symbol may have at most ${maxRowsPerSeries} rows in a file`;
-            counter.refuse({ line, code: 'too_many_rows', detail });
+            refuse({ line, code: 'too_many_rows', detail });
             continue;
           }
           counter.accept();
@@ -137,10 +148,13 @@ export const createUploadStaging =
           });
         }
         report();
-        // After a refused row of a file that must have none, the rest is only checked.
-        const isLost = upload.onError === 'fail' && errors_total > 0;
-        if (text !== '' && !isLost) yield Buffer.from(text, 'latin1');
+        // After a refused row of a file that must have none, the next rows are only checked.
+        if (upload.onError === 'fail' && errors_total > 0) text = '';
+        if (text.length < copyCharacters) continue;
+        yield Buffer.from(text, 'latin1');
+        text = '';
       }
+      if (text !== '') yield Buffer.from(text, 'latin1');
     };
     const addAction = (column: string): void => {
       const action = actionColumns.find((each) => each === column);
@@ -148,8 +162,8 @@ export const createUploadStaging =
     };
 
     await query(createTable);
-    const copied = await upload.read(({ mediaType, pieces }) =>
-      copyIn(`copy ${stagingTable} (${columnList}) from stdin`, rowsOf(formatOf(mediaType), pieces)),
+    const copied = await upload.read((file) =>
+      copyIn(`copy ${stagingTable} (${columnList}) from stdin`, rowsOf(formatOf(file.mediaType), file)),
     );
     const { rows_read: rows, errors_total: total } = counter.counts();
     if (total > 0 && upload.onError === 'fail') {

@@ -104,7 +104,9 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
           on_error: z
             .enum(onErrors)
             .default('fail')
-            .describe('`fail`: one refused row refuses the file. `skip`: the other rows are stored'),
+            .describe(
+              '`fail`: one refused row refuses the file, which is read up to the 20th refused row. `skip`: the other rows are stored',
+            ),
         }),
         headers: z.object({ prefer: z.string().max(256).optional() }),
         body: bodyStream,
@@ -121,7 +123,11 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
       problemMembers: z.looseObject({
         refresh: refreshSchema.optional().describe('The refresh of the file, if it has failed'),
         errors: z.array(rowErrorSchema).optional().describe('The first refused rows'),
-        errors_total: z.int().min(0).optional().describe('Number of refused rows'),
+        errors_total: z
+          .int()
+          .min(0)
+          .optional()
+          .describe('Number of refused rows. A file with `on_error=fail` is not read beyond the 20th'),
       }),
       handler: async ({ path: { name }, query, headers, body, context }) => {
         await assertUploads(name);

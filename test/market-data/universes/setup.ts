@@ -5,6 +5,7 @@ import { createStoredUniverses } from '#src/market-data/universes/stored-univers
 import { createUniverseSeeding } from '#src/market-data/universes/universe-seeding.ts';
 import type { Universes } from '#src/market-data/universes/universes-port.ts';
 import { jsonBody } from '#test/http/support.ts';
+import type { RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
 import { setupHttp, type Item } from '../setup-http.ts';
 
 /** A universe of uploaded prices with two assets and one index. */
@@ -24,7 +25,10 @@ export const desk = (): Item => ({
 });
 
 /** The routes of market data over stored universes. The bundled ones exist. */
-export const setupUniverses = async (t: ExecutionContext) => {
+export const setupUniverses = async (
+  t: ExecutionContext,
+  service: Partial<Omit<RefreshServiceDeps, 'universes'>> = {},
+) => {
   let stored: Universes | undefined;
   const port = (): Universes => stored!;
   // The database exists only after the setup, so the port is bound late.
@@ -36,7 +40,7 @@ export const setupUniverses = async (t: ExecutionContext) => {
     sharing: (name) => port().sharing(name),
     hold: (transaction, universe) => port().hold(transaction, universe),
   };
-  const http = await setupHttp(t, { service: { universes } });
+  const http = await setupHttp(t, { service: { ...service, universes } });
   stored = createStoredUniverses({ reader: http.database.reader, clock: systemClock });
   const seeding = createUniverseSeeding({
     ...http.deps,

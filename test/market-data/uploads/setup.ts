@@ -5,8 +5,12 @@ import { desk, setupUniverses } from '../universes/setup.ts';
 export type Answer = { readonly status: number; readonly body: Item };
 
 /** The routes with a universe `desk` of uploaded prices. `send` uploads a text as CSV and waits for the end. */
-export const setupUploads = async (t: ExecutionContext, definition: Item = {}) => {
-  const http = await setupUniverses(t);
+export const setupUploads = async (
+  t: ExecutionContext,
+  definition: Item = {},
+  options: Parameters<typeof setupUniverses>[1] = {},
+) => {
+  const http = await setupUniverses(t, options);
   const created = await http.put('desk', { ...desk(), ...definition });
   t.is(created.status, 201, await created.clone().text());
   const send = async (

@@ -111,28 +111,72 @@ for (const point of [
   });
 }
 
-test.serial('a million bad lines give a bounded answer', async (t) => {
-  const { send, metrics } = await setupUploads(t);
+test.serial('a million bad lines give a bounded answer, and are not all read', async (t) => {
+  const { send, metrics, kinds, contents } = await setupUploads(t, {}, { maxRefusedRows: 1_000 });
+  t.is((await send(header + row)).status, 200);
+  const before = await contents();
   const lines = 1_000_000;
   const body = new Uint8Array(gzipSync(header + '=HYPERLINK("x"),1,2\n'.replaceAll('"', "'").repeat(lines)));
-  const { status } = await send(body, { headers: { 'Content-Encoding': 'gzip' } });
-  // The ratio of such a file is above the limit.
-  t.is(status, 413);
-  const varied = new ReadableStream({
-    start: (controller) => {
-      controller.enqueue(Buffer.from(header));
-      for (let block = 0; block < 100; block += 1) {
-        controller.enqueue(Buffer.from("=HYPERLINK('x'),2024-01-02,2\n".repeat(lines / 100)));
-      }
-      controller.close();
-    },
-  });
-  const answer = await send(varied);
-  t.is(answer.status, 422);
-  t.is(answer.body['errors_total'], lines);
-  t.is((answer.body['errors'] as Item[]).length, 20);
-  t.true(JSON.stringify(answer.body).length < 10_000);
-  t.true(metrics.value('volwatch_upload_rows_total', { outcome: 'refused' }) >= lines);
+  const varied = (): ReadableStream =>
+    new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(Buffer.from(header));
+        for (let block = 0; block < 100; block += 1) {
+          controller.enqueue(Buffer.from("=HYPERLINK('x'),2024-01-02,2\n".repeat(lines / 100)));
+        }
+        controller.close();
+      },
+    });
+  for (const [query, total, reported] of [
+    ['', 20, []],
+    ['?on_error=skip', 1_001, ['body_structure']],
+  ] as const) {
+    for (const file of [body, varied()]) {
+      kinds.length = 0;
+      const read = metrics.value('volwatch_upload_bytes_total');
+      const counted = metrics.value('volwatch_upload_rows_total', { outcome: 'refused' });
+      const answer = await send(file, {
+        query,
+        ...(file === body && { headers: { 'Content-Encoding': 'gzip' } }),
+      });
+      t.is(answer.status, 422, JSON.stringify(answer.body).slice(0, 500));
+      t.is(answer.body['code'], 'upload_refused');
+      t.is(answer.body['errors_total'], total);
+      t.is((answer.body['errors'] as Item[]).length, 20);
+      t.true(JSON.stringify(answer.body).length < 10_000);
+      t.deepEqual(kinds, [...reported]);
+      t.is(metrics.value('volwatch_upload_rows_total', { outcome: 'refused' }) - counted, total);
+      t.true(metrics.value('volwatch_upload_bytes_total') - read < 2_000_000);
+    }
+  }
+  t.is(await contents(), before);
+});
+
+test.serial('a client that leaves ends the parse of what it has sent, and frees the upload', async (t) => {
+  const { send, port, get, metrics } = await setupUploads(t);
+  const newest = async (): Promise<Item> => (await get<List>('/refreshes?limit=1')).data[0] ?? {};
+  // Empty lines are no rows, so none of them ends the file.
+  const blank = gzipSync(header + row + '\n'.repeat(15_000_000));
+  const ndjson = gzipSync('\n'.repeat(15_000_000));
+  for (const [type, body] of [
+    ['text/csv', blank],
+    ['application/x-ndjson', ndjson],
+  ] as const) {
+    const before = metrics.value('volwatch_upload_bytes_total');
+    const head = `POST /api/v1/universes/desk/prices HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(head);
+      socket.write(body);
+    });
+    socket.on('error', () => {});
+    t.teardown(() => socket.destroy());
+    await eventually(() => metrics.value('volwatch_upload_bytes_total') > before, 'the first piece is read');
+    socket.destroy();
+    await eventually(async () => (await newest())['status'] === 'failed', 'the upload has ended');
+    t.like(await newest(), { reason: 'request_timeout', rows_written: 0 });
+    t.true(metrics.value('volwatch_upload_bytes_total') - before < 7_000_000, type);
+    t.is((await send(header + row)).status, 200, 'the universe and its place are free');
+  }
 });
 
 test.serial('a file with more rows of one symbol than a series can have is refused', async (t) => {

@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
+import { inParts } from '#src/kernel/requests/in-parts.ts';
 import { BodySource } from '../../admission/body-source.ts';
 import type { HttpContext } from '../types.ts';
 
@@ -56,7 +57,7 @@ const feed = async (
  */
 export const readFormFile = async <T>(
   ctx: HttpContext,
-  pieces: AsyncIterable<Buffer>,
+  { pieces, signal }: Pick<FileStream, 'pieces' | 'signal'>,
   consume: (file: FileStream) => Promise<T>,
 ): Promise<T> => {
   let pause: PromiseWithResolvers<void> | undefined;
@@ -120,11 +121,14 @@ export const readFormFile = async <T>(
       found.reject(formFault(error));
     },
   );
-  const feeding = feed(pieces, source, { resumed: async () => pause?.promise, keptBytes: () => keptBytes });
+  const feeding = feed(inParts(pieces, { signal }), source, {
+    resumed: async () => pause?.promise,
+    keptBytes: () => keptBytes,
+  });
   // Not awaited: after an error of `consume` the source sends nothing more.
   feeding.catch((error: unknown) => source.emit('error', error));
   const mediaType = await found.promise;
-  const value = await consume({ mediaType, pieces: bytes });
+  const value = await consume({ mediaType, pieces: bytes, signal });
   await failed;
   await parsing.catch((error: unknown) => {
     throw formFault(error);

@@ -26,7 +26,7 @@ export const openStream = (ctx: HttpContext, route: CompiledRoute, reading: Body
           onExpansion: () => refused('body_expansion'),
           onTinyChunks: () => refused('body_structure'),
         },
-        (pieces) => (mediaType === multipartType ? readFormFile(ctx, pieces, consume) : consume({ mediaType, pieces })),
+        (body) => (mediaType === multipartType ? readFormFile(ctx, body, consume) : consume({ mediaType, ...body })),
       ),
   };
 };

@@ -22,13 +22,15 @@ export const wholeLines = async function* (pieces: AsyncIterable<Buffer>): Async
       throw new AppError('malformed_body', 'The file is UTF-16: save it as UTF-8');
     }
     isFirst = false;
-    const text = rest + decoder.decode(piece, { stream: true });
+    // Only the new text is searched, so that the work does not depend on the size of the pieces.
+    const text = decoder.decode(piece, { stream: true });
     const end = text.lastIndexOf('\n') + 1;
-    rest = text.slice(end);
+    const lines = end > 0 ? rest + text.slice(0, end) : '';
+    rest = end > 0 ? text.slice(end) : rest + text;
     if (rest.length > maxLineCharacters) {
       throw new AppError('malformed_body', `A line may have at most ${maxLineCharacters} characters`);
     }
-    if (end > 0) yield text.slice(0, end);
+    if (lines !== '') yield lines;
   }
   rest += decoder.decode();
   if (rest !== '') yield rest;

@@ -7,17 +7,19 @@ const positions = new Map(uploadColumns.map((column, index) => [column, index]))
 
 /** The cells of one line, in the order of `uploadColumns`. A text where a number must be is refused later. */
 const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
+  // An error of `JSON.parse` costs about 5 microseconds, and this check almost nothing.
+  const bare = text.trim();
+  if (!bare.startsWith('{') || !bare.endsWith('}')) {
+    return { code: 'invalid_json', detail: 'The line is not a JSON object' };
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return { code: 'invalid_json', detail: 'The line is not JSON' };
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { code: 'invalid_json', detail: 'The line is not a JSON object' };
-  }
   const cells: Cell[] = uploadColumns.map(() => null);
-  for (const [name, member] of Object.entries(value)) {
+  for (const [name, member] of Object.entries(value as object)) {
     const column = columnOf(name);
     if (column === undefined) {
       return { code: 'unknown_column', detail: `A member is not known. Members are ${uploadColumns.join(', ')}` };

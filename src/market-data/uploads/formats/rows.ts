@@ -12,7 +12,9 @@ type RowBatch = {
 };
 
 /**
- * Reads the rows of a file while it arrives. Rows that are no rows of the format are refused one by one.
+ * Reads the rows of a file while it arrives. Rows that are no rows of the format are refused one by one. The pieces are
+ * parts of `inParts`, so a format must give its rows after each of them, with work that is linear in the size of the part.
+ * `refuse` throws when the file has too many refused rows, and a format must not catch that.
  * @throws AppError `malformed_body` if the file as a whole cannot be read
  */
 export type ReadRows = (

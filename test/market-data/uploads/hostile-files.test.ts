@@ -1,0 +1,157 @@
+import test from 'ava';
+import { inParts, maxPartBytes } from '#src/kernel/requests/in-parts.ts';
+import type { ReadRows } from '#src/market-data/uploads/formats/rows.ts';
+import { readCsv } from '#src/market-data/uploads/formats/read-csv.ts';
+import { createRowCounter } from '#src/market-data/uploads/row-error.ts';
+import { createRefusals } from '#src/market-data/uploads/refusals.ts';
+import { uploadFormats } from '#src/market-data/uploads/stage-upload.ts';
+
+const pieceBytes = 262_144;
+const filled = (text: string): Buffer => Buffer.from(text.repeat(Math.ceil(pieceBytes / text.length)));
+
+const csvHeader = 'symbol,date,close\n';
+/** Pieces as a decompressor gives them, with records that are tiny or costly. A new format must add its own. */
+const hostile: Readonly<Record<string, Readonly<Record<string, Buffer>>>> = {
+  'text/csv': {
+    'tiny records': Buffer.concat([Buffer.from(csvHeader), filled('1\n')]),
+    'tiny records after a quote': Buffer.concat([Buffer.from(`${csvHeader}""\n`), filled('1\n')]),
+    'commas after a quote': Buffer.concat([Buffer.from(`${csvHeader}"",,\n`), filled(',,\n')]),
+    'empty quoted values': Buffer.concat([Buffer.from(csvHeader), filled('"",""\n')]),
+    'empty lines': Buffer.concat([Buffer.from(csvHeader), filled('\n')]),
+  },
+  'application/x-ndjson': {
+    'no JSON': filled('{\n'),
+    'no JSON in braces': filled('{[}\n'),
+    'no objects': filled('1\n'),
+    'empty objects': filled('{}\n'),
+    'unknown members': filled('{"a":1}\n'),
+  },
+};
+
+/** Reads one piece as an upload does, and calls `pulled` whenever the next part is asked for. */
+const readPiece = async (
+  read: ReadRows,
+  piece: Buffer,
+  refuse: () => void,
+  pulled: (bytes: number) => void,
+): Promise<number> => {
+  let rows = 0;
+  const source = async function* (): AsyncGenerator<Buffer> {
+    for await (const part of inParts(
+      (async function* () {
+        yield piece;
+      })(),
+    )) {
+      pulled(part.length);
+      yield part;
+    }
+  };
+  for await (const batch of read(source(), refuse)) rows += batch.rows.length;
+  return rows;
+};
+
+test('each format of uploads has hostile files here', (t) => {
+  t.deepEqual(Object.keys(hostile).sort(), Object.keys(uploadFormats).sort());
+});
+
+for (const [type, files] of Object.entries(hostile)) {
+  for (const [name, piece] of Object.entries(files)) {
+    test(`a piece with 256 KB of ${name} is read part by part: ${type}`, async (t) => {
+      const read = uploadFormats[type]!;
+      let handled = 0;
+      let most = 0;
+      let before = 0;
+      const rows = await readPiece(
+        read,
+        piece,
+        () => (handled += 1),
+        (bytes) => {
+          t.true(bytes <= maxPartBytes);
+          most = Math.max(most, handled - before);
+          before = handled;
+        },
+      );
+      t.true(rows + handled >= 0);
+      // The smallest record has two bytes.
+      t.true(most <= maxPartBytes / 2 + 1, `${most} records between two parts`);
+    });
+  }
+}
+
+/** Processor time in milliseconds, which the load of the machine does not change much. */
+const cpuMs = async (work: () => Promise<unknown>): Promise<number> => {
+  const before = process.cpuUsage();
+  await work();
+  return process.cpuUsage(before).user / 1_000;
+};
+
+test.serial('the work for quoted values that stay open over many pieces is linear', async (t) => {
+  // Each piece closes the quoted value of the piece before it, and opens the next one.
+  const file = (pieces: number): Buffer[] => [
+    Buffer.from(`${csvHeader}"`),
+    ...Array.from({ length: pieces }, () => Buffer.from(`",${',\n'.repeat(150)}"\n`)),
+    Buffer.from('"\n'),
+  ];
+  const read = async (pieces: number): Promise<number> => {
+    let refused = 0;
+    const source = async function* (): AsyncGenerator<Buffer> {
+      yield* file(pieces);
+    };
+    for await (const batch of readCsv(source(), () => (refused += 1))) refused += batch.rows.length;
+    return refused;
+  };
+  t.true((await read(200)) > 200 * 149);
+  const [few, many] = [await cpuMs(() => read(300)), await cpuMs(() => read(2_400))];
+  // Eight times the work, and 64 times if it were quadratic.
+  t.true(many < 24 * Math.max(few, 20), `${few} ms and ${many} ms`);
+});
+
+test.serial('a line that arrives in tiny pieces is searched once', async (t) => {
+  const read = async (type: string): Promise<void> => {
+    const source = async function* (): AsyncGenerator<Buffer> {
+      if (type === 'text/csv') yield Buffer.from(csvHeader);
+      for (let line = 0; line < 20; line += 1) {
+        for (let piece = 0; piece < 2_000; piece += 1) yield Buffer.alloc(32, '1');
+        yield Buffer.from('\n');
+      }
+    };
+    for await (const batch of uploadFormats[type]!(source(), () => {})) t.is(batch.rows.length, 0);
+  };
+  for (const type of Object.keys(uploadFormats)) {
+    const ms = await cpuMs(() => read(type));
+    t.true(ms < 3_000, `${type}: ${ms} ms`);
+  }
+});
+
+test('an open quoted value longer than a line may be ends the file', async (t) => {
+  const source = async function* (): AsyncGenerator<Buffer> {
+    yield Buffer.from(`${csvHeader}AAA,"`);
+    for (let piece = 0; piece < 1_000; piece += 1) yield Buffer.from('a\n'.repeat(4_096));
+  };
+  const read = async (): Promise<void> => {
+    for await (const batch of readCsv(source(), () => {})) t.is(batch.rows.length, 0);
+  };
+  await t.throwsAsync(read(), { message: /at line 2: a quoted value does not end/ });
+});
+
+test('a file ends at the refused row that is one too many, whatever its format', async (t) => {
+  for (const [onError, max] of [
+    ['fail', 20],
+    ['skip', 101],
+  ] as const) {
+    for (const [type, files] of Object.entries(hostile)) {
+      const name = type === 'text/csv' ? 'tiny records' : 'no JSON';
+      const counter = createRowCounter();
+      const refuse = createRefusals({ counter, onError, maxRefusedRows: 100 });
+      const read = async (): Promise<void> => {
+        const source = async function* (): AsyncGenerator<Buffer> {
+          yield files[name]!;
+          t.fail('the next piece was read');
+        };
+        for await (const batch of uploadFormats[type]!(source(), refuse)) t.is(batch.rows.length, 0);
+      };
+      await t.throwsAsync(read(), { code: 'upload_refused' });
+      t.like(counter.counts(), { errors_total: max, rows_read: max });
+    }
+  }
+});
