@@ -3,7 +3,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
-import type { MailKind, MailRequest } from '#src/kernel/ports/account/mail.ts';
+import { mailKinds, type MailKind, type MailRequest } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
@@ -43,26 +43,35 @@ export type MailLimits = {
 
 const hourMs = 3_600_000;
 
-/** A flood of one cause leaves the share of the other causes free. */
-const causes: readonly (readonly MailKind[])[] = [
-  ['registration'],
-  ['password_reset'],
-  ['email_change', 'email_approval'],
-  ['password_changed', 'email_changed', 'removal_planned', 'removal_cancelled'],
-];
+/** Each cause has its own share of the waiting messages, so that a flood of one cause does not stop the others. */
+const causeOf = {
+  registration: 'registration',
+  password_reset: 'password_reset',
+  email_change: 'email_change',
+  email_approval: 'email_change',
+  password_changed: 'notice',
+  email_changed: 'notice',
+  removal_planned: 'notice',
+  removal_cancelled: 'notice',
+} as const satisfies Readonly<Record<MailKind, string>>;
+
+const causeCount = new Set(Object.values(causeOf)).size;
+
+const kindsOfSameCause = (kind: MailKind): readonly MailKind[] =>
+  mailKinds.filter((other) => causeOf[other] === causeOf[kind]);
 
 const columns = { account: 'caused_by_user', network: 'caused_by_network' } as const;
 
 export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
   const { clock, abuse, metrics, networkKey, maxPerRecipient, maxPerAccount, maxPerNetwork } = deps;
-  const share = Math.floor(deps.maxWaiting / causes.length);
+  const share = Math.floor(deps.maxWaiting / causeCount);
 
   const countWaiting = async (query: Query, kind: MailKind): Promise<number> => {
     const [row] = await query<{ waiting: number }>(
       `select count(*)::int as waiting from (
          select 1 from mail_message where state = 'waiting' and kind = any($1) limit $2
        ) as message`,
-      [causes.find((kinds) => kinds.includes(kind)), share],
+      [kindsOfSameCause(kind), share],
     );
     return row!.waiting;
   };

@@ -24,7 +24,7 @@ export type Refresh = paths['/api/v1/refreshes/{id}']['get']['responses'][200]['
 
 export type VolwatchClient = {
   /** All routes with their types. Failures are thrown as typed errors, so that `data` of a resolved call is there. */
-  readonly api: Client<paths>;
+  readonly api: Client<paths, 'application/json'>;
   /**
    * Prices an Arrow IPC stream of up to 100,000 rows, and returns the stream of the answer. `tableToIPC(table, 'stream')`
    * of apache-arrow makes one, `tableFromIPC` reads one. The outputs are the schema metadata `volwatch.outputs`.
@@ -75,7 +75,7 @@ export const createClient = (options: ClientOptions): VolwatchClient => {
     traceparent: options.traceparent,
     fetch: options.fetch ?? ((request) => fetch(request)),
   });
-  const api = createFetchClient<paths>({ baseUrl: url, fetch: transport });
+  const api = createFetchClient<paths, 'application/json'>({ baseUrl: url, fetch: transport });
 
   const priceArrow: VolwatchClient['priceArrow'] = async (stream) => {
     const headers = { 'content-type': arrowType, accept: `${arrowType}, application/problem+json` };
