@@ -1,5 +1,5 @@
 import test from 'ava';
-import { inParts, maxPartBytes } from '#src/kernel/requests/in-parts.ts';
+import { inParts, maxPartBytes } from '#src/kernel/streams/in-parts.ts';
 
 const whole = async function* (...pieces: Buffer[]): AsyncGenerator<Buffer> {
   yield* pieces;

@@ -3,7 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { inParts } from '#src/kernel/requests/in-parts.ts';
+import { inParts } from '#src/kernel/streams/in-parts.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../indexes/universes.ts';

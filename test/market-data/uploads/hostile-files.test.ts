@@ -1,5 +1,5 @@
 import test from 'ava';
-import { inParts, maxPartBytes } from '#src/kernel/requests/in-parts.ts';
+import { inParts, maxPartBytes } from '#src/kernel/streams/in-parts.ts';
 import type { ReadRows } from '#src/market-data/uploads/formats/rows.ts';
 import { readCsv } from '#src/market-data/uploads/formats/read-csv.ts';
 import { createRowCounter } from '#src/market-data/uploads/row-error.ts';
@@ -16,6 +16,7 @@ const hostile: Readonly<Record<string, Readonly<Record<string, Buffer>>>> = {
     'tiny records': Buffer.concat([Buffer.from(csvHeader), filled('1\n')]),
     'tiny records after a quote': Buffer.concat([Buffer.from(`${csvHeader}""\n`), filled('1\n')]),
     'commas after a quote': Buffer.concat([Buffer.from(`${csvHeader}"",,\n`), filled(',,\n')]),
+    'records of different widths after a quote': Buffer.concat([Buffer.from(`${csvHeader}"",,\n`), filled(',\n')]),
     'empty quoted values': Buffer.concat([Buffer.from(csvHeader), filled('"",""\n')]),
     'empty lines': Buffer.concat([Buffer.from(csvHeader), filled('\n')]),
   },

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
-import { inParts } from '#src/kernel/requests/in-parts.ts';
+import { inParts } from '#src/kernel/streams/in-parts.ts';
 import { BodySource } from '../../admission/body-source.ts';
 import type { HttpContext } from '../types.ts';
 
