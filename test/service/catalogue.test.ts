@@ -133,8 +133,9 @@ test('2,000 random requests add no series', async (t) => {
         .map((each) => JSON.stringify(each)),
     );
   const before = await names();
-  for (let sent = 0; sent < 2_000; sent += 20) {
-    await Promise.all(Array.from({ length: 20 }, (_, at) => kinds[(sent + at) % kinds.length]!(service.url)));
+  // No more at once than the pool has connections, because a request that waits too long adds the series of its error.
+  for (let sent = 0; sent < 2_000; sent += 4) {
+    await Promise.all(Array.from({ length: 4 }, (_, at) => kinds[(sent + at) % kinds.length]!(service.url)));
   }
   const after = await names();
   t.deepEqual(

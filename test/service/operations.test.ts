@@ -5,6 +5,7 @@ import { Secret, TOTP } from 'otpauth';
 import anyTest, { type TestFn } from 'ava';
 import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 import { operations } from '#src/kernel/catalogue/operations.ts';
+import { accountChangeRound } from '../../scripts/verify/account-change-round.ts';
 import {
   accountRound,
   pricingJobRound,
@@ -130,6 +131,7 @@ test.before(async (t) => {
   });
   const token = await takeToken(stack.service);
   await accountRound(stack);
+  await accountChangeRound(stack);
   await secondFactorRound(stack);
   await userAdminRound(stack, token);
   await ordinaryRound(stack, token);

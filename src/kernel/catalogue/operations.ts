@@ -235,6 +235,13 @@ export const operations: readonly Operation[] = [
     metric: 'volwatch_webhook_delivery_duration_seconds',
   },
   {
+    room: 'mail',
+    name: 'deliver',
+    does: 'Send a message to a user',
+    span: 'mail.deliver',
+    metric: 'volwatch_mail_messages_total',
+  },
+  {
     room: 'calendar',
     name: 'sync',
     does: 'Sync a calendar',
