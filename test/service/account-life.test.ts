@@ -1,27 +1,11 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
+import { tokenOfMessage } from '#testkit/examples/token-of-message.ts';
 import { call, json, serve } from '#testkit/running-service.ts';
-import type { Service } from '#testkit/service.ts';
 
 const user = { email: 'life@example.org', password: 'a rather long sentence' };
 const next = 'life-2@example.org';
-
-/** Waits for a message in the mailbox of the admin port. @returns its token */
-const tokenFor = async ({ adminUrl }: Service, to: string, subject: string): Promise<string> => {
-  let text: string | undefined;
-  await eventually(
-    async () => {
-      const { body } = await call(`${adminUrl}/dev/mailbox`);
-      const messages = body['data'] as { readonly to: string; readonly subject: string; readonly text: string }[];
-      text = messages.find((message) => message.to === to && message.subject === subject)?.text;
-      return text !== undefined;
-    },
-    `the message "${subject}" arrives`,
-    30_000,
-  );
-  return /vwm_[\w-]{43}/.exec(text!)![0];
-};
 
 test('an account is opened, verified, moved to another address, exported and removed', async (t) => {
   const database = await setupDatabase(t);
@@ -43,15 +27,15 @@ test('an account is opened, verified, moved to another address, exported and rem
 
   t.is((await send('POST', '/auth/register', user)).status, 202);
   t.is((await signIn(user.email)).status, 401);
-  const verification = await tokenFor(service, user.email, 'Confirm your e-mail address');
+  const verification = await tokenOfMessage(service, user.email, 'Confirm your e-mail address');
   t.deepEqual((await send('PUT', '/account/email', { token: verification })).body, { status: 'verified' });
   const { body: signedIn } = await signIn(user.email);
   const access = String(signedIn['access_token']);
 
   const wanted = { email: next, current_password: user.password };
   t.is((await send('POST', '/account/email', wanted, access)).status, 202);
-  const approval = await tokenFor(service, user.email, 'Approve the change of your e-mail address');
-  const confirmation = await tokenFor(service, next, 'Confirm your new e-mail address');
+  const approval = await tokenOfMessage(service, user.email, 'Approve the change of your e-mail address');
+  const confirmation = await tokenOfMessage(service, next, 'Confirm your new e-mail address');
   t.deepEqual((await send('PUT', '/account/email', { token: approval })).body, { status: 'waiting' });
   t.deepEqual((await send('PUT', '/account/email', { token: confirmation })).body, { status: 'changed' });
 

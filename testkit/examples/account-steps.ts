@@ -1,9 +1,9 @@
 import { client } from '../running-service.ts';
 import type { Caller, MakeStep } from './step.ts';
-import { signInSteps, userAdminSteps } from './user-steps.ts';
+import { signInSteps } from './user-steps.ts';
 
 const api = '/api/v1';
-const user = { email: 'ada@example.org', password: 'analytical engine 1843' };
+export const user = { email: 'ada@example.org', password: 'analytical engine 1843' };
 const few = { limit: '2' };
 const simple = (operation: string, name: string, summary: string, more: object = {}): MakeStep => {
   const [method, path] = operation.split(' ');
@@ -92,5 +92,4 @@ export const accountSteps: readonly MakeStep[] = [
     summary: 'Revoke a refresh token',
     form: { token: values['refresh_token'] ?? '' },
   }),
-  ...userAdminSteps,
 ];

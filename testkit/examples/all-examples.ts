@@ -1,12 +1,15 @@
 import { eventually } from '../eventually.ts';
 import { call, serve, type Teardown } from '../running-service.ts';
 import { startGoogleServer } from '../servers/google-server.ts';
-import { accountSteps } from './account-steps.ts';
+import { accountLifeSteps } from './account-life-steps.ts';
+import { accountSteps, user } from './account-steps.ts';
 import { calendarSteps } from './calendar-steps.ts';
 import { jobSteps } from './job-steps.ts';
 import { marketSteps } from './market-steps.ts';
 import { pricingSteps } from './pricing-steps.ts';
 import { recordExamples, type Recording } from './record.ts';
+import { tokenOfMessage } from './token-of-message.ts';
+import { userAdminSteps } from './user-steps.ts';
 
 /** Starts a service and sends it each example of the documentation. */
 export const recordAllExamples = async (
@@ -32,5 +35,7 @@ export const recordAllExamples = async (
     ...marketSteps,
     ...otherAccountSteps,
     ...calendarSteps(google),
+    ...accountLifeSteps(user.email, (to, subject) => tokenOfMessage(service, to, subject)),
+    ...userAdminSteps,
   ]);
 };

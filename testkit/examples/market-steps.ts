@@ -15,6 +15,7 @@ const sp500 = {
   assets: [{ symbol: '^GSPC', name: 'S&P 500 index' }],
   indexes: [{ code: 'SP500', name: 'S&P 500', method: 'rebased', constituents: [{ symbol: '^GSPC' }] }],
 };
+const desk = { source: 'upload', interval: '1day', assets: [{ symbol: 'OWN1', name: 'Own series' }], indexes: [] };
 
 export const marketSteps: readonly MakeStep[] = [
   get('/assets', 'page', 'The first assets', { query: few }),
@@ -23,6 +24,9 @@ export const marketSteps: readonly MakeStep[] = [
   get('/assets/{symbol}/prices', 'latest', 'The newest price, only its date and close', {
     ...aapl,
     query: { latest: '1' },
+  }),
+  get('/prices', 'page', 'Closes of two assets', {
+    query: { symbols: 'AAPL,MSFT', fields: 'symbol,date,close', limit: '2' },
   }),
   get('/indexes', 'page', 'The first indexes', { query: few }),
   get('/indexes/{code}', 'tech5', 'One index', tech5),
@@ -76,6 +80,28 @@ export const marketSteps: readonly MakeStep[] = [
     headers: { 'If-Match': '"2"' },
     status: 204,
     // The change above starts a refresh, during which the universe cannot be deleted.
+    eventually: true,
+  }),
+  () => ({
+    operation: `PUT ${api}/universes/{name}`,
+    name: 'uploaded',
+    summary: 'Create a universe whose prices are uploaded',
+    caller: 'client',
+    path: { name: 'desk' },
+    headers: { 'If-None-Match': '*' },
+    body: desk,
+    status: 201,
+  }),
+  () => ({
+    operation: `POST ${api}/universes/{name}/prices`,
+    name: 'csv',
+    summary: 'Upload prices and wait for the end',
+    caller: 'client',
+    path: { name: 'desk' },
+    query: { mode: 'merge', on_error: 'skip' },
+    headers: { Prefer: 'wait=20' },
+    file: { type: 'text/csv', content: 'symbol,date,close\nOWN1,2024-01-02,100\nOWN1,2024-01-03,101\n' },
+    // The creation starts a refresh, during which a file can be refused.
     eventually: true,
   }),
   () => ({ operation: 'GET /', name: 'program', summary: 'For a program' }),

@@ -11,8 +11,14 @@ type Recorded = {
 /** Recorded requests and answers by `METHOD /path` and name. */
 export type Recording = Record<string, Record<string, Recorded>>;
 
-const contentOf = ({ body, form, bytes }: Step): { readonly type?: string; readonly content: RequestInit['body'] } => {
-  if (bytes) return { type: bytes.type, content: bytes.content };
+const contentOf = ({
+  body,
+  form,
+  file,
+  bytes,
+}: Step): { readonly type?: string; readonly content: RequestInit['body'] } => {
+  const sent = file ?? bytes;
+  if (sent) return { type: sent.type, content: sent.content };
   if (form) return { content: new URLSearchParams(form) };
   return body === undefined ? { content: null } : { type: 'application/json', content: JSON.stringify(body) };
 };
@@ -36,16 +42,14 @@ const requestOf = (service: Service, step: Step, values: Values): [url: string, 
 };
 
 /** What the documentation shows of a request. Bytes are not shown. */
-const shownRequest = ({ path, query, headers, body, form }: Step): Record<string, unknown> => {
-  const shownBody = body ?? form;
+const shownRequest = ({ path, query, headers, body, form, file }: Step): Record<string, unknown> => {
+  const shownBody = body ?? form ?? file?.content;
+  const mediaType = form ? 'application/x-www-form-urlencoded' : (file?.type ?? 'application/json');
   return withoutChanging({
     ...(path && { path }),
     ...(query && { query }),
     ...(headers && { headers }),
-    ...(shownBody !== undefined && {
-      mediaType: form ? 'application/x-www-form-urlencoded' : 'application/json',
-      body: shownBody,
-    }),
+    ...(shownBody !== undefined && { mediaType, body: shownBody }),
   }) as Record<string, unknown>;
 };
 
@@ -68,7 +72,7 @@ export const recordExamples = async (service: Service, steps: readonly MakeStep[
   const values: Values = {};
   const recording: Recording = {};
   for (const make of steps) {
-    const step = make(values);
+    const step = await make(values);
     const { operation, name, summary, status = 200 } = step;
     const response = await answerOf(service, step, values);
     const text = await response.text();
@@ -76,11 +80,11 @@ export const recordExamples = async (service: Service, steps: readonly MakeStep[
     const mediaType = response.headers.get('content-type')?.split(';')[0] ?? '';
     const body = text !== '' && /json/.test(mediaType) ? (JSON.parse(text) as Record<string, unknown>) : undefined;
     Object.assign(values, step.keep?.(body ?? {}, response.headers));
-    const isShown = body !== undefined && !step.isAnswerHidden;
+    const shown = body === undefined || step.isAnswerHidden ? undefined : (step.shownPart?.(body) ?? body);
     (recording[operation] ??= {})[name] = {
       summary,
       request: shownRequest(step),
-      answer: { status, ...(isShown && { mediaType, body: withoutChanging(body) }) },
+      answer: { status, ...(shown && { mediaType, body: withoutChanging(shown) }) },
     };
   }
   return recording;

@@ -16,10 +16,14 @@ export type Step = {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly form?: Readonly<Record<string, string>>;
+  /** A file that the documentation shows. */
+  readonly file?: { readonly type: string; readonly content: string };
   /** A body that the documentation does not show. */
   readonly bytes?: { readonly type: string; readonly content: Uint8Array };
   /** The answer is not shown. For the list of models, whose members `type` and `default` linters take for a schema. */
   readonly isAnswerHidden?: true;
+  /** The part of the answer to show, if the whole is long or its order differs at each run. */
+  readonly shownPart?: (answer: Readonly<Record<string, unknown>>) => Record<string, unknown>;
   /** The status to expect; 200 if absent. */
   readonly status?: number;
   /** Whether the request is repeated until it has this status, because it depends on work in the background. */
@@ -28,5 +32,5 @@ export type Step = {
   readonly keep?: (answer: Readonly<Record<string, unknown>>, headers: Headers) => Values;
 };
 
-/** Steps that need values of earlier ones are made when these have run. */
-export type MakeStep = (values: Readonly<Values>) => Step;
+/** Steps that need values of earlier ones are made when these have run. A step that needs a message waits for it. */
+export type MakeStep = (values: Readonly<Values>) => Step | Promise<Step>;

@@ -3,6 +3,8 @@ const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 /** A secret of an authenticator, and its codes. */
 const base32 = /^[A-Z2-7]{32}$/;
 const totpCode = /^\d{6}$/;
+/** A token of a message. */
+const messageToken = /^vwm_[\w-]{43}$/;
 const hexadecimal = /^[0-9a-f]{32,64}$/;
 
 /** Values that differ at each run, or that must not be shown, by the name of their member. */
@@ -22,6 +24,7 @@ const fixed: Readonly<Record<string, unknown>> = {
   computation_time_ms: 0.042,
   latency_ms: 1.2,
   uptime_s: 12.5,
+  removal_on: '2026-12-10',
   state: 'c3RhdGU',
   code: '4/0AX4XfWh',
   kid: 'key-1',
@@ -35,6 +38,7 @@ const isChanging = (name: string, value: unknown, place: readonly string[]): boo
   // An error code, the code of an index, and the state of a delivery say something.
   if (name === 'code' || name === 'state') return place.includes('query');
   if (name === 'secret' && base32.test(String(value))) return false;
+  if (name === 'token' && messageToken.test(String(value))) return false;
   return changesOnlyAsText.has(name) ? value !== null : true;
 };
 
@@ -52,6 +56,7 @@ export const withoutChanging = (value: unknown, place: readonly string[] = []): 
   if (typeof value !== 'string') return value;
   if (base32.test(value)) return 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
   if (totpCode.test(value)) return '123456';
+  if (messageToken.test(value)) return 'vwm_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
   if (uuid.test(value)) return '01a216ea-024d-7cb7-ab80-cc268b0c16f3';
   if (instant.test(value)) return '2026-11-26T09:00:00.000Z';
   if (hexadecimal.test(value)) return '03f8d82ab511ce706f61f3b303bc5fb3'.repeat(value.length > 32 ? 2 : 1);

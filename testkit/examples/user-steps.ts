@@ -87,7 +87,10 @@ export const signInSteps = (credentials: {
   ];
 };
 
-/** Administration of users. The last step ends the sign-ins of the user. */
+/**
+ * Administration of users. These steps are the last, because the end of sign-ins also refuses tokens that are issued later
+ * within the same second.
+ */
 export const userAdminSteps: readonly MakeStep[] = [
   () => ({
     operation: `GET ${api}/users`,

@@ -10,10 +10,12 @@ type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string
 
 /** GET routes that answer with neither a resource nor a list, each with the reason. */
 const withoutBoth: Readonly<Record<string, string>> = {
+  '/': 'links for programs, and a redirect to the documentation for browsers',
   '/health/live': 'a state of this moment, which no cache may keep',
   '/health/ready': 'a state of this moment, which no cache may keep',
   '/health': 'a state of this moment, which no cache may keep',
   '/api/v1/auth/me': 'it can contain a CSRF token, so no cache may keep it',
+  '/api/v1/account/export': 'a personal document for one download, which is never the same twice',
   '/api/v1/calendar/connect': 'a redirect',
   '/api/v1/calendar/callback': 'a redirect',
 };
