@@ -178,8 +178,11 @@ test.serial('every answer carries its ids and its timing, whoever refuses', asyn
     t.regex(answer.headers.get('server-timing') ?? '', /^total;dur=\d/, path);
     if (code) t.is(answer.body['trace_id'], answer.headers.get('x-trace-id'), path);
   }
-  const verified = async (): Promise<number> =>
-    metric(await scrape(service), 'volwatch_auth_duration_seconds_sum', { operation: 'verify_token' }) * 1000;
+  const verified = async (): Promise<number> => {
+    const lines = await scrape(service);
+    const sumOf = (operation: string): number => metric(lines, 'volwatch_auth_duration_seconds_sum', { operation });
+    return (sumOf('verify_token') + sumOf('check_owner')) * 1000;
+  };
   const before = await verified();
   const me = await call(`${api}/auth/me`, { headers: { Authorization: `Bearer ${token}`, 'X-Request-ID': 'mine-1' } });
   t.is(me.headers.get('x-request-id'), 'mine-1');
