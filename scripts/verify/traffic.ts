@@ -159,7 +159,7 @@ export const askForReset = async ({ service }: Pick<Stack, 'service'>): Promise<
 export const mailRound = async (stack: Stack): Promise<void> => {
   const before = stack.smtp.received.length;
   await askForReset(stack);
-  await eventually(() => stack.smtp.received.length > before, 'a message is sent');
+  await eventually(() => stack.smtp.received.length > before, 'a message is sent', 30_000);
 };
 
 /** A change whose caller is refused inside its transaction, because the webhook does not exist. */

@@ -21,12 +21,12 @@ export const marketSteps: readonly MakeStep[] = [
   get('/assets', 'page', 'The first assets', { query: few }),
   get('/assets/{symbol}', 'apple', 'One asset', aapl),
   get('/assets/{symbol}/prices', 'page', 'The oldest prices', { ...aapl, query: few }),
-  get('/assets/{symbol}/prices', 'latest', 'The newest price, only its date and close', {
+  get('/assets/{symbol}/prices', 'latest', 'The newest price', {
     ...aapl,
     query: { latest: '1' },
   }),
-  get('/prices', 'page', 'Closes of two assets', {
-    query: { symbols: 'AAPL,MSFT', fields: 'symbol,date,close', limit: '2' },
+  get('/prices', 'page', 'Bars of two assets', {
+    query: { symbols: 'AAPL,MSFT', limit: '2' },
   }),
   get('/indexes', 'page', 'The first indexes', { query: few }),
   get('/indexes/{code}', 'tech5', 'One index', tech5),

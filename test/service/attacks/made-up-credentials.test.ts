@@ -121,7 +121,8 @@ test('in production: made-up credentials are not looked up beyond the limit of t
     const scans = after.get(table)! - before.get(table)!;
     t.log(`${table}: ${scans} scans`);
     t.true(scans >= hosts.length * limit, `${table} has ${scans} scans: the test does not measure`);
-    t.true(scans <= hosts.length * limit + limit, `${table} has ${scans} scans`);
+    // A look-up can scan its table twice. Without the limit there would be three times as many look-ups.
+    t.true(scans <= 2 * hosts.length * limit, `${table} has ${scans} scans`);
   }
   const refusals = metric(await scrape(service), 'volwatch_abuse_refused_total', { kind: 'credentials_refused' });
   t.is(refusals, Object.keys(kinds).length * hosts.length * 2 * limit);

@@ -4,7 +4,7 @@ import { check, isDelta, isPrice, isVolatility, option } from './expected.ts';
 
 declare const process: { readonly argv: readonly string[] };
 const [, , baseUrl = '', clientId = '', clientSecret = ''] = process.argv;
-const api = createClient<paths>({ baseUrl });
+const api = createClient<paths, 'application/json'>({ baseUrl });
 
 const price = await api.POST('/api/v1/pricing/price', { body: option });
 check('price', isPrice(price.data?.price));
