@@ -65,8 +65,10 @@ const drive = async (stack: Stack): Promise<void> => {
   await pricingJobRound(stack, token);
   await refreshRound(stack, token);
   await webhookRound(stack, token);
+  // Before the limit of sign-ins is used up, which requests for messages share.
   await mailRound(stack);
   await calendarRound(stack, token);
+  await mailRound(stack);
   await badRound(stack, token);
   await limitedRound(stack, 60);
   await saturatedRound(stack);
@@ -74,7 +76,6 @@ const drive = async (stack: Stack): Promise<void> => {
     await ordinaryRound(stack, token);
     await refreshRound(stack, token);
     await webhookRound(stack, token);
-    await mailRound(stack);
     await calendarRound(stack, token);
     await refusedRound(stack, token);
     await accountRound(stack);

@@ -158,7 +158,8 @@ export const askForReset = async ({ service }: Pick<Stack, 'service'>): Promise<
 /** A message that arrives. */
 export const mailRound = async (stack: Stack): Promise<void> => {
   const before = stack.smtp.received.length;
-  await askForReset(stack);
+  const { status, body } = await askForReset(stack);
+  if (status !== 202) throw new Error(`a request for a message was answered ${status} ${JSON.stringify(body)}`);
   await eventually(() => stack.smtp.received.length > before, 'a message is sent', 30_000);
 };
 
