@@ -120,7 +120,7 @@ test('in production: made-up credentials are not looked up beyond the limit of t
   for (const table of Object.keys(kinds)) {
     const scans = after.get(table)! - before.get(table)!;
     t.log(`${table}: ${scans} scans`);
-    t.true(scans >= hosts.length * limit, `${table} has ${scans} scans: the test does not measure`);
+    t.true(scans >= (hosts.length * limit) / 2, `${table} has ${scans} scans: the test does not measure`);
     // A look-up can scan its table twice. Without the limit there would be three times as many look-ups.
     t.true(scans <= 2 * hosts.length * limit, `${table} has ${scans} scans`);
   }
