@@ -103,10 +103,11 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
 
     redeem: async (transaction, purposes, token) => {
       // The account first, as every other change does, so that two changes cannot wait for each other.
-      await transaction.query(
+      const locked = await transaction.query(
         `select 1 from account_token as token, user_account as account where ${isValidSql} for no key update of account`,
         [tokenDigest(token), purposes, clock.now()],
       );
+      if (locked.length === 0) throw accountTokenInvalid();
       // SQL, because one statement checks the token and removes it, so that only one request can use it.
       const [used] = await transaction.query<Row & { readonly purpose: AccountTokenPurpose }>(
         `delete from account_token as token using user_account as account where ${isValidSql}
