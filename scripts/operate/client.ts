@@ -13,9 +13,8 @@ import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { scopes as knownScopes, type Scope } from '#src/kernel/requests/principal.ts';
+import { runOnCommandLine, UsageError } from '../support/operator-command.ts';
 import { withDatabase } from '../support/with-database.ts';
-
-class UsageError extends Error {}
 
 const usage = `usage: npm run client -- create NAME --scopes SCOPE[,SCOPE...]
        npm run client -- rotate ID
@@ -69,17 +68,12 @@ const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
   throw new UsageError(`unknown command: ${command}`);
 };
 
-try {
+await runOnCommandLine(usage, async () => {
   const command = readCommand();
-  process.exitCode = await withDatabase('volwatch-client', async ({ unitOfWork, migrator }) => {
+  return withDatabase('volwatch-client', async ({ unitOfWork, migrator }) => {
     await migrator.up();
     const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
     await command(createClientAdmin({ unitOfWork, audit, clock, hasher: createSecretHasher(hashingOf(loadConfig())) }));
     return 0;
   });
-} catch (error) {
-  const misused = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
-  console.error(error instanceof Error ? error.message : error);
-  if (misused) console.error(usage);
-  process.exitCode = misused ? 64 : 1;
-}
+});

@@ -12,9 +12,8 @@ import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
+import { runOnCommandLine, UsageError } from '../support/operator-command.ts';
 import { withDatabase } from '../support/with-database.ts';
-
-class UsageError extends Error {}
 
 const usage = `usage: npm run credentials -- end-key KEY_ID     end one API key
        npm run credentials -- end-keys OWNER     end all API keys of a user or client
@@ -68,17 +67,12 @@ const readCommand = (): ((admin: CredentialAdmin) => Promise<string>) => {
   return (admin) => work(admin, argument);
 };
 
-try {
+await runOnCommandLine(usage, async () => {
   const command = readCommand();
-  process.exitCode = await withDatabase('volwatch-credentials', async ({ unitOfWork, migrator }) => {
+  return withDatabase('volwatch-credentials', async ({ unitOfWork, migrator }) => {
     await migrator.up();
     const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
     console.log(await command(composeCredentialAdmin({ unitOfWork, audit, clock })));
     return 0;
   });
-} catch (error) {
-  const misused = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
-  console.error(error instanceof Error ? error.message : error);
-  if (misused) console.error(usage);
-  process.exitCode = misused ? 64 : 1;
-}
+});

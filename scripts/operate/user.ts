@@ -17,9 +17,8 @@ import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { scopes as knownScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Roles } from '#src/kernel/ports/roles.ts';
 import { removeWebhooksOf } from '#src/webhooks/retention.ts';
+import { runOnCommandLine, UsageError } from '../support/operator-command.ts';
 import { withDatabase } from '../support/with-database.ts';
-
-class UsageError extends Error {}
 
 const usage = `usage: npm run user -- list [--role ROLE]       all users, oldest first
        npm run user -- show USER                one user
@@ -151,10 +150,10 @@ const readCommand = (roles: Roles): Work => {
   return command(user, rest, roles);
 };
 
-try {
+await runOnCommandLine(usage, async () => {
   const { ROLES: roles } = loadConfig();
   const command = readCommand(roles);
-  process.exitCode = await withDatabase('volwatch-user', async ({ unitOfWork, reader, migrator }) => {
+  return withDatabase('volwatch-user', async ({ unitOfWork, reader, migrator }) => {
     await migrator.up();
     const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
     const end = createEndCredentials({
@@ -165,9 +164,4 @@ try {
     console.log(await command(createUserAdmin({ unitOfWork, reader, audit, logger, roles, end })));
     return 0;
   });
-} catch (error) {
-  const misused = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
-  console.error(error instanceof Error ? error.message : error);
-  if (misused) console.error(usage);
-  process.exitCode = misused ? 64 : 1;
-}
+});
