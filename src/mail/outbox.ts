@@ -1,7 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { OpenableJobs } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Mail, MailRequest } from '#src/kernel/ports/account/mail.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -12,10 +12,8 @@ export type OutboxDeps = {
   readonly isConfigured: boolean;
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
-  readonly jobs: JobEnqueuer & {
-    /** While this is false, messages are stored without a job; `resume` enqueues the job later. */
-    readonly isOpen: () => boolean;
-  };
+  /** While they are not open, messages are stored without a job; `resume` enqueues the job later. */
+  readonly jobs: OpenableJobs;
   readonly clock: Clock;
   readonly ids: () => string;
   readonly metrics: Metrics;

@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { JobHandler, OpenableJobs } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { WebhookDeliveryEntity, WebhookEntity, WebhookEventEntity } from './entities.ts';
@@ -11,10 +11,8 @@ import type { Announce, WebhookEventType } from '#src/kernel/ports/webhooks.ts';
 type OutboxDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
-  readonly jobs: JobEnqueuer & {
-    /** While this is false, events are stored without a job; `resume` enqueues the job later. */
-    readonly isOpen: () => boolean;
-  };
+  /** While they are not open, events are stored without a job; `resume` enqueues the job later. */
+  readonly jobs: OpenableJobs;
   readonly clock: Clock;
   readonly ids: () => string;
   readonly logger: Logger;

@@ -31,6 +31,9 @@ export type JobEnqueuer = {
   ) => Promise<boolean>;
 };
 
+/** For outboxes, whose rows can be written before the queues are open. */
+export type OpenableJobs = JobEnqueuer & { readonly isOpen: () => boolean };
+
 /** Runs one job. After an error the job is retried with increasing delays, and after the last retry it is dead. */
 export type JobHandler = (
   data: JobData,
