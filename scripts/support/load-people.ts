@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { arrowStream } from '#testkit/arrow/arrow-support.ts';
+import { strikesStream } from '#testkit/arrow/arrow-support.ts';
 import { call, json } from '#testkit/running-service.ts';
 import type { GoogleServer } from '#testkit/servers/google-server.ts';
 
@@ -34,20 +34,8 @@ const makePerson = async (api: string, google: GoogleServer | undefined) => {
   };
 };
 
-const chunkOf = (rows: number): Buffer => {
-  const strikes = Array.from({ length: rows }, (_, index) => 80 + (40 * index) / rows);
-  const same = (value: number): number[] => strikes.map(() => value);
-  return Buffer.from(
-    arrowStream({
-      spot: same(100),
-      strike: strikes,
-      time_to_expiry: same(0.5),
-      rate: same(0.03),
-      volatility: same(0.2),
-      option_type: strikes.map(() => 'call'),
-    }),
-  );
-};
+const chunkOf = (rows: number): Buffer =>
+  Buffer.from(strikesStream(Array.from({ length: rows }, (_, index) => 80 + (40 * index) / rows)));
 
 /** Writes what the steps of accounts and jobs need into `directory`. @returns the variables of k6 */
 export const prepareLoad = async (

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
-import { arrowStream } from '#testkit/arrow/arrow-support.ts';
+import { strikesStream } from '#testkit/arrow/arrow-support.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, json, type Answer } from '#testkit/running-service.ts';
 import type { Stack } from './stack.ts';
@@ -82,16 +82,7 @@ export const pricingJobRound = async ({ service }: Target, token: string): Promi
   const authorized = bearer(token);
   const opened = await call(jobs, json({}, { ...authorized, 'Idempotency-Key': randomUUID() }));
   const url = `${jobs}/${String(opened.body['id'])}`;
-  const strikes = Array.from({ length: 50 }, (_, index) => 80 + index);
-  const same = (value: number): number[] => strikes.map(() => value);
-  const stream = arrowStream({
-    spot: same(100),
-    strike: strikes,
-    time_to_expiry: same(0.5),
-    rate: same(0.03),
-    volatility: same(0.2),
-    option_type: strikes.map(() => 'call'),
-  });
+  const stream = strikesStream(Array.from({ length: 50 }, (_, index) => 80 + index));
   await call(`${url}/chunks/1`, {
     method: 'PUT',
     headers: { ...authorized, 'Content-Type': 'application/vnd.apache.arrow.stream' },

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { arrowStream, readArrow } from '#testkit/arrow/arrow-support.ts';
+import { readArrow, strikesStream } from '#testkit/arrow/arrow-support.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, json, serve, takeToken } from '#testkit/running-service.ts';
@@ -26,17 +26,7 @@ test('a pricing job: chunks in, priced by a worker process, the same rows out as
 
   const chunk = (from: number) => {
     const strikes = Array.from({ length: 500 }, (_, index) => from + index / 10);
-    const same = (value: number): number[] => strikes.map(() => value);
-    return Buffer.from(
-      arrowStream({
-        spot: same(100),
-        strike: strikes,
-        time_to_expiry: same(0.5),
-        rate: same(0.03),
-        volatility: same(0.2),
-        option_type: strikes.map((_, index) => (index % 2 ? 'put' : 'call')),
-      }),
-    );
+    return Buffer.from(strikesStream(strikes, (row) => (row % 2 ? 'put' : 'call')));
   };
   const chunks = [chunk(60), chunk(80), chunk(100)];
   const put = (number: number, body: Buffer) =>

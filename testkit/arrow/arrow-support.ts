@@ -41,6 +41,22 @@ export const arrowStream = (
   return writer.toUint8Array(true);
 };
 
+/** An Arrow stream of options that differ in their strike, and in their type if it is given for each row. */
+export const strikesStream = (
+  strikes: readonly number[],
+  typeOf: (row: number) => 'call' | 'put' = () => 'call',
+): Uint8Array => {
+  const same = (value: number): number[] => strikes.map(() => value);
+  return arrowStream({
+    spot: same(100),
+    strike: [...strikes],
+    time_to_expiry: same(0.5),
+    rate: same(0.03),
+    volatility: same(0.2),
+    option_type: strikes.map((_, row) => typeOf(row)),
+  });
+};
+
 /** Rows as columns, null where a row lacks a member. */
 export const columnsOf = (rows: readonly Row[]): Record<string, (number | null)[] | (string | null)[]> => {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
