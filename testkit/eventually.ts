@@ -52,3 +52,14 @@ export const eventually = async (
   if (await isTrueWithin(condition, timeoutMs, pollMs)) return;
   throw new Error(`Not within ${timeoutMs} ms: ${typeof awaited === 'string' ? awaited : awaited()}`);
 };
+
+const second = (): number => Math.floor(Date.now() / 1_000);
+
+/**
+ * Waits for the next second of the clock. Times of issue have whole seconds, so a token from the same second as the end of
+ * the others is refused too.
+ */
+export const laterSecond = (): Promise<void> => {
+  const now = second();
+  return eventually(() => second() > now, 'the clock shows a later second');
+};

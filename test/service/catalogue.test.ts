@@ -53,11 +53,7 @@ test('ready is said only once the schema is there', (t) => {
 });
 
 /** Counted only once something rare happens, and proven by tests of their own rooms. */
-const rare = new Set([
-  'volwatch_cache_stale_age_seconds',
-  'volwatch_deprecated_requests_total',
-  'volwatch_auth_second_factor_total',
-]);
+const rare = new Set(['volwatch_cache_stale_age_seconds', 'volwatch_deprecated_requests_total']);
 
 test('every metric of the catalogue is emitted, and nothing else', async (t) => {
   const { stack, token } = t.context;

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { eventually } from '#testkit/eventually.ts';
+import { eventually, laterSecond } from '#testkit/eventually.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
 
 type Headers = Record<string, string>;
@@ -156,8 +155,7 @@ test('a disabled user loses all credentials and cannot sign in, until enabled', 
   t.is((await room.json('/auth/login', ada)).status, 401);
   t.like((await patch(room, id, { disabled: true }, desk)).body, { version: 1 });
   t.like((await patch(room, id, { disabled: false }, desk, '"1"')).body, { disabled: false, version: 2 });
-  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
-  await sleep(1_100);
+  await laterSecond();
   t.is((await room.me(bearer((await signedIn(room)).access))).status, 200);
   const actions = await auditActions(room);
   t.true(actions.includes('user.disabled') && actions.includes('user.enabled'));
@@ -178,7 +176,7 @@ test('ended sessions: sessions and tokens end, keys stay, a new sign-in works', 
   t.is((await room.me(session)).status, 401);
   t.is((await refresh(room, refreshToken)).status, 400);
   t.is((await room.me({ 'X-API-Key': String(key.body['key']) })).status, 200);
-  await sleep(1_100);
+  await laterSecond();
   t.is((await room.me(bearer((await signedIn(room)).access))).status, 200);
 });
 

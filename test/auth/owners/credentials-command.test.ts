@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { compareState } from '#src/audit/replay.ts';
-import { eventually } from '#testkit/eventually.ts';
+import { eventually, laterSecond } from '#testkit/eventually.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
 import { clientClaims, craft, goodHeader, keys, legacyClaims } from '../setup.ts';
 
@@ -77,8 +76,7 @@ test('all credentials of a user end; a new sign-in works', async (t) => {
   for (const shown of [user.first.shown, user.second.shown, user.session]) t.is(await statusOf(room, shown), 401);
   t.is((await refresh(room, user.refreshToken)).status, 400);
   t.is(await statusOf(room, bearer(other.access)), 200);
-  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
-  await sleep(1_000);
+  await laterSecond();
   t.is(await statusOf(room, bearer((await signedIn(room)).access)), 200);
   t.deepEqual(await compareState(room.database.reader), []);
   const actions = await auditActions(room);
@@ -93,8 +91,7 @@ test('tokens of a user without an account here end by their time of issue', asyn
   t.is(await statusOf(room, token), 200);
   t.is((await credentials(room, 'end-all', 'user:user-7')).code, 0);
   await isRevoked(room, token);
-  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
-  await sleep(1_000);
+  await laterSecond();
   t.is(await statusOf(room, legacyToken('user-7', 0)), 200);
 });
 
@@ -124,8 +121,7 @@ test('a disabled user holds nothing and cannot sign in, until enabled', async (t
   t.is((await room.json('/auth/login', ada)).status, 401, 'ending credentials does not enable');
   t.is((await credentials(room, 'enable', `user:${user.id}`)).code, 0);
   t.is((await credentials(room, 'enable', `user:${user.id}`)).code, 1);
-  // Times of issue have whole seconds. A token from the same second as the end of the others would be refused too.
-  await sleep(1_100);
+  await laterSecond();
   t.like((await room.me(user.legacy)).body, { code: 'token_revoked' }, 'what had ended stays ended');
   t.is(await statusOf(room, bearer((await signedIn(room)).access)), 200);
 });
