@@ -48,7 +48,9 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       path: '/pricing/price',
       summary: 'Price one option',
       description:
-        'With `symbol`, the last stored close and the realised volatility stand in for an absent `spot` and `volatility`.',
+        'With `symbol`, the last stored close and the realised volatility stand in for an absent `spot` and `volatility`. ' +
+        '`expiry` and `valuation_date` stand in place of `time_to_expiry`; `contract`, an OCC symbol, gives strike, expiry ' +
+        'and type. An American option without a model has one chosen, and `model` of the answer says which.',
       request: { body: priceBody(service.models) },
       responses: { 200: answers.priceAnswer },
       errors: pricingErrors,

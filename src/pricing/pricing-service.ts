@@ -12,7 +12,8 @@ import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
 import { lacksOutputText } from './request/messages.ts';
-import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
+import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
+import { isRow, readModelName, readOption, readOutputs } from './request/read-option.ts';
 import { readStrictUnits, strictUnitsMember } from './request/strict-units.ts';
 import { unitWarnings, type UnitWarning } from './request/unit-warnings.ts';
 import type { PricingServiceDeps } from './pricing-service-deps.ts';
@@ -74,7 +75,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
   const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
 
-  const read = (operation: SingleOperation, row: Row, model: Model) => {
+  const read = (operation: SingleOperation, { row, echo }: ResolvedRow, model: Model) => {
     const asked =
       operation === 'greeks'
         ? readOutputs(row['outputs'], greekNames, defaultGreeks)
@@ -82,7 +83,8 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     const own = operation === 'greeks' ? ['outputs', strictUnitsMember] : [strictUnitsMember];
     const strict = readStrictUnits(row);
     const inverted = operation === 'implied_volatility';
-    const option = readOption(row, model, '', { own, inverted, strictUnits: strict === true });
+    const isTimeDated = echo !== undefined && 'expiry' in echo;
+    const option = readOption(row, model, '', { own, inverted, strictUnits: strict === true, isTimeDated });
     if (Array.isArray(strict) || Array.isArray(option)) {
       const parts = [option, asked, strict].filter((part) => Array.isArray(part));
       throw invalidRequest(parts.flat());
@@ -90,7 +92,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     if (Array.isArray(asked)) throw invalidRequest(asked);
     const unsupported = unsupportedOutputs(operation, model, asked.outputs);
     if (unsupported.length > 0) throw invalidRequest(unsupported);
-    return { option, outputs: asked.outputs };
+    return { option: Object.assign(option, echo), outputs: asked.outputs };
   };
 
   const single = async (operation: SingleOperation, body: unknown, signal?: AbortSignal): Promise<TimedOption> => {
@@ -104,9 +106,12 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         ]);
       const model = engines.model(readModelName(body, ''));
       label = model.name;
+      const resolved = resolveRow(body, '');
+      if (Array.isArray(resolved)) throw invalidRequest(resolved);
+      const { echo } = resolved;
       span.setAttribute('pricing.model', label);
-      const { row, inputsFrom } = await fillFromSymbol(body, model, wantedInputs[operation], closes);
-      const { option, outputs } = read(operation, row, model);
+      const { row, inputsFrom } = await fillFromSymbol(resolved.row, model, wantedInputs[operation], closes);
+      const { option, outputs } = read(operation, { row, ...(echo && { echo }) }, model);
       span.setAttribute('pricing.exercise_style', option.exercise_style);
       const engine = engines.engine(model);
       const armed = faults.armed('pricing.engine');
@@ -138,6 +143,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       const warnings = unitWarnings(option, model.numbers, '');
       return {
         ...result,
+        ...echo,
         ...(warnings && { warnings }),
         ...(inputsFrom && { inputs_from: inputsFrom }),
         computation_time_ms: computationTime(clock.monotonic() - started),

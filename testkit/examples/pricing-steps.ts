@@ -6,6 +6,11 @@ const { spot: __, ...withoutMarket } = withoutVolatility;
 const heston = { v0: 0.04, kappa: 1.5, theta: 0.04, sigma: 0.3, rho: -0.6 };
 const american = { ...option, option_type: 'put', exercise_style: 'american' };
 
+const { time_to_expiry: ___, ...withoutTime } = option;
+const { strike: ____, option_type: _____, ...onlyMarket } = withoutTime;
+const valuation = { valuation_date: '2026-11-26' };
+const dated = { ...withoutTime, ...valuation, expiry: '2027-05-21' };
+
 const api = '/api/v1/pricing';
 const post = (path: string, name: string, summary: string, body: unknown): MakeStep => {
   const operation = `POST ${api}${path}`;
@@ -18,6 +23,18 @@ export const pricingSteps: readonly MakeStep[] = [
   post('/price', 'heston', 'By the Heston model', { ...withoutVolatility, model: 'heston', heston }),
   post('/price', 'symbol', 'Spot and volatility from stored prices', { ...withoutMarket, strike: 235, symbol: 'AAPL' }),
   post('/price', 'dividends', 'Discrete dividends', { ...option, dividends: [{ time: 0.25, amount: 1.5 }] }),
+  post('/price', 'expiry', 'An expiry date in place of years', dated),
+  post('/price', 'contract', 'An OCC symbol in place of strike, expiry and type', {
+    ...onlyMarket,
+    ...valuation,
+    contract: 'AAPL  270521C00105000',
+  }),
+  post('/price', 'dated_dividends', 'Dividends by date', {
+    ...dated,
+    day_count: 'ACT/ACT ISDA',
+    dividends: [{ date: '2027-02-10', amount: 1.5 }],
+  }),
+  post('/price', 'american', 'An American option without a model: the answer says which was chosen', american),
   post('/price', 'warning', 'A volatility that is probably in percent', { ...option, volatility: 20 }),
   post('/greeks', 'first_order', 'The usual greeks', option),
   post('/greeks', 'chosen', 'Chosen greeks', { ...option, outputs: ['delta', 'gamma', 'vanna'] }),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from datetime import date, datetime
 from decimal import Decimal
 from typing import assert_type
 
@@ -88,6 +89,20 @@ def test_the_kind_of_frame_is_known_to_type_checkers(client: Client) -> None:
     assert_type(client.price(pandas_frame()), pd.DataFrame)
     assert_type(client.greeks(pl.DataFrame({**ROWS, "option_type": SIDES})), pl.DataFrame)
     assert_type(client.index_values("SP500", start="2020-04-01", frame="polars"), pl.DataFrame)
+
+
+def test_expiry_dates_and_contracts_are_priced_as_their_years(client: Client) -> None:
+    market = {"spot": 187, "rate": 0.05, "volatility": 0.24, "valuation_date": date(2024, 5, 1)}
+    expected = black_scholes(187, 190, 51 / 365, 0.05, 0.24, "call")
+    contracts = pd.DataFrame({"contract": ["AAPL  240621C00190000"]})
+    assert client.price(contracts, **market)["price"].to_list() == pytest.approx([expected], rel=1e-12)
+    expiries = pd.DataFrame({"expiry": pd.to_datetime(["2024-06-21"]), "strike": [190.0]})
+    priced = client.price(expiries, option_type="call", **market)
+    assert priced["price"].to_list() == pytest.approx([expected], rel=1e-12)
+    dates = pl.DataFrame({"expiry": [date(2024, 6, 21)], "strike": [190.0]})
+    assert client.price(dates, option_type="call", **market)["price"].to_list() == pytest.approx([expected], rel=1e-12)
+    with pytest.raises(TypeError, match="valuation_date must have a time zone"):
+        client.price(contracts, **{**market, "valuation_date": datetime(2024, 5, 1)})  # noqa: DTZ001
 
 
 def test_a_lazy_frame_is_refused_with_the_remedy(client: Client) -> None:

@@ -69,8 +69,12 @@ const pandasIndexes = (pandas: string | undefined): ReadonlySet<string> => {
 const numberKinds = new Set<ColumnType['kind']>(['number', 'integer64', 'decimal', 'null']);
 const textKinds = new Set<ColumnType['kind']>(['text', 'dictionary', 'null']);
 
-const isReadAs = (kind: 'number' | 'text' | 'id', type: ColumnType): type is ReadableType =>
-  (kind !== 'text' && numberKinds.has(type.kind)) || (kind !== 'number' && textKinds.has(type.kind));
+const momentNames = new Set(['expiry', 'valuation_date']);
+
+const isReadAs = (name: string, kind: 'number' | 'text' | 'id', type: ColumnType): type is ReadableType =>
+  (type.kind === 'moment' && momentNames.has(name)) ||
+  (kind !== 'text' && numberKinds.has(type.kind)) ||
+  (kind !== 'number' && textKinds.has(type.kind));
 
 const remedies = {
   number: 'a number column (float64, integers, decimals)',
@@ -90,7 +94,7 @@ const readField = (name: string, type: ColumnType, isRepeated: boolean): ArrowFi
   const kind = columnKind(name);
   if (kind === undefined) return unknownColumn(name);
   if (isRepeated) return columnError(name, 'unknown_member', `${name} comes twice: remove one of the columns`);
-  if (isReadAs(kind, type)) return { name, type };
+  if (isReadAs(name, kind, type)) return { name, type };
   return columnError(name, 'invalid_type', `${name} must be ${remedies[kind]}, not ${type.name}: cast it`);
 };
 

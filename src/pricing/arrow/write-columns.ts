@@ -53,6 +53,7 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
     ['volwatch.computation_time_ms', String(result.computationTimeMs)],
   ]);
   const schema = new Schema(fields, metadata);
+  if (result.chosenModels.length > 0) metadata.set('volwatch.chosen_models', result.chosenModels.join(','));
   if (warnings.length > 0) metadata.set('volwatch.warnings', JSON.stringify(warnings));
   const errors = errorColumns.map(([, read]) => errorTexts(result, read));
   const children: Data[] = [...(idData ? [idData] : []), ...numbers, ...errors];

@@ -9,7 +9,9 @@ import type { Option, PricingEngine } from '../models/engine.ts';
 import { invalidRequest } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
-import { isRow, readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { modelOfRow } from '../request/conventions/model-of-row.ts';
+import { resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
+import { isRow, readModelName, readOption, readOutputs, type Row } from '../request/read-option.ts';
 import { lacksOutputText, memberError } from '../request/messages.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { unitWarnings } from '../request/unit-warnings.ts';
@@ -53,6 +55,15 @@ const readEnvelope = (body: unknown): Envelope => {
     throw invalidRequest(errors);
   }
   return { options, outputs: asked.outputs, strictUnits: strict };
+};
+
+/** The rows for the estimate of their cost, with the years of their dates. */
+const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {
+  for (const row of options) {
+    if (!isRow(row)) continue;
+    const resolved = resolveRow(row, '');
+    yield Array.isArray(resolved) ? row : resolved.row;
+  }
 };
 
 /**
@@ -105,6 +116,12 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     write(row);
   };
 
+  const readResolved = ({ row, echo }: ResolvedRow, used: Model): Option | FieldError[] => {
+    if (echo === undefined) return readOption(row, used, '', reading);
+    const option = readOption(row, used, '', { ...reading, isTimeDated: 'expiry' in echo });
+    return Array.isArray(option) ? option : Object.assign(option, echo);
+  };
+
   const useModel = (name: string): Model => {
     if (model?.name !== name) {
       engine = undefined;
@@ -124,7 +141,8 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     }
     const used = useModel(readModelName(row, ''));
     const id = row[idMember];
-    const read = readOption(row, used, '', reading);
+    const resolved = resolveRow(row, '');
+    const read = Array.isArray(resolved) ? resolved : readResolved(resolved, used);
     const option = isId(id) ? read : [idError(''), ...(Array.isArray(read) ? read : [])];
     if (Array.isArray(option)) {
       const [first] = option;
@@ -162,7 +180,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     format: 'objects',
     answer: 'json',
     size: options.length,
-    estimate: () => estimateOf(options.every(isRow) ? options : options.filter(isRow), wanted),
+    estimate: () => estimateOf(resolvedRows(options), wanted),
     tally,
     run: (from, to) => {
       for (let index = from; index < to; index++) {
@@ -177,7 +195,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     },
     fail: (index, error) => {
       const row = options[index];
-      model = isRow(row) ? engines.known(row['model']) : undefined;
+      model = isRow(row) ? engines.known(modelOfRow(row)) : undefined;
       engine = undefined;
       fail(index, error);
     },

@@ -135,7 +135,7 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
 };
 
 export const writeColumnsJson = (result: ColumnResult): Uint8Array[] => {
-  const { size, values, failed, failures, warnings, ids, computationTimeMs } = result;
+  const { size, values, failed, failures, warnings, chosenModels, ids, computationTimeMs } = result;
   const text = createTextChunks();
   let separator = '{"columns":{';
   if (ids !== undefined) {
@@ -161,6 +161,7 @@ export const writeColumnsJson = (result: ColumnResult): Uint8Array[] => {
   failures.forEach((failure, index) => text.add((index === 0 ? '' : ',') + JSON.stringify(failure)));
   const counts = `"total_count":${size},"succeeded":${size - failures.length},"failed":${failures.length}`;
   const warned = warnings.length === 0 ? '' : `"warnings":${JSON.stringify(warnings)},`;
-  text.add(`],${warned}${counts},"computation_time_ms":${computationTimeMs}}`);
+  const chosen = chosenModels.length === 0 ? '' : `"chosen_models":${JSON.stringify(chosenModels)},`;
+  text.add(`],${warned}${chosen}${counts},"computation_time_ms":${computationTimeMs}}`);
   return text.bytes();
 };

@@ -1,15 +1,19 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { exerciseStyles, optionTypes } from '../models/engine.ts';
 import { outputNames } from '../models/outputs.ts';
+import { dayCounts } from './conventions/convention-members.ts';
 import { unitCode } from './unit-warnings.ts';
 
 const hestonSchema = z
   .strictObject({ v0: z.number(), kappa: z.number(), theta: z.number(), sigma: z.number(), rho: z.number() })
   .meta({ id: 'UsedHestonParameters' });
-const dividendSchema = z.strictObject({ time: z.number(), amount: z.number() }).meta({ id: 'UsedDividend' });
+const dividendSchema = z
+  .strictObject({ time: z.number(), amount: z.number(), date: z.string().optional() })
+  .meta({ id: 'UsedDividend' });
 const inputsFromSchema = z
   .strictObject({
     symbol: z.string(),
@@ -27,6 +31,10 @@ const echoed = {
   forward: z.number().optional(),
   strike: z.number(),
   time_to_expiry: z.number(),
+  contract: z.string().optional(),
+  expiry: z.string().optional(),
+  valuation_date: z.string().optional(),
+  day_count: z.enum(dayCounts).optional(),
   rate: z.number(),
   volatility: z.number().optional(),
   dividend_yield: z.number().optional(),
@@ -133,6 +141,10 @@ export const columnsAnswer = z
         })
         .meta({ id: 'ColumnError' }),
     ),
+    chosen_models: z
+      .array(z.enum(modelNames))
+      .optional()
+      .describe('The models of American rows without a model: binomial_lr where they have steps, else andersen_lake'),
     warnings: z
       .array(
         z

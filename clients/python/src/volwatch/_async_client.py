@@ -77,7 +77,7 @@ class AsyncClient:
         on_error: OnError = "columns",
         strict_units: bool = False,
         prefix: str = "",
-        **inputs: float | str,
+        **inputs: float | str | date,
     ) -> Frame:
         """A copy of the frame with the price of each row, and the columns error_code, error_field and error_detail.
 
@@ -99,7 +99,7 @@ class AsyncClient:
         on_error: OnError = "columns",
         strict_units: bool = False,
         prefix: str = "",
-        **inputs: float | str,
+        **inputs: float | str | date,
     ) -> Frame:
         """As `price`, with greeks: vega per 1.00 of volatility, theta per year, rho per 1.00 of the rate."""
         pricing = pricing_of(outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error)
@@ -114,7 +114,7 @@ class AsyncClient:
         on_error: OnError = "columns",
         strict_units: bool = False,
         prefix: str = "",
-        **inputs: float | str,
+        **inputs: float | str | date,
     ) -> Frame:
         """As `price`, from the column `price` in place of `volatility`. Greeks are at the volatility found."""
         pricing = pricing_of(outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error)

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ class Pricing:
     """What is calculated. `ignore` names columns of the frame that are not sent."""
 
     outputs: tuple[str, ...]
-    inputs: Mapping[str, float | str]
+    inputs: Mapping[str, float | str | date]
     ignore: frozenset[str]
     strict_units: bool
     prefix: str
@@ -51,7 +52,7 @@ class Pricing:
 
 def pricing_of(
     outputs: Iterable[str],
-    inputs: Mapping[str, float | str],
+    inputs: Mapping[str, float | str | date],
     ignore: Sequence[str],
     *,
     strict_units: bool,
@@ -102,8 +103,12 @@ def _rows_to_send(table: pa.Table, pricing: Pricing) -> pa.Table:
     return rows
 
 
-def _constant(name: str, value: float | str, rows: int) -> pa.Array[Any]:
-    """A column of one value. A text is written once, as a dictionary."""
+def _constant(name: str, value: float | str | date, rows: int) -> pa.Array[Any]:
+    """A column of one value. A text, date or time is written once, as a dictionary."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise TypeError(f"{name} must have a time zone, or be a date")
+    if isinstance(value, date):
+        value = value.isoformat()
     if isinstance(value, str):
         return pa.DictionaryArray.from_arrays([0] * rows, pa.array([value]))
     if isinstance(value, bool) or not isinstance(value, int | float):

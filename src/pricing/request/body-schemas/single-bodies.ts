@@ -31,7 +31,7 @@ const { volatility: _, ...withoutVolatility } = exampleOption;
 
 export const priceBody = (models: readonly Model[]) => {
   const { any, definitions } = optionsByModel(models, { suffix: 'PricingRequest', purpose: 'price', members: single });
-  const schema = { ...any, description: 'One option. Without `model` it is priced by black_scholes' };
+  const schema = { ...any, description: 'One option. Without `model`, a European one is priced by black_scholes' };
   return documented('PricingRequest', { ...schema, examples: [exampleOption] }, { ...optionParts, ...definitions });
 };
 
