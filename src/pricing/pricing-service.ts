@@ -11,6 +11,7 @@ import { computationTime } from './request/computation-time.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
+import { readUnits, unitsMember } from './request/market-units.ts';
 import { lacksOutputText } from './request/messages.ts';
 import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs } from './request/read-option.ts';
@@ -23,6 +24,7 @@ import type { BatchOutcome } from './workers/protocol.ts';
 
 type TimedOption = PricedOption & {
   readonly warnings?: readonly UnitWarning[];
+  readonly units?: 'market';
   readonly inputs_from?: InputsFrom;
   readonly computation_time_ms: number;
 };
@@ -80,19 +82,20 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       operation === 'greeks'
         ? readOutputs(row['outputs'], greekNames, defaultGreeks)
         : { outputs: fixedOutputs[operation] };
-    const own = operation === 'greeks' ? ['outputs', strictUnitsMember] : [strictUnitsMember];
+    const own = operation === 'greeks' ? ['outputs', unitsMember, strictUnitsMember] : [strictUnitsMember];
+    const units = operation === 'greeks' ? readUnits(row) : 'default';
     const strict = readStrictUnits(row);
     const inverted = operation === 'implied_volatility';
     const isTimeDated = echo !== undefined && 'expiry' in echo;
     const option = readOption(row, model, '', { own, inverted, strictUnits: strict === true, isTimeDated });
-    if (Array.isArray(strict) || Array.isArray(option)) {
-      const parts = [option, asked, strict].filter((part) => Array.isArray(part));
+    if (Array.isArray(strict) || Array.isArray(option) || Array.isArray(units)) {
+      const parts = [option, asked, strict, units].filter((part) => Array.isArray(part));
       throw invalidRequest(parts.flat());
     }
     if (Array.isArray(asked)) throw invalidRequest(asked);
     const unsupported = unsupportedOutputs(operation, model, asked.outputs);
     if (unsupported.length > 0) throw invalidRequest(unsupported);
-    return { option: Object.assign(option, echo), outputs: asked.outputs };
+    return { option: Object.assign(option, echo), outputs: asked.outputs, units };
   };
 
   const single = async (operation: SingleOperation, body: unknown, signal?: AbortSignal): Promise<TimedOption> => {
@@ -111,19 +114,19 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       const { echo } = resolved;
       span.setAttribute('pricing.model', label);
       const { row, inputsFrom } = await fillFromSymbol(resolved.row, model, wantedInputs[operation], closes);
-      const { option, outputs } = read(operation, { row, ...(echo && { echo }) }, model);
+      const { option, outputs, units } = read(operation, { row, ...(echo && { echo }) }, model);
       span.setAttribute('pricing.exercise_style', option.exercise_style);
       const engine = engines.engine(model);
       const armed = faults.armed('pricing.engine');
       if (armed) await faults.reach('pricing.engine', signal);
-      const wanted = wantedOf(outputs);
+      const wanted = wantedOf(outputs, units);
       const buffer = createOutputs();
       const estimate = estimateOf([row], wanted);
       const slow = !armed && estimate.totalMs > workerMs;
-      const { outputs: _, strict_units: __, ...plain } = row;
+      const { outputs: _, strict_units: __, units: ___, ...plain } = row;
       const result = slow
         ? await context.with(trace.setSpan(context.active(), span), () =>
-            priceOnWorker(workers, plain, outputs, {
+            priceOnWorker(workers, plain, outputs, units, {
               signal,
               kind: 'single',
               caller: callerOf(),
@@ -145,6 +148,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         ...result,
         ...echo,
         ...(warnings && { warnings }),
+        ...(units === 'market' && { units }),
         ...(inputsFrom && { inputs_from: inputsFrom }),
         computation_time_ms: computationTime(clock.monotonic() - started),
       };

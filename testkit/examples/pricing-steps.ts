@@ -38,6 +38,7 @@ export const pricingSteps: readonly MakeStep[] = [
   post('/price', 'warning', 'A volatility that is probably in percent', { ...option, volatility: 20 }),
   post('/greeks', 'first_order', 'The usual greeks', option),
   post('/greeks', 'chosen', 'Chosen greeks', { ...option, outputs: ['delta', 'gamma', 'vanna'] }),
+  post('/greeks', 'market_units', 'Vega and rho per 1 %, theta per day', { ...option, units: 'market' }),
   post('/implied-volatility', 'call', 'From the price of a call', { ...withoutVolatility, price: 4.2 }),
   post('/batch', 'rows', 'Rows as objects', {
     options: [

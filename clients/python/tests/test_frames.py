@@ -102,7 +102,14 @@ def test_expiry_dates_and_contracts_are_priced_as_their_years(client: Client) ->
     dates = pl.DataFrame({"expiry": [date(2024, 6, 21)], "strike": [190.0]})
     assert client.price(dates, option_type="call", **market)["price"].to_list() == pytest.approx([expected], rel=1e-12)
     with pytest.raises(TypeError, match="valuation_date must have a time zone"):
-        client.price(contracts, **{**market, "valuation_date": datetime(2024, 5, 1)})  # noqa: DTZ001
+        client.price(contracts, **{**market, "valuation_date": datetime(2024, 5, 1)})
+
+
+def test_market_units_are_per_percent_and_per_day(client: Client) -> None:
+    plain = client.greeks(pandas_frame())
+    market = client.greeks(pandas_frame(), units="market")
+    for name, factor in (("vega", 0.01), ("rho", 0.01), ("theta", 1 / 365), ("delta", 1)):
+        assert market[name].to_list() == pytest.approx((plain[name] * factor).to_list(), rel=1e-12)
 
 
 def test_a_lazy_frame_is_refused_with_the_remedy(client: Client) -> None:

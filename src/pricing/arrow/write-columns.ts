@@ -11,6 +11,7 @@ import {
 } from 'apache-arrow';
 import type { Column, ColumnFailure, ColumnResult } from '../batch/columns.ts';
 import { idMember } from '../batch/row-id.ts';
+import { unitsKey } from '../request/market-units.ts';
 
 /** Arrow's validity bitmap: a bit for each row whose flag is `valid`. */
 const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
@@ -53,6 +54,7 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
     ['volwatch.computation_time_ms', String(result.computationTimeMs)],
   ]);
   const schema = new Schema(fields, metadata);
+  if (result.units === 'market') metadata.set(unitsKey, result.units);
   if (result.chosenModels.length > 0) metadata.set('volwatch.chosen_models', result.chosenModels.join(','));
   if (warnings.length > 0) metadata.set('volwatch.warnings', JSON.stringify(warnings));
   const errors = errorColumns.map(([, read]) => errorTexts(result, read));

@@ -39,13 +39,13 @@ const isUniform = (column: Column | undefined): boolean =>
  * message of an invalid row, the code builds a row object and reads it as in a batch of objects.
  */
 export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
-  const { table, outputs, strictUnits, ids, engines, format, answer, write } = deps;
+  const { table, outputs, strictUnits, units, ids, engines, format, answer, write } = deps;
   const { size, columns } = table;
   const isResolved = hasConventions(columns);
   /** The columns without contracts and dates. */
   const plainColumns = resolveColumns(table);
   const chosen = new Set<ModelName>();
-  const wanted = wantedOf(outputs);
+  const wanted = wantedOf(outputs, units);
   const isTimeDated = columns.has('expiry') || columns.has('contract');
   /** Some rows may have years and others dates, so that a suspicious value needs a look at its own row. */
   const isTimeMixed = isTimeDated && columns.has('time_to_expiry');
@@ -226,6 +226,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
         failures,
         warnings: warnings.all(),
         chosenModels: [...chosen],
+        units,
         ids,
         computationTimeMs,
       }),

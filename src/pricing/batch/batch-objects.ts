@@ -13,6 +13,7 @@ import { modelOfRow } from '../request/conventions/model-of-row.ts';
 import { resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from '../request/read-option.ts';
 import { lacksOutputText, memberError } from '../request/messages.ts';
+import { readUnits, unitsMember, type UnitSystem } from '../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { unitWarnings } from '../request/unit-warnings.ts';
 import { checkRowsAlike } from './checks/check-rows.ts';
@@ -33,8 +34,9 @@ type Envelope = {
   readonly options: readonly unknown[];
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
+  readonly units: UnitSystem;
 };
-const envelopeMembers = ['options', 'outputs', strictUnitsMember];
+const envelopeMembers = ['options', 'outputs', unitsMember, strictUnitsMember];
 
 const readEnvelope = (body: unknown): Envelope => {
   if (!isRow(body))
@@ -51,10 +53,13 @@ const readEnvelope = (body: unknown): Envelope => {
   }
   const strict = readStrictUnits(body);
   if (Array.isArray(strict)) errors.push(...strict);
-  if (errors.length > 0 || Array.isArray(asked) || Array.isArray(strict) || !Array.isArray(options)) {
+  const units = readUnits(body);
+  if (Array.isArray(units)) errors.push(...units);
+  if (Array.isArray(asked) || Array.isArray(strict) || Array.isArray(units)) throw invalidRequest(errors);
+  if (errors.length > 0 || !Array.isArray(options)) {
     throw invalidRequest(errors);
   }
-  return { options, outputs: asked.outputs, strictUnits: strict };
+  return { options, outputs: asked.outputs, strictUnits: strict, units };
 };
 
 /** The rows for the estimate of their cost, with the years of their dates. */
@@ -78,9 +83,9 @@ const comma = 0x2c;
  * never a list of all results in memory.
  */
 export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatch => {
-  const { options, outputs, strictUnits } = readEnvelope(body);
+  const { options, outputs, strictUnits, units } = readEnvelope(body);
   checkRowsAlike(options, outputs, engines);
-  const wanted = wantedOf(outputs);
+  const wanted = wantedOf(outputs, units);
   const reading = { inverted: wanted.inverted, strictUnits, own: [idMember] };
   const buffer = createOutputs();
   const tally = createTally();
@@ -204,7 +209,9 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
       const { ok, invalid, failed } = totalsOf(tally);
       const counts = `"total_count":${options.length},"succeeded":${ok},"failed":${invalid + failed}`;
       flush();
-      text.add(`],${counts},"computation_time_ms":${computationTimeMs}}`);
+      text.add(
+        `],${units === 'market' ? '"units":"market",' : ''}${counts},"computation_time_ms":${computationTimeMs}}`,
+      );
       return text.bytes();
     },
   };

@@ -7,6 +7,7 @@ import { hestonParameters, optionPrice } from '../models/inputs.ts';
 import { pricingModels, type ModelName } from '../models/models.ts';
 import type { OutputName } from '../models/outputs.ts';
 import { conventionNames } from '../request/conventions/convention-members.ts';
+import type { UnitSystem } from '../request/market-units.ts';
 import { unknownColumnText } from '../request/messages.ts';
 import { idMember } from './row-id.ts';
 
@@ -31,6 +32,7 @@ export type ColumnRequest = {
   readonly table: ColumnTable;
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
+  readonly units: UnitSystem;
   /** The ids of the rows, which the answer repeats. */
   readonly ids: Column | undefined;
 };
@@ -63,6 +65,7 @@ export type ColumnResult = {
   readonly warnings: readonly ColumnWarning[];
   /** The models that were chosen for rows without one, other than the default model. */
   readonly chosenModels: readonly ModelName[];
+  readonly units: UnitSystem;
   readonly ids: Column | undefined;
   readonly computationTimeMs: number;
 };

@@ -79,7 +79,9 @@ const greeks = {
   dual_gamma: greek.describe('d2V/dK2'),
 };
 
-export const greeksAnswer = z.strictObject({ ...timed, ...greeks }).meta({ id: 'GreeksAnswer' });
+const units = z.literal('market').optional().describe('The units of the greeks, if they were asked for');
+
+export const greeksAnswer = z.strictObject({ ...timed, ...greeks, units }).meta({ id: 'GreeksAnswer' });
 
 export const impliedAnswer = z
   .strictObject({ ...timed, implied_volatility: z.number() })
@@ -110,7 +112,7 @@ const failedRow = z
   .looseObject({ error: rowError })
   .meta({ id: 'FailedRow', description: 'The inputs of the row as they were sent, and what is wrong with it' });
 
-const counts = { total_count: z.int(), succeeded: z.int(), failed: z.int(), computation_time_ms: z.number() };
+const counts = { units, total_count: z.int(), succeeded: z.int(), failed: z.int(), computation_time_ms: z.number() };
 
 /** The JSON answers of batches: rows, and columns. */
 export const rowsAnswer = z

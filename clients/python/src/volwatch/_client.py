@@ -14,7 +14,7 @@ from . import _market
 from ._flow import Flow, Result, run
 from ._frames import Frame, FrameKind, from_table
 from ._market import Refresh
-from ._pricing import OnError, price_frame, pricing_of
+from ._pricing import OnError, Units, price_frame, pricing_of
 from ._setup import ClientOptions, http_settings, session_of
 
 if TYPE_CHECKING:
@@ -98,11 +98,17 @@ class Client:
         ignore: Sequence[str] = (),
         on_error: OnError = "columns",
         strict_units: bool = False,
+        units: Units = "default",
         prefix: str = "",
         **inputs: float | str | date,
     ) -> Frame:
-        """As `price`, with greeks: vega per 1.00 of volatility, theta per year, rho per 1.00 of the rate."""
-        pricing = pricing_of(outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error)
+        """As `price`, with greeks: vega per 1.00 of volatility, theta per year, rho per 1.00 of the rate.
+
+        With `units="market"` vega and rho are per 1 %, and theta is per day.
+        """
+        pricing = pricing_of(
+            outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error, units=units
+        )
         return self._run(price_frame(self._session, frame, pricing))
 
     def implied_volatility(

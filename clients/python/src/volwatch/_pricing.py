@@ -18,6 +18,7 @@ from ._jobs import price_in_jobs
 from ._session import ARROW, PREFIX, Session
 
 OnError = Literal["columns", "raise"]
+Units = Literal["default", "market"]
 
 MAX_ROWS = 100_000
 OUTPUTS = frozenset(
@@ -43,11 +44,13 @@ class Pricing:
     strict_units: bool
     prefix: str
     on_error: OnError
+    units: Units
 
     @property
     def metadata(self) -> dict[str, str]:
         strict = {"volwatch.strict_units": "true"} if self.strict_units else {}
-        return {"volwatch.outputs": ",".join(self.outputs), **strict}
+        units = {"volwatch.units": self.units} if self.units != "default" else {}
+        return {"volwatch.outputs": ",".join(self.outputs), **units, **strict}
 
 
 def pricing_of(
@@ -58,12 +61,13 @@ def pricing_of(
     strict_units: bool,
     prefix: str,
     on_error: OnError,
+    units: Units = "default",
 ) -> Pricing:
     if isinstance(ignore, str):
         raise TypeError("ignore must be a list of column names")
     if on_error not in ("columns", "raise"):
         raise ValueError(f'on_error must be "columns" or "raise", not {on_error!r}')
-    return Pricing(tuple(outputs), inputs, frozenset(ignore), strict_units, prefix, on_error)
+    return Pricing(tuple(outputs), inputs, frozenset(ignore), strict_units, prefix, on_error, units)
 
 
 def price_frame(session: Session, frame: Frame, pricing: Pricing) -> Flow[Frame]:
