@@ -48,8 +48,16 @@ export type PricingService = {
    * `PricingWorkers.run`
    */
   readonly batch: (request: BatchRequest, options?: BatchOptions) => Promise<BatchOutcome>;
+  /**
+   * Values positions at the nodes of a grid. A wrong position refuses the grid; a node without a value is an error in the
+   * answer.
+   * @throws AppError as `batch`
+   */
+  readonly grid: (request: GridRequest, options?: BatchOptions) => Promise<BatchOutcome>;
   readonly models: readonly Model[];
 };
+
+type GridRequest = Omit<BatchRequest, 'kind' | 'input'>;
 
 type SingleOperation = 'price' | 'greeks' | 'implied_volatility';
 const fixedOutputs: Readonly<Record<'price' | 'implied_volatility', readonly OutputName[]>> = {
@@ -165,11 +173,14 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     }
   };
 
+  const grid = createBatch({ ...deps, tracer }, 'grid');
+
   return {
     price: (body, signal) => single('price', body, signal),
     greeks: (body, signal) => single('greeks', body, signal),
     impliedVolatility: (body, signal) => single('implied_volatility', body, signal) as Promise<ImpliedOption>,
     batch: createBatch({ ...deps, tracer }),
+    grid: (request, options) => grid({ ...request, kind: 'grid', input: 'json' }, options),
     models: engines.models,
   };
 };

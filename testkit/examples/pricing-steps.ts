@@ -60,6 +60,21 @@ export const pricingSteps: readonly MakeStep[] = [
     columns: { ...withoutVolatility, strike: [100, 105], price: [6.37, 4.18] },
     outputs: ['implied_volatility'],
   }),
+  post('/grid', 'ladder', 'Two positions over three spots and two days', {
+    positions: [
+      { id: 'A', quantity: 10, ...option },
+      { id: 'B', quantity: -5, ...american },
+    ],
+    spot_shifts: [-0.05, 0, 0.05],
+    days: [0, 7],
+    outputs: ['delta', 'gamma'],
+  }),
+  post('/grid', 'option', 'One option over volatilities, in the units of the market', {
+    option,
+    volatility_shifts: [-0.01, 0, 0.01],
+    outputs: ['vega', 'theta'],
+    units: 'market',
+  }),
   () => ({ operation: `GET ${api}/models`, name: 'all', summary: 'All models', isAnswerHidden: true }),
   () => ({
     operation: 'POST /api/v1/ml/volatility-forecast',

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from datetime import date, datetime
 from decimal import Decimal
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ def test_the_kind_of_frame_is_known_to_type_checkers(client: Client) -> None:
 
 
 def test_expiry_dates_and_contracts_are_priced_as_their_years(client: Client) -> None:
-    market = {"spot": 187, "rate": 0.05, "volatility": 0.24, "valuation_date": date(2024, 5, 1)}
+    market: dict[str, Any] = {"spot": 187, "rate": 0.05, "volatility": 0.24, "valuation_date": date(2024, 5, 1)}
     expected = black_scholes(187, 190, 51 / 365, 0.05, 0.24, "call")
     contracts = pd.DataFrame({"contract": ["AAPL  240621C00190000"]})
     assert client.price(contracts, **market)["price"].to_list() == pytest.approx([expected], rel=1e-12)

@@ -14,7 +14,7 @@ import { idMember } from '../batch/row-id.ts';
 import { unitsKey } from '../request/market-units.ts';
 
 /** Arrow's validity bitmap: a bit for each row whose flag is `valid`. */
-const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
+export const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
   const bits = new Uint8Array(Math.ceil(flags.length / 64) * 8);
   for (let index = 0; index < flags.length; index++) {
     if (flags[index] === valid) bits[index >> 3] = bits[index >> 3]! | (1 << (index & 7));
@@ -67,7 +67,7 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
 };
 
 /** A column of texts; null where `texts` has undefined. */
-const utf8Data = (texts: readonly (string | undefined)[]): Data => {
+export const utf8Data = (texts: readonly (string | undefined)[]): Data => {
   const length = texts.length;
   const valueOffsets = new Int32Array(length + 1);
   const isNull = new Uint8Array(length);

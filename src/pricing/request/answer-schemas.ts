@@ -49,7 +49,7 @@ const greek = z.number().optional();
 const warning = z
   .strictObject({ pointer: z.string(), code: z.literal(unitCode), detail: z.string() })
   .meta({ id: 'UnitWarning' });
-const warnings = z
+export const warnings = z
   .array(warning)
   .readonly()
   .optional()

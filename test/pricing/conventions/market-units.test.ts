@@ -19,9 +19,22 @@ test('market units are per 1 % and per day, beside the default', async (t) => {
   t.is(market.units, 'market');
   t.false('units' in plain);
   const factors: Readonly<Record<string, number>> = {
-    ...{ delta: 1, gamma: 1, speed: 1, dual_delta: 1, dual_gamma: 1 },
-    ...{ vega: 1e-2, vanna: 1e-2, zomma: 1e-2, volga: 1e-4, ultima: 1e-6, rho: 1e-2, dividend_rho: 1e-2 },
-    ...{ theta: 1 / 365, charm: 1 / 365, color: 1 / 365, veta: 1e-2 / 365 },
+    delta: 1,
+    gamma: 1,
+    speed: 1,
+    dual_delta: 1,
+    dual_gamma: 1,
+    vega: 1e-2,
+    vanna: 1e-2,
+    zomma: 1e-2,
+    volga: 1e-4,
+    ultima: 1e-6,
+    rho: 1e-2,
+    dividend_rho: 1e-2,
+    theta: 1 / 365,
+    charm: 1 / 365,
+    color: 1 / 365,
+    veta: 1e-2 / 365,
   };
   for (const name of greekNames) t.true(isClose(market[name], plain[name]! * factors[name]!), name);
 });
