@@ -112,6 +112,21 @@ def test_market_units_are_per_percent_and_per_day(client: Client) -> None:
         assert market[name].to_list() == pytest.approx((plain[name] * factor).to_list(), rel=1e-12)
 
 
+def test_a_grid_has_the_positions_at_each_node_and_their_totals(client: Client) -> None:
+    frame = pandas_frame().assign(quantity=[10.0, *[-2.0] * (len(pandas_frame()) - 1)])
+    count = len(frame)
+    answer = client.grid(frame, spot_shifts=[-0.05, 0, 0.05], days=[0, 7], outputs=["delta"])
+    assert len(answer) == (count + 1) * 6
+    totals = answer[answer["position"].isna()]
+    nodes = answer[answer["position"].notna()]
+    at_rest = nodes.query("spot_shift == 0 and days == 0")
+    assert at_rest["value"].to_list() == pytest.approx((np.array(EXPECTED) * frame["quantity"]).to_list(), rel=1e-12)
+    sums = nodes.groupby(["spot_shift", "days"])["value"].sum().to_list()
+    assert sums == pytest.approx(totals["value"].to_list(), rel=1e-9)
+    polars = client.grid(pl.DataFrame({**ROWS, "option_type": SIDES}), volatility_shifts=[0.01], units="market")
+    assert polars["vega"].null_count() == 0
+
+
 def test_a_lazy_frame_is_refused_with_the_remedy(client: Client) -> None:
     with pytest.raises(TypeError, match=r"call collect\(\) first"):
         client.price(pl.DataFrame(ROWS).lazy())  # type: ignore[type-var]

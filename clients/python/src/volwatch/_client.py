@@ -13,6 +13,7 @@ import pyarrow as pa
 from . import _market
 from ._flow import Flow, Result, run
 from ._frames import Frame, FrameKind, from_table
+from ._grid import grid_frame
 from ._market import Refresh
 from ._pricing import OnError, Units, price_frame, pricing_of
 from ._setup import ClientOptions, http_settings, session_of
@@ -110,6 +111,28 @@ class Client:
             outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error, units=units
         )
         return self._run(price_frame(self._session, frame, pricing))
+
+    def grid(
+        self,
+        positions: Frame,
+        *,
+        spot_shifts: Sequence[float] = (),
+        volatility_shifts: Sequence[float] = (),
+        days: Sequence[float] = (),
+        outputs: Iterable[str] = ("greeks",),
+        units: Units = "default",
+        strict_units: bool = False,
+    ) -> Frame:
+        """A new frame with the value and the greeks of each position at each node, and then the totals of each node.
+
+        Each row of `positions` is an option with its `quantity` (1 without it) and perhaps an `id`. Spot shifts are
+        relative, volatility shifts are added, days are calendar days that pass. In the rows of totals `position` is
+        null.
+        """
+        axes = {"spot_shifts": spot_shifts, "volatility_shifts": volatility_shifts, "days": days}
+        settings = {"outputs": list(outputs), "units": units, "strict_units": strict_units}
+        result: Frame = self._run(grid_frame(self._session, positions, axes, settings))
+        return result
 
     def implied_volatility(
         self,
