@@ -211,13 +211,13 @@ def test_nan_of_pandas_is_an_absent_input(client: Client) -> None:
 
 
 def test_another_column_is_refused_by_name_or_ignored(client: Client) -> None:
-    frame = pandas_frame().assign(ticker="AAPL", expiry=dt.date(2027, 6, 18))
+    frame = pandas_frame().assign(ticker="AAPL", listed=dt.date(2027, 6, 18))
     with pytest.raises(ValidationError) as raised:
         client.price(frame)
     details = [error.detail for error in raised.value.errors]
     assert any('"ticker" is not an input' in detail for detail in details)
-    assert any('"expiry" is not an input' in detail for detail in details)
-    priced = client.price(frame, ignore=["ticker", "expiry"])
+    assert any('"listed" is not an input' in detail for detail in details)
+    priced = client.price(frame, ignore=["ticker", "listed"])
     assert priced["ticker"].to_list() == ["AAPL"] * 3
     with pytest.raises(ValidationError, match="did you mean volatility"):
         client.price(pandas_frame().rename(columns={"volatility": "volatilty"}))
