@@ -11,6 +11,7 @@ import { computationTime } from './request/computation-time.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
+import { fillRow, presetMember, readDefaults } from './request/defaults.ts';
 import { lacksOutputText } from './request/messages.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
 import { readStrictUnits, strictUnitsMember } from './request/strict-units.ts';
@@ -44,7 +45,7 @@ export type PricingService = {
    * `pricing_model_unknown` for columns; `rate_limit_exceeded`, `overloaded` and `pricing_work_too_large` as in
    * `PricingWorkers.run`
    */
-  readonly batch: (request: BatchRequest, options?: BatchOptions) => Promise<BatchOutcome>;
+  readonly batch: (request: Omit<BatchRequest, 'defaults'>, options?: BatchOptions) => Promise<BatchOutcome>;
   readonly models: readonly Model[];
 };
 
@@ -71,7 +72,7 @@ const unsupportedOutputs = (operation: SingleOperation, model: Model, names: rea
     }));
 
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
-  const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, maxWorkMs } = deps;
+  const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
 
   const read = (operation: SingleOperation, row: Row, model: Model) => {
@@ -93,6 +94,14 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     return { option, outputs: asked.outputs };
   };
 
+  /** The request with what the settings and presets of the user give it. */
+  const fill = async ({ [presetMember]: preset, ...body }: Row): Promise<Row> => {
+    if (preset === undefined && body['model'] !== undefined) return body;
+    const filling = readDefaults(preset, await defaultsOf());
+    if (Array.isArray(filling)) throw invalidRequest(filling);
+    return fillRow(body, filling.values);
+  };
+
   const single = async (operation: SingleOperation, body: unknown, signal?: AbortSignal): Promise<TimedOption> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
@@ -102,10 +111,11 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         throw invalidRequest([
           { pointer: '', code: 'invalid_type', detail: 'The body must be an object with the inputs of one option' },
         ]);
-      const model = engines.model(readModelName(body, ''));
+      const filled = await fill(body);
+      const model = engines.model(readModelName(filled, ''));
       label = model.name;
       span.setAttribute('pricing.model', label);
-      const { row, inputsFrom } = await fillFromSymbol(body, model, wantedInputs[operation], closes);
+      const { row, inputsFrom } = await fillFromSymbol(filled, model, wantedInputs[operation], closes);
       const { option, outputs } = read(operation, row, model);
       span.setAttribute('pricing.exercise_style', option.exercise_style);
       const engine = engines.engine(model);

@@ -24,7 +24,7 @@ const typeOf = (cells: Cells, dictionary: boolean): DataType => {
 /** An Arrow IPC stream as a client makes it; the second half of the columns' texts as dictionaries. */
 export const arrowStream = (
   columns: Readonly<Record<string, Cells | Vector>>,
-  { outputs, dictionary = false }: { outputs?: string; dictionary?: boolean } = {},
+  { outputs, preset, dictionary = false }: { outputs?: string; preset?: string; dictionary?: boolean } = {},
 ): Uint8Array => {
   const vectors = Object.fromEntries(
     Object.entries(columns).map(([name, cells]) => [
@@ -33,7 +33,9 @@ export const arrowStream = (
     ]),
   );
   const fields = Object.entries(vectors).map(([name, { type }]) => new Field(name, type as DataType, true));
-  const metadata = new Map(outputs === undefined ? [] : [['volwatch.outputs', outputs]]);
+  const metadata = new Map<string, string>();
+  if (outputs !== undefined) metadata.set('volwatch.outputs', outputs);
+  if (preset !== undefined) metadata.set('volwatch.preset', preset);
   const table = new Table(new Schema(fields, metadata), new Table(vectors).batches);
   const writer = new RecordBatchStreamWriter();
   writer.write(table);

@@ -115,6 +115,6 @@ export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {
   const ids = columns.get(idMember);
   if (ids !== undefined) checkIds(ids, size);
   columns.delete(idMember);
-  const { outputs, strictUnits } = schema;
-  return { table: { size, columns, fromEnvelope: new Set() }, outputs, strictUnits, ids };
+  const { outputs, strictUnits, preset } = schema;
+  return { table: { size, columns, fromEnvelope: new Set() }, outputs, strictUnits, preset, ids };
 };

@@ -12,6 +12,7 @@ export type ArrowSchema = {
   readonly fields: readonly ArrowField[];
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
+  readonly preset: string | undefined;
   readonly ignoredDictionaries: ReadonlySet<bigint>;
 };
 
@@ -19,6 +20,8 @@ export type ArrowSchema = {
 const outputsKey = 'volwatch.outputs';
 /** Key of the schema metadata that makes values in a suspicious unit errors; `true` or `false`. */
 const strictUnitsKey = 'volwatch.strict_units';
+/** Key of the schema metadata with the name of a preset of the user. */
+const presetKey = 'volwatch.preset';
 /** Key of the schema metadata in which pandas lists the columns that hold its index. */
 const pandasKey = 'pandas';
 /**
@@ -35,7 +38,7 @@ const unnamedIndex = /^__index_level_\d+__$/;
 /** Numbers of fields in the tables `Field` and `Schema`. */
 const [fieldChildren, fieldMetadata, schemaFeatures] = [5, 6, 3];
 
-type Metadata = { outputs?: string; strictUnits?: string; pandas?: string };
+type Metadata = { outputs?: string; strictUnits?: string; preset?: string; pandas?: string };
 
 /** If a key is repeated, its last value counts. */
 const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
@@ -49,6 +52,7 @@ const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
     const key = entry.text(0, strictUnitsKey.length + 1);
     if (key === outputsKey) metadata.outputs = entry.text(1, maxValueBytes);
     else if (key === strictUnitsKey) metadata.strictUnits = entry.text(1, maxValueBytes);
+    else if (key === presetKey) metadata.preset = entry.text(1, maxNameBytes);
     else if (key === pandasKey) metadata.pandas = entry.text(1, maxPandasBytes);
   }
   return metadata;
@@ -149,5 +153,5 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
     names.add(name);
   }
   if (errors.length > 0 || Array.isArray(asked) || typeof strict !== 'boolean') throw invalidRequest(errors);
-  return { fields, outputs: asked.outputs, strictUnits: strict, ignoredDictionaries };
+  return { fields, outputs: asked.outputs, strictUnits: strict, preset: metadata.preset, ignoredDictionaries };
 };

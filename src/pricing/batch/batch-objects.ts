@@ -1,4 +1,5 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, maxBatchRows } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
@@ -10,6 +11,7 @@ import { invalidRequest } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { isRow, readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { fillRow, hasEffect, presetMember, readDefaults } from '../request/defaults.ts';
 import { lacksOutputText, memberError } from '../request/messages.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { unitWarnings } from '../request/unit-warnings.ts';
@@ -32,9 +34,9 @@ type Envelope = {
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
 };
-const envelopeMembers = ['options', 'outputs', strictUnitsMember];
+const envelopeMembers = ['options', 'outputs', strictUnitsMember, presetMember];
 
-const readEnvelope = (body: unknown): Envelope => {
+const readEnvelope = (body: unknown, defaults: PricingDefaults | undefined): Envelope => {
   if (!isRow(body))
     throw invalidRequest([
       { pointer: '', code: 'invalid_type', detail: 'The body must be an object with options or columns' },
@@ -49,10 +51,22 @@ const readEnvelope = (body: unknown): Envelope => {
   }
   const strict = readStrictUnits(body);
   if (Array.isArray(strict)) errors.push(...strict);
-  if (errors.length > 0 || Array.isArray(asked) || Array.isArray(strict) || !Array.isArray(options)) {
+  const filling = readDefaults(body[presetMember], defaults);
+  if (Array.isArray(filling)) errors.push(...filling);
+  if (
+    errors.length > 0 ||
+    Array.isArray(asked) ||
+    Array.isArray(strict) ||
+    Array.isArray(filling) ||
+    !Array.isArray(options)
+  ) {
     throw invalidRequest(errors);
   }
-  return { options, outputs: asked.outputs, strictUnits: strict };
+  const { values } = filling;
+  const filled = hasEffect(values)
+    ? options.map((row: unknown) => (isRow(row) ? fillRow(row, values) : row))
+    : (options as readonly unknown[]);
+  return { options: filled, outputs: asked.outputs, strictUnits: strict };
 };
 
 /**
@@ -66,8 +80,12 @@ const comma = 0x2c;
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next one, so that there is
  * never a list of all results in memory.
  */
-export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatch => {
-  const { options, outputs, strictUnits } = readEnvelope(body);
+export const openObjects = (
+  body: unknown,
+  engines: EngineFactory,
+  defaults?: PricingDefaults | undefined,
+): PreparedBatch => {
+  const { options, outputs, strictUnits } = readEnvelope(body, defaults);
   checkRowsAlike(options, outputs, engines);
   const wanted = wantedOf(outputs);
   const reading = { inverted: wanted.inverted, strictUnits, own: [idMember] };

@@ -13,12 +13,13 @@ import {
 import { invalidRequest } from '../request/failures.ts';
 import { outputNames } from '../models/outputs.ts';
 import { isRow, readOutputs, type Row } from '../request/read-option.ts';
+import { presetMember } from '../request/defaults.ts';
 import { memberError } from '../request/messages.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { idError, idMember, isId } from './row-id.ts';
 import { createTextChunks } from './text-chunks.ts';
 
-const envelopeMembers = ['columns', 'outputs', strictUnitsMember, ...envelopeTexts];
+const envelopeMembers = ['columns', 'outputs', strictUnitsMember, presetMember, ...envelopeTexts];
 
 /** Result of `typeof` for one value of a column of each kind. */
 const typeOf = { number: 'number', text: 'string' } as const;
@@ -130,6 +131,7 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
     table: tableOf(body, given, size),
     outputs: asked.outputs,
     strictUnits: strict,
+    preset: body[presetMember],
     ids: ids && { at: (index) => ids[index] ?? undefined },
   };
 };

@@ -30,6 +30,8 @@ export type ColumnRequest = {
   readonly table: ColumnTable;
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
+  /** The name of a preset of the user, not validated. */
+  readonly preset?: unknown;
   /** The ids of the rows, which the answer repeats. */
   readonly ids: Column | undefined;
 };

@@ -8,7 +8,7 @@ import { outputNames } from '../../models/outputs.ts';
 import { greeksGroup } from '../read-option.ts';
 import { documented, referTo, type Definitions, type JsonSchema } from './json-schema.ts';
 import { optionParts, optionsByModel } from './option-schemas.ts';
-import { exampleOption, outputsSchema, strictUnits } from './single-bodies.ts';
+import { exampleOption, outputsSchema, presetSchema, strictUnits } from './single-bodies.ts';
 
 /** One value for all rows, or an array with one value per row. */
 const columnOf = (type: 'number' | 'string'): JsonSchema => ({
@@ -19,6 +19,7 @@ const columnOf = (type: 'number' | 'string'): JsonSchema => ({
 const shared = {
   outputs: outputsSchema([...outputNames, greeksGroup], ['price']),
   strict_units: strictUnits,
+  preset: presetSchema,
 };
 
 const rowsBody: JsonSchema = {

@@ -17,7 +17,11 @@ export const strictUnits: JsonSchema = {
   default: false,
   description: 'A value that is probably in percent or days is an error, not a warning',
 };
-const single = { strict_units: strictUnits };
+export const presetSchema: JsonSchema = {
+  type: 'string',
+  description: 'A preset of the user (/settings/presets): its values apply where the request has none',
+};
+const single = { strict_units: strictUnits, preset: presetSchema };
 
 export const exampleOption = {
   spot: 100,
@@ -31,7 +35,11 @@ const { volatility: _, ...withoutVolatility } = exampleOption;
 
 export const priceBody = (models: readonly Model[]) => {
   const { any, definitions } = optionsByModel(models, { suffix: 'PricingRequest', purpose: 'price', members: single });
-  const schema = { ...any, description: 'One option. Without `model` it is priced by black_scholes' };
+  const schema = {
+    ...any,
+    description:
+      'One option. Without `model` it is priced by the model of the preset or of the settings of the user, else by black_scholes',
+  };
   return documented('PricingRequest', { ...schema, examples: [exampleOption] }, { ...optionParts, ...definitions });
 };
 
