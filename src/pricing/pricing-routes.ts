@@ -1,7 +1,7 @@
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { resourceQuery } from '#src/kernel/lists/pagination.ts';
-import { preferHeader } from '#src/kernel/requests/display-hints.ts';
+import { preferHeader } from '#src/kernel/requests/preferences/display-hints.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { acceptedTransports, transportOf } from './batch/accept.ts';
 import { arrowType, jsonType } from './batch/prepared-batch.ts';

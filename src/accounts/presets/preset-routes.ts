@@ -3,7 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createPages } from '#src/kernel/lists/pages.ts';
 import { fieldsQuery, listOf, pageQuery, resourceQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
 import type { PresetValues } from '#src/kernel/ports/account/pricing-defaults.ts';
-import { presetName } from '#src/kernel/requests/preset-name.ts';
+import { presetName } from '#src/kernel/requests/preferences/preset-name.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { createPresets, type PresetsDeps } from './presets.ts';

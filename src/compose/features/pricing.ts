@@ -14,7 +14,7 @@ import {
   type PricingService,
 } from '../../pricing/index.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
-import { displayHeaders, wantsDisplayHints } from '../../kernel/requests/display-hints.ts';
+import { displayHeaders, wantsDisplayHints } from '../../kernel/requests/preferences/display-hints.ts';
 import { callerOf } from '../../kernel/requests/caller.ts';
 import type { Base } from '../base.ts';
 import { callerLimits } from '../caller-limits.ts';

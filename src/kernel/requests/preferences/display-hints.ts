@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PricingDefaults } from '../ports/account/pricing-defaults.ts';
+import type { PricingDefaults } from '../../ports/account/pricing-defaults.ts';
 
 /** The preference (RFC 7240) that asks for the display settings of the user. */
 const preference = 'display-hints';
