@@ -46,7 +46,7 @@ export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 
 /** Prices a batch or a grid in the service or in a pricing process; see `PricingService.batch`. */
 export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batch') => {
-  const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, maxWorkMs } = deps;
+  const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
   /** An injected fault applies to each row, and only the service knows the faults. */
   const runWithFaults = async (batch: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
     for (let index = 0; index < batch.size; index++) {
@@ -101,13 +101,16 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     logger.info(fields, `a ${operation} has rows that were not priced`);
   };
 
-  return async (request: BatchRequest, options: BatchOptions = {}): Promise<BatchOutcome> => {
+  return async (given: Omit<BatchRequest, 'defaults'>, options: BatchOptions = {}): Promise<BatchOutcome> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
     let tally: TallyData = createTally();
     let refusedOutcome: Outcome | undefined;
     try {
-      const outcome = await context.with(trace.setSpan(context.active(), span), () => price(request, options));
+      const outcome = await context.with(trace.setSpan(context.active(), span), async () => {
+        const defaults = await defaultsOf(options.job?.caller);
+        return price({ ...given, ...(defaults && { defaults }) }, options);
+      });
       const { size, format, thrown } = outcome;
       tally = outcome.tally;
       if (thrown) logCause(errorOf(thrown), logger);
