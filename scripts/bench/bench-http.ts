@@ -26,8 +26,8 @@ const thousands = (value: number): string => `${(value / 1000).toFixed(value < 1
 const connectionsOf = (rows: number): number =>
   Number(fixedConnections ?? (rows >= 10_000 ? 2 : rows >= 1000 ? 4 : 16));
 
-const startYardstick = async (file: string): Promise<Target & { readonly stop: () => void }> => {
-  const child = spawn(process.execPath, [new URL(`http/${file}`, import.meta.url).pathname], {
+const startYardstick = async (program: URL): Promise<Target & { readonly stop: () => void }> => {
+  const child = spawn(process.execPath, [program.pathname], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [port] = (await once(child.stdout, 'data')) as [Buffer];
@@ -37,8 +37,8 @@ const startYardstick = async (file: string): Promise<Target & { readonly stop: (
 const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-http-'));
 const environment = { RATE_LIMIT_ENABLED: 'false', NODE_ENV: 'development', VOLWATCH_DIRECTORY: directory };
 const service = await startService({ environment });
-const bare = await startYardstick('bare-server.ts');
-const koa = await startYardstick('koa-server.ts');
+const bare = await startYardstick(new URL('http/bare-server.ts', import.meta.url));
+const koa = await startYardstick(new URL('http/koa-server.ts', import.meta.url));
 
 const compare = async (
   candidates: Readonly<Record<string, readonly [Target, Load]>>,
