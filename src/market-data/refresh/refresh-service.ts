@@ -23,6 +23,7 @@ type RefreshRequest = {
   /** If it aborts, the refresh is rolled back. */
   readonly signal?: AbortSignal;
   readonly inRecordTransaction?: RefreshRun['inRecordTransaction'];
+  readonly inApplyTransaction?: RefreshRun['inApplyTransaction'];
   readonly upload?: Upload;
   readonly queuedId?: string;
 };
@@ -79,6 +80,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     signal = stop.signal,
     waited,
     inRecordTransaction,
+    inApplyTransaction,
     queuedId,
     upload,
   }) => {
@@ -99,6 +101,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
           waited,
           onRecorded,
           inRecordTransaction,
+          inApplyTransaction,
           queuedId,
           upload,
           signal: AbortSignal.any([stop.signal, signal]),

@@ -13,8 +13,9 @@ import { readCsv } from './formats/read-csv.ts';
 import { readNdjson } from './formats/read-ndjson.ts';
 import type { Cell, ReadRows } from './formats/rows.ts';
 import { createRefusals, refused } from './refusals.ts';
-import type { RowCounter } from './row-error.ts';
+import type { RowCounter, RowError } from './row-error.ts';
 import { createSeriesCheck } from './series-check.ts';
+import { findAppliedSplits, isJudgedSplit } from './splits/find-applied-splits.ts';
 import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
 import { createDates } from './values.ts';
 
@@ -95,6 +96,7 @@ export const createUploadStaging =
     const series = createSeriesCheck({ interval: universe.interval, quarantineFactor });
     const actions = new Set<ActionColumn>();
     let reportedAt = clock.monotonic();
+    let hasJudgedSplits = false;
 
     const counted = async function* (
       pieces: AsyncIterable<Buffer>,
@@ -139,6 +141,7 @@ export const createUploadStaging =
           }
           counter.accept();
           series.add(row);
+          hasJudgedSplits ||= isJudgedSplit(row.splitFactor);
           text += copyLine(row, line, rows[index]!);
         }
         const { rows_read, errors_total } = counter.counts();
@@ -161,6 +164,22 @@ export const createUploadStaging =
       if (action) actions.add(action);
     };
 
+    const refuseAppliedSplits = async (): Promise<void> => {
+      const { lines, total } = await findAppliedSplits({ query }, universe.interval);
+      if (total === 0) return;
+      const detail = 'The prices before this split are already divided by its factor';
+      const errors = lines.map((line): RowError => ({
+        line,
+        code: 'split_already_applied',
+        detail,
+        column: 'split_factor',
+      }));
+      counter.refuseAccepted(errors, total);
+      throw refused(
+        `The prices look adjusted for ${total} ${total === 1 ? 'split' : 'splits'} of the file. Send adjusted=true if they are in shares of today, adjusted=false if they are as they were traded`,
+      );
+    };
+
     await query(createTable);
     const copied = await upload.read((file) =>
       copyIn(`copy ${stagingTable} (${columnList}) from stdin`, rowsOf(formatOf(file.mediaType), file)),
@@ -170,5 +189,7 @@ export const createUploadStaging =
       throw refused(`${total} of ${rows} rows are refused, so nothing was stored. on_error=skip stores the others`);
     }
     if (copied === 0) throw refused(total > 0 ? 'Every row is refused' : 'The file has no rows');
-    return { ...counter.counts(), mode: upload.mode, series: series.series(), actions: [...actions] };
+    if (hasJudgedSplits && upload.adjusted === undefined) await refuseAppliedSplits();
+    const isAdjusted = upload.adjusted === true;
+    return { ...counter.counts(), mode: upload.mode, isAdjusted, series: series.series(), actions: [...actions] };
   };
