@@ -3,12 +3,13 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { inParts } from '#src/kernel/streams/in-parts.ts';
+import { createTurns, inParts } from '#src/kernel/streams/in-parts.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { checkRow, isRefusal, type UploadRow } from './check-row.ts';
 import { actionColumns, type ActionColumn, type UploadColumn } from './columns.ts';
+import { readArrow } from './formats/arrow/read-arrow.ts';
 import { readCsv } from './formats/read-csv.ts';
 import { readNdjson } from './formats/read-ndjson.ts';
 import type { Cell, ReadRows } from './formats/rows.ts';
@@ -22,6 +23,7 @@ import { createDates } from './values.ts';
 export const uploadFormats: Readonly<Record<string, ReadRows>> = {
   'text/csv': readCsv,
   'application/x-ndjson': readNdjson,
+  'application/vnd.apache.arrow.stream': readArrow,
 };
 
 export type StageDeps = {
@@ -122,9 +124,10 @@ export const createUploadStaging =
       { pieces, signal: left }: FileStream,
     ): AsyncGenerator<Buffer, void, undefined> {
       const ended = AbortSignal.any([signal, left]);
-      const parts = inParts(counted(pieces, ended), { signal: ended, monotonic: clock.monotonic });
+      const turns = { signal: ended, monotonic: clock.monotonic };
+      const parts = inParts(counted(pieces, ended), turns);
       let text = '';
-      for await (const { columns, lines, rows } of format(parts, refuse)) {
+      for await (const { columns, lines, rows } of format(parts, refuse, createTurns(turns))) {
         for (const column of columns) if (column !== 'symbol') addAction(column);
         const copyLine = copyLineOf(columns);
         for (let index = 0; index < rows.length; index += 1) {

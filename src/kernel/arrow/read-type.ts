@@ -30,6 +30,13 @@ export type ColumnType =
   | { readonly kind: 'integer64'; readonly name: string; readonly layout: Layout<BigInt64Array | BigUint64Array> }
   | { readonly kind: 'decimal'; readonly name: string; readonly bytes: number; readonly scale: number }
   | { readonly kind: 'null'; readonly name: string }
+  /** Days since 1970, or a part of a day: `perDay` units are one day. */
+  | {
+      readonly kind: 'date';
+      readonly name: string;
+      readonly layout: Layout<Int32Array | BigInt64Array>;
+      readonly perDay: number;
+    }
   | { readonly kind: 'text'; readonly name: string; readonly layout: TextLayout }
   | {
       readonly kind: 'dictionary';
@@ -77,6 +84,21 @@ const decimalType = (details: FlatTable | undefined): ColumnType => {
   return { kind: 'decimal', name, bytes: bits / 8, scale };
 };
 
+/** Units of one day, by the number of `TimeUnit`: seconds, milliseconds, microseconds, nanoseconds. */
+const perDay = [86_400, 86_400e3, 86_400e6, 86_400e9];
+const utcNames = new Set(['', 'UTC', 'Etc/UTC', 'Z', '+00:00']);
+const maxZoneBytes = 64;
+
+/** A time with another zone than UTC is not read, because its day depends on the rules of the zone. */
+const dateType = (name: string, details: FlatTable | undefined): ColumnType => {
+  if (name === 'Date' && details?.int16(0, 1) === 0) return { kind: 'date', name, layout: Int32Array, perDay: 1 };
+  if (name === 'Date') return { kind: 'date', name, layout: BigInt64Array, perDay: perDay[1]! };
+  const units = perDay[details?.int16(0) ?? 0];
+  const zone = details?.text(1, maxZoneBytes) ?? '';
+  if (units === undefined || !utcNames.has(zone)) return { kind: 'unsupported', name: 'Timestamp with a time zone' };
+  return { kind: 'date', name, layout: BigInt64Array, perDay: units };
+};
+
 /** The type of a `Field` table. */
 export const readType = (field: FlatTable): ColumnType => {
   const name = valueName(field);
@@ -94,6 +116,7 @@ export const readType = (field: FlatTable): ColumnType => {
   if (texts !== undefined) return { kind: 'text', name, layout: texts };
   if (name === 'Null') return { kind: 'null', name };
   if (name === 'Decimal') return decimalType(field.table(3));
+  if (name === 'Date' || name === 'Timestamp') return dateType(name, field.table(3));
   const layout: Layout<NumberArray> | undefined = numberArrays[name as keyof typeof numberArrays];
   if (layout !== undefined) return { kind: 'number', name, layout };
   const wide = integers64[name as keyof typeof integers64] as Layout<BigInt64Array | BigUint64Array> | undefined;
@@ -112,6 +135,7 @@ export const ignoredType = (field: FlatTable, type: ColumnType): ColumnType => {
     const isView = name.endsWith('View');
     return { kind: 'ignored', name, buffers: isView ? 1 : 2, isView };
   }
-  if (type.kind !== 'unsupported' || fixedWidth.has(name)) return { kind: 'ignored', name, buffers: 1, isView: false };
+  if (type.kind !== 'unsupported' || fixedWidth.has(valueName(field)))
+    return { kind: 'ignored', name, buffers: 1, isView: false };
   return type;
 };
