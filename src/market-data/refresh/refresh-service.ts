@@ -5,6 +5,7 @@ import { createRefreshEvents } from './refresh-events.ts';
 import { countFailedRefresh, countRefreshError } from './refresh-failure.ts';
 import { closeRunning, committed, startedOrAbandoned } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
+import { initUploadMetrics } from './refresh-reports.ts';
 import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { leftOutReasons } from '../indexes/calculation/left-out.ts';
@@ -189,6 +190,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
         // The series must exist from the start, because Prometheus cannot see an increase of a series that appears
         // later.
         metrics.count('volwatch_prices_quarantined_total', { universe }, 0);
+        initUploadMetrics(metrics, universe);
         for (const reason of leftOutReasons) {
           metrics.count('volwatch_index_constituents_left_out_total', { universe, reason }, 0);
         }
