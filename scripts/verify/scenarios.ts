@@ -1,6 +1,6 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#testkit/running-service.ts';
 import type { LogLine } from '#testkit/service.ts';
-import { askForReset, syncCalendar, testWebhook, uncachedRead } from './traffic.ts';
+import { askForReset, syncCalendar, testWebhook, uncachedRead, uploadTo } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
 /** A cause on the live service, and the signals that must follow. */
@@ -44,6 +44,9 @@ const tenfold = (body: Record<string, unknown>): Record<string, unknown> => {
   for (const name of ['open', 'high', 'low', 'close']) bar![name] = String(Number(bar![name]) * 10);
   return body;
 };
+
+const refusedUpload = async (stack: Stack, token: string): Promise<string | undefined> =>
+  traceOf(await uploadTo(stack, token, 'mistyped', 'UNKNOWN,2024-01-02,100'));
 
 /** JSON that is deeper than JSON_DEPTH_LIMIT. */
 const deepJson = '['.repeat(200) + ']'.repeat(200);
@@ -135,6 +138,15 @@ export const scenarios: readonly Scenario[] = [
     log: ({ message }) => String(message).startsWith('prices that are not believed'),
     end: ({ provider }) => void (provider.fault = undefined),
     recover: ({ service }, token) => refresh(service, token, 'tech5'),
+  },
+  {
+    alert: 'UploadsFailing',
+    fault: 'the files of a universe name a symbol that it does not have',
+    inject: nothing,
+    meet: refusedUpload,
+    log: ({ code }) => code === 'upload_refused',
+    end: nothing,
+    recover: (stack, token) => uploadTo(stack, token, 'mistyped', 'MISTYPED,2024-01-02,100'),
   },
   {
     alert: 'BreakerOpen',

@@ -62,23 +62,34 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
   ]);
 };
 
-/** Files whose rows are written, held back and refused. */
-const uploadRound = async ({ url }: Stack['service'], token: string): Promise<void> => {
+/** Uploads rows to a universe, which is made if it does not exist. Its symbol is its name in capitals. */
+export const uploadTo = async (
+  { service: { url } }: Pick<Stack, 'service'>,
+  token: string,
+  universe: string,
+  rows: string,
+) => {
   const authorization = { Authorization: `Bearer ${token}` };
-  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'UPLOADED' }], indexes: [] };
+  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: universe.toUpperCase() }], indexes: [] };
   const create = json(definition, { ...authorization, 'If-None-Match': '*' });
-  await call(`${url}/api/v1/universes/uploaded`, { ...create, method: 'PUT' });
+  await call(`${url}/api/v1/universes/${universe}`, { ...create, method: 'PUT' });
+  return call(`${url}/api/v1/universes/${universe}/prices`, {
+    method: 'POST',
+    headers: { ...authorization, 'Content-Type': 'text/csv', Prefer: 'wait=10' },
+    body: `symbol,date,close\n${rows}\n`,
+  });
+};
+
+/** Files whose rows are written, held back and refused. */
+const uploadRound = async (stack: Stack, token: string): Promise<void> => {
   for (const rows of ['UPLOADED,2024-01-02,100\nUPLOADED,2024-01-03,100000', 'UNKNOWN,2024-01-02,100']) {
-    await call(`${url}/api/v1/universes/uploaded/prices`, {
-      method: 'POST',
-      headers: { ...authorization, 'Content-Type': 'text/csv', Prefer: 'wait=10' },
-      body: `symbol,date,close\n${rows}\n`,
-    });
+    await uploadTo(stack, token, 'uploaded', rows);
   }
 };
 
 /** A refresh that commits, several that collide, and one that rolls back. */
-export const refreshRound = async ({ service }: Stack, token: string): Promise<void> => {
+export const refreshRound = async (stack: Stack, token: string): Promise<void> => {
+  const { service } = stack;
   await refresh(service, token, 'tech5');
   await Promise.all([
     refresh(service, token, 'sp500'),
@@ -88,7 +99,7 @@ export const refreshRound = async ({ service }: Stack, token: string): Promise<v
   await setFault(service, 'refresh.commit', { mode: 'error', count: 1 });
   await refresh(service, token, 'tech5');
   await clearFault(service, 'refresh.commit');
-  await uploadRound(service, token);
+  await uploadRound(stack, token);
 };
 
 /** Returns the URL of the first webhook. Creates a webhook to the receiver if there is none. */

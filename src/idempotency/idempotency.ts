@@ -129,7 +129,9 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
       count('ran');
       const remember: IdempotencyClaim['remember'] = async (transaction, reply) => {
         const key = await findOwn(transaction, ownKey);
-        if (!key || key.finishedAt != null) throw new AppError('idempotency_in_progress', undefined, { retryAfter });
+        if (!key) throw new AppError('idempotency_in_progress', undefined, { retryAfter });
+        // The caller has its answer already, and that answer is the one to repeat.
+        if (key.finishedAt != null) return;
         key.reply = JSON.stringify(reply);
       };
       const timer = startRenewal(ownKey);

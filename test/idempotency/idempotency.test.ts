@@ -99,6 +99,24 @@ test('a failure releases the key, unless the answer was stored', async (t) => {
   t.is(await effects(), 1);
 });
 
+test('an effect that is committed after its request was answered keeps that answer', async (t) => {
+  const { idempotency, work, effects, unitOfWork } = await setup(t);
+  const given = { status: 202, body: { id: 1 } };
+  let later: (() => Promise<void>) | undefined;
+  const first = await idempotency.run(request, async ({ remember }) => {
+    later = () =>
+      unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+        await transaction.query('insert into effect default values');
+        await remember(transaction, { status: 200, body: { id: 2 } });
+      });
+    return given;
+  });
+  t.false(first.replayed);
+  await later!();
+  t.is(await effects(), 1);
+  t.deepEqual(await idempotency.run(request, work), { reply: given, replayed: true });
+});
+
 test('a key ends after its TTL, and after the lease of a dead attempt', async (t) => {
   const { idempotency, work, effects, admin } = await setup(t, { leaseMs: 5_000 });
   await idempotency.run(request, work);

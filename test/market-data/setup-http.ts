@@ -1,4 +1,6 @@
 import type { ExecutionContext } from 'ava';
+import { createIdempotency } from '#src/idempotency/idempotency.ts';
+import { createIdempotencyQuota } from '#src/idempotency/quota.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
@@ -72,7 +74,13 @@ export const setupHttp = async (
       limits: { maxAssets: 6, maxIndexes: 6 },
     },
   });
-  const { call, port } = await serve(t, { routes, authenticate: async () => operator });
+  const idempotency = createIdempotency({
+    ...service.deps,
+    quota: createIdempotencyQuota({ maxKeysPerOwner: 100, abuse }),
+    ttlMs: 60_000,
+    leaseMs: 10_000,
+  });
+  const { call, port } = await serve(t, { routes, authenticate: async () => operator, idempotency });
   const get = async <Body = Item>(path: string, status = 200): Promise<Body> => {
     const response = await call(base + path);
     t.is(response.status, status, path);

@@ -3,6 +3,7 @@ import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase, type Database, type DatabaseDeps } from '#src/database/database.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
+import { idempotencyEntities } from '#src/idempotency/entities.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
@@ -52,7 +53,7 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
   const faults = createFaults({ enabled: true, metrics, logger: silentLogger });
   const database = await createDatabase({
     ...databaseSettings(admin.url),
-    entities: marketDataEntities,
+    entities: [...marketDataEntities, ...idempotencyEntities],
     metrics,
     ...overrides.database,
   });

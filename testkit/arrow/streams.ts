@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readMessages, type ArrowMessage } from '#src/pricing/arrow/read-messages.ts';
+import { readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 
 /** A stream of `streams/`; see the README there. */
 export const streamFile = (name: string): Uint8Array =>

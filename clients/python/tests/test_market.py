@@ -91,3 +91,40 @@ def test_a_refresh_that_takes_longer_is_waited_for_or_a_timeout(fault: FaultOf, 
     while record.status == "running":
         record = client.refresh_record(raised.value.refresh_id)
     assert record.status == "succeeded"
+
+
+def test_a_frame_of_prices_is_uploaded_and_read_again(client: Client) -> None:
+    definition = {
+        "title": "Uploaded by the client",
+        "source": "upload",
+        "interval": "1day",
+        "assets": [{"symbol": "PYA"}, {"symbol": "PYB"}],
+        "indexes": [
+            {
+                "code": "PY_EW",
+                "name": "Uploaded",
+                "method": "equal_weighted",
+                "constituents": [{"symbol": "PYA"}, {"symbol": "PYB"}],
+            }
+        ],
+    }
+    if all(universe["name"] != "python" for universe in client.request("GET", "/universes")["data"]):
+        client.request("PUT", "/universes/python", json=definition, headers={"If-None-Match": "*"})
+    days = pd.to_datetime(["2024-01-02", "2024-01-03"] * 2)
+    frame = pd.DataFrame(
+        {"symbol": ["PYA", "PYA", "PYB", "PYB"], "date": days, "close": [100.0, 25.0, 10.0, 10.5], "volume": range(4)}
+    )
+    frame["split_factor"] = [None, 4.0, None, None]
+    for given in (frame, pl.from_pandas(frame), pa.Table.from_pandas(frame)):
+        refresh = client.upload_prices("python", given, mode="replace")
+        assert refresh.status == "succeeded"
+        assert refresh.document["rows_read"] == 4
+        assert client.prices("PYA")["close"].to_list() == [25.0, 25.0]
+    adjusted = frame.assign(close=[25.0, 25.0, 10.0, 10.5])
+    with pytest.raises(ValidationError) as refused:
+        client.upload_prices("python", adjusted)
+    assert refused.value.code == "upload_refused"
+    assert client.upload_prices("python", adjusted, adjusted=True).status == "succeeded"
+    assert client.prices("PYA")["close"].to_list() == [25.0, 25.0]
+    assert client.index_values("PY_EW")["value"].iloc[0] == 1000
+    assert client.prices("PYA", start="2090-01-01").empty

@@ -140,6 +140,22 @@ export const refreshes: DashboardSpec = {
           stacked: true,
         },
         {
+          id: 22,
+          kind: 'bars',
+          title: 'Uploaded files by universe and outcome',
+          description:
+            'Files that were stored, that were refused because of their content, and that failed because of the connection or the service.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (universe, outcome) (increase(${of('volwatch_uploads_total')}[$__interval]))`,
+              legend: '{{universe}} {{outcome}}',
+            },
+          ],
+          stacked: true,
+          alerts: ['UploadsFailing'],
+        },
+        {
           id: 19,
           kind: 'timeseries',
           title: 'Uploaded bytes',

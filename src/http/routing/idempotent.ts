@@ -4,17 +4,32 @@ import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
-import type { CompiledRoute } from './compiled-route.ts';
+import { multipartType, type CompiledRoute } from './compiled-route.ts';
 import type { RouteReply } from './reply.ts';
 import type { HttpContext } from './types.ts';
 
 const printable = /^[\x21-\x7E]{1,255}$/;
 
+/**
+ * What the headers say about a body that is read while it arrives. Its bytes are not known before the handler runs, so a
+ * caller who wants them compared sends a digest (RFC 9530). Each repetition of a form has another boundary, so its type
+ * and length are not compared in full.
+ */
+const streamedBody = ({ headers }: HttpContext['req']): readonly unknown[] => {
+  const [type = ''] = (headers['content-type'] ?? '').toLowerCase().split(';');
+  const length = type.trim() === multipartType ? undefined : headers['content-length'];
+  const digests = [headers['content-digest'], headers['repr-digest']];
+  return [type.trim(), headers['content-encoding'], length, ...digests].map((value) => value ?? null);
+};
+
 /** Canonical JSON, because the same body with its members in another order is the same body. */
-const fingerprintOf = (route: CompiledRoute, { path, query, body }: Input<RequestSchemas>): string =>
-  createHash('sha256')
+const fingerprintOf = (ctx: HttpContext, route: CompiledRoute, input: Input<RequestSchemas>): string => {
+  const { path, query } = input;
+  const body = route.declaration.streamBody ? streamedBody(ctx.req) : input.body;
+  return createHash('sha256')
     .update(`${route.declaration.method} ${route.template}\n${canonicalJson([path, query, body])}`)
     .digest('hex');
+};
 
 /**
  * The `Idempotency-Key` of a request, if its route accepts one.
@@ -44,7 +59,7 @@ export const handle = async (
   if (key === undefined || !idempotency || !principal) return declaration.handler(input);
   const subject = `${principal.kind}:${principal.subject}`;
   const { reply, replayed } = await idempotency.run(
-    { subject, owner: ownerName(principal), key, fingerprint: fingerprintOf(route, input) },
+    { subject, owner: ownerName(principal), key, fingerprint: fingerprintOf(ctx, route, input) },
     (claim) => {
       input.context.idempotency = claim;
       return declaration.handler(input);

@@ -11,7 +11,7 @@ export type StoredReply = {
 export type IdempotencyClaim = {
   /**
    * Stores the answer for repeated requests in the transaction of the effect. So the commit stores both, even if the
-   * process dies right after it.
+   * process dies right after it. An answer that this request has got already is not replaced.
    * @throws AppError `idempotency_in_progress` if another process has taken over the key; then the transaction must be
    *   rolled back
    */

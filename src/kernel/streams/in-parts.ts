@@ -15,22 +15,41 @@ export type PartsOptions = {
 };
 
 /**
+ * Returns a function that gives the event loop a turn when its caller has worked for some milliseconds, and throws the
+ * reason of an aborted signal.
+ */
+export const createTurns = ({
+  signal,
+  monotonic = () => performance.now(),
+  nextTurn = nextTurnOfLoop,
+}: PartsOptions = {}): (() => Promise<void> | undefined) => {
+  let turnAt = monotonic();
+  const turn = async (): Promise<void> => {
+    await nextTurn();
+    turnAt = monotonic();
+    signal?.throwIfAborted();
+  };
+  return () => {
+    if (monotonic() - turnAt >= maxWorkMs) return turn();
+    signal?.throwIfAborted();
+    return undefined;
+  };
+};
+
+/**
  * Cuts pieces into parts that are cheap to parse, and gives the event loop a turn between two parts when the reader has
  * worked for some milliseconds. Every parser of streamed bytes must read through this, because a decompressed piece of
  * 256 KB can have 131,072 records, and pieces that are already in memory arrive without a turn of the event loop.
  */
 export const inParts = async function* (
   pieces: AsyncIterable<Buffer>,
-  { signal, monotonic = () => performance.now(), nextTurn = nextTurnOfLoop }: PartsOptions = {},
+  options: PartsOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  let turnAt = monotonic();
+  const takeTurn = createTurns(options);
   for await (const piece of pieces) {
     for (let start = 0; start < piece.length; start += maxPartBytes) {
-      if (monotonic() - turnAt >= maxWorkMs) {
-        await nextTurn();
-        turnAt = monotonic();
-      }
-      signal?.throwIfAborted();
+      const turn = takeTurn();
+      if (turn) await turn;
       yield piece.subarray(start, start + maxPartBytes);
     }
   }

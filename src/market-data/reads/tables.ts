@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { acceptedTypes } from '#src/kernel/requests/accept.ts';
+import type { TableCell } from './arrow-table.ts';
 
 const csvType = 'text/csv';
+const arrowType = 'application/vnd.apache.arrow.stream';
 /** Media types of lists that are tables. The first one is used if the client takes every type. */
-export const tableTypes = ['application/json', csvType] as const;
+export const tableTypes = ['application/json', csvType, arrowType] as const;
 export const tableHeaders = z.object({ accept: z.string().optional() });
 
-type Row = Readonly<Record<string, string | number | null>>;
+type Row = Readonly<Record<string, TableCell>>;
 type TableList = {
   readonly data: readonly object[];
   readonly page: { readonly next_cursor: string | null; readonly limit: number };
@@ -20,23 +22,37 @@ type TableOptions = {
 };
 
 /** Values are numbers, dates, and symbols without commas and quotes, so nothing is quoted. */
-const csvOf = (rows: readonly object[], columns: readonly string[]): Buffer => {
-  const lines = rows.map((row) => columns.map((column) => (row as Row)[column] ?? '').join(','));
+const csvOf = (rows: readonly Row[], columns: readonly string[]): Buffer => {
+  const lines = rows.map((row) => columns.map((column) => row[column] ?? '').join(','));
   return Buffer.from(`${[columns.join(','), ...lines].join('\n')}\n`);
 };
 
-/** The list as JSON, or its rows as CSV with the cursor of the next page in `X-Next-Cursor`. */
-export const tableReply = <List extends TableList>(list: List, { accept, columns, headers = {} }: TableOptions) => {
+const arrowOf = async (rows: readonly Row[], columns: readonly string[]): Promise<Buffer> => {
+  // Loaded at its first use, because most processes never write Arrow.
+  const { arrowTable } = await import('./arrow-table.ts');
+  return Buffer.from(arrowTable(rows, columns));
+};
+
+/**
+ * The list as JSON, or its rows as CSV or as an Arrow IPC stream, with the cursor of the next page in `X-Next-Cursor`.
+ */
+export const tableReply = async <List extends TableList>(
+  list: List,
+  { accept, columns, headers = {} }: TableOptions,
+) => {
   const all = { ...headers, Vary: 'Accept' };
-  if (acceptedTypes(accept, tableTypes)[0] !== csvType) return { status: 200 as const, body: list, headers: all };
+  const [type] = acceptedTypes(accept, tableTypes);
+  if (type !== csvType && type !== arrowType) return { status: 200 as const, body: list, headers: all };
   const cursor = list.page.next_cursor;
+  const rows = list.data as readonly Row[];
+  const bytes = type === csvType ? csvOf(rows, columns) : await arrowOf(rows, columns);
   return {
     status: 200 as const,
     // The schema describes the list; bytes are sent as they are.
-    body: csvOf(list.data, columns) as unknown as List,
+    body: bytes as unknown as List,
     headers: {
       ...all,
-      'Content-Type': `${csvType}; charset=utf-8`,
+      'Content-Type': type === csvType ? `${csvType}; charset=utf-8` : arrowType,
       ...(cursor !== null && { 'X-Next-Cursor': cursor }),
     },
   };

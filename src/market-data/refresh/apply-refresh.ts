@@ -101,7 +101,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
   const write = async (
     id: string,
     transaction: Transaction,
-    { universe, signal: outer, upload }: RefreshRun,
+    { universe, signal: outer, upload, inApplyTransaction }: RefreshRun,
     {
       fetched,
       staged,
@@ -149,6 +149,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
       progress.calculated = calculated;
       await markApplied(transaction, id, { counts, at });
       await events.applied(transaction, { id, universe: universe.name, counts, at });
+      await inApplyTransaction?.(transaction);
       await faults.reach('refresh.commit', signal);
       return counts;
     });

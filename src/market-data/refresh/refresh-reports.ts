@@ -1,3 +1,4 @@
+import { errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -7,6 +8,19 @@ import type { RowCounts } from '../uploads/row-error.ts';
 import { hasSucceeded, maxListedSeries, type Outcome, type RefreshRecord } from './refresh-records.ts';
 
 const maxQuarantinedInLog = 5;
+
+const uploadOutcomes = ['stored', 'refused', 'failed'] as const;
+
+/** A file that the caller must change is refused. A client that left is no fault of the file. */
+const uploadOutcomeOf = (reason: Outcome['reason']): (typeof uploadOutcomes)[number] => {
+  if (reason === null) return 'stored';
+  return errorTable[reason].category === 'validation' && reason !== 'request_timeout' ? 'refused' : 'failed';
+};
+
+/** Makes the series of a universe exist, because Prometheus cannot see the increase of a series that appears later. */
+export const initUploadMetrics = (metrics: Metrics, universe: string): void => {
+  for (const outcome of uploadOutcomes) metrics.count('volwatch_uploads_total', { universe, outcome }, 0);
+};
 
 /** Metrics and log lines of refreshes. */
 export const createRefreshReports = ({
@@ -47,6 +61,11 @@ export const createRefreshReports = ({
     metrics.count('volwatch_upload_rows_total', { outcome: 'refused' }, refused);
   };
 
+  const reportUpload = ({ name: universe }: Universe, { reason }: Outcome): void => {
+    initUploadMetrics(metrics, universe);
+    metrics.count('volwatch_uploads_total', { universe, outcome: uploadOutcomeOf(reason) });
+  };
+
   const report = (record: RefreshRecord, outcome: Outcome, startedAt: number): void => {
     const { universe, status } = record;
     // If another process has closed the record, the metric shows the status of the record.
@@ -61,5 +80,5 @@ export const createRefreshReports = ({
     logger.info({ universe, refresh_id: record.id, prices: record.prices }, 'refresh succeeded');
   };
 
-  return { reportSeries, reportRows, report };
+  return { reportSeries, reportRows, reportUpload, report };
 };

@@ -53,6 +53,8 @@ export type RefreshRun = {
   readonly onRecorded: (record: RefreshRecord) => void;
   /** Called in the transaction that stores the record, for writes that must be committed together with it. */
   readonly inRecordTransaction?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
+  /** Called right before the commit of the data, for writes that must be committed together with them. */
+  readonly inApplyTransaction?: ((transaction: Transaction) => Promise<void>) | undefined;
   /** The prices come from this file in place of the source of the universe. */
   readonly upload?: Upload | undefined;
 };

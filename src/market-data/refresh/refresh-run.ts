@@ -26,7 +26,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
   const now = (): string => clock.now().toISOString();
   const events = createRefreshEvents(deps.audit, deps.announce);
   const step = createRunStep(deps);
-  const { report, reportRows, reportSeries } = createRefreshReports(deps);
+  const { report, reportRows, reportSeries, reportUpload } = createRefreshReports(deps);
 
   const sourceOf = ({ source = 'provider' }: Universe): SeriesSource =>
     source === 'provider' ? provider.source : source;
@@ -144,6 +144,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       if (ended) countFailedRefresh(metrics, record);
       span.setAttribute('refresh.outcome', record.status);
       report(record, outcome, startedAt);
+      if (run.upload) reportUpload(run.universe, outcome);
       return record;
     });
   };

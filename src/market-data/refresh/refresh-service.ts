@@ -5,6 +5,7 @@ import { createRefreshEvents } from './refresh-events.ts';
 import { countFailedRefresh, countRefreshError } from './refresh-failure.ts';
 import { closeRunning, committed, startedOrAbandoned } from './refresh-records.ts';
 import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
+import { initUploadMetrics } from './refresh-reports.ts';
 import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { leftOutReasons } from '../indexes/calculation/left-out.ts';
@@ -23,6 +24,7 @@ type RefreshRequest = {
   /** If it aborts, the refresh is rolled back. */
   readonly signal?: AbortSignal;
   readonly inRecordTransaction?: RefreshRun['inRecordTransaction'];
+  readonly inApplyTransaction?: RefreshRun['inApplyTransaction'];
   readonly upload?: Upload;
   readonly queuedId?: string;
 };
@@ -79,6 +81,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     signal = stop.signal,
     waited,
     inRecordTransaction,
+    inApplyTransaction,
     queuedId,
     upload,
   }) => {
@@ -99,6 +102,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
           waited,
           onRecorded,
           inRecordTransaction,
+          inApplyTransaction,
           queuedId,
           upload,
           signal: AbortSignal.any([stop.signal, signal]),
@@ -186,6 +190,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
         // The series must exist from the start, because Prometheus cannot see an increase of a series that appears
         // later.
         metrics.count('volwatch_prices_quarantined_total', { universe }, 0);
+        initUploadMetrics(metrics, universe);
         for (const reason of leftOutReasons) {
           metrics.count('volwatch_index_constituents_left_out_total', { universe, reason }, 0);
         }

@@ -15,6 +15,7 @@ export const rowErrorCodes = [
   'invalid_number',
   'missing_value',
   'out_of_range',
+  'split_already_applied',
   'too_many_rows',
   'unknown_column',
   'unknown_symbol',
@@ -34,6 +35,8 @@ export type RowCounts = {
 export type RowCounter = {
   readonly accept: () => void;
   readonly refuse: (error: RowError) => void;
+  /** Refuses rows that were accepted before. At most the first of them have an error. */
+  readonly refuseAccepted: (errors: readonly RowError[], total: number) => void;
   readonly counts: () => RowCounts;
 };
 
@@ -47,6 +50,10 @@ export const createRowCounter = (): RowCounter => {
       rows += 1;
       refused += 1;
       if (errors.length < maxListedRows) errors.push(error);
+    },
+    refuseAccepted: (listed, total) => {
+      refused += total;
+      errors.push(...listed.slice(0, maxListedRows - errors.length));
     },
     counts: () => ({ rows_read: rows, errors: [...errors], errors_total: refused }),
   };

@@ -3,24 +3,27 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { inParts } from '#src/kernel/streams/in-parts.ts';
+import { createTurns, inParts } from '#src/kernel/streams/in-parts.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../indexes/universes.ts';
 import { checkRow, isRefusal, type UploadRow } from './check-row.ts';
 import { actionColumns, type ActionColumn, type UploadColumn } from './columns.ts';
+import { readArrow } from './formats/arrow/read-arrow.ts';
 import { readCsv } from './formats/read-csv.ts';
 import { readNdjson } from './formats/read-ndjson.ts';
 import type { Cell, ReadRows } from './formats/rows.ts';
 import { createRefusals, refused } from './refusals.ts';
-import type { RowCounter } from './row-error.ts';
+import type { RowCounter, RowError } from './row-error.ts';
 import { createSeriesCheck } from './series-check.ts';
+import { findAppliedSplits, isJudgedSplit } from './splits/find-applied-splits.ts';
 import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
 import { createDates } from './values.ts';
 
 export const uploadFormats: Readonly<Record<string, ReadRows>> = {
   'text/csv': readCsv,
   'application/x-ndjson': readNdjson,
+  'application/vnd.apache.arrow.stream': readArrow,
 };
 
 export type StageDeps = {
@@ -95,6 +98,7 @@ export const createUploadStaging =
     const series = createSeriesCheck({ interval: universe.interval, quarantineFactor });
     const actions = new Set<ActionColumn>();
     let reportedAt = clock.monotonic();
+    let hasJudgedSplits = false;
 
     const counted = async function* (
       pieces: AsyncIterable<Buffer>,
@@ -120,9 +124,10 @@ export const createUploadStaging =
       { pieces, signal: left }: FileStream,
     ): AsyncGenerator<Buffer, void, undefined> {
       const ended = AbortSignal.any([signal, left]);
-      const parts = inParts(counted(pieces, ended), { signal: ended, monotonic: clock.monotonic });
+      const turns = { signal: ended, monotonic: clock.monotonic };
+      const parts = inParts(counted(pieces, ended), turns);
       let text = '';
-      for await (const { columns, lines, rows } of format(parts, refuse)) {
+      for await (const { columns, lines, rows } of format(parts, refuse, createTurns(turns))) {
         for (const column of columns) if (column !== 'symbol') addAction(column);
         const copyLine = copyLineOf(columns);
         for (let index = 0; index < rows.length; index += 1) {
@@ -139,6 +144,7 @@ export const createUploadStaging =
           }
           counter.accept();
           series.add(row);
+          hasJudgedSplits ||= isJudgedSplit(row.splitFactor);
           text += copyLine(row, line, rows[index]!);
         }
         const { rows_read, errors_total } = counter.counts();
@@ -161,6 +167,22 @@ export const createUploadStaging =
       if (action) actions.add(action);
     };
 
+    const refuseAppliedSplits = async (): Promise<void> => {
+      const { lines, total } = await findAppliedSplits({ query }, universe.interval);
+      if (total === 0) return;
+      const detail = 'The prices before this split are already divided by its factor';
+      const errors = lines.map((line): RowError => ({
+        line,
+        code: 'split_already_applied',
+        detail,
+        column: 'split_factor',
+      }));
+      counter.refuseAccepted(errors, total);
+      throw refused(
+        `The prices look adjusted for ${total} ${total === 1 ? 'split' : 'splits'} of the file. Send adjusted=true if they are in shares of today, adjusted=false if they are as they were traded`,
+      );
+    };
+
     await query(createTable);
     const copied = await upload.read((file) =>
       copyIn(`copy ${stagingTable} (${columnList}) from stdin`, rowsOf(formatOf(file.mediaType), file)),
@@ -170,5 +192,7 @@ export const createUploadStaging =
       throw refused(`${total} of ${rows} rows are refused, so nothing was stored. on_error=skip stores the others`);
     }
     if (copied === 0) throw refused(total > 0 ? 'Every row is refused' : 'The file has no rows');
-    return { ...counter.counts(), mode: upload.mode, series: series.series(), actions: [...actions] };
+    if (hasJudgedSplits && upload.adjusted === undefined) await refuseAppliedSplits();
+    const isAdjusted = upload.adjusted === true;
+    return { ...counter.counts(), mode: upload.mode, isAdjusted, series: series.series(), actions: [...actions] };
   };

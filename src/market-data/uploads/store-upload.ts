@@ -19,6 +19,7 @@ import { removeSeries } from '../series/write-series.ts';
 import { arrayLiteral } from '../sql.ts';
 import { storeActions } from './store-actions.ts';
 import type { UploadedSeries } from './series-check.ts';
+import { unadjustUpload } from './splits/unadjust-upload.ts';
 import { stagingTable, type StagedUpload } from './upload.ts';
 
 type Query = Pick<Transaction, 'query'>;
@@ -152,6 +153,10 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
     transaction,
     all.map(({ id }) => id),
   );
+  if (staged.isAdjusted) {
+    const series = all.map((each) => ({ ...rangeOf(each, request), position: each.position }));
+    await unadjustUpload(transaction, staged, series);
+  }
   const replaces = staged.mode === 'replace';
   const isPlain = ({ id, isPlain: ordered }: Series): boolean => ordered && (replaces || !stored.has(id));
   const plain = all.filter(isPlain);

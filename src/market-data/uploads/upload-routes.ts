@@ -91,6 +91,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
       rateLimit: 'caller',
       load: 'write',
       streamBody: true,
+      idempotency: true,
       consumes: [...Object.keys(uploadFormats), 'multipart/form-data'],
       request: {
         path: z.strictObject({ name: universeName }),
@@ -106,6 +107,12 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
             .default('fail')
             .describe(
               '`fail`: one refused row refuses the file, which is read up to the 20th refused row. `skip`: the other rows are stored',
+            ),
+          adjusted: z
+            .enum(['true', 'false'])
+            .optional()
+            .describe(
+              '`true`: the prices are in shares of today, and are stored as they were traded. `false`: they are as they were traded. Without it they are taken as traded, and a file whose prices already contain its splits is refused',
             ),
         }),
         headers: z.object({ prefer: z.string().max(256).optional() }),
@@ -139,11 +146,25 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
         try {
           const seconds = waitSecondsOf(headers.prefer);
           const { read, done } = watched(body, context.clientIp);
+          const accepted = (record: RefreshRecord) => ({
+            status: 202 as const,
+            body: record,
+            headers: { Location: `${basePath}/refreshes/${record.id}` },
+          });
+          let stored: RefreshRecord | undefined;
           const { record, ended } = await startWhenFree({
             universe: name,
             trigger: 'request',
             waited: seconds > 0,
-            upload: { mode: query.mode, onError: query.on_error, read },
+            inRecordTransaction: async (_, running) => void (stored = running),
+            // Together with the data and not with the record, because a file that was cut must be sent again.
+            inApplyTransaction: async (transaction) => context.idempotency?.remember(transaction, accepted(stored!)),
+            upload: {
+              mode: query.mode,
+              onError: query.on_error,
+              adjusted: query.adjusted === undefined ? undefined : query.adjusted === 'true',
+              read,
+            },
           });
           // A file that is refused ends the refresh.
           const early = await Promise.race([done, ended]);
@@ -152,11 +173,8 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
           const failure = final && failureOf(final, applied);
           if (failure) throw failure;
           if (final && seconds > 0) return { status: 200 as const, body: final, headers: applied };
-          return {
-            status: 202 as const,
-            body: record,
-            headers: { Location: `${basePath}/refreshes/${record.id}`, ...applied },
-          };
+          const reply = accepted(record);
+          return { ...reply, headers: { ...reply.headers, ...applied } };
         } finally {
           running -= 1;
         }

@@ -15,12 +15,18 @@ export type Upload = {
   readonly mode: (typeof uploadModes)[number];
   /** `fail`: one refused row refuses the file. `skip`: the other rows are used. */
   readonly onError: (typeof onErrors)[number];
+  /**
+   * True: the prices are in shares of today, as most tools download them. False: they are as they were traded. Undefined:
+   * as they were traded, and a file that does not look so is refused.
+   */
+  readonly adjusted?: boolean | undefined;
   readonly read: BodyStream['read'];
 };
 
 /** The rows of a file in the staging table. */
 export type StagedUpload = RowCounts & {
   readonly mode: Upload['mode'];
+  readonly isAdjusted: boolean;
   /** By position of the asset in the universe. */
   readonly series: ReadonlyMap<number, UploadedSeries>;
   /** Columns of corporate actions that the file has. */

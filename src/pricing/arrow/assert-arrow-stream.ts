@@ -1,5 +1,5 @@
-import { notArrow } from './faults.ts';
-import { readMessages } from './read-messages.ts';
+import { notArrow } from '#src/kernel/arrow/faults.ts';
+import { readMessages } from '#src/kernel/arrow/read-messages.ts';
 
 /**
  * Checks only the first message, which is cheap. A stream that passes can still be refused when it is read.

@@ -1,6 +1,6 @@
 import type { Column } from '../batch/columns.ts';
-import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
-import type { ColumnType } from './read-type.ts';
+import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import type { ColumnType } from '#src/kernel/arrow/read-type.ts';
 
 type MomentType = Extract<ColumnType, { readonly kind: 'moment' }>;
 
@@ -16,13 +16,15 @@ const textOf = (ms: number): string => {
 };
 
 /** A column of dates or timestamps, as texts. A timestamp without a time zone is one in UTC. */
-export const momentColumn = ({ layout, msOf }: MomentType, chunks: readonly ColumnChunk[], size: number): Column => {
+export const momentColumn = ({ layout, perDay }: MomentType, chunks: readonly ColumnChunk[], size: number): Column => {
+  // Digits below a millisecond do not change a price.
+  const toMs = (count: number): number => Math.round((count / perDay) * MS_PER_DAY);
   const values = new Float64Array(size).fill(Number.NaN);
   let start = 0;
   for (const chunk of chunks) {
     const counts = valuesOf<Int32Array | BigInt64Array>(chunk.values, layout, chunk.length);
     for (let row = 0; row < chunk.length; row++) {
-      if (isValid(chunk, row)) values[start + row] = msOf(Number(counts[row]!));
+      if (isValid(chunk, row)) values[start + row] = toMs(Number(counts[row]!));
     }
     start += chunk.length;
   }

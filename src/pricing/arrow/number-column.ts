@@ -1,6 +1,6 @@
 import type { Column } from '../batch/columns.ts';
-import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
-import type { ColumnType } from './read-type.ts';
+import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import type { ColumnType } from '#src/kernel/arrow/read-type.ts';
 
 type NumberType = Extract<ColumnType, { readonly kind: 'number' }>;
 

@@ -1,17 +1,17 @@
 import { maxBatchRows } from '../batch/batch-row.ts';
 import { checkSize, columnError, type Column, type ColumnRequest } from '../batch/columns.ts';
 import { idMember } from '../batch/row-id.ts';
-import { createDictionary, type Dictionary } from './dictionary.ts';
-import { contradiction, notArrow } from './faults.ts';
+import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.ts';
+import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';
 import { momentColumn } from './moment-column.ts';
 import { numberColumn } from './number-column.ts';
-import { readBatch, type ColumnChunk } from './read-batch.ts';
-import { readMessages, type ArrowMessage } from './read-messages.ts';
+import { readBatch, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import { readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { readSchema, type ArrowSchema } from './read-schema.ts';
-import type { ReadableType } from './read-type.ts';
+import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
 import { dictionaryColumn, textColumn, type DictionaryChunk } from './text-column.ts';
 import { invalidRequest } from '../request/failures.ts';
-import { maxTextBytes } from './texts.ts';
+import { maxTextBytes } from '#src/kernel/arrow/texts.ts';
 import { decimalColumn, integer64Column, nullColumn } from './wide-numbers.ts';
 
 /** Reads the batches of a stream, and the dictionaries of their columns. */

@@ -4,9 +4,9 @@ import { invalidRequest } from '../request/failures.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { readUnits, unitsKey, type UnitSystem } from '../request/market-units.ts';
 import { readOutputs } from '../request/read-option.ts';
-import { contradiction, notArrow, unsupported } from './faults.ts';
-import type { FlatTable } from './flat-table.ts';
-import { ignoredType, readType, type ColumnType, type ReadableType } from './read-type.ts';
+import { contradiction, notArrow, unsupported } from '#src/kernel/arrow/faults.ts';
+import type { FlatTable } from '#src/kernel/arrow/flat-table.ts';
+import { ignoredType, readType, type ColumnType, type ReadableType } from '#src/kernel/arrow/read-type.ts';
 
 type ArrowField = { readonly name: string; readonly type: ReadableType };
 export type ArrowSchema = {

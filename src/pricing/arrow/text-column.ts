@@ -1,8 +1,8 @@
 import type { Column } from '../batch/columns.ts';
-import type { Dictionary } from './dictionary.ts';
-import { isValid, textAt, valuesOf, type ColumnChunk } from './read-batch.ts';
-import type { IndexArray, Layout } from './read-type.ts';
-import { maxTextBytes } from './texts.ts';
+import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
+import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import type { IndexArray, Layout } from '#src/kernel/arrow/read-type.ts';
+import { maxTextBytes } from '#src/kernel/arrow/texts.ts';
 
 /**
  * Number of recently decoded texts to compare with the next one by their bytes, so that it need not be decoded again. A

@@ -1,26 +1,8 @@
-import {
-  Field,
-  Float64,
-  makeData,
-  RecordBatch,
-  RecordBatchStreamWriter,
-  Schema,
-  Struct,
-  Utf8,
-  type Data,
-} from 'apache-arrow';
+import { Field, Float64, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from 'apache-arrow';
+import { streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
 import type { Column, ColumnFailure, ColumnResult } from '../batch/columns.ts';
 import { idMember } from '../batch/row-id.ts';
 import { unitsKey } from '../request/market-units.ts';
-
-/** Arrow's validity bitmap: a bit for each row whose flag is `valid`. */
-export const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
-  const bits = new Uint8Array(Math.ceil(flags.length / 64) * 8);
-  for (let index = 0; index < flags.length; index++) {
-    if (flags[index] === valid) bits[index >> 3] = bits[index >> 3]! | (1 << (index & 7));
-  }
-  return bits;
-};
 
 const errorColumns = [
   ['error_code', ({ code }: ColumnFailure) => code],
@@ -60,33 +42,7 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
   const errors = errorColumns.map(([, read]) => errorTexts(result, read));
   const children: Data[] = [...(idData ? [idData] : []), ...numbers, ...errors];
   const batch = new RecordBatch(schema, makeData({ type: new Struct(fields), length, nullCount: 0, children }));
-  const writer = new RecordBatchStreamWriter();
-  writer.write(batch);
-  writer.finish();
-  return [writer.toUint8Array(true)];
-};
-
-/** A column of texts; null where `texts` has undefined. */
-export const utf8Data = (texts: readonly (string | undefined)[]): Data => {
-  const length = texts.length;
-  const valueOffsets = new Int32Array(length + 1);
-  const isNull = new Uint8Array(length);
-  const parts: Buffer[] = [];
-  let nullCount = 0;
-  let end = 0;
-  texts.forEach((text, index) => {
-    if (text === undefined) {
-      isNull[index] = 1;
-      nullCount += 1;
-    } else {
-      const bytes = Buffer.from(text);
-      parts.push(bytes);
-      end += bytes.length;
-    }
-    valueOffsets[index + 1] = end;
-  });
-  const nullBitmap = validity(isNull, 0);
-  return makeData({ type: new Utf8(), length, nullCount, nullBitmap, valueOffsets, data: Buffer.concat(parts) });
+  return [streamOf(batch)];
 };
 
 /** One text of each failed row, null for the other rows. */

@@ -1,15 +1,5 @@
-import {
-  Field,
-  Float64,
-  Int32,
-  makeData,
-  RecordBatch,
-  RecordBatchStreamWriter,
-  Schema,
-  Struct,
-  type Data,
-} from 'apache-arrow';
-import { utf8Data, validity } from '../arrow/write-columns.ts';
+import { Field, Float64, Int32, makeData, RecordBatch, Schema, Struct, type Data } from 'apache-arrow';
+import { streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
 import { unitsKey } from '../request/market-units.ts';
 import { shiftColumns, totalsOf, type GridResult } from './grid-result.ts';
 
@@ -80,8 +70,5 @@ export const writeGridArrow = (result: GridResult): Uint8Array[] => {
   if (warnings.length > 0) metadata.set('volwatch.warnings', JSON.stringify(warnings));
   const type = new Struct(fields);
   const children = all.map(([, data]) => data);
-  const writer = new RecordBatchStreamWriter();
-  writer.write(new RecordBatch(new Schema(fields, metadata), makeData({ type, length, nullCount: 0, children })));
-  writer.finish();
-  return [writer.toUint8Array(true)];
+  return [streamOf(new RecordBatch(new Schema(fields, metadata), makeData({ type, length, nullCount: 0, children })))];
 };

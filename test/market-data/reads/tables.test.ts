@@ -1,4 +1,5 @@
 import test from 'ava';
+import { tableFromIPC } from 'apache-arrow';
 import type { Item, List } from '../setup-http.ts';
 import { loaded } from '../setup-http.ts';
 
@@ -73,4 +74,44 @@ test('prices and index values are CSV for a client that prefers it, with the sam
   t.is((await call('/api/v1/prices?symbols=AAPL', { headers: { Accept: 'image/png' } })).status, 406);
   const json = await call('/api/v1/prices?symbols=AAPL', { headers: { Accept: '*/*' } });
   t.regex(json.headers.get('Content-Type') ?? '', /^application\/json/);
+});
+
+test('prices and index values are Arrow for a client that prefers it, with the same values and a cursor', async (t) => {
+  const { call, get } = await loaded(t);
+  const arrowType = 'application/vnd.apache.arrow.stream';
+  const arrow = { headers: { Accept: arrowType } };
+  for (const path of [
+    '/prices?symbols=MSFT,AAPL&limit=5',
+    '/assets/^GSPC/prices?limit=5',
+    '/assets/AAPL/prices?latest=3&order=desc',
+    '/assets/AAPL/prices?from=2099-01-01',
+    '/indexes/TECH5_EW/values?limit=5',
+    '/indexes/TECH5_EW/values?limit=5&fields=value',
+  ]) {
+    const list = await get<List>(path);
+    const answer = await call(`/api/v1${path}`, arrow);
+    t.is(answer.status, 200);
+    t.is(answer.headers.get('Content-Type'), arrowType);
+    t.is(answer.headers.get('X-Next-Cursor'), list.page.next_cursor);
+    const table = tableFromIPC(new Uint8Array(await answer.arrayBuffer()));
+    const rows = table.toArray().map((row) => {
+      const values = Object.entries((row as { toJSON: () => Item }).toJSON());
+      const plain = (value: unknown): unknown =>
+        value instanceof Date || typeof value === 'number' ? value : (value ?? null);
+      return Object.fromEntries(
+        values.map(([name, value]) => [
+          name,
+          name === 'date' ? new Date(Number(value)).toISOString().slice(0, 10) : plain(value),
+        ]),
+      );
+    });
+    t.deepEqual(rows, list.data, path);
+    const etag = answer.headers.get('ETag') ?? '';
+    t.is((await call(`/api/v1${path}`, { headers: { ...arrow.headers, 'If-None-Match': etag } })).status, 304);
+  }
+  const types = (await call('/api/v1/prices?symbols=AAPL&limit=1', arrow)).arrayBuffer();
+  t.deepEqual(
+    tableFromIPC(new Uint8Array(await types)).schema.fields.map(({ name, type }) => `${name} ${String(type)}`),
+    ['symbol Utf8', 'date Date32<DAY>', ...['open', 'high', 'low', 'close', 'volume'].map((name) => `${name} Float64`)],
+  );
 });

@@ -20,7 +20,11 @@ const readAll = async (read: ReadRows, text: string, random: () => number) => {
   const refused: RowError[] = [];
   const rows: (readonly unknown[])[] = [];
   const lines: number[] = [];
-  for await (const batch of read(pieces(text, random), (error) => refused.push(error))) {
+  for await (const batch of read(
+    pieces(text, random),
+    (error) => refused.push(error),
+    () => undefined,
+  )) {
     rows.push(...batch.rows);
     lines.push(...batch.lines);
   }

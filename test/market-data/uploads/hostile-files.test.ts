@@ -5,11 +5,19 @@ import { readCsv } from '#src/market-data/uploads/formats/read-csv.ts';
 import { createRowCounter } from '#src/market-data/uploads/row-error.ts';
 import { createRefusals } from '#src/market-data/uploads/refusals.ts';
 import { uploadFormats } from '#src/market-data/uploads/stage-upload.ts';
+import { messagesOf, streamFile } from '#testkit/arrow/streams.ts';
 
+const noTurn = () => undefined;
 const pieceBytes = 262_144;
 const filled = (text: string): Buffer => Buffer.from(text.repeat(Math.ceil(pieceBytes / text.length)));
 
 const csvHeader = 'symbol,date,close\n';
+/** The messages of a stream after its schema, repeated until they fill a piece. */
+const batchesOf = (name: string): Buffer => {
+  const [schema, ...others] = messagesOf(streamFile(`prices/${name}`)).slice(0, -1);
+  const messages = Buffer.concat(others);
+  return Buffer.concat([schema!, ...Array.from({ length: Math.ceil(pieceBytes / messages.length) }, () => messages)]);
+};
 /** Pieces as a decompressor gives them, with records that are tiny or costly. A new format must add its own. */
 const hostile: Readonly<Record<string, Readonly<Record<string, Buffer>>>> = {
   'text/csv': {
@@ -27,7 +35,12 @@ const hostile: Readonly<Record<string, Readonly<Record<string, Buffer>>>> = {
     'empty objects': filled('{}\n'),
     'unknown members': filled('{"a":1}\n'),
   },
+  'application/vnd.apache.arrow.stream': {
+    'batches of one row': batchesOf('pyarrow-batches'),
+    'the same dictionary again and again': batchesOf('polars-categorical'),
+  },
 };
+const textFormats = Object.entries(hostile).filter(([type]) => !type.includes('arrow'));
 
 /** Reads one piece as an upload does, and calls `pulled` whenever the next part is asked for. */
 const readPiece = async (
@@ -47,7 +60,7 @@ const readPiece = async (
       yield part;
     }
   };
-  for await (const batch of read(source(), refuse)) rows += batch.rows.length;
+  for await (const batch of read(source(), refuse, noTurn)) rows += batch.rows.length;
   return rows;
 };
 
@@ -98,7 +111,7 @@ test.serial('the work for quoted values that stay open over many pieces is linea
     const source = async function* (): AsyncGenerator<Buffer> {
       yield* file(pieces);
     };
-    for await (const batch of readCsv(source(), () => (refused += 1))) refused += batch.rows.length;
+    for await (const batch of readCsv(source(), () => (refused += 1), noTurn)) refused += batch.rows.length;
     return refused;
   };
   t.true((await read(200)) > 200 * 149);
@@ -116,9 +129,9 @@ test.serial('a line that arrives in tiny pieces is searched once', async (t) => 
         yield Buffer.from('\n');
       }
     };
-    for await (const batch of uploadFormats[type]!(source(), () => {})) t.is(batch.rows.length, 0);
+    for await (const batch of uploadFormats[type]!(source(), () => {}, noTurn)) t.is(batch.rows.length, 0);
   };
-  for (const type of Object.keys(uploadFormats)) {
+  for (const [type] of textFormats) {
     const ms = await cpuMs(() => read(type));
     t.true(ms < 3_000, `${type}: ${ms} ms`);
   }
@@ -130,17 +143,17 @@ test('an open quoted value longer than a line may be ends the file', async (t) =
     for (let piece = 0; piece < 1_000; piece += 1) yield Buffer.from('a\n'.repeat(4_096));
   };
   const read = async (): Promise<void> => {
-    for await (const batch of readCsv(source(), () => {})) t.is(batch.rows.length, 0);
+    for await (const batch of readCsv(source(), () => {}, noTurn)) t.is(batch.rows.length, 0);
   };
   await t.throwsAsync(read(), { message: /at line 2: a quoted value does not end/ });
 });
 
-test('a file ends at the refused row that is one too many, whatever its format', async (t) => {
+test('a file ends at the refused row that is one too many, whatever its text format', async (t) => {
   for (const [onError, max] of [
     ['fail', 20],
     ['skip', 101],
   ] as const) {
-    for (const [type, files] of Object.entries(hostile)) {
+    for (const [type, files] of textFormats) {
       const name = type === 'text/csv' ? 'tiny records' : 'no JSON';
       const counter = createRowCounter();
       const refuse = createRefusals({ counter, onError, maxRefusedRows: 100 });
@@ -149,7 +162,7 @@ test('a file ends at the refused row that is one too many, whatever its format',
           yield files[name]!;
           t.fail('the next piece was read');
         };
-        for await (const batch of uploadFormats[type]!(source(), refuse)) t.is(batch.rows.length, 0);
+        for await (const batch of uploadFormats[type]!(source(), refuse, noTurn)) t.is(batch.rows.length, 0);
       };
       await t.throwsAsync(read(), { code: 'upload_refused' });
       t.like(counter.counts(), { errors_total: max, rows_read: max });

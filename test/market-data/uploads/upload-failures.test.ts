@@ -37,6 +37,28 @@ test.serial('a file that is cut changes nothing, and the record says why', async
   t.is((await send(header + row)).status, 200);
 });
 
+test.serial('files are counted by universe: stored, refused because of their content, or failed', async (t) => {
+  const { send, metrics, faults, port, refreshes } = await setupUploads(t);
+  await refreshes.restoreMetrics();
+  const counts = () =>
+    (['stored', 'refused', 'failed'] as const).map((outcome) =>
+      metrics.value('volwatch_uploads_total', { universe: 'desk', outcome }),
+    );
+  t.deepEqual(counts(), [0, 0, 0]);
+  t.is((await send(header + row)).status, 200);
+  t.deepEqual(counts(), [1, 0, 0]);
+  t.is((await send(`${header}CCC,2024-01-02,1\n`)).status, 422);
+  t.is((await send('symbol,colour\n')).status, 400);
+  t.deepEqual(counts(), [1, 2, 0]);
+  faults.set('refresh.commit', { mode: 'error', count: 1, probability: 1, delay_ms: 0 });
+  t.is((await send(header + row)).status, 503);
+  t.deepEqual(counts(), [1, 2, 1]);
+  const { socket } = begin(t, port, header);
+  await eventually(() => metrics.value('volwatch_upload_bytes_total') > 0, 'the file begins to arrive');
+  setTimeout(() => socket.destroy(), 200);
+  await eventually(() => counts()[2] === 2, 'a client that leaves is a failure');
+});
+
 test.serial('two uploads of a universe at once: the second is refused; a change of the universe too', async (t) => {
   const { send, port, put, refreshes, get } = await setupUploads(t);
   const { socket, answer } = begin(t, port, header + row);

@@ -2,7 +2,7 @@ import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
-import { maxMessages, type ArrowMessage } from '#src/pricing/arrow/read-messages.ts';
+import { maxMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
 import { messagesOf, patch, setSize, streamFile } from '#testkit/arrow/streams.ts';

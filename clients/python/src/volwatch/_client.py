@@ -14,7 +14,7 @@ from . import _market
 from ._flow import Flow, Result, run
 from ._frames import Frame, FrameKind, from_table
 from ._grid import grid_frame
-from ._market import Refresh
+from ._market import OnRefusedRow, Refresh, UploadMode
 from ._pricing import OnError, Units, price_frame, pricing_of
 from ._setup import ClientOptions, http_settings, session_of
 
@@ -227,6 +227,33 @@ class Client:
         """
         return self._run(_market.refresh(self._session, universe, timeout_s))
 
+    def upload_prices(
+        self,
+        universe: str,
+        frame: object,
+        *,
+        mode: UploadMode = "merge",
+        on_error: OnRefusedRow = "fail",
+        adjusted: bool | None = None,
+        timeout_s: float = 300.0,
+    ) -> Refresh:
+        """Uploads prices and waits until they are stored; needs the scope market:manage.
+
+        The frame has the columns symbol, date and close, and optionally open, high, low, volume, dividend, split_factor
+        and shares. `adjusted`: whether the prices are in shares of today, as most tools download them.
+        """
+        return self._run(
+            _market.upload_prices(
+                self._session,
+                universe,
+                frame,
+                mode=mode,
+                on_error=on_error,
+                adjusted=adjusted,
+                timeout_s=timeout_s,
+            )
+        )
+
     def refresh_record(self, refresh_id: str) -> Refresh:
         """The record of one refresh."""
         return self._run(_market.refresh_record(self._session, refresh_id))
@@ -235,6 +262,14 @@ class Client:
         """The records of the newest refreshes, at most 1000."""
         return self._run(_market.refreshes(self._session, limit))
 
-    def request(self, method: str, path: str, *, json: Any = None, params: Mapping[str, str] | None = None) -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Any other route: JSON in, JSON out. `path` is relative to `/api/v1`."""
-        return self._run(self._session.json(method, path, body=json, params=params))
+        return self._run(self._session.json(method, path, body=json, params=params, headers=headers))

@@ -75,12 +75,12 @@ def from_table(table: pa.Table, kind: FrameKind) -> Any:
     raise ValueError(f'frame must be "pandas", "polars" or "arrow", not {kind!r}')
 
 
-def stream_of(table: pa.Table, metadata: dict[str, str]) -> bytes:
-    """The table as an Arrow IPC stream without compression, in one message for each table."""
+def stream_of(table: pa.Table, metadata: dict[str, str], *, max_rows: int | None = None) -> bytes:
+    """The table as an Arrow IPC stream without compression, in one message, or in messages of at most `max_rows`."""
     whole = table.unify_dictionaries().combine_chunks().replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, whole.schema) as writer:
-        writer.write_table(whole)
+        writer.write_table(whole, max_chunksize=max_rows)
     return sink.getvalue().to_pybytes()
 
 

@@ -58,4 +58,24 @@ export const dataAlerts: readonly CauseAlert[] = [
       summary: '9 prices of tech5 were held back within 15 minutes',
     },
   },
+  {
+    alert: 'UploadsFailing',
+    expr: 'sum by (universe) (increase(volwatch_uploads_total{job="volwatch",outcome!="stored"}[30m])) > 2 and sum by (universe) (increase(volwatch_uploads_total{job="volwatch",outcome="stored"}[30m])) == 0',
+    for: '0s',
+    severity: 'ticket',
+    summary: '{{ $value | humanize }} uploads to {{ $labels.universe }} failed within 30 minutes, and none was stored',
+    description: 'Three or more files in a row were refused or failed, so the prices of the universe do not advance.',
+    proof: {
+      series: {
+        [`volwatch_uploads_total{${i1},universe="desk",outcome="refused"}`]: '0x10 0+1x10 10x40',
+        [`volwatch_uploads_total{${i1},universe="desk",outcome="failed"}`]: '0x62',
+        [`volwatch_uploads_total{${i1},universe="desk",outcome="stored"}`]: '3x62',
+      },
+      quiet: 5,
+      fires: 20,
+      over: 55,
+      labels: { universe: 'desk' },
+      summary: '9 uploads to desk failed within 30 minutes, and none was stored',
+    },
+  },
 ];

@@ -101,6 +101,11 @@ export const workMetrics = {
     help: 'Rows of uploaded files. Of a file that fails, only the refused rows count',
     labels: { outcome: ['written', 'held_back', 'refused'] },
   },
+  volwatch_uploads_total: {
+    type: 'counter',
+    help: 'Uploaded files. refused: the file is the reason; failed: the connection or the service is',
+    labels: { universe: 'open', outcome: ['stored', 'refused', 'failed'] },
+  },
   volwatch_series_replaced_total: {
     type: 'counter',
     help: 'Series whose stored history was replaced, because the provider restated it or the source changed',

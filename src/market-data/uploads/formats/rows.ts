@@ -12,7 +12,8 @@ type RowBatch = {
 };
 
 /**
- * Reads the rows of a file while it arrives. Rows that are no rows of the format are refused one by one. The pieces are
+ * Reads the rows of a file while it arrives. `turn` gives the event loop a turn if it is time; a format that makes many rows
+ * of one part must await it between them. Rows that are no rows of the format are refused one by one. The pieces are
  * parts of `inParts`, so a format must give its rows after each of them, with work that is linear in the size of the part.
  * `refuse` throws when the file has too many refused rows, and a format must not catch that.
  * @throws AppError `malformed_body` if the file as a whole cannot be read
@@ -20,4 +21,5 @@ type RowBatch = {
 export type ReadRows = (
   pieces: AsyncIterable<Buffer>,
   refuse: (error: RowError) => void,
+  turn: () => Promise<void> | undefined,
 ) => AsyncGenerator<RowBatch, void, undefined>;

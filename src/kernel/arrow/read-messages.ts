@@ -15,12 +15,18 @@ export const maxMessages = 10_000;
 const kinds: Readonly<Record<number, ArrowMessage['kind']>> = { 1: 'schema', 2: 'dictionary', 3: 'batch' };
 /** The enum values of metadata versions 4 and 5. Older versions are from 2017 and earlier. */
 const versions = new Set([3, 4]);
-const continuation = 0xff_ff_ff_ff;
+export const continuation = 0xff_ff_ff_ff;
 const fileMagic = Buffer.from('ARROW1');
 
-const isFile = (bytes: Uint8Array): boolean => fileMagic.every((byte, index) => bytes[index] === byte);
+export const isFile = (bytes: Uint8Array): boolean => fileMagic.every((byte, index) => bytes[index] === byte);
 
-const readMessage = (view: DataView, body: (bytes: number) => Uint8Array): ArrowMessage => {
+/**
+ * The metadata of a message.
+ * @throws AppError `malformed_body`, `validation_failed` for an unsupported feature
+ */
+export const readMetadata = (
+  view: DataView,
+): { readonly kind: ArrowMessage['kind']; readonly header: FlatTable; readonly bodyBytes: number } => {
   const message = tableAt(view, 0);
   if (!versions.has(message.int16(0))) throw unsupported('Arrow streams of metadata version 4 or 5 are read');
   // The custom metadata of the message is not used, but its length is checked like every other length.
@@ -30,7 +36,7 @@ const readMessage = (view: DataView, body: (bytes: number) => Uint8Array): Arrow
   if (kind === undefined || header === undefined) {
     throw unsupported('An Arrow stream may hold a schema, dictionaries and record batches');
   }
-  return { kind, header, view, body: body(message.size(3)) };
+  return { kind, header, bodyBytes: message.size(3) };
 };
 
 /**
@@ -57,10 +63,11 @@ export function* readMessages(bytes: Uint8Array): Generator<ArrowMessage> {
     if (length === continuation) length = view.getUint32(take(4, 'the length of a message'), true);
     if (length === 0) break;
     const start = take(length, 'the metadata of a message');
-    yield readMessage(new DataView(bytes.buffer, bytes.byteOffset + start, length), (bodyBytes) => {
-      const bodyStart = take(bodyBytes, 'the body of a message');
-      return new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyBytes);
-    });
+    const metadata = new DataView(bytes.buffer, bytes.byteOffset + start, length);
+    const { kind, header, bodyBytes } = readMetadata(metadata);
+    const bodyStart = take(bodyBytes, 'the body of a message');
+    const body = new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyBytes);
+    yield { kind, header, view: metadata, body };
   }
   if (position < bytes.length) throw contradiction('bytes follow the end of the stream');
 }

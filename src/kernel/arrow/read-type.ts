@@ -29,12 +29,14 @@ export type ColumnType =
   | { readonly kind: 'number'; readonly name: string; readonly layout: Layout<NumberArray> }
   | { readonly kind: 'integer64'; readonly name: string; readonly layout: Layout<BigInt64Array | BigUint64Array> }
   | { readonly kind: 'decimal'; readonly name: string; readonly bytes: number; readonly scale: number }
+  /** A date or an instant since 1970: `perDay` units are one day. */
   | {
       readonly kind: 'moment';
       readonly name: string;
       readonly layout: Layout<Int32Array | BigInt64Array>;
-      /** Milliseconds since 1970 of a value. */
-      readonly msOf: (count: number) => number;
+      readonly perDay: number;
+      /** Whether the time zone is UTC. An instant is the same in each zone, but its day is not. */
+      readonly isUtc: boolean;
     }
   | { readonly kind: 'null'; readonly name: string }
   | { readonly kind: 'text'; readonly name: string; readonly layout: TextLayout }
@@ -84,25 +86,28 @@ const decimalType = (details: FlatTable | undefined): ColumnType => {
   return { kind: 'decimal', name, bytes: bits / 8, scale };
 };
 
-const MS_PER_DAY = 86_400_000;
-const isMs = (count: number): number => count;
-/** Milliseconds of timestamps, in the order of the enum `TimeUnit`. Digits below a millisecond do not change a price. */
-const timeUnits = [
-  (seconds: number): number => seconds * 1_000,
-  isMs,
-  (microseconds: number): number => Math.round(microseconds / 1_000),
-  (nanoseconds: number): number => Math.round(nanoseconds / 1_000_000),
-];
+/** Units of one day, by the number of `TimeUnit`: seconds, milliseconds, microseconds, nanoseconds. */
+const perDay = [86_400, 86_400e3, 86_400e6, 86_400e9];
+const utcNames = new Set(['', 'UTC', 'Etc/UTC', 'Z', '+00:00']);
+const maxZoneBytes = 64;
 
 const momentType = (name: string, details: FlatTable | undefined): ColumnType => {
-  if (name === 'Timestamp') {
-    const msOf = timeUnits[details?.int16(0) ?? 0];
-    return msOf === undefined ? { kind: 'unsupported', name } : { kind: 'moment', name, layout: BigInt64Array, msOf };
-  }
   // The unit of a date that is absent is the millisecond.
-  const isInDays = (details?.int16(0, 1) ?? 1) === 0;
-  if (isInDays) return { kind: 'moment', name: 'Date32', layout: Int32Array, msOf: (days) => days * MS_PER_DAY };
-  return { kind: 'moment', name: 'Date64', layout: BigInt64Array, msOf: isMs };
+  if (name === 'Date' && (details?.int16(0, 1) ?? 1) === 0) {
+    return { kind: 'moment', name: 'Date32', layout: Int32Array, perDay: 1, isUtc: true };
+  }
+  if (name === 'Date')
+    return { kind: 'moment', name: 'Date64', layout: BigInt64Array, perDay: perDay[1]!, isUtc: true };
+  const units = perDay[details?.int16(0) ?? 0];
+  if (units === undefined) return { kind: 'unsupported', name };
+  const isUtc = utcNames.has(details?.text(1, maxZoneBytes) ?? '');
+  return {
+    kind: 'moment',
+    name: isUtc ? name : 'Timestamp with a time zone',
+    layout: BigInt64Array,
+    perDay: units,
+    isUtc,
+  };
 };
 
 /** The type of a `Field` table. */
@@ -141,6 +146,7 @@ export const ignoredType = (field: FlatTable, type: ColumnType): ColumnType => {
     const isView = name.endsWith('View');
     return { kind: 'ignored', name, buffers: isView ? 1 : 2, isView };
   }
-  if (type.kind !== 'unsupported' || fixedWidth.has(name)) return { kind: 'ignored', name, buffers: 1, isView: false };
+  if (type.kind !== 'unsupported' || fixedWidth.has(valueName(field)))
+    return { kind: 'ignored', name, buffers: 1, isView: false };
   return type;
 };

@@ -1,6 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { columnError } from '../batch/columns.ts';
-import { invalidRequest } from '../request/failures.ts';
+import { validationFailed } from '../requests/validation-failed.ts';
 
 const sentence = 'The body is not an Apache Arrow IPC stream';
 
@@ -13,4 +12,5 @@ export const contradiction = (reason: string): AppError =>
   new AppError('malformed_body', `${sentence}: ${reason}`, { abuse: 'arrow_invalid' });
 
 /** For a feature of the format that this service does not read. */
-export const unsupported = (detail: string): AppError => invalidRequest([columnError('', 'unsupported', detail)]);
+export const unsupported = (detail: string): AppError =>
+  validationFailed([{ pointer: '/columns', code: 'unsupported', detail }]);
