@@ -61,8 +61,8 @@ export const workloadsOf = (manifests: readonly Manifest[]): { readonly name: st
 
 /** The variables that the container gets. A secret has the text `secret:KEY`. */
 export const environmentOf = (container: Container, manifests: readonly Manifest[]): Record<string, string> => {
-  const named = (container.envFrom ?? []).map(({ configMapRef }) => configMapRef?.name);
-  const maps = manifests.filter(({ kind, metadata }) => kind === 'ConfigMap' && named.includes(metadata.name));
+  const named = new Set((container.envFrom ?? []).map(({ configMapRef }) => configMapRef?.name));
+  const maps = manifests.filter(({ kind, metadata }) => kind === 'ConfigMap' && named.has(metadata.name));
   const own = (container.env ?? []).map(({ name, value, valueFrom }) => [
     name,
     value ?? `secret:${valueFrom?.secretKeyRef?.key ?? ''}`,

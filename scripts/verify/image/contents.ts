@@ -33,13 +33,22 @@ const bomFaults = (image: string): string[] => {
     const { globSync, readFileSync } = require('node:fs');
     const files = globSync('node_modules/**/package.json').filter((path) =>
       /(^|\\/)node_modules\\/(@[^/]+\\/)?[^/@]+\\/package\\.json$/.test(path));
-    for (const { name, version } of files.map((path) => JSON.parse(readFileSync(path)))) console.log(name + '@' + version);`;
-  const installed = new Set(inContainer(image, ['node', '-e', script]).trim().split('\n'));
-  const missing = [...installed].filter((each) => !listed.has(each));
-  const extra = [...listed].filter((each) => !installed.has(each));
+    // A package can be installed under another name, so both names are printed.
+    const nameOf = (path) => path.slice(path.lastIndexOf('node_modules/') + 13, -13);
+    for (const path of files) {
+      const { name, version } = JSON.parse(readFileSync(path));
+      console.log([nameOf(path), name].map((each) => each + '@' + version).join(' '));
+    }`;
+  const installed = inContainer(image, ['node', '-e', script])
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+  const names = new Set(installed.flat());
+  const missing = installed.filter((either) => !either.some((each) => listed.has(each))).map(([name]) => name!);
+  const extra = [...listed].filter((each) => !names.has(each));
   return [
     ...(bom.bomFormat === 'CycloneDX' ? [] : [`the SBOM has the format ${bom.bomFormat}`]),
-    ...(installed.size > 50 ? [] : [`only ${installed.size} packages were found`]),
+    ...(installed.length > 50 ? [] : [`only ${installed.length} packages were found`]),
     ...(missing.length === 0 ? [] : [`the SBOM does not name ${missing.join(', ')}`]),
     ...(extra.length === 0 ? [] : [`the SBOM names packages that are absent: ${extra.join(', ')}`]),
   ];

@@ -16,16 +16,16 @@ export const run = (program: string, args: readonly string[]): string => {
 };
 
 /** Other runtimes and limits fail in a container, which is where this check may run. */
-export const runOptions = [
-  ...['--runtime', 'runc'],
-  ...['--ulimit', 'nofile=4096:4096'],
-  ...['--ulimit', 'nproc=4096:4096'],
-] as const;
+export const runOptions = ['--runtime=runc', '--ulimit=nofile=4096:4096', '--ulimit=nproc=4096:4096'] as const;
 
 export const podman = (args: readonly string[]): Result => execute('podman', args, 600_000);
 
 /** Runs the image as a cluster does: another root than the host's, read-only, without capabilities. */
 export const restricted = [
-  ...['--rm', '--read-only', '--read-only-tmpfs=false', '--cap-drop', 'ALL'],
-  ...['--security-opt', 'no-new-privileges', '--network', 'host'],
+  '--rm',
+  '--read-only',
+  '--read-only-tmpfs=false',
+  '--cap-drop=ALL',
+  '--security-opt=no-new-privileges',
+  '--network=host',
 ] as const;

@@ -23,7 +23,8 @@ const runCommands = (runImage: (args: readonly string[]) => ReturnType<typeof po
   expect(['db', 'verify'], 0, /Schema and entities agree/);
   expect(['client', 'create', 'image-check', '--scopes', 'ml:read'], 0, /client_secret/);
   expect(['client', 'list'], 0, /image-check/);
-  expect(['audit', '--help'], 0, /usage/);
+  expect(['audit'], 0, /unbroken/);
+  expect(['audit', '--nonsense'], 64, /usage/);
   expect(['user', 'nonsense'], 64, /usage/);
   expect(['shell'], 64, /usage: volwatch/);
 };

@@ -20,7 +20,7 @@ export const startLoad = (url: string, requests: readonly Request[], perSecond: 
   const outcomes: Outcome[] = [];
   const instances = new Map<string, number>();
   const inProgress = new Set<Promise<void>>();
-  let running = true;
+  const stopped = new AbortController();
   let sent = 0;
 
   const send = async ({ name, path, options }: Request): Promise<void> => {
@@ -33,14 +33,14 @@ export const startLoad = (url: string, requests: readonly Request[], perSecond: 
       const instance = response.headers.get('x-instance') ?? 'none';
       instances.set(instance, (instances.get(instance) ?? 0) + 1);
     } catch (error) {
-      status = error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error);
+      status = error instanceof Error ? [error.message, error.cause].filter(Boolean).join(': ') : String(error);
     }
     outcomes.push({ name, status, durationMs: performance.now() - started });
   };
 
   const run = async (): Promise<void> => {
     const started = performance.now();
-    while (running) {
+    while (!stopped.signal.aborted) {
       // After a late turn the missing requests are sent too, so that the rate holds.
       const due = Math.floor(((performance.now() - started) / 1_000) * perSecond);
       for (; sent < due; sent += 1) {
@@ -56,7 +56,7 @@ export const startLoad = (url: string, requests: readonly Request[], perSecond: 
     outcomes,
     instances,
     stop: async () => {
-      running = false;
+      stopped.abort();
       await loop;
       await Promise.all(inProgress);
     },

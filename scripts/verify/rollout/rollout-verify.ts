@@ -10,9 +10,9 @@ import { startOwnPostgres } from '#testkit/servers/own-postgres.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { statementOn } from '#testkit/servers/replica.ts';
 import { startService, type Service } from '#testkit/service.ts';
-import { startHaproxy } from './rollout/haproxy.ts';
-import { percentile, startLoad, type Request } from './rollout/load.ts';
-import { withScope } from './scope.ts';
+import { startHaproxy } from './haproxy.ts';
+import { percentile, startLoad, type Request } from './load.ts';
+import { withScope } from '../scope.ts';
 
 const perSecond = Number(process.env['RATE'] ?? 200);
 const instanceCount = Number(process.env['INSTANCES'] ?? 3);
@@ -62,6 +62,7 @@ await withScope(async (scope) => {
 
   const start = async (port: number, version: string, migrates: boolean): Promise<Service> => {
     const service = await startService({
+      startTimeoutMs: 120_000,
       environment: {
         NODE_ENV: 'production',
         PORT: String(port),

@@ -6,10 +6,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { contentFaults } from './image/contents.ts';
-import { run, runOptions } from './image/podman.ts';
-import { checkRunning } from './image/running.ts';
-import { ensureBase } from './image/stand-in.ts';
+import { contentFaults } from './contents.ts';
+import { run, runOptions } from './podman.ts';
+import { checkRunning } from './running.ts';
+import { ensureBase } from './stand-in.ts';
 
 const hadolint = (): string => {
   const environment = resolve('.tools/hadolint');
