@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { eventually } from '#testkit/eventually.ts';
-import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startOwnPostgres } from '#testkit/servers/own-postgres.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { podman, restricted, runOptions } from './podman.ts';
@@ -33,15 +32,15 @@ const runCommands = (runImage: (args: readonly string[]) => ReturnType<typeof po
 export const checkRunning = async (t: Teardown, image: string, commit: string): Promise<void> => {
   const { url: databaseUrl } = await startOwnPostgres(t);
   const { url: redisUrl } = await startRedisServer(t);
-  const [port, metricsPort] = [await freePort(), await freePort()];
   const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const variables = {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     JWT_PRIVATE_KEY: key.replaceAll('\n', '\\n'),
     DATABASE_MIGRATE: 'false',
-    PORT: String(port),
-    METRICS_PORT: String(metricsPort),
+    // Free ports, which the log names.
+    PORT: '0',
+    METRICS_PORT: '0',
     TELEMETRY_ENABLED: 'false',
     PRICING_WORKERS: '1',
     PRICING_LONG_WORKERS: '1',
@@ -59,7 +58,14 @@ export const checkRunning = async (t: Teardown, image: string, commit: string): 
   let output = '';
   for (const stream of [service.stdout, service.stderr]) stream.on('data', (part) => void (output += String(part)));
   const ended = once(service, 'exit') as Promise<[number | null]>;
-  const at = `http://127.0.0.1:${port}`;
+  const addressOf = (field: string): string | undefined =>
+    new RegExp(`"${field}":"http://[^:"]+:(\\d+)"`).exec(output)?.[1];
+  await eventually(
+    () => addressOf('admin_url') !== undefined,
+    () => `the image listens: ${output}`,
+    60_000,
+  );
+  const at = `http://127.0.0.1:${addressOf('url')}`;
   const isReady = async () => (await fetch(`${at}/health/ready`).catch(() => undefined))?.status === 200;
   await eventually(isReady, () => `the image is ready: ${output}`, 60_000);
 
@@ -76,7 +82,7 @@ export const checkRunning = async (t: Teardown, image: string, commit: string): 
     }),
   });
   console.log(`one price: ${priced.status} ${(await priced.text()).slice(0, 120)}`);
-  const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  const metrics = await (await fetch(`http://127.0.0.1:${addressOf('admin_url')}/metrics`)).text();
   assert.match(metrics, new RegExp(`volwatch_build_info\\{[^}]*${commit}`), 'the build info names the commit');
 
   podman(['kill', '--signal', 'TERM', name]);

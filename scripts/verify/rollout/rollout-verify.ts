@@ -82,7 +82,10 @@ await withScope(async (scope) => {
       },
     });
     live.set(port, service);
-    await service.ready(120_000);
+    await service.ready(120_000).catch((error: unknown) => {
+      console.error(service.log.slice(-20));
+      throw error;
+    });
     return service;
   };
   /** As a Deployment with maxUnavailable 0 does it, except that a port has one process at a time. */
