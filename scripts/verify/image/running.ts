@@ -59,7 +59,7 @@ export const checkRunning = async (t: Teardown, image: string, commit: string): 
   for (const stream of [service.stdout, service.stderr]) stream.on('data', (part) => void (output += String(part)));
   const ended = once(service, 'exit') as Promise<[number | null]>;
   const addressOf = (field: string): string | undefined =>
-    new RegExp(`"${field}":"http://[^:"]+:(\\d+)"`).exec(output)?.[1];
+    new RegExp(`"${field}":"http://[^:"]+:(\\d+)".*"listening"`).exec(output)?.[1];
   await eventually(
     () => addressOf('admin_url') !== undefined,
     () => `the image listens: ${output}`,
@@ -73,6 +73,7 @@ export const checkRunning = async (t: Teardown, image: string, commit: string): 
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
+      model: 'black_scholes',
       spot: 100,
       strike: 100,
       rate: 0.03,
@@ -81,7 +82,9 @@ export const checkRunning = async (t: Teardown, image: string, commit: string): 
       option_type: 'call',
     }),
   });
-  console.log(`one price: ${priced.status} ${(await priced.text()).slice(0, 120)}`);
+  const answer = await priced.text();
+  assert.equal(priced.status, 200, answer);
+  console.log(`one price: ${answer.slice(0, 60)}`);
   const metrics = await (await fetch(`http://127.0.0.1:${addressOf('admin_url')}/metrics`)).text();
   assert.match(metrics, new RegExp(`volwatch_build_info\\{[^}]*${commit}`), 'the build info names the commit');
 
