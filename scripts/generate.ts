@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { accountsPage } from './generate/accounts-page.ts';
 import { architecturePage } from './generate/architecture-page.ts';
+import { valuesSchema } from './generate/chart/values-schema.ts';
 import { configurationPage } from './generate/configuration-page.ts';
 import { decisionsPage } from './generate/decisions-page.ts';
 import { errorsPage } from './generate/errors-page.ts';
@@ -15,6 +16,7 @@ import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
 const generated: Readonly<Record<string, () => string>> = {
+  'deploy/chart/values.schema.json': valuesSchema,
   'docs/accounts.md': accountsPage,
   'docs/architecture.md': architecturePage,
   'docs/configuration.md': configurationPage,

@@ -34,6 +34,15 @@ const tools: Readonly<Record<string, Tool>> = {
     packages: { postgres_exporter: 'github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter' },
   },
   composecheck: { directory: 'tools/composecheck', packages: { composecheck: '.' } },
+  helm: { directory: 'tools/helm', packages: { helm: 'helm.sh/helm/v4/cmd/helm' } },
+  kubeconform: {
+    directory: 'tools/kubeconform',
+    packages: { kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform' },
+  },
+  actionlint: {
+    directory: 'tools/actionlint',
+    packages: { actionlint: 'github.com/rhysd/actionlint/cmd/actionlint' },
+  },
 };
 
 const binaries = resolve('.tools/bin');

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { compareState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import type { Database } from '#src/database/database.ts';
+import { runOnCommandLine } from '../support/operator-command.ts';
 import { withDatabase } from '../support/with-database.ts';
 
 /** The statement reads the whole trail, which may contain the events of several years. */
@@ -17,11 +18,14 @@ const longestStatementMs = 600_000;
 
 const anchorsSchema = z.array(z.strictObject({ stream: z.string(), sequence: z.int(), hash: z.string() }));
 
-const { values: options } = parseArgs({
-  options: { anchors: { type: 'string' }, 'write-anchors': { type: 'string' } },
-});
+const usage = 'usage: npm run audit:verify [-- --anchors FILE] [--write-anchors FILE]';
 
-const verify = async ({ unitOfWork }: Database): Promise<number> => {
+type Options = { readonly anchors?: string; readonly 'write-anchors'?: string };
+
+const readOptions = (): Options =>
+  parseArgs({ options: { anchors: { type: 'string' }, 'write-anchors': { type: 'string' } } }).values;
+
+const verify = async ({ unitOfWork }: Database, options: Options): Promise<number> => {
   const kept = options.anchors ? anchorsSchema.parse(JSON.parse(readFileSync(options.anchors, 'utf8'))) : [];
   const { result, differences } = await unitOfWork.run(
     { operation: 'audit.verify', isolation: 'repeatable read', statementTimeoutMs: longestStatementMs },
@@ -44,9 +48,12 @@ const verify = async ({ unitOfWork }: Database): Promise<number> => {
   return wrong === 0 ? 0 : 1;
 };
 
-try {
-  process.exitCode = await withDatabase('volwatch-audit', verify);
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 2;
-}
+await runOnCommandLine(usage, async () => {
+  const options = readOptions();
+  try {
+    return await withDatabase('volwatch-audit', (database) => verify(database, options));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 2;
+  }
+});
