@@ -27,7 +27,8 @@ export const dependencyAlerts: readonly CauseAlert[] = [
     return {
       alert: required ? 'PostgresDown' : 'RedisDown',
       expr: `volwatch_dependency_up{job="volwatch",dependency="${dependency}"} == 0`,
-      for: '1m',
+      // Its consequences wait longer, so that it inhibits them before they are sent.
+      for: required ? '30s' : '1m',
       severity: required ? 'page' : 'ticket',
       summary: `${name} does not answer the health check of {{ $labels.instance }}`,
       description: required
@@ -82,7 +83,7 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   {
     alert: 'PoolRequestsWaiting',
     expr: `sum by (instance, pool) (rate(${pool}_timeouts_total{job="volwatch"}[2m])) > 0 or sum by (instance, pool) (min_over_time(${pool}_pending_requests{job="volwatch"}[1m])) > 0`,
-    for: '30s',
+    for: '1m',
     severity: 'page',
     summary:
       'requests on {{ $labels.instance }} wait for a connection of pool {{ $labels.pool }} ({{ $value | humanize }})',
@@ -143,7 +144,7 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   {
     alert: 'LimiterFellBackToMemory',
     expr: 'sum by (instance) (rate(volwatch_rate_limit_decisions_total{job="volwatch",backend="memory"}[2m])) > 0 and on (instance) volwatch_redis_mode{job="volwatch",mode!="none"} == 1',
-    for: '30s',
+    for: '2m',
     severity: 'ticket',
     summary: '{{ $labels.instance }} takes {{ $value | humanize }} rate limit decisions per second in its own memory',
     description: 'Redis is configured, but the limiter cannot use it: each instance counts for itself until it can.',
