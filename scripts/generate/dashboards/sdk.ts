@@ -89,7 +89,7 @@ const columnNames: Readonly<Record<string, string>> = { http_request_method: 'me
 const rawColumns = ['Time', '__name__', 'job', 'instance'];
 
 /** Lines connect events that are up to this far apart, in milliseconds. Rare events would be dots that nobody sees. */
-const connectedMs = 300_000;
+const connectedMs = 60_000;
 
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
