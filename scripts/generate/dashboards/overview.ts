@@ -208,10 +208,9 @@ export const overview: DashboardSpec = {
           kind: 'heatmap',
           title: 'Requests by duration',
           description:
-            'Requests per second in each bucket of duration; the darker, the more. Two bands are two kinds of answers, which a percentile hides. Points open the trace.',
-          unit: 'seconds',
+            'Requests per second in each bucket of duration; the darker, the more. Two bands are two kinds of answers, which a percentile hides.',
+          unit: 'requests/s',
           queries: [{ expr: sumRate(ofRoutes(`${requests}_bucket`), 'le'), legend: '{{le}}' }],
-          exemplars: true,
         },
         {
           id: 16,

@@ -32,11 +32,7 @@ const targets = ({ queries, exemplars, kind }: PanelSpec): DataqueryBuilder[] =>
   queries.map(({ expr, legend }, index) => {
     const query = new DataqueryBuilder().refId(letters[index]!).expr(expr).legendFormat(legend);
     if (kind === 'stat') return query.instant();
-    if (kind === 'heatmap')
-      return query
-        .range()
-        .format(PromQueryFormat.Heatmap)
-        .exemplar(exemplars === true);
+    if (kind === 'heatmap') return query.range().format(PromQueryFormat.Heatmap);
     if (kind === 'table') return query.instant().format(PromQueryFormat.Table);
     return query.range().exemplar(exemplars === true);
   });
@@ -143,13 +139,15 @@ const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
   });
   for (const { name, unit } of columns) panel.overrideByName(name, [{ id: 'unit', value: units[unit] }]);
   if (columns.length > 0) {
+    // Wide enough for the longest route.
+    panel.overrideByName('route', [{ id: 'custom.width', value: 360 }]);
     panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0]!.name).desc(true)]);
   }
   return panel;
 };
 
-/** Counts of each bucket of a histogram: two groups of durations are two bands, which no percentile shows. */
-const heatmapPanel = ({ unit }: PanelSpec): heatmap.PanelBuilder =>
+/** Rates of the buckets of a histogram of durations. The vertical axis has seconds, a cell the unit of the panel. */
+const heatmapPanel = (): heatmap.PanelBuilder =>
   new heatmap.PanelBuilder()
     .calculate(false)
     .color(
@@ -160,13 +158,13 @@ const heatmapPanel = ({ unit }: PanelSpec): heatmap.PanelBuilder =>
         .exponent(0.5)
         .steps(64),
     )
-    .yAxis(new heatmap.YAxisConfigBuilder().unit(units[unit]));
+    .yAxis(new heatmap.YAxisConfigBuilder().unit(units.seconds));
 
 const panelBuilder = (spec: PanelSpec) => {
   if (spec.kind === 'stat') return new stat.PanelBuilder().colorMode(common.BigValueColorMode.Background);
   if (spec.kind === 'table') return tablePanel(spec);
   if (spec.kind === 'states') return statesPanel(spec);
-  if (spec.kind === 'heatmap') return heatmapPanel(spec);
+  if (spec.kind === 'heatmap') return heatmapPanel();
   return timeseriesPanel(spec);
 };
 
