@@ -11,6 +11,7 @@ import type { Option, PricingEngine } from '../models/engine.ts';
 import { isInRange } from '../models/inputs.ts';
 import { defaultModel, type Model } from '../models/models.ts';
 import { lacksOutputText } from '../request/messages.ts';
+import { choicesOf, isChoice } from '../request/read-extras.ts';
 import { isSuspicious } from '../request/unit-warnings.ts';
 import { invertedNumbers, readModelName, readOption } from '../request/read-option.ts';
 
@@ -126,7 +127,19 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     if (typeof name !== 'string' || typeof style !== 'string') return undefined;
     const model = engines.model(name);
     const inputs = wanted.inverted ? invertedNumbers(model) : model.numbers;
-    const plain = new Set(['model', 'exercise_style', 'option_type', ...inputs.map((input) => input.name)]);
+    const choices = Object.entries(choicesOf).flatMap(([choice, values]) => {
+      const column = columns.get(choice);
+      return column === undefined || !model.extras.some((extra) => extra === choice)
+        ? []
+        : [{ choice, values, column }];
+    });
+    const plain = new Set([
+      'model',
+      'exercise_style',
+      'option_type',
+      ...inputs.map((input) => input.name),
+      ...choices.map(({ choice }) => choice),
+    ]);
     if ([...columns.keys()].some((column) => !plain.has(column))) return undefined;
 
     const bad = new Uint8Array(size);
@@ -155,6 +168,11 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
       const side = type.at(index);
       if (bad[index] !== 0 || (side !== 'call' && side !== 'put')) return byRow(index);
       option['option_type'] = side;
+      for (const { choice, values, column } of choices) {
+        const value = column.at(index);
+        if (!isChoice(values, value)) return byRow(index);
+        option[choice] = value;
+      }
       // Adding 0 turns -0 into 0, as `readOption` does.
       for (let k = 0; k < names.length; k++) option[names[k]!] = numbers[k]![index]! + 0;
       for (const { input, cells } of withUnit) {

@@ -66,7 +66,7 @@ export type ColumnResult = {
 
 /** Members of the envelope that apply to all rows of a batch of JSON columns. They may be columns instead. */
 export const envelopeTexts: readonly string[] = ['model', 'exercise_style'];
-export const textColumns: readonly string[] = [...envelopeTexts, 'option_type', 'precision', 'symbol'];
+export const textColumns: readonly string[] = [...envelopeTexts, 'option_type', 'precision', 'barrier_type', 'symbol'];
 /** Columns that are members of a nested object in a row, by the name of that object. */
 export const nestedColumns: Readonly<Record<string, readonly string[]>> = {
   heston: hestonParameters.map(({ name }) => name),

@@ -107,6 +107,10 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
   bachelier: { price: () => 0.2, greeks: 2, inversion: 2 },
   heston: { price: hestonCost, greeks: 4, inversion: 0 },
+  // The integral for the rebate of a knock-out option takes up to 30 microseconds. An inversion evaluates the greeks.
+  barrier: { price: () => 0.6, greeks: 2, greeksMicroseconds: 30, inversion: 2_000 },
+  cash_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
+  asset_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
     price: andersenLakeCost,

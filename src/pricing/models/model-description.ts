@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { exerciseStyles, optionTypes } from './engine.ts';
+import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { hestonParameters, isRequired, maxDividends, rangeOf } from './inputs.ts';
 import { defaultModel, type ExtraInput, type Model } from './models.ts';
@@ -31,6 +32,12 @@ const extras: Readonly<Record<ExtraInput, InputDescription>> = {
     required: false,
     default: 'default',
     description: precisions.join(' or '),
+  },
+  barrier_type: {
+    name: 'barrier_type',
+    type: 'string',
+    required: true,
+    description: `${barrierTypes.join(' or ')}: the side of the spot where the barrier is, and what touching it does`,
   },
   heston: {
     name: 'heston',

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
+import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { exerciseStyles, optionTypes } from '../models/engine.ts';
 import { outputNames } from '../models/outputs.ts';
@@ -33,6 +34,10 @@ const echoed = {
   symbol: z.string().optional(),
   steps: z.int().optional(),
   precision: z.enum(precisions).optional(),
+  barrier_type: z.enum(barrierTypes).optional(),
+  barrier: z.number().optional(),
+  rebate: z.number().optional(),
+  cash: z.number().optional(),
   heston: hestonSchema.optional(),
   dividends: z.array(dividendSchema).readonly().optional(),
   dividend_model: z.literal('escrowed').optional(),

@@ -52,6 +52,15 @@ const inputAliases: Readonly<Record<string, string>> = {
   optionprice: 'price',
   marketprice: 'price',
   n: 'steps',
+  h: 'barrier',
+  barrierlevel: 'barrier',
+  level: 'barrier',
+  barriertype: 'barrier_type',
+  knocktype: 'barrier_type',
+  barrierkind: 'barrier_type',
+  payout: 'cash',
+  cashpayoff: 'cash',
+  cashamount: 'cash',
   ticker: 'symbol',
 };
 const modelAliases: Readonly<Record<string, string>> = {
@@ -67,6 +76,11 @@ const modelAliases: Readonly<Record<string, string>> = {
   tree: 'binomial_lr',
   baroneadesiwhaley: 'baw',
   american: 'andersen_lake',
+  barrieroption: 'barrier',
+  knockout: 'barrier',
+  knockin: 'barrier',
+  digital: 'cash_or_nothing',
+  binary: 'cash_or_nothing',
 };
 const outputAliases: Readonly<Record<string, string>> = {
   value: 'price',
@@ -90,6 +104,14 @@ const choiceAliases: Readonly<Record<string, string>> = {
   am: 'american',
   e: 'european',
   eu: 'european',
+  di: 'down_in',
+  do: 'down_out',
+  ui: 'up_in',
+  uo: 'up_out',
+  downandin: 'down_in',
+  downandout: 'down_out',
+  upandin: 'up_in',
+  upandout: 'up_out',
 };
 
 /** Members of other operations, by what a caller must do to use them. */

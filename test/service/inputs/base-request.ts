@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { fromSchema, type Schema } from '../../http/fuzz/arbitrary.ts';
 import type { Document } from '../../http/fuzz/requests.ts';
+import { streamFile } from '#testkit/arrow/streams.ts';
 import { formType, resolved, type DeclaredInput, type DeclaredOperation } from './declared-inputs.ts';
 
 /** Good values for names of inputs. An input with another name gets a value that its schema describes. */
@@ -12,6 +13,12 @@ export type BaseRequest = {
   readonly headers: Readonly<Record<string, string>>;
   readonly mediaType: string | undefined;
   readonly body: unknown;
+};
+
+/** Bodies that are no JSON and no form, by media type. */
+const rawBodies: Readonly<Record<string, Buffer>> = {
+  'text/csv': Buffer.from('symbol,date,close\nINPT,2024-01-02,185.64\n'),
+  'application/vnd.apache.arrow.stream': Buffer.from(streamFile('utf8')),
 };
 
 const sample = (schema: Schema, document: Document): unknown =>
@@ -69,7 +76,7 @@ export const baseRequests = (
     );
   const [type, content] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
   const described = type !== undefined && (type.includes('json') || type === formType);
-  const [body, ...others] = described ? bodiesFrom(content?.schema ?? {}, document, known) : [undefined];
+  const [body, ...others] = described ? bodiesFrom(content?.schema ?? {}, document, known) : [rawBodies[type ?? '']];
   const base = {
     path: inPlace('path', false),
     query: inPlace('query', false),

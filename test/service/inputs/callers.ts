@@ -1,3 +1,4 @@
+import type { TestDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, client, json, takeToken } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
@@ -9,6 +10,9 @@ import type { Received, Send } from './send.ts';
 import type { Document } from '../../http/fuzz/requests.ts';
 
 const user = { email: 'inputs@example.org', password: 'hostile inputs 4711 umbrella' };
+/** The first of the list of users: its role and state are changed by the requests of this test. */
+const changedUser = { email: 'inputs-changed@example.org', password: 'hostile inputs 4714 umbrella' };
+const administrator = { email: 'inputs-admin@example.org', password: 'hostile inputs 4713 umbrella' };
 
 /** Values that the handlers accept. Names that are not here get a value of their schema. */
 const known: KnownValues = {
@@ -20,12 +24,13 @@ const known: KnownValues = {
   current_password: 'not the current password',
   new_password: 'hostile inputs 4712 umbrella',
   symbol: 'AAPL',
+  symbols: 'AAPL',
   code: 'TECH5_EW',
   universe: 'tech5',
   name: 'a name',
   scopes: ['ml:read'],
   url: 'https://example.com/hook',
-  'if-match': '*',
+  'If-Match': '*',
   time_zone: 'UTC',
   locale: 'en',
   currency: 'USD',
@@ -35,16 +40,45 @@ const known: KnownValues = {
 
 export type Caller = () => Promise<string>;
 
+const ownUniverse = {
+  name: 'inputs',
+  title: 'Inputs',
+  source: 'upload',
+  interval: '1day',
+  assets: [{ symbol: 'INPT', name: 'Inputs' }],
+  indexes: [],
+};
+
 /** Path parameters whose name also is the name of another input. */
 const knownInPath: KnownValues = { name: 'tech5' };
 
-/** The client with all scopes, and a user. Each gets a new token per operation, because some operations end tokens. */
-export const createCallers = async (service: Service): Promise<readonly Caller[]> => {
+/** Values of one operation, where the general ones do not fit. */
+const knownOfOperation: Readonly<Record<string, KnownValues>> = {
+  'PUT /api/v1/universes/{name}': ownUniverse,
+  'POST /api/v1/universes/{name}/prices': { name: ownUniverse.name },
+  'GET /problems/{code}': { code: 'validation_failed' },
+};
+
+/**
+ * The bootstrap client, a user, and an administrator, who holds the scopes that the client lacks. Each gets a new token
+ * per operation, because some operations end tokens.
+ */
+export const createCallers = async (service: Service, database: TestDatabase): Promise<readonly Caller[]> => {
   const auth = `${service.url}/api/v1/auth`;
-  await call(`${auth}/register`, json(user));
-  const userToken: Caller = async () => String((await call(`${auth}/login`, json(user))).body['access_token']);
-  await eventually(async () => (await userToken()) !== 'undefined', 'the user is registered', 20_000);
-  return [() => takeToken(service), userToken];
+  const createUser = async (credentials: typeof user, role: string): Promise<Caller> => {
+    await call(`${auth}/register`, json(credentials));
+    const take: Caller = async () => String((await call(`${auth}/login`, json(credentials))).body['access_token']);
+    await eventually(async () => (await take()) !== 'undefined', 'the user is registered', 20_000);
+    await database.query('update user_account set role = $1 where email = $2', [role, credentials.email]);
+    return take;
+  };
+  await createUser(changedUser, 'user');
+  const asAdministrator = await createUser(administrator, 'admin');
+  const { name, ...universe } = ownUniverse;
+  const headers = { Authorization: `Bearer ${await asAdministrator()}`, 'If-None-Match': '*' };
+  const created = await call(`${service.url}/api/v1/universes/${name}`, { ...json(universe, headers), method: 'PUT' });
+  if (created.status !== 201) throw new Error(created.text);
+  return [() => takeToken(service), await createUser(user, 'user'), asAdministrator];
 };
 
 type Parts = { readonly document: Document; readonly send: Send; readonly callers: readonly Caller[] };
@@ -60,11 +94,13 @@ const itemOf = (text: string): Record<string, unknown> => {
  * request would end with 404 before it reaches what reads the other inputs.
  */
 const withItem = async (
-  { path }: DeclaredOperation,
+  { path, method }: DeclaredOperation,
   caller: Caller,
   operations: readonly DeclaredOperation[],
   { document, send }: Parts,
 ): Promise<KnownValues> => {
+  const own = knownOfOperation[`${method} ${path}`];
+  if (own !== undefined) return { ...known, ...own };
   const [parent = '', name = ''] = path.split(/\/\{(\w+)\}/);
   if (name in knownInPath) return { ...known, [name]: knownInPath[name] };
   if (name === '' || name in known) return known;
@@ -84,6 +120,10 @@ const withItem = async (
 export const authorizationFor = async ({ operation }: DeclaredOperation, caller: Caller) =>
   operation.security.length > 0 ? { Authorization: `Bearer ${await caller()}` } : {};
 
+/** A refusal of the input is nearer to a good answer than a refusal of the caller. */
+const distanceFromGood = ({ received: { status } }: Answerable): number =>
+  status < 300 ? 0 : [401, 403, 404, 429].includes(status) ? 2 : 1;
+
 /** Finds the caller whose good request is answered best. */
 export const answerable = async (
   operation: DeclaredOperation,
@@ -102,5 +142,5 @@ export const answerable = async (
     });
     tried.push({ caller, known: values, received });
   }
-  return tried.reduce((best, each) => (each.received.status < best.received.status ? each : best));
+  return tried.reduce((best, each) => (distanceFromGood(each) < distanceFromGood(best) ? each : best));
 };

@@ -28,6 +28,19 @@ const commonHeaders = [
   ['tracestate', 'user-agent', 'x-api-key', 'x-csrf-token', 'x-forwarded-for', 'x-request-id'],
 ].flat();
 
+/** Where no good request is known, only the outermost checks are attacked. Each operation that is here has its reason. */
+const withoutGoodRequest: Readonly<Record<string, string>> = {
+  'POST /api/v1/account/password': 'a good request changes the password of the caller',
+  'POST /api/v1/account/email': 'a good request needs the password, and ends the e-mail address of the caller',
+  'PUT /api/v1/account/email': 'the token is in an e-mail',
+  'PUT /api/v1/account/password-reset': 'the token is in an e-mail',
+  'POST /api/v1/auth/login/second-factor': 'the token is in the answer to the first step',
+  'PUT /api/v1/account/totp': 'the code comes from an authenticator',
+  'GET /api/v1/calendar/connect': 'the good answer is 302',
+  'GET /api/v1/calendar/callback': 'the state comes from the step before, and is used once',
+  'GET /api/v1/pricing/jobs/{id}/chunks/{number}': 'a chunk has a result when a worker has priced it',
+};
+
 const otherCredentials = ['authorization', 'cookie', 'x-api-key'];
 
 /** Each generated request changes one input; `pointer` is a text that the pointer of a refusal has. */
@@ -125,6 +138,7 @@ test('each declared input with hostile values: a good answer or a 4xx with a poi
     PASSWORD_HASH_MEMORY_KIB: '7168',
     PASSWORD_HASH_PASSES: '1',
     PASSWORD_HASH_QUEUE: '1000',
+    UPLOADS_LIMIT: '100',
     WEBHOOKS_PER_OWNER: '1000',
     API_KEYS_PER_OWNER: '1000',
     // A good answer fits its schema, else it is logged as an error.
@@ -137,7 +151,7 @@ test('each declared input with hostile values: a good answer or a 4xx with a poi
   await eventually(isLoaded, 'the sample data are loaded', 60_000);
   const { send, close } = createSender(service.url);
   t.teardown(close);
-  const callers = await createCallers(service);
+  const callers = await createCallers(service, database);
   await connectCalendar({ service, google }, await takeToken(service));
   const document = (await call(`${service.url}/openapi.json`)).body as unknown as Document;
   // Deletions are last, because other operations need what they delete.
@@ -149,7 +163,8 @@ test('each declared input with hostile values: a good answer or a 4xx with a poi
   const unanswered: string[] = [];
   for (const operation of operations) {
     const { caller, known, received } = await answerable(operation, operations, { document, send, callers });
-    if (received.status >= 300) unanswered.push(`${operation.method} ${operation.path}: ${received.status}`);
+    const name = `${operation.method} ${operation.path}`;
+    if (received.status >= 300 && !(name in withoutGoodRequest)) unanswered.push(`${name}: ${received.text}`);
     const authorization = await authorizationFor(operation, caller);
     const attacks = attacksOn(operation, document, known);
     const sendOne = ({ target, headers, body }: HostileRequest) => {
@@ -159,9 +174,11 @@ test('each declared input with hostile values: a good answer or a 4xx with a poi
     await attack(operation, attacks, sendOne, results);
   }
   t.log(Object.fromEntries([...results.statuses].toSorted(([a], [b]) => a - b)));
-  // Where no good request is known, only the outermost checks are attacked.
-  t.log('without a good request', unanswered);
-  t.true(unanswered.length <= operations.length / 5);
+  t.deepEqual(
+    unanswered,
+    [],
+    'add the values of a good request to test/service/inputs/callers.ts, or the reason below',
+  );
   t.deepEqual(results.faults.slice(0, 20), [], `${results.faults.length} faults`);
   t.is((await call(`${service.url}/health/ready`)).status, 200);
   t.deepEqual(

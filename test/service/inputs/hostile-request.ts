@@ -48,7 +48,7 @@ export const hostileRequest = (
   const form = (is('form') ? [...pairs(without(fields)), ...repeated] : pairs(fields)).join('&');
   const json = is('json')
     ? JSON.stringify(withMark(base.body, input?.members ?? [])).replace(`"${mark}"`, () => value)
-    : JSON.stringify(base.body);
+    : (JSON.stringify(base.body) ?? Buffer.alloc(0));
   return {
     target: query.length === 0 ? target : `${target}?${query.join('&')}`,
     headers: {
@@ -56,6 +56,6 @@ export const hostileRequest = (
       ...(base.mediaType !== undefined && { 'Content-Type': base.mediaType }),
       ...(is('header') && { [name]: times === 1 ? value : Array<string>(times).fill(value) }),
     },
-    body: base.mediaType === undefined ? undefined : isForm ? form : (json ?? Buffer.alloc(0)),
+    body: Buffer.isBuffer(base.body) ? base.body : base.mediaType === undefined ? undefined : isForm ? form : json,
   };
 };

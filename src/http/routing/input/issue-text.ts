@@ -80,12 +80,14 @@ export const issueText = (issue: RawIssue): string | undefined => {
   }
 };
 
+/** The last member name of a path: a position in a list alone tells a reader nothing. */
+export const nameOfField = (path: readonly PropertyKey[]): string =>
+  path.findLast((piece) => typeof piece === 'string') ?? 'The body';
+
 /** A text that begins with `must` or `Must`, with the name of its field before it. */
 export const describeField = (path: readonly PropertyKey[], message: string): string => {
-  const name = path.findLast((piece) => typeof piece === 'string');
   const match = /^must\b/i.exec(message);
-  if (match === null) return message;
-  return `${name === undefined ? 'The body' : name} must${message.slice(4)}`;
+  return match === null ? message : `${nameOfField(path)} must${message.slice(4)}`;
 };
 
 /** The names that an object at `path` of a schema may have; undefined if the schema does not say. */

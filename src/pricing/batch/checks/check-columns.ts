@@ -1,4 +1,6 @@
 import type { AppError, FieldError } from '#src/kernel/catalogue/errors.ts';
+import { listed } from '#src/kernel/requests/nearest-name.ts';
+import { barrierTypes } from '../../engines/exotic/barrier-types.ts';
 import type { EngineFactory } from '../../models/engine-factory.ts';
 import type { ExerciseStyle } from '../../models/engine.ts';
 import { hestonParameters, isRequired, type NumberInput } from '../../models/inputs.ts';
@@ -87,6 +89,7 @@ export const checkColumns = (table: ColumnTable, wanted: Wanted, engines: Engine
     const needed = [
       ...numbersOf(model, wanted).filter(isRequired),
       { name: 'option_type', description: 'call or put' },
+      ...(model.extras.includes('barrier_type') ? [{ name: 'barrier_type', description: listed(barrierTypes) }] : []),
     ];
     for (const input of needed) {
       if (!hasValues(table, input.name)) errors.push(columnError(input.name, 'required', requiredText(input)));

@@ -1,3 +1,4 @@
+import { barrierTypes } from '../../engines/exotic/barrier-types.ts';
 import { precisions } from '../../engines/american/precision.ts';
 import {
   dividendMembers,
@@ -24,6 +25,11 @@ const objectSchema = (members: readonly NumberInput[]): JsonSchema => ({
 /** The named parts of options. */
 export const optionParts: Definitions = {
   OptionType: optionTypeSchema,
+  BarrierType: {
+    type: 'string',
+    enum: barrierTypes,
+    description: 'The side of the spot where the barrier is, and whether touching it starts or ends the option',
+  },
   HestonParameters: objectSchema(hestonParameters),
   Dividend: objectSchema(dividendMembers),
 };
@@ -35,6 +41,7 @@ const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
     description: 'Symbol of the underlying; of a single option it gives spot and volatility where they are absent',
   },
   precision: { type: 'string', enum: precisions, default: 'default' },
+  barrier_type: referTo('BarrierType'),
   heston: referTo('HestonParameters'),
   dividends: {
     type: 'array',
@@ -43,6 +50,9 @@ const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
     description: 'Discrete dividends in place of dividend_yield, by the escrowed model',
   },
 };
+
+/** Extra inputs without a default. */
+const requiredExtras: ReadonlySet<ExtraInput> = new Set(['heston', 'barrier_type']);
 
 /** What an option is for. It decides which numbers are needed. */
 export type Purpose = 'price' | 'implied_volatility' | 'row';
@@ -109,7 +119,7 @@ const optionSchema = (model: Model, purpose: Purpose, members: JsonSchema, named
       'option_type',
       ...(isEuropean ? [] : ['exercise_style']),
       ...required,
-      ...(model.extras.includes('heston') ? ['heston'] : []),
+      ...model.extras.filter((extra) => requiredExtras.has(extra)),
     ],
     properties: {
       ...(named ? { model: { type: 'string', enum: [model.name] } } : {}),
