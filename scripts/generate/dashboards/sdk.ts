@@ -139,8 +139,9 @@ const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
   });
   for (const { name, unit } of columns) panel.overrideByName(name, [{ id: 'unit', value: units[unit] }]);
   if (columns.length > 0) {
-    // Wide enough for the longest route.
-    panel.overrideByName('route', [{ id: 'custom.width', value: 360 }]);
+    // Wide enough for a long route, and narrow enough for all columns on a screen of 1,200 pixels.
+    panel.overrideByName('method', [{ id: 'custom.width', value: 80 }]);
+    panel.overrideByName('route', [{ id: 'custom.width', value: 320 }]);
     panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0]!.name).desc(true)]);
   }
   return panel;

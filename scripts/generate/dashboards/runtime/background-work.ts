@@ -19,7 +19,12 @@ export const backgroundWork: RowSpec = {
           legend: '{{queue}} waiting',
         },
         {
-          expr: `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[15m])) > 0`,
+          expr: highest(
+            `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[15m]))`,
+            'queue',
+            4,
+            `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[$__interval]))`,
+          ),
           legend: '{{queue}} dead in 15 min',
         },
       ],
