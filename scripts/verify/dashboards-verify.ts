@@ -50,7 +50,7 @@ const filledIn = (expr: string): string =>
   expr
     .replaceAll('$__rate_interval', '15s')
     .replaceAll('$__interval', '15s')
-    .replaceAll('$__range', '60s')
+    .replaceAll('$__range', '10m')
     .replaceAll('"$instance"', '".+"')
     .replaceAll('"$route"', '".+"');
 
