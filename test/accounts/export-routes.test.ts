@@ -51,9 +51,9 @@ test('an account has one export at a time, and a process two; then there is a pl
   const first = exportOf(1);
   await eventually(() => started === 1, 'the first export has begun');
   const same = await exportOf(1);
-  t.is(same.status, 503);
+  t.is(same.status, 429);
   t.is(same.headers.get('retry-after'), '5');
-  t.like(await same.json(), { code: 'overloaded', detail: 'Another export of this account is being made' });
+  t.like(await same.json(), { code: 'rate_limit_exceeded', detail: 'Another export of this account is being made' });
   const second = exportOf(2);
   await eventually(() => started === 2, 'the second export has begun');
   t.like(await (await exportOf(3)).json(), { code: 'overloaded', detail: 'Other exports are being made' });

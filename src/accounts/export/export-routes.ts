@@ -24,14 +24,14 @@ export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: A
   const exportAccount = createAccountExport(deps);
   const running = new Set<string>();
 
-  /** @throws AppError `overloaded` */
+  /** @throws AppError `rate_limit_exceeded`, `overloaded` */
   const assertFree = (userId: string, clientIp: string): void => {
-    if (running.size < maxAtOnce && !running.has(userId)) return;
+    const isSame = running.has(userId);
+    if (running.size < maxAtOnce && !isSame) return;
     deps.abuse.refused('answer_backlog', clientIp);
-    const detail = running.has(userId)
-      ? 'Another export of this account is being made'
-      : 'Other exports are being made';
-    throw new AppError('overloaded', detail, { retryAfter: 5 });
+    throw isSame
+      ? new AppError('rate_limit_exceeded', 'Another export of this account is being made', { retryAfter: 5 })
+      : new AppError('overloaded', 'Other exports are being made', { retryAfter: 5 });
   };
 
   return [

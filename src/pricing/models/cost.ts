@@ -3,11 +3,13 @@ import { growthOf } from '../engines/american/adaptive-american.ts';
 import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { maxDividends, steps as stepsInput } from './inputs.ts';
-import { defaultModel, type ModelName } from './models.ts';
+import { chosenModel } from '../request/conventions/model-of-row.ts';
+import type { ModelName } from './models.ts';
 
-/** The members of a row that its cost depends on, not validated. */
+/** The members of a row that its cost depends on, not validated. Dates are resolved before. */
 export type CostInputs = {
   readonly model?: unknown;
+  readonly exercise_style?: unknown;
   readonly steps?: unknown;
   readonly precision?: unknown;
   readonly dividends?: unknown;
@@ -148,7 +150,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
   let prices = 0;
   let isFirst = true;
   for (const row of rows) {
-    const given = row.model ?? defaultModel;
+    const given = row.model ?? chosenModel(row);
     if (isFirst || given !== name) {
       isFirst = false;
       name = given;

@@ -3,6 +3,7 @@ import { exerciseStyles, optionTypes } from './engine.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { hestonParameters, isRequired, maxDividends, rangeOf } from './inputs.ts';
+import { conventionNames, conventionTexts } from '../request/conventions/convention-members.ts';
 import { defaultModel, type ExtraInput, type Model } from './models.ts';
 import type { modelsAnswer } from '../request/answer-schemas.ts';
 
@@ -47,6 +48,13 @@ const extras: Readonly<Record<ExtraInput, InputDescription>> = {
   },
 };
 
+const conventions: readonly InputDescription[] = conventionNames.map((name) => ({
+  name,
+  type: 'string',
+  required: false,
+  description: conventionTexts[name],
+}));
+
 /** The description of a model in `GET /pricing/models`. */
 export const describeModel = (model: Model): Description => ({
   model: model.name,
@@ -60,6 +68,7 @@ export const describeModel = (model: Model): Description => ({
       description: `${input.description}; ${rangeOf(input)}`,
     })),
     ...model.extras.map((extra) => extras[extra]),
+    ...conventions,
     { name: 'option_type', type: 'string', required: true, description: optionTypes.join(' or ') },
     {
       name: 'exercise_style',

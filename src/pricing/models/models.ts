@@ -17,6 +17,7 @@ import {
   exoticOutputs,
 } from '../engines/exotic/exotic-engines.ts';
 import { numericOutputs } from '../engines/numeric-greeks.ts';
+import { conventionNames } from '../request/conventions/convention-members.ts';
 import * as input from './inputs.ts';
 import { outputNames, type OutputName } from './outputs.ts';
 
@@ -186,12 +187,13 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
 /** Every model, in the order of the list of names. */
 export const pricingModels: readonly Model[] = modelNames.map((name) => ({ name, ...declarations[name] }));
 
-/** Every member of a row that is an input of some model. A failed row echoes these members. */
+/** Every member of a row that is an input of some model, or stands in place of one. A failed row echoes these members. */
 export const inputNames: readonly string[] = [
   ...new Set([
     'model',
     'option_type',
     'exercise_style',
+    ...conventionNames,
     ...pricingModels.flatMap(({ extras }) => extras),
     ...pricingModels.flatMap(({ numbers }) => numbers.map(({ name }) => name)),
     input.optionPrice.name,

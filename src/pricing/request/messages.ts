@@ -28,8 +28,18 @@ const inputAliases: Readonly<Record<string, string>> = {
   maturity: 'time_to_expiry',
   timetomaturity: 'time_to_expiry',
   yearstoexpiry: 'time_to_expiry',
-  expiry: 'time_to_expiry',
-  expiration: 'time_to_expiry',
+  expiration: 'expiry',
+  expirationdate: 'expiry',
+  expirydate: 'expiry',
+  maturitydate: 'expiry',
+  valuationdate: 'valuation_date',
+  asof: 'valuation_date',
+  daycounter: 'day_count',
+  daycountconvention: 'day_count',
+  occ: 'contract',
+  occsymbol: 'contract',
+  contractsymbol: 'contract',
+  optionsymbol: 'contract',
   r: 'rate',
   interestrate: 'rate',
   riskfreerate: 'rate',
@@ -125,7 +135,7 @@ const otherOperations: Readonly<Record<string, string>> = {
 
 const didYouMean = (near: string | undefined): string => (near === undefined ? '' : `; did you mean ${near}?`);
 
-const kindOf = (value: unknown): string => {
+export const kindOf = (value: unknown): string => {
   if (typeof value === 'string') return `the text ${quoted(value)}`;
   if (typeof value === 'boolean' || value === null) return String(value);
   return Array.isArray(value) ? 'an array' : 'an object';
@@ -151,7 +161,7 @@ export const notANumberText = (name: string, value: unknown): string => {
   const isNumeric = typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value));
   const isDate = name === 'time_to_expiry' && typeof value === 'string' && /^\d{4}-\d{2}-\d{2}/.test(value);
   const number = isNumeric && value.length <= 32 ? `: send ${Number(value)} without quotes` : '';
-  const remedy = isDate ? ': send the years until then, days / 365' : number;
+  const remedy = isDate ? ': send it as expiry, with valuation_date' : number;
   return `${name} must be a number, not ${kindOf(value)}${remedy}`;
 };
 
