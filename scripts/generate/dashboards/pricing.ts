@@ -11,7 +11,10 @@ const latencyByModel = (id: number, q: number): PanelSpec => ({
   description: 'By model and operation, batches left out; points open the trace. The line is the level of pricing.',
   unit: 'seconds',
   queries: [
-    { expr: quantile(q, durations('operation!="batch"'), 'model, operation'), legend: '{{model}} {{operation}}' },
+    {
+      expr: highest(quantile(q, durations('operation!="batch"'), 'model, operation'), 'model, operation'),
+      legend: '{{model}} {{operation}}',
+    },
   ],
   thresholds: [{ value: limitOf('pricing_latency') / 1_000, color: 'red' }],
   exemplars: true,
