@@ -39,7 +39,7 @@ export const dependencies: RowSpec = {
       unit: 'events/s',
       queries: [
         {
-          expr: highest(`${sumRate(of('volwatch_redis_failures_total'), 'use, reason')} > 0`, 'use, reason'),
+          expr: highest(sumRate(of('volwatch_redis_failures_total'), 'use, reason'), 'use, reason'),
           legend: '{{use}} {{reason}}',
         },
       ],
