@@ -13,12 +13,16 @@ export type CheckedPanel = {
   readonly options?: {
     readonly legend?: { readonly placement?: string; readonly sortBy?: string; readonly sortDesc?: boolean };
   };
-  readonly transformations?: readonly { readonly id: string }[];
+  readonly transformations?: readonly {
+    readonly id: string;
+    readonly options?: { readonly renameByName?: Readonly<Record<string, string>> };
+  }[];
   readonly fieldConfig?: {
     readonly defaults: {
+      readonly decimals?: number;
       readonly color?: { readonly mode?: string };
       readonly mappings?: readonly object[];
-      readonly custom?: { readonly axisSoftMax?: number };
+      readonly custom?: { readonly axisSoftMax?: number; readonly spanNulls?: number | boolean };
       readonly links?: readonly { readonly url: string }[];
     };
   };
@@ -80,6 +84,32 @@ const panelRules: readonly { readonly fault: string; readonly broken: (panel: Ch
     fault: 'shows raw columns: organize them',
     broken: ({ type, transformations = [] }) =>
       type === 'table' && !transformations.some(({ id }) => id === 'organize'),
+  },
+  {
+    fault: 'has a column called "Value": set valueName or columns',
+    broken: ({ type, targets = [], transformations = [] }) =>
+      type === 'table' &&
+      targets.length === 1 &&
+      !transformations.some(({ options }) => !['Value', undefined].includes(options?.renameByName?.['Value'])),
+  },
+  {
+    fault: 'shows counted events with decimals, because an increase is an estimate: set decimals',
+    broken: ({ type, targets = [], fieldConfig, interval }) =>
+      (interval !== undefined || (type === 'table' && targets.length === 1)) &&
+      targets.some(({ expr }) => expr.includes('increase(')) &&
+      fieldConfig?.defaults.decimals !== 0,
+  },
+  {
+    fault: 'picks other series at each step, so that its legend grows: use highest() for topk',
+    broken: ({ type, targets = [] }) =>
+      type === 'timeseries' && targets.some(({ expr }) => /topk\(/.test(expr) && !expr.includes('@ end()')),
+  },
+  {
+    fault: 'draws rare events as dots: connect them with spanNulls',
+    broken: ({ type, targets = [], fieldConfig }) =>
+      type === 'timeseries' &&
+      targets.some(({ expr }) => expr.includes('histogram_quantile') && expr.includes('_seconds_bucket')) &&
+      !(Number(fieldConfig?.defaults.custom?.spanNulls ?? 0) > 0),
   },
   {
     fault: 'has a link whose line_format removes the link to the trace, or a query type that Jaeger does not know',

@@ -50,10 +50,14 @@ const filledIn = (expr: string): string =>
   expr
     .replaceAll('$__rate_interval', '15s')
     .replaceAll('$__interval', '15s')
+    .replaceAll('$__range', '10m')
     .replaceAll('"$instance"', '".+"')
     .replaceAll('"$route"', '".+"');
 
 const hasNumber = ({ values }: Sample): boolean => values.some(([, value]) => value !== 'NaN');
+/** More series than this cannot be told apart in one panel. */
+const maxSeries = 12;
+
 const hasLabels = ({ metric }: Sample): boolean => Object.keys(metric).length > 0;
 
 const drive = async (stack: Stack): Promise<void> => {
@@ -127,6 +131,16 @@ const verifyDashboard = async (prometheus: Prometheus, dashboard: Dashboard, sta
         await askFor(prometheus, where, expr, start, legendFormat.includes('{{') && !expr.includes('ALERTS')),
       );
     }
+  }
+  for (const { type, title, targets = [] } of dashboard.panels) {
+    if (type !== 'timeseries') continue;
+    const where = `${dashboard.title}: series of ${title}`;
+    const found = await Promise.all(targets.map(({ expr }) => prometheus.range(filledIn(expr), start)));
+    const count = found.flat().filter(hasNumber).length;
+    findings.push({
+      where,
+      problem: count > maxSeries ? `${count}, the max is ${maxSeries}: use highest()` : undefined,
+    });
   }
   for (const { name, expr } of dashboard.annotations.list) {
     const where = `${dashboard.title}: annotation ${name}`;

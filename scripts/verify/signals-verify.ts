@@ -19,7 +19,7 @@ import { quietRound } from './traffic.ts';
 
 const shortWindows = (rules: string): string =>
   rules
-    .replaceAll(/\[(1|2|5|10|15)m\]/g, '[4s]')
+    .replaceAll(/\[(?:(?:1|2|5|10|15)m|30s)\]/g, '[4s]')
     .replaceAll(/for: \w+/g, 'for: 1s')
     .replaceAll('36 * 3600', '20');
 

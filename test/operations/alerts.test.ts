@@ -7,6 +7,7 @@ import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 type Rule = {
   readonly alert?: string;
   readonly expr: string;
+  readonly for?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
 };
@@ -98,5 +99,31 @@ test('rules name metrics of the catalogue, and recordings that exist', (t) => {
         name in metricCatalogue || name.replace(/_(bucket|count)$/, '') in metricCatalogue || recordings.has(name);
       t.true(known || name === 'up', `${alert}: ${name}`);
     }
+  }
+});
+
+const seconds = (duration = '0s'): number => Number.parseInt(duration, 10) * (duration.endsWith('m') ? 60 : 1);
+
+test('a cause fires before the alerts that it inhibits, so that none of them is sent', (t) => {
+  const { inhibit_rules: inhibitRules } = parse(readFileSync('alerts/alertmanager.yml', 'utf8')) as {
+    readonly inhibit_rules: readonly Readonly<Record<'source_matchers' | 'target_matchers', readonly string[]>>[];
+  };
+  const forOf = (name: string): number => seconds(alerts.find(({ alert }) => alert === name)?.for);
+  const namesOf = (matchers: readonly string[]): string[] =>
+    matchers.flatMap((each) => /^alertname=~?"(.+)"$/.exec(each)?.[1]?.split('|') ?? []);
+  const pairs = inhibitRules.flatMap(({ source_matchers: source, target_matchers: target }) =>
+    namesOf(source).flatMap((cause) => namesOf(target).map((consequence) => [cause, consequence] as const)),
+  );
+  t.true(pairs.length >= 5);
+  for (const [cause, consequence] of pairs) t.true(forOf(cause) < forOf(consequence), `${cause}, ${consequence}`);
+});
+
+test('an alert on a state bears a missed scrape, because the end of a series starts `for` again', (t) => {
+  const states = alerts.filter(({ expr }) => /(_up|_state)\{[^}]*\}/.test(expr));
+  t.true(states.length >= 5);
+  for (const { alert, expr } of states) {
+    // Prometheus writes `up` itself, for each scrape that fails too.
+    if (/(^|\W)up\{/.test(expr)) continue;
+    t.regex(expr, /^(max|min)_over_time\(volwatch_\w+\{[^}]*\}\[30s\]\) == \d/, alert);
   }
 });

@@ -34,6 +34,18 @@ for (const [fault, type, change] of [
   ['on the right', 'timeseries', { options: { legend: { placement: 'bottom' } } }],
   ['axisSoftMax', 'timeseries', { fieldConfig: { defaults: {} } }],
   ['raw columns', 'table', { transformations: [] }],
+  ['column called "Value"', 'table', { targets: [{ expr: 'x', legendFormat: '{{a}}' }], transformations: [] }],
+  [
+    'with decimals',
+    'timeseries',
+    { interval: '1m', targets: [{ expr: 'sum(increase(x[$__interval]))', legendFormat: '{{a}}' }] },
+  ],
+  ['legend grows', 'timeseries', query('topk(9, x)')],
+  [
+    'as dots',
+    'timeseries',
+    { ...query('histogram_quantile(0.9, rate(x_seconds_bucket[1m]))'), fieldConfig: undefined },
+  ],
   ['line_format', 'timeseries', { fieldConfig: { defaults: { links: [{ url: '/explore?x| line_format "y"' }] } } }],
 ] as const) {
   test(`a ${type} with this fault is named: ${fault}, ${JSON.stringify(change).slice(0, 60)}`, (t) => {

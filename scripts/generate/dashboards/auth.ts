@@ -1,5 +1,5 @@
 import { budgetOf, findSlo } from '../slo/slo.ts';
-import { of, quantiles, share, sumRate, type DashboardSpec } from './spec.ts';
+import { highest, of, quantiles, share, sumRate, type DashboardSpec } from './spec.ts';
 
 const decisions = 'volwatch_rate_limit_decisions_total';
 const verification = 'volwatch_auth_duration_seconds';
@@ -63,11 +63,12 @@ export const auth: DashboardSpec = {
           id: 6,
           kind: 'timeseries',
           title: 'Auth operations by outcome',
-          description: 'Operations per second: sign-ins, tokens, API keys, checks of scopes and CSRF tokens, hashes.',
+          description:
+            'The eight most frequent operations per second: sign-ins, tokens, API keys, checks of scopes and CSRF tokens, hashes.',
           unit: 'events/s',
           queries: [
             {
-              expr: `${sumRate(of(`${verification}_count`), 'operation, outcome')} > 0`,
+              expr: highest(`${sumRate(of(`${verification}_count`), 'operation, outcome')} > 0`, 'operation, outcome'),
               legend: '{{operation}} {{outcome}}',
             },
           ],
@@ -121,11 +122,14 @@ export const auth: DashboardSpec = {
           kind: 'bars',
           title: 'Audit events by action',
           description:
-            'Events by action and outcome: sign-ins, changes of keys and clients, refreshes, injected faults.',
+            'The eight most frequent events by action and outcome: sign-ins, changes of keys and clients, refreshes, injected faults.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (action, outcome) (increase(${of('volwatch_audit_events_total')}[$__interval])) > 0`,
+              expr: highest(
+                `sum by (action, outcome) (increase(${of('volwatch_audit_events_total')}[$__interval])) > 0`,
+                'action, outcome',
+              ),
               legend: '{{action}} {{outcome}}',
             },
           ],
@@ -159,6 +163,7 @@ export const auth: DashboardSpec = {
           id: 12,
           kind: 'table',
           title: 'Most limited subjects',
+          valueName: 'refusals',
           description: 'The ten most limited subjects by hash: compare with client_ip_hash or principal in the log.',
           unit: 'count',
           queries: [{ expr: of('volwatch_rate_limit_top_limited'), legend: '{{rank}} {{subject_hash}}' }],
@@ -173,9 +178,9 @@ export const auth: DashboardSpec = {
           kind: 'timeseries',
           title: 'Abuse refused by kind',
           description:
-            'Refusals per second by kind. The line is where the alert starts to count 15 minutes. The log has one line a minute for each kind, with the hashed addresses that cause the most.',
+            'Refusals per second of the eight most frequent kinds. The line is where the alert starts to count 15 minutes. The log has one line a minute for each kind, with the hashed addresses that cause the most.',
           unit: 'events/s',
-          queries: [{ expr: sumRate(of('volwatch_abuse_refused_total'), 'kind'), legend: '{{kind}}' }],
+          queries: [{ expr: highest(sumRate(of('volwatch_abuse_refused_total'), 'kind'), 'kind'), legend: '{{kind}}' }],
           thresholds: [{ value: 0.1, color: 'yellow' }],
           thresholdSource: 'alerts/rules/causes.yml',
           alerts: ['AbusePersists'],

@@ -20,6 +20,7 @@ const logsOfRoute = ({ kind }: PanelSpec): string => {
 export const dataLinks = (panel: PanelSpec): readonly object[] => {
   const byRoute = panel.queries.some(({ legend }) => legend.includes('http_route'));
   return [
+    ...(panel.link ? [{ ...panel.link, targetBlank: true }] : []),
     {
       title: 'Traces of these minutes',
       url: explore('${traces}', { queryType: 'search', service: 'volwatch' }),

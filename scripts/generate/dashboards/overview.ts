@@ -1,5 +1,5 @@
 import { budgetOf, findSlo, limitOf, sloDocument, sloRecord } from '../slo/slo.ts';
-import { of, ofRoutes, quantile, share, sumRate, type DashboardSpec } from './spec.ts';
+import { highest, of, ofRoutes, others, quantile, share, sumRate, type DashboardSpec } from './spec.ts';
 
 const requests = 'http_server_request_duration_seconds';
 const routeOf = 'http_request_method, http_route';
@@ -27,6 +27,10 @@ const routeColumns = [
     expr: `histogram_quantile(${q}, sum by (le, ${routeOf}) (${over5m('bucket')})) > 0`,
   })),
 ] as const;
+
+const rateByRoute = sumRate(ofRoutes(`${requests}_count`), routeOf);
+const shareOfStatus = (status: string): string =>
+  share(ofRoutes(`${requests}_count`, `http_response_status_code${status}`), ofRoutes(`${requests}_count`), routeOf);
 
 export const overview: DashboardSpec = {
   uid: 'volwatch-overview',
@@ -67,21 +71,31 @@ export const overview: DashboardSpec = {
             { value: 6, color: 'orange' },
             { value: 14.4, color: 'red' },
           ],
+          logarithmic: true,
           alerts: ['AvailabilityBudgetBurn'],
         },
         {
           id: 3,
           kind: 'states',
           title: 'Firing alerts',
-          description: 'Alerts of Prometheus by severity; each carries a link to its runbook page.',
+          description:
+            'Alerts of Prometheus. Red wakes somebody, yellow waits for the morning. A click leads to the runbook.',
           unit: 'state',
           queries: [
             {
-              expr: 'max by (alertname, severity) (ALERTS{alertstate="firing"})',
+              expr: 'max by (alertname, severity) (ALERTS{alertstate="firing",severity="page"}) + 1',
+              legend: '{{alertname}} {{severity}}',
+            },
+            {
+              expr: 'max by (alertname, severity) (ALERTS{alertstate="firing",severity!="page"})',
               legend: '{{alertname}} {{severity}}',
             },
           ],
-          states: [{ value: 1, text: 'Firing', color: 'red' }],
+          states: [
+            { value: 1, text: 'Ticket', color: 'yellow' },
+            { value: 2, text: 'Page', color: 'red' },
+          ],
+          link: { title: 'Runbook', url: `${sloDocument.links.runbooks}/\${__field.labels.alertname}.md` },
         },
       ],
     },
@@ -98,29 +112,30 @@ export const overview: DashboardSpec = {
           queries: routeColumns.map(({ expr }) => ({ expr, legend: routeLegend })),
           columns: routeColumns,
           width: 24,
+          height: 12,
         },
         {
           id: 10,
           kind: 'timeseries',
           title: 'Request rate by route',
-          description: 'Requests per second by route, health checks left out.',
+          description: 'Requests per second of the eight busiest routes and of all others, without health checks.',
           unit: 'requests/s',
-          queries: [{ expr: sumRate(ofRoutes(`${requests}_count`), routeOf), legend: routeLegend }],
+          queries: [
+            { expr: highest(rateByRoute, routeOf), legend: routeLegend },
+            { expr: others(rateByRoute, routeOf), legend: 'all others' },
+          ],
           stacked: true,
         },
         {
           id: 11,
           kind: 'timeseries',
           title: 'Error rate by route',
-          description: 'Share of answers that are 5xx, by route. The line is the availability budget.',
+          description:
+            'Share of answers that are 5xx, of the eight routes with the most. The line is the availability budget.',
           unit: 'share',
           queries: [
             {
-              expr: share(
-                ofRoutes(`${requests}_count`, 'http_response_status_code=~"5.."'),
-                ofRoutes(`${requests}_count`),
-                routeOf,
-              ),
+              expr: highest(shareOfStatus('=~"5.."'), routeOf),
               legend: routeLegend,
             },
           ],
@@ -132,9 +147,14 @@ export const overview: DashboardSpec = {
           kind: 'timeseries',
           title: 'Duration at p99 by route',
           description:
-            'p99 by route; each point opens the trace of one such request. The lines are the levels of pricing and of reads.',
+            'p99 of the eight slowest routes; each point opens the trace of one such request. The lines are the levels of pricing and of reads.',
           unit: 'seconds',
-          queries: [{ expr: quantile(0.99, ofRoutes(`${requests}_bucket`), routeOf), legend: routeLegend }],
+          queries: [
+            {
+              expr: highest(quantile(0.99, ofRoutes(`${requests}_bucket`), routeOf), routeOf),
+              legend: routeLegend,
+            },
+          ],
           thresholds: [
             { value: limitOf('pricing_latency') / 1_000, color: 'yellow' },
             { value: limitOf('read_latency') / 1_000, color: 'red' },
@@ -164,26 +184,33 @@ export const overview: DashboardSpec = {
               legend: '{{code}} {{http_route}}',
             },
           ],
+          valueName: 'errors in 1 h',
         },
         {
           id: 15,
           kind: 'timeseries',
           title: 'Share of 422 by route',
-          description: 'Share of answers that are 422, by route: a client that broke, or a release of ours that did.',
+          description:
+            'Share of answers that are 422, of the eight routes with the most: a client that broke, or a release of ours that did.',
           unit: 'share',
           queries: [
             {
-              expr: share(
-                ofRoutes(`${requests}_count`, 'http_response_status_code="422"'),
-                ofRoutes(`${requests}_count`),
-                routeOf,
-              ),
+              expr: highest(shareOfStatus('="422"'), routeOf),
               legend: routeLegend,
             },
           ],
           thresholds: [{ value: 0.2, color: 'yellow' }],
           thresholdSource: 'alerts/rules/causes.yml',
           alerts: ['InvalidRequestsByRoute'],
+        },
+        {
+          id: 18,
+          kind: 'heatmap',
+          title: 'Requests by duration',
+          description:
+            'Requests per second in each bucket of duration; the darker, the more. Two bands are two kinds of answers, which a percentile hides.',
+          unit: 'requests/s',
+          queries: [{ expr: sumRate(ofRoutes(`${requests}_bucket`), 'le'), legend: '{{le}}' }],
         },
         {
           id: 16,
@@ -198,6 +225,7 @@ export const overview: DashboardSpec = {
               legend: '{{http_request_method}} {{http_route}} {{caller}}',
             },
           ],
+          valueName: 'requests in 1 d',
         },
       ],
     },

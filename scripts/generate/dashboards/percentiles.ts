@@ -1,14 +1,17 @@
 import { percentiles as declared, quantiles, type Percentiles } from '../percentiles/percentiles.ts';
-import { of, quantile, type DashboardSpec, type PanelSpec } from './spec.ts';
+import { highest, of, quantile, type DashboardSpec, type PanelSpec } from './spec.ts';
+
+const byLabels = ({ metric, selector, by }: Percentiles, q: number): string =>
+  quantile(q, of(`${metric}_bucket`, selector), by.join(', '));
 
 const panelOf = (each: Percentiles): PanelSpec => ({
   id: each.panelId,
   kind: 'timeseries',
   title: each.title,
-  description: `${each.description} The twelve longest of each. Points open the trace.`,
+  description: `${each.description} The four with the highest p99. Points open the trace.`,
   unit: 'seconds',
   queries: quantiles.map((q) => ({
-    expr: `topk(12, ${quantile(q, of(`${each.metric}_bucket`, each.selector), each.by.join(', '))} > 0)`,
+    expr: highest(byLabels(each, q), each.by.join(', '), 4, byLabels(each, 0.99)),
     legend: `p${q * 100} ${each.by.map((label) => `{{${label}}}`).join(' ')}`,
   })),
   exemplars: true,

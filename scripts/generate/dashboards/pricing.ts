@@ -1,5 +1,5 @@
 import { limitOf } from '../slo/slo.ts';
-import { of, quantile, quantiles, sumRate, type DashboardSpec, type PanelSpec } from './spec.ts';
+import { highest, of, quantile, quantiles, sumRate, type DashboardSpec, type PanelSpec } from './spec.ts';
 
 const durations = (labels: string): string => of('volwatch_pricing_duration_seconds_bucket', labels);
 const batchSeconds = limitOf('batch_latency') / 1_000;
@@ -11,7 +11,10 @@ const latencyByModel = (id: number, q: number): PanelSpec => ({
   description: 'By model and operation, batches left out; points open the trace. The line is the level of pricing.',
   unit: 'seconds',
   queries: [
-    { expr: quantile(q, durations('operation!="batch"'), 'model, operation'), legend: '{{model}} {{operation}}' },
+    {
+      expr: highest(quantile(q, durations('operation!="batch"'), 'model, operation'), 'model, operation'),
+      legend: '{{model}} {{operation}}',
+    },
   ],
   thresholds: [{ value: limitOf('pricing_latency') / 1_000, color: 'red' }],
   exemplars: true,
@@ -46,7 +49,10 @@ export const pricing: DashboardSpec = {
           unit: 'events/s',
           queries: [
             {
-              expr: `${sumRate(of('volwatch_pricing_options_total'), 'model, operation')} > 0`,
+              expr: highest(
+                `${sumRate(of('volwatch_pricing_options_total'), 'model, operation')} > 0`,
+                'model, operation',
+              ),
               legend: '{{model}} {{operation}}',
             },
           ],

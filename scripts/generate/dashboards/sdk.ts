@@ -6,6 +6,7 @@ import { BarAlignment, GraphDrawStyle, StackingMode, VisibilityMode } from '@gra
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
+import * as heatmap from '@grafana/grafana-foundation-sdk/heatmap';
 import * as state from '@grafana/grafana-foundation-sdk/statetimeline';
 import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as table from '@grafana/grafana-foundation-sdk/table';
@@ -31,6 +32,7 @@ const targets = ({ queries, exemplars, kind }: PanelSpec): DataqueryBuilder[] =>
   queries.map(({ expr, legend }, index) => {
     const query = new DataqueryBuilder().refId(letters[index]!).expr(expr).legendFormat(legend);
     if (kind === 'stat') return query.instant();
+    if (kind === 'heatmap') return query.range().format(PromQueryFormat.Heatmap);
     if (kind === 'table') return query.instant().format(PromQueryFormat.Table);
     return query.range().exemplar(exemplars === true);
   });
@@ -82,6 +84,9 @@ const columnNames: Readonly<Record<string, string>> = { http_request_method: 'me
 /** Columns of a table that are no answer. */
 const rawColumns = ['Time', '__name__', 'job', 'instance'];
 
+/** Lines connect events that are up to this far apart, in milliseconds. Rare events would be dots that nobody sees. */
+const connectedMs = 60_000;
+
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
     .drawStyle(spec.kind === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
@@ -99,6 +104,12 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
         spec.thresholds ? common.GraphThresholdsStyleMode.Dashed : common.GraphThresholdsStyleMode.Off,
       ),
     );
+  if (spec.unit === 'seconds' && spec.kind === 'timeseries') panel.spanNulls(connectedMs);
+  if (spec.logarithmic) {
+    panel.scaleDistribution(
+      new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Symlog).log(10).linearThreshold(1),
+    );
+  }
   return spec.stacked ? panel.stacking(new common.StackingConfigBuilder().mode(StackingMode.Normal)) : panel;
 };
 
@@ -108,11 +119,11 @@ const labelsOf = ({ queries }: PanelSpec): string[] => [
 
 /** The labels of the legend come first, then the values under their names. Several queries are merged by their labels. */
 const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
-  const { valueName = 'Value', columns = [] } = spec;
+  const { valueName, columns = [] } = spec;
   const labels = labelsOf(spec);
   const names: Record<string, string> =
     columns.length === 0
-      ? { Value: valueName }
+      ? { Value: valueName ?? 'Value' }
       : Object.fromEntries(columns.map(({ name }, index) => [`Value #${letters[index]!}`, name]));
   const panel = new table.PanelBuilder();
   if (columns.length > 0) panel.withTransformation({ id: 'merge', options: {} });
@@ -128,17 +139,39 @@ const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
   });
   for (const { name, unit } of columns) panel.overrideByName(name, [{ id: 'unit', value: units[unit] }]);
   if (columns.length > 0) {
+    // Wide enough for a long route, and narrow enough for all columns on a screen of 1,200 pixels.
+    panel.overrideByName('method', [{ id: 'custom.width', value: 80 }]);
+    panel.overrideByName('route', [{ id: 'custom.width', value: 320 }]);
     panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0]!.name).desc(true)]);
   }
   return panel;
 };
 
+/** Rates of the buckets of a histogram of durations. The vertical axis has seconds, a cell the unit of the panel. */
+const heatmapPanel = (): heatmap.PanelBuilder =>
+  new heatmap.PanelBuilder()
+    .calculate(false)
+    .color(
+      new heatmap.HeatmapColorOptionsBuilder()
+        .mode(heatmap.HeatmapColorMode.Scheme)
+        .scheme('Blues')
+        .scale(heatmap.HeatmapColorScale.Exponential)
+        .exponent(0.5)
+        .steps(64),
+    )
+    .yAxis(new heatmap.YAxisConfigBuilder().unit(units.seconds));
+
 const panelBuilder = (spec: PanelSpec) => {
   if (spec.kind === 'stat') return new stat.PanelBuilder().colorMode(common.BigValueColorMode.Background);
   if (spec.kind === 'table') return tablePanel(spec);
   if (spec.kind === 'states') return statesPanel(spec);
+  if (spec.kind === 'heatmap') return heatmapPanel();
   return timeseriesPanel(spec);
 };
+
+const countsEvents = ({ kind, columns, queries }: PanelSpec): boolean =>
+  (kind === 'bars' || (kind === 'table' && columns === undefined)) &&
+  queries.some(({ expr }) => expr.includes('increase('));
 
 const panel = (spec: PanelSpec): dashboard.Panel => {
   const built = panelBuilder(spec)
@@ -150,12 +183,14 @@ const panel = (spec: PanelSpec): dashboard.Panel => {
     .unit(units[spec.unit])
     .noValue('none')
     .thresholds(thresholdsOf(spec))
-    .height(8)
+    .height(spec.height ?? 8)
     .span(spec.width ?? 12)
     .build();
   // The link type of the library has required members that only the links at the top of a dashboard have.
   // Counters over windows of this length do not overlap, because the step of a query is never shorter.
   if (spec.kind === 'bars') built.interval = '1m';
+  // The increase of a counter is an estimate, for example 2.03 refreshes. Events are whole numbers.
+  if (built.fieldConfig && spec.unit === 'count' && countsEvents(spec)) built.fieldConfig.defaults.decimals = 0;
   if (built.fieldConfig) built.fieldConfig.defaults.links = dataLinks(spec) as unknown as dashboard.DashboardLink[];
   return built;
 };

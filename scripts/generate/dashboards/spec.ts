@@ -18,7 +18,7 @@ type StateSpec = { readonly value: number; readonly text: string; readonly color
 export type PanelSpec = {
   /** Must never change, because the links of alerts contain it. */
   readonly id: number;
-  readonly kind: 'timeseries' | 'stat' | 'bars' | 'table' | 'states';
+  readonly kind: 'timeseries' | 'stat' | 'bars' | 'table' | 'states' | 'heatmap';
   /** A short noun phrase. The description says what it answers. */
   readonly title: string;
   readonly description: string;
@@ -37,8 +37,14 @@ export type PanelSpec = {
   readonly alerts?: readonly string[];
   /** Width in grid columns, of 24 in total; the default is 12. */
   readonly width?: number;
+  /** Height in grid rows; the default is 8. */
+  readonly height?: number;
   readonly stacked?: true;
-  /** The name of the column of values of a table with one query. */
+  /** Values up to 1 are linear, larger ones logarithmic, so that one high series does not flatten the others. */
+  readonly logarithmic?: true;
+  /** The first link of a panel, in addition to those of every panel. */
+  readonly link?: { readonly title: string; readonly url: string };
+  /** The name of the column of values of a table with one query. Required there. */
   readonly valueName?: string;
   /** The columns of a table with several queries, one for each query. The rows are sorted by the first one. */
   readonly columns?: readonly { readonly name: string; readonly unit: Unit }[];
@@ -70,6 +76,23 @@ export const quantile = (q: number, bucket: string, by = ''): string =>
 /** p50, p95 and p99 of a histogram, one query each. */
 export const quantiles = (bucket: string): Query[] =>
   [0.5, 0.95, 0.99].map((q) => ({ expr: quantile(q, bucket), legend: `p${q * 100}` }));
+
+/** The value of an expression over the whole time range of the dashboard instead of one step. */
+const overRange = (expr: string): string =>
+  expr.replaceAll(/\[\$__(rate_)?interval\]/g, '[$__range] @ end()').replaceAll(/\}(?!\[)/g, '} @ end()');
+
+/** The max number of series of a time series panel. A legend has place for about eight. */
+const shownSeries = 8;
+
+/**
+ * The series of `expr` that are the highest over the whole time range, told apart by the labels `by`. A bare `topk` picks
+ * other series at each step, so that the legend grows to all of them.
+ */
+export const highest = (expr: string, by: string, count = shownSeries, rank = expr): string =>
+  `(${expr}) and on (${by}) topk(${count}, ${overRange(rank)})`;
+/** The sum of all series that `highest` leaves out. */
+export const others = (expr: string, by: string): string =>
+  `sum((${expr}) unless on (${by}) topk(${shownSeries}, ${overRange(expr)})) > 0`;
 
 /** A ratio that is 0 instead of unknown while the numerator has no series. */
 export const share = (part: string, whole: string, by?: string): string => {

@@ -1,5 +1,5 @@
 import { budgetOf, findSlo, sloRecord } from '../slo/slo.ts';
-import { of, quantile, rate, sumRate, type DashboardSpec } from './spec.ts';
+import { highest, of, quantile, share, sumRate, type DashboardSpec } from './spec.ts';
 
 const transactions = 'volwatch_db_transactions_total';
 const rollbackLine = [{ value: budgetOf(findSlo('refresh')), color: 'red' }] as const;
@@ -13,11 +13,14 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
       kind: 'timeseries',
       title: 'Rollback share by operation',
       description:
-        'Rolled-back share of units of work, by operation; refused callers do not count. The line is the budget of the refresh level.',
+        'Rolled-back share of units of work, of the eight operations with the most; refused callers do not count. The line is the budget of the refresh level.',
       unit: 'share',
       queries: [
         {
-          expr: `sum by (operation) (${rate(of(transactions, 'outcome="rolled_back"'))}) / sum by (operation) (${rate(of(transactions, 'outcome!="refused"'))})`,
+          expr: highest(
+            share(of(transactions, 'outcome="rolled_back"'), of(transactions, 'outcome!="refused"'), 'operation'),
+            'operation',
+          ),
           legend: '{{operation}}',
         },
       ],
@@ -57,11 +60,14 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
       id: 12,
       kind: 'timeseries',
       title: 'Transaction duration at p95',
-      description: 'p95 of units of work by operation and outcome; points open the trace.',
+      description: 'p95 of the eight slowest units of work by operation and outcome; points open the trace.',
       unit: 'seconds',
       queries: [
         {
-          expr: quantile(0.95, of('volwatch_db_transaction_duration_seconds_bucket'), 'operation, outcome'),
+          expr: highest(
+            quantile(0.95, of('volwatch_db_transaction_duration_seconds_bucket'), 'operation, outcome'),
+            'operation, outcome',
+          ),
           legend: '{{operation}} {{outcome}}',
         },
       ],
@@ -84,14 +90,13 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
     {
       id: 14,
       kind: 'timeseries',
-      title: 'Transactions counted by PostgreSQL and by the service',
+      title: 'Rollbacks counted by PostgreSQL and the service',
       description:
-        "PostgreSQL's own commits and rollbacks beside ours. It also counts each statement outside a transaction as a commit; rollbacks must agree.",
+        'Rollbacks per second as PostgreSQL and as the service count them. They must agree. More in PostgreSQL: somebody else rolls back, or connections are lost.',
       unit: 'events/s',
       queries: [
-        { expr: sumRate('pg_stat_database_xact_commit{datname!~"template.*"}'), legend: 'PostgreSQL commits' },
-        { expr: sumRate('pg_stat_database_xact_rollback{datname!~"template.*"}'), legend: 'PostgreSQL rollbacks' },
-        { expr: sumRate(of(transactions), 'outcome'), legend: 'units of work {{outcome}}' },
+        { expr: sumRate('pg_stat_database_xact_rollback{datname!~"template.*"}'), legend: 'PostgreSQL' },
+        { expr: sumRate(of(transactions, 'outcome=~"rolled_back|refused"')), legend: 'service' },
       ],
     },
     {

@@ -15,7 +15,7 @@ export const backgroundAlerts: readonly CauseAlert[] = [
   {
     alert: 'JobsDying',
     expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!~"webhook_delivery|calendar|mail",outcome="dead"}[15m])) > 0',
-    for: '0s',
+    for: '1m',
     severity: 'ticket',
     summary: '{{ $value | humanize }} jobs of queue {{ $labels.queue }} used up their attempts in 15 minutes',
     description: 'They wait in the dead-letter queue and are not tried again by themselves.',

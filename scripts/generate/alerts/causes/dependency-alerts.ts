@@ -3,6 +3,13 @@ import { i1, i2, one } from './instance.ts';
 
 const pool = 'db_client_connection';
 
+/**
+ * A state that is the same in every scrape of 30 s. A missed scrape would end the series for a moment, and `for` would
+ * start again, so that an alert on the plain gauge never fires while the service is too busy to be scraped each time.
+ */
+const steady = (gauge: string, state: number): string =>
+  `${state === 0 ? 'max' : 'min'}_over_time(${gauge}[30s]) == ${state}`;
+
 /** Causes at the level of the instance and its dependencies: the instance itself, PostgreSQL, Redis, providers. */
 export const dependencyAlerts: readonly CauseAlert[] = [
   {
@@ -26,8 +33,9 @@ export const dependencyAlerts: readonly CauseAlert[] = [
     const name = required ? 'PostgreSQL' : 'Redis';
     return {
       alert: required ? 'PostgresDown' : 'RedisDown',
-      expr: `volwatch_dependency_up{job="volwatch",dependency="${dependency}"} == 0`,
-      for: '1m',
+      expr: steady(`volwatch_dependency_up{job="volwatch",dependency="${dependency}"}`, 0),
+      // Its consequences wait longer, so that it inhibits them before they are sent.
+      for: required ? '15s' : '30s',
       severity: required ? 'page' : 'ticket',
       summary: `${name} does not answer the health check of {{ $labels.instance }}`,
       description: required
@@ -45,8 +53,8 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   }),
   {
     alert: 'ReplicaDown',
-    expr: 'volwatch_replica_up{job="volwatch"} == 0',
-    for: '1m',
+    expr: steady('volwatch_replica_up{job="volwatch"}', 0),
+    for: '30s',
     severity: 'ticket',
     summary: '{{ $labels.instance }} does not read from replica {{ $labels.pool }}',
     description: 'It does not answer or is too far behind. The primary answers its reads.',
@@ -82,7 +90,7 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   {
     alert: 'PoolRequestsWaiting',
     expr: `sum by (instance, pool) (rate(${pool}_timeouts_total{job="volwatch"}[2m])) > 0 or sum by (instance, pool) (min_over_time(${pool}_pending_requests{job="volwatch"}[1m])) > 0`,
-    for: '30s',
+    for: '1m',
     severity: 'page',
     summary:
       'requests on {{ $labels.instance }} wait for a connection of pool {{ $labels.pool }} ({{ $value | humanize }})',
@@ -102,8 +110,8 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   },
   {
     alert: 'BreakerOpen',
-    expr: 'volwatch_circuit_breaker_state{job="volwatch"} == 2',
-    for: '30s',
+    expr: steady('volwatch_circuit_breaker_state{job="volwatch"}', 2),
+    for: '15s',
     severity: 'ticket',
     summary: 'the breaker of {{ $labels.dependency }} on {{ $labels.instance }} is open',
     description:
@@ -119,8 +127,8 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   },
   {
     alert: 'RedisUseFailing',
-    expr: 'volwatch_redis_use_up{job="volwatch"} == 0 and on (instance) volwatch_dependency_up{job="volwatch",dependency="redis"} == 1',
-    for: '1m',
+    expr: `${steady('volwatch_redis_use_up{job="volwatch"}', 0)} and on (instance) volwatch_dependency_up{job="volwatch",dependency="redis"} == 1`,
+    for: '30s',
     severity: 'ticket',
     summary: 'Redis does not carry out the commands of {{ $labels.use }} for {{ $labels.instance }}',
     description:
@@ -143,7 +151,7 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   {
     alert: 'LimiterFellBackToMemory',
     expr: 'sum by (instance) (rate(volwatch_rate_limit_decisions_total{job="volwatch",backend="memory"}[2m])) > 0 and on (instance) volwatch_redis_mode{job="volwatch",mode!="none"} == 1',
-    for: '30s',
+    for: '2m',
     severity: 'ticket',
     summary: '{{ $labels.instance }} takes {{ $value | humanize }} rate limit decisions per second in its own memory',
     description: 'Redis is configured, but the limiter cannot use it: each instance counts for itself until it can.',

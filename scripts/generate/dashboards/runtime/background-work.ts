@@ -1,4 +1,4 @@
-import { of, quantiles, share, sumRate, type RowSpec } from '../spec.ts';
+import { highest, of, quantiles, share, sumRate, type RowSpec } from '../spec.ts';
 
 const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
 const deliveries = 'volwatch_webhook_deliveries_total';
@@ -11,12 +11,20 @@ export const backgroundWork: RowSpec = {
       id: 6,
       kind: 'timeseries',
       title: 'Waiting and dead jobs by queue',
-      description: 'Waiting jobs, and jobs that used up their attempts, by queue.',
+      description: 'Waiting jobs of the four fullest queues, and jobs that used up their attempts, by queue.',
       unit: 'count',
       queries: [
-        { expr: `max by (queue, state) (${of('volwatch_jobs_queue_size')})`, legend: '{{queue}} {{state}}' },
         {
-          expr: `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[15m]))`,
+          expr: highest(`max by (queue) (${of('volwatch_jobs_queue_size', 'state="waiting"')})`, 'queue', 4),
+          legend: '{{queue}} waiting',
+        },
+        {
+          expr: highest(
+            `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[15m]))`,
+            'queue',
+            4,
+            `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[$__interval]))`,
+          ),
           legend: '{{queue}} dead in 15 min',
         },
       ],

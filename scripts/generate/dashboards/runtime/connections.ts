@@ -1,4 +1,4 @@
-import { of, quantile, sumRate, type RowSpec } from '../spec.ts';
+import { highest, of, quantile, sumRate, type RowSpec } from '../spec.ts';
 
 const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
 const pool = 'db_client_connection';
@@ -100,11 +100,14 @@ export const connections: RowSpec = {
       id: 13,
       kind: 'timeseries',
       title: 'Slowest statements at p95',
-      description: 'p95 of statements by operation and table; points open the trace.',
+      description: 'p95 of the eight slowest statements by operation and table; points open the trace.',
       unit: 'seconds',
       queries: [
         {
-          expr: `topk(10, ${quantile(0.95, of('db_client_operation_duration_seconds_bucket'), 'db_operation_name, db_collection_name')})`,
+          expr: highest(
+            quantile(0.95, of('db_client_operation_duration_seconds_bucket'), 'db_operation_name, db_collection_name'),
+            'db_operation_name, db_collection_name',
+          ),
           legend: '{{db_operation_name}} {{db_collection_name}}',
         },
       ],

@@ -1,4 +1,4 @@
-import { of, quantile, share, sumRate, type RowSpec } from '../spec.ts';
+import { highest, of, quantile, share, sumRate, type RowSpec } from '../spec.ts';
 
 const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
 const cache = 'volwatch_cache_requests_total';
@@ -37,7 +37,12 @@ export const dependencies: RowSpec = {
       title: 'Failed Redis commands by reason',
       description: 'Failed commands per second, probes included, by use and kind of reply.',
       unit: 'events/s',
-      queries: [{ expr: sumRate(of('volwatch_redis_failures_total'), 'use, reason'), legend: '{{use}} {{reason}}' }],
+      queries: [
+        {
+          expr: highest(sumRate(of('volwatch_redis_failures_total'), 'use, reason'), 'use, reason'),
+          legend: '{{use}} {{reason}}',
+        },
+      ],
     },
     {
       id: 19,

@@ -8,7 +8,8 @@ export const process: RowSpec = {
       id: 20,
       kind: 'timeseries',
       title: 'Event loop lag',
-      description: 'Lag at p50 and p99 by instance. Every request waits at least this long.',
+      description:
+        'Lag at p50 and p99 by instance. 10 ms is the resolution of the timer that measures it, so an idle process shows about 10 ms. More than that delays requests.',
       unit: 'seconds',
       queries: ['p50', 'p99'].map((q) => ({
         expr: of(`nodejs_eventloop_lag_${q}_seconds`),

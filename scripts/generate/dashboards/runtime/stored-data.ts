@@ -1,4 +1,4 @@
-import { of, type RowSpec } from '../spec.ts';
+import { highest, of, type RowSpec } from '../spec.ts';
 
 /** Tables: number of rows and size. */
 export const storedData: RowSpec = {
@@ -9,17 +9,17 @@ export const storedData: RowSpec = {
       kind: 'timeseries',
       title: 'Table size',
       description:
-        'Bytes on disk by table, with indexes and large values, as the primary says. A ramp needs a retention or a limit.',
+        'Bytes on disk of the eight largest tables, with indexes and large values, as the primary says. A ramp needs a retention or a limit.',
       unit: 'bytes',
-      queries: [{ expr: `max by (table) (${of('volwatch_table_bytes')})`, legend: '{{table}}' }],
+      queries: [{ expr: highest(`max by (table) (${of('volwatch_table_bytes')})`, 'table'), legend: '{{table}}' }],
     },
     {
       id: 41,
       kind: 'timeseries',
       title: 'Rows by table',
-      description: 'Rows by table as PostgreSQL estimates them, for the twelve largest tables.',
+      description: 'Rows by table as PostgreSQL estimates them, for the eight largest tables.',
       unit: 'count',
-      queries: [{ expr: `topk(12, max by (table) (${of('volwatch_table_rows')}))`, legend: '{{table}}' }],
+      queries: [{ expr: highest(`max by (table) (${of('volwatch_table_rows')})`, 'table'), legend: '{{table}}' }],
     },
   ],
 };
