@@ -7,7 +7,7 @@
  *    `workers/protocol.ts`). There `workers/serve.ts` receives it, and `workers/open-task.ts` does steps 4 to 8. A small
  *    batch goes through the same steps in the service.
  * 4. `batch/prepare-batch.ts` makes a `PreparedBatch` of the bytes: `batch/batch-shape.ts` checks limits before a parser
- *    runs, then `batch/batch-objects.ts`, or `batch/columns-json.ts` or `arrow/read-columns.ts` and `batch/batch-columns.ts`.
+ *    runs, then `batch/batch-objects.ts`, or `batch/columns/columns-json.ts` or `arrow/read-columns.ts` and `batch/columns/batch-columns.ts`.
  * 5. `models/cost.ts` estimates the work. Too much work is refused, or goes to the lane for long work.
  * 6. `batch/slices.ts` prices the rows in slices of about 4 ms.
  * 7. `batch/batch-tally.ts` counts the rows by outcome, and `batch/text-chunks.ts` collects the answer.

@@ -1,4 +1,4 @@
-import type { Column } from '../batch/columns.ts';
+import type { Column } from '../batch/columns/columns.ts';
 import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { ColumnType } from '#src/kernel/arrow/read-type.ts';
 

@@ -1,5 +1,5 @@
 import { maxBatchRows } from '../batch/batch-row.ts';
-import { checkSize, columnError, type Column, type ColumnRequest } from '../batch/columns.ts';
+import { checkSize, columnError, type Column, type ColumnRequest } from '../batch/columns/columns.ts';
 import { idMember } from '../batch/row-id.ts';
 import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';

@@ -1,5 +1,5 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
-import { columnError, columnKind, unknownColumn } from '../batch/columns.ts';
+import { columnError, columnKind, unknownColumn } from '../batch/columns/columns.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { readUnits, unitsKey, type UnitSystem } from '../request/market-units.ts';

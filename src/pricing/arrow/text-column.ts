@@ -1,4 +1,4 @@
-import type { Column } from '../batch/columns.ts';
+import type { Column } from '../batch/columns/columns.ts';
 import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { IndexArray, Layout } from '#src/kernel/arrow/read-type.ts';

@@ -1,5 +1,5 @@
 import { decimalsOf } from '#src/kernel/arrow/decimals.ts';
-import type { Column } from '../batch/columns.ts';
+import type { Column } from '../batch/columns/columns.ts';
 import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { ColumnType } from '#src/kernel/arrow/read-type.ts';
 

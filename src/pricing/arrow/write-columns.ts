@@ -1,6 +1,6 @@
 import { Field, Float64, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from 'apache-arrow';
 import { streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
-import type { Column, ColumnFailure, ColumnResult } from '../batch/columns.ts';
+import type { Column, ColumnFailure, ColumnResult } from '../batch/columns/columns.ts';
 import { idMember } from '../batch/row-id.ts';
 import { unitsKey } from '../request/market-units.ts';
 

@@ -19,7 +19,7 @@ import { readUnits, unitsMember, type UnitSystem } from '../request/market-units
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { unitWarnings } from '../request/unit-warnings.ts';
 import { checkRowsAlike } from './checks/check-rows.ts';
-import { unknownEnvelopeText } from './columns.ts';
+import { unknownEnvelopeText } from './columns/columns.ts';
 import { idError, idMember, isId } from './row-id.ts';
 import { createTextChunks, utf8 } from './text-chunks.ts';
 

@@ -1,7 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { describeJsonShapeFault, jsonShapeFault } from '#src/kernel/requests/json-shape.ts';
 import { maxBatchRows } from './batch-row.ts';
-import { columnError, numberColumns, textColumns } from './columns.ts';
+import { columnError, numberColumns, textColumns } from './columns/columns.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { dividendMembers, hestonParameters } from '../models/inputs.ts';
 import { inputNames } from '../models/models.ts';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { numberColumns } from '#src/pricing/batch/columns.ts';
-import { readColumnsJson } from '#src/pricing/batch/columns-json.ts';
+import { numberColumns } from '#src/pricing/batch/columns/columns.ts';
+import { readColumnsJson } from '#src/pricing/batch/columns/columns-json.ts';
 
 const refusedRows = 2_000_000;
 const cells = Array.from({ length: refusedRows }, () => 1);

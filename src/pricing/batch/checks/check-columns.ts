@@ -10,8 +10,8 @@ import { invalidRequest } from '../../request/failures.ts';
 import { lacksOutputText, requiredText, styleText, unknownMemberText } from '../../request/messages.ts';
 import { invertedNumbers } from '../../request/read-option.ts';
 import { conventionNames } from '../../request/conventions/convention-members.ts';
-import { chosenModelAt } from '../resolve-columns.ts';
-import { columnError, nestedColumns, type ColumnTable } from '../columns.ts';
+import { chosenModelAt } from '../columns/resolve-columns.ts';
+import { columnError, nestedColumns, type ColumnTable } from '../columns/columns.ts';
 import { outputOfNoModel } from './check-rows.ts';
 
 const common = ['model', 'exercise_style', 'option_type'];

@@ -1,6 +1,6 @@
 import type { NumberInput } from '../../models/inputs.ts';
 import { unitWarning } from '../../request/unit-warnings.ts';
-import type { ColumnWarning } from '../columns.ts';
+import type { ColumnWarning } from '../columns/columns.ts';
 
 export type ColumnWarnings = {
   readonly add: (index: number, input: NumberInput, value: number) => void;

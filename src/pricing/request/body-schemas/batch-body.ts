@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { maxBatchRows } from '../../batch/batch-row.ts';
-import { numberColumns, textColumns } from '../../batch/columns.ts';
+import { numberColumns, textColumns } from '../../batch/columns/columns.ts';
 import { maxIdCharacters } from '../../batch/row-id.ts';
 import { exerciseStyles } from '../../models/engine.ts';
 import { defaultModel, type Model } from '../../models/models.ts';

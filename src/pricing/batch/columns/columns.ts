@@ -1,15 +1,15 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
-import { maxBatchRows } from './batch-row.ts';
-import { invalidRequest } from '../request/failures.ts';
-import { hestonParameters, optionPrice } from '../models/inputs.ts';
-import { pricingModels, type ModelName } from '../models/models.ts';
-import type { OutputName } from '../models/outputs.ts';
-import { conventionNames } from '../request/conventions/convention-members.ts';
-import type { UnitSystem } from '../request/market-units.ts';
-import { unknownColumnText } from '../request/messages.ts';
-import { idMember } from './row-id.ts';
+import { maxBatchRows } from '../batch-row.ts';
+import { invalidRequest } from '../../request/failures.ts';
+import { hestonParameters, optionPrice } from '../../models/inputs.ts';
+import { pricingModels, type ModelName } from '../../models/models.ts';
+import type { OutputName } from '../../models/outputs.ts';
+import { conventionNames } from '../../request/conventions/convention-members.ts';
+import type { UnitSystem } from '../../request/market-units.ts';
+import { unknownColumnText } from '../../request/messages.ts';
+import { idMember } from '../row-id.ts';
 
 /** Numbers of every row; NaN if `at` returns something that is not a number. */
 type NumberColumn = { readonly numbers: Float64Array; readonly at: (index: number) => unknown };

@@ -10,15 +10,15 @@ import {
   type ColumnRequest,
   type ColumnResult,
 } from './columns.ts';
-import { invalidRequest } from '../request/failures.ts';
-import { outputNames } from '../models/outputs.ts';
-import { isRow, readOutputs, type Row } from '../request/read-option.ts';
-import { presetMember } from '../request/defaults.ts';
-import { memberError } from '../request/messages.ts';
-import { readUnits, unitsMember } from '../request/market-units.ts';
-import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
-import { idError, idMember, isId } from './row-id.ts';
-import { createTextChunks } from './text-chunks.ts';
+import { invalidRequest } from '../../request/failures.ts';
+import { outputNames } from '../../models/outputs.ts';
+import { isRow, readOutputs, type Row } from '../../request/read-option.ts';
+import { presetMember } from '../../request/defaults.ts';
+import { memberError } from '../../request/messages.ts';
+import { readUnits, unitsMember } from '../../request/market-units.ts';
+import { readStrictUnits, strictUnitsMember } from '../../request/strict-units.ts';
+import { idError, idMember, isId } from '../row-id.ts';
+import { createTextChunks } from '../text-chunks.ts';
 
 const envelopeMembers = ['columns', 'outputs', unitsMember, strictUnitsMember, presetMember, ...envelopeTexts];
 

@@ -1,5 +1,5 @@
 import type { PresetValues } from '#src/kernel/ports/account/pricing-defaults.ts';
-import { hasEffect, modelFor, valueFor } from '../request/defaults.ts';
+import { hasEffect, modelFor, valueFor } from '../../request/defaults.ts';
 import type { Column, ColumnTable } from './columns.ts';
 
 const onlyOf = (column: Column): unknown => (column.numbers === undefined ? column.only : undefined);

@@ -1,6 +1,6 @@
-import { conventionNames } from '../request/conventions/convention-members.ts';
-import { chosenModel } from '../request/conventions/model-of-row.ts';
-import { resolveRow } from '../request/conventions/resolve-row.ts';
+import { conventionNames } from '../../request/conventions/convention-members.ts';
+import { chosenModel } from '../../request/conventions/model-of-row.ts';
+import { resolveRow } from '../../request/conventions/resolve-row.ts';
 import type { Column, ColumnTable } from './columns.ts';
 
 /** The columns that are read to resolve dates and contracts. There is no column of dividends. */

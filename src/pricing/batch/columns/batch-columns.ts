@@ -1,21 +1,21 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import type { PreparedBatch } from './prepared-batch.ts';
-import { createTally } from './batch-tally.ts';
-import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
-import { checkColumns, fieldOf, fieldOfThrown } from './checks/check-columns.ts';
-import { createColumnWarnings } from './checks/column-warnings.ts';
+import type { PreparedBatch } from '../prepared-batch.ts';
+import { createTally } from '../batch-tally.ts';
+import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../../request/calculate.ts';
+import { checkColumns, fieldOf, fieldOfThrown } from '../checks/check-columns.ts';
+import { createColumnWarnings } from '../checks/column-warnings.ts';
 import { nestedColumns, type Column, type ColumnFailure, type ColumnRequest, type ColumnResult } from './columns.ts';
 import { chosenModelAt, hasConventions, isNullAbsent, resolveColumns } from './resolve-columns.ts';
-import { estimateOf, type CostInputs } from '../models/cost.ts';
-import type { EngineFactory } from '../models/engine-factory.ts';
-import type { Option, PricingEngine } from '../models/engine.ts';
-import { isInRange } from '../models/inputs.ts';
-import { defaultModel, type Model, type ModelName } from '../models/models.ts';
-import { lacksOutputText } from '../request/messages.ts';
-import { choicesOf, isChoice } from '../request/read-extras.ts';
-import { isSuspicious } from '../request/unit-warnings.ts';
-import { resolveRow } from '../request/conventions/resolve-row.ts';
-import { invertedNumbers, readModelName, readOption } from '../request/read-option.ts';
+import { estimateOf, type CostInputs } from '../../models/cost.ts';
+import type { EngineFactory } from '../../models/engine-factory.ts';
+import type { Option, PricingEngine } from '../../models/engine.ts';
+import { isInRange } from '../../models/inputs.ts';
+import { defaultModel, type Model, type ModelName } from '../../models/models.ts';
+import { lacksOutputText } from '../../request/messages.ts';
+import { choicesOf, isChoice } from '../../request/read-extras.ts';
+import { isSuspicious } from '../../request/unit-warnings.ts';
+import { resolveRow } from '../../request/conventions/resolve-row.ts';
+import { invertedNumbers, readModelName, readOption } from '../../request/read-option.ts';
 
 export type ColumnsDeps = ColumnRequest &
   Pick<PreparedBatch, 'format' | 'answer'> & {
