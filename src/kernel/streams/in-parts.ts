@@ -1,17 +1,11 @@
-import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
+import { createTurns, type TurnsOptions } from './turns.ts';
 
 /** Max bytes of a part. The worst known record costs about 5 microseconds and has 4 bytes, so a part costs at most 10 ms. */
 export const maxPartBytes = 8_192;
-/** Max milliseconds of work before the event loop gets a turn. The part that is in work is added to it. */
-const maxWorkMs = 5;
 
-export type PartsOptions = {
+export type PartsOptions = TurnsOptions & {
   /** Ends the parts with its reason before the next part. */
   readonly signal?: AbortSignal;
-  /** Milliseconds of a clock that never goes back. */
-  readonly monotonic?: () => number;
-  /** Resolves after the event loop has done its other work. */
-  readonly nextTurn?: () => Promise<unknown>;
 };
 
 /**
@@ -21,15 +15,12 @@ export type PartsOptions = {
  */
 export const inParts = async function* (
   pieces: AsyncIterable<Buffer>,
-  { signal, monotonic = () => performance.now(), nextTurn = nextTurnOfLoop }: PartsOptions = {},
+  { signal, ...options }: PartsOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  let turnAt = monotonic();
+  const turns = createTurns(options);
   for await (const piece of pieces) {
     for (let start = 0; start < piece.length; start += maxPartBytes) {
-      if (monotonic() - turnAt >= maxWorkMs) {
-        await nextTurn();
-        turnAt = monotonic();
-      }
+      await turns.give();
       signal?.throwIfAborted();
       yield piece.subarray(start, start + maxPartBytes);
     }
