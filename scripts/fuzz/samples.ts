@@ -22,6 +22,9 @@ export const arrowSamples = (): readonly Uint8Array[] => [
   arrowStream(columnsOf(rows.map((row, index) => (index % 3 === 0 ? { ...row, dividend_yield: 0.01 } : row)))),
   arrowStream(columnsOf(rows.map((row, index) => ({ ...row, symbol: `S${index}`, model: 'black_scholes' })))),
   arrowStream(columnsOf([{ ...withoutVolatility, ...heston, model: 'heston' }]), { dictionary: true }),
+  arrowStream(columnsOf([{ ...rowAt(0), model: 'barrier', barrier: 80, barrier_type: 'down_out' }]), {
+    dictionary: true,
+  }),
   arrowStream(columnsOf([{ ...withoutVolatility, price: 12 }]), { outputs: 'implied_volatility' }),
   arrowStream(columnsOf(rows.slice(0, 3).map((row) => ({ ...row, model: 'baw', exercise_style: 'american' })))),
   arrowStream({
@@ -46,6 +49,7 @@ export const objectsSamples = (): readonly Uint8Array[] => [
   json({ options: rows, outputs: ['price', 'delta', 'implied_volatility'] }),
   json({ options: [{ ...withoutVolatility, heston, model: 'heston' }] }),
   json({ options: [{ ...rowAt(1), dividends: [{ time: 0.1, amount: 1 }], symbol: 'AAPL' }, {}, null] }),
+  json({ options: [{ ...rowAt(2), model: 'barrier', barrier: 130, barrier_type: 'up_in' }] }),
   json({ options: [{ ...rowAt(2), model: 'binomial_lr', exercise_style: 'american', steps: 51 }] }),
 ];
 
@@ -53,5 +57,9 @@ export const columnsSamples = (): readonly Uint8Array[] => [
   json({ columns: columnsOf(rows) }),
   json({ columns: { ...rowAt(0), strike: [90, 100, null, '1'] }, outputs: ['price', 'vega'] }),
   json({ columns: { ...withoutVolatility, ...heston, strike: [95, 105] }, model: 'heston' }),
+  json({
+    columns: { ...rowAt(0), barrier: [80, 90], barrier_type: ['down_in', 'down_out'], rebate: 1 },
+    model: 'barrier',
+  }),
   json({ columns: { ...rowAt(0), precision: ['fast', 'high'] }, model: 'andersen_lake', exercise_style: 'american' }),
 ];

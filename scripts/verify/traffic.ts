@@ -36,6 +36,7 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
     post('/pricing/greeks', option),
     post('/pricing/implied-volatility', { ...option, volatility: undefined, price: 4.4 }),
     post('/pricing/batch', { options: rows }),
+    post('/pricing/grid', { option, spot_shifts: [-0.1, 0, 0.1] }),
     post('/pricing/batch', { columns: { ...option, strike: rows.map(({ strike }) => strike) } }),
     post('/pricing/batch', { options: [{ ...option, spot: -1 }, option] }),
     post('/pricing/price', { ...option, spot: 'a hundred' }),

@@ -99,6 +99,7 @@ export const compose = async (config: Config): Promise<Service> => {
       audit: audit.trail,
       tables: personalTables,
       maxRows: config.ACCOUNT_EXPORT_ROWS,
+      maxBytes: config.ACCOUNT_EXPORT_MAX_BYTES,
       statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
     }),
     ...pricing.routes,

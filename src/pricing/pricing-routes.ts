@@ -4,6 +4,7 @@ import { resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { acceptedTransports, transportOf } from './batch/accept.ts';
 import { arrowType, jsonType } from './batch/prepared-batch.ts';
+import { gridAnswer, gridBody } from './grid/grid-schemas.ts';
 import { describeModel } from './models/model-description.ts';
 import type { PricingService } from './pricing-service.ts';
 import * as answers from './request/answer-schemas.ts';
@@ -48,7 +49,9 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       path: '/pricing/price',
       summary: 'Price one option',
       description:
-        'With `symbol`, the last stored close and the realised volatility stand in for an absent `spot` and `volatility`.',
+        'With `symbol`, the last stored close and the realised volatility stand in for an absent `spot` and `volatility`. ' +
+        '`expiry` and `valuation_date` stand in place of `time_to_expiry`; `contract`, an OCC symbol, gives strike, expiry ' +
+        'and type. An American option without a model has one chosen, and `model` of the answer says which.',
       request: { body: priceBody(service.models) },
       responses: { 200: answers.priceAnswer },
       errors: pricingErrors,
@@ -104,6 +107,27 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
         const answer = acceptedTransports(headers.accept, input);
         const batch = { bytes: body as Buffer, input, answer, jsonDepth };
         return { status: 200, ...batchReply(await service.batch(batch, { signal: context.signal })) };
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: 'POST',
+      load: 'batch',
+      path: '/pricing/grid',
+      summary: 'Value positions over shifts of spot, volatility and days',
+      description:
+        'Value and greeks of each position at each node, times its quantity, and the totals of each node; positions times ' +
+        'nodes are at most 100,000. The answer is JSON columns, or with `Accept` an Arrow stream, in which the totals are ' +
+        'the rows without a `position`.',
+      bodyLimit: 'batch',
+      rawBody: true,
+      produces: [jsonType, arrowType],
+      request: { headers: batchHeaders, body: gridBody(service.models) },
+      responses: { 200: gridAnswer },
+      errors: ['pricing_model_unknown', 'pricing_work_too_large'],
+      handler: async ({ body, headers, context }) => {
+        const request = { bytes: body as Buffer, answer: acceptedTransports(headers.accept, 'json'), jsonDepth };
+        return { status: 200, ...batchReply(await service.grid(request, { signal: context.signal })) };
       },
     }),
     defineRoute({

@@ -11,8 +11,10 @@ import { computationTime } from './request/computation-time.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
+import { readUnits, unitsMember } from './request/market-units.ts';
 import { lacksOutputText } from './request/messages.ts';
-import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
+import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
+import { isRow, readModelName, readOption, readOutputs } from './request/read-option.ts';
 import { readStrictUnits, strictUnitsMember } from './request/strict-units.ts';
 import { unitWarnings, type UnitWarning } from './request/unit-warnings.ts';
 import type { PricingServiceDeps } from './pricing-service-deps.ts';
@@ -22,6 +24,7 @@ import type { BatchOutcome } from './workers/protocol.ts';
 
 type TimedOption = PricedOption & {
   readonly warnings?: readonly UnitWarning[];
+  readonly units?: 'market';
   readonly inputs_from?: InputsFrom;
   readonly computation_time_ms: number;
 };
@@ -45,8 +48,16 @@ export type PricingService = {
    * `PricingWorkers.run`
    */
   readonly batch: (request: BatchRequest, options?: BatchOptions) => Promise<BatchOutcome>;
+  /**
+   * Values positions at the nodes of a grid. A wrong position refuses the grid; a node without a value is an error in the
+   * answer.
+   * @throws AppError as `batch`
+   */
+  readonly grid: (request: GridRequest, options?: BatchOptions) => Promise<BatchOutcome>;
   readonly models: readonly Model[];
 };
+
+type GridRequest = Omit<BatchRequest, 'kind' | 'input'>;
 
 type SingleOperation = 'price' | 'greeks' | 'implied_volatility';
 const fixedOutputs: Readonly<Record<'price' | 'implied_volatility', readonly OutputName[]>> = {
@@ -74,23 +85,25 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
   const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
 
-  const read = (operation: SingleOperation, row: Row, model: Model) => {
+  const read = (operation: SingleOperation, { row, echo }: ResolvedRow, model: Model) => {
     const asked =
       operation === 'greeks'
         ? readOutputs(row['outputs'], greekNames, defaultGreeks)
         : { outputs: fixedOutputs[operation] };
-    const own = operation === 'greeks' ? ['outputs', strictUnitsMember] : [strictUnitsMember];
+    const own = operation === 'greeks' ? ['outputs', unitsMember, strictUnitsMember] : [strictUnitsMember];
+    const units = operation === 'greeks' ? readUnits(row) : 'default';
     const strict = readStrictUnits(row);
     const inverted = operation === 'implied_volatility';
-    const option = readOption(row, model, '', { own, inverted, strictUnits: strict === true });
-    if (Array.isArray(strict) || Array.isArray(option)) {
-      const parts = [option, asked, strict].filter((part) => Array.isArray(part));
+    const isTimeDated = echo !== undefined && 'expiry' in echo;
+    const option = readOption(row, model, '', { own, inverted, strictUnits: strict === true, isTimeDated });
+    if (Array.isArray(strict) || Array.isArray(option) || Array.isArray(units)) {
+      const parts = [option, asked, strict, units].filter((part) => Array.isArray(part));
       throw invalidRequest(parts.flat());
     }
     if (Array.isArray(asked)) throw invalidRequest(asked);
     const unsupported = unsupportedOutputs(operation, model, asked.outputs);
     if (unsupported.length > 0) throw invalidRequest(unsupported);
-    return { option, outputs: asked.outputs };
+    return { option: Object.assign(option, echo), outputs: asked.outputs, units };
   };
 
   const single = async (operation: SingleOperation, body: unknown, signal?: AbortSignal): Promise<TimedOption> => {
@@ -104,21 +117,24 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         ]);
       const model = engines.model(readModelName(body, ''));
       label = model.name;
+      const resolved = resolveRow(body, '');
+      if (Array.isArray(resolved)) throw invalidRequest(resolved);
+      const { echo } = resolved;
       span.setAttribute('pricing.model', label);
-      const { row, inputsFrom } = await fillFromSymbol(body, model, wantedInputs[operation], closes);
-      const { option, outputs } = read(operation, row, model);
+      const { row, inputsFrom } = await fillFromSymbol(resolved.row, model, wantedInputs[operation], closes);
+      const { option, outputs, units } = read(operation, { row, ...(echo && { echo }) }, model);
       span.setAttribute('pricing.exercise_style', option.exercise_style);
       const engine = engines.engine(model);
       const armed = faults.armed('pricing.engine');
       if (armed) await faults.reach('pricing.engine', signal);
-      const wanted = wantedOf(outputs);
+      const wanted = wantedOf(outputs, units);
       const buffer = createOutputs();
       const estimate = estimateOf([row], wanted);
       const slow = !armed && estimate.totalMs > workerMs;
-      const { outputs: _, strict_units: __, ...plain } = row;
+      const { outputs: _, strict_units: __, units: ___, ...plain } = row;
       const result = slow
         ? await context.with(trace.setSpan(context.active(), span), () =>
-            priceOnWorker(workers, plain, outputs, {
+            priceOnWorker(workers, plain, outputs, units, {
               signal,
               kind: 'single',
               caller: callerOf(),
@@ -138,7 +154,9 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       const warnings = unitWarnings(option, model.numbers, '');
       return {
         ...result,
+        ...echo,
         ...(warnings && { warnings }),
+        ...(units === 'market' && { units }),
         ...(inputsFrom && { inputs_from: inputsFrom }),
         computation_time_ms: computationTime(clock.monotonic() - started),
       };
@@ -155,11 +173,14 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     }
   };
 
+  const grid = createBatch({ ...deps, tracer }, 'grid');
+
   return {
     price: (body, signal) => single('price', body, signal),
     greeks: (body, signal) => single('greeks', body, signal),
     impliedVolatility: (body, signal) => single('implied_volatility', body, signal) as Promise<ImpliedOption>,
     batch: createBatch({ ...deps, tracer }),
+    grid: (request, options) => grid({ ...request, kind: 'grid', input: 'json' }, options),
     models: engines.models,
   };
 };

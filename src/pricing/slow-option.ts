@@ -1,6 +1,7 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PricedOption } from './request/calculate.ts';
 import type { OutputName } from './models/outputs.ts';
+import type { UnitSystem } from './request/market-units.ts';
 import type { Row } from './request/rows.ts';
 import type { PricingWorkers, WorkOptions } from './workers/pool.ts';
 
@@ -14,9 +15,10 @@ export const priceOnWorker = async (
   workers: PricingWorkers,
   row: Row,
   outputs: readonly OutputName[],
+  units: UnitSystem,
   options: WorkOptions,
 ): Promise<PricedOption> => {
-  const bytes = Buffer.from(JSON.stringify({ options: [row], outputs }));
+  const bytes = Buffer.from(JSON.stringify({ options: [row], outputs, units }));
   const { chunks } = await workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, options);
   const { results } = JSON.parse(Buffer.concat(chunks).toString()) as Answer;
   const [result] = results;

@@ -185,7 +185,7 @@ test.serial('a batch answers each row as the single call does, in order, with it
       volatility: 0.25,
       option_type: 'put',
     },
-    { ...call, exercise_style: 'american' },
+    { ...call, exercise_style: 'american', model: 'black_scholes' },
   ];
   const outputs = ['price', 'delta', 'vega'];
   const batch = await service.batch({ options: rows, outputs });

@@ -48,10 +48,10 @@ test('a value in a suspicious unit is priced with a warning, in every format', a
 });
 
 test('a mistake of the whole request is one 422 in each format, a mistake of a row fails the row', async (t) => {
-  const american = { ...call, exercise_style: 'american' };
+  const american = { ...call, exercise_style: 'american', model: 'black_scholes' };
   const refused: readonly (readonly [Promise<unknown>, string])[] = [
     [service.batch({ options: [american, american] }), '/options/0/exercise_style'],
-    [service.batch({ columns: call, exercise_style: 'american' }), '/exercise_style'],
+    [service.batch({ columns: call, exercise_style: 'american', model: 'black_scholes' }), '/exercise_style'],
     [service.batch({ columns: american }), '/columns/exercise_style'],
     [
       service.send({ bytes: arrowStream(columnsOf([american])), input: 'arrow', answer: ['arrow'] }),

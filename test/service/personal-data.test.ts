@@ -73,9 +73,18 @@ const open = async (t: ExecutionContext) => {
     audit.record(transaction, { stream: `user:${user}`, action: 'user.signed_in', outcome: 'success', target: user }),
   );
   const parts = { unitOfWork: database.unitOfWork, audit, clock: systemClock };
-  const exportAccount = (maxRows = 100) =>
-    createAccountExport({ ...parts, tables: personalTables, maxRows, statementTimeoutMs: 5_000 })(user);
+  const exportAccount = async (maxRows = 100, maxBytes = 1_000_000): Promise<Exported> => {
+    const limits = { maxRows, maxBytes, statementTimeoutMs: 5_000 };
+    const pieces = await createAccountExport({ ...parts, ...limits, tables: personalTables })(user);
+    return JSON.parse(Buffer.concat(pieces).toString()) as Exported;
+  };
   return { stored, exportAccount, admin: composeCredentialAdmin(parts) };
+};
+
+type Exported = {
+  readonly user_id: string;
+  readonly truncated: readonly string[];
+  readonly data: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
 };
 
 const dumpOf = async ({ query }: TestDatabase): Promise<Record<string, string>> => {
@@ -151,6 +160,23 @@ test('the export of one user has nothing of another, and names what it cuts', as
   t.false(JSON.stringify(document).includes('other'));
   t.deepEqual(document.truncated, ['webhook']);
   t.is(document.data['webhook']?.length, 1);
+});
+
+test('an export has no more bytes than the max, and names the tables that were cut', async (t) => {
+  const { exportAccount, stored } = await open(t);
+  await stored.query(
+    `insert into webhook (id, owner_kind, owner_id, url, events, created_at)
+     select gen_random_uuid(), 'user', '${user}', 'https://canary.example/' || repeat('x', 1000), '{}', now()
+     from generate_series(1, 500)`,
+  );
+  const whole = await exportAccount(1_000);
+  t.deepEqual(whole.truncated, []);
+  t.is(whole.data['webhook']?.length, 501);
+  const cut = await exportAccount(1_000, 200_000);
+  t.true(cut.truncated.includes('webhook'));
+  t.true(JSON.stringify(cut).length < 210_000);
+  t.true(cut.data['webhook']!.length > 100);
+  t.deepEqual(Object.keys(cut.data), Object.keys(whole.data));
 });
 
 test('exports at the same time do not conflict', async (t) => {

@@ -24,7 +24,11 @@ const typeOf = (cells: Cells, dictionary: boolean): DataType => {
 /** An Arrow IPC stream as a client makes it; the second half of the columns' texts as dictionaries. */
 export const arrowStream = (
   columns: Readonly<Record<string, Cells | Vector>>,
-  { outputs, dictionary = false }: { outputs?: string; dictionary?: boolean } = {},
+  {
+    outputs,
+    metadata: more = {},
+    dictionary = false,
+  }: { outputs?: string; metadata?: Readonly<Record<string, string>>; dictionary?: boolean } = {},
 ): Uint8Array => {
   const vectors = Object.fromEntries(
     Object.entries(columns).map(([name, cells]) => [
@@ -33,7 +37,10 @@ export const arrowStream = (
     ]),
   );
   const fields = Object.entries(vectors).map(([name, { type }]) => new Field(name, type as DataType, true));
-  const metadata = new Map(outputs === undefined ? [] : [['volwatch.outputs', outputs]]);
+  const metadata = new Map([
+    ...Object.entries(more),
+    ...(outputs === undefined ? [] : [['volwatch.outputs', outputs] as const]),
+  ]);
   const table = new Table(new Schema(fields, metadata), new Table(vectors).batches);
   const writer = new RecordBatchStreamWriter();
   writer.write(table);

@@ -6,6 +6,11 @@ const { spot: __, ...withoutMarket } = withoutVolatility;
 const heston = { v0: 0.04, kappa: 1.5, theta: 0.04, sigma: 0.3, rho: -0.6 };
 const american = { ...option, option_type: 'put', exercise_style: 'american' };
 
+const { time_to_expiry: ___, ...withoutTime } = option;
+const { strike: ____, option_type: _____, ...onlyMarket } = withoutTime;
+const valuation = { valuation_date: '2026-11-26' };
+const dated = { ...withoutTime, ...valuation, expiry: '2027-05-21' };
+
 const api = '/api/v1/pricing';
 const post = (path: string, name: string, summary: string, body: unknown): MakeStep => {
   const operation = `POST ${api}${path}`;
@@ -16,11 +21,37 @@ export const pricingSteps: readonly MakeStep[] = [
   post('/price', 'call', 'A European call', option),
   post('/price', 'american_put', 'An American put', { ...american, model: 'andersen_lake' }),
   post('/price', 'heston', 'By the Heston model', { ...withoutVolatility, model: 'heston', heston }),
+  post('/price', 'barrier', 'An up-and-out call with a rebate', {
+    ...option,
+    model: 'barrier',
+    barrier_type: 'up_out',
+    barrier: 125,
+    rebate: 1,
+  }),
+  post('/price', 'digital', 'A digital put that pays 10', {
+    ...option,
+    option_type: 'put',
+    model: 'cash_or_nothing',
+    cash: 10,
+  }),
   post('/price', 'symbol', 'Spot and volatility from stored prices', { ...withoutMarket, strike: 235, symbol: 'AAPL' }),
   post('/price', 'dividends', 'Discrete dividends', { ...option, dividends: [{ time: 0.25, amount: 1.5 }] }),
+  post('/price', 'expiry', 'An expiry date in place of years', dated),
+  post('/price', 'contract', 'An OCC symbol in place of strike, expiry and type', {
+    ...onlyMarket,
+    ...valuation,
+    contract: 'AAPL  270521C00105000',
+  }),
+  post('/price', 'dated_dividends', 'Dividends by date', {
+    ...dated,
+    day_count: 'ACT/ACT ISDA',
+    dividends: [{ date: '2027-02-10', amount: 1.5 }],
+  }),
+  post('/price', 'american', 'An American option without a model: the answer says which was chosen', american),
   post('/price', 'warning', 'A volatility that is probably in percent', { ...option, volatility: 20 }),
   post('/greeks', 'first_order', 'The usual greeks', option),
   post('/greeks', 'chosen', 'Chosen greeks', { ...option, outputs: ['delta', 'gamma', 'vanna'] }),
+  post('/greeks', 'market_units', 'Vega and rho per 1 %, theta per day', { ...option, units: 'market' }),
   post('/implied-volatility', 'call', 'From the price of a call', { ...withoutVolatility, price: 4.2 }),
   post('/batch', 'rows', 'Rows as objects', {
     options: [
@@ -41,6 +72,21 @@ export const pricingSteps: readonly MakeStep[] = [
   post('/batch', 'implied_volatilities', 'A price for each row, and the volatility as output', {
     columns: { ...withoutVolatility, strike: [100, 105], price: [6.37, 4.18] },
     outputs: ['implied_volatility'],
+  }),
+  post('/grid', 'ladder', 'Two positions over three spots and two days', {
+    positions: [
+      { id: 'A', quantity: 10, ...option },
+      { id: 'B', quantity: -5, ...american },
+    ],
+    spot_shifts: [-0.05, 0, 0.05],
+    days: [0, 7],
+    outputs: ['delta', 'gamma'],
+  }),
+  post('/grid', 'option', 'One option over volatilities, in the units of the market', {
+    option,
+    volatility_shifts: [-0.01, 0, 0.01],
+    outputs: ['vega', 'theta'],
+    units: 'market',
   }),
   () => ({ operation: `GET ${api}/models`, name: 'all', summary: 'All models', isAnswerHidden: true }),
   () => ({

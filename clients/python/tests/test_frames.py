@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from datetime import date, datetime
 from decimal import Decimal
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,42 @@ def test_the_kind_of_frame_is_known_to_type_checkers(client: Client) -> None:
     assert_type(client.price(pandas_frame()), pd.DataFrame)
     assert_type(client.greeks(pl.DataFrame({**ROWS, "option_type": SIDES})), pl.DataFrame)
     assert_type(client.index_values("SP500", start="2020-04-01", frame="polars"), pl.DataFrame)
+
+
+def test_expiry_dates_and_contracts_are_priced_as_their_years(client: Client) -> None:
+    market: dict[str, Any] = {"spot": 187, "rate": 0.05, "volatility": 0.24, "valuation_date": date(2024, 5, 1)}
+    expected = black_scholes(187, 190, 51 / 365, 0.05, 0.24, "call")
+    contracts = pd.DataFrame({"contract": ["AAPL  240621C00190000"]})
+    assert client.price(contracts, **market)["price"].to_list() == pytest.approx([expected], rel=1e-12)
+    expiries = pd.DataFrame({"expiry": pd.to_datetime(["2024-06-21"]), "strike": [190.0]})
+    priced = client.price(expiries, option_type="call", **market)
+    assert priced["price"].to_list() == pytest.approx([expected], rel=1e-12)
+    dates = pl.DataFrame({"expiry": [date(2024, 6, 21)], "strike": [190.0]})
+    assert client.price(dates, option_type="call", **market)["price"].to_list() == pytest.approx([expected], rel=1e-12)
+    with pytest.raises(TypeError, match="valuation_date must have a time zone"):
+        client.price(contracts, **{**market, "valuation_date": datetime(2024, 5, 1)})
+
+
+def test_market_units_are_per_percent_and_per_day(client: Client) -> None:
+    plain = client.greeks(pandas_frame())
+    market = client.greeks(pandas_frame(), units="market")
+    for name, factor in (("vega", 0.01), ("rho", 0.01), ("theta", 1 / 365), ("delta", 1)):
+        assert market[name].to_list() == pytest.approx((plain[name] * factor).to_list(), rel=1e-12)
+
+
+def test_a_grid_has_the_positions_at_each_node_and_their_totals(client: Client) -> None:
+    frame = pandas_frame().assign(quantity=[10.0, *[-2.0] * (len(pandas_frame()) - 1)])
+    count = len(frame)
+    answer = client.grid(frame, spot_shifts=[-0.05, 0, 0.05], days=[0, 7], outputs=["delta"])
+    assert len(answer) == (count + 1) * 6
+    totals = answer[answer["position"].isna()]
+    nodes = answer[answer["position"].notna()]
+    at_rest = nodes.query("spot_shift == 0 and days == 0")
+    assert at_rest["value"].to_list() == pytest.approx((np.array(EXPECTED) * frame["quantity"]).to_list(), rel=1e-12)
+    sums = nodes.groupby(["spot_shift", "days"])["value"].sum().to_list()
+    assert sums == pytest.approx(totals["value"].to_list(), rel=1e-9)
+    polars = client.grid(pl.DataFrame({**ROWS, "option_type": SIDES}), volatility_shifts=[0.01], units="market")
+    assert polars["vega"].null_count() == 0
 
 
 def test_a_lazy_frame_is_refused_with_the_remedy(client: Client) -> None:
@@ -174,13 +211,13 @@ def test_nan_of_pandas_is_an_absent_input(client: Client) -> None:
 
 
 def test_another_column_is_refused_by_name_or_ignored(client: Client) -> None:
-    frame = pandas_frame().assign(ticker="AAPL", expiry=dt.date(2027, 6, 18))
+    frame = pandas_frame().assign(ticker="AAPL", listed=dt.date(2027, 6, 18))
     with pytest.raises(ValidationError) as raised:
         client.price(frame)
     details = [error.detail for error in raised.value.errors]
     assert any('"ticker" is not an input' in detail for detail in details)
-    assert any('"expiry" is not an input' in detail for detail in details)
-    priced = client.price(frame, ignore=["ticker", "expiry"])
+    assert any('"listed" is not an input' in detail for detail in details)
+    priced = client.price(frame, ignore=["ticker", "listed"])
     assert priced["ticker"].to_list() == ["AAPL"] * 3
     with pytest.raises(ValidationError, match="did you mean volatility"):
         client.price(pandas_frame().rename(columns={"volatility": "volatilty"}))

@@ -22,6 +22,10 @@ export type ClientOptions = {
 
 export type Refresh = paths['/api/v1/refreshes/{id}']['get']['responses'][200]['content']['application/json'];
 
+type GridOperation = paths['/api/v1/pricing/grid']['post'];
+export type GridRequest = NonNullable<GridOperation['requestBody']>['content']['application/json'];
+export type GridAnswer = GridOperation['responses'][200]['content']['application/json'];
+
 export type VolwatchClient = {
   /** All routes with their types. Failures are thrown as typed errors, so that `data` of a resolved call is there. */
   readonly api: Client<paths, 'application/json'>;
@@ -30,6 +34,8 @@ export type VolwatchClient = {
    * of apache-arrow makes one, `tableFromIPC` reads one. The outputs are the schema metadata `volwatch.outputs`.
    */
   readonly priceArrow: (stream: Uint8Array) => Promise<Uint8Array>;
+  /** Values positions over shifts of spot, volatility and days: columns of all nodes, and their totals. */
+  readonly grid: (request: GridRequest) => Promise<GridAnswer>;
   /** Refreshes a universe and waits until it ended. A failed one throws the error of its cause. */
   readonly refresh: (universe: string, options?: { readonly timeoutMs?: number }) => Promise<Refresh>;
 };
@@ -84,6 +90,8 @@ export const createClient = (options: ClientOptions): VolwatchClient => {
     return new Uint8Array(await response.arrayBuffer());
   };
 
+  const grid: VolwatchClient['grid'] = (body) => data(api.POST('/api/v1/pricing/grid', { body }));
+
   const refresh: VolwatchClient['refresh'] = async (universe, { timeoutMs = 300_000 } = {}) => {
     const endsAt = performance.now() + timeoutMs;
     const waitSeconds = Math.max(0, Math.min(maxPreferWaitSeconds, Math.floor(timeoutMs / 1000)));
@@ -99,7 +107,7 @@ export const createClient = (options: ClientOptions): VolwatchClient => {
     return record;
   };
 
-  return { api, priceArrow, refresh };
+  return { api, priceArrow, grid, refresh };
 };
 
 export type { components, paths };

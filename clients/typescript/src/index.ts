@@ -6,6 +6,8 @@ export {
   type components,
   type paths,
   type Refresh,
+  type GridAnswer,
+  type GridRequest,
   type VolwatchClient,
 } from './client.js';
 export type { Credentials } from './credentials.js';

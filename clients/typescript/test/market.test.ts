@@ -19,6 +19,23 @@ test.serial('all pages of prices are read', async (t) => {
   t.is(paths().filter((path) => path.endsWith('/prices')).length, 6);
 });
 
+test.serial('a grid has the single price at each node, and its totals', async (t) => {
+  const { client } = recordingClient();
+  const { price } = await data(client.api.POST('/api/v1/pricing/price', { body: option }));
+  const answer = await client.grid({ option: { ...option, quantity: 2 }, spot_shifts: [-0.1, 0], outputs: ['delta'] });
+  t.is(answer.columns.value[1], 2 * price);
+  t.deepEqual(answer.totals.value, answer.columns.value);
+});
+
+test.serial('an expiry and a contract are priced as their years', async (t) => {
+  const { client } = recordingClient();
+  const market = { spot: 187, rate: 0.05, volatility: 0.24, valuation_date: '2024-05-01' };
+  const priceOf = async (body: object): Promise<number> =>
+    (await data(client.api.POST('/api/v1/pricing/price', { body: { ...market, ...body } }))).price;
+  const dated = await priceOf({ expiry: '2024-06-21', strike: 190, option_type: 'call' });
+  t.is(await priceOf({ contract: 'AAPL  240621C00190000' }), dated);
+});
+
 test.serial('an Arrow stream of apache-arrow is priced as the same row in JSON', async (t) => {
   const { client } = recordingClient();
   const { price } = await data(client.api.POST('/api/v1/pricing/price', { body: option }));

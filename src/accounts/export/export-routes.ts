@@ -1,18 +1,39 @@
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { createAccountExport, type AccountExportDeps } from './account-export.ts';
 
-const exportAnswer = z.strictObject({
+const exportDocument = z.strictObject({
   user_id: z.uuid(),
   exported_at: z.iso.datetime(),
-  truncated: z.array(z.string()),
+  truncated: z
+    .array(z.string())
+    .describe('Tables with more rows or bytes than the max. Their first rows are in `data`'),
   data: z.record(z.string(), z.array(z.record(z.string(), z.unknown()))),
 });
+const exportAnswer = z.custom<Readable>().meta({ id: 'AccountExport', ...z.toJSONSchema(exportDocument) });
+
+/** Max exports of one process at once, because each keeps its document in memory until it is complete. */
+const maxAtOnce = 2;
 
 /** The route `GET /account/export`. */
-export const createExportRoutes = (deps: AccountExportDeps): Route[] => {
+export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: AbuseReport }): Route[] => {
   const exportAccount = createAccountExport(deps);
+  const running = new Set<string>();
+
+  /** @throws AppError `rate_limit_exceeded`, `overloaded` */
+  const assertFree = (userId: string, clientIp: string): void => {
+    const isSame = running.has(userId);
+    if (running.size < maxAtOnce && !isSame) return;
+    deps.abuse.refused('answer_backlog', clientIp);
+    throw isSame
+      ? new AppError('rate_limit_exceeded', 'Another export of this account is being made', { retryAfter: 5 })
+      : new AppError('overloaded', 'Other exports are being made', { retryAfter: 5 });
+  };
+
   return [
     defineRoute({
       method: 'GET',
@@ -25,16 +46,23 @@ export const createExportRoutes = (deps: AccountExportDeps): Route[] => {
       request: {},
       responses: { 200: exportAnswer },
       errors: ['resource_not_found'],
-      handler: async ({ context: { principal } }) => {
+      handler: async ({ context: { principal, clientIp } }) => {
         if (principal?.kind !== 'user') throw new AppError('resource_not_found', 'Only users have an account');
-        const { truncated, data, ...document } = await exportAccount(principal.subject);
-        // Instants become texts, so that the answer is what its schema says.
-        const rows = JSON.parse(JSON.stringify(data)) as Record<string, Record<string, unknown>[]>;
-        const headers = {
-          'Cache-Control': 'no-store',
-          'Content-Disposition': 'attachment; filename="account.json"',
-        };
-        return { status: 200 as const, headers, body: { ...document, truncated: [...truncated], data: rows } };
+        const userId = principal.subject;
+        assertFree(userId, clientIp);
+        running.add(userId);
+        try {
+          const body = new AnswerPieces(await exportAccount(userId));
+          const headers = {
+            'Content-Type': 'application/json; charset=utf-8',
+            'Content-Length': String(body.byteLength),
+            'Cache-Control': 'no-store',
+            'Content-Disposition': 'attachment; filename="account.json"',
+          };
+          return { status: 200 as const, headers, body };
+        } finally {
+          running.delete(userId);
+        }
       },
     }),
   ];

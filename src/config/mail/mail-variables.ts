@@ -65,6 +65,11 @@ export const mailSections = {
       '50000',
       'Max rows of one table in the export of an account; `truncated` names the tables with more',
     ),
+    ACCOUNT_EXPORT_MAX_BYTES: variable(
+      integer(65_536, 1_073_741_824),
+      '33554432',
+      'Max bytes of the rows in the export of an account; `truncated` names the tables that have more. A process makes two exports at once, each in memory',
+    ),
     PASSWORD_RESET_MINUTES: variable(integer(1, 1_440), '30', 'Lifetime of a token that resets a password'),
   },
 } as const;

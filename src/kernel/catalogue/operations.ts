@@ -81,6 +81,7 @@ export const pricingOperations = {
   greeks: { does: 'Calculate the greeks of one option' },
   implied_volatility: { does: 'Find the volatility of one price' },
   batch: { does: 'Price a batch' },
+  grid: { does: 'Value positions over a grid of shifts' },
 } as const satisfies Record<string, Described>;
 
 /** Span `pricing.NAME_chunk`, metric `volwatch_pricing_chunk_duration_seconds{operation="NAME"}`. */

@@ -3,6 +3,7 @@ import { checkSize, columnError, type Column, type ColumnRequest } from '../batc
 import { idMember } from '../batch/row-id.ts';
 import { createDictionary, type Dictionary } from './dictionary.ts';
 import { contradiction, notArrow } from './faults.ts';
+import { momentColumn } from './moment-column.ts';
 import { numberColumn } from './number-column.ts';
 import { readBatch, type ColumnChunk } from './read-batch.ts';
 import { readMessages, type ArrowMessage } from './read-messages.ts';
@@ -75,6 +76,8 @@ const columnOf = (
       return integer64Column(type, chunks, size);
     case 'decimal':
       return decimalColumn(type, chunks, size);
+    case 'moment':
+      return momentColumn(type, chunks, size);
     case 'text':
       return textColumn(chunks, size);
     case 'dictionary':
@@ -96,7 +99,7 @@ const checkIds = (ids: Column, size: number): void => {
 
 /**
  * The columns of an Arrow IPC stream. Number columns are float32, float64, integers or decimals. Text columns are utf8,
- * large_utf8, utf8_view or dictionaries of them. A column of type null has no values. A null cell means that its row does not have that input. Every length, count and
+ * large_utf8, utf8_view or dictionaries of them. Expiries and valuation dates may be dates or timestamps too. A column of type null has no values. A null cell means that its row does not have that input. Every length, count and
  * offset is checked against the bytes that are present before it is used, so the size of the stream limits memory and
  * time.
  * @throws AppError `malformed_body`, `validation_failed`
@@ -115,6 +118,6 @@ export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {
   const ids = columns.get(idMember);
   if (ids !== undefined) checkIds(ids, size);
   columns.delete(idMember);
-  const { outputs, strictUnits } = schema;
-  return { table: { size, columns, fromEnvelope: new Set() }, outputs, strictUnits, ids };
+  const { outputs, strictUnits, units } = schema;
+  return { table: { size, columns, fromEnvelope: new Set() }, outputs, strictUnits, units, ids };
 };

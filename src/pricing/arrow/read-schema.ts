@@ -2,6 +2,7 @@ import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { columnError, columnKind, unknownColumn } from '../batch/columns.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
+import { readUnits, unitsKey, type UnitSystem } from '../request/market-units.ts';
 import { readOutputs } from '../request/read-option.ts';
 import { contradiction, notArrow, unsupported } from './faults.ts';
 import type { FlatTable } from './flat-table.ts';
@@ -12,6 +13,7 @@ export type ArrowSchema = {
   readonly fields: readonly ArrowField[];
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
+  readonly units: UnitSystem;
   readonly ignoredDictionaries: ReadonlySet<bigint>;
 };
 
@@ -35,7 +37,7 @@ const unnamedIndex = /^__index_level_\d+__$/;
 /** Numbers of fields in the tables `Field` and `Schema`. */
 const [fieldChildren, fieldMetadata, schemaFeatures] = [5, 6, 3];
 
-type Metadata = { outputs?: string; strictUnits?: string; pandas?: string };
+type Metadata = { outputs?: string; strictUnits?: string; units?: string; pandas?: string };
 
 /** If a key is repeated, its last value counts. */
 const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
@@ -49,6 +51,7 @@ const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
     const key = entry.text(0, strictUnitsKey.length + 1);
     if (key === outputsKey) metadata.outputs = entry.text(1, maxValueBytes);
     else if (key === strictUnitsKey) metadata.strictUnits = entry.text(1, maxValueBytes);
+    else if (key === unitsKey) metadata.units = entry.text(1, maxValueBytes).trim();
     else if (key === pandasKey) metadata.pandas = entry.text(1, maxPandasBytes);
   }
   return metadata;
@@ -69,8 +72,12 @@ const pandasIndexes = (pandas: string | undefined): ReadonlySet<string> => {
 const numberKinds = new Set<ColumnType['kind']>(['number', 'integer64', 'decimal', 'null']);
 const textKinds = new Set<ColumnType['kind']>(['text', 'dictionary', 'null']);
 
-const isReadAs = (kind: 'number' | 'text' | 'id', type: ColumnType): type is ReadableType =>
-  (kind !== 'text' && numberKinds.has(type.kind)) || (kind !== 'number' && textKinds.has(type.kind));
+const momentNames = new Set(['expiry', 'valuation_date']);
+
+const isReadAs = (name: string, kind: 'number' | 'text' | 'id', type: ColumnType): type is ReadableType =>
+  (type.kind === 'moment' && momentNames.has(name)) ||
+  (kind !== 'text' && numberKinds.has(type.kind)) ||
+  (kind !== 'number' && textKinds.has(type.kind));
 
 const remedies = {
   number: 'a number column (float64, integers, decimals)',
@@ -90,7 +97,7 @@ const readField = (name: string, type: ColumnType, isRepeated: boolean): ArrowFi
   const kind = columnKind(name);
   if (kind === undefined) return unknownColumn(name);
   if (isRepeated) return columnError(name, 'unknown_member', `${name} comes twice: remove one of the columns`);
-  if (isReadAs(kind, type)) return { name, type };
+  if (isReadAs(name, kind, type)) return { name, type };
   return columnError(name, 'invalid_type', `${name} must be ${remedies[kind]}, not ${type.name}: cast it`);
 };
 
@@ -136,6 +143,8 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
   );
   const errors: FieldError[] = Array.isArray(asked) ? [...asked] : [];
   if (typeof strict !== 'boolean') errors.push(strict);
+  const units = readUnits(metadata, '/columns');
+  if (Array.isArray(units)) errors.push(...units);
   const indexes = pandasIndexes(metadata.pandas);
   const ignoredDictionaries = new Set<bigint>();
   const names = new Set<string>();
@@ -148,6 +157,7 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
     else fields.push(field);
     names.add(name);
   }
-  if (errors.length > 0 || Array.isArray(asked) || typeof strict !== 'boolean') throw invalidRequest(errors);
-  return { fields, outputs: asked.outputs, strictUnits: strict, ignoredDictionaries };
+  if (Array.isArray(units) || Array.isArray(asked) || typeof strict !== 'boolean') throw invalidRequest(errors);
+  if (errors.length > 0) throw invalidRequest(errors);
+  return { fields, outputs: asked.outputs, strictUnits: strict, units, ignoredDictionaries };
 };

@@ -29,6 +29,13 @@ export type ColumnType =
   | { readonly kind: 'number'; readonly name: string; readonly layout: Layout<NumberArray> }
   | { readonly kind: 'integer64'; readonly name: string; readonly layout: Layout<BigInt64Array | BigUint64Array> }
   | { readonly kind: 'decimal'; readonly name: string; readonly bytes: number; readonly scale: number }
+  | {
+      readonly kind: 'moment';
+      readonly name: string;
+      readonly layout: Layout<Int32Array | BigInt64Array>;
+      /** Milliseconds since 1970 of a value. */
+      readonly msOf: (count: number) => number;
+    }
   | { readonly kind: 'null'; readonly name: string }
   | { readonly kind: 'text'; readonly name: string; readonly layout: TextLayout }
   | {
@@ -77,6 +84,27 @@ const decimalType = (details: FlatTable | undefined): ColumnType => {
   return { kind: 'decimal', name, bytes: bits / 8, scale };
 };
 
+const MS_PER_DAY = 86_400_000;
+const isMs = (count: number): number => count;
+/** Milliseconds of timestamps, in the order of the enum `TimeUnit`. Digits below a millisecond do not change a price. */
+const timeUnits = [
+  (seconds: number): number => seconds * 1_000,
+  isMs,
+  (microseconds: number): number => Math.round(microseconds / 1_000),
+  (nanoseconds: number): number => Math.round(nanoseconds / 1_000_000),
+];
+
+const momentType = (name: string, details: FlatTable | undefined): ColumnType => {
+  if (name === 'Timestamp') {
+    const msOf = timeUnits[details?.int16(0) ?? 0];
+    return msOf === undefined ? { kind: 'unsupported', name } : { kind: 'moment', name, layout: BigInt64Array, msOf };
+  }
+  // The unit of a date that is absent is the millisecond.
+  const isInDays = (details?.int16(0, 1) ?? 1) === 0;
+  if (isInDays) return { kind: 'moment', name: 'Date32', layout: Int32Array, msOf: (days) => days * MS_PER_DAY };
+  return { kind: 'moment', name: 'Date64', layout: BigInt64Array, msOf: isMs };
+};
+
 /** The type of a `Field` table. */
 export const readType = (field: FlatTable): ColumnType => {
   const name = valueName(field);
@@ -94,6 +122,7 @@ export const readType = (field: FlatTable): ColumnType => {
   if (texts !== undefined) return { kind: 'text', name, layout: texts };
   if (name === 'Null') return { kind: 'null', name };
   if (name === 'Decimal') return decimalType(field.table(3));
+  if (name === 'Date' || name === 'Timestamp') return momentType(name, field.table(3));
   const layout: Layout<NumberArray> | undefined = numberArrays[name as keyof typeof numberArrays];
   if (layout !== undefined) return { kind: 'number', name, layout };
   const wide = integers64[name as keyof typeof integers64] as Layout<BigInt64Array | BigUint64Array> | undefined;

@@ -11,9 +11,10 @@ import {
 } from 'apache-arrow';
 import type { Column, ColumnFailure, ColumnResult } from '../batch/columns.ts';
 import { idMember } from '../batch/row-id.ts';
+import { unitsKey } from '../request/market-units.ts';
 
 /** Arrow's validity bitmap: a bit for each row whose flag is `valid`. */
-const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
+export const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
   const bits = new Uint8Array(Math.ceil(flags.length / 64) * 8);
   for (let index = 0; index < flags.length; index++) {
     if (flags[index] === valid) bits[index >> 3] = bits[index >> 3]! | (1 << (index & 7));
@@ -53,6 +54,8 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
     ['volwatch.computation_time_ms', String(result.computationTimeMs)],
   ]);
   const schema = new Schema(fields, metadata);
+  if (result.units === 'market') metadata.set(unitsKey, result.units);
+  if (result.chosenModels.length > 0) metadata.set('volwatch.chosen_models', result.chosenModels.join(','));
   if (warnings.length > 0) metadata.set('volwatch.warnings', JSON.stringify(warnings));
   const errors = errorColumns.map(([, read]) => errorTexts(result, read));
   const children: Data[] = [...(idData ? [idData] : []), ...numbers, ...errors];
@@ -64,7 +67,7 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
 };
 
 /** A column of texts; null where `texts` has undefined. */
-const utf8Data = (texts: readonly (string | undefined)[]): Data => {
+export const utf8Data = (texts: readonly (string | undefined)[]): Data => {
   const length = texts.length;
   const valueOffsets = new Int32Array(length + 1);
   const isNull = new Uint8Array(length);

@@ -5,13 +5,16 @@ import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request
 import { checkColumns, fieldOf, fieldOfThrown } from './checks/check-columns.ts';
 import { createColumnWarnings } from './checks/column-warnings.ts';
 import { nestedColumns, type Column, type ColumnFailure, type ColumnRequest, type ColumnResult } from './columns.ts';
+import { chosenModelAt, hasConventions, isNullAbsent, resolveColumns } from './resolve-columns.ts';
 import { estimateOf, type CostInputs } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
 import { isInRange } from '../models/inputs.ts';
-import { defaultModel, type Model } from '../models/models.ts';
+import { defaultModel, type Model, type ModelName } from '../models/models.ts';
 import { lacksOutputText } from '../request/messages.ts';
+import { choicesOf, isChoice } from '../request/read-extras.ts';
 import { isSuspicious } from '../request/unit-warnings.ts';
+import { resolveRow } from '../request/conventions/resolve-row.ts';
 import { invertedNumbers, readModelName, readOption } from '../request/read-option.ts';
 
 export type ColumnsDeps = ColumnRequest &
@@ -25,7 +28,7 @@ const onlyText = (column: Column | undefined, fallback: string): unknown =>
   column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
 
 /** Columns that the estimate of a row depends on. Dividends are missing, because there is no column for them. */
-const costInputs = ['model', 'steps', 'precision'];
+const costInputs = ['model', 'steps', 'precision', 'exercise_style'];
 /** The cost of andersen_lake also depends on these. */
 const andersenLakeInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
 const isUniform = (column: Column | undefined): boolean =>
@@ -37,9 +40,16 @@ const isUniform = (column: Column | undefined): boolean =>
  * message of an invalid row, the code builds a row object and reads it as in a batch of objects.
  */
 export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
-  const { table, outputs, strictUnits, ids, engines, format, answer, write } = deps;
+  const { table, outputs, strictUnits, units, ids, engines, format, answer, write } = deps;
   const { size, columns } = table;
-  const wanted = wantedOf(outputs);
+  const isResolved = hasConventions(columns);
+  /** The columns without contracts and dates. */
+  const plainColumns = resolveColumns(table);
+  const chosen = new Set<ModelName>();
+  const wanted = wantedOf(outputs, units);
+  const isTimeDated = columns.has('expiry') || columns.has('contract');
+  /** Some rows may have years and others dates, so that a suspicious value needs a look at its own row. */
+  const isTimeMixed = isTimeDated && columns.has('time_to_expiry');
   const reading = { inverted: wanted.inverted, strictUnits };
   const warnings = createColumnWarnings();
   checkColumns(table, wanted, engines);
@@ -63,11 +73,16 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     tally.add(used, 'ok');
   };
 
+  const choose = ({ name }: Model): void => {
+    if (name !== defaultModel) chosen.add(name);
+  };
+
   const rowAt = (index: number): Record<string, unknown> => {
     const row: Record<string, unknown> = {};
     for (const [name, column] of columns) {
       const value = column.at(index);
-      if (value !== undefined) row[name] = value;
+      if (value === undefined || (value === null && isResolved && isNullAbsent(name))) continue;
+      row[name] = value;
     }
     for (const [group, names] of Object.entries(nestedColumns)) {
       for (const name of names) {
@@ -79,10 +94,12 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     return row;
   };
   const costColumns = costInputs.map((name) => columns.get(name));
-  const [models, steps, precisions] = costColumns;
+  const [models, steps, precisions, styles] = costColumns;
   const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
-  const hasAndersenLake = !isUniform(models) || models?.at(0) === 'andersen_lake';
-  const numbersOfCost = [...columns].filter(
+  const isOneModel = isUniform(models) && (models !== undefined || isUniform(styles));
+  const firstModel = models === undefined ? chosenModelAt(columns, 0) : models.at(0);
+  const hasAndersenLake = !isOneModel || firstModel === 'andersen_lake';
+  const numbersOfCost = [...plainColumns].filter(
     ([name]) =>
       (hasAndersenLake && andersenLakeInputs.some((input) => input === name)) ||
       (hestonColumns.length > 0 && name === 'time_to_expiry'),
@@ -92,6 +109,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   const costHeston: Record<string, unknown> = {};
   const costInputsOf = (index: number): CostInputs => {
     costRow['model'] = models?.at(index);
+    costRow['exercise_style'] = styles?.at(index);
     costRow['steps'] = steps?.at(index);
     costRow['precision'] = precisions?.at(index);
     for (const [name, column] of numbersOfCost) costRow[name] = column.at(index);
@@ -106,7 +124,12 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     const row = rowAt(index);
     used = undefined;
     used = engines.model(readModelName(row, ''));
-    const option = readOption(row, used, '', reading);
+    if (row['model'] === undefined) choose(used);
+    const resolved = resolveRow(row, '');
+    const isDated = row['expiry'] !== undefined || row['contract'] !== undefined;
+    const option = Array.isArray(resolved)
+      ? resolved
+      : readOption(resolved.row, used, '', { ...reading, isTimeDated: isDated });
     if (Array.isArray(option)) return fail(index, 'validation_failed', option[0]!.detail, fieldOf(option[0]));
     const unsupported = unsupportedOutput(used, wanted);
     if (unsupported !== undefined) {
@@ -114,36 +137,49 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     }
     for (const input of used.numbers) {
       const value = option[input.name as keyof Option];
-      if (typeof value === 'number' && isSuspicious(input, value)) warnings.add(index, input, value);
+      if (typeof value === 'number' && isSuspicious(input, value, isDated)) warnings.add(index, input, value);
     }
     tally.styles.add(option.exercise_style);
     keep(index, option, engines.engine(used));
   };
 
   const byColumn = ((): ((index: number) => void) | undefined => {
-    const name = onlyText(columns.get('model'), defaultModel);
     const style = onlyText(columns.get('exercise_style'), 'european');
+    const name = columns.has('model') ? onlyText(columns.get('model'), defaultModel) : chosenModelAt(columns, 0);
     if (typeof name !== 'string' || typeof style !== 'string') return undefined;
     const model = engines.model(name);
     const inputs = wanted.inverted ? invertedNumbers(model) : model.numbers;
-    const plain = new Set(['model', 'exercise_style', 'option_type', ...inputs.map((input) => input.name)]);
-    if ([...columns.keys()].some((column) => !plain.has(column))) return undefined;
+    const choices = Object.entries(choicesOf).flatMap(([choice, values]) => {
+      const column = columns.get(choice);
+      return column === undefined || !model.extras.some((extra) => extra === choice)
+        ? []
+        : [{ choice, values, column }];
+    });
+    const plain = new Set([
+      'model',
+      'exercise_style',
+      'option_type',
+      ...inputs.map((input) => input.name),
+      ...choices.map(({ choice }) => choice),
+    ]);
+    if ([...plainColumns.keys()].some((column) => !plain.has(column))) return undefined;
 
     const bad = new Uint8Array(size);
     const numbers = inputs.map((input) => {
-      const column = columns.get(input.name);
+      const column = plainColumns.get(input.name);
       if (column?.numbers === undefined) return new Float64Array(size).fill(input.default ?? Number.NaN);
       const cells = column.numbers;
       for (let index = 0; index < size; index++) if (!isInRange(input, cells[index]!)) bad[index] = 1;
-      if (strictUnits && input.unit !== undefined) {
-        for (let index = 0; index < size; index++) if (isSuspicious(input, cells[index]!)) bad[index] = 1;
+      if ((strictUnits || isTimeMixed) && input.unit !== undefined) {
+        const isDated = isTimeDated && !isTimeMixed;
+        for (let index = 0; index < size; index++) if (isSuspicious(input, cells[index]!, isDated)) bad[index] = 1;
       }
       return cells;
     });
     // Heston's parameters and optional inputs need more checks than number columns, so they are read row by row.
     if (model.extras.includes('heston') || inputs.some((input) => input.optional)) return undefined;
     if (unsupportedOutput(model, wanted) !== undefined) return undefined;
-    const type = columns.get('option_type')!;
+    const type = plainColumns.get('option_type')!;
     if (!model.exerciseStyles.some((known) => known === style)) return undefined;
     let engine: PricingEngine | undefined;
     tally.styles.add(style);
@@ -155,12 +191,18 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
       const side = type.at(index);
       if (bad[index] !== 0 || (side !== 'call' && side !== 'put')) return byRow(index);
       option['option_type'] = side;
+      for (const { choice, values, column } of choices) {
+        const value = column.at(index);
+        if (!isChoice(values, value)) return byRow(index);
+        option[choice] = value;
+      }
       // Adding 0 turns -0 into 0, as `readOption` does.
       for (let k = 0; k < names.length; k++) option[names[k]!] = numbers[k]![index]! + 0;
       for (const { input, cells } of withUnit) {
-        if (isSuspicious(input, cells[index]!)) warnings.add(index, input, cells[index]!);
+        if (isSuspicious(input, cells[index]!, isTimeDated)) warnings.add(index, input, cells[index]!);
       }
       used = model;
+      if (!columns.has('model')) choose(model);
       keep(index, option as unknown as Option, (engine ??= engines.engine(model)));
     };
   })();
@@ -190,11 +232,21 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
       }
     },
     fail: (index, error) => {
-      used = engines.known(columns.get('model')?.at(index));
+      used = engines.known(columns.get('model')?.at(index) ?? chosenModelAt(columns, index));
       fail(index, error.code, error.message);
     },
     thrown: () => thrown,
     finish: (computationTimeMs) =>
-      write({ size, values, failed, failures, warnings: warnings.all(), ids, computationTimeMs }),
+      write({
+        size,
+        values,
+        failed,
+        failures,
+        warnings: warnings.all(),
+        chosenModels: [...chosen],
+        units,
+        ids,
+        computationTimeMs,
+      }),
   };
 };

@@ -9,8 +9,11 @@ import type { Option, PricingEngine } from '../models/engine.ts';
 import { invalidRequest } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
-import { isRow, readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { modelOfRow } from '../request/conventions/model-of-row.ts';
+import { resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
+import { isRow, readModelName, readOption, readOutputs, type Row } from '../request/read-option.ts';
 import { lacksOutputText, memberError } from '../request/messages.ts';
+import { readUnits, unitsMember, type UnitSystem } from '../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { unitWarnings } from '../request/unit-warnings.ts';
 import { checkRowsAlike } from './checks/check-rows.ts';
@@ -31,8 +34,9 @@ type Envelope = {
   readonly options: readonly unknown[];
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
+  readonly units: UnitSystem;
 };
-const envelopeMembers = ['options', 'outputs', strictUnitsMember];
+const envelopeMembers = ['options', 'outputs', unitsMember, strictUnitsMember];
 
 const readEnvelope = (body: unknown): Envelope => {
   if (!isRow(body))
@@ -49,10 +53,22 @@ const readEnvelope = (body: unknown): Envelope => {
   }
   const strict = readStrictUnits(body);
   if (Array.isArray(strict)) errors.push(...strict);
-  if (errors.length > 0 || Array.isArray(asked) || Array.isArray(strict) || !Array.isArray(options)) {
+  const units = readUnits(body);
+  if (Array.isArray(units)) errors.push(...units);
+  if (Array.isArray(asked) || Array.isArray(strict) || Array.isArray(units)) throw invalidRequest(errors);
+  if (errors.length > 0 || !Array.isArray(options)) {
     throw invalidRequest(errors);
   }
-  return { options, outputs: asked.outputs, strictUnits: strict };
+  return { options, outputs: asked.outputs, strictUnits: strict, units };
+};
+
+/** The rows for the estimate of their cost, with the years of their dates. */
+const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {
+  for (const row of options) {
+    if (!isRow(row)) continue;
+    const resolved = resolveRow(row, '');
+    yield Array.isArray(resolved) ? row : resolved.row;
+  }
 };
 
 /**
@@ -67,9 +83,9 @@ const comma = 0x2c;
  * never a list of all results in memory.
  */
 export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatch => {
-  const { options, outputs, strictUnits } = readEnvelope(body);
+  const { options, outputs, strictUnits, units } = readEnvelope(body);
   checkRowsAlike(options, outputs, engines);
-  const wanted = wantedOf(outputs);
+  const wanted = wantedOf(outputs, units);
   const reading = { inverted: wanted.inverted, strictUnits, own: [idMember] };
   const buffer = createOutputs();
   const tally = createTally();
@@ -105,6 +121,12 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     write(row);
   };
 
+  const readResolved = ({ row, echo }: ResolvedRow, used: Model): Option | FieldError[] => {
+    if (echo === undefined) return readOption(row, used, '', reading);
+    const option = readOption(row, used, '', { ...reading, isTimeDated: 'expiry' in echo });
+    return Array.isArray(option) ? option : Object.assign(option, echo);
+  };
+
   const useModel = (name: string): Model => {
     if (model?.name !== name) {
       engine = undefined;
@@ -124,7 +146,8 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     }
     const used = useModel(readModelName(row, ''));
     const id = row[idMember];
-    const read = readOption(row, used, '', reading);
+    const resolved = resolveRow(row, '');
+    const read = Array.isArray(resolved) ? resolved : readResolved(resolved, used);
     const option = isId(id) ? read : [idError(''), ...(Array.isArray(read) ? read : [])];
     if (Array.isArray(option)) {
       const [first] = option;
@@ -162,7 +185,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     format: 'objects',
     answer: 'json',
     size: options.length,
-    estimate: () => estimateOf(options.every(isRow) ? options : options.filter(isRow), wanted),
+    estimate: () => estimateOf(resolvedRows(options), wanted),
     tally,
     run: (from, to) => {
       for (let index = from; index < to; index++) {
@@ -177,7 +200,7 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
     },
     fail: (index, error) => {
       const row = options[index];
-      model = isRow(row) ? engines.known(row['model']) : undefined;
+      model = isRow(row) ? engines.known(modelOfRow(row)) : undefined;
       engine = undefined;
       fail(index, error);
     },
@@ -186,7 +209,9 @@ export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatc
       const { ok, invalid, failed } = totalsOf(tally);
       const counts = `"total_count":${options.length},"succeeded":${ok},"failed":${invalid + failed}`;
       flush();
-      text.add(`],${counts},"computation_time_ms":${computationTimeMs}}`);
+      text.add(
+        `],${units === 'market' ? '"units":"market",' : ''}${counts},"computation_time_ms":${computationTimeMs}}`,
+      );
       return text.bytes();
     },
   };

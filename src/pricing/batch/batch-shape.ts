@@ -30,9 +30,10 @@ const depthOfOptions = 2;
 /**
  * Checks the size of a JSON batch on its bytes, before it is parsed, because parsed values need up to 60 times the
  * memory of their text.
+ * @param list the member with the rows
  * @throws AppError `validation_failed` for too many rows, `malformed_body` for too many values, members or levels
  */
-export const checkBatchShape = (bytes: Uint8Array, maxDepth: number): void => {
+export const checkBatchShape = (bytes: Uint8Array, maxDepth: number, list = 'options'): void => {
   const fault = jsonShapeFault(bytes, {
     maxDepth,
     maxItems: maxBatchRows,
@@ -43,7 +44,7 @@ export const checkBatchShape = (bytes: Uint8Array, maxDepth: number): void => {
   if (fault === undefined) return;
   const abuse = 'body_structure';
   if (fault.limit !== 'items') throw new AppError('malformed_body', describeJsonShapeFault(fault), { abuse });
-  const rows = fault.depth === depthOfOptions ? 'options' : 'columns';
+  const rows = fault.depth === depthOfOptions ? list : 'columns';
   const detail = `${rows} must have 1 to ${maxBatchRows} rows`;
   const error = { ...columnError('', 'invalid_length', detail), pointer: `/${rows}` };
   throw invalidRequest([error], abuse);

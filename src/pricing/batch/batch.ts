@@ -44,8 +44,8 @@ export type BatchOptions = {
 
 export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 
-/** Prices a batch in the service or in a pricing process; see `PricingService.batch`. */
-export const createBatch = (deps: BatchDeps) => {
+/** Prices a batch or a grid in the service or in a pricing process; see `PricingService.batch`. */
+export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batch') => {
   const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, maxWorkMs } = deps;
   /** An injected fault applies to each row, and only the service knows the faults. */
   const runWithFaults = async (batch: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
@@ -67,7 +67,9 @@ export const createBatch = (deps: BatchDeps) => {
       : { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs };
     const armed = faults.armed('pricing.engine');
     // Processes read and write all Arrow batches. The service loads the Arrow library only while a fault is injected.
-    if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || request.bytes.length > workerBytes)) {
+    // A short grid request can be much work, so only processes read it.
+    const isLarge = request.kind === 'grid' || request.bytes.length > workerBytes;
+    if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || isLarge)) {
       return workers.run(request, work);
     }
     const started = performance.now();
@@ -96,12 +98,12 @@ export const createBatch = (deps: BatchDeps) => {
     if (failures.size === 0) return;
     for (const [code, count] of failures) metrics.count('volwatch_pricing_failed_items_total', { code }, count);
     const fields = { rows: size, format, failed_by_code: Object.fromEntries(failures), first_failures: firstFailures };
-    logger.info(fields, 'a batch has rows that were not priced');
+    logger.info(fields, `a ${operation} has rows that were not priced`);
   };
 
   return async (request: BatchRequest, options: BatchOptions = {}): Promise<BatchOutcome> => {
     const started = clock.monotonic();
-    const span = startChildSpan(tracer, 'pricing.batch');
+    const span = startChildSpan(tracer, `pricing.${operation}`);
     let tally: TallyData = createTally();
     let refusedOutcome: Outcome | undefined;
     try {
@@ -125,19 +127,19 @@ export const createBatch = (deps: BatchDeps) => {
       const label = modelLabelOf(tally);
       span.setAttribute('pricing.model', label);
       if (refusedOutcome !== undefined) {
-        const labels = { operation: 'batch', model: 'unknown', outcome: refusedOutcome } as const;
+        const labels = { operation, model: 'unknown', outcome: refusedOutcome } as const;
         metrics.count('volwatch_pricing_options_total', labels);
       }
       for (const [model, counts] of tally.byModel) {
         for (const outcome of outcomes) {
           if (counts[outcome] === 0) continue;
-          metrics.count('volwatch_pricing_options_total', { operation: 'batch', model, outcome }, counts[outcome]);
+          metrics.count('volwatch_pricing_options_total', { operation, model, outcome }, counts[outcome]);
         }
       }
       for (const [model, count] of tally.notConverged) {
         metrics.count('volwatch_pricing_not_converged_total', { model }, count);
       }
-      metrics.observe('volwatch_pricing_duration_seconds', { operation: 'batch', model: label }, elapsed / 1000);
+      metrics.observe('volwatch_pricing_duration_seconds', { operation, model: label }, elapsed / 1000);
       addTiming('pricing', elapsed);
       span.end();
     }

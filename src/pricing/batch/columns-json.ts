@@ -14,11 +14,12 @@ import { invalidRequest } from '../request/failures.ts';
 import { outputNames } from '../models/outputs.ts';
 import { isRow, readOutputs, type Row } from '../request/read-option.ts';
 import { memberError } from '../request/messages.ts';
+import { readUnits, unitsMember } from '../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { idError, idMember, isId } from './row-id.ts';
 import { createTextChunks } from './text-chunks.ts';
 
-const envelopeMembers = ['columns', 'outputs', strictUnitsMember, ...envelopeTexts];
+const envelopeMembers = ['columns', 'outputs', unitsMember, strictUnitsMember, ...envelopeTexts];
 
 /** Result of `typeof` for one value of a column of each kind. */
 const typeOf = { number: 'number', text: 'string' } as const;
@@ -122,7 +123,10 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   for (const error of [...columnErrors(given), ...envelopeErrors(body, given)]) errors.push(error);
   const strict = readStrictUnits(body);
   if (Array.isArray(strict)) errors.push(...strict);
-  if (errors.length > 0 || Array.isArray(asked) || Array.isArray(strict)) throw invalidRequest(errors);
+  const units = readUnits(body);
+  if (Array.isArray(units)) errors.push(...units);
+  if (Array.isArray(units) || Array.isArray(asked) || Array.isArray(strict)) throw invalidRequest(errors);
+  if (errors.length > 0) throw invalidRequest(errors);
   // This check must come before the first allocation with one element per row.
   checkSize(size);
   const ids = given[idMember] as readonly unknown[] | undefined;
@@ -130,12 +134,13 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
     table: tableOf(body, given, size),
     outputs: asked.outputs,
     strictUnits: strict,
+    units,
     ids: ids && { at: (index) => ids[index] ?? undefined },
   };
 };
 
 export const writeColumnsJson = (result: ColumnResult): Uint8Array[] => {
-  const { size, values, failed, failures, warnings, ids, computationTimeMs } = result;
+  const { size, values, failed, failures, warnings, chosenModels, ids, computationTimeMs } = result;
   const text = createTextChunks();
   let separator = '{"columns":{';
   if (ids !== undefined) {
@@ -161,6 +166,8 @@ export const writeColumnsJson = (result: ColumnResult): Uint8Array[] => {
   failures.forEach((failure, index) => text.add((index === 0 ? '' : ',') + JSON.stringify(failure)));
   const counts = `"total_count":${size},"succeeded":${size - failures.length},"failed":${failures.length}`;
   const warned = warnings.length === 0 ? '' : `"warnings":${JSON.stringify(warnings)},`;
-  text.add(`],${warned}${counts},"computation_time_ms":${computationTimeMs}}`);
+  const chosen = chosenModels.length === 0 ? '' : `"chosen_models":${JSON.stringify(chosenModels)},`;
+  const system = result.units === 'market' ? '"units":"market",' : '';
+  text.add(`],${warned}${chosen}${system}${counts},"computation_time_ms":${computationTimeMs}}`);
   return text.bytes();
 };

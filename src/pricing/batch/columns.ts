@@ -4,8 +4,10 @@ import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.t
 import { maxBatchRows } from './batch-row.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { hestonParameters, optionPrice } from '../models/inputs.ts';
-import { pricingModels } from '../models/models.ts';
+import { pricingModels, type ModelName } from '../models/models.ts';
 import type { OutputName } from '../models/outputs.ts';
+import { conventionNames } from '../request/conventions/convention-members.ts';
+import type { UnitSystem } from '../request/market-units.ts';
 import { unknownColumnText } from '../request/messages.ts';
 import { idMember } from './row-id.ts';
 
@@ -30,6 +32,7 @@ export type ColumnRequest = {
   readonly table: ColumnTable;
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
+  readonly units: UnitSystem;
   /** The ids of the rows, which the answer repeats. */
   readonly ids: Column | undefined;
 };
@@ -60,13 +63,23 @@ export type ColumnResult = {
   /** Ascending by index. */
   readonly failures: readonly ColumnFailure[];
   readonly warnings: readonly ColumnWarning[];
+  /** The models that were chosen for rows without one, other than the default model. */
+  readonly chosenModels: readonly ModelName[];
+  readonly units: UnitSystem;
   readonly ids: Column | undefined;
   readonly computationTimeMs: number;
 };
 
 /** Members of the envelope that apply to all rows of a batch of JSON columns. They may be columns instead. */
 export const envelopeTexts: readonly string[] = ['model', 'exercise_style'];
-export const textColumns: readonly string[] = [...envelopeTexts, 'option_type', 'precision', 'symbol'];
+export const textColumns: readonly string[] = [
+  ...envelopeTexts,
+  'option_type',
+  'precision',
+  'barrier_type',
+  'symbol',
+  ...conventionNames,
+];
 /** Columns that are members of a nested object in a row, by the name of that object. */
 export const nestedColumns: Readonly<Record<string, readonly string[]>> = {
   heston: hestonParameters.map(({ name }) => name),

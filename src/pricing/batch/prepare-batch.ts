@@ -6,6 +6,8 @@ import { checkBatchShape } from './batch-shape.ts';
 import { openColumns } from './batch-columns.ts';
 import { openObjects } from './batch-objects.ts';
 import { writeColumnsJson } from './columns-json.ts';
+import { openGrid } from '../grid/open-grid.ts';
+import { writeGridJson } from '../grid/write-grid-json.ts';
 import { readColumnsJson } from './columns-json.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { isRow } from '../request/read-option.ts';
@@ -19,8 +21,8 @@ const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string => {
   throw new AppError('malformed_body', 'The body is not valid UTF-8');
 };
 
-const parseJson = ({ bytes, jsonDepth }: BatchRequest): unknown => {
-  checkBatchShape(bytes, jsonDepth);
+const parseJson = ({ kind, bytes, jsonDepth }: BatchRequest): unknown => {
+  checkBatchShape(bytes, jsonDepth, kind === 'grid' ? 'positions' : 'options');
   const text = textOf(bytes);
   try {
     return JSON.parse(text);
@@ -40,6 +42,16 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
   const [answer] = request.answer;
   if (answer === undefined) throw unacceptable();
   const body = request.input === 'json' ? parseJson(request) : undefined;
+  if (request.kind === 'grid') {
+    return openGrid(body, {
+      engines,
+      answer,
+      write:
+        answer === 'json'
+          ? async (result) => writeGridJson(result)
+          : async (result) => (await import('../grid/write-grid-arrow.ts')).writeGridArrow(result),
+    });
+  }
   if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
     if (!request.answer.includes('json')) throw unacceptable();
     return openObjects(body, engines);

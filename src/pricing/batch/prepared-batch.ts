@@ -5,10 +5,12 @@ import type { TallyData } from './batch-tally.ts';
 export const jsonType = 'application/json';
 export const arrowType = 'application/vnd.apache.arrow.stream';
 
-export type BatchFormat = 'objects' | 'columns' | 'arrow';
+export type BatchFormat = 'objects' | 'columns' | 'arrow' | 'grid';
 export type Transport = 'json' | 'arrow';
 /** A batch as it arrived; `answer` lists the formats that the caller accepts, the preferred one first. */
 export type BatchRequest = {
+  /** Absent for a batch. */
+  readonly kind?: 'grid';
   readonly bytes: Uint8Array;
   readonly input: Transport;
   readonly answer: readonly Transport[];

@@ -3,11 +3,13 @@ import { growthOf } from '../engines/american/adaptive-american.ts';
 import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { maxDividends, steps as stepsInput } from './inputs.ts';
-import { defaultModel, type ModelName } from './models.ts';
+import { chosenModel } from '../request/conventions/model-of-row.ts';
+import type { ModelName } from './models.ts';
 
-/** The members of a row that its cost depends on, not validated. */
+/** The members of a row that its cost depends on, not validated. Dates are resolved before. */
 export type CostInputs = {
   readonly model?: unknown;
+  readonly exercise_style?: unknown;
   readonly steps?: unknown;
   readonly precision?: unknown;
   readonly dividends?: unknown;
@@ -107,6 +109,10 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
   bachelier: { price: () => 0.2, greeks: 2, inversion: 2 },
   heston: { price: hestonCost, greeks: 4, inversion: 0 },
+  // The integral for the rebate of a knock-out option takes up to 30 microseconds. An inversion evaluates the greeks.
+  barrier: { price: () => 0.6, greeks: 2, greeksMicroseconds: 30, inversion: 2_000 },
+  cash_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
+  asset_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
     price: andersenLakeCost,
@@ -144,7 +150,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
   let prices = 0;
   let isFirst = true;
   for (const row of rows) {
-    const given = row.model ?? defaultModel;
+    const given = row.model ?? chosenModel(row);
     if (isFirst || given !== name) {
       isFirst = false;
       name = given;

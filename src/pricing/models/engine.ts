@@ -1,4 +1,5 @@
 import type { Precision } from '../engines/american/precision.ts';
+import type { BarrierType } from '../engines/exotic/barrier-types.ts';
 import type { Inversion, Refusal } from '../engines/european/implied.ts';
 
 export const optionTypes = ['call', 'put'] as const;
@@ -47,7 +48,15 @@ export type HestonOption = Omit<SpotOption, 'volatility'> & {
 };
 /** A validated option on a forward price. */
 export type ForwardOption = Common & { readonly forward: number };
-export type Option = SpotOption | ForwardOption | HestonOption;
+/** A validated option with one barrier. */
+export type BarrierOption = Omit<SpotOption, 'dividends'> & {
+  readonly barrier_type: BarrierType;
+  readonly barrier: number;
+  readonly rebate: number;
+};
+/** A validated digital option. `cash` is absent if the asset is paid. */
+export type DigitalOption = Omit<SpotOption, 'dividends'> & { readonly cash?: number };
+export type Option = SpotOption | ForwardOption | HestonOption | BarrierOption | DigitalOption;
 
 /**
  * One pricing method. Pure: no clock, no I/O, no state between calls. An output without a finite value is NaN or an

@@ -92,6 +92,21 @@ export const steps: NumberInput = {
   integer: true,
   description: 'Steps of the tree; an even number is raised by one',
 };
+export const barrier = price('barrier', 'Level that knocks the option in or out when the spot touches it');
+export const rebate: NumberInput = {
+  name: 'rebate',
+  minimum: 0,
+  maximum: MAX_PRICE,
+  default: 0,
+  description: 'Amount that a knock-out option pays when it is touched, a knock-in option at expiry if it was not',
+};
+export const cash: NumberInput = {
+  name: 'cash',
+  minimum: MIN_PRICE,
+  maximum: MAX_PRICE,
+  default: 1,
+  description: 'Amount that is paid if the option ends in the money',
+};
 /** The price from which the implied volatility is calculated. */
 export const optionPrice = signedPrice('price', 'Price of the option');
 

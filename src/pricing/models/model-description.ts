@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import { exerciseStyles, optionTypes } from './engine.ts';
+import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { hestonParameters, isRequired, maxDividends, rangeOf } from './inputs.ts';
+import { conventionNames, conventionTexts } from '../request/conventions/convention-members.ts';
 import { defaultModel, type ExtraInput, type Model } from './models.ts';
 import type { modelsAnswer } from '../request/answer-schemas.ts';
 
@@ -32,6 +34,12 @@ const extras: Readonly<Record<ExtraInput, InputDescription>> = {
     default: 'default',
     description: precisions.join(' or '),
   },
+  barrier_type: {
+    name: 'barrier_type',
+    type: 'string',
+    required: true,
+    description: `${barrierTypes.join(' or ')}: the side of the spot where the barrier is, and what touching it does`,
+  },
   heston: {
     name: 'heston',
     type: 'object',
@@ -39,6 +47,13 @@ const extras: Readonly<Record<ExtraInput, InputDescription>> = {
     description: hestonParameters.map((input) => `${input.name}: ${input.description}, ${rangeOf(input)}`).join('; '),
   },
 };
+
+const conventions: readonly InputDescription[] = conventionNames.map((name) => ({
+  name,
+  type: 'string',
+  required: false,
+  description: conventionTexts[name],
+}));
 
 /** The description of a model in `GET /pricing/models`. */
 export const describeModel = (model: Model): Description => ({
@@ -53,6 +68,7 @@ export const describeModel = (model: Model): Description => ({
       description: `${input.description}; ${rangeOf(input)}`,
     })),
     ...model.extras.map((extra) => extras[extra]),
+    ...conventions,
     { name: 'option_type', type: 'string', required: true, description: optionTypes.join(' or ') },
     {
       name: 'exercise_style',

@@ -10,14 +10,24 @@ import { createBachelierEngine } from '../engines/european/bachelier.ts';
 import { createBlack76Engine } from '../engines/european/black76.ts';
 import { createBlackScholesEngine } from '../engines/european/black-scholes-engine.ts';
 import { createHestonEngine, hestonOutputs } from '../engines/heston/heston-engine.ts';
+import {
+  createAssetOrNothingEngine,
+  createBarrierEngine,
+  createCashOrNothingEngine,
+  exoticOutputs,
+} from '../engines/exotic/exotic-engines.ts';
 import { numericOutputs } from '../engines/numeric-greeks.ts';
+import { conventionNames } from '../request/conventions/convention-members.ts';
 import * as input from './inputs.ts';
 import { outputNames, type OutputName } from './outputs.ts';
 
 export { defaultModel, type ModelName };
 
-/** Inputs that are not numbers: the asset's symbol, discrete dividends, the precision level, Heston's parameters. */
-export type ExtraInput = 'symbol' | 'dividends' | 'precision' | 'heston';
+/**
+ * Inputs that are not numbers: the asset's symbol, discrete dividends, the precision level, Heston's parameters, the kind of
+ * barrier.
+ */
+export type ExtraInput = 'symbol' | 'dividends' | 'precision' | 'heston' | 'barrier_type';
 
 /** Facts about a model that are known before its engine is built. */
 export type Model = {
@@ -46,6 +56,10 @@ const onSpot = [input.spot, input.strike, input.timeToExpiry, input.rate, input.
 const closedForm =
   'Closed form; relative error of price about 1e-14, growing with the square of d1 in units of 1e-16 in the tails; ' +
   'implied volatility to the digits that the price holds';
+const exoticAccuracy =
+  'Closed form; error of the price about 1e-14 of the largest of spot, strike and payment, greeks by differentiation of the ' +
+  'terms to about 1e-14 of their scale; implied volatility only where one volatility gives the price (else ' +
+  'volatility_not_unique)';
 const americanOutputs: readonly OutputName[] = [...numericOutputs, 'implied_volatility'];
 /** For example `fast 1e-5, default 1e-6, high 1e-9`. */
 const boundsText = precisions.map((precision) => `${precision} ${errorBounds[precision].toExponential(0)}`).join(', ');
@@ -98,6 +112,37 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     source: 'Heston (1993), trap-free form of Albrecher et al. (2007), contour after Andersen and Lake (2019)',
     build: createHestonEngine,
   }),
+  barrier: defineModel({
+    title: 'Single barrier, observed at all times',
+    numbers: [...onSpot, input.barrier, input.rebate],
+    extras: ['barrier_type', 'symbol'],
+    exerciseStyles: ['european'],
+    outputs: exoticOutputs,
+    accuracy: `${exoticAccuracy}. A spot on or beyond the barrier has touched it`,
+    source:
+      'Rubinstein and Reiner (1991), Haug (2007), section 4.17; a rebate at negative rates by an integral over the time',
+    build: createBarrierEngine,
+  }),
+  cash_or_nothing: defineModel({
+    title: 'Cash or nothing (digital)',
+    numbers: [...onSpot, input.cash],
+    extras: ['symbol'],
+    exerciseStyles: ['european'],
+    outputs: exoticOutputs,
+    accuracy: exoticAccuracy,
+    source: 'Rubinstein and Reiner (1991), Haug (2007), section 4.19',
+    build: createCashOrNothingEngine,
+  }),
+  asset_or_nothing: defineModel({
+    title: 'Asset or nothing (digital)',
+    numbers: onSpot,
+    extras: ['symbol'],
+    exerciseStyles: ['european'],
+    outputs: exoticOutputs,
+    accuracy: exoticAccuracy,
+    source: 'Rubinstein and Reiner (1991), Haug (2007), section 4.19',
+    build: createAssetOrNothingEngine,
+  }),
   binomial_lr: defineModel({
     title: 'Binomial tree of Leisen and Reimer',
     numbers: [...onSpot, input.steps],
@@ -142,12 +187,13 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
 /** Every model, in the order of the list of names. */
 export const pricingModels: readonly Model[] = modelNames.map((name) => ({ name, ...declarations[name] }));
 
-/** Every member of a row that is an input of some model. A failed row echoes these members. */
+/** Every member of a row that is an input of some model, or stands in place of one. A failed row echoes these members. */
 export const inputNames: readonly string[] = [
   ...new Set([
     'model',
     'option_type',
     'exercise_style',
+    ...conventionNames,
     ...pricingModels.flatMap(({ extras }) => extras),
     ...pricingModels.flatMap(({ numbers }) => numbers.map(({ name }) => name)),
     input.optionPrice.name,

@@ -1,15 +1,20 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
+import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { exerciseStyles, optionTypes } from '../models/engine.ts';
 import { outputNames } from '../models/outputs.ts';
+import { dayCounts } from './conventions/convention-members.ts';
 import { unitCode } from './unit-warnings.ts';
 
 const hestonSchema = z
   .strictObject({ v0: z.number(), kappa: z.number(), theta: z.number(), sigma: z.number(), rho: z.number() })
   .meta({ id: 'UsedHestonParameters' });
-const dividendSchema = z.strictObject({ time: z.number(), amount: z.number() }).meta({ id: 'UsedDividend' });
+const dividendSchema = z
+  .strictObject({ time: z.number(), amount: z.number(), date: z.string().optional() })
+  .meta({ id: 'UsedDividend' });
 const inputsFromSchema = z
   .strictObject({
     symbol: z.string(),
@@ -27,12 +32,20 @@ const echoed = {
   forward: z.number().optional(),
   strike: z.number(),
   time_to_expiry: z.number(),
+  contract: z.string().optional(),
+  expiry: z.string().optional(),
+  valuation_date: z.string().optional(),
+  day_count: z.enum(dayCounts).optional(),
   rate: z.number(),
   volatility: z.number().optional(),
   dividend_yield: z.number().optional(),
   symbol: z.string().optional(),
   steps: z.int().optional(),
   precision: z.enum(precisions).optional(),
+  barrier_type: z.enum(barrierTypes).optional(),
+  barrier: z.number().optional(),
+  rebate: z.number().optional(),
+  cash: z.number().optional(),
   heston: hestonSchema.optional(),
   dividends: z.array(dividendSchema).readonly().optional(),
   dividend_model: z.literal('escrowed').optional(),
@@ -41,7 +54,7 @@ const greek = z.number().optional();
 const warning = z
   .strictObject({ pointer: z.string(), code: z.literal(unitCode), detail: z.string() })
   .meta({ id: 'UnitWarning' });
-const warnings = z
+export const warnings = z
   .array(warning)
   .readonly()
   .optional()
@@ -71,7 +84,9 @@ const greeks = {
   dual_gamma: greek.describe('d2V/dK2'),
 };
 
-export const greeksAnswer = z.strictObject({ ...timed, ...greeks }).meta({ id: 'GreeksAnswer' });
+const units = z.literal('market').optional().describe('The units of the greeks, if they were asked for');
+
+export const greeksAnswer = z.strictObject({ ...timed, ...greeks, units }).meta({ id: 'GreeksAnswer' });
 
 export const impliedAnswer = z
   .strictObject({ ...timed, implied_volatility: z.number() })
@@ -102,7 +117,7 @@ const failedRow = z
   .looseObject({ error: rowError })
   .meta({ id: 'FailedRow', description: 'The inputs of the row as they were sent, and what is wrong with it' });
 
-const counts = { total_count: z.int(), succeeded: z.int(), failed: z.int(), computation_time_ms: z.number() };
+const counts = { units, total_count: z.int(), succeeded: z.int(), failed: z.int(), computation_time_ms: z.number() };
 
 /** The JSON answers of batches: rows, and columns. */
 export const rowsAnswer = z
@@ -133,6 +148,10 @@ export const columnsAnswer = z
         })
         .meta({ id: 'ColumnError' }),
     ),
+    chosen_models: z
+      .array(z.enum(modelNames))
+      .optional()
+      .describe('The models of American rows without a model: binomial_lr where they have steps, else andersen_lake'),
     warnings: z
       .array(
         z

@@ -2,6 +2,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
 import { impliedRefusal, type Refusal } from '../engines/european/implied.ts';
 import type { Model } from '../models/models.ts';
+import { toMarketUnits, type UnitSystem } from './market-units.ts';
 import { indexOfOutput, outputNames, type OutputName } from '../models/outputs.ts';
 
 export type PricedOption = Option & { readonly price: number } & {
@@ -16,11 +17,12 @@ export type Wanted = {
   readonly needs: 'price' | 'first_order' | 'all';
   /** The row has a price, and its implied volatility is requested. Greeks are calculated at that volatility. */
   readonly inverted: boolean;
+  readonly units: UnitSystem;
 };
 
 const impliedVolatility = indexOfOutput.implied_volatility;
 
-export const wantedOf = (names: readonly OutputName[]): Wanted => {
+export const wantedOf = (names: readonly OutputName[], units: UnitSystem = 'default'): Wanted => {
   const at = Uint8Array.from(names, (name) => indexOfOutput[name]);
   const greeks = at.filter((index) => index !== indexOfOutput.price && index !== impliedVolatility);
   const higherOrder = greeks.some((index) => index > indexOfOutput.dividend_rho);
@@ -29,6 +31,7 @@ export const wantedOf = (names: readonly OutputName[]): Wanted => {
     at,
     needs: greeks.length === 0 ? 'price' : higherOrder ? 'all' : 'first_order',
     inverted: at.includes(impliedVolatility),
+    units,
   };
 };
 
@@ -106,6 +109,7 @@ export const evaluate = (
   }
   const { at } = wanted;
   for (let k = 0; k < at.length; k++) if (!Number.isFinite(out[at[k]!])) return notFinite(wanted.names[k]!);
+  if (wanted.units === 'market') toMarketUnits(option.model, at, out);
   return undefined;
 };
 

@@ -28,8 +28,18 @@ const inputAliases: Readonly<Record<string, string>> = {
   maturity: 'time_to_expiry',
   timetomaturity: 'time_to_expiry',
   yearstoexpiry: 'time_to_expiry',
-  expiry: 'time_to_expiry',
-  expiration: 'time_to_expiry',
+  expiration: 'expiry',
+  expirationdate: 'expiry',
+  expirydate: 'expiry',
+  maturitydate: 'expiry',
+  valuationdate: 'valuation_date',
+  asof: 'valuation_date',
+  daycounter: 'day_count',
+  daycountconvention: 'day_count',
+  occ: 'contract',
+  occsymbol: 'contract',
+  contractsymbol: 'contract',
+  optionsymbol: 'contract',
   r: 'rate',
   interestrate: 'rate',
   riskfreerate: 'rate',
@@ -52,6 +62,15 @@ const inputAliases: Readonly<Record<string, string>> = {
   optionprice: 'price',
   marketprice: 'price',
   n: 'steps',
+  h: 'barrier',
+  barrierlevel: 'barrier',
+  level: 'barrier',
+  barriertype: 'barrier_type',
+  knocktype: 'barrier_type',
+  barrierkind: 'barrier_type',
+  payout: 'cash',
+  cashpayoff: 'cash',
+  cashamount: 'cash',
   ticker: 'symbol',
 };
 const modelAliases: Readonly<Record<string, string>> = {
@@ -67,6 +86,11 @@ const modelAliases: Readonly<Record<string, string>> = {
   tree: 'binomial_lr',
   baroneadesiwhaley: 'baw',
   american: 'andersen_lake',
+  barrieroption: 'barrier',
+  knockout: 'barrier',
+  knockin: 'barrier',
+  digital: 'cash_or_nothing',
+  binary: 'cash_or_nothing',
 };
 const outputAliases: Readonly<Record<string, string>> = {
   value: 'price',
@@ -90,6 +114,14 @@ const choiceAliases: Readonly<Record<string, string>> = {
   am: 'american',
   e: 'european',
   eu: 'european',
+  di: 'down_in',
+  do: 'down_out',
+  ui: 'up_in',
+  uo: 'up_out',
+  downandin: 'down_in',
+  downandout: 'down_out',
+  upandin: 'up_in',
+  upandout: 'up_out',
 };
 
 /** Members of other operations, by what a caller must do to use them. */
@@ -103,7 +135,7 @@ const otherOperations: Readonly<Record<string, string>> = {
 
 const didYouMean = (near: string | undefined): string => (near === undefined ? '' : `; did you mean ${near}?`);
 
-const kindOf = (value: unknown): string => {
+export const kindOf = (value: unknown): string => {
   if (typeof value === 'string') return `the text ${quoted(value)}`;
   if (typeof value === 'boolean' || value === null) return String(value);
   return Array.isArray(value) ? 'an array' : 'an object';
@@ -129,7 +161,7 @@ export const notANumberText = (name: string, value: unknown): string => {
   const isNumeric = typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value));
   const isDate = name === 'time_to_expiry' && typeof value === 'string' && /^\d{4}-\d{2}-\d{2}/.test(value);
   const number = isNumeric && value.length <= 32 ? `: send ${Number(value)} without quotes` : '';
-  const remedy = isDate ? ': send the years until then, days / 365' : number;
+  const remedy = isDate ? ': send it as expiry, with valuation_date' : number;
   return `${name} must be a number, not ${kindOf(value)}${remedy}`;
 };
 

@@ -1,6 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
+import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { dividendMembers, hestonParameters, isInRange, maxDividends, type NumberInput } from '../models/inputs.ts';
 import { notANumberText, rangeText, requiredText, choiceText } from './messages.ts';
@@ -66,6 +67,11 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
   return errors.length > 0 ? errors : { dividends: read, dividend_model: 'escrowed' };
 };
 
+/** The values of the extra inputs that are one of a few texts. */
+export const choicesOf = { precision: precisions, barrier_type: barrierTypes } as const;
+export const isChoice = (choices: readonly string[], value: unknown): value is string =>
+  choices.some((known) => known === value);
+
 /** Pattern of a `symbol`. */
 export const SYMBOL = /^[A-Za-z0-9.^=\-/:]{1,32}$/;
 
@@ -80,8 +86,12 @@ export const readExtra = (extra: ExtraInput, row: Row, parent: string): object |
       return [fieldError(at, 'invalid_value', 'symbol must be the symbol of an asset, as GET /assets lists it')];
     case 'precision':
       if (value === undefined) return { precision: 'default' };
-      if (precisions.some((known) => known === value)) return { precision: value };
+      if (isChoice(precisions, value)) return { precision: value };
       return [fieldError(at, 'invalid_value', choiceText('precision', precisions, value))];
+    case 'barrier_type':
+      if (isChoice(barrierTypes, value)) return { barrier_type: value };
+      if (value === undefined) return [fieldError(at, 'required', `barrier_type is required: ${listed(barrierTypes)}`)];
+      return [fieldError(at, 'invalid_value', choiceText('barrier_type', barrierTypes, value))];
     case 'heston': {
       const heston = readNumbers(value, hestonParameters, at);
       return Array.isArray(heston) ? heston : { heston };

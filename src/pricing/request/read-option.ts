@@ -3,7 +3,7 @@ import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { exerciseStyles, optionTypes, type ExerciseStyle, type Option } from '../models/engine.ts';
 import { isInRange, isRequired, optionPrice, type NumberInput } from '../models/inputs.ts';
 import { invalidRequest } from './failures.ts';
-import { defaultModel, type Model } from '../models/models.ts';
+import type { Model } from '../models/models.ts';
 import { defaultGreeks, indexOfOutput, type OutputName } from '../models/outputs.ts';
 import {
   choiceText,
@@ -15,6 +15,8 @@ import {
   unknownMemberText,
   unknownOutputText,
 } from './messages.ts';
+import { conventionNames } from './conventions/convention-members.ts';
+import { chosenModel } from './conventions/model-of-row.ts';
 import { readExtra } from './read-extras.ts';
 import type { Row } from './rows.ts';
 import { isSuspicious, unitWarning } from './unit-warnings.ts';
@@ -46,10 +48,10 @@ const styleError = (at: string, model: Model, style: unknown): FieldError => {
   return memberError(at, 'exercise_style', code, styleText(model, style));
 };
 
-/** The name of the row's model. @throws AppError `validation_failed` */
+/** The name of the row's model, or of the one that is chosen for it. @throws AppError `validation_failed` */
 export const readModelName = (row: Row, at: string): string => {
   const name = row['model'];
-  if (name === undefined) return defaultModel;
+  if (name === undefined) return chosenModel(row);
   if (typeof name === 'string') return name;
   throw invalidRequest([memberError(at, 'model', 'invalid_type', 'model must be the name of a model')]);
 };
@@ -68,7 +70,7 @@ const unknownMembers = (
     ...model.extras,
     ...numbers.map(({ name }) => name),
   ]);
-  const names = [...known];
+  const names = [...known, ...conventionNames];
   for (const member of own) known.add(member);
   return Object.keys(row)
     .filter((member) => !known.has(member))
@@ -93,6 +95,8 @@ export type ReadOptions = {
   readonly inverted?: boolean;
   /** A value that is probably in another unit is an error. */
   readonly strictUnits?: boolean;
+  /** The time to expiry is calculated from dates, so its unit is known. */
+  readonly isTimeDated?: boolean;
 };
 const noMembers: readonly string[] = [];
 
@@ -102,7 +106,7 @@ export const readOption = (
   row: Row,
   model: Model,
   at: string,
-  { own = noMembers, inverted = false, strictUnits = false }: ReadOptions = {},
+  { own = noMembers, inverted = false, strictUnits = false, isTimeDated = false }: ReadOptions = {},
 ): Option | FieldError[] => {
   let errors: FieldError[] | undefined;
   let known = row['model'] === undefined ? 0 : 1;
@@ -130,7 +134,7 @@ export const readOption = (
     if (typeof value === 'number' && isInRange(input, value)) {
       // Adding 0 turns -0 into 0, because a time or volatility of -0 could become -Infinity in a formula.
       option[input.name] = value + 0;
-      if (strictUnits && isSuspicious(input, value)) (errors ??= []).push(unitWarning(input, value, at));
+      if (strictUnits && isSuspicious(input, value, isTimeDated)) (errors ??= []).push(unitWarning(input, value, at));
     } else if (value === undefined && !isRequired(input)) {
       if (input.default !== undefined) option[input.name] = input.default;
     } else {

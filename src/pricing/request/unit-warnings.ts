@@ -7,8 +7,9 @@ import { unitRemedy } from './messages.ts';
 export const unitCode = 'suspicious_unit';
 export type UnitWarning = FieldError & { readonly code: typeof unitCode };
 
-export const isSuspicious = ({ unit }: NumberInput, value: number): boolean =>
-  unit !== undefined && value > unit.usualMax;
+/** @param isTimeDated years that were calculated from dates are not in another unit */
+export const isSuspicious = ({ unit }: NumberInput, value: number, isTimeDated = false): boolean =>
+  unit !== undefined && value > unit.usualMax && !(isTimeDated && unit.name === 'years');
 
 /** The warning about a suspicious value; with `strict_units` it is an error. */
 export const unitWarning = (input: NumberInput, value: number, at: string): UnitWarning => ({
@@ -24,10 +25,11 @@ export const unitWarnings = (
   at: string,
 ): readonly UnitWarning[] | undefined => {
   let warnings: UnitWarning[] | undefined;
+  const isTimeDated = 'expiry' in option;
   for (const input of numbers) {
     if (input.unit === undefined) continue;
     const value = (option as Readonly<Record<string, unknown>>)[input.name];
-    if (typeof value !== 'number' || !isSuspicious(input, value)) continue;
+    if (typeof value !== 'number' || !isSuspicious(input, value, isTimeDated)) continue;
     (warnings ??= []).push(unitWarning(input, value, at));
   }
   return warnings;

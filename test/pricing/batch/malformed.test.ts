@@ -54,7 +54,7 @@ const broken: [body: unknown, pointer: string, code: string][] = [
   [{ ...call, option_type: 'CALL' }, '/option_type', 'invalid_value'],
   [{ ...call, option_type: undefined }, '/option_type', 'required'],
   [{ ...call, spot: undefined }, '/spot', 'required'],
-  [{ ...call, exercise_style: 'american' }, '/exercise_style', 'unsupported'],
+  [{ ...call, exercise_style: 'american', model: 'black_scholes' }, '/exercise_style', 'unsupported'],
   [{ ...call, exercise_style: 'bermudan' }, '/exercise_style', 'invalid_value'],
   [{ ...call, exercise_style: null }, '/exercise_style', 'invalid_value'],
   [{ ...call, model: null }, '/model', 'invalid_type'],

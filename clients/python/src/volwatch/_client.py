@@ -13,8 +13,9 @@ import pyarrow as pa
 from . import _market
 from ._flow import Flow, Result, run
 from ._frames import Frame, FrameKind, from_table
+from ._grid import grid_frame
 from ._market import Refresh
-from ._pricing import OnError, price_frame, pricing_of
+from ._pricing import OnError, Units, price_frame, pricing_of
 from ._setup import ClientOptions, http_settings, session_of
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Client:
         on_error: OnError = "columns",
         strict_units: bool = False,
         prefix: str = "",
-        **inputs: float | str,
+        **inputs: float | str | date,
     ) -> Frame:
         """A copy of the frame with the price of each row, and the columns error_code, error_field and error_detail.
 
@@ -98,12 +99,40 @@ class Client:
         ignore: Sequence[str] = (),
         on_error: OnError = "columns",
         strict_units: bool = False,
+        units: Units = "default",
         prefix: str = "",
-        **inputs: float | str,
+        **inputs: float | str | date,
     ) -> Frame:
-        """As `price`, with greeks: vega per 1.00 of volatility, theta per year, rho per 1.00 of the rate."""
-        pricing = pricing_of(outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error)
+        """As `price`, with greeks: vega per 1.00 of volatility, theta per year, rho per 1.00 of the rate.
+
+        With `units="market"` vega and rho are per 1 %, and theta is per day.
+        """
+        pricing = pricing_of(
+            outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error, units=units
+        )
         return self._run(price_frame(self._session, frame, pricing))
+
+    def grid(
+        self,
+        positions: Frame,
+        *,
+        spot_shifts: Sequence[float] = (),
+        volatility_shifts: Sequence[float] = (),
+        days: Sequence[float] = (),
+        outputs: Iterable[str] = ("greeks",),
+        units: Units = "default",
+        strict_units: bool = False,
+    ) -> Frame:
+        """A new frame with the value and the greeks of each position at each node, and then the totals of each node.
+
+        Each row of `positions` is an option with its `quantity` (1 without it) and perhaps an `id`. Spot shifts are
+        relative, volatility shifts are added, days are calendar days that pass. In the rows of totals `position` is
+        null.
+        """
+        axes = {"spot_shifts": spot_shifts, "volatility_shifts": volatility_shifts, "days": days}
+        settings = {"outputs": list(outputs), "units": units, "strict_units": strict_units}
+        result: Frame = self._run(grid_frame(self._session, positions, axes, settings))
+        return result
 
     def implied_volatility(
         self,
@@ -114,7 +143,7 @@ class Client:
         on_error: OnError = "columns",
         strict_units: bool = False,
         prefix: str = "",
-        **inputs: float | str,
+        **inputs: float | str | date,
     ) -> Frame:
         """As `price`, from the column `price` in place of `volatility`. Greeks are at the volatility found."""
         pricing = pricing_of(outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error)

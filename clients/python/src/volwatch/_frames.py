@@ -24,6 +24,11 @@ def _library_of(frame: object) -> str:
     return ""
 
 
+def kind_of(frame: object) -> FrameKind:
+    library = _library_of(frame)
+    return "pandas" if library == "pandas" else "polars" if library == "polars" else "arrow"
+
+
 def to_table(frame: object) -> pa.Table:
     """The columns of a frame. The index of pandas is not a column; `reset_index()` makes it one."""
     library, name = _library_of(frame), type(frame).__name__

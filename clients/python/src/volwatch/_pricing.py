@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from ._jobs import price_in_jobs
 from ._session import ARROW, PREFIX, Session
 
 OnError = Literal["columns", "raise"]
+Units = Literal["default", "market"]
 
 MAX_ROWS = 100_000
 OUTPUTS = frozenset(
@@ -37,32 +39,35 @@ class Pricing:
     """What is calculated. `ignore` names columns of the frame that are not sent."""
 
     outputs: tuple[str, ...]
-    inputs: Mapping[str, float | str]
+    inputs: Mapping[str, float | str | date]
     ignore: frozenset[str]
     strict_units: bool
     prefix: str
     on_error: OnError
+    units: Units
 
     @property
     def metadata(self) -> dict[str, str]:
         strict = {"volwatch.strict_units": "true"} if self.strict_units else {}
-        return {"volwatch.outputs": ",".join(self.outputs), **strict}
+        units = {"volwatch.units": self.units} if self.units != "default" else {}
+        return {"volwatch.outputs": ",".join(self.outputs), **units, **strict}
 
 
 def pricing_of(
     outputs: Iterable[str],
-    inputs: Mapping[str, float | str],
+    inputs: Mapping[str, float | str | date],
     ignore: Sequence[str],
     *,
     strict_units: bool,
     prefix: str,
     on_error: OnError,
+    units: Units = "default",
 ) -> Pricing:
     if isinstance(ignore, str):
         raise TypeError("ignore must be a list of column names")
     if on_error not in ("columns", "raise"):
         raise ValueError(f'on_error must be "columns" or "raise", not {on_error!r}')
-    return Pricing(tuple(outputs), inputs, frozenset(ignore), strict_units, prefix, on_error)
+    return Pricing(tuple(outputs), inputs, frozenset(ignore), strict_units, prefix, on_error, units)
 
 
 def price_frame(session: Session, frame: Frame, pricing: Pricing) -> Flow[Frame]:
@@ -102,8 +107,12 @@ def _rows_to_send(table: pa.Table, pricing: Pricing) -> pa.Table:
     return rows
 
 
-def _constant(name: str, value: float | str, rows: int) -> pa.Array[Any]:
-    """A column of one value. A text is written once, as a dictionary."""
+def _constant(name: str, value: float | str | date, rows: int) -> pa.Array[Any]:
+    """A column of one value. A text, date or time is written once, as a dictionary."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise TypeError(f"{name} must have a time zone, or be a date")
+    if isinstance(value, date):
+        value = value.isoformat()
     if isinstance(value, str):
         return pa.DictionaryArray.from_arrays([0] * rows, pa.array([value]))
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -51,7 +51,7 @@ export const workMetrics = {
   volwatch_pricing_batch_size: {
     type: 'histogram',
     help: 'Rows in a pricing batch',
-    labels: { format: ['objects', 'columns', 'arrow'] },
+    labels: { format: ['objects', 'columns', 'arrow', 'grid'] },
     buckets: [1, 10, 100, 1_000, 10_000, 100_000],
   },
   volwatch_workers_queue_size: {

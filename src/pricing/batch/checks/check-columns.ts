@@ -1,4 +1,6 @@
 import type { AppError, FieldError } from '#src/kernel/catalogue/errors.ts';
+import { listed } from '#src/kernel/requests/nearest-name.ts';
+import { barrierTypes } from '../../engines/exotic/barrier-types.ts';
 import type { EngineFactory } from '../../models/engine-factory.ts';
 import type { ExerciseStyle } from '../../models/engine.ts';
 import { hestonParameters, isRequired, type NumberInput } from '../../models/inputs.ts';
@@ -7,6 +9,8 @@ import type { Wanted } from '../../request/calculate.ts';
 import { invalidRequest } from '../../request/failures.ts';
 import { lacksOutputText, requiredText, styleText, unknownMemberText } from '../../request/messages.ts';
 import { invertedNumbers } from '../../request/read-option.ts';
+import { conventionNames } from '../../request/conventions/convention-members.ts';
+import { chosenModelAt } from '../resolve-columns.ts';
 import { columnError, nestedColumns, type ColumnTable } from '../columns.ts';
 import { outputOfNoModel } from './check-rows.ts';
 
@@ -22,16 +26,18 @@ const namesOf = (model: Model, wanted: Wanted): readonly string[] => [
   ...common,
   ...numbersOf(model, wanted).map(({ name }) => name),
   ...model.extras.filter((extra) => !Object.hasOwn(nestedColumns, extra) && extra !== 'dividends'),
+  ...conventionNames,
 ];
 
 /** The models that the rows name. Unknown names are left out, because only their rows fail. */
 const modelsOf = ({ size, columns }: ColumnTable, engines: EngineFactory): ReadonlySet<Model> => {
   const column = columns.get('model');
-  if (column === undefined) return new Set([engines.model(defaultModel)]);
-  if (column.numbers === undefined && typeof column.only === 'string') return new Set([engines.model(column.only)]);
+  if (column === undefined && !columns.has('exercise_style')) return new Set([engines.model(defaultModel)]);
+  if (column?.numbers === undefined && typeof column?.only === 'string') return new Set([engines.model(column.only)]);
   const models = new Set<Model>();
   for (let index = 0; index < size; index++) {
-    const model = engines.known(column.at(index));
+    const given = column?.at(index);
+    const model = engines.known(given === undefined ? chosenModelAt(columns, index) : given);
     if (model !== undefined) models.add(model);
   }
   return models;
@@ -59,6 +65,12 @@ const textOfAllRows = (table: ColumnTable, name: string, fallback: string): unkn
   return column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
 };
 
+/** The inputs that the columns of contracts and expiries stand in place of. */
+const givenBy = (table: ColumnTable): readonly string[] => {
+  if (hasValues(table, 'contract')) return ['time_to_expiry', 'strike', 'option_type'];
+  return hasValues(table, 'expiry') ? ['time_to_expiry'] : [];
+};
+
 /** A column that `member` of the envelope gave has its pointer there. */
 const errorAt = ({ fromEnvelope }: ColumnTable, name: string, code: string, detail: string): FieldError =>
   fromEnvelope.has(name) ? { pointer: `/${name}`, code, detail } : columnError(name, code, detail);
@@ -84,12 +96,15 @@ export const checkColumns = (table: ColumnTable, wanted: Wanted, engines: Engine
     errors.push(errorAt(table, name, 'unknown_member', unknownMemberText(name, model, namesOf(model, wanted))));
   }
   if (models.size === 1) {
+    const isGiven = new Set(givenBy(table));
     const needed = [
       ...numbersOf(model, wanted).filter(isRequired),
       { name: 'option_type', description: 'call or put' },
+      ...(model.extras.includes('barrier_type') ? [{ name: 'barrier_type', description: listed(barrierTypes) }] : []),
     ];
     for (const input of needed) {
-      if (!hasValues(table, input.name)) errors.push(columnError(input.name, 'required', requiredText(input)));
+      if (!isGiven.has(input.name) && !hasValues(table, input.name))
+        errors.push(columnError(input.name, 'required', requiredText(input)));
     }
     const style = textOfAllRows(table, 'exercise_style', 'european');
     if (typeof style === 'string' && !model.exerciseStyles.includes(style as ExerciseStyle)) {

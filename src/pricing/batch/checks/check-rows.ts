@@ -4,6 +4,7 @@ import type { Model } from '../../models/models.ts';
 import type { OutputName } from '../../models/outputs.ts';
 import { invalidRequest } from '../../request/failures.ts';
 import { lacksOutputText, memberError, styleText } from '../../request/messages.ts';
+import { modelOfRow } from '../../request/conventions/model-of-row.ts';
 import { isRow } from '../../request/rows.ts';
 
 /**
@@ -32,7 +33,7 @@ export const checkRowsAlike = (
   const models = new Set<Model>();
   let isStylePriced = false;
   for (const row of rows) {
-    const model = isRow(row) ? engines.known(row['model']) : undefined;
+    const model = isRow(row) ? engines.known(modelOfRow(row)) : undefined;
     if (model === undefined || !isRow(row)) {
       isStylePriced = true;
       continue;

@@ -3,6 +3,8 @@ export const BELOW_INTRINSIC = -1;
 export const ABOVE_MAXIMUM = -2;
 export const NO_INFORMATION = -3;
 export const NOT_CONVERGED = -4;
+export const BELOW_MINIMUM = -5;
+export const NOT_UNIQUE = -6;
 
 /** A volatility or one of the codes above, and the number of steps of the solver. */
 export type Inversion = { readonly volatility: number; readonly iterations: number };
@@ -22,6 +24,15 @@ const failures: Readonly<Record<number, Refusal>> = {
   [NO_INFORMATION]: {
     code: 'no_volatility_information',
     detail: 'A range of volatilities gives this same price, so the price does not determine the volatility',
+  },
+  [BELOW_MINIMUM]: {
+    code: 'price_below_minimum',
+    detail: 'The price is below the min price of the option at any volatility',
+  },
+  [NOT_UNIQUE]: {
+    code: 'volatility_not_unique',
+    detail:
+      'Several volatilities give this price, because the price of this option rises and falls with the volatility',
   },
   [NOT_CONVERGED]: { code: 'not_converged', detail: 'The search for the volatility did not converge' },
 };

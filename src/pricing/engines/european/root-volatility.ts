@@ -8,30 +8,22 @@ const TOLERANCE = 1e-13;
 const NOISE = 1e-12;
 
 /**
- * Solves priceAt(volatility) = price for a price function that rises with the volatility. The root is bracketed, then
- * found by the method of N. Anderson and A. Bjorck, "A new high order method of regula falsi type", BIT 13 (1973),
- * 253-264. Every fourth step is a bisection.
+ * Solves priceAt(volatility) = price between two volatilities where the price rises. `atLow` and `atHigh` are the differences to
+ * the price there, the first is not positive and the second not negative. By the method of N. Anderson and A. Bjorck, "A new
+ * high order method of regula falsi type", BIT 13 (1973), 253-264. Every fourth step is a bisection. `iterations` are the steps
+ * so far.
  */
 // oxlint-disable-next-line complexity -- one loop of a numerical method, with its cases as the paper has them
-export const volatilityByRoot = (priceAt: (volatility: number) => number, price: number): Inversion => {
-  const minPrice = priceAt(0);
-  if (Number.isNaN(minPrice)) return { volatility: NOT_CONVERGED, iterations: 0 };
-  if (price < minPrice * (1 - NOISE)) return { volatility: BELOW_INTRINSIC, iterations: 0 };
-  if (price <= minPrice * (1 + NOISE)) return { volatility: NO_INFORMATION, iterations: 0 };
-  let low = 0;
-  let atLow = minPrice - price;
-  let high = FIRST_VOLATILITY;
-  let atHigh = priceAt(high) - price;
-  let iterations = 1;
+export const rootBetween = (
+  priceAt: (volatility: number) => number,
+  price: number,
+  low: number,
+  atLow: number,
+  high: number,
+  atHigh: number,
+  iterations: number,
+): Inversion => {
   let last = 0;
-  while (atHigh < 0 && high < MAX_VOLATILITY) {
-    low = high;
-    atLow = atHigh;
-    high = Math.min(4 * high, MAX_VOLATILITY);
-    atHigh = priceAt(high) - price;
-    iterations++;
-  }
-  if (!(atHigh >= 0)) return { volatility: Number.isNaN(atHigh) ? NOT_CONVERGED : ABOVE_MAXIMUM, iterations };
   while (high - low > TOLERANCE * high) {
     if (atHigh === 0) return { volatility: high, iterations };
     if (++iterations > MAX_STEPS) return { volatility: NOT_CONVERGED, iterations };
@@ -56,4 +48,26 @@ export const volatilityByRoot = (priceAt: (volatility: number) => number, price:
     }
   }
   return { volatility: high, iterations };
+};
+
+/** Solves priceAt(volatility) = price for a price function that rises with the volatility. The root is bracketed first. */
+export const volatilityByRoot = (priceAt: (volatility: number) => number, price: number): Inversion => {
+  const minPrice = priceAt(0);
+  if (Number.isNaN(minPrice)) return { volatility: NOT_CONVERGED, iterations: 0 };
+  if (price < minPrice * (1 - NOISE)) return { volatility: BELOW_INTRINSIC, iterations: 0 };
+  if (price <= minPrice * (1 + NOISE)) return { volatility: NO_INFORMATION, iterations: 0 };
+  let low = 0;
+  let atLow = minPrice - price;
+  let high = FIRST_VOLATILITY;
+  let atHigh = priceAt(high) - price;
+  let iterations = 1;
+  while (atHigh < 0 && high < MAX_VOLATILITY) {
+    low = high;
+    atLow = atHigh;
+    high = Math.min(4 * high, MAX_VOLATILITY);
+    atHigh = priceAt(high) - price;
+    iterations++;
+  }
+  if (!(atHigh >= 0)) return { volatility: Number.isNaN(atHigh) ? NOT_CONVERGED : ABOVE_MAXIMUM, iterations };
+  return rootBetween(priceAt, price, low, atLow, high, atHigh, iterations);
 };

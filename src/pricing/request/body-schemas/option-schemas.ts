@@ -1,3 +1,4 @@
+import { barrierTypes } from '../../engines/exotic/barrier-types.ts';
 import { precisions } from '../../engines/american/precision.ts';
 import {
   dividendMembers,
@@ -7,9 +8,18 @@ import {
   optionPrice,
   optionTypeSchema,
   schemaOf,
+  steps,
   type NumberInput,
 } from '../../models/inputs.ts';
 import { defaultModel, type ExtraInput, type Model } from '../../models/models.ts';
+import { exerciseStyles } from '../../models/engine.ts';
+import {
+  conventionTexts,
+  dayCounts,
+  defaultDayCount,
+  givenByContract,
+  type ConventionName,
+} from '../conventions/convention-members.ts';
 import { SYMBOL } from '../read-extras.ts';
 import { invertedNumbers } from '../read-option.ts';
 import { referTo, type Definitions, type JsonSchema } from './json-schema.ts';
@@ -21,11 +31,31 @@ const objectSchema = (members: readonly NumberInput[]): JsonSchema => ({
   properties: Object.fromEntries(members.map((member) => [member.name, schemaOf(member)])),
 });
 
+const plainDividend = objectSchema(dividendMembers);
+const dividendSchema: JsonSchema = {
+  ...plainDividend,
+  description: 'Paid at a time in years, or on a date',
+  required: ['amount'],
+  properties: {
+    ...(plainDividend['properties'] as object),
+    date: { type: 'string', description: 'Date or instant of the payment, in place of time' },
+  },
+  not: {
+    anyOf: [{ required: ['time', 'date'] }, { not: { anyOf: [{ required: ['time'] }, { required: ['date'] }] } }],
+  },
+};
+
 /** The named parts of options. */
 export const optionParts: Definitions = {
   OptionType: optionTypeSchema,
+  BarrierType: {
+    type: 'string',
+    enum: barrierTypes,
+    description: 'The side of the spot where the barrier is, and whether touching it starts or ends the option',
+  },
   HestonParameters: objectSchema(hestonParameters),
-  Dividend: objectSchema(dividendMembers),
+  Dividend: dividendSchema,
+  DayCount: { type: 'string', enum: dayCounts, default: defaultDayCount, description: conventionTexts.day_count },
 };
 
 const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
@@ -35,6 +65,7 @@ const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
     description: 'Symbol of the underlying; of a single option it gives spot and volatility where they are absent',
   },
   precision: { type: 'string', enum: precisions, default: 'default' },
+  barrier_type: referTo('BarrierType'),
   heston: referTo('HestonParameters'),
   dividends: {
     type: 'array',
@@ -43,6 +74,9 @@ const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
     description: 'Discrete dividends in place of dividend_yield, by the escrowed model',
   },
 };
+
+/** Extra inputs without a default. */
+const requiredExtras: ReadonlySet<ExtraInput> = new Set(['heston', 'barrier_type']);
 
 /** What an option is for. It decides which numbers are needed. */
 export type Purpose = 'price' | 'implied_volatility' | 'row';
@@ -93,34 +127,75 @@ const numbersFor = (model: Model, purpose: Purpose): Numbers => {
   return numbersOfSingle(model, purpose === 'price' ? model.numbers : invertedNumbers(model));
 };
 
+const { default: _, ...schemaOfSteps } = schemaOf(steps);
 const yieldOrDividends: readonly string[] = ['dividends', 'dividend_yield'];
+
+/** Inputs that a contract or an expiry may stand in place of. */
+const replaced: ReadonlySet<string> = new Set(['option_type', 'strike', 'time_to_expiry']);
+
+const conventionSchemas: Readonly<Record<ConventionName, JsonSchema>> = {
+  contract: { type: 'string', description: conventionTexts.contract, examples: ['AAPL  240621C00190000'] },
+  expiry: { type: 'string', description: conventionTexts.expiry, examples: ['2026-12-18'] },
+  valuation_date: { type: 'string', description: conventionTexts.valuation_date, examples: ['2026-11-26'] },
+  day_count: referTo('DayCount'),
+};
+
+/** An object that has none of these members. */
+const lacking = (...members: readonly string[]): JsonSchema => ({
+  not: anyOf(members.map((member) => having(member))),
+});
+
+/** Combinations of dates, contracts and the inputs that they stand in place of that are refused. */
+const refusedConventions: readonly JsonSchema[] = [
+  lacking('time_to_expiry', 'expiry', 'contract'),
+  lacking('strike', 'contract'),
+  lacking('option_type', 'contract'),
+  having('expiry', 'time_to_expiry'),
+  ...givenByContract.map((name) => having('contract', name)),
+];
+
+/** The members of American options without a model. They decide which model is chosen. */
+const ofChosenModels: readonly JsonSchema[] = [
+  having('precision', 'steps'),
+  having('precision', 'dividends'),
+  // An absent style is European.
+  {
+    anyOf: [having('precision'), having('steps')],
+    properties: { exercise_style: { type: 'string', enum: ['european'] } },
+  },
+];
 
 /** @param named whether the option names its model. Without a name it has the default model. */
 const optionSchema = (model: Model, purpose: Purpose, members: JsonSchema, named: boolean): JsonSchema => {
   const { inputs, required, rule, exclusive } = numbersFor(model, purpose);
   const isEuropean = model.exerciseStyles.includes('european');
+  const styles = named ? model.exerciseStyles : exerciseStyles;
   const pairs = [...(exclusive ? [exclusive] : []), ...(model.extras.includes('dividends') ? [yieldOrDividends] : [])];
   return {
-    description: named ? model.title : `${model.title}, the default model`,
+    description: named
+      ? model.title
+      : `European by ${model.name}, American by andersen_lake, or by binomial_lr with steps or dividends`,
     type: 'object',
     additionalProperties: false,
     required: [
       ...(named ? ['model'] : []),
-      'option_type',
       ...(isEuropean ? [] : ['exercise_style']),
-      ...required,
-      ...(model.extras.includes('heston') ? ['heston'] : []),
+      ...required.filter((name) => !replaced.has(name)),
+      ...model.extras.filter((extra) => requiredExtras.has(extra)),
     ],
     properties: {
       ...(named ? { model: { type: 'string', enum: [model.name] } } : {}),
       option_type: referTo('OptionType'),
-      exercise_style: { type: 'string', enum: model.exerciseStyles, ...(isEuropean ? { default: 'european' } : {}) },
+      exercise_style: { type: 'string', enum: styles, ...(isEuropean ? { default: 'european' } : {}) },
       ...Object.fromEntries(inputs.map((input) => [input.name, schemaOf(input)])),
       ...Object.fromEntries(model.extras.map((extra) => [extra, extraSchemas[extra]])),
+      ...(named ? {} : { steps: schemaOfSteps, precision: extraSchemas.precision }),
+      ...conventionSchemas,
       ...members,
     },
     ...rule,
-    ...(pairs.length > 0 && { not: anyOf(pairs.map((pair) => having(...pair))) }),
+    dependentRequired: { expiry: ['valuation_date'], contract: ['valuation_date'] },
+    not: anyOf([...pairs.map((pair) => having(...pair)), ...refusedConventions, ...(named ? [] : ofChosenModels)]),
   };
 };
 

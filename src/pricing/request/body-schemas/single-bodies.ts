@@ -1,5 +1,6 @@
 import type { Model } from '../../models/models.ts';
 import { defaultGreeks, greekNames } from '../../models/outputs.ts';
+import { unitSystems } from '../market-units.ts';
 import { greeksGroup, maxOutputs } from '../read-option.ts';
 import { documented, type JsonSchema } from './json-schema.ts';
 import { optionParts, optionsByModel } from './option-schemas.ts';
@@ -17,6 +18,12 @@ export const strictUnits: JsonSchema = {
   default: false,
   description: 'A value that is probably in percent or days is an error, not a warning',
 };
+export const unitsSchema: JsonSchema = {
+  type: 'string',
+  enum: unitSystems,
+  default: 'default',
+  description: 'market: vega and rho per 1 %, theta per day, and the other greeks alike; else per 1.00 and per year',
+};
 const single = { strict_units: strictUnits };
 
 export const exampleOption = {
@@ -31,13 +38,13 @@ const { volatility: _, ...withoutVolatility } = exampleOption;
 
 export const priceBody = (models: readonly Model[]) => {
   const { any, definitions } = optionsByModel(models, { suffix: 'PricingRequest', purpose: 'price', members: single });
-  const schema = { ...any, description: 'One option. Without `model` it is priced by black_scholes' };
+  const schema = { ...any, description: 'One option. Without `model`, a European one is priced by black_scholes' };
   return documented('PricingRequest', { ...schema, examples: [exampleOption] }, { ...optionParts, ...definitions });
 };
 
 export const greeksBody = (models: readonly Model[]) => {
   const outputs = outputsSchema([...greekNames, greeksGroup], defaultGreeks);
-  const members = { ...single, outputs };
+  const members = { ...single, outputs, units: unitsSchema };
   const { any, definitions } = optionsByModel(models, { suffix: 'GreeksRequest', purpose: 'price', members });
   const schema = { ...any, description: 'One option, and the greeks that the answer should have' };
   const examples = [{ ...exampleOption, outputs: ['delta', 'gamma', 'vanna'] }];

@@ -1,0 +1,31 @@
+import type { Column } from '../batch/columns.ts';
+import { isValid, valuesOf, type ColumnChunk } from './read-batch.ts';
+import type { ColumnType } from './read-type.ts';
+
+type MomentType = Extract<ColumnType, { readonly kind: 'moment' }>;
+
+const MS_PER_DAY = 86_400_000;
+/** Max milliseconds of a JavaScript date. */
+const MAX_MS = 8.64e15;
+
+/** A date, or an instant in UTC, as the reader of texts takes it. */
+const textOf = (ms: number): string => {
+  if (!(Math.abs(ms) <= MAX_MS)) return String(ms);
+  const text = new Date(ms).toISOString();
+  return ms % MS_PER_DAY === 0 ? text.slice(0, text.indexOf('T')) : text;
+};
+
+/** A column of dates or timestamps, as texts. A timestamp without a time zone is one in UTC. */
+export const momentColumn = ({ layout, msOf }: MomentType, chunks: readonly ColumnChunk[], size: number): Column => {
+  const values = new Float64Array(size).fill(Number.NaN);
+  let start = 0;
+  for (const chunk of chunks) {
+    const counts = valuesOf<Int32Array | BigInt64Array>(chunk.values, layout, chunk.length);
+    for (let row = 0; row < chunk.length; row++) {
+      if (isValid(chunk, row)) values[start + row] = msOf(Number(counts[row]!));
+    }
+    start += chunk.length;
+  }
+  const at = (index: number): string | undefined => (Number.isNaN(values[index]) ? undefined : textOf(values[index]!));
+  return values.every((value) => value === values[0]) ? { at, only: at(0) } : { at };
+};

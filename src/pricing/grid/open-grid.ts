@@ -1,0 +1,99 @@
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { createTally } from '../batch/batch-tally.ts';
+import type { PreparedBatch, Transport } from '../batch/prepared-batch.ts';
+import { estimateOf, type CostInputs } from '../models/cost.ts';
+import type { EngineFactory } from '../models/engine-factory.ts';
+import type { PricingEngine } from '../models/engine.ts';
+import { createOutputs, evaluate, wantedOf } from '../request/calculate.ts';
+import { nodesOf, shiftsAt } from './grid-axes.ts';
+import type { GridFailure, GridResult } from './grid-result.ts';
+import { readGrid } from './read-grid.ts';
+import { createShiftedOption } from './shift-option.ts';
+
+export type GridDeps = {
+  readonly engines: EngineFactory;
+  readonly answer: Transport;
+  readonly write: (result: GridResult) => Promise<Uint8Array[]>;
+};
+
+/** A grid: row `index` of the batch is position `index / nodes` at node `index % nodes`. */
+export const openGrid = (body: unknown, { engines, answer, write }: GridDeps): PreparedBatch => {
+  const grid = readGrid(body, engines);
+  const { axes, positions, units } = grid;
+  const outputs = ['price', ...grid.outputs] as const;
+  const nodes = nodesOf(axes);
+  const size = positions.length * nodes;
+  const wanted = wantedOf(outputs, units);
+  const buffer = createOutputs();
+  const tally = createTally();
+  const values = outputs.map(() => new Float64Array(size));
+  const failed = new Uint8Array(size);
+  const failures: GridFailure[] = [];
+  const options = positions.map(({ option, model }) => createShiftedOption(option, model));
+  let thrown: AppError | undefined;
+  let at = -1;
+  let engine: PricingEngine | undefined;
+
+  const fail = (index: number, code: ErrorCode, detail: string): void => {
+    failed[index] = 1;
+    const position = Math.floor(index / nodes);
+    failures.push({ index, position, code, detail });
+    tally.fail(positions[position]!.model, { index, code, detail });
+  };
+
+  const price = (index: number): void => {
+    const position = Math.floor(index / nodes);
+    const { model, quantity } = positions[position]!;
+    if (at !== position) {
+      at = position;
+      engine = undefined;
+    }
+    const { option, shift } = options[position]!;
+    const refused = shift(...shiftsAt(axes, index % nodes));
+    if (refused !== undefined) return fail(index, 'validation_failed', refused);
+    engine ??= engines.engine(model);
+    const failure = evaluate(engine, option, wanted, buffer);
+    if (failure !== undefined) return fail(index, 'pricing_calculation_failed', failure);
+    for (let k = 0; k < values.length; k++) {
+      // Adding 0 turns -0 into 0.
+      const value = buffer[wanted.at[k]!]! * quantity + 0;
+      if (!Number.isFinite(value)) {
+        return fail(index, 'pricing_calculation_failed', `${outputs[k]!} times quantity has no finite value`);
+      }
+      values[k]![index] = value;
+    }
+    tally.styles.add(option.exercise_style);
+    tally.add(model, 'ok');
+  };
+
+  const costs = function* (): Generator<CostInputs> {
+    for (let index = 0; index < size; index++) {
+      const { option, shift } = options[Math.floor(index / nodes)]!;
+      shift(...shiftsAt(axes, index % nodes));
+      yield option;
+    }
+  };
+
+  return {
+    format: 'grid',
+    answer,
+    size,
+    estimate: () => estimateOf(costs(), wanted),
+    tally,
+    run: (from, to) => {
+      for (let index = from; index < to; index++) {
+        try {
+          price(index);
+        } catch (error) {
+          if (!(error instanceof AppError)) throw error;
+          fail(index, error.code, error.message);
+          if (error.cause !== undefined) thrown ??= error;
+        }
+      }
+    },
+    fail: (index, error) => fail(index, error.code, error.message),
+    thrown: () => thrown,
+    finish: (computationTimeMs) =>
+      write({ grid, nodes, size, columns: ['value', ...grid.outputs], values, failed, failures, computationTimeMs }),
+  };
+};

@@ -1,0 +1,161 @@
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
+import { maxBatchRows } from '../batch/batch-row.ts';
+import { idError, idMember, isId } from '../batch/row-id.ts';
+import type { EngineFactory } from '../models/engine-factory.ts';
+import type { Option } from '../models/engine.ts';
+import { isInRange, rangeOf, type NumberInput } from '../models/inputs.ts';
+import type { Model } from '../models/models.ts';
+import { defaultGreeks, greekNames, type OutputName } from '../models/outputs.ts';
+import { resolveRow } from '../request/conventions/resolve-row.ts';
+import { invalidRequest } from '../request/failures.ts';
+import { readUnits, unitsMember, type UnitSystem } from '../request/market-units.ts';
+import { kindOf, lacksOutputText, memberError } from '../request/messages.ts';
+import { readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { isRow, type Row } from '../request/rows.ts';
+import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
+import { unitWarnings, type UnitWarning } from '../request/unit-warnings.ts';
+import { axisNames, nodesOf, readAxes, type Axes } from './grid-axes.ts';
+
+export const quantityInput: NumberInput = {
+  name: 'quantity',
+  minimum: -1e12,
+  maximum: 1e12,
+  default: 1,
+  description: 'Number of options, negative if they are sold, times the multiplier of the contract',
+};
+
+type Position = {
+  readonly id?: string | number;
+  readonly quantity: number;
+  readonly model: Model;
+  readonly option: Option;
+};
+export type Grid = {
+  readonly axes: Axes;
+  readonly positions: readonly Position[];
+  readonly outputs: readonly OutputName[];
+  readonly units: UnitSystem;
+  readonly warnings: readonly UnitWarning[];
+};
+
+const gridMembers = ['option', 'positions', ...axisNames, 'outputs', unitsMember, strictUnitsMember];
+const ownMembers = [idMember, quantityInput.name];
+/** Errors after which the reading ends, because each position can have some. */
+const maxErrors = 100;
+
+const unknownMember = (member: string): FieldError => {
+  const near = nearestName(member, gridMembers);
+  const remedy = near === undefined ? `: it takes ${listed(gridMembers, 'and')}` : `; did you mean ${near}?`;
+  return memberError('', member, 'unknown_member', `${quoted(member)} is not a member of a grid${remedy}`);
+};
+
+/** The positions as they were sent, each with its pointer. */
+const givenPositions = (body: Row, errors: FieldError[]): readonly (readonly [unknown, string])[] => {
+  const { option, positions } = body;
+  if (option !== undefined && positions !== undefined) {
+    errors.push(memberError('', 'option', 'conflict', 'option is the only position: remove option or positions'));
+    return [];
+  }
+  if (option !== undefined) return [[option, '/option']];
+  if (!Array.isArray(positions)) {
+    const detail = 'positions is required: an array of options, each with its quantity; or option, a single one';
+    errors.push(memberError('', 'positions', positions === undefined ? 'required' : 'invalid_type', detail));
+    return [];
+  }
+  if (positions.length === 0) {
+    errors.push(memberError('', 'positions', 'invalid_length', 'positions must have at least one position'));
+  }
+  return positions.map((position: unknown, index) => [position, memberPointer('/positions', index)] as const);
+};
+
+const quantityErrors = (value: unknown, at: string): FieldError[] => {
+  if (typeof value === 'number' && isInRange(quantityInput, value)) return [];
+  const shown = typeof value === 'number' ? String(value) : kindOf(value);
+  const detail = `quantity must be a number ${rangeOf(quantityInput)}, not ${shown}`;
+  return [memberError(at, quantityInput.name, typeof value === 'number' ? 'out_of_range' : 'invalid_type', detail)];
+};
+
+const readPosition = (
+  given: unknown,
+  at: string,
+  engines: EngineFactory,
+  strictUnits: boolean,
+): Position | FieldError[] => {
+  if (!isRow(given)) {
+    return [
+      { pointer: at, code: 'invalid_type', detail: 'A position must be an object with the inputs of one option' },
+    ];
+  }
+  const { quantity = quantityInput.default, id } = given;
+  const errors = quantityErrors(quantity, at);
+  if (!isId(id)) errors.push(idError(at));
+  const model = engines.model(readModelName(given, at));
+  const resolved = resolveRow(given, at);
+  if (Array.isArray(resolved)) return [...errors, ...resolved];
+  const { row, echo } = resolved;
+  const isTimeDated = echo !== undefined && 'expiry' in echo;
+  const option = readOption(row, model, at, { own: ownMembers, strictUnits, isTimeDated });
+  if (Array.isArray(option)) errors.push(...option);
+  if (errors.length > 0 || Array.isArray(option)) return errors;
+  return {
+    ...(id !== undefined && { id: id as string | number }),
+    quantity: (quantity as number) + 0,
+    model,
+    option: Object.assign(option, echo),
+  };
+};
+
+/**
+ * The positions and axes of a grid. A mistake in a position refuses the grid, because its totals would have no meaning.
+ * @throws AppError `validation_failed`, `pricing_model_unknown`
+ */
+export const readGrid = (body: unknown, engines: EngineFactory): Grid => {
+  if (!isRow(body)) {
+    const detail = 'The body must be an object with positions or option, and axes';
+    throw invalidRequest([{ pointer: '', code: 'invalid_type', detail }]);
+  }
+  const errors = Object.keys(body)
+    .filter((member) => !gridMembers.includes(member))
+    .map(unknownMember);
+  const axes = readAxes(body, errors);
+  const given = givenPositions(body, errors);
+  const asked = readOutputs(body['outputs'], greekNames, defaultGreeks);
+  if (Array.isArray(asked)) errors.push(...asked);
+  const strict = readStrictUnits(body);
+  if (Array.isArray(strict)) errors.push(...strict);
+  const units = readUnits(body);
+  if (Array.isArray(units)) errors.push(...units);
+  const nodes = nodesOf(axes);
+  if (nodes * given.length > maxBatchRows) {
+    const detail =
+      `${given.length} positions at ${nodes} nodes are ${nodes * given.length} prices, and at most ${maxBatchRows} are ` +
+      'allowed: send fewer positions or shorter axes';
+    errors.push(memberError('', 'positions', 'invalid_length', detail));
+  }
+  if (Array.isArray(asked) || Array.isArray(strict) || Array.isArray(units) || errors.length > 0) {
+    throw invalidRequest(errors);
+  }
+  const positions: Position[] = [];
+  const warnings: UnitWarning[] = [];
+  const lacking = new Map<string, FieldError>();
+  for (const [position, at] of given) {
+    const read = readPosition(position, at, engines, strict);
+    if (Array.isArray(read)) {
+      errors.push(...read);
+      if (errors.length >= maxErrors) break;
+      continue;
+    }
+    const { model, option } = read;
+    for (const name of asked.outputs.filter((output) => !model.outputs.includes(output))) {
+      const detail = lacksOutputText(model, name);
+      lacking.set(detail, { pointer: '/outputs', code: 'unsupported', detail });
+    }
+    warnings.push(...(unitWarnings(option, model.numbers, at) ?? []));
+    positions.push(read);
+  }
+  errors.push(...lacking.values());
+  if (errors.length > 0) throw invalidRequest(errors);
+  return { axes, positions, outputs: asked.outputs, units, warnings };
+};

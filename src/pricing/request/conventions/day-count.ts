@@ -1,0 +1,34 @@
+import type { DayCount } from './convention-members.ts';
+import { MS_PER_DAY } from './moment.ts';
+
+const startOfYear = (year: number): number => Date.UTC(year, 0, 1);
+
+/** The days in leap years count 1/366, the others 1/365 (ISDA 2006, 4.16 (b)). */
+const actualActual = (from: number, to: number): number => {
+  const first = new Date(from).getUTCFullYear();
+  const last = new Date(to).getUTCFullYear();
+  const msOfYear = (year: number): number => startOfYear(year + 1) - startOfYear(year);
+  if (first === last) return (to - from) / msOfYear(first);
+  const begun = (startOfYear(first + 1) - from) / msOfYear(first);
+  return begun + (last - first - 1) + (to - startOfYear(last)) / msOfYear(last);
+};
+
+/** Months of 30 days, "bond basis" (ISDA 2006, 4.16 (f)). */
+const thirty360 = (from: number, to: number): number => {
+  const first = new Date(from);
+  const last = new Date(to);
+  const firstDay = Math.min(first.getUTCDate(), 30);
+  const lastDay = last.getUTCDate() === 31 && firstDay === 30 ? 30 : last.getUTCDate();
+  const months = (last.getUTCFullYear() - first.getUTCFullYear()) * 12 + last.getUTCMonth() - first.getUTCMonth();
+  return (months * 30 + lastDay - firstDay) / 360;
+};
+
+const years: Readonly<Record<DayCount, (from: number, to: number) => number>> = {
+  'ACT/365F': (from, to) => (to - from) / MS_PER_DAY / 365,
+  'ACT/360': (from, to) => (to - from) / MS_PER_DAY / 360,
+  'ACT/ACT ISDA': actualActual,
+  '30/360': thirty360,
+};
+
+/** Years between two points in time (milliseconds since 1970). `30/360` counts their dates in UTC only. */
+export const yearsBetween = (dayCount: DayCount, from: number, to: number): number => years[dayCount](from, to);

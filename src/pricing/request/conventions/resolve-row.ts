@@ -1,0 +1,158 @@
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { timeToExpiry } from '../../models/inputs.ts';
+import { choiceText, kindOf, memberError } from '../messages.ts';
+import { isRow, type Row } from '../rows.ts';
+import { readContract } from './contract.ts';
+import { conventionNames, dayCounts, defaultDayCount, givenByContract, type DayCount } from './convention-members.ts';
+import { yearsBetween } from './day-count.ts';
+import { readMoment, type Moment } from './moment.ts';
+
+/** A row whose dates and contract are replaced by the inputs of the models. */
+export type ResolvedRow = {
+  readonly row: Row;
+  /** The members that the answer repeats beside the inputs; undefined if the row had no date and no contract. */
+  readonly echo?: Row;
+};
+
+/** Where dates are counted from, and how. */
+type Counting = { readonly from: Moment; readonly text: unknown; readonly dayCount: DayCount };
+
+const isDated = (item: unknown): item is Row => isRow(item) && item['date'] !== undefined;
+const hasDatedDividends = ({ dividends }: Row): boolean => Array.isArray(dividends) && dividends.some(isDated);
+const isUsed = (row: Row): boolean => conventionNames.some((name) => row[name] !== undefined) || hasDatedDividends(row);
+
+const momentText = (name: string, value: unknown): string =>
+  `${name} must be a date such as 2026-12-18, or an instant with its offset such as 2026-12-18T16:00:00-05:00, not ${kindOf(value)}`;
+
+const readCounting = (row: Row, at: string): Counting | FieldError[] => {
+  const { valuation_date: text, day_count: dayCount = defaultDayCount } = row;
+  const errors: FieldError[] = [];
+  const from = readMoment(text);
+  if (text === undefined) {
+    const detail =
+      'valuation_date is required with dates: the date or instant for which the option is priced, such as 2026-11-26';
+    errors.push(memberError(at, 'valuation_date', 'required', detail));
+  } else if (from === undefined) {
+    errors.push(memberError(at, 'valuation_date', 'invalid_value', momentText('valuation_date', text)));
+  }
+  if (!dayCounts.some((known) => known === dayCount)) {
+    errors.push(memberError(at, 'day_count', 'invalid_value', choiceText('day_count', dayCounts, dayCount)));
+  }
+  return errors.length > 0 || from === undefined ? errors : { from, text, dayCount: dayCount as DayCount };
+};
+
+/** Years until the date or instant of a member, or its error. Zero years are allowed for the expiry only. */
+const readYears = (
+  { from, text, dayCount }: Counting,
+  name: 'expiry' | 'date',
+  value: unknown,
+  at: string,
+): number | FieldError => {
+  const to = readMoment(value);
+  if (to === undefined) return memberError(at, name, 'invalid_value', momentText(name, value));
+  if (dayCount === '30/360' && !(from.isDate && to.isDate)) {
+    return memberError(at, name, 'unsupported', '30/360 counts whole days: send dates, or another day_count');
+  }
+  const years = yearsBetween(dayCount, from.ms, to.ms);
+  if (years < 0 || (years === 0 && name === 'date')) {
+    const rule = name === 'date' ? 'must be after' : 'must not be before';
+    return memberError(
+      at,
+      name,
+      'out_of_range',
+      `${name} ${rule} valuation_date ${String(text)}, not ${String(value)}`,
+    );
+  }
+  if (years <= timeToExpiry.maximum) return years;
+  return memberError(
+    at,
+    name,
+    'out_of_range',
+    `${name} must be at most ${timeToExpiry.maximum} years after valuation_date ${String(text)}, not ${String(value)}`,
+  );
+};
+
+/** The strike, the type and the expiry of a contract, or its errors. */
+const openContract = (row: Row, at: string): Row | FieldError[] => {
+  if (row['contract'] === undefined) return row;
+  const contract = readContract(row['contract']);
+  if (contract === undefined) {
+    const detail =
+      'contract must be an OCC option symbol such as "AAPL  240621C00190000" (root, yymmdd, C or P, strike times 1000 ' +
+      `in eight digits), not ${kindOf(row['contract'])}`;
+    return [memberError(at, 'contract', 'invalid_value', detail)];
+  }
+  const repeated = givenByContract.filter((name) => row[name] !== undefined);
+  if (repeated.length === 0) return { ...row, ...contract };
+  return repeated.map((name) => memberError(at, name, 'conflict', `contract gives ${name}: remove one of them`));
+};
+
+const withoutDates = (row: Row): Record<string, unknown> => {
+  const rest: Record<string, unknown> = { ...row };
+  for (const name of conventionNames) delete rest[name];
+  return rest;
+};
+
+/** The dividends with the time of each date. Errors are added to `errors`. */
+const timesOf = (items: readonly unknown[], counting: Counting, at: string, errors: FieldError[]): unknown[] =>
+  items.map((item, index) => {
+    if (!isDated(item)) return item;
+    const pointer = memberPointer(at, index);
+    if (item['time'] !== undefined) {
+      errors.push(memberError(pointer, 'date', 'conflict', 'date stands in place of time: remove one of them'));
+    }
+    const time = readYears(counting, 'date', item['date'], pointer);
+    if (typeof time !== 'number') errors.push(time);
+    return { ...item, time };
+  });
+
+const withoutDate = (item: unknown): unknown => {
+  if (!isDated(item)) return item;
+  const { date: _, ...rest } = item;
+  return rest;
+};
+
+const isErrors = (value: unknown): value is FieldError[] => Array.isArray(value);
+
+/**
+ * Replaces contract, expiry and dated dividends of a row by the inputs of the models. Rows without them are returned as
+ * they are.
+ * @param at the JSON Pointer of the row
+ */
+export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] => {
+  if (!isUsed(given)) return { row: given };
+  const row = openContract(given, at);
+  if (isErrors(row)) return row;
+  const { expiry, dividends } = row;
+  const areDividendsDated = hasDatedDividends(row);
+  if (expiry === undefined && !areDividendsDated) {
+    const detail = 'has no effect without expiry, contract or a dividend with a date: remove it';
+    return (['valuation_date', 'day_count'] as const)
+      .filter((name) => row[name] !== undefined)
+      .map((name) => memberError(at, name, 'conflict', `${name} ${detail}`));
+  }
+  const counting = readCounting(row, at);
+  if (isErrors(counting)) return counting;
+  const resolved = withoutDates(row);
+  const echo: Record<string, unknown> = { valuation_date: counting.text, day_count: counting.dayCount };
+  const errors: FieldError[] = [];
+  if (expiry !== undefined) {
+    if (row['time_to_expiry'] !== undefined) {
+      const detail = 'expiry stands in place of time_to_expiry: remove one of them';
+      errors.push(memberError(at, 'expiry', 'conflict', detail));
+    }
+    const years = readYears(counting, 'expiry', expiry, at);
+    if (typeof years !== 'number') errors.push(years);
+    resolved['time_to_expiry'] = years;
+    echo['expiry'] = expiry;
+    if (given['contract'] !== undefined) echo['contract'] = given['contract'];
+  }
+  if (areDividendsDated) {
+    const timed = timesOf(dividends as unknown[], counting, memberPointer(at, 'dividends'), errors);
+    // The answer repeats the dates. The reader of dividends knows times only.
+    resolved['dividends'] = timed.map(withoutDate);
+    echo['dividends'] = timed;
+  }
+  return errors.length > 0 ? errors : { row: resolved, echo };
+};

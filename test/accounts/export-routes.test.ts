@@ -1,0 +1,67 @@
+import test from 'ava';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createExportRoutes } from '#src/accounts/index.ts';
+import { entities } from '#src/compose/data/entities.ts';
+import { personalTables } from '#src/compose/data/personal-data/personal-tables.ts';
+import { createDatabase } from '#src/database/database.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { systemClock as clock } from '#src/kernel/ports/clock.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { serve } from '#test/http/support.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+
+const idOf = (number: number): string => `018f0000-0000-7000-8000-00000000000${number}`;
+
+test('an account has one export at a time, and a process two; then there is a place again', async (t) => {
+  const stored = await setupDatabase(t);
+  await stored.query(
+    `insert into user_account (id, email, password_hash, role, scopes, created_at)
+     select id::uuid, id, 'x', 'user', '{}', now() from unnest($1::text[]) as id`,
+    [[1, 2, 3].map(idOf)],
+  );
+  const database = await createDatabase({ ...databaseSettings(stored.url), entities, metrics: noMetrics });
+  t.teardown(() => database.close());
+  const open = Promise.withResolvers<void>();
+  let started = 0;
+  const unitOfWork: UnitOfWork = {
+    ...database.unitOfWork,
+    run: async (options, work) => {
+      started += 1;
+      await open.promise;
+      return database.unitOfWork.run(options, work);
+    },
+  };
+  const refused: string[] = [];
+  const { call } = await serve(t, {
+    routes: createExportRoutes({
+      unitOfWork,
+      audit: createAuditTrail({ metrics: noMetrics, clock, ids: uuidv7 }),
+      clock,
+      tables: personalTables,
+      maxRows: 100,
+      maxBytes: 1_000_000,
+      statementTimeoutMs: 5_000,
+      abuse: { refused: (kind) => void refused.push(kind) },
+    }),
+    authenticate: async ({ headers }) => ({ kind: 'user', subject: String(headers.authorization), scopes: [] }),
+  });
+  const exportOf = (number: number) => call('/api/v1/account/export', { headers: { Authorization: idOf(number) } });
+  const first = exportOf(1);
+  await eventually(() => started === 1, 'the first export has begun');
+  const same = await exportOf(1);
+  t.is(same.status, 429);
+  t.is(same.headers.get('retry-after'), '5');
+  t.like(await same.json(), { code: 'rate_limit_exceeded', detail: 'Another export of this account is being made' });
+  const second = exportOf(2);
+  await eventually(() => started === 2, 'the second export has begun');
+  t.like(await (await exportOf(3)).json(), { code: 'overloaded', detail: 'Other exports are being made' });
+  t.deepEqual(refused, ['answer_backlog', 'answer_backlog']);
+  open.resolve();
+  for (const [number, answer] of [await first, await second].entries()) {
+    t.is(answer.status, 200);
+    t.like(await answer.json(), { user_id: idOf(number + 1), truncated: [] });
+  }
+  t.is((await exportOf(3)).status, 200);
+});
