@@ -1,7 +1,7 @@
 /**
- * Compares pricing over HTTP with a minimal Node server that only parses, prices and writes: `npm run bench:http`. The
- * two servers get the same bodies alternately, so that a change of the machine's speed affects both. The figures are
- * medians of the rounds.
+ * Compares pricing over HTTP with two servers that only parse, price and write, one of Node alone and one of Koa with a
+ * body parser and a router: `npm run bench:http`. The servers get the same bodies alternately, so that a change of the
+ * machine's speed affects all of them. The rates are medians of the rounds; the latencies are those of all rounds.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,9 +11,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startService } from '#testkit/service.ts';
 import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
-import { drive, median, memoryOf, whileProbed, type Rate, type Target } from './http/drive.ts';
+import { drive, latencyOf, median, memoryOf, whileProbed, type Rate, type Target } from './http/drive.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 5);
+/** Connections of each load; unset: 16, or fewer for 1,000 rows and more. */
+const fixedConnections = process.env['CONNECTIONS'];
 const seconds = Number(process.env['SECONDS_EACH'] ?? 1.5);
 const sizes = (process.env['SIZES'] ?? '1,100,1000,10000,100000').split(',').map(Number);
 
@@ -21,8 +23,11 @@ const cells = (values: readonly string[]): void => console.log(`| ${values.join(
 const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
 const thousands = (value: number): string => `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} k`;
 
-const startBare = async (): Promise<Target & { readonly stop: () => void }> => {
-  const child = spawn(process.execPath, [new URL('http/bare-server.ts', import.meta.url).pathname], {
+const connectionsOf = (rows: number): number =>
+  Number(fixedConnections ?? (rows >= 10_000 ? 2 : rows >= 1000 ? 4 : 16));
+
+const startYardstick = async (program: URL): Promise<Target & { readonly stop: () => void }> => {
+  const child = spawn(process.execPath, [program.pathname], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [port] = (await once(child.stdout, 'data')) as [Buffer];
@@ -32,7 +37,8 @@ const startBare = async (): Promise<Target & { readonly stop: () => void }> => {
 const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-http-'));
 const environment = { RATE_LIMIT_ENABLED: 'false', NODE_ENV: 'development', VOLWATCH_DIRECTORY: directory };
 const service = await startService({ environment });
-const bare = await startBare();
+const bare = await startYardstick(new URL('http/bare-server.ts', import.meta.url));
+const koa = await startYardstick(new URL('http/koa-server.ts', import.meta.url));
 
 const compare = async (
   candidates: Readonly<Record<string, readonly [Target, Load]>>,
@@ -40,7 +46,7 @@ const compare = async (
   const rates = new Map<string, Rate[]>(Object.keys(candidates).map((name) => [name, []]));
   for (let turn = 0; turn <= rounds; turn += 1) {
     for (const [name, [target, load]] of Object.entries(candidates)) {
-      const rate = await drive(target, load, seconds, load.rows >= 10_000 ? 2 : load.rows >= 1000 ? 4 : 16);
+      const rate = await drive(target, load, seconds, connectionsOf(load.rows));
       // The first round is for warm-up.
       if (turn > 0) rates.get(name)?.push(rate);
     }
@@ -51,32 +57,45 @@ const compare = async (
       {
         perSecond: median(values.map(({ perSecond }) => perSecond)),
         perProcessorSecond: median(values.map(({ perProcessorSecond }) => perProcessorSecond)),
+        times: values.flatMap(({ times }) => times),
       },
     ]),
   );
 };
 
 const throughput = async (): Promise<void> => {
-  const header = ['rows', 'bare objects', 'objects', 'bare columns', 'columns', 'Arrow'];
-  const ratios = ['objects/bare', 'columns/objects', 'Arrow/objects'];
-  const single = await compare({ bare: [bare, priceLoad], price: [service, priceLoad] });
+  const header = ['rows', 'bare objects', 'Koa objects', 'objects', 'bare columns', 'columns', 'Arrow'];
+  const ratios = ['objects/bare', 'objects/Koa', 'columns/objects', 'Arrow/objects'];
+  const single = await compare({ bare: [bare, priceLoad], koa: [koa, priceLoad], price: [service, priceLoad] });
+  const latencies: string[][] = [];
+  const addLatencies = (rows: number, rates: Readonly<Record<string, Rate>>): void => {
+    for (const [name, { perSecond, times }] of Object.entries(rates)) {
+      const { p50, p95, p99, max } = latencyOf(times);
+      const shown = [perSecond, p50, p95, p99, max].map(round);
+      latencies.push([rows.toLocaleString('en'), name, String(connectionsOf(rows)), ...shown, round(p99 / p50)]);
+    }
+  };
+  addLatencies(1, single);
   const tables = { perSecond: [] as string[][], perProcessorSecond: [] as string[][] };
   for (const rows of sizes) {
     const { objects, columns, arrow } = batchLoads(rows);
     const rates = await compare({
       bareObjects: [bare, objects],
+      koaObjects: [koa, objects],
       objects: [service, objects],
       bareColumns: [bare, columns],
       columns: [service, columns],
       arrow: [service, arrow],
     });
+    addLatencies(rows, rates);
     for (const by of ['perSecond', 'perProcessorSecond'] as const) {
       const rate = (name: string): number => rates[name]![by];
       const shown = (name: string): string => `${round(rate(name))} (${thousands(rate(name) * rows)})`;
       tables[by].push([
         rows.toLocaleString('en'),
-        ...['bareObjects', 'objects', 'bareColumns', 'columns', 'arrow'].map(shown),
+        ...['bareObjects', 'koaObjects', 'objects', 'bareColumns', 'columns', 'arrow'].map(shown),
         (rate('objects') / rate('bareObjects')).toFixed(2),
+        (rate('objects') / rate('koaObjects')).toFixed(2),
         (rate('columns') / rate('objects')).toFixed(2),
         (rate('arrow') / rate('objects')).toFixed(2),
       ]);
@@ -86,12 +105,17 @@ const throughput = async (): Promise<void> => {
     ['perProcessorSecond', 'Requests (options) for a second of processor'],
     ['perSecond', 'Requests (options) a second'],
   ] as const) {
-    const { bare: least, price } = single as { bare: Rate; price: Rate };
-    console.log(`\n${title}; price ${round(price[by])}, bare ${round(least[by])}\n`);
+    const { bare: least, koa: plain, price } = single as { bare: Rate; koa: Rate; price: Rate };
+    console.log(`\n${title}; price ${round(price[by])}, bare ${round(least[by])}, Koa ${round(plain[by])}\n`);
     cells([...header, ...ratios]);
     cells([...header, ...ratios].map(() => '---:'));
     for (const row of tables[by]) cells(row);
   }
+  const names = ['rows', 'load', 'connections', 'requests/s', 'p50', 'p95', 'p99', 'max', 'p99/p50'];
+  console.log('\nLatency in ms beside the throughput\n');
+  cells(names);
+  cells(names.map(() => '---:'));
+  for (const row of latencies) cells(row);
 };
 
 const liveness = async (): Promise<void> => {
@@ -126,6 +150,7 @@ try {
   await liveness();
 } finally {
   bare.stop();
+  koa.stop();
   await service.stop(5_000);
   rmSync(directory, { recursive: true, force: true });
 }

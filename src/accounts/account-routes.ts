@@ -19,6 +19,8 @@ export type AccountsDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Runs after the settings of a user have changed. */
+  readonly forget?: (userId: string) => void;
 };
 
 const versioned = {
@@ -114,7 +116,10 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
   ];
 };
 
-const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settingsShape>>>): Route[] => {
+const settingsRoutes = (
+  settings: Documents<z.output<z.ZodObject<typeof settingsShape>>>,
+  forget: (userId: string) => void,
+): Route[] => {
   const answer = (stored: Awaited<ReturnType<typeof settings.read>>) => ({
     status: 200 as const,
     headers: headersOf(stored),
@@ -147,8 +152,12 @@ const settingsRoutes = (settings: Documents<z.output<z.ZodObject<typeof settings
       responses: { 200: settingsAnswer },
       errors: changeErrors,
       checkHead: checkPrecondition,
-      handler: async ({ headers, body, context }) =>
-        answer(await settings.change(userOf(context).subject, expectedVersions(headers['if-match']), body)),
+      handler: async ({ headers, body, context }) => {
+        const { subject } = userOf(context);
+        const changed = await settings.change(subject, expectedVersions(headers['if-match']), body);
+        forget(subject);
+        return answer(changed);
+      },
     }),
   ];
 };
@@ -170,5 +179,6 @@ export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
       shape: settingsShape,
       defaults: defaultsOf(settingsFields),
     }),
+    deps.forget ?? (() => {}),
   ),
 ];

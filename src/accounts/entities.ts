@@ -1,4 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import type { PresetValues } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { profileFields, settingsFields, type Fields } from './schemas.ts';
 
 /** `display_name` -> `displayName`, which the naming strategy turns back into the column. */
@@ -24,12 +25,13 @@ const columnsOf = (fields: Fields) =>
 
 export const tableOf = { AccountProfile: 'account_profile', AccountSettings: 'account_settings' } as const;
 export type AccountsEntityName = keyof typeof tableOf;
+export const presetEntityName = 'PricingPreset';
 
 /** An entity of another room, which the relation refers to. */
 type Entity = Parameters<typeof p.manyToOne>[0];
 
 /**
- * Entities for the entity list of the database room. The key of both tables is the user.
+ * Entities for the entity list of the database room. The key of each table begins with the user.
  * @param user the entity of `user_account`, which is in the auth room
  */
 export const createAccountsEntities = (user: Entity) => {
@@ -48,6 +50,17 @@ export const createAccountsEntities = (user: Entity) => {
       name: 'AccountSettings',
       tableName: tableOf.AccountSettings,
       properties: { ...common(), ...columnsOf(settingsFields) },
+    }),
+    defineEntity({
+      name: presetEntityName,
+      tableName: 'pricing_preset',
+      properties: {
+        user: () => p.manyToOne(user).primary().updateRule('no action').deleteRule('cascade'),
+        name: p.text().primary(),
+        presetValues: p.json<PresetValues>(),
+        createdAt: p.datetime(),
+        updatedAt: p.datetime(),
+      },
     }),
   ];
 };

@@ -83,13 +83,13 @@ export const settingsFields = {
     schema: z.int().min(0).max(12),
     default: 4,
     column: 'integer',
-    description: 'Decimal places of prices, 0 to 12',
+    description: 'Decimal places in which prices are shown, 0 to 12; answers tell it if `Prefer: display-hints` asks',
   }),
   default_model: field({
     schema: z.enum(modelNames),
     default: defaultModel,
     column: 'text',
-    description: `Pricing model of new options: ${modelNames.join(', ')}`,
+    description: `Pricing model of requests that name none: ${modelNames.join(', ')}`,
   }),
   default_universe: field({
     schema: z
@@ -98,7 +98,7 @@ export const settingsFields = {
       .nullable(),
     default: null,
     column: 'text',
-    description: 'Universe that is shown first',
+    description: 'Universe that the name `@default` stands for in reads of universes',
   }),
   email_notifications: field({
     schema: z.boolean(),

@@ -1,4 +1,4 @@
-import { createAccountsRoutes, createExportRoutes } from '../accounts/index.ts';
+import { createAccountsRoutes, createExportRoutes, createPresetRoutes } from '../accounts/index.ts';
 import { composeCalendar } from './features/calendar.ts';
 import { composeAudit } from './features/audit.ts';
 import { composeAuth, composeKeyRing } from './identity/auth.ts';
@@ -8,6 +8,8 @@ import { composeCache } from './data/cache.ts';
 import { composeEdge } from './edge.ts';
 import { composeJobs, composePricingJobs, jobHandlers } from './features/jobs.ts';
 import { composeMarketData } from './features/market-data.ts';
+import { composeCallerSettings } from './identity/caller-settings.ts';
+import { presetValues } from '../pricing/index.ts';
 import { composeOwners } from './identity/owners.ts';
 import { composePricing } from './features/pricing.ts';
 import { composeRateLimits } from './identity/rate-limits.ts';
@@ -49,6 +51,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const audit = composeAudit(base, database, cursors);
   const jobs = composeJobs(base, database);
   const { owners, mayAct } = composeOwners(base, database);
+  const callerSettings = composeCallerSettings(base, database);
   const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, owners, audit: audit.trail });
   const {
     refreshes,
@@ -60,6 +63,7 @@ export const compose = async (config: Config): Promise<Service> => {
     jobs,
     announce: webhooks.announce,
     audit: audit.trail,
+    settingsOf: callerSettings.of,
     cache,
     cursors,
     provider: provider.provider,
@@ -76,7 +80,7 @@ export const compose = async (config: Config): Promise<Service> => {
     lookups,
     redis: storage.redis,
   });
-  const pricing = composePricing(base, closes);
+  const pricing = composePricing(base, closes, callerSettings);
   const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
   const mail = await composeMail(base, database, { jobs, keyRing });
   const auth = await composeAuth(base, database, {
@@ -92,7 +96,16 @@ export const compose = async (config: Config): Promise<Service> => {
 
   const routes = [
     ...auth.routes,
-    ...createAccountsRoutes({ ...base, ...database }),
+    ...createAccountsRoutes({ ...base, ...database, forget: callerSettings.forget }),
+    ...createPresetRoutes({
+      ...base,
+      ...database,
+      cursors,
+      basePath,
+      values: presetValues,
+      maxPresets: config.PRICING_PRESETS_PER_USER,
+      forget: callerSettings.forget,
+    }),
     ...createExportRoutes({
       ...base,
       ...database,

@@ -40,7 +40,7 @@ export const featureSections = {
     OWNER_CACHE_MS: variable(
       integer(0, 60_000),
       '1000',
-      'Time that state and scopes of a user or client are cached. A deleted or disabled owner is refused after this time',
+      'Time that state and scopes of a user or client, and the settings and presets of a user, are cached. A deleted or disabled owner is refused after this time',
     ),
     JWT_FOREIGN_USERS: variable(
       boolean,
@@ -83,6 +83,7 @@ export const featureSections = {
       '64',
       'Max sign-ins that wait for password hashing, then 503 `overloaded`',
     ),
+    PRICING_PRESETS_PER_USER: variable(integer(0, 200), '20', 'Max pricing presets of one user'),
     API_KEYS_PER_OWNER: variable(integer(1, 10_000), '50', 'Max API keys of one user or client that are not revoked'),
     API_KEY_ROTATION_HOURS: variable(
       integer(0, 720),

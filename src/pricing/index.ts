@@ -24,4 +24,5 @@ export { createEngineFactory } from './models/engine-factory.ts';
 export { createPricingRoutes } from './pricing-routes.ts';
 export { createPricingService, type PricingService } from './pricing-service.ts';
 export { createPricingWorkers } from './workers/pool.ts';
+export { presetValues } from './request/preset-values.ts';
 export { reportAbuse } from './request/failures.ts';

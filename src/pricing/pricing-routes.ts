@@ -1,6 +1,7 @@
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { resourceQuery } from '#src/kernel/lists/pagination.ts';
+import { preferHeader } from '#src/kernel/requests/preferences/display-hints.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { acceptedTransports, transportOf } from './batch/accept.ts';
 import { arrowType, jsonType } from './batch/prepared-batch.ts';
@@ -23,6 +24,8 @@ export type PricingRoutesDeps = {
   readonly service: PricingService;
   /** Max nesting of the JSON of a batch. */
   readonly jsonDepth: number;
+  /** Returns the headers that tell the caller how the user wants to see prices, if `Prefer` asks for them. */
+  readonly display: (prefer: string | undefined) => Promise<Readonly<Record<string, string>>>;
 };
 
 /** An answer of this size or more is sent in pieces. Each piece is sent after the client has read the one before. */
@@ -38,7 +41,7 @@ const batchReply = ({ answer, chunks }: BatchOutcome) => {
   return { body, headers };
 };
 
-export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): Route[] => {
+export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRoutesDeps): Route[] => {
   const common = { tag: 'Pricing', auth: 'optional', rateLimit: 'caller' } as const;
   const models = service.models.map(describeModel);
   return [
@@ -52,10 +55,14 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
         'With `symbol`, the last stored close and the realised volatility stand in for an absent `spot` and `volatility`. ' +
         '`expiry` and `valuation_date` stand in place of `time_to_expiry`; `contract`, an OCC symbol, gives strike, expiry ' +
         'and type. An American option without a model has one chosen, and `model` of the answer says which.',
-      request: { body: priceBody(service.models) },
+      request: { headers: preferHeader, body: priceBody(service.models) },
       responses: { 200: answers.priceAnswer },
       errors: pricingErrors,
-      handler: async ({ body, context }) => ({ status: 200, body: await service.price(body, context.signal) }),
+      handler: async ({ body, headers, context }) => ({
+        status: 200,
+        headers: await display(headers.prefer),
+        body: await service.price(body, context.signal),
+      }),
     }),
     defineRoute({
       ...common,
@@ -66,10 +73,14 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       description:
         'Greeks are per 1.00 of spot, volatility and rate, and per year. `outputs` picks them; without it the answer has ' +
         'delta, gamma, vega, theta, rho and dividend_rho.',
-      request: { body: greeksBody(service.models) },
+      request: { headers: preferHeader, body: greeksBody(service.models) },
       responses: { 200: answers.greeksAnswer },
       errors: pricingErrors,
-      handler: async ({ body, context }) => ({ status: 200, body: await service.greeks(body, context.signal) }),
+      handler: async ({ body, headers, context }) => ({
+        status: 200,
+        headers: await display(headers.prefer),
+        body: await service.greeks(body, context.signal),
+      }),
     }),
     defineRoute({
       ...common,
@@ -77,11 +88,12 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       load: 'pricing',
       path: '/pricing/implied-volatility',
       summary: 'The volatility at which an option has a given price',
-      request: { body: impliedBody(service.models) },
+      request: { headers: preferHeader, body: impliedBody(service.models) },
       responses: { 200: answers.impliedAnswer },
       errors: pricingErrors,
-      handler: async ({ body, context }) => ({
+      handler: async ({ body, headers, context }) => ({
         status: 200,
+        headers: await display(headers.prefer),
         body: await service.impliedVolatility(body, context.signal),
       }),
     }),
@@ -99,14 +111,16 @@ export const createPricingRoutes = ({ service, jsonDepth }: PricingRoutesDeps): 
       rawBody: true,
       consumes: [jsonType, arrowType],
       produces: [jsonType, arrowType],
-      request: { headers: batchHeaders, body: batchBody(service.models) },
+      request: { headers: batchHeaders.extend(preferHeader.shape), body: batchBody(service.models) },
       responses: { 200: answers.batchAnswer },
       errors: ['pricing_model_unknown', 'pricing_work_too_large'],
       handler: async ({ body, headers, context }) => {
         const input = transportOf(headers['content-type']);
         const answer = acceptedTransports(headers.accept, input);
         const batch = { bytes: body as Buffer, input, answer, jsonDepth };
-        return { status: 200, ...batchReply(await service.batch(batch, { signal: context.signal })) };
+        const hints = await display(headers.prefer);
+        const { body: priced, headers: own } = batchReply(await service.batch(batch, { signal: context.signal }));
+        return { status: 200, body: priced, headers: { ...hints, ...own } };
       },
     }),
     defineRoute({

@@ -12,9 +12,10 @@ import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
 import { readUnits, unitsMember } from './request/market-units.ts';
+import { fillRow, presetMember, readDefaults } from './request/defaults.ts';
 import { lacksOutputText } from './request/messages.ts';
 import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
-import { isRow, readModelName, readOption, readOutputs } from './request/read-option.ts';
+import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
 import { readStrictUnits, strictUnitsMember } from './request/strict-units.ts';
 import { unitWarnings, type UnitWarning } from './request/unit-warnings.ts';
 import type { PricingServiceDeps } from './pricing-service-deps.ts';
@@ -47,7 +48,7 @@ export type PricingService = {
    * `pricing_model_unknown` for columns; `rate_limit_exceeded`, `overloaded` and `pricing_work_too_large` as in
    * `PricingWorkers.run`
    */
-  readonly batch: (request: BatchRequest, options?: BatchOptions) => Promise<BatchOutcome>;
+  readonly batch: (request: Omit<BatchRequest, 'defaults'>, options?: BatchOptions) => Promise<BatchOutcome>;
   /**
    * Values positions at the nodes of a grid. A wrong position refuses the grid; a node without a value is an error in the
    * answer.
@@ -82,7 +83,7 @@ const unsupportedOutputs = (operation: SingleOperation, model: Model, names: rea
     }));
 
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
-  const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, maxWorkMs } = deps;
+  const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
 
   const read = (operation: SingleOperation, { row, echo }: ResolvedRow, model: Model) => {
@@ -106,6 +107,14 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     return { option: Object.assign(option, echo), outputs: asked.outputs, units };
   };
 
+  /** The request with what the settings and presets of the user give it. */
+  const fill = async ({ [presetMember]: preset, ...body }: Row): Promise<Row> => {
+    if (preset === undefined && body['model'] !== undefined) return body;
+    const filling = readDefaults(preset, await defaultsOf());
+    if (Array.isArray(filling)) throw invalidRequest(filling);
+    return fillRow(body, filling.values);
+  };
+
   const single = async (operation: SingleOperation, body: unknown, signal?: AbortSignal): Promise<TimedOption> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
@@ -115,9 +124,10 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         throw invalidRequest([
           { pointer: '', code: 'invalid_type', detail: 'The body must be an object with the inputs of one option' },
         ]);
-      const model = engines.model(readModelName(body, ''));
+      const filled = await fill(body);
+      const model = engines.model(readModelName(filled, ''));
       label = model.name;
-      const resolved = resolveRow(body, '');
+      const resolved = resolveRow(filled, '');
       if (Array.isArray(resolved)) throw invalidRequest(resolved);
       const { echo } = resolved;
       span.setAttribute('pricing.model', label);

@@ -1,3 +1,4 @@
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { trace } from '@opentelemetry/api';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
@@ -42,7 +43,15 @@ export const setup = ({
   faults = noFaults,
   workers: workerOptions = {},
   closes = async () => [],
-}: { models?: readonly Model[]; faults?: Faults; workers?: Partial<PricingWorkersDeps>; closes?: Closes } = {}) => {
+  defaults,
+}: {
+  /** The settings of the user who calls. */
+  defaults?: PricingDefaults;
+  models?: readonly Model[];
+  faults?: Faults;
+  workers?: Partial<PricingWorkersDeps>;
+  closes?: Closes;
+} = {}) => {
   const metrics = recordMetrics();
   const lines: Line[] = [];
   const logger: Logger = {
@@ -73,6 +82,7 @@ export const setup = ({
     workers,
     closes,
     callerOf: () => 'caller',
+    defaultsOf: async () => defaults,
     maxWorkMs: 30_000,
   });
   const forecaster = createForecaster({
@@ -95,7 +105,7 @@ export const setup = ({
     send,
   };
   const options = (labels: Record<string, string>): number => metrics.value('volwatch_pricing_options_total', labels);
-  const routes = createPricingRoutes({ service: pricing, jsonDepth: jsonRequest.jsonDepth });
+  const routes = createPricingRoutes({ service: pricing, jsonDepth: jsonRequest.jsonDepth, display: async () => ({}) });
   return { service, forecaster, workers, metrics, lines, refusals, options, routes };
 };
 

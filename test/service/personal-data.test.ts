@@ -24,6 +24,7 @@ const rows: Readonly<Record<string, string>> = {
   account_profile: `insert into account_profile (user_id, version, updated_at, display_name, organization)
     values ('${user}', 1, now(), 'canary name', 'canary organization')`,
   account_settings: `insert into account_settings (user_id, version, updated_at) values ('${user}', 1, now())`,
+  pricing_preset: `insert into pricing_preset values ('${user}', 'canary', '{}', now(), now())`,
   account_token: `insert into account_token values ('secret', '${user}', 'password_reset', '${email}', now(), now())`,
   email_change: `insert into email_change values ('${user}', 'canary-new@example.org', null, null, now(), now())`,
   mail_message: `insert into mail_message (id, kind, recipient, state, created_at)

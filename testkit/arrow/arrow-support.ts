@@ -26,9 +26,10 @@ export const arrowStream = (
   columns: Readonly<Record<string, Cells | Vector>>,
   {
     outputs,
+    preset,
     metadata: more = {},
     dictionary = false,
-  }: { outputs?: string; metadata?: Readonly<Record<string, string>>; dictionary?: boolean } = {},
+  }: { outputs?: string; preset?: string; metadata?: Readonly<Record<string, string>>; dictionary?: boolean } = {},
 ): Uint8Array => {
   const vectors = Object.fromEntries(
     Object.entries(columns).map(([name, cells]) => [
@@ -37,10 +38,9 @@ export const arrowStream = (
     ]),
   );
   const fields = Object.entries(vectors).map(([name, { type }]) => new Field(name, type as DataType, true));
-  const metadata = new Map([
-    ...Object.entries(more),
-    ...(outputs === undefined ? [] : [['volwatch.outputs', outputs] as const]),
-  ]);
+  const metadata = new Map(Object.entries(more));
+  if (outputs !== undefined) metadata.set('volwatch.outputs', outputs);
+  if (preset !== undefined) metadata.set('volwatch.preset', preset);
   const table = new Table(new Schema(fields, metadata), new Table(vectors).batches);
   const writer = new RecordBatchStreamWriter();
   writer.write(table);

@@ -54,6 +54,19 @@ export const accountSteps: readonly MakeStep[] = [
     headers: { 'If-Match': '*' },
     body: { theme: 'dark' },
   }),
+  simple('PUT /settings/presets/{name}', 'store', 'Store a preset', {
+    ...as('user'),
+    path: { name: 'quick' },
+    body: { model: 'andersen_lake', precision: 'fast' },
+    status: 201,
+  }),
+  simple('GET /settings/presets', 'page', 'The presets of the caller', { ...as('user'), query: few }),
+  simple('GET /settings/presets/{name}', 'one', 'One preset', { ...as('user'), path: { name: 'quick' } }),
+  simple('DELETE /settings/presets/{name}', 'remove', 'Remove a preset', {
+    ...as('user'),
+    path: { name: 'quick' },
+    status: 204,
+  }),
   ...signInSteps(user),
   simple('POST /api-keys', 'create', 'Create a key', {
     ...as('client'),

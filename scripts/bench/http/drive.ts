@@ -32,8 +32,21 @@ const processorSeconds = ({ pid }: Target): number => {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };
 
+/** Times of answers in milliseconds. */
+export type Latency = { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
+
 /** Answered requests per second of clock time, and per second of processor time that the server used. */
-export type Rate = { readonly perSecond: number; readonly perProcessorSecond: number };
+export type Rate = {
+  readonly perSecond: number;
+  readonly perProcessorSecond: number;
+  readonly times: readonly number[];
+};
+
+export const latencyOf = (times: readonly number[]): Latency => {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+};
 
 /** The rate of `connections` clients. Each client sends its next request after the answer to the last one. */
 export const drive = async (target: Target, load: Load, seconds: number, connections: number): Promise<Rate> => {
@@ -41,18 +54,20 @@ export const drive = async (target: Target, load: Load, seconds: number, connect
   const spent = processorSeconds(target);
   const started = performance.now();
   const until = started + seconds * 1000;
-  let done = 0;
+  const times: number[] = [];
   await Promise.all(
     Array.from({ length: connections }, async () => {
       while (performance.now() < until) {
+        const sentAt = performance.now();
         await send(target, load, agent);
-        done += 1;
+        times.push(performance.now() - sentAt);
       }
     }),
   );
   const elapsed = (performance.now() - started) / 1000;
   agent.destroy();
-  return { perSecond: done / elapsed, perProcessorSecond: done / (processorSeconds(target) - spent) };
+  const perProcessorSecond = times.length / (processorSeconds(target) - spent);
+  return { perSecond: times.length / elapsed, perProcessorSecond, times };
 };
 
 /** The probe runs in its own thread, so that pauses of the load generator do not count as latency of the service. */

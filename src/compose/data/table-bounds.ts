@@ -117,6 +117,11 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'PRICING_JOBS_PER_OWNER',
     removed: 'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS',
   },
+  pricing_preset: {
+    grows: 'a user stores a preset',
+    bound: 'PRICING_PRESETS_PER_USER',
+    removed: 'by its user, or with the account',
+  },
   refresh: {
     grows: 'a refresh is requested',
     bound: 'one at a time for a universe; the rate limit of callers with market:refresh',

@@ -28,6 +28,7 @@ import {
   type UniverseSeeding,
 } from '../../market-data/index.ts';
 import type { Closes } from '../../pricing/index.ts';
+import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import { basePath, type Base } from '../base.ts';
 
 const daysBefore = (date: string, days: number): string => utcDay(new Date(Date.parse(date) - days * dayMs));
@@ -55,7 +56,9 @@ export const composeMarketData = (
     providers,
     jobs,
     announce,
+    settingsOf,
   }: {
+    readonly settingsOf: SettingsOfCaller['of'];
     readonly audit: AuditTrail;
     readonly announce: Announce;
     readonly cache: Cache;
@@ -143,6 +146,7 @@ export const composeMarketData = (
       uploads: { uploads: refreshes, abuse: base.abuse, maxUploads: config.UPLOADS_LIMIT },
       universes: {
         changes,
+        defaultUniverse: async () => (await settingsOf())?.universe,
         queries: createUniverseQueries(reader),
         limits,
         status: createUniverseStatus({

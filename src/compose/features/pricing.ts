@@ -13,6 +13,8 @@ import {
   createPricingWorkers,
   type PricingService,
 } from '../../pricing/index.ts';
+import type { SettingsOfCaller } from '../identity/caller-settings.ts';
+import { displayHeaders, wantsDisplayHints } from '../../kernel/requests/preferences/display-hints.ts';
 import { callerOf } from '../../kernel/requests/caller.ts';
 import type { Base } from '../base.ts';
 import { callerLimits } from '../caller-limits.ts';
@@ -31,7 +33,7 @@ const callerOfRequest = (): string => {
 };
 
 /** Pricing with its worker processes. By default one processor stays free for the event loop. */
-export const composePricing = (base: Base, closes: Closes): PricingParts => {
+export const composePricing = (base: Base, closes: Closes, settings: SettingsOfCaller): PricingParts => {
   const { config, clock, metrics, faults, logger, abuse } = base;
   const processes = config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1);
   const tracer = trace.getTracer('volwatch.pricing');
@@ -60,6 +62,7 @@ export const composePricing = (base: Base, closes: Closes): PricingParts => {
     closes,
     abuse,
     callerOf: callerOfRequest,
+    defaultsOf: settings.of,
     maxWorkMs: config.REQUEST_DEADLINE_MS,
   });
   const forecaster = createForecaster({
@@ -75,7 +78,14 @@ export const composePricing = (base: Base, closes: Closes): PricingParts => {
   return {
     service,
     routes: [
-      ...createPricingRoutes({ service, jsonDepth: config.JSON_DEPTH_LIMIT }),
+      ...createPricingRoutes({
+        service,
+        jsonDepth: config.JSON_DEPTH_LIMIT,
+        display: async (prefer) => {
+          const found = wantsDisplayHints(prefer) ? await settings.of() : undefined;
+          return found ? displayHeaders(found) : {};
+        },
+      }),
       ...createForecastRoutes({ forecaster }),
     ],
     check: workers.healthCheck,

@@ -22,6 +22,7 @@ import { accountRemoval } from './0032-account-removal.ts';
 import { userAdministration } from './0033-user-administration.ts';
 import { signInOrigins } from './0034-sign-in-origins.ts';
 import { secondFactor } from './0035-second-factor.ts';
+import { pricingPresets } from './0036-pricing-presets.ts';
 import { mailCausers } from './0038-mail-causers.ts';
 import type { Migration } from './migration.ts';
 
@@ -51,5 +52,6 @@ export const migrations: readonly Migration[] = [
   userAdministration,
   signInOrigins,
   secondFactor,
+  pricingPresets,
   mailCausers,
 ];

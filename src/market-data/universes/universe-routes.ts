@@ -7,6 +7,7 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { universeOrigins, universeSources } from '../indexes/universes.ts';
 import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
+import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { ExpectedVersion, UniverseChanges } from './universe-changes.ts';
 import { universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
 import type { UniverseQueries } from './universe-queries.ts';
@@ -15,6 +16,8 @@ import type { UniverseStatus } from './universe-status.ts';
 import { fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 
 export type UniverseRoutesDeps = {
+  /** The universe that the settings of the caller name. */
+  readonly defaultUniverse?: () => Promise<string | null | undefined>;
   readonly changes: UniverseChanges;
   readonly queries: UniverseQueries;
   readonly status: (name: string) => Promise<UniverseStatus | undefined>;
@@ -63,6 +66,9 @@ const statusSchema = z
   })
   .meta({ id: 'UniverseStatus' });
 const byName = z.strictObject({ name: universeName });
+/** Stands for the `default_universe` of the settings of the user. It cannot be the name of a universe. */
+const ownUniverse = '@default';
+const byNameOrOwn = z.strictObject({ name: z.union([z.literal(ownUniverse), universeName]) });
 const conditions = z.object({
   'if-match': z.string().max(1_024).optional(),
   'if-none-match': z.string().max(1_024).optional(),
@@ -94,9 +100,17 @@ const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as
 
 /** The routes below `/universes`. */
 export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
-  const { changes, queries, status, limits, pages, basePath } = deps;
+  const { changes, queries, status, limits, pages, basePath, defaultUniverse } = deps;
   const definition = universeSchema(limits);
   const universeAnswer = z.strictObject({ ...stored, ...definition.shape }).meta({ id: 'Universe' });
+
+  const nameOf = async (name: string): Promise<string> => {
+    if (name !== ownUniverse) return name;
+    const own = await defaultUniverse?.();
+    if (own) return own;
+    const detail = `${ownUniverse} needs the credentials of a user whose settings have default_universe`;
+    throw validationFailed([{ pointer: 'path.name', code: 'invalid_value', detail }]);
+  };
 
   return [
     defineRoute({
@@ -124,12 +138,12 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'GET',
       path: '/universes/{name}',
       summary: 'One universe with its assets and indexes',
-      request: { path: byName, query: resourceQuery(universeAnswer) },
+      request: { path: byNameOrOwn, query: resourceQuery(universeAnswer) },
       responses: { 200: universeAnswer },
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
-        const universe = await queries.one(path.name);
+        const universe = await queries.one(await nameOf(path.name));
         if (!universe) throw new AppError('resource_not_found', 'There is no such universe');
         return { status: 200 as const, headers: headersOf(universe), body: bodyOf(universe) };
       },
@@ -142,12 +156,12 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'GET',
       path: '/universes/{name}/status',
       summary: 'How complete the prices of a universe are, its last refresh and its next one',
-      request: { path: byName, query: resourceQuery(statusSchema) },
+      request: { path: byNameOrOwn, query: resourceQuery(statusSchema) },
       responses: { 200: statusSchema },
       fields: true,
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
-        const found = await status(path.name);
+        const found = await status(await nameOf(path.name));
         if (!found) throw new AppError('resource_not_found', 'There is no such universe');
         return { status: 200 as const, body: found };
       },

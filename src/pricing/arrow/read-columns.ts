@@ -118,6 +118,6 @@ export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {
   const ids = columns.get(idMember);
   if (ids !== undefined) checkIds(ids, size);
   columns.delete(idMember);
-  const { outputs, strictUnits, units } = schema;
-  return { table: { size, columns, fromEnvelope: new Set() }, outputs, strictUnits, units, ids };
+  const { outputs, strictUnits, units, preset } = schema;
+  return { table: { size, columns, fromEnvelope: new Set() }, outputs, strictUnits, units, preset, ids };
 };

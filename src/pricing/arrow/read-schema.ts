@@ -14,6 +14,7 @@ export type ArrowSchema = {
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
   readonly units: UnitSystem;
+  readonly preset: string | undefined;
   readonly ignoredDictionaries: ReadonlySet<bigint>;
 };
 
@@ -21,6 +22,8 @@ export type ArrowSchema = {
 const outputsKey = 'volwatch.outputs';
 /** Key of the schema metadata that makes values in a suspicious unit errors; `true` or `false`. */
 const strictUnitsKey = 'volwatch.strict_units';
+/** Key of the schema metadata with the name of a preset of the user. */
+const presetKey = 'volwatch.preset';
 /** Key of the schema metadata in which pandas lists the columns that hold its index. */
 const pandasKey = 'pandas';
 /**
@@ -37,7 +40,7 @@ const unnamedIndex = /^__index_level_\d+__$/;
 /** Numbers of fields in the tables `Field` and `Schema`. */
 const [fieldChildren, fieldMetadata, schemaFeatures] = [5, 6, 3];
 
-type Metadata = { outputs?: string; strictUnits?: string; units?: string; pandas?: string };
+type Metadata = { outputs?: string; strictUnits?: string; units?: string; preset?: string; pandas?: string };
 
 /** If a key is repeated, its last value counts. */
 const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
@@ -52,6 +55,7 @@ const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
     if (key === outputsKey) metadata.outputs = entry.text(1, maxValueBytes);
     else if (key === strictUnitsKey) metadata.strictUnits = entry.text(1, maxValueBytes);
     else if (key === unitsKey) metadata.units = entry.text(1, maxValueBytes).trim();
+    else if (key === presetKey) metadata.preset = entry.text(1, maxNameBytes);
     else if (key === pandasKey) metadata.pandas = entry.text(1, maxPandasBytes);
   }
   return metadata;
@@ -159,5 +163,6 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
   }
   if (Array.isArray(units) || Array.isArray(asked) || typeof strict !== 'boolean') throw invalidRequest(errors);
   if (errors.length > 0) throw invalidRequest(errors);
-  return { fields, outputs: asked.outputs, strictUnits: strict, units, ignoredDictionaries };
+  const { preset } = metadata;
+  return { fields, outputs: asked.outputs, strictUnits: strict, units, preset, ignoredDictionaries };
 };

@@ -1,4 +1,5 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, maxBatchRows } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
@@ -12,6 +13,7 @@ import { outputNames, type OutputName } from '../models/outputs.ts';
 import { modelOfRow } from '../request/conventions/model-of-row.ts';
 import { resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from '../request/read-option.ts';
+import { fillRow, hasEffect, presetMember, readDefaults } from '../request/defaults.ts';
 import { lacksOutputText, memberError } from '../request/messages.ts';
 import { readUnits, unitsMember, type UnitSystem } from '../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
@@ -36,9 +38,9 @@ type Envelope = {
   readonly strictUnits: boolean;
   readonly units: UnitSystem;
 };
-const envelopeMembers = ['options', 'outputs', unitsMember, strictUnitsMember];
+const envelopeMembers = ['options', 'outputs', unitsMember, strictUnitsMember, presetMember];
 
-const readEnvelope = (body: unknown): Envelope => {
+const readEnvelope = (body: unknown, defaults: PricingDefaults | undefined): Envelope => {
   if (!isRow(body))
     throw invalidRequest([
       { pointer: '', code: 'invalid_type', detail: 'The body must be an object with options or columns' },
@@ -55,11 +57,15 @@ const readEnvelope = (body: unknown): Envelope => {
   if (Array.isArray(strict)) errors.push(...strict);
   const units = readUnits(body);
   if (Array.isArray(units)) errors.push(...units);
+  const filling = readDefaults(body[presetMember], defaults);
+  if (Array.isArray(filling)) errors.push(...filling);
   if (Array.isArray(asked) || Array.isArray(strict) || Array.isArray(units)) throw invalidRequest(errors);
-  if (errors.length > 0 || !Array.isArray(options)) {
-    throw invalidRequest(errors);
-  }
-  return { options, outputs: asked.outputs, strictUnits: strict, units };
+  if (errors.length > 0 || Array.isArray(filling) || !Array.isArray(options)) throw invalidRequest(errors);
+  const { values } = filling;
+  const filled = hasEffect(values)
+    ? options.map((row: unknown) => (isRow(row) ? fillRow(row, values) : row))
+    : (options as readonly unknown[]);
+  return { options: filled, outputs: asked.outputs, strictUnits: strict, units };
 };
 
 /** The rows for the estimate of their cost, with the years of their dates. */
@@ -82,8 +88,8 @@ const comma = 0x2c;
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next one, so that there is
  * never a list of all results in memory.
  */
-export const openObjects = (body: unknown, engines: EngineFactory): PreparedBatch => {
-  const { options, outputs, strictUnits, units } = readEnvelope(body);
+export const openObjects = (body: unknown, engines: EngineFactory, defaults?: PricingDefaults): PreparedBatch => {
+  const { options, outputs, strictUnits, units } = readEnvelope(body, defaults);
   checkRowsAlike(options, outputs, engines);
   const wanted = wantedOf(outputs, units);
   const reading = { inverted: wanted.inverted, strictUnits, own: [idMember] };

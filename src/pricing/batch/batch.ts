@@ -17,6 +17,9 @@ import {
 import { logCause, outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
 import type { PricingServiceDeps } from '../pricing-service-deps.ts';
 import { runSlices } from './slices.ts';
+import type { WorkEstimate } from '../models/cost.ts';
+import { expectedTime } from '../workers/expected-time.ts';
+import { createLoopTurns } from '../workers/loop-turns.ts';
 import type { WorkOptions } from '../workers/pool.ts';
 import { errorOf, outcomeOfBatch, type BatchOutcome } from '../workers/protocol.ts';
 
@@ -46,7 +49,8 @@ export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 
 /** Prices a batch or a grid in the service or in a pricing process; see `PricingService.batch`. */
 export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batch') => {
-  const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, maxWorkMs } = deps;
+  const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
+  const turns = createLoopTurns({ pause: nextTurn });
   /** An injected fault applies to each row, and only the service knows the faults. */
   const runWithFaults = async (batch: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
     for (let index = 0; index < batch.size; index++) {
@@ -58,6 +62,36 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
         batch.fail(index, error);
       }
     }
+  };
+
+  /** @returns no outcome if a pricing process must do the work */
+  const priceHere = async (
+    request: BatchRequest,
+    signal: AbortSignal | undefined,
+    armed: boolean,
+  ): Promise<{ readonly outcome: BatchOutcome } | { readonly estimate?: WorkEstimate }> => {
+    const stopped = (): AppError =>
+      new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
+    if (signal?.aborted) throw stopped();
+    const started = performance.now();
+    const batch = await prepareBatch(request, engines);
+    if (armed) await runWithFaults(batch, signal);
+    else {
+      const estimate = batch.estimate();
+      if (estimate.totalMs > workerMs) return { estimate };
+      let workedMs = 0;
+      const isDone = await runSlices(
+        batch,
+        (milliseconds) => {
+          workedMs += milliseconds;
+          return workedMs > maxOwnMs || (signal?.aborted ?? false);
+        },
+        nextTurn,
+      );
+      if (signal?.aborted) throw stopped();
+      if (!isDone) return {};
+    }
+    return { outcome: await outcomeOfBatch(batch, performance.now() - started) };
   };
 
   const price = async (request: BatchRequest, options: BatchOptions): Promise<BatchOutcome> => {
@@ -72,25 +106,13 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || isLarge)) {
       return workers.run(request, work);
     }
-    const started = performance.now();
-    const batch = await prepareBatch(request, engines);
-    if (armed) await runWithFaults(batch, signal);
-    else {
-      const estimate = batch.estimate();
-      if (estimate.totalMs > workerMs) return workers.run(request, { ...work, estimate });
-      let workedMs = 0;
-      const isDone = await runSlices(
-        batch,
-        (milliseconds) => {
-          workedMs += milliseconds;
-          return workedMs > maxOwnMs || (signal?.aborted ?? false);
-        },
-        nextTurn,
-      );
-      if (signal?.aborted) throw new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
-      if (!isDone) return workers.run(request, work);
-    }
-    return outcomeOfBatch(batch, performance.now() - started);
+    const priced = (): ReturnType<typeof priceHere> => priceHere(request, signal, armed);
+    const { caller, kind } = work;
+    // An injected fault may wait at each row, and other batches must not wait for it.
+    const own = armed
+      ? await priced()
+      : await turns.run({ caller, kind, expectedMs: expectedTime(request.bytes.length) }, priced);
+    return 'outcome' in own ? own.outcome : workers.run(request, { ...work, ...own });
   };
 
   /** One log line for a batch, because 100,000 rows may fail for the same reason. */
@@ -101,13 +123,16 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     logger.info(fields, `a ${operation} has rows that were not priced`);
   };
 
-  return async (request: BatchRequest, options: BatchOptions = {}): Promise<BatchOutcome> => {
+  return async (given: Omit<BatchRequest, 'defaults'>, options: BatchOptions = {}): Promise<BatchOutcome> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
     let tally: TallyData = createTally();
     let refusedOutcome: Outcome | undefined;
     try {
-      const outcome = await context.with(trace.setSpan(context.active(), span), () => price(request, options));
+      const outcome = await context.with(trace.setSpan(context.active(), span), async () => {
+        const defaults = await defaultsOf(options.job?.caller);
+        return price({ ...given, ...(defaults && { defaults }) }, options);
+      });
       const { size, format, thrown } = outcome;
       tally = outcome.tally;
       if (thrown) logCause(errorOf(thrown), logger);

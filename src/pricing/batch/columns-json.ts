@@ -13,13 +13,14 @@ import {
 import { invalidRequest } from '../request/failures.ts';
 import { outputNames } from '../models/outputs.ts';
 import { isRow, readOutputs, type Row } from '../request/read-option.ts';
+import { presetMember } from '../request/defaults.ts';
 import { memberError } from '../request/messages.ts';
 import { readUnits, unitsMember } from '../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { idError, idMember, isId } from './row-id.ts';
 import { createTextChunks } from './text-chunks.ts';
 
-const envelopeMembers = ['columns', 'outputs', unitsMember, strictUnitsMember, ...envelopeTexts];
+const envelopeMembers = ['columns', 'outputs', unitsMember, strictUnitsMember, presetMember, ...envelopeTexts];
 
 /** Result of `typeof` for one value of a column of each kind. */
 const typeOf = { number: 'number', text: 'string' } as const;
@@ -135,6 +136,7 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
     outputs: asked.outputs,
     strictUnits: strict,
     units,
+    preset: body[presetMember],
     ids: ids && { at: (index) => ids[index] ?? undefined },
   };
 };

@@ -33,6 +33,8 @@ export type ColumnRequest = {
   readonly outputs: readonly OutputName[];
   readonly strictUnits: boolean;
   readonly units: UnitSystem;
+  /** The name of a preset of the user, not validated. */
+  readonly preset?: unknown;
   /** The ids of the rows, which the answer repeats. */
   readonly ids: Column | undefined;
 };

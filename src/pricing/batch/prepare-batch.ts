@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { malformedJson } from '#src/kernel/requests/json-fault.ts';
 import { readColumnsArrow } from '../arrow/read-columns.ts';
 import { checkBatchShape } from './batch-shape.ts';
+import { fillColumns } from './fill-columns.ts';
 import { openColumns } from './batch-columns.ts';
 import { openObjects } from './batch-objects.ts';
 import { writeColumnsJson } from './columns-json.ts';
@@ -10,6 +11,8 @@ import { openGrid } from '../grid/open-grid.ts';
 import { writeGridJson } from '../grid/write-grid-json.ts';
 import { readColumnsJson } from './columns-json.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
+import { readDefaults } from '../request/defaults.ts';
+import { invalidRequest } from '../request/failures.ts';
 import { isRow } from '../request/read-option.ts';
 
 import { arrowType, jsonType, type BatchRequest, type PreparedBatch } from './prepared-batch.ts';
@@ -45,6 +48,7 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
   if (request.kind === 'grid') {
     return openGrid(body, {
       engines,
+      defaults: request.defaults,
       answer,
       write:
         answer === 'json'
@@ -54,11 +58,14 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
   }
   if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
     if (!request.answer.includes('json')) throw unacceptable();
-    return openObjects(body, engines);
+    return openObjects(body, engines, request.defaults);
   }
   const columns = isRow(body) ? readColumnsJson(body) : readColumnsArrow(request.bytes);
+  const filling = readDefaults(columns.preset, request.defaults);
+  if (Array.isArray(filling)) throw invalidRequest(filling);
   return openColumns({
     ...columns,
+    table: fillColumns(columns.table, filling.values),
     engines,
     format: request.input === 'json' ? 'columns' : 'arrow',
     answer,

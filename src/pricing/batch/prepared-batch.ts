@@ -1,3 +1,4 @@
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { WorkEstimate } from '../models/cost.ts';
 import type { TallyData } from './batch-tally.ts';
@@ -16,6 +17,8 @@ export type BatchRequest = {
   readonly answer: readonly Transport[];
   /** Max nesting of JSON. */
   readonly jsonDepth: number;
+  /** What the settings of the caller mean; undefined if the caller is no user. */
+  readonly defaults?: PricingDefaults | undefined;
 };
 
 /** A batch whose envelope is valid. The rows are priced in steps, so the caller can pause or stop between two steps. */

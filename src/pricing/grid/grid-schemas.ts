@@ -9,7 +9,13 @@ import { defaultGreeks, greekNames } from '../models/outputs.ts';
 import { warnings } from '../request/answer-schemas.ts';
 import { documented, referTo, type JsonSchema } from '../request/body-schemas/json-schema.ts';
 import { optionParts, optionsByModel } from '../request/body-schemas/option-schemas.ts';
-import { exampleOption, outputsSchema, strictUnits, unitsSchema } from '../request/body-schemas/single-bodies.ts';
+import {
+  exampleOption,
+  outputsSchema,
+  presetSchema,
+  strictUnits,
+  unitsSchema,
+} from '../request/body-schemas/single-bodies.ts';
 import { greeksGroup } from '../request/read-option.ts';
 import { axisNames, gridAxes } from './grid-axes.ts';
 import { quantityInput } from './read-grid.ts';
@@ -39,6 +45,7 @@ export const gridBody = (models: readonly Model[]) => {
         outputs: outputsSchema([...greekNames, greeksGroup], defaultGreeks),
         units: unitsSchema,
         strict_units: strictUnits,
+        preset: presetSchema,
       },
       if: { required: ['positions'] },
       else: { required: ['option'] },

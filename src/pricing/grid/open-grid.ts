@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { createTally } from '../batch/batch-tally.ts';
 import type { PreparedBatch, Transport } from '../batch/prepared-batch.ts';
 import { estimateOf, type CostInputs } from '../models/cost.ts';
@@ -12,13 +13,14 @@ import { createShiftedOption } from './shift-option.ts';
 
 export type GridDeps = {
   readonly engines: EngineFactory;
+  readonly defaults?: PricingDefaults | undefined;
   readonly answer: Transport;
   readonly write: (result: GridResult) => Promise<Uint8Array[]>;
 };
 
 /** A grid: row `index` of the batch is position `index / nodes` at node `index % nodes`. */
-export const openGrid = (body: unknown, { engines, answer, write }: GridDeps): PreparedBatch => {
-  const grid = readGrid(body, engines);
+export const openGrid = (body: unknown, { engines, defaults, answer, write }: GridDeps): PreparedBatch => {
+  const grid = readGrid(body, engines, defaults);
   const { axes, positions, units } = grid;
   const outputs = ['price', ...grid.outputs] as const;
   const nodes = nodesOf(axes);

@@ -1,4 +1,5 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
 import { maxBatchRows } from '../batch/batch-row.ts';
@@ -9,6 +10,7 @@ import { isInRange, rangeOf, type NumberInput } from '../models/inputs.ts';
 import type { Model } from '../models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from '../models/outputs.ts';
 import { resolveRow } from '../request/conventions/resolve-row.ts';
+import { fillRow, presetMember, readDefaults } from '../request/defaults.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { readUnits, unitsMember, type UnitSystem } from '../request/market-units.ts';
 import { kindOf, lacksOutputText, memberError } from '../request/messages.ts';
@@ -40,7 +42,7 @@ export type Grid = {
   readonly warnings: readonly UnitWarning[];
 };
 
-const gridMembers = ['option', 'positions', ...axisNames, 'outputs', unitsMember, strictUnitsMember];
+const gridMembers = ['option', 'positions', ...axisNames, 'outputs', unitsMember, strictUnitsMember, presetMember];
 const ownMembers = [idMember, quantityInput.name];
 /** Errors after which the reading ends, because each position can have some. */
 const maxErrors = 100;
@@ -107,11 +109,22 @@ const readPosition = (
   };
 };
 
+/** What applies to all positions; undefined if there are errors, which are added. */
+const readSettings = (body: Row, defaults: PricingDefaults | undefined, errors: FieldError[]) => {
+  const asked = readOutputs(body['outputs'], greekNames, defaultGreeks);
+  const strict = readStrictUnits(body);
+  const units = readUnits(body);
+  const filling = readDefaults(body[presetMember], defaults);
+  for (const each of [asked, strict, units, filling]) if (Array.isArray(each)) errors.push(...each);
+  if (Array.isArray(asked) || Array.isArray(strict) || Array.isArray(units) || Array.isArray(filling)) return undefined;
+  return { outputs: asked.outputs, strict, units, values: filling.values };
+};
+
 /**
  * The positions and axes of a grid. A mistake in a position refuses the grid, because its totals would have no meaning.
  * @throws AppError `validation_failed`, `pricing_model_unknown`
  */
-export const readGrid = (body: unknown, engines: EngineFactory): Grid => {
+export const readGrid = (body: unknown, engines: EngineFactory, defaults?: PricingDefaults): Grid => {
   if (!isRow(body)) {
     const detail = 'The body must be an object with positions or option, and axes';
     throw invalidRequest([{ pointer: '', code: 'invalid_type', detail }]);
@@ -121,12 +134,7 @@ export const readGrid = (body: unknown, engines: EngineFactory): Grid => {
     .map(unknownMember);
   const axes = readAxes(body, errors);
   const given = givenPositions(body, errors);
-  const asked = readOutputs(body['outputs'], greekNames, defaultGreeks);
-  if (Array.isArray(asked)) errors.push(...asked);
-  const strict = readStrictUnits(body);
-  if (Array.isArray(strict)) errors.push(...strict);
-  const units = readUnits(body);
-  if (Array.isArray(units)) errors.push(...units);
+  const settings = readSettings(body, defaults, errors);
   const nodes = nodesOf(axes);
   if (nodes * given.length > maxBatchRows) {
     const detail =
@@ -134,21 +142,21 @@ export const readGrid = (body: unknown, engines: EngineFactory): Grid => {
       'allowed: send fewer positions or shorter axes';
     errors.push(memberError('', 'positions', 'invalid_length', detail));
   }
-  if (Array.isArray(asked) || Array.isArray(strict) || Array.isArray(units) || errors.length > 0) {
-    throw invalidRequest(errors);
-  }
+  if (errors.length > 0 || settings === undefined) throw invalidRequest(errors);
+  const { outputs, strict, units, values } = settings;
   const positions: Position[] = [];
   const warnings: UnitWarning[] = [];
   const lacking = new Map<string, FieldError>();
   for (const [position, at] of given) {
-    const read = readPosition(position, at, engines, strict);
+    const filled = isRow(position) ? fillRow(position, values) : position;
+    const read = readPosition(filled, at, engines, strict);
     if (Array.isArray(read)) {
       errors.push(...read);
       if (errors.length >= maxErrors) break;
       continue;
     }
     const { model, option } = read;
-    for (const name of asked.outputs.filter((output) => !model.outputs.includes(output))) {
+    for (const name of outputs.filter((output) => !model.outputs.includes(output))) {
       const detail = lacksOutputText(model, name);
       lacking.set(detail, { pointer: '/outputs', code: 'unsupported', detail });
     }
@@ -157,5 +165,5 @@ export const readGrid = (body: unknown, engines: EngineFactory): Grid => {
   }
   errors.push(...lacking.values());
   if (errors.length > 0) throw invalidRequest(errors);
-  return { axes, positions, outputs: asked.outputs, units, warnings };
+  return { axes, positions, outputs, units, warnings };
 };

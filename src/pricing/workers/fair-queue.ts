@@ -1,20 +1,27 @@
-import type { CallerUsage } from './caller-usage.ts';
+import { createCallerTurns } from './caller-turns.ts';
 
-const workKinds = ['single', 'batch', 'job'] as const;
-/** In order of priority. A client waits for a single option; a job runs only when no other work waits. */
-export type WorkKind = (typeof workKinds)[number];
+/** A client waits for a single option or a batch. A job runs only when no other work waits. */
+export type WorkKind = 'single' | 'batch' | 'job';
 
-export type Waiting = { readonly caller: string; readonly kind: WorkKind; readonly bytes: number };
+export type Waiting = {
+  readonly caller: string;
+  readonly kind: WorkKind;
+  readonly bytes: number;
+  /** Expected time of the work. `charge` corrects it. */
+  readonly expectedMs: number;
+};
 
 export type FairQueue<T extends Waiting> = {
   /**
-   * Adds a task. In a full queue it replaces a task of a caller that has used or queued more.
+   * Adds a task. In a full queue it replaces tasks of other callers that come after it in the order.
    * @returns the tasks that lost their place: other tasks, or the new task itself
    */
   readonly add: (task: T) => T[];
-  /** Removes and returns the next one of the tasks that are `eligible`. */
+  /** Removes and returns the next task. While the first task of a caller is not `eligible`, its other tasks wait too. */
   readonly take: (eligible?: (task: T) => boolean) => T | undefined;
   readonly remove: (task: T) => boolean;
+  /** Corrects the time of a task that was taken: it took `milliseconds` more than expected, or less if negative. */
+  readonly charge: (task: T, milliseconds: number) => void;
   /** Whether a waiting task fits `condition`. */
   readonly has: (condition: (task: T) => boolean) => boolean;
   readonly size: () => number;
@@ -24,78 +31,108 @@ export type FairQueueOptions = {
   readonly maxTasks: number;
   /** Max bytes of the bodies of all waiting tasks. */
   readonly maxBytes: number;
-  readonly usage: CallerUsage;
 };
 
-const unitMs = 100;
+/** The waiting tasks of one caller and kind, in the order of their arrival. `start` is the position of the first one. */
+type Flow<T> = { readonly key: string; readonly tasks: T[]; start: number };
+/** A task with the position of its end, which decides the order. */
+type Place<T> = { readonly task: T; readonly end: number };
+
+/** The single options of a caller do not wait for its batches. */
+const keyOf = ({ kind, caller }: Waiting): string => `${kind} ${caller}`;
+const rankOf = ({ kind }: Waiting): number => (kind === 'job' ? 1 : 0);
+const compare = <T extends Waiting>(a: Place<T>, b: Place<T>): number =>
+  rankOf(a.task) - rankOf(b.task) || a.end - b.end;
 
 /**
- * A queue that shares worker time fairly. The next task is one of the caller with the least recent worker time. If the
- * times are about equal, single options come before batches, then small bodies before large ones, then early tasks
- * before late ones.
+ * A queue that shares time fairly among callers. Tasks of one caller and kind keep the order of their arrival. Between
+ * callers, the task is next that would end first if all callers were served at once with equal shares of the time. So
+ * short tasks come before long ones, and a caller with many tasks does not delay the others. A waiting task keeps its
+ * position while the common time passes it, so no task waits forever.
  */
-export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes, usage }: FairQueueOptions): FairQueue<T> => {
-  const tasks: T[] = [];
+export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQueueOptions): FairQueue<T> => {
+  const flows = new Map<string, Flow<T>>();
+  const turns = createCallerTurns();
+  let count = 0;
   let bytes = 0;
 
-  /** Usage in steps of a factor of two, so that small differences do not change the order. */
-  const level = ({ caller, kind }: T): number =>
-    (kind === 'job' ? 1_000 : 0) + Math.floor(Math.log2(1 + usage.of(caller) / unitMs));
-  const size = ({ bytes: length }: T): number => Math.floor(Math.log2(1 + length / 65_536));
-  const compare = (a: T, b: T): number =>
-    level(a) - level(b) || workKinds.indexOf(a.kind) - workKinds.indexOf(b.kind) || size(a) - size(b);
-
+  const placesOf = ({ tasks, start }: Flow<T>): Place<T>[] => {
+    let end = start;
+    return tasks.map((task) => ({ task, end: (end += task.expectedMs) }));
+  };
+  const flowOf = (task: T): Flow<T> => {
+    const key = keyOf(task);
+    return flows.get(key) ?? { key, tasks: [], start: turns.of(key) };
+  };
+  const insert = (task: T): void => {
+    const flow = flowOf(task);
+    flow.tasks.push(task);
+    flows.set(flow.key, flow);
+    count += 1;
+    bytes += task.bytes;
+  };
   const remove = (task: T): boolean => {
+    const { key, tasks, start } = flowOf(task);
     const index = tasks.indexOf(task);
     if (index < 0) return false;
     tasks.splice(index, 1);
+    count -= 1;
     bytes -= task.bytes;
+    if (tasks.length > 0) return true;
+    flows.delete(key);
+    turns.set(key, start);
     return true;
   };
-  const countOf = (caller: string): number => tasks.filter((task) => task.caller === caller).length;
 
-  /**
-   * The task to replace in a full queue: the last one in the order. Among equal tasks, it is one of the caller with the
-   * most tasks, and of these the newest.
-   */
-  const worst = (): T => {
-    const counts = new Map<string, number>();
-    for (const { caller } of tasks) counts.set(caller, (counts.get(caller) ?? 0) + 1);
-    return tasks.reduce((last, task) => {
-      const order = compare(last, task) || counts.get(last.caller)! - counts.get(task.caller)!;
-      return order <= 0 ? task : last;
-    });
+  const isFullFor = (task: T): boolean => count >= maxTasks || bytes + task.bytes > maxBytes;
+  /** @returns the tasks that `task` replaces, or undefined if it does not come before enough tasks of other callers */
+  const replacedBy = (task: T): T[] | undefined => {
+    const flow = flowOf(task);
+    const place = placesOf({ ...flow, tasks: [...flow.tasks, task] }).at(-1)!;
+    const places = [...flows.values()].flatMap(placesOf).toSorted(compare);
+    const replaced: T[] = [];
+    let freedBytes = 0;
+    while (count - replaced.length >= maxTasks || bytes - freedBytes + task.bytes > maxBytes) {
+      const last = places.pop();
+      if (last === undefined || last.task.caller === task.caller || compare(place, last) >= 0) return undefined;
+      replaced.push(last.task);
+      freedBytes += last.task.bytes;
+    }
+    return replaced;
   };
-  const isFull = (): boolean => tasks.length > maxTasks || bytes > maxBytes;
-  const deserves = (task: T, other: T): boolean =>
-    task.caller !== other.caller &&
-    (compare(task, other) < 0 || (compare(task, other) === 0 && countOf(task.caller) < countOf(other.caller) - 1));
 
   return {
     add: (task) => {
-      const displaced: T[] = [];
-      tasks.push(task);
-      bytes += task.bytes;
-      while (isFull()) {
-        remove(task);
-        const other = tasks.length > 0 ? worst() : undefined;
-        if (other === undefined || !deserves(task, other)) return [...displaced, task];
-        remove(other);
-        displaced.push(other);
-        tasks.push(task);
-        bytes += task.bytes;
-      }
-      return displaced;
+      const replaced = isFullFor(task) ? replacedBy(task) : [];
+      if (replaced === undefined) return [task];
+      for (const other of replaced) remove(other);
+      insert(task);
+      return replaced;
     },
     take: (eligible = () => true) => {
-      const candidates = tasks.filter(eligible);
-      if (candidates.length === 0) return undefined;
-      const next = candidates.reduce((first, task) => (compare(task, first) < 0 ? task : first));
-      remove(next);
-      return next;
+      let next: Place<T> | undefined;
+      let firstStart = Infinity;
+      for (const { tasks, start } of flows.values()) {
+        const place = { task: tasks[0]!, end: start + tasks[0]!.expectedMs };
+        firstStart = Math.min(firstStart, start);
+        if (eligible(place.task) && (next === undefined || compare(place, next) < 0)) next = place;
+      }
+      if (next === undefined) return undefined;
+      const { task, end } = next;
+      turns.reach(firstStart);
+      turns.pass(task.expectedMs / flows.size);
+      flowOf(task).start = end;
+      remove(task);
+      return task;
     },
     remove,
-    has: (condition) => tasks.some(condition),
-    size: () => tasks.length,
+    charge: (task, milliseconds) => {
+      const flow = flowOf(task);
+      flow.start += milliseconds;
+      if (flow.tasks.length === 0) turns.set(flow.key, flow.start);
+      turns.pass(Math.max(0, milliseconds) / (flows.size + 1));
+    },
+    has: (condition) => flows.values().some(({ tasks }) => tasks.some(condition)),
+    size: () => count,
   };
 };

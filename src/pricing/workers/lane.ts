@@ -15,14 +15,21 @@ export type LaneTask = Waiting & {
   losses: number;
   /** One of the tasks of a process that ended may be the cause, so each of them runs without others the next time. */
   runsAlone: boolean;
-  /** Adds worker time to the usage of the caller. */
-  readonly worked: (milliseconds: number) => void;
+  /** Set again when the task goes to another lane, because its work is known by then. */
+  expectedMs: number;
   readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
   /** The process ended before it replied. */
   readonly lost: (why: 'ended' | 'stalled') => void;
 };
 
-type OpenTask = { readonly task: LaneTask; isStarted: boolean; isCancelled: boolean };
+type OpenTask = {
+  readonly task: LaneTask;
+  isStarted: boolean;
+  isCancelled: boolean;
+  workedMs: number;
+  /** The time that the queue has counted for the caller. */
+  countedMs: number;
+};
 
 type Member = {
   readonly process: WorkerProcess;
@@ -118,6 +125,15 @@ export const createLane = (options: LaneOptions): Lane => {
     onChange();
   };
 
+  /** Counts time beyond the expected one at once, so that a caller does not start more such tasks meanwhile. */
+  const count = (opened: OpenTask, milliseconds: number): void => {
+    opened.workedMs += milliseconds;
+    const excessMs = opened.workedMs - opened.countedMs;
+    if (excessMs <= 0) return;
+    queue.charge(opened.task, excessMs);
+    opened.countedMs += excessMs;
+  };
+
   const receive = (member: Member, message: FromWorker, body: readonly Uint8Array[]): void => {
     member.stall.alive();
     if (message.type === 'ready') {
@@ -136,11 +152,13 @@ export const createLane = (options: LaneOptions): Lane => {
       if (opened.isCancelled) killUnlessCancelled(member, task);
     }
     if (message.type === 'opened') task.summary = message.summary;
-    if (message.type === 'progress') task.worked(message.workedMs);
+    if (message.type === 'progress') count(opened, message.workedMs);
     if (message.type !== 'reply') return;
     member.open.delete(message.id);
     member.residentBytes = message.residentBytes;
-    task.worked(message.workedMs);
+    count(opened, message.workedMs);
+    // A task that took less time than expected counts with the time that it took.
+    queue.charge(task, opened.workedMs - opened.countedMs);
     task.replied(message.reply, message.span, body);
     finished(member);
   };
@@ -227,7 +245,8 @@ export const createLane = (options: LaneOptions): Lane => {
       if (task === undefined) return;
       clearTimeout(member.idleTimer);
       member.process.setIdle(false);
-      member.open.set(task.head.id, { task, isStarted: false, isCancelled: false });
+      const countedMs = task.expectedMs;
+      member.open.set(task.head.id, { task, isStarted: false, isCancelled: false, workedMs: 0, countedMs });
       member.stall.alive();
       member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body);
     }

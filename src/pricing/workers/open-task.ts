@@ -36,8 +36,8 @@ export type OpenTaskDeps = {
 };
 
 /**
- * One task in a pricing process. The first turn of a batch reads the envelope, and the next turns price the rows. A
- * forecast takes one turn.
+ * One task in a pricing process. The first turn of a batch reads the envelope and prices as many rows as it has time for;
+ * the next turns price the others. A forecast takes one turn.
  */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
   const { engines, forecastVolatility, send, before } = deps;
@@ -50,6 +50,8 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let slices: ReturnType<typeof createSlices> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
+  /** Expected time of the slowest row. */
+  let maxRowMs = 0;
 
   const report = (): number => {
     const since = workedMs - reportedMs;
@@ -59,6 +61,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   /** @returns the answer if this process must not do the work */
   const announce = (estimate: WorkEstimate, facts: Pick<TaskSummary, 'format' | 'rows'>): Answer | undefined => {
+    maxRowMs = estimate.maxRowMs;
     send({ type: 'opened', id, summary: { ...estimate, ...facts } });
     checkWork(estimate, limits.maxMs);
     return estimate.totalMs > handBackMs ? { reply: { handedBack: true } } : undefined;
@@ -87,8 +90,14 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   const step = async (turnMs: number): Promise<Answer | undefined> => {
     if (cancelled) return { reply: { cancelled: true } };
-    if (slices === undefined) return open();
     const until = performance.now() + turnMs;
+    if (slices === undefined) {
+      // A small batch is read, priced and written in one turn. So the first of two batches ends before the second.
+      const answer = await open();
+      if (answer !== undefined || slices === undefined) return answer;
+      // The service must know about a slow row before it starts, because the process is silent during it.
+      if (maxRowMs > turnMs) return undefined;
+    }
     while (!slices.isDone() && performance.now() < until) slices.next();
     if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
     if (!slices.isDone()) {

@@ -8,7 +8,7 @@ import type { BatchRequest } from '../batch/prepared-batch.ts';
 import type { ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
-import { createCallerUsage } from './caller-usage.ts';
+import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents, type LaneTask } from './lane.ts';
 import type { BatchOutcome } from './protocol.ts';
@@ -41,7 +41,7 @@ export type PricingWorkersDeps = {
 
 export type WorkOptions = {
   readonly signal?: AbortSignal | undefined;
-  /** The work counts against the usage of this caller. */
+  /** Callers share the processes fairly. */
   readonly caller: string;
   readonly kind: WorkKind;
   /** The estimated work, if it is known before a process reads the batch. */
@@ -73,7 +73,6 @@ export type PricingWorkers = {
 const retryAfter = 1;
 /** Time for which the health check reports `degraded` after a process ended. */
 const restartMemoryMs = 3_000;
-const usageHalfLifeMs = 30_000;
 /** Max tasks that one process has at a time, in turns. They are of different callers, so one does not stop the other. */
 const shortTasks = 2;
 const longTasks = 4;
@@ -89,7 +88,6 @@ const endMessages = {
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
   const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
   const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
-  const usage = createCallerUsage({ halfLifeMs: usageHalfLifeMs, now: () => performance.now() });
   const byCaller = new Map<string, number>();
   let closed = false;
   let restartedAt = Number.NEGATIVE_INFINITY;
@@ -112,7 +110,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   };
   const laneOf = (count: number, openPerProcess: number, niceness: number): Lane =>
     createLane({
-      queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes, usage }),
+      queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes }),
       filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
       processes: count,
       openPerProcess,
@@ -171,11 +169,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       tracer,
       logger,
       metrics,
-      usage,
+      expectedMs: expectedTime(body.byteLength, estimate),
       isClosed: () => closed,
       onHandedBack: (task) => {
         task.lane = 'long';
         task.limits = { maxMs };
+        task.expectedMs = expectedTime(body.byteLength, task.summary);
         enqueue(task);
       },
     });

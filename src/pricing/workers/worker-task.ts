@@ -3,7 +3,6 @@ import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentele
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { CallerUsage } from './caller-usage.ts';
 import type { LaneTask } from './lane.ts';
 import { errorOf, outcomeOfHead } from './protocol.ts';
 import type { BatchOutcome, WorkerReply, WorkerSpan } from './protocol.ts';
@@ -20,12 +19,11 @@ export type PoolTask = LaneTask & {
   readonly log: (level: 'error' | 'warn', fields: Readonly<Record<string, unknown>>, message: string) => void;
 };
 
-export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head' | 'limits'> &
+export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head' | 'limits' | 'expectedMs'> &
   Pick<PoolTask, 'lane'> & {
     readonly tracer: Tracer;
     readonly logger: Logger;
     readonly metrics: Metrics;
-    readonly usage: CallerUsage;
     readonly isClosed: () => boolean;
     /** The process returned the task, because its work belongs in the lane for long work. */
     readonly onHandedBack: (task: PoolTask) => void;
@@ -35,7 +33,7 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 /** One request to the pool, from the queue to its outcome and its span. */
 export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
-  const { caller, kind, body, head, tracer, logger, metrics, usage, isClosed, onHandedBack } = options;
+  const { caller, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack } = options;
   const parent = context.active();
   const inRequest = AsyncLocalStorage.snapshot();
   const queuedAt = now();
@@ -94,11 +92,11 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     limits: options.limits,
     lane: options.lane,
     bytes: body.byteLength,
+    expectedMs: options.expectedMs,
     losses: 0,
     runsAlone: false,
     outcome,
     reject,
-    worked: (milliseconds) => usage.add(caller, milliseconds),
     replied,
     lost: (why) =>
       reject(

@@ -1,80 +1,139 @@
 import test from 'ava';
-import { createCallerUsage } from '#src/pricing/workers/caller-usage.ts';
+import { createCallerTurns } from '#src/pricing/workers/caller-turns.ts';
 import { createFairQueue, type Waiting } from '#src/pricing/workers/fair-queue.ts';
 
 type Task = Waiting & { readonly name: string };
 const start = (maxTasks = 100, maxBytes = 1e9) => {
-  let time = 0;
-  const usage = createCallerUsage({ halfLifeMs: 1_000, now: () => time });
-  const queue = createFairQueue<Task>({ maxTasks, maxBytes, usage });
-  const add = (caller: string, name: string, { kind = 'batch', bytes = 1_000 }: Partial<Task> = {}): string[] =>
-    queue.add({ caller, name, kind, bytes }).map((task) => task.name);
+  const queue = createFairQueue<Task>({ maxTasks, maxBytes });
+  const taskOf = (caller: string, name: string, facts: Partial<Task> = {}): Task => ({
+    caller,
+    name,
+    kind: 'batch',
+    bytes: 1_000,
+    expectedMs: 10,
+    ...facts,
+  });
+  const add = (caller: string, name: string, facts?: Partial<Task>): string[] =>
+    queue.add(taskOf(caller, name, facts)).map((task) => task.name);
   const takeAll = (): string[] => Array.from({ length: queue.size() }, () => queue.take()!.name);
-  return { queue, usage, add, takeAll, pass: (milliseconds: number) => (time += milliseconds) };
+  return { queue, add, takeAll, taskOf };
 };
 
-test('the caller who has used the least worker time is next', (t) => {
-  const { usage, add, queue } = start();
-  for (const name of ['a1', 'a2', 'a3']) add('a', name);
-  add('b', 'b1');
-  usage.add('a', 5_000);
-  t.is(queue.take()?.name, 'b1');
-  t.is(queue.take()?.name, 'a1');
-});
-
-test('callers take turns when each task is charged', (t) => {
-  const { usage, add, queue } = start();
-  for (const caller of ['a', 'a', 'a', 'b', 'b', 'c']) add(caller, caller);
-  const order: string[] = [];
-  for (let task = queue.take(); task !== undefined; task = queue.take()) {
-    order.push(task.name);
-    usage.add(task.caller, 1_000);
-  }
-  t.is(order.slice(0, 3).toSorted().join(''), 'abc');
-  t.is(order.join('').replaceAll(/[^a]/g, ''), 'aaa');
-});
-
-test('at equal usage single options come first, small bodies before large ones, early before late', (t) => {
+test('the tasks of one caller keep the order of their arrival, whatever their size', (t) => {
   const { add, takeAll } = start();
-  add('a', 'huge', { bytes: 50_000_000 });
-  add('b', 'small');
-  add('c', 'small, later');
-  add('d', 'job', { kind: 'job' });
-  add('e', 'single', { kind: 'single' });
-  t.deepEqual(takeAll(), ['single', 'small', 'small, later', 'huge', 'job']);
+  const names = ['large', 'small', 'larger', 'smaller'];
+  for (const [index, expectedMs] of [50, 1, 400, 0.1].entries()) {
+    add('a', names[index]!, { expectedMs, bytes: expectedMs * 10_000 });
+  }
+  t.deepEqual(takeAll(), names);
 });
 
-test('usage fades: who used much an hour ago is like any other', (t) => {
-  const { usage, pass } = start();
-  usage.add('a', 8_000);
-  pass(3_000);
-  t.true(Math.abs(usage.of('a') - 1_000) < 1e-6);
-  pass(3_600_000);
-  t.true(usage.of('a') < 1e-6);
+test('callers take turns, however many tasks one of them has', (t) => {
+  const { add, takeAll } = start();
+  for (const name of ['a1', 'a2', 'a3', 'a4']) add('a', name);
+  for (const name of ['b1', 'b2']) add('b', name);
+  add('c', 'c1');
+  t.deepEqual(takeAll(), ['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']);
 });
 
-test('usage of 20,000 callers is remembered in bounded memory, the latest of them exactly', (t) => {
-  const { usage } = start();
-  for (let caller = 0; caller < 20_000; caller += 1) usage.add(String(caller), 100);
-  t.is(usage.of('19999'), 100);
-  t.is(usage.of('0'), 0);
+test('turns are shares of the time: a caller of short tasks has several for one long task', (t) => {
+  const { add, takeAll } = start();
+  for (const name of ['L1', 'L2']) add('long', name, { expectedMs: 30 });
+  for (let each = 1; each <= 6; each += 1) add('short', `s${each}`, { expectedMs: 10.1 });
+  t.deepEqual(takeAll(), ['s1', 's2', 'L1', 's3', 's4', 's5', 'L2', 's6']);
+});
+
+test('a long task is served although callers of short tasks come without end', (t) => {
+  const { add, queue } = start();
+  add('long', 'long', { expectedMs: 400 });
+  for (let each = 1; each <= 1_000; each += 1) {
+    // An attacker can use a new address for each task.
+    add(`address-${each}`, 'short', { expectedMs: 4 });
+    if (queue.take()!.name === 'long') {
+      // Two callers share the time, so 400 ms of one come with 400 ms of the other.
+      t.true(each > 90 && each < 210, String(each));
+      return;
+    }
+  }
+  t.fail('it was never next');
+});
+
+test('sixteen callers that always have a task are served equally often, and each waits for at most one task of each other', (t) => {
+  const { add, queue } = start();
+  const callers = Array.from({ length: 16 }, (_, number) => `caller-${number}`);
+  const served: string[] = [];
+  for (const caller of callers) add(caller, caller);
+  for (let turn = 0; turn < 1_600; turn += 1) {
+    const task = queue.take()!;
+    served.push(task.caller);
+    // The time of a task is never quite the expected time.
+    queue.charge(task, turn % 7 === 0 ? 3 : -1);
+    add(task.caller, task.caller);
+  }
+  for (const caller of callers) {
+    const turns = served.flatMap((name, turn) => (name === caller ? [turn] : []));
+    t.true(turns.length >= 92 && turns.length <= 108, `${caller}: ${turns.length}`);
+    const waits = turns.slice(1).map((turn, index) => turn - turns[index]!);
+    t.true(Math.max(...waits) <= 32, `${caller} waited for ${Math.max(...waits)} tasks`);
+  }
+});
+
+test('a caller whose tasks take longer than expected has fewer turns', (t) => {
+  const { add, queue } = start();
+  for (let each = 1; each <= 10; each += 1) {
+    add('liar', 'liar');
+    add('honest', 'honest');
+  }
+  const order: string[] = [];
+  for (let turn = 0; turn < 10; turn += 1) {
+    const task = queue.take()!;
+    order.push(task.name);
+    if (task.name === 'liar') queue.charge(task, 390);
+  }
+  t.deepEqual(order.toSorted(), [...Array.from({ length: 9 }, () => 'honest'), 'liar']);
+});
+
+test('a caller saves up no credit while it has no tasks', (t) => {
+  const { add, takeAll } = start();
+  for (let each = 1; each <= 50; each += 1) add('a', 'earlier');
+  takeAll();
+  for (const name of ['b1', 'b2', 'b3']) add('b', name);
+  for (const name of ['a1', 'a2', 'a3']) add('a', name);
+  const order = takeAll();
+  t.deepEqual(order.slice(0, 4).toSorted(), ['a1', 'a2', 'b1', 'b2']);
+});
+
+test('single options of a caller do not wait for its batches, and jobs wait for all other work', (t) => {
+  const { add, takeAll } = start();
+  add('d', 'job', { kind: 'job', expectedMs: 1 });
+  for (const name of ['a1', 'a2', 'a3']) add('a', name, { expectedMs: 100 });
+  add('a', 'single', { kind: 'single', expectedMs: 20 });
+  t.deepEqual(takeAll(), ['single', 'a1', 'a2', 'a3', 'job']);
+});
+
+test('positions of 20,000 callers are remembered in bounded memory, the latest of them exactly', (t) => {
+  const turns = createCallerTurns();
+  for (let caller = 0; caller < 20_000; caller += 1) turns.set(String(caller), 100);
+  t.is(turns.of('19999'), 100);
+  t.is(turns.of('0'), 0);
+  t.true(turns.size() <= 10_000);
 });
 
 test('a full queue refuses who has most, in favour of who has less', (t) => {
-  const { usage, add } = start(3);
+  const { add, queue, taskOf } = start(3);
   for (const name of ['a1', 'a2', 'a3']) t.deepEqual(add('a', name), []);
   t.deepEqual(add('a', 'a4'), ['a4'], 'of the same caller: the new one');
   t.deepEqual(add('b', 'b1'), ['a3'], 'of another caller: the last of the one with the most');
-  usage.add('c', 10_000);
-  t.deepEqual(add('c', 'c1'), ['c1'], 'whoever has used more worker time displaces nobody');
+  queue.charge(taskOf('c', 'c0'), 10_000);
+  t.deepEqual(add('c', 'c1'), ['c1'], 'a caller that has used more time replaces nobody');
 });
 
 test('bytes that wait are bounded, too', (t) => {
   const { add, queue } = start(100, 10_000);
   t.deepEqual(add('a', 'a1', { bytes: 6_000 }), []);
   t.deepEqual(add('a', 'a2', { bytes: 6_000 }), ['a2']);
-  t.deepEqual(add('b', 'b1', { bytes: 20_000 }), ['b1'], 'what alone is too large is refused');
-  t.is(queue.size(), 1);
+  t.deepEqual(add('b', 'b1', { bytes: 20_000, expectedMs: 1 }), ['b1'], 'a body that is too large alone is refused');
+  t.is(queue.size(), 1, 'and no other task loses its place for it');
 });
 
 test('only eligible tasks are taken, and a removed one not at all', (t) => {

@@ -52,6 +52,13 @@ export const credentialTables: PersonalTables = {
     omitted: [theUser],
     removal: 'deleted',
   },
+  pricing_preset: {
+    holds: 'presets of pricing parameters',
+    where: isOfUser,
+    exported: ['name', 'preset_values', 'created_at', 'updated_at'],
+    omitted: [theUser],
+    removal: 'deleted',
+  },
   account_token: {
     holds: 'tokens that were sent in messages',
     where: isOfUser,

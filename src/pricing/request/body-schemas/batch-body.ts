@@ -8,7 +8,7 @@ import { outputNames } from '../../models/outputs.ts';
 import { greeksGroup } from '../read-option.ts';
 import { documented, referTo, type Definitions, type JsonSchema } from './json-schema.ts';
 import { optionParts, optionsByModel } from './option-schemas.ts';
-import { exampleOption, outputsSchema, strictUnits, unitsSchema } from './single-bodies.ts';
+import { exampleOption, outputsSchema, presetSchema, strictUnits, unitsSchema } from './single-bodies.ts';
 
 /** One value for all rows, or an array with one value per row. */
 const columnOf = (type: 'number' | 'string'): JsonSchema => ({
@@ -20,6 +20,7 @@ const shared = {
   outputs: outputsSchema([...outputNames, greeksGroup], ['price']),
   units: unitsSchema,
   strict_units: strictUnits,
+  preset: presetSchema,
 };
 
 const rowsBody: JsonSchema = {

@@ -24,7 +24,11 @@ export const unitsSchema: JsonSchema = {
   default: 'default',
   description: 'market: vega and rho per 1 %, theta per day, and the other greeks alike; else per 1.00 and per year',
 };
-const single = { strict_units: strictUnits };
+export const presetSchema: JsonSchema = {
+  type: 'string',
+  description: 'A preset of the user (/settings/presets): its values apply where the request has none',
+};
+const single = { strict_units: strictUnits, preset: presetSchema };
 
 export const exampleOption = {
   spot: 100,
@@ -38,7 +42,11 @@ const { volatility: _, ...withoutVolatility } = exampleOption;
 
 export const priceBody = (models: readonly Model[]) => {
   const { any, definitions } = optionsByModel(models, { suffix: 'PricingRequest', purpose: 'price', members: single });
-  const schema = { ...any, description: 'One option. Without `model`, a European one is priced by black_scholes' };
+  const schema = {
+    ...any,
+    description:
+      'One option. Without `model` it is priced by the model of the preset or of the settings of the user, else a European one by black_scholes',
+  };
   return documented('PricingRequest', { ...schema, examples: [exampleOption] }, { ...optionParts, ...definitions });
 };
 

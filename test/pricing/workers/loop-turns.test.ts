@@ -1,0 +1,71 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import test from 'ava';
+import { createLoopTurns } from '#src/pricing/workers/loop-turns.ts';
+import { runSlices } from '#src/pricing/batch/slices.ts';
+import type { PreparedBatch } from '#src/pricing/batch/prepared-batch.ts';
+
+/** Works that record their start and end. The clock moves only by work. */
+const start = () => {
+  let time = 0;
+  const events: string[] = [];
+  const pause = async (): Promise<void> => {
+    events.push('pause');
+    await nextTurn();
+  };
+  const turns = createLoopTurns({ pause, now: () => time });
+  const run = async (caller: string, name: string, milliseconds = 1, fails = false): Promise<void> =>
+    turns.run({ caller, kind: 'batch', expectedMs: milliseconds }, async () => {
+      events.push(`${name} starts`);
+      await nextTurn();
+      time += milliseconds;
+      events.push(`${name} ends`);
+      if (fails) throw new Error(name);
+    });
+  const ends = (): string[] => events.filter((event) => event.endsWith('ends')).map((event) => event.slice(0, -5));
+  return { run, events, ends };
+};
+
+test('a batch ends before the next one starts, in the order of arrival', async (t) => {
+  const { run, events } = start();
+  await Promise.all([run('a', 'a1'), run('a', 'a2'), run('a', 'a3')]);
+  t.deepEqual(events, ['a1 starts', 'a1 ends', 'a2 starts', 'a2 ends', 'a3 starts', 'a3 ends']);
+});
+
+test('callers take turns on the event loop; work without competition is no debt', async (t) => {
+  const { run, ends } = start();
+  await Promise.all([run('a', 'a1'), run('a', 'a2'), run('a', 'a3'), run('b', 'b1'), run('b', 'b2')]);
+  t.deepEqual(ends(), ['a1', 'a2', 'b1', 'a3', 'b2']);
+});
+
+test('the event loop does other work after 4 ms of batches', async (t) => {
+  const { run, events } = start();
+  await Promise.all(['a1', 'a2', 'a3', 'a4', 'a5'].map((name) => run('a', name, 2)));
+  const order = events.filter((event) => !event.endsWith('starts'));
+  t.deepEqual(order, ['a1 ends', 'a2 ends', 'pause', 'a3 ends', 'a4 ends', 'pause', 'a5 ends']);
+});
+
+test('a batch that fails gives the turn to the next one', async (t) => {
+  const { run, ends } = start();
+  const outcomes = await Promise.allSettled([run('a', 'a1', 1, true), run('a', 'a2')]);
+  t.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'fulfilled'],
+  );
+  t.deepEqual(ends(), ['a1', 'a2']);
+  await run('b', 'later');
+  t.is(ends().at(-1), 'later');
+});
+
+test('a small batch is priced without a pause, although its slices start with one row', async (t) => {
+  const priced: number[] = [];
+  const batch = { size: 100, run: (from: number, to: number) => void priced.push(to - from) };
+  let pauses = 0;
+  const isDone = await runSlices(
+    batch as unknown as PreparedBatch,
+    () => false,
+    async () => (pauses += 1),
+  );
+  t.true(isDone);
+  t.true(priced.length > 3);
+  t.is(pauses, 0);
+});
