@@ -15,6 +15,7 @@ import { marketDataEntities } from '#src/market-data/entities.ts';
 import { calculateIndexValues } from '#src/market-data/indexes/calculate-index-values.ts';
 import type { IndexDefinition, Universe } from '#src/market-data/indexes/universes.ts';
 import { createExplainIndex } from '#src/market-data/reads/explain-index.ts';
+import { createExplanationPlaces } from '#src/market-data/reads/explanation-places.ts';
 import { toDocument } from '#src/market-data/universes/universe-document.ts';
 import { databaseSettings } from '#testkit/database.ts';
 
@@ -113,7 +114,7 @@ try {
     await measure('one new bar each', calculate(dayOf(day)));
   }
   await measure('nothing new', calculate(null));
-  const explain = createExplainIndex(database.reader);
+  const explain = createExplainIndex(database.reader, createExplanationPlaces({ abuse: { refused: () => {} } }));
   for (const date of [dayOf(barCount), dayOf(Math.floor(barCount / 64) * 32 - 1)]) {
     await measure(`explanation of ${date}`, async () => {
       const explained = await explain('CW', date);

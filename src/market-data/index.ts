@@ -6,6 +6,7 @@ export { createSampleFileProvider, sampleDataDirectory, sampleUniverses } from '
 export { createTwelveDataHttp } from './providers/twelve-data-http.ts';
 export { createTwelveData } from './providers/twelve-data.ts';
 export { createCachedReads } from './reads/cached-reads.ts';
+export { createExplanationPlaces } from './reads/explanation-places.ts';
 export { createMarketDataRoutes } from './reads/market-data-routes.ts';
 export { createMarketDataQueries } from './reads/queries.ts';
 export { refreshSchema } from './reads/schemas.ts';

@@ -219,6 +219,22 @@ test('10,000 events are synced in bounded time, and an unchanged calendar quickl
   t.true(Math.min(...unchangedMs) < 2_000, unchangedMs.join());
 });
 
+test('many events with long texts are stored, in pages and statements of bounded size', async (t) => {
+  const stage = t.context;
+  const { service, google } = stage;
+  const ada = await connectedPerson(stage);
+  google.pageSize = 2_500;
+  const text = '\u{e4}'.repeat(2_000);
+  for (let event = 0; event < 1_201; event += 1) {
+    google.put({ ...meeting(`e${event}`, (event % 28) + 1), summary: `${event} ${text}`, location: text });
+  }
+  const { body } = await syncNow(service, ada);
+  t.like(body, { created: 1_201, updated: 0, full: true });
+  t.like((await syncNow(service, ada)).body, { created: 0, updated: 0, unchanged: 1_201 });
+  const pages = google.calls.filter((call) => JSON.stringify(call).includes('events'));
+  t.true(pages.length >= 3, 'a page has at most 500 events');
+});
+
 test('the largest ids, texts and times of Google are stored', async (t) => {
   const stage = t.context;
   const { service, google } = stage;

@@ -64,6 +64,8 @@ const ambiguous: readonly (readonly [name: string, bytes: string])[] = [
   ['a chunk that ends in LF', post('Transfer-Encoding: chunked', `7\n{"n":1}\n0\n\n${smuggled}`)],
   ['a method of its own', `GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n${smuggled}`],
   ['HTTP/0.9', `GET /api/v1/smuggled\r\n${smuggled}`],
+  ['HTTP/0.9 and its end', 'GET /api/v1/smuggled\r\n\r\n'],
+  ['HTTP/0.9 with a Host', 'GET /api/v1/smuggled\r\nHost: a\r\n\r\n'],
   ['HTTP/3.0', `GET /api/v1/smuggled HTTP/3.0\r\nHost: a\r\n\r\n${smuggled}`],
   ['a space in the target', `GET /api/v1/ smuggled HTTP/1.1\r\nHost: a\r\n\r\n${smuggled}`],
 ];

@@ -5,6 +5,7 @@ import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { createCachedReads } from '#src/market-data/reads/cached-reads.ts';
+import { createExplanationPlaces } from '#src/market-data/reads/explanation-places.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 import { createMarketDataRoutes } from '#src/market-data/reads/market-data-routes.ts';
 import { jsonBody, recordingAbuse, serve } from '#test/http/support.ts';
@@ -33,7 +34,12 @@ export const setupHttp = async (
     service: { committed: ({ name }) => cache.invalidate(name), ...overrides.service },
   });
   const { refreshes, database } = service;
-  const queries = createMarketDataQueries({ reader: database.reader, primary: database.reader });
+  const { abuse, kinds } = recordingAbuse();
+  const queries = createMarketDataQueries({
+    reader: database.reader,
+    primary: database.reader,
+    explanationPlaces: createExplanationPlaces({ abuse }),
+  });
   const cachedReads = createCachedReads({
     cache,
     queries,
@@ -42,7 +48,6 @@ export const setupHttp = async (
     logger: silentLogger,
   });
   const cursors = createCursors({ secret: 'a secret for this test alone' });
-  const { abuse, kinds } = recordingAbuse();
   /** The universes whose refresh a change has enqueued. */
   const enqueued: string[] = [];
   const changes = createUniverseChanges({

@@ -24,7 +24,8 @@ export type GoogleEvents = {
   readonly page: (request: EventsRequest, signal: AbortSignal) => Promise<EventsAnswer>;
 };
 
-const maxResults = '2500';
+/** A page is parsed and checked in one turn of the event loop. With long texts a page of 500 events has about 3 MB. */
+const maxResults = '500';
 
 const errorSchema = z.object({
   error: z.object({ errors: z.array(z.object({ reason: z.string() })).default([]), status: z.string().optional() }),

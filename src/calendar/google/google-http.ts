@@ -27,7 +27,7 @@ export type GoogleHttp = {
   readonly close: () => Promise<void>;
 };
 
-/** A page of 2,500 events has about 4 MB. */
+/** A page of 500 events has about 1 MB, and with long texts about 3 MB. */
 const maxBodyBytes = 32 * 2 ** 20;
 
 export const badResponse = (problem: string, cause?: unknown): AppError =>

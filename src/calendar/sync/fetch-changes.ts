@@ -20,7 +20,7 @@ export type FetchChangesDeps = {
 /** @throws AppError `quota_exceeded`, the errors of `AccessTokens` and of Google */
 export type FetchChanges = (state: SyncState, signal: AbortSignal) => Promise<FetchedChanges>;
 
-/** A list with more pages is a loop: each page has up to 2,500 events. */
+/** A list with more pages is a loop: each page has up to 500 events. */
 const maxPages = 1_000;
 /** After this share of `futureDays` the list is read anew, because a sync token keeps the time limit of its list. */
 const horizonShare = 0.25;

@@ -27,8 +27,26 @@ export class StaleSync extends Error {
   override readonly name = 'StaleSync';
 }
 
-/** Rows of one statement. Their JSON has about 1 MB. */
-const chunkRows = 2_000;
+/** Max rows of one statement. */
+const maxStatementRows = 2_000;
+/** Max characters of the JSON of one statement; one row more can be in it. A statement is made in one turn of the event loop. */
+const maxStatementCharacters = 1_000_000;
+
+/** JSON lists of the events, each for one statement. Texts of an event can have several thousand characters. */
+const statementsOf = function* (events: Iterable<CalendarEvent>): Generator<string, void, undefined> {
+  let rows: string[] = [];
+  let characters = 0;
+  for (const event of events) {
+    const row = JSON.stringify(event);
+    rows.push(row);
+    characters += row.length;
+    if (rows.length < maxStatementRows && characters < maxStatementCharacters) continue;
+    yield `[${rows.join(',')}]`;
+    rows = [];
+    characters = 0;
+  }
+  if (rows.length > 0) yield `[${rows.join(',')}]`;
+};
 
 const columns = [
   'status',
@@ -89,10 +107,8 @@ export const storeEvents = async (
       : [{ deleted: 0 }];
 
   let [created, updated] = [0, 0];
-  const rows = [...events.values()];
-  for (let from = 0; from < rows.length; from += chunkRows) {
-    const chunk = JSON.stringify(rows.slice(from, from + chunkRows));
-    const [written] = await query<{ created: number; updated: number }>(upsertSql, [state.id, chunk]);
+  for (const statement of statementsOf(events.values())) {
+    const [written] = await query<{ created: number; updated: number }>(upsertSql, [state.id, statement]);
     created += written!.created;
     updated += written!.updated;
   }

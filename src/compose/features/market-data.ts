@@ -10,6 +10,7 @@ import type { Route } from '../../kernel/requests/route.ts';
 import type { Announce } from '../../kernel/ports/webhooks.ts';
 import {
   createCachedReads,
+  createExplanationPlaces,
   createMarketDataQueries,
   createMarketDataRoutes,
   createQueuedRefreshes,
@@ -69,12 +70,13 @@ export const composeMarketData = (
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
   const { unitOfWork, reader, lock } = database;
-  const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader });
+  const explanationPlaces = createExplanationPlaces({ abuse: base.abuse });
+  const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader, explanationPlaces });
   const universes = createStoredUniverses({ reader, clock });
   const cachedReads = createCachedReads({
     cache,
     uncached: queries,
-    queries: createMarketDataQueries({ reader, primary: reader }),
+    queries: createMarketDataQueries({ reader, primary: reader, explanationPlaces }),
     universes,
     logger,
   });

@@ -32,5 +32,16 @@ export const decompressorOf = (request: IncomingMessage): Decompressor | undefin
   });
 };
 
+/**
+ * Node ends the bodies of br, deflate and zstd silently at the end of the first stream when more bytes follow in the same
+ * piece. A proxy could read these bytes as part of the body, so they are refused, as the bytes after gzip are.
+ * @param arrivedBytes all bytes that have arrived
+ * @throws AppError `malformed_body`
+ */
+export const assertNothingAfter = ({ bytesWritten }: Decompressor, arrivedBytes: number): void => {
+  if (bytesWritten === arrivedBytes) return;
+  throw new AppError('malformed_body', 'The body has bytes after the end of its compressed data');
+};
+
 export const notCompressed = (cause: Error): AppError =>
   new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });

@@ -5,7 +5,7 @@ import type { OpenBody } from './body-admission.ts';
 import { tinyChunks } from '../server/counted-request.ts';
 import { createBlocks } from './blocks.ts';
 import { BodySource } from './body-source.ts';
-import { decompressorOf, notCompressed } from './decompressor.ts';
+import { assertNothingAfter, decompressorOf, notCompressed } from './decompressor.ts';
 
 /** Limits of the decompressed size of a compressed body. */
 export type ExpansionLimits = {
@@ -79,6 +79,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const body = open(declared, fail);
   const chunks: Buffer[] = [];
   let size = 0;
+  let arrived = 0;
   const blocks = createBlocks((piece) => {
     chunks.push(piece);
     source.emit('data', piece);
@@ -97,7 +98,19 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
       fail(error);
     }
   };
-  const count = (chunk: Buffer): void => body.arrived(chunk.length);
+  const count = (chunk: Buffer): void => {
+    arrived += chunk.length;
+    body.arrived(chunk.length);
+  };
+  const end = (): void => {
+    try {
+      if (plain !== undefined) assertNothingAfter(plain, arrived);
+      blocks.flush();
+      source.emit('end');
+    } catch (error) {
+      fail(error);
+    }
+  };
   const refuseTinyChunks = (): void => {
     onTinyChunks();
     fail(
@@ -109,10 +122,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
     if (!request.readableEnded) fail(incomplete(new Error('closed early')));
   };
   input.on('data', take);
-  input.once('end', () => {
-    blocks.flush();
-    source.emit('end');
-  });
+  input.once('end', end);
   request
     .on('data', count)
     .once(tinyChunks, refuseTinyChunks)

@@ -4,7 +4,7 @@ import type { FileStream } from '#src/kernel/body-stream.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { longRequest, tinyChunks } from '../server/counted-request.ts';
 import { arriving } from './arriving.ts';
-import { decompressorOf, notCompressed, type Decompressor } from './decompressor.ts';
+import { assertNothingAfter, decompressorOf, notCompressed, type Decompressor } from './decompressor.ts';
 import { tooLarge, type ExpansionLimits, type ReceiveOptions } from './receive.ts';
 
 export type StreamLimits = {
@@ -21,7 +21,13 @@ export type StreamOptions = Pick<ReceiveOptions<unknown>, 'open' | 'ask' | 'onEx
 const unpack = async function* (
   pieces: AsyncIterable<Buffer>,
   plain: Decompressor,
-  check: (unpackedBytes: number, packedBytes: number) => void,
+  {
+    check,
+    arrivedBytes,
+  }: {
+    readonly check: (unpackedBytes: number, packedBytes: number) => void;
+    readonly arrivedBytes: () => number;
+  },
 ): AsyncGenerator<Buffer, void, undefined> {
   // An error of either stream destroys `plain`, and the loop below throws it.
   pipeline(Readable.from(pieces), plain, () => {});
@@ -32,6 +38,7 @@ const unpack = async function* (
       check(size, plain.bytesWritten);
       yield piece;
     }
+    assertNothingAfter(plain, arrivedBytes());
   } catch (error) {
     throw error instanceof AppError ? error : notCompressed(error as Error);
   }
@@ -84,7 +91,8 @@ export const streamBody = async <T>(
   request.emit(longRequest);
   ask();
   try {
-    const pieces = plain === undefined ? source.pieces : unpack(source.pieces, plain, check);
+    const pieces =
+      plain === undefined ? source.pieces : unpack(source.pieces, plain, { check, arrivedBytes: () => size });
     return await consume({ pieces, signal: source.signal });
   } finally {
     source.close();

@@ -21,6 +21,10 @@ export const isReadableTarget = ({ url = '' }: Pick<IncomingMessage, 'url'>): bo
 
 /** Checks the request line and the header section. @throws AppError `uri_too_long`, `headers_too_large`, `malformed_request` */
 export const checkHead = ({ url = '', rawHeaders, httpVersion }: IncomingMessage, limits: HeadLimits): void => {
+  // Node takes a request line without a version as HTTP/0.9, which has no header section and so no Host.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
+    throw new AppError('malformed_request', 'The request line needs a version: HTTP/1.0 or HTTP/1.1');
+  }
   if (url.length > limits.urlBytes) {
     throw new AppError('uri_too_long', `The request target may have at most ${limits.urlBytes} bytes`);
   }

@@ -1,5 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import { planIndex } from './calculation/index-plan.ts';
 import { createIndexRun, type IndexRun, type MarketDay } from './calculation/index-run.ts';
 import { emptyState } from './calculation/index-state.ts';
@@ -117,9 +118,13 @@ export const calculateIndexValues = async (
     const assets = [...new Set(calculations.flatMap((calculation) => calculation.assets))];
     const after = minOf(calculations.map(({ resumedAfter }) => resumedAfter)) || null;
     const addTo = (calculation: Calculation, day: MarketDay) => guarded(calculation, () => calculation.run.add(day));
+    const turns = createTurns();
     // All indexes are calculated in one pass, so each close is read once.
     for await (const day of marketDays(transaction, { assets, after, to: null })) {
-      for (const calculation of calculations) addTo(calculation, day);
+      for (const calculation of calculations) {
+        addTo(calculation, day);
+        await turns.give();
+      }
     }
   }
   for (const calculation of calculations) {

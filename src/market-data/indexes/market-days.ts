@@ -1,4 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { MarketAction, MarketDay } from './calculation/index-run.ts';
 
@@ -73,7 +74,10 @@ export type DaysRequest = {
   readonly to: string | null;
 };
 
-/** The days on which the assets have closes, oldest first. A few days are in memory at a time. */
+/**
+ * The days on which the assets have closes, oldest first. A few days are in memory at a time, and the event loop gets a
+ * turn between two days when the work with them has lasted.
+ */
 export const marketDays = async function* (
   transaction: Query,
   { assets, after, to }: DaysRequest,
@@ -83,6 +87,7 @@ export const marketDays = async function* (
   const last = to !== null && to < span.last ? to : span.last;
   const ids = arrayLiteral(assets);
   const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
+  const turns = createTurns();
   let pending: MarketAction[] = [];
   let actionsUntil = after;
   let from = span.first;
@@ -97,6 +102,7 @@ export const marketDays = async function* (
       const actions = later === -1 ? pending : pending.slice(0, later);
       pending = later === -1 ? [] : pending.slice(later);
       yield { date, actions, assets: JSON.parse(dayAssets) as number[], closes: JSON.parse(closes) as number[] };
+      await turns.give();
     }
     // After days without closes the next day with one is looked up, because a series can have a gap of centuries.
     from = rows.length > 0 ? addDays(end, 1) : ((await spanOf(transaction, assets, end))?.first ?? addDays(last, 1));

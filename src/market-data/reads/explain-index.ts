@@ -10,6 +10,7 @@ import type { IndexDefinition } from '../indexes/universes.ts';
 import { inSpan } from '../refresh/spans.ts';
 import { toUniverse, type UniverseDocument } from '../universes/universe-document.ts';
 import { explainedDay, type ExplainedDay } from './explained-day.ts';
+import type { ExplanationPlaces } from './explanation-places.ts';
 
 export type IndexExplanation = ExplainedDay & {
   readonly code: string;
@@ -22,7 +23,8 @@ export type IndexExplanation = ExplainedDay & {
 
 /**
  * Explains the value of a day: undefined for an unknown code. Null stands for the last day.
- * @throws AppError `resource_not_found` if the index has no value on the day, `index_not_calculated`
+ * @throws AppError `resource_not_found` if the index has no value on the day, `index_not_calculated`,
+ *   `concurrency_limit_exceeded`, `overloaded`
  */
 export type ExplainIndex = (code: string, date: string | null) => Promise<IndexExplanation | undefined>;
 
@@ -88,7 +90,7 @@ const calculateDay = async (
 /** A refresh can commit between two queries. */
 const attempts = 2;
 
-export const createExplainIndex = (reader: Reader): ExplainIndex => {
+export const createExplainIndex = (reader: Reader, places: ExplanationPlaces): ExplainIndex => {
   const explain: ExplainIndex = async (code, date) => {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const target = await targetOf(reader, code, date);
@@ -113,5 +115,6 @@ export const createExplainIndex = (reader: Reader): ExplainIndex => {
     }
     throw new AppError('index_not_calculated', undefined, { retryAfter: 5 });
   };
-  return (code, date) => inSpan('index.explain', { attributes: { 'index.code': code } }, () => explain(code, date));
+  return (code, date) =>
+    inSpan('index.explain', { attributes: { 'index.code': code } }, () => places.use(() => explain(code, date)));
 };

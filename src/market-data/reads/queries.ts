@@ -3,6 +3,7 @@ import type { PriceBar } from '../providers/provider.ts';
 import { adjustBars, type Split } from '../series/adjust-bars.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
 import { createExplainIndex, type ExplainIndex } from './explain-index.ts';
+import type { ExplanationPlaces } from './explanation-places.ts';
 import { refreshColumns, toRefreshRecord } from '../refresh/refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from '../refresh/refresh-records.ts';
 import { betweenDates } from '../sql.ts';
@@ -144,10 +145,16 @@ export type MarketDataQueriesDeps = {
   readonly reader: Reader;
   /** Reads refresh records from the primary, because a caller must find a new record immediately on every instance. */
   readonly primary: Reader;
+  /** One for the process, because all explanations share its event loop. */
+  readonly explanationPlaces: ExplanationPlaces;
 };
 
 /** Read side of the market data. Never writes. */
-export const createMarketDataQueries = ({ reader, primary }: MarketDataQueriesDeps): MarketDataQueries => {
+export const createMarketDataQueries = ({
+  reader,
+  primary,
+  explanationPlaces,
+}: MarketDataQueriesDeps): MarketDataQueries => {
   const { query } = reader;
   const idOf = async (statement: string, name: string): Promise<number | undefined> =>
     (await query<{ id: number }>(statement, [name]))[0]?.id;
@@ -183,7 +190,7 @@ export const createMarketDataQueries = ({ reader, primary }: MarketDataQueriesDe
       const statement = page.descending ? statements.indexValuesDescending : statements.indexValues;
       return id === undefined ? undefined : query<IndexValueView>(statement, [id, ...pageOf(page)]);
     },
-    explainIndex: createExplainIndex(reader),
+    explainIndex: createExplainIndex(reader, explanationPlaces),
     refreshes: async (page) =>
       (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
     refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],

@@ -1,4 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { FetchedSeries, FetchedUniverse } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { arrayLiteral } from '../sql.ts';
@@ -50,8 +51,8 @@ export const nothingStored: StoredResult = {
   firstChanged: null,
 };
 
-/** Limits the memory: the stored bars of one batch of series are in memory at a time. */
-const barsPerBatch = 50_000;
+/** Limits the memory and the work in one turn of the event loop: the stored bars of one batch of series are in memory at a time. */
+const barsPerBatch = 10_000;
 
 const batchesOf = (series: readonly FetchedSeries[]): FetchedSeries[][] => {
   const batches: FetchedSeries[][] = [];
@@ -93,7 +94,13 @@ const planBatch = async (
     current: fetched.source === 'provider',
     quarantineFactor,
   };
-  return withIds.map(([asset, each]) => [asset, planSeries(each, stored.get(asset)!, context)]);
+  const turns = createTurns();
+  const plans: (readonly [number, SeriesPlan])[] = [];
+  for (const [asset, each] of withIds) {
+    plans.push([asset, planSeries(each, stored.get(asset)!, context)]);
+    await turns.give();
+  }
+  return plans;
 };
 
 /** Writes what the plans say. */

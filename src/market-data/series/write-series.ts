@@ -9,7 +9,7 @@ type Query = Pick<Transaction, 'query'>;
 type Of<T> = readonly [asset: number, T];
 
 /** Limits the memory and the time of one statement. */
-const rowsPerStatement = 25_000;
+const rowsPerStatement = 10_000;
 
 const upsertPrices = `
   insert into price (asset_id, date, open, high, low, close, volume)

@@ -3,7 +3,8 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { createTurns, inParts } from '#src/kernel/streams/in-parts.ts';
+import { inParts } from '#src/kernel/streams/in-parts.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../indexes/universes.ts';
@@ -127,7 +128,7 @@ export const createUploadStaging =
       const turns = { signal: ended, monotonic: clock.monotonic };
       const parts = inParts(counted(pieces, ended), turns);
       let text = '';
-      for await (const { columns, lines, rows } of format(parts, refuse, createTurns(turns))) {
+      for await (const { columns, lines, rows } of format(parts, refuse, createTurns(turns).give)) {
         for (const column of columns) if (column !== 'symbol') addAction(column);
         const copyLine = copyLineOf(columns);
         for (let index = 0; index < rows.length; index += 1) {

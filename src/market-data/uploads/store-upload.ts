@@ -1,4 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { Universe } from '../indexes/universes.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import { planSeries, replaceSeries } from '../series/plan-series.ts';
@@ -36,8 +37,8 @@ export type StoreUploadRequest = {
 /** A series of the file: its position in the universe, its symbol, and its database id. */
 type Series = UploadedSeries & { readonly position: number; readonly symbol: string; readonly id: number };
 
-/** Limits the memory: the rows of one batch of series are in memory at a time. */
-const rowsPerBatch = 50_000;
+/** Limits the memory and the work in one turn of the event loop: the rows of one batch of series are in memory at a time. */
+const rowsPerBatch = 10_000;
 
 const source = 'upload';
 
@@ -118,7 +119,7 @@ const planBatch = async (
     transaction,
     series.map((each) => rangeOf(each, request)),
   );
-  return series.map((each): [number, SeriesPlan] => {
+  const planOf = (each: Series): SeriesPlan => {
     const known = stored.get(each.id)!;
     const context = {
       source,
@@ -128,12 +129,19 @@ const planBatch = async (
       isPart: known.hasMore,
     } as const;
     const fetched = { symbol: each.symbol, prices: bars.get(each.position)! };
-    if (staged.mode === 'merge') return [each.id, planSeries(fetched, known, context)];
+    if (staged.mode === 'merge') return planSeries(fetched, known, context);
     const plan = replaceSeries(fetched, context);
     // The caller has asked for it, so it is reported only if the source is another one.
     const isOther = known.origin.source !== null && known.origin.source !== source;
-    return [each.id, isOther ? plan : { ...plan, replaced: undefined }];
-  });
+    return isOther ? plan : { ...plan, replaced: undefined };
+  };
+  const turns = createTurns();
+  const plans: (readonly [number, SeriesPlan])[] = [];
+  for (const each of series) {
+    plans.push([each.id, planOf(each)]);
+    await turns.give();
+  }
+  return plans;
 };
 
 /**

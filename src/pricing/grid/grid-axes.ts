@@ -62,6 +62,8 @@ const readAxis = (name: AxisName, value: unknown, errors: FieldError[]): readonl
     const shown: unknown = value[wrong];
     const detail = `${item.name} must be a number ${rangeOf(item)}, not ${typeof shown === 'number' ? shown : kindOf(shown)}`;
     errors.push({ pointer: memberPointer(`/${name}`, wrong), code: 'out_of_range', detail });
+    // An object can have a member `toString` that is no function, so it must not be added to a number.
+    return [];
   }
   // Adding 0 turns -0 into 0.
   return value.map((shift: number) => shift + 0);

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import test from 'ava';
 import { streamMessages } from '#src/kernel/arrow/stream-messages.ts';
-import { createTurns, inParts } from '#src/kernel/streams/in-parts.ts';
+import { inParts } from '#src/kernel/streams/in-parts.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import { readArrow } from '#src/market-data/uploads/formats/arrow/read-arrow.ts';
 import { arrowStream } from '#testkit/arrow/arrow-support.ts';
 import { messagesOf, patch, setSize, streamFile } from '#testkit/arrow/streams.ts';
@@ -21,7 +22,7 @@ const rowsOf = async (stream: Uint8Array, pieceBytes = 7): Promise<unknown[]> =>
     for (let at = 0; at < stream.length; at += pieceBytes) yield Buffer.from(stream.subarray(at, at + pieceBytes));
   };
   const rows: unknown[] = [];
-  for await (const batch of readArrow(inParts(pieces()), () => {}, createTurns())) rows.push(...batch.rows);
+  for await (const batch of readArrow(inParts(pieces()), () => {}, createTurns().give)) rows.push(...batch.rows);
   return rows;
 };
 

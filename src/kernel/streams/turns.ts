@@ -1,0 +1,46 @@
+import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
+
+/** Max milliseconds of work before the event loop gets a turn. The step that is in work is added to it. */
+const maxWorkMs = 5;
+
+export type TurnsOptions = {
+  /** Ends the work with its reason before the next step. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic?: () => number;
+  /** Resolves after the event loop has done its other work. */
+  readonly nextTurn?: () => Promise<unknown>;
+};
+
+export type Turns = {
+  /**
+   * Gives the event loop a turn if the work since the last one has lasted for some milliseconds.
+   * @returns undefined if no turn is due, so that a loop over rows waits for nothing
+   * @throws the reason of an aborted signal
+   */
+  readonly give: () => Promise<void> | undefined;
+};
+
+/**
+ * Cuts long work into slices. Work whose number of steps a caller decides must call `give` between two steps, because the
+ * other requests of the process wait as long as a slice lasts.
+ */
+export const createTurns = ({
+  signal,
+  monotonic = () => performance.now(),
+  nextTurn = nextTurnOfLoop,
+}: TurnsOptions = {}): Turns => {
+  let turnAt = monotonic();
+  const turn = async (): Promise<void> => {
+    await nextTurn();
+    turnAt = monotonic();
+    signal?.throwIfAborted();
+  };
+  return {
+    give: () => {
+      if (monotonic() - turnAt >= maxWorkMs) return turn();
+      signal?.throwIfAborted();
+      return undefined;
+    },
+  };
+};

@@ -1,0 +1,79 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { callerOf } from '#src/kernel/requests/caller.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
+
+export type ExplanationPlaces = {
+  /**
+   * Runs the work when a place is free.
+   * @throws AppError `concurrency_limit_exceeded` if the caller has too many explanations in progress, `overloaded` if too
+   *   many wait
+   */
+  readonly use: <T>(work: () => Promise<T>) => Promise<T>;
+};
+
+/** Each running explanation adds a slice of work to each turn of the event loop. */
+const maxRunning = 2;
+/** An explanation of a large index takes about 100 ms, so the last one waits about 2 s. */
+const maxWaiting = 32;
+const maxPerCaller = 8;
+const retryAfter = 1;
+
+/**
+ * Limits the explanations that are calculated at the same time. An explanation repeats up to 32 days of an index, and the
+ * route is public, so the callers of single prices must not wait for many of them.
+ */
+export const createExplanationPlaces = ({ abuse }: { readonly abuse: AbuseReport }): ExplanationPlaces => {
+  const waiting: (() => void)[] = [];
+  const byCaller = new Map<string, number>();
+  let running = 0;
+
+  const enter = async (): Promise<void> => {
+    if (running < maxRunning) {
+      running += 1;
+      return;
+    }
+    if (waiting.length >= maxWaiting) {
+      throw new AppError('overloaded', 'Other explanations are being calculated', { retryAfter });
+    }
+    const place = Promise.withResolvers<void>();
+    waiting.push(place.resolve);
+    await place.promise;
+  };
+  /** The place goes to the next one that waits, so `running` stays. */
+  const leave = (): void => {
+    const next = waiting.shift();
+    if (next) next();
+    else running -= 1;
+  };
+  const addTo = (caller: string, change: 1 | -1): void => {
+    const count = (byCaller.get(caller) ?? 0) + change;
+    if (count > 0) byCaller.set(caller, count);
+    else byCaller.delete(caller);
+  };
+
+  return {
+    use: async (work) => {
+      const request = currentRequest();
+      // Work outside of a request comes from the service itself.
+      const caller = request && callerOf(request);
+      if (caller !== undefined && (byCaller.get(caller) ?? 0) >= maxPerCaller) {
+        abuse.refused('concurrency_by_caller', request?.clientIp);
+        throw new AppError('concurrency_limit_exceeded', 'Too many explanations of this caller are being calculated', {
+          retryAfter,
+        });
+      }
+      if (caller !== undefined) addTo(caller, 1);
+      try {
+        await enter();
+        try {
+          return await work();
+        } finally {
+          leave();
+        }
+      } finally {
+        if (caller !== undefined) addTo(caller, -1);
+      }
+    },
+  };
+};
