@@ -7,7 +7,7 @@ import { call, routeOf, setup } from '../setup.ts';
 const { routes } = setup();
 const send = async (path: string, body: unknown) => {
   const { handler } = routeOf(routes, path);
-  if (path !== '/pricing/batch') return handler({ body, context: {} } as Input<object>);
+  if (path !== '/pricing/batch') return handler({ body, headers: {}, context: {} } as unknown as Input<object>);
   const bytes = Buffer.from(JSON.stringify(body));
   const reply = await handler({ body: bytes, headers: {}, context: {} } as unknown as Input<object>);
   return { ...reply, body: JSON.parse(String(reply.body)) as unknown };

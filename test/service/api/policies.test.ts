@@ -97,5 +97,6 @@ test('each operation of the document has an example, a description and a tag tha
       );
     }
   }
-  t.true(Buffer.byteLength(JSON.stringify(body)) < 520_000, 'the document stays small');
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  t.true(bytes < 660_000, `the document stays small: ${bytes} bytes`);
 });
