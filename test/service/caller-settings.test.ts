@@ -126,6 +126,15 @@ test('settings and presets of a user change pricing in every format and reads of
   const hinted = await send('POST', '/pricing/price', option, { headers: { Prefer: 'wait=3, display-hints' } });
   t.is(hinted.headers.get('display-decimal-places'), '2');
   t.is(hinted.headers.get('preference-applied'), 'display-hints');
+  for (const [path, body] of [
+    ['/pricing/grid', { option }],
+    ['/pricing/batch', { options: [option] }],
+  ] as const) {
+    const { headers } = await send('POST', path, body, { headers: { Prefer: 'display-hints' } });
+    t.is(headers.get('display-decimal-places'), '2', path);
+    t.is(headers.get('preference-applied'), 'display-hints', path);
+    t.regex(headers.get('content-type')!, /^application\/json/, path);
+  }
   t.is((await send('POST', '/pricing/price', option)).headers.get('display-decimal-places'), null);
   t.like(await send('GET', '/universes/@default'), { status: 200, body: { name: 'tech5' } });
   t.is((await send('GET', '/universes/@default/status')).status, 200);
