@@ -64,5 +64,7 @@ export const fillColumns = (table: ColumnTable, values: Filling): ColumnTable =>
       Array.from({ length: size }, (_, index) => index).some((index) => column.at(index) !== undefined);
     if (hasValue) columns.set(name, column);
   }
-  return { ...table, columns };
+  const given = table.columns.get('model');
+  if (models === undefined || models === given) return { ...table, columns };
+  return { ...table, columns, isModelFilled: (index) => (given?.at(index) ?? undefined) === undefined };
 };
