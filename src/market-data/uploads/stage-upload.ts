@@ -58,9 +58,13 @@ const createTable = `create temporary table upload_row (
 ) on commit drop`;
 const columnList = 'asset, line, date, open, high, low, close, volume, dividend, split_factor, shares';
 
-/** The text of a number as COPY takes it. A text of the file that has no blanks is used as it is, which is faster. */
+/**
+ * The text of a number as COPY takes it. A text of the file that has no blanks is used as it is, which is faster. A text
+ * of zero is not used, because PostgreSQL refuses a text such as 1e-400 that only becomes zero.
+ */
 const textOf = (value: number | null, cell: Cell | undefined): string => {
   if (value === null) return '\\N';
+  if (value === 0) return '0';
   if (typeof cell !== 'string' || cell.charCodeAt(0) <= 32 || cell.charCodeAt(cell.length - 1) <= 32)
     return String(value);
   return cell;
@@ -169,7 +173,10 @@ export const createUploadStaging =
     };
 
     const refuseAppliedSplits = async (): Promise<void> => {
-      const { lines, total } = await findAppliedSplits({ query }, universe.interval);
+      const { lines, total } = await findAppliedSplits(
+        { query },
+        { interval: universe.interval, actions: [...actions] },
+      );
       if (total === 0) return;
       const detail = 'The prices before this split are already divided by its factor';
       const errors = lines.map((line): RowError => ({
