@@ -88,7 +88,8 @@ const formatOf = (mediaType: string): ReadRows => {
 
 /**
  * Copies the rows of a file into a temporary table while they arrive, and checks them. It keeps a few numbers of each
- * asset, so its memory does not depend on the size of the file.
+ * asset and one part of the file: 8 KB, or one batch of an Arrow stream. So its memory has a limit that does not depend on
+ * the size of the file.
  * @throws AppError `upload_refused`, `malformed_body`, `unsupported_media_type`, `payload_too_large`, or of the body
  */
 export const createUploadStaging =
