@@ -66,6 +66,7 @@ const pieces = async function* (): AsyncGenerator<Buffer> {
 const upload: Upload = {
   mode: 'replace',
   onError: 'fail',
+  onAccepted: () => {},
   read: (consume) => consume({ mediaType: 'text/csv', signal: AbortSignal.timeout(600_000), pieces: pieces() }),
 };
 const isUpload = process.argv[3] === 'upload';

@@ -80,6 +80,18 @@ def test_a_failed_refresh_raises_the_error_of_its_cause_and_is_not_repeated(faul
     assert recorder.paths.count("POST /api/v1/refreshes") == 1
 
 
+def test_a_refresh_that_fails_after_its_answer_raises_the_error_of_its_cause(
+    fault: FaultOf, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The service answers at once, so the client reads the record until the refresh ended.
+    monkeypatch.setattr("volwatch._market._MAX_PREFER_WAIT_S", 0)
+    with fault("refresh.store_prices", mode="error", count=1), pytest.raises(DatabaseError) as raised:
+        client.refresh("tech5", timeout_s=60)
+    assert raised.value.document["refresh"]["status"] == "rolled_back"
+    assert raised.value.code == raised.value.document["refresh"]["reason"]
+    assert client.refresh("tech5", timeout_s=60).status == "succeeded"
+
+
 def test_a_refresh_that_takes_longer_is_waited_for_or_a_timeout(fault: FaultOf, client: Client) -> None:
     with fault("provider.fetch", mode="delay", delay_ms=6000, count=1):
         with pytest.raises(RefreshTimeoutError) as raised:

@@ -1,7 +1,7 @@
 import createFetchClient, { type Client } from 'openapi-fetch';
 import type { Credentials } from './credentials.js';
 import type { components, paths } from './generated/api.js';
-import { RefreshTimeoutError, UnexpectedAnswerError } from './problem.js';
+import { errorOfRefresh, RefreshTimeoutError, UnexpectedAnswerError } from './problem.js';
 import { defaultRetries, type Retries } from './retries.js';
 import { createTransport, type Fetch } from './transport.js';
 
@@ -104,6 +104,7 @@ export const createClient = (options: ClientOptions): VolwatchClient => {
       await new Promise((resolve) => setTimeout(resolve, pollMs));
       record = await data(api.GET('/api/v1/refreshes/{id}', { params: { path: { id: record.id } } }));
     }
+    if (record.error) throw errorOfRefresh(record, record.error);
     return record;
   };
 

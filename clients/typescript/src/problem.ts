@@ -98,6 +98,16 @@ const retryAfterMs = ({ headers }: Response): number | undefined => {
   return /^\d+$/.test(text) ? Number(text) * 1000 : undefined;
 };
 
+/** The typed error of the record of a refresh that failed after its answer. `status` is 200, that of the record. */
+export const errorOfRefresh = (
+  record: { readonly id: string; readonly trace_id: string | null },
+  { code, category, detail }: { readonly code: string; readonly category: string; readonly detail: string },
+): ProblemError => {
+  const trace = record.trace_id ?? '';
+  const common = { type: `/problems/${code}`, title: code, status: 200, request_id: '', trace_id: trace };
+  return new ProblemError({ ...common, code, category, detail, refresh: record }, 200);
+};
+
 /** The typed error of a response that is not a success. */
 export const errorOf = async (response: Response, request: Request): Promise<VolwatchError> => {
   const document: unknown = await response.json().catch(() => undefined);

@@ -70,6 +70,22 @@ test.serial('a refresh is waited for; one that takes longer is a timeout', async
   });
 });
 
+test.serial('a refresh that fails after its answer throws the error of its cause', async (t) => {
+  const { client } = recordingClient({
+    // The service answers at once, so the client reads the record until the refresh ended.
+    fetch: (request) => {
+      if (request.method === 'POST') request.headers.delete('prefer');
+      return fetch(request);
+    },
+  });
+  await withFault('refresh.store_prices', { mode: 'error', count: 1 }, async () => {
+    const error = await t.throwsAsync(client.refresh('tech5'), { instanceOf: ProblemError });
+    t.is(error.category, 'database');
+    t.like(error.problem['refresh'], { status: 'rolled_back', reason: error.code });
+  });
+  t.is((await client.refresh('tech5')).status, 'succeeded');
+});
+
 test.serial('a refresh that takes longer than one request is waited for', async (t) => {
   const { client, paths } = recordingClient({
     fetch: (request) => {

@@ -4,7 +4,7 @@ import type { ArrowMessage } from './read-messages.ts';
 import type { Layout, ReadableType, TextLayout } from './read-type.ts';
 import { decodeText, noTexts, textsOfOffsets, textsOfViews, viewBytes, type Texts } from './texts.ts';
 
-/** One column of one batch. The code has checked that its buffers contain `length` rows. */
+/** One column of one batch. Its buffers contain `length` rows. */
 export type ColumnChunk = {
   readonly length: number;
   /** Bitmap with a 1 for each row that has a value; undefined if all rows have one. */
@@ -42,9 +42,10 @@ const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
 
 /**
  * The columns of a record batch. Their buffers follow each other in the body and do not overlap, so their total size is
- * at most the size of the body.
+ * at most the size of the body. The caller must check the texts of each row before it uses them; so it can give other
+ * work a turn between two parts of a large batch.
  */
-export const readBatch = (
+export const readUncheckedBatch = (
   batch: FlatTable,
   { view, body }: ArrowMessage,
   types: readonly ReadableType[],
@@ -84,7 +85,7 @@ export const readBatch = (
   const takeTexts = (layout: TextLayout, length: number, validity: Uint8Array | undefined): Texts => {
     if (layout === 'views') {
       const views = bufferOf(takeBuffer(length * viewBytes));
-      return textsOfViews(views, takeVariadic(), length, (row) => hasValue(validity, row));
+      return textsOfViews(views, takeVariadic(), (row) => hasValue(validity, row));
     }
     const offsets: Layout<Int32Array | BigInt64Array> = layout === 'offsets32' ? Int32Array : BigInt64Array;
     // A column without rows may have no offsets.
@@ -116,5 +117,12 @@ export const readBatch = (
     }
   });
   if (nextBuffer !== buffers.count) throw contradiction('a batch has too many buffers');
+  return chunks;
+};
+
+/** The columns of a record batch, with all texts checked. */
+export const readBatch = (...batch: Parameters<typeof readUncheckedBatch>): readonly ColumnChunk[] => {
+  const chunks = readUncheckedBatch(...batch);
+  for (const { texts, length } of chunks) texts.check(0, length);
   return chunks;
 };

@@ -5,24 +5,34 @@ export const maxTextBytes = 64;
 
 /** Where the text of each row is. The positions of rows without a value have no meaning. */
 export type Texts = {
+  /**
+   * Checks the positions of the rows from `first` on and before `end`. The positions of a row may only be used after its
+   * check.
+   * @throws AppError `malformed_body` for a text outside its buffer
+   */
+  readonly check: (first: number, end: number) => void;
   readonly source: (row: number) => Buffer;
   readonly start: (row: number) => number;
   readonly end: (row: number) => number;
 };
 
 const empty = Buffer.alloc(0);
-export const noTexts: Texts = { source: () => empty, start: () => 0, end: () => 0 };
+export const noTexts: Texts = { check: () => {}, source: () => empty, start: () => 0, end: () => 0 };
 
-/** Texts between ascending offsets. @throws AppError `malformed_body` for an offset outside `source` */
-export const textsOfOffsets = (offsets: Int32Array | BigInt64Array, source: Buffer): Texts => {
-  let last = 0;
-  for (let index = 0; index < offsets.length; index++) {
-    const offset = Number(offsets[index]!);
-    if (offset < last || offset > source.length) throw contradiction('a text ends outside its buffer');
-    last = offset;
-  }
-  return { source: () => source, start: (row) => Number(offsets[row]), end: (row) => Number(offsets[row + 1]) };
-};
+/** Texts between ascending offsets. */
+export const textsOfOffsets = (offsets: Int32Array | BigInt64Array, source: Buffer): Texts => ({
+  check: (first, end) => {
+    let last = 0;
+    for (let index = first; index <= end; index++) {
+      const offset = Number(offsets[index]!);
+      if (offset < last || offset > source.length) throw contradiction('a text ends outside its buffer');
+      last = offset;
+    }
+  },
+  source: () => source,
+  start: (row) => Number(offsets[row]),
+  end: (row) => Number(offsets[row + 1]),
+});
 
 export const viewBytes = 16;
 const inlineBytes = 12;
@@ -30,30 +40,27 @@ const inlineBytes = 12;
 /**
  * Texts as views: a length, then up to 12 bytes of text, or a prefix, the number of a buffer and an offset.
  * @param isPresent whether a row has a value
- * @throws AppError `malformed_body` for a view outside its buffer
  */
-export const textsOfViews = (
-  views: Buffer,
-  sources: readonly Buffer[],
-  rows: number,
-  isPresent: (row: number) => boolean,
-): Texts => {
+export const textsOfViews = (views: Buffer, sources: readonly Buffer[], isPresent: (row: number) => boolean): Texts => {
   const lengthOf = (row: number): number => views.readInt32LE(row * viewBytes);
   const isInline = (row: number): boolean => lengthOf(row) <= inlineBytes;
-  for (let row = 0; row < rows; row++) {
-    if (!isPresent(row)) continue;
-    const length = lengthOf(row);
-    if (length < 0) throw contradiction('a text has a negative length');
-    if (length <= inlineBytes) continue;
-    const source = sources[views.readInt32LE(row * viewBytes + 8)];
-    const offset = views.readInt32LE(row * viewBytes + 12);
-    if (source === undefined || offset < 0 || offset + length > source.length) {
-      throw contradiction('a text ends outside its buffer');
+  const check: Texts['check'] = (first, end) => {
+    for (let row = first; row < end; row++) {
+      if (!isPresent(row)) continue;
+      const length = lengthOf(row);
+      if (length < 0) throw contradiction('a text has a negative length');
+      if (length <= inlineBytes) continue;
+      const source = sources[views.readInt32LE(row * viewBytes + 8)];
+      const offset = views.readInt32LE(row * viewBytes + 12);
+      if (source === undefined || offset < 0 || offset + length > source.length) {
+        throw contradiction('a text ends outside its buffer');
+      }
     }
-  }
+  };
   const start = (row: number): number =>
     isInline(row) ? row * viewBytes + 4 : views.readInt32LE(row * viewBytes + 12);
   return {
+    check,
     source: (row) => (isInline(row) ? views : sources[views.readInt32LE(row * viewBytes + 8)]!),
     start,
     end: (row) => start(row) + lengthOf(row),

@@ -93,9 +93,12 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         .catch(() => {})
         .finally(() => (reporting = false));
     };
-    return step('read_upload', 'upload.read', signal, () =>
+    const staged = await step('read_upload', 'upload.read', signal, () =>
       stageUpload(transaction, { universe, upload, signal, progress }, rows),
     );
+    // The splits of a file of adjusted prices are checked later, together with the stored splits.
+    if (!staged.isAdjusted) upload.onAccepted();
+    return staged;
   };
 
   const write = async (
@@ -125,7 +128,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         async () => {
           const request = { refreshId: id, universe, assets, quarantineFactor };
           progress.stored = staged
-            ? await storeUpload(transaction, { ...request, staged })
+            ? await storeUpload(transaction, { ...request, staged, onAccepted: upload!.onAccepted })
             : await storeSeries(transaction, { ...request, fetched, source: sourceOf(universe) });
           return progress.stored;
         },

@@ -129,6 +129,8 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       run.onRecorded(recorded);
       const { id } = recorded;
       const outcome = await attempt(id, run, span);
+      // Before the outcome is recorded, because the record fails too if the database is the reason.
+      if (run.upload) reportUpload(run.universe, outcome);
       const finished = unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
         const { record: stored, ended } = await recordOutcome(transaction, id, outcome);
         if (ended) await events.ended(transaction, stored);
@@ -144,7 +146,6 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       if (ended) countFailedRefresh(metrics, record);
       span.setAttribute('refresh.outcome', record.status);
       report(record, outcome, startedAt);
-      if (run.upload) reportUpload(run.universe, outcome);
       return record;
     });
   };

@@ -58,9 +58,13 @@ const createTable = `create temporary table upload_row (
 ) on commit drop`;
 const columnList = 'asset, line, date, open, high, low, close, volume, dividend, split_factor, shares';
 
-/** The text of a number as COPY takes it. A text of the file that has no blanks is used as it is, which is faster. */
+/**
+ * The text of a number as COPY takes it. A text of the file that has no blanks is used as it is, which is faster. A text
+ * of zero is not used, because PostgreSQL refuses a text such as 1e-400 that only becomes zero.
+ */
 const textOf = (value: number | null, cell: Cell | undefined): string => {
   if (value === null) return '\\N';
+  if (value === 0) return '0';
   if (typeof cell !== 'string' || cell.charCodeAt(0) <= 32 || cell.charCodeAt(cell.length - 1) <= 32)
     return String(value);
   return cell;
@@ -84,7 +88,8 @@ const formatOf = (mediaType: string): ReadRows => {
 
 /**
  * Copies the rows of a file into a temporary table while they arrive, and checks them. It keeps a few numbers of each
- * asset, so its memory does not depend on the size of the file.
+ * asset and one part of the file: 8 KB, or one batch of an Arrow stream. So its memory has a limit that does not depend on
+ * the size of the file.
  * @throws AppError `upload_refused`, `malformed_body`, `unsupported_media_type`, `payload_too_large`, or of the body
  */
 export const createUploadStaging =
@@ -169,7 +174,10 @@ export const createUploadStaging =
     };
 
     const refuseAppliedSplits = async (): Promise<void> => {
-      const { lines, total } = await findAppliedSplits({ query }, universe.interval);
+      const { lines, total } = await findAppliedSplits(
+        { query },
+        { interval: universe.interval, actions: [...actions] },
+      );
       if (total === 0) return;
       const detail = 'The prices before this split are already divided by its factor';
       const errors = lines.map((line): RowError => ({

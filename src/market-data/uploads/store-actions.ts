@@ -2,7 +2,8 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SeriesRange } from '../series/stored-series.ts';
 import { arrayLiteral } from '../sql.ts';
 import { actionColumns } from './columns.ts';
-import { stagingTable, type StagedUpload } from './upload.ts';
+import { stagedActions } from './splits/staged-actions.ts';
+import type { StagedUpload } from './upload.ts';
 
 /**
  * Stores dividends, splits and numbers of shares of the series. The file is the truth for the columns that it has: between
@@ -26,9 +27,8 @@ export const storeActions = async (
     arrayLiteral(series.map(({ last }) => (isReplaced ? 'infinity' : last))),
   ];
   const chosen = 'unnest($1::int[], $2::int[], $3::date[], $4::date[]) as chosen (position, id, first, last)';
-  /** If a date comes twice, the later line counts, as for prices. */
-  const staged = `select distinct on (id, date) id as asset_id, date, ${present}
-    from ${stagingTable} join ${chosen} on asset = position where num_nonnulls(${present}) > 0 order by id, date, line desc`;
+  const staged = `select id as asset_id, date, ${present}
+    from (${stagedActions(actions)}) as action join ${chosen} on asset = position`;
   const inRange = `corporate_actions.asset_id = chosen.id and corporate_actions.date between first and last`;
 
   const isDifferent = actions.map((column) => `new.${column} is distinct from old.${column}`).join(' or ');

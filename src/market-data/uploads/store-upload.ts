@@ -32,6 +32,8 @@ export type StoreUploadRequest = {
   readonly assets: ReadonlyMap<string, number>;
   readonly staged: StagedUpload;
   readonly quarantineFactor: number;
+  /** Called when the rows of the file are not refused any more. */
+  readonly onAccepted: () => void;
 };
 
 /** A series of the file: its position in the universe, its symbol, and its database id. */
@@ -165,6 +167,7 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
     const series = all.map((each) => ({ ...rangeOf(each, request), position: each.position }));
     await unadjustUpload(transaction, staged, series);
   }
+  request.onAccepted();
   const replaces = staged.mode === 'replace';
   const isPlain = ({ id, isPlain: ordered }: Series): boolean => ordered && (replaces || !stored.has(id));
   const plain = all.filter(isPlain);

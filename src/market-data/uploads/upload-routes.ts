@@ -64,21 +64,16 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
     }
   };
 
-  /** Reports abuse, and tells when the file was read. */
-  const watched = (body: BodyStream, clientIp: string) => {
-    const done = Promise.withResolvers<void>();
-    const read: BodyStream['read'] = async (consume) => {
+  const reportingAbuse =
+    (body: BodyStream, clientIp: string): BodyStream['read'] =>
+    async (consume) => {
       try {
-        const value = await body.read(consume);
-        done.resolve();
-        return value;
+        return await body.read(consume);
       } catch (error) {
         if (error instanceof AppError && error.abuse) abuse.refused(error.abuse, clientIp);
         throw error;
       }
     };
-    return { read, done: done.promise };
-  };
 
   return [
     defineRoute({
@@ -145,7 +140,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
         running += 1;
         try {
           const seconds = waitSecondsOf(headers.prefer);
-          const { read, done } = watched(body, context.clientIp);
+          const accepting = Promise.withResolvers<void>();
           const accepted = (record: RefreshRecord) => ({
             status: 202 as const,
             body: record,
@@ -163,11 +158,12 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
               mode: query.mode,
               onError: query.on_error,
               adjusted: query.adjusted === undefined ? undefined : query.adjusted === 'true',
-              read,
+              read: reportingAbuse(body, context.clientIp),
+              onAccepted: accepting.resolve,
             },
           });
-          // A file that is refused ends the refresh.
-          const early = await Promise.race([done, ended]);
+          // The refresh of a refused file ends before the file is accepted. An answer of 202 would keep its key.
+          const early = await Promise.race([accepting.promise, ended]);
           const final = early ?? (seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined);
           const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
           const failure = final && failureOf(final, applied);

@@ -21,6 +21,8 @@ export type Upload = {
    */
   readonly adjusted?: boolean | undefined;
   readonly read: BodyStream['read'];
+  /** Called when the file was read and its rows are not refused any more. What follows can still be rolled back. */
+  readonly onAccepted: () => void;
 };
 
 /** The rows of a file in the staging table. */

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import test from 'ava';
 import { streamMessages } from '#src/kernel/arrow/stream-messages.ts';
+import { textsOfOffsets, textsOfViews, viewBytes } from '#src/kernel/arrow/texts.ts';
 import { inParts } from '#src/kernel/streams/in-parts.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { readArrow } from '#src/market-data/uploads/formats/arrow/read-arrow.ts';
@@ -153,6 +154,60 @@ test('the rows of a large batch let other requests have their turn', async (t) =
   };
   for await (const batch of readArrow(pieces(), () => {}, turn)) read += batch.rows.length;
   t.is(read, rows);
+});
+
+test('the offsets of a large batch are checked with the rows that they belong to', async (t) => {
+  const rows = 20_000;
+  const column = <T>(value: T): T[] => Array.from({ length: rows }, () => value);
+  const stream = arrowStream({ symbol: column('AAA'), date: column('2024-01-02'), close: column(1) });
+  /** The end of the last symbol is outside of its buffer. */
+  const broken = patch(stream, 'batch', ({ header, view, body }) => {
+    const offsets = Number(view.getBigInt64(header.vector(2, 16).start + 16, true));
+    new DataView(body.buffer, body.byteOffset).setInt32(offsets + 4 * rows, 2 ** 30, true);
+  });
+  const pieces = async function* (): AsyncGenerator<Buffer> {
+    yield Buffer.from(broken);
+  };
+  let read = 0;
+  const readAll = async (): Promise<void> => {
+    for await (const batch of readArrow(pieces(), () => {}, createTurns().give)) read += batch.rows.length;
+  };
+  await t.throwsAsync(readAll(), { code: 'malformed_body', message: /a text ends outside its buffer/ });
+  t.is(read, 19_000, 'the rows before it were read, so the check of all texts was not one step');
+});
+
+test('a part of the texts is checked alone, whatever their layout', (t) => {
+  const outside = { code: 'malformed_body', message: /a text ends outside its buffer/ };
+  const source = Buffer.from('abcd');
+  const views = Buffer.alloc(3 * viewBytes);
+  views.writeInt32LE(13, 2 * viewBytes);
+  for (const texts of [
+    textsOfOffsets(Int32Array.of(0, 1, 2, 5), source),
+    textsOfOffsets(BigInt64Array.of(0n, 1n, 2n, 1n), source),
+    textsOfOffsets(Int32Array.of(0, 1, 2, -1), source),
+    textsOfViews(views, [source], () => true),
+  ]) {
+    t.notThrows(() => texts.check(0, 2));
+    t.throws(() => texts.check(2, 3), outside);
+    t.throws(() => texts.check(0, 3), outside);
+  }
+  t.throws(() => textsOfOffsets(Int32Array.of(-1, 1), source).check(0, 1), outside);
+});
+
+test('a dictionary of the index that pandas writes is ignored', async (t) => {
+  const columns = { symbol: ['AAA', 'BBB'], date: ['2024-01-02', '2024-01-02'], close: [100, 50] };
+  const expected = await rowsOf(arrowStream(columns));
+  for (const streamed of [
+    { ...columns, __index_level_0__: ['x', 'y'] },
+    { __index_level_0__: ['x', 'y'], ...columns },
+  ]) {
+    t.deepEqual(await rowsOf(arrowStream(streamed, { dictionary: true })), expected);
+  }
+  const parts = messagesOf(arrowStream(columns, { dictionary: true }));
+  const foreign = messagesOf(arrowStream({ ...columns, __index_level_0__: ['x', 'y'] }, { dictionary: true }));
+  // The schema of the first stream does not know the third dictionary of the second one.
+  const unknown = Buffer.concat([parts[0]!, ...foreign.slice(1)]);
+  await t.throwsAsync(rowsOf(unknown), { message: /a dictionary belongs to no column/ });
 });
 
 test.serial('an Arrow stream is stored as a CSV is, also in a form, with the rows of a fault by number', async (t) => {

@@ -96,3 +96,34 @@ test.serial('the answer is committed with the data, for a process that dies righ
   t.is((await running).status, 200);
   t.deepEqual(await keys(), []);
 });
+
+const splits = 'symbol,date,close,split_factor\n';
+for (const [reason, refused, query] of [
+  ['a refused row', `${header}CCC,2024-01-02,1\n`, ''],
+  ['no rows', header, ''],
+  ['splits that are part of the prices', `${splits}AAA,2024-01-02,25,\nAAA,2024-01-03,25,4\n`, ''],
+  [
+    'a price that is too small to be adjusted',
+    `${splits}AAA,2024-01-02,1e-300,\nAAA,2024-01-03,1,4\n`,
+    '?adjusted=true',
+  ],
+] as const) {
+  test.serial(
+    `a file that is refused without Prefer gives 422, and the corrected file is stored with the same key: ${reason}`,
+    async (t) => {
+      const { send, refreshes, closes } = await setupUploads(t);
+      const form = (text: string): FormData => {
+        const data = new FormData();
+        data.set('file', new File([text], 'prices.csv'));
+        return data;
+      };
+      const options = { query, ...keyed('a', { Prefer: '' }) };
+      const first = await send(form(refused), options);
+      t.is(first.status, 422, JSON.stringify(first.body));
+      t.is(first.body['code'], 'upload_refused');
+      t.is((await send(form(two), options)).status, 202);
+      await refreshes.idle();
+      t.is((await closes()).length, 4);
+    },
+  );
+}

@@ -218,3 +218,16 @@ test.serial('a stop of the service ends an upload', async (t) => {
   const [record] = await admin.query('select status, reason from refresh');
   t.deepEqual(record, { status: 'failed', reason: 'shutting_down' });
 });
+
+test.serial('a file whose outcome cannot be recorded is counted as failed', async (t) => {
+  const { port, metrics, admin, refreshes, get } = await setupUploads(t);
+  const failed = () => metrics.value('volwatch_uploads_total', { universe: 'desk', outcome: 'failed' });
+  const { socket } = begin(t, port, header + row);
+  const isRunning = async (): Promise<boolean> =>
+    (await get<List>('/refreshes?limit=1')).data[0]?.['status'] === 'running';
+  await eventually(isRunning, 'the upload runs');
+  await admin.query('alter table refresh rename to refresh_away');
+  socket.destroy();
+  await refreshes.idle();
+  t.is(failed(), 1);
+});

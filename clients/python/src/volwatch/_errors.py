@@ -139,6 +139,16 @@ _BY_CATEGORY: Mapping[str, type[ProblemError]] = {
 }
 
 
+def error_of_refresh(record: Mapping[str, Any]) -> ProblemError | None:
+    """The typed error of the record of a refresh that failed after its answer. `status` is 200, that of the record."""
+    error = record.get("error")
+    if not isinstance(error, Mapping) or "code" not in error:
+        return None
+    document = {**error, "trace_id": record.get("trace_id") or "", "refresh": dict(record)}
+    kind = _BY_CATEGORY.get(str(error.get("category")), ProblemError)
+    return kind(document, 200, None)
+
+
 def retry_after_of(response: httpx.Response) -> float | None:
     """Seconds of the header `Retry-After`. The service sends seconds, a proxy may send a date, which is ignored."""
     text = response.headers.get("retry-after", "")

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from ._errors import RefreshTimeoutError
+from ._errors import RefreshTimeoutError, error_of_refresh
 from ._flow import Call, Flow, Wait
 from ._frames import read_stream, stream_of, to_table
 from ._session import ARROW, PREFIX, Session
@@ -112,6 +112,9 @@ def _ended(session: Session, record: Refresh, ends_at: float, timeout_s: float) 
         yield Wait(poll_s)
         poll_s = min(_MAX_POLL_S, poll_s * 1.5)
         record = yield from refresh_record(session, record.id)
+    error = error_of_refresh(record.document)
+    if error is not None:
+        raise error
     return record
 
 

@@ -4,10 +4,8 @@ import type { SeriesRange } from '../../series/stored-series.ts';
 import { arrayLiteral } from '../../sql.ts';
 import { refused } from '../refusals.ts';
 import { stagingTable, type StagedUpload } from '../upload.ts';
+import { maxSplits, maxSplitsPerSeries, stagedActions } from './staged-actions.ts';
 
-/** More than any share has had. It limits the work of one row. */
-const maxSplitsPerSeries = 100;
-const maxSplits = 50_000;
 /** Far outside of what shares have had. It keeps all prices in the range of numbers. */
 const maxFactor = 1e9;
 const minPrice = 1e-100;
@@ -29,14 +27,16 @@ const readSplits = async (
 ): Promise<SplitRow[]> => {
   const ofFile = actions.includes('split_factor');
   const stays = ofFile ? (mode === 'replace' ? 'false' : 'date not between first and last') : 'true';
+  // The stored splits that stay are outside the dates of the file, so no date comes twice.
+  const staged = `select asset as position, date, split_factor as factor from (${stagedActions(actions)}) as action
+    where split_factor is not null union all`;
   return query<SplitRow>(
-    `select distinct on (position, date) position, date, factor from (
-       select asset as position, date, split_factor as factor, line from ${stagingTable} where split_factor is not null
-       union all
-       select position, date, split_factor, 0 from corporate_actions
+    `select position, date, factor from (
+       ${ofFile ? staged : ''}
+       select position, date, split_factor as factor from corporate_actions
        join unnest($1::int[], $2::int[], $3::date[], $4::date[]) as chosen (position, id, first, last) on asset_id = id
        where split_factor is not null and ${stays}
-     ) as split order by position, date, line desc limit $5`,
+     ) as split order by position, date limit $5`,
     [
       arrayLiteral(series.map(({ position }) => position)),
       arrayLiteral(series.map(({ asset }) => asset)),

@@ -1,6 +1,6 @@
 import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';
-import { readBatch } from '#src/kernel/arrow/read-batch.ts';
+import { readBatch, readUncheckedBatch } from '#src/kernel/arrow/read-batch.ts';
 import type { ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
 import { streamMessages } from '#src/kernel/arrow/stream-messages.ts';
@@ -9,7 +9,10 @@ import type { Cell, ReadRows } from '../rows.ts';
 import { cellsOf, createDayTexts } from './cells.ts';
 import { readUploadFields, type UploadField } from './upload-fields.ts';
 
-/** One batch is in memory as a whole: about half a million rows of nine columns. */
+/**
+ * One batch is in memory as a whole: about half a million rows of nine columns. pyarrow writes a table as one batch by
+ * default, so a lower limit would refuse usual files.
+ */
 const maxBatchBytes = 33_554_432;
 /** Enough for the symbols of a universe. Dictionaries stay in memory, so all of them together have this limit. */
 const maxDictionaryBytes = 2_097_152;
@@ -22,12 +25,14 @@ const createDictionaries = (fields: readonly UploadField[]) => {
   for (const { type } of fields) {
     if (type.kind === 'dictionary') types.set(type.id, [{ kind: 'text', name: type.name, layout: type.texts }]);
   }
+  const ignored = new Set(fields.map(({ ignoredDictionary }) => ignoredDictionary));
   const known = new Map<bigint, { readonly dictionary: Dictionary; bytes: number }>();
   return {
     read: (message: ArrowMessage): void => {
       const id = message.header.int64(0);
       const data = message.header.table(1);
       const type = types.get(id);
+      if (type === undefined && ignored.has(id)) return;
       if (data === undefined || type === undefined) throw contradiction('a dictionary belongs to no column');
       const isDelta = message.header.uint8(2) !== 0;
       const entry = (isDelta ? known.get(id) : undefined) ?? { dictionary: createDictionary(), bytes: 0 };
@@ -62,7 +67,7 @@ export const readArrow: ReadRows = async function* (pieces, _refuse, turn) {
       dictionaries.read(message);
       continue;
     }
-    const chunks = readBatch(message.header, message, types);
+    const chunks = readUncheckedBatch(message.header, message, types);
     const rowCount = chunks[0]!.length;
     const cells = used.map(({ index }) => {
       const type = types[index]!;
@@ -72,6 +77,7 @@ export const readArrow: ReadRows = async function* (pieces, _refuse, turn) {
       const waiting = turn();
       if (waiting) await waiting;
       const end = Math.min(start + rowsPerTurn, rowCount);
+      for (const { index } of used) chunks[index]!.texts.check(start, end);
       const lines: number[] = [];
       const rows: Cell[][] = [];
       for (let row = start; row < end; row += 1) {

@@ -5,7 +5,12 @@ import { ignoredType, readType, type ColumnType, type ReadableType } from '#src/
 import { columnsOf, type UploadColumn } from '../../columns.ts';
 
 /** A column of the stream; `column` is undefined for one that is ignored. */
-export type UploadField = { readonly column: UploadColumn | undefined; readonly type: ReadableType };
+export type UploadField = {
+  readonly column: UploadColumn | undefined;
+  readonly type: ReadableType;
+  /** The id of the dictionary of an ignored column. */
+  readonly ignoredDictionary: bigint | undefined;
+};
 
 const maxFields = 256;
 /** Longer than every known name. */
@@ -50,6 +55,7 @@ export const readUploadFields = (schema: FlatTable): readonly UploadField[] => {
       const what = column ?? 'the index';
       throw malformed(`${what} must be ${column ? remedyOf(column) : 'left out'}, not ${type.name}: cast it`);
     }
-    return { column, type: used };
+    const ignoredDictionary = column === undefined ? table.table(4)?.int64(0) : undefined;
+    return { column, type: used, ignoredDictionary };
   });
 };
