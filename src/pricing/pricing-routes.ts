@@ -136,12 +136,14 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       bodyLimit: 'batch',
       rawBody: true,
       produces: [jsonType, arrowType],
-      request: { headers: batchHeaders, body: gridBody(service.models) },
+      request: { headers: batchHeaders.extend(preferHeader.shape), body: gridBody(service.models) },
       responses: { 200: gridAnswer },
       errors: ['pricing_model_unknown', 'pricing_work_too_large'],
       handler: async ({ body, headers, context }) => {
         const request = { bytes: body as Buffer, answer: acceptedTransports(headers.accept, 'json'), jsonDepth };
-        return { status: 200, ...batchReply(await service.grid(request, { signal: context.signal })) };
+        const hints = await display(headers.prefer);
+        const { body: valued, headers: own } = batchReply(await service.grid(request, { signal: context.signal }));
+        return { status: 200, body: valued, headers: { ...hints, ...own } };
       },
     }),
     defineRoute({

@@ -5,7 +5,11 @@ import type { UnitSystem } from './request/market-units.ts';
 import type { Row } from './request/rows.ts';
 import type { PricingWorkers, WorkOptions } from './workers/pool.ts';
 
-type Answer = { readonly results: readonly [PricedOption | { readonly error: { code: ErrorCode; detail: string } }] };
+type Answer = {
+  readonly results: readonly [
+    (PricedOption & { readonly warnings?: unknown }) | { readonly error: { code: ErrorCode; detail: string } },
+  ];
+};
 
 /**
  * Prices one option that would block the event loop. A worker prices it as a batch with one row.
@@ -23,5 +27,7 @@ export const priceOnWorker = async (
   const { results } = JSON.parse(Buffer.concat(chunks).toString()) as Answer;
   const [result] = results;
   if ('error' in result) throw new AppError(result.error.code, result.error.detail);
-  return result;
+  // The caller of this function warns, because the row has years where the request may have had dates.
+  const { warnings: _, ...priced } = result;
+  return priced;
 };

@@ -126,11 +126,44 @@ test('settings and presets of a user change pricing in every format and reads of
   const hinted = await send('POST', '/pricing/price', option, { headers: { Prefer: 'wait=3, display-hints' } });
   t.is(hinted.headers.get('display-decimal-places'), '2');
   t.is(hinted.headers.get('preference-applied'), 'display-hints');
+  for (const [path, body] of [
+    ['/pricing/grid', { option }],
+    ['/pricing/batch', { options: [option] }],
+  ] as const) {
+    const { headers } = await send('POST', path, body, { headers: { Prefer: 'display-hints' } });
+    t.is(headers.get('display-decimal-places'), '2', path);
+    t.is(headers.get('preference-applied'), 'display-hints', path);
+    t.regex(headers.get('content-type')!, /^application\/json/, path);
+  }
   t.is((await send('POST', '/pricing/price', option)).headers.get('display-decimal-places'), null);
   t.like(await send('GET', '/universes/@default'), { status: 200, body: { name: 'tech5' } });
   t.is((await send('GET', '/universes/@default/status')).status, 200);
   t.is((await send('GET', '/universes/@default', undefined, { as: other })).status, 422);
   t.is((await send('GET', '/universes/@default', undefined, { as: '' })).status, 422);
+
+  // A default model that does not fit an option is not taken for it, in each format.
+  t.is((await change({ default_model: 'heston' })).status, 200);
+  t.like((await send('POST', '/pricing/price', american)).body, { model: 'andersen_lake' });
+  const columnsOfAmerican = await send('POST', '/pricing/batch', { columns: { ...american, strike: [105, 105] } });
+  t.like(columnsOfAmerican.body, { succeeded: 2 });
+  t.is((await change({ default_model: 'andersen_lake' })).status, 200);
+  t.like((await send('POST', '/pricing/price', { ...american, steps: 51 })).body, { model: 'binomial_lr', steps: 51 });
+  t.like(
+    (await send('POST', '/pricing/batch', { columns: { ...american, strike: [105, 105], steps: [51, 101] } })).body,
+    { succeeded: 2 },
+  );
+
+  // The precision of a preset is that of the model that is chosen, and the model of the settings comes after the preset's.
+  t.is((await send('DELETE', '/settings/presets/tree')).status, 204);
+  const kept = ['a', 'b', 'c'].find((_, index) => puts[index]?.status === 201);
+  t.like((await send('POST', '/pricing/price', { ...american, preset: kept })).body, {
+    model: 'andersen_lake',
+    precision: 'high',
+  });
+  t.is((await put('tree', { model: 'baw' })).status, 201);
+  t.is((await change({ default_model: 'binomial_lr' })).status, 200);
+  t.like((await send('POST', '/pricing/price', { ...option, preset: 'tree' })).body, { model: 'binomial_lr' });
+  t.like((await send('POST', '/pricing/price', { ...american, preset: 'tree' })).body, { model: 'baw' });
 
   t.is((await send('DELETE', '/settings/presets/tree')).status, 204);
   t.is((await send('DELETE', '/settings/presets/tree')).status, 404);

@@ -127,6 +127,20 @@ def test_a_grid_has_the_positions_at_each_node_and_their_totals(client: Client) 
     assert polars["vega"].null_count() == 0
 
 
+def test_midnight_without_a_zone_is_a_date_in_a_grid_as_in_price(client: Client) -> None:
+    dates = {"expiry": pd.to_datetime(["2026-03-01"]), "valuation_date": pd.to_datetime(["2026-02-01"])}
+    option = {"spot": 100.0, "strike": 100.0, "rate": 0.03, "volatility": 0.2, "option_type": "call"}
+    frame = pd.DataFrame({**dates, **option, "day_count": "30/360"})
+    answer = client.grid(frame, days=[0])
+    assert answer["value"].iloc[0] == pytest.approx(client.price(frame)["price"].iloc[0], rel=1e-12)
+    # Midnight with a zone and other times are instants.
+    timed = frame.assign(day_count="ACT/365F", expiry=pd.to_datetime(["2026-03-01T12:00:00"]))
+    zoned = timed.assign(expiry=timed["expiry"].dt.tz_localize("UTC"))
+    for each in (timed, zoned, timed.assign(expiry=pd.to_datetime(["2026-03-01T00:00:00-05:00"]))):
+        value = client.grid(each, days=[0])["value"].iloc[0]
+        assert value == pytest.approx(client.price(each)["price"].iloc[0], rel=1e-12)
+
+
 def test_a_lazy_frame_is_refused_with_the_remedy(client: Client) -> None:
     with pytest.raises(TypeError, match=r"call collect\(\) first"):
         client.price(pl.DataFrame(ROWS).lazy())  # type: ignore[type-var]

@@ -1,7 +1,8 @@
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { describeJsonShapeFault, jsonShapeFault } from '#src/kernel/requests/json-shape.ts';
 import { maxBatchRows } from './batch-row.ts';
-import { columnError, numberColumns, textColumns } from './columns/columns.ts';
+import { numberColumns, textColumns } from './columns/columns.ts';
+import type { BatchRequest } from './prepared-batch.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { dividendMembers, hestonParameters } from '../models/inputs.ts';
 import { inputNames } from '../models/models.ts';
@@ -28,12 +29,25 @@ const namesMatterBytes = 262_144;
 const depthOfOptions = 2;
 
 /**
+ * The bytes tell the depth of a list, and not its name. In a grid positions and axes have the same depth, and below rows
+ * and columns there are other lists, such as dividends.
+ */
+const tooManyItems = (kind: BatchRequest['kind'], depth: number): FieldError => {
+  if (kind === 'grid' || depth > depthOfOptions + 1) {
+    const lists = kind === 'grid' ? 'positions, the axis or the other list' : 'the list that is longer';
+    const detail = `A list can have at most ${maxBatchRows} items: shorten ${lists}`;
+    return { pointer: '', code: 'invalid_length', detail };
+  }
+  const rows = depth === depthOfOptions ? 'options' : 'columns';
+  return { pointer: `/${rows}`, code: 'invalid_length', detail: `${rows} must have 1 to ${maxBatchRows} rows` };
+};
+
+/**
  * Checks the size of a JSON batch on its bytes, before it is parsed, because parsed values need up to 60 times the
  * memory of their text.
- * @param list the member with the rows
  * @throws AppError `validation_failed` for too many rows, `malformed_body` for too many values, members or levels
  */
-export const checkBatchShape = (bytes: Uint8Array, maxDepth: number, list = 'options'): void => {
+export const checkBatchShape = (bytes: Uint8Array, maxDepth: number, kind?: BatchRequest['kind']): void => {
   const fault = jsonShapeFault(bytes, {
     maxDepth,
     maxItems: maxBatchRows,
@@ -44,8 +58,5 @@ export const checkBatchShape = (bytes: Uint8Array, maxDepth: number, list = 'opt
   if (fault === undefined) return;
   const abuse = 'body_structure';
   if (fault.limit !== 'items') throw new AppError('malformed_body', describeJsonShapeFault(fault), { abuse });
-  const rows = fault.depth === depthOfOptions ? list : 'columns';
-  const detail = `${rows} must have 1 to ${maxBatchRows} rows`;
-  const error = { ...columnError('', 'invalid_length', detail), pointer: `/${rows}` };
-  throw invalidRequest([error], abuse);
+  throw invalidRequest([tooManyItems(kind, fault.depth)], abuse);
 };

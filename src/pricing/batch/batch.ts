@@ -77,6 +77,8 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     const batch = await prepareBatch(request, engines);
     if (armed) await runWithFaults(batch, signal);
     else {
+      // The estimate may need the years of all dates, and to read these would take too long here.
+      if ((batch.preparationMs ?? 0) > workerMs) return {};
       const estimate = batch.estimate();
       if (estimate.totalMs > workerMs) return { estimate };
       let workedMs = 0;

@@ -25,7 +25,7 @@ const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string => {
 };
 
 const parseJson = ({ kind, bytes, jsonDepth }: BatchRequest): unknown => {
-  checkBatchShape(bytes, jsonDepth, kind === 'grid' ? 'positions' : 'options');
+  checkBatchShape(bytes, jsonDepth, kind);
   const text = textOf(bytes);
   try {
     return JSON.parse(text);

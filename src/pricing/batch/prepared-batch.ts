@@ -26,6 +26,8 @@ export type PreparedBatch = {
   readonly format: BatchFormat;
   readonly answer: Transport;
   readonly size: number;
+  /** Estimated milliseconds of work that comes before the first row, and perhaps before the estimate. 0 if absent. */
+  readonly preparationMs?: number;
   readonly estimate: () => WorkEstimate;
   readonly tally: TallyData;
   /** Prices the rows `from` (included) to `to` (excluded). The steps must follow each other without a gap. */

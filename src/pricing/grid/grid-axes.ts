@@ -36,7 +36,7 @@ export const gridAxes = {
       name: 'each of days',
       minimum: 0,
       maximum: 73_000,
-      description: 'Calendar days that pass. After its expiry an option is worth its payoff',
+      description: 'Calendar days that pass. From its expiry on an option is worth its payoff',
     },
   },
 } as const satisfies Record<string, { readonly column: string; readonly item: NumberInput }>;

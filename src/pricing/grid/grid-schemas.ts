@@ -88,6 +88,7 @@ export const gridAnswerSchema = z
         .meta({ id: 'GridError', description: 'Why a row of the columns has no value' }),
     ),
     warnings,
+    warning_count: z.int().optional().describe('Number of all warnings. `warnings` has the first 100'),
     units: z.literal('market').optional(),
     total_count: z.int(),
     succeeded: z.int(),

@@ -2,13 +2,14 @@ import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { createTally } from '../batch/batch-tally.ts';
 import type { PreparedBatch, Transport } from '../batch/prepared-batch.ts';
-import { estimateOf, type CostInputs } from '../models/cost.ts';
+import { estimateOf, type CostInputs, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { PricingEngine } from '../models/engine.ts';
 import { createOutputs, evaluate, wantedOf } from '../request/calculate.ts';
 import { nodesOf, shiftsAt } from './grid-axes.ts';
 import type { GridFailure, GridResult } from './grid-result.ts';
 import { readGrid } from './read-grid.ts';
+import { dividendsCost } from './shift-dividends.ts';
 import { createShiftedOption } from './shift-option.ts';
 
 export type GridDeps = {
@@ -31,10 +32,12 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
   const values = outputs.map(() => new Float64Array(size));
   const failed = new Uint8Array(size);
   const failures: GridFailure[] = [];
-  const options = positions.map(({ option, model }) => createShiftedOption(option, model));
   let thrown: AppError | undefined;
   let at = -1;
   let engine: PricingEngine | undefined;
+  // Only the position that is priced has a shifted option, because its dividends can take megabytes.
+  let shifted: ReturnType<typeof createShiftedOption> | undefined;
+  const shiftedAt = (position: number) => createShiftedOption(positions[position]!.option, positions[position]!.model);
 
   const fail = (index: number, code: ErrorCode, detail: string): void => {
     failed[index] = 1;
@@ -49,8 +52,9 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
     if (at !== position) {
       at = position;
       engine = undefined;
+      shifted = undefined;
     }
-    const { option, shift } = options[position]!;
+    const { option, shift } = (shifted ??= shiftedAt(position));
     const refused = shift(...shiftsAt(axes, index % nodes));
     if (refused !== undefined) return fail(index, 'validation_failed', refused);
     engine ??= engines.engine(model);
@@ -69,18 +73,27 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
   };
 
   const costs = function* (): Generator<CostInputs> {
-    for (let index = 0; index < size; index++) {
-      const { option, shift } = options[Math.floor(index / nodes)]!;
-      shift(...shiftsAt(axes, index % nodes));
-      yield option;
+    for (let position = 0; position < positions.length; position++) {
+      const { option, shiftNumbers } = shiftedAt(position);
+      for (let node = 0; node < nodes; node++) {
+        shiftNumbers(...shiftsAt(axes, node));
+        yield option;
+      }
     }
+  };
+
+  const estimate = (): WorkEstimate => {
+    const priced = estimateOf(costs(), wanted);
+    let microseconds = 0;
+    for (const { option } of positions) microseconds += dividendsCost(option, axes.days, nodes);
+    return { ...priced, totalMs: priced.totalMs + microseconds / 1000 };
   };
 
   return {
     format: 'grid',
     answer,
     size,
-    estimate: () => estimateOf(costs(), wanted),
+    estimate,
     tally,
     run: (from, to) => {
       for (let index = from; index < to; index++) {

@@ -39,13 +39,17 @@ export type Grid = {
   readonly positions: readonly Position[];
   readonly outputs: readonly OutputName[];
   readonly units: UnitSystem;
+  /** The first `maxWarnings` of them. */
   readonly warnings: readonly UnitWarning[];
+  readonly warningCount: number;
 };
 
 const gridMembers = ['option', 'positions', ...axisNames, 'outputs', unitsMember, strictUnitsMember, presetMember];
 const ownMembers = [idMember, quantityInput.name];
 /** Errors after which the reading ends, because each position can have some. */
 const maxErrors = 100;
+/** Warnings that the answer has. The others are only counted, because 100,000 positions can have 400,000 of them. */
+const maxWarnings = 100;
 
 const unknownMember = (member: string): FieldError => {
   const near = nearestName(member, gridMembers);
@@ -146,6 +150,7 @@ export const readGrid = (body: unknown, engines: EngineFactory, defaults?: Prici
   const { outputs, strict, units, values } = settings;
   const positions: Position[] = [];
   const warnings: UnitWarning[] = [];
+  let warningCount = 0;
   const lacking = new Map<string, FieldError>();
   for (const [position, at] of given) {
     const filled = isRow(position) ? fillRow(position, values) : position;
@@ -160,10 +165,12 @@ export const readGrid = (body: unknown, engines: EngineFactory, defaults?: Prici
       const detail = lacksOutputText(model, name);
       lacking.set(detail, { pointer: '/outputs', code: 'unsupported', detail });
     }
-    warnings.push(...(unitWarnings(option, model.numbers, at) ?? []));
+    const suspicious = unitWarnings(option, model.numbers, at) ?? [];
+    warningCount += suspicious.length;
+    warnings.push(...suspicious.slice(0, maxWarnings - warnings.length));
     positions.push(read);
   }
   errors.push(...lacking.values());
   if (errors.length > 0) throw invalidRequest(errors);
-  return { axes, positions, outputs, units, warnings };
+  return { axes, positions, outputs, units, warnings, warningCount };
 };

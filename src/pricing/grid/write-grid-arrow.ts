@@ -23,7 +23,7 @@ const joined = (first: Float64Array, second: Float64Array): Float64Array => {
  */
 export const writeGridArrow = (result: GridResult): Uint8Array[] => {
   const { grid, nodes, size, columns, values, failed, failures } = result;
-  const { positions, units, warnings } = grid;
+  const { positions, units, warnings, warningCount } = grid;
   const length = size + nodes;
   const totals = totalsOf(result);
   const isTotal = new Uint8Array(length).fill(1, size);
@@ -67,7 +67,10 @@ export const writeGridArrow = (result: GridResult): Uint8Array[] => {
     ['volwatch.computation_time_ms', String(result.computationTimeMs)],
   ]);
   if (units === 'market') metadata.set(unitsKey, units);
-  if (warnings.length > 0) metadata.set('volwatch.warnings', JSON.stringify(warnings));
+  if (warningCount > 0) {
+    metadata.set('volwatch.warnings', JSON.stringify(warnings));
+    metadata.set('volwatch.warning_count', String(warningCount));
+  }
   const type = new Struct(fields);
   const children = all.map(([, data]) => data);
   return [streamOf(new RecordBatch(new Schema(fields, metadata), makeData({ type, length, nullCount: 0, children })))];

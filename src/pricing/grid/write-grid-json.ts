@@ -6,7 +6,7 @@ const rowsAtOnce = 512;
 /** The answer of a grid as JSON: columns of all positions at all nodes, and the totals of each node. */
 export const writeGridJson = (result: GridResult): Uint8Array[] => {
   const { grid, nodes, size, columns, values, failed, failures, computationTimeMs } = result;
-  const { axes, positions, units, warnings } = grid;
+  const { axes, positions, units, warnings, warningCount } = grid;
   const text = createTextChunks();
   const addColumn = (name: string, isFirst: boolean, rows: number, cell: (row: number) => string | number): void => {
     text.add(`${isFirst ? '' : ','}${JSON.stringify(name)}:[`);
@@ -31,7 +31,7 @@ export const writeGridJson = (result: GridResult): Uint8Array[] => {
   });
   text.add('},"errors":[');
   failures.forEach((failure, index) => text.add((index === 0 ? '' : ',') + JSON.stringify(failure)));
-  const warned = warnings.length === 0 ? '' : `"warnings":${JSON.stringify(warnings)},`;
+  const warned = warningCount === 0 ? '' : `"warnings":${JSON.stringify(warnings)},"warning_count":${warningCount},`;
   const system = units === 'market' ? '"units":"market",' : '';
   const counts = `"total_count":${size},"succeeded":${size - failures.length},"failed":${failures.length}`;
   text.add(`],${warned}${system}${counts},"computation_time_ms":${computationTimeMs}}`);

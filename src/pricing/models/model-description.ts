@@ -55,6 +55,24 @@ const conventions: readonly InputDescription[] = conventionNames.map((name) => (
   description: conventionTexts[name],
 }));
 
+/** What may stand in place of a required input. */
+const replacements: Readonly<Record<string, string>> = {
+  strike: '; not with contract, which gives it',
+  time_to_expiry: '; not with expiry or contract, which give it',
+  option_type: '; not with contract, which gives it',
+};
+const replacementOf = (name: string): string => replacements[name] ?? '';
+
+/** When an option without `model` has this one. */
+const choiceOf = ({ name }: Model): string => {
+  const bySettings = 'without model where the preset or the settings of the user name it';
+  if (name === 'andersen_lake')
+    return `; also ${bySettings}, and for American options without model, steps and dividends`;
+  if (name === 'binomial_lr')
+    return `; also ${bySettings}, and for American options without model, with steps or dividends`;
+  return name === defaultModel ? '' : `; also ${bySettings}`;
+};
+
 /** The description of a model in `GET /pricing/models`. */
 export const describeModel = (model: Model): Description => ({
   model: model.name,
@@ -65,11 +83,16 @@ export const describeModel = (model: Model): Description => ({
       type: 'number' as const,
       required: isRequired(input),
       ...(input.default === undefined ? {} : { default: input.default }),
-      description: `${input.description}; ${rangeOf(input)}`,
+      description: `${input.description}; ${rangeOf(input)}${replacementOf(input.name)}`,
     })),
     ...model.extras.map((extra) => extras[extra]),
     ...conventions,
-    { name: 'option_type', type: 'string', required: true, description: optionTypes.join(' or ') },
+    {
+      name: 'option_type',
+      type: 'string',
+      required: true,
+      description: `${optionTypes.join(' or ')}${replacementOf('option_type')}`,
+    },
     {
       name: 'exercise_style',
       type: 'string',
@@ -81,7 +104,7 @@ export const describeModel = (model: Model): Description => ({
       type: 'string',
       required: model.name !== defaultModel,
       ...(model.name === defaultModel ? { default: defaultModel } : {}),
-      description: model.name,
+      description: `${model.name}${choiceOf(model)}`,
     },
   ],
   exercise_styles: [...model.exerciseStyles],

@@ -151,7 +151,10 @@ export const columnsAnswer = z
     chosen_models: z
       .array(z.enum(modelNames))
       .optional()
-      .describe('The models of American rows without a model: binomial_lr where they have steps, else andersen_lake'),
+      .describe(
+        'The models of rows that name none, other than black_scholes: that of the preset or of the settings of the ' +
+          'user, else for American rows binomial_lr where they have steps, and andersen_lake where they have none',
+      ),
     warnings: z
       .array(
         z

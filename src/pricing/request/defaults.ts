@@ -1,7 +1,8 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { PresetValues, PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
-import { defaultModel, pricingModels, type Model } from '../models/models.ts';
+import { defaultModel, pricingModels, type Model, type ModelName } from '../models/models.ts';
+import { modelOfRow, type ModelInputs } from './conventions/model-of-row.ts';
 import { hasPrecision, hasSteps } from './preset-values.ts';
 import type { Row } from './rows.ts';
 
@@ -17,60 +18,76 @@ const unknownText = (name: string, known: readonly string[]): string => {
     : `${text}; the presets are ${known.slice(0, 20).join(', ')}`;
 };
 
+/** What options get where they lack it. */
+export type Filling = {
+  /** The model of the preset, then that of the settings: the first that fits an option is taken. */
+  readonly models: readonly ModelName[];
+  readonly precision?: string | undefined;
+  readonly steps?: number | undefined;
+};
+
+const modelByName: ReadonlyMap<unknown, Model> = new Map(pricingModels.map((model) => [model.name, model]));
+const knownModel = (name: string | undefined): ModelName[] => {
+  const model = modelByName.get(name);
+  return model === undefined ? [] : [model.name];
+};
+
 /**
- * The values for options that lack them: those of the named preset, and the default model of the user.
+ * What fills the options of a request: the named preset, then the default model of the user.
  * @param defaults undefined if the caller is no user, who has neither settings nor presets
  * @returns the values, or the error of the member
  */
 export const readDefaults = (
   preset: unknown,
   defaults: PricingDefaults | undefined,
-): { readonly values: PresetValues } | FieldError[] => {
+): { readonly values: Filling } | FieldError[] => {
   const refuse = (code: string, detail: string): FieldError[] => [{ pointer: `/${presetMember}`, code, detail }];
-  const own: PresetValues = defaults === undefined ? {} : { model: defaults.model };
-  if (preset === undefined) return { values: own };
+  const own = knownModel(defaults?.model);
+  if (preset === undefined) return { values: { models: own } };
   if (typeof preset !== 'string') return refuse('invalid_type', 'preset must be the name of a preset');
   if (defaults === undefined)
     return refuse('unsupported', 'preset needs the credentials of a user: sign in, or remove it');
   const { presets } = defaults;
   if (!Object.hasOwn(presets, preset)) return refuse('invalid_value', unknownText(preset, Object.keys(presets)));
-  return { values: { ...own, ...presets[preset] } };
+  const { model, ...others }: PresetValues = presets[preset] ?? {};
+  return { values: { ...others, models: [...knownModel(model), ...own] } };
 };
 
-const modelByName: ReadonlyMap<unknown, Model> = new Map(pricingModels.map((model) => [model.name, model]));
+/** Whether the values differ from what an option has without them. */
+export const hasEffect = ({ models, precision, steps }: Filling): boolean =>
+  models.some((model) => model !== defaultModel) || precision !== undefined || steps !== undefined;
 
-/** The value of one input for an option of a model; undefined if the model lacks the input. */
+/**
+ * The model of the values for an option that names none: the first that prices its exercise style and takes its steps and
+ * dividends. Undefined if none does, so that one that does is chosen.
+ */
+export const modelFor = ({ models }: Filling, { exercise_style: style, steps, dividends }: ModelInputs) =>
+  models.find((name) => {
+    const model = modelByName.get(name)!;
+    const styles: readonly unknown[] = model.exerciseStyles;
+    if (!styles.includes(style ?? 'european')) return false;
+    return (steps === undefined || hasSteps(model)) && (dividends === undefined || model.extras.includes('dividends'));
+  });
+
+/** The value of one input for an option that lacks it; undefined if its model lacks the input. */
 export const valueFor = (
-  values: PresetValues,
+  values: Filling,
   name: 'precision' | 'steps',
-  model: unknown,
+  row: ModelInputs,
 ): string | number | undefined => {
-  const known = modelByName.get(model ?? defaultModel);
+  const known = modelByName.get(modelOfRow(row));
   if (known === undefined) return undefined;
   return (name === 'precision' ? hasPrecision(known) : hasSteps(known)) ? values[name] : undefined;
 };
 
-/** Whether the values differ from what an option has without them. */
-export const hasEffect = ({ model, precision, steps }: PresetValues): boolean =>
-  (model !== undefined && model !== defaultModel) || precision !== undefined || steps !== undefined;
-
-/**
- * The model of the values for an option that names none; undefined if it does not price the exercise style, so that one
- * that does is chosen.
- */
-export const modelFor = ({ model }: PresetValues, exerciseStyle: unknown): string | undefined => {
-  const styles: readonly unknown[] = modelByName.get(model)?.exerciseStyles ?? [];
-  return styles.includes(exerciseStyle ?? 'european') ? model : undefined;
-};
-
 /** The row with the values that it lacks. */
-export const fillRow = (row: Row, values: PresetValues): Row => {
+export const fillRow = (row: Row, values: Filling): Row => {
   if (!hasEffect(values)) return row;
-  const { model = modelFor(values, row['exercise_style']) } = row;
+  const { model = modelFor(values, row) } = row;
   const added: Record<string, unknown> = {};
   if (row['model'] === undefined && model !== undefined) added['model'] = model;
   for (const name of ['precision', 'steps'] as const) {
-    const value = row[name] === undefined ? valueFor(values, name, model) : undefined;
+    const value = row[name] === undefined ? valueFor(values, name, { ...row, model }) : undefined;
     if (value !== undefined) added[name] = value;
   }
   return { ...row, ...added };

@@ -137,7 +137,7 @@ const didYouMean = (near: string | undefined): string => (near === undefined ? '
 
 export const kindOf = (value: unknown): string => {
   if (typeof value === 'string') return `the text ${quoted(value)}`;
-  if (typeof value === 'boolean' || value === null) return String(value);
+  if (typeof value === 'boolean' || typeof value === 'number' || value === null) return String(value);
   return Array.isArray(value) ? 'an array' : 'an object';
 };
 

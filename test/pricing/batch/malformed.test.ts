@@ -88,6 +88,7 @@ test('an envelope that is not well formed is refused as a whole', async (t) => {
     [{ options: {} }, '/options'],
     [{ options: [] }, '/options'],
     [{ options: Array.from({ length: 100_001 }, () => call) }, '/options'],
+    [{ options: [{ ...call, dividends: Array.from({ length: 100_001 }, () => 1) }] }, ''],
     [{ options: [call], outputs: [] }, '/outputs'],
     [{ options: [call], outputs: 'price' }, '/outputs'],
     [{ options: [call], outputs: ['toString'] }, '/outputs/0'],

@@ -136,6 +136,9 @@ test('an American option without a model has a model chosen, and the answer says
   t.like(await service.batch({ columns }), { columns: { price: [price, price] }, chosen_models: ['andersen_lake'] });
   const mixed = await service.batch({ columns: { ...columns, steps: [null, 101] } });
   t.like(mixed, { succeeded: 1, chosen_models: ['binomial_lr'] });
+  // null in JSON is no value of these inputs, as the description of the columns says.
+  const withoutYield = await service.batch({ columns: { ...columns, dividend_yield: [0, null] } });
+  t.like(withoutYield, { succeeded: 1, errors: { 0: { index: 1, field: 'dividend_yield' } } });
   const european = await service.batch({ columns: { ...columns, exercise_style: ['american', 'european'] } });
   t.like(european, { succeeded: 2, chosen_models: ['andersen_lake'] });
   t.false('chosen_models' in (await service.batch({ columns: { ...byYears, strike: [190] } })));

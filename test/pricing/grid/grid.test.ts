@@ -166,6 +166,9 @@ test.serial('a mistake refuses the grid with its pointer', async (t) => {
     [{ option: call, spot_shifts: 0.1 }, '/spot_shifts'],
     [{ option: call, spot_shifts: [0, -1] }, '/spot_shifts/1'],
     [{ option: call, volatility_shifts: [null] }, '/volatility_shifts/0'],
+    [{ option: call, spot_shifts: [0, { toString: 1 }] }, '/spot_shifts/1'],
+    [{ option: call, volatility_shifts: [{ toString: 1 }] }, '/volatility_shifts/0'],
+    [{ option: call, days: [{ toString: 1, valueOf: 1 }] }, '/days/0'],
     [{ option: call, days: [-1] }, '/days/0'],
     [{ option: call, outputs: ['price'] }, '/outputs/0'],
     [{ option: { ...call, model: 'baw', exercise_style: 'american' }, outputs: ['ultima'] }, '/outputs'],
@@ -186,6 +189,10 @@ test.serial('positions times nodes are limited before they are calculated, and s
   t.regex(tooMany.message, /100489 prices, and at most 100000/);
   const huge = await refusal({ option: call, days: Array.from({ length: 100_001 }, () => 1) });
   t.is(huge.code, 'validation_failed');
+  t.is(huge.errors?.[0]?.pointer, '', 'the list is not known, so no list is named in the pointer');
+  t.regex(huge.message + huge.errors?.[0]?.detail, /list can have at most 100000 items: shorten positions/);
+  const deep = await refusal({ option: { ...call, dividends: Array.from({ length: 100_001 }, () => 1) } });
+  t.is(deep.errors?.[0]?.pointer, '');
   const slow = { ...put, steps: 5_001 };
   t.is((await refusal({ option: slow, spot_shifts: many })).code, 'pricing_work_too_large');
   const largest = await grid({

@@ -49,13 +49,14 @@ const ownUniverse = {
   indexes: [],
 };
 
-/** Path parameters whose name also is the name of another input. */
+/** Path parameters whose name also is the name of another input: a universe, and a preset that is stored under its name. */
 const knownInPath: KnownValues = { name: 'tech5' };
 
 /** Values of one operation, where the general ones do not fit. */
 const knownOfOperation: Readonly<Record<string, KnownValues>> = {
   'PUT /api/v1/universes/{name}': ownUniverse,
   'POST /api/v1/universes/{name}/prices': { name: ownUniverse.name },
+  'PUT /api/v1/settings/presets/{name}': { name: knownInPath['name'], model: 'baw' },
   'GET /problems/{code}': { code: 'validation_failed' },
 };
 
@@ -78,7 +79,10 @@ export const createCallers = async (service: Service, database: TestDatabase): P
   const headers = { Authorization: `Bearer ${await asAdministrator()}`, 'If-None-Match': '*' };
   const created = await call(`${service.url}/api/v1/universes/${name}`, { ...json(universe, headers), method: 'PUT' });
   if (created.status !== 201) throw new Error(created.text);
-  return [() => takeToken(service), await createUser(user, 'user'), asAdministrator];
+  const asUser = await createUser(user, 'user');
+  const put = { ...json({ model: 'baw' }, { Authorization: `Bearer ${await asUser()}` }), method: 'PUT' };
+  await call(`${service.url}/api/v1/settings/presets/${String(knownInPath['name'])}`, put);
+  return [() => takeToken(service), asUser, asAdministrator];
 };
 
 type Parts = { readonly document: Document; readonly send: Send; readonly callers: readonly Caller[] };

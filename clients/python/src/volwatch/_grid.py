@@ -42,9 +42,11 @@ def _position_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text_of(value: Any) -> Any:
-    """Decimals are numbers; dates and times are texts. A time without a zone is one in UTC."""
+    """Decimals are numbers; dates and times are texts. A time without a zone is one in UTC, and a date at 00:00."""
     if hasattr(value, "isoformat"):
         text: str = value.isoformat()
-        has_time = "T" in text
-        return f"{text}Z" if has_time and value.tzinfo is None else text
+        day, separator, time = text.partition("T")
+        if separator == "" or value.tzinfo is not None:
+            return text
+        return day if time == "00:00:00" else f"{text}Z"
     return float(value)

@@ -4,9 +4,9 @@ import { createTally } from '../batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../../request/calculate.ts';
 import { checkColumns, fieldOf, fieldOfThrown } from '../checks/check-columns.ts';
 import { createColumnWarnings } from '../checks/column-warnings.ts';
+import { estimateColumns } from './column-costs.ts';
 import { nestedColumns, type Column, type ColumnFailure, type ColumnRequest, type ColumnResult } from './columns.ts';
-import { chosenModelAt, hasConventions, isNullAbsent, resolveColumns } from './resolve-columns.ts';
-import { estimateOf, type CostInputs } from '../../models/cost.ts';
+import { chosenModelAt, hasConventions, isNullAbsent, resolveColumns, resolvingMs } from './resolve-columns.ts';
 import type { EngineFactory } from '../../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../../models/engine.ts';
 import { isInRange } from '../../models/inputs.ts';
@@ -27,13 +27,6 @@ export type ColumnsDeps = ColumnRequest &
 const onlyText = (column: Column | undefined, fallback: string): unknown =>
   column === undefined ? fallback : column.numbers === undefined ? column.only : undefined;
 
-/** Columns that the estimate of a row depends on. Dividends are missing, because there is no column for them. */
-const costInputs = ['model', 'steps', 'precision', 'exercise_style'];
-/** The cost of andersen_lake also depends on these. */
-const andersenLakeInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
-const isUniform = (column: Column | undefined): boolean =>
-  column === undefined || (column.numbers === undefined && column.only !== undefined);
-
 /**
  * A batch by columns. If all rows have one model and its inputs are the numeric columns, each column is validated in
  * one pass, and the rows are priced from typed arrays with one reused option. In all other cases, and for the error
@@ -43,8 +36,9 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   const { table, outputs, strictUnits, units, ids, engines, format, answer, write } = deps;
   const { size, columns } = table;
   const isResolved = hasConventions(columns);
-  /** The columns without contracts and dates. */
-  const plainColumns = resolveColumns(table);
+  let resolvedColumns: ColumnRequest['table']['columns'] | undefined;
+  /** The columns without contracts and dates. To read these takes time, so it must wait until the work has a place. */
+  const plainColumns = () => (resolvedColumns ??= resolveColumns(table));
   const chosen = new Set<ModelName>();
   const wanted = wantedOf(outputs, units);
   const isTimeDated = columns.has('expiry') || columns.has('contract');
@@ -76,6 +70,8 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   const choose = ({ name }: Model): void => {
     if (name !== defaultModel) chosen.add(name);
   };
+  /** Whether the request names no model for the row. */
+  const isModelChosen = (index: number): boolean => !columns.has('model') || (table.isModelFilled?.(index) ?? false);
 
   const rowAt = (index: number): Record<string, unknown> => {
     const row: Record<string, unknown> = {};
@@ -93,38 +89,11 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     }
     return row;
   };
-  const costColumns = costInputs.map((name) => columns.get(name));
-  const [models, steps, precisions, styles] = costColumns;
-  const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
-  const isOneModel = isUniform(models) && (models !== undefined || isUniform(styles));
-  const firstModel = models === undefined ? chosenModelAt(columns, 0) : models.at(0);
-  const hasAndersenLake = !isOneModel || firstModel === 'andersen_lake';
-  const numbersOfCost = [...plainColumns].filter(
-    ([name]) =>
-      (hasAndersenLake && andersenLakeInputs.some((input) => input === name)) ||
-      (hestonColumns.length > 0 && name === 'time_to_expiry'),
-  );
-  /** One object for all rows, because 100,000 objects would take longer than the estimate may. */
-  const costRow: Record<string, unknown> = {};
-  const costHeston: Record<string, unknown> = {};
-  const costInputsOf = (index: number): CostInputs => {
-    costRow['model'] = models?.at(index);
-    costRow['exercise_style'] = styles?.at(index);
-    costRow['steps'] = steps?.at(index);
-    costRow['precision'] = precisions?.at(index);
-    for (const [name, column] of numbersOfCost) costRow[name] = column.at(index);
-    for (const [name, column] of hestonColumns) costHeston[name] = column.at(index);
-    if (hestonColumns.length > 0) costRow['heston'] = costHeston;
-    return costRow;
-  };
-  const costsOfRows = function* (): Generator<CostInputs> {
-    for (let index = 0; index < size; index++) yield costInputsOf(index);
-  };
   const byRow = (index: number): void => {
     const row = rowAt(index);
     used = undefined;
     used = engines.model(readModelName(row, ''));
-    if (row['model'] === undefined) choose(used);
+    if (row['model'] === undefined || isModelChosen(index)) choose(used);
     const resolved = resolveRow(row, '');
     const isDated = row['expiry'] !== undefined || row['contract'] !== undefined;
     const option = Array.isArray(resolved)
@@ -143,7 +112,8 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     keep(index, option, engines.engine(used));
   };
 
-  const byColumn = ((): ((index: number) => void) | undefined => {
+  const openByColumn = (): ((index: number) => void) | undefined => {
+    const plainInputs = plainColumns();
     const style = onlyText(columns.get('exercise_style'), 'european');
     const name = columns.has('model') ? onlyText(columns.get('model'), defaultModel) : chosenModelAt(columns, 0);
     if (typeof name !== 'string' || typeof style !== 'string') return undefined;
@@ -162,11 +132,11 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
       ...inputs.map((input) => input.name),
       ...choices.map(({ choice }) => choice),
     ]);
-    if ([...plainColumns.keys()].some((column) => !plain.has(column))) return undefined;
+    if ([...plainInputs.keys()].some((column) => !plain.has(column))) return undefined;
 
     const bad = new Uint8Array(size);
     const numbers = inputs.map((input) => {
-      const column = plainColumns.get(input.name);
+      const column = plainInputs.get(input.name);
       if (column?.numbers === undefined) return new Float64Array(size).fill(input.default ?? Number.NaN);
       const cells = column.numbers;
       for (let index = 0; index < size; index++) if (!isInRange(input, cells[index]!)) bad[index] = 1;
@@ -179,7 +149,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     // Heston's parameters and optional inputs need more checks than number columns, so they are read row by row.
     if (model.extras.includes('heston') || inputs.some((input) => input.optional)) return undefined;
     if (unsupportedOutput(model, wanted) !== undefined) return undefined;
-    const type = plainColumns.get('option_type')!;
+    const type = plainInputs.get('option_type')!;
     if (!model.exerciseStyles.some((known) => known === style)) return undefined;
     let engine: PricingEngine | undefined;
     tally.styles.add(style);
@@ -202,25 +172,21 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
         if (isSuspicious(input, cells[index]!, isTimeDated)) warnings.add(index, input, cells[index]!);
       }
       used = model;
-      if (!columns.has('model')) choose(model);
+      if (isModelChosen(index)) choose(model);
       keep(index, option as unknown as Option, (engine ??= engines.engine(model)));
     };
-  })();
-  const price = byColumn ?? byRow;
+  };
+  let price: ((index: number) => void) | undefined;
 
   return {
     format,
     answer,
     size,
-    estimate: () => {
-      if (!hasAndersenLake && hestonColumns.length === 0 && costColumns.every(isUniform)) {
-        const { totalMs, ...first } = estimateOf([costInputsOf(0)], wanted);
-        return { ...first, totalMs: totalMs * size };
-      }
-      return estimateOf(costsOfRows(), wanted);
-    },
+    preparationMs: resolvingMs(table),
+    estimate: () => estimateColumns(table, plainColumns, wanted),
     tally,
     run: (from, to) => {
+      price ??= openByColumn() ?? byRow;
       for (let index = from; index < to; index++) {
         try {
           price(index);

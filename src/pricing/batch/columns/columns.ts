@@ -27,6 +27,8 @@ export type ColumnTable = {
   readonly columns: ReadonlyMap<string, Column>;
   /** Columns that are members of the envelope, with one value for all rows. */
   readonly fromEnvelope: ReadonlySet<string>;
+  /** Whether the model of a row is that of a preset or of the settings. Absent if no row has such a model. */
+  readonly isModelFilled?: (index: number) => boolean;
 };
 export type ColumnRequest = {
   readonly table: ColumnTable;
@@ -65,7 +67,7 @@ export type ColumnResult = {
   /** Ascending by index. */
   readonly failures: readonly ColumnFailure[];
   readonly warnings: readonly ColumnWarning[];
-  /** The models that were chosen for rows without one, other than the default model. */
+  /** The models of rows that name none, other than the default model: chosen ones, those of a preset or of the settings. */
   readonly chosenModels: readonly ModelName[];
   readonly units: UnitSystem;
   readonly ids: Column | undefined;

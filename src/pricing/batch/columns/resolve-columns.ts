@@ -17,28 +17,101 @@ export const hasConventions = (columns: Columns): boolean => conventionNames.som
  */
 export const isNullAbsent = (name: string): boolean => readNames.includes(name);
 
+/** Microseconds to read the contract and the dates of a row. Measured: 3.2 of a processor. */
+const resolveMicroseconds = 4;
+/** Microseconds of a row whose contract and dates were read before. Measured: 0.27 of a processor. */
+const repeatMicroseconds = 0.3;
+
+const isSame = (column: Column | undefined): boolean =>
+  column === undefined || (column.numbers === undefined && column.only !== undefined);
+
+/** Estimated milliseconds of `resolveColumns`. Each row counts as a different one, unless all are known to be the same. */
+export const resolvingMs = ({ size, columns }: ColumnTable): number => {
+  if (!hasConventions(columns)) return 0;
+  const isRepeated = conventionNames.every((name) => isSame(columns.get(name)));
+  return (size * (isRepeated ? repeatMicroseconds : resolveMicroseconds)) / 1000;
+};
+
+/** The columns that a contract or an expiry stands in place of. */
+const replacedNames = ['time_to_expiry', 'strike', 'option_type'] as const;
+type Replaced = Partial<Readonly<Record<(typeof replacedNames)[number], unknown>>>;
+const mistaken: Replaced = { time_to_expiry: undefined, strike: undefined, option_type: undefined };
+/** Max results that are kept, so that a batch of different contracts needs no memory for all of them. */
+const maxKept = 4096;
+
 /**
- * The columns with the inputs of the models in place of contracts and dates. A row with a mistake has NaN, so that it is
- * read again by itself, with the message of its error.
+ * Reads contracts and dates of rows. The result depends only on the cells of contracts and dates, and on which other
+ * cells are there. So it is kept, and rows of one expiry are read once.
+ * @returns the inputs that replace those of a row, with undefined for a mistake
  */
-export const resolveColumns = ({ size, columns }: ColumnTable): Columns => {
-  if (!hasConventions(columns)) return columns;
+const createRowResolver = (columns: Columns, resolve: typeof resolveRow): ((index: number) => Replaced) => {
   const read = readNames.flatMap((name) => {
     const column = columns.get(name);
-    return column === undefined ? [] : [{ name, column }];
+    return column === undefined ? [] : [{ name, column, isConvention: !replacedNames.some((known) => known === name) }];
   });
-  const numbers = { time_to_expiry: new Float64Array(size), strike: new Float64Array(size) };
-  const types: unknown[] = Array.from({ length: size });
-  for (let index = 0; index < size; index++) {
+  const conventions = read.filter(({ isConvention, column }) => isConvention && !isSame(column));
+  const others = read.filter(({ isConvention }) => !isConvention);
+  /** A number below `maxKept` for each different cell, so that a key is a number that no other combination has. */
+  const cellNumbers = new Map<unknown, number>();
+  const kept = new Map<number, Replaced>();
+
+  const keyAt = (index: number): number | undefined => {
+    let key = 0;
+    for (const { column } of conventions) {
+      const cell = column.at(index) ?? undefined;
+      let number = cellNumbers.get(cell);
+      if (number === undefined) {
+        if (cellNumbers.size >= maxKept) return undefined;
+        number = cellNumbers.size;
+        cellNumbers.set(cell, number);
+      }
+      key = key * maxKept + number;
+    }
+    for (const { column } of others) key = key * 2 + ((column.at(index) ?? undefined) === undefined ? 0 : 1);
+    return key;
+  };
+
+  const resolveAt = (index: number): Replaced => {
     const given: Record<string, unknown> = {};
     for (const { name, column } of read) {
       const value = column.at(index);
       if (value !== undefined && value !== null) given[name] = value;
     }
-    const resolved = resolveRow(given, '');
-    const row = Array.isArray(resolved) ? {} : resolved.row;
-    for (const name of numberNames) numbers[name][index] = typeof row[name] === 'number' ? row[name] : Number.NaN;
-    types[index] = row['option_type'];
+    const resolved = resolve(given, '');
+    if (Array.isArray(resolved)) return mistaken;
+    const replaced: Record<string, unknown> = {};
+    // A cell of the row itself is not kept, because other rows with the same dates have other strikes.
+    for (const name of replacedNames) if (given[name] === undefined) replaced[name] = resolved.row[name];
+    return replaced;
+  };
+
+  return (index) => {
+    const key = keyAt(index);
+    const known = key === undefined ? undefined : kept.get(key);
+    if (known !== undefined) return known;
+    const replaced = resolveAt(index);
+    if (key !== undefined && kept.size < maxKept) kept.set(key, replaced);
+    return replaced;
+  };
+};
+
+/**
+ * The columns with the inputs of the models in place of contracts and dates. A row with a mistake has NaN, so that it is
+ * read again by itself, with the message of its error.
+ */
+export const resolveColumns = ({ size, columns }: ColumnTable, resolve = resolveRow): Columns => {
+  if (!hasConventions(columns)) return columns;
+  const replacedAt = createRowResolver(columns, resolve);
+  const numbers = { time_to_expiry: new Float64Array(size), strike: new Float64Array(size) };
+  const types: unknown[] = Array.from({ length: size });
+  const given = replacedNames.map((name) => [name, columns.get(name)] as const);
+  for (let index = 0; index < size; index++) {
+    const replaced = replacedAt(index);
+    for (const [name, column] of given) {
+      const value = Object.hasOwn(replaced, name) ? replaced[name] : column?.at(index);
+      if (name === 'option_type') types[index] = value;
+      else numbers[name][index] = typeof value === 'number' ? value : Number.NaN;
+    }
   }
   const rest = [...columns].filter(([name]) => !readNames.includes(name));
   const numberColumns = numberNames.map((name): [string, Column] => {

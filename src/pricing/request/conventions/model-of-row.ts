@@ -1,6 +1,7 @@
 import { defaultModel, type ModelName } from '#src/kernel/catalogue/pricing-models.ts';
 
-type ModelInputs = {
+/** What decides which model is chosen for an option. */
+export type ModelInputs = {
   readonly model?: unknown;
   readonly exercise_style?: unknown;
   readonly steps?: unknown;

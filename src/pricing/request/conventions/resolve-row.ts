@@ -55,7 +55,8 @@ const readYears = (
     return memberError(at, name, 'unsupported', '30/360 counts whole days: send dates, or another day_count');
   }
   const years = yearsBetween(dayCount, from.ms, to.ms);
-  if (years < 0 || (years === 0 && name === 'date')) {
+  // The order of the moments decides too, because 30/360 counts 0 days between the 30th and the 31st.
+  if (to.ms < from.ms || years < 0 || (years === 0 && name === 'date')) {
     const rule = name === 'date' ? 'must be after' : 'must not be before';
     return memberError(
       at,

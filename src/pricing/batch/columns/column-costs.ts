@@ -1,0 +1,61 @@
+import { estimateOf, type CostInputs, type WorkEstimate } from '../../models/cost.ts';
+import type { Wanted } from '../../request/calculate.ts';
+import { nestedColumns, type Column, type ColumnTable } from './columns.ts';
+import { chosenModelAt, resolvingMs } from './resolve-columns.ts';
+
+/** Columns that the estimate of a row depends on. Dividends are missing, because there is no column for them. */
+const costInputs = ['model', 'steps', 'precision', 'exercise_style'];
+/** The cost of andersen_lake also depends on these. */
+const andersenLakeInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
+const isUniform = (column: Column | undefined): boolean =>
+  column === undefined || (column.numbers === undefined && column.only !== undefined);
+
+/** Whether a row may have the model andersen_lake. Its rows cost more with some rates and years. */
+const mayHaveAndersenLake = ({ columns }: ColumnTable): boolean => {
+  const models = columns.get('model');
+  if (models !== undefined) return !isUniform(models) || models.at(0) === 'andersen_lake';
+  const styles = columns.get('exercise_style');
+  // A row without a model has binomial_lr if it has steps. The next row may have none.
+  if (!isUniform(styles)) return true;
+  return styles?.at(0) === 'american' && (columns.has('steps') || chosenModelAt(columns, 0) === 'andersen_lake');
+};
+
+/**
+ * Estimates the duration of a batch by columns, with the time to read its contracts and dates.
+ * @param plainColumns returns the columns without contracts and dates. It is called only if the estimate needs them.
+ */
+export const estimateColumns = (
+  table: ColumnTable,
+  plainColumns: () => ColumnTable['columns'],
+  wanted: Wanted,
+): WorkEstimate => {
+  const { size, columns } = table;
+  const costColumns = costInputs.map((name) => columns.get(name));
+  const [models, steps, precisions, styles] = costColumns;
+  const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
+  const hasAndersenLake = mayHaveAndersenLake(table);
+  /** One object for all rows, because 100,000 objects would take longer than the estimate may. */
+  const costRow: Record<string, unknown> = {};
+  const costHeston: Record<string, unknown> = {};
+  const costInputsOf = (index: number, numbers: readonly (readonly [string, Column])[]): CostInputs => {
+    costRow['model'] = models?.at(index);
+    costRow['exercise_style'] = styles?.at(index);
+    costRow['steps'] = steps?.at(index);
+    costRow['precision'] = precisions?.at(index);
+    for (const [name, column] of numbers) costRow[name] = column.at(index);
+    for (const [name, column] of hestonColumns) costHeston[name] = column.at(index);
+    if (hestonColumns.length > 0) costRow['heston'] = costHeston;
+    return costRow;
+  };
+  const costsOfRows = function* (): Generator<CostInputs> {
+    const numbers = [...plainColumns()].filter(
+      ([name]) =>
+        (hasAndersenLake && andersenLakeInputs.some((input) => input === name)) ||
+        (hestonColumns.length > 0 && name === 'time_to_expiry'),
+    );
+    for (let index = 0; index < size; index++) yield costInputsOf(index, numbers);
+  };
+  const isOneCost = !hasAndersenLake && hestonColumns.length === 0 && costColumns.every(isUniform);
+  const { totalMs, ...slowest } = estimateOf(isOneCost ? [costInputsOf(0, [])] : costsOfRows(), wanted);
+  return { ...slowest, totalMs: (isOneCost ? totalMs * size : totalMs) + resolvingMs(table) };
+};
