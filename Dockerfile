@@ -26,6 +26,7 @@ COPY package.json ./
 COPY src ./src
 COPY scripts/operate ./scripts/operate
 COPY scripts/support/operator-command.ts scripts/support/with-database.ts ./scripts/support/
+COPY deploy/postgres/service-role.sql ./deploy/postgres/
 COPY --chmod=755 deploy/image/volwatch /usr/local/bin/volwatch
 # After the copies, so that a new commit with the same files uses the same layers.
 ARG GIT_COMMIT=unknown

@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { findPgBouncer, findSystemPostgres } from '#testkit/servers/programs.ts';
-import { findPython } from './run/clients/python-package.ts';
+import { findPython } from './support/python.ts';
 import { onPath } from './support/on-path.ts';
 
 type Need = {

@@ -1,49 +1,11 @@
 /**
- * Builds the programs for the checks (Prometheus, Alertmanager, the Collector, PostgreSQL's exporter, k6, Toxiproxy)
- * from their pinned Go modules into .tools/bin. Existing programs are kept. `node scripts/tools.ts NAME...`; without a
- * name it lists the programs.
+ * Builds the programs for the checks from their pinned Go modules into .tools/bin. Existing programs are kept.
+ * `node scripts/tools.ts NAME...`; without a name it lists the programs.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-
-type Tool = { readonly directory: string; readonly packages: Readonly<Record<string, string>>; readonly tags?: string };
-
-const prometheus = 'github.com/prometheus/prometheus/cmd';
-const alertmanager = 'github.com/prometheus/alertmanager/cmd';
-
-const tools: Readonly<Record<string, Tool>> = {
-  prometheus: {
-    directory: 'tools/prometheus',
-    packages: { prometheus: `${prometheus}/prometheus`, promtool: `${prometheus}/promtool` },
-    // Without these tags the build includes the client libraries of every cloud provider.
-    tags: 'remove_all_sd,enable_dns_sd,enable_kubernetes_sd',
-  },
-  alertmanager: {
-    directory: 'tools/alertmanager',
-    packages: { alertmanager: `${alertmanager}/alertmanager`, amtool: `${alertmanager}/amtool` },
-  },
-  otelcol: { directory: 'tools/otelcol', packages: { otelcol: '.' } },
-  k6: { directory: 'tools/k6', packages: { k6: 'go.k6.io/k6/v2' } },
-  toxiproxy: {
-    directory: 'tools/toxiproxy',
-    packages: { 'toxiproxy-server': 'github.com/Shopify/toxiproxy/v2/cmd/server' },
-  },
-  'postgres-exporter': {
-    directory: 'tools/postgres-exporter',
-    packages: { postgres_exporter: 'github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter' },
-  },
-  composecheck: { directory: 'tools/composecheck', packages: { composecheck: '.' } },
-  helm: { directory: 'tools/helm', packages: { helm: 'helm.sh/helm/v4/cmd/helm' } },
-  kubeconform: {
-    directory: 'tools/kubeconform',
-    packages: { kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform' },
-  },
-  actionlint: {
-    directory: 'tools/actionlint',
-    packages: { actionlint: 'github.com/rhysd/actionlint/cmd/actionlint' },
-  },
-};
+import { tools, type Tool } from './support/tool-list.ts';
 
 const binaries = resolve('.tools/bin');
 const seconds = (since: number): string => `${Math.round((Date.now() - since) / 1_000)} s`;

@@ -1,12 +1,31 @@
--- A role to run the service with: it reads and writes, owns no table, and so cannot disable the triggers of the audit trail.
--- Run by the owner of the tables, after `npm run db:migrate` as that owner, and again after each later migration:
---   psql "$OWNER_URL" -v role=volwatch_service -f deploy/postgres/service-role.sql
--- The role itself is made beforehand, with a password of its own: create role volwatch_service login password '...';
-grant usage on schema public to :"role";
-grant select, insert, update, delete on all tables in schema public to :"role";
-grant usage on all sequences in schema public to :"role";
-revoke insert, update, delete on schema_migrations from :"role";
-revoke update, delete on audit_event from :"role";
-revoke delete on audit_stream from :"role";
--- The job queue makes and owns its tables in a schema of its own.
-select format('grant create on database %I to %I', current_database(), :'role') \gexec
+-- Grants the role of the service what it needs: it reads and writes, owns no table, and so cannot disable the triggers of
+-- the audit trail. `volwatch db migrate --service-role NAME` runs this file after the migrations, as the owner of the tables.
+-- The same by hand, again after each later migration:
+--   psql "$OWNER_URL" -c "set volwatch.service_role = 'volwatch_service'" -f deploy/postgres/service-role.sql
+-- The role must exist: create role volwatch_service login password '...';
+do $$
+declare
+  service text := current_setting('volwatch.service_role');
+  tables text := current_schema();
+begin
+  -- Two migrations at the same time must not change the same rights. The migrations take this lock too.
+  perform pg_advisory_xact_lock(hashtext('volwatch'), hashtext('migrations'));
+  if not exists (select from pg_roles where rolname = service) then
+    raise exception 'The role "%" does not exist: create it first', service using errcode = 'undefined_object';
+  end if;
+  -- True for the owner itself, for its members and for superusers. The revokes below would stop the owner's next migration,
+  -- and restrict none of the others.
+  if pg_has_role(service, current_user, 'member') then
+    raise exception 'The role "%" has the rights of the owner "%": the service needs a role without them', service, current_user
+      using errcode = 'invalid_grant_operation';
+  end if;
+  execute format('grant usage on schema %I to %I', tables, service);
+  execute format('grant select, insert, update, delete on all tables in schema %I to %I', tables, service);
+  execute format('grant usage on all sequences in schema %I to %I', tables, service);
+  execute format('revoke insert, update, delete on schema_migrations from %I', service);
+  execute format('revoke update, delete on audit_event from %I', service);
+  execute format('revoke delete on audit_stream from %I', service);
+  -- The job queue makes and owns its tables in a schema of its own.
+  execute format('grant create on database %I to %I', current_database(), service);
+end
+$$;

@@ -19,6 +19,10 @@ const notice = '# Rendered from deploy/chart by `npm run chart:check -- --write`
 const [helm, kubeconform, promtool] = ['helm', 'kubeconform', 'promtool'].map(program) as [string, string, string];
 const faults: string[] = [];
 
+const [, minVersion = ''] =
+  /^kubeVersion: '>=([\d.]+)-0'$/m.exec(readFileSync(join(chart, 'Chart.yaml'), 'utf8')) ?? [];
+if (minVersion === '') faults.push('Chart.yaml names no oldest version of Kubernetes');
+
 const render = (args: readonly string[]) => attempt(helm, ['template', 'volwatch', chart, ...args]);
 const valuesFiles = readdirSync(join(chart, 'ci')).map((file) => join(chart, 'ci', file));
 const settings = [[], ...valuesFiles.map((file) => ['--values', file])];
@@ -34,8 +38,9 @@ const isCustom = ({ apiVersion }: Manifest): boolean => /^(monitoring\.coreos\.c
 
 const rendered = settings.map((args) => {
   const name = args[1] ?? 'default values';
-  // With the oldest version too, because a chart can look at the version of the cluster.
-  const versions = kubernetesVersions.map((version) => render([...args, '--kube-version', version]));
+  // With each version, because a chart can look at the version of the cluster. The oldest one that the chart allows has
+  // no schemas any more, so it is only rendered.
+  const versions = [minVersion, ...kubernetesVersions].map((version) => render([...args, '--kube-version', version]));
   for (const { good, errors } of versions) if (!good) faults.push(`${name}: ${errors}`);
   return { name, text: versions.at(-1)!.output, manifests: readManifests(versions.at(-1)!.output) };
 });

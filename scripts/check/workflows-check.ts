@@ -1,10 +1,15 @@
 /**
- * Checks .github with actionlint, and that the workflows run what .ci/run runs, and nightly what it leaves out. Needs
+ * Checks .github with actionlint, that the workflows run what .ci/run runs, and nightly what it leaves out, and that each
+ * job builds the programs that its scripts use. Needs
  * `node scripts/tools.ts actionlint`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tools } from '../support/tool-list.ts';
 import { attempt, program } from './chart/programs.ts';
+import { readImportGraph } from './import-graph.ts';
+import { neededTools } from './workflows/needed-tools.ts';
+import { toolFaults } from './workflows/tool-faults.ts';
 import { workflowFaults } from './workflows/workflow-faults.ts';
 
 const paths = ['.github/workflows', '.github/actions'].flatMap((folder) =>
@@ -12,13 +17,17 @@ const paths = ['.github/workflows', '.github/actions'].flatMap((folder) =>
     .filter((name) => name.endsWith('.yml'))
     .map((name) => join(folder, name)),
 );
-const usage = attempt(process.execPath, ['scripts/tools.ts']).errors;
+const workflows = Object.fromEntries(paths.map((path) => [path, readFileSync(path, 'utf8')]));
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+const graph = readImportGraph();
+const fileOf = (script: string): string => /scripts\/[\w/-]+\.ts/.exec(scripts[script] ?? '')?.[0] ?? '';
 const faults = workflowFaults({
-  workflows: Object.fromEntries(paths.map((path) => [path, readFileSync(path, 'utf8')])),
+  workflows,
   ciRun: readFileSync('.ci/run', 'utf8'),
-  scripts: (JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }).scripts,
-  tools: usage.trim().split('is one of ').at(-1)!.split(', '),
+  scripts,
+  tools: Object.keys(tools),
 });
+faults.push(...toolFaults(workflows, (script) => neededTools(fileOf(script), graph)));
 // shellcheck and pyflakes are other programs, which a machine may have in any version.
 const linted = attempt(program('actionlint'), ['-shellcheck=', '-pyflakes=']);
 if (!linted.good) faults.push(linted.output + linted.errors);

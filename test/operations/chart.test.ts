@@ -28,6 +28,13 @@ for (const [what, before, after, fault] of [
   ['a variable that the service refuses', /PRICING_WORKERS: "1"/, 'PRICING_WORKERS: "0"', /PRICING_WORKERS must/],
   ['a missing secret', / +- name: REDIS_URL\n.*\n/, '', /REDIS_URL is required/],
   ['a Deployment that changes the schema', /DATABASE_MIGRATE: "false"/, 'DATABASE_MIGRATE: "true"', /Job only/],
+  [
+    'a variable that the pod replaces',
+    /(\n {2}ROLE: api)/,
+    '$1\n  OTEL_RESOURCE_ATTRIBUTES: team=market',
+    /env replaces OTEL/,
+  ],
+  ['a fast end of pods', /scaleDown:/, 'scaleDow:', /one pod ends at a time/],
   ['a Secret', /kind: ServiceAccount/, 'kind: Secret', /must not create secrets/],
   ['no budget of disruptions', /kind: PodDisruptionBudget/, 'kind: Other', /no PodDisruptionBudget/],
   ['a selector without pods', /(podSelector:\n +matchLabels:\n +.*: )volwatch/, '$1other', /finds no pod/],

@@ -80,3 +80,10 @@ volumeMounts:
 {{- div (add (int64 .drainMs) (int64 .graceMs) (int64 .closeMs) 999) 1000 -}}
 {{- end -}}
 {{- end }}
+
+{{/* Of each HorizontalPodAutoscaler, also of those that KEDA makes. */}}
+{{- define "volwatch.scalingBehavior" -}}
+scaleUp: { stabilizationWindowSeconds: 0, policies: [{ type: Percent, value: 100, periodSeconds: 30 }] }
+# Slow, because each pod that ends drains its connections.
+scaleDown: { stabilizationWindowSeconds: 300, policies: [{ type: Pods, value: 1, periodSeconds: 60 }] }
+{{- end }}

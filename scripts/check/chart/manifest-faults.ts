@@ -1,6 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { ConfigError, loadConfig } from '#src/config/config.ts';
-import { environmentOf, nameOf, workloadsOf, type Container, type Manifest, type Pod } from './manifest.ts';
+import {
+  environmentOf,
+  nameOf,
+  replacedVariables,
+  workloadsOf,
+  type Container,
+  type Manifest,
+  type Pod,
+} from './manifest.ts';
 
 type Facts = Readonly<Record<string, boolean>>;
 const faultsOf = (name: string, facts: Facts): string[] =>
@@ -76,6 +84,9 @@ const workloadFaults = (manifests: readonly Manifest[]): string[] =>
         ...faultsOf(name, restrictedFacts(pod, container)),
         ...configurationFaults(name, environment),
         ...(isServer ? faultsOf(name, probeFacts(container, ofStop[0]!)) : []),
+        ...replacedVariables(container, manifests).map(
+          (variable) => `${name}: env replaces ${variable} of the ConfigMap`,
+        ),
         ...faultsOf(name, {
           'the schema is changed by the Job only': environment['DATABASE_MIGRATE'] === 'false',
           'the kubelet waits for the whole stop':
@@ -111,6 +122,27 @@ const selectorFaults = (manifests: readonly Manifest[]): string[] => {
   ];
 };
 
+type Behavior = { readonly scaleDown?: { readonly stabilizationWindowSeconds?: number; readonly policies?: unknown } };
+type ScalerSpec = {
+  readonly behavior?: Behavior;
+  readonly advanced?: { readonly horizontalPodAutoscalerConfig?: { readonly behavior?: Behavior } };
+};
+
+/** Each pod that ends drains its connections, so an autoscaler of either kind must end them one by one. */
+const scalerFaults = (manifests: readonly Manifest[]): string[] =>
+  manifests
+    .filter(({ kind }) => kind === 'HorizontalPodAutoscaler' || kind === 'ScaledObject')
+    .flatMap((manifest) => {
+      const { behavior, advanced } = manifest.spec as ScalerSpec;
+      const scaleDown = (behavior ?? advanced?.horizontalPodAutoscalerConfig?.behavior)?.scaleDown;
+      return faultsOf(nameOf(manifest), {
+        'one pod ends at a time': hasEntries(scaleDown, {
+          stabilizationWindowSeconds: 300,
+          policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }],
+        }),
+      });
+    });
+
 /** What the schemas of Kubernetes allow but this service must not have. */
 export const manifestFaults = (manifests: readonly Manifest[]): string[] => [
   ...manifests
@@ -118,4 +150,5 @@ export const manifestFaults = (manifests: readonly Manifest[]): string[] => [
     .map((manifest) => `${nameOf(manifest)}: the chart must not create secrets`),
   ...workloadFaults(manifests),
   ...selectorFaults(manifests),
+  ...scalerFaults(manifests),
 ];

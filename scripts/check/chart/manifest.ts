@@ -59,13 +59,25 @@ export const workloadsOf = (manifests: readonly Manifest[]): { readonly name: st
     manifest.spec?.template === undefined ? [] : [{ name: nameOf(manifest), pod: manifest.spec.template }],
   );
 
+const mapsOf = (container: Container, manifests: readonly Manifest[]): Manifest[] => {
+  const named = new Set((container.envFrom ?? []).map(({ configMapRef }) => configMapRef?.name));
+  return manifests.filter(({ kind, metadata }) => kind === 'ConfigMap' && named.has(metadata.name));
+};
+
+/** Variables of a ConfigMap of the container that its own variables replace. */
+export const replacedVariables = (container: Container, manifests: readonly Manifest[]): string[] => {
+  const own = new Set((container.env ?? []).map(({ name }) => name));
+  return mapsOf(container, manifests).flatMap(({ data = {} }) => Object.keys(data).filter((name) => own.has(name)));
+};
+
 /** The variables that the container gets. A secret has the text `secret:KEY`. */
 export const environmentOf = (container: Container, manifests: readonly Manifest[]): Record<string, string> => {
-  const named = new Set((container.envFrom ?? []).map(({ configMapRef }) => configMapRef?.name));
-  const maps = manifests.filter(({ kind, metadata }) => kind === 'ConfigMap' && named.has(metadata.name));
   const own = (container.env ?? []).map(({ name, value, valueFrom }) => [
     name,
     value ?? `secret:${valueFrom?.secretKeyRef?.key ?? ''}`,
   ]);
-  return Object.assign({}, ...maps.map(({ data }) => data), Object.fromEntries(own)) as Record<string, string>;
+  return Object.assign({}, ...mapsOf(container, manifests).map(({ data }) => data), Object.fromEntries(own)) as Record<
+    string,
+    string
+  >;
 };

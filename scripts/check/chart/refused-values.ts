@@ -14,5 +14,8 @@ export const refusedValues: readonly (readonly [reason: string, args: readonly s
   ['no pods', ['--set', 'api.autoscaling.min=0']],
   ['an autoscaler that does not exist', ['--set', 'autoscaling.metrics=queue']],
   ['a min above the max', ['--set', 'worker.autoscaling.min=9']],
+  ['grants by the role of the service itself', ['--set', 'migration.serviceRole=volwatch_service']],
+  ['a scrape interval with gaps in the alerts', ['--set', 'monitoring.serviceMonitor.interval=1m']],
+  ['a scrape interval just above the max', ['--set', 'monitoring.serviceMonitor.interval=16s']],
   ['a Kubernetes without support', ['--kube-version', '1.28.0']],
 ];

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { requirePython } from '../../support/python.ts';
 import { outputOf } from './programs.ts';
 import { schemaOfDefinition, type CustomResourceDefinition } from './custom-resources.ts';
 
@@ -20,7 +21,7 @@ const installSchemas = (): string => {
   const marker = join(environment, '.installed');
   const wanted = readFileSync(join(pins, 'requirements.txt'), 'utf8');
   if (!existsSync(marker) || readFileSync(marker, 'utf8') !== wanted) {
-    outputOf('python3', ['-m', 'venv', environment]);
+    outputOf(requirePython(), ['-m', 'venv', environment]);
     outputOf(join(environment, 'bin/pip'), ['install', '--quiet', '--requirement', join(pins, 'requirements.txt')]);
     writeFileSync(marker, wanted);
   }

@@ -12,7 +12,8 @@ const ci = '.github/workflows/ci.yml';
 const nightly = '.github/workflows/nightly.yml';
 const npmScript = /\bnpm (?:run (?:-s )?)?(test|[a-z]+(?::[a-z]+)*)(?=[\s,"']|$)/gm;
 
-const scriptsIn = (text: string): Set<string> =>
+/** The npm scripts that a text runs. */
+export const scriptsIn = (text: string): Set<string> =>
   new Set(
     [...text.matchAll(npmScript)]
       .filter(([whole, name]) => name !== 'run' && (whole.startsWith('npm run') || name === 'test'))

@@ -20,6 +20,8 @@ const whole = (minimum: number, maximum: number): Schema => ({ type: 'integer', 
 const texts: Schema = { type: 'object', additionalProperties: text };
 const url: Schema = { type: 'string', pattern: '^https?://' };
 const port = whole(1, 65_535);
+/** 1 s to 15 s. The window of the alerts is 30 s (`steady` in the generator of the alerts), and must contain two scrapes. */
+const scrapeInterval: Schema = { type: 'string', pattern: '^([1-9]|1[0-5])s$' };
 
 /** These follow from other values of the chart, so that they cannot contradict the manifests. */
 const setByChart = new Set([
@@ -118,6 +120,8 @@ const schema: Schema = {
       enabled: flag,
       secretName: text,
       key: name,
+      // PostgreSQL cuts longer names off.
+      serviceRole: { type: 'string', maxLength: 63 },
       timeoutSeconds: whole(1, 86_400),
       resources,
     }),
@@ -139,7 +143,7 @@ const schema: Schema = {
       internetPorts: { type: 'array', items: port },
     }),
     monitoring: closed({
-      serviceMonitor: closed({ enabled: flag, interval: { type: 'string', pattern: '^\\d+(ms|s|m)$' }, labels: texts }),
+      serviceMonitor: closed({ enabled: flag, interval: scrapeInterval, labels: texts }),
       prometheusRule: closed({ enabled: flag, labels: texts }),
       dashboards: closed({ enabled: flag, labels: texts }),
       adapterRules: closed({ enabled: flag }),

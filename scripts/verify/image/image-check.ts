@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { requirePython } from '../../support/python.ts';
 import { contentFaults } from './contents.ts';
 import { run, runOptions } from './podman.ts';
 import { checkRunning } from './running.ts';
@@ -17,7 +18,7 @@ const hadolint = (): string => {
   const marker = join(environment, '.installed');
   const wanted = readFileSync(requirements, 'utf8');
   if (!existsSync(marker) || readFileSync(marker, 'utf8') !== wanted) {
-    run('python3', ['-m', 'venv', environment]);
+    run(requirePython(), ['-m', 'venv', environment]);
     run(join(environment, 'bin/pip'), ['install', '--quiet', '--requirement', requirements]);
     writeFileSync(marker, wanted);
   }

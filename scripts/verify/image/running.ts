@@ -20,6 +20,8 @@ const runCommands = (runImage: (args: readonly string[]) => ReturnType<typeof po
   expect(['db', 'verify'], 1, /Pending/);
   expect(['db', 'migrate'], 0, /Migrated: /);
   expect(['db', 'verify'], 0, /Schema and entities agree/);
+  // The file of the grants is in the image.
+  expect(['db', 'migrate', '--service-role', 'nobody-at-all'], 1, /does not exist/);
   expect(['client', 'create', 'image-check', '--scopes', 'ml:read'], 0, /client_secret/);
   expect(['client', 'list'], 0, /image-check/);
   expect(['audit'], 0, /unbroken/);

@@ -1,4 +1,5 @@
 import { delimiter, join } from 'node:path';
+import { requirePython } from '../../support/python.ts';
 import { generatedDirectory, installOnce, run, toolsDirectory } from './run.ts';
 import type { Target } from './target.ts';
 
@@ -6,7 +7,7 @@ const environmentDirectory = join(toolsDirectory, 'generated/python-environment'
 const program = (name: string): string => join(environmentDirectory, 'bin', name);
 
 const installPythonTools = (): void => {
-  run('python3', ['-m', 'venv', environmentDirectory]);
+  run(requirePython(), ['-m', 'venv', environmentDirectory]);
   installOnce('requirements.txt', environmentDirectory, () =>
     run(program('pip'), ['install', '--quiet', '--requirement', 'requirements.txt']),
   );

@@ -10,8 +10,9 @@ import type { Scope } from '../scope.ts';
 const program = '/usr/sbin/haproxy';
 
 /**
- * It sends no request a second time, so that a request that meets a stopped instance fails. The probes mark an instance
- * as down after one second.
+ * It sends no request a second time, so that a request that meets a stopped instance fails. Two probes that answer 503 mark
+ * an instance as down, after one second. A slow probe does not: its timeout is that of the readiness probe of the chart,
+ * because HAProxy would use the interval of 500 ms, and a busy instance would count as down.
  */
 const configuration = (port: number, instances: readonly number[]): string => `
 global
@@ -22,6 +23,7 @@ defaults
   timeout client 35s
   timeout server 35s
   timeout http-keep-alive 10s
+  timeout check 3s
   retries 0
 frontend entry
   bind 127.0.0.1:${port}
