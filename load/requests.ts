@@ -1,6 +1,7 @@
 import { check } from 'k6';
 import http, { type RefinedResponse, type ResponseType } from 'k6/http';
 import { Counter } from 'k6/metrics';
+import { callerHeaders } from './people.ts';
 import { api } from './target.ts';
 import { levelOf } from './thresholds.ts';
 
@@ -54,6 +55,7 @@ export const send = ({
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(bytes !== undefined && { 'content-type': bytes.type }),
       traceparent: traceparent(),
+      ...callerHeaders(headers),
       ...headers,
     },
     tags: { name: `${method} ${route}`, route, slo: level },
