@@ -139,7 +139,11 @@ export const featureSections = {
       'YAML or JSON file with universes by name. It is read at the start and on SIGHUP; its universes cannot be changed through the API',
     ),
     UNIVERSES_MAX: variable(integer(1, 10_000), '100', 'Max universes'),
-    UNIVERSE_ASSETS_MAX: variable(integer(1, 100_000), '10000', 'Max assets of a universe'),
+    UNIVERSE_ASSETS_MAX: variable(
+      integer(1, 100_000),
+      '10000',
+      'Max assets of a universe. By the API JSON_ITEMS_LIMIT and JSON_VALUES_LIMIT hold too; for UNIVERSES_FILE they do not',
+    ),
     UNIVERSE_INDEXES_MAX: variable(integer(1, 1_000), '50', 'Max indexes of a universe'),
     REFRESH_STALE_AFTER_HOURS: variable(
       integer(1, 8_760),

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import { createIdempotency } from '#src/idempotency/idempotency.ts';
 import { createIdempotencyQuota } from '#src/idempotency/quota.ts';
@@ -22,6 +23,12 @@ export type List = { data: Item[]; page: { next_cursor: string | null; limit: nu
 export const base = '/api/v1';
 
 const operator: Principal = { kind: 'client', subject: 'operator', scopes: ['market:refresh', 'market:manage'] };
+
+/** The operator, or the client that the header `X-Caller` names. */
+const authenticate = async ({ headers }: { readonly headers: IncomingHttpHeaders }): Promise<Principal> => {
+  const named = headers['x-caller'];
+  return typeof named === 'string' ? { ...operator, subject: named } : operator;
+};
 
 /** The routes of market data over HTTP, on a real database and cache, called by an operator. */
 export const setupHttp = async (
@@ -85,7 +92,7 @@ export const setupHttp = async (
     ttlMs: 60_000,
     leaseMs: 10_000,
   });
-  const { call, port } = await serve(t, { routes, authenticate: async () => operator, idempotency });
+  const { call, port } = await serve(t, { routes, authenticate, idempotency });
   const get = async <Body = Item>(path: string, status = 200): Promise<Body> => {
     const response = await call(base + path);
     t.is(response.status, status, path);
