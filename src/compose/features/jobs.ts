@@ -122,6 +122,9 @@ export const jobHandlers = (
   },
 });
 
+/** 32,768 chunks of one owner with the default of PRICING_JOB_BYTES_PER_OWNER. */
+const minPricingChunkBytes = 16_384;
+
 /** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
 export const composePricingJobs = (
   { config, abuse, clock, metrics }: Base,
@@ -142,8 +145,10 @@ export const composePricingJobs = (
         maxRowsPerOwner: config.PRICING_JOB_ROWS_PER_OWNER,
         maxBytesPerOwner: config.PRICING_JOB_BYTES_PER_OWNER,
         maxBytes: config.PRICING_JOB_BYTES,
+        minChunkBytes: minPricingChunkBytes,
       },
       abuse,
+      clock,
     }),
     assertStream: (bytes) => {
       try {
