@@ -1,6 +1,6 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { createCallerPlaces } from '#src/kernel/requests/limits/caller-places.ts';
+import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
 
 export type ExplanationPlaces = {
   /**

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
-import { createCallerPlaces } from '#src/kernel/requests/limits/caller-places.ts';
+import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
 import { refreshFailure } from '../refresh/refresh-failure.ts';
