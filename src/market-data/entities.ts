@@ -21,6 +21,9 @@ export const AssetEntity = defineEntity({
     /** The source of the stored prices. Null: no prices, or prices of a version that did not record it. */
     priceSource: p.text().$type<SeriesSource>().nullable(),
     priceInterval: p.text().$type<Interval>().nullable(),
+    /** The last fetch of the whole history: its first requested day, and when it was. Null: not known. */
+    historyFrom: p.date().nullable(),
+    historyAt: p.datetime().nullable(),
   },
 });
 

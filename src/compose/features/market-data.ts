@@ -88,6 +88,7 @@ export const composeMarketData = (
     providers,
     universes,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
+    historyDays: config.PRICE_HISTORY_DAYS,
     committed: cachedReads.committed,
     timeouts: {
       fetchMs: config.PROVIDER_TIMEOUT_MS,

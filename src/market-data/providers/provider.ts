@@ -21,12 +21,22 @@ export type PriceBar = {
 export const refreshSources = ['provider', 'cache', 'last_known_good', 'upload'] as const;
 export type RefreshSource = (typeof refreshSources)[number];
 
-export type FetchedSeries = { readonly symbol: string; readonly prices: readonly PriceBar[] };
+export type FetchedSeries = {
+  readonly symbol: string;
+  readonly prices: readonly PriceBar[];
+  /** The answer has the bars from this day on. Absent: from the first day of the universe. */
+  readonly since?: string;
+};
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
 
 type FetchOptions = {
   /** True if data of an earlier fetch may be used when the provider fails. It is false for refreshes on request. */
   readonly fallback: boolean;
+  /**
+   * First wanted day by symbol. The other series are wanted from the first day of the universe. A provider that cannot
+   * limit its answer ignores it. An empty map: the universe has only some of its assets, because their ends did not fit.
+   */
+  readonly since?: ReadonlyMap<string, string>;
 };
 
 /** Source of prices. `fetch` must not be called inside a database transaction. */
@@ -53,18 +63,20 @@ const faultOf = (bar: PriceBar, previous: string | undefined): string | undefine
 
 /**
  * Validates the data of a provider before it is written to the database. Each asset of the universe must occur exactly
- * once, and no other asset. Each asset must have at least one bar. The dates must exist and must be strictly ascending.
- * The numbers must be finite.
+ * once, and no other asset. Each asset must have at least one bar, except in an answer that is limited by `since`. The
+ * dates must exist, must be strictly ascending, and must not be before `since`. The numbers must be finite.
  * @throws AppError `external_api_bad_response`
  */
 export const assertFetched = (universe: Universe, fetched: FetchedUniverse): void => {
   const expected = new Set(universe.assets.map(({ symbol }) => symbol));
-  for (const { symbol, prices } of fetched.series) {
+  for (const { symbol, prices, since } of fetched.series) {
     const refuse = (problem: string): never => {
       throw new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
     };
     if (!expected.delete(symbol)) refuse('a symbol that was not requested, or with a symbol twice');
-    if (prices.length === 0) refuse(`no prices for ${symbol}`);
+    if (prices.length === 0 && since === undefined) refuse(`no prices for ${symbol}`);
+    const [first] = prices;
+    if (first && since !== undefined && first.date < since) refuse(`a day before the requested days for ${symbol}`);
     let previous: string | undefined;
     for (const bar of prices) {
       const fault = faultOf(bar, previous);

@@ -4,10 +4,10 @@ import { orAbort } from '#src/kernel/abort.ts';
 import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { withDeadline } from '../providers/deadline.ts';
-import { assertFetched } from '../providers/provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { createApplyRefresh, createRunStep, noProgress, type RefreshProgress } from './apply-refresh.ts';
+import { createFetchPrices } from './fetch/fetch-prices.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 import { countFailedRefresh } from './refresh-failure.ts';
 import { beginQueued, closeRunning, hasSucceeded, insertRunning, recordOutcome } from './refresh-records.ts';
@@ -31,6 +31,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
   const sourceOf = ({ source = 'provider' }: Universe): SeriesSource =>
     source === 'provider' ? provider.source : source;
 
+  const fetchPrices = createFetchPrices({ ...deps, historyDays: deps.historyDays ?? 0 });
   const apply = createApplyRefresh({ ...deps, events, step, sourceOf });
 
   const providerOf = (universe: Universe): MarketDataProvider => {
@@ -48,9 +49,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         // There is nothing to fetch for uploaded prices. The refresh calculates the indexes from what is stored.
         if (sourceOf(universe) === 'upload') return { source: 'upload' as const, series: [] };
         const fallback = trigger === 'schedule' || trigger === 'startup';
-        const fetched = await orAbort(providerOf(universe).fetch(universe, signal, { fallback }), signal);
-        assertFetched(universe, fetched);
-        return fetched;
+        return orAbort(fetchPrices(providerOf(universe), universe, signal, { fallback }), signal);
       });
     });
 
