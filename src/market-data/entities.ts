@@ -222,6 +222,23 @@ const UniverseBundleEntity = defineEntity({
 });
 
 /** Entities for the entity list of the database room. */
+/** See `fetched-series.ts`. Written and read as sets. */
+const FetchedSeriesEntity = defineEntity({
+  name: 'FetchedSeries',
+  tableName: 'fetched_series',
+  properties: {
+    universe: p.text().primary(),
+    symbol: p.text().primary(),
+    source: p.text().$type<SeriesSource>(),
+    priceInterval: p.text().$type<Interval>(),
+    historyFrom: p.date(),
+    since: p.date().nullable(),
+    barCount: p.integer(),
+    bars: p.text(),
+    fetchedAt: p.datetime().defaultRaw('now()'),
+  },
+});
+
 export const marketDataEntities = [
   AssetEntity,
   PriceEntity,
@@ -233,6 +250,7 @@ export const marketDataEntities = [
   IndexDivisorEntity,
   RefreshEntity,
   PriceQuarantineEntity,
+  FetchedSeriesEntity,
   UniverseEntity,
   UniverseAssetEntity,
   UniverseIndexEntity,

@@ -25,11 +25,12 @@ const keyOf = ({ source }: MarketDataProvider, universe: string): CacheKey => ({
  */
 export const createFallbackProvider = ({ provider, cache, logger }: FallbackProviderDeps): MarketDataProvider => ({
   source: provider.source,
+  ...(provider.maxAssetsPerFetch !== undefined && { maxAssetsPerFetch: provider.maxAssetsPerFetch }),
   fetch: async (universe, signal, options) => {
     try {
       const fetched = await provider.fetch(universe, signal, options);
       // A part of the universe would replace the data of all its assets.
-      if (options.since?.size !== 0) await cache.put(keyOf(provider, universe.name), fetched);
+      if (!options.isPart) await cache.put(keyOf(provider, universe.name), fetched);
       return fetched;
     } catch (error) {
       const code = codeOf(error);

@@ -34,16 +34,25 @@ type FetchOptions = {
   readonly fallback: boolean;
   /**
    * First wanted day by symbol. The other series are wanted from the first day of the universe. A provider that cannot
-   * limit its answer ignores it. An empty map: the universe has only some of its assets, because their ends did not fit.
+   * limit its answer ignores it.
    */
   readonly since?: ReadonlyMap<string, string>;
+  /** True if the universe has only some of its assets. Default: false. */
+  readonly isPart?: boolean;
+  /** Max milliseconds to wait for request credits. Default: the timeout of the provider. */
+  readonly maxWaitMs?: number;
 };
 
 /** Source of prices. `fetch` must not be called inside a database transaction. */
 export type MarketDataProvider = {
   /** Recorded for each series, because prices of different sources must not be mixed in one series. */
   readonly source: SeriesSource;
-  /** @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout` */
+  /** Max assets of one call. The parts of a larger universe are stored one by one. Default: no limit. */
+  readonly maxAssetsPerFetch?: number;
+  /**
+   * It must bound the time of each of its requests.
+   * @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout`
+   */
   readonly fetch: (universe: Universe, signal: AbortSignal, options: FetchOptions) => Promise<FetchedUniverse>;
 };
 

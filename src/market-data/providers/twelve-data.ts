@@ -23,7 +23,7 @@ export type TwelveDataDeps = {
   readonly http: TwelveDataHttp;
   readonly policy: Policy;
   readonly credits: Credits;
-  /** Timeout for all requests of one fetch together. */
+  /** Timeout for all requests of one fetch together; for each of them if the fetch may wait longer for credits. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
@@ -103,20 +103,22 @@ const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): Fetch
 export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: TwelveDataDeps): TwelveData => {
   let lastFailure: string | undefined;
 
-  const takeCredits = async (count: number, deadline: number, signal: AbortSignal): Promise<void> => {
+  const takeCredits = async (count: number, waitUntil: number, signal: AbortSignal): Promise<void> => {
     for (let wait = await credits.take(count); wait > 0; wait = await credits.take(count)) {
-      if (clock.monotonic() + wait >= deadline) throw throttled(Math.ceil(wait / 1_000));
+      if (clock.monotonic() + wait >= waitUntil) throw throttled(Math.ceil(wait / 1_000));
       await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   };
 
+  /** `isPatient`: the time of the requests does not count as time of waiting for credits. */
+  type Patience = { readonly waitUntil: number; readonly isPatient: boolean };
   type Batch = { readonly assets: Universe['assets']; readonly page: Page };
   const symbolOf = ({ symbol, twelveDataSymbol = symbol }: Universe['assets'][number]): string => twelveDataSymbol;
 
   const requestSeries = async (
     { interval }: Universe,
     { assets, page }: Batch,
-    deadline: number,
+    { waitUntil, isPatient }: Patience,
     outer: AbortSignal,
   ): Promise<ReadonlyMap<string, WireSeries>> => {
     const symbols = assets.map(symbolOf);
@@ -130,7 +132,8 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
       timezone: 'Exchange',
       format: 'JSON',
     };
-    await takeCredits(symbols.length, deadline, outer);
+    await takeCredits(symbols.length, waitUntil, outer);
+    const deadline = isPatient ? clock.monotonic() + timeoutMs : waitUntil;
     let attempts = 0;
     const body = await policy.run({ signal: outer, deadline, idempotent: true }, async (signal) => {
       // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
@@ -145,12 +148,13 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     universe: Universe,
     signal: AbortSignal,
     since: ReadonlyMap<string, string>,
+    maxWaitMs: number | undefined,
   ): Promise<FetchedSeries[]> => {
-    const deadline = clock.monotonic() + timeoutMs;
+    const patience = { waitUntil: clock.monotonic() + (maxWaitMs ?? timeoutMs), isPatient: maxWaitMs !== undefined };
     const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
     for (const { assets, from } of groupsOf(universe, since, credits.perMinute)) {
       for (const page of pagesFrom(from, universe.interval, clock.now())) {
-        const found = await requestSeries(universe, { assets, page }, deadline, signal);
+        const found = await requestSeries(universe, { assets, page }, patience, signal);
         for (const asset of assets) {
           const series = found.get(symbolOf(asset));
           if (series?.currency !== undefined && series.currency !== asset.currency) {
@@ -170,11 +174,12 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
 
   return {
     source: 'twelve_data',
-    fetch: async (universe, signal, { since = new Map<string, string>() }) => {
+    maxAssetsPerFetch: credits.perMinute,
+    fetch: async (universe, signal, { since = new Map<string, string>(), maxWaitMs }) => {
       assertOutsideTransaction('Calling Twelve Data');
       const startedAt = clock.monotonic();
       try {
-        const series = await fetchAll(universe, signal, since);
+        const series = await fetchAll(universe, signal, since, maxWaitMs);
         const empty = series.find((each) => each.prices.length === 0 && each.since === undefined);
         if (empty) throw badResponse(`no prices for ${empty.symbol}`);
         lastFailure = undefined;

@@ -15,7 +15,9 @@ export type StoreRequest = {
   readonly universe: Pick<Universe, 'from' | 'interval'>;
   /** Database ids by symbol. */
   readonly assets: ReadonlyMap<string, number>;
-  readonly fetched: FetchedUniverse;
+  readonly fetched: Pick<FetchedUniverse, 'source'> & {
+    readonly series: Iterable<FetchedSeries> | AsyncIterable<FetchedSeries>;
+  };
   readonly source: SeriesSource | null;
   readonly quarantineFactor: number;
 };
@@ -54,18 +56,21 @@ export const nothingStored: StoredResult = {
 /** Limits the memory and the work in one turn of the event loop: the stored bars of one batch of series are in memory at a time. */
 const barsPerBatch = 10_000;
 
-export const batchesOf = (series: readonly FetchedSeries[]): FetchedSeries[][] => {
-  const batches: FetchedSeries[][] = [];
-  let bars = Infinity;
-  for (const each of series) {
-    if (bars + each.prices.length > barsPerBatch) {
-      batches.push([]);
+export const batchesOf = async function* (
+  series: Iterable<FetchedSeries> | AsyncIterable<FetchedSeries>,
+): AsyncGenerator<readonly FetchedSeries[]> {
+  let batch: FetchedSeries[] = [];
+  let bars = 0;
+  for await (const each of series) {
+    if (batch.length > 0 && bars + each.prices.length > barsPerBatch) {
+      yield batch;
+      batch = [];
       bars = 0;
     }
-    batches.at(-1)!.push(each);
+    batch.push(each);
     bars += each.prices.length;
   }
-  return batches;
+  if (batch.length > 0) yield batch;
 };
 
 export type Plans = readonly (readonly [asset: number, SeriesPlan])[];
@@ -185,7 +190,7 @@ export const storeSeries = async (
 ): Promise<StoredResult> => {
   const from = firstDayOfPeriod(request.universe.from, request.universe.interval);
   let result = nothingStored;
-  for (const batch of batchesOf(request.fetched.series)) {
+  for await (const batch of batchesOf(request.fetched.series)) {
     const plans = await planBatch(transaction, batch, request, from);
     await writePlans(transaction, plans, request, from);
     await markHistories(transaction, batch, plans, request);

@@ -71,7 +71,7 @@ test('an answer with only a new bar, without the overlap, is not believed: the w
   setBars('MSFT', [...bars(40), wireBar(40, 1_000_000)]);
   const record = await refreshes.run({ universe: 'pair', trigger: 'request' });
   t.like(record, { status: 'succeeded_with_quarantine', quarantined: 1 });
-  t.deepEqual(calls, [undefined, 2, 0]);
+  t.deepEqual(calls, [0, 2, undefined]);
 });
 
 test('after a split the overlap differs, and the whole history is fetched and replaced', async (t) => {
