@@ -69,7 +69,7 @@ const CorporateActionEntity = defineEntity({
   },
 });
 
-export const MarketIndexEntity = defineEntity({
+const MarketIndexEntity = defineEntity({
   name: 'MarketIndex',
   tableName: 'market_index',
   properties: {

@@ -14,8 +14,9 @@ export const createExplainer = (enabled: boolean) => {
         unitOfWork.run(options, (transaction) => work({ ...transaction, query: explained(transaction.query) })),
     }),
   };
-  const explained = (query: Query): Query =>
-    (async (text: string, parameters?: readonly unknown[]) => {
+  const explained =
+    (query: Query): Query =>
+    async (text: string, parameters?: readonly unknown[]) => {
       if (enabled && explainer.isOn && !plans.has(text) && /^\s*select\b.*\bprice\b/s.test(text)) {
         const rows = await query<{ 'QUERY PLAN': string }>(
           `explain (analyze, buffers, timing off) ${text}`,
@@ -24,6 +25,6 @@ export const createExplainer = (enabled: boolean) => {
         plans.set(text, rows.map((row) => row['QUERY PLAN'].slice(0, 200)).join('\n'));
       }
       return query(text, parameters);
-    }) as Query;
+    };
   return explainer;
 };

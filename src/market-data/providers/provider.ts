@@ -61,13 +61,28 @@ const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
 const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
 const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
 
-const faultOf = (bar: PriceBar, previous: string | undefined): string | undefined => {
-  if (!isCalendarDate(bar.date)) return 'a date that does not exist';
+const faultOf = (
+  bar: PriceBar,
+  previous: string | undefined,
+  isDate: (text: string) => boolean,
+): string | undefined => {
+  if (!isDate(bar.date)) return 'a date that does not exist';
   if (previous !== undefined && bar.date <= previous) return 'dates that are not strictly ascending';
   if (!isPositive(bar.close)) return 'a close that is not a positive number';
   if (![bar.open, bar.high, bar.low].every(isPositiveOrAbsent)) return 'a price that is not a positive number';
   if (!isVolume(bar.volume)) return 'a volume that is not a number from 0';
   return undefined;
+};
+
+/** Remembers the dates that exist, because the series of a universe have the same days. */
+const createDateCheck = (): ((text: string) => boolean) => {
+  const known = new Set<string>();
+  return (text) => {
+    if (known.has(text)) return true;
+    const exists = isCalendarDate(text);
+    if (exists) known.add(text);
+    return exists;
+  };
 };
 
 /**
@@ -77,6 +92,7 @@ const faultOf = (bar: PriceBar, previous: string | undefined): string | undefine
  * @throws AppError `external_api_bad_response`
  */
 export const assertFetched = (universe: Universe, fetched: FetchedUniverse): void => {
+  const isDate = createDateCheck();
   const expected = new Set(universe.assets.map(({ symbol }) => symbol));
   for (const { symbol, prices, since } of fetched.series) {
     const refuse = (problem: string): never => {
@@ -88,7 +104,7 @@ export const assertFetched = (universe: Universe, fetched: FetchedUniverse): voi
     if (first && since !== undefined && first.date < since) refuse(`a day before the requested days for ${symbol}`);
     let previous: string | undefined;
     for (const bar of prices) {
-      const fault = faultOf(bar, previous);
+      const fault = faultOf(bar, previous, isDate);
       if (fault !== undefined) refuse(`${fault} for ${symbol}`);
       previous = bar.date;
     }

@@ -28,10 +28,10 @@ const upsertIndexes = `insert into market_index (code, name, method, universe)
     where (market_index.name, market_index.method, market_index.universe)
       is distinct from (excluded.name, excluded.method, excluded.universe)`;
 
-const readIds = async <Name extends 'symbol' | 'code'>(
+const readIds = async (
   { query }: Query,
-  table: string,
-  column: Name,
+  table: 'asset' | 'market_index',
+  column: 'symbol' | 'code',
   names: readonly string[],
 ): Promise<ReadonlyMap<string, number>> => {
   const statement = `select id, ${column} as name from ${table} where ${column} = any($1::text[])`;

@@ -126,7 +126,7 @@ export const createFetchPrices = ({ reader, metrics, logger, historyDays, maxWai
       );
     }
     await progress({ assets: found.size(), bars: found.bars() });
-    return { source: 'provider', bars: found.bars(), series: found.read };
+    return { source: 'provider', bars: found.bars(), series: () => found.read() };
   };
 
   return async (request: FetchRequest): Promise<FetchedPrices> => {
