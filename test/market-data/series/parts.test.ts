@@ -20,27 +20,22 @@ const thirty: Universe = {
   assets: symbols.map((symbol) => ({ symbol, name: symbol, exchange: 'X', currency: 'USD' })),
   indexes: [{ code: 'THIRTY_EW', name: 'Thirty', method: 'equal_weighted', constituents: symbols }],
 };
-/** The minute of the test has so many milliseconds. */
-const minuteMs = 700;
-
-/** 8 credits for each minute of the test. */
-const createShortMinutes = () => {
-  let minute = 0;
-  let spent = 0;
+/** 8 credits for each minute. A test begins the minutes itself. Without credits the next attempt is after `waitMs`. */
+const createTestMinutes = (waitMs: number) => {
+  let left = 8;
   return {
     perMinute: 8,
     take: async (count: number): Promise<number> => {
-      const now = Date.now();
-      if (Math.floor(now / minuteMs) !== minute) spent = 0;
-      minute = Math.floor(now / minuteMs);
-      if (spent + count > 8) return minuteMs - (now % minuteMs);
-      spent += count;
+      if (count > left) return waitMs;
+      left -= count;
       return 0;
     },
+    nextMinute: (): void => void (left = 8),
+    noLimit: (): void => void (left = Infinity),
   };
 };
 
-const setupThirty = async (t: ExecutionContext) => {
+const setupThirty = async (t: ExecutionContext, waitMs = 20) => {
   const { server, setBars, deps, admin } = await setupPair(t);
   for (const [asset, symbol] of symbols.entries()) {
     setBars(
@@ -60,9 +55,8 @@ const setupThirty = async (t: ExecutionContext) => {
     metrics: recordMetrics(),
     clock: systemClock,
   });
-  const credits = createShortMinutes();
-  // The timeout is shorter than a minute of the test, so a fetch without patience fails.
-  const provider = createTwelveData({ http, policy, credits, timeoutMs: 300, clock: systemClock });
+  const credits = createTestMinutes(waitMs);
+  const provider = createTwelveData({ http, policy, credits, timeoutMs: 10_000, clock: systemClock });
   const serviceOf = (
     universe: Universe = thirty,
     timeouts: object = { creditsMs: 60_000 },
@@ -82,36 +76,38 @@ const setupThirty = async (t: ExecutionContext) => {
   const staged = async (): Promise<number> =>
     Number((await admin.query('select count(*)::int as count from fetched_series'))[0]?.['count']);
   const asked = (): string[] => server.requests.flatMap(({ query }) => query.get('symbol')!.split(','));
-  return { server, admin, serviceOf, staged, asked };
+  return { server, admin, serviceOf, staged, asked, credits };
 };
 
 const request = { universe: 'thirty', trigger: 'request' } as const;
 
 test('30 symbols on 8 credits a minute are fetched over minutes, and the record shows the progress', async (t) => {
-  const { admin, serviceOf, staged, asked, server } = await setupThirty(t);
+  const { admin, serviceOf, staged, asked, server, credits } = await setupThirty(t);
   const { record, ended } = await serviceOf().start({ ...request, waited: false });
-  const seen = new Set<number>();
-  await eventually(async () => {
-    const [row] = await admin.query('select assets, rows_read, status from refresh where id = $1', [record.id]);
-    if (row?.['status'] === 'running') seen.add(Number(row['assets']));
-    return row?.['status'] !== 'running';
-  }, 'the refresh ends');
+  for (const fetched of [8, 16, 24]) {
+    await eventually(async () => {
+      const [row] = await admin.query('select assets, rows_read, status from refresh where id = $1', [record.id]);
+      return row?.['status'] === 'running' && row['assets'] === fetched && row['rows_read'] === fetched * 30;
+    }, `the record shows ${fetched} series`);
+    credits.nextMinute();
+  }
   t.like(await ended, { status: 'succeeded', assets: 30, prices: 900, rows_read: 900, index_values: 30 });
-  t.true(seen.has(8) || seen.has(16) || seen.has(24), `the progress was seen: ${[...seen].join(' ')}`);
   t.is(server.requests.length, 4);
   t.deepEqual(asked().toSorted(), symbols.toSorted());
   t.is(await staged(), 0, 'nothing is left behind');
 });
 
 test('a refresh that was interrupted continues with the series that are missing', async (t) => {
-  const { serviceOf, staged, asked } = await setupThirty(t);
+  const { serviceOf, staged, asked, credits } = await setupThirty(t);
   const first = serviceOf();
   const { ended } = await first.start({ ...request, waited: false });
-  await eventually(async () => (await staged()) >= 16, 'two parts are fetched');
+  await eventually(async () => (await staged()) === 8, 'a part is fetched');
+  credits.nextMinute();
+  await eventually(async () => (await staged()) === 16, 'two parts are fetched');
   await first.close();
   t.like(await ended, { status: 'failed', reason: 'shutting_down' });
-  const before = asked().length;
-  t.true(before >= 16 && before < 30);
+  t.is(asked().length, 16);
+  credits.noLimit();
   t.like(await serviceOf().run(request), { status: 'succeeded', assets: 30, prices: 900 });
   t.deepEqual(asked().toSorted(), symbols.toSorted(), 'each symbol was asked for once');
   t.is(await staged(), 0);
@@ -121,7 +117,7 @@ test('the start enqueues the universe of an interrupted fetch, and waits for not
   const { serviceOf, staged, server } = await setupThirty(t);
   const first = serviceOf();
   await first.start({ ...request, waited: false });
-  await eventually(async () => (await staged()) >= 8, 'a part is fetched');
+  await eventually(async () => (await staged()) === 8, 'a part is fetched');
   await first.close();
   const before = server.requests.length;
   const enqueued: string[] = [];
@@ -132,29 +128,32 @@ test('the start enqueues the universe of an interrupted fetch, and waits for not
 });
 
 test('series of an interrupted refresh are not used for another question, or after some hours', async (t) => {
-  const { admin, serviceOf, staged, asked } = await setupThirty(t);
+  const { admin, serviceOf, staged, asked, credits } = await setupThirty(t);
   const first = serviceOf();
   await first.start({ ...request, waited: false });
-  await eventually(async () => (await staged()) >= 8, 'a part is fetched');
+  await eventually(async () => (await staged()) === 8, 'a part is fetched');
   await first.close();
-  const [before, old] = [asked().length, 3];
+  credits.noLimit();
   await admin.query(
     `update fetched_series set fetched_at = now() - interval '7 hours' where symbol in ('P0', 'P1', 'P2')`,
   );
   t.is((await serviceOf().run(request)).status, 'succeeded');
-  t.is(asked().length, 30 + old, `${before} were asked for before`);
+  t.is(asked().length, 30 + 3);
   await admin.query('delete from price');
+  credits.nextMinute();
   const second = serviceOf();
   await second.start({ ...request, waited: false });
-  await eventually(async () => (await staged()) >= 8, 'a part is fetched');
+  await eventually(async () => (await staged()) === 8, 'a part is fetched');
   await second.close();
+  credits.noLimit();
   const again = asked().length;
   t.is((await serviceOf({ ...thirty, from: '1999-01-01' }).run(request)).status, 'succeeded');
   t.is(asked().length, again + 30);
 });
 
 test('a refusal of the provider because of its limit is waited for; another fault ends the refresh', async (t) => {
-  const { server, serviceOf, staged } = await setupThirty(t);
+  const { server, serviceOf, staged, credits } = await setupThirty(t);
+  credits.noLimit();
   server.fault = { kind: 'throttle', retryAfter: '1' };
   const { ended } = await serviceOf().start({ ...request, waited: false });
   await eventually(() => server.requests.length >= 1, 'the first request is refused');
@@ -166,6 +165,6 @@ test('a refusal of the provider because of its limit is waited for; another faul
 });
 
 test('without patience a universe with more symbols than credits fails as before', async (t) => {
-  const { serviceOf } = await setupThirty(t);
+  const { serviceOf } = await setupThirty(t, 20_000);
   t.like(await serviceOf(thirty, {}).run(request), { status: 'failed', reason: 'external_api_unavailable' });
 });
