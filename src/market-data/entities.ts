@@ -21,6 +21,9 @@ export const AssetEntity = defineEntity({
     /** The source of the stored prices. Null: no prices, or prices of a version that did not record it. */
     priceSource: p.text().$type<SeriesSource>().nullable(),
     priceInterval: p.text().$type<Interval>().nullable(),
+    /** The last fetch of the whole history: its first requested day, and when it was. Null: not known. */
+    historyFrom: p.date().nullable(),
+    historyAt: p.datetime().nullable(),
   },
 });
 
@@ -66,7 +69,7 @@ const CorporateActionEntity = defineEntity({
   },
 });
 
-export const MarketIndexEntity = defineEntity({
+const MarketIndexEntity = defineEntity({
   name: 'MarketIndex',
   tableName: 'market_index',
   properties: {
@@ -219,6 +222,23 @@ const UniverseBundleEntity = defineEntity({
 });
 
 /** Entities for the entity list of the database room. */
+/** See `fetched-series.ts`. Written and read as sets. */
+const FetchedSeriesEntity = defineEntity({
+  name: 'FetchedSeries',
+  tableName: 'fetched_series',
+  properties: {
+    universe: p.text().primary(),
+    symbol: p.text().primary(),
+    source: p.text().$type<SeriesSource>(),
+    priceInterval: p.text().$type<Interval>(),
+    historyFrom: p.date(),
+    since: p.date().nullable(),
+    barCount: p.integer(),
+    bars: p.text(),
+    fetchedAt: p.datetime().defaultRaw('now()'),
+  },
+});
+
 export const marketDataEntities = [
   AssetEntity,
   PriceEntity,
@@ -230,6 +250,7 @@ export const marketDataEntities = [
   IndexDivisorEntity,
   RefreshEntity,
   PriceQuarantineEntity,
+  FetchedSeriesEntity,
   UniverseEntity,
   UniverseAssetEntity,
   UniverseIndexEntity,

@@ -10,6 +10,7 @@ export { createExplanationPlaces } from './reads/explanation-places.ts';
 export { createMarketDataRoutes } from './reads/market-data-routes.ts';
 export { createMarketDataQueries } from './reads/queries.ts';
 export { refreshSchema } from './reads/schemas.ts';
+export { removeOldFetchedSeries } from './refresh/fetch/fetched-series.ts';
 export { createQueuedRefreshes } from './refresh/refresh-queue.ts';
 export { createRefreshService, type RefreshService } from './refresh/refresh-service.ts';
 export { removeOldRefreshes } from './refresh/retention.ts';

@@ -165,6 +165,21 @@ export const refreshes: DashboardSpec = {
           queries: [{ expr: `sum(rate(${of('volwatch_upload_bytes_total')}[$__rate_interval]))`, legend: 'bytes' }],
         },
         {
+          id: 23,
+          kind: 'bars',
+          title: 'Fetched series by extent',
+          description:
+            'Fetched series: only their end, the whole history because it was due, or the whole history because the provider has changed it.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (extent) (increase(${of('volwatch_series_fetched_total')}[$__interval]))`,
+              legend: '{{extent}}',
+            },
+          ],
+          stacked: true,
+        },
+        {
           id: 20,
           kind: 'bars',
           title: 'Calculated indexes by extent',

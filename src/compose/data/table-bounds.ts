@@ -102,6 +102,11 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     removed: 'by the queue, days after a job has ended',
   },
   price: { grows: 'a refresh', bound: 'one row for a symbol and a day', removed: 'with its asset' },
+  fetched_series: {
+    grows: 'a refresh fetches a universe in parts',
+    bound: 'one row for an asset of a universe',
+    removed: 'when the refresh is applied; RETENTION_SCHEDULE, after 6 hours',
+  },
   price_quarantine: {
     grows: 'a refresh with prices that jump',
     bound: 'prices of a refresh',

@@ -7,7 +7,7 @@ import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
 import { removeOldMail } from '../../mail/index.ts';
-import { type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
+import { type RefreshService, removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
@@ -74,8 +74,8 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
 /** Max accounts that one run of the retention removes, so that its duration is bounded. */
 const maxRemovedAccounts = 1_000;
 
-const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'schedule' =>
-  trigger === 'request' || trigger === 'change' ? trigger : 'schedule';
+const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'startup' | 'schedule' =>
+  trigger === 'request' || trigger === 'change' || trigger === 'startup' ? trigger : 'schedule';
 
 /** Returns the handler of each queue. */
 export const jobHandlers = (
@@ -116,6 +116,7 @@ export const jobHandlers = (
       calendar_rows: await removeOldCalendarRows(transaction),
       mail_messages: await removeOldMail(transaction, config.MAIL_RETENTION_HOURS),
       counted_refusals: await audit.countRefusals(transaction),
+      fetched_series: await removeOldFetchedSeries(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
     logger.info({ ...removed, accounts: removedAccounts }, 'removed rows after their retention time');

@@ -88,9 +88,16 @@ export const composeMarketData = (
     providers,
     universes,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
+    historyDays: config.PRICE_HISTORY_DAYS,
     committed: cachedReads.committed,
+    enqueue: async (universe) => {
+      await unitOfWork.run({ operation: 'refresh.record' }, (transaction) =>
+        jobs.enqueue(transaction, 'refresh', { key: universe, data: { universe, trigger: 'startup' } }),
+      );
+    },
     timeouts: {
       fetchMs: config.PROVIDER_TIMEOUT_MS,
+      creditsMs: config.REFRESH_FETCH_TIMEOUT_MS,
       applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
       uploadMs: config.UPLOAD_TIMEOUT_MS,
     },

@@ -101,6 +101,10 @@ export const replaceSeries = (fetched: FetchedSeries, context: PlanContext): Ser
   };
 };
 
+/** True if the stored series is the one whose end was asked for. Another refresh can have changed it since then. */
+const continues = ({ origin, bars, before }: StoredSeries, { source, interval }: PlanContext): boolean =>
+  (bars.length > 0 || before !== undefined) && origin.source === source && origin.interval === interval;
+
 /** The series is the truth for the time from the first requested day on, as far as it is believed. */
 const updateSeries = (fetched: FetchedSeries, stored: StoredSeries, context: PlanContext): SeriesPlan => {
   const { symbol } = fetched;
@@ -135,6 +139,7 @@ const updateSeries = (fetched: FetchedSeries, stored: StoredSeries, context: Pla
     };
   };
 
+  if (context.isTail && !continues(stored, context)) return holdBack('short_answer');
   if (current && withdrawn.length > maxWithdrawn(storedByPeriod.size)) return holdBack('short_answer');
   const pairs = [...byPeriod].flatMap(([period, bar]) => {
     const own = storedByPeriod.get(period);
@@ -189,7 +194,7 @@ const isEmpty = ({ bars, before }: StoredSeries): boolean => bars.length === 0 &
  */
 export const planSeries = (fetched: FetchedSeries, stored: StoredSeries, context: PlanContext): SeriesPlan => {
   const { source, interval } = stored.origin;
-  if (isEmpty(stored)) return updateSeries(fetched, stored, context);
+  if (context.isTail || isEmpty(stored)) return updateSeries(fetched, stored, context);
   const isOther =
     (source !== null && context.source !== null && source !== context.source) ||
     (interval !== null && interval !== context.interval);

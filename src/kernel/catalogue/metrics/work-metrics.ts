@@ -111,6 +111,11 @@ export const workMetrics = {
     help: 'Series whose stored history was replaced, because the provider restated it or the source changed',
     labels: { reason: ['restated', 'source_changed'] },
   },
+  volwatch_series_fetched_total: {
+    type: 'counter',
+    help: 'Series fetched from a provider. end: new bars and an overlap; whole: the whole history; changed: the whole history, because the overlap differed from what is stored',
+    labels: { extent: ['end', 'whole', 'changed'] },
+  },
   volwatch_index_calculations_total: {
     type: 'counter',
     help: 'Indexes of committed refreshes by the days that were calculated: all, those from a changed day on, or none',
