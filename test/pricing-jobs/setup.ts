@@ -68,6 +68,7 @@ export const setup = async (
     price,
     quota,
     assertStream,
+    defaultsOfCaller: async () => undefined,
     watchMs: 20,
   };
   const pricing = createPricingJobs(deps);
