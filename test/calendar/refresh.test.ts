@@ -15,15 +15,15 @@ import {
   type Stage,
 } from './support.ts';
 
-/** Two services on one database for all tests of this file; they run one after the other. */
+/** Four services on one database for all tests of this file; they run one after the other. */
 const test = anyTest.serial as TestFn<Stage>;
 const scope = createScope();
 test.after.always(scope.close);
 test.before(async (t) => {
-  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' }, 2);
+  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' }, 4);
 });
 
-test('100 callers of two instances with an expired token: one token call, 100 good answers', async (t) => {
+test('100 callers of four processes with an expired token: one token call, 100 good answers', async (t) => {
   const stage = t.context;
   const { services, google } = stage;
   const ada = await connectedPerson(stage);
