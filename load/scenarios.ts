@@ -71,6 +71,8 @@ const named: Record<string, () => Scenarios[string]> = {
       { target: poolRate, duration: `${poolSeconds.after}s` },
     ],
   }),
+  /** Calendar syncs of a few users at two instances, with access tokens that expire every few seconds. */
+  calendar: () => ({ executor: 'constant-arrival-rate', ...open, rate, duration: `${seconds(30)}s` }),
   /** Increases the rate until a threshold fails, which ends the run. */
   breakpoint: () => ({
     executor: 'ramping-arrival-rate',
@@ -100,6 +102,7 @@ export const scenarios = (): Scenarios => {
   if (chosen === undefined) throw new Error(`No scenario ${scenarioName}: ${Object.keys(named).join(', ')}`);
   const traffic = chosen();
   if (scenarioName === 'pool') return { traffic: { ...traffic, exec: 'poolReads' } };
+  if (scenarioName === 'calendar') return { traffic: { ...traffic, exec: 'calendarSyncs' } };
   const length =
     'stages' in traffic && traffic.stages
       ? `${traffic.stages.reduce((sum, stage) => sum + Number.parseInt(stage.duration, 10), 0)}s`

@@ -9,6 +9,8 @@ export type WireEvent = { id: string; status?: string } & Record<string, unknown
 export type GoogleEndpoint = 'token' | 'revoke' | 'events';
 type GoogleCall = {
   readonly endpoint: GoogleEndpoint;
+  /** Unix milliseconds. */
+  readonly at: number;
   readonly form: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
 };
@@ -200,7 +202,7 @@ export const startGoogleServer = async (t: {
       return;
     }
     if (!endpoint) return send(response, apiError(404, 'notFound'));
-    const call = { endpoint, form: await readForm(request), query: url.searchParams };
+    const call = { endpoint, at: Date.now(), form: await readForm(request), query: url.searchParams };
     calls.push(call);
     const spoiled = await spoil(server.faults[endpoint], response, () => answer(endpoint, request, call));
     if (spoiled && !response.destroyed) send(response, spoiled.reply, spoiled.headers);
