@@ -24,6 +24,8 @@ const steps = (targets: readonly number[], each: number) =>
     { target, duration: `${each}s` },
   ]);
 
+const halfRate = Math.max(1, Math.round(rate / 2));
+
 type Scenarios = NonNullable<Options['scenarios']>;
 
 const named: Record<string, () => Scenarios[string]> = {
@@ -72,7 +74,7 @@ const named: Record<string, () => Scenarios[string]> = {
     ],
   }),
   /** Calendar syncs of a few users at two instances, with access tokens that expire every few seconds. */
-  calendar: () => ({ executor: 'constant-arrival-rate', ...open, rate, duration: `${seconds(30)}s` }),
+  calendar: () => ({ executor: 'constant-arrival-rate', ...open, rate: halfRate, duration: `${seconds(30)}s` }),
   /** Increases the rate until a threshold fails, which ends the run. */
   breakpoint: () => ({
     executor: 'ramping-arrival-rate',

@@ -42,6 +42,8 @@ export type World = {
   /** Whether the current process or an earlier one logged a line of the trace. */
   readonly logged: (traceId: string) => boolean;
   readonly restart: () => Promise<void>;
+  /** Starts a second instance on the same dependencies. It is stopped at the end of the run, if a cell does not stop it. */
+  readonly startBeside: () => Promise<Service>;
   /** Changes the prices of the provider to a new generation and returns its number. */
   readonly nextGeneration: () => number;
   /** Returns an access token that stays valid for the whole run. */
@@ -253,6 +255,15 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     restart: async () => {
       await current.exited;
       await start();
+    },
+    startBeside: async () => {
+      const beside = await startService({
+        environment: { ...environment, PORT: '0', METRICS_PORT: '0', PRICING_WORKERS: '1' },
+      });
+      scope.teardown(() => beside.stop(5_000));
+      processes.push(beside);
+      await beside.ready();
+      return beside;
     },
     nextGeneration,
     token: takeToken,
