@@ -87,12 +87,12 @@ export const googleCalendarCells: readonly Cell[] = [
   {
     ...common,
     name: 'token endpoint slow',
-    how: 'it answers after a second, and each access token is used for two seconds',
+    how: 'it answers after 0.3 s, and each access token is used for two seconds',
     codes: [],
     inject: ({ google }) => {
       google.expiresInSeconds = marginSeconds + 2;
       google.endAccessTokens();
-      google.faults = { token: { kind: 'delay', ms: 1_000 } };
+      google.faults = { token: { kind: 'delay', ms: 300 } };
     },
     heal: ({ google }) => {
       google.faults = {};

@@ -42,12 +42,16 @@ type BrowserHeaders = {
 };
 
 /**
- * The page came over plain HTTP from this host, so the browser drops a cookie with Secure. A proxy that ends TLS does not
- * matter, because the origin is what the browser sees. For loopback browsers accept the cookie.
+ * The page came over plain HTTP from this host, and so did the request: browsers send `Sec-Fetch-Site` over HTTPS and to
+ * loopback only. They drop a cookie with Secure then. A proxy that ends TLS does not matter, because the headers say what the
+ * browser sees.
  */
-const isInsecure = ({ origin, host }: BrowserHeaders): boolean => {
-  const page = origin === undefined ? null : URL.parse(origin);
-  return page?.protocol === 'http:' && page.host === host?.toLowerCase() && !isLocalHost(page.hostname);
+const isInsecure = ({ origin, host, 'sec-fetch-site': site }: BrowserHeaders): boolean => {
+  if (origin === undefined || site !== undefined) return false;
+  const page = URL.parse(origin);
+  return (
+    page?.protocol === 'http:' && page.hostname === URL.parse(`http://${host}`)?.hostname && !isLocalHost(page.hostname)
+  );
 };
 
 const attribute = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;

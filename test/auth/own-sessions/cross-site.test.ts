@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { Browser } from 'playwright-core';
+import { request } from 'undici';
 import type { SameSite } from '#src/auth/sessions/cookies.ts';
 import { launchChromium } from '#testkit/chromium.ts';
 import { ada, openSession, signedIn, startRoom } from '../room.ts';
@@ -50,6 +51,16 @@ const openPage = async (t: ExecutionContext<{ browser: Browser }>, sameSite: Sam
   return { room, send };
 };
 
+/** `fetch` sets the header Host itself. */
+const loginAs = async (url: string, headers: Record<string, string>) => {
+  const { statusCode: status, body } = await request(`${url}/auth/login`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify({ ...ada, session: true }),
+  });
+  return { status, body: (await body.json()) as Record<string, unknown> };
+};
+
 test('a page over plain HTTP cannot sign in for a session, except on loopback: the browser drops its cookie', async (t) => {
   const room = await startRoom(t);
   await signedIn(room);
@@ -72,6 +83,14 @@ test('a page over plain HTTP cannot sign in for a session, except on loopback: t
   t.regex(refused.detail ?? '', /HTTPS/);
   t.is((await room.stored.query('select 1 from user_session')).length, 0);
   t.like(await loginFrom('localhost'), { status: 200, next: 200 });
+
+  const login = (headers: Record<string, string>) => room.json('/auth/login', { ...ada, session: true }, headers);
+  const { port } = new URL(room.url);
+  const from = { Origin: 'http://app.volwatch.test:8080', Host: `app.volwatch.test:${port}` };
+  t.like((await loginAs(room.url, from)).body, { code: 'session_insecure' }, 'a front end on another port');
+  t.is((await loginAs(room.url, { ...from, 'Sec-Fetch-Site': 'same-site' })).status, 200, 'the service has HTTPS');
+  t.is((await loginAs(room.url, { ...from, Origin: 'https://app.volwatch.test' })).status, 200);
+  t.is((await login({})).status, 200, 'a program');
 });
 
 test('with SameSite=None the sign-in of a browser that blocks cookies of other sites is refused', async (t) => {
