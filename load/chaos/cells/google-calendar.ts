@@ -1,6 +1,5 @@
 import { quotaSpent, type GoogleEndpoint } from '#testkit/servers/google-server.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Service } from '#testkit/service.ts';
 import type { GoogleFault } from '#testkit/servers/google-faults.ts';
 import type { Cell } from '../cell.ts';
 import type { Scrape } from '../scrape.ts';
@@ -44,43 +43,38 @@ const withoutStart = (body: Record<string, unknown>): unknown => ({
 });
 
 /** A second instance syncs the same calendar all the time. A refresh token that is used twice would end the consent. */
-const twoInstances: Cell = (() => {
-  const stopped: { syncs?: AbortController; instance?: Service } = {};
-  return {
-    ...common,
-    name: 'two instances at once',
-    how: 'a second instance syncs the same calendar; access tokens expire after two seconds, and refresh tokens are replaced',
-    codes: [],
-    holdMs: 10_000,
-    inject: async (world) => {
-      const { google, token, startBeside } = world;
-      const beside = await startBeside();
-      const headers = { authorization: `Bearer ${await token()}` };
-      const syncs = new AbortController();
-      Object.assign(stopped, { syncs, instance: beside });
-      google.rotates = true;
-      google.expiresInSeconds = marginSeconds + 2;
-      google.endAccessTokens();
-      google.calls.length = 0;
-      void (async () => {
-        while (!syncs.signal.aborted) {
-          const answer = await fetch(`${beside.url}/api/v1/calendar/sync/auto`, { method: 'POST', headers });
-          await answer.arrayBuffer();
-          await sleep(100);
-        }
-      })().catch(() => {});
-    },
-    heal: async ({ google }) => {
-      stopped.syncs?.abort();
-      await stopped.instance?.stop(5_000);
-      google.rotates = false;
-      google.expiresInSeconds = 3_600;
-      google.endAccessTokens();
-    },
-    // Both instances need new tokens. A refresh token that was used twice would be refused, and callers would get 409.
-    hasEffect: (_before, _now, { google }) => google.callsOf('token') >= 3,
-  };
-})();
+const twoInstances: Cell = {
+  ...common,
+  name: 'two instances at once',
+  how: 'a second instance syncs the same calendar; access tokens expire after two seconds, and refresh tokens are replaced',
+  codes: [],
+  holdMs: 10_000,
+  inject: async ({ google, token, startBeside }) => {
+    const url = await startBeside();
+    const headers = { authorization: `Bearer ${await token()}` };
+    google.rotates = true;
+    google.expiresInSeconds = marginSeconds + 2;
+    google.endAccessTokens();
+    google.calls.length = 0;
+    const syncs = async (): Promise<void> => {
+      for (;;) {
+        const answer = await fetch(`${url}/api/v1/calendar/sync/auto`, { method: 'POST', headers });
+        await answer.arrayBuffer();
+        await sleep(100);
+      }
+    };
+    // They end when the instance is stopped.
+    void syncs().catch(() => {});
+  },
+  heal: async ({ google, stopBeside }) => {
+    await stopBeside();
+    google.rotates = false;
+    google.expiresInSeconds = 3_600;
+    google.endAccessTokens();
+  },
+  // Both instances need new tokens. A refresh token that was used twice would be refused, and callers would get 409.
+  hasEffect: (_before, _now, { google }) => google.callsOf('token') >= 3,
+};
 
 export const googleCalendarCells: readonly Cell[] = [
   cell('token endpoint down', '500 on every token request', 'token', { kind: 'status', status: 500 }),
