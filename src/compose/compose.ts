@@ -59,6 +59,7 @@ export const compose = async (config: Config): Promise<Service> => {
     universes,
     warmUp,
     closes,
+    isAsset,
   } = composeMarketData(base, database, {
     jobs,
     announce: webhooks.announce,
@@ -79,9 +80,15 @@ export const compose = async (config: Config): Promise<Service> => {
     audit: audit.trail,
     lookups,
     redis: storage.redis,
+    isAsset,
   });
   const pricing = composePricing(base, closes, callerSettings);
-  const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
+  const pricingJobs = composePricingJobs(base, database, {
+    jobs,
+    mayAct,
+    pricing: pricing.service,
+    settingsOf: callerSettings.of,
+  });
   const mail = await composeMail(base, database, { jobs, keyRing });
   const auth = await composeAuth(base, database, {
     mail: mail.outbox,

@@ -69,6 +69,7 @@ export const setup = async (
     price,
     quota,
     assertStream,
+    defaultsOfCaller: async () => undefined,
     watchMs: 20,
   };
   const pricing = createPricingJobs(deps);

@@ -51,6 +51,7 @@ type Deps = {
   readonly audit: AuditTrail;
   readonly lookups: CredentialLookups;
   readonly redis: RedisConnection | undefined;
+  readonly isAsset: (symbol: string) => Promise<boolean>;
 };
 
 /** @throws ConfigError for a schedule that has no next time */
@@ -143,6 +144,7 @@ export const composeCalendar = async (base: Base, database: Database, deps: Deps
     routes: createCalendarRoutes({
       parts: configured?.parts,
       cursors: deps.cursors,
+      isAsset: deps.isAsset,
       nextSyncAt: createNextSyncAt(config),
       redirectUrl: config.GOOGLE_REDIRECT_URL,
       callbackPath: `${basePath}/calendar/callback`,

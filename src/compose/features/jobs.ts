@@ -18,6 +18,7 @@ import {
 } from '../../pricing-jobs/index.ts';
 import { removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
+import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import { composeCredentialAdmin } from '../identity/credential-admin.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
@@ -130,7 +131,17 @@ const minPricingChunkBytes = 16_384;
 export const composePricingJobs = (
   { config, abuse, clock, metrics }: Base,
   { unitOfWork, reader }: Database,
-  { jobs, mayAct, pricing }: { readonly jobs: Jobs; readonly mayAct: MayAct; readonly pricing: PricingService },
+  {
+    jobs,
+    mayAct,
+    pricing,
+    settingsOf,
+  }: {
+    readonly jobs: Jobs;
+    readonly mayAct: MayAct;
+    readonly pricing: PricingService;
+    readonly settingsOf: SettingsOfCaller['of'];
+  },
 ): PricingJobs =>
   createPricingJobs({
     clock,
@@ -159,11 +170,17 @@ export const composePricingJobs = (
         throw error;
       }
     },
-    price: async (bytes, signal, caller) => {
+    defaultsOfCaller: async () => {
+      const settings = await settingsOf();
+      if (settings === undefined) return undefined;
+      const { universe: _, ...defaults } = settings;
+      return defaults;
+    },
+    price: async (bytes, signal, { caller, defaults }) => {
       const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
       const { chunks, size, tally } = await pricing.batch(request, {
         signal,
-        job: { caller, maxMs: config.PRICING_JOB_CHUNK_MS },
+        job: { caller, defaults, maxMs: config.PRICING_JOB_CHUNK_MS },
       });
       return { bytes: Buffer.concat(chunks), rows: size, failed: size - totalsOf(tally).ok };
     },

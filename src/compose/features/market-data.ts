@@ -43,6 +43,7 @@ export type MarketData = {
   readonly warmUp: () => Promise<void>;
   /** Reads stored closes of an asset. The pricing room declares the type, because only that room uses it. */
   readonly closes: Closes;
+  readonly isAsset: (symbol: string) => Promise<boolean>;
 };
 
 export const composeMarketData = (
@@ -168,6 +169,7 @@ export const composeMarketData = (
       },
     }),
     warmUp: cachedReads.warmUp,
+    isAsset: async (symbol) => (await queries.asset(symbol)) !== undefined,
     closes: async (symbol, days) => {
       const asset = await queries.asset(symbol);
       if (asset === undefined) return undefined;

@@ -23,6 +23,7 @@ import { userAdministration } from './0033-user-administration.ts';
 import { signInOrigins } from './0034-sign-in-origins.ts';
 import { secondFactor } from './0035-second-factor.ts';
 import { pricingPresets } from './0036-pricing-presets.ts';
+import { pricingJobDefaults } from './0037-pricing-job-defaults.ts';
 import { mailCausers } from './0038-mail-causers.ts';
 import { seriesHistory } from './0039-series-history.ts';
 import { fetchedSeries } from './0040-fetched-series.ts';
@@ -55,6 +56,7 @@ export const migrations: readonly Migration[] = [
   signInOrigins,
   secondFactor,
   pricingPresets,
+  pricingJobDefaults,
   mailCausers,
   seriesHistory,
   fetchedSeries,

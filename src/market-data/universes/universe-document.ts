@@ -5,7 +5,7 @@ import { universeSources, type Universe } from '../indexes/universes.ts';
 import { defaultBaseValue } from '../indexes/calculation/index-plan.ts';
 import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { intervals } from '../series/periods.ts';
-import { nameParameter } from '../names.ts';
+import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
 
 /** Max numbers of one universe. */

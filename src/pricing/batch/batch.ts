@@ -2,6 +2,7 @@ import { context, trace, type Tracer } from '@opentelemetry/api';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startChildSpan } from '#src/kernel/spans.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { type PreparedBatch, type BatchRequest } from './prepared-batch.ts';
 import { prepareBatch } from './prepare-batch.ts';
@@ -41,8 +42,13 @@ export type BatchOptions = {
   readonly signal?: AbortSignal;
   /**
    * Set if the batch is part of a pricing job. It runs when no other work waits, and may take longer than a request.
+   * `defaults` replaces the present settings of the user.
    */
-  readonly job?: { readonly caller: string; readonly maxMs: number };
+  readonly job?: {
+    readonly caller: string;
+    readonly maxMs: number;
+    readonly defaults?: PricingDefaults | undefined;
+  };
 };
 
 export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
@@ -132,7 +138,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     let refusedOutcome: Outcome | undefined;
     try {
       const outcome = await context.with(trace.setSpan(context.active(), span), async () => {
-        const defaults = await defaultsOf(options.job?.caller);
+        const defaults = options.job?.defaults ?? (await defaultsOf(options.job?.caller));
         return price({ ...given, ...(defaults && { defaults }) }, options);
       });
       const { size, format, thrown } = outcome;
