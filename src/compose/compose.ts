@@ -76,6 +76,7 @@ export const compose = async (config: Config): Promise<Service> => {
     keyRing,
     cursors,
     mayAct,
+    owners,
     audit: audit.trail,
     lookups,
     redis: storage.redis,

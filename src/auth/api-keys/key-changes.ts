@@ -94,7 +94,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
         const now = clock.now();
         const lifetimeMs = key.expiresAt ? key.expiresAt.getTime() - key.createdAt.getTime() : undefined;
         const created = await newKeys.insert(transaction, {
-          owner,
+          caller,
           name: key.name,
           scopes: key.scopes,
           endOf: (createdAt) => (lifetimeMs === undefined ? null : new Date(createdAt.getTime() + lifetimeMs)),
