@@ -2,7 +2,6 @@ import test from 'ava';
 import { workerMs } from '#src/pricing/batch/batch.ts';
 import { estimateOf } from '#src/pricing/models/cost.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
-import type { Option } from '#src/pricing/models/engine.ts';
 import type { OutputName } from '#src/pricing/models/outputs.ts';
 import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
 import { readOption } from '#src/pricing/request/read-option.ts';
@@ -63,7 +62,7 @@ for (const [name, usual] of Object.entries(optionOfModel)) {
       priced += 1;
       const run = (): number => {
         const began = process.cpuUsage();
-        evaluate(engines.engine(model), option as Option, wanted, createOutputs());
+        evaluate(engines.engine(model), option, wanted, createOutputs());
         const { user, system } = process.cpuUsage(began);
         return (user + system) / 1_000;
       };
