@@ -1,5 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { createTurns } from '#src/kernel/streams/turns.ts';
+import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import type { FetchedSeries, FetchedUniverse } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { arrayLiteral } from '../sql.ts';
@@ -97,7 +97,7 @@ const planBatch = async (
   const turns = createTurns();
   const plans: (readonly [number, SeriesPlan])[] = [];
   for (const [asset, each] of withIds) {
-    plans.push([asset, planSeries(each, stored.get(asset)!, context)]);
+    plans.push([asset, await runInTurns(planSeries(each, stored.get(asset)!, context), turns)]);
     await turns.give();
   }
   return plans;
