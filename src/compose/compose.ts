@@ -77,6 +77,7 @@ export const compose = async (config: Config): Promise<Service> => {
     keyRing,
     cursors,
     mayAct,
+    owners,
     audit: audit.trail,
     lookups,
     redis: storage.redis,

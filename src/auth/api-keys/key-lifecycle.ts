@@ -32,7 +32,7 @@ export const createKeyLifecycle = (deps: KeyLifecycleDeps): Pick<ApiKeys, 'creat
         throw scopeInsufficient(scopes, detail);
       }
       return unitOfWork.run({ operation: 'auth.api_key' }, (transaction) =>
-        newKeys.insert(transaction, { owner, name, scopes: granted, endOf }),
+        newKeys.insert(transaction, { caller: principal, name, scopes: granted, endOf }),
       );
     },
 

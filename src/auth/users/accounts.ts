@@ -111,7 +111,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       const createdAt = clock.now();
       await unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
         const user = { ...newUser, id, email: account, password_hash: hash };
-        const holder = await insertUser(transaction.query, user, createdAt);
+        const holder = await insertUser(transaction.query, user, createdAt, deps.verificationRequired);
         if (!holder) return;
         const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
         const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };

@@ -27,6 +27,7 @@ import { pricingJobDefaults } from './0037-pricing-job-defaults.ts';
 import { mailCausers } from './0038-mail-causers.ts';
 import { seriesHistory } from './0039-series-history.ts';
 import { fetchedSeries } from './0040-fetched-series.ts';
+import { registrationPasswords } from './0043-registration-passwords.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -60,4 +61,5 @@ export const migrations: readonly Migration[] = [
   mailCausers,
   seriesHistory,
   fetchedSeries,
+  registrationPasswords,
 ];

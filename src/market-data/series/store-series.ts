@@ -1,5 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { createTurns } from '#src/kernel/streams/turns.ts';
+import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import type { FetchedSeries, FetchedUniverse } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { arrayLiteral } from '../sql.ts';
@@ -104,7 +104,7 @@ const planBatch = async (
     const known = stored.get(asset)!;
     const isTail = each.since !== undefined;
     const tailContext = { ...context, isTail, isPart: isTail && known.before !== undefined };
-    plans.push([asset, planSeries(each, known, tailContext)]);
+    plans.push([asset, await runInTurns(planSeries(each, known, tailContext), turns)]);
     await turns.give();
   }
   return plans;

@@ -1,6 +1,7 @@
 import { context, trace, type Tracer } from '@opentelemetry/api';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startChildSpan } from '#src/kernel/spans.ts';
+import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
@@ -22,7 +23,7 @@ import type { WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from '../workers/expected-time.ts';
 import { createLoopTurns } from '../workers/loop-turns.ts';
 import type { WorkOptions } from '../workers/pool.ts';
-import { errorOf, outcomeOfBatch, type BatchOutcome } from '../workers/protocol.ts';
+import { errorOf, outcomeSteps, type BatchOutcome } from '../workers/protocol.ts';
 
 /** Parsing more bytes than this blocks the event loop too long; measured by `npm run bench:http`. */
 const workerBytes = 65_536;
@@ -99,7 +100,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
       if (signal?.aborted) throw stopped();
       if (!isDone) return {};
     }
-    return { outcome: await outcomeOfBatch(batch, performance.now() - started) };
+    return { outcome: await runInTurns(outcomeSteps(batch, performance.now() - started), createTurns()) };
   };
 
   const price = async (request: BatchRequest, options: BatchOptions): Promise<BatchOutcome> => {
