@@ -55,6 +55,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, owners, audit: audit.trail });
   const {
     refreshes,
+    quality,
     routes: marketDataRoutes,
     universes,
     warmUp,
@@ -143,6 +144,7 @@ export const compose = async (config: Config): Promise<Service> => {
       ...calendar.collectors,
       mail.collect,
       universes.collect,
+      quality.collect,
       audit.collect,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
@@ -190,7 +192,7 @@ export const compose = async (config: Config): Promise<Service> => {
     await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
     await jobs.start({
-      ...jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks, calendar),
+      ...jobHandlers(base, database, { refreshes, quality }, audit.trail, pricingJobs, webhooks, calendar),
       mail: mail.createHandler(auth.letters),
     });
     await unlessOutdated(webhooks.resume());

@@ -8,6 +8,8 @@ export { createTwelveData } from './providers/twelve-data.ts';
 export { createCachedReads } from './reads/cached-reads.ts';
 export { createExplanationPlaces } from './reads/explanation-places.ts';
 export { createMarketDataRoutes } from './reads/market-data-routes.ts';
+export { createQualityChecks, type QualityChecks } from './quality/quality-checks.ts';
+export { createTradingDays } from './quality/trading-days.ts';
 export { createMarketDataQueries } from './reads/queries.ts';
 export { refreshSchema } from './reads/schemas.ts';
 export { createQueuedRefreshes } from './refresh/refresh-queue.ts';

@@ -24,6 +24,7 @@ const idle: JobHandlers = {
   webhook_delivery: nothing,
   calendar: nothing,
   mail: nothing,
+  quality: nothing,
 };
 
 const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = {}) => {

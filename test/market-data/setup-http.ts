@@ -14,6 +14,7 @@ import type { UniverseChangesDeps } from '#src/market-data/universes/universe-ch
 import { createUniverseChanges } from '#src/market-data/universes/universe-changes.ts';
 import { createUniverseQueries } from '#src/market-data/universes/universe-queries.ts';
 import { createUniverseStatus } from '#src/market-data/universes/universe-status.ts';
+import { createTradingDays } from '#src/market-data/quality/trading-days.ts';
 import { sampleUniverses } from '#src/market-data/providers/sample-file-provider.ts';
 import { setup, type Overrides } from './setup.ts';
 
@@ -74,6 +75,8 @@ export const setupHttp = async (
       status: createUniverseStatus({
         reader: database.reader,
         clock: service.deps.clock,
+        tradingDays: createTradingDays(),
+        expectedAfterHours: 24,
         nextRun: (name) => (name === 'tech5' ? new Date('2030-01-01T05:00:00Z') : undefined),
       }),
       limits: { maxAssets: 6, maxIndexes: 6 },

@@ -7,7 +7,7 @@ import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
 import { removeOldMail } from '../../mail/index.ts';
-import { type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
+import { type QualityChecks, type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
@@ -41,6 +41,8 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     schedules: [
       ...refreshes,
       ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
+      // No universe has this name, because names of universes have no dot.
+      { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
     ],
     concurrency: config.JOBS_CONCURRENCY,
@@ -81,13 +83,14 @@ const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'sche
 export const jobHandlers = (
   { config, clock, logger }: Base,
   { unitOfWork }: Database,
-  refreshes: RefreshService,
+  { refreshes, quality }: { readonly refreshes: RefreshService; readonly quality: QualityChecks },
   audit: AuditTrail,
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
   calendar: CalendarFeature,
 ): Omit<JobHandlers, 'mail'> => ({
   calendar: calendar.handle,
+  quality: quality.handle,
   webhook_event: webhooks.fanOut,
   webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,

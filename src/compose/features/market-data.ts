@@ -13,14 +13,17 @@ import {
   createExplanationPlaces,
   createMarketDataQueries,
   createMarketDataRoutes,
+  createQualityChecks,
   createQueuedRefreshes,
   createRefreshService,
   createStoredUniverses,
+  createTradingDays,
   createUniverseChanges,
   createUniverseQueries,
   createUniverseSeeding,
   createUniverseStatus,
   type MarketDataProvider,
+  type QualityChecks,
   readUniversesFile,
   type RefreshService,
   sampleUniverses,
@@ -37,6 +40,7 @@ const maxCloses = 10_000;
 
 export type MarketData = {
   readonly refreshes: RefreshService;
+  readonly quality: QualityChecks;
   readonly routes: readonly Route[];
   readonly universes: UniverseSeeding & { readonly names: () => Promise<readonly string[]> };
   /** Loads the most frequent reads into the cache. Never throws. */
@@ -89,6 +93,9 @@ export const composeMarketData = (
     universes,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
     committed: cachedReads.committed,
+    applied: async (transaction, { name }) => {
+      await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
+    },
     timeouts: {
       fetchMs: config.PROVIDER_TIMEOUT_MS,
       applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
@@ -133,8 +140,12 @@ export const composeMarketData = (
     logger,
     readFile: path === undefined ? undefined : () => readUniversesFile({ path, limits, maxUniverses }),
   });
+  const tradingDays = createTradingDays();
+  const expectedAfterHours = config.PRICES_EXPECTED_AFTER_HOURS;
+  const checks = { unitOfWork, reader, tradingDays, faults, metrics, clock, logger, expectedAfterHours };
   return {
     refreshes,
+    quality: createQualityChecks(checks),
     universes: { ...seeding, names: universes.names },
     routes: createMarketDataRoutes({
       refreshes: started,
@@ -152,6 +163,8 @@ export const composeMarketData = (
         status: createUniverseStatus({
           reader: database.replicaReader,
           clock,
+          tradingDays,
+          expectedAfterHours,
           nextRun: (universe, after) => {
             const cron = config.REFRESH_SCHEDULES.get(universe);
             if (cron === undefined) return undefined;

@@ -24,6 +24,7 @@ import { signInOrigins } from './0034-sign-in-origins.ts';
 import { secondFactor } from './0035-second-factor.ts';
 import { pricingPresets } from './0036-pricing-presets.ts';
 import { mailCausers } from './0038-mail-causers.ts';
+import { universeQuality } from './0044-universe-quality.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -54,4 +55,5 @@ export const migrations: readonly Migration[] = [
   secondFactor,
   pricingPresets,
   mailCausers,
+  universeQuality,
 ];

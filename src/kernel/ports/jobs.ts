@@ -9,6 +9,7 @@ export const jobQueues = [
   'webhook_delivery',
   'calendar',
   'mail',
+  'quality',
 ] as const;
 export type JobQueue = (typeof jobQueues)[number];
 

@@ -49,6 +49,7 @@ export type ApplyRefreshDeps = Pick<
   RefreshRunDeps,
   | 'unitOfWork'
   | 'universes'
+  | 'applied'
   | 'faults'
   | 'metrics'
   | 'clock'
@@ -153,6 +154,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
       await markApplied(transaction, id, { counts, at });
       await events.applied(transaction, { id, universe: universe.name, counts, at });
       await inApplyTransaction?.(transaction);
+      await deps.applied?.(transaction, universe);
       await faults.reach('refresh.commit', signal);
       return counts;
     });

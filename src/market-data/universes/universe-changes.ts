@@ -140,6 +140,20 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
     refuse([{ pointer: '', code: 'too_many', detail }]);
   };
 
+  /** A refresh is followed by a check of the prices, so only one of both is enqueued. */
+  const enqueueWork = async (
+    transaction: Transaction,
+    name: string,
+    before: UniverseDocument | undefined,
+    after: UniverseDocument,
+  ): Promise<void> => {
+    if (needsRefresh(before, after)) {
+      await jobs.enqueue(transaction, 'refresh', { key: name, data: { universe: name, trigger: 'change' } });
+    } else if (before?.exchange !== after.exchange) {
+      await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
+    }
+  };
+
   return {
     put: (name, definition, { origin, expected }) => {
       const put = async (transaction: Transaction) => {
@@ -161,9 +175,7 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
         const dropped = before?.definition.assets.map(({ symbol }) => symbol) ?? [];
         const seriesRemoved = await removeUnusedSeries(transaction, dropped);
         // The start refreshes the bundled universes itself.
-        if (origin !== 'bundled' && needsRefresh(before?.definition, definition)) {
-          await jobs.enqueue(transaction, 'refresh', { key: name, data: { universe: name, trigger: 'change' } });
-        }
+        if (origin !== 'bundled') await enqueueWork(transaction, name, before?.definition, definition);
         await audit.record(transaction, {
           stream: `universe:${name}`,
           action: before ? 'universe.changed' : 'universe.created',

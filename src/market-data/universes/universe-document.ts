@@ -4,6 +4,7 @@ import { indexMethods, rebalances, returnTypes } from '../indexes/index-methods.
 import { universeSources, type Universe } from '../indexes/universes.ts';
 import { defaultBaseValue } from '../indexes/calculation/index-plan.ts';
 import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
+import { exchanges } from '../quality/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '../names.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
@@ -63,6 +64,11 @@ const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
   source: z.enum(universeSources).describe('`provider`: the provider of MARKET_DATA_PROVIDER'),
   interval: z.enum(intervals),
   from: dateParameter.default('1970-01-01').describe('First day of the prices'),
+  exchange: z
+    .enum(exchanges)
+    .nullable()
+    .default(null)
+    .describe('The exchange whose trading days need a bar, as its market identifier code. Null: no check'),
   schedule: z.null().default(null).describe('REFRESH_SCHEDULES has the schedules'),
   assets: z.array(assetSchema).min(1).max(maxAssets),
   indexes: z.array(indexSchema).max(maxIndexes).default([]),
@@ -127,6 +133,7 @@ export const toDocument = (title: string, universe: Universe): UniverseDocument 
   source: universe.source ?? 'provider',
   interval: universe.interval,
   from: universe.from,
+  exchange: null,
   schedule: null,
   assets: universe.assets.map(({ twelveDataSymbol, ...asset }) => ({
     ...asset,

@@ -5,6 +5,7 @@ import type { Pages } from '#src/kernel/lists/pages.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { universeOrigins, universeSources } from '../indexes/universes.ts';
+import { exchanges } from '../quality/exchanges.ts';
 import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
@@ -44,6 +45,20 @@ const summarySchema = z
     indexes: z.int().describe('Number of indexes'),
   })
   .meta({ id: 'UniverseSummary' });
+const missingBarsSchema = z
+  .strictObject({
+    total: z.int().min(0).describe('Trading days without a bar between the first and the last bar of an asset'),
+    recent: z.int().min(0).describe('Those of the last 30 days'),
+    assets: z.int().min(0).describe('Number of assets that lack bars'),
+    newest: z
+      .array(z.strictObject({ symbol: z.string(), date: z.iso.date() }).meta({ id: 'MissingBar' }))
+      .readonly()
+      .describe('The newest ones, at most 20. The date is the first day of the period'),
+    calendar_from: z.iso.date().describe('Days before are not checked'),
+    calendar_to: z.iso.date().describe('Days after are not checked'),
+    measured_at: z.iso.datetime(),
+  })
+  .meta({ id: 'MissingBars' });
 const statusSchema = z
   .strictObject({
     universe: universeName,
@@ -55,7 +70,10 @@ const statusSchema = z
     next_run: z.iso.datetime().nullable().describe('Null without a schedule'),
     assets: z
       .strictObject({
-        fresh: z.int().min(0).describe('The last bar is of the same period as the newest bar of the universe'),
+        fresh: z
+          .int()
+          .min(0)
+          .describe('The last bar is of `expected_day` or later; without an exchange, as new as the newest bar of all'),
         stale: z.int().min(0).describe('The last bar is older'),
         missing: z.int().min(0).describe('No bar is stored'),
       })
@@ -63,6 +81,9 @@ const statusSchema = z
     first_date: z.iso.date().nullable(),
     last_date: z.iso.date().nullable(),
     held_back_prices: z.int().min(0).describe('Bars that the last committed refresh held back'),
+    exchange: z.enum(exchanges).nullable(),
+    expected_day: z.iso.date().nullable().describe('The last trading day whose bars must be there'),
+    missing_bars: missingBarsSchema.nullable().describe('Null without an exchange, and before the first check'),
   })
   .meta({ id: 'UniverseStatus' });
 const byName = z.strictObject({ name: universeName });

@@ -59,6 +59,46 @@ export const dataAlerts: readonly CauseAlert[] = [
     },
   },
   {
+    alert: 'AssetsStale',
+    expr: 'max by (universe) (volwatch_universe_assets{job="volwatch",state="stale"}) / sum by (universe) (max by (universe, state) (volwatch_universe_assets{job="volwatch",state!="missing"})) > 0.05',
+    for: '15m',
+    severity: 'ticket',
+    summary: '{{ $value | humanizePercentage }} of the assets of {{ $labels.universe }} have no new bars',
+    description:
+      'More than 5 % of the assets lack the bar of the last expected trading day, or of the newest bar of all.',
+    proof: {
+      series: {
+        [`volwatch_universe_assets{${i1},universe="desk",state="fresh"}`]: '20x10 18x30 20x30',
+        [`volwatch_universe_assets{${i1},universe="desk",state="stale"}`]: '0x10 2x30 0x30',
+        [`volwatch_universe_assets{${i1},universe="desk",state="missing"}`]: '5x70',
+      },
+      quiet: 8,
+      fires: 35,
+      over: 55,
+      labels: { universe: 'desk' },
+      summary: '10% of the assets of desk have no new bars',
+    },
+  },
+  {
+    alert: 'BarsMissing',
+    expr: 'max by (universe) (volwatch_universe_missing_bars{job="volwatch",age="recent"}) > 0',
+    for: '15m',
+    severity: 'ticket',
+    summary: '{{ $value | humanize }} bars of {{ $labels.universe }} are missing on trading days of the last 30 days',
+    description: 'An asset has a bar before and a bar after a trading day of its exchange, and none of the day.',
+    proof: {
+      series: {
+        [`volwatch_universe_missing_bars{${i1},universe="desk",age="recent"}`]: '0x10 3x30 0x30',
+        [`volwatch_universe_missing_bars{${i1},universe="desk",age="older"}`]: '7x70',
+      },
+      quiet: 8,
+      fires: 35,
+      over: 55,
+      labels: { universe: 'desk' },
+      summary: '3 bars of desk are missing on trading days of the last 30 days',
+    },
+  },
+  {
     alert: 'UploadsFailing',
     expr: 'sum by (universe) (increase(volwatch_uploads_total{job="volwatch",outcome!="stored"}[30m])) > 2 and sum by (universe) (increase(volwatch_uploads_total{job="volwatch",outcome="stored"}[30m])) == 0',
     for: '0s',

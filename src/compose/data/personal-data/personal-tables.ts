@@ -31,5 +31,6 @@ export const impersonalTables: Readonly<Record<string, string>> = {
   universe_asset: marketData,
   universe_bundle: marketData,
   universe_index: marketData,
+  universe_quality: marketData,
   webhook_event: 'events about refreshes, which all receivers share',
 };
