@@ -56,6 +56,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const {
     refreshes,
     quality,
+    schedules,
     routes: marketDataRoutes,
     universes,
     warmUp,
@@ -145,6 +146,7 @@ export const compose = async (config: Config): Promise<Service> => {
       mail.collect,
       universes.collect,
       quality.collect,
+      schedules.collect,
       audit.collect,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
@@ -195,6 +197,7 @@ export const compose = async (config: Config): Promise<Service> => {
       ...jobHandlers(base, database, { refreshes, quality }, audit.trail, pricingJobs, webhooks, calendar),
       mail: mail.createHandler(auth.letters),
     });
+    if (config.ROLE !== 'api') await unlessOutdated(schedules.restore());
     await unlessOutdated(webhooks.resume());
     await unlessOutdated(mail.outbox.resume());
     await unlessOutdated(warnOfUnknownSchedules());

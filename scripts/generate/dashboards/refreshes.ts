@@ -33,7 +33,23 @@ export const refreshes: DashboardSpec = {
             { value: staleSeconds / 2, color: 'yellow' },
             { value: staleSeconds, color: 'red' },
           ],
-          alerts: ['RefreshStale', 'FreshnessBudgetBurn'],
+          alerts: ['FreshnessBudgetBurn'],
+        },
+        {
+          id: 26,
+          kind: 'timeseries',
+          title: 'Delay of scheduled refreshes',
+          description:
+            'Time since the last committed refresh, less the time between two runs of the schedule. Below zero: no run was missed. Universes without a schedule have no line.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: `time() - max by (universe) (${of('volwatch_refresh_last_success_timestamp_seconds')}) - max by (universe) (${of('volwatch_refresh_schedule_period_seconds')})`,
+              legend: '{{universe}}',
+            },
+          ],
+          thresholds: [{ value: 12 * 3_600, color: 'red' }],
+          alerts: ['RefreshStale'],
         },
         {
           id: 2,

@@ -4,7 +4,7 @@ import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
 import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
-import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
+import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
 import { removeOldMail } from '../../mail/index.ts';
 import { type QualityChecks, type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
@@ -23,12 +23,6 @@ import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
-  const refreshes = [...config.REFRESH_SCHEDULES].map(([universe, cron]): JobSchedule => ({
-    queue: 'refresh',
-    key: universe,
-    cron,
-    data: { universe, trigger: 'schedule' },
-  }));
   const calendarSchedule: JobSchedule = {
     queue: 'calendar',
     key: 'calendar',
@@ -39,12 +33,12 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     execute: database.execute,
     worker: config.ROLE !== 'api',
     schedules: [
-      ...refreshes,
       ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
       // No universe has this name, because names of universes have no dot.
       { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
     ],
+    scheduledByData: ['refresh'],
     concurrency: config.JOBS_CONCURRENCY,
     pollMs: config.JOBS_POLL_MS,
     retries: config.JOBS_RETRIES,
@@ -96,13 +90,23 @@ export const jobHandlers = (
   pricing: pricingJobs.handle,
   refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
     const requested = trigger === 'request';
-    const { reason } = await refreshes.run({
-      universe,
-      trigger: triggerOfJob(trigger),
-      waited: requested ? waited === 'true' : true,
-      signal,
-      ...(queuedId !== undefined && { queuedId }),
-    });
+    const run = async () => {
+      try {
+        return await refreshes.run({
+          universe,
+          trigger: triggerOfJob(trigger),
+          waited: requested ? waited === 'true' : true,
+          signal,
+          ...(queuedId !== undefined && { queuedId }),
+        });
+      } catch (error) {
+        // The universe was deleted after the job was enqueued.
+        if (requested || codeOf(error) !== 'validation_failed') throw error;
+        logger.info({ universe, trigger }, 'a refresh was left out, because its universe does not exist any more');
+        return { reason: null };
+      }
+    };
+    const { reason } = await run();
     if (reason === null) return;
     // A requested refresh is not retried after an error, because its record shows the error to the caller. A scheduled
     // refresh is retried after a temporary error, and every refresh after a shutdown.

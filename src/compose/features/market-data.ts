@@ -1,10 +1,9 @@
-import { CronExpressionParser } from 'cron-parser';
 import type { Database } from '../../database/index.ts';
 import { dayMs, utcDay } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
-import type { JobEnqueuer } from '../../kernel/ports/jobs.ts';
+import type { JobEnqueuer, JobSchedules } from '../../kernel/ports/jobs.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import type { Announce } from '../../kernel/ports/webhooks.ts';
@@ -15,6 +14,7 @@ import {
   createMarketDataRoutes,
   createQualityChecks,
   createQueuedRefreshes,
+  createRefreshSchedules,
   createRefreshService,
   createStoredUniverses,
   createTradingDays,
@@ -25,6 +25,7 @@ import {
   type MarketDataProvider,
   type QualityChecks,
   readUniversesFile,
+  type RefreshSchedules,
   type RefreshService,
   sampleUniverses,
   type SeriesSource,
@@ -41,6 +42,7 @@ const maxCloses = 10_000;
 export type MarketData = {
   readonly refreshes: RefreshService;
   readonly quality: QualityChecks;
+  readonly schedules: Pick<RefreshSchedules, 'restore' | 'collect'>;
   readonly routes: readonly Route[];
   readonly universes: UniverseSeeding & { readonly names: () => Promise<readonly string[]> };
   /** Loads the most frequent reads into the cache. Never throws. */
@@ -69,7 +71,7 @@ export const composeMarketData = (
     readonly cursors: Cursors;
     readonly provider: MarketDataProvider;
     readonly providers: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
-    readonly jobs: JobEnqueuer;
+    readonly jobs: JobEnqueuer & JobSchedules;
   },
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
@@ -114,11 +116,13 @@ export const composeMarketData = (
   const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes };
   const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
   const limits = { maxAssets: config.UNIVERSE_ASSETS_MAX, maxIndexes: config.UNIVERSE_INDEXES_MAX };
+  const schedules = createRefreshSchedules({ unitOfWork, jobs, metrics, clock, defaults: config.REFRESH_SCHEDULES });
   const changes = createUniverseChanges({
     unitOfWork,
     lock,
     audit,
     jobs,
+    schedules,
     clock,
     maxUniverses: config.UNIVERSES_MAX,
     providerSource: provider.source,
@@ -146,6 +150,7 @@ export const composeMarketData = (
   return {
     refreshes,
     quality: createQualityChecks(checks),
+    schedules,
     universes: { ...seeding, names: universes.names },
     routes: createMarketDataRoutes({
       refreshes: started,
@@ -160,16 +165,13 @@ export const composeMarketData = (
         defaultUniverse: async () => (await settingsOf())?.universe,
         queries: createUniverseQueries(reader),
         limits,
+        scheduleOf: schedules.of,
         status: createUniverseStatus({
           reader: database.replicaReader,
           clock,
           tradingDays,
           expectedAfterHours,
-          nextRun: (universe, after) => {
-            const cron = config.REFRESH_SCHEDULES.get(universe);
-            if (cron === undefined) return undefined;
-            return CronExpressionParser.parse(cron, { currentDate: after, tz: 'UTC' }).next().toDate();
-          },
+          scheduleOf: schedules.of,
         }),
       },
     }),

@@ -25,6 +25,7 @@ import { secondFactor } from './0035-second-factor.ts';
 import { pricingPresets } from './0036-pricing-presets.ts';
 import { mailCausers } from './0038-mail-causers.ts';
 import { universeQuality } from './0044-universe-quality.ts';
+import { universeSchedules } from './0045-universe-schedules.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -56,4 +57,5 @@ export const migrations: readonly Migration[] = [
   pricingPresets,
   mailCausers,
   universeQuality,
+  universeSchedules,
 ];

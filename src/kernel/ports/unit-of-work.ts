@@ -8,6 +8,7 @@ export const transactionOperations = [
   'refresh.finish',
   'refresh.close_dangling',
   'universe.change',
+  'universe.schedules',
   'quality.store',
   'fault.change',
   'audit.verify',

@@ -10,7 +10,8 @@ import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { ExpectedVersion, UniverseChanges } from './universe-changes.ts';
-import { universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
+import { scheduleSchema, universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
+import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { UniverseQueries } from './universe-queries.ts';
 import type { StoredUniverse } from './universe-rows.ts';
 import type { UniverseStatus } from './universe-status.ts';
@@ -23,6 +24,7 @@ export type UniverseRoutesDeps = {
   readonly queries: UniverseQueries;
   readonly status: (name: string) => Promise<UniverseStatus | undefined>;
   readonly limits: UniverseLimits;
+  readonly scheduleOf: RefreshSchedules['of'];
   readonly pages: Pages;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
@@ -113,7 +115,6 @@ const expectedOf = (headers: z.output<typeof conditions>): ExpectedVersion => {
   );
 };
 
-const bodyOf = ({ definition, ...universe }: StoredUniverse) => ({ ...universe, ...definition });
 const headersOf = ({ version }: StoredUniverse) => ({ ETag: `"${version}"` });
 
 const common = { tag: 'Universes', rateLimit: 'caller' } as const;
@@ -121,9 +122,20 @@ const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as
 
 /** The routes below `/universes`. */
 export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
-  const { changes, queries, status, limits, pages, basePath, defaultUniverse } = deps;
+  const { changes, queries, status, limits, pages, basePath, defaultUniverse, scheduleOf } = deps;
   const definition = universeSchema(limits);
-  const universeAnswer = z.strictObject({ ...stored, ...definition.shape }).meta({ id: 'Universe' });
+  const universeAnswer = z
+    .strictObject({
+      ...stored,
+      ...definition.shape,
+      schedule: scheduleSchema.nullable().describe('When the universe is refreshed. Null: never'),
+    })
+    .meta({ id: 'Universe' });
+  const bodyOf = ({ definition: found, ...universe }: StoredUniverse) => ({
+    ...universe,
+    ...found,
+    schedule: scheduleOf(universe.name, found),
+  });
 
   const nameOf = async (name: string): Promise<string> => {
     if (name !== ownUniverse) return name;

@@ -15,6 +15,9 @@ export type StoredUniverse = {
   readonly updated_at: string;
 };
 
+/** Changes of universes take turns under this name. */
+export const changesTurn = 'universes';
+
 /**
  * SQL of the definition. Members that are null are not stored, because the previous release refuses members that it does
  * not know while both run.

@@ -1,8 +1,10 @@
+import { nextRun, type Schedule } from '#src/kernel/schedules.ts';
+import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Exchange } from '../quality/exchanges.ts';
 import type { MissingBar } from '../quality/measure-quality.ts';
-import { readQuality } from '../quality/quality-rows.ts';
+import { readQuality, type CheckedUniverse } from '../quality/quality-rows.ts';
 import { calendarYears, type TradingDays } from '../quality/trading-days.ts';
 import { refreshStatuses } from '../entities.ts';
 import { committed, type RefreshRecord } from '../refresh/refresh-records.ts';
@@ -58,8 +60,7 @@ export type UniverseStatusDeps = {
   readonly clock: Clock;
   readonly tradingDays: TradingDays;
   readonly expectedAfterHours: number;
-  /** The next run of the schedule of a universe after an instant. Undefined without a schedule. */
-  readonly nextRun: (universe: string, after: Date) => Date | undefined;
+  readonly scheduleOf: RefreshSchedules['of'];
 };
 
 const units: Readonly<Record<Interval, string>> = { '1day': 'day', '1week': 'week', '1month': 'month' };
@@ -102,15 +103,19 @@ const missingBars = async (reader: Reader, name: string, exchange: Exchange): Pr
 
 /** Returns undefined for an unknown universe. */
 export const createUniverseStatus =
-  ({ reader, clock, nextRun, tradingDays, expectedAfterHours }: UniverseStatusDeps) =>
+  ({ reader, clock, scheduleOf, tradingDays, expectedAfterHours }: UniverseStatusDeps) =>
   async (name: string): Promise<UniverseStatus | undefined> => {
     const { query } = reader;
-    const [universe] = await query<{ version: number; interval: Interval; exchange: Exchange | null }>(
-      `select version, interval, definition ->> 'exchange' as exchange from universe where name = $1`,
+    const [universe] = await query<
+      Pick<CheckedUniverse, 'version' | 'interval' | 'exchange'> & { said: boolean; schedule: Schedule | null }
+    >(
+      `select version, interval, definition ->> 'exchange' as exchange, definition ? 'schedule' as said,
+         definition -> 'schedule' as schedule from universe where name = $1`,
       [name],
     );
     if (!universe) return undefined;
     const { exchange } = universe;
+    const schedule = scheduleOf(name, universe.said ? { schedule: universe.schedule } : {});
     const expectedDay = exchange && tradingDays.expectedDay(exchange, clock.now(), expectedAfterHours);
     const [spans] = await query<Spans>(spansStatement, [name, units[universe.interval], expectedDay]);
     // The list of statuses lets PostgreSQL use refresh_status_index.
@@ -128,7 +133,7 @@ export const createUniverseStatus =
       universe: name,
       version: universe.version,
       last_refresh: last ?? null,
-      next_run: nextRun(name, clock.now())?.toISOString() ?? null,
+      next_run: (schedule && nextRun(schedule, clock.now()))?.toISOString() ?? null,
       assets: { fresh, stale: assets - missing - fresh, missing },
       first_date,
       last_date,

@@ -5,19 +5,26 @@ import { i1 } from './instance.ts';
 export const dataAlerts: readonly CauseAlert[] = [
   {
     alert: 'RefreshStale',
-    expr: 'time() - max by (universe) (volwatch_refresh_last_success_timestamp_seconds{job="volwatch"}) > 36 * 3600',
+    // Of a daily schedule 36 hours. Universes without a schedule have no period, so they are never stale.
+    expr: 'time() - max by (universe) (volwatch_refresh_last_success_timestamp_seconds{job="volwatch"}) - max by (universe) (volwatch_refresh_schedule_period_seconds{job="volwatch"}) > 12 * 3600',
     for: '5m',
     severity: 'ticket',
-    summary: 'universe {{ $labels.universe }} was refreshed {{ $value | humanizeDuration }} ago',
-    description: 'A scheduled refresh was missed. At twice the schedule the freshness level is broken.',
+    summary: 'the refresh of universe {{ $labels.universe }} is {{ $value | humanizeDuration }} late',
+    description: 'A scheduled refresh was missed for half a day.',
     proof: {
       // Minute 30 is second 1,800. The last refresh was 36 h before it, and the next one is at minute 50.
-      series: { [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="tech5"}`]: '-127800x50 3000x20' },
+      series: {
+        [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="tech5"}`]: '-127800x50 3000x20',
+        [`volwatch_refresh_schedule_period_seconds{${i1},universe="tech5"}`]: '86400x70',
+        [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="weekly"}`]: '-127800x70',
+        [`volwatch_refresh_schedule_period_seconds{${i1},universe="weekly"}`]: '604800x70',
+        [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="uploaded"}`]: '0x70',
+      },
       quiet: 20,
       fires: 40,
       over: 55,
       labels: { universe: 'tech5' },
-      summary: 'universe tech5 was refreshed 1d 12h 10m 0s ago',
+      summary: 'the refresh of universe tech5 is 12h 10m 0s late',
     },
   },
   {

@@ -141,6 +141,11 @@ export const workMetrics = {
     help: 'Bars that the last committed refresh held back',
     labels: { universe: 'open' },
   },
+  volwatch_refresh_schedule_period_seconds: {
+    type: 'gauge',
+    help: 'Time between the last scheduled refresh and the next one. Universes without a schedule have no series',
+    labels: { universe: 'open' },
+  },
   volwatch_refresh_last_success_timestamp_seconds: {
     type: 'gauge',
     help: 'Unix time of the last committed refresh',
