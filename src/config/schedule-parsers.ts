@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isCron } from '../kernel/schedules.ts';
+import { isCron } from '../kernel/time/schedules.ts';
 
 export const cron = z
   .string()

@@ -7,7 +7,7 @@ import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { exchanges } from '../quality/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '../names.ts';
-import { isCron, isTimeZone } from '#src/kernel/schedules.ts';
+import { isCron, isTimeZone } from '#src/kernel/time/schedules.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
 
 /** Max numbers of one universe. */

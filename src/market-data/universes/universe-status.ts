@@ -1,4 +1,4 @@
-import { nextRun, type Schedule } from '#src/kernel/schedules.ts';
+import { nextRun, type Schedule } from '#src/kernel/time/schedules.ts';
 import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';

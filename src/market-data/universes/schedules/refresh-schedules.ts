@@ -4,7 +4,7 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobSchedule, JobSchedules } from '#src/kernel/ports/jobs.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { periodMs, type Schedule } from '#src/kernel/schedules.ts';
+import { periodMs, type Schedule } from '#src/kernel/time/schedules.ts';
 import type { UniverseDocument } from '../universe-document.ts';
 import { changesTurn } from '../universe-rows.ts';
 

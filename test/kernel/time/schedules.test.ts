@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isCron, isTimeZone, nextRun, periodMs } from '#src/kernel/schedules.ts';
+import { isCron, isTimeZone, nextRun, periodMs } from '#src/kernel/time/schedules.ts';
 
 const at = (instant: string): Date => new Date(instant);
 
