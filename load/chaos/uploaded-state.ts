@@ -2,7 +2,7 @@ import { Client } from 'pg';
 
 /** The universe of the probes `upload` and `universe`. */
 export const uploadedUniverse = 'uploaded';
-export const uploadedSymbols = ['UPLOADED_A', 'UPLOADED_B'] as const;
+const uploadedSymbols = ['UPLOADED_A', 'UPLOADED_B'] as const;
 const days = 6;
 const baseValue = 1_000;
 
