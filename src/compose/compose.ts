@@ -55,6 +55,8 @@ export const compose = async (config: Config): Promise<Service> => {
   const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, owners, audit: audit.trail });
   const {
     refreshes,
+    quality,
+    schedules,
     routes: marketDataRoutes,
     universes,
     warmUp,
@@ -151,6 +153,8 @@ export const compose = async (config: Config): Promise<Service> => {
       ...calendar.collectors,
       mail.collect,
       universes.collect,
+      quality.collect,
+      schedules.collect,
       audit.collect,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
@@ -198,9 +202,10 @@ export const compose = async (config: Config): Promise<Service> => {
     await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
     await jobs.start({
-      ...jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks, calendar),
+      ...jobHandlers(base, database, { refreshes, quality }, audit.trail, pricingJobs, webhooks, calendar),
       mail: mail.createHandler(auth.letters),
     });
+    if (config.ROLE !== 'api') await unlessOutdated(schedules.restore());
     await unlessOutdated(webhooks.resume());
     await unlessOutdated(mail.outbox.resume());
     await unlessOutdated(warnOfUnknownSchedules());

@@ -5,6 +5,8 @@ import type { UniverseDocument } from './universes/universe-document.ts';
 import type { DivisorChange } from './indexes/calculation/index-run.ts';
 import type { IndexMethod } from './indexes/index-methods.ts';
 import type { universeOrigins, UniverseSource } from './indexes/universes.ts';
+import type { Exchange } from './quality/exchanges.ts';
+import type { MissingBar } from './quality/measure-quality.ts';
 import type { Interval } from './series/periods.ts';
 import type { RowError } from './uploads/row-error.ts';
 import type { HeldBackSeries, HoldReason, ReplacedSeries } from './series/series-plan.ts';
@@ -214,6 +216,29 @@ const UniverseIndexEntity = defineEntity({
   },
 });
 
+/** The last check of the prices of a universe. See `quality/quality-rows.ts`. */
+const UniverseQualityEntity = defineEntity({
+  name: 'UniverseQuality',
+  tableName: 'universe_quality',
+  properties: {
+    universe: () =>
+      p.manyToOne(UniverseEntity).primary().joinColumn('universe').updateRule('no action').deleteRule('cascade'),
+    version: p.integer(),
+    exchange: p.text().$type<Exchange>().nullable(),
+    expectedDay: p.date().nullable(),
+    appliedAt: p.datetime().nullable(),
+    heldBack: p.integer(),
+    fresh: p.integer(),
+    stale: p.integer(),
+    missing: p.integer(),
+    missingRecent: p.integer(),
+    missingOlder: p.integer(),
+    missingAssets: p.integer(),
+    newestMissing: p.json().$type<readonly MissingBar[]>(),
+    measuredAt: p.datetime(),
+  },
+});
+
 /** The bundled universes that were created once. One that was deleted is not created again. */
 const UniverseBundleEntity = defineEntity({
   name: 'UniverseBundle',
@@ -255,4 +280,5 @@ export const marketDataEntities = [
   UniverseAssetEntity,
   UniverseIndexEntity,
   UniverseBundleEntity,
+  UniverseQualityEntity,
 ];

@@ -171,6 +171,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   universe_asset: { grows: 'as universe', bound: 'UNIVERSE_ASSETS_MAX for a universe', removed: 'with its universe' },
   universe_bundle: { grows: 'the first start', bound: 'one row for a bundled universe', removed: never },
+  universe_quality: { grows: 'a check of a universe', bound: 'one row for a universe', removed: 'with its universe' },
   universe_index: { grows: 'as universe', bound: 'UNIVERSE_INDEXES_MAX for a universe', removed: 'with its universe' },
   user_account: {
     grows: 'a registration',

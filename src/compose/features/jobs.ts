@@ -4,10 +4,15 @@ import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
 import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
-import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
+import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
 import { removeOldMail } from '../../mail/index.ts';
-import { type RefreshService, removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
+import {
+  type QualityChecks,
+  type RefreshService,
+  removeOldFetchedSeries,
+  removeOldRefreshes,
+} from '../../market-data/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
@@ -24,12 +29,6 @@ import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
-  const refreshes = [...config.REFRESH_SCHEDULES].map(([universe, cron]): JobSchedule => ({
-    queue: 'refresh',
-    key: universe,
-    cron,
-    data: { universe, trigger: 'schedule' },
-  }));
   const calendarSchedule: JobSchedule = {
     queue: 'calendar',
     key: 'calendar',
@@ -40,10 +39,12 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     execute: database.execute,
     worker: config.ROLE !== 'api',
     schedules: [
-      ...refreshes,
       ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
+      // No universe has this name, because names of universes have no dot.
+      { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
     ],
+    scheduledByData: ['refresh'],
     concurrency: config.JOBS_CONCURRENCY,
     pollMs: config.JOBS_POLL_MS,
     retries: config.JOBS_RETRIES,
@@ -82,25 +83,36 @@ const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'star
 export const jobHandlers = (
   { config, clock, logger }: Base,
   { unitOfWork }: Database,
-  refreshes: RefreshService,
+  { refreshes, quality }: { readonly refreshes: RefreshService; readonly quality: QualityChecks },
   audit: AuditTrail,
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
   calendar: CalendarFeature,
 ): Omit<JobHandlers, 'mail'> => ({
   calendar: calendar.handle,
+  quality: quality.handle,
   webhook_event: webhooks.fanOut,
   webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,
   refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
     const requested = trigger === 'request';
-    const { reason } = await refreshes.run({
-      universe,
-      trigger: triggerOfJob(trigger),
-      waited: requested ? waited === 'true' : true,
-      signal,
-      ...(queuedId !== undefined && { queuedId }),
-    });
+    const run = async () => {
+      try {
+        return await refreshes.run({
+          universe,
+          trigger: triggerOfJob(trigger),
+          waited: requested ? waited === 'true' : true,
+          signal,
+          ...(queuedId !== undefined && { queuedId }),
+        });
+      } catch (error) {
+        // The universe was deleted after the job was enqueued.
+        if (requested || codeOf(error) !== 'validation_failed') throw error;
+        logger.info({ universe, trigger }, 'a refresh was left out, because its universe does not exist any more');
+        return { reason: null };
+      }
+    };
+    const { reason } = await run();
     if (reason === null) return;
     // A requested refresh is not retried after an error, because its record shows the error to the caller. A scheduled
     // refresh is retried after a temporary error, and every refresh after a shutdown.

@@ -28,6 +28,8 @@ import { mailCausers } from './0038-mail-causers.ts';
 import { seriesHistory } from './0039-series-history.ts';
 import { fetchedSeries } from './0040-fetched-series.ts';
 import { registrationPasswords } from './0043-registration-passwords.ts';
+import { universeQuality } from './0044-universe-quality.ts';
+import { universeSchedules } from './0045-universe-schedules.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -62,4 +64,6 @@ export const migrations: readonly Migration[] = [
   seriesHistory,
   fetchedSeries,
   registrationPasswords,
+  universeQuality,
+  universeSchedules,
 ];

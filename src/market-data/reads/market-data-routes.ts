@@ -34,7 +34,7 @@ export type MarketDataRoutesDeps = {
   readonly cursors: Cursors;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
-  readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'status' | 'limits' | 'defaultUniverse'>;
+  readonly universes: Omit<UniverseRoutesDeps, 'pages' | 'basePath'>;
   readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'abuse' | 'maxUploads'>;
 };
 

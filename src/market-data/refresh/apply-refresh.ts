@@ -50,6 +50,7 @@ export type ApplyRefreshDeps = Pick<
   RefreshRunDeps,
   | 'unitOfWork'
   | 'universes'
+  | 'applied'
   | 'faults'
   | 'metrics'
   | 'clock'
@@ -157,6 +158,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
       await markApplied(transaction, id, { counts, at });
       await events.applied(transaction, { id, universe: universe.name, counts, at });
       await inApplyTransaction?.(transaction);
+      await deps.applied?.(transaction, universe);
       await faults.reach('refresh.commit', signal);
       return counts;
     });

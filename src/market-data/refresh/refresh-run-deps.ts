@@ -28,6 +28,8 @@ export type RefreshRunDeps = {
   readonly ids: () => string;
   /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
   readonly committed: (universe: Universe) => Promise<void>;
+  /** Called right before the commit of the data. It enqueues the check of the prices. */
+  readonly applied?: (transaction: Transaction, universe: Universe) => Promise<void>;
   readonly universes: Universes;
   /** A price, or a whole series, that changes by more than this factor, up or down, is held back. */
   readonly quarantineFactor: number;

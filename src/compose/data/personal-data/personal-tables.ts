@@ -32,5 +32,6 @@ export const impersonalTables: Readonly<Record<string, string>> = {
   universe_asset: marketData,
   universe_bundle: marketData,
   universe_index: marketData,
+  universe_quality: marketData,
   webhook_event: 'events about refreshes, which all receivers share',
 };

@@ -131,6 +131,26 @@ export const workMetrics = {
     help: 'Universes by who defines them',
     labels: { origin: ['api', 'file', 'bundled'] },
   },
+  volwatch_universe_assets: {
+    type: 'gauge',
+    help: 'Assets at the last check. stale: no bar of the expected day; missing: no bar at all',
+    labels: { universe: 'open', state: ['fresh', 'stale', 'missing'] },
+  },
+  volwatch_universe_missing_bars: {
+    type: 'gauge',
+    help: 'Bars that are missing on trading days of the exchange, at the last check. recent: of the last 30 days',
+    labels: { universe: 'open', age: ['recent', 'older'] },
+  },
+  volwatch_universe_held_back_prices: {
+    type: 'gauge',
+    help: 'Bars that the last committed refresh held back',
+    labels: { universe: 'open' },
+  },
+  volwatch_refresh_schedule_period_seconds: {
+    type: 'gauge',
+    help: 'Time between the last scheduled refresh and the next one. Universes without a schedule have no series',
+    labels: { universe: 'open' },
+  },
   volwatch_refresh_last_success_timestamp_seconds: {
     type: 'gauge',
     help: 'Unix time of the last committed refresh',
