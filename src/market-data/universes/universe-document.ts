@@ -63,7 +63,15 @@ const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
   source: z.enum(universeSources).describe('`provider`: the provider of MARKET_DATA_PROVIDER'),
   interval: z.enum(intervals),
   from: dateParameter.default('1970-01-01').describe('First day of the prices'),
-  schedule: z.null().default(null).describe('REFRESH_SCHEDULES has the schedules'),
+  // In OpenAPI a text or null that is no text: generators know no type whose only value is null.
+  schedule: z
+    .null()
+    .default(null)
+    .meta({
+      description: 'Null: REFRESH_SCHEDULES has the schedules',
+      type: ['string', 'null'],
+      not: { type: 'string' },
+    }),
   assets: z.array(assetSchema).min(1).max(maxAssets),
   indexes: z.array(indexSchema).max(maxIndexes).default([]),
 });

@@ -1,4 +1,7 @@
-"""The synchronous client."""
+"""The synchronous client.
+
+Generated from _async_client.py by `npm run generate`: do not edit.
+"""
 
 from __future__ import annotations
 
