@@ -45,12 +45,14 @@ class Pricing:
     prefix: str
     on_error: OnError
     units: Units
+    preset: str | None
 
     @property
     def metadata(self) -> dict[str, str]:
         strict = {"volwatch.strict_units": "true"} if self.strict_units else {}
         units = {"volwatch.units": self.units} if self.units != "default" else {}
-        return {"volwatch.outputs": ",".join(self.outputs), **units, **strict}
+        preset = {"volwatch.preset": self.preset} if self.preset is not None else {}
+        return {"volwatch.outputs": ",".join(self.outputs), **units, **strict, **preset}
 
 
 def pricing_of(
@@ -67,7 +69,12 @@ def pricing_of(
         raise TypeError("ignore must be a list of column names")
     if on_error not in ("columns", "raise"):
         raise ValueError(f'on_error must be "columns" or "raise", not {on_error!r}')
-    return Pricing(tuple(outputs), inputs, frozenset(ignore), strict_units, prefix, on_error, units)
+    # A preset is a setting of the request and no input of a row.
+    rows = {name: value for name, value in inputs.items() if name != "preset"}
+    preset = inputs.get("preset")
+    if preset is not None and not isinstance(preset, str):
+        raise TypeError("preset must be the name of a preset")
+    return Pricing(tuple(outputs), rows, frozenset(ignore), strict_units, prefix, on_error, units, preset)
 
 
 def price_frame(session: Session, frame: Frame, pricing: Pricing) -> Flow[Frame]:
