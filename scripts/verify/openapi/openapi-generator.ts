@@ -57,5 +57,7 @@ export const verifyOpenapiGenerator = ({ document, arguments: credentials }: Tar
   compileAndCallJava(credentials);
   installAndCallPython(credentials);
   run(join(toolsDirectory, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.openapi-generator.json']);
-  run('node', ['--import', './calls/resolve.mjs', 'calls/openapi-generator.ts', ...credentials]);
+  // The generated classes have parameter properties, which Node must transform.
+  const transform = ['--experimental-transform-types', '--disable-warning=ExperimentalWarning'];
+  run('node', [...transform, '--import', './calls/resolve.mjs', 'calls/openapi-generator.ts', ...credentials]);
 };
