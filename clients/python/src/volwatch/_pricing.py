@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from numbers import Real
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -67,6 +68,8 @@ def pricing_of(
 ) -> Pricing:
     if isinstance(ignore, str):
         raise TypeError("ignore must be a list of column names")
+    if isinstance(outputs, str):
+        raise TypeError(f'outputs must be a list of names: ["{outputs}"]')
     if on_error not in ("columns", "raise"):
         raise ValueError(f'on_error must be "columns" or "raise", not {on_error!r}')
     # A preset is a setting of the request and no input of a row.
@@ -121,8 +124,9 @@ def _constant(name: str, value: float | str | date, rows: int) -> pa.Array[Any]:
     if isinstance(value, date):
         value = value.isoformat()
     if isinstance(value, str):
-        return pa.DictionaryArray.from_arrays([0] * rows, pa.array([value]))
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+    # Also the numbers of numpy, which are no subclasses of int.
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number or a text, not {type(value).__name__}")
     return pa.nulls(rows, pa.float64()).fill_null(float(value))
 
