@@ -12,10 +12,12 @@ import { errorsPage } from './generate/errors-page.ts';
 import { mistakesPage } from './generate/mistakes-page.ts';
 import { operations } from './generate/operations.ts';
 import { personalDataPage } from './generate/personal-data-page.ts';
+import { pythonClient } from './generate/python-client.ts';
 import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
 const generated: Readonly<Record<string, () => string>> = {
+  'clients/python/src/volwatch/_client.py': pythonClient,
   'deploy/chart/values.schema.json': valuesSchema,
   'docs/accounts.md': accountsPage,
   'docs/architecture.md': architecturePage,

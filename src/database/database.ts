@@ -23,6 +23,7 @@ import { createReplicas, type ReplicaOptions, type Replicas } from './connection
 import { differentTypes } from './column-types.ts';
 import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts';
 import { createMeasureMaintenance, type MeasureMaintenance } from './maintenance.ts';
+import { createTransfer, type Transfer } from './transfer/transfer.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
 export type DatabaseDeps = PoolOptions &
@@ -50,6 +51,8 @@ export type Database = {
    */
   readonly execute: (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
   readonly migrator: Migrator;
+  /** Moves all data to another database. */
+  readonly transfer: Transfer;
   /**
    * Checks what the service cannot change: version, encoding, schema, read-only mode, the kind of pooler.
    * @throws StartError that names the setting, or AppError of category database
@@ -193,6 +196,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     },
     lock: (deps.sessionless ? createTransactionLock : createLock)({ pool, logger }),
     migrator,
+    transfer: createTransfer({ ...deps, tables, migrations: migrations.map(({ name }) => name) }),
     checkServer: checkDatabaseServer,
     healthCheck: createHealthCheck(healthPool, replicas, schemaCheck, measure),
     drift: async () => {

@@ -1,12 +1,9 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import { translate } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
-import { clientOptions } from './connections/client-options.ts';
-import type { PoolOptions } from './connections/pool-options.ts';
-import { pinSession, pinSql } from './connections/session.ts';
+import { inOwnTransaction, withOwnClient, type OwnClientDeps } from './own-client.ts';
 
-export type MigratorDeps = Pick<PoolOptions, 'url' | 'ssl' | 'schema' | 'applicationName' | 'sessionless'> & {
+export type MigratorDeps = OwnClientDeps & {
   readonly migrations: readonly Migration[];
   readonly logger: Logger;
 };
@@ -20,9 +17,7 @@ export type Migrator = {
   readonly pending: () => Promise<readonly string[]>;
 };
 
-const timeouts = { connectionTimeoutMillis: 5_000, query_timeout: 600_000 };
-/** A migration can take long, so only the client ends it. The wait for a lock of a table is limited. */
-const serverTimeouts = { acquireTimeoutMs: 5_000, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 };
+/** A migration can take long, so the server does not end it. The wait for a lock of a table is limited. */
 const lockTimeoutSql = `select pg_catalog.set_config('lock_timeout', '60s', true)`;
 
 /** The lock ends with its transaction, so it also works behind a pooler that gives each transaction another session. */
@@ -36,20 +31,9 @@ const lockSql = `select pg_advisory_xact_lock(hashtext('volwatch'), hashtext('mi
  */
 export const createMigrator = (deps: MigratorDeps): Migrator => {
   const { migrations, logger } = deps;
-  const sessionOptions = { ...deps, ...serverTimeouts };
 
-  const inTransaction = async <T>(client: Client, work: () => Promise<T>): Promise<T> => {
-    const begin = 'begin isolation level read committed';
-    await client.query(deps.sessionless ? `${begin}; ${pinSql(sessionOptions, 'transaction')}` : begin);
-    try {
-      const value = await work();
-      await client.query('commit');
-      return value;
-    } catch (error) {
-      await client.query('rollback').catch(() => {});
-      throw error;
-    }
-  };
+  const inTransaction = <T>(client: Client, work: () => Promise<T>): Promise<T> =>
+    inOwnTransaction(client, deps, 'read committed', work);
 
   const underLock = <T>(client: Client, work: () => Promise<T>): Promise<T> =>
     inTransaction(client, async () => {
@@ -58,14 +42,8 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
       return work();
     });
 
-  const withClient = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
-    // A separate connection, because the statement timeout of the pool must not end a long migration or the wait for
-    // the lock.
-    const client = new Client({ ...clientOptions(deps), ...timeouts });
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      if (!deps.sessionless) await pinSession(client, sessionOptions);
+  const withClient = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
+    withOwnClient(deps, { query_timeout: 600_000 }, async (client) => {
       // The table is created only if it is missing, because the role may not have the right to create tables.
       const { rows } = await inTransaction(client, () =>
         client.query<{ there: boolean }>(`select to_regclass('schema_migrations') is not null as there`),
@@ -77,13 +55,8 @@ export const createMigrator = (deps: MigratorDeps): Migrator => {
           ),
         );
       }
-      return await work(client);
-    } catch (error) {
-      throw translate(error);
-    } finally {
-      await client.end().catch(() => {});
-    }
-  };
+      return work(client);
+    });
 
   const applied = async (client: Client): Promise<ReadonlySet<string>> => {
     const { rows } = await client.query<{ name: string }>('select name from schema_migrations');

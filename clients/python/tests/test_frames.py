@@ -254,3 +254,20 @@ def test_a_frame_without_rows_comes_back_without_rows(client: Client) -> None:
         "error_detail",
     ]
     assert client.greeks(pl.DataFrame({**ROWS, "option_type": SIDES}).clear()).height == 0
+
+
+def test_a_frame_without_rows_has_the_columns_of_the_answer(client: Client) -> None:
+    for frame in (pd.DataFrame({"strike": pd.Series([], dtype=float)}), pd.DataFrame({"strike": []})):
+        priced = client.price(frame, spot=100, time_to_expiry=0.5, rate=0.03, volatility=0.2, option_type="call")
+        assert list(priced.columns) == ["strike", "price", "error_code", "error_field", "error_detail"]
+        assert priced.empty
+
+
+def test_numbers_of_numpy_are_arguments_and_one_output_must_be_a_list(client: Client) -> None:
+    frame = pd.DataFrame({"strike": [100.0]})
+    market: dict[str, Any] = {"time_to_expiry": 0.5, "rate": 0.03, "volatility": 0.2, "option_type": "call"}
+    spots: list[Any] = [100, np.int64(100), np.float32(100), np.float64(100)]
+    prices = [client.price(frame, spot=spot, **market)["price"].iloc[0] for spot in spots]
+    assert prices == [prices[0]] * 4
+    with pytest.raises(TypeError, match=r'outputs must be a list of names: \["delta"\]'):
+        client.price(frame, outputs="delta", spot=100, **market)

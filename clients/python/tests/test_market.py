@@ -136,6 +136,10 @@ def test_a_frame_of_prices_is_uploaded_and_read_again(client: Client) -> None:
     with pytest.raises(ValidationError) as refused:
         client.upload_prices("python", adjusted)
     assert refused.value.code == "upload_refused"
+    nameless = frame.assign(close=[25.0, 25.0, -1.0, 10.5])
+    with pytest.raises(ValidationError) as wrong:
+        client.upload_prices("python", nameless)
+    assert [(error.line, error.column, error.pointer) for error in wrong.value.errors] == [(3, "close", "")]
     assert client.upload_prices("python", adjusted, adjusted=True).status == "succeeded"
     assert client.prices("PYA")["close"].to_list() == [25.0, 25.0]
     assert client.index_values("PY_EW")["value"].iloc[0] == 1000

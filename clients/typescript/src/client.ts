@@ -1,6 +1,7 @@
 import createFetchClient, { type Client } from 'openapi-fetch';
 import type { Credentials } from './credentials.js';
 import type { components, paths } from './generated/api.js';
+import { arrowPages, arrowType, uploadRequest, type DateRange, type UploadOptions } from './market.js';
 import { errorOfRefresh, RefreshTimeoutError, UnexpectedAnswerError } from './problem.js';
 import { defaultRetries, type Retries } from './retries.js';
 import { createTransport, type Fetch } from './transport.js';
@@ -36,11 +37,22 @@ export type VolwatchClient = {
   readonly priceArrow: (stream: Uint8Array) => Promise<Uint8Array>;
   /** Values positions over shifts of spot, volatility and days: columns of all nodes, and their totals. */
   readonly grid: (request: GridRequest) => Promise<GridAnswer>;
+  /**
+   * The stored prices of an asset, oldest first: one Arrow IPC stream for each page. `tableFromIPC` of apache-arrow reads
+   * one, and `new Table(tables.flatMap(({ batches }) => batches))` joins them.
+   */
+  readonly pricesArrow: (symbol: string, range?: DateRange) => AsyncGenerator<Uint8Array, void, undefined>;
+  /** The values of an index, oldest first, as `pricesArrow`. */
+  readonly indexValuesArrow: (code: string, range?: DateRange) => AsyncGenerator<Uint8Array, void, undefined>;
   /** Refreshes a universe and waits until it ended. A failed one throws the error of its cause. */
   readonly refresh: (universe: string, options?: { readonly timeoutMs?: number }) => Promise<Refresh>;
+  /**
+   * Uploads prices (an Arrow IPC stream, or CSV as a text) to a universe whose source is `upload`, and waits until they are
+   * stored. Refused rows throw a ProblemError whose `errors` name them. Needs the scope `market:manage`.
+   */
+  readonly uploadPrices: (universe: string, content: Uint8Array | string, options?: UploadOptions) => Promise<Refresh>;
 };
 
-const arrowType = 'application/vnd.apache.arrow.stream';
 /** Below REQUEST_DEADLINE_MS of the service (30 s by default). */
 const maxPreferWaitSeconds = 20;
 const maxPollMs = 2_000;
@@ -92,12 +104,17 @@ export const createClient = (options: ClientOptions): VolwatchClient => {
 
   const grid: VolwatchClient['grid'] = (body) => data(api.POST('/api/v1/pricing/grid', { body }));
 
-  const refresh: VolwatchClient['refresh'] = async (universe, { timeoutMs = 300_000 } = {}) => {
+  const pricesArrow: VolwatchClient['pricesArrow'] = (symbol, range = {}) =>
+    arrowPages(transport, `${url}/api/v1/assets/${encodeURIComponent(symbol)}/prices`, range);
+
+  const indexValuesArrow: VolwatchClient['indexValuesArrow'] = (code, range = {}) =>
+    arrowPages(transport, `${url}/api/v1/indexes/${encodeURIComponent(code)}/values`, range);
+
+  /** Sends a request that starts a refresh, and reads its record until it ended. */
+  const ended = async (timeoutMs: number, requestOf: (prefer: string) => Request): Promise<Refresh> => {
     const endsAt = performance.now() + timeoutMs;
     const waitSeconds = Math.max(0, Math.min(maxPreferWaitSeconds, Math.floor(timeoutMs / 1000)));
-    const headers = { 'content-type': 'application/json', prefer: `wait=${waitSeconds}` };
-    const body = JSON.stringify({ universe });
-    const response = await transport(new Request(`${url}/api/v1/refreshes`, { method: 'POST', headers, body }));
+    const response = await transport(requestOf(`wait=${waitSeconds}`));
     let record = (await response.json()) as Refresh;
     for (let pollMs = 200; record.status === 'running'; pollMs = Math.min(maxPollMs, pollMs * 1.5)) {
       if (performance.now() > endsAt) throw new RefreshTimeoutError(record.id, timeoutMs);
@@ -108,7 +125,16 @@ export const createClient = (options: ClientOptions): VolwatchClient => {
     return record;
   };
 
-  return { api, priceArrow, grid, refresh };
+  const refresh: VolwatchClient['refresh'] = (universe, { timeoutMs = 300_000 } = {}) =>
+    ended(timeoutMs, (prefer) => {
+      const headers = { 'content-type': 'application/json', prefer };
+      return new Request(`${url}/api/v1/refreshes`, { method: 'POST', headers, body: JSON.stringify({ universe }) });
+    });
+
+  const uploadPrices: VolwatchClient['uploadPrices'] = (universe, content, options = {}) =>
+    ended(options.timeoutMs ?? 300_000, (prefer) => uploadRequest(url, universe, content, options, prefer));
+
+  return { api, priceArrow, pricesArrow, indexValuesArrow, grid, refresh, uploadPrices };
 };
 
 export type { components, paths };

@@ -11,6 +11,7 @@ export {
   type VolwatchClient,
 } from './client.js';
 export type { Credentials } from './credentials.js';
+export type { DateRange, UploadOptions } from './market.js';
 export {
   ConnectionFailedError,
   ProblemError,

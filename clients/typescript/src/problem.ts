@@ -12,8 +12,17 @@ export type Category =
   | 'overload'
   | 'internal';
 
-/** One error of a request. `pointer` is a JSON Pointer, or for example `query.limit`. */
-export type FieldError = { readonly pointer: string; readonly code: string; readonly detail: string };
+/**
+ * One error of a request. `pointer` is a JSON Pointer, or for example `query.limit`. For a refused row of an upload it is
+ * empty, and `line` and perhaps `column` say where the row is.
+ */
+export type FieldError = {
+  readonly pointer: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly line?: number;
+  readonly column?: string;
+};
 
 /** Members of a problem document (RFC 9457) of the service. */
 export type Problem = {
@@ -25,7 +34,7 @@ export type Problem = {
   readonly category: Category | (string & {});
   readonly request_id: string;
   readonly trace_id: string;
-  readonly errors?: readonly FieldError[];
+  readonly errors?: readonly (Omit<FieldError, 'pointer'> & { readonly pointer?: string })[];
   readonly [member: string]: unknown;
 };
 
@@ -84,7 +93,7 @@ export class ProblemError extends VolwatchError {
     this.code = problem.code;
     this.category = problem.category;
     this.detail = problem.detail;
-    this.errors = problem.errors ?? [];
+    this.errors = (problem.errors ?? []).map((error) => ({ pointer: '', ...error }));
     this.requestId = problem.request_id;
     this.traceId = problem.trace_id;
     this.retryAfterMs = retryAfterMs;

@@ -3,6 +3,12 @@ import test from 'ava';
 import { data, items, ProblemError, RefreshTimeoutError } from '@volwatch/client';
 import { option, recordingClient, withFault } from './service.ts';
 
+const collect = async <Item>(given: AsyncIterable<Item>): Promise<Item[]> => {
+  const collected: Item[] = [];
+  for await (const item of given) collected.push(item);
+  return collected;
+};
+
 test.serial('all pages of prices are read', async (t) => {
   const { client, paths } = recordingClient();
   const closes: (number | null)[] = [];
@@ -105,4 +111,50 @@ test.serial('a failed refresh throws the error of its cause with the record, and
   );
   t.is((error.problem['refresh'] as { status: string }).status, 'rolled_back');
   t.is(paths().filter((path) => path === 'POST /api/v1/refreshes').length, 1);
+});
+
+test.serial('prices and index values are read as Arrow, page after page', async (t) => {
+  const { client, paths } = recordingClient();
+  const pages = await collect(client.pricesArrow('^GSPC', { from: '2000-01-01' }));
+  const table = new Table(pages.flatMap((page) => tableFromIPC(page).batches));
+  const { data: last } = await data(
+    client.api.GET('/api/v1/assets/{symbol}/prices', {
+      params: { path: { symbol: '^GSPC' }, query: { limit: 1, order: 'desc' } },
+    }),
+  );
+  t.is(table.getChild('close')?.get(table.numRows - 1), last[0]?.close);
+  t.true(pages.length > 1);
+  t.is(paths().filter((path) => path.endsWith('/prices')).length, pages.length + 1);
+
+  const values = await collect(client.indexValuesArrow('TECH5_EW', { from: '2010-01-01', to: '2010-03-01' }));
+  t.is(tableFromIPC(values[0]!).numRows, 3);
+  await t.throwsAsync(client.pricesArrow('NOBODY').next(), { instanceOf: ProblemError, code: 'resource_not_found' });
+});
+
+test.serial('prices are uploaded as Arrow and as CSV, and refused rows are named', async (t) => {
+  const { client, calls } = recordingClient();
+  const name = 'typescript';
+  await client.api.PUT('/api/v1/universes/{name}', {
+    params: { path: { name }, header: { 'If-None-Match': '*' } },
+    body: { title: 'Own prices', source: 'upload', interval: '1day', assets: [{ symbol: 'OWN' }] },
+  });
+  t.teardown(async () => {
+    await client.api.DELETE('/api/v1/universes/{name}', { params: { path: { name }, header: { 'If-Match': '*' } } });
+  });
+
+  const own = tableFromArrays({ date: ['2024-01-02', '2024-01-03'], close: Float64Array.of(10, 11) });
+  const symbols = vectorFromArray(['OWN', 'OWN'], new Utf8());
+  const table = own.assign(new Table({ symbol: symbols }));
+  const record = await client.uploadPrices(name, tableToIPC(table, 'stream'), { mode: 'replace' });
+  t.like(record, { status: 'succeeded', prices: 2 });
+  t.truthy(calls.findLast(({ request }) => request.method === 'POST')?.request.headers.get('idempotency-key'));
+
+  const csv = 'symbol,date,close\nOWN,2024-01-04,12\n';
+  t.is((await client.uploadPrices(name, csv, { adjusted: true })).status, 'succeeded');
+  const [page] = await collect(client.pricesArrow('OWN'));
+  t.deepEqual([...tableFromIPC(page!).getChild('close')!], [10, 11, 12]);
+
+  const refused = client.uploadPrices(name, 'symbol,date,close\nOWN,2024-01-05,none\n');
+  const error = await t.throwsAsync(refused, { instanceOf: ProblemError, code: 'upload_refused' });
+  t.like(error.errors[0], { pointer: '', line: 2, column: 'close' });
 });

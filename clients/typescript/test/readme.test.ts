@@ -27,6 +27,8 @@ test.serial('the code of the README compiles and runs', async (t) => {
   t.regex(printed, /^succeeded$/m);
   t.regex(printed, /^validation_failed validation strike must be at least/m);
   t.regex(printed, /^1332 days$/m);
+  t.regex(printed, /^1332 rows$/m);
+  t.regex(printed, /^2 prices stored$/m);
 });
 
 test.serial('the code of the quick start compiles and prints what the page says', async (t) => {

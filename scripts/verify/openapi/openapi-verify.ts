@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startService } from '#testkit/service.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { verifyJava } from './java.ts';
+import { verifyOpenapiGenerator } from './openapi-generator.ts';
 import { verifyPython } from './python.ts';
 import { generatedDirectory } from './run.ts';
 import type { Target } from './target.ts';
@@ -37,7 +37,7 @@ try {
   verifyTypeScript(target);
   if (all) {
     verifyPython(target);
-    verifyJava(target);
+    verifyOpenapiGenerator(target);
   }
 } finally {
   await service.stop(5_000);

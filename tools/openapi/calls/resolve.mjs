@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const nameOf = (specifier, parent) => {
-  if (!specifier.startsWith('.') || /\.\w+s$/.test(specifier)) return specifier;
+  if (!specifier.startsWith('.') || parent?.includes('/node_modules/') || /\.\w+s$/.test(specifier)) return specifier;
   const target = fileURLToPath(new URL(specifier, parent));
   return existsSync(`${target}.ts`) ? `${specifier}.ts` : `${specifier}/index.ts`;
 };

@@ -1,4 +1,7 @@
-"""The synchronous client."""
+"""The synchronous client.
+
+Generated from _async_client.py by `npm run generate`: do not edit.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,8 @@ class Client:
         volatility, dividend_yield, option_type, model, exercise_style and so on. An argument holds for all rows. A
         column that is no input is refused by the service: name it in `ignore` to keep it without sending it. With
         `on_error="raise"` a row that cannot be priced raises RowsFailedError, and there are no error columns. With
-        `strict_units` a suspicious value (a volatility of 20) is an error; without, it is a UnitWarning.
+        `strict_units` a suspicious value (a volatility of 20) is an error; without, it is a UnitWarning. The argument
+        `preset` names a preset of the user: model, precision and steps.
         """
         pricing = pricing_of(outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error)
         return self._run(price_frame(self._session, frame, pricing))

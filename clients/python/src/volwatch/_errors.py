@@ -47,11 +47,16 @@ class RefreshTimeoutError(VolwatchError):
 
 @dataclass(frozen=True)
 class FieldError:
-    """One error of a request. `pointer` is a JSON Pointer, or for example `query.limit`."""
+    """One error of a request. `pointer` is a JSON Pointer, or for example `query.limit`.
+
+    For a refused row of an upload `pointer` is empty, and `line` and perhaps `column` say where it is.
+    """
 
     pointer: str
     code: str
     detail: str
+    line: int | None = None
+    column: str | None = None
 
 
 class ProblemError(VolwatchError):
@@ -67,7 +72,13 @@ class ProblemError(VolwatchError):
         self.trace_id = str(document.get("trace_id", ""))
         self.retry_after_s = retry_after_s
         self.errors = tuple(
-            FieldError(str(e.get("pointer", "")), str(e.get("code", "")), str(e.get("detail", "")))
+            FieldError(
+                str(e.get("pointer", "")),
+                str(e.get("code", "")),
+                str(e.get("detail", "")),
+                e.get("line"),
+                e.get("column"),
+            )
             for e in document.get("errors", ())
         )
         self.document = dict(document)

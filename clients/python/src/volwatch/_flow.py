@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx
 
@@ -43,57 +44,54 @@ Flow = Generator[Step, Answer, Result]
 
 def run(flow: Flow[Result], http: httpx.Client) -> Result:
     """Performs a flow. An interruption (Ctrl-C) is thrown into the flow, which can then end its job."""
-    step: Step
+
+    async def perform(step: Step) -> Answer:
+        if isinstance(step, Wait):
+            time.sleep(step.seconds)
+            return None
+        return http.request(**_request_of(step))
+
+    # This coroutine awaits nothing that waits, so that it ends in its first step, without an event loop.
     try:
-        step = next(flow)
-        while True:
-            answer: Answer = None
-            try:
-                if isinstance(step, Wait):
-                    time.sleep(step.seconds)
-                else:
-                    answer = http.request(
-                        step.method,
-                        step.path,
-                        headers=dict(step.headers),
-                        params=dict(step.params),
-                        content=step.content,
-                    )
-            except httpx.TransportError as error:
-                answer = error
-            except BaseException as error:
-                step = flow.throw(error)
-                continue
-            step = flow.send(answer)
+        _drive(flow, perform).send(None)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+    raise AssertionError("a synchronous flow was suspended")
 
 
 async def run_async(flow: Flow[Result], http: httpx.AsyncClient) -> Result:
     """As `run`. A cancellation of the task is thrown into the flow."""
-    step: Step
-    done, result = False, None
-    try:
-        step = next(flow)
-        while not done:
-            answer: Answer = None
-            try:
-                if isinstance(step, Wait):
-                    await asyncio.sleep(step.seconds)
-                else:
-                    answer = await http.request(
-                        step.method,
-                        step.path,
-                        headers=dict(step.headers),
-                        params=dict(step.params),
-                        content=step.content,
-                    )
-            except httpx.TransportError as error:
-                answer = error
-            except BaseException as error:
-                step = flow.throw(error)
-                continue
-            step = flow.send(answer)
-    except StopIteration as end:
-        done, result = True, end.value
-    return result  # type: ignore[return-value]
+
+    async def perform(step: Step) -> Answer:
+        if isinstance(step, Wait):
+            await asyncio.sleep(step.seconds)
+            return None
+        return await http.request(**_request_of(step))
+
+    return await _drive(flow, perform)
+
+
+def _request_of(call: Call) -> dict[str, Any]:
+    return {
+        "method": call.method,
+        "url": call.path,
+        "headers": dict(call.headers),
+        "params": dict(call.params),
+        "content": call.content,
+    }
+
+
+async def _drive(flow: Flow[Result], perform: Callable[[Step], Awaitable[Answer]]) -> Result:
+    """Performs each step of a flow. It gets the answer, also a failed connection; other errors are thrown into it."""
+    advance: Callable[[], Step] = partial(next, flow)
+    while True:
+        try:
+            step = advance()
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        try:
+            advance = partial(flow.send, await perform(step))
+        except httpx.TransportError as error:
+            advance = partial(flow.send, error)
+        except BaseException as error:
+            advance = partial(flow.throw, error)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from numbers import Real
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -45,12 +46,14 @@ class Pricing:
     prefix: str
     on_error: OnError
     units: Units
+    preset: str | None
 
     @property
     def metadata(self) -> dict[str, str]:
         strict = {"volwatch.strict_units": "true"} if self.strict_units else {}
         units = {"volwatch.units": self.units} if self.units != "default" else {}
-        return {"volwatch.outputs": ",".join(self.outputs), **units, **strict}
+        preset = {"volwatch.preset": self.preset} if self.preset is not None else {}
+        return {"volwatch.outputs": ",".join(self.outputs), **units, **strict, **preset}
 
 
 def pricing_of(
@@ -65,9 +68,16 @@ def pricing_of(
 ) -> Pricing:
     if isinstance(ignore, str):
         raise TypeError("ignore must be a list of column names")
+    if isinstance(outputs, str):
+        raise TypeError(f'outputs must be a list of names: ["{outputs}"]')
     if on_error not in ("columns", "raise"):
         raise ValueError(f'on_error must be "columns" or "raise", not {on_error!r}')
-    return Pricing(tuple(outputs), inputs, frozenset(ignore), strict_units, prefix, on_error, units)
+    # A preset is a setting of the request and no input of a row.
+    rows = {name: value for name, value in inputs.items() if name != "preset"}
+    preset = inputs.get("preset")
+    if preset is not None and not isinstance(preset, str):
+        raise TypeError("preset must be the name of a preset")
+    return Pricing(tuple(outputs), rows, frozenset(ignore), strict_units, prefix, on_error, units, preset)
 
 
 def price_frame(session: Session, frame: Frame, pricing: Pricing) -> Flow[Frame]:
@@ -114,8 +124,9 @@ def _constant(name: str, value: float | str | date, rows: int) -> pa.Array[Any]:
     if isinstance(value, date):
         value = value.isoformat()
     if isinstance(value, str):
-        return pa.DictionaryArray.from_arrays([0] * rows, pa.array([value]))
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+    # Also the numbers of numpy, which are no subclasses of int.
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number or a text, not {type(value).__name__}")
     return pa.nulls(rows, pa.float64()).fill_null(float(value))
 

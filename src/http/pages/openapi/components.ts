@@ -44,6 +44,18 @@ const withDefaultInWords = (owner: Json, direction: Direction): Json => {
   };
 };
 
+/**
+ * A text in one of several formats, for example a date or an instant, is a text whose description names the formats.
+ * Formats are notes and check nothing, and code generators make types of `anyOf` that do not compile.
+ */
+const withPlainText = (owner: Json): Json => {
+  const { anyOf, ...rest } = owner;
+  const isFormat = (schema: Json): boolean =>
+    schema['type'] === 'string' && Object.keys(schema).every((name) => ['type', 'format', 'pattern'].includes(name));
+  if (!Array.isArray(anyOf) || !anyOf.every((schema: Json) => isFormat(schema) && 'format' in schema)) return owner;
+  return { type: 'string', ...rest };
+};
+
 /** Members of `properties` are names of the API, and must stay whatever they are called. */
 const cleaned = (value: unknown, direction: Direction, areNames = false): unknown => {
   if (typeof value === 'string' && value.startsWith(definitions)) {
@@ -51,7 +63,7 @@ const cleaned = (value: unknown, direction: Direction, areNames = false): unknow
   }
   if (Array.isArray(value)) return value.map((item) => cleaned(item, direction));
   if (typeof value !== 'object' || value === null) return value;
-  const owner = areNames ? (value as Json) : withDefaultInWords(value as Json, direction);
+  const owner = areNames ? (value as Json) : withPlainText(withDefaultInWords(value as Json, direction));
   const kept = Object.entries(owner)
     .filter(([name, member]) => areNames || !isOmitted(name, member, owner, direction))
     .map(([name, member]) => [name, cleaned(member, direction, !areNames && name === 'properties')] as const);

@@ -158,10 +158,10 @@ const refusedConventions: readonly JsonSchema[] = [
 const ofChosenModels: readonly JsonSchema[] = [
   having('precision', 'steps'),
   having('precision', 'dividends'),
-  // An absent style is European.
+  // An absent style is European. A pattern, because openapi-generator refers to an `enum` here without declaring it.
   {
     anyOf: [having('precision'), having('steps')],
-    properties: { exercise_style: { type: 'string', enum: ['european'] } },
+    properties: { exercise_style: { type: 'string', pattern: '^european$' } },
   },
 ];
 
