@@ -1,7 +1,10 @@
 import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-american.ts';
 import { createGridPrices, gridErrorBound } from '#src/pricing/engines/finite-difference/grid-price.ts';
 import { sortDividends, type GridProblem } from '#src/pricing/engines/finite-difference/grid-problem.ts';
+import { createHestonEngine } from '#src/pricing/engines/heston/heston-engine.ts';
+import { hestonErrors } from '#testkit/pricing-reference/heston-errors.ts';
 import dividends from '#testkit/pricing-reference/dividends.json' with { type: 'json' };
+import heston from '#testkit/pricing-reference/heston-greeks.json' with { type: 'json' };
 
 /** Number of random options without dividends. */
 const count = Number(process.env['BOUND_OPTIONS'] ?? 200);
@@ -61,11 +64,23 @@ const noDividends = (random: (from: number, to: number) => number): number[] => 
   });
 };
 
+/** Price and greeks of Heston, against derivatives with 20 digits. */
+const hestonOutputErrors = (isPrice: boolean): number[] => {
+  const engine = createHestonEngine();
+  return heston.rows.flatMap(({ inputs, greeks }) =>
+    Object.entries(hestonErrors(engine, inputs, greeks)).flatMap(([name, error]) =>
+      (name === 'price') === isPrice ? [error] : [],
+    ),
+  );
+};
+
 /** The kernels whose bound is judged against references. */
 const judgedKernels = (random: (from: number, to: number) => number): Judged[] => [
   { name: 'Finite differences, one dividend', bound: gridErrorBound, unit, errors: oneDividend() },
   { name: 'Finite differences, several dividends', bound: gridErrorBound, unit, errors: severalDividends() },
   { name: `Finite differences, ${count} random`, bound: gridErrorBound, unit, errors: noDividends(random) },
+  { name: 'Heston price', bound: 1e-9, unit: 'the spot', errors: hestonOutputErrors(true) },
+  { name: 'Heston greeks', bound: 1e-9, unit: 'their scale', errors: hestonOutputErrors(false) },
 ];
 
 /**

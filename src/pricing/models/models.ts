@@ -112,7 +112,8 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     exerciseStyles: ['european'],
     outputs: hestonOutputs,
     accuracy:
-      'Integral with an error below 1e-9 of the spot, as a rule 1e-12; vega, vanna and volga are by the initial ' +
+      'Integral with an error below 1e-9 of the spot, as a rule 1e-12; greeks by differentiation of the integral, to 1e-9 of ' +
+      'their scale; vega, vanna and volga are by the initial ' +
       'volatility, the square root of v0',
     source: 'Heston (1993), trap-free form of Albrecher et al. (2007), contour after Andersen and Lake (2019)',
     build: createHestonEngine,
