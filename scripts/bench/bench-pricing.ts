@@ -9,12 +9,15 @@ import {
   blackScholesFirstOrder,
   blackScholesPrice,
 } from '#src/pricing/engines/european/black-scholes.ts';
+import { createGridPrices } from '#src/pricing/engines/finite-difference/grid-price.ts';
+import { sortDividends } from '#src/pricing/engines/finite-difference/grid-problem.ts';
 import { createHeston } from '#src/pricing/engines/heston/heston.ts';
 import { bachelierImpliedVolatility } from '#src/pricing/engines/european/implied-bachelier.ts';
 import { bachelierPrice } from '#src/pricing/engines/european/bachelier.ts';
 import { blackScholesImpliedVolatility } from '#src/pricing/engines/european/implied-black.ts';
 import { allowDeepInlining } from '#src/pricing/math/inlining.ts';
 import { outputNames } from '#src/pricing/models/outputs.ts';
+import { benchBounds } from './pricing-bounds.ts';
 import { benchDomain } from './pricing-domain.ts';
 import american from '#testkit/pricing-reference/american.json' with { type: 'json' };
 import greeks from '#testkit/pricing-reference/greeks.json' with { type: 'json' };
@@ -106,6 +109,11 @@ const americanCase = (name: string, price: (...inputs: American) => number, targ
   error: () =>
     `${worst(americanRows.map((row) => Math.abs(price(...(row.slice(0, 7) as American)) - row[7]!) / row[1]!))} of strike`,
 });
+
+const grid = createGridPrices();
+const market = { spot: 100, strike: 100, time: 1, rate: 0.05, dividendYield: 0, volatility: 0.25, sign: -1 };
+const quarters = [0.2, 0.45, 0.7, 0.95].map((time) => ({ time, amount: 1 }));
+const withDividends = { ...market, american: true, ...sortDividends(quarters, market.time) };
 
 const lakeTargets = { fast: 60_000, default: 40_000, high: undefined };
 
@@ -224,6 +232,12 @@ const cases: Case[] = [
     binomialPrice({ spot, strike, time, rate, dividendYield, volatility, sign }, { american: true, steps: 501 }),
   ),
   {
+    name: 'Finite differences, American put with four dividends',
+    count: 1,
+    run: () => grid.price(withDividends),
+    error: () => 'see below',
+  },
+  {
     name: 'Heston price',
     target: 20_000,
     count: hestonRows.length,
@@ -266,4 +280,5 @@ for (const entry of cases) {
   console.log(`| ${entry.name} | ${thousands(median)} | ${thousands(best)} | ${target} | ${entry.error()} |`);
 }
 
-if (!benchDomain()) process.exitCode = 1;
+const isBroken = !benchBounds(random);
+if (!benchDomain() || isBroken) process.exitCode = 1;

@@ -36,6 +36,8 @@ const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     volatility: 2,
     time_to_expiry: 50,
   },
+  'finite_difference, 1,000 dividends': { ...american, model: 'finite_difference', dividends: dividends(1_000) },
+  'finite_difference, a wide grid': { ...american, model: 'finite_difference', volatility: 1, time_to_expiry: 9 },
   'black_scholes, 1,000 dividends': { ...call, model: 'black_scholes', dividends: dividends(1_000) },
   'heston, extreme': { ...call, model: 'heston', heston: { v0: 1, kappa: 1e-3, theta: 1, sigma: 5, rho: -0.99 } },
 };

@@ -9,7 +9,7 @@ test('the description of each required input says what stands in place of it', (
     for (const name of ['strike', 'option_type']) t.regex(textOf(name), /not with contract/, `${model.name} ${name}`);
     t.regex(textOf('time_to_expiry'), /not with expiry or contract/, model.name);
     t.is(/without model/.test(textOf('model')), model.name !== 'black_scholes', model.name);
-    const isChosen = model.name === 'andersen_lake' || model.name === 'binomial_lr';
+    const isChosen = ['andersen_lake', 'binomial_lr', 'finite_difference'].includes(model.name);
     t.is(/American options without model/.test(textOf('model')), isChosen, model.name);
   }
 });

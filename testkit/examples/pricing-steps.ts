@@ -94,6 +94,6 @@ export const pricingSteps: readonly MakeStep[] = [
     name: 'garch',
     summary: 'Five days of the S&P 500 by GARCH(1,1)',
     caller: 'client',
-    body: { symbol: '^GSPC', method: 'garch11', horizon_days: 5 },
+    body: { symbol: '^GSPC', method: 'garch11', horizon_periods: 5 },
   }),
 ];

@@ -23,4 +23,5 @@ export const optionOfModel: Readonly<Record<ModelName, OptionBody>> = {
   binomial_lr: { ...american, model: 'binomial_lr', steps: 101 },
   andersen_lake: { ...american, model: 'andersen_lake' },
   baw: { ...american, model: 'baw' },
+  finite_difference: { ...american, model: 'finite_difference', dividends: [{ time: 0.25, amount: 2 }] },
 };

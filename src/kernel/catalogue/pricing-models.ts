@@ -14,6 +14,7 @@ export const modelNames = [
   'binomial_lr',
   'andersen_lake',
   'baw',
+  'finite_difference',
 ] as const;
 export type ModelName = (typeof modelNames)[number];
 export const defaultModel: ModelName = 'black_scholes';

@@ -9,7 +9,7 @@ export type Close = { readonly date: string; readonly close: number };
  */
 export type Closes = (symbol: string, days?: number) => Promise<readonly Close[] | undefined>;
 
-const DAYS_PER_YEAR = 365.25;
+export const DAYS_PER_YEAR = 365.25;
 
 /** Logarithmic returns between consecutive closes: one fewer than there are closes. */
 export const logReturns = (closes: readonly Close[]): Float64Array => {

@@ -1,4 +1,7 @@
-/** Decay of the daily RiskMetrics model: J.P. Morgan, "RiskMetrics - Technical Document", 4th ed. (1996), chapter 5. */
+/**
+ * Default decay of ewma for one period of the closes, whatever its length. It is that of the daily RiskMetrics model, whose
+ * monthly one has 0.97: J.P. Morgan, "RiskMetrics - Technical Document", 4th ed. (1996), chapter 5.
+ */
 export const riskMetricsDecay = 0.94;
 
 /**

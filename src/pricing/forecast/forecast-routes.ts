@@ -4,21 +4,52 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { SYMBOL } from '../request/read-extras.ts';
 import type { Forecaster } from './forecaster.ts';
 
-const maxHorizonDays = 2520;
+/** Ten years of daily closes. */
+const maxHorizon = 2520;
 
 const body = z
   .strictObject({
     symbol: z.string().regex(SYMBOL).describe('Symbol of a stored asset'),
     method: z.enum(forecastMethods).default('garch11'),
+    horizon_periods: z
+      .int()
+      .min(1)
+      .max(maxHorizon)
+      .optional()
+      .describe(
+        'Horizon in periods of the stored closes: trading days if the closes are daily, months if they are monthly',
+      ),
     horizon_days: z
       .int()
       .min(1)
-      .max(maxHorizonDays)
-      .describe('Horizon in periods of the stored closes: trading days if the closes are daily'),
+      .max(maxHorizon)
+      .optional()
+      .describe('The older name of horizon_periods, with the same meaning; send one of the two'),
+    decay: z
+      .number()
+      .min(0.5)
+      .max(0.9999)
+      .optional()
+      .describe(
+        'Decay of ewma per period of the closes; default 0.94 for all closes, which RiskMetrics uses for daily ones (0.97 ' +
+          'for monthly ones)',
+      ),
+  })
+  .refine(({ horizon_periods: periods, horizon_days: days }) => periods !== undefined || days !== undefined, {
+    path: ['horizon_periods'],
+    message: 'horizon_periods is required',
+  })
+  .refine(({ horizon_periods: periods, horizon_days: days }) => periods === undefined || days === undefined, {
+    path: ['horizon_days'],
+    message: 'stands in place of horizon_periods: remove one of them',
+  })
+  .refine(({ method, decay }) => decay === undefined || method === 'ewma', {
+    path: ['decay'],
+    message: 'goes with method ewma only, because garch11 is fitted',
   })
   .meta({
     id: 'VolatilityForecastRequest',
-    examples: [{ symbol: '^GSPC', method: 'garch11', horizon_days: 21 }],
+    examples: [{ symbol: '^GSPC', method: 'garch11', horizon_periods: 21 }],
   });
 
 const ljungBox = z
@@ -29,7 +60,9 @@ const answer = z
   .strictObject({
     symbol: z.string(),
     method: z.enum(forecastMethods),
-    horizon_days: z.int(),
+    horizon_days: z.int().describe('The same number as horizon_periods'),
+    horizon_periods: z.int().describe('Horizon in periods of the closes'),
+    horizon_calendar_days: z.number().describe('Calendar days until the horizon, from the mean distance of the closes'),
     as_of: z.string().describe('Date of the last close'),
     observations: z.int().describe('Number of returns in the fit'),
     periods_per_year: z.number(),
@@ -73,9 +106,11 @@ export const createForecastRoutes = ({ forecaster }: ForecastRoutesDeps): Route[
     request: { body },
     responses: { 200: answer },
     errors: ['resource_not_found', 'pricing_calculation_failed', 'pricing_work_too_large'],
-    handler: async ({ body: { symbol, method, horizon_days: horizonDays }, context }) => {
-      const forecast = await forecaster.forecast({ symbol, method, horizonDays }, context.signal);
-      return { status: 200, body: { symbol, horizon_days: horizonDays, ...forecast } };
+    handler: async ({ body: { symbol, method, decay, horizon_periods: periods, horizon_days: days }, context }) => {
+      // The schema allows one of the two only.
+      const horizon = periods ?? days!;
+      const forecast = await forecaster.forecast({ symbol, method, horizon, decay }, context.signal);
+      return { status: 200, body: { symbol, horizon_days: horizon, horizon_periods: horizon, ...forecast } };
     },
   }),
 ];

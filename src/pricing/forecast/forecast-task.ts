@@ -11,7 +11,10 @@ export type ForecastRequest = {
   /** For messages. */
   readonly symbol: string;
   readonly method: ForecastMethod;
-  readonly horizonDays: number;
+  /** Periods of the closes. */
+  readonly horizon: number;
+  /** Decay of ewma; absent for the default. */
+  readonly decay?: number | undefined;
 };
 
 /**
@@ -38,7 +41,7 @@ export const readCloses = (body: Uint8Array): readonly Close[] =>
  */
 export const forecastOf = (
   forecastVolatility: VolatilityForecaster,
-  { symbol, method, horizonDays }: ForecastRequest,
+  { symbol, method, horizon, decay }: ForecastRequest,
   closes: readonly Close[],
 ): VolatilityForecast => {
   if (!haveVariance(logReturns(closes))) {
@@ -47,7 +50,7 @@ export const forecastOf = (
       `The returns of the stored closes of ${symbol} do not vary, so there is no volatility to forecast`,
     );
   }
-  const forecast = forecastVolatility(closes, method, horizonDays);
+  const forecast = forecastVolatility(closes, method, horizon, decay);
   const pointer = nonFiniteIn(forecast);
   if (pointer === undefined) return forecast;
   throw new AppError('pricing_calculation_failed', `The closes of ${symbol} give no finite value of ${pointer}`);

@@ -27,7 +27,10 @@ export type ForecasterDeps = {
 type ForecastInputs = {
   readonly symbol: string;
   readonly method: ForecastMethod;
-  readonly horizonDays: number;
+  /** Periods of the closes. */
+  readonly horizon: number;
+  /** Decay of ewma; absent for the default. */
+  readonly decay?: number | undefined;
 };
 
 export type Forecaster = {
@@ -42,7 +45,7 @@ export type Forecaster = {
 export const createForecaster = (deps: ForecasterDeps): Forecaster => {
   const { closes, workers, tracer, metrics, logger, abuse, callerOf, maxWorkMs } = deps;
 
-  const calculate = async ({ symbol, method, horizonDays }: ForecastInputs, signal: AbortSignal | undefined) => {
+  const calculate = async ({ symbol, method, horizon, decay }: ForecastInputs, signal: AbortSignal | undefined) => {
     const stored = await closes(symbol);
     if (stored === undefined) throw new AppError('resource_not_found', 'There is no such asset');
     trace.getActiveSpan()?.setAttribute('pricing.forecast.observations', Math.max(stored.length - 1, 0));
@@ -53,7 +56,7 @@ export const createForecaster = (deps: ForecasterDeps): Forecaster => {
       );
     }
     return workers.forecast(
-      { bytes: writeCloses(stored), input: 'closes', symbol, method, horizonDays },
+      { bytes: writeCloses(stored), input: 'closes', symbol, method, horizon, decay },
       {
         signal,
         kind: 'single',

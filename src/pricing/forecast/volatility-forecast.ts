@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ForecastMethod } from '#src/kernel/catalogue/pricing-models.ts';
-import { logReturns, periodsPerYear, type Close } from './closes.ts';
+import { DAYS_PER_YEAR, logReturns, periodsPerYear, type Close } from './closes.ts';
 import { ewmaVariances, riskMetricsDecay } from './ewma.ts';
 import { deviance, fitGarch } from './garch.ts';
 import { ljungBox, type LjungBox } from './ljung-box.ts';
@@ -16,6 +16,8 @@ export type VolatilityForecast = {
   readonly as_of: string;
   readonly observations: number;
   readonly periods_per_year: number;
+  /** Calendar days until the horizon, from the mean distance of the closes. */
+  readonly horizon_calendar_days: number;
   /** Annualised volatility, from the mean variance between now and the horizon. */
   readonly volatility: number;
   readonly parameters: Readonly<Record<string, number>>;
@@ -50,15 +52,15 @@ type Fit = {
   readonly converged: boolean;
 };
 
-const fit = (method: ForecastMethod, returns: Float64Array): Fit => {
+const fit = (method: ForecastMethod, returns: Float64Array, decay: number): Fit => {
   if (method === 'ewma') {
     return {
-      parameters: { lambda: riskMetricsDecay },
+      parameters: { lambda: decay },
       free: 0,
       persistence: 1,
       longRun: undefined,
       residuals: returns,
-      variances: ewmaVariances(returns, riskMetricsDecay),
+      variances: ewmaVariances(returns, decay),
       iterations: 0,
       converged: true,
     };
@@ -93,7 +95,8 @@ const maxFits = 64;
 export type VolatilityForecaster = (
   closes: readonly Close[],
   method: ForecastMethod,
-  horizonDays: number,
+  horizon: number,
+  decay?: number,
 ) => VolatilityForecast;
 
 /**
@@ -102,31 +105,31 @@ export type VolatilityForecaster = (
  */
 export const createVolatilityForecaster = (): VolatilityForecaster => {
   const fits = new Map<string, Fit>();
-  return (closes, method, horizonDays) => {
+  return (closes, method, horizon, decay = riskMetricsDecay) => {
     const digest = createHash('sha256').update(Float64Array.from(closes, ({ close }) => close));
-    const key = `${method} ${closes.at(-1)?.date} ${digest.digest('base64')}`;
-    const fitted = fits.get(key) ?? fit(method, logReturns(closes));
+    const key = `${method} ${decay} ${closes.at(-1)?.date} ${digest.digest('base64')}`;
+    const fitted = fits.get(key) ?? fit(method, logReturns(closes), decay);
     // The last used one stands at the end of the map, the first one goes.
     fits.delete(key);
     fits.set(key, fitted);
     if (fits.size > maxFits) fits.delete(fits.keys().next().value!);
-    return forecastFrom(fitted, closes, method, horizonDays);
+    return forecastFrom(fitted, closes, method, horizon);
   };
 };
 
 /**
- * Forecasts the volatility over the next `horizonDays` trading periods from closes, oldest first. At least `minReturns`
- * + 1 closes are needed. EWMA keeps the variance of today constant. With GARCH(1,1) the variance returns to its
- * long-run level.
+ * Forecasts the volatility over the next `horizon` periods of the closes, which are trading days if the closes are daily. The
+ * closes are ascending by date. At least `minReturns` + 1 closes are needed. EWMA keeps the variance of today constant. With
+ * GARCH(1,1) the variance returns to its long-run level.
  */
-export const forecastVolatility: VolatilityForecaster = (closes, method, horizonDays) =>
-  forecastFrom(fit(method, logReturns(closes)), closes, method, horizonDays);
+export const forecastVolatility: VolatilityForecaster = (closes, method, horizon, decay = riskMetricsDecay) =>
+  forecastFrom(fit(method, logReturns(closes), decay), closes, method, horizon);
 
 const forecastFrom = (
   fitted: Fit,
   closes: readonly Close[],
   method: ForecastMethod,
-  horizonDays: number,
+  horizon: number,
 ): VolatilityForecast => {
   const returns = logReturns(closes);
   const { parameters, free, persistence, longRun, residuals, variances, iterations, converged } = fitted;
@@ -145,10 +148,11 @@ const forecastFrom = (
     as_of: closes.at(-1)!.date,
     observations: n,
     periods_per_year: perYear,
-    volatility: annual(averageTo(horizonDays)),
+    horizon_calendar_days: (horizon * DAYS_PER_YEAR) / perYear,
+    volatility: annual(averageTo(horizon)),
     parameters,
     long_run_volatility: longRun === undefined ? null : annual(longRun),
-    term_structure: daysUpTo(horizonDays).map((day) => ({
+    term_structure: daysUpTo(horizon).map((day) => ({
       day,
       forward: annual(forwardAt(day)),
       average: annual(averageTo(day)),

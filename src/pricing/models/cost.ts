@@ -79,6 +79,15 @@ const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
   return isExtreme ? hestonCosts.extreme : hestonCosts.usual;
 };
 
+/** Costs of a grid. A spot with a large deviation at expiry needs a wide grid, which has more nodes. */
+const gridCosts = { usual: 1_500, wide: 6_000, dividend: 60 } as const;
+const WIDE_DEVIATION = 0.5;
+
+const gridCost = (row: CostInputs): number => {
+  const deviation = numberOr(row.volatility, 0.2) * Math.sqrt(Math.max(numberOr(row.time_to_expiry, 0), 0));
+  return (deviation > WIDE_DEVIATION ? gridCosts.wide : gridCosts.usual) + countOfDividends(row) * gridCosts.dividend;
+};
+
 const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
 /**
  * Cost of the method for options that no fixed scheme prices within its bound. Some take 20 ms, so none of them is priced on
@@ -132,6 +141,8 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
     inversion: search,
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
+  // The differences are on coarser grids than the price.
+  finite_difference: { price: gridCost, greeks: 2, inversion: search },
 };
 const isModelName = (name: unknown): name is ModelName => typeof name === 'string' && Object.hasOwn(modelCosts, name);
 

@@ -19,6 +19,12 @@ type Common = {
   /** Per square root of a year; absolute (price units) for bachelier. */
   readonly volatility: number;
 };
+/**
+ * `escrowed`: the spot less the value of the dividends until expiry follows the geometric Brownian motion. `spot`: the spot
+ * does, and it falls by each dividend.
+ */
+export const dividendModels = ['escrowed', 'spot'] as const;
+export type DividendModel = (typeof dividendModels)[number];
 export type DividendPayment = { readonly time: number; readonly amount: number };
 export type HestonInputs = {
   readonly v0: number;
@@ -35,7 +41,7 @@ export type SpotOption = Common & {
   readonly symbol?: string;
   /** Discrete dividends that replace the yield, and the model for them. */
   readonly dividends?: readonly DividendPayment[];
-  readonly dividend_model?: 'escrowed';
+  readonly dividend_model?: DividendModel;
   /** Only for andersen_lake. */
   readonly precision?: Precision;
   /** Only for binomial_lr. */

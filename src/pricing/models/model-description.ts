@@ -25,7 +25,7 @@ const extras: Readonly<Record<ExtraInput, InputDescription>> = {
     required: false,
     description:
       `Up to ${maxDividends} of { time, amount } in place of dividend_yield: those paid after now and until expiry count, ` +
-      'by the escrowed model',
+      'by the model that dividend_model of the answer names',
   },
   precision: {
     name: 'precision',
@@ -68,8 +68,9 @@ const choiceOf = ({ name }: Model): string => {
   const bySettings = 'without model where the preset or the settings of the user name it';
   if (name === 'andersen_lake')
     return `; also ${bySettings}, and for American options without model, steps and dividends`;
-  if (name === 'binomial_lr')
-    return `; also ${bySettings}, and for American options without model, with steps or dividends`;
+  if (name === 'binomial_lr') return `; also ${bySettings}, and for American options without model, with steps`;
+  if (name === 'finite_difference')
+    return `; also ${bySettings}, and for American options without model and steps, with dividends`;
   return name === defaultModel ? '' : `; also ${bySettings}`;
 };
 

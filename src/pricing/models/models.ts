@@ -1,5 +1,5 @@
 import { defaultModel, modelNames, type ModelName } from '#src/kernel/catalogue/pricing-models.ts';
-import type { ExerciseStyle, Option, PricingEngine } from './engine.ts';
+import type { DividendModel, ExerciseStyle, Option, PricingEngine } from './engine.ts';
 import {
   createAndersenLakeEngine,
   createBawEngine,
@@ -16,6 +16,8 @@ import {
   createCashOrNothingEngine,
   exoticOutputs,
 } from '../engines/exotic/exotic-engines.ts';
+import { createFiniteDifferenceEngine } from '../engines/finite-difference/finite-difference-engine.ts';
+import { gridErrorBound } from '../engines/finite-difference/grid-price.ts';
 import { numericOutputs } from '../engines/numeric-greeks.ts';
 import { conventionNames } from '../request/conventions/convention-members.ts';
 import * as input from './inputs.ts';
@@ -36,6 +38,8 @@ export type Model = {
   readonly numbers: readonly input.NumberInput[];
   readonly extras: readonly ExtraInput[];
   readonly exerciseStyles: readonly ExerciseStyle[];
+  /** How discrete dividends lower the spot. Present if `dividends` are an extra input. */
+  readonly dividendModel?: DividendModel;
   readonly outputs: readonly OutputName[];
   readonly accuracy: string;
   readonly source: string;
@@ -70,6 +74,7 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     title: 'Black-Scholes-Merton',
     numbers: onSpot,
     extras: ['symbol', 'dividends'],
+    dividendModel: 'escrowed',
     exerciseStyles: ['european'],
     outputs: outputNames,
     accuracy: closedForm,
@@ -107,7 +112,8 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     exerciseStyles: ['european'],
     outputs: hestonOutputs,
     accuracy:
-      'Integral with an error below 1e-9 of the spot, as a rule 1e-12; vega, vanna and volga are by the initial ' +
+      'Integral with an error below 1e-9 of the spot, as a rule 1e-12; greeks by differentiation of the integral, to 1e-9 of ' +
+      'their scale; vega, vanna and volga are by the initial ' +
       'volatility, the square root of v0',
     source: 'Heston (1993), trap-free form of Albrecher et al. (2007), contour after Andersen and Lake (2019)',
     build: createHestonEngine,
@@ -147,6 +153,7 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     title: 'Binomial tree of Leisen and Reimer',
     numbers: [...onSpot, input.steps],
     extras: ['symbol', 'dividends'],
+    dividendModel: 'escrowed',
     exerciseStyles: ['european', 'american'],
     outputs: americanOutputs,
     accuracy:
@@ -181,6 +188,23 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
       'exercise boundaries (negative rates) refused',
     source: 'Barone-Adesi and Whaley (1987)',
     build: createBawEngine,
+  }),
+  finite_difference: defineModel({
+    title: 'Finite differences, the spot falls by each dividend',
+    numbers: onSpot,
+    extras: ['symbol', 'dividends'],
+    dividendModel: 'spot',
+    exerciseStyles: ['european', 'american'],
+    outputs: americanOutputs,
+    accuracy:
+      `Error of the price up to ${gridErrorBound.toExponential(0)} of the larger of spot and strike, as a rule 1e-7: an option for ` +
+      'which two grids differ by more is refused (not_converged); greeks by the spot and the time from the grid, to about 1e-4 ' +
+      'of their scale, the others by differences on the same grid, to about 1e-3, volga and dual_gamma to about two digits, less ' +
+      'close to the exercise boundary; two exercise boundaries (negative rates) refused',
+    source:
+      'TR-BDF2 (Bank et al., 1985) in the logarithm of the forward, exercise after Brennan and Schwartz (1977), Richardson ' +
+      'extrapolation; a dividend that is larger than the spot pays the spot',
+    build: createFiniteDifferenceEngine,
   }),
 };
 

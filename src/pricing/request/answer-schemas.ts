@@ -4,7 +4,7 @@ import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
-import { exerciseStyles, optionTypes } from '../models/engine.ts';
+import { dividendModels, exerciseStyles, optionTypes } from '../models/engine.ts';
 import { outputNames } from '../models/outputs.ts';
 import { dayCounts } from './conventions/convention-members.ts';
 import { unitCode } from './unit-warnings.ts';
@@ -48,7 +48,7 @@ const echoed = {
   cash: z.number().optional(),
   heston: hestonSchema.optional(),
   dividends: z.array(dividendSchema).readonly().optional(),
-  dividend_model: z.literal('escrowed').optional(),
+  dividend_model: z.enum(dividendModels).optional(),
 };
 const greek = z.number().optional();
 const warning = z

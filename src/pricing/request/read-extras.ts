@@ -64,7 +64,7 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
   }
   const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, memberPointer(at, index)));
   const errors = read.filter((item) => Array.isArray(item)).flat();
-  return errors.length > 0 ? errors : { dividends: read, dividend_model: 'escrowed' };
+  return errors.length > 0 ? errors : { dividends: read };
 };
 
 /** The values of the extra inputs that are one of a few texts. */

@@ -146,7 +146,7 @@ export const readOption = (
     else if (extra === 'symbol' || extra === 'dividends') continue;
     const read = readExtra(extra, row, at);
     if (Array.isArray(read)) (errors ??= []).push(...(read as FieldError[]));
-    else Object.assign(option, read);
+    else Object.assign(option, read, extra === 'dividends' ? { dividend_model: model.dividendModel } : undefined);
   }
   let members = 0;
   for (const _ in row) members++;

@@ -126,7 +126,10 @@ test('an American option without a model has a model chosen, and the answer says
   const { price } = await service.price({ ...american, model: 'andersen_lake' });
   t.like(await service.price(american), { model: 'andersen_lake', price });
   t.like(await service.price({ ...american, steps: 101 }), { model: 'binomial_lr' });
-  t.like(await service.price({ ...american, dividends: [{ time: 0.1, amount: 1 }] }), { model: 'binomial_lr' });
+  const dividends = [{ time: 0.1, amount: 1 }];
+  t.like(await service.price({ ...american, dividends }), { model: 'finite_difference', dividend_model: 'spot' });
+  const tree = await service.price({ ...american, dividends, steps: 101 });
+  t.like(tree, { model: 'binomial_lr', dividend_model: 'escrowed' });
   const rows = await service.batch({ options: [american, { ...american, exercise_style: 'european' }] });
   t.deepEqual(
     rows.results.map(({ model }) => model),

@@ -16,7 +16,23 @@ const closesOf = (count: number): Close[] => {
   });
 };
 
-const stored: Record<string, Close[]> = { SIM: closesOf(6000), NEW: closesOf(20), LONG: closesOf(25_000) };
+/** Monthly closes with the returns of daily ones. */
+const monthlyCloses = closesOf(240).map(({ close }, month) => ({
+  close,
+  date: new Date(Date.UTC(2000, month, 1)).toISOString().slice(0, 10),
+}));
+type Answer = {
+  readonly volatility: number;
+  readonly horizon_calendar_days: number;
+  readonly parameters: Readonly<Record<string, number>>;
+};
+
+const stored: Record<string, Close[]> = {
+  MONTHLY: monthlyCloses,
+  SIM: closesOf(6000),
+  NEW: closesOf(20),
+  LONG: closesOf(25_000),
+};
 
 const start = (t: ExecutionContext) => {
   const { forecaster, metrics, workers } = setup({ closes: async (symbol) => stored[symbol] });
@@ -37,12 +53,15 @@ test('the route needs ml:read, answers with its schema, and refuses unknown symb
     const { status, body } = await send({ symbol: 'SIM', method, horizon_days: 21 });
     t.is(status, 200);
     t.true(route.responses[200]!.safeParse(body).success);
-    t.deepEqual(body, { symbol: 'SIM', horizon_days: 21, ...forecastVolatility(stored['SIM']!, method, 21) });
+    const horizon = { horizon_days: 21, horizon_periods: 21 };
+    t.deepEqual(body, { symbol: 'SIM', ...horizon, ...forecastVolatility(stored['SIM']!, method, 21) });
+    const byPeriods = await send({ symbol: 'SIM', method, horizon_periods: 21 });
+    t.deepEqual(byPeriods.body, body);
   }
   t.is(await failed({ symbol: 'NOPE', method: 'ewma', horizon_days: 5 }), 'resource_not_found');
   t.is(await failed({ symbol: 'NEW', method: 'ewma', horizon_days: 5 }), 'pricing_calculation_failed');
   t.is(metrics.value('volwatch_forecast_duration_seconds', { method: 'ewma', outcome: 'failed' }), 2);
-  t.is(metrics.value('volwatch_forecast_duration_seconds', { method: 'garch11', outcome: 'ok' }), 1);
+  t.is(metrics.value('volwatch_forecast_duration_seconds', { method: 'garch11', outcome: 'ok' }), 2);
   for (const broken of [
     { horizon_days: 0 },
     { horizon_days: 2521 },
@@ -53,6 +72,37 @@ test('the route needs ml:read, answers with its schema, and refuses unknown symb
     const body = { symbol: 'SIM', method: 'ewma', horizon_days: 5, ...broken };
     t.false(route.request.body!.safeParse(body).success, JSON.stringify(broken));
   }
+});
+
+test('the horizon is a number of periods, and the answer says how many calendar days they are', async (t) => {
+  const { send } = start(t);
+  const daily = (await send({ symbol: 'SIM', method: 'ewma', horizon_periods: 12 })).body as Answer;
+  t.true(Math.abs(daily.horizon_calendar_days - 12) < 1e-9);
+  const monthly = (await send({ symbol: 'MONTHLY', method: 'ewma', horizon_periods: 12 })).body as Answer;
+  t.true(Math.abs(monthly.horizon_calendar_days - 365.25) < 1, String(monthly.horizon_calendar_days));
+});
+
+test('the decay of ewma is 0.94 for all closes unless the request sends one; a fit in memory knows its decay', async (t) => {
+  const { send } = start(t);
+  const at = async (decay?: number) =>
+    (await send({ symbol: 'MONTHLY', method: 'ewma', horizon_periods: 1, decay })).body as Answer;
+  const standard = await at();
+  t.is(standard.parameters['lambda'], 0.94);
+  t.deepEqual(await at(0.94), standard);
+  const slower = await at(0.97);
+  t.is(slower.parameters['lambda'], 0.97);
+  t.not(slower.volatility, standard.volatility);
+  t.is(slower.volatility, forecastVolatility(stored['MONTHLY']!, 'ewma', 1, 0.97).volatility);
+});
+
+test('one horizon is required, and a decay goes with ewma only', (t) => {
+  const { route } = start(t);
+  const pathOf = (body: object) => route.request.body!.safeParse({ symbol: 'SIM', ...body }).error?.issues[0]?.path[0];
+  t.is(pathOf({}), 'horizon_periods');
+  t.is(pathOf({ horizon_days: 5, horizon_periods: 5 }), 'horizon_days');
+  t.is(pathOf({ horizon_periods: 5, decay: 0.9 }), 'decay');
+  t.is(pathOf({ horizon_periods: 5, method: 'ewma', decay: 1 }), 'decay');
+  t.is(pathOf({ horizon_periods: 5, method: 'ewma', decay: 0.9 }), undefined);
 });
 
 test.serial('a forecast has a span, and a pricing process makes it', async (t) => {

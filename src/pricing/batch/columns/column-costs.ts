@@ -5,15 +5,16 @@ import { chosenModelAt, resolvingMs } from './resolve-columns.ts';
 
 /** Columns that the estimate of a row depends on. Dividends are missing, because there is no column for them. */
 const costInputs = ['model', 'steps', 'precision', 'exercise_style'];
-/** The cost of andersen_lake also depends on these. */
-const andersenLakeInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
+/** The cost of these models also depends on the inputs below. */
+const modelsByMarket: ReadonlySet<unknown> = new Set(['andersen_lake', 'finite_difference']);
+const marketInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
 
-/** Whether a row may have the model andersen_lake. Its rows cost more with some rates and years. */
-const mayHaveAndersenLake = ({ columns }: ColumnTable): boolean => {
+/** Whether a row may have a model of `modelsByMarket`. Their rows cost more with some rates and years. */
+const mayDependOnMarket = ({ columns }: ColumnTable): boolean => {
   const models = columns.get('model');
-  if (models !== undefined) return !isUniform(models) || models.at(0) === 'andersen_lake';
+  if (models !== undefined) return !isUniform(models) || modelsByMarket.has(models.at(0));
   const styles = columns.get('exercise_style');
   // A row without a model has binomial_lr if it has steps. The next row may have none.
   if (!isUniform(styles)) return true;
@@ -33,7 +34,7 @@ export const estimateColumns = (
   const costColumns = costInputs.map((name) => columns.get(name));
   const [models, steps, precisions, styles] = costColumns;
   const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
-  const hasAndersenLake = mayHaveAndersenLake(table);
+  const dependsOnMarket = mayDependOnMarket(table);
   /** One object for all rows, because 100,000 objects would take longer than the estimate may. */
   const costRow: Record<string, unknown> = {};
   const costHeston: Record<string, unknown> = {};
@@ -50,12 +51,12 @@ export const estimateColumns = (
   const costsOfRows = function* (): Generator<CostInputs> {
     const numbers = [...plainColumns()].filter(
       ([name]) =>
-        (hasAndersenLake && andersenLakeInputs.some((input) => input === name)) ||
+        (dependsOnMarket && marketInputs.some((input) => input === name)) ||
         (hestonColumns.length > 0 && name === 'time_to_expiry'),
     );
     for (let index = 0; index < size; index++) yield costInputsOf(index, numbers);
   };
-  const isOneCost = !hasAndersenLake && hestonColumns.length === 0 && costColumns.every(isUniform);
+  const isOneCost = !dependsOnMarket && hestonColumns.length === 0 && costColumns.every(isUniform);
   const { totalMs, ...slowest } = estimateOf(isOneCost ? [costInputsOf(0, [])] : costsOfRows(), wanted);
   return { ...slowest, totalMs: (isOneCost ? totalMs * size : totalMs) + resolvingMs(table) };
 };

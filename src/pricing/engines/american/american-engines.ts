@@ -1,5 +1,11 @@
 import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
-import { hasTwoBoundaries, isNeverExercisedEarly, isPathKnown, KNOWN_DEVIATION } from './american-limits.ts';
+import {
+  hasTwoBoundaries,
+  isNeverExercisedEarly,
+  isPathKnown,
+  KNOWN_DEVIATION,
+  twoBoundaries,
+} from './american-limits.ts';
 import { createPanelPut } from './panels/panel-put.ts';
 import { writePanelGreeks } from './panels/panel-greeks.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
@@ -21,17 +27,6 @@ const TREE_STEP = 0.1;
 
 const priceWith = (kernel: SpotKernel, o: SpotOption, volatility: number): number =>
   kernel(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, volatility, signOf(o));
-
-const twoBoundaries = (o: SpotOption): Refusal | undefined => {
-  const call = o.option_type === 'call';
-  return hasTwoBoundaries(call ? o.dividend_yield : o.rate, call ? o.rate : o.dividend_yield)
-    ? {
-        code: 'double_boundary',
-        detail:
-          'With these negative rates the option has two exercise boundaries. This model cannot price it: use binomial_lr',
-      }
-    : undefined;
-};
 
 /** True if the put has the price of the European one. */
 const isEuropean = (rate: number, dividendYield: number): boolean =>

@@ -1,3 +1,6 @@
+import type { SpotOption } from '../../models/engine.ts';
+import type { Refusal } from '../european/implied.ts';
+
 /**
  * Limit cases that all American engines share. Every function here is about a put. A call with spot S, strike K, rate r
  * and yield q has the price of the put with spot K, strike S, rate q and yield r (R. McDonald and M. Schroder,
@@ -9,6 +12,18 @@
  * A. Sbuelz, Management Science 61 (2015), 1094-1107). The equations for a single boundary do not hold then.
  */
 export const hasTwoBoundaries = (rate: number, dividendYield: number): boolean => dividendYield < rate && rate < 0;
+
+/** The refusal of models that cannot price an option with two exercise boundaries. */
+export const twoBoundaries = (o: SpotOption): Refusal | undefined => {
+  const call = o.option_type === 'call';
+  return hasTwoBoundaries(call ? o.dividend_yield : o.rate, call ? o.rate : o.dividend_yield)
+    ? {
+        code: 'double_boundary',
+        detail:
+          'With these negative rates the option has two exercise boundaries. This model cannot price it: use binomial_lr',
+      }
+    : undefined;
+};
 
 /** A smaller rate counts as zero, because its interest is below the rounding error and the boundary is close to 0. */
 const MIN_RATE = 1e-12;

@@ -71,7 +71,8 @@ const extraSchemas: Readonly<Record<ExtraInput, JsonSchema>> = {
     type: 'array',
     maxItems: maxDividends,
     items: referTo('Dividend'),
-    description: 'Discrete dividends in place of dividend_yield, by the escrowed model',
+    description:
+      'Discrete dividends in place of dividend_yield; dividend_model of the answer says how they lower the spot',
   },
 };
 
@@ -174,7 +175,7 @@ const optionSchema = (model: Model, purpose: Purpose, members: JsonSchema, named
   return {
     description: named
       ? model.title
-      : `European by ${model.name}, American by andersen_lake, or by binomial_lr with steps or dividends`,
+      : `European by ${model.name}, American by andersen_lake, with steps by binomial_lr, with dividends by finite_difference`,
     type: 'object',
     additionalProperties: false,
     required: [

@@ -9,12 +9,13 @@ export type ModelInputs = {
 };
 
 /**
- * The model of an option that names none: black_scholes, and for an American option andersen_lake. With dividends or
- * steps it is binomial_lr, because andersen_lake has neither.
+ * The model of an option that names none: black_scholes, and for an American option andersen_lake. With steps it is
+ * binomial_lr, with dividends finite_difference, because andersen_lake has neither.
  */
 export const chosenModel = ({ exercise_style: style, steps, dividends }: ModelInputs): ModelName => {
   if (style !== 'american') return defaultModel;
-  return steps === undefined && dividends === undefined ? 'andersen_lake' : 'binomial_lr';
+  if (steps !== undefined) return 'binomial_lr';
+  return dividends === undefined ? 'andersen_lake' : 'finite_difference';
 };
 
 /** The model that a row names, not validated, or the one that is chosen for it. */

@@ -1,0 +1,69 @@
+import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
+import { twoBoundaries } from '../american/american-limits.ts';
+import { dividendRefusal } from '../european/black-scholes-engine.ts';
+import type { Refusal } from '../european/implied.ts';
+import { volatilityByRoot } from '../european/root-volatility.ts';
+import { writeNumericGreeks, type SpotInputs } from '../numeric-greeks.ts';
+import { writeGridGreeks } from './grid-greeks.ts';
+import { createGridPrices } from './grid-price.ts';
+import { sortDividends, type GridProblem } from './grid-problem.ts';
+
+/** Relative step of the greeks without time or volatility, as in `writeNumericGreeks`. */
+const LIMIT_STEP = 0.02;
+
+const refusalOf = (o: SpotOption): Refusal | undefined =>
+  dividendRefusal(o) ?? (o.exercise_style === 'american' ? twoBoundaries(o) : undefined);
+
+const problemOf = (o: SpotOption, inputs: SpotInputs): GridProblem => {
+  const { dividends = [] } = o;
+  // The finite difference of theta moves the valuation date: the dividends move by as much as the expiry.
+  const shift = inputs.time - o.time_to_expiry;
+  const shifted = shift === 0 ? dividends : dividends.map((paid) => ({ ...paid, time: paid.time + shift }));
+  return { ...inputs, american: o.exercise_style === 'american', ...sortDividends(shifted, inputs.time) };
+};
+
+const inputsOf = (o: SpotOption): SpotInputs => ({
+  spot: o.spot,
+  strike: o.strike,
+  time: o.time_to_expiry,
+  rate: o.rate,
+  dividendYield: o.dividend_yield,
+  volatility: o.volatility,
+  sign: signOf(o),
+});
+
+/** Options whose spot falls by each discrete dividend, on grids. The engine reuses its buffers, so calls must not overlap. */
+export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
+  const grid = createGridPrices();
+  const priceAt = (o: SpotOption, inputs: SpotInputs): number => grid.price(problemOf(o, inputs));
+
+  const writeGreeks = (o: SpotOption, out: Float64Array, firstOrderOnly: boolean): void => {
+    out.fill(Number.NaN);
+    if (refusalOf(o) !== undefined) return;
+    const inputs = inputsOf(o);
+    if (inputs.time === 0 || inputs.volatility === 0) {
+      const kernel = (spot: number, strike: number, time: number, rate: number, q: number, vol: number, sign: number) =>
+        priceAt(o, { spot, strike, time, rate, dividendYield: q, volatility: vol, sign });
+      writeNumericGreeks(kernel, inputs, LIMIT_STEP, out);
+      return;
+    }
+    const problem = problemOf(o, inputs);
+    const results = grid.results(problem);
+    if (results !== undefined) writeGridGreeks(problem, results, out, firstOrderOnly);
+  };
+
+  return {
+    price: (o) => (refusalOf(o) === undefined ? priceAt(o, inputsOf(o)) : Number.NaN),
+    evaluate: (o, out) => writeGreeks(o, out, false),
+    firstOrder: (o, out) => writeGreeks(o, out, true),
+    impliedVolatility: (o, price) => {
+      const inputs = inputsOf(o);
+      return volatilityByRoot((volatility) => priceAt(o, { ...inputs, volatility }), price);
+    },
+    refusal: refusalOf,
+    failure: {
+      code: 'not_converged',
+      detail: 'The finest grid does not price this option within the error bound. Use binomial_lr',
+    },
+  };
+};

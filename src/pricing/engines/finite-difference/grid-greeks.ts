@@ -1,0 +1,90 @@
+import { indexOfOutput, type OutputName } from '../../models/outputs.ts';
+import { extrapolate, priceOf, type GridPair, type GridResults } from './grid-price.ts';
+import type { GridProblem } from './grid-problem.ts';
+import type { GridResult } from './grid-solver.ts';
+
+/** Step of the volatility, in units of it. */
+const VOLATILITY_STEP = 0.01;
+/** Step of the strike, in units of the deviation of ln(spot) at expiry. */
+const STRIKE_STEP = 0.05;
+/** Max step of the strike, in units of it. */
+const MAX_STRIKE_STEP = 0.02;
+/** Step of rate and yield. */
+const RATE_STEP = 1e-3;
+
+type Reader = (result: GridResult) => number;
+const readPrice: Reader = ({ price }) => price;
+const readDelta: Reader = ({ delta }) => delta;
+type PairReader = (read: Reader) => number;
+const readerOf =
+  ({ coarse, fine }: GridPair): PairReader =>
+  (read) =>
+    extrapolate(read(coarse), read(fine));
+
+/**
+ * Writes the price and the greeks. Those by the spot are differences on the grid, those by time follow from the partial
+ * differential equation, and the others are central differences of prices on the same two grids.
+ * @param firstOrderOnly whether only the price, the five first-order greeks and gamma are written
+ */
+export const writeGridGreeks = (
+  problem: GridProblem,
+  results: GridResults,
+  out: Float64Array,
+  firstOrderOnly: boolean,
+): void => {
+  const { spot, strike, rate, time, dividendYield, volatility, sign } = problem;
+  const set = (name: OutputName, value: number): void => {
+    out[indexOfOutput[name]] = value;
+  };
+  const price = priceOf(problem, results);
+  set('price', price);
+  if (results.fine.exercised) {
+    writePayoff(sign, out);
+    return;
+  }
+  const { base, solve } = results.forDifferences;
+  const changed = (change: Partial<GridProblem>): PairReader => readerOf(solve({ ...problem, ...change }));
+  const best = readerOf(results);
+  const unchanged = readerOf(base);
+  const delta = best(readDelta);
+  const gamma = best((result) => result.gamma);
+  set('delta', delta);
+  set('gamma', gamma);
+  const growth = rate - dividendYield;
+  const variance = volatility * volatility;
+  set('theta', rate * price - growth * spot * delta - 0.5 * variance * spot * spot * gamma);
+
+  const step = VOLATILITY_STEP * volatility;
+  const up = changed({ volatility: volatility + step });
+  const down = changed({ volatility: volatility - step });
+  set('vega', (up(readPrice) - down(readPrice)) / (2 * step));
+  const byRate = (name: 'rate' | 'dividendYield'): number => {
+    const above = changed({ [name]: problem[name] + RATE_STEP });
+    const below = changed({ [name]: problem[name] - RATE_STEP });
+    return (above(readPrice) - below(readPrice)) / (2 * RATE_STEP);
+  };
+  set('rho', byRate('rate'));
+  set('dividend_rho', byRate('dividendYield'));
+  if (firstOrderOnly) return;
+
+  set('vanna', (up(readDelta) - down(readDelta)) / (2 * step));
+  set('volga', (up(readPrice) + down(readPrice) - 2 * unchanged(readPrice)) / (step * step));
+  const speed = best((result) => result.speed);
+  set(
+    'charm',
+    dividendYield * delta - growth * spot * gamma - variance * spot * gamma - 0.5 * variance * spot * spot * speed,
+  );
+  const strikeStep = strike * Math.min(STRIKE_STEP * volatility * Math.sqrt(time), MAX_STRIKE_STEP);
+  const above = changed({ strike: strike + strikeStep });
+  const below = changed({ strike: strike - strikeStep });
+  set('dual_delta', (above(readPrice) - below(readPrice)) / (2 * strikeStep));
+  set('dual_gamma', (above(readPrice) + below(readPrice) - 2 * unchanged(readPrice)) / (strikeStep * strikeStep));
+};
+
+/** The greeks of an option that is exercised at once. */
+const writePayoff = (sign: number, out: Float64Array): void => {
+  const values: Partial<Record<OutputName, number>> = { delta: sign, dual_delta: -sign };
+  const zero: OutputName[] = ['gamma', 'vega', 'theta', 'rho', 'dividend_rho', 'vanna', 'volga', 'charm', 'dual_gamma'];
+  for (const name of zero) out[indexOfOutput[name]] = 0;
+  for (const [name, value] of Object.entries(values)) out[indexOfOutput[name as OutputName]] = value;
+};

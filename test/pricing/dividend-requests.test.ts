@@ -1,0 +1,84 @@
+import test from 'ava';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { arrowStream, columnsOf, readArrow, type Row } from '#testkit/arrow/arrow-support.ts';
+import { setup } from './setup.ts';
+
+const { service, workers } = setup();
+test.after.always(() => workers.close());
+
+const market = {
+  spot: 100,
+  strike: 102,
+  time_to_expiry: 0.5,
+  rate: 0.03,
+  volatility: 0.25,
+  exercise_style: 'american',
+};
+const put = { ...market, option_type: 'put' };
+const dividends = [{ time: 0.25, amount: 2 }];
+const outputs = ['price', 'delta', 'vega'] as const;
+const cellsOf = (row: Row) => Object.fromEntries(outputs.map((name) => [name, Number(row[name])]));
+
+const codeOf = async (work: Promise<unknown>): Promise<string> => {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof AppError) return `${error.code} ${error.message.split(':')[0]}`;
+    throw error;
+  }
+  return 'answered';
+};
+
+test('a row with dividends is answered as the single request is, and names its model and its dividend model', async (t) => {
+  const single = await service.greeks({ ...put, dividends, outputs: outputs.slice(1) });
+  t.like(single, { model: 'finite_difference', dividend_model: 'spot', dividends });
+  const rows = await service.batch({ options: [{ ...put, dividends }], outputs });
+  t.deepEqual(cellsOf(rows.results[0]!), cellsOf(single as unknown as Row));
+  t.like(rows.results[0]!, { model: 'finite_difference', dividend_model: 'spot' });
+  const escrowed = await service.price({ ...put, dividends, model: 'binomial_lr' });
+  t.like(escrowed, { dividend_model: 'escrowed' });
+  t.true(Math.abs(escrowed.price - single.price) < 0.5);
+});
+
+test('columns and Arrow answer what the single request answers, and fail a row with the same code', async (t) => {
+  const good = { ...put, dividend_yield: 0.02, model: 'finite_difference' };
+  const far = { ...good, volatility: 20, time_to_expiry: 100 };
+  const rows = [good, { ...good, option_type: 'call' }, far, { ...good, rate: -0.01, dividend_yield: -0.03 }];
+  const expected = await Promise.all(
+    rows
+      .slice(0, 2)
+      .map(async (row) => cellsOf((await service.greeks({ ...row, outputs: outputs.slice(1) })) as never)),
+  );
+  const codes = ['pricing_calculation_failed not_converged', 'pricing_calculation_failed double_boundary'];
+  t.deepEqual(await Promise.all(rows.slice(2).map((row) => codeOf(service.price(row)))), codes);
+  const objects = await service.batch({ options: rows, outputs });
+  t.deepEqual(objects.results.slice(0, 2).map(cellsOf), expected);
+  const { model, exercise_style: style, ...columns } = columnsOf(rows);
+  const byColumn = await service.batch({ columns, model: model![0], exercise_style: style![0], outputs });
+  t.deepEqual(
+    byColumn.errors.map(({ code, detail }) => `${code} ${detail.split(':')[0]}`),
+    codes,
+  );
+  for (const [index, cells] of expected.entries()) {
+    t.deepEqual(Object.fromEntries(outputs.map((name) => [name, byColumn.columns[name]![index]])), cells);
+  }
+  const bytes = arrowStream(columnsOf(rows), { outputs: outputs.join(',') });
+  const arrow = readArrow(await service.send({ bytes, input: 'arrow', answer: ['arrow'] })) as Row[];
+  t.deepEqual(arrow.slice(0, 2).map(cellsOf), expected);
+  t.deepEqual(
+    arrow.slice(2).map((row) => `${String(row['error_code'])} ${String(row['error_detail']).split(':')[0]}`),
+    codes,
+  );
+});
+
+test('a batch fails the row whose dividends exceed the spot, and refuses dividends beside a yield', async (t) => {
+  const rows = [
+    { ...put, dividends },
+    { ...put, dividends: [{ time: 0.25, amount: 120 }] },
+  ];
+  const { results, failed } = await service.batch({ options: rows });
+  t.is(failed, 1);
+  t.like(results[1]!, { error: { code: 'pricing_calculation_failed' } });
+  t.is(await codeOf(service.price(rows[1]!)), 'pricing_calculation_failed dividends_exceed_spot');
+  t.regex(await codeOf(service.price({ ...put, dividends, dividend_yield: 0.01 })), /^validation_failed/);
+});
