@@ -30,7 +30,7 @@ export const refreshes: DashboardSpec = {
             { value: staleSeconds / 2, color: 'yellow' },
             { value: staleSeconds, color: 'red' },
           ],
-          alerts: ['RefreshStale', 'FreshnessBudgetBurn'],
+          alerts: ['RefreshStale'],
         },
         {
           id: 2,
