@@ -13,7 +13,6 @@ import { scenarios } from '../verify/scenarios.ts';
 const withoutPanel: Readonly<Record<string, string>> = {
   volwatch_embedded_postgres_restarts_total:
     'production refuses the embedded PostgreSQL, and the machine of a developer has no dashboards',
-  volwatch_build_info: 'the annotation "Deploys" and the choice of instances of every dashboard are made of it',
   target_info: 'it has no number; its labels join an instance of Prometheus with spans and log lines',
 };
 

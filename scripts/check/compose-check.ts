@@ -26,8 +26,7 @@ if (!existsSync(binary)) faults.push(`${binary} is missing: run npm exec node sc
 else {
   const whole = read();
   if (!whole.good) faults.push(whole.text);
-  // The two ALERT_ addresses are Compose secrets. Only the engine detects that a secret is missing.
-  for (const name of names.filter((each) => !each.startsWith('ALERT_'))) {
+  for (const name of names) {
     if (read(name).good) faults.push(`${name} may be missing: it needs \${${name}:?}`);
   }
 }

@@ -5,7 +5,7 @@ import { toGrafana } from './dashboards/sdk.ts';
 import { percentileRules, percentileTests } from './percentiles/rules.ts';
 import { sloPage } from './slo/page.ts';
 import { sloRules } from './slo/rules.ts';
-import { sloTests } from './slo/tests.ts';
+import { sloStartTests, sloTests } from './slo/tests.ts';
 import { loadThresholds } from './slo/thresholds.ts';
 
 const links = dashboardLinks(dashboards);
@@ -15,6 +15,7 @@ export const operations: Readonly<Record<string, () => string>> = {
   'alerts/rules/slo.yml': () => sloRules(links),
   'alerts/rules/causes.yml': () => causeRules(links),
   'alerts/tests/slo.yml': () => sloTests(links),
+  'alerts/tests/slo-start.yml': () => sloStartTests(links),
   'alerts/tests/causes.yml': () => causeTests(links),
   'alerts/rules/percentiles.yml': percentileRules,
   'alerts/tests/percentiles.yml': percentileTests,

@@ -29,6 +29,15 @@ export const tools: Readonly<Record<string, Tool>> = {
     directory: 'tools/postgres-exporter',
     packages: { postgres_exporter: 'github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter' },
   },
+  'blackbox-exporter': {
+    directory: 'tools/blackbox-exporter',
+    packages: { blackbox_exporter: 'github.com/prometheus/blackbox_exporter' },
+  },
+  'node-exporter': {
+    directory: 'tools/node-exporter',
+    packages: { node_exporter: 'github.com/prometheus/node_exporter' },
+  },
+  caddy: { directory: 'tools/caddy', packages: { caddy: 'github.com/caddyserver/caddy/v2/cmd/caddy' } },
   composecheck: { directory: 'tools/composecheck', packages: { composecheck: '.' } },
   helm: { directory: 'tools/helm', packages: { helm: 'helm.sh/helm/v4/cmd/helm' } },
   kubeconform: {

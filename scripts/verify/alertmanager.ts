@@ -24,6 +24,8 @@ export type Alertmanager = {
   readonly alerts: () => Promise<readonly Alert[]>;
   /** The notifications that were posted to the page and ticket addresses. */
   readonly notifications: readonly Notification[];
+  /** The receiver of all notifications. */
+  readonly receiver: Receiver;
 };
 
 const bodyOf = async (request: IncomingMessage): Promise<string> => {
@@ -32,9 +34,19 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
   return text;
 };
 
-const startWebhook = async (scope: Pick<Scope, 'teardown'>, notifications: Notification[]): Promise<string> => {
+type Receiver = { isRefusing: boolean };
+
+const startWebhook = async (
+  scope: Pick<Scope, 'teardown'>,
+  notifications: Notification[],
+  receiver: Receiver,
+): Promise<string> => {
   const server = createServer((request, response) => {
     void bodyOf(request).then((text) => {
+      if (receiver.isRefusing) {
+        response.writeHead(503).end();
+        return;
+      }
       notifications.push(JSON.parse(text) as Notification);
       response.end();
     });
@@ -50,10 +62,12 @@ const startWebhook = async (scope: Pick<Scope, 'teardown'>, notifications: Notif
 /** Starts the real Alertmanager with the repository's configuration, except that each wait time is one second. */
 export const startAlertmanager = async (scope: Pick<Scope, 'teardown'>): Promise<Alertmanager> => {
   const notifications: Notification[] = [];
-  const webhook = await startWebhook(scope, notifications);
+  const receiver: Receiver = { isRefusing: false };
+  const webhook = await startWebhook(scope, notifications, receiver);
   const directory = temporaryDirectory(scope);
   mkdirSync(join(directory, 'secrets'));
-  for (const kind of ['page', 'ticket']) writeFileSync(join(directory, 'secrets', `${kind}-webhook-url`), webhook);
+  for (const kind of ['page', 'ticket', 'heartbeat'])
+    writeFileSync(join(directory, 'secrets', `${kind}-webhook-url`), webhook);
   const configuration = readFileSync('alerts/alertmanager.yml', 'utf8')
     .replaceAll(/(group_wait|group_interval): \w+/g, '$1: 1s')
     .replaceAll('/etc/alertmanager', directory);
@@ -74,6 +88,7 @@ export const startAlertmanager = async (scope: Pick<Scope, 'teardown'>): Promise
   return {
     address,
     notifications,
+    receiver,
     alerts: async () => (await (await fetch(`http://${address}/api/v2/alerts`)).json()) as Alert[],
   };
 };

@@ -30,22 +30,33 @@ export type Prometheus = {
 };
 
 export type PrometheusOptions = {
-  /** host:port by job name of alerts/prometheus.yml. Jobs without an entry are omitted. */
-  readonly targets: Readonly<Record<string, string>>;
+  /**
+   * By job name of alerts/prometheus.yml: host:port, or other addresses for those in the job. Jobs without an entry are
+   * omitted, except the one of Prometheus itself.
+   */
+  readonly targets: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly alertmanager?: string;
   /** Changes the text of a rule file, so that its windows fit a run of a few minutes. */
   readonly rewriteRules?: (text: string) => string;
 };
 
+type Target = PrometheusOptions['targets'][string];
+type Job = { job_name: string; static_configs: { targets: string[] }[] };
 type Configuration = {
   global: Record<string, string>;
   rule_files: string[];
   alerting: unknown;
-  scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
+  scrape_configs: Job[];
 };
 
 /** Writes the repository's own configuration and rules with other addresses and a scrape interval of one second. */
 const configure = (directory: string, { targets, alertmanager, rewriteRules }: PrometheusOptions): string => {
+  const atAddress = (job: Job, address: Target): Job =>
+    typeof address === 'string'
+      ? { ...job, static_configs: [{ targets: [address] }] }
+      : (JSON.parse(
+          Object.entries(address).reduce((text, [from, to]) => text.replaceAll(from, to), JSON.stringify(job)),
+        ) as Job);
   const configuration = parse(readFileSync('alerts/prometheus.yml', 'utf8')) as Configuration;
   configuration.global = { ...configuration.global, scrape_interval: '1s', evaluation_interval: '1s' };
   configuration.alerting = {
@@ -53,10 +64,11 @@ const configure = (directory: string, { targets, alertmanager, rewriteRules }: P
   };
   configuration.scrape_configs = configuration.scrape_configs
     .filter(({ job_name: job }) => targets[job] !== undefined)
-    .map((job) => ({ ...job, static_configs: [{ targets: [targets[job.job_name]!] }] }));
+    .map((job) => atAddress(job, targets[job.job_name]!));
   mkdirSync(join(directory, 'rules'));
   for (const file of readdirSync('alerts/rules')) {
-    const text = readFileSync(join('alerts/rules', file), 'utf8');
+    // Groups with an interval of their own follow the short interval too.
+    const text = readFileSync(join('alerts/rules', file), 'utf8').replaceAll(/interval: \w+/g, 'interval: 1s');
     writeFileSync(join(directory, 'rules', file), rewriteRules === undefined ? text : rewriteRules(text));
   }
   const path = join(directory, 'prometheus.yml');
@@ -75,10 +87,11 @@ export const startPrometheus = async (
     scope,
     'prometheus',
     [
-      `--config.file=${configure(directory, options)}`,
+      `--config.file=${configure(directory, { ...options, targets: { prometheus: `127.0.0.1:${port}`, ...options.targets } })}`,
       `--storage.tsdb.path=${join(directory, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--enable-feature=exemplar-storage',
+      '--web.enable-remote-write-receiver',
       '--log.level=warn',
     ],
     { readyUrl: `${url}/-/ready` },

@@ -10,16 +10,18 @@ import { eventually, isTrueWithin } from '#testkit/eventually.ts';
 import { takeToken } from '#testkit/running-service.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { notice, table } from '../generate/markdown.ts';
-import { startAlertmanager, type Alertmanager } from './alertmanager.ts';
+import { startAlertmanager } from './alertmanager.ts';
 import { startPrometheus } from './prometheus.ts';
-import { scenarios, type Scenario } from './scenarios.ts';
+import { scenarios, type Around, type Scenario } from './scenarios.ts';
 import { withScope } from './scope.ts';
 import { startStack, type Stack } from './stack.ts';
+import { startSurroundings } from './around/surroundings.ts';
 import { quietRound } from './traffic.ts';
 
 const shortWindows = (rules: string): string =>
   rules
     .replaceAll(/\[(?:(?:1|2|5|10|15)m|30s)\]/g, '[4s]')
+    .replaceAll('[1h] offset 10m', '[10s] offset 4s')
     .replaceAll(/for: \w+/g, 'for: 1s')
     // The schedules of the stack are daily: 20 s after the last refresh in place of 12 h after the missed one.
     .replaceAll('12 * 3600', '20 - 86400');
@@ -76,7 +78,8 @@ const watchSignal = async (
   return known.find((trace) => exported.includes(Buffer.from(trace, 'hex')));
 };
 
-const run = async (scenario: Scenario, stack: Stack, alertmanager: Alertmanager, token: string): Promise<Result> => {
+const run = async (scenario: Scenario, stack: Stack, around: Around, token: string): Promise<Result> => {
+  const { alertmanager } = around;
   const { alert, meet } = scenario;
   const firing = async (): Promise<boolean> =>
     (await alertmanager.alerts()).some(({ labels }) => labels['alertname'] === alert);
@@ -86,7 +89,7 @@ const run = async (scenario: Scenario, stack: Stack, alertmanager: Alertmanager,
   const traces: string[] = [];
   const from = stack.service.log.length;
   const start = Date.now();
-  await scenario.inject(stack);
+  await scenario.inject(stack, around);
   const stop = meet
     ? repeatedly(async () => {
         const trace = await meet(stack, token);
@@ -108,7 +111,7 @@ const run = async (scenario: Scenario, stack: Stack, alertmanager: Alertmanager,
   if (fired !== undefined && !inhibited.has(alert)) await isTrueWithin(told, 5_000, pollMs);
   await stop();
   const ended = Date.now();
-  await scenario.end(stack);
+  await scenario.end(stack, around);
   const recover = scenario.recover;
   const stopRecovery = recover ? repeatedly(() => recover(stack, token), 200) : async () => {};
   const over = (await isTrueWithin(async () => !(await firing()), 40_000, pollMs)) ? since(ended) : undefined;
@@ -155,13 +158,19 @@ Every alert reached its receiver (page or ticket), or was inhibited by the one t
 await withScope(async (scope) => {
   const stack = await startStack(scope, { OTEL_EXPORTER_OTLP_TIMEOUT: '500' });
   const alertmanager = await startAlertmanager(scope);
+  const surroundings = await startSurroundings(scope, stack);
+  const around: Around = { ...surroundings, alertmanager, traffic: { isPaused: false } };
   const prometheus = await startPrometheus(scope, {
-    targets: { volwatch: new URL(stack.service.adminUrl).host },
+    targets: {
+      volwatch: new URL(stack.service.adminUrl).host,
+      alertmanager: alertmanager.address,
+      ...surroundings.targets,
+    },
     alertmanager: alertmanager.address,
     rewriteRules: shortWindows,
   });
   const token = await takeToken(stack.service);
-  const stopTraffic = repeatedly(() => quietRound(stack), 200);
+  const stopTraffic = repeatedly(async () => void (around.traffic.isPaused || (await quietRound(stack))), 200);
   const start = Date.now() / 1_000;
   // Prometheus can compute an increase only from the second sample on.
   await eventually(
@@ -174,7 +183,7 @@ await withScope(async (scope) => {
   const results: Result[] = [];
   for (const scenario of scenarios) {
     if (wanted.length > 0 && !wanted.includes(scenario.alert)) continue;
-    const result = await run(scenario, stack, alertmanager, token);
+    const result = await run(scenario, stack, around, token);
     results.push(result);
     console.log(rows([result])[0]!.join(' | '));
   }

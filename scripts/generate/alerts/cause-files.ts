@@ -2,6 +2,7 @@ import type { DashboardLinks } from '../dashboards/links.ts';
 import { runbookUrl, yaml, yamlNotice } from '../slo/rules.ts';
 import type { CauseAlert } from './cause-alert.ts';
 import { causeAlerts } from './cause-alerts.ts';
+import { watchdogRule } from './watchdog.ts';
 
 const source = 'scripts/generate/alerts/causes/';
 
@@ -27,6 +28,7 @@ export const causeRules = (links: DashboardLinks): string =>
           annotations: annotationsOf(cause, links),
         })),
       },
+      { name: 'watchdog', rules: [watchdogRule(links)] },
     ],
   });
 

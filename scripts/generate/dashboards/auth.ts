@@ -39,7 +39,6 @@ export const auth: DashboardSpec = {
             },
           ],
           thresholds: [{ value: budgetOf(findSlo('auth')), color: 'red' }],
-          alerts: ['AuthBudgetBurn'],
         },
         {
           id: 3,

@@ -17,7 +17,7 @@ const logsOfRoute = ({ kind }: PanelSpec): string => {
 };
 
 /** Links from a point of a panel to the traces and the log lines of the same minutes. */
-export const dataLinks = (panel: PanelSpec): readonly object[] => {
+export const dataLinks = (panel: PanelSpec, hasInstances: boolean): readonly object[] => {
   const byRoute = panel.queries.some(({ legend }) => legend.includes('http_route'));
   return [
     ...(panel.link ? [{ ...panel.link, targetBlank: true }] : []),
@@ -31,7 +31,7 @@ export const dataLinks = (panel: PanelSpec): readonly object[] => {
       url: explore('${logs}', { expr: byRoute ? logsOfRoute(panel) : '{service_name="volwatch"} | json | code!=""' }),
       targetBlank: true,
     },
-    { title: 'Service overview', url: `/d/volwatch-overview?${range}&\${instance:queryparam}` },
+    { title: 'Service overview', url: `/d/volwatch-overview?${range}${hasInstances ? '&${instance:queryparam}' : ''}` },
   ];
 };
 

@@ -1,14 +1,14 @@
-import { budgetOf, findSlo, limitOf, sloDocument, sloRecord } from '../slo/slo.ts';
+import { budgetOf, findSlo, limitOf, sloDocument, spentRecord } from '../slo/slo.ts';
+import { burnRate } from './operations/service-levels.ts';
 import { highest, of, ofRoutes, others, quantile, share, sumRate, type DashboardSpec } from './spec.ts';
 
 const requests = 'http_server_request_duration_seconds';
 const routeOf = 'http_request_method, http_route';
 const routeLegend = '{{http_request_method}} {{http_route}}';
-const latencyAlerts = sloDocument.slos.filter((slo) => slo.kind === 'latency').map(({ alert }) => alert);
 
 /** The remaining error budget of each level over the window. 1 is the full budget; below 0 the level is broken. */
 const budgetLeft = sloDocument.slos.map((slo) => ({
-  expr: `clamp_min(1 - ${sloRecord(sloDocument.window)}{slo="${slo.name}"} / ${budgetOf(slo)}, -1)`,
+  expr: `clamp_min(1 - ${spentRecord}{slo="${slo.name}"}, -1)`,
   legend: slo.name,
 }));
 
@@ -45,7 +45,7 @@ export const overview: DashboardSpec = {
           id: 1,
           kind: 'stat',
           title: `Error budget left of ${sloDocument.window}`,
-          description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes. The lowest value shown is -100 %.`,
+          description: `Share of the ${sloDocument.window} budget of each level in slo.yaml that is unspent. At 0 the level is broken: stop risky changes. The lowest value shown is -100 %. The dashboard *Service levels* has the trend.`,
           unit: 'share',
           queries: budgetLeft,
           lowIsBad: true,
@@ -62,17 +62,13 @@ export const overview: DashboardSpec = {
           description:
             'Burn rate over 1 h. At 1 the budget lasts exactly its window; 6 and 14.4 page, 1 and 3 over longer windows open a ticket.',
           unit: 'rate',
-          queries: sloDocument.slos.map((slo) => ({
-            expr: `${sloRecord('1h')}{slo="${slo.name}"} / ${budgetOf(slo)}`,
-            legend: slo.name,
-          })),
+          queries: [{ expr: burnRate('1h'), legend: '{{slo}}' }],
           thresholds: [
             { value: 1, color: 'yellow' },
             { value: 6, color: 'orange' },
             { value: 14.4, color: 'red' },
           ],
           logarithmic: true,
-          alerts: ['AvailabilityBudgetBurn'],
         },
         {
           id: 3,
@@ -160,7 +156,6 @@ export const overview: DashboardSpec = {
             { value: limitOf('read_latency') / 1_000, color: 'red' },
           ],
           exemplars: true,
-          alerts: latencyAlerts,
         },
         {
           id: 13,

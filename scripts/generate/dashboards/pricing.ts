@@ -135,7 +135,6 @@ export const pricing: DashboardSpec = {
           queries: quantiles(of('http_server_request_duration_seconds_bucket', 'http_route="/api/v1/pricing/batch"')),
           thresholds: [{ value: batchSeconds, color: 'red' }],
           exemplars: true,
-          alerts: ['BatchLatencyBudgetBurn'],
         },
         {
           id: 12,

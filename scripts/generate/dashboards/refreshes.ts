@@ -33,7 +33,6 @@ export const refreshes: DashboardSpec = {
             { value: staleSeconds / 2, color: 'yellow' },
             { value: staleSeconds, color: 'red' },
           ],
-          alerts: ['FreshnessBudgetBurn'],
         },
         {
           id: 26,
@@ -228,7 +227,7 @@ export const refreshes: DashboardSpec = {
           queries: [{ expr: `sum(rate(${of('volwatch_upload_bytes_total')}[$__rate_interval]))`, legend: 'bytes' }],
         },
         {
-          id: 23,
+          id: 27,
           kind: 'bars',
           title: 'Fetched series by extent',
           description:

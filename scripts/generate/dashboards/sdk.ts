@@ -137,7 +137,20 @@ const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
       renameByName: { ...columnNames, ...names },
     },
   });
-  for (const { name, unit } of columns) panel.overrideByName(name, [{ id: 'unit', value: units[unit] }]);
+  for (const { name, unit, thresholds } of columns) {
+    panel.overrideByName(name, [
+      { id: 'unit', value: units[unit] },
+      ...(thresholds === undefined
+        ? []
+        : [
+            { id: 'custom.cellOptions', value: { type: 'color-text' } },
+            {
+              id: 'thresholds',
+              value: { mode: 'absolute', steps: [{ color: 'green', value: null }, ...thresholds] },
+            },
+          ]),
+    ]);
+  }
   if (columns.length > 0) {
     // Wide enough for a long route, and narrow enough for all columns on a screen of 1,200 pixels.
     panel.overrideByName('method', [{ id: 'custom.width', value: 80 }]);
@@ -173,7 +186,7 @@ const countsEvents = ({ kind, columns, queries }: PanelSpec): boolean =>
   (kind === 'bars' || (kind === 'table' && columns === undefined)) &&
   queries.some(({ expr }) => expr.includes('increase('));
 
-const panel = (spec: PanelSpec): dashboard.Panel => {
+const panel = (spec: PanelSpec, hasInstances: boolean): dashboard.Panel => {
   const built = panelBuilder(spec)
     .id(spec.id)
     .title(spec.title)
@@ -191,12 +204,13 @@ const panel = (spec: PanelSpec): dashboard.Panel => {
   if (spec.kind === 'bars') built.interval = '1m';
   // The increase of a counter is an estimate, for example 2.03 refreshes. Events are whole numbers.
   if (built.fieldConfig && spec.unit === 'count' && countsEvents(spec)) built.fieldConfig.defaults.decimals = 0;
-  if (built.fieldConfig) built.fieldConfig.defaults.links = dataLinks(spec) as unknown as dashboard.DashboardLink[];
+  if (built.fieldConfig)
+    built.fieldConfig.defaults.links = dataLinks(spec, hasInstances) as unknown as dashboard.DashboardLink[];
   return built;
 };
 
 const variables = (
-  usesRoute: boolean,
+  uses: (variable: string) => boolean,
 ): dashboard.DashboardBuilder['variables'] extends (list: infer List) => unknown ? List : never => {
   const source = (name: string, type: string, label: string) =>
     new dashboard.DatasourceVariableBuilder(name).type(type).label(label);
@@ -215,8 +229,10 @@ const variables = (
     source('datasource', 'prometheus', 'Metrics'),
     source('traces', 'jaeger', 'Traces'),
     source('logs', 'loki', 'Logs'),
-    labelValues('instance', 'Instance', 'label_values(volwatch_build_info{job="volwatch"}, instance)'),
-    ...(usesRoute
+    ...(uses('instance')
+      ? [labelValues('instance', 'Instance', 'label_values(volwatch_build_info{job="volwatch"}, instance)')]
+      : []),
+    ...(uses('route')
       ? [
           labelValues(
             'route',
@@ -230,7 +246,10 @@ const variables = (
 
 const built = (value: dashboard.Panel): { build: () => dashboard.Panel } => ({ build: () => value });
 
-const usesRoute = ({ rows }: DashboardSpec): boolean => JSON.stringify(rows).includes('$route');
+const usesVariable =
+  ({ rows }: DashboardSpec) =>
+  (variable: string): boolean =>
+    JSON.stringify(rows).includes(`$${variable}`);
 
 /** Grafana's classic (v1) JSON of one dashboard. */
 export const toGrafana = (spec: DashboardSpec): object => {
@@ -240,13 +259,13 @@ export const toGrafana = (spec: DashboardSpec): object => {
     .tags(['volwatch', 'generated'])
     .readonly()
     .tooltip(dashboard.DashboardCursorSync.Crosshair)
-    .time({ from: 'now-1h', to: 'now' })
+    .time({ from: spec.from ?? 'now-1h', to: 'now' })
     .refresh('30s')
-    .variables(variables(usesRoute(spec)));
+    .variables(variables(usesVariable(spec)));
   let rowId = 100;
   for (const row of spec.rows) {
     builder.withRow(new dashboard.RowBuilder(row.title).id((rowId += 1)));
-    for (const each of row.panels) builder.withPanel(built(panel(each)));
+    for (const each of row.panels) builder.withPanel(built(panel(each, usesVariable(spec)('instance'))));
   }
   const document = builder.build();
   return {

@@ -47,7 +47,14 @@ export type PanelSpec = {
   /** The name of the column of values of a table with one query. Required there. */
   readonly valueName?: string;
   /** The columns of a table with several queries, one for each query. The rows are sorted by the first one. */
-  readonly columns?: readonly { readonly name: string; readonly unit: Unit }[];
+  readonly columns?: readonly ColumnSpec[];
+};
+
+export type ColumnSpec = {
+  readonly name: string;
+  readonly unit: Unit;
+  /** From these values on the cell has the colour of the threshold. */
+  readonly thresholds?: readonly Threshold[];
 };
 
 export type RowSpec = { readonly title: string; readonly panels: readonly PanelSpec[] };
@@ -57,6 +64,8 @@ export type DashboardSpec = {
   readonly file: string;
   readonly title: string;
   readonly description: string;
+  /** The begin of the time range; the default is now-1h. */
+  readonly from?: string;
   readonly rows: readonly RowSpec[];
 };
 
@@ -69,6 +78,9 @@ export const ofRoutes = (metric: string, labels = ''): string =>
 export const rate = (selector: string): string => `rate(${selector}[$__rate_interval])`;
 export const sumRate = (selector: string, by?: string): string =>
   `sum${by === undefined ? '' : ` by (${by})`} (${rate(selector)})`;
+
+/** A rate that is 0 instead of unknown while no event was counted, and `whole` has events. */
+export const sumRateOrZero = (part: string, whole: string): string => `${sumRate(part)} or 0 * ${sumRate(whole)}`;
 
 /** A quantile of a histogram; `bucket` is the selector of its buckets. */
 export const quantile = (q: number, bucket: string, by = ''): string =>

@@ -1,4 +1,4 @@
-import { budgetOf, findSlo, sloRecord } from '../slo/slo.ts';
+import { budgetOf, findSlo, ratioRecord } from '../slo/slo.ts';
 import { highest, of, quantile, share, sumRate, type DashboardSpec } from './spec.ts';
 
 const transactions = 'volwatch_db_transactions_total';
@@ -25,7 +25,7 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
         },
       ],
       thresholds: rollbackLine,
-      alerts: ['RollbackRate', 'RefreshBudgetBurn'],
+      alerts: ['RollbackRate'],
     },
     {
       id: 11,
@@ -106,8 +106,8 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
       description: 'Share of refresh transactions rolled back, over one hour and one day. The line is the budget.',
       unit: 'share',
       queries: [
-        { expr: `${sloRecord('1h')}{slo="refresh"}`, legend: '1 h' },
-        { expr: `${sloRecord('1d')}{slo="refresh"}`, legend: '1 d' },
+        { expr: `${ratioRecord('1h')}{slo="refresh"}`, legend: '1 h' },
+        { expr: `${ratioRecord('1d')}{slo="refresh"}`, legend: '1 d' },
       ],
       thresholds: rollbackLine,
     },

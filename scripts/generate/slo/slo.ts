@@ -12,6 +12,8 @@ const common = {
   objective: z.number().min(50).lt(100),
   /** Whether alerts with a high burn rate page the on-call engineer. If false, all alerts of this level are tickets. */
   pages: z.boolean().default(true),
+  /** Fewer bad events than this in the long window of an alert are chance, not a trend. */
+  min_bad_events: z.number().int().positive().default(5),
 };
 const timed = {
   under_ms: z.number().positive(),
@@ -31,6 +33,8 @@ const sloSchema = z.discriminatedUnion('kind', [
     schedule_hours: z.number().positive(),
     times: z.number().positive(),
   }),
+  /** Checks of the black-box exporter: 1 for success, 0 for failure. */
+  z.strictObject({ ...common, kind: z.literal('probe'), success: z.string() }),
 ]);
 export type Slo = z.output<typeof sloSchema>;
 
@@ -66,7 +70,7 @@ const timedLabels = (slo: Extract<Slo, { kind: 'latency' }>): string =>
 
 /** Counters of all events, and of the events that met the level or missed it. */
 export const eventsOf = (
-  slo: Exclude<Slo, { kind: 'staleness' }>,
+  slo: Exclude<Slo, { kind: 'staleness' | 'probe' }>,
 ): { readonly total: string; readonly good?: string; readonly bad?: string } => {
   if (slo.kind === 'bad_events') return { total: slo.total, bad: slo.bad };
   if (slo.kind === 'good_events') return { total: slo.total, good: slo.good };
@@ -85,14 +89,57 @@ export const staleRecord = (slo: Extract<Slo, { kind: 'staleness' }>): { record:
   expr: `(time() - max by (${slo.by}) (${slo.timestamp})) > bool ${slo.schedule_hours * 3_600 * slo.times}`,
 });
 
-/** Share of bad events over `window`, from 0 to 1; no value while there are no events. */
-export const errorRatio = (slo: Slo, window: string): string => {
-  if (slo.kind === 'staleness') return `avg(avg_over_time(${staleRecord(slo).record}[${window}]))`;
+/** The window of the recorded rates. All longer windows are sums of their samples. */
+const rateWindow = '5m';
+/** The names of the recordings of all levels, told apart by the label `slo`. */
+export const eventsRecord = `slo:events:rate${rateWindow}`;
+export const badEventsRecord = `slo:bad_events:rate${rateWindow}`;
+export const budgetRecord = 'slo:budget';
+export const spentRecord = `slo:budget_spent:${sloDocument.window}`;
+export const ratioRecord = (window: string): string => `slo:error_ratio:${window}`;
+
+/** Seconds between two samples of a recording. */
+export const recordSeconds = 60;
+
+/** A duration of Prometheus in seconds. */
+export const secondsOf = (duration: string): number =>
+  Number.parseInt(duration, 10) * ({ s: 1, m: 60, h: 3_600, d: 86_400 }[duration.at(-1)!] ?? Number.NaN);
+
+/** Events and bad events per second over the last five minutes; no value while no event was ever counted. */
+export const ratesOf = (slo: Slo): { readonly events: string; readonly bad: string } => {
+  if (slo.kind === 'staleness') {
+    // Each second in which the data may be stale is an event.
+    const stale = `avg(avg_over_time(${staleRecord(slo).record}[${rateWindow}]))`;
+    return { events: `1 + 0 * ${stale}`, bad: stale };
+  }
+  if (slo.kind === 'probe') {
+    const checks = (over: string): string => `sum(${over}_over_time(${slo.success}[${rateWindow}]))`;
+    const seconds = secondsOf(rateWindow);
+    return { events: `${checks('count')} / ${seconds}`, bad: `(${checks('count')} - ${checks('sum')}) / ${seconds}` };
+  }
   const { total, good, bad } = eventsOf(slo);
-  const all = `sum(rate(${total}[${window}]))`;
-  if (good !== undefined) return `clamp_min(${all} - sum(rate(${good}[${window}])), 0) / ${all}`;
-  // Without any bad event the series is missing. The ratio must then be 0 instead of unknown.
-  return `(sum(rate(${bad}[${window}])) or 0 * ${all}) / ${all}`;
+  const rateOf = (selector: string): string => `sum(rate(${selector}[${rateWindow}]))`;
+  // A series without any event is missing. Its rate must then be 0 instead of unknown.
+  const orZero = (selector: string): string => `(${rateOf(selector)} or 0 * ${rateOf(total)})`;
+  return {
+    events: rateOf(total),
+    bad: good === undefined ? orZero(bad!) : `clamp_min(${rateOf(total)} - ${orZero(good)}, 0)`,
+  };
 };
 
-export const sloRecord = (window: string): string => `slo:error_ratio:${window}`;
+/** Share of bad events over `window`, from 0 to 1, weighted by the number of events; no value without events. */
+export const errorRatio = (window: string): string =>
+  window === rateWindow
+    ? `${badEventsRecord} / (${eventsRecord} > 0)`
+    : `sum_over_time(${badEventsRecord}[${window}]) / (sum_over_time(${eventsRecord}[${window}]) > 0)`;
+
+/**
+ * The share of the budget that is spent: bad events, divided by those that the window may have at the mean rate of events.
+ * Time before the first sample counts as free of errors, so that a fresh start has its whole budget.
+ */
+export const budgetSpent = (): string => {
+  const { window } = sloDocument;
+  const badEvents = `sum_over_time(${badEventsRecord}[${window}]) * ${recordSeconds}`;
+  const allEvents = `(avg_over_time(${eventsRecord}[${window}]) > 0) * ${secondsOf(window)}`;
+  return `${badEvents} / (${allEvents}) / on (slo) ${budgetRecord}`;
+};
