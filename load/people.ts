@@ -6,7 +6,7 @@ import { oneOf } from './random.ts';
 export type Person = {
   readonly email: string;
   readonly password: string;
-  /** An access token, so that the start of a run is no burst of sign-ins. */
+  /** An access token that already exists, so that a run does not start with a burst of sign-ins. */
   readonly token: string;
   readonly apiKey: string;
   /** The cookie of a session, and its CSRF token. */
@@ -17,43 +17,48 @@ export type Person = {
 
 type Prepared = {
   readonly people: readonly Person[];
-  /** When the tokens were issued, in Unix milliseconds. */
+  /** When the tokens were response, in Unix milliseconds. */
   readonly preparedAt: number;
   /** Path of a file with an Arrow stream. */
-  readonly chunk: string;
+  readonly chunkPath: string;
 };
 
 const file = __ENV['LOAD_PEOPLE'];
 const prepared = file === undefined ? undefined : (JSON.parse(open(file)) as Prepared);
 
 /** The bytes of a chunk of a pricing job. */
-export const chunk: ArrayBuffer | undefined = prepared && open(prepared.chunk, 'b');
+export const chunk: ArrayBuffer | undefined = prepared && open(prepared.chunkPath, 'b');
 export const people: readonly Person[] = prepared?.people ?? [];
 export const onePerson = (): Person => oneOf(people);
 
-/** Below the lifetime of an access token, which is 15 minutes by default. */
-const renewAfterMs = 600_000;
+/** Tokens are renewed after 8 to 10 minutes, not all at once. Their default lifetime is 15 minutes. */
+const renewAfterMs = 480_000 + Math.random() * 120_000;
 type Token = { readonly value: string; readonly takenAt: number };
 const tokens: Record<string, Token> = Object.fromEntries(
   people.map(({ email, token }) => [email, { value: token, takenAt: prepared?.preparedAt ?? 0 }]),
 );
 
-const take = (key: string, path: string, body: string | Record<string, string>, headers = {}): string | undefined => {
+const cachedToken = (
+  key: string,
+  path: string,
+  body: string | Record<string, string>,
+  headers = {},
+): string | undefined => {
   const known = tokens[key];
   if (known && Date.now() - known.takenAt < renewAfterMs) return known.value;
-  const issued = http.post(`${api}${path}`, body, {
+  const response = http.post(`${api}${path}`, body, {
     headers,
     tags: { name: `POST ${path}`, route: path, slo: 'none' },
   });
-  if (issued.status !== 200) return undefined;
-  const value = issued.json('access_token') as string;
+  if (response.status !== 200) return undefined;
+  const value = response.json('access_token') as string;
   tokens[key] = { value, takenAt: Date.now() };
   return value;
 };
 
 /** An access token of the person, kept for ten minutes. Undefined if the sign-in was refused. */
 export const tokenOf = ({ email, password }: Person): string | undefined =>
-  take(email, '/auth/login', JSON.stringify({ email, password }), { 'content-type': 'application/json' });
+  cachedToken(email, '/auth/login', JSON.stringify({ email, password }), { 'content-type': 'application/json' });
 
 const clientId = __ENV['CLIENT_ID'];
 const clientSecret = __ENV['CLIENT_SECRET'];
@@ -62,7 +67,7 @@ const clientSecret = __ENV['CLIENT_SECRET'];
 export const clientToken = (): string | undefined =>
   clientId === undefined || clientSecret === undefined
     ? undefined
-    : take('client', '/auth/token', {
+    : cachedToken('client', '/auth/token', {
         grant_type: 'client_credentials',
         client_id: clientId,
         client_secret: clientSecret,

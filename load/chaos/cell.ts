@@ -34,11 +34,11 @@ export type ProbeName =
   | 'calendar'
   | 'password_reset';
 
-/** One fault, its place, and the checks that must pass. */
+/** One cell of the chaos matrix: a fault, where it is injected, and the checks that must pass. */
 export type Cell = {
   readonly group: Group;
   readonly name: string;
-  /** How Redis is built; absent: one server. */
+  /** How Redis is deployed; absent: one server. */
   readonly topology?: Exclude<Topology, 'server'>;
   /** The fault point that the cell sets; absent if it uses none. */
   readonly faultPoint?: FaultPoint;
@@ -47,7 +47,7 @@ export type Cell = {
   readonly probe: ProbeName;
   readonly inject: (world: World) => unknown;
   readonly heal: (world: World) => unknown;
-  /** Milliseconds that the fault lasts. */
+  /** Milliseconds between `inject` and `heal`; absent: 3,000. */
   readonly holdMs?: number;
   /** Whether a counter of the service or of the dependency shows that the fault took effect. */
   readonly hasEffect: (before: Scrape, now: Scrape, world: World) => boolean | Promise<boolean>;
@@ -75,12 +75,12 @@ export type CellResult = {
   readonly checks: readonly Check[];
   /** Milliseconds from the fault to the first signal of the service; undefined if there was none. */
   readonly detectionMs: number | undefined;
-  /** Milliseconds from the end of the fault to the first answer after which all answers were good. */
+  /** Milliseconds from the end of the fault to the first good answer that no bad answer follows. */
   readonly recoveryMs: number | undefined;
   readonly answers: { readonly ok: number; readonly refused: number; readonly unanswered: number };
   readonly phases: { readonly before: Phase; readonly during: Phase; readonly after: Phase };
   readonly slowestMs: number;
   readonly traceId: string | undefined;
-  /** Unix seconds. */
+  /** Start of the run, injection, end of the fault and end of the run, in Unix seconds. */
   readonly window: { readonly from: number; readonly injected: number; readonly healed: number; readonly to: number };
 };

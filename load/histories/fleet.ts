@@ -26,7 +26,9 @@ const spawnRefresher = async (
   const child = fork(join(import.meta.dirname, 'refresher.ts'), [databaseUrl, kind], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  const [first] = (await once(child, 'message')) as [Report];
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error('a refresher ended at its start')));
+  const [first] = (await Promise.race([once(child, 'message'), ended])) as [Report];
+  ended.catch(() => {});
   if (first.event !== 'ready') throw new Error('a refresher did not start');
   const alive = (): boolean => child.exitCode === null && child.signalCode === null;
   return {

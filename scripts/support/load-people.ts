@@ -57,6 +57,6 @@ export const prepareLoad = async (
   const chunk = join(directory, 'chunk.arrow');
   const file = join(directory, 'people.json');
   writeFileSync(chunk, chunkOf(chunkRows));
-  writeFileSync(file, JSON.stringify({ people, chunk, preparedAt: Date.now() }), { mode: 0o600 });
+  writeFileSync(file, JSON.stringify({ people, chunkPath: chunk, preparedAt: Date.now() }), { mode: 0o600 });
   return { LOAD_PEOPLE: file, CALENDAR: String(google !== undefined) };
 };

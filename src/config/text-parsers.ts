@@ -3,26 +3,29 @@ import { z } from 'zod';
 
 const maxCharacters = 4_096;
 
-/** A line end at the end of a secret or a name is a usual mistake of files that are read into a variable. */
+/** Refuses a line break at the end: it often remains when a secret is read from a file into a variable. */
 const isLine = (value: string): boolean =>
   value.length <= maxCharacters && value.trim() === value && /^\P{Cc}+$/u.test(value);
 
 /** Text on one line. */
 export const text = z
   .string()
-  .refine(isLine, `must be one line of at most ${maxCharacters} characters, without blanks at its ends`);
+  .refine(
+    isLine,
+    `must be one line of 1 to ${maxCharacters} characters, without control characters and without spaces at its start or end`,
+  );
 
 export const secretText = (minCharacters: number) =>
   z
     .string()
     .refine(
       (value) => value.length >= minCharacters && isLine(value),
-      `must have at least ${minCharacters} characters, on one line without blanks at its ends`,
+      `must be one line of ${minCharacters} to ${maxCharacters} characters, without control characters and without spaces at its start or end`,
     );
 
 const hostName = /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?$/;
 
-/** An address or a name that a server listens on. */
+/** IP address or host name on which a server listens. */
 export const host = z
   .string()
   .refine(

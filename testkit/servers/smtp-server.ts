@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
-/** How the next deliveries go wrong: a number is the status that the server answers to the recipient. */
+/** The fault of the next deliveries: an SMTP reply code for RCPT TO, or no reply at all (`hang`). */
 export type SmtpFault = number | 'hang';
 
 type ReceivedMail = {
@@ -49,8 +49,8 @@ const streamText = async (stream: AsyncIterable<Buffer>): Promise<string> => {
 };
 
 /**
- * A real SMTP server on loopback. It keeps what it takes.
- * @param options.account only this user may send
+ * A real SMTP server on loopback. It stores each message in `received`.
+ * @param options.account only this user may send; absent: no sign-in is needed
  * @param options.port to start again on the port of a stopped server
  */
 export const startSmtpServer = async (

@@ -13,10 +13,10 @@ export const wrongPasswords = (): Attack => {
     name: 'wrong passwords on many accounts',
     run: async (field) => {
       known = await field.people.make(2);
-      // The limit of sign-ins allows only few attempts from one address, so these attempts use few accounts.
-      const strangers = field.addresses.length === 1 ? 0 : 43;
+      // One address may make only a few sign-in attempts. With one address, all attempts go to the known accounts.
+      const unknownAccounts = field.addresses.length === 1 ? 0 : 43;
       await each(field, { parallel: 8 }, (number, address) => {
-        const at = number % (known.length + strangers);
+        const at = number % (known.length + unknownAccounts);
         const email = known[at]?.email ?? `stranger-${at}@example.com`;
         const body = Buffer.from(JSON.stringify({ email, password: 'not the password' }));
         return rawRequest({ ...field, address, method: 'POST', path: '/api/v1/auth/login', headers: json, body });
@@ -34,7 +34,7 @@ export const wrongPasswords = (): Attack => {
 
 const madeUp = (): string => randomBytes(32).toString('base64url');
 
-/** RATE_LIMIT_CREDENTIALS_PER_MINUTE is 30. */
+/** More than RATE_LIMIT_CREDENTIALS_PER_MINUTE (30) requests from one address are needed for a refusal. */
 export const madeUpCredentials: Attack = {
   name: 'made-up API keys and sessions',
   minRequestsForRefusal: 40,
@@ -68,7 +68,7 @@ export const erasedOwner: Attack = {
     tally.count(200) > 0 ? `credentials of an erased user were accepted ${tally.count(200)} times` : undefined,
 };
 
-/** RATE_LIMIT_USER_PER_MINUTE twice, because a run may span two windows. */
+/** Twice RATE_LIMIT_USER_PER_MINUTE (300), because a run may span two windows of one minute. */
 const maxAccepted = 2 * 300;
 
 export const manyKeys: Attack = {
@@ -88,17 +88,17 @@ export const manyKeys: Attack = {
   },
   fault: ({ tally }) =>
     tally.count(200) > maxAccepted
-      ? `one user made ${tally.count(200)} requests with many keys; the limit is 300 a minute`
+      ? `one user made ${tally.count(200)} requests with many keys; at most ${maxAccepted} are allowed in two minutes`
       : undefined,
 };
 
 export const registrations: Attack = {
   name: 'registrations',
   run: (field) => {
-    const run = Date.now();
+    const runId = Date.now();
     return each(field, { parallel: 16 }, (number, address) => {
       const body = Buffer.from(
-        JSON.stringify({ email: `new-${run}-${number}@example.com`, password: 'correct horse battery' }),
+        JSON.stringify({ email: `new-${runId}-${number}@example.com`, password: 'correct horse battery' }),
       );
       return rawRequest({ ...field, address, method: 'POST', path: '/api/v1/auth/register', headers: json, body });
     });
@@ -119,15 +119,15 @@ export const foreignMessages: Attack = {
   name: 'messages to many foreign addresses from one account',
   run: async (field) => {
     const [user] = await field.people.make(1);
-    const run = Date.now();
+    const runId = Date.now();
     const headers = { ...json, Authorization: `Bearer ${user!.token}` };
     await each(field, { parallel: 4 }, (number, address) => {
-      const wanted = { email: `victim-${run}-${number}@example.net`, current_password: user!.password };
+      const wanted = { email: `victim-${runId}-${number}@example.net`, current_password: user!.password };
       const body = Buffer.from(JSON.stringify(wanted));
       return rawRequest({ ...field, address, method: 'POST', path: '/api/v1/account/email', headers, body });
     });
   },
-  // MAIL_PER_ACCOUNT_PER_HOUR is 10, and a change is two messages.
+  // MAIL_PER_ACCOUNT_PER_HOUR is 10, and each change of the address sends two messages: at most 5 changes.
   fault: ({ tally }) =>
     tally.count(202) > 5 ? `one account caused messages to ${tally.count(202)} foreign addresses` : undefined,
 };

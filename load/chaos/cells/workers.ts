@@ -35,7 +35,7 @@ const overloaded = (now: Scrape): number => now.sum('volwatch_errors_total', { c
 
 const restarts = (now: Scrape): number => now.sum('volwatch_workers_restarts_total');
 
-/** A fault inside a worker thread. Its batch fails and the thread is replaced. Other requests must not be affected. */
+/** A fault inside a pricing process. Its batch fails and the process is replaced. Other requests must not be affected. */
 const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   group: 'workers',
   name,
@@ -44,7 +44,7 @@ const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
   probe: 'batch',
   codes: ['internal_error', 'overloaded'],
   deadlineMs: 12_000,
-  // A thread that makes no progress is ended after PRICING_STALL_MS.
+  // A process without progress is ended only after PRICING_STALL_MS.
   holdMs: mode === 'hang' ? 7_000 : 3_000,
   unhealthy: 'workers',
   inject: (world) => world.setFault('pricing.worker', mode === 'hang' ? { mode, count: 2 } : { mode }),
@@ -53,12 +53,12 @@ const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
 });
 
 export const workerCells: readonly Cell[] = [
-  broken('crash', 'the thread that prices a batch ends', 'crash'),
-  broken('hang', 'the thread that prices a batch makes no progress and ignores its cancellation', 'hang'),
+  broken('crash', 'the process that prices a batch exits', 'crash'),
+  broken('hang', 'the process that prices a batch hangs and ignores cancellation', 'hang'),
   {
     group: 'workers',
     name: 'queue full',
-    how: 'more slow batches than the threads and the queue can take, while others read',
+    how: 'more slow batches than the pricing processes and the queue can hold, while other callers read',
     probe: 'read',
     codes: [],
     deadlineMs: 3_000,
@@ -72,7 +72,7 @@ export const workerCells: readonly Cell[] = [
   {
     group: 'workers',
     name: 'queue full, prices',
-    how: 'the same, while others ask for single prices',
+    how: 'more slow batches than the pricing processes and the queue can hold, while other callers ask for single prices',
     probe: 'price',
     codes: ['overloaded'],
     deadlineMs: 3_000,

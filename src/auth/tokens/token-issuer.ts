@@ -12,7 +12,7 @@ export type TokenIssuerDeps = {
   readonly clock: Clock;
 };
 
-/** A client, or a user with e-mail and role. A subject must not contain `@`, which marks legacy tokens. */
+/** The client or user of a token. `subject` must not contain `@`, because that marks tokens of the legacy system. */
 type TokenSubject =
   | { readonly kind: 'client'; readonly subject: string }
   | { readonly kind: 'user'; readonly subject: string; readonly email: string; readonly role: string };
@@ -38,9 +38,10 @@ export const createTokenIssuer = (deps: TokenIssuerDeps): TokenIssuer => ({
     const issuedAt = Math.floor(now.getTime() / 1000);
     const tokenId = uuidv7(now.getTime());
     const scope = scopes.join(' ');
-    const own = subject.kind === 'user' ? { email: subject.email, role: subject.role } : { client_id: subject.subject };
+    const subjectClaims =
+      subject.kind === 'user' ? { email: subject.email, role: subject.role } : { client_id: subject.subject };
     const expiresAtSeconds = issuedAt + deps.lifetimeSeconds;
-    const accessToken = await new SignJWT({ scope, ...own })
+    const accessToken = await new SignJWT({ scope, ...subjectClaims })
       .setProtectedHeader({ alg: algorithm, kid: id, typ: 'at+jwt' })
       .setIssuer(deps.issuer)
       .setAudience(deps.audience)

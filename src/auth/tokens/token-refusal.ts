@@ -29,9 +29,9 @@ export const tokenRefused = (code: TokenErrorCode): AppError => {
   });
 };
 
-/** 401 with a challenge without `error`, as RFC 6750 section 3.1 demands for a request without a token. */
+/** 401 with a challenge without `error`, as RFC 6750 section 3.1 requires for a request without a token. */
 export const credentialsMissing = (): AppError =>
-  new AppError('credentials_missing', 'This route needs a bearer token in the Authorization header', {
+  new AppError('credentials_missing', 'This route needs a bearer token, an API key or a session', {
     headers: { 'WWW-Authenticate': 'Bearer' },
   });
 

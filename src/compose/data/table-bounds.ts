@@ -3,7 +3,7 @@ export type TableBound = {
   readonly grows: string;
   /** The limit of the number of rows. Variables in capitals are described in docs/configuration.md. */
   readonly bound: string;
-  /** When rows are removed. */
+  /** When rows are removed. A variable names the schedule or the age of the removal. */
   readonly removed: string;
 };
 
@@ -15,8 +15,8 @@ const never = 'never';
  * tables of a migrated database.
  */
 export const tableBounds: Readonly<Record<string, TableBound>> = {
-  account_profile: { grows: 'a user changes the profile', bound: 'one row for a user', removed: never },
-  account_settings: { grows: 'a user changes the settings', bound: 'one row for a user', removed: never },
+  account_profile: { grows: 'a user changes the profile', bound: 'one row per user', removed: 'with the account' },
+  account_settings: { grows: 'a user changes the settings', bound: 'one row per user', removed: 'with the account' },
   account_token: {
     grows: 'a message with a token is sent',
     bound: 'MAIL_PER_RECIPIENT_PER_HOUR and MAIL_RETRIES of an account',
@@ -27,23 +27,23 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'keys that are not revoked: API_KEYS_PER_OWNER; all: CREATIONS_PER_OWNER_PER_DAY',
     removed: never,
   },
-  asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with the last universe that has it' },
+  asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'when no universe contains it any longer' },
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR together; credentials and their changes, sign-ins, webhooks, calendars, exports: CREATIONS_PER_OWNER_PER_DAY; other changes: the rate limit of their caller',
+      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; credentials and their changes, sign-ins, webhooks, calendars, exports: CREATIONS_PER_OWNER_PER_DAY; other changes: the rate limit of their caller',
     removed: 'never: the trail is append-only',
   },
   audit_refusal_window: {
     grows: 'the first refusal of a stream in an hour',
-    bound: 'one row for a stream',
+    bound: 'one row per stream',
     removed: 'RETENTION_SCHEDULE, when its hour is over',
   },
-  audit_stream: { grows: 'the first event of a stream', bound: 'as audit_event', removed: never },
+  audit_stream: { grows: 'the first event of a stream', bound: 'at most one row per audit_event', removed: never },
   calendar_connection: {
     grows: 'a caller connects a calendar',
-    bound: 'one row for an owner',
-    removed: 'by its owner',
+    bound: 'one row per owner',
+    removed: 'by its owner, or with the owner',
   },
   calendar_consent: {
     grows: 'a caller asks to connect a calendar',
@@ -62,12 +62,12 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   email_change: {
     grows: 'a user asks for another e-mail address',
-    bound: 'one row for a user',
+    bound: 'one row per user',
     removed: 'when the change is made; AUTH_CLEANUP_MINUTES, after EMAIL_TOKEN_HOURS',
   },
   corporate_actions: {
     grows: 'an upload or a refresh',
-    bound: 'one row for a symbol and a day',
+    bound: 'one row per symbol and day',
     removed: 'with its asset',
   },
   idempotency_key: {
@@ -77,23 +77,27 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   index_checkpoint: {
     grows: 'a refresh',
-    bound: 'each 32nd day of an index, and its last two',
+    bound: 'every 32nd day of an index, and its last two days',
     removed: 'with its index',
   },
   index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with its index' },
-  index_divisor: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
-  index_value: { grows: 'a refresh', bound: 'one row for an index and a day', removed: 'with its index' },
+  index_divisor: { grows: 'a refresh', bound: 'one row per index and day', removed: 'with its index' },
+  index_value: { grows: 'a refresh', bound: 'one row per index and day', removed: 'with its index' },
   mail_message: {
     grows: 'a caller asks for a message, an account changes',
     bound:
       'waiting messages: MAIL_WAITING_MAX; MAIL_PER_ACCOUNT_PER_HOUR, MAIL_PER_NETWORK_PER_HOUR, MAIL_PER_RECIPIENT_PER_HOUR',
     removed: 'RETENTION_SCHEDULE, after MAIL_RETENTION_HOURS; with the account',
   },
-  market_index: { grows: 'a refresh', bound: 'indexes of the universes', removed: 'when its universe lacks it' },
+  market_index: {
+    grows: 'a refresh',
+    bound: 'indexes of the universes',
+    removed: 'when its universe no longer contains it',
+  },
   oauth_client: { grows: 'an operator makes a client', bound: 'only operators make clients', removed: never },
   owner_end: {
     grows: 'a user is deleted, an owner is disabled',
-    bound: 'one row for an owner',
+    bound: 'one row per owner',
     removed: 'never; for users who never signed in: at once',
   },
   pgboss: {
@@ -101,7 +105,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'chunks, deliveries and refreshes; each has its own bound here or the rate limit',
     removed: 'by the queue, days after a job has ended',
   },
-  price: { grows: 'a refresh', bound: 'one row for a symbol and a day', removed: 'with its asset' },
+  price: { grows: 'a refresh', bound: 'one row per symbol and day', removed: 'with its asset' },
   fetched_series: {
     grows: 'a refresh fetches a universe in parts',
     bound: 'one row for an asset of a universe',
@@ -147,46 +151,51 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   recovery_code: {
     grows: 'a user enables a second factor',
     bound: '10 for a user',
-    removed: 'by use, or with the user',
+    removed: 'when it is used, or with the user',
   },
   sign_in_challenge: {
-    grows: 'a right password of a user with a second factor',
+    grows: 'a sign-in with the correct password by a user with a second factor',
     bound: 'RATE_LIMIT_LOGIN_PER_MINUTE of an address',
-    removed: 'by use, or AUTH_CLEANUP_MINUTES, after SECOND_FACTOR_TIMEOUT_SECONDS',
+    removed: 'when it is used, or AUTH_CLEANUP_MINUTES, after SECOND_FACTOR_TIMEOUT_SECONDS',
   },
   user_second_factor: {
     grows: 'a user enables a second factor',
-    bound: 'one row for a user',
+    bound: 'one row per user',
     removed: 'with the user',
   },
   sign_in_place: {
     grows: 'a sign-in from a new network',
-    bound: 'successful sign-ins of a user',
-    removed: 'with the user, or when it was not used for a long time',
+    bound: '20 per user',
+    removed: 'with the user, or after 90 days without use',
   },
   universe: {
-    grows: 'a caller with market:manage or UNIVERSES_FILE',
+    grows: 'a caller with market:manage creates a universe, or UNIVERSES_FILE contains a new one',
     bound: 'UNIVERSES_MAX',
     removed: 'by a caller with market:manage',
   },
-  universe_asset: { grows: 'as universe', bound: 'UNIVERSE_ASSETS_MAX for a universe', removed: 'with its universe' },
-  universe_bundle: { grows: 'the first start', bound: 'one row for a bundled universe', removed: never },
+  universe_asset: { grows: 'as universe', bound: 'UNIVERSE_ASSETS_MAX per universe', removed: 'with its universe' },
+  universe_bundle: { grows: 'the first start', bound: 'one row per bundled universe', removed: never },
   universe_quality: { grows: 'a check of a universe', bound: 'one row for a universe', removed: 'with its universe' },
-  universe_index: { grows: 'as universe', bound: 'UNIVERSE_INDEXES_MAX for a universe', removed: 'with its universe' },
+  universe_index: { grows: 'as universe', bound: 'UNIVERSE_INDEXES_MAX per universe', removed: 'with its universe' },
   user_account: {
     grows: 'a registration',
     bound: 'accounts without a sign-in: USERS_WITHOUT_SIGN_IN; others: RATE_LIMIT_LOGIN_PER_MINUTE of an address',
-    removed: 'never signed in: RETENTION_SCHEDULE, after USERS_WITHOUT_SIGN_IN_DAYS; others by an operator',
+    removed:
+      'never signed in: RETENTION_SCHEDULE, after USERS_WITHOUT_SIGN_IN_DAYS; others: by an operator, or ACCOUNT_REMOVAL_DAYS after the request of the user',
   },
   user_session: {
     grows: 'a sign-in for a cookie',
     bound: 'CREATIONS_PER_OWNER_PER_DAY; RATE_LIMIT_LOGIN_PER_MINUTE of an address',
     removed: 'AUTH_CLEANUP_MINUTES, after SESSION_IDLE_MINUTES or SESSION_EXPIRE_HOURS',
   },
-  webhook: { grows: 'an owner registers a webhook', bound: 'WEBHOOKS_PER_OWNER', removed: 'by its owner' },
+  webhook: {
+    grows: 'an owner registers a webhook',
+    bound: 'WEBHOOKS_PER_OWNER',
+    removed: 'by its owner, or with the owner',
+  },
   webhook_delivery: {
     grows: 'an event for a webhook',
-    bound: 'one row for a webhook and an event; tests: WEBHOOK_TESTS_PER_OWNER',
+    bound: 'one row per webhook and event; tests: WEBHOOK_TESTS_PER_OWNER',
     removed: 'with its event or webhook',
   },
   webhook_event: {

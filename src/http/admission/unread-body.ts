@@ -20,12 +20,12 @@ export const hasUnexpectedBody = (request: WithHeaders): boolean =>
   hasBody(request) &&
   (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > emptyObjectBytes);
 
-/** Whether the rest of the body is small enough to read and discard, so that the connection can be reused. */
+/** Whether the declared size of the body is small enough to read and discard, so that the connection can be reused. */
 const isSmall = (request: IncomingMessage, maxDiscardBytes: number): boolean =>
   request.headers['transfer-encoding'] === undefined &&
   Number(request.headers['content-length'] ?? 0) <= maxDiscardBytes;
 
-/** Whether the body has not arrived completely and its rest is too large to read and discard. */
+/** Whether the body has not arrived completely and its declared size is too large, or unknown, to read and discard. */
 export const isRestLarge = (request: IncomingMessage, maxDiscardBytes: number): boolean =>
   !request.complete && !isSmall(request, maxDiscardBytes);
 
@@ -66,7 +66,7 @@ const settleUnreadBody = (request: IncomingMessage, response: ServerResponse, ma
   response.once('finish', () => request.resume());
 };
 
-/** Must run outside all middleware that can answer. */
+/** This middleware must wrap every middleware that can answer. */
 export const unreadBodies =
   (maxDiscardBytes: number): HttpMiddleware =>
   async (ctx, next) => {

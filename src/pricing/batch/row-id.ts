@@ -1,7 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberError } from '../request/messages.ts';
 
-/** The member of a row, and the name of a column, that the answer repeats. */
+/** Name of the row member, or of the column, whose value is repeated in the answer. */
 export const idMember = 'id';
 export const maxIdCharacters = 64;
 
@@ -12,4 +12,9 @@ export const isId = (value: unknown): boolean =>
   (typeof value === 'number' && Number.isFinite(value));
 
 export const idError = (at: string): FieldError =>
-  memberError(at, idMember, 'invalid_value', `id must be a text of at most ${maxIdCharacters} characters, or a number`);
+  memberError(
+    at,
+    idMember,
+    'invalid_value',
+    `id must be a string of at most ${maxIdCharacters} characters, or a number`,
+  );

@@ -63,18 +63,23 @@ const answer = z
     horizon_days: z.int().describe('The same number as horizon_periods'),
     horizon_periods: z.int().describe('Horizon in periods of the closes'),
     horizon_calendar_days: z.number().describe('Calendar days until the horizon, from the mean distance of the closes'),
-    as_of: z.string().describe('Date of the last close'),
-    observations: z.int().describe('Number of returns in the fit'),
+    as_of: z.string().describe('Date of the last close (YYYY-MM-DD)'),
+    observations: z.int().describe('Number of returns that the model was fitted to'),
     periods_per_year: z.number(),
-    volatility: z.number().describe('Annualised volatility, from the mean variance until the horizon'),
+    volatility: z
+      .number()
+      .describe('Annualised volatility as a fraction (0.2 is 20 %): the root of the mean variance up to the horizon'),
     parameters: z
       .record(z.string(), z.number())
       .describe('ewma: lambda; garch11: mean, omega, alpha, beta, per period'),
-    long_run_volatility: z.number().nullable().describe('Annualised; null for ewma'),
+    long_run_volatility: z
+      .number()
+      .nullable()
+      .describe('Annualised volatility to which the forecast converges; null for ewma'),
     term_structure: z
       .array(z.strictObject({ day: z.int(), forward: z.number(), average: z.number() }).meta({ id: 'VolatilityOfDay' }))
       .readonly()
-      .describe('Annualised volatility: `forward` of the single day, `average` from now until the day'),
+      .describe('Annualised volatilities by day: `forward` is for that day only, `average` is for all days up to it'),
     diagnostics: z
       .strictObject({
         log_likelihood: z.number(),

@@ -13,7 +13,7 @@ export const outcomeOf = (code: ErrorCode): 'invalid' | 'failed' =>
 /** What was calculated, for the log. */
 export type Calculation = { readonly model: string; readonly inputs: unknown };
 
-/** Records an error in the span, and logs its cause and a failed calculation. @returns the error code */
+/** Records an error in the span and logs it with `logCause`. @returns the error code */
 export const reportFailure = (error: unknown, span: Span, logger: Logger, calculation?: Calculation): ErrorCode => {
   const code = codeOf(error);
   span.setAttribute('error.type', code);
@@ -23,8 +23,8 @@ export const reportFailure = (error: unknown, span: Span, logger: Logger, calcul
 };
 
 /**
- * Logs the cause of an AppError, and each failed calculation with its model and inputs. If an engine cannot be built, the
- * level is `error`, because an operator must act. Inputs without a result have level `info`: they are the caller's.
+ * Logs an AppError that has a cause, and each `pricing_calculation_failed` with its model and inputs. Levels: `error` if
+ * an engine cannot be built, because an operator must act; `warn` for other causes; `info` if the inputs have no result.
  */
 export const logCause = (error: unknown, logger: Logger, calculation?: Calculation): void => {
   if (!(error instanceof AppError)) return;
@@ -34,7 +34,7 @@ export const logCause = (error: unknown, logger: Logger, calculation?: Calculati
   logger[level]({ code, ...calculation, ...(cause !== undefined && { err: cause }) }, message);
 };
 
-/** Counts an error that has an abuse kind, for example work above the share of a caller. */
+/** Counts an error that has an abuse kind, for example more work than one caller may have in progress. */
 export const reportAbuse = (error: unknown, abuse: AbuseReport): void => {
   if (error instanceof AppError && error.abuse) abuse.refused(error.abuse, currentRequest()?.clientIp);
 };

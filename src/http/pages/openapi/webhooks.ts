@@ -13,8 +13,8 @@ const header = (name: string, description: string): Json => ({
 /** The headers of Standard Webhooks. */
 const parameters: readonly Json[] = [
   header('webhook-id', 'The id of the event. It stays the same when a delivery is repeated'),
-  header('webhook-timestamp', 'Unix seconds of this attempt'),
-  header('webhook-signature', 'Space-separated signatures: `v1,` and the base64 of an HMAC-SHA256'),
+  header('webhook-timestamp', 'Time of this attempt, in Unix seconds'),
+  header('webhook-signature', 'Space-separated signatures. Each is `v1,` followed by an HMAC-SHA256 in base64'),
 ];
 
 /** `refresh.succeeded` -> `webhookRefreshSucceeded`. */
@@ -34,7 +34,7 @@ export const webhooksOf = (bodies: Readonly<Record<string, z.ZodType>>, componen
           operationId: operationIdOf(type),
           tags: ['Webhooks'],
           summary: `The event ${type}`,
-          description: `Sent to each active webhook that has subscribed to \`${type}\`. The signature must be verified.`,
+          description: `Sent to each active webhook that has subscribed to \`${type}\`. The receiver must verify the signature.`,
           security: [],
           parameters,
           requestBody: {

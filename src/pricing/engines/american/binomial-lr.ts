@@ -4,7 +4,7 @@ import { blackScholesPrice } from '../european/black-scholes.ts';
 import type { SpotInputs } from '../numeric-greeks.ts';
 
 /**
- * Second inversion of D. Peizer and J. Pratt: the up probability for which the binomial tail of `steps` steps is N(d).
+ * Peizer-Pratt inversion, method 2: the up probability for which the binomial tail of `steps` steps is N(d).
  */
 const probability = (d: number, steps: number): number => {
   const scaled = d / (steps + 1 / 3 + 0.1 / (steps + 1));
@@ -27,7 +27,7 @@ export const dividendValue = (
 
 export type BinomialSettings = {
   readonly american: boolean;
-  /** Steps of the tree; an even number is raised by one. */
+  /** Steps of the tree; if the number is even, one is added. */
   readonly steps: number;
   /** Discrete dividends with their times in years. */
   readonly dividends?: readonly DividendPayment[];
@@ -37,7 +37,8 @@ export type BinomialSettings = {
  * Price on the binomial tree of D. Leisen and M. Reimer, "Binomial models for option valuation", Applied Mathematical
  * Finance 3 (1996), 319-346. With dividends the tree is built on the spot less the value of the dividends (escrowed
  * model), and the payoff of an early exercise uses the spot with the dividends that are still to come. The result is an
- * infinity or NaN if the values of the tree are outside the range of doubles.
+ * infinity or NaN if the values of the tree are outside the range of doubles, and NaN if the dividends are worth at least
+ * the spot.
  */
 export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): number => {
   const { spot, strike, time, rate, dividendYield, volatility, sign } = inputs;
@@ -57,7 +58,7 @@ export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): n
   const p = probability(d1 - deviation, steps);
   const up = (growth * probability(d1, steps)) / p;
   const down = (growth - p * up) / (1 - p);
-  // The drift of a step is larger than its deviation, so the path of the spot is known.
+  // The volatility is too small for this tree: a probability is 0 or 1 in doubles. The spot is then deterministic.
   if (!(p > 0 && p < 1 && down > 0)) return deterministicPrice();
   const discount = Math.exp(-rate * dt);
   const pUp = discount * p;
@@ -72,13 +73,13 @@ export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): n
     node *= ratio;
   }
   for (let step = steps - 1; step >= 0; step--) {
-    const held = dividends.length === 0 ? 0 : dividendValue(dividends, rate, step * dt, time);
-    const gain = held - strike;
+    const remainingDividends = dividends.length === 0 ? 0 : dividendValue(dividends, rate, step * dt, time);
+    const dividendsLessStrike = remainingDividends - strike;
     for (let j = 0; j <= step; j++) {
       const value = pUp * values[j + 1]! + pDown * values[j]!;
-      const here = spots[j]! / down;
-      spots[j] = here;
-      values[j] = american ? Math.max(value, sign * (here + gain)) : value;
+      const nodeSpot = spots[j]! / down;
+      spots[j] = nodeSpot;
+      values[j] = american ? Math.max(value, sign * (nodeSpot + dividendsLessStrike)) : value;
     }
   }
   return values[0]!;
@@ -97,12 +98,15 @@ const deterministicAmerican = (
   // Without a yield the discounted payoff is monotonic between two dividends, so its max is at a dividend or an end.
   const payoffAt = (t: number): number =>
     sign * (escrowed + (dividendValue(dividends, rate, t, time) - strike) * Math.exp(-rate * t));
-  const before = dividends.filter((dividend) => dividend.time <= time).map((dividend) => dividend.time * (1 - 1e-15));
+  // Just before each payment: the time is less by a few rounding units.
+  const timesBeforePayment = dividends
+    .filter((dividend) => dividend.time <= time)
+    .map((dividend) => dividend.time * (1 - 1e-15));
   return Math.max(
     0,
     payoffAt(0),
     payoffAt(time),
-    ...before.map(payoffAt),
+    ...timesBeforePayment.map(payoffAt),
     ...dividends.map((d) => payoffAt(Math.min(d.time, time))),
   );
 };
