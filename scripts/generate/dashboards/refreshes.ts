@@ -112,7 +112,7 @@ export const refreshes: DashboardSpec = {
       title: 'Completeness of prices',
       panels: [
         {
-          id: 23,
+          id: 27,
           kind: 'timeseries',
           title: 'Assets without new bars',
           description:
