@@ -1,6 +1,7 @@
 import { send } from './requests.ts';
+import { apis } from './target.ts';
 import { bearer, onePerson, people, tokenOf, type Person } from './people.ts';
-import { random } from './random.ts';
+import { oneOf, random } from './random.ts';
 import { read } from './read-steps.ts';
 
 /** Runs a step for one of the people. Does nothing in a run without people. */
@@ -65,4 +66,12 @@ export const calendar = withToken((headers, { email, hasCalendar }) => {
   read('/calendar/connection', '/calendar/connection', headers, email);
   read('/calendar/events?limit=20', '/calendar/events', headers, email);
   if (random() < 0.1) send({ method: 'POST', path: '/calendar/sync/auto', route: '/calendar/sync/auto', headers });
+});
+
+/** Syncs a calendar at any of the instances. The access tokens of the Google of the run expire every few seconds. */
+export const calendarSync = withToken((headers, { email, hasCalendar }) => {
+  if (!hasCalendar) return;
+  const route = '/calendar/sync/auto';
+  send({ base: oneOf(apis), method: 'POST', path: route, route, headers });
+  if (random() < 0.1) read('/calendar/events?limit=20', '/calendar/events', headers, email);
 });

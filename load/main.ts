@@ -5,6 +5,7 @@
 import { sleep } from 'k6';
 import exec from 'k6/execution';
 import type { Options } from 'k6/options';
+import { calendarSync } from './account-steps.ts';
 import { runOne } from './mix.ts';
 import { bearer, clientToken } from './people.ts';
 import { poolExhausted, rolledBackRefreshes, send } from './requests.ts';
@@ -45,6 +46,9 @@ export const poolReads = (): void => {
     poolExhausted.add(1);
   }
 };
+
+/** Syncs of a few calendars at once, while their access tokens expire all the time. */
+export const calendarSyncs = (): void => calendarSync();
 
 /**
  * Takes a token and starts a refresh every few seconds. A second refresh of the same universe at the same time gets a

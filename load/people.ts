@@ -69,3 +69,15 @@ export const clientToken = (): string | undefined =>
       });
 
 export const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+
+const signsAll = __ENV['AS_CLIENT'] === 'true';
+
+/**
+ * The credentials of the client for a request without credentials, if AS_CLIENT is `true`. Then public routes count
+ * against the limit of the client and not against the limit of the address.
+ */
+export const callerHeaders = (headers: Readonly<Record<string, string>>): Record<string, string> => {
+  const hasCredentials = ['authorization', 'x-api-key', 'cookie'].some((name) => name in headers);
+  const token = signsAll && !hasCredentials ? clientToken() : undefined;
+  return token === undefined ? {} : bearer(token);
+};

@@ -1,6 +1,7 @@
 import { check } from 'k6';
 import http, { type RefinedResponse, type ResponseType } from 'k6/http';
 import { Counter } from 'k6/metrics';
+import { callerHeaders } from './people.ts';
 import { api } from './target.ts';
 import { levelOf } from './thresholds.ts';
 
@@ -22,6 +23,8 @@ const hex = (length: number): string => {
 const traceparent = (): string => `00-${hex(32)}-${hex(16)}-01`;
 
 export type Call = {
+  /** The base URL, if it is not that of TARGET. */
+  readonly base?: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** The template of the route. Thresholds and metrics use the template, not the path. */
@@ -38,6 +41,7 @@ export type Call = {
 
 /** Sends one request with the tag of the route and checks its status. */
 export const send = ({
+  base = api,
   method,
   path,
   route,
@@ -49,11 +53,12 @@ export const send = ({
   level = levelOf(method, route),
 }: Call) => {
   const payload = body === undefined ? (bytes?.content ?? form ?? null) : JSON.stringify(body);
-  const response: RefinedResponse<ResponseType | undefined> = http.request(method, `${api}${path}`, payload, {
+  const response: RefinedResponse<ResponseType | undefined> = http.request(method, `${base}${path}`, payload, {
     headers: {
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(bytes !== undefined && { 'content-type': bytes.type }),
       traceparent: traceparent(),
+      ...callerHeaders(headers),
       ...headers,
     },
     tags: { name: `${method} ${route}`, route, slo: level },

@@ -24,6 +24,8 @@ const steps = (targets: readonly number[], each: number) =>
     { target, duration: `${each}s` },
   ]);
 
+const halfRate = Math.max(1, Math.round(rate / 2));
+
 type Scenarios = NonNullable<Options['scenarios']>;
 
 const named: Record<string, () => Scenarios[string]> = {
@@ -71,6 +73,8 @@ const named: Record<string, () => Scenarios[string]> = {
       { target: poolRate, duration: `${poolSeconds.after}s` },
     ],
   }),
+  /** Calendar syncs of a few users at two instances, with access tokens that expire every few seconds. */
+  calendar: () => ({ executor: 'constant-arrival-rate', ...open, rate: halfRate, duration: `${seconds(30)}s` }),
   /** Increases the rate until a threshold fails, which ends the run. */
   breakpoint: () => ({
     executor: 'ramping-arrival-rate',
@@ -100,6 +104,7 @@ export const scenarios = (): Scenarios => {
   if (chosen === undefined) throw new Error(`No scenario ${scenarioName}: ${Object.keys(named).join(', ')}`);
   const traffic = chosen();
   if (scenarioName === 'pool') return { traffic: { ...traffic, exec: 'poolReads' } };
+  if (scenarioName === 'calendar') return { traffic: { ...traffic, exec: 'calendarSyncs' } };
   const length =
     'stages' in traffic && traffic.stages
       ? `${traffic.stages.reduce((sum, stage) => sum + Number.parseInt(stage.duration, 10), 0)}s`

@@ -12,3 +12,9 @@ if (!loopback.test(target) && __ENV['I_OWN_THE_TARGET'] !== target) {
 }
 
 export const api = `${target}/api/v1`;
+
+/** The APIs of all instances of a run: TARGET, and SECOND_TARGET if a scenario has two instances on one database. */
+export const apis: readonly string[] = [
+  api,
+  ...(__ENV['SECOND_TARGET'] === undefined ? [] : [`${__ENV['SECOND_TARGET'].replace(/\/$/, '')}/api/v1`]),
+];

@@ -59,8 +59,12 @@ const perRoute = (): Thresholds => {
  * ends at the first level that fails.
  */
 export const thresholds = (): Thresholds => {
+  const all = { checks: ['rate==1'], unexpected_answers: ['count==0'], dropped_iterations: ['count==0'] };
+  if (scenarioName === 'calendar') {
+    const syncs = 'route:/calendar/sync/auto';
+    return { ...all, [`http_reqs{${syncs}}`]: ['count>0'], [`http_req_duration{${syncs}}`]: ['p(99)<2000'] };
+  }
   if (scenarioName === 'pool') {
-    const all = { checks: ['rate==1'], unexpected_answers: ['count==0'], dropped_iterations: ['count==0'] };
     return { ...all, pool_exhausted: ['count>0'], http_req_duration: ['p(99)<2000'] };
   }
   const answered: Thresholds = {

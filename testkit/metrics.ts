@@ -3,6 +3,8 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 export type RecordedMetrics = Metrics & {
   /** Sum of a counter or gauge, or number of observations of a histogram, over the series whose labels contain `labels`. */
   readonly value: (name: string, labels?: Readonly<Record<string, string>>) => number;
+  /** The labels of each series of a metric. */
+  readonly series: (name: string) => readonly Readonly<Record<string, string>>[];
 };
 
 /** A fake of the Metrics port that remembers. */
@@ -28,5 +30,6 @@ export const recordMetrics = (): RecordedMetrics => {
           (entry) => entry.name === name && Object.entries(labels).every(([key, value]) => entry.labels[key] === value),
         )
         .reduce((sum, entry) => sum + entry.value, 0),
+    series: (name) => [...series.values()].filter((entry) => entry.name === name).map(({ labels }) => labels),
   };
 };

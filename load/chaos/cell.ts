@@ -21,9 +21,18 @@ export type Group = (typeof groups)[number];
 
 /**
  * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes,
- * uploads, single prices, batches, calendar syncs, or messages that reset a password.
+ * uploads, changes of a universe, single prices, batches, calendar syncs, or messages that reset a password.
  */
-export type ProbeName = 'database' | 'read' | 'refresh' | 'upload' | 'price' | 'batch' | 'calendar' | 'password_reset';
+export type ProbeName =
+  | 'database'
+  | 'read'
+  | 'refresh'
+  | 'upload'
+  | 'universe'
+  | 'price'
+  | 'batch'
+  | 'calendar'
+  | 'password_reset';
 
 /** One fault, its place, and the checks that must pass. */
 export type Cell = {

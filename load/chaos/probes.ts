@@ -1,4 +1,5 @@
 import type { ProbeName } from './cell.ts';
+import { definitionOf, fileOf, uploadedUniverse } from './uploaded-state.ts';
 import type { World } from './world.ts';
 
 const option = { spot: 100, strike: 105, time_to_expiry: 0.5, rate: 0.03, volatility: 0.2, option_type: 'call' };
@@ -10,15 +11,13 @@ const post = (url: string, body: unknown, headers: Readonly<Record<string, strin
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
   });
 
-/** A universe of uploaded prices; it may exist already. */
-const createUniverse = async (api: string, authorization: string): Promise<void> => {
-  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: 'UPLOADED' }], indexes: [] };
-  await fetch(`${api}/universes/uploaded`, {
+/** Creates or replaces the universe of uploaded prices. */
+const putUniverse = (api: string, authorization: string, number: number, condition: object): Promise<Response> =>
+  fetch(`${api}/universes/${uploadedUniverse}`, {
     method: 'PUT',
-    headers: { authorization, 'content-type': 'application/json', 'if-none-match': '*' },
-    body: JSON.stringify(definition),
+    headers: { authorization, 'content-type': 'application/json', ...condition },
+    body: JSON.stringify(definitionOf(number)),
   });
-};
 
 /** The request of a cell's client and its interval in milliseconds. */
 type Probing = { readonly request: () => Promise<Response>; readonly everyMs: number };
@@ -30,7 +29,7 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   if (name === 'calendar') await world.connectCalendar();
   const user = { email: 'chaos@example.org', password: 'a rather long sentence' };
   if (name === 'password_reset') await post(`${api}/auth/register`, user);
-  if (name === 'upload') await createUniverse(api, authorization);
+  if (name === 'upload' || name === 'universe') await putUniverse(api, authorization, 0, { 'if-none-match': '*' });
   const probes: Readonly<Record<ProbeName, Probing>> = {
     // The list of refreshes is not cached and is read from the primary.
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
@@ -46,12 +45,13 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
     upload: {
       everyMs: 700,
       request: () =>
-        fetch(`${api}/universes/uploaded/prices`, {
+        fetch(`${api}/universes/${uploadedUniverse}/prices`, {
           method: 'POST',
           headers: { authorization, prefer: 'wait=10', 'content-type': 'text/csv' },
-          body: `symbol,date,close\nUPLOADED,2024-01-02,${100 + (count++ % 10)}\n`,
+          body: fileOf(count++ % 10),
         }),
     },
+    universe: { everyMs: 700, request: () => putUniverse(api, authorization, count++, { 'if-match': '*' }) },
     calendar: { everyMs: 400, request: () => post(`${api}/calendar/sync/auto`, undefined, { authorization }) },
     password_reset: {
       everyMs: 400,

@@ -5,6 +5,7 @@ import { storedGeneration } from './generations.ts';
 import { startProbe, type Answer } from './probe.ts';
 import { probeOf } from './probes.ts';
 import { scrape, type Scrape } from './scrape.ts';
+import { assertUploadedState } from './uploaded-state.ts';
 import type { World } from './world.ts';
 
 const steadyMs = 1_500;
@@ -96,6 +97,7 @@ const exported = ({ spans }: World, traceId: string): Promise<boolean> =>
 const stateCheck = async ({ databaseUrl }: World): Promise<Check> => {
   const name = 'one committed state';
   try {
+    await assertUploadedState(databaseUrl);
     return { name, passed: true, detail: `generation ${await storedGeneration(databaseUrl)}` };
   } catch (error) {
     return { name, passed: false, detail: String(error) };

@@ -42,6 +42,10 @@ export type World = {
   /** Whether the current process or an earlier one logged a line of the trace. */
   readonly logged: (traceId: string) => boolean;
   readonly restart: () => Promise<void>;
+  /** Starts a second instance on the same dependencies. @returns its URL */
+  readonly startBeside: () => Promise<string>;
+  /** Stops the second instance, if there is one. */
+  readonly stopBeside: () => Promise<void>;
   /** Changes the prices of the provider to a new generation and returns its number. */
   readonly nextGeneration: () => number;
   /** Returns an access token that stays valid for the whole run. */
@@ -217,6 +221,9 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${point}: ${text}`);
   };
+  let beside: Service | undefined;
+  const stopBeside = async (): Promise<void> => void (await beside?.stop(5_000));
+  scope.teardown(stopBeside);
   let token: string | undefined;
   const takeToken = async (): Promise<string> => {
     if (token === undefined) {
@@ -254,6 +261,14 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
       await current.exited;
       await start();
     },
+    startBeside: async () => {
+      const started = await startService({ environment: { ...environment, PORT: '0', METRICS_PORT: '0' } });
+      beside = started;
+      processes.push(started);
+      await started.ready();
+      return started.url;
+    },
+    stopBeside,
     nextGeneration,
     token: takeToken,
     google,

@@ -1,10 +1,11 @@
-/** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, and links. */
+/** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, links, and the time of regular expressions. */
 import { dashboardFaults } from './dashboard-faults.ts';
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
 import { readFaults } from './reads.ts';
+import { expressionFaults } from './regular-expressions.ts';
 import { sizeFaults } from './sizes.ts';
 
 const faults = [
@@ -14,6 +15,7 @@ const faults = [
   ...completenessFaults(),
   ...linkFaults(),
   ...dashboardFaults(),
+  ...expressionFaults(),
 ];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);

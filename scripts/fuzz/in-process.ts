@@ -3,8 +3,9 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { type PreparedBatch, type BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
 import { prepareBatch } from '#src/pricing/batch/prepare-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import { runSlices } from '#src/pricing/batch/slices.ts';
-import { outcomeOfBatch } from '#src/pricing/workers/protocol.ts';
+import { outcomeSteps } from '#src/pricing/workers/protocol.ts';
 import type { FuzzFormat } from './formats.ts';
 import { createTally, type FuzzReport, type FuzzRun } from './report.ts';
 import { createRandom } from './random.ts';
@@ -38,7 +39,7 @@ export const fuzzInProcess = async (
   const price = async (job: PreparedBatch): Promise<string> => {
     const begun = processorMs();
     if (!(await runSlices(job, () => processorMs() - begun > maxPricingMs, nextTurn))) return 'given up';
-    await outcomeOfBatch(job, processorMs() - begun);
+    await runInTurns(outcomeSteps(job, processorMs() - begun), createTurns());
     return 'priced';
   };
   const tryMutant = async (bytes: Uint8Array): Promise<string> => {

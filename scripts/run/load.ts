@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepareLoad } from '../support/load-people.ts';
+import { calendarVerdict } from '../support/load-calendar.ts';
 import { startLoadService } from '../support/load-service.ts';
 import { verdict, type Summary } from '../support/load-verdict.ts';
 import { withScope } from '../verify/scope.ts';
@@ -58,6 +59,8 @@ await withScope(async (scope) => {
   }
   const { lines, passed } = verdict(scenario, JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary);
   console.log(lines.join('\n'));
+  const calendars = scenario === 'calendar' && owned ? calendarVerdict(owned.google) : undefined;
+  if (calendars) console.log(calendars.line);
   console.log(`report: ${htmlFile}, figures: ${summaryFile}`);
-  return passed;
+  return passed && calendars?.passed !== false;
 });

@@ -4,6 +4,7 @@ import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-se
 import { startOwnPostgres } from '#testkit/servers/own-postgres.ts';
 import { startService } from '#testkit/service.ts';
 import type { Scope } from '../verify/scope.ts';
+import { calendarEnvironment } from './load-calendar.ts';
 
 export type LoadService = {
   /** TARGET, CLIENT_ID and CLIENT_SECRET. */
@@ -29,18 +30,26 @@ const smallPool = async (scope: Scope): Promise<Record<string, string>> => {
 export const startLoadService = async (scope: Scope, scenario: string, directory: string): Promise<LoadService> => {
   const secret = randomBytes(24).toString('hex');
   const google = await startGoogleServer(scope);
-  const service = await startService({
-    environment: {
-      NODE_ENV: 'development',
-      VOLWATCH_DIRECTORY: directory,
-      BOOTSTRAP_CLIENT_ID: 'load',
-      BOOTSTRAP_CLIENT_SECRET: secret,
-      RATE_LIMIT_ENABLED: 'false',
-      ...google.environment,
-      ...(scenario === 'pool' && (await smallPool(scope))),
-    },
-  });
-  scope.teardown(() => service.stop());
-  await service.ready();
-  return { environment: { TARGET: service.url, CLIENT_ID: 'load', CLIENT_SECRET: secret }, google };
+  const environment = {
+    NODE_ENV: 'development',
+    VOLWATCH_DIRECTORY: directory,
+    BOOTSTRAP_CLIENT_ID: 'load',
+    BOOTSTRAP_CLIENT_SECRET: secret,
+    RATE_LIMIT_ENABLED: 'false',
+    ...google.environment,
+    ...(scenario === 'pool' && (await smallPool(scope))),
+    ...(scenario === 'calendar' && (await calendarEnvironment(scope, google))),
+  };
+  const start = async (): Promise<string> => {
+    const service = await startService({ environment });
+    scope.teardown(() => service.stop());
+    await service.ready();
+    return service.url;
+  };
+  const credentials = { CLIENT_ID: 'load', CLIENT_SECRET: secret };
+  const [first, second] = [await start(), scenario === 'calendar' ? await start() : undefined];
+  return {
+    environment: { TARGET: first, ...(second !== undefined && { SECOND_TARGET: second }), ...credentials },
+    google,
+  };
 };

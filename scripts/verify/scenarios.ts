@@ -1,4 +1,5 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#testkit/running-service.ts';
+import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 import type { LogLine } from '#testkit/service.ts';
 import { askForReset, syncCalendar, testWebhook, uncachedRead, uploadTo } from './traffic.ts';
 import type { Stack } from './stack.ts';
@@ -47,6 +48,13 @@ const tenfold = (body: Record<string, unknown>): Record<string, unknown> => {
 
 const refusedUpload = async (stack: Stack, token: string): Promise<string | undefined> =>
   traceOf(await uploadTo(stack, token, 'mistyped', 'UNKNOWN,2024-01-02,100'));
+
+const day = (daysAgo: number): string => utcDay(new Date(Date.now() - daysAgo * dayMs));
+const daysAgo = (from: number, to: number): number[] => Array.from({ length: from - to + 1 }, (_, at) => from - at);
+const barsOf = (symbol: string, days: readonly number[]): string =>
+  days.map((each) => `${symbol},${day(each)},100`).join('\n');
+/** Two weeks in which four days in a row have no bar. At least one of them is a trading day. */
+const withGap = daysAgo(16, 1).filter((each) => each < 8 || each > 11);
 
 /** JSON that is deeper than JSON_DEPTH_LIMIT. */
 const deepJson = '['.repeat(200) + ']'.repeat(200);
@@ -138,6 +146,26 @@ export const scenarios: readonly Scenario[] = [
     log: ({ message }) => String(message).startsWith('prices that are not believed'),
     end: ({ provider }) => void (provider.fault = undefined),
     recover: ({ service }, token) => refresh(service, token, 'tech5'),
+  },
+  {
+    alert: 'AssetsStale',
+    fault: 'the last bar of the only asset of a universe is of 2024',
+    inject: nothing,
+    meet: async (stack, token) => traceOf(await uploadTo(stack, token, 'ended', 'ENDED,2024-01-02,100', 'XNYS')),
+    end: nothing,
+    recover: ({ service }, token) =>
+      call(`${service.url}/api/v1/universes/ended`, {
+        method: 'DELETE',
+        headers: { Authorization: `Bearer ${token}` },
+      }),
+  },
+  {
+    alert: 'BarsMissing',
+    fault: 'a file has no bars of four days in a row',
+    inject: nothing,
+    meet: async (stack, token) => traceOf(await uploadTo(stack, token, 'holes', barsOf('HOLES', withGap), 'XNYS')),
+    end: nothing,
+    recover: (stack, token) => uploadTo(stack, token, 'holes', barsOf('HOLES', daysAgo(16, 1)), 'XNYS'),
   },
   {
     alert: 'UploadsFailing',

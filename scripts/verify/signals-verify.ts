@@ -21,7 +21,8 @@ const shortWindows = (rules: string): string =>
   rules
     .replaceAll(/\[(?:(?:1|2|5|10|15)m|30s)\]/g, '[4s]')
     .replaceAll(/for: \w+/g, 'for: 1s')
-    .replaceAll('36 * 3600', '20');
+    // The schedules of the stack are daily: 20 s after the last refresh in place of 12 h after the missed one.
+    .replaceAll('12 * 3600', '20 - 86400');
 
 type Result = {
   readonly scenario: Scenario;

@@ -68,9 +68,11 @@ export const uploadTo = async (
   token: string,
   universe: string,
   rows: string,
+  exchange: string | null = null,
 ) => {
   const authorization = { Authorization: `Bearer ${token}` };
-  const definition = { source: 'upload', interval: '1day', assets: [{ symbol: universe.toUpperCase() }], indexes: [] };
+  const assets = [{ symbol: universe.toUpperCase() }];
+  const definition = { source: 'upload', interval: '1day', exchange, assets, indexes: [] };
   const create = json(definition, { ...authorization, 'If-None-Match': '*' });
   await call(`${url}/api/v1/universes/${universe}`, { ...create, method: 'PUT' });
   return call(`${url}/api/v1/universes/${universe}/prices`, {
@@ -85,6 +87,10 @@ const uploadRound = async (stack: Stack, token: string): Promise<void> => {
   for (const rows of ['UPLOADED,2024-01-02,100\nUPLOADED,2024-01-03,100000', 'UNKNOWN,2024-01-02,100']) {
     await uploadTo(stack, token, 'uploaded', rows);
   }
+  await uploadTo(stack, token, 'holes', 'HOLES,2024-01-02,100\nHOLES,2024-01-04,100', 'XNYS');
+  const measured = async (): Promise<number> =>
+    metric(await scrape(stack.service), 'volwatch_universe_missing_bars', { universe: 'holes', age: 'older' });
+  await eventually(async () => (await measured()) === 1, 'the missing bar is counted', 15_000);
 };
 
 /** A refresh that commits, several that collide, and one that rolls back. */

@@ -94,7 +94,7 @@ export const settingsFields = {
   default_universe: field({
     schema: z
       .string()
-      .regex(/^[a-z0-9_]{1,64}$/)
+      .regex(/^[a-z0-9_][a-z0-9_-]{0,63}$/)
       .nullable(),
     default: null,
     column: 'text',

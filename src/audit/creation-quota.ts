@@ -15,13 +15,19 @@ export type CreationQuotaDeps = { readonly abuse: AbuseReport; readonly maxPerDa
  */
 export type AssertMayCreate = (query: Query, event: EventContent) => Promise<void>;
 
-/** The actions that create an object. The quota counts them together. */
+/**
+ * The actions that create an object, and changes that their owner can repeat without end. The quota counts them together.
+ */
 export const creations: readonly AuditAction[] = [
   'api_key.created',
+  'api_key.changed',
   'user.signed_in',
   'webhook.created',
   'webhook.rotated',
   'calendar.connected',
+  'user.second_factor_enabled',
+  'user.email_change_requested',
+  'user.data_exported',
 ];
 
 const dayMs = 86_400_000;

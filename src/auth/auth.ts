@@ -175,7 +175,15 @@ export const createAuth = (deps: AuthDeps): Auth => {
       email_approval: settings.emailTokenSeconds,
     },
   });
-  const passwords = createPasswords({ ...shared, checkPassword, hasher, rules, tokens: accountTokens, revocations });
+  const passwords = createPasswords({
+    ...shared,
+    checkPassword,
+    hasher,
+    rules,
+    tokens: accountTokens,
+    end,
+    revocations,
+  });
   const emails = createEmails({
     ...shared,
     checkPassword,

@@ -82,5 +82,7 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
  * The text after the scheme `Bearer`. It may be empty or malformed; the verifier refuses it then. Undefined for another
  * scheme.
  */
-const bearerToken = (authorization: string | undefined): string | undefined =>
-  /^bearer(?= |$) *(.*)$/is.exec(authorization?.trim() ?? '')?.[1];
+const bearerToken = (authorization: string | undefined): string | undefined => {
+  const match = /^bearer(?: (.*))?$/is.exec(authorization?.trim() ?? '');
+  return match ? (match[1] ?? '').trimStart() : undefined;
+};

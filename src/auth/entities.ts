@@ -168,6 +168,10 @@ export const AccountTokenEntity = defineEntity({
     email: p.text(),
     createdAt: p.datetime(),
     expiresAt: p.datetime(),
+    /** Only of a verification: the password that the address was registered with when the message was sent. */
+    passwordHash: p.text().nullable(),
+    /** Only of an approval: the new address that the message named. */
+    newEmail: p.text().nullable(),
   },
 });
 

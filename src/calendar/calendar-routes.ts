@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import { listOf, resourceQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
+import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Connections } from './connections.ts';
@@ -32,6 +33,8 @@ export type CalendarRoutesDeps = {
   readonly parts: CalendarParts | undefined;
   readonly cursors: Cursors;
   readonly nextSyncAt: () => Date;
+  /** Whether prices of an asset with this symbol can be asked for. */
+  readonly isAsset: (symbol: string) => Promise<boolean>;
   /** The URL of the callback, if it is configured. */
   readonly redirectUrl: string | undefined;
   /** Path of the callback, with the base path. */
@@ -55,9 +58,9 @@ const ownerOf = ({ principal }: RequestContext): Owner => {
   return { kind: principal.kind, id: principal.subject };
 };
 
-/** The routes under `/calendar`. */
+/** The routes under `/calendar`, and the events of an asset. */
 export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
-  const { cursors, nextSyncAt } = deps;
+  const { cursors, nextSyncAt, isAsset } = deps;
   const pages = createPages({ cursors });
   const configured = (): CalendarParts => {
     if (!deps.parts) throw new AppError('calendar_not_configured', 'GOOGLE_CLIENT_ID is not set on this service');
@@ -191,6 +194,29 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
         const { events } = configured();
         const list = { list: 'calendar_events', owner: `${owner.kind}:${owner.id}` };
         const load = (each: PageRequest) => events.list(owner, each);
+        const { data, page } = await pages.answer(list, query, load, positionOf);
+        return { status: 200 as const, body: { data: data.map(shownEvent), page } };
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: 'GET',
+      load: 'read',
+      path: '/assets/{symbol}/events',
+      summary: 'The synced events of the caller that name the asset, by start',
+      description:
+        'An event names the asset if its `summary` has the symbol as a word of its own, in the same case: `AAPL earnings`, `NASDAQ:AAPL`, `(AAPL)`.',
+      request: { path: z.strictObject({ symbol: nameParameter }), query: eventsQuery },
+      responses: { 200: listOf(eventSchema) },
+      fields: true,
+      etag: 'weak',
+      errors: [...always, 'calendar_not_connected', 'resource_not_found'],
+      handler: async ({ path: { symbol }, query, context }) => {
+        const owner = ownerOf(context);
+        const { events } = configured();
+        if (!(await isAsset(symbol))) throw new AppError('resource_not_found', 'There is no such asset');
+        const list = { list: 'asset_events', owner: `${owner.kind}:${owner.id}`, symbol };
+        const load = (each: PageRequest) => events.list(owner, each, symbol);
         const { data, page } = await pages.answer(list, query, load, positionOf);
         return { status: 200 as const, body: { data: data.map(shownEvent), page } };
       },

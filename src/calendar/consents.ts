@@ -3,7 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
-import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { Owner, Owners } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
@@ -29,6 +29,7 @@ type ConsentAnswer = {
 export type ConsentsDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
+  readonly owners: Pick<Owners, 'assertMayStore'>;
   readonly google: Pick<GoogleCalendar, 'consentUrl' | 'exchange'>;
   readonly cipher: TokenCipher;
   readonly lookups: CredentialLookups;
@@ -85,7 +86,7 @@ const isSameCaller = (consent: Consent, { owner, sessionId, browserSecret }: Ret
 };
 
 export const createConsents = (deps: ConsentsDeps): Consents => {
-  const { unitOfWork, audit, google, cipher, lookups, taggedSecrets, clock, ids } = deps;
+  const { unitOfWork, audit, owners, google, cipher, lookups, taggedSecrets, clock, ids } = deps;
 
   /** Takes the consent out of the database, so that a state works once, also in two requests at the same time. */
   const take = async (state: string, returning: Returning): Promise<Consent> => {
@@ -107,6 +108,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
   const store = (owner: Owner, { refreshToken, accessToken, expiresIn, scopes }: GoogleTokens): Promise<void> =>
     unitOfWork.run({ operation: 'calendar.connection' }, async (transaction) => {
       const { query } = transaction;
+      await owners.assertMayStore(query, owner);
       await takeOwnerTurn(query, `calendar of ${owner.kind}:${owner.id}`);
       const [known] = await query<{ id: string }>(
         'select id from calendar_connection where owner_kind = $1 and owner_id = $2',

@@ -21,9 +21,10 @@ export type StoredEvent = {
 export type Events = {
   /**
    * Events that take place on the days from `from` to `to` (UTC), by start.
+   * @param symbol only events whose summary names this symbol
    * @throws AppError `calendar_not_connected`
    */
-  readonly list: (owner: Owner, page: PageRequest) => Promise<readonly StoredEvent[]>;
+  readonly list: (owner: Owner, page: PageRequest, symbol?: string) => Promise<readonly StoredEvent[]>;
 };
 
 /** The position of an event in the list: its start and its id. */
@@ -37,6 +38,14 @@ const positionIn = (after: string | null): readonly [start: string | null, id: s
   return [after.slice(0, end), after.slice(end + 1)];
 };
 
+/**
+ * The regular expression for a text that names the symbol: as a word of its own, in the same case, because `IT` and `ALL` are
+ * symbols too. `BRK.B` does not name `BRK`, and `^GSPC` does not name `GSPC`; `NASDAQ:AAPL`, `(AAPL)` and `AAPL's` name `AAPL`.
+ */
+const namePattern = (symbol: string): string =>
+  `(?<![[:alnum:]_^.-])${symbol.replaceAll(/[.^-]/g, '\\$&')}(?![[:alnum:]_]|[.-][[:alnum:]])`;
+
+// `strpos` is much cheaper than the pattern, so it comes first.
 const listSql = `select event_id as id, status, summary, location, starts_at, ends_at, all_day, time_zone,
     recurring_event_id, original_start, link, updated_at
   from calendar_event
@@ -45,15 +54,17 @@ const listSql = `select event_id as id, status, summary, location, starts_at, en
       or (ends_at = starts_at and starts_at >= $2::date::timestamp at time zone 'UTC'))
     and ($3::date is null or starts_at < ($3::date + 1)::timestamp at time zone 'UTC')
     and ($4::timestamptz is null or (starts_at, event_id) > ($4, $5))
+    and case when $7::text is null then true when strpos(summary, $7) > 0 then summary ~ $8 else false end
   order by starts_at, event_id limit $6`;
 
 export const createEvents = ({ reader }: { readonly reader: Reader }): Events => ({
-  list: async ({ kind, id }, { after, from, to, limit }) => {
+  list: async ({ kind, id }, { after, from, to, limit }, symbol) => {
     const [connection] = await reader.query<{ id: string }>(
       'select id from calendar_connection where owner_kind = $1 and owner_id = $2',
       [kind, id],
     );
     if (!connection) throw notConnected();
-    return reader.query<StoredEvent>(listSql, [connection.id, from, to, ...positionIn(after), limit]);
+    const named = symbol === undefined ? [null, null] : [symbol, namePattern(symbol)];
+    return reader.query<StoredEvent>(listSql, [connection.id, from, to, ...positionIn(after), limit, ...named]);
   },
 });

@@ -55,10 +55,13 @@ export const compose = async (config: Config): Promise<Service> => {
   const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, owners, audit: audit.trail });
   const {
     refreshes,
+    quality,
+    schedules,
     routes: marketDataRoutes,
     universes,
     warmUp,
     closes,
+    isAsset,
   } = composeMarketData(base, database, {
     jobs,
     announce: webhooks.announce,
@@ -76,12 +79,19 @@ export const compose = async (config: Config): Promise<Service> => {
     keyRing,
     cursors,
     mayAct,
+    owners,
     audit: audit.trail,
     lookups,
     redis: storage.redis,
+    isAsset,
   });
   const pricing = composePricing(base, closes, callerSettings);
-  const pricingJobs = composePricingJobs(base, database, { jobs, mayAct, pricing: pricing.service });
+  const pricingJobs = composePricingJobs(base, database, {
+    jobs,
+    mayAct,
+    pricing: pricing.service,
+    settingsOf: callerSettings.of,
+  });
   const mail = await composeMail(base, database, { jobs, keyRing });
   const auth = await composeAuth(base, database, {
     mail: mail.outbox,
@@ -143,6 +153,8 @@ export const compose = async (config: Config): Promise<Service> => {
       ...calendar.collectors,
       mail.collect,
       universes.collect,
+      quality.collect,
+      schedules.collect,
       audit.collect,
       // With ROLE=api other processes run the refreshes, so their results are read from the database.
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
@@ -190,9 +202,10 @@ export const compose = async (config: Config): Promise<Service> => {
     await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
     await jobs.start({
-      ...jobHandlers(base, database, refreshes, audit.trail, pricingJobs, webhooks, calendar),
+      ...jobHandlers(base, database, { refreshes, quality }, audit.trail, pricingJobs, webhooks, calendar),
       mail: mail.createHandler(auth.letters),
     });
+    if (config.ROLE !== 'api') await unlessOutdated(schedules.restore());
     await unlessOutdated(webhooks.resume());
     await unlessOutdated(mail.outbox.resume());
     await unlessOutdated(warnOfUnknownSchedules());

@@ -86,9 +86,19 @@ export const dependencySections = {
     REFRESH_SCHEDULES: variable(
       schedules,
       'tech5=0 5 * * *;sp500=0 5 * * *',
-      'Time of the refresh of each universe: five-field cron in UTC. Other universes are refreshed only on request',
+      'Time of the refresh of universes that say no `schedule` themselves: five-field cron in UTC',
     ),
     RETENTION_SCHEDULE: variable(cron, '30 3 * * *', 'Time when expired rows are removed: five-field cron in UTC'),
+    QUALITY_SCHEDULE: variable(
+      cron,
+      '*/15 * * * *',
+      'Time when the prices of universes are checked that were not checked since their last refresh or trading day: five-field cron in UTC',
+    ),
+    PRICES_EXPECTED_AFTER_HOURS: variable(
+      integer(0, 720),
+      '24',
+      'Time after the end of a trading day after which its bars are expected',
+    ),
     REFRESH_RETENTION_DAYS: variable(integer(1, 36_500), '90', 'Time that records of ended refreshes are stored'),
     PRICING_JOB_RETENTION_HOURS: variable(
       integer(1, 8_760),

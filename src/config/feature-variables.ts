@@ -134,12 +134,26 @@ export const featureSections = {
       '5',
       'A price that changes by more than this factor, up or down, is quarantined and reported',
     ),
+    PRICE_HISTORY_DAYS: variable(
+      integer(0, 3_650),
+      '7',
+      'A refresh asks for the whole history of a series this many days after it did so last; the refreshes between ask for new bars and an overlap of 10 bars. 0: each refresh asks for the whole history',
+    ),
+    REFRESH_FETCH_TIMEOUT_MS: variable(
+      milliseconds(86_400_000),
+      '3600000',
+      'Timeout of the fetch of all series of a universe, with the time that it waits for request credits',
+    ),
     UNIVERSES_FILE: optional(
       text,
       'YAML or JSON file with universes by name. It is read at the start and on SIGHUP; its universes cannot be changed through the API',
     ),
     UNIVERSES_MAX: variable(integer(1, 10_000), '100', 'Max universes'),
-    UNIVERSE_ASSETS_MAX: variable(integer(1, 100_000), '10000', 'Max assets of a universe'),
+    UNIVERSE_ASSETS_MAX: variable(
+      integer(1, 100_000),
+      '10000',
+      'Max assets of a universe. By the API JSON_ITEMS_LIMIT and JSON_VALUES_LIMIT hold too; for UNIVERSES_FILE they do not',
+    ),
     UNIVERSE_INDEXES_MAX: variable(integer(1, 1_000), '50', 'Max indexes of a universe'),
     REFRESH_STALE_AFTER_HOURS: variable(
       integer(1, 8_760),

@@ -13,7 +13,8 @@ export const integer = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
 export const milliseconds = (max = 600_000) => integer(1, max);
-export const points = integer(1, 1_000_000_000);
+const maxPoints = 1_000_000_000;
+export const points = integer(1, maxPoints);
 export const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 export const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.enum(values, `must be one of ${values.join(', ')}`);
@@ -67,4 +68,25 @@ export const encryptionKeys = list.transform((values, issues): readonly Buffer[]
     issues.addIssue({ code: 'custom', message: 'must be 32 bytes in base64; several keys are comma-separated' });
   }
   return keys;
+});
+
+const clientLimitPattern = /^([^=\s]{1,200})=(\d{1,10})$/;
+
+/** Requests per minute of each named client. For example `partner=3000,load-test=1000000`. */
+export const clientLimits = list.transform((entries, issues): ReadonlyMap<string, number> => {
+  const limits = new Map<string, number>();
+  for (const [index, entry] of entries.entries()) {
+    const [, id = '', digits = ''] = clientLimitPattern.exec(entry) ?? [];
+    const points = Number(digits);
+    const isRight = id !== '' && points >= 1 && points <= maxPoints && !limits.has(id);
+    if (isRight) limits.set(id, points);
+    else {
+      issues.addIssue({
+        code: 'custom',
+        message: `(entry ${index + 1}) must be the id of a client, named once, and its requests per minute from 1 to ${maxPoints}, such as partner=3000`,
+      });
+      break;
+    }
+  }
+  return limits;
 });

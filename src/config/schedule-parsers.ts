@@ -1,18 +1,5 @@
-import { CronExpressionParser } from 'cron-parser';
 import { z } from 'zod';
-
-const cronShape = /^[\w*/,#-]+( [\w*/,#-]+){4}$/;
-
-/** Whether the job queue accepts the expression; it uses the same parser. */
-const isCron = (value: string): boolean => {
-  if (!cronShape.test(value)) return false;
-  try {
-    CronExpressionParser.parse(value, { tz: 'UTC' });
-    return true;
-  } catch {
-    return false;
-  }
-};
+import { isCron } from '../kernel/time/schedules.ts';
 
 export const cron = z
   .string()

@@ -19,9 +19,13 @@ export const storageSections = {
     PRICING_JOB_BYTES_PER_OWNER: variable(
       integer(1, maxBytes),
       '536870912',
-      'Max bytes of chunks and results of one user or client',
+      'Max bytes of chunks and results of one user or client. A chunk counts as at least 16 KiB',
     ),
-    PRICING_JOB_BYTES: variable(integer(1, maxBytes), '4294967296', 'Max bytes of chunks and results of all callers'),
+    PRICING_JOB_BYTES: variable(
+      integer(1, maxBytes),
+      '4294967296',
+      'Max bytes of chunks and results of all callers, checked with a sum that is up to 10 s old',
+    ),
     IDEMPOTENCY_KEYS_PER_OWNER: variable(
       integer(1, 10_000_000),
       '10000',

@@ -3,6 +3,7 @@ import { calendarSections } from './calendar-variables.ts';
 import { dependencySections } from './dependency-variables.ts';
 import { edgeSections } from './edge-variables.ts';
 import { featureSections } from './feature-variables.ts';
+import { rateLimitSections } from './limits/rate-limit-variables.ts';
 import { mailSections } from './mail/mail-variables.ts';
 import { storageSections } from './storage-variables.ts';
 import type { Variable } from './variable.ts';
@@ -13,6 +14,7 @@ import type { Variable } from './variable.ts';
  */
 export const configSections = {
   ...edgeSections,
+  ...rateLimitSections,
   ...dependencySections,
   ...featureSections,
   ...calendarSections,

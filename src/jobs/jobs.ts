@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { context } from '@opentelemetry/api';
 import { PgBoss } from 'pg-boss';
@@ -9,8 +10,10 @@ import {
   type JobHandler,
   type JobQueue,
   type JobSchedule,
+  type JobSchedules,
 } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 import { createWork } from './work.ts';
@@ -41,7 +44,9 @@ export type JobsDeps = QueueSettings & {
   readonly execute: Execute;
   /** True if this process runs jobs, false if it only enqueues them. */
   readonly worker: boolean;
+  /** The fixed schedules. Schedules of `scheduledByData` are stored with the data that they follow from. */
   readonly schedules: readonly JobSchedule[];
+  readonly scheduledByData?: readonly JobQueue[];
   readonly pollMs: number;
   /** Settings of single queues that differ from the common settings. */
   readonly queues?: Partial<Record<JobQueue, Partial<QueueSettings>>>;
@@ -51,23 +56,24 @@ export type JobsDeps = QueueSettings & {
   readonly logger: Logger;
 };
 
-export type Jobs = JobEnqueuer & {
-  /** True after `start` has opened the queues. Before that, `enqueue` is refused. */
-  readonly isOpen: () => boolean;
-  /**
-   * Opens the queues and creates missing ones. A worker then starts to run jobs.
-   * @throws AppError of category database
-   */
-  readonly start: (handlers: JobHandlers) => Promise<void>;
-  readonly healthCheck: HealthCheck;
-  /** Sets the gauges of the queues. Called for each scrape. */
-  readonly collect: () => Promise<void>;
-  /**
-   * Takes no more jobs and waits up to `graceMs` for running jobs. Then it aborts their signals; other workers run
-   * these jobs again. A second call with a shorter grace ends the wait of the first call.
-   */
-  readonly close: (options: { readonly graceMs: number }) => Promise<void>;
-};
+export type Jobs = JobEnqueuer &
+  JobSchedules & {
+    /** True after `start` has opened the queues. Before that, `enqueue` is refused. */
+    readonly isOpen: () => boolean;
+    /**
+     * Opens the queues and creates missing ones. A worker then starts to run jobs.
+     * @throws AppError of category database
+     */
+    readonly start: (handlers: JobHandlers) => Promise<void>;
+    readonly healthCheck: HealthCheck;
+    /** Sets the gauges of the queues. Called for each scrape. */
+    readonly collect: () => Promise<void>;
+    /**
+     * Takes no more jobs and waits up to `graceMs` for running jobs. Then it aborts their signals; other workers run
+     * these jobs again. A second call with a shorter grace ends the wait of the first call.
+     */
+    readonly close: (options: { readonly graceMs: number }) => Promise<void>;
+  };
 
 const deadLetterQueue = 'dead';
 const maxStartAttempts = 5;
@@ -87,6 +93,8 @@ const sizesSql = `
 export const createJobs = (deps: JobsDeps): Jobs => {
   const { execute, worker, schedules, metrics, logger } = deps;
   let open: PgBoss | undefined;
+  /** The transaction of the statements of pg-boss, whose functions for schedules do not take one. */
+  const scheduling = new AsyncLocalStorage<Transaction>();
   let faultAt = -Infinity;
   const hasRecentFault = (): boolean => performance.now() - faultAt < degradedMs;
   const stopping = new AbortController();
@@ -102,7 +110,12 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
   const build = (): PgBoss => {
     const boss = new PgBoss({
-      db: { executeSql: execute },
+      db: {
+        executeSql: async (text, values) => {
+          const transaction = scheduling.getStore();
+          return transaction ? { rows: await transaction.query(text, values) } : execute(text, values);
+        },
+      },
       supervise: worker,
       schedule: worker,
       // A dead worker must be detected soon after the heartbeat timeout, so the check runs four times within it.
@@ -147,15 +160,27 @@ export const createJobs = (deps: JobsDeps): Jobs => {
     }
   };
 
-  /** Stores the configured schedules and removes all others. */
-  const setSchedules = async (boss: PgBoss): Promise<void> => {
-    const wanted = new Set(schedules.map(({ queue, key }) => `${queue}/${key}`));
+  const storeSchedule = (boss: PgBoss, { queue, key, cron, data, timeZone: tz = 'UTC' }: JobSchedule): Promise<void> =>
+    boss.schedule(queue, cron, data, { key, singletonKey: key, tz });
+
+  /** Stores these schedules and removes all others of those queues. */
+  const setSchedules = async (
+    boss: PgBoss,
+    queues: readonly string[],
+    wanted: readonly JobSchedule[],
+  ): Promise<void> => {
+    const names = new Set(wanted.map(({ queue, key }) => `${queue}/${key}`));
     for (const { name, key } of await boss.getSchedules()) {
-      if (!wanted.has(`${name}/${key}`)) await boss.unschedule(name, key);
+      if (queues.includes(name) && !names.has(`${name}/${key}`)) await boss.unschedule(name, key);
     }
-    for (const { queue, key, cron, data } of schedules) {
-      await boss.schedule(queue, cron, data, { key, singletonKey: key, tz: 'UTC' });
-    }
+    for (const schedule of wanted) await storeSchedule(boss, schedule);
+  };
+  const fixedQueues = jobQueues.filter((queue) => !deps.scheduledByData?.includes(queue));
+
+  /** Runs statements of pg-boss in the transaction. */
+  const within = async (transaction: Transaction, work: (boss: PgBoss) => Promise<void>): Promise<void> => {
+    const boss = open;
+    if (boss) await scheduling.run(transaction, () => work(boss));
   };
 
   return {
@@ -164,7 +189,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
       const boss = await startBoss();
       try {
         if (worker) {
-          await setSchedules(boss);
+          await setSchedules(boss, fixedQueues, schedules);
           for (const queue of jobQueues) {
             const options = {
               includeMetadata: true,
@@ -202,6 +227,13 @@ export const createJobs = (deps: JobsDeps): Jobs => {
       );
       return id !== null;
     },
+
+    schedule: (transaction, schedule) => within(transaction, (boss) => storeSchedule(boss, schedule)),
+    unschedule: (transaction, queue, key) => within(transaction, (boss) => boss.unschedule(queue, key)),
+    replaceSchedules: (transaction, queue, wanted) =>
+      within(transaction, (boss) => setSchedules(boss, [queue], wanted)),
+    schedules: async (queue) =>
+      ((await open?.getSchedules(queue)) ?? []).map(({ key, cron, timezone: timeZone }) => ({ key, cron, timeZone })),
 
     healthCheck: {
       dependency: 'jobs',

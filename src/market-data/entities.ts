@@ -5,6 +5,8 @@ import type { UniverseDocument } from './universes/universe-document.ts';
 import type { DivisorChange } from './indexes/calculation/index-run.ts';
 import type { IndexMethod } from './indexes/index-methods.ts';
 import type { universeOrigins, UniverseSource } from './indexes/universes.ts';
+import type { Exchange } from './quality/exchanges.ts';
+import type { MissingBar } from './quality/measure-quality.ts';
 import type { Interval } from './series/periods.ts';
 import type { RowError } from './uploads/row-error.ts';
 import type { HeldBackSeries, HoldReason, ReplacedSeries } from './series/series-plan.ts';
@@ -21,6 +23,9 @@ export const AssetEntity = defineEntity({
     /** The source of the stored prices. Null: no prices, or prices of a version that did not record it. */
     priceSource: p.text().$type<SeriesSource>().nullable(),
     priceInterval: p.text().$type<Interval>().nullable(),
+    /** The last fetch of the whole history: its first requested day, and when it was. Null: not known. */
+    historyFrom: p.date().nullable(),
+    historyAt: p.datetime().nullable(),
   },
 });
 
@@ -66,7 +71,7 @@ const CorporateActionEntity = defineEntity({
   },
 });
 
-export const MarketIndexEntity = defineEntity({
+const MarketIndexEntity = defineEntity({
   name: 'MarketIndex',
   tableName: 'market_index',
   properties: {
@@ -211,6 +216,29 @@ const UniverseIndexEntity = defineEntity({
   },
 });
 
+/** The last check of the prices of a universe. See `quality/quality-rows.ts`. */
+const UniverseQualityEntity = defineEntity({
+  name: 'UniverseQuality',
+  tableName: 'universe_quality',
+  properties: {
+    universe: () =>
+      p.manyToOne(UniverseEntity).primary().joinColumn('universe').updateRule('no action').deleteRule('cascade'),
+    version: p.integer(),
+    exchange: p.text().$type<Exchange>().nullable(),
+    expectedDay: p.date().nullable(),
+    appliedAt: p.datetime().nullable(),
+    heldBack: p.integer(),
+    fresh: p.integer(),
+    stale: p.integer(),
+    missing: p.integer(),
+    missingRecent: p.integer(),
+    missingOlder: p.integer(),
+    missingAssets: p.integer(),
+    newestMissing: p.json().$type<readonly MissingBar[]>(),
+    measuredAt: p.datetime(),
+  },
+});
+
 /** The bundled universes that were created once. One that was deleted is not created again. */
 const UniverseBundleEntity = defineEntity({
   name: 'UniverseBundle',
@@ -219,6 +247,23 @@ const UniverseBundleEntity = defineEntity({
 });
 
 /** Entities for the entity list of the database room. */
+/** See `fetched-series.ts`. Written and read as sets. */
+const FetchedSeriesEntity = defineEntity({
+  name: 'FetchedSeries',
+  tableName: 'fetched_series',
+  properties: {
+    universe: p.text().primary(),
+    symbol: p.text().primary(),
+    source: p.text().$type<SeriesSource>(),
+    priceInterval: p.text().$type<Interval>(),
+    historyFrom: p.date(),
+    since: p.date().nullable(),
+    barCount: p.integer(),
+    bars: p.text(),
+    fetchedAt: p.datetime().defaultRaw('now()'),
+  },
+});
+
 export const marketDataEntities = [
   AssetEntity,
   PriceEntity,
@@ -230,8 +275,10 @@ export const marketDataEntities = [
   IndexDivisorEntity,
   RefreshEntity,
   PriceQuarantineEntity,
+  FetchedSeriesEntity,
   UniverseEntity,
   UniverseAssetEntity,
   UniverseIndexEntity,
   UniverseBundleEntity,
+  UniverseQualityEntity,
 ];

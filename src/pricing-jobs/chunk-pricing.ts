@@ -1,4 +1,5 @@
 import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { JobHandler } from '#src/kernel/ports/jobs.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ChunkStore } from './chunk-store.ts';
@@ -7,6 +8,13 @@ import type { ChunkOutcome, MeasureChunk } from './measured-chunk.ts';
 import { readStoredBytes } from './stored-bytes.ts';
 
 type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
+
+type ChunkJob = {
+  /** The work counts against the worker share of this caller. */
+  readonly caller: string;
+  /** What the settings of the user meant when the job was opened. Undefined for clients and jobs of an earlier version. */
+  readonly defaults: PricingDefaults | undefined;
+};
 
 export type ChunkPricingDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -17,13 +25,23 @@ export type ChunkPricingDeps = {
   readonly mayAct: (subject: string) => Promise<boolean>;
   /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
   readonly watchMs?: number;
-  /** Prices one Arrow stream. @param caller the work counts against the worker share of this caller @throws AppError */
-  readonly price: (bytes: Buffer, signal: AbortSignal, caller: string) => Promise<PricedChunk>;
+  /**
+   * Prices one Arrow stream.
+   * @throws AppError
+   */
+  readonly price: (bytes: Buffer, signal: AbortSignal, job: ChunkJob) => Promise<PricedChunk>;
 };
 
 const chunkSql = `
-  select octet_length(input) as length, subject, owner from pricing_chunk join pricing_job job on job.id = job_id
+  select octet_length(input) as length, subject, owner, defaults from pricing_chunk join pricing_job job on job.id = job_id
   where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`;
+
+type ChunkRow = {
+  readonly length: number | null;
+  readonly subject: string;
+  readonly owner: string | null;
+  readonly defaults: PricingDefaults | null;
+};
 
 const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 500 ? 'refused' : 'failed');
 
@@ -48,10 +66,7 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
   return ({ job_id: jobId = '', number: text = '' }, signal, { last }) =>
     measure('price', async (end) => {
       const number = Number(text);
-      const [chunk] = await reader.query<{ length: number | null; subject: string; owner: string | null }>(chunkSql, [
-        jobId,
-        number,
-      ]);
+      const [chunk] = await reader.query<ChunkRow>(chunkSql, [jobId, number]);
       // The job was cancelled, or a worker that counted as dead has finished the chunk.
       if (!chunk) return end('removed');
       if (!(await mayAct(chunk.subject))) {
@@ -60,10 +75,13 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       }
       const watch = watchChunk({ isWanted: () => isWaiting(jobId, number), everyMs: watchMs });
       try {
-        const { owner, length } = chunk;
+        const { owner, length, subject, defaults } = chunk;
         const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
         if (!input) return end('removed');
-        const priced = await price(input, AbortSignal.any([signal, watch.signal]), owner ?? chunk.subject);
+        const priced = await price(input, AbortSignal.any([signal, watch.signal]), {
+          caller: owner ?? subject,
+          defaults: defaults ?? undefined,
+        });
         const { bytes, rows, failed } = priced;
         const output = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
         await store.finish({ jobId, number, owner, output, rows, failed });

@@ -107,7 +107,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
             [jobId, number],
           );
           if (!chunk) return;
-          await quota.assertResult(query, owner, output.length - chunk.stored_bytes);
+          await quota.assertResult(query, owner, { inputBytes: chunk.stored_bytes, resultBytes: output.length });
           await query(
             `update pricing_chunk set stored_bytes = greatest(stored_bytes, $3)
              where job_id = $1 and number = $2 and status = 'waiting'`,

@@ -1,4 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 
 export const PricingJobEntity = defineEntity({
   name: 'PricingJob',
@@ -13,6 +14,8 @@ export const PricingJobEntity = defineEntity({
     status: p.text().$type<'open' | 'submitted' | 'cancelled'>(),
     createdAt: p.datetime(),
     submittedAt: p.datetime().nullable(),
+    /** What the settings and presets of the user meant when the job was opened. Null for clients and rows of an earlier version. */
+    defaults: p.json().$type<PricingDefaults>().nullable(),
   },
 });
 

@@ -1,6 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
@@ -25,6 +26,8 @@ export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | '
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
   readonly quota: PricingJobQuota;
+  /** Returns what the settings of the user of the current request mean. Undefined if the caller is no user. @throws AppError */
+  readonly defaultsOfCaller: () => Promise<PricingDefaults | undefined>;
   /** Refuses bytes that are not an Arrow stream, before they are stored. @throws AppError */
   readonly assertStream: (bytes: Uint8Array) => void;
   readonly clock: Clock;
@@ -33,6 +36,7 @@ export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | '
 
 export type PricingJobs = {
   /**
+   * The chunks of the job use the settings and presets of the caller as they are now.
    * @param alsoInTransaction runs in the same transaction
    * @throws AppError `quota_exceeded` if the owner has the max number of jobs
    */
@@ -113,7 +117,7 @@ const failureOf = (reason: ErrorCode): AppError =>
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
 export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
-  const { unitOfWork, reader, ids, clock, quota, assertStream } = deps;
+  const { unitOfWork, reader, ids, clock, quota, assertStream, defaultsOfCaller } = deps;
   const measure = createMeasureChunk(deps);
   const store = createChunkStore(deps);
 
@@ -131,16 +135,19 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
   };
 
   return {
-    open: ({ subject, owner }, alsoInTransaction) =>
-      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+    open: async ({ subject, owner }, alsoInTransaction) => {
+      const defaults = (await defaultsOfCaller()) ?? null;
+      return unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+        const { em, query } = transaction;
         const id = ids();
-        await quota.assertJob(transaction.query, owner);
-        transaction.em.create(PricingJobEntity, { id, subject, owner, status: 'open', createdAt: clock.now() });
-        await transaction.em.flush();
-        const job = await read(transaction.query, subject, id);
+        await quota.assertJob(query, owner);
+        em.create(PricingJobEntity, { id, subject, owner, status: 'open', createdAt: clock.now(), defaults });
+        await em.flush();
+        const job = await read(query, subject, id);
         await alsoInTransaction?.(job, transaction);
         return job;
-      }),
+      });
+    },
 
     add: (subject, jobId, number, bytes) =>
       measure('store', async () => {

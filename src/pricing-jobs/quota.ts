@@ -1,7 +1,9 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import { createTotalBytes } from './total-bytes.ts';
 
 /** Limits of stored pricing jobs. API keys count for the user or client that they belong to. */
 export type PricingJobLimits = {
@@ -12,9 +14,15 @@ export type PricingJobLimits = {
   readonly maxBytesPerOwner: number;
   /** Max bytes of all owners together. */
   readonly maxBytes: number;
+  /** A smaller chunk counts as this number of bytes, so that the limits of bytes also limit the number of chunks. */
+  readonly minChunkBytes: number;
 };
 
-export type PricingJobQuotaDeps = { readonly limits: PricingJobLimits; readonly abuse: AbuseReport };
+export type PricingJobQuotaDeps = {
+  readonly limits: PricingJobLimits;
+  readonly abuse: AbuseReport;
+  readonly clock: Pick<Clock, 'monotonic'>;
+};
 
 export type PricingJobQuota = {
   /** @throws AppError `quota_exceeded` if `owner` has the max number of jobs */
@@ -27,10 +35,13 @@ export type PricingJobQuota = {
   readonly assertChunk: (query: Query, owner: string, bytes: number) => Promise<void>;
   /**
    * Checks that a result can replace its input.
-   * @param addedBytes size of the result minus size of the input
    * @throws AppError `quota_exceeded`
    */
-  readonly assertResult: (query: Query, owner: string, addedBytes: number) => Promise<void>;
+  readonly assertResult: (
+    query: Query,
+    owner: string,
+    sizes: { readonly inputBytes: number; readonly resultBytes: number },
+  ) => Promise<void>;
 };
 
 const remedy =
@@ -40,18 +51,28 @@ const remedy =
  * `stored_bytes` is set before the bytes are written, because a transaction with the lock of its owner must be short.
  */
 const useSql = `
-  select coalesce(sum(stored_bytes), 0)::bigint as bytes,
+  select coalesce(sum(greatest(stored_bytes, $1)), 0)::bigint as bytes,
     coalesce(sum(row_count), 0)::bigint as row_count
-  from pricing_job job join pricing_chunk on job_id = job.id`;
+  from pricing_chunk`;
 
 type Use = { readonly bytes: number; readonly row_count: number };
 
-export const createPricingJobQuota = ({ limits, abuse }: PricingJobQuotaDeps): PricingJobQuota => {
+export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaDeps): PricingJobQuota => {
+  const { minChunkBytes } = limits;
+  const countedBytes = (bytes: number): number => Math.max(bytes, minChunkBytes);
+  const total = createTotalBytes({
+    clock,
+    read: async (query) => (await query<Use>(useSql, [minChunkBytes]))[0]!.bytes,
+  });
+
   const lockOwner = (query: Query, owner: string): Promise<void> => takeOwnerTurn(query, `pricing jobs of ${owner}`);
 
   const useOf = async (query: Query, owner: string): Promise<Use> => {
     await lockOwner(query, owner);
-    const [own] = await query<Use>(`${useSql} where owner = $1`, [owner]);
+    const [own] = await query<Use>(`${useSql} where job_id in (select id from pricing_job where owner = $2)`, [
+      minChunkBytes,
+      owner,
+    ]);
     return own!;
   };
 
@@ -59,14 +80,14 @@ export const createPricingJobQuota = ({ limits, abuse }: PricingJobQuotaDeps): P
     const own = { quota: 'pricing_job_bytes', wanted: storedBytes + addedBytes, max: limits.maxBytesPerOwner } as const;
     assertWithinQuota(abuse, { ...own, unit: 'bytes', remedy });
     // There is no lock over all owners, so requests in progress can exceed this limit by their size.
-    const [all] = await query<Use>(useSql);
     assertWithinQuota(abuse, {
       quota: 'pricing_job_bytes_of_all_callers',
-      wanted: all!.bytes + addedBytes,
+      wanted: (await total.current(query)) + addedBytes,
       max: limits.maxBytes,
       unit: 'bytes',
       remedy: 'Other callers use the rest. Try again after some of it is removed.',
     });
+    total.add(addedBytes);
   };
 
   return {
@@ -84,10 +105,11 @@ export const createPricingJobQuota = ({ limits, abuse }: PricingJobQuotaDeps): P
       // The rows of a chunk are known only after it is priced. So waiting chunks can exceed this quota.
       const rows = { quota: 'pricing_job_rows', wanted: use.row_count + 1, max: limits.maxRowsPerOwner } as const;
       assertWithinQuota(abuse, { ...rows, unit: 'rows', remedy });
-      await assertBytes(query, use.bytes, bytes);
+      await assertBytes(query, use.bytes, countedBytes(bytes));
     },
 
-    assertResult: async (query, owner, addedBytes) => {
+    assertResult: async (query, owner, { inputBytes, resultBytes }) => {
+      const addedBytes = countedBytes(resultBytes) - countedBytes(inputBytes);
       if (addedBytes <= 0) return;
       await assertBytes(query, (await useOf(query, owner)).bytes, addedBytes);
     },

@@ -11,7 +11,7 @@
  * 5. `models/cost.ts` estimates the work. Too much work is refused, or goes to the lane for long work.
  * 6. `batch/slices.ts` prices the rows in slices of about 4 ms.
  * 7. `batch/batch-tally.ts` counts the rows by outcome, and `batch/text-chunks.ts` collects the answer.
- * 8. `outcomeOfBatch` in `workers/protocol.ts` makes the `BatchOutcome`, which goes back to step 2.
+ * 8. `outcomeSteps` in `workers/protocol.ts` makes the `BatchOutcome`, which goes back to step 2.
  *
  * A job is a pricing job of a user; a task is a batch or a forecast that a process works on.
  */

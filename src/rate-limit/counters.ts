@@ -2,7 +2,7 @@ import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limite
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { SharedRedis } from '#src/kernel/ports/redis.ts';
 import { createBlockedSubjects } from './blocked-subjects.ts';
-import type { PolicyName, Quota } from './policies.ts';
+import type { ClientLimits, PolicyName, Quota } from './policies.ts';
 
 type Backend = 'redis' | 'memory';
 
@@ -32,6 +32,7 @@ export type Counters = {
 
 export type CountersDeps = {
   readonly policies: Readonly<Record<PolicyName, Quota>>;
+  readonly clientLimits?: ClientLimits;
   readonly redis: SharedRedis | undefined;
   readonly clock: Pick<Clock, 'monotonic'>;
 };
@@ -39,11 +40,17 @@ export type CountersDeps = {
 const prefix = 'volwatch:rate-limit';
 const probeSeconds = 60;
 
-type Pair = { readonly memory: RateLimiterMemory; readonly redis: RateLimiterRedis | undefined };
+type Pair = {
+  readonly quota: Quota;
+  readonly memory: RateLimiterMemory;
+  readonly redis: RateLimiterRedis | undefined;
+};
 
-const createPair = (name: PolicyName, { points, windowSeconds }: Quota, redis: SharedRedis | undefined): Pair => {
+const createPair = (name: PolicyName, quota: Quota, redis: SharedRedis | undefined): Pair => {
+  const { points, windowSeconds } = quota;
   const options = { keyPrefix: `${prefix}:${name}`, points, duration: windowSeconds };
   return {
+    quota,
     memory: new RateLimiterMemory(options),
     redis: redis && new RateLimiterRedis({ ...options, storeClient: redis.client }),
   };
@@ -114,13 +121,18 @@ const createProbe = ({ client }: SharedRedis): ((tag: string) => Promise<void>) 
  * the first command that fails or times out, this process counts in its own memory. No request uses Redis again until a
  * probe with the same commands has succeeded.
  */
-export const createCounters = ({ policies, redis, clock }: CountersDeps): Counters => {
+export const createCounters = ({ policies, clientLimits, redis, clock }: CountersDeps): Counters => {
   const blocked = createBlockedSubjects(clock);
   const names = Object.keys(policies) as PolicyName[];
   const pairs = Object.fromEntries(names.map((name) => [name, createPair(name, policies[name], redis)])) as Record<
     PolicyName,
     Pair
   >;
+  const ofClients = new Map(
+    [...(clientLimits ?? [])].map(([id, points]) => [id, createPair('client', { ...policies.client, points }, redis)]),
+  );
+  const pairOf = (policy: PolicyName, key: string): Pair =>
+    (policy === 'client' ? ofClients.get(key) : undefined) ?? pairs[policy];
   const gate = redis?.use('limits', createProbe(redis));
 
   /** Runs `command` in Redis. @returns undefined if the process must count by itself */
@@ -129,7 +141,7 @@ export const createCounters = ({ policies, redis, clock }: CountersDeps): Counte
     key: string,
     command: (limiter: RateLimiterRedis, connection: SharedRedis) => Promise<T>,
   ): Promise<{ readonly result: T } | undefined> => {
-    const limiter = pairs[policy].redis;
+    const limiter = pairOf(policy, key).redis;
     if (!redis || !limiter || !gate?.works()) return undefined;
     try {
       return { result: await gate.run(limiter.getKey(key), () => command(limiter, redis)) };
@@ -140,11 +152,12 @@ export const createCounters = ({ policies, redis, clock }: CountersDeps): Counte
 
   return {
     consume: async (policy, key, windowSeconds = policies[policy].windowSeconds) => {
+      const { quota, memory } = pairOf(policy, key);
       const subject = `${policy} ${key}`;
       const blockedMs = gate?.works() ? blocked.remainingMs(subject) : 0;
-      if (blockedMs > 0) return refusedFor(blockedMs, policies[policy].points);
+      if (blockedMs > 0) return refusedFor(blockedMs, quota.points);
       const shared = await inRedis(policy, key, (limiter) => consumeFrom(limiter, key, 'redis', windowSeconds));
-      if (shared === undefined) return consumeFrom(pairs[policy].memory, key, 'memory', windowSeconds);
+      if (shared === undefined) return consumeFrom(memory, key, 'memory', windowSeconds);
       const { result } = shared;
       if (result.remaining === 0 && mayBlock(policy)) blocked.block(subject, result.resetMs);
       return result;
@@ -152,14 +165,14 @@ export const createCounters = ({ policies, redis, clock }: CountersDeps): Counte
     consumed: async (policy, key) => {
       // One GET, where the library would send a transaction of four commands.
       const shared = await inRedis(policy, key, (limiter, { client }) => client.get(limiter.getKey(key)));
-      return shared ? Number(shared.result) : ((await pairs[policy].memory.get(key))?.consumedPoints ?? 0);
+      return shared ? Number(shared.result) : ((await pairOf(policy, key).memory.get(key))?.consumedPoints ?? 0);
     },
     refund: async (policy, key) => {
       const shared = await inRedis(policy, key, (limiter) => limiter.reward(key));
-      if (!shared) await pairs[policy].memory.reward(key);
+      if (!shared) await pairOf(policy, key).memory.reward(key);
     },
     reset: async (policy, key) => {
-      await pairs[policy].memory.delete(key);
+      await pairOf(policy, key).memory.delete(key);
       await inRedis(policy, key, (limiter) => limiter.delete(key));
     },
   };

@@ -15,6 +15,8 @@ export type Policies = Readonly<
     Quota
   >
 >;
+/** Requests per minute of single OAuth clients, by id, in place of the quota of the policy `client`. */
+export type ClientLimits = ReadonlyMap<string, number>;
 /**
  * The configured policies and two internal ones. `account_delay`: one attempt in a window whose length is given with
  * each attempt. `account_level`: the number of attempts that passed after a delay.

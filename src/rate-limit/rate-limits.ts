@@ -13,11 +13,12 @@ import type { RateLimitRule } from '#src/kernel/requests/route.ts';
 import { createCredentialLookups } from './credentials/credential-lookups.ts';
 import { createCounters, type Count } from './counters.ts';
 import { createLoginThrottle, placeWindowSeconds } from './login-throttle.ts';
-import { policyLabels, type Policies, type PolicyName } from './policies.ts';
+import { policyLabels, type ClientLimits, type Policies, type PolicyName, type Quota } from './policies.ts';
 import { createTopLimited, type LimitedSubject } from './top-limited.ts';
 
 export type RateLimitsDeps = {
   readonly policies: Policies;
+  readonly clientLimits: ClientLimits;
   /** If undefined, each process counts in its own memory. */
   readonly redis: SharedRedis | undefined;
   /** Key of the hashes of accounts and subjects. It must be the same on all instances. */
@@ -59,13 +60,18 @@ const headersOf = (name: string, policyHeader: string, { remaining, resetSeconds
 const joined = (one: Record<string, string>, other: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(one).map(([name, value]) => [name, `${value}, ${other[name]}`]));
 
-const policyHeaders = ({ policies }: RateLimitsDeps): Readonly<Record<keyof Policies, string>> => {
+const policyHeader = (policy: keyof Policies, { points, windowSeconds }: Quota): string =>
+  `"${policy}";q=${points};w=${windowSeconds}`;
+
+/** The value of `RateLimit-Policy` for a subject. The values are built once, because each request needs one. */
+const policyHeaders = ({ policies, clientLimits }: RateLimitsDeps) => {
   const names = Object.keys(policies) as (keyof Policies)[];
-  const values = names.map((name) => {
-    const { points, windowSeconds } = policies[name];
-    return [name, `"${name}";q=${points};w=${windowSeconds}`] as const;
-  });
-  return Object.fromEntries(values) as Record<keyof Policies, string>;
+  const byPolicy = new Map(names.map((name) => [name, policyHeader(name, policies[name])]));
+  const byClient = new Map(
+    [...clientLimits].map(([id, points]) => [id, policyHeader('client', { ...policies.client, points })]),
+  );
+  return (policy: keyof Policies, subject: string): string =>
+    (policy === 'client' ? byClient.get(subject) : undefined) ?? byPolicy.get(policy)!;
 };
 
 /** Limits the requests of each subject by policy. All routes with the same policy count together. */
@@ -94,7 +100,7 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
   const consume = async (policy: keyof Policies, subject: string): Promise<Record<string, string>> => {
     const count = await counters.consume(policy, subject);
     decided(policy, subject, count);
-    const headers = headersOf(policy, headerOf[policy], count);
+    const headers = headersOf(policy, headerOf(policy, subject), count);
     if (count.allowed) return headers;
     const detail = `Over the "${policy}" limit; it is reset in ${count.resetSeconds} s`;
     throw new AppError('rate_limit_exceeded', detail, { headers, retryAfter: count.resetSeconds });

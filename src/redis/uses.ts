@@ -49,7 +49,7 @@ const fallbacks: Readonly<Record<RedisUse, string>> = {
 };
 
 /** The part of a key that chooses its node in a cluster. */
-const tagOf = (key: string): string => /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+const tagOf = (key: string): string => /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key;
 
 /** The name of the refused command. Its arguments are not reported, because they can hold addresses. */
 const commandOf = (error: unknown): string | undefined =>

@@ -24,7 +24,7 @@ const setupCredentials = async (t: ExecutionContext) => {
   const clients = createClientAdmin({ unitOfWork, hasher, audit, clock });
   const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: undefined, cacheMs: 0 });
   const taggedSecrets = createTaggedSecrets(Buffer.from('tags'));
-  const newKeys = createNewKeys({ audit, clock, taggedSecrets, secret, maxPerOwner: 10 });
+  const newKeys = createNewKeys({ audit, owners, clock, taggedSecrets, secret, maxPerOwner: 10 });
   const keys = createApiKeys({
     unitOfWork,
     reader,

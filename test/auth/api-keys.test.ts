@@ -225,3 +225,17 @@ test('a database that is down is 503 for a key, never 401', async (t) => {
   });
   t.is((await down.me(header)).body['code'], 'auth_service_error');
 });
+
+test('a change of a key that changes nothing leaves no event', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const { body } = await room.json('/api-keys', { name: 'one', scopes: ['ml:read'] }, bearer(access));
+  const change = (changes: object) => room.json(`/api-keys/${String(body['id'])}`, changes, bearer(access), 'PATCH');
+  const changes = async () => (await auditActions(room)).filter((action) => action === 'api_key.changed').length;
+  for (const same of [{ name: 'one' }, { scopes: ['ml:read'] }, { name: 'one', scopes: ['ml:read'] }]) {
+    t.is((await change(same)).status, 200);
+  }
+  t.is(await changes(), 0);
+  t.is((await change({ name: 'two' })).body['name'], 'two');
+  t.is(await changes(), 1);
+});

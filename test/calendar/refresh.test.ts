@@ -1,8 +1,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { createScope } from '../../scripts/verify/scope.ts';
 
-import { eventually } from '#testkit/eventually.ts';
-import { metric, scrape, serve } from '#testkit/running-service.ts';
+import { metric, scrape } from '#testkit/running-service.ts';
 import {
   ask,
   connect,
@@ -15,15 +14,15 @@ import {
   type Stage,
 } from './support.ts';
 
-/** Two services on one database for all tests of this file; they run one after the other. */
+/** Four services on one database for all tests of this file; they run one after the other. */
 const test = anyTest.serial as TestFn<Stage>;
 const scope = createScope();
 test.after.always(scope.close);
 test.before(async (t) => {
-  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' }, 2);
+  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' }, 4);
 });
 
-test('100 callers of two instances with an expired token: one token call, 100 good answers', async (t) => {
+test('100 callers of four processes with an expired token: one token call, 100 good answers', async (t) => {
   const stage = t.context;
   const { services, google } = stage;
   const ada = await connectedPerson(stage);
@@ -120,54 +119,4 @@ test('faults of the token endpoint have their codes, and the next sync is right'
   }
   google.faults = {};
   t.is((await syncNow(service, ada)).status, 200);
-});
-
-test('a process that is killed during a refresh or a sync loses nothing', async (t) => {
-  const stage = t.context;
-  const { service, google, stored } = stage;
-  const ada = await connectedPerson(stage);
-  google.put(meeting('m1', 1));
-  const steps = [
-    'before the answer of the token endpoint',
-    'before an answer with events',
-    'while the events are stored',
-  ];
-  for (const [index, step] of steps.entries()) {
-    const doomed = await serve(
-      t,
-      { DATABASE_URL: stored.url, ...google.environment, ROLE: 'api' },
-      { startTimeoutMs: 90_000 },
-    );
-    await doomed.ready(90_000);
-    await expireAccessToken(stage);
-    google.put(meeting(`step${index}`, 2 + index));
-    const kill = (): void => void doomed.process.kill('SIGKILL');
-    if (index === 0) google.faults = { token: { kind: 'before', act: kill } };
-    if (index === 1) google.faults = { events: { kind: 'before', act: kill } };
-    // A trigger keeps the transaction open in the middle of the events.
-    if (index === 2) {
-      await stored.query(
-        `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$`,
-      );
-      await stored.query('create trigger slow before insert on calendar_event for each row execute function slow()');
-      const isStoring = async () =>
-        (
-          await stored.query(
-            `select 1 from pg_stat_activity where query like '%insert into calendar_event%' and wait_event = 'PgSleep'`,
-          )
-        ).length > 0;
-      void eventually(isStoring, 'the events are being stored').then(kill);
-    }
-    await t.throwsAsync(syncNow(doomed, ada), undefined, step);
-    await doomed.exited;
-    google.faults = {};
-    if (index === 2) {
-      await stored.query(`select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'`);
-      await stored.query('drop trigger slow on calendar_event');
-    }
-    const answer = await syncNow(service, ada);
-    t.is(answer.status, 200, `${step}: ${answer.text}`);
-    t.true((await storedEvents(stage)).includes(`step${index}`), step);
-    t.is(google.liveRefreshTokens().length, 1);
-  }
 });

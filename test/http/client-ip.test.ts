@@ -155,3 +155,24 @@ test('addresses: every IPv4 address is the same in plain and mapped notation', (
     }),
   );
 });
+
+test('a header of blanks is read in a time that grows with its length only', (t) => {
+  const { forwarded, xff } = setup();
+  const blanks = ' '.repeat(60_000);
+  const begun = performance.now();
+  for (const value of [`for=${blanks}x y`, `for${blanks}=${blanks}"`, `${blanks}for${blanks}`, `for="${blanks}x`]) {
+    t.is(forwarded(value), '127.0.0.1');
+    t.is(xff('127.0.0.1', value), '127.0.0.1');
+  }
+  // The first of these texts took more than 10 s with blanks that two repetitions could match.
+  t.true(performance.now() - begun < 2_000);
+});
+
+test('a for parameter may have blanks around its sign and its value', (t) => {
+  const { forwarded } = setup();
+  t.is(forwarded(' For = 198.51.100.1 ;proto=https'), '198.51.100.1');
+  t.is(forwarded('for="198.51.100.1"'), '198.51.100.1');
+  t.is(forwarded('for="198.51.100.1'), '127.0.0.1');
+  t.is(forwarded('for=198.51.100.1"'), '127.0.0.1');
+  t.is(forwarded('for=198.51.100.1 6.6.6.6'), '127.0.0.1');
+});

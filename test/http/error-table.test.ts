@@ -143,3 +143,17 @@ test.serial("the server span continues the caller's trace", async (t) => {
   t.is(span?.attributes['error.type'], undefined);
   t.like(span?.attributes, { 'url.path': '/api/v1/fail/none', 'url.scheme': 'http', 'server.address': '127.0.0.1' });
 });
+
+test.serial('the server span has no text of the caller: only the name of the program', async (t) => {
+  const { call } = await serve(t, { routes: [failing] });
+  const traceId = 'c'.repeat(32);
+  const headers = {
+    traceparent: `00-${traceId}-${'b'.repeat(16)}-01`,
+    tracestate: 'caller=canary',
+    'user-agent': 'curl/8.5 jane.doe@example.net canary',
+  };
+  await call('/api/v1/fail/none', { headers });
+  const span = exporter.getFinishedSpans().find((each) => each.spanContext().traceId === traceId);
+  t.is(span?.attributes['user_agent.name'], 'curl');
+  t.notRegex(JSON.stringify(span?.attributes), /canary|jane/);
+});

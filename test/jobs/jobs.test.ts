@@ -24,6 +24,7 @@ const idle: JobHandlers = {
   webhook_delivery: nothing,
   calendar: nothing,
   mail: nothing,
+  quality: nothing,
 };
 
 const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = {}) => {
@@ -202,6 +203,31 @@ test('start stores the configured schedules and removes the others', async (t) =
   t.deepEqual(await admin.query('select name, key, cron, timezone from pgboss.schedule'), [
     { name: 'refresh', key: 'tech5', cron: '15 5 * * *', timezone: 'UTC' },
   ]);
+});
+
+test('two workers run a schedule of each minute once', async (t) => {
+  const { admin, database, make } = await setup(t);
+  const runs: string[] = [];
+  const handlers: JobHandlers = { ...idle, refresh: async ({ universe = '' }) => void runs.push(universe) };
+  const workers = [make({ scheduledByData: ['refresh'] }), make({ scheduledByData: ['refresh'] })];
+  for (const worker of workers) await worker.start(handlers);
+  await database.unitOfWork.run({ operation }, (transaction) =>
+    workers[0]!.schedule(transaction, {
+      queue: 'refresh',
+      key: 'desk',
+      cron: '* * * * *',
+      timeZone: 'Asia/Tokyo',
+      data: { universe: 'desk', trigger: 'schedule' },
+    }),
+  );
+  await eventually(() => runs.length > 0, 'the schedule runs', 100_000);
+  await sleep(3_000);
+  // Each run is of another minute. A run that both workers had enqueued would make two of one minute.
+  const rows = await admin.query(
+    `select date_trunc('minute', created_on) as minute from pgboss.job where name = 'refresh'`,
+  );
+  t.is(new Set(rows.map(({ minute }) => String(minute))).size, rows.length);
+  t.is(runs.length, rows.length);
 });
 
 test('processes that start at the same time on an empty database all open their queues', async (t) => {

@@ -115,3 +115,13 @@ test('assertFetched accepts missing columns', (t) => {
     }),
   );
 });
+
+test('assertFetched accepts the end of a series without bars, and refuses bars before its first day', (t) => {
+  const end = (since: string, prices: readonly PriceBar[]) =>
+    assertFetched(sp500, { source: 'provider', series: [{ symbol: '^GSPC', prices, since }] });
+  const [first] = gspc(bar())[0]!.prices;
+  t.notThrows(() => end(first!.date, [first!]));
+  t.notThrows(() => end(first!.date, []));
+  const error = t.throws(() => end('2999-01-01', [first!]), { instanceOf: AppError });
+  t.is(error.code, 'external_api_bad_response');
+});

@@ -1,10 +1,13 @@
 import test from 'ava';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { FetchedUniverse, MarketDataProvider, PriceBar } from '#src/market-data/providers/provider.ts';
-import { planSeries } from '#src/market-data/series/plan-series.ts';
+import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import { planSeries as planSteps } from '#src/market-data/series/plan-series.ts';
 import { createSampleFileProvider, sampleDataDirectory } from '#src/market-data/providers/sample-file-provider.ts';
 import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
 import { fingerprint, setup } from './setup.ts';
+
+const planSeries = (...given: Parameters<typeof planSteps>) => runAtOnce(planSteps(...given));
 
 const sample = createSampleFileProvider({ directory: sampleDataDirectory });
 const bar = (day: number, close: number, high: number | null = null): PriceBar => ({

@@ -1,8 +1,10 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import { createIdempotency } from '#src/idempotency/idempotency.ts';
 import { createIdempotencyQuota } from '#src/idempotency/quota.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
+import type { JobSchedule } from '#src/kernel/ports/jobs.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { createCachedReads } from '#src/market-data/reads/cached-reads.ts';
 import { createExplanationPlaces } from '#src/market-data/reads/explanation-places.ts';
@@ -12,8 +14,10 @@ import { jsonBody, recordingAbuse, serve } from '#test/http/support.ts';
 import { makeCache } from '#testkit/redis.ts';
 import type { UniverseChangesDeps } from '#src/market-data/universes/universe-changes.ts';
 import { createUniverseChanges } from '#src/market-data/universes/universe-changes.ts';
+import { createRefreshSchedules } from '#src/market-data/universes/schedules/refresh-schedules.ts';
 import { createUniverseQueries } from '#src/market-data/universes/universe-queries.ts';
 import { createUniverseStatus } from '#src/market-data/universes/universe-status.ts';
+import { createTradingDays } from '#src/market-data/quality/trading-days.ts';
 import { sampleUniverses } from '#src/market-data/providers/sample-file-provider.ts';
 import { setup, type Overrides } from './setup.ts';
 
@@ -22,6 +26,12 @@ export type List = { data: Item[]; page: { next_cursor: string | null; limit: nu
 export const base = '/api/v1';
 
 const operator: Principal = { kind: 'client', subject: 'operator', scopes: ['market:refresh', 'market:manage'] };
+
+/** The operator, or the client that the header `X-Caller` names. */
+const authenticate = async ({ headers }: { readonly headers: IncomingHttpHeaders }): Promise<Principal> => {
+  const named = headers['x-caller'];
+  return typeof named === 'string' ? { ...operator, subject: named } : operator;
+};
 
 /** The routes of market data over HTTP, on a real database and cache, called by an operator. */
 export const setupHttp = async (
@@ -50,8 +60,21 @@ export const setupHttp = async (
   const cursors = createCursors({ secret: 'a secret for this test alone' });
   /** The universes whose refresh a change has enqueued. */
   const enqueued: string[] = [];
+  /** The schedules that are stored, by universe. */
+  const scheduled = new Map<string, JobSchedule>();
+  const schedules = createRefreshSchedules({
+    ...service.deps,
+    defaults: new Map([['tech5', '0 5 * * *']]),
+    jobs: {
+      schedule: async (_, schedule) => void scheduled.set(schedule.key, schedule),
+      unschedule: async (_, __, key) => void scheduled.delete(key),
+      replaceSchedules: async () => {},
+      schedules: async () => [...scheduled.values()],
+    },
+  });
   const changes = createUniverseChanges({
     ...service.deps,
+    schedules,
     jobs: { enqueue: async (_, __, { key }) => enqueued.push(key) > 0 },
     maxUniverses: 5,
     providerSource: 'sample',
@@ -74,8 +97,11 @@ export const setupHttp = async (
       status: createUniverseStatus({
         reader: database.reader,
         clock: service.deps.clock,
-        nextRun: (name) => (name === 'tech5' ? new Date('2030-01-01T05:00:00Z') : undefined),
+        tradingDays: createTradingDays(),
+        expectedAfterHours: 24,
+        scheduleOf: schedules.of,
       }),
+      scheduleOf: schedules.of,
       limits: { maxAssets: 6, maxIndexes: 6 },
     },
   });
@@ -85,7 +111,7 @@ export const setupHttp = async (
     ttlMs: 60_000,
     leaseMs: 10_000,
   });
-  const { call, port } = await serve(t, { routes, authenticate: async () => operator, idempotency });
+  const { call, port } = await serve(t, { routes, authenticate, idempotency });
   const get = async <Body = Item>(path: string, status = 200): Promise<Body> => {
     const response = await call(base + path);
     t.is(response.status, status, path);
@@ -93,7 +119,7 @@ export const setupHttp = async (
   };
   const post = (body: unknown, headers: Record<string, string> = {}) =>
     call(`${base}/refreshes`, jsonBody(body, headers));
-  return { ...service, changes, enqueued, call, port, kinds, get, post, routes };
+  return { ...service, changes, enqueued, scheduled, schedules, call, port, kinds, get, post, routes };
 };
 
 /** As `setupHttp`, with both bundled universes refreshed. */

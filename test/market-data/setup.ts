@@ -84,12 +84,16 @@ export const setup = async (t: ExecutionContext, overrides: Overrides = {}): Pro
 
 const dataTables = ['asset', 'price', 'market_index', 'index_constituent', 'index_value'];
 
-/** Row count and checksum of each data table. The result is equal only if no row has changed. */
+/**
+ * Row count and checksum of each data table. The result is equal only if no row has changed, except for the time of the
+ * last fetch of a whole history.
+ */
 export const fingerprint = async (admin: TestDatabase): Promise<readonly unknown[]> =>
   Promise.all(
     dataTables.map(async (table) => {
       const [row] = await admin.query(
-        `select count(*)::int as rows, md5(string_agg(t::text, '|' order by t::text)) as sum from ${table} t`,
+        `select count(*)::int as rows, md5(string_agg(t::text, '|' order by t::text)) as sum
+         from (select to_jsonb(${table}) - 'history_at' as t from ${table}) as rows`,
       );
       return { table, rows: row?.['rows'], sum: row?.['sum'] };
     }),

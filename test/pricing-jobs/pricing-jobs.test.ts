@@ -147,6 +147,16 @@ test('there are also quotas for the bytes of all owners, and for the jobs and pr
   t.is(jobs.errors?.[0]?.code, 'pricing_jobs');
 });
 
+test('a small chunk counts as a larger one, so that the quota limits the number of chunks', async (t) => {
+  const { pricing, work } = await limited(t, { maxBytesPerOwner: 100, minChunkBytes: 40 });
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.alloc(1));
+  await pricing.add(owner, id, 2, Buffer.alloc(2));
+  t.is(await outcome(pricing.add(owner, id, 3, Buffer.alloc(1))), 'quota_exceeded');
+  await work();
+  t.is((await pricing.find(owner, id)).chunks.done, 2, 'results below the min size add nothing');
+});
+
 test('a result that is larger than its input and beyond the quota fails its chunk, which is not priced again', async (t) => {
   let priced = 0;
   const growing: PricingJobsDeps['price'] = async () => {

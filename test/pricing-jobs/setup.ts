@@ -27,6 +27,7 @@ const roomy: PricingJobLimits = {
   maxRowsPerOwner: 1_000,
   maxBytesPerOwner: 1_000,
   maxBytes: 10_000,
+  minChunkBytes: 1,
 };
 
 export const setup = async (
@@ -52,7 +53,7 @@ export const setup = async (
   };
   const { unitOfWork, reader } = database;
   const refusals = recordAbuse();
-  const quota = createPricingJobQuota({ limits: { ...roomy, ...limits }, abuse: refusals });
+  const quota = createPricingJobQuota({ limits: { ...roomy, ...limits }, abuse: refusals, clock: systemClock });
   const assertStream = (bytes: Uint8Array): void => {
     if (bytes[0] === 0xff) throw new AppError('malformed_body');
   };
@@ -68,6 +69,7 @@ export const setup = async (
     price,
     quota,
     assertStream,
+    defaultsOfCaller: async () => undefined,
     watchMs: 20,
   };
   const pricing = createPricingJobs(deps);

@@ -22,6 +22,7 @@ const setup = async (t: ExecutionContext, { redis = true, maxDelaySeconds = 900,
     ? createRedis({ address: { mode: 'server', url: redisUrl() }, commandTimeoutMs: 2_000, ...common })
     : undefined;
   const limits = createRateLimits({
+    clientLimits: new Map(),
     abuse: noAbuseReport,
     policies: {
       ip: quota,

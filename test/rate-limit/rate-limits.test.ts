@@ -25,14 +25,21 @@ const policies = {
 };
 const decisions = 'volwatch_rate_limit_decisions_total';
 
-const setup = (t: ExecutionContext, { redis = true } = {}) => {
+const setup = (t: ExecutionContext, { redis = true, clientLimits = new Map<string, number>() } = {}) => {
   const metrics = recordMetrics();
   const common = { logger: silentLogger, metrics, clock: systemClock };
   const connection = redis
     ? createRedis({ address: { mode: 'server', url: redisUrl() }, commandTimeoutMs: 2_000, ...common })
     : undefined;
   const hashKey = Buffer.from('key');
-  const limits = createRateLimits({ abuse: noAbuseReport, policies, redis: connection, hashKey, ...common });
+  const limits = createRateLimits({
+    abuse: noAbuseReport,
+    policies,
+    clientLimits,
+    redis: connection,
+    hashKey,
+    ...common,
+  });
   t.teardown(() => connection?.close());
   const connected = new Promise<void>((resolve) => {
     if (connection) connection.client.once('ready', () => resolve());
@@ -123,6 +130,36 @@ for (const kind of ['user', 'client'] as const) {
     t.truthy(await refusalOf(limits.limit(from(someAddress()), 'caller', { kind, subject: owner.id, scopes: [] })));
     const other = { ...key(), owner: { kind, id: randomUUID() } };
     t.falsy(await refusalOf(limits.limit(from(someAddress()), 'caller', other)));
+  });
+}
+
+for (const redis of [true, false]) {
+  test(`a client with a limit of its own: others keep the limit of all clients (${redis ? 'redis' : 'memory'})`, async (t) => {
+    const named = randomUUID();
+    const { limits, connected } = setup(t, { redis, clientLimits: new Map([[named, 8]]) });
+    await connected;
+    const client: Principal = { kind: 'client', subject: named, scopes: [] };
+    const key: Principal = { kind: 'api_key', subject: randomUUID(), scopes: [], owner: { kind: 'client', id: named } };
+    for (let left = 7; left >= 1; left -= 1) {
+      const headers = await limits.limit(from(someAddress()), 'caller', client);
+      t.is(headers['RateLimit-Policy'], '"client";q=8;w=60');
+      t.regex(headers['RateLimit'] ?? '', new RegExp(`^"client";r=${left};`));
+    }
+    const ofKey = await limits.limit(from(someAddress()), 'caller', key);
+    t.is(ofKey['RateLimit-Policy'], '"api_key";q=5;w=60, "client";q=8;w=60');
+    const refusals = [
+      await refusalOf(limits.limit(from(someAddress()), 'caller', client)),
+      await refusalOf(limits.limit(from(someAddress()), 'caller', client)),
+    ];
+    for (const refusal of refusals) {
+      t.is(refusal?.code, 'rate_limit_exceeded');
+      t.is(refusal?.headers['RateLimit-Policy'], '"client";q=8;w=60');
+    }
+    const other: Principal = { ...client, subject: randomUUID() };
+    const headers = await limits.limit(from(someAddress()), 'caller', other);
+    t.is(headers['RateLimit-Policy'], '"client";q=5;w=60');
+    const user: Principal = { ...client, kind: 'user' };
+    t.is((await limits.limit(from(someAddress()), 'caller', user))['RateLimit-Policy'], '"user";q=5;w=60');
   });
 }
 

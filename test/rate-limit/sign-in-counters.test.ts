@@ -30,6 +30,7 @@ const setup = async (t: ExecutionContext, { database }: { readonly database?: nu
     await connection.client.flushdb();
   }
   const { loginThrottle } = createRateLimits({
+    clientLimits: new Map(),
     abuse: noAbuseReport,
     policies: {
       ip: quota,

@@ -25,6 +25,7 @@ export const startUses = (t: Pick<ExecutionContext, 'teardown'>, address: RedisA
   const redis = createRedis({ address, commandTimeoutMs: 1_000, logger, metrics, clock: systemClock });
   t.teardown(redis.close);
   const limits = createRateLimits({
+    clientLimits: new Map(),
     abuse: noAbuseReport,
     policies: {
       ip: quota,

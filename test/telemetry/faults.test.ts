@@ -23,6 +23,7 @@ const codes: Record<FaultPoint, ErrorCode> = {
   'upload.read': 'request_timeout',
   'refresh.ensure_assets': 'database_unavailable',
   'refresh.store_prices': 'database_unavailable',
+  'quality.measure': 'database_unavailable',
   'refresh.calculate_index_values': 'database_unavailable',
   'refresh.commit': 'database_unavailable',
   'provider.fetch': 'external_api_unavailable',

@@ -19,6 +19,7 @@ export const recordAllExamples = async (
   const google = await startGoogleServer(t);
   const start = { dateTime: '2027-03-01T09:00:00Z' };
   google.put({ id: 'standup', summary: 'Standup', start, end: { dateTime: '2027-03-01T09:15:00Z' } });
+  google.put({ id: 'earnings', summary: 'AAPL earnings', start: { date: '2027-03-02' }, end: { date: '2027-03-03' } });
   const service = await serve(t, { ...google.environment, ...environment });
   await service.ready(120_000);
   const paths = ['assets/AAPL/prices', 'indexes/TECH5_EW/values', 'indexes/SP500/values'];

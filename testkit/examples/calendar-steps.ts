@@ -33,6 +33,14 @@ export const calendarSteps = (google: Pick<GoogleServer, 'consent'>): readonly M
     query: { from: '2027-03-01', to: '2027-03-01', limit: '2' },
   }),
   () => ({
+    operation: 'GET /api/v1/assets/{symbol}/events',
+    name: 'earnings',
+    summary: 'Events of the calendar that name an asset',
+    caller,
+    path: { symbol: 'AAPL' },
+    query: { limit: '2' },
+  }),
+  () => ({
     operation: `DELETE ${calendar}/connection`,
     name: 'disconnect',
     summary: 'Disconnect the calendar',

@@ -7,6 +7,8 @@ export type GoogleFault =
   | { readonly kind: 'hang' | 'reset' | 'truncated' | 'not_json' }
   | { readonly kind: 'delay'; readonly ms: number }
   | { readonly kind: 'change'; readonly change: (body: Record<string, unknown>) => unknown }
+  /** Only of pages after the first one of a list. */
+  | { readonly kind: 'later_pages'; readonly fault: GoogleFault }
   /** Is called before the answer, for example to end a process or to wait. */
   | { readonly kind: 'before'; readonly act: () => Promise<void> | void };
 
@@ -16,6 +18,12 @@ export const reply = (status: number, body: unknown): Reply => ({ status, body }
 export const send = (response: ServerResponse, { status, body }: Reply, headers: Record<string, string> = {}): void => {
   response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
   response.end(typeof body === 'string' ? body : JSON.stringify(body));
+};
+
+/** The fault of a request, whose query says whether it asks for a later page of a list. */
+export const faultOf = (fault: GoogleFault | undefined, query: URLSearchParams): GoogleFault | undefined => {
+  if (fault?.kind !== 'later_pages') return fault;
+  return query.has('pageToken') ? faultOf(fault.fault, query) : undefined;
 };
 
 /** Applies a fault to an answer. @returns the answer to send, or undefined if there is none */
@@ -55,6 +63,8 @@ export const spoil = async (
       const { status, body } = good();
       return plain(reply(status, fault.change(structuredClone(body) as Record<string, unknown>)));
     }
+    case 'later_pages':
+      throw new Error('Pass a fault through faultOf first');
     case 'before':
       await fault.act();
       break;

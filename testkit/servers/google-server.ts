@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { reply, send, spoil, type GoogleFault, type Reply } from './google-faults.ts';
+import { faultOf, reply, send, spoil, type GoogleFault, type Reply } from './google-faults.ts';
 
 /** An event in the format of the Google Calendar API. */
 export type WireEvent = { id: string; status?: string } & Record<string, unknown>;
@@ -9,6 +9,8 @@ export type WireEvent = { id: string; status?: string } & Record<string, unknown
 export type GoogleEndpoint = 'token' | 'revoke' | 'events';
 type GoogleCall = {
   readonly endpoint: GoogleEndpoint;
+  /** Unix milliseconds. */
+  readonly at: number;
   readonly form: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
 };
@@ -200,9 +202,11 @@ export const startGoogleServer = async (t: {
       return;
     }
     if (!endpoint) return send(response, apiError(404, 'notFound'));
-    const call = { endpoint, form: await readForm(request), query: url.searchParams };
+    const call = { endpoint, at: Date.now(), form: await readForm(request), query: url.searchParams };
     calls.push(call);
-    const spoiled = await spoil(server.faults[endpoint], response, () => answer(endpoint, request, call));
+    const spoiled = await spoil(faultOf(server.faults[endpoint], call.query), response, () =>
+      answer(endpoint, request, call),
+    );
     if (spoiled && !response.destroyed) send(response, spoiled.reply, spoiled.headers);
   };
   const listener = createServer((request, response) => {

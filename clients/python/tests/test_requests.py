@@ -26,6 +26,7 @@ from volwatch import (
     UnexpectedAnswerError,
     ValidationError,
 )
+from volwatch._setup import ClientOptions
 
 OPTION = {"spot": 100, "strike": 105, "time_to_expiry": 0.5, "rate": 0.03, "volatility": 0.2, "option_type": "call"}
 FRAME = pd.DataFrame([OPTION])
@@ -95,6 +96,11 @@ def test_secrets_are_in_no_text_of_the_client(recorder: Recorder) -> None:
     bearer = recorder.requests[-1].headers["authorization"].removeprefix("Bearer ")
     assert os.environ["VOLWATCH_CLIENT_SECRET"] not in texts
     assert bearer not in texts
+
+
+def test_secrets_are_in_no_text_of_the_options() -> None:
+    options = ClientOptions(None, "a", "secret-1", (), "secret-2", "secret-3", 1.0, None, None)
+    assert "secret-" not in repr(options)
 
 
 def test_a_refused_request_is_repeated_after_the_time_that_the_service_names(

@@ -84,7 +84,7 @@ export async function* items<Item>(
 
 /** A client of the Volwatch service. It holds no connection that must be closed. */
 export const createClient = (options: ClientOptions): VolwatchClient => {
-  const url = options.url.replace(/\/+$/, '');
+  const url = options.url.replace(/(?<!\/)\/+$/, '');
   const transport = createTransport({
     url,
     credentials: options.credentials,

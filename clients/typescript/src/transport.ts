@@ -38,7 +38,8 @@ export const createTransport = (deps: TransportDeps): Fetch => {
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(deps.timeoutMs)]);
     let response: Response;
     try {
-      response = await deps.fetch(new Request(request, { signal, ...(body && { body }) }));
+      // The service redirects nobody. A redirect to another host would get the credential and the body.
+      response = await deps.fetch(new Request(request, { signal, redirect: 'manual', ...(body && { body }) }));
       if (response.ok || response.status === 304) return response;
     } catch (error) {
       request.signal.throwIfAborted();

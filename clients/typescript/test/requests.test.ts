@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import test from 'ava';
 import {
@@ -166,3 +169,29 @@ test.serial('secrets are in no text of the client', async (t) => {
   await client.api.GET('/api/v1/auth/me');
   t.false(inspect(client, { depth: 10 }).includes(credentials.clientSecret));
 });
+
+for (const status of [302, 307]) {
+  for (const secret of [{ apiKey: 'vwk_secret' }, { clientId: 'a', clientSecret: 'secret' }] as const) {
+    test.serial(
+      `a redirect ${status} is an error, and its target gets nothing (${Object.keys(secret)[0]})`,
+      async (t) => {
+        const serve = async (listener: RequestListener): Promise<string> => {
+          const server = createServer(listener).listen(0, '127.0.0.1');
+          await once(server, 'listening');
+          t.teardown(() => server.close().closeAllConnections());
+          return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        };
+        let received = 0;
+        const target = await serve((_, response) => {
+          received += 1;
+          response.setHeader('content-type', 'application/json').end('{"access_token":"t","expires_in":900}');
+        });
+        const redirecting = await serve((_, response) => response.writeHead(status, { location: `${target}/x` }).end());
+        const client = createClient({ url: redirecting, credentials: secret });
+        const error = await t.throwsAsync(priceOnce(client), { instanceOf: UnexpectedAnswerError });
+        t.is(error.status, status);
+        t.is(received, 0);
+      },
+    );
+  }
+}

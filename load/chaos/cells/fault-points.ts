@@ -24,6 +24,7 @@ export const faultPointCells: readonly Cell[] = [
   cell('refresh.store_prices', 'refresh', 'database_unavailable'),
   cell('refresh.calculate_index_values', 'refresh', 'database_unavailable'),
   cell('refresh.commit', 'refresh', 'database_unavailable'),
+  cell('quality.measure', 'upload', ''),
   cell('provider.fetch', 'refresh', 'external_api_unavailable'),
   cell('pricing.engine', 'price', 'pricing_calculation_failed'),
   cell('cache.get', 'read', ''),

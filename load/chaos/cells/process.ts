@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exhaustMemory } from '#testkit/memory.ts';
+import { definitionOf, uploadedUniverse } from '../uploaded-state.ts';
 import type { Cell } from '../cell.ts';
 import type { World } from '../world.ts';
 
@@ -11,7 +12,61 @@ const kill =
 const common = { group: 'process', probe: 'refresh', deadlineMs: 14_000, processGone: true } as const;
 const codes = ['shutting_down', 'overloaded', 'database_unavailable', 'internal_error'];
 
+const hasRestarted: Cell['hasEffect'] = (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10;
+
+/** The steps of an upload, in their order. */
+const uploadSteps = [
+  'upload.read',
+  'refresh.ensure_assets',
+  'refresh.store_prices',
+  'refresh.calculate_index_values',
+  'refresh.commit',
+] as const;
+
+const uploadKills = uploadSteps.map((point): Cell => ({
+  ...common,
+  name: `SIGKILL in ${point} of an upload`,
+  how: 'killed in this step of an upload, then started again',
+  probe: 'upload',
+  codes,
+  holdMs: 0,
+  inject: async (world) => {
+    await world.setFault(point, { mode: 'crash', count: 1 });
+    await world.service().exited;
+  },
+  heal: (world) => world.restart(),
+  hasEffect: hasRestarted,
+}));
+
+/** After so many milliseconds the process is in the middle of a change, or of the refresh that a change has enqueued. */
+const killDelaysMs = [3, 10, 40] as const;
+
+const universeKills = killDelaysMs.map((delayMs): Cell => ({
+  ...common,
+  name: `SIGKILL ${delayMs} ms into a change of a universe`,
+  how: 'killed while a universe, its indexes and its schedule are replaced, then started again',
+  probe: 'universe',
+  codes,
+  holdMs: 0,
+  inject: async (world) => {
+    const authorization = `Bearer ${await world.token()}`;
+    const put = fetch(`${world.url}/api/v1/universes/${uploadedUniverse}`, {
+      method: 'PUT',
+      headers: { authorization, 'content-type': 'application/json', 'if-match': '*' },
+      body: JSON.stringify(definitionOf(1)),
+    }).catch(() => {});
+    await sleep(delayMs);
+    kill('SIGKILL')(world);
+    await put;
+    await world.service().exited;
+  },
+  heal: (world) => world.restart(),
+  hasEffect: hasRestarted,
+}));
+
 export const processCells: readonly Cell[] = [
+  ...uploadKills,
+  ...universeKills,
   {
     ...common,
     name: 'SIGTERM',
@@ -20,7 +75,7 @@ export const processCells: readonly Cell[] = [
     holdMs: 500,
     inject: kill('SIGTERM'),
     heal: (world) => world.restart(),
-    hasEffect: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
+    hasEffect: hasRestarted,
   },
   {
     ...common,
@@ -33,7 +88,7 @@ export const processCells: readonly Cell[] = [
       await world.service().exited;
     },
     heal: (world) => world.restart(),
-    hasEffect: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
+    hasEffect: hasRestarted,
   },
   {
     ...common,
@@ -47,7 +102,7 @@ export const processCells: readonly Cell[] = [
       await world.service().exited;
     },
     heal: (world) => world.restart(),
-    hasEffect: (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10,
+    hasEffect: hasRestarted,
   },
   {
     ...common,

@@ -54,11 +54,11 @@ const broken = (name: string, how: string, mode: 'crash' | 'hang'): Cell => ({
 
 export const workerCells: readonly Cell[] = [
   broken('crash', 'the thread that prices a batch ends', 'crash'),
-  broken('hang', 'the thread that prices a batch stands still, deaf to its cancellation', 'hang'),
+  broken('hang', 'the thread that prices a batch makes no progress and ignores its cancellation', 'hang'),
   {
     group: 'workers',
     name: 'queue full',
-    how: 'more slow batches than threads and queue hold, while others read',
+    how: 'more slow batches than the threads and the queue can take, while others read',
     probe: 'read',
     codes: [],
     deadlineMs: 3_000,

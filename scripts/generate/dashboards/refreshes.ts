@@ -5,6 +5,9 @@ import { transactionsRow } from './transactions.ts';
 const freshness = findSlo('freshness');
 const staleSeconds = freshness.kind === 'staleness' ? freshness.schedule_hours * 3_600 * freshness.times : 0;
 
+/** Of the assets that have bars, because a new universe has none. */
+const staleAssets = `sum by (universe) (max by (universe, state) (${of('volwatch_universe_assets', 'state="stale"')})) / sum by (universe) (max by (universe, state) (${of('volwatch_universe_assets', 'state!="missing"')}))`;
+
 export const refreshes: DashboardSpec = {
   uid: 'volwatch-refreshes',
   file: 'refreshes-and-transactions',
@@ -30,7 +33,23 @@ export const refreshes: DashboardSpec = {
             { value: staleSeconds / 2, color: 'yellow' },
             { value: staleSeconds, color: 'red' },
           ],
-          alerts: ['RefreshStale', 'FreshnessBudgetBurn'],
+          alerts: ['FreshnessBudgetBurn'],
+        },
+        {
+          id: 26,
+          kind: 'timeseries',
+          title: 'Delay of scheduled refreshes',
+          description:
+            'Time since the last committed refresh, less the time between two runs of the schedule. Below zero: no run was missed. Universes without a schedule have no line.',
+          unit: 'seconds',
+          queries: [
+            {
+              expr: `time() - max by (universe) (${of('volwatch_refresh_last_success_timestamp_seconds')}) - max by (universe) (${of('volwatch_refresh_schedule_period_seconds')})`,
+              legend: '{{universe}}',
+            },
+          ],
+          thresholds: [{ value: 12 * 3_600, color: 'red' }],
+          alerts: ['RefreshStale'],
         },
         {
           id: 2,
@@ -87,6 +106,50 @@ export const refreshes: DashboardSpec = {
             },
           ],
           stacked: true,
+        },
+      ],
+    },
+    {
+      title: 'Completeness of prices',
+      panels: [
+        {
+          id: 23,
+          kind: 'timeseries',
+          title: 'Assets without new bars',
+          description:
+            'Part of the assets with bars whose last bar is older than the last expected trading day; without an exchange, older than the newest bar of the universe. The line is the level of the alert.',
+          unit: 'share',
+          queries: [{ expr: staleAssets, legend: '{{universe}}' }],
+          thresholds: [{ value: 0.05, color: 'red' }],
+          alerts: ['AssetsStale'],
+        },
+        {
+          id: 24,
+          kind: 'timeseries',
+          title: 'Missing bars of the last 30 days',
+          description:
+            'Trading days of the exchange without a bar, between the first and the last bar of each asset. Only universes with an exchange have this line.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `max by (universe) (${of('volwatch_universe_missing_bars', 'age="recent"')})`,
+              legend: '{{universe}}',
+            },
+          ],
+          thresholds: [{ value: 1, color: 'red' }],
+          alerts: ['BarsMissing'],
+        },
+        {
+          id: 25,
+          kind: 'timeseries',
+          title: 'Held-back prices of the last refresh',
+          description:
+            'Bars that the last committed refresh of each universe did not believe. The line falls to zero with the next refresh that believes all.',
+          unit: 'count',
+          queries: [
+            { expr: `max by (universe) (${of('volwatch_universe_held_back_prices')})`, legend: '{{universe}}' },
+          ],
+          alerts: ['PricesQuarantined'],
         },
       ],
     },
@@ -163,6 +226,21 @@ export const refreshes: DashboardSpec = {
             'Bytes of uploaded files per second, after decompression. UPLOADS_LIMIT bounds the files at once.',
           unit: 'bytes',
           queries: [{ expr: `sum(rate(${of('volwatch_upload_bytes_total')}[$__rate_interval]))`, legend: 'bytes' }],
+        },
+        {
+          id: 23,
+          kind: 'bars',
+          title: 'Fetched series by extent',
+          description:
+            'Fetched series: only their end, the whole history because it was due, or the whole history because the provider has changed it.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (extent) (increase(${of('volwatch_series_fetched_total')}[$__interval]))`,
+              legend: '{{extent}}',
+            },
+          ],
+          stacked: true,
         },
         {
           id: 20,

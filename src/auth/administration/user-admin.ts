@@ -156,7 +156,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
 
     change: async (id, decide, by) => {
       const { user, changed } = await recordingRefusal(id, () => apply(id, decide, by));
-      if (changed.length > 0) logger.info({ user_id: id, changed }, 'a user was changed by an administrator');
+      if (changed.length > 0) logger.info({ changed }, 'a user was changed by an administrator');
       return user;
     },
 
@@ -191,7 +191,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
         });
         return rows;
       });
-      logger.info({ user_id: id, ...ended }, 'the sessions of a user were ended by an administrator');
+      logger.info({ ...ended }, 'the sessions of a user were ended by an administrator');
       return ended;
     },
   };

@@ -4,13 +4,13 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { createApiKeyChanges, type ApiKeyChangesDeps } from './api-key-changes.ts';
+import { createKeyLifecycle, type KeyLifecycleDeps } from './key-lifecycle.ts';
 import { createApiKeyReads, type ApiKeyReadsDeps, type FoundKey } from './api-key-reads.ts';
 import type { ApiKeys } from './api-key.ts';
 import type { UsageLog } from './usage-log.ts';
 
 export type ApiKeysDeps = ApiKeyReadsDeps &
-  ApiKeyChangesDeps & {
+  KeyLifecycleDeps & {
     readonly unitOfWork: UnitOfWork;
     readonly audit: AuditTrail;
     readonly clock: Clock;
@@ -19,7 +19,7 @@ export type ApiKeysDeps = ApiKeyReadsDeps &
     readonly taggedSecrets: Pick<TaggedSecrets, 'isOurs'>;
   };
 
-const form = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
+const keyPattern = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
 const refused = (): AppError =>
   new AppError('api_key_invalid', 'The API key is unknown, revoked or expired', {
     headers: { 'WWW-Authenticate': 'ApiKey realm="volwatch"' },
@@ -49,11 +49,11 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
   };
 
   return {
-    ...createApiKeyChanges(deps),
+    ...createKeyLifecycle(deps),
     list: reads.list,
 
     authenticate: async (key) => {
-      if (!form.test(key)) throw refused();
+      if (!keyPattern.test(key)) throw refused();
       const now = clock.now();
       const lookup = { kind: 'api_key', secret: key, isOurs: taggedSecrets.isOurs(key) } as const;
       const found = await lookups.run(lookup, () => findActive(key, now));

@@ -62,16 +62,20 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
             `The key does not have the scope ${added}: create another key for more scopes`,
           );
         }
+        const kept = scopes === undefined ? key.scopes : commonScopes(scopes, key.scopes);
+        const isChanged = kept.length < key.scopes.length || (name !== undefined && name !== key.name);
         if (name !== undefined) key.name = name;
-        if (scopes !== undefined) key.scopes = commonScopes(scopes, key.scopes);
-        // The name is text of the owner, so the event does not have it.
-        await audit.record(transaction, {
-          stream: `api_key:${id}`,
-          action: 'api_key.changed',
-          outcome: 'success',
-          target: id,
-          data: { scopes: key.scopes },
-        });
+        if (kept.length < key.scopes.length) key.scopes = kept;
+        // The name is text of the owner, so the event does not have it. A change of nothing has no event, because events stay.
+        if (isChanged) {
+          await audit.record(transaction, {
+            stream: `api_key:${id}`,
+            action: 'api_key.changed',
+            outcome: 'success',
+            target: id,
+            data: { scopes: key.scopes },
+          });
+        }
         return {
           id,
           name: key.name,
@@ -94,7 +98,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
         const now = clock.now();
         const lifetimeMs = key.expiresAt ? key.expiresAt.getTime() - key.createdAt.getTime() : undefined;
         const created = await newKeys.insert(transaction, {
-          owner,
+          caller,
           name: key.name,
           scopes: key.scopes,
           endOf: (createdAt) => (lifetimeMs === undefined ? null : new Date(createdAt.getTime() + lifetimeMs)),

@@ -4,16 +4,18 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
-import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
-import type { Scope } from '#src/kernel/requests/principal.ts';
+import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { ApiKeyEntity } from '../entities.ts';
 import { digestOf } from './api-key-reads.ts';
 import type { ShownKey } from './api-key.ts';
+import { ownerOf } from './key-owner.ts';
 
 export type NewKeysDeps = {
   readonly audit: AuditTrail;
+  readonly owners: Owners;
   readonly clock: Clock;
   readonly taggedSecrets: Pick<TaggedSecrets, 'create'>;
   /** Key of the digests, so that a copy of the table alone cannot verify a guessed API key. */
@@ -24,13 +26,13 @@ export type NewKeysDeps = {
 
 export type NewKeys = {
   /**
-   * Stores a new key. @param replaces id of a key that does not count in the quota, because the new one replaces it
-   * @throws AppError `validation_failed` when the owner has the max number of keys
+   * Stores a new key of the caller. @param replaces id of a key that does not count in the quota, because the new one replaces it
+   * @throws AppError `validation_failed` when the owner has the max number of keys; the errors of `assertMayStore`
    */
   readonly insert: (
     transaction: Transaction,
     wanted: {
-      readonly owner: Owner;
+      readonly caller: Principal;
       readonly name: string;
       readonly scopes: readonly Scope[];
       /** The end of a key that was created at this time; null for no end. */
@@ -46,9 +48,11 @@ const newPrefix = (): string =>
 
 export const noSuchKey = (): AppError => new AppError('resource_not_found', 'There is no such API key');
 
-export const createNewKeys = ({ audit, clock, taggedSecrets, secret, maxPerOwner }: NewKeysDeps): NewKeys => {
+export const createNewKeys = ({ audit, owners, clock, taggedSecrets, secret, maxPerOwner }: NewKeysDeps): NewKeys => {
   return {
-    insert: async (transaction, { owner, name, scopes, endOf, replaces }) => {
+    insert: async (transaction, { caller, name, scopes, endOf, replaces }) => {
+      const owner = ownerOf(caller);
+      await owners.assertMayStore(transaction.query, owner, caller);
       const created = clock.now();
       const expiresAt = endOf(created);
       const id = uuidv7();

@@ -9,7 +9,7 @@ import { EmailChangeEntity, UserAccountEntity, type AccountTokenPurpose } from '
 import { accountTokenInvalid, type AccountTokens, type TokenHolder } from '../letters/account-tokens.ts';
 import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
 import { ownAccount } from '../users/own-account.ts';
-import { markVerified, normalizedEmail } from '../users/users.ts';
+import { activatePassword, markVerified, normalizedEmail } from '../users/users.ts';
 import { applyEmailChange } from './apply-email-change.ts';
 
 export type EmailsDeps = {
@@ -23,6 +23,7 @@ export type EmailsDeps = {
   readonly clock: Clock;
   /** Lifetime of a change that waits for its confirmations. */
   readonly changeSeconds: number;
+  readonly verificationRequired: boolean;
 };
 
 /** `waiting`: the other address must confirm too. */
@@ -53,6 +54,7 @@ const changePurposes: readonly AccountTokenPurpose[] = ['email_change', 'email_a
 /** The e-mail address of a user: its verification, and its change with a confirmation from both addresses. */
 export const createEmails = (deps: EmailsDeps): Emails => {
   const { unitOfWork, reader, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
+  const { verificationRequired } = deps;
   const passwordRefused = createPasswordRefused(false);
 
   const record = (transaction: Transaction, userId: string, action: AuditEvent['action']): Promise<void> =>
@@ -108,8 +110,10 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
       const holder = await tokens.redeem(transaction, purposes, token);
       if (holder.purpose !== 'email_verification') return confirmChange(transaction, holder, holder.purpose);
-      await markVerified(transaction, holder.userId, clock.now());
-      await record(transaction, holder.userId, 'user.email_verified');
+      const { userId, passwordHash } = holder;
+      if (passwordHash !== null && verificationRequired) await activatePassword(transaction, userId, passwordHash);
+      await markVerified(transaction, userId, clock.now());
+      await record(transaction, userId, 'user.email_verified');
       return 'verified';
     });
 

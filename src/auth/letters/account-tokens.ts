@@ -14,7 +14,18 @@ export type AccountTokensDeps = {
   readonly lifetimeSeconds: Readonly<Record<AccountTokenPurpose, number>>;
 };
 
-export type TokenHolder = { readonly userId: string; readonly email: string };
+export type TokenHolder = {
+  readonly userId: string;
+  readonly email: string;
+  /** Only for an approval: the new address. The token is void for a change to another one. */
+  readonly newEmail?: string;
+};
+
+type RedeemedToken = TokenHolder & {
+  readonly purpose: AccountTokenPurpose;
+  /** Only of a verification: the hash of the password of the registration that the message belongs to. */
+  readonly passwordHash: string | null;
+};
 
 export type AccountTokens = {
   /** Stores the digest of a new token. Earlier tokens stay valid, because their messages can still be on their way. */
@@ -36,7 +47,7 @@ export type AccountTokens = {
     transaction: Transaction,
     purposes: readonly AccountTokenPurpose[],
     token: string,
-  ) => Promise<TokenHolder & { readonly purpose: AccountTokenPurpose }>;
+  ) => Promise<RedeemedToken>;
   /** Ends the tokens of an account for these purposes. */
   readonly end: (transaction: Transaction, userId: string, purposes: readonly AccountTokenPurpose[]) => Promise<void>;
 };
@@ -51,9 +62,19 @@ type Row = { readonly id: string; readonly email: string };
 /** SQL condition on `account_token as token` and `user_account as account`; `$1` digest, `$2` purposes, `$3` now. */
 const isValidSql = `token.token_hash = $1 and token.purpose = any($2) and token.expires_at > $3
   and account.id = token.user_id and not (${isDisabledSql})
-  and case when token.purpose = 'email_change'
-    then exists (select 1 from email_change where user_id = account.id and new_email = token.email)
+  and case token.purpose
+    when 'email_change'
+      then exists (select 1 from email_change where user_id = account.id and email_change.new_email = token.email)
+    when 'email_approval' then account.email = token.email
+      and exists (select 1 from email_change where user_id = account.id and email_change.new_email = token.new_email)
     else account.email = token.email end`;
+
+const passwordHashOf = async (query: Query, userId: string): Promise<string | null> => {
+  const [user] = await query<{ password_hash: string }>('select password_hash from user_account where id = $1', [
+    userId,
+  ]);
+  return user?.password_hash ?? null;
+};
 
 export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
   const { clock, lookups, taggedSecrets, lifetimeSeconds } = deps;
@@ -63,7 +84,8 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
   };
 
   return {
-    create: async ({ em }, purpose, { userId, email }) => {
+    create: async ({ em, query }, purpose, { userId, email, newEmail }) => {
+      const passwordHash = purpose === 'email_verification' ? await passwordHashOf(query, userId) : null;
       const token = taggedSecrets.create(prefix);
       const now = clock.now();
       em.create(AccountTokenEntity, {
@@ -71,6 +93,8 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
         user: em.getReference(UserAccountEntity, userId),
         purpose,
         email,
+        passwordHash,
+        newEmail: newEmail ?? null,
         createdAt: now,
         expiresAt: new Date(now.getTime() + lifetimeSeconds[purpose] * 1_000),
       });
@@ -109,14 +133,16 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
       );
       if (locked.length === 0) throw accountTokenInvalid();
       // SQL, because one statement checks the token and removes it, so that only one request can use it.
-      const [used] = await transaction.query<Row & { readonly purpose: AccountTokenPurpose }>(
+      const [used] = await transaction.query<
+        Row & { readonly purpose: AccountTokenPurpose; readonly password_hash: string | null }
+      >(
         `delete from account_token as token using user_account as account where ${isValidSql}
-         returning account.id, account.email, token.purpose`,
+         returning account.id, account.email, token.purpose, token.password_hash`,
         [tokenDigest(token), purposes, clock.now()],
       );
       if (!used) throw accountTokenInvalid();
       await end(transaction, used.id, [used.purpose]);
-      return { userId: used.id, email: used.email, purpose: used.purpose };
+      return { userId: used.id, email: used.email, purpose: used.purpose, passwordHash: used.password_hash };
     },
 
     end,

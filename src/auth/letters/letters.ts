@@ -33,8 +33,14 @@ export const createLetters = ({ unitOfWork, reader, tokens, pageUrl }: LettersDe
     (await reader.query('select 1 from email_change where user_id = $1 and new_email = $2', [userId, email])).length >
     0;
 
-  const isWaiting = async (userId: string): Promise<boolean> =>
-    (await reader.query('select 1 from email_change where user_id = $1 and approved_at is null', [userId])).length > 0;
+  /** The new address of the change that waits for its approval. */
+  const findUnapproved = async (userId: string): Promise<string | undefined> => {
+    const [change] = await reader.query<{ new_email: string }>(
+      'select new_email from email_change where user_id = $1 and approved_at is null',
+      [userId],
+    );
+    return change?.new_email;
+  };
 
   /** The token is behind `#`, because a browser sends this part of a link to no server. */
   const newStep = async (action: string, purpose: AccountTokenPurpose, holder: TokenHolder): Promise<string> => {
@@ -62,8 +68,9 @@ export const createLetters = ({ unitOfWork, reader, tokens, pageUrl }: LettersDe
       return texts.emailChange(await newStep('email', 'email_change', { userId, email }));
     },
     email_approval: async ({ recipient: email, userId = '' }) => {
-      if (!(await isWaiting(userId))) return undefined;
-      return texts.emailApproval(await newStep('email', 'email_approval', { userId, email }));
+      const newEmail = await findUnapproved(userId);
+      if (newEmail === undefined) return undefined;
+      return texts.emailApproval(await newStep('email', 'email_approval', { userId, email, newEmail }), newEmail);
     },
     email_changed: async () => texts.emailChanged,
     removal_planned: async () => texts.removalPlanned,

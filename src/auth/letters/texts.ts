@@ -44,10 +44,12 @@ export const emailChange: WithStep = (step) =>
     'If it was not you, ignore this message.',
   );
 
-export const emailApproval: WithStep = (step) =>
+export const emailApproval = (step: string, newEmail: string): Letter =>
   letter(
     'Approve the change of your e-mail address',
-    'Somebody who knows your password wants to change the address of your account. If it was you, approve the change here:',
+    'Somebody who knows your password wants to change the address of your account. The new address would be:',
+    newEmail,
+    'If it was you, and this is your address, approve the change here:',
     step,
     'If it was not you, do not approve it, and change your password.',
   );

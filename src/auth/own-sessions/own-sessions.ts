@@ -147,6 +147,8 @@ export const createOwnSessions = (deps: OwnSessionsDeps): OwnSessions => {
         const tokens: EndedToken[] = [];
         const rows = await transaction.query<Row>(`select * from (${liveSql}) as live`, parametersOf(caller));
         const others = rows.filter(({ current }) => !current);
+        // Events stay for good, so the end of nothing has none.
+        if (keepCurrent && others.length === 0) return tokens;
         if (keepCurrent) for (const row of others) tokens.push(...(await endOne(transaction, row)));
         else await end.signIns(transaction, user, 'signed_out');
         await audit.record(transaction, {

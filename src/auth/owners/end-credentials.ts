@@ -1,6 +1,7 @@
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Owner } from '#src/kernel/ports/owners.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
@@ -46,8 +47,11 @@ export type EndCredentials = {
 };
 
 export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCredentialsDeps): EndCredentials => {
-  const keys: EndCredentials['keys'] = (transaction, { kind, id }, actor) =>
-    endKeys(transaction, 'owner', [kind, id], { audit, actor, at: clock.now() });
+  const keys: EndCredentials['keys'] = async (transaction, owner, actor) => {
+    // A transaction that stores a key or a webhook is waited for, so that its row is ended too.
+    await takeOwnerTurn(transaction.query, credentialsTurn(owner));
+    return endKeys(transaction, 'owner', [owner.kind, owner.id], { audit, actor, at: clock.now() });
+  };
 
   const sessionsAndFamilies = async (
     transaction: Transaction,

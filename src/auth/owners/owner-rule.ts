@@ -1,10 +1,10 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { commonScopes, ownerOf, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import { tokenRefused } from '../tokens/token-refusal.ts';
+import { isTokenEnded, ownerGone } from './owner-refusal.ts';
 
 export type OwnerRuleDeps = {
   readonly owners: Owners;
@@ -23,19 +23,6 @@ export type OwnerRuleDeps = {
  */
 export type OwnerRule = (principal: Principal) => Promise<Principal>;
 
-const detail = 'The user or client that this credential belongs to is deleted, disabled or revoked';
-
-const ownerGone = ({ kind }: Principal): AppError =>
-  new AppError('credential_owner_gone', detail, {
-    headers: {
-      'WWW-Authenticate':
-        kind === 'api_key' ? 'ApiKey realm="volwatch"' : `Bearer error="invalid_token", error_description="${detail}"`,
-    },
-  });
-
-const isEnded = ({ tokenId, tokenIssuedAt }: Principal, { tokensEndedAt }: { readonly tokensEndedAt?: number }) =>
-  tokensEndedAt !== undefined && tokenId !== undefined && (tokenIssuedAt ?? 0) <= tokensEndedAt;
-
 export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
   const { owners, abuse, foreignUsers, noteKeyWithoutOwner } = deps;
 
@@ -51,9 +38,9 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
     if (standing.state === 'gone' || (standing.state === 'unknown' && !isForeignUser)) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
       if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
-      throw ownerGone(principal);
+      throw ownerGone(principal.kind);
     }
-    if (isEnded(principal, standing)) throw tokenRefused('token_revoked');
+    if (isTokenEnded(principal, standing)) throw tokenRefused('token_revoked');
     if (standing.state === 'unknown') return principal;
     const own = principal.scopesOfOwner ? standing.scopes : principal.scopes;
     return { ...principal, scopes: commonScopes(own, standing.scopes) };

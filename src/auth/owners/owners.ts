@@ -1,9 +1,18 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { commonScopes, type Owner, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import {
+  commonScopes,
+  credentialsTurn,
+  type Owner,
+  type Owners,
+  type OwnerStanding,
+} from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
-import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
+import { tokenRefused } from '../tokens/token-refusal.ts';
+import { isTokenEnded, ownerGone } from './owner-refusal.ts';
 
 export type OwnersDeps = {
   readonly reader: Reader;
@@ -54,11 +63,11 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
   const storedScopes = ({ scopes, role }: Pick<Row, 'scopes' | 'role'> = { scopes: null, role: null }) =>
     scopes && role !== null ? heldScopes(roles, { role, scopes }) : scopes;
 
-  const read = async (owner: Owner): Promise<OwnerStanding> => {
+  const read = async (owner: Owner, query: Query): Promise<OwnerStanding> => {
     const { kind, id } = owner;
     // Stored ids of users are lower case, because PostgreSQL prints UUIDs this way.
     const key = kind === 'user' && uuid.test(id) ? id.toLowerCase() : id;
-    const [row] = await reader.query<Row>(sqlFor(owner), [kind, key]);
+    const [row] = await query<Row>(sqlFor(owner), [kind, key]);
     const { reason = null, ended_at: endedAt = null } = row ?? {};
     const held = kind === 'client' && id === bootstrap?.id ? allScopes : storedScopes(row);
     const tokens = endedAt === null ? {} : { tokensEndedAt: Math.floor(endedAt.getTime() / 1000) };
@@ -78,7 +87,7 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
     const pending = lookups.get(key);
     if (pending) return pending;
     const readAt = clock.monotonic();
-    const lookup = read(owner)
+    const lookup = read(owner, reader.query)
       .then((standing) => {
         if (cacheMs > 0) remember(key, { readAt, standing });
         return standing;
@@ -106,6 +115,12 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
     scopesFor: async (owner, own) => {
       const found = await standing(owner);
       return found.state === 'present' ? commonScopes(own, found.scopes) : undefined;
+    },
+    assertMayStore: async (query, owner, caller) => {
+      await takeOwnerTurn(query, credentialsTurn(owner));
+      const found = await read(owner, query);
+      if (found.state === 'gone') throw ownerGone(caller?.kind);
+      if (caller && isTokenEnded(caller, found)) throw tokenRefused('token_revoked');
     },
   };
 };

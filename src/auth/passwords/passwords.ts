@@ -5,7 +5,8 @@ import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { EmailChangeEntity } from '../entities.ts';
-import { endKeys } from '../owners/end-keys.ts';
+import type { EndCredentials } from '../owners/end-credentials.ts';
+import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import { endSignIns, endTokensIssuedBefore, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
@@ -23,6 +24,7 @@ export type PasswordsDeps = {
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
   readonly tokens: AccountTokens;
+  readonly end: EndCredentials;
   readonly revocations: Revocations;
   readonly mail: Mail;
   readonly audit: AuditTrail;
@@ -54,7 +56,8 @@ export type Passwords = {
 
 /** The password of a user: its change with the current password, and its reset by e-mail. */
 export const createPasswords = (deps: PasswordsDeps): Passwords => {
-  const { unitOfWork, reader, checkPassword, hasher, rules, throttle, tokens, revocations, mail, audit, clock } = deps;
+  const { unitOfWork, reader, checkPassword, hasher, rules, throttle, tokens, end, revocations } = deps;
+  const { mail, audit, clock } = deps;
 
   const passwordRefused = createPasswordRefused(false);
 
@@ -123,9 +126,11 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
         await endTokensIssuedBefore(transaction, holder.userId, clock.now());
         const actor = { kind: 'user', subject: holder.userId } as const;
         const isFirstProof = await markVerified(transaction, holder.userId, clock.now());
-        // Until now nobody has proved to own the address, so somebody else may have opened the account and made keys.
-        const owner = ['user', holder.userId];
-        if (isFirstProof) await endKeys(transaction, 'owner', owner, { audit, actor, at: clock.now() });
+        // Until now nobody has proved to own the address, so somebody else may have opened the account.
+        if (isFirstProof) {
+          await end.all(transaction, { kind: 'user', id: holder.userId }, 'tokens_ended', actor);
+          await removeSecondFactor(transaction, holder.userId);
+        }
         const event = { action: 'user.password_reset', actor } as const;
         return replace(transaction, holder, hash, event, { reason: 'password_reset' });
       });

@@ -4,7 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Query, Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { SignInOrigin } from '../own-sessions/agent-family.ts';
+import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { NewSession, Sessions } from '../sessions/session.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { isLocalHost } from '#src/kernel/connections/local-host.ts';
 
 /** With this prefix browsers demand Secure, Path=/ and no Domain, so a sibling host cannot set or replace the cookie. */
 const sessionCookie = '__Host-session';
@@ -24,11 +25,33 @@ export type SessionCookies = {
   /** Deletes the cookie. */
   readonly cleared: string;
   /**
-   * Refuses a sign-in whose session the browser would not send back, because the page of another site would get a success
-   * and then 401 for each request.
-   * @throws AppError `session_cross_site`
+   * Refuses a sign-in whose session the browser would not send back, because the page would get a success and then 401 for
+   * each request.
+   * @throws AppError `session_cross_site`, `session_insecure`
    */
-  readonly assertUsable: (headers: { readonly 'sec-fetch-site'?: string | undefined }) => void;
+  readonly assertUsable: (headers: BrowserHeaders) => void;
+};
+
+/** Headers that browsers set. A page cannot change them. */
+type BrowserHeaders = {
+  readonly host?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly 'sec-fetch-site'?: string | undefined;
+  /** Sent with requests to another site that have credentials. `active`: the browser sends the cookies of this site. */
+  readonly 'sec-fetch-storage-access'?: string | undefined;
+};
+
+/**
+ * The page came over plain HTTP from this host, and so did the request: browsers send `Sec-Fetch-Site` over HTTPS and to
+ * loopback only. They drop a cookie with Secure then. A proxy that ends TLS does not matter, because the headers say what the
+ * browser sees.
+ */
+const isInsecure = ({ origin, host, 'sec-fetch-site': site }: BrowserHeaders): boolean => {
+  if (origin === undefined || site !== undefined) return false;
+  const page = URL.parse(origin);
+  return (
+    page?.protocol === 'http:' && page.hostname === URL.parse(`http://${host}`)?.hostname && !isLocalHost(page.hostname)
+  );
 };
 
 const attribute = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
@@ -40,10 +63,24 @@ export const createSessionCookies = ({ sameSite }: { readonly sameSite: SameSite
     set,
     cleared: set('', 0),
     assertUsable: (headers) => {
-      if (sameSite === 'none' || headers['sec-fetch-site'] !== 'cross-site') return;
+      if (isInsecure(headers)) {
+        throw new AppError(
+          'session_insecure',
+          'Browsers do not store the session cookie of a page that came over plain HTTP. Use HTTPS, or sign in without session and use the tokens',
+        );
+      }
+      if (headers['sec-fetch-site'] !== 'cross-site') return;
+      if (sameSite !== 'none') {
+        throw new AppError(
+          'session_cross_site',
+          'Browsers do not send the session cookie from pages of another site. Sign in without session and use the tokens, or set SESSION_COOKIE_SAMESITE=none',
+        );
+      }
+      // Browsers that do not send this header cannot be asked.
+      if (!['none', 'inactive'].includes(headers['sec-fetch-storage-access'] ?? '')) return;
       throw new AppError(
         'session_cross_site',
-        'Browsers do not send the session cookie from pages of another site. Sign in without session and use the tokens, or set SESSION_COOKIE_SAMESITE=none',
+        'This browser blocks the cookies of other sites. Sign in without session and use the tokens, or ask for access with document.requestStorageAccess()',
       );
     },
   };

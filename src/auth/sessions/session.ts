@@ -1,6 +1,6 @@
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { SignInOrigin } from '../own-sessions/agent-family.ts';
+import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import type { User } from '../users/users.ts';
 
 export type NewSession = { readonly token: string; readonly csrfToken: string; readonly expiresInSeconds: number };

@@ -13,7 +13,8 @@ import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import type { NewSession, Sessions } from '../sessions/session.ts';
-import { agentFamily, type SignInOrigin } from '../own-sessions/agent-family.ts';
+import { agentFamily } from '#src/kernel/requests/callers/agent-family.ts';
+import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import type { SecondStep } from '../second-factor/second-step.ts';
 import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
@@ -110,7 +111,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       const createdAt = clock.now();
       await unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
         const user = { ...newUser, id, email: account, password_hash: hash };
-        const holder = await insertUser(transaction.query, user, createdAt);
+        const holder = await insertUser(transaction.query, user, createdAt, deps.verificationRequired);
         if (!holder) return;
         const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
         const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };

@@ -33,7 +33,7 @@ export const createPasswordRules = ({ minCharacters }: { readonly minCharacters:
       refuse('password_common', 'is a well-known password: choose another one');
     }
     const [local = ''] = email.split('@');
-    if (lower === email || lower === local || lower.replaceAll(/\d+$/g, '') === 'volwatch') {
+    if (lower === email || lower === local || /^volwatch\d*$/.test(lower)) {
       refuse('password_guessable', 'is easy to guess for this account: choose another one');
     }
   },

@@ -48,7 +48,10 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
       headers: z.object({
         cookie: z.string().optional(),
         'user-agent': z.string().optional(),
+        host: z.string().optional(),
+        origin: z.string().optional(),
         'sec-fetch-site': z.string().optional(),
+        'sec-fetch-storage-access': z.string().optional(),
       }),
       body: z.strictObject({ ...credentialFields, session: z.boolean().optional() }).meta({ id: 'LoginRequest' }),
     },
@@ -57,6 +60,7 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
       'credentials_invalid',
       'second_factor_required',
       'session_cross_site',
+      'session_insecure',
       'quota_exceeded',
       'overloaded',
       'auth_service_error',

@@ -51,21 +51,24 @@ export const findUser = async (query: Query, email: string, placeHash: Buffer): 
   return user;
 };
 
-/** Inserts a user, unless the address is taken. @returns the id of the account that has the address now */
+/**
+ * Inserts a user, unless the address is taken. With `replacesPending` an account that waits for the proof of its address
+ * gets the new password, because nobody may choose the password of an address by being the first. @returns the id of the account that has the address now */
 export const insertUser = async (
   query: Query,
   user: StoredUser,
   createdAt: Date,
+  replacesPending: boolean,
 ): Promise<{ readonly id: string; readonly inserted: boolean } | undefined> => {
-  // SQL: both cases run the same single statement, so that they take the same time.
+  // SQL: all cases run the same single statement with one write, so that they take the same time.
   const [row] = await query<{ id: string; inserted: boolean }>(
-    `with inserted as (
-       insert into user_account (id, email, password_hash, role, scopes, created_at)
-       values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing returning id
-     )
-     select id, true as inserted from inserted
-     union all select id, false from user_account where email = $2 and not exists (select 1 from inserted)`,
-    [user.id, user.email, user.password_hash, user.role, user.scopes, createdAt],
+    `insert into user_account as account (id, email, password_hash, role, scopes, created_at)
+     values ($1, $2, $3, $4, $5, $6)
+     on conflict (email) do update set password_hash = case
+       when $7 and account.email_verified_at is null and account.first_signed_in_at is null
+       then excluded.password_hash else account.password_hash end
+     returning id, xmax = 0 as inserted`,
+    [user.id, user.email, user.password_hash, user.role, user.scopes, createdAt, replacesPending],
   );
   return row;
 };
@@ -85,6 +88,18 @@ export const setPassword = async ({ em }: Transaction, id: string, passwordHash:
   const user = await em.findOneOrFail(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
   user.passwordHash = passwordHash;
   await em.flush();
+};
+
+/**
+ * Gives an account that nobody has used yet the password of the registration whose message was confirmed. Others may have
+ * registered the same address before and after it.
+ */
+export const activatePassword = async ({ query }: Transaction, id: string, passwordHash: string): Promise<void> => {
+  await query(
+    `update user_account set password_hash = $2
+     where id = $1 and email_verified_at is null and first_signed_in_at is null`,
+    [id, passwordHash],
+  );
 };
 
 /**

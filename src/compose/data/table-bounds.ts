@@ -31,7 +31,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR together; credentials, sign-ins, webhooks, calendars: CREATIONS_PER_OWNER_PER_DAY; other changes: the rate limit of their caller',
+      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR together; credentials and their changes, sign-ins, webhooks, calendars, exports: CREATIONS_PER_OWNER_PER_DAY; other changes: the rate limit of their caller',
     removed: 'never: the trail is append-only',
   },
   audit_refusal_window: {
@@ -102,6 +102,11 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     removed: 'by the queue, days after a job has ended',
   },
   price: { grows: 'a refresh', bound: 'one row for a symbol and a day', removed: 'with its asset' },
+  fetched_series: {
+    grows: 'a refresh fetches a universe in parts',
+    bound: 'one row for an asset of a universe',
+    removed: 'when the refresh is applied; RETENTION_SCHEDULE, after 6 hours',
+  },
   price_quarantine: {
     grows: 'a refresh with prices that jump',
     bound: 'prices of a refresh',
@@ -166,6 +171,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   universe_asset: { grows: 'as universe', bound: 'UNIVERSE_ASSETS_MAX for a universe', removed: 'with its universe' },
   universe_bundle: { grows: 'the first start', bound: 'one row for a bundled universe', removed: never },
+  universe_quality: { grows: 'a check of a universe', bound: 'one row for a universe', removed: 'with its universe' },
   universe_index: { grows: 'as universe', bound: 'UNIVERSE_INDEXES_MAX for a universe', removed: 'with its universe' },
   user_account: {
     grows: 'a registration',

@@ -28,6 +28,7 @@ import type { CredentialLookups } from '../../kernel/credentials/credential-look
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import type { JobHandler } from '../../kernel/ports/jobs.ts';
+import type { Owners } from '../../kernel/ports/owners.ts';
 import { createTaggedSecrets } from '../../kernel/credentials/tagged-secrets.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import { createCredits, type RedisConnection } from '../../redis/index.ts';
@@ -48,9 +49,11 @@ type Deps = {
   readonly keyRing: KeyRing;
   readonly cursors: Cursors;
   readonly mayAct: MayAct;
+  readonly owners: Owners;
   readonly audit: AuditTrail;
   readonly lookups: CredentialLookups;
   readonly redis: RedisConnection | undefined;
+  readonly isAsset: (symbol: string) => Promise<boolean>;
 };
 
 /** @throws ConfigError for a schedule that has no next time */
@@ -67,7 +70,7 @@ const createNextSyncAt = ({ CALENDAR_SYNC_SCHEDULE: cron }: Config): (() => Date
 
 const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: Deps, client: ClientOfGoogle) => {
   const { config, clock, metrics, logger, abuse } = base;
-  const { jobs, keyRing, mayAct, audit, lookups, redis } = deps;
+  const { jobs, keyRing, mayAct, owners, audit, lookups, redis } = deps;
   const http = createGoogleHttp({ connectTimeoutMs });
   const google = createGoogleCalendar({
     oauth: createGoogleOAuth({
@@ -112,7 +115,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
     statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
   });
   const parts: CalendarParts = {
-    consents: createConsents({ unitOfWork, audit, google, cipher, lookups, taggedSecrets, clock, ids: uuidv7 }),
+    consents: createConsents({ unitOfWork, audit, owners, google, cipher, lookups, taggedSecrets, clock, ids: uuidv7 }),
     connections: createConnections({ unitOfWork, reader, audit, revocations }),
     sync,
     events: createEvents({ reader }),
@@ -143,6 +146,7 @@ export const composeCalendar = async (base: Base, database: Database, deps: Deps
     routes: createCalendarRoutes({
       parts: configured?.parts,
       cursors: deps.cursors,
+      isAsset: deps.isAsset,
       nextSyncAt: createNextSyncAt(config),
       redirectUrl: config.GOOGLE_REDIRECT_URL,
       callbackPath: `${basePath}/calendar/callback`,

@@ -4,10 +4,15 @@ import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
 import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
-import { AppError, errorTable } from '../../kernel/catalogue/errors.ts';
+import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
 import { removeOldMail } from '../../mail/index.ts';
-import { type RefreshService, removeOldRefreshes } from '../../market-data/index.ts';
+import {
+  type QualityChecks,
+  type RefreshService,
+  removeOldFetchedSeries,
+  removeOldRefreshes,
+} from '../../market-data/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
@@ -18,17 +23,12 @@ import {
 } from '../../pricing-jobs/index.ts';
 import { removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
+import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import { composeCredentialAdmin } from '../identity/credential-admin.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
-  const refreshes = [...config.REFRESH_SCHEDULES].map(([universe, cron]): JobSchedule => ({
-    queue: 'refresh',
-    key: universe,
-    cron,
-    data: { universe, trigger: 'schedule' },
-  }));
   const calendarSchedule: JobSchedule = {
     queue: 'calendar',
     key: 'calendar',
@@ -39,10 +39,12 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     execute: database.execute,
     worker: config.ROLE !== 'api',
     schedules: [
-      ...refreshes,
       ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
+      // No universe has this name, because names of universes have no dot.
+      { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
     ],
+    scheduledByData: ['refresh'],
     concurrency: config.JOBS_CONCURRENCY,
     pollMs: config.JOBS_POLL_MS,
     retries: config.JOBS_RETRIES,
@@ -74,32 +76,43 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
 /** Max accounts that one run of the retention removes, so that its duration is bounded. */
 const maxRemovedAccounts = 1_000;
 
-const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'schedule' =>
-  trigger === 'request' || trigger === 'change' ? trigger : 'schedule';
+const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'startup' | 'schedule' =>
+  trigger === 'request' || trigger === 'change' || trigger === 'startup' ? trigger : 'schedule';
 
 /** Returns the handler of each queue. */
 export const jobHandlers = (
   { config, clock, logger }: Base,
   { unitOfWork }: Database,
-  refreshes: RefreshService,
+  { refreshes, quality }: { readonly refreshes: RefreshService; readonly quality: QualityChecks },
   audit: AuditTrail,
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
   calendar: CalendarFeature,
 ): Omit<JobHandlers, 'mail'> => ({
   calendar: calendar.handle,
+  quality: quality.handle,
   webhook_event: webhooks.fanOut,
   webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,
   refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
     const requested = trigger === 'request';
-    const { reason } = await refreshes.run({
-      universe,
-      trigger: triggerOfJob(trigger),
-      waited: requested ? waited === 'true' : true,
-      signal,
-      ...(queuedId !== undefined && { queuedId }),
-    });
+    const run = async () => {
+      try {
+        return await refreshes.run({
+          universe,
+          trigger: triggerOfJob(trigger),
+          waited: requested ? waited === 'true' : true,
+          signal,
+          ...(queuedId !== undefined && { queuedId }),
+        });
+      } catch (error) {
+        // The universe was deleted after the job was enqueued.
+        if (requested || codeOf(error) !== 'validation_failed') throw error;
+        logger.info({ universe, trigger }, 'a refresh was left out, because its universe does not exist any more');
+        return { reason: null };
+      }
+    };
+    const { reason } = await run();
     if (reason === null) return;
     // A requested refresh is not retried after an error, because its record shows the error to the caller. A scheduled
     // refresh is retried after a temporary error, and every refresh after a shutdown.
@@ -116,17 +129,31 @@ export const jobHandlers = (
       calendar_rows: await removeOldCalendarRows(transaction),
       mail_messages: await removeOldMail(transaction, config.MAIL_RETENTION_HOURS),
       counted_refusals: await audit.countRefusals(transaction),
+      fetched_series: await removeOldFetchedSeries(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
     logger.info({ ...removed, accounts: removedAccounts }, 'removed rows after their retention time');
   },
 });
 
+/** 32,768 chunks of one owner with the default of PRICING_JOB_BYTES_PER_OWNER. */
+const minPricingChunkBytes = 16_384;
+
 /** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
 export const composePricingJobs = (
   { config, abuse, clock, metrics }: Base,
   { unitOfWork, reader }: Database,
-  { jobs, mayAct, pricing }: { readonly jobs: Jobs; readonly mayAct: MayAct; readonly pricing: PricingService },
+  {
+    jobs,
+    mayAct,
+    pricing,
+    settingsOf,
+  }: {
+    readonly jobs: Jobs;
+    readonly mayAct: MayAct;
+    readonly pricing: PricingService;
+    readonly settingsOf: SettingsOfCaller['of'];
+  },
 ): PricingJobs =>
   createPricingJobs({
     clock,
@@ -142,8 +169,10 @@ export const composePricingJobs = (
         maxRowsPerOwner: config.PRICING_JOB_ROWS_PER_OWNER,
         maxBytesPerOwner: config.PRICING_JOB_BYTES_PER_OWNER,
         maxBytes: config.PRICING_JOB_BYTES,
+        minChunkBytes: minPricingChunkBytes,
       },
       abuse,
+      clock,
     }),
     assertStream: (bytes) => {
       try {
@@ -153,11 +182,17 @@ export const composePricingJobs = (
         throw error;
       }
     },
-    price: async (bytes, signal, caller) => {
+    defaultsOfCaller: async () => {
+      const settings = await settingsOf();
+      if (settings === undefined) return undefined;
+      const { universe: _, ...defaults } = settings;
+      return defaults;
+    },
+    price: async (bytes, signal, { caller, defaults }) => {
       const request = { bytes, input: 'arrow', answer: ['arrow'], jsonDepth: config.JSON_DEPTH_LIMIT } as const;
       const { chunks, size, tally } = await pricing.batch(request, {
         signal,
-        job: { caller, maxMs: config.PRICING_JOB_CHUNK_MS },
+        job: { caller, defaults, maxMs: config.PRICING_JOB_CHUNK_MS },
       });
       return { bytes: Buffer.concat(chunks), rows: size, failed: size - totalsOf(tally).ok };
     },

@@ -1,10 +1,9 @@
-import { CronExpressionParser } from 'cron-parser';
 import type { Database } from '../../database/index.ts';
 import { dayMs, utcDay } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
-import type { JobEnqueuer } from '../../kernel/ports/jobs.ts';
+import type { JobEnqueuer, JobSchedules } from '../../kernel/ports/jobs.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import type { Announce } from '../../kernel/ports/webhooks.ts';
@@ -13,15 +12,20 @@ import {
   createExplanationPlaces,
   createMarketDataQueries,
   createMarketDataRoutes,
+  createQualityChecks,
   createQueuedRefreshes,
+  createRefreshSchedules,
   createRefreshService,
   createStoredUniverses,
+  createTradingDays,
   createUniverseChanges,
   createUniverseQueries,
   createUniverseSeeding,
   createUniverseStatus,
   type MarketDataProvider,
+  type QualityChecks,
   readUniversesFile,
+  type RefreshSchedules,
   type RefreshService,
   sampleUniverses,
   type SeriesSource,
@@ -37,12 +41,15 @@ const maxCloses = 10_000;
 
 export type MarketData = {
   readonly refreshes: RefreshService;
+  readonly quality: QualityChecks;
+  readonly schedules: Pick<RefreshSchedules, 'restore' | 'collect'>;
   readonly routes: readonly Route[];
   readonly universes: UniverseSeeding & { readonly names: () => Promise<readonly string[]> };
   /** Loads the most frequent reads into the cache. Never throws. */
   readonly warmUp: () => Promise<void>;
   /** Reads stored closes of an asset. The pricing room declares the type, because only that room uses it. */
   readonly closes: Closes;
+  readonly isAsset: (symbol: string) => Promise<boolean>;
 };
 
 export const composeMarketData = (
@@ -65,7 +72,7 @@ export const composeMarketData = (
     readonly cursors: Cursors;
     readonly provider: MarketDataProvider;
     readonly providers: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
-    readonly jobs: JobEnqueuer;
+    readonly jobs: JobEnqueuer & JobSchedules;
   },
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
@@ -88,9 +95,19 @@ export const composeMarketData = (
     providers,
     universes,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
+    historyDays: config.PRICE_HISTORY_DAYS,
     committed: cachedReads.committed,
+    enqueue: async (universe) => {
+      await unitOfWork.run({ operation: 'refresh.record' }, (transaction) =>
+        jobs.enqueue(transaction, 'refresh', { key: universe, data: { universe, trigger: 'startup' } }),
+      );
+    },
+    applied: async (transaction, { name }) => {
+      await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
+    },
     timeouts: {
       fetchMs: config.PROVIDER_TIMEOUT_MS,
+      creditsMs: config.REFRESH_FETCH_TIMEOUT_MS,
       applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
       uploadMs: config.UPLOAD_TIMEOUT_MS,
     },
@@ -107,11 +124,13 @@ export const composeMarketData = (
   const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes };
   const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
   const limits = { maxAssets: config.UNIVERSE_ASSETS_MAX, maxIndexes: config.UNIVERSE_INDEXES_MAX };
+  const schedules = createRefreshSchedules({ unitOfWork, jobs, metrics, clock, defaults: config.REFRESH_SCHEDULES });
   const changes = createUniverseChanges({
     unitOfWork,
     lock,
     audit,
     jobs,
+    schedules,
     clock,
     maxUniverses: config.UNIVERSES_MAX,
     providerSource: provider.source,
@@ -133,8 +152,13 @@ export const composeMarketData = (
     logger,
     readFile: path === undefined ? undefined : () => readUniversesFile({ path, limits, maxUniverses }),
   });
+  const tradingDays = createTradingDays();
+  const expectedAfterHours = config.PRICES_EXPECTED_AFTER_HOURS;
+  const checks = { unitOfWork, reader, tradingDays, faults, metrics, clock, logger, expectedAfterHours };
   return {
     refreshes,
+    quality: createQualityChecks(checks),
+    schedules,
     universes: { ...seeding, names: universes.names },
     routes: createMarketDataRoutes({
       refreshes: started,
@@ -149,18 +173,18 @@ export const composeMarketData = (
         defaultUniverse: async () => (await settingsOf())?.universe,
         queries: createUniverseQueries(reader),
         limits,
+        scheduleOf: schedules.of,
         status: createUniverseStatus({
           reader: database.replicaReader,
           clock,
-          nextRun: (universe, after) => {
-            const cron = config.REFRESH_SCHEDULES.get(universe);
-            if (cron === undefined) return undefined;
-            return CronExpressionParser.parse(cron, { currentDate: after, tz: 'UTC' }).next().toDate();
-          },
+          tradingDays,
+          expectedAfterHours,
+          scheduleOf: schedules.of,
         }),
       },
     }),
     warmUp: cachedReads.warmUp,
+    isAsset: async (symbol) => (await queries.asset(symbol)) !== undefined,
     closes: async (symbol, days) => {
       const asset = await queries.asset(symbol);
       if (asset === undefined) return undefined;

@@ -11,7 +11,7 @@ export type TokenIssuerNames = {
 };
 
 /** A URL without the slash at its end, as an issuer identifier has it. */
-export const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
+export const withoutSlash = (url: string): string => url.replace(/(?<!\/)\/+$/, '');
 
 /**
  * The `iss` of access tokens is the issuer of the metadata where PUBLIC_URL is set, because resource servers compare the

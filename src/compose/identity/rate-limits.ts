@@ -37,5 +37,13 @@ export const composeRateLimits = async (
     return undefined;
   }
   const hashKey = await derivedSecret(keyRing.signing, 'rate-limit subjects');
-  return createRateLimits({ policies: policiesOf(config), redis, hashKey, metrics, abuse, clock });
+  return createRateLimits({
+    policies: policiesOf(config),
+    clientLimits: config.RATE_LIMIT_CLIENTS,
+    redis,
+    hashKey,
+    metrics,
+    abuse,
+    clock,
+  });
 };

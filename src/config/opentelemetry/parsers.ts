@@ -12,7 +12,7 @@ export const flag: Parser<boolean> = (text) => {
     : { value: false, problem: 'must be true or false, so it counts as false' };
 };
 
-const numeric = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const numeric = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /** A number in any usual notation: `0.1`, `.1`, `1e-1`. */
 export const number =

@@ -23,7 +23,13 @@ import { userAdministration } from './0033-user-administration.ts';
 import { signInOrigins } from './0034-sign-in-origins.ts';
 import { secondFactor } from './0035-second-factor.ts';
 import { pricingPresets } from './0036-pricing-presets.ts';
+import { pricingJobDefaults } from './0037-pricing-job-defaults.ts';
 import { mailCausers } from './0038-mail-causers.ts';
+import { seriesHistory } from './0039-series-history.ts';
+import { fetchedSeries } from './0040-fetched-series.ts';
+import { registrationPasswords } from './0043-registration-passwords.ts';
+import { universeQuality } from './0044-universe-quality.ts';
+import { universeSchedules } from './0045-universe-schedules.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -53,5 +59,11 @@ export const migrations: readonly Migration[] = [
   signInOrigins,
   secondFactor,
   pricingPresets,
+  pricingJobDefaults,
   mailCausers,
+  seriesHistory,
+  fetchedSeries,
+  registrationPasswords,
+  universeQuality,
+  universeSchedules,
 ];

@@ -9,6 +9,7 @@ import {
 } from '@opentelemetry/api';
 import type { Span, Tracer } from '@opentelemetry/api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { agentFamily } from '#src/kernel/requests/callers/agent-family.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -85,6 +86,18 @@ const hasTrace = (headers: IncomingMessage['headers']): boolean =>
   propagation.fields().some((name) => headers[name] !== undefined);
 
 const portSuffix = /:\d+$/;
+const hostPattern = /^[\w.:[\]-]{1,255}$/;
+
+/**
+ * The names of host and program, not the headers: these are texts of the caller, which can identify a person or be large.
+ */
+const callerAttributes = ({ host, 'user-agent': userAgent }: IncomingMessage['headers']) => {
+  const program = agentFamily(userAgent);
+  return {
+    ...(host !== undefined && hostPattern.test(host) && { 'server.address': host.replace(portSuffix, '') }),
+    ...(program !== null && { 'user_agent.name': program }),
+  };
+};
 
 /** Starts the SERVER span with the attributes of the stable HTTP semantic conventions. */
 const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, template: string, path: string) => {
@@ -104,8 +117,7 @@ const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, templa
       'url.path': path,
       'url.scheme': 'http',
       'network.protocol.version': ctx.req.httpVersion,
-      ...(headers.host !== undefined && { 'server.address': headers.host.replace(portSuffix, '') }),
-      ...(headers['user-agent'] !== undefined && { 'user_agent.original': headers['user-agent'] }),
+      ...callerAttributes(headers),
     });
   }
   return { span, parent };

@@ -36,7 +36,18 @@ const elementsOf = (header: string): readonly string[] => header.split(',').filt
 export const forwardedForEntries = elementsOf;
 
 const noAddress = '';
-const pair = /^\s*for\s*=\s*(?:"([^"]*)"|([^"\s]*))\s*$/i;
+/** Two blanks that meet around an empty value would take quadratic time, so the value is trimmed and not matched with blanks. */
+const forParameter = /^for\s*=(.*)$/is;
+const quotedText = /^"([^"]*)"$/;
+
+/** The value of a `for` parameter; undefined if `text` is another parameter or is malformed. */
+const forValueOf = (text: string): string | undefined => {
+  const value = forParameter.exec(text.trim())?.[1]?.trim();
+  if (value === undefined) return undefined;
+  const quoted = quotedText.exec(value)?.[1];
+  if (quoted !== undefined) return quoted;
+  return /["\s]/.test(value) ? undefined : value;
+};
 
 /**
  * The `for` parameters of `Forwarded` (RFC 7239), one for each element. An element without one, or with several, gives an
@@ -48,8 +59,8 @@ const pair = /^\s*for\s*=\s*(?:"([^"]*)"|([^"\s]*))\s*$/i;
 export const forwardedEntries = (header: string): readonly string[] =>
   elementsOf(header).map((element) => {
     const found = element.split(';').flatMap((each) => {
-      const match = pair.exec(each);
-      return match ? [match[1] ?? match[2] ?? noAddress] : [];
+      const value = forValueOf(each);
+      return value === undefined ? [] : [value];
     });
     return found.length === 1 ? (found[0] ?? noAddress) : noAddress;
   });

@@ -85,6 +85,7 @@ export const errorTable = {
   auth_service_error: row(500, 'internal', 'The authentication service failed', true),
 
   session_cross_site: row(403, 'authorization', 'A page of another site cannot use a session'),
+  session_insecure: row(403, 'authorization', 'A page that came over plain HTTP cannot use a session'),
   reauthentication_required: row(403, 'authorization', 'A recent sign-in is required'),
   scope_insufficient: row(403, 'authorization', 'The token lacks the scope'),
   calendar_consent_denied: row(403, 'authorization', 'Access to the calendar was not granted'),

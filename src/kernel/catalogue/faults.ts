@@ -8,6 +8,7 @@ export const faultPoints = [
   'refresh.store_prices',
   'refresh.calculate_index_values',
   'refresh.commit',
+  'quality.measure',
   'provider.fetch',
   'pricing.engine',
   'pricing.worker',

@@ -9,6 +9,7 @@ export const jobQueues = [
   'webhook_delivery',
   'calendar',
   'mail',
+  'quality',
 ] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
@@ -42,10 +43,27 @@ export type JobHandler = (
   attempt: { readonly last: boolean },
 ) => Promise<void>;
 
-/** Standard five-field cron, in UTC. */
+/** A standard five-field cron. */
 export type JobSchedule = {
   readonly queue: JobQueue;
   readonly key: string;
   readonly cron: string;
+  /** A name of the IANA database. Default: UTC. */
+  readonly timeZone?: string;
   readonly data: JobData;
+};
+
+/** Schedules that follow from stored data. Before the queues are open nothing is stored; the start stores all of them. */
+export type JobSchedules = {
+  /** Stores a schedule in `transaction`, in place of the one of the same queue and key. */
+  readonly schedule: (transaction: Transaction, schedule: JobSchedule) => Promise<void>;
+  readonly unschedule: (transaction: Transaction, queue: JobQueue, key: string) => Promise<void>;
+  /** Makes these the only schedules of the queue. */
+  readonly replaceSchedules: (
+    transaction: Transaction,
+    queue: JobQueue,
+    schedules: readonly JobSchedule[],
+  ) => Promise<void>;
+  /** The stored schedules of the queue. */
+  readonly schedules: (queue: JobQueue) => Promise<readonly Pick<JobSchedule, 'key' | 'cron' | 'timeZone'>[]>;
 };

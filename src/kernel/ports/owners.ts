@@ -1,4 +1,5 @@
 import { scopes, type Principal, type Scope } from '../requests/principal.ts';
+import type { Query } from './unit-of-work.ts';
 
 /** The user or client that an API key, a webhook or a token belongs to. An API key cannot be an owner. */
 export type Owner = { readonly kind: 'user' | 'client'; readonly id: string };
@@ -30,7 +31,21 @@ export type Owners = {
    * Undefined if the owner is gone or has no account here, because its scopes are not known then.
    */
   readonly scopesFor: (owner: Owner, own: readonly Scope[]) => Promise<readonly Scope[] | undefined>;
+  /**
+   * Must be called by each transaction that stores something that acts for an owner later: a key, a webhook, a connected
+   * calendar. It waits for a transaction that ends the credentials of the owner, and lets the next one wait. Then it reads
+   * the state of the owner in this transaction, because the cached one may be older than such an end.
+   * @throws AppError `credential_owner_gone`; `token_revoked` if the token of `caller` was ended
+   */
+  readonly assertMayStore: (
+    query: Query,
+    owner: Owner,
+    caller?: Pick<Principal, 'kind' | 'tokenId' | 'tokenIssuedAt'>,
+  ) => Promise<void>;
 };
+
+/** The name of the lock of `takeOwnerTurn` for transactions that store or end credentials of an owner. */
+export const credentialsTurn = ({ kind, id }: Owner): string => `credentials of ${kind}:${id}`;
 
 /** Returns the scopes that are in both lists, in the order of the catalogue. */
 export const commonScopes = (own: readonly Scope[], held: readonly Scope[]): Scope[] =>

@@ -8,6 +8,8 @@ export const transactionOperations = [
   'refresh.finish',
   'refresh.close_dangling',
   'universe.change',
+  'universe.schedules',
+  'quality.store',
   'fault.change',
   'audit.verify',
   'retention',

@@ -44,3 +44,24 @@ export const createTurns = ({
     },
   };
 };
+
+/** Runs steps to their end, and gives the event loop turns between them. */
+export const runInTurns = async <Result>(
+  steps: Iterator<undefined, Result, undefined>,
+  turns: Turns,
+): Promise<Result> => {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    const turn = turns.give();
+    if (turn) await turn;
+  }
+};
+
+/** Runs the steps that are left, without turns. */
+export const runAtOnce = <Result>(steps: Iterator<undefined, Result, undefined>): Result => {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+};

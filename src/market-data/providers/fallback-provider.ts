@@ -20,15 +20,17 @@ const keyOf = ({ source }: MarketDataProvider, universe: string): CacheKey => ({
 });
 
 /**
- * A provider that stores the data of the last successful fetch. If `provider` fails and the caller allows a fallback,
+ * A provider that stores the data of the last successful fetch of all assets of the universe. If `provider` fails and the caller allows a fallback,
  * it returns the stored data; `source` then says so.
  */
 export const createFallbackProvider = ({ provider, cache, logger }: FallbackProviderDeps): MarketDataProvider => ({
   source: provider.source,
+  ...(provider.maxAssetsPerFetch !== undefined && { maxAssetsPerFetch: provider.maxAssetsPerFetch }),
   fetch: async (universe, signal, options) => {
     try {
       const fetched = await provider.fetch(universe, signal, options);
-      await cache.put(keyOf(provider, universe.name), fetched);
+      // A part of the universe would replace the data of all its assets.
+      if (!options.isPart) await cache.put(keyOf(provider, universe.name), fetched);
       return fetched;
     } catch (error) {
       const code = codeOf(error);

@@ -21,19 +21,38 @@ export type PriceBar = {
 export const refreshSources = ['provider', 'cache', 'last_known_good', 'upload'] as const;
 export type RefreshSource = (typeof refreshSources)[number];
 
-export type FetchedSeries = { readonly symbol: string; readonly prices: readonly PriceBar[] };
+export type FetchedSeries = {
+  readonly symbol: string;
+  readonly prices: readonly PriceBar[];
+  /** The answer has the bars from this day on. Absent: from the first day of the universe. */
+  readonly since?: string;
+};
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
 
 type FetchOptions = {
   /** True if data of an earlier fetch may be used when the provider fails. It is false for refreshes on request. */
   readonly fallback: boolean;
+  /**
+   * First wanted day by symbol. The other series are wanted from the first day of the universe. A provider that cannot
+   * limit its answer ignores it.
+   */
+  readonly since?: ReadonlyMap<string, string>;
+  /** True if the universe has only some of its assets. Default: false. */
+  readonly isPart?: boolean;
+  /** Max milliseconds to wait for request credits. Default: the timeout of the provider. */
+  readonly maxWaitMs?: number;
 };
 
 /** Source of prices. `fetch` must not be called inside a database transaction. */
 export type MarketDataProvider = {
   /** Recorded for each series, because prices of different sources must not be mixed in one series. */
   readonly source: SeriesSource;
-  /** @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout` */
+  /** Max assets of one call. The parts of a larger universe are stored one by one. Default: no limit. */
+  readonly maxAssetsPerFetch?: number;
+  /**
+   * It must bound the time of each of its requests.
+   * @throws AppError `external_api_bad_response`, `external_api_unavailable`, `external_api_timeout`
+   */
   readonly fetch: (universe: Universe, signal: AbortSignal, options: FetchOptions) => Promise<FetchedUniverse>;
 };
 
@@ -42,8 +61,12 @@ const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
 const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
 const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
 
-const faultOf = (bar: PriceBar, previous: string | undefined): string | undefined => {
-  if (!isCalendarDate(bar.date)) return 'a date that does not exist';
+const faultOf = (
+  bar: PriceBar,
+  previous: string | undefined,
+  isDate: (text: string) => boolean,
+): string | undefined => {
+  if (!isDate(bar.date)) return 'a date that does not exist';
   if (previous !== undefined && bar.date <= previous) return 'dates that are not strictly ascending';
   if (!isPositive(bar.close)) return 'a close that is not a positive number';
   if (![bar.open, bar.high, bar.low].every(isPositiveOrAbsent)) return 'a price that is not a positive number';
@@ -51,23 +74,37 @@ const faultOf = (bar: PriceBar, previous: string | undefined): string | undefine
   return undefined;
 };
 
+/** Remembers the dates that exist, because the series of a universe have the same days. */
+const createDateCheck = (): ((text: string) => boolean) => {
+  const known = new Set<string>();
+  return (text) => {
+    if (known.has(text)) return true;
+    const exists = isCalendarDate(text);
+    if (exists) known.add(text);
+    return exists;
+  };
+};
+
 /**
  * Validates the data of a provider before it is written to the database. Each asset of the universe must occur exactly
- * once, and no other asset. Each asset must have at least one bar. The dates must exist and must be strictly ascending.
- * The numbers must be finite.
+ * once, and no other asset. Each asset must have at least one bar, except in an answer that is limited by `since`. The
+ * dates must exist, must be strictly ascending, and must not be before `since`. The numbers must be finite.
  * @throws AppError `external_api_bad_response`
  */
 export const assertFetched = (universe: Universe, fetched: FetchedUniverse): void => {
+  const isDate = createDateCheck();
   const expected = new Set(universe.assets.map(({ symbol }) => symbol));
-  for (const { symbol, prices } of fetched.series) {
+  for (const { symbol, prices, since } of fetched.series) {
     const refuse = (problem: string): never => {
       throw new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
     };
     if (!expected.delete(symbol)) refuse('a symbol that was not requested, or with a symbol twice');
-    if (prices.length === 0) refuse(`no prices for ${symbol}`);
+    if (prices.length === 0 && since === undefined) refuse(`no prices for ${symbol}`);
+    const [first] = prices;
+    if (first && since !== undefined && first.date < since) refuse(`a day before the requested days for ${symbol}`);
     let previous: string | undefined;
     for (const bar of prices) {
-      const fault = faultOf(bar, previous);
+      const fault = faultOf(bar, previous, isDate);
       if (fault !== undefined) refuse(`${fault} for ${symbol}`);
       previous = bar.date;
     }

@@ -23,7 +23,7 @@ export type TwelveDataDeps = {
   readonly http: TwelveDataHttp;
   readonly policy: Policy;
   readonly credits: Credits;
-  /** Timeout for all requests of one fetch together. */
+  /** Timeout for all requests of one fetch together; for each of them if the fetch may wait longer for credits. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
@@ -42,10 +42,10 @@ const yearsPerPage = { '1day': 13, '1week': 90, '1month': 400 } as const;
 type Page = { readonly from: string; readonly to: string };
 
 /**
- * Pages from the first day of the universe until tomorrow. A page ends on the first day of the next page, because it is
+ * Pages from the first wanted day until tomorrow. A page ends on the first day of the next page, because it is
  * not documented if the end date is inclusive.
  */
-const pagesFrom = ({ from, interval }: Universe, now: Date): Page[] => {
+const pagesFrom = (from: string, interval: Universe['interval'], now: Date): Page[] => {
   const tomorrow = new Date(now.getTime() + dayMs);
   const first = Number(from.slice(0, 4));
   const pages: Page[] = [];
@@ -60,6 +60,24 @@ const pagesFrom = ({ from, interval }: Universe, now: Date): Page[] => {
 
 const chunks = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+
+type Group = { readonly assets: Universe['assets']; readonly from: string };
+
+/**
+ * The assets of each request with their first day. Assets with about the same first wanted day are asked for together,
+ * because each page costs a credit for each of them.
+ */
+const groupsOf = ({ assets, from }: Universe, since: ReadonlyMap<string, string>, size: number): Group[] => {
+  const dayOf = (symbol: string): string => since.get(symbol) ?? from;
+  const whole = assets.filter(({ symbol }) => !since.has(symbol));
+  const tails = assets
+    .filter(({ symbol }) => since.has(symbol))
+    .toSorted((a, b) => (dayOf(a.symbol) < dayOf(b.symbol) ? -1 : 1));
+  return [...chunks(whole, size), ...chunks(tails, size)].map((group) => ({
+    assets: group,
+    from: dayOf(group[0]!.symbol),
+  }));
+};
 
 const badResponse = (problem: string): AppError =>
   new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
@@ -85,20 +103,22 @@ const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): Fetch
 export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: TwelveDataDeps): TwelveData => {
   let lastFailure: string | undefined;
 
-  const takeCredits = async (count: number, deadline: number, signal: AbortSignal): Promise<void> => {
+  const takeCredits = async (count: number, waitUntil: number, signal: AbortSignal): Promise<void> => {
     for (let wait = await credits.take(count); wait > 0; wait = await credits.take(count)) {
-      if (clock.monotonic() + wait >= deadline) throw throttled(Math.ceil(wait / 1_000));
+      if (clock.monotonic() + wait >= waitUntil) throw throttled(Math.ceil(wait / 1_000));
       await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   };
 
+  /** `isPatient`: the time of the requests does not count as time of waiting for credits. */
+  type Patience = { readonly waitUntil: number; readonly isPatient: boolean };
   type Batch = { readonly assets: Universe['assets']; readonly page: Page };
   const symbolOf = ({ symbol, twelveDataSymbol = symbol }: Universe['assets'][number]): string => twelveDataSymbol;
 
   const requestSeries = async (
     { interval }: Universe,
     { assets, page }: Batch,
-    deadline: number,
+    { waitUntil, isPatient }: Patience,
     outer: AbortSignal,
   ): Promise<ReadonlyMap<string, WireSeries>> => {
     const symbols = assets.map(symbolOf);
@@ -112,7 +132,8 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
       timezone: 'Exchange',
       format: 'JSON',
     };
-    await takeCredits(symbols.length, deadline, outer);
+    await takeCredits(symbols.length, waitUntil, outer);
+    const deadline = isPatient ? clock.monotonic() + timeoutMs : waitUntil;
     let attempts = 0;
     const body = await policy.run({ signal: outer, deadline, idempotent: true }, async (signal) => {
       // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
@@ -123,12 +144,17 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     return readTimeSeries({ symbols, interval }, body);
   };
 
-  const fetchAll = async (universe: Universe, signal: AbortSignal): Promise<FetchedSeries[]> => {
-    const deadline = clock.monotonic() + timeoutMs;
+  const fetchAll = async (
+    universe: Universe,
+    signal: AbortSignal,
+    since: ReadonlyMap<string, string>,
+    maxWaitMs: number | undefined,
+  ): Promise<FetchedSeries[]> => {
+    const patience = { waitUntil: clock.monotonic() + (maxWaitMs ?? timeoutMs), isPatient: maxWaitMs !== undefined };
     const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
-    for (const page of pagesFrom(universe, clock.now())) {
-      for (const assets of chunks(universe.assets, credits.perMinute)) {
-        const found = await requestSeries(universe, { assets, page }, deadline, signal);
+    for (const { assets, from } of groupsOf(universe, since, credits.perMinute)) {
+      for (const page of pagesFrom(from, universe.interval, clock.now())) {
+        const found = await requestSeries(universe, { assets, page }, patience, signal);
         for (const asset of assets) {
           const series = found.get(symbolOf(asset));
           if (series?.currency !== undefined && series.currency !== asset.currency) {
@@ -138,17 +164,23 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
         }
       }
     }
-    return [...bars].map(([symbol, all]) => mergePages(symbol, all, clock.now()));
+    return [...bars].map(([symbol, all]) => {
+      const { prices } = mergePages(symbol, all, clock.now());
+      const first = since.get(symbol);
+      if (first === undefined) return { symbol, prices };
+      return { symbol, prices: prices.filter(({ date }) => date >= first), since: first };
+    });
   };
 
   return {
     source: 'twelve_data',
-    fetch: async (universe, signal) => {
+    maxAssetsPerFetch: credits.perMinute,
+    fetch: async (universe, signal, { since = new Map<string, string>(), maxWaitMs }) => {
       assertOutsideTransaction('Calling Twelve Data');
       const startedAt = clock.monotonic();
       try {
-        const series = await fetchAll(universe, signal);
-        const empty = series.find(({ prices }) => prices.length === 0);
+        const series = await fetchAll(universe, signal, since, maxWaitMs);
+        const empty = series.find((each) => each.prices.length === 0 && each.since === undefined);
         if (empty) throw badResponse(`no prices for ${empty.symbol}`);
         lastFailure = undefined;
         return { source: 'provider', series };

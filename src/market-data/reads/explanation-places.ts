@@ -1,7 +1,6 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { callerOf } from '#src/kernel/requests/caller.ts';
-import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
 
 export type ExplanationPlaces = {
   /**
@@ -25,7 +24,12 @@ const retryAfter = 1;
  */
 export const createExplanationPlaces = ({ abuse }: { readonly abuse: AbuseReport }): ExplanationPlaces => {
   const waiting: (() => void)[] = [];
-  const byCaller = new Map<string, number>();
+  const callers = createCallerPlaces({
+    abuse,
+    maxPerCaller,
+    detail: 'Too many explanations of this caller are being calculated',
+    retryAfter,
+  });
   let running = 0;
 
   const enter = async (): Promise<void> => {
@@ -46,34 +50,16 @@ export const createExplanationPlaces = ({ abuse }: { readonly abuse: AbuseReport
     if (next) next();
     else running -= 1;
   };
-  const addTo = (caller: string, change: 1 | -1): void => {
-    const count = (byCaller.get(caller) ?? 0) + change;
-    if (count > 0) byCaller.set(caller, count);
-    else byCaller.delete(caller);
-  };
 
   return {
-    use: async (work) => {
-      const request = currentRequest();
-      // Work outside of a request comes from the service itself.
-      const caller = request && callerOf(request);
-      if (caller !== undefined && (byCaller.get(caller) ?? 0) >= maxPerCaller) {
-        abuse.refused('concurrency_by_caller', request?.clientIp);
-        throw new AppError('concurrency_limit_exceeded', 'Too many explanations of this caller are being calculated', {
-          retryAfter,
-        });
-      }
-      if (caller !== undefined) addTo(caller, 1);
-      try {
+    use: (work) =>
+      callers.use(async () => {
         await enter();
         try {
           return await work();
         } finally {
           leave();
         }
-      } finally {
-        if (caller !== undefined) addTo(caller, -1);
-      }
-    },
+      }),
   };
 };

@@ -8,7 +8,7 @@ import { cacheHeaders, type CachedReads } from './cached-reads.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries, SeriesPage } from './queries.ts';
 import { answerSeries } from './series-pages.ts';
-import { nameParameter } from '../names.ts';
+import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
 import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/universe-routes.ts';
@@ -34,7 +34,7 @@ export type MarketDataRoutesDeps = {
   readonly cursors: Cursors;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
-  readonly universes: Pick<UniverseRoutesDeps, 'changes' | 'queries' | 'status' | 'limits' | 'defaultUniverse'>;
+  readonly universes: Omit<UniverseRoutesDeps, 'pages' | 'basePath'>;
   readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'abuse' | 'maxUploads'>;
 };
 

@@ -8,7 +8,7 @@ import {
   resourceQuery,
 } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
-import { nameParameter } from '../names.ts';
+import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
 import { leftOutReasons } from '../indexes/calculation/left-out.ts';

@@ -2,7 +2,6 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { withDeadline } from '../providers/deadline.ts';
-import type { FetchedUniverse } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { calculateIndexValues, type CalculatedIndexes } from '../indexes/calculate-index-values.ts';
 import type { Universe } from '../indexes/universes.ts';
@@ -14,11 +13,13 @@ import type { StagedUpload } from '../uploads/upload.ts';
 import type { RefreshEvents } from './refresh-events.ts';
 import { claimRunning, markApplied, maxListedSeries, recordProgress, type RefreshCounts } from './refresh-records.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
+import { removeFetchedSeries } from './fetch/fetched-series.ts';
+import type { FetchedPrices } from './fetch/fetch-prices.ts';
 import { ensureAssets } from './refresh-steps.ts';
 import { inSpan } from './spans.ts';
 
 export type RefreshProgress = {
-  fetched: FetchedUniverse | undefined;
+  fetched: FetchedPrices | undefined;
   applying: boolean;
   stored: StoredResult | undefined;
   calculated: CalculatedIndexes | undefined;
@@ -49,6 +50,7 @@ export type ApplyRefreshDeps = Pick<
   RefreshRunDeps,
   | 'unitOfWork'
   | 'universes'
+  | 'applied'
   | 'faults'
   | 'metrics'
   | 'clock'
@@ -58,8 +60,6 @@ export type ApplyRefreshDeps = Pick<
   | 'maxUploadRows'
   | 'maxRefusedRows'
 > & { readonly events: RefreshEvents; readonly step: RunStep; readonly sourceOf: (universe: Universe) => SeriesSource };
-
-const barsOf = ({ series }: FetchedUniverse): number => series.reduce((sum, { prices }) => sum + prices.length, 0);
 
 /** Writes what a refresh has fetched, or the rows of its file, in one transaction. */
 export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
@@ -89,7 +89,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
       if (reporting) return;
       reporting = true;
       // A progress that cannot be stored is no reason to refuse the file.
-      void recordProgress(deps.reader, id, rowsRead)
+      void recordProgress(deps.reader, id, { rowsRead })
         .catch(() => {})
         .finally(() => (reporting = false));
     };
@@ -109,7 +109,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
       fetched,
       staged,
       progress,
-    }: { fetched: FetchedUniverse; staged: StagedUpload | undefined; progress: RefreshProgress },
+    }: { fetched: FetchedPrices; staged: StagedUpload | undefined; progress: RefreshProgress },
   ): Promise<RefreshCounts> =>
     withDeadline({ timeoutMs: timeoutOf(upload), code: 'database_timeout', outer }, async (signal) => {
       progress.applying = true;
@@ -129,7 +129,12 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
           const request = { refreshId: id, universe, assets, quarantineFactor };
           progress.stored = staged
             ? await storeUpload(transaction, { ...request, staged, onAccepted: upload!.onAccepted })
-            : await storeSeries(transaction, { ...request, fetched, source: sourceOf(universe) });
+            : await storeSeries(transaction, {
+                ...request,
+                fetched: { source: fetched.source, series: fetched.series() },
+                source: sourceOf(universe),
+              });
+          await removeFetchedSeries(transaction, universe.name);
           return progress.stored;
         },
       );
@@ -146,18 +151,19 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         rows_written: prices,
         ...(staged
           ? { rows_read: staged.rows_read, errors: staged.errors, errors_total: staged.errors_total }
-          : { rows_read: barsOf(fetched), errors: [], errors_total: 0 }),
+          : { rows_read: fetched.bars, errors: [], errors_total: 0 }),
       };
       const at = now();
       progress.calculated = calculated;
       await markApplied(transaction, id, { counts, at });
       await events.applied(transaction, { id, universe: universe.name, counts, at });
       await inApplyTransaction?.(transaction);
+      await deps.applied?.(transaction, universe);
       await faults.reach('refresh.commit', signal);
       return counts;
     });
 
-  return (id: string, run: RefreshRun, fetched: FetchedUniverse, progress: RefreshProgress): Promise<RefreshCounts> => {
+  return (id: string, run: RefreshRun, fetched: FetchedPrices, progress: RefreshProgress): Promise<RefreshCounts> => {
     // A file arrives only once.
     const options = {
       operation: 'refresh.apply',

@@ -248,9 +248,13 @@ export const closeRunning = async (
 };
 
 /** Stores the progress of a running refresh. Call it before `claimRunning` of the refresh, which locks the record. */
-export const recordProgress = async ({ query }: Reader, id: string, rowsRead: number): Promise<void> => {
-  await query(`update refresh set rows_read = $2 where id = $1 and status = 'running' and applied_at is null`, [
-    id,
-    rowsRead,
-  ]);
+export const recordProgress = async (
+  { query }: Pick<Reader, 'query'>,
+  id: string,
+  { rowsRead, assets = 0 }: { readonly rowsRead: number; readonly assets?: number },
+): Promise<void> => {
+  await query(
+    `update refresh set rows_read = $2, assets = $3 where id = $1 and status = 'running' and applied_at is null`,
+    [id, rowsRead, assets],
+  );
 };

@@ -28,16 +28,28 @@ export type RefreshRunDeps = {
   readonly ids: () => string;
   /** Called after the commit and before the caller gets the ended record. It brings the caches up to date. */
   readonly committed: (universe: Universe) => Promise<void>;
+  /** Called right before the commit of the data. It enqueues the check of the prices. */
+  readonly applied?: (transaction: Transaction, universe: Universe) => Promise<void>;
   readonly universes: Universes;
   /** A price, or a whole series, that changes by more than this factor, up or down, is held back. */
   readonly quarantineFactor: number;
-  /** Timeouts of the fetch, of the transaction that writes the rows, and of the read of a file. */
-  readonly timeouts: { readonly fetchMs: number; readonly applyMs: number; readonly uploadMs?: number };
+  /** After so many days a refresh fetches the whole history of a series again. 0: each refresh does. Default: 0. */
+  readonly historyDays?: number;
+  readonly timeouts: {
+    /** Timeout of the fetch. */
+    readonly fetchMs: number;
+    /** Timeout of the fetch with the time that it waits for request credits. Default: it does not wait. */
+    readonly creditsMs?: number;
+    /** Timeout of the transaction that writes the rows. */
+    readonly applyMs: number;
+    /** Timeout of the read of a file. */
+    readonly uploadMs?: number;
+  };
   /** Max rows of an uploaded file. Default: no limit. */
   readonly maxUploadRows?: number;
   /** Max refused rows of an uploaded file of which the others are stored. Default: no limit. */
   readonly maxRefusedRows?: number;
-  /** Stores the progress of uploads, outside of their transaction. */
+  /** Reads and writes outside of the transaction of the refresh. Must be the primary. */
   readonly reader: Reader;
 };
 

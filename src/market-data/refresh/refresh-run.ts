@@ -4,13 +4,20 @@ import { orAbort } from '#src/kernel/abort.ts';
 import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { withDeadline } from '../providers/deadline.ts';
-import { assertFetched } from '../providers/provider.ts';
-import type { FetchedUniverse, MarketDataProvider } from '../providers/provider.ts';
+import type { MarketDataProvider } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { createApplyRefresh, createRunStep, noProgress, type RefreshProgress } from './apply-refresh.ts';
+import { createFetchPrices, noFetchedPrices, type FetchedPrices, type FetchProgress } from './fetch/fetch-prices.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 import { countFailedRefresh } from './refresh-failure.ts';
-import { beginQueued, closeRunning, hasSucceeded, insertRunning, recordOutcome } from './refresh-records.ts';
+import {
+  beginQueued,
+  closeRunning,
+  hasSucceeded,
+  insertRunning,
+  recordOutcome,
+  recordProgress,
+} from './refresh-records.ts';
 import type { Outcome, RefreshRecord } from './refresh-records.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { createRefreshReports } from './refresh-reports.ts';
@@ -31,6 +38,13 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
   const sourceOf = ({ source = 'provider' }: Universe): SeriesSource =>
     source === 'provider' ? provider.source : source;
 
+  const fetchPrices = createFetchPrices({
+    ...deps,
+    historyDays: deps.historyDays ?? 0,
+    maxWaitMs: timeouts.creditsMs,
+  });
+  const fetchMs = Math.max(timeouts.fetchMs, timeouts.creditsMs ?? 0);
+
   const apply = createApplyRefresh({ ...deps, events, step, sourceOf });
 
   const providerOf = (universe: Universe): MarketDataProvider => {
@@ -40,17 +54,18 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
     throw new AppError('external_api_unavailable', `This process is not configured for the source ${source}`);
   };
 
-  const fetch = ({ universe, trigger, signal: outer, upload }: RefreshRun): Promise<FetchedUniverse> =>
-    withDeadline({ timeoutMs: timeouts.fetchMs, code: 'external_api_timeout', outer }, async (signal) => {
-      if (upload) return { source: 'upload' as const, series: [] };
+  const fetch = (id: string, { universe, trigger, signal: outer, upload }: RefreshRun): Promise<FetchedPrices> =>
+    withDeadline({ timeoutMs: fetchMs, code: 'external_api_timeout', outer }, async (signal) => {
+      if (upload) return noFetchedPrices;
       return step('fetch', 'provider.fetch', signal, async () => {
         assertOutsideTransaction('Fetching market data');
         // There is nothing to fetch for uploaded prices. The refresh calculates the indexes from what is stored.
-        if (sourceOf(universe) === 'upload') return { source: 'upload' as const, series: [] };
+        if (sourceOf(universe) === 'upload') return noFetchedPrices;
         const fallback = trigger === 'schedule' || trigger === 'startup';
-        const fetched = await orAbort(providerOf(universe).fetch(universe, signal, { fallback }), signal);
-        assertFetched(universe, fetched);
-        return fetched;
+        // A progress that cannot be stored is no reason to stop.
+        const progress = ({ assets, bars }: FetchProgress): Promise<void> =>
+          recordProgress(deps.reader, id, { rowsRead: bars, assets }).catch(() => {});
+        return orAbort(fetchPrices({ provider: providerOf(universe), universe, signal, fallback, progress }), signal);
       });
     });
 
@@ -73,7 +88,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
   const attempt = async (id: string, run: RefreshRun, span: Span): Promise<Outcome> => {
     const progress = noProgress();
     try {
-      progress.fetched = await fetch(run);
+      progress.fetched = await fetch(id, run);
       await apply(id, run, progress.fetched, progress);
       if (progress.stored) reportSeries(id, run.universe, progress.stored);
       if (progress.calculated) reportIndexes(deps, { id, universe: run.universe.name }, progress.calculated);

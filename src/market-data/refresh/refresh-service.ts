@@ -8,6 +8,7 @@ import type { RefreshRecord, RefreshTrigger } from './refresh-records.ts';
 import { initUploadMetrics } from './refresh-reports.ts';
 import { createRefreshRun } from './refresh-run.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
+import { unfinishedUniverses } from './fetch/fetched-series.ts';
 import { leftOutReasons } from '../indexes/calculation/left-out.ts';
 import { replacementReasons } from '../series/series-plan.ts';
 import type { Upload } from '../uploads/upload.ts';
@@ -16,6 +17,11 @@ import { refreshLockName } from './refresh-lock.ts';
 
 export type RefreshServiceDeps = RefreshRunDeps & {
   readonly lock: Lock;
+  /**
+   * Enqueues a refresh. The start uses it for universes whose fetch can take minutes, because it waits for the others.
+   * Default: they run at once.
+   */
+  readonly enqueue?: (universe: string) => Promise<void>;
 };
 
 type RefreshRequest = {
@@ -53,8 +59,8 @@ export type RefreshService = {
   /** Sets the last-success gauges from the database, to 0 for a universe without a successful refresh. */
   readonly restoreMetrics: () => Promise<void>;
   /**
-   * Refreshes each universe whose last success is older than `staleAfterMs` or missing, or whose prices come from
-   * another source than the provider. Logs failures, never throws.
+   * Refreshes each universe whose last success is older than `staleAfterMs` or missing, whose prices come from another
+   * source than the provider, or whose last refresh was interrupted while it fetched parts. Logs failures, never throws.
    */
   readonly refreshStale: (options: { readonly staleAfterMs: number }) => Promise<void>;
   /** Resolves when no refresh runs. */
@@ -201,12 +207,18 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     refreshStale: async ({ staleAfterMs }) => {
       const seconds = await lastSuccesses();
       const fromOtherSource = await universesOfOtherSource();
+      const unfinished = await unfinishedUniverses(reader);
       const staleBefore = (clock.now().getTime() - staleAfterMs) / 1000;
-      await eachUniverse(universes, async ({ name: universe, source }) => {
+      await eachUniverse(universes, async ({ name: universe, source, assets }) => {
         // The prices of such a universe come only by uploads.
         if (source === 'upload') return;
-        if ((seconds.get(universe) ?? -Infinity) >= staleBefore && !fromOtherSource.has(universe)) return;
+        const isFresh = (seconds.get(universe) ?? -Infinity) >= staleBefore;
+        if (isFresh && !fromOtherSource.has(universe) && !unfinished.has(universe)) return;
         try {
+          if (deps.enqueue && assets.length > (deps.provider.maxAssetsPerFetch ?? Infinity)) {
+            await deps.enqueue(universe);
+            return;
+          }
           await run({ universe, trigger: 'startup' });
         } catch (error) {
           logger.warn({ universe, code: codeOf(error) }, 'the refresh at startup did not run');

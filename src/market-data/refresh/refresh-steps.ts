@@ -1,5 +1,4 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { AssetEntity, MarketIndexEntity } from '../entities.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { Universe } from '../indexes/universes.ts';
 
@@ -9,41 +8,66 @@ export type EnsuredIds = {
   readonly indexes: ReadonlyMap<string, number>;
 };
 
+type Query = Pick<Transaction, 'query'>;
+
 const idOf = (ids: ReadonlyMap<string, number>, name: string): number => {
   const id = ids.get(name);
   if (id === undefined) throw new Error(`${name} has no row`);
   return id;
 };
 
-/** Updates assets, indexes and constituents to the definition of the universe. The few rows use the identity map. */
-export const ensureAssets = async ({ em, query }: Transaction, universe: Universe): Promise<EnsuredIds> => {
-  const assetRows = await em.upsertMany(
-    AssetEntity,
-    universe.assets.map(({ symbol, name, exchange, currency }) => ({ symbol, name, exchange, currency })),
-    { onConflictFields: ['symbol'] },
-  );
-  const indexRows = await em.upsertMany(
-    MarketIndexEntity,
-    universe.indexes.map(({ code, name, method }) => ({ code, name, method, universe: universe.name })),
-    { onConflictFields: ['code'] },
-  );
+/** Writes only what differs, because a universe can have 10,000 assets, which rarely change. */
+const upsertAssets = `insert into asset (symbol, name, exchange, currency)
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+  on conflict (symbol) do update set name = excluded.name, exchange = excluded.exchange, currency = excluded.currency
+    where (asset.name, asset.exchange, asset.currency) is distinct from (excluded.name, excluded.exchange, excluded.currency)`;
+
+const upsertIndexes = `insert into market_index (code, name, method, universe)
+  select code, name, method, $4 from unnest($1::text[], $2::text[], $3::text[]) as definition (code, name, method)
+  on conflict (code) do update set name = excluded.name, method = excluded.method, universe = excluded.universe
+    where (market_index.name, market_index.method, market_index.universe)
+      is distinct from (excluded.name, excluded.method, excluded.universe)`;
+
+const readIds = async (
+  { query }: Query,
+  table: 'asset' | 'market_index',
+  column: 'symbol' | 'code',
+  names: readonly string[],
+): Promise<ReadonlyMap<string, number>> => {
+  const statement = `select id, ${column} as name from ${table} where ${column} = any($1::text[])`;
+  const rows = await query<{ id: number; name: string }>(statement, [names]);
+  return new Map(rows.map(({ id, name }) => [name, id]));
+};
+
+/**
+ * Updates assets, indexes and constituents to the definition of the universe. These are writes of sets in SQL: as managed
+ * entities, thousands of assets would block the event loop for seconds.
+ */
+export const ensureAssets = async ({ query }: Query, { name, assets, indexes }: Universe): Promise<EnsuredIds> => {
+  const symbols = assets.map(({ symbol }) => symbol);
+  const codes = indexes.map(({ code }) => code);
+  await query(upsertAssets, [
+    symbols,
+    assets.map((asset) => asset.name),
+    assets.map(({ exchange }) => exchange),
+    assets.map(({ currency }) => currency),
+  ]);
+  await query(upsertIndexes, [codes, indexes.map((index) => index.name), indexes.map(({ method }) => method), name]);
   const ids: EnsuredIds = {
-    assets: new Map(assetRows.map(({ symbol, id }) => [symbol, id])),
-    indexes: new Map(indexRows.map(({ code, id }) => [code, id])),
+    assets: await readIds({ query }, 'asset', 'symbol', symbols),
+    indexes: await readIds({ query }, 'market_index', 'code', codes),
   };
-  const pairs = universe.indexes.flatMap(({ code, constituents }) =>
-    constituents.map((symbol) => [idOf(ids.indexes, code), idOf(ids.assets, symbol)] as const),
-  );
-  const columns = [arrayLiteral(pairs.map(([index]) => index)), arrayLiteral(pairs.map(([, asset]) => asset))];
-  await query(
-    `delete from index_constituent where index_id = any($1::int[])
-       and (index_id, asset_id) not in (select * from unnest($1::int[], $2::int[]))`,
-    columns,
-  );
-  await query(
-    `insert into index_constituent (index_id, asset_id) select * from unnest($1::int[], $2::int[])
-     on conflict do nothing`,
-    columns,
-  );
+  for (const { code, constituents } of indexes) {
+    const index = idOf(ids.indexes, code);
+    const members = arrayLiteral(constituents.map((symbol) => idOf(ids.assets, symbol)));
+    await query(
+      'delete from index_constituent where index_id = $1 and asset_id not in (select * from unnest($2::int[]))',
+      [index, members],
+    );
+    await query(
+      'insert into index_constituent (index_id, asset_id) select $1, * from unnest($2::int[]) on conflict do nothing',
+      [index, members],
+    );
+  }
   return ids;
 };

@@ -28,11 +28,18 @@ type Judged = {
   readonly incoherent: boolean;
 };
 
+/** The plan of one series can take 0.2 s, so it is made in steps of some milliseconds. */
+type Steps<Result> = Generator<undefined, Result, undefined>;
+const barsOfStep = 1_000;
+
+type PossibleBars = { readonly byPeriod: ReadonlyMap<string, PriceBar>; readonly held: readonly QuarantinedPrice[] };
+
 /** Removes bars that contradict themselves, and all but the last bar of each period. */
-const possibleBars = ({ symbol, prices }: FetchedSeries, { interval }: PlanContext) => {
+const possibleBars = function* ({ symbol, prices }: FetchedSeries, { interval }: PlanContext): Steps<PossibleBars> {
   const held: QuarantinedPrice[] = [];
   const byPeriod = new Map<string, PriceBar>();
-  for (const bar of prices) {
+  for (const [index, bar] of prices.entries()) {
+    if (index % barsOfStep === 0) yield;
     const contradiction = contradictionIn(bar);
     if (contradiction) {
       held.push({ symbol, date: bar.date, ...contradiction, reason: 'impossible' });
@@ -53,7 +60,12 @@ const possibleBars = ({ symbol, prices }: FetchedSeries, { interval }: PlanConte
  * Compares each bar with the stored bar of its period, and a new bar with the bar before it. The first bar is compared
  * with `before`, or with the median of the first five closes.
  */
-const judge = (symbol: string, rows: readonly Row[], before: ReferenceBar | undefined, maxFactor: number): Judged => {
+const judge = function* (
+  symbol: string,
+  rows: readonly Row[],
+  before: ReferenceBar | undefined,
+  maxFactor: number,
+): Steps<Judged> {
   const opening = median(rows.slice(0, openingCloses).map(({ bar }) => bar.close));
   let reference: ReferenceBar = before ?? { open: null, high: null, low: null, close: opening };
   const accepted: PriceBar[] = [];
@@ -61,7 +73,8 @@ const judge = (symbol: string, rows: readonly Row[], before: ReferenceBar | unde
   const kept: PriceBar[] = [];
   let compared = 0;
   let moved = 0;
-  for (const { bar, stored, factor } of rows) {
+  for (const [index, { bar, stored, factor }] of rows.entries()) {
+    if (index % barsOfStep === 0) yield;
     const own = stored && (factor === 1 ? stored : scaledBar(stored, factor));
     const comparison = movedWithoutSplit(bar, own ?? reference, maxFactor);
     if (own) compared += 1;
@@ -81,11 +94,11 @@ const judge = (symbol: string, rows: readonly Row[], before: ReferenceBar | unde
 };
 
 /** The series replaces all that is stored. Its bars are compared only with each other. */
-export const replaceSeries = (fetched: FetchedSeries, context: PlanContext): SeriesPlan => {
+export const replaceSeries = function* (fetched: FetchedSeries, context: PlanContext): Steps<SeriesPlan> {
   const { symbol } = fetched;
-  const { byPeriod, held: impossible } = possibleBars(fetched, context);
+  const { byPeriod, held: impossible } = yield* possibleBars(fetched, context);
   const rows = [...byPeriod.values()].map((bar) => ({ bar, stored: undefined, factor: 1 }));
-  const { accepted, held } = judge(symbol, rows, undefined, context.quarantineFactor);
+  const { accepted, held } = yield* judge(symbol, rows, undefined, context.quarantineFactor);
   const nothing = accepted.length === 0;
   return {
     symbol,
@@ -101,13 +114,19 @@ export const replaceSeries = (fetched: FetchedSeries, context: PlanContext): Ser
   };
 };
 
+/** True if the stored series is the one whose end was asked for. Another refresh can have changed it since then. */
+const continues = ({ origin, bars, before }: StoredSeries, { source, interval }: PlanContext): boolean =>
+  (bars.length > 0 || before !== undefined) && origin.source === source && origin.interval === interval;
+
 /** The series is the truth for the time from the first requested day on, as far as it is believed. */
-const updateSeries = (fetched: FetchedSeries, stored: StoredSeries, context: PlanContext): SeriesPlan => {
+const updateSeries = function* (fetched: FetchedSeries, stored: StoredSeries, context: PlanContext): Steps<SeriesPlan> {
   const { symbol } = fetched;
   const { interval, current, quarantineFactor } = context;
-  const { byPeriod, held: impossible } = possibleBars(fetched, context);
+  const { byPeriod, held: impossible } = yield* possibleBars(fetched, context);
   const answered = new Set(fetched.prices.map(({ date }) => periodOf(date, interval)));
+  yield;
   const storedByPeriod = new Map(stored.bars.map((bar) => [periodOf(bar.date, interval), bar]));
+  yield;
   const withdrawn = stored.bars.filter(({ date }) => !answered.has(periodOf(date, interval)));
 
   const holdBack = (reason: HeldBackSeries['reason'], factor?: number): SeriesPlan => {
@@ -135,30 +154,38 @@ const updateSeries = (fetched: FetchedSeries, stored: StoredSeries, context: Pla
     };
   };
 
+  if (context.isTail && !continues(stored, context)) return holdBack('short_answer');
   if (current && withdrawn.length > maxWithdrawn(storedByPeriod.size)) return holdBack('short_answer');
+  yield;
   const pairs = [...byPeriod].flatMap(([period, bar]) => {
     const own = storedByPeriod.get(period);
     return own ? [{ period, stored: own.close, fetched: bar.close }] : [];
   });
+  yield;
   const restatement: Restatement = findRestatement(pairs);
   if (restatement.kind === 'contradictory') return holdBack('restated', restatement.factor);
   const isRestated = restatement.kind === 'restated';
   if (isRestated && (!current || context.isPart === true || restatement.maxMove > quarantineFactor)) {
     return holdBack('restated', restatement.factor);
   }
+  yield;
   const factors = new Map(pairs.map(({ period }, index) => [period, isRestated ? restatement.factors[index]! : 1]));
   const oldest = isRestated ? restatement.factors[0]! : 1;
+  yield;
   const rows = [...byPeriod].map(([period, bar]) => ({
     bar,
     stored: storedByPeriod.get(period),
     factor: factors.get(period) ?? 1,
   }));
   const before = stored.before && scaledBar(stored.before, oldest);
-  const judged = judge(symbol, rows, before, quarantineFactor);
+  const judged = yield* judge(symbol, rows, before, quarantineFactor);
   if (judged.incoherent) return holdBack('moved_too_far');
 
+  yield;
   const storedByDate = new Map(stored.bars.map((bar) => [bar.date, bar]));
+  yield;
   const acceptedPeriods = new Map(judged.accepted.map((bar) => [periodOf(bar.date, interval), bar.date]));
+  yield;
   const relabelled = stored.bars.filter(({ date }) => {
     const now = acceptedPeriods.get(periodOf(date, interval));
     return now !== undefined && now !== date;
@@ -187,15 +214,19 @@ const isEmpty = ({ bars, before }: StoredSeries): boolean => bars.length === 0 &
  * replaces it as a whole. If the source of the stored series is not known, it is replaced only if the answer does not
  * fit to it.
  */
-export const planSeries = (fetched: FetchedSeries, stored: StoredSeries, context: PlanContext): SeriesPlan => {
+export const planSeries = function* (
+  fetched: FetchedSeries,
+  stored: StoredSeries,
+  context: PlanContext,
+): Steps<SeriesPlan> {
   const { source, interval } = stored.origin;
-  if (isEmpty(stored)) return updateSeries(fetched, stored, context);
+  if (context.isTail || isEmpty(stored)) return yield* updateSeries(fetched, stored, context);
   const isOther =
     (source !== null && context.source !== null && source !== context.source) ||
     (interval !== null && interval !== context.interval);
-  if (isOther) return replaceSeries(fetched, context);
-  const plan = updateSeries(fetched, stored, context);
+  if (isOther) return yield* replaceSeries(fetched, context);
+  const plan = yield* updateSeries(fetched, stored, context);
   const isUnknown = source === null && context.source !== null && context.current;
   const fits = plan.heldBack === undefined && plan.held.every(({ reason }) => reason !== 'moved_too_far');
-  return isUnknown && !fits ? replaceSeries(fetched, context) : plan;
+  return isUnknown && !fits ? yield* replaceSeries(fetched, context) : plan;
 };

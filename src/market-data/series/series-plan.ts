@@ -51,6 +51,8 @@ export type PlanContext = {
   readonly current: boolean;
   /** The series has bars before or after the fetched ones, so a common factor would give it two units. Default: false. */
   readonly isPart?: boolean;
+  /** The answer is the end of a series that must be stored already, from the same source. Default: false. */
+  readonly isTail?: boolean;
   /** A price, or a whole series, that changes by more than this factor is held back. */
   readonly quarantineFactor: number;
 };

@@ -1,5 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { createTurns } from '#src/kernel/streams/turns.ts';
+import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import type { FetchedSeries, FetchedUniverse } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { arrayLiteral } from '../sql.ts';
@@ -15,7 +15,9 @@ export type StoreRequest = {
   readonly universe: Pick<Universe, 'from' | 'interval'>;
   /** Database ids by symbol. */
   readonly assets: ReadonlyMap<string, number>;
-  readonly fetched: FetchedUniverse;
+  readonly fetched: Pick<FetchedUniverse, 'source'> & {
+    readonly series: Iterable<FetchedSeries> | AsyncIterable<FetchedSeries>;
+  };
   readonly source: SeriesSource | null;
   readonly quarantineFactor: number;
 };
@@ -54,18 +56,21 @@ export const nothingStored: StoredResult = {
 /** Limits the memory and the work in one turn of the event loop: the stored bars of one batch of series are in memory at a time. */
 const barsPerBatch = 10_000;
 
-const batchesOf = (series: readonly FetchedSeries[]): FetchedSeries[][] => {
-  const batches: FetchedSeries[][] = [];
-  let bars = Infinity;
-  for (const each of series) {
-    if (bars + each.prices.length > barsPerBatch) {
-      batches.push([]);
+export const batchesOf = async function* (
+  series: Iterable<FetchedSeries> | AsyncIterable<FetchedSeries>,
+): AsyncGenerator<readonly FetchedSeries[]> {
+  let batch: FetchedSeries[] = [];
+  let bars = 0;
+  for await (const each of series) {
+    if (batch.length > 0 && bars + each.prices.length > barsPerBatch) {
+      yield batch;
+      batch = [];
       bars = 0;
     }
-    batches.at(-1)!.push(each);
+    batch.push(each);
     bars += each.prices.length;
   }
-  return batches;
+  if (batch.length > 0) yield batch;
 };
 
 export type Plans = readonly (readonly [asset: number, SeriesPlan])[];
@@ -85,8 +90,7 @@ const planBatch = async (
   });
   const stored = await readStoredSeries(
     { query },
-    withIds.map(([asset]) => asset),
-    from,
+    withIds.map(([asset, { since = from }]) => ({ asset, from: since })),
   );
   const context = {
     source,
@@ -97,7 +101,10 @@ const planBatch = async (
   const turns = createTurns();
   const plans: (readonly [number, SeriesPlan])[] = [];
   for (const [asset, each] of withIds) {
-    plans.push([asset, planSeries(each, stored.get(asset)!, context)]);
+    const known = stored.get(asset)!;
+    const isTail = each.since !== undefined;
+    const tailContext = { ...context, isTail, isPart: isTail && known.before !== undefined };
+    plans.push([asset, await runInTurns(planSeries(each, known, tailContext), turns)]);
     await turns.give();
   }
   return plans;
@@ -160,6 +167,22 @@ export const withPlans = (result: StoredResult, plans: Plans): StoredResult => (
   heldBack: [...result.heldBack, ...present(plans.map(([, { heldBack }]) => heldBack))],
 });
 
+/** Records which series were fetched as a whole, so that the next refreshes need only their ends. */
+const markHistories = async (
+  { query }: Pick<Transaction, 'query'>,
+  series: readonly FetchedSeries[],
+  plans: Plans,
+  { universe, fetched }: StoreRequest,
+): Promise<void> => {
+  if (fetched.source !== 'provider') return;
+  const whole = plans.filter(([, { accepted }], index) => series[index]!.since === undefined && accepted > 0);
+  if (whole.length === 0) return;
+  await query('update asset set history_from = $2, history_at = now() where id = any($1::int[])', [
+    arrayLiteral(whole.map(([asset]) => asset)),
+    universe.from,
+  ]);
+};
+
 /** Compares the fetched series with the stored ones, and writes the differences. Prices that are not believed are listed. */
 export const storeSeries = async (
   transaction: Pick<Transaction, 'query'>,
@@ -167,9 +190,10 @@ export const storeSeries = async (
 ): Promise<StoredResult> => {
   const from = firstDayOfPeriod(request.universe.from, request.universe.interval);
   let result = nothingStored;
-  for (const batch of batchesOf(request.fetched.series)) {
+  for await (const batch of batchesOf(request.fetched.series)) {
     const plans = await planBatch(transaction, batch, request, from);
     await writePlans(transaction, plans, request, from);
+    await markHistories(transaction, batch, plans, request);
     result = withPlans(result, plans);
   }
   return result;

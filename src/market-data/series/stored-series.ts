@@ -1,7 +1,9 @@
-import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { SeriesOrigin, StoredSeries } from './series-plan.ts';
+
+type Query = Pick<Reader, 'query'>;
 
 type BarRow = PriceBar & { readonly asset_id: number };
 type OriginRow = SeriesOrigin & { readonly id: number };
@@ -17,7 +19,7 @@ const barOf = ({ date, open, high, low, close, volume }: BarRow): PriceBar => ({
   volume,
 });
 
-const readOrigins = ({ query }: Pick<Transaction, 'query'>, ids: string): Promise<OriginRow[]> =>
+const readOrigins = ({ query }: Query, ids: string): Promise<OriginRow[]> =>
   query<OriginRow>(
     'select id, price_source as source, price_interval as interval from asset where id = any($1::int[])',
     [ids],
@@ -44,7 +46,7 @@ export type SeriesRange = { readonly asset: number; readonly first: string; read
 
 /** Reads a range of each series, with the last bar before it. `hasMore`: the series has bars outside of the range. */
 export const readStoredRanges = async (
-  { query }: Pick<Transaction, 'query'>,
+  { query }: Query,
   ranges: readonly SeriesRange[],
 ): Promise<ReadonlyMap<number, StoredSeries & { readonly hasMore: boolean }>> => {
   const wanted = 'unnest($1::int[], $2::date[], $3::date[]) as wanted (id, first, last)';
@@ -76,23 +78,32 @@ export const readStoredRanges = async (
   );
 };
 
-/** Reads the series of the assets from the day `from` on, with the last bar before it and the origin of each series. */
+/** The first day of a series that is read. */
+export type SeriesStart = { readonly asset: number; readonly from: string };
+
+/**
+ * Reads each series from its day `from` on, with the last bar before it and its origin. The lateral joins make sure that
+ * only the wanted rows are read, also of series with thousands of rows.
+ */
 export const readStoredSeries = async (
-  { query }: Pick<Transaction, 'query'>,
-  assetIds: readonly number[],
-  from: string,
+  { query }: Query,
+  starts: readonly SeriesStart[],
 ): Promise<ReadonlyMap<number, StoredSeries>> => {
-  const ids = arrayLiteral(assetIds);
+  const wanted = 'unnest($1::int[], $2::date[]) as wanted (id, first)';
+  const ids = arrayLiteral(starts.map(({ asset }) => asset));
+  const parameters = [ids, arrayLiteral(starts.map(({ from }) => from))];
   const origins = await readOrigins({ query }, ids);
   const rows = await query<BarRow>(
-    `select ${columns} from price where asset_id = any($1::int[]) and date >= $2 order by asset_id, date`,
-    [ids, from],
+    `select stored.* from ${wanted} cross join lateral (
+       select ${columns} from price where asset_id = wanted.id and date >= first order by date
+     ) as stored`,
+    parameters,
   );
   const before = await query<BarRow>(
-    `select last_bar.* from unnest($1::int[]) as wanted (id) cross join lateral (
-       select ${columns} from price where asset_id = wanted.id and date < $2 order by date desc limit 1
+    `select last_bar.* from ${wanted} cross join lateral (
+       select ${columns} from price where asset_id = wanted.id and date < first order by date desc limit 1
      ) as last_bar`,
-    [ids, from],
+    parameters,
   );
   return seriesOf(origins, rows, before);
 };

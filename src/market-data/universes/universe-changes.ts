@@ -9,7 +9,9 @@ import type { UniverseOrigin } from '../indexes/universes.ts';
 import { refreshLockName } from '../refresh/refresh-lock.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import type { UniverseDocument } from './universe-document.ts';
+import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import {
+  changesTurn,
   lockUniverse,
   otherSeries,
   removeUnusedIndexes,
@@ -24,6 +26,7 @@ export type UniverseChangesDeps = {
   readonly lock: Lock;
   readonly audit: AuditTrail;
   readonly jobs: JobEnqueuer;
+  readonly schedules: Pick<RefreshSchedules, 'set' | 'remove'>;
   readonly clock: Clock;
   readonly maxUniverses: number;
   /** The source that `provider` stands for. */
@@ -84,7 +87,7 @@ const needsRefresh = (before: UniverseDocument | undefined, after: UniverseDocum
 };
 
 export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChanges => {
-  const { unitOfWork, lock, audit, jobs, clock, maxUniverses, providerSource, sourceFault } = deps;
+  const { unitOfWork, lock, audit, jobs, schedules, clock, maxUniverses, providerSource, sourceFault } = deps;
   const resolved = (source: UniverseDocument['source']): SeriesSource =>
     source === 'provider' ? providerSource : source;
 
@@ -140,11 +143,25 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
     refuse([{ pointer: '', code: 'too_many', detail }]);
   };
 
+  /** A refresh is followed by a check of the prices, so only one of both is enqueued. */
+  const enqueueWork = async (
+    transaction: Transaction,
+    name: string,
+    before: UniverseDocument | undefined,
+    after: UniverseDocument,
+  ): Promise<void> => {
+    if (needsRefresh(before, after)) {
+      await jobs.enqueue(transaction, 'refresh', { key: name, data: { universe: name, trigger: 'change' } });
+    } else if (before?.exchange !== after.exchange) {
+      await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
+    }
+  };
+
   return {
     put: (name, definition, { origin, expected }) => {
       const put = async (transaction: Transaction) => {
         // The rules between universes are checked by one change at a time.
-        await takeOwnerTurn(transaction.query, 'universes');
+        await takeOwnerTurn(transaction.query, changesTurn);
         if (origin === 'bundled') await assertFirst(transaction, name);
         const before = await lockUniverse(transaction, name);
         assertExpected(before, expected);
@@ -157,13 +174,12 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
           { name, version, origin, definition },
           clock.now().toISOString(),
         );
+        await schedules.set(transaction, name, definition);
         const indexesRemoved = await removeUnusedIndexes(transaction, name);
         const dropped = before?.definition.assets.map(({ symbol }) => symbol) ?? [];
         const seriesRemoved = await removeUnusedSeries(transaction, dropped);
         // The start refreshes the bundled universes itself.
-        if (origin !== 'bundled' && needsRefresh(before?.definition, definition)) {
-          await jobs.enqueue(transaction, 'refresh', { key: name, data: { universe: name, trigger: 'change' } });
-        }
+        if (origin !== 'bundled') await enqueueWork(transaction, name, before?.definition, definition);
         await audit.record(transaction, {
           stream: `universe:${name}`,
           action: before ? 'universe.changed' : 'universe.created',
@@ -197,6 +213,7 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
         assertExpected(before, expected);
         if (before.origin === 'file') throw new AppError('universe_managed_by_file');
         await transaction.query('delete from universe where name = $1', [name]);
+        await schedules.remove(transaction, name);
         const indexesRemoved = await removeUnusedIndexes(transaction, name);
         const symbols = before.definition.assets.map(({ symbol }) => symbol);
         const seriesRemoved = await removeUnusedSeries(transaction, symbols);

@@ -4,8 +4,10 @@ import { indexMethods, rebalances, returnTypes } from '../indexes/index-methods.
 import { universeSources, type Universe } from '../indexes/universes.ts';
 import { defaultBaseValue } from '../indexes/calculation/index-plan.ts';
 import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
+import { exchanges } from '../quality/exchanges.ts';
 import { intervals } from '../series/periods.ts';
-import { nameParameter } from '../names.ts';
+import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
+import { isCron, isTimeZone } from '#src/kernel/time/schedules.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
 
 /** Max numbers of one universe. */
@@ -58,20 +60,34 @@ const indexSchema = z
   })
   .meta({ id: 'UniverseIndex' });
 
+/** When a universe is refreshed. */
+export const scheduleSchema = z
+  .strictObject({
+    cron: z
+      .string()
+      .max(200)
+      .refine(isCron, 'Must be a five-field cron such as 30 5 * * 1-5 (minute, hour, day, month, day of the week)'),
+    time_zone: z
+      .string()
+      .refine(isTimeZone, 'Must be a name of the IANA database such as Europe/London')
+      .default('UTC'),
+  })
+  .meta({ id: 'RefreshSchedule' });
+
 const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
   title: text(200).default(''),
   source: z.enum(universeSources).describe('`provider`: the provider of MARKET_DATA_PROVIDER'),
   interval: z.enum(intervals),
   from: dateParameter.default('1970-01-01').describe('First day of the prices'),
-  // In OpenAPI a text or null that is no text: generators know no type whose only value is null.
-  schedule: z
-    .null()
+  exchange: z
+    .enum(exchanges)
+    .nullable()
     .default(null)
-    .meta({
-      description: 'Null: REFRESH_SCHEDULES has the schedules',
-      type: ['string', 'null'],
-      not: { type: 'string' },
-    }),
+    .describe('The exchange whose trading days need a bar, as its market identifier code. Null: no check'),
+  schedule: scheduleSchema
+    .nullable()
+    .optional()
+    .describe('When the universe is refreshed. Null: never. Without this member REFRESH_SCHEDULES decides'),
   assets: z.array(assetSchema).min(1).max(maxAssets),
   indexes: z.array(indexSchema).max(maxIndexes).default([]),
 });
@@ -135,7 +151,7 @@ export const toDocument = (title: string, universe: Universe): UniverseDocument 
   source: universe.source ?? 'provider',
   interval: universe.interval,
   from: universe.from,
-  schedule: null,
+  exchange: null,
   assets: universe.assets.map(({ twelveDataSymbol, ...asset }) => ({
     ...asset,
     ...(twelveDataSymbol !== undefined && { provider_symbol: twelveDataSymbol }),

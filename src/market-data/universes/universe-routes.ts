@@ -5,11 +5,13 @@ import type { Pages } from '#src/kernel/lists/pages.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { universeOrigins, universeSources } from '../indexes/universes.ts';
+import { exchanges } from '../quality/exchanges.ts';
 import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { ExpectedVersion, UniverseChanges } from './universe-changes.ts';
-import { universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
+import { scheduleSchema, universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
+import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { UniverseQueries } from './universe-queries.ts';
 import type { StoredUniverse } from './universe-rows.ts';
 import type { UniverseStatus } from './universe-status.ts';
@@ -22,6 +24,7 @@ export type UniverseRoutesDeps = {
   readonly queries: UniverseQueries;
   readonly status: (name: string) => Promise<UniverseStatus | undefined>;
   readonly limits: UniverseLimits;
+  readonly scheduleOf: RefreshSchedules['of'];
   readonly pages: Pages;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
@@ -44,6 +47,20 @@ const summarySchema = z
     indexes: z.int().describe('Number of indexes'),
   })
   .meta({ id: 'UniverseSummary' });
+const missingBarsSchema = z
+  .strictObject({
+    total: z.int().min(0).describe('Trading days without a bar between the first and the last bar of an asset'),
+    recent: z.int().min(0).describe('Those of the last 30 days'),
+    assets: z.int().min(0).describe('Number of assets that lack bars'),
+    newest: z
+      .array(z.strictObject({ symbol: z.string(), date: z.iso.date() }).meta({ id: 'MissingBar' }))
+      .readonly()
+      .describe('The newest ones, at most 20. The date is the first day of the period'),
+    calendar_from: z.iso.date().describe('Days before are not checked'),
+    calendar_to: z.iso.date().describe('Days after are not checked'),
+    measured_at: z.iso.datetime(),
+  })
+  .meta({ id: 'MissingBars' });
 const statusSchema = z
   .strictObject({
     universe: universeName,
@@ -55,7 +72,10 @@ const statusSchema = z
     next_run: z.iso.datetime().nullable().describe('Null without a schedule'),
     assets: z
       .strictObject({
-        fresh: z.int().min(0).describe('The last bar is of the same period as the newest bar of the universe'),
+        fresh: z
+          .int()
+          .min(0)
+          .describe('The last bar is of `expected_day` or later; without an exchange, as new as the newest bar of all'),
         stale: z.int().min(0).describe('The last bar is older'),
         missing: z.int().min(0).describe('No bar is stored'),
       })
@@ -63,6 +83,9 @@ const statusSchema = z
     first_date: z.iso.date().nullable(),
     last_date: z.iso.date().nullable(),
     held_back_prices: z.int().min(0).describe('Bars that the last committed refresh held back'),
+    exchange: z.enum(exchanges).nullable(),
+    expected_day: z.iso.date().nullable().describe('The last trading day whose bars must be there'),
+    missing_bars: missingBarsSchema.nullable().describe('Null without an exchange, and before the first check'),
   })
   .meta({ id: 'UniverseStatus' });
 const byName = z.strictObject({ name: universeName });
@@ -92,7 +115,6 @@ const expectedOf = (headers: z.output<typeof conditions>): ExpectedVersion => {
   );
 };
 
-const bodyOf = ({ definition, ...universe }: StoredUniverse) => ({ ...universe, ...definition });
 const headersOf = ({ version }: StoredUniverse) => ({ ETag: `"${version}"` });
 
 const common = { tag: 'Universes', rateLimit: 'caller' } as const;
@@ -100,9 +122,20 @@ const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as
 
 /** The routes below `/universes`. */
 export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
-  const { changes, queries, status, limits, pages, basePath, defaultUniverse } = deps;
+  const { changes, queries, status, limits, pages, basePath, defaultUniverse, scheduleOf } = deps;
   const definition = universeSchema(limits);
-  const universeAnswer = z.strictObject({ ...stored, ...definition.shape }).meta({ id: 'Universe' });
+  const universeAnswer = z
+    .strictObject({
+      ...stored,
+      ...definition.shape,
+      schedule: scheduleSchema.nullable().describe('When the universe is refreshed. Null: never'),
+    })
+    .meta({ id: 'Universe' });
+  const bodyOf = ({ definition: found, ...universe }: StoredUniverse) => ({
+    ...universe,
+    ...found,
+    schedule: scheduleOf(universe.name, found),
+  });
 
   const nameOf = async (name: string): Promise<string> => {
     if (name !== ownUniverse) return name;

@@ -15,11 +15,23 @@ export type StoredUniverse = {
   readonly updated_at: string;
 };
 
-export const universeColumns = `name, version, origin, definition, ${instant('created_at')}, ${instant('updated_at')}`;
+/** Changes of universes take turns under this name. */
+export const changesTurn = 'universes';
+
+/**
+ * SQL of the definition. Members that are null are not stored, because the previous release refuses members that it does
+ * not know while both run.
+ */
+export const definitionColumn = `'{"exchange": null}'::jsonb || definition as definition`;
+
+export const universeColumns = `name, version, origin, ${definitionColumn}, ${instant('created_at')}, ${instant('updated_at')}`;
 
 /** The row of the universe, locked until the end of the transaction. */
 export const lockUniverse = async ({ query }: Query, name: string): Promise<StoredUniverse | undefined> =>
   (await query<StoredUniverse>(`select ${universeColumns} from universe where name = $1 for update`, [name]))[0];
+
+const storedForm = ({ exchange, ...definition }: UniverseDocument): string =>
+  JSON.stringify({ ...definition, ...(exchange !== null && { exchange }) });
 
 export const writeUniverse = async (
   { query }: Query,
@@ -34,7 +46,7 @@ export const writeUniverse = async (
      on conflict (name) do update set version = $2, origin = $3, source = $4, interval = $5, definition = $6::jsonb,
        updated_at = $7
      returning ${universeColumns}`,
-    [name, version, origin, source, interval, JSON.stringify(definition), at],
+    [name, version, origin, source, interval, storedForm(definition), at],
   );
   const symbols = assets.map(({ symbol }) => symbol);
   const codes = indexes.map(({ code }) => code);

@@ -5,6 +5,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { bundledUniverses, universeOrigins } from '../indexes/universes.ts';
 import type { UniverseChanges } from './universe-changes.ts';
+import { definitionColumn } from './universe-rows.ts';
 import { toDocument, type UniverseDocument } from './universe-document.ts';
 
 export type UniverseSeedingDeps = {
@@ -38,7 +39,7 @@ export const createUniverseSeeding = (deps: UniverseSeedingDeps): UniverseSeedin
 
   const definitions = async (): Promise<ReadonlyMap<string, { origin: string; definition: unknown }>> => {
     const rows = await reader.query<{ name: string; origin: string; definition: unknown }>(
-      'select name, origin, definition from universe',
+      `select name, origin, ${definitionColumn} from universe`,
     );
     return new Map(rows.map(({ name, ...row }) => [name, row]));
   };

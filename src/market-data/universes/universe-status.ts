@@ -1,5 +1,11 @@
+import { nextRun, type Schedule } from '#src/kernel/time/schedules.ts';
+import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Exchange } from '../quality/exchanges.ts';
+import type { MissingBar } from '../quality/measure-quality.ts';
+import { readQuality, type CheckedUniverse } from '../quality/quality-rows.ts';
+import { calendarYears, type TradingDays } from '../quality/trading-days.ts';
 import { refreshStatuses } from '../entities.ts';
 import { committed, type RefreshRecord } from '../refresh/refresh-records.ts';
 import type { Interval } from '../series/periods.ts';
@@ -18,9 +24,12 @@ export type UniverseStatus = {
   /** The instant of the next scheduled refresh. Null without a schedule. */
   readonly next_run: string | null;
   readonly assets: {
-    /** The last bar is of the same period as the newest bar of the universe. */
+    /**
+     * The last bar is of the period of `expected_day` or later. Without an exchange: of the period of the newest bar of
+     * the universe.
+     */
     readonly fresh: number;
-    /** The last bar is of an earlier period. */
+    /** The last bar is older. */
     readonly stale: number;
     /** No bar is stored. */
     readonly missing: number;
@@ -29,13 +38,29 @@ export type UniverseStatus = {
   readonly last_date: string | null;
   /** Number of bars that the last committed refresh held back. */
   readonly held_back_prices: number;
+  readonly exchange: Exchange | null;
+  /** The last trading day whose bars must be there. Null without an exchange, and after the end of its calendar. */
+  readonly expected_day: string | null;
+  /** Bars that trading days have and series lack. Null without an exchange, and before the first check. */
+  readonly missing_bars: MissingBars | null;
+};
+
+type MissingBars = {
+  readonly total: number;
+  readonly recent: number;
+  readonly assets: number;
+  readonly newest: readonly MissingBar[];
+  readonly calendar_from: string;
+  readonly calendar_to: string;
+  readonly measured_at: string;
 };
 
 export type UniverseStatusDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
-  /** The next run of the schedule of a universe after an instant. Undefined without a schedule. */
-  readonly nextRun: (universe: string, after: Date) => Date | undefined;
+  readonly tradingDays: TradingDays;
+  readonly expectedAfterHours: number;
+  readonly scheduleOf: RefreshSchedules['of'];
 };
 
 const units: Readonly<Record<Interval, string>> = { '1day': 'day', '1week': 'week', '1month': 'month' };
@@ -57,19 +82,42 @@ const spansStatement = `
   )
   select count(*)::int as assets, count(*) filter (where last_date is null)::int as missing,
     count(*) filter (
-      where date_trunc($2, last_date::timestamp) = date_trunc($2, (select max(last_date) from span)::timestamp)
+      where date_trunc($2, last_date::timestamp) >=
+        date_trunc($2, coalesce($3::date, (select max(last_date) from span))::timestamp)
     )::int as fresh, min(first_date) as first_date, max(last_date) as last_date from span`;
+
+/** The result of the last check, because a count reads every bar of the universe. */
+const missingBars = async (reader: Reader, name: string, exchange: Exchange): Promise<MissingBars | null> => {
+  const [last] = await readQuality(reader, name);
+  if (last?.exchange !== exchange) return null;
+  return {
+    total: last.missing_recent + last.missing_older,
+    recent: last.missing_recent,
+    assets: last.missing_assets,
+    newest: last.newest_missing,
+    calendar_from: calendarYears.from,
+    calendar_to: calendarYears.to,
+    measured_at: last.measured_at,
+  };
+};
 
 /** Returns undefined for an unknown universe. */
 export const createUniverseStatus =
-  ({ reader: { query }, clock, nextRun }: UniverseStatusDeps) =>
+  ({ reader, clock, scheduleOf, tradingDays, expectedAfterHours }: UniverseStatusDeps) =>
   async (name: string): Promise<UniverseStatus | undefined> => {
-    const [universe] = await query<{ version: number; interval: Interval }>(
-      'select version, interval from universe where name = $1',
+    const { query } = reader;
+    const [universe] = await query<
+      Pick<CheckedUniverse, 'version' | 'interval' | 'exchange'> & { said: boolean; schedule: Schedule | null }
+    >(
+      `select version, interval, definition ->> 'exchange' as exchange, definition ? 'schedule' as said,
+         definition -> 'schedule' as schedule from universe where name = $1`,
       [name],
     );
     if (!universe) return undefined;
-    const [spans] = await query<Spans>(spansStatement, [name, units[universe.interval]]);
+    const { exchange } = universe;
+    const schedule = scheduleOf(name, universe.said ? { schedule: universe.schedule } : {});
+    const expectedDay = exchange && tradingDays.expectedDay(exchange, clock.now(), expectedAfterHours);
+    const [spans] = await query<Spans>(spansStatement, [name, units[universe.interval], expectedDay]);
     // The list of statuses lets PostgreSQL use refresh_status_index.
     const [last] = await query<LastRefresh>(
       `select status, reason, trigger, universe_version, ${instant('started_at')}, ${instant('finished_at')} from refresh
@@ -85,10 +133,13 @@ export const createUniverseStatus =
       universe: name,
       version: universe.version,
       last_refresh: last ?? null,
-      next_run: nextRun(name, clock.now())?.toISOString() ?? null,
+      next_run: (schedule && nextRun(schedule, clock.now()))?.toISOString() ?? null,
       assets: { fresh, stale: assets - missing - fresh, missing },
       first_date,
       last_date,
       held_back_prices: held?.quarantined ?? 0,
+      exchange,
+      expected_day: expectedDay ?? null,
+      missing_bars: exchange && (await missingBars(reader, name, exchange)),
     };
   };

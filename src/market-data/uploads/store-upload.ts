@@ -1,5 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { createTurns } from '#src/kernel/streams/turns.ts';
+import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import type { Universe } from '../indexes/universes.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import { planSeries, replaceSeries } from '../series/plan-series.ts';
@@ -121,7 +121,8 @@ const planBatch = async (
     transaction,
     series.map((each) => rangeOf(each, request)),
   );
-  const planOf = (each: Series): SeriesPlan => {
+  const turns = createTurns();
+  const planOf = async (each: Series): Promise<SeriesPlan> => {
     const known = stored.get(each.id)!;
     const context = {
       source,
@@ -131,16 +132,15 @@ const planBatch = async (
       isPart: known.hasMore,
     } as const;
     const fetched = { symbol: each.symbol, prices: bars.get(each.position)! };
-    if (staged.mode === 'merge') return planSeries(fetched, known, context);
-    const plan = replaceSeries(fetched, context);
+    if (staged.mode === 'merge') return runInTurns(planSeries(fetched, known, context), turns);
+    const plan = await runInTurns(replaceSeries(fetched, context), turns);
     // The caller has asked for it, so it is reported only if the source is another one.
     const isOther = known.origin.source !== null && known.origin.source !== source;
     return isOther ? plan : { ...plan, replaced: undefined };
   };
-  const turns = createTurns();
   const plans: (readonly [number, SeriesPlan])[] = [];
   for (const each of series) {
-    plans.push([each.id, planOf(each)]);
+    plans.push([each.id, await planOf(each)]);
     await turns.give();
   }
   return plans;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
+import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
 import { refreshFailure } from '../refresh/refresh-failure.ts';
@@ -27,6 +28,7 @@ export type UploadRoutesDeps = {
 
 const maxAttempts = 10;
 const attemptMs = 200;
+const uploadRetryAfter = 5;
 
 /** The failure of an upload: the problem also has the refused rows. */
 const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppError | undefined => {
@@ -43,6 +45,13 @@ const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppE
 export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
   const { uploads, universes, abuse, maxUploads, basePath } = deps;
   let running = 0;
+  // A file may arrive for UPLOAD_TIMEOUT_MS, so one caller must leave places for others.
+  const callers = createCallerPlaces({
+    abuse,
+    maxPerCaller: Math.ceil(maxUploads / 2),
+    detail: 'Another upload of this caller is being read',
+    retryAfter: uploadRetryAfter,
+  });
 
   const assertUploads = async (name: string): Promise<void> => {
     const universe = await universes.one(name);
@@ -131,50 +140,51 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
           .optional()
           .describe('Number of refused rows. A file with `on_error=fail` is not read beyond the 20th'),
       }),
-      handler: async ({ path: { name }, query, headers, body, context }) => {
-        await assertUploads(name);
-        if (running >= maxUploads) {
-          abuse.refused('body_backlog', context.clientIp);
-          throw new AppError('overloaded', 'Other uploads are being read', { retryAfter: 5 });
-        }
-        running += 1;
-        try {
-          const seconds = waitSecondsOf(headers.prefer);
-          const accepting = Promise.withResolvers<void>();
-          const accepted = (record: RefreshRecord) => ({
-            status: 202 as const,
-            body: record,
-            headers: { Location: `${basePath}/refreshes/${record.id}` },
-          });
-          let stored: RefreshRecord | undefined;
-          const { record, ended } = await startWhenFree({
-            universe: name,
-            trigger: 'request',
-            waited: seconds > 0,
-            inRecordTransaction: async (_, running) => void (stored = running),
-            // Together with the data and not with the record, because a file that was cut must be sent again.
-            inApplyTransaction: async (transaction) => context.idempotency?.remember(transaction, accepted(stored!)),
-            upload: {
-              mode: query.mode,
-              onError: query.on_error,
-              adjusted: query.adjusted === undefined ? undefined : query.adjusted === 'true',
-              read: reportingAbuse(body, context.clientIp),
-              onAccepted: accepting.resolve,
-            },
-          });
-          // The refresh of a refused file ends before the file is accepted. An answer of 202 would keep its key.
-          const early = await Promise.race([accepting.promise, ended]);
-          const final = early ?? (seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined);
-          const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
-          const failure = final && failureOf(final, applied);
-          if (failure) throw failure;
-          if (final && seconds > 0) return { status: 200 as const, body: final, headers: applied };
-          const reply = accepted(record);
-          return { ...reply, headers: { ...reply.headers, ...applied } };
-        } finally {
-          running -= 1;
-        }
-      },
+      handler: ({ path: { name }, query, headers, body, context }) =>
+        callers.use(async () => {
+          await assertUploads(name);
+          if (running >= maxUploads) {
+            abuse.refused('body_backlog', context.clientIp);
+            throw new AppError('overloaded', 'Other uploads are being read', { retryAfter: uploadRetryAfter });
+          }
+          running += 1;
+          try {
+            const seconds = waitSecondsOf(headers.prefer);
+            const accepting = Promise.withResolvers<void>();
+            const accepted = (record: RefreshRecord) => ({
+              status: 202 as const,
+              body: record,
+              headers: { Location: `${basePath}/refreshes/${record.id}` },
+            });
+            let stored: RefreshRecord | undefined;
+            const { record, ended } = await startWhenFree({
+              universe: name,
+              trigger: 'request',
+              waited: seconds > 0,
+              inRecordTransaction: async (_, running) => void (stored = running),
+              // Together with the data and not with the record, because a file that was cut must be sent again.
+              inApplyTransaction: async (transaction) => context.idempotency?.remember(transaction, accepted(stored!)),
+              upload: {
+                mode: query.mode,
+                onError: query.on_error,
+                adjusted: query.adjusted === undefined ? undefined : query.adjusted === 'true',
+                read: reportingAbuse(body, context.clientIp),
+                onAccepted: accepting.resolve,
+              },
+            });
+            // The refresh of a refused file ends before the file is accepted. An answer of 202 would keep its key.
+            const early = await Promise.race([accepting.promise, ended]);
+            const final = early ?? (seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined);
+            const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
+            const failure = final && failureOf(final, applied);
+            if (failure) throw failure;
+            if (final && seconds > 0) return { status: 200 as const, body: final, headers: applied };
+            const reply = accepted(record);
+            return { ...reply, headers: { ...reply.headers, ...applied } };
+          } finally {
+            running -= 1;
+          }
+        }),
     }),
   ];
 };

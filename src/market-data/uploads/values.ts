@@ -2,7 +2,7 @@ import { isCalendarDate } from '#src/kernel/calendar.ts';
 
 const maxNumber = 1e15;
 const maxNumberCharacters = 40;
-const plainNumber = /^\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
+const plainNumber = /^\+?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 
 /** Whether a number must be above 0, can be 0, or means "none" if it is 0. */
 export type NumberRule = 'positive' | 'from_zero' | 'zero_is_none';

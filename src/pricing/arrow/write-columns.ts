@@ -1,6 +1,7 @@
 import { Field, Float64, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from 'apache-arrow';
 import { streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
 import type { Column, ColumnFailure, ColumnResult } from '../batch/columns/columns.ts';
+import type { AnswerSteps } from '../batch/prepared-batch.ts';
 import { idMember } from '../batch/row-id.ts';
 import { unitsKey } from '../request/market-units.ts';
 
@@ -14,7 +15,7 @@ const errorColumns = [
  * The answer as an Arrow IPC stream: the ids if the request has some, a nullable float64 column for each output, and
  * the nullable texts `error_code`, `error_field` and `error_detail`.
  */
-export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
+export const writeColumnsArrow = function* (result: ColumnResult): AnswerSteps {
   const { size: length, values, failed, failures, warnings, ids } = result;
   const idData = ids && idsOf(ids, length);
   const isPriced = validity(failed, 0);
@@ -39,7 +40,12 @@ export const writeColumnsArrow = (result: ColumnResult): Uint8Array[] => {
   if (result.units === 'market') metadata.set(unitsKey, result.units);
   if (result.chosenModels.length > 0) metadata.set('volwatch.chosen_models', result.chosenModels.join(','));
   if (warnings.length > 0) metadata.set('volwatch.warnings', JSON.stringify(warnings));
-  const errors = errorColumns.map(([, read]) => errorTexts(result, read));
+  yield;
+  const errors: Data[] = [];
+  for (const [, read] of errorColumns) {
+    errors.push(errorTexts(result, read));
+    yield;
+  }
   const children: Data[] = [...(idData ? [idData] : []), ...numbers, ...errors];
   const batch = new RecordBatch(schema, makeData({ type: new Struct(fields), length, nullCount: 0, children }));
   return [streamOf(batch)];

@@ -1,7 +1,9 @@
 import { context, trace, type Tracer } from '@opentelemetry/api';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startChildSpan } from '#src/kernel/spans.ts';
+import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { type PreparedBatch, type BatchRequest } from './prepared-batch.ts';
 import { prepareBatch } from './prepare-batch.ts';
@@ -21,7 +23,7 @@ import type { WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from '../workers/expected-time.ts';
 import { createLoopTurns } from '../workers/loop-turns.ts';
 import type { WorkOptions } from '../workers/pool.ts';
-import { errorOf, outcomeOfBatch, type BatchOutcome } from '../workers/protocol.ts';
+import { errorOf, outcomeSteps, type BatchOutcome } from '../workers/protocol.ts';
 
 /** Parsing more bytes than this blocks the event loop too long; measured by `npm run bench:http`. */
 const workerBytes = 65_536;
@@ -41,8 +43,13 @@ export type BatchOptions = {
   readonly signal?: AbortSignal;
   /**
    * Set if the batch is part of a pricing job. It runs when no other work waits, and may take longer than a request.
+   * `defaults` replaces the present settings of the user.
    */
-  readonly job?: { readonly caller: string; readonly maxMs: number };
+  readonly job?: {
+    readonly caller: string;
+    readonly maxMs: number;
+    readonly defaults?: PricingDefaults | undefined;
+  };
 };
 
 export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
@@ -93,7 +100,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
       if (signal?.aborted) throw stopped();
       if (!isDone) return {};
     }
-    return { outcome: await outcomeOfBatch(batch, performance.now() - started) };
+    return { outcome: await runInTurns(outcomeSteps(batch, performance.now() - started), createTurns()) };
   };
 
   const price = async (request: BatchRequest, options: BatchOptions): Promise<BatchOutcome> => {
@@ -132,7 +139,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     let refusedOutcome: Outcome | undefined;
     try {
       const outcome = await context.with(trace.setSpan(context.active(), span), async () => {
-        const defaults = await defaultsOf(options.job?.caller);
+        const defaults = options.job?.defaults ?? (await defaultsOf(options.job?.caller));
         return price({ ...given, ...(defaults && { defaults }) }, options);
       });
       const { size, format, thrown } = outcome;

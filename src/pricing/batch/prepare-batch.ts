@@ -50,10 +50,7 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
       engines,
       defaults: request.defaults,
       answer,
-      write:
-        answer === 'json'
-          ? async (result) => writeGridJson(result)
-          : async (result) => (await import('../grid/write-grid-arrow.ts')).writeGridArrow(result),
+      write: answer === 'json' ? writeGridJson : (await import('../grid/write-grid-arrow.ts')).writeGridArrow,
     });
   }
   if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
@@ -69,10 +66,7 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
     engines,
     format: request.input === 'json' ? 'columns' : 'arrow',
     answer,
-    write:
-      answer === 'json'
-        ? async (result) => writeColumnsJson(result)
-        : // The Arrow library is large and few answers need it, so the first such answer loads it.
-          async (result) => (await import('../arrow/write-columns.ts')).writeColumnsArrow(result),
+    // The Arrow library is large and few answers need it, so the first such answer loads it.
+    write: answer === 'json' ? writeColumnsJson : (await import('../arrow/write-columns.ts')).writeColumnsArrow,
   });
 };

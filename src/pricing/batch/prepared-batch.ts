@@ -28,6 +28,8 @@ export type PreparedBatch = {
   readonly size: number;
   /** Estimated milliseconds of work that comes before the first row, and perhaps before the estimate. 0 if absent. */
   readonly preparationMs?: number;
+  /** Does this work in small steps. If it is not called, the estimate or the first row does all of it at once. */
+  readonly prepare?: () => Generator<undefined, void, undefined>;
   readonly estimate: () => WorkEstimate;
   readonly tally: TallyData;
   /** Prices the rows `from` (included) to `to` (excluded). The steps must follow each other without a gap. */
@@ -36,5 +38,9 @@ export type PreparedBatch = {
   readonly fail: (index: number, error: AppError) => void;
   /** The first error with a cause, for the log. */
   readonly thrown: () => AppError | undefined;
-  readonly finish: (computationTimeMs: number) => Promise<Uint8Array[]>;
+  /** Writes the answer in small steps: each `next` writes a part of it. */
+  readonly finish: (computationTimeMs: number) => AnswerSteps;
 };
+
+/** The steps of writing an answer, each of which takes about a millisecond at most. */
+export type AnswerSteps = Generator<undefined, Uint8Array[], undefined>;

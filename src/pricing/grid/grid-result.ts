@@ -23,10 +23,17 @@ export type GridResult = {
   readonly computationTimeMs: number;
 };
 
+/** Rows of one step. */
+const rowsAtOnce = 10_000;
+
 /** The columns of shifts for `rows` rows that go through the nodes again and again. */
-export const shiftColumns = ({ grid: { axes }, nodes }: GridResult, rows: number) => {
+export const shiftColumns = function* (
+  { grid: { axes }, nodes }: GridResult,
+  rows: number,
+): Generator<undefined, readonly { readonly name: string; readonly cells: Float64Array }[], undefined> {
   const columns = axisNames.map((name) => ({ name: gridAxes[name].column, cells: new Float64Array(rows) }));
   for (let row = 0; row < rows; row++) {
+    if (row % rowsAtOnce === 0) yield;
     const shifts = shiftsAt(axes, row % nodes);
     for (let axis = 0; axis < columns.length; axis++) columns[axis]!.cells[row] = shifts[axis]!;
   }
@@ -34,9 +41,20 @@ export const shiftColumns = ({ grid: { axes }, nodes }: GridResult, rows: number
 };
 
 /** The sum over all positions at each node; NaN where one of them failed or the sum is not finite. */
-export const totalsOf = ({ nodes, size, values, failed }: GridResult): readonly Float64Array[] =>
-  values.map((cells) => {
+export const totalsOf = function* ({
+  nodes,
+  size,
+  values,
+  failed,
+}: GridResult): Generator<undefined, readonly Float64Array[], undefined> {
+  const totals: Float64Array[] = [];
+  for (const cells of values) {
     const sums = new Float64Array(nodes);
-    for (let row = 0; row < size; row++) sums[row % nodes]! += failed[row] === 0 ? cells[row]! : Number.NaN;
-    return sums.map((sum) => (Number.isFinite(sum) ? sum : Number.NaN));
-  });
+    for (let row = 0; row < size; row++) {
+      if (row % rowsAtOnce === 0) yield;
+      sums[row % nodes]! += failed[row] === 0 ? cells[row]! : Number.NaN;
+    }
+    totals.push(sums.map((sum) => (Number.isFinite(sum) ? sum : Number.NaN)));
+  }
+  return totals;
+};

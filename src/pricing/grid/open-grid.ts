@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { createTally } from '../batch/batch-tally.ts';
-import type { PreparedBatch, Transport } from '../batch/prepared-batch.ts';
+import type { AnswerSteps, PreparedBatch, Transport } from '../batch/prepared-batch.ts';
 import { estimateOf, type CostInputs, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { PricingEngine } from '../models/engine.ts';
@@ -16,7 +16,7 @@ export type GridDeps = {
   readonly engines: EngineFactory;
   readonly defaults?: PricingDefaults | undefined;
   readonly answer: Transport;
-  readonly write: (result: GridResult) => Promise<Uint8Array[]>;
+  readonly write: (result: GridResult) => AnswerSteps;
 };
 
 /** A grid: row `index` of the batch is position `index / nodes` at node `index % nodes`. */

@@ -1,6 +1,7 @@
 import { Field, Float64, Int32, makeData, RecordBatch, Schema, Struct, type Data } from 'apache-arrow';
 import { streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
 import { unitsKey } from '../request/market-units.ts';
+import type { AnswerSteps } from '../batch/prepared-batch.ts';
 import { shiftColumns, totalsOf, type GridResult } from './grid-result.ts';
 
 const floats = (data: Float64Array, isNull?: Uint8Array): Data => {
@@ -21,11 +22,12 @@ const joined = (first: Float64Array, second: Float64Array): Float64Array => {
  * The answer of a grid as an Arrow IPC stream: a row for each position at each node, then a row for the totals of each
  * node, where `position` is null.
  */
-export const writeGridArrow = (result: GridResult): Uint8Array[] => {
+export const writeGridArrow = function* (result: GridResult): AnswerSteps {
   const { grid, nodes, size, columns, values, failed, failures } = result;
   const { positions, units, warnings, warningCount } = grid;
   const length = size + nodes;
-  const totals = totalsOf(result);
+  const totals = yield* totalsOf(result);
+  const shifts = yield* shiftColumns(result, length);
   const isTotal = new Uint8Array(length).fill(1, size);
   const position = makeData({
     type: new Int32(),
@@ -42,6 +44,7 @@ export const writeGridArrow = (result: GridResult): Uint8Array[] => {
     const { id } = positions[Math.floor(row / nodes)]!;
     return id === undefined ? undefined : String(id);
   };
+  yield;
   const cells = columns.map((name, k): readonly [string, Data] => {
     const isNull = new Uint8Array(length);
     isNull.set(failed);
@@ -52,11 +55,12 @@ export const writeGridArrow = (result: GridResult): Uint8Array[] => {
     ['position', position],
     ...(hasIds ? [['id', texts(idOf)] as const] : []),
     // The shifts go through the nodes again for the totals, because a position has all nodes.
-    ...shiftColumns(result, length).map(({ name, cells: shifts }) => [name, floats(shifts)] as const),
+    ...shifts.map(({ name, cells: shifted }) => [name, floats(shifted)] as const),
     ...cells,
     ['error_code', texts((row) => failureAt.get(row)?.code)],
     ['error_detail', texts((row) => failureAt.get(row)?.detail)],
   ];
+  yield;
   const fields = all.map(([name, { type }]) => new Field(name, type, true));
   const metadata = new Map([
     ['volwatch.total_count', String(size)],

@@ -1,5 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { growthOf } from '../engines/american/adaptive-american.ts';
+import { isPathKnown, KNOWN_DEVIATION } from '../engines/american/american-limits.ts';
 import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { maxDividends, steps as stepsInput } from './inputs.ts';
@@ -29,7 +30,7 @@ type ModelCost = {
   /** Cost of the greeks, as a number of prices. */
   readonly greeks: number;
   /** Microseconds of the greeks where they do not depend on the cost of a price. */
-  readonly greeksMicroseconds?: number;
+  readonly greeksMicroseconds?: (row: CostInputs) => number;
   /** Cost of an implied volatility, as a number of prices. */
   readonly inversion: number;
 };
@@ -79,8 +80,11 @@ const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
 };
 
 const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
-/** Cost of the method for options that no fixed scheme prices within its bound. */
-const panelCost = 4_000;
+/**
+ * Cost of the method for options that no fixed scheme prices within its bound. Some take 20 ms, so none of them is priced on
+ * the event loop of the service.
+ */
+const panelCost = 8_000;
 /** Cost of an option with two boundaries, which is priced on two meshes. */
 const twoBoundariesCost = 20_000;
 /** Below this growth nearly all options are priced by a fixed scheme. */
@@ -100,6 +104,13 @@ const andersenLakeCost = (row: CostInputs): number => {
   return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
 };
 
+/** Near zero volatility the greeks are differences of prices, and most of these are priced on panels. */
+const andersenLakeGreeksCost = (row: CostInputs): number => {
+  const years = numberOr(row.time_to_expiry, 0);
+  const isKnown = years > 0 && isPathKnown(years, numberOr(row.volatility, 0.2), KNOWN_DEVIATION);
+  return isKnown ? numericGreeks * panelCost : 12_000;
+};
+
 const isPrecision = (name: unknown): name is Precision =>
   typeof name === 'string' && Object.hasOwn(andersenLakeCosts, name);
 
@@ -110,14 +121,14 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   bachelier: { price: () => 0.2, greeks: 2, inversion: 2 },
   heston: { price: hestonCost, greeks: 4, inversion: 0 },
   // The integral for the rebate of a knock-out option takes up to 30 microseconds. An inversion evaluates the greeks.
-  barrier: { price: () => 0.6, greeks: 2, greeksMicroseconds: 30, inversion: 2_000 },
+  barrier: { price: () => 0.6, greeks: 2, greeksMicroseconds: () => 30, inversion: 2_000 },
   cash_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
   asset_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
   andersen_lake: {
     price: andersenLakeCost,
     greeks: 0,
-    greeksMicroseconds: 12_000,
+    greeksMicroseconds: andersenLakeGreeksCost,
     inversion: search,
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
@@ -157,7 +168,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
       cost = isModelName(given) ? modelCosts[given] : undefined;
       prices = cost === undefined ? 1 : (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
     }
-    const greeksMicroseconds = needs === 'price' ? 0 : (cost?.greeksMicroseconds ?? 0);
+    const greeksMicroseconds = needs === 'price' ? 0 : (cost?.greeksMicroseconds?.(row) ?? 0);
     const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices + greeksMicroseconds;
     totalMicroseconds += microseconds;
     if (microseconds <= maxMicroseconds) continue;

@@ -1,35 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { FairQueue, Waiting } from './fair-queue.ts';
-import type { TaskSummary, FromWorker, TaskHead, WorkerReply, WorkerSpan, WorkLimits } from './protocol.ts';
+import type { FairQueue } from './fair-queue.ts';
+import { coldMs, createTaskTimes, isBrief, isLarge, rowMsOf, type LaneTask, type OpenTask } from './lane-task.ts';
+import type { FromWorker } from './protocol.ts';
 import { watchForStall, type StallWatch } from './stall-watch.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
-
-/** The part of a pool task that a lane uses. */
-export type LaneTask = Waiting & {
-  readonly head: TaskHead;
-  readonly body: Uint8Array;
-  /** The limits are different in each lane. */
-  limits: WorkLimits;
-  summary?: TaskSummary;
-  /** How often a process ended while it had this task and others. */
-  losses: number;
-  /** One of the tasks of a process that ended may be the cause, so each of them runs without others the next time. */
-  runsAlone: boolean;
-  /** Set again when the task goes to another lane, because its work is known by then. */
-  expectedMs: number;
-  readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
-  /** The process ended before it replied. */
-  readonly lost: (why: 'ended' | 'stalled') => void;
-};
-
-type OpenTask = {
-  readonly task: LaneTask;
-  isStarted: boolean;
-  isCancelled: boolean;
-  workedMs: number;
-  /** The time that the queue has counted for the caller. */
-  countedMs: number;
-};
 
 type Member = {
   readonly process: WorkerProcess;
@@ -39,6 +13,8 @@ type Member = {
   /** Why the service killed the process; undefined if the service did not kill it. */
   killed?: 'stalled' | 'cancelled' | 'recycled' | 'closed';
   isReady: boolean;
+  /** Time of all its work. */
+  workedMs: number;
   residentBytes: number;
   idleTimer?: NodeJS.Timeout | undefined;
 };
@@ -60,6 +36,11 @@ export type LaneOptions = LaneEvents & {
    * Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait.
    */
   readonly openPerProcess: number;
+  /**
+   * Max open tasks of one process that are not brief. The other places are for brief tasks, so that these do not wait until
+   * a large one ends. Default: `openPerProcess`.
+   */
+  readonly largePerProcess?: number;
   readonly niceness: number;
   readonly heapMegabytes: number;
   readonly stallMs: number;
@@ -86,15 +67,24 @@ const idleMs = 20_000;
 const maxLosses = 2;
 /** Expected duration of the start of a process. */
 const startMs = 5_000;
-const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
-
 /** A group of processes that take tasks from one fair queue. A process starts when there is work for it. */
 export const createLane = (options: LaneOptions): Lane => {
-  const { queue, processes, openPerProcess, stallMs, cancelGraceMs, onEnd, onDisplaced, onSuspicion, onChange } =
-    options;
+  const {
+    queue,
+    processes,
+    openPerProcess,
+    largePerProcess = openPerProcess,
+    stallMs,
+    cancelGraceMs,
+    onEnd,
+    onDisplaced,
+    onSuspicion,
+    onChange,
+  } = options;
   const members = new Set<Member>();
   // A process outlives the request that started it, so its log lines must not belong to that request.
   const outsideOfRequests = AsyncLocalStorage.snapshot();
+  const times = createTaskTimes(queue);
   let closed = false;
 
   const kill = (member: Member, why: NonNullable<Member['killed']>): void => {
@@ -125,15 +115,6 @@ export const createLane = (options: LaneOptions): Lane => {
     onChange();
   };
 
-  /** Counts time beyond the expected one at once, so that a caller does not start more such tasks meanwhile. */
-  const count = (opened: OpenTask, milliseconds: number): void => {
-    opened.workedMs += milliseconds;
-    const excessMs = opened.workedMs - opened.countedMs;
-    if (excessMs <= 0) return;
-    queue.charge(opened.task, excessMs);
-    opened.countedMs += excessMs;
-  };
-
   const receive = (member: Member, message: FromWorker, body: readonly Uint8Array[]): void => {
     member.stall.alive();
     if (message.type === 'ready') {
@@ -151,14 +132,17 @@ export const createLane = (options: LaneOptions): Lane => {
       opened.isStarted = true;
       if (opened.isCancelled) killUnlessCancelled(member, task);
     }
-    if (message.type === 'opened') task.summary = message.summary;
-    if (message.type === 'progress') count(opened, message.workedMs);
+    if (message.type === 'opened') {
+      task.summary = message.summary;
+      times.expect(opened, message.summary.totalMs);
+    }
+    if (message.type !== 'progress' && message.type !== 'reply') return;
+    member.workedMs += message.workedMs;
+    times.worked(opened, message.workedMs);
     if (message.type !== 'reply') return;
     member.open.delete(message.id);
     member.residentBytes = message.residentBytes;
-    count(opened, message.workedMs);
-    // A task that took less time than expected counts with the time that it took.
-    queue.charge(task, opened.workedMs - opened.countedMs);
+    times.ended(opened);
     task.replied(message.reply, message.span, body);
     finished(member);
   };
@@ -213,40 +197,56 @@ export const createLane = (options: LaneOptions): Lane => {
       onSuspicion,
       onStall: () => kill(member, 'stalled'),
     });
-    const member: Member = { process, open, stall, exited, isReady: false, residentBytes: 0 };
+    const member: Member = { process, open, stall, exited, isReady: false, workedMs: 0, residentBytes: 0 };
     members.add(member);
     return member;
   };
 
   /**
-   * An idle process; else a new process, if the lane may start one; else the process with the fewest tasks. Undefined
-   * if all are full.
+   * An idle process; else a new process, if the lane may start one; else the processes with a free place, the one with
+   * the fewest tasks first.
    */
-  const findMember = (): Member | undefined => {
+  const findMembers = (): readonly Member[] => {
     const free = [...members].filter(
       ({ open, killed }) =>
         killed === undefined && open.size < openPerProcess && !open.values().some(({ task }) => task.runsAlone),
     );
     const idle = free.find(({ open }) => open.size === 0);
-    if (idle !== undefined) return idle;
-    if (members.size < processes) return start();
+    if (idle !== undefined) return [idle];
+    if (members.size < processes) return [start()];
     // A task that must run alone needs a process that becomes idle, so no other task joins one meanwhile.
-    if (queue.has(({ runsAlone }) => runsAlone)) return undefined;
-    return free.toSorted((a, b) => a.open.size - b.open.size)[0];
+    if (queue.has(({ runsAlone }) => runsAlone)) return [];
+    return free.toSorted((a, b) => a.open.size - b.open.size);
+  };
+
+  const takeFor = ({ open }: Member): LaneTask | undefined => {
+    const opened = [...open.values()];
+    const hasPlace = opened.filter(isLarge).length < largePerProcess;
+    return queue.take(
+      (task) => (hasPlace || isBrief(task)) && opened.every(({ task: { caller } }) => caller !== task.caller),
+    );
   };
 
   /** Sends waiting tasks to processes until no task or no process is free. */
   const pump = (): void => {
     while (queue.size() > 0) {
-      const member = findMember();
-      if (member === undefined) return;
-      const callers = new Set(member.open.values().map(({ task }) => task.caller));
-      const task = queue.take(({ caller }) => !callers.has(caller));
-      if (task === undefined) return;
+      const next = findMembers()
+        .values()
+        .map((member) => ({ member, task: takeFor(member) }))
+        .find(({ task }) => task !== undefined);
+      if (next?.task === undefined) return;
+      const { member, task } = next;
       clearTimeout(member.idleTimer);
       member.process.setIdle(false);
       const countedMs = task.expectedMs;
-      member.open.set(task.head.id, { task, isStarted: false, isCancelled: false, workedMs: 0, countedMs });
+      member.open.set(task.head.id, {
+        task,
+        isCold: member.workedMs < coldMs,
+        isStarted: false,
+        isCancelled: false,
+        workedMs: 0,
+        countedMs,
+      });
       member.stall.alive();
       member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body);
     }

@@ -6,8 +6,8 @@ import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
-import { headOfOutcome, outcomeOfBatch, refusalOf } from './protocol.ts';
-import type { FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
+import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
+import type { BatchOutcome, FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
 
 const now = (): number => performance.timeOrigin + performance.now();
 const progressEveryMs = 100;
@@ -47,7 +47,9 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let bytes: Uint8Array | undefined = body;
   let cancelled = false;
   let batch: PreparedBatch | undefined;
+  let preparing: ReturnType<NonNullable<PreparedBatch['prepare']>> | undefined;
   let slices: ReturnType<typeof createSlices> | undefined;
+  let writing: ReturnType<typeof outcomeSteps> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
   /** Expected time of the slowest row. */
@@ -67,13 +69,11 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return estimate.totalMs > handBackMs ? { reply: { handedBack: true } } : undefined;
   };
 
-  const openBatch = async (given: Omit<BatchRequest, 'bytes'>): Promise<Answer | undefined> => {
+  const openBatch = async (given: Omit<BatchRequest, 'bytes'>): Promise<undefined> => {
     batch = await prepareBatch({ ...given, bytes: bytes! }, engines);
     // The body is not needed any more, so its memory can be freed.
     bytes = undefined;
-    const refused = announce(batch.estimate(), { format: batch.format, rows: batch.size });
-    if (refused === undefined) slices = createSlices(batch);
-    return refused;
+    preparing = batch.prepare?.();
   };
 
   const forecast = (given: ForecastRequest): Answer => {
@@ -88,24 +88,54 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return request.input === 'closes' ? forecast(request) : openBatch(request);
   };
 
+  /** @returns the answer if this process must not price the batch; `later` if the turn is over */
+  const begin = (opened: PreparedBatch, until: number): Answer | 'later' | undefined => {
+    while (preparing !== undefined) {
+      if (preparing.next().done === true) preparing = undefined;
+      else if (performance.now() >= until) return 'later';
+    }
+    const refused = announce(opened.estimate(), { format: opened.format, rows: opened.size });
+    if (refused !== undefined) return refused;
+    slices = createSlices(opened);
+    return undefined;
+  };
+
   const step = async (turnMs: number): Promise<Answer | undefined> => {
     if (cancelled) return { reply: { cancelled: true } };
     const until = performance.now() + turnMs;
-    if (slices === undefined) {
-      // A small batch is read, priced and written in one turn. So the first of two batches ends before the second.
+    // A small batch is read, priced and written in one turn. So the first of two batches ends before the second.
+    if (batch === undefined) {
       const answer = await open();
-      if (answer !== undefined || slices === undefined) return answer;
+      if (answer !== undefined || batch === undefined) return answer;
+    }
+    if (slices === undefined) {
+      const answer = begin(batch, until);
+      if (answer === 'later' || slices === undefined) return answer === 'later' ? undefined : answer;
       // The service must know about a slow row before it starts, because the process is silent during it.
       if (maxRowMs > turnMs) return undefined;
     }
-    while (!slices.isDone() && performance.now() < until) slices.next();
-    if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
+    // Each turn makes progress, also one that the reading of the body has used up.
     if (!slices.isDone()) {
+      do slices.next();
+      while (!slices.isDone() && performance.now() < until);
+    }
+    if (!slices.isDone()) {
+      if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
       checkWork({ totalMs: workedMs / estimateTolerance, maxRowMs: 0, model: 'unknown' }, limits.maxMs);
       return undefined;
     }
-    const outcome = await outcomeOfBatch(batch!, workedMs);
-    return { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
+    const outcome = write(until);
+    return outcome && { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
+  };
+
+  /** Writes a part of the answer: an answer of 30 MB takes 0.3 s, and other tasks of the process must not wait for it. */
+  const write = (until: number): BatchOutcome | undefined => {
+    writing ??= outcomeSteps(batch!, workedMs);
+    do {
+      const step = writing.next();
+      if (step.done === true) return step.value;
+    } while (performance.now() < until);
+    return undefined;
   };
 
   return {

@@ -10,7 +10,8 @@ import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
-import { createLane, type Lane, type LaneEvents, type LaneTask } from './lane.ts';
+import { createLane, type Lane, type LaneEvents } from './lane.ts';
+import type { LaneTask } from './lane-task.ts';
 import type { BatchOutcome } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
@@ -74,8 +75,10 @@ const retryAfter = 1;
 /** Time for which the health check reports `degraded` after a process ended. */
 const restartMemoryMs = 3_000;
 /** Max tasks that one process has at a time, in turns. They are of different callers, so one does not stop the other. */
-const shortTasks = 2;
 const longTasks = 4;
+const shortTasks = 4;
+/** Two places of a process for short work are kept for small batches and single options. */
+const largeShortTasks = 2;
 /** A process for long work has a lower priority than the service and short work. */
 const longNiceness = 5;
 const endMessages = {
@@ -108,12 +111,13 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       (displaced as PoolTask).reject(error);
     }
   };
-  const laneOf = (count: number, openPerProcess: number, niceness: number): Lane =>
+  const laneOf = (count: number, openPerProcess: number, largePerProcess: number, niceness: number): Lane =>
     createLane({
       queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes }),
       filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
       processes: count,
       openPerProcess,
+      largePerProcess,
       niceness,
       heapMegabytes: deps.heapMegabytes ?? 1_536,
       stallMs,
@@ -123,7 +127,10 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onSuspicion: (suspected) => (suspects += suspected ? 1 : -1),
       onChange: () => report(),
     });
-  const lanes = { short: laneOf(processes, shortTasks, 0), long: laneOf(longProcesses, longTasks, longNiceness) };
+  const lanes = {
+    short: laneOf(processes, shortTasks, largeShortTasks, 0),
+    long: laneOf(longProcesses, longTasks, longTasks, longNiceness),
+  };
   const report = (): void => {
     metrics.set('volwatch_workers_busy', {}, lanes.short.busy() + lanes.long.busy());
     metrics.set('volwatch_workers_queue_size', {}, lanes.short.waiting() + lanes.long.waiting());
@@ -158,7 +165,9 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   ): PoolTask => {
     const { bytes: body, ...rest } = request;
     const fault = faults.take('pricing.worker');
-    const isLong = kind === 'job' || (estimate?.totalMs ?? 0) > shortWorkMs;
+    const expectedMs = expectedTime(body.byteLength, estimate);
+    // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
+    const isLong = kind === 'job' || expectedMs > shortWorkMs;
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(fault && { fault }) },
       body,
@@ -169,7 +178,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       tracer,
       logger,
       metrics,
-      expectedMs: expectedTime(body.byteLength, estimate),
+      expectedMs,
       isClosed: () => closed,
       onHandedBack: (task) => {
         task.lane = 'long';

@@ -87,7 +87,11 @@ export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, chunks: readonly 
   chunks,
 });
 
-export const outcomeOfBatch = async (batch: PreparedBatch, computationTimeMs: number): Promise<BatchOutcome> => {
+/** The outcome of a batch whose rows are priced. Writes its answer in small steps. */
+export const outcomeSteps = function* (
+  batch: PreparedBatch,
+  computationTimeMs: number,
+): Generator<undefined, BatchOutcome, undefined> {
   const thrown = batch.thrown();
   return {
     format: batch.format,
@@ -95,7 +99,7 @@ export const outcomeOfBatch = async (batch: PreparedBatch, computationTimeMs: nu
     size: batch.size,
     tally: batch.tally,
     thrown: thrown && refusalOf(thrown),
-    chunks: await batch.finish(computationTime(computationTimeMs)),
+    chunks: yield* batch.finish(computationTime(computationTimeMs)),
   };
 };
 

@@ -3,7 +3,7 @@ import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentele
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { LaneTask } from './lane.ts';
+import type { LaneTask } from './lane-task.ts';
 import { errorOf, outcomeOfHead } from './protocol.ts';
 import type { BatchOutcome, WorkerReply, WorkerSpan } from './protocol.ts';
 import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';

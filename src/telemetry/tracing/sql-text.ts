@@ -64,7 +64,7 @@ export const sqlWithoutLiterals = (statement: string): string => {
     } else result += space === undefined ? match[0] : ' ';
   }
   const short = result
-    .replaceAll(/\?(?:\s*,\s*-?\s*\?)+/g, '?')
+    .replaceAll(/\?(?:\s*,\s*(?:-\s*)?\?)+/g, '?')
     .replaceAll(/(\(\s*\?\s*\))(?:\s*,\s*\(\s*\?\s*\))+/g, '$1')
     .replaceAll(/ {2,}/g, ' ')
     .trim();

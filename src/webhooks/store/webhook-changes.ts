@@ -90,6 +90,7 @@ export const createWebhookChanges = (
         throw new AppError('scope_insufficient', detail);
       }
       return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+        await owners.assertMayStore(transaction.query, { kind: owner[0], id: owner[1] }, principal);
         await assertBelowOwnerQuota(transaction, {
           lockName: `webhooks of ${owner.join(':')}`,
           statement: 'select 1 from webhook where owner_kind = $1 and owner_id = $2',

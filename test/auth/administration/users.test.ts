@@ -241,3 +241,43 @@ test('the last administrator cannot ask for the removal of the account; a planne
   t.is((await room.stored.query('select 1 from user_account where removal_at is not null')).length, 1);
   t.true((await auditActions(room)).includes('user.change_refused'));
 });
+
+test('a token whose user is disabled makes no API key, also while the state of its user is cached as enabled', async (t) => {
+  const room = await startRoom(t, { settings: { ownerCacheMs: 60_000, revocationPollMs: 60_000 } });
+  const { access } = await signedIn(room);
+  const shown = bearer(access);
+  const made = await room.json('/api-keys', { name: 'first', scopes: ['ml:read'] }, shown);
+  t.is(made.status, 201);
+  const desk = await asDesk(room);
+  const id = await idOf(room);
+  const state = async (disabled: boolean) => t.is((await patch(room, id, { disabled }, desk)).status, 200);
+
+  await state(true);
+  const create = () => room.json('/api-keys', { name: 'later', scopes: ['ml:read'] }, shown);
+  const refused = await create();
+  t.like([refused.status, refused.body['code']], [401, 'credential_owner_gone']);
+  await state(false);
+  const revoked = await create();
+  t.like([revoked.status, revoked.body['code']], [401, 'token_revoked']);
+  t.deepEqual(await room.stored.query('select 1 from api_key where revoked_at is null'), []);
+});
+
+test('an API key that is made while its user is disabled does not survive', async (t) => {
+  const room = await startRoom(t, { settings: { ownerCacheMs: 60_000, revocationPollMs: 60_000, maxApiKeys: 1_000 } });
+  const { access } = await signedIn(room);
+  const shown = bearer(access);
+  const desk = await asDesk(room);
+  const id = await idOf(room);
+  const statuses = new Set<number>();
+  const maker = async (): Promise<void> => {
+    for (let each = 0; each < 15; each += 1) {
+      statuses.add((await room.json('/api-keys', { name: 'k', scopes: ['ml:read'] }, shown)).status);
+    }
+  };
+  const makers = [maker(), maker(), maker()];
+  await eventually(() => statuses.has(201), 'a key was made');
+  t.is((await patch(room, id, { disabled: true }, desk)).status, 200);
+  await Promise.all(makers);
+  t.is((await room.json('/api-keys', { name: 'k', scopes: ['ml:read'] }, shown)).status, 401);
+  t.deepEqual(await room.stored.query('select 1 from api_key where revoked_at is null'), []);
+});

@@ -50,6 +50,21 @@ test('an address is changed after both addresses have confirmed, in either order
   }
 });
 
+test('an approval names the new address, and holds for a change to this address only', async (t) => {
+  const room = await startMailRoom(t);
+  const access = await verified(room);
+  await ask(room, access);
+  await room.work();
+  const message = room.smtp.received.find(({ to }) => to.includes(ada.email))!;
+  t.true(message.text.includes(next));
+  const approval = tokenFor(room, ada.email);
+  // Somebody who knows the password replaces the address while the approval is on its way.
+  await room.stored.query(`update email_change set new_email = 'mallory@example.org'`);
+  t.like((await confirm(room, approval)).body, { code: 'account_token_invalid' });
+  await room.stored.query('update email_change set new_email = $1', [next]);
+  t.deepEqual((await confirm(room, approval)).body, { status: 'waiting' });
+});
+
 test('both confirmations at the same time make the change once', async (t) => {
   const room = await startMailRoom(t);
   const access = await verified(room);

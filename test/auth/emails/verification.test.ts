@@ -35,6 +35,41 @@ test('with required verification, registering and signing in does not reveal whe
   t.deepEqual(await probe(ada.email), await probe('free@example.org'));
 });
 
+test('with required verification, the confirmed message decides about the password, not the first registration', async (t) => {
+  const stranger = { ...ada, password: 'the sentence of a stranger' };
+  const login = async (room: MailRoom, who: object) => (await room.json('/auth/login', who)).status;
+  for (const order of [
+    [stranger, ada],
+    [ada, stranger],
+    [stranger, ada, stranger],
+  ]) {
+    const room = await startMailRoom(t, { settings: { verificationRequired: true } });
+    let own = '';
+    for (const who of order) {
+      await room.json('/auth/register', who);
+      await room.work();
+      if (who === ada) own = tokenFor(room, ada.email);
+    }
+    t.deepEqual((await confirm(room, own)).body, { status: 'verified' });
+    t.is(await login(room, ada), 200);
+    t.is(await login(room, stranger), 401);
+    // After the proof nobody else changes the password.
+    await room.json('/auth/register', stranger);
+    t.is(await login(room, stranger), 401);
+    t.is(await login(room, ada), 200);
+  }
+});
+
+test('without required verification a second registration changes no password', async (t) => {
+  const room = await startMailRoom(t);
+  await room.json('/auth/register', ada);
+  await room.json('/auth/register', { ...ada, password: 'the sentence of a stranger' });
+  await room.work();
+  await confirm(room, tokenFor(room, ada.email));
+  t.is((await room.json('/auth/login', { ...ada, password: 'the sentence of a stranger' })).status, 401);
+  t.is((await room.json('/auth/login', ada)).status, 200);
+});
+
 test('the owner of a taken address is told, an unverified one gets another token', async (t) => {
   const room = await startMailRoom(t);
   await room.json('/auth/register', ada);

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { Browser } from 'playwright-core';
+import { request } from 'undici';
 import type { SameSite } from '#src/auth/sessions/cookies.ts';
 import { launchChromium } from '#testkit/chromium.ts';
 import { ada, openSession, signedIn, startRoom } from '../room.ts';
@@ -10,7 +11,7 @@ import { ada, openSession, signedIn, startRoom } from '../room.ts';
 const test = anyTest as TestFn<{ browser: Browser }>;
 
 test.before(async (t) => {
-  t.context.browser = await launchChromium();
+  t.context.browser = await launchChromium(['--host-resolver-rules=MAP *.test 127.0.0.1']);
 });
 test.after.always(async (t) => t.context.browser?.close());
 
@@ -50,11 +51,59 @@ const openPage = async (t: ExecutionContext<{ browser: Browser }>, sameSite: Sam
   return { room, send };
 };
 
-test('with SameSite=None the sign-in of a page of another site is accepted in a browser', async (t) => {
-  const { room, send } = await openPage(t, 'none');
-  const login = await send('/auth/login', { ...ada, session: true });
-  t.is(login.status, 200, login.detail);
-  t.is((await room.stored.query('select 1 from user_session')).length, 1);
+/** `fetch` sets the header Host itself. */
+const loginAs = async (url: string, headers: Record<string, string>) => {
+  const { statusCode: status, body } = await request(`${url}/auth/login`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify({ ...ada, session: true }),
+  });
+  return { status, body: (await body.json()) as Record<string, unknown> };
+};
+
+test('a page over plain HTTP cannot sign in for a session, except on loopback: the browser drops its cookie', async (t) => {
+  const room = await startRoom(t);
+  await signedIn(room);
+  const loginFrom = async (host: string): Promise<Seen & { readonly next: number }> => {
+    const page = await t.context.browser.newPage();
+    t.teardown(() => page.close());
+    await page.goto(`http://${host}:${new URL(room.url).port}/docs`);
+    const init = JSON.stringify({
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ ...ada, session: true }),
+    });
+    const path = new URL(room.url).pathname.replace(/\/$/, '');
+    return page.evaluate(`fetch('${path}/auth/login', ${init}).then(async (answer) => ({
+      ...(await answer.json()), status: answer.status, next: (await fetch('${path}/auth/me')).status,
+    }))`);
+  };
+  const refused = await loginFrom('app.volwatch.test');
+  t.like(refused, { status: 403, code: 'session_insecure', next: 401 });
+  t.regex(refused.detail ?? '', /HTTPS/);
+  t.is((await room.stored.query('select 1 from user_session')).length, 0);
+  t.like(await loginFrom('localhost'), { status: 200, next: 200 });
+
+  const login = (headers: Record<string, string>) => room.json('/auth/login', { ...ada, session: true }, headers);
+  const { port } = new URL(room.url);
+  const from = { Origin: 'http://app.volwatch.test:8080', Host: `app.volwatch.test:${port}` };
+  t.like((await loginAs(room.url, from)).body, { code: 'session_insecure' }, 'a front end on another port');
+  t.is((await loginAs(room.url, { ...from, 'Sec-Fetch-Site': 'same-site' })).status, 200, 'the service has HTTPS');
+  t.is((await loginAs(room.url, { ...from, Origin: 'https://app.volwatch.test' })).status, 200);
+  t.is((await login({})).status, 200, 'a program');
+});
+
+test('with SameSite=None the sign-in of a browser that blocks cookies of other sites is refused', async (t) => {
+  const { room } = await openPage(t, 'none');
+  const login = (headers: Record<string, string>) => room.json('/auth/login', { ...ada, session: true }, headers);
+  const crossSite = { 'Sec-Fetch-Site': 'cross-site' };
+  for (const access of ['none', 'inactive']) {
+    const refused = await login({ ...crossSite, 'Sec-Fetch-Storage-Access': access });
+    t.like(refused.body, { status: 403, code: 'session_cross_site' });
+  }
+  t.is((await room.stored.query('select 1 from user_session')).length, 0);
+  t.is((await login({ ...crossSite, 'Sec-Fetch-Storage-Access': 'active' })).status, 200);
+  t.is((await login(crossSite)).status, 200, 'browsers without the header');
 });
 
 test('with SameSite=None the requests of a page of a listed origin work with its session, those of other origins do not', async (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { agentFamily } from '#src/auth/own-sessions/agent-family.ts';
+import { agentFamily } from '#src/kernel/requests/callers/agent-family.ts';
 import { eventually, laterSecond } from '#testkit/eventually.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
 

@@ -165,3 +165,15 @@ test('keys stay after a reset, except those of an account whose address was neve
   t.is((await reset(room, await askedToken(room), ada.password)).status, 204);
   t.is((await room.me(late)).status, 200);
 });
+
+test('the first proof of an address ends all that was made before it, also a second factor', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedInUser(room);
+  await room.stored.query(
+    `insert into user_second_factor (user_id, secret, created_at, confirmed_at) select id, 'none', now(), now() from user_account`,
+  );
+  t.is((await reset(room, await askedToken(room))).status, 204);
+  t.deepEqual(await room.stored.query('select 1 from user_second_factor'), []);
+  t.is((await room.json('/auth/login', { ...ada, password: next })).status, 200);
+  t.is((await room.me(bearer(access))).status, 401);
+});

@@ -14,7 +14,7 @@ import {
 } from '../room.ts';
 
 /**
- * An authenticator program on the clock of the room, which stands still: a test must get the same code twice, also when a
+ * An authenticator program on the clock of the room, which does not move: a test must get the same code twice, also when a
  * period ends meanwhile. The service accepts the period before its own.
  */
 const authenticator = (uri: string) => {

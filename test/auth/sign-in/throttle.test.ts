@@ -10,6 +10,7 @@ import { ada, startRoom, type Room } from '../room.ts';
 const quota = { points: 1_000, windowSeconds: 60 };
 const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
   const limits = createRateLimits({
+    clientLimits: new Map(),
     abuse: noAbuseReport,
     policies: {
       ip: quota,

@@ -3,8 +3,11 @@ import { createRandom, type Random } from '#load/histories/random.ts';
 import type { PriceBar } from '#src/market-data/providers/provider.ts';
 import { sameBar, scaledBar } from '#src/market-data/series/bars.ts';
 import { periodOf, type Interval } from '#src/market-data/series/periods.ts';
-import { planSeries } from '#src/market-data/series/plan-series.ts';
+import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import { planSeries as planSteps } from '#src/market-data/series/plan-series.ts';
 import type { SeriesPlan, StoredSeries } from '#src/market-data/series/series-plan.ts';
+
+const planSeries = (...given: Parameters<typeof planSteps>) => runAtOnce(planSteps(...given));
 
 const dayMs = 86_400_000;
 const firstRequested = '2001-01-01';
@@ -101,4 +104,24 @@ test('a new bar is compared with the last stored bar, also if the answer has no 
   const close = 1_000_000;
   const bar = { date: '2002-01-01', open: close, high: close, low: close, close, volume: 0 };
   t.like(planSeries({ symbol: 'X', prices: [bar] }, stored, context), { accepted: 0, changed: [], heldCount: 1 });
+});
+
+test('a long series is planned in many steps', (t) => {
+  const day = (index: number): string => new Date(Date.UTC(1900, 0, 1 + index)).toISOString().slice(0, 10);
+  const prices = Array.from({ length: 40_000 }, (_, index) => ({
+    date: day(index),
+    open: null,
+    high: null,
+    low: null,
+    close: 100,
+    volume: null,
+  }));
+  const origin = { source: 'upload', interval: '1day' } as const;
+  const context = { source: 'upload', interval: '1day', current: true, quarantineFactor: 2 } as const;
+  const steps = planSteps({ symbol: 'X', prices }, { origin, bars: prices, before: undefined }, context);
+  let count = 0;
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) count += 1;
+  t.true(count >= 80, `${count} steps`);
+  t.like(step.value, { accepted: 40_000, changed: [] });
 });

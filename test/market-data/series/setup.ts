@@ -4,6 +4,7 @@ import { silentLogger, type LogFields, type Logger } from '#src/kernel/ports/log
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { createTwelveDataHttp } from '#src/market-data/providers/twelve-data-http.ts';
 import { createTwelveData } from '#src/market-data/providers/twelve-data.ts';
+import type { RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
 import { createCredits } from '#src/redis/credits.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
@@ -12,7 +13,7 @@ import { setup } from '../setup.ts';
 import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 /** Two assets with monthly bars, and an index of each kind that tells a wrong price. */
-const pair: Universe = {
+export const pair: Universe = {
   name: 'pair',
   interval: '1month',
   from: '2000-01-01',
@@ -44,7 +45,7 @@ export const timesPrices = ({ datetime, open, high, low, close, volume }: WireBa
 };
 
 /** Refreshes of `pair` from a Twelve Data server over HTTP into a database. */
-export const setupPair = async (t: ExecutionContext) => {
+export const setupPair = async (t: ExecutionContext, overrides: Partial<RefreshServiceDeps> = {}) => {
   const server = await startTwelveDataServer(t);
   const http = createTwelveDataHttp({ baseUrl: server.url, apiKey, connectTimeoutMs: 2_000 });
   t.teardown(http.close);
@@ -64,7 +65,13 @@ export const setupPair = async (t: ExecutionContext) => {
   const keep = (fields: LogFields, message: string): void => void logged.push({ fields, message });
   const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
   const service = await setup(t, {
-    service: { provider, universes: fixedUniverses([pair]), logger, timeouts: { fetchMs: 15_000, applyMs: 20_000 } },
+    service: {
+      provider,
+      universes: fixedUniverses([pair]),
+      logger,
+      timeouts: { fetchMs: 15_000, applyMs: 20_000 },
+      ...overrides,
+    },
   });
   const { admin, refreshes } = service;
   const setBars = (symbol: string, bars: readonly WireBar[]): void => void server.bars.set(symbol, [...bars]);

@@ -3,17 +3,28 @@ import { firstDayOfPeriod, periodOf } from '#src/market-data/series/periods.ts';
 import { createStoredUniverses } from '#src/market-data/universes/stored-universes.ts';
 import { desk, setupUniverses } from './setup.ts';
 
+/** The default schedule of tech5 in these tests is at five o'clock UTC. */
+const nextFiveOClock = (): string => {
+  const at = new Date();
+  at.setUTCHours(5, 0, 0, 0);
+  if (at.getTime() <= Date.now()) at.setUTCDate(at.getUTCDate() + 1);
+  return at.toISOString();
+};
+
 test('the status of a universe counts fresh, stale and missing assets, and has its last refresh', async (t) => {
   const { get, refreshes, put, admin } = await setupUniverses(t);
   t.deepEqual(await get('/universes/tech5/status'), {
     universe: 'tech5',
     version: 1,
     last_refresh: null,
-    next_run: '2030-01-01T05:00:00.000Z',
+    next_run: nextFiveOClock(),
     assets: { fresh: 0, stale: 0, missing: 5 },
     first_date: null,
     last_date: null,
     held_back_prices: 0,
+    exchange: null,
+    expected_day: null,
+    missing_bars: null,
   });
   await refreshes.run({ universe: 'tech5', trigger: 'request' });
   // IBM has no bar of the last month, GOOG has none at all, and AAPL has another day of the last month.

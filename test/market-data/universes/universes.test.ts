@@ -13,7 +13,14 @@ test('a universe is created, read, replaced and deleted, with versions and audit
   t.is(created.status, 201, await created.clone().text());
   t.is(created.headers.get('location'), '/api/v1/universes/desk');
   t.is(created.headers.get('etag'), '"1"');
-  t.like(await errorOf(created), { name: 'desk', version: 1, origin: 'api', from: '1970-01-01', schedule: null });
+  t.like(await errorOf(created), {
+    name: 'desk',
+    version: 1,
+    origin: 'api',
+    from: '1970-01-01',
+    schedule: null,
+    exchange: null,
+  });
   t.deepEqual(enqueued, ['desk']);
 
   const again = await put('desk', desk());
@@ -87,7 +94,9 @@ test('each wrong definition is refused with a pointer, and nothing is stored', a
     '/indexes/0/constituents': { indexes: [{ ...index, method: 'rebased' }] },
     '/source': { source: 'sample' },
     '/interval': { interval: '1hour' },
-    '/schedule': { schedule: { cron: '* * * * *', time_zone: 'UTC' } },
+    '/schedule/cron': { schedule: { cron: '61 * * * *', time_zone: 'UTC' } },
+    '/schedule/time_zone': { schedule: { cron: '0 5 * * *', time_zone: 'Mars/Olympus' } },
+    '/exchange': { exchange: 'NYSE' },
     '/title': { title: 'a\u0007b' },
     '/unknown': { unknown: 1 },
   };

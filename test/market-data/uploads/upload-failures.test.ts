@@ -65,7 +65,7 @@ test.serial('two uploads of a universe at once: the second is refused; a change 
   const isRunning = async (): Promise<boolean> =>
     (await get<List>('/refreshes?limit=1')).data[0]?.['status'] === 'running';
   await eventually(isRunning, 'the first upload runs');
-  const second = await send(header + row);
+  const second = await send(header + row, { headers: { 'X-Caller': 'second' } });
   t.is(second.status, 409);
   t.is(second.body['code'], 'refresh_in_progress');
   t.is((await put('desk', {}, { 'If-Match': '"1"' })).status, 422);
@@ -90,14 +90,14 @@ test.serial('more uploads than the process reads at once are refused and reporte
   begin(t, port, header + row);
   const other = connect(port, '127.0.0.1', () => {
     other.write(
-      'POST /api/v1/universes/other/prices HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\nsymbol',
+      'POST /api/v1/universes/other/prices HTTP/1.1\r\nHost: a\r\nX-Caller: second\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\nsymbol',
     );
   });
   t.teardown(() => other.destroy());
   const running = async (): Promise<number> =>
     (await get<List>('/refreshes')).data.filter(({ status }) => status === 'running').length;
   await eventually(async () => (await running()) === 2, 'both uploads run');
-  const third = await send(header + row);
+  const third = await send(header + row, { headers: { 'X-Caller': 'third' } });
   t.is(third.status, 503);
   t.is(third.body['code'], 'overloaded');
   t.deepEqual(kinds, ['body_backlog']);
@@ -230,4 +230,29 @@ test.serial('a file whose outcome cannot be recorded is counted as failed', asyn
   socket.destroy();
   await refreshes.idle();
   t.is(failed(), 1);
+});
+
+test('a second upload of one caller is refused while the first arrives, and accepted afterwards', async (t) => {
+  const { send, kinds } = await setupUploads(t);
+  const gate = Promise.withResolvers<void>();
+  const began = Promise.withResolvers<void>();
+  const slow = new ReadableStream({
+    start: async (controller) => {
+      controller.enqueue(Buffer.from(header + row));
+      began.resolve();
+      await gate.promise;
+      controller.close();
+    },
+  });
+  const first = send(slow);
+  await began.promise;
+  const second = async (): Promise<Item> => (await send(header + row)).body;
+  await eventually(
+    async () => (await second())['code'] === 'concurrency_limit_exceeded',
+    'the second upload is refused',
+  );
+  t.true(kinds.includes('concurrency_by_caller'));
+  gate.resolve();
+  t.is((await first).status, 200);
+  t.is((await send(header + row)).status, 200);
 });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { writeGridJson } from '#src/pricing/grid/write-grid-json.ts';
 import { openGrid } from '#src/pricing/grid/open-grid.ts';
 import { createShiftedOption } from '#src/pricing/grid/shift-option.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
@@ -85,7 +86,7 @@ test.serial('times without a date are shortened by the day count of the dates be
 const many = (length: number): number[] => Array.from({ length }, (_shift, index) => index / length);
 const dividends = Array.from({ length: 1_000 }, (_payment, index) => ({ time: (index + 1) / 2_500, amount: 0.001 }));
 const open = (body: object) =>
-  openGrid(body, { engines: createEngineFactory({ models: pricingModels }), answer: 'json', write: async () => [] });
+  openGrid(body, { engines: createEngineFactory({ models: pricingModels }), answer: 'json', write: writeGridJson });
 
 test('the estimate of a grid with many dividends and nodes is fast, also if the grid is refused', (t) => {
   const slow = { ...call, model: 'binomial_lr', dividends };

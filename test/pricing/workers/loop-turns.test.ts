@@ -69,3 +69,18 @@ test('a small batch is priced without a pause, although its slices start with on
   t.true(priced.length > 3);
   t.is(pauses, 0);
 });
+
+test('a caller is not charged for code that is slow because it is new', async (t) => {
+  let time = 0;
+  const ends: string[] = [];
+  const turns = createLoopTurns({ pause: nextTurn, now: () => time });
+  const run = (caller: string, name: string, tookMs: number): Promise<void> =>
+    turns.run({ caller, kind: 'batch', expectedMs: 1 }, async () => {
+      await nextTurn();
+      time += tookMs;
+      ends.push(name);
+    });
+  // While a0 takes 100 times its estimate, others wait.
+  await Promise.all([run('a', 'a0', 100), run('a', 'a1', 1), run('b', 'b1', 1), run('b', 'b2', 1), run('b', 'b3', 1)]);
+  t.deepEqual(ends.slice(0, 3).toSorted(), ['a0', 'a1', 'b1']);
+});

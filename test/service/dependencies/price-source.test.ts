@@ -79,7 +79,8 @@ test('the first refreshes from Twelve Data replace the sample series as a whole,
   t.true(Math.abs(data.at(-1)!.value - 1_230) < 1e-6);
 
   const again = await refresh(service, token, 'tech5');
-  t.like(again.body, { status: 'succeeded', quarantined: 0, series_replaced: [], prices: 120 });
+  // Only the end of the five series is fetched: ten bars each.
+  t.like(again.body, { status: 'succeeded', quarantined: 0, series_replaced: [], prices: 50 });
   await service.stop(5_000);
 
   // A start with the sample data alone replaces nothing; a requested refresh does.

@@ -21,7 +21,7 @@ test('a service reads from its replica, callers see their own writes, and withou
   await eventually(used, 'the replica is read from');
   t.is((await prices()).status, 200);
 
-  // The replica stands still; whoever refreshed through this service sees the result at once.
+  // The replica receives nothing, but a caller who refreshed through this service sees the result at once.
   await statementOn(replicaUrl, 'select pg_wal_replay_pause()');
   await statementOn(primaryUrl, `delete from price where asset_id = (select id from asset where symbol = 'AAPL')`);
   const token = await takeToken(service);

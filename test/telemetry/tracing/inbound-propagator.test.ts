@@ -18,6 +18,7 @@ for (const [name, headers] of Object.entries(headersOf)) {
     const propagator = createInboundPropagator([name as PropagatorName]);
     const context = propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
     t.like(trace.getSpanContext(context), { traceId, spanId, traceFlags: 1, isRemote: true });
+    t.is(trace.getSpanContext(context)?.traceState, undefined);
     t.true(
       propagator.fields().some((field) => Object.hasOwn(headers, field)),
       'the header is looked for',

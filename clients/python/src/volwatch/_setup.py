@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -18,10 +18,11 @@ from ._trace import TraceParent
 class ClientOptions:
     url: str | None
     client_id: str | None
-    client_secret: str | None
+    # Tracebacks can show the options, so the secrets are not part of their text.
+    client_secret: str | None = field(repr=False)
     scopes: tuple[str, ...]
-    api_key: str | None
-    token: str | Callable[[], str] | None
+    api_key: str | None = field(repr=False)
+    token: str | Callable[[], str] | None = field(repr=False)
     timeout_s: float
     retries: Retries | None
     traceparent: TraceParent | None

@@ -5,19 +5,26 @@ import { i1 } from './instance.ts';
 export const dataAlerts: readonly CauseAlert[] = [
   {
     alert: 'RefreshStale',
-    expr: 'time() - max by (universe) (volwatch_refresh_last_success_timestamp_seconds{job="volwatch"}) > 36 * 3600',
+    // Of a daily schedule 36 hours. Universes without a schedule have no period, so they are never stale.
+    expr: 'time() - max by (universe) (volwatch_refresh_last_success_timestamp_seconds{job="volwatch"}) - max by (universe) (volwatch_refresh_schedule_period_seconds{job="volwatch"}) > 12 * 3600',
     for: '5m',
     severity: 'ticket',
-    summary: 'universe {{ $labels.universe }} was refreshed {{ $value | humanizeDuration }} ago',
-    description: 'A scheduled refresh was missed. At twice the schedule the freshness level is broken.',
+    summary: 'the refresh of universe {{ $labels.universe }} is {{ $value | humanizeDuration }} late',
+    description: 'A scheduled refresh was missed for half a day.',
     proof: {
       // Minute 30 is second 1,800. The last refresh was 36 h before it, and the next one is at minute 50.
-      series: { [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="tech5"}`]: '-127800x50 3000x20' },
+      series: {
+        [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="tech5"}`]: '-127800x50 3000x20',
+        [`volwatch_refresh_schedule_period_seconds{${i1},universe="tech5"}`]: '86400x70',
+        [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="weekly"}`]: '-127800x70',
+        [`volwatch_refresh_schedule_period_seconds{${i1},universe="weekly"}`]: '604800x70',
+        [`volwatch_refresh_last_success_timestamp_seconds{${i1},universe="uploaded"}`]: '0x70',
+      },
       quiet: 20,
       fires: 40,
       over: 55,
       labels: { universe: 'tech5' },
-      summary: 'universe tech5 was refreshed 1d 12h 10m 0s ago',
+      summary: 'the refresh of universe tech5 is 12h 10m 0s late',
     },
   },
   {
@@ -56,6 +63,46 @@ export const dataAlerts: readonly CauseAlert[] = [
       over: 45,
       labels: { universe: 'tech5' },
       summary: '9 prices of tech5 were held back within 15 minutes',
+    },
+  },
+  {
+    alert: 'AssetsStale',
+    expr: 'max by (universe) (volwatch_universe_assets{job="volwatch",state="stale"}) / sum by (universe) (max by (universe, state) (volwatch_universe_assets{job="volwatch",state!="missing"})) > 0.05',
+    for: '15m',
+    severity: 'ticket',
+    summary: '{{ $value | humanizePercentage }} of the assets of {{ $labels.universe }} have no new bars',
+    description:
+      'More than 5 % of the assets lack the bar of the last expected trading day, or of the newest bar of all.',
+    proof: {
+      series: {
+        [`volwatch_universe_assets{${i1},universe="desk",state="fresh"}`]: '20x10 18x30 20x30',
+        [`volwatch_universe_assets{${i1},universe="desk",state="stale"}`]: '0x10 2x30 0x30',
+        [`volwatch_universe_assets{${i1},universe="desk",state="missing"}`]: '5x70',
+      },
+      quiet: 8,
+      fires: 35,
+      over: 55,
+      labels: { universe: 'desk' },
+      summary: '10% of the assets of desk have no new bars',
+    },
+  },
+  {
+    alert: 'BarsMissing',
+    expr: 'max by (universe) (volwatch_universe_missing_bars{job="volwatch",age="recent"}) > 0',
+    for: '15m',
+    severity: 'ticket',
+    summary: '{{ $value | humanize }} bars of {{ $labels.universe }} are missing on trading days of the last 30 days',
+    description: 'An asset has a bar before and a bar after a trading day of its exchange, and none of the day.',
+    proof: {
+      series: {
+        [`volwatch_universe_missing_bars{${i1},universe="desk",age="recent"}`]: '0x10 3x30 0x30',
+        [`volwatch_universe_missing_bars{${i1},universe="desk",age="older"}`]: '7x70',
+      },
+      quiet: 8,
+      fires: 35,
+      over: 55,
+      labels: { universe: 'desk' },
+      summary: '3 bars of desk are missing on trading days of the last 30 days',
     },
   },
   {

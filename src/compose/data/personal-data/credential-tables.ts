@@ -62,8 +62,8 @@ export const credentialTables: PersonalTables = {
   account_token: {
     holds: 'tokens that were sent in messages',
     where: isOfUser,
-    exported: ['purpose', 'email', 'created_at', 'expires_at'],
-    omitted: [theUser, { columns: ['token_hash'], because: digest }],
+    exported: ['purpose', 'email', 'new_email', 'created_at', 'expires_at'],
+    omitted: [theUser, { columns: ['token_hash', 'password_hash'], because: digest }],
     removal: 'deleted',
   },
   email_change: {

@@ -15,6 +15,7 @@ const marketData = 'market data';
 export const impersonalTables: Readonly<Record<string, string>> = {
   asset: marketData,
   audit_stream: 'the state of each chain of events',
+  fetched_series: marketData,
   index_constituent: marketData,
   corporate_actions: marketData,
   index_checkpoint: marketData,
@@ -31,5 +32,6 @@ export const impersonalTables: Readonly<Record<string, string>> = {
   universe_asset: marketData,
   universe_bundle: marketData,
   universe_index: marketData,
+  universe_quality: marketData,
   webhook_event: 'events about refreshes, which all receivers share',
 };

@@ -21,7 +21,7 @@ export const workTables: PersonalTables = {
   pricing_job: {
     holds: 'pricing jobs',
     where: isSubject('t.subject'),
-    exported: ['id', 'subject', 'status', 'created_at', 'submitted_at'],
+    exported: ['id', 'subject', 'status', 'created_at', 'submitted_at', 'defaults'],
     omitted: [{ columns: ['owner'], because: 'the user of the export' }],
     removal: 'deleted',
   },

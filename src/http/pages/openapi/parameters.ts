@@ -47,7 +47,9 @@ const notParameters: ReadonlySet<string> = new Set([
   'content-type',
   'cookie',
   'host',
+  'origin',
   'sec-fetch-site',
+  'sec-fetch-storage-access',
   'user-agent',
 ]);
 

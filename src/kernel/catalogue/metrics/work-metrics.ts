@@ -111,6 +111,11 @@ export const workMetrics = {
     help: 'Series whose stored history was replaced, because the provider restated it or the source changed',
     labels: { reason: ['restated', 'source_changed'] },
   },
+  volwatch_series_fetched_total: {
+    type: 'counter',
+    help: 'Series fetched from a provider. end: new bars and an overlap; whole: the whole history; changed: the whole history, because the overlap differed from what is stored',
+    labels: { extent: ['end', 'whole', 'changed'] },
+  },
   volwatch_index_calculations_total: {
     type: 'counter',
     help: 'Indexes of committed refreshes by the days that were calculated: all, those from a changed day on, or none',
@@ -125,6 +130,26 @@ export const workMetrics = {
     type: 'gauge',
     help: 'Universes by who defines them',
     labels: { origin: ['api', 'file', 'bundled'] },
+  },
+  volwatch_universe_assets: {
+    type: 'gauge',
+    help: 'Assets at the last check. stale: no bar of the expected day; missing: no bar at all',
+    labels: { universe: 'open', state: ['fresh', 'stale', 'missing'] },
+  },
+  volwatch_universe_missing_bars: {
+    type: 'gauge',
+    help: 'Bars that are missing on trading days of the exchange, at the last check. recent: of the last 30 days',
+    labels: { universe: 'open', age: ['recent', 'older'] },
+  },
+  volwatch_universe_held_back_prices: {
+    type: 'gauge',
+    help: 'Bars that the last committed refresh held back',
+    labels: { universe: 'open' },
+  },
+  volwatch_refresh_schedule_period_seconds: {
+    type: 'gauge',
+    help: 'Time between the last scheduled refresh and the next one. Universes without a schedule have no series',
+    labels: { universe: 'open' },
   },
   volwatch_refresh_last_success_timestamp_seconds: {
     type: 'gauge',

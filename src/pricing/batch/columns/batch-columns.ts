@@ -1,12 +1,13 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import type { PreparedBatch } from '../prepared-batch.ts';
+import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import type { AnswerSteps, PreparedBatch } from '../prepared-batch.ts';
 import { createTally } from '../batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../../request/calculate.ts';
 import { checkColumns, fieldOf, fieldOfThrown } from '../checks/check-columns.ts';
 import { createColumnWarnings } from '../checks/column-warnings.ts';
 import { estimateColumns } from './column-costs.ts';
 import { nestedColumns, type Column, type ColumnFailure, type ColumnRequest, type ColumnResult } from './columns.ts';
-import { chosenModelAt, hasConventions, isNullAbsent, resolveColumns, resolvingMs } from './resolve-columns.ts';
+import { chosenModelAt, hasConventions, isNullAbsent, resolveSteps, resolvingMs } from './resolve-columns.ts';
 import type { EngineFactory } from '../../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../../models/engine.ts';
 import { isInRange } from '../../models/inputs.ts';
@@ -20,7 +21,7 @@ import { invertedNumbers, readModelName, readOption } from '../../request/read-o
 export type ColumnsDeps = ColumnRequest &
   Pick<PreparedBatch, 'format' | 'answer'> & {
     readonly engines: EngineFactory;
-    readonly write: (result: ColumnResult) => Promise<Uint8Array[]>;
+    readonly write: (result: ColumnResult) => AnswerSteps;
   };
 
 /** The value of a text column, if all rows have the same one. `undefined` if they differ or this is not known. */
@@ -38,7 +39,11 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   const isResolved = hasConventions(columns);
   let resolvedColumns: ColumnRequest['table']['columns'] | undefined;
   /** The columns without contracts and dates. To read these takes time, so it must wait until the work has a place. */
-  const plainColumns = () => (resolvedColumns ??= resolveColumns(table));
+  const resolving = resolveSteps(table);
+  const plainColumns = () => (resolvedColumns ??= runAtOnce(resolving));
+  const prepare = function* (): Generator<undefined, void, undefined> {
+    resolvedColumns = yield* resolving;
+  };
   const chosen = new Set<ModelName>();
   const wanted = wantedOf(outputs, units);
   const isTimeDated = columns.has('expiry') || columns.has('contract');
@@ -183,6 +188,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     answer,
     size,
     preparationMs: resolvingMs(table),
+    prepare,
     estimate: () => estimateColumns(table, plainColumns, wanted),
     tally,
     run: (from, to) => {

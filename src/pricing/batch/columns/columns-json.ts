@@ -18,6 +18,7 @@ import { memberError } from '../../request/messages.ts';
 import { readUnits, unitsMember } from '../../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../../request/strict-units.ts';
 import { idError, idMember, isId } from '../row-id.ts';
+import type { AnswerSteps } from '../prepared-batch.ts';
 import { createTextChunks } from '../text-chunks.ts';
 
 const envelopeMembers = ['columns', 'outputs', unitsMember, strictUnitsMember, presetMember, ...envelopeTexts];
@@ -141,14 +142,22 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   };
 };
 
-export const writeColumnsJson = (result: ColumnResult): Uint8Array[] => {
+const cellsAtOnce = 1_000;
+const failuresAtOnce = 500;
+
+export const writeColumnsJson = function* (result: ColumnResult): AnswerSteps {
   const { size, values, failed, failures, warnings, chosenModels, ids, computationTimeMs } = result;
   const text = createTextChunks();
   let separator = '{"columns":{';
   if (ids !== undefined) {
-    const cells = Array.from({ length: size }, (_, index) => ids.at(index) ?? null);
-    text.add(`${separator}"${idMember}":${JSON.stringify(cells).slice(0, -1)}`);
+    text.add(`${separator}"${idMember}":[`);
     separator = '],';
+    for (let from = 0; from < size; from += cellsAtOnce) {
+      const length = Math.min(cellsAtOnce, size - from);
+      const cells = Array.from({ length }, (_, index) => ids.at(from + index) ?? null);
+      text.add((from === 0 ? '' : ',') + JSON.stringify(cells).slice(1, -1));
+      yield;
+    }
   }
   for (const [name, column] of values) {
     text.add(`${separator}"${name}":[`);
@@ -160,12 +169,17 @@ export const writeColumnsJson = (result: ColumnResult): Uint8Array[] => {
       if (cells.length > 4096) {
         text.add(cells);
         cells = '';
+        yield;
       }
     }
     text.add(cells);
   }
   text.add(']},"errors":[');
-  failures.forEach((failure, index) => text.add((index === 0 ? '' : ',') + JSON.stringify(failure)));
+  for (let from = 0; from < failures.length; from += failuresAtOnce) {
+    const some = failures.slice(from, from + failuresAtOnce);
+    text.add((from === 0 ? '' : ',') + JSON.stringify(some).slice(1, -1));
+    yield;
+  }
   const counts = `"total_count":${size},"succeeded":${size - failures.length},"failed":${failures.length}`;
   const warned = warnings.length === 0 ? '' : `"warnings":${JSON.stringify(warnings)},`;
   const chosen = chosenModels.length === 0 ? '' : `"chosen_models":${JSON.stringify(chosenModels)},`;

@@ -1,5 +1,5 @@
 import type { SpotKernel } from '../numeric-greeks.ts';
-import { deterministicAmericanPut, hasTwoBoundaries, isNeverExercisedEarly } from './american-limits.ts';
+import { deterministicAmericanPut, hasTwoBoundaries, isNeverExercisedEarly, isPathKnown } from './american-limits.ts';
 import { createAndersenLake, type AndersenLake } from './andersen-lake.ts';
 import { createScheme, schemeSizes, type SchemeSize } from './andersen-lake-scheme.ts';
 import { blackScholesPrice } from '../european/black-scholes.ts';
@@ -29,6 +29,8 @@ const tiersOf: Readonly<Record<Precision, readonly Tier[]>> = {
 /** Outside these limits the schemes were not measured: the deviation, and the drift in units of the deviation. */
 const MAX_DEVIATION = 1.5;
 const MAX_DRIFT = 2;
+/** Share of the bound below which a deviation counts as none. */
+const KNOWN_SHARE = 0.01;
 
 /** Max of rate and yield times the time, or infinity outside the limits of the schemes. */
 export const growthOf = (time: number, rate: number, dividendYield: number, volatility: number): number => {
@@ -57,7 +59,8 @@ export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
     volatility: number,
     scale: number,
   ): number => {
-    if (time === 0 || volatility === 0) return deterministicAmericanPut(spot, strike, time, rate, dividendYield);
+    if (isPathKnown(time, volatility, KNOWN_SHARE * bound * scale))
+      return deterministicAmericanPut(spot, strike, time, rate, dividendYield);
     const market = { rate, dividendYield, volatility };
     if (hasTwoBoundaries(rate, dividendYield)) {
       // Two meshes are compared at a tenth of the bound, because a price may exceed the strike and the mesh errors add up.

@@ -1,5 +1,5 @@
 import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
-import { hasTwoBoundaries, isNeverExercisedEarly } from './american-limits.ts';
+import { hasTwoBoundaries, isNeverExercisedEarly, isPathKnown, KNOWN_DEVIATION } from './american-limits.ts';
 import { createPanelPut } from './panels/panel-put.ts';
 import { writePanelGreeks } from './panels/panel-greeks.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
@@ -77,7 +77,7 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
   const writeGreeks = (o: SpotOption, out: Float64Array, withVolga: boolean): void => {
     const call = o.option_type === 'call';
     const [rate, dividendYield] = call ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
-    const isLimit = o.time_to_expiry === 0 || o.volatility === 0 || isEuropean(rate, dividendYield);
+    const isLimit = isPathKnown(o.time_to_expiry, o.volatility, KNOWN_DEVIATION) || isEuropean(rate, dividendYield);
     if (isLimit) engine.evaluate(o, out);
     else writePanelGreeks(panels.boundaries, inputsOf(o), out, withVolga);
     out[indexOfOutput.price] = engine.price(o);

@@ -17,6 +17,16 @@ const MIN_RATE = 1e-12;
 export const isNeverExercisedEarly = (rate: number, dividendYield: number): boolean =>
   rate < 0 || (rate < MIN_RATE && dividendYield >= 0);
 
+/**
+ * True if an American price differs from that without volatility by less than `error` of the strike, so the boundary needs
+ * not be solved. Its equations lose their digits there.
+ */
+export const isPathKnown = (time: number, volatility: number, error: number): boolean =>
+  volatility * Math.sqrt(time) < error;
+
+/** Below this deviation of the log of the spot the greeks are those without volatility. */
+export const KNOWN_DEVIATION = 1e-11;
+
 /** Price of an American put without volatility or time: the max discounted payoff along the known path of the spot. */
 export const deterministicAmericanPut = (
   spot: number,

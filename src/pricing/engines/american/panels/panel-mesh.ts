@@ -26,7 +26,8 @@ export const panelEnds = (time: number, decay: number, levels: number): number[]
   for (;;) {
     const from = ends.at(-1)!;
     const next = Math.min(from * RATIO, from + MAX_DECAY / Math.max(decay, 1e-300));
-    if (next > 0.9 * time) break;
+    // Without progress, or with NaN, the loop would not end.
+    if (!(next > from && next <= 0.9 * time)) break;
     ends.push(next);
   }
   ends.push(time);

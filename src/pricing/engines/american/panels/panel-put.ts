@@ -63,16 +63,14 @@ export const createPanelPut = (): PanelPut => {
     tolerance: number,
   ) => {
     const first = priceOn(solve, usual(), spot, time, market);
+    if (Number.isNaN(first)) return first;
     const second = priceOn(solve, fine(), spot, time, market);
     return Math.abs(first - second) <= Math.max(tolerance, ROUNDING) ? second : Number.NaN;
   };
 
   return {
     price: (spot, time, market, tolerance) => {
-      if (tolerance >= MIN_TOLERANCE) {
-        const price = priceOn(solveSingleBoundary, usual(), spot, time, market);
-        if (!Number.isNaN(price)) return price;
-      }
+      if (tolerance >= MIN_TOLERANCE) return priceOn(solveSingleBoundary, usual(), spot, time, market);
       return priceOnTwo(solveSingleBoundary, spot, time, market, tolerance);
     },
     priceOfTwo: (spot, time, market, tolerance) => priceOnTwo(solveDoubleBoundary, spot, time, market, tolerance),

@@ -19,6 +19,8 @@ export const solveSingleBoundary = (
 ): BoundaryCurves | undefined => {
   const { rate, dividendYield, volatility } = market;
   const decay = decayRate(market);
+  // Squares of the volatility underflow.
+  if (!Number.isFinite(decay)) return undefined;
   const top = logTop(market);
   const expTop = Math.exp(top);
   const isBelowStrike = dividendYield > rate;

@@ -9,7 +9,7 @@ import type { ApiKeys } from './api-key.ts';
 import { ownerOf } from './key-owner.ts';
 import { noSuchKey, type NewKeys } from './new-key.ts';
 
-export type ApiKeyChangesDeps = {
+export type KeyLifecycleDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   readonly clock: Clock;
@@ -17,8 +17,8 @@ export type ApiKeyChangesDeps = {
   readonly newKeys: NewKeys;
 };
 
-/** Changes, each of which is one unit of work. */
-export const createApiKeyChanges = (deps: ApiKeyChangesDeps): Pick<ApiKeys, 'create' | 'revoke'> => {
+/** Creation and revocation of API keys. Each is one unit of work. */
+export const createKeyLifecycle = (deps: KeyLifecycleDeps): Pick<ApiKeys, 'create' | 'revoke'> => {
   const { unitOfWork, audit, clock, owners, newKeys } = deps;
 
   return {
@@ -32,7 +32,7 @@ export const createApiKeyChanges = (deps: ApiKeyChangesDeps): Pick<ApiKeys, 'cre
         throw scopeInsufficient(scopes, detail);
       }
       return unitOfWork.run({ operation: 'auth.api_key' }, (transaction) =>
-        newKeys.insert(transaction, { owner, name, scopes: granted, endOf }),
+        newKeys.insert(transaction, { caller: principal, name, scopes: granted, endOf }),
       );
     },
 

@@ -35,6 +35,3 @@ export const agentFamily = (userAgent: string | undefined): string | null => {
   if (program === undefined) return system ?? null;
   return system === undefined ? program : `${program} on ${system}`;
 };
-
-/** Where a sign-in came from: the family of the program, and a keyed hash of account and network. */
-export type SignInOrigin = { readonly agent: string | null; readonly placeHash: Buffer };

@@ -1,0 +1,18 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+
+const detail = 'The user or client that this credential belongs to is deleted, disabled or revoked';
+
+export const ownerGone = (kind?: Principal['kind']): AppError =>
+  new AppError('credential_owner_gone', detail, {
+    headers: {
+      'WWW-Authenticate':
+        kind === 'api_key' ? 'ApiKey realm="volwatch"' : `Bearer error="invalid_token", error_description="${detail}"`,
+    },
+  });
+
+/** Whether the access token of a caller was issued before all tokens of its owner were ended. */
+export const isTokenEnded = (
+  { tokenId, tokenIssuedAt }: Pick<Principal, 'tokenId' | 'tokenIssuedAt'>,
+  { tokensEndedAt }: { readonly tokensEndedAt?: number },
+): boolean => tokensEndedAt !== undefined && tokenId !== undefined && (tokenIssuedAt ?? 0) <= tokensEndedAt;

@@ -1,0 +1,68 @@
+import { dayMs, utcDay } from '#src/kernel/calendar.ts';
+import { firstDayOfPeriod, type Interval } from '../series/periods.ts';
+import calendars from './calendars/trading-days.json' with { type: 'json' };
+import type { Exchange } from './exchanges.ts';
+
+/** The days for which the calendars are known. Bars outside of them are not checked. */
+export const calendarYears = {
+  from: `${calendars.first_year}-01-01`,
+  to: `${calendars.last_year}-12-31`,
+} as const;
+
+export type TradingDays = {
+  /** The periods with a trading day, as the first days of the periods, ascending. */
+  readonly periods: (exchange: Exchange, interval: Interval) => readonly string[];
+  /**
+   * The last trading day that ended `hours` or more before `now`. A day ends at midnight in the time zone of the
+   * exchange. Undefined after the last year of the calendars, because holidays are not known then.
+   */
+  readonly expectedDay: (exchange: Exchange, now: Date, hours: number) => string | undefined;
+};
+
+const hourMs = 3_600_000;
+
+const tradingDaysOf = (exchange: Exchange): string[] => {
+  const closed = new Set(
+    Object.entries(calendars.exchanges[exchange].closed_weekdays).flatMap(([year, days]) =>
+      days.split(' ').map((day) => `${year}-${day}`),
+    ),
+  );
+  const days: string[] = [];
+  const end = Date.parse(calendarYears.to);
+  for (let at = Date.parse(calendarYears.from); at <= end; at += dayMs) {
+    const date = new Date(at);
+    const isWeekend = [0, 6].includes(date.getUTCDay());
+    if (!isWeekend && !closed.has(utcDay(date))) days.push(utcDay(date));
+  }
+  return days;
+};
+
+/** The day in the time zone, as `YYYY-MM-DD`. */
+const localDay = (at: Date, timeZone: string): string =>
+  // The Swedish format is that of ISO 8601.
+  new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(at);
+
+/** The trading days of the exchanges. Each calendar is built at its first use and kept. */
+export const createTradingDays = (): TradingDays => {
+  const known = new Map<string, readonly string[]>();
+  const keep = (key: string, build: () => readonly string[]): readonly string[] => {
+    const found = known.get(key) ?? build();
+    known.set(key, found);
+    return found;
+  };
+  const daysOf = (exchange: Exchange): readonly string[] => keep(exchange, () => tradingDaysOf(exchange));
+
+  return {
+    periods: (exchange, interval) => {
+      if (interval === '1day') return daysOf(exchange);
+      return keep(`${exchange} ${interval}`, () => [
+        ...new Set(daysOf(exchange).map((day) => firstDayOfPeriod(day, interval))),
+      ]);
+    },
+    expectedDay: (exchange, now, hours) => {
+      // A trading day has ended `hours` before now if the day of that instant is a later one.
+      const day = localDay(new Date(now.getTime() - hours * hourMs), calendars.exchanges[exchange].time_zone);
+      return day > calendarYears.to ? undefined : daysOf(exchange).findLast((each) => each < day);
+    },
+  };
+};

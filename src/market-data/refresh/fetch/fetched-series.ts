@@ -1,0 +1,124 @@
+import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Universe } from '../../indexes/universes.ts';
+import type { FetchedSeries, PriceBar } from '../../providers/provider.ts';
+import type { SeriesSource } from '../../providers/series-sources.ts';
+
+/** Older series are fetched again, because newer bars can exist. */
+const maxAgeHours = 6;
+/** The series of one statement are in memory at a time. */
+const barsPerRead = 50_000;
+
+type Bar = readonly [string, number | null, number | null, number | null, number, number | null];
+
+const encode = (prices: readonly PriceBar[]): string =>
+  JSON.stringify(prices.map(({ date, open, high, low, close, volume }): Bar => [date, open, high, low, close, volume]));
+const decode = (text: string): PriceBar[] =>
+  (JSON.parse(text) as Bar[]).map(([date, open, high, low, close, volume]) => ({
+    date,
+    open,
+    high,
+    low,
+    close,
+    volume,
+  }));
+
+type SizeRow = { readonly symbol: string; readonly since: string | null; readonly count: number };
+type SeriesRow = { readonly symbol: string; readonly since: string | null; readonly bars: string };
+
+/** What a refresh of the universe has fetched so far, in a table. */
+export const createFetchedSeries = (
+  { query }: { readonly query: Query },
+  { name, interval, from }: Universe,
+  source: SeriesSource,
+) => {
+  const counts = new Map<string, number>();
+
+  return {
+    /**
+     * Finds the series of an earlier run that ended before it could apply them, if they are what this run asks for. `since`:
+     * first wanted day by symbol.
+     */
+    find: async (since: ReadonlyMap<string, string>): Promise<void> => {
+      const rows = await query<SizeRow>(
+        `select symbol, since, bar_count as count from fetched_series
+         where universe = $1 and source = $2 and price_interval = $3 and history_from = $4
+           and fetched_at > now() - make_interval(hours => $5)`,
+        [name, source, interval, from, maxAgeHours],
+      );
+      for (const row of rows) if ((since.get(row.symbol) ?? null) === row.since) counts.set(row.symbol, row.count);
+    },
+    has: (symbol: string): boolean => counts.has(symbol),
+    size: (): number => counts.size,
+    bars: (): number => [...counts.values()].reduce((sum, count) => sum + count, 0),
+    add: async (series: readonly FetchedSeries[]): Promise<void> => {
+      await query(
+        `insert into fetched_series (universe, symbol, source, price_interval, history_from, since, bar_count, bars)
+         select $1, symbol, $2, $3, $4, since, bar_count, bars
+         from unnest($5::text[], $6::date[], $7::int[], $8::text[]) as fetched (symbol, since, bar_count, bars)
+         on conflict (universe, symbol) do update set source = excluded.source,
+           price_interval = excluded.price_interval, history_from = excluded.history_from, since = excluded.since,
+           bar_count = excluded.bar_count, bars = excluded.bars, fetched_at = excluded.fetched_at`,
+        [
+          name,
+          source,
+          interval,
+          from,
+          series.map(({ symbol }) => symbol),
+          series.map(({ since = null }) => since),
+          series.map(({ prices }) => prices.length),
+          series.map(({ prices }) => encode(prices)),
+        ],
+      );
+      for (const { symbol, prices } of series) counts.set(symbol, prices.length);
+    },
+    /** The series, a few in memory at a time. It can be called again. */
+    read: async function* (): AsyncGenerator<FetchedSeries> {
+      let part: string[] = [];
+      let bars = 0;
+      const readPart = async (): Promise<FetchedSeries[]> => {
+        const rows = await query<SeriesRow>(
+          `select symbol, since, bars from fetched_series where universe = $1 and symbol = any($2::text[])`,
+          [name, part],
+        );
+        return rows.map((row) => ({
+          symbol: row.symbol,
+          prices: decode(row.bars),
+          ...(row.since !== null && { since: row.since }),
+        }));
+      };
+      for (const [symbol, count] of counts) {
+        if (part.length > 0 && bars + count > barsPerRead) {
+          yield* await readPart();
+          part = [];
+          bars = 0;
+        }
+        part.push(symbol);
+        bars += count;
+      }
+      if (part.length > 0) yield* await readPart();
+    },
+  };
+};
+
+/** Removes what was fetched for the universe. Call it in the transaction that applies it. */
+export const removeFetchedSeries = async ({ query }: { readonly query: Query }, universe: string): Promise<void> => {
+  await query('delete from fetched_series where universe = $1', [universe]);
+};
+
+/** Removes what no refresh has applied in time. @returns the number of series */
+export const removeOldFetchedSeries = async ({ query }: { readonly query: Query }): Promise<number> => {
+  const removed = await query(
+    'delete from fetched_series where fetched_at < now() - make_interval(hours => $1) returning symbol',
+    [maxAgeHours],
+  );
+  return removed.length;
+};
+
+/** Universes whose last refresh ended while it fetched. */
+export const unfinishedUniverses = async ({ query }: Pick<Reader, 'query'>): Promise<ReadonlySet<string>> => {
+  const rows = await query<{ universe: string }>(
+    'select distinct universe from fetched_series where fetched_at > now() - make_interval(hours => $1)',
+    [maxAgeHours],
+  );
+  return new Set(rows.map(({ universe }) => universe));
+};

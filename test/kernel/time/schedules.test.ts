@@ -1,0 +1,42 @@
+import test from 'ava';
+import { isCron, isTimeZone, nextRun, periodMs } from '#src/kernel/time/schedules.ts';
+
+const at = (instant: string): Date => new Date(instant);
+
+test('the next run is at the time of the zone, in summer and in winter', (t) => {
+  const schedule = { cron: '30 6 * * *', time_zone: 'Europe/London' };
+  t.deepEqual(nextRun(schedule, at('2024-01-10T12:00:00Z')), at('2024-01-11T06:30:00Z'));
+  t.deepEqual(nextRun(schedule, at('2024-07-10T12:00:00Z')), at('2024-07-11T05:30:00Z'));
+  const tokyo = { cron: '0 18 * * 1-5', time_zone: 'Asia/Tokyo' };
+  t.deepEqual(nextRun(tokyo, at('2024-03-08T09:00:00Z')), at('2024-03-11T09:00:00Z'), 'over a weekend');
+});
+
+test('a time that a clock change leaves out or repeats runs once a day', (t) => {
+  const schedule = { cron: '30 2 * * *', time_zone: 'America/New_York' };
+  const days = (from: string): Date[] => {
+    const runs: Date[] = [];
+    for (let run = at(from); runs.length < 3; runs.push(run)) run = nextRun(schedule, run)!;
+    return runs;
+  };
+  const gaps = (runs: readonly Date[]): number[] =>
+    runs.slice(1).map((run, index) => (run.getTime() - runs[index]!.getTime()) / 3_600_000);
+  // On 2024-03-10 there is no 02:30, on 2024-11-03 there are two hours from 01:00 to 02:00.
+  t.true(gaps(days('2024-03-08T12:00:00Z')).every((hours) => hours >= 22.5 && hours <= 25));
+  t.true(gaps(days('2024-11-01T12:00:00Z')).every((hours) => hours >= 24 && hours <= 25));
+});
+
+test('the period is the time between two runs', (t) => {
+  const hours = (cron: string, instant: string) => periodMs({ cron, time_zone: 'UTC' }, at(instant))! / 3_600_000;
+  t.is(hours('0 5 * * *', '2024-01-10T12:00:00Z'), 24);
+  t.is(hours('0 5 * * 1-5', '2024-01-13T12:00:00Z'), 72);
+  t.is(hours('0 5 * * 1', '2024-01-10T12:00:00Z'), 168);
+});
+
+test('expressions of five fields, and names of zones', (t) => {
+  for (const cron of ['* * * * *', '0 5 * * 1-5', '*/15 9-17 * * MON-FRI']) t.true(isCron(cron), cron);
+  for (const cron of ['', '* * * *', '0 0 5 * * *', '61 * * * *', '@daily', '0 0 30 2 *', 'a b c d e']) {
+    t.false(isCron(cron), cron);
+  }
+  for (const zone of ['UTC', 'Europe/London', 'America/Argentina/Buenos_Aires']) t.true(isTimeZone(zone), zone);
+  for (const zone of ['', '+01:00', 'Mars/Olympus', 'Europe/London\n', "x'y"]) t.false(isTimeZone(zone), zone);
+});

@@ -1,0 +1,65 @@
+import test from 'ava';
+import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-american.ts';
+import { deterministicAmericanPut } from '#src/pricing/engines/american/american-limits.ts';
+import { panelEnds } from '#src/pricing/engines/american/panels/panel-mesh.ts';
+import { createPanelPut } from '#src/pricing/engines/american/panels/panel-put.ts';
+import { errorBounds, precisions } from '#src/pricing/engines/american/precision.ts';
+
+/** With coverage V8 counts each pass of a loop. */
+const tolerance = process.env['NODE_V8_COVERAGE'] === undefined ? 1 : 20;
+const processorMs = (work: () => unknown): number => {
+  const began = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(began);
+  return (user + system) / 1_000;
+};
+
+test('a mesh has few panels, also where the decay is infinite or no number', (t) => {
+  for (const decay of [0, 1e-300, 1, 1e300, Infinity, Number.NaN]) {
+    for (const time of [0, 5e-324, 1e-300, 1, 200]) {
+      const ends = panelEnds(Math.min(time, 45 / decay), decay, 9);
+      t.true(ends.length <= 30, `${ends.length} panels, decay ${decay}, time ${time}`);
+    }
+  }
+});
+
+test('a tiny volatility, also one whose square underflows, gives the price without volatility', (t) => {
+  for (const precision of precisions) {
+    const price = createAdaptiveAmerican(precision);
+    for (const volatility of [5e-324, 1e-300, 1e-160, 1e-100, 1e-16]) {
+      for (const [spot, strike, time, rate, dividendYield] of [
+        [100, 100, 200, 0, -0.6976],
+        [100, 99.96, 7.5, 9.84, 9.25],
+        [100, 110, 1, 0.05, 0.02],
+        [110, 100, 5, -0.01, -0.03],
+      ] as const) {
+        const value = price(spot, strike, time, rate, dividendYield, volatility, -1);
+        const limit = deterministicAmericanPut(spot, strike, time, rate, dividendYield);
+        t.true(
+          Math.abs(value - limit) <= errorBounds[precision] * strike,
+          `${precision} ${volatility} ${value} ${limit}`,
+        );
+      }
+    }
+  }
+});
+
+// Newton's method does not converge for these. They took 0.1 to 0.4 s.
+const unsolved = [
+  { spot: 1, time: 7.5, market: { rate: 9.84, dividendYield: 9.25, volatility: 2.5e-6 } },
+  { spot: 1, time: 200, market: { rate: 0, dividendYield: -0.6976, volatility: 1e-6 } },
+  { spot: 1, time: 200, market: { rate: 1e-3, dividendYield: -0.6976, volatility: 1e-4 } },
+  { spot: 1, time: 1, market: { rate: 1, dividendYield: -0.5, volatility: 1e-160 } },
+];
+test.serial('a boundary that is not found costs a bounded time', (t) => {
+  const panels = createPanelPut();
+  panels.price(1, 1, { rate: 0.05, dividendYield: 0, volatility: 0.2 }, 1e-9);
+  for (const { spot, time, market } of unsolved) {
+    for (const accuracy of [1e-5, 1e-9]) {
+      const run = (): number => processorMs(() => panels.price(spot, time, market, accuracy));
+      const took = Math.min(run(), run(), run());
+      t.log(`${took.toFixed(1)} ms ${JSON.stringify(market)}`);
+      t.true(took < 100 * tolerance, `${took} ms ${JSON.stringify(market)}`);
+    }
+  }
+});

@@ -1,0 +1,77 @@
+import test from 'ava';
+import { workerMs } from '#src/pricing/batch/batch.ts';
+import { estimateOf } from '#src/pricing/models/cost.ts';
+import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import type { OutputName } from '#src/pricing/models/outputs.ts';
+import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
+import { readOption } from '#src/pricing/request/read-option.ts';
+import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
+
+const engines = createEngineFactory();
+const tolerance = process.env['NODE_V8_COVERAGE'] === undefined ? 1 : 20;
+/** An option with a low estimate is priced on the event loop of the service, so it must never take longer. */
+const maxMs = 50;
+const optionsOfEach = 250;
+
+/** Random numbers from a seed, uniform between 0 and 1. */
+const seeded = (seed: number): (() => number) => {
+  let state = seed;
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+};
+const random = seeded(20261126);
+const oneOf = <T>(...values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
+const positive = (): number => oneOf(1e-12, 1e12, 100, 100 * (1 + 1e-9 * random()), 10 ** (-12 + 24 * random()));
+const rate = (): number => oneOf(-1, 10, 0, -random(), random(), 1e-300, -1e-12);
+
+/** Values at the borders of what is accepted, beside ordinary ones. */
+const extremes: Readonly<Record<string, () => unknown>> = {
+  spot: positive,
+  forward: positive,
+  strike: positive,
+  barrier: positive,
+  time_to_expiry: () => oneOf(0, 200, 5e-324, 1e-300, 1e-9, random(), 200 * random()),
+  rate,
+  dividend_yield: rate,
+  volatility: () => oneOf(0, 100, 5e-324, 1e-300, 1e-60, 10 ** (-8 * random()), random(), 100 * random()),
+  option_type: () => oneOf('call', 'put'),
+  barrier_type: () => oneOf('down_in', 'down_out', 'up_in', 'up_out'),
+  cash: () => oneOf(1e-12, 1, 1e12),
+  heston: () => ({
+    v0: oneOf(0, 1e4, 4, 1e-300, random()),
+    kappa: oneOf(0, 1e4, 999, 1e-12, random()),
+    theta: oneOf(0, 1e4, 4, 1e-300, random()),
+    sigma: oneOf(0, 1e4, 3, 1e-300, 1e-6, random()),
+    rho: oneOf(-1, 1, 0, 2 * random() - 1),
+  }),
+};
+
+for (const [name, usual] of Object.entries(optionOfModel)) {
+  test.serial(`${name}: an option at the borders of its inputs ends soon, or its estimate is high`, (t) => {
+    const model = engines.model(name);
+    const greeks = model.outputs.filter((output) => output !== 'implied_volatility');
+    let priced = 0;
+    for (let each = 0; each < optionsOfEach; each += 1) {
+      const names = Object.keys({ ...usual, dividend_yield: 0 });
+      const row: Record<string, unknown> = { ...usual };
+      for (const member of names) if (extremes[member] && random() < 0.8) row[member] = extremes[member]();
+      const outputs: readonly OutputName[] = oneOf<readonly OutputName[]>(['price'], greeks);
+      const wanted = wantedOf(outputs);
+      if (estimateOf([row], wanted).totalMs > workerMs) continue;
+      const option = readOption(row, model, '', wanted);
+      if (Array.isArray(option)) continue;
+      priced += 1;
+      const run = (): number => {
+        const began = process.cpuUsage();
+        evaluate(engines.engine(model), option, wanted, createOutputs());
+        const { user, system } = process.cpuUsage(began);
+        return (user + system) / 1_000;
+      };
+      // A second run shows whether the compiler or the collector took the time of the first.
+      const took = run();
+      const isSlow = took > maxMs * tolerance && run() > maxMs * tolerance;
+      t.false(isSlow, `${took.toFixed(0)} ms for ${outputs.join()} of ${JSON.stringify(row)}`);
+    }
+    t.log(`${priced} options were priced on the event loop`);
+    if (name !== 'binomial_lr') t.true(priced > 0);
+  });
+}

@@ -1,0 +1,52 @@
+import test from 'ava';
+import { createTaskTimes, isBrief, isLarge, type LaneTask, type OpenTask } from '#src/pricing/workers/lane-task.ts';
+
+const start = (isCold = false) => {
+  const charged: number[] = [];
+  const times = createTaskTimes({ charge: (_, milliseconds) => void charged.push(milliseconds) });
+  const task = { bytes: 100_000, expectedMs: 10 } as LaneTask;
+  const opened: OpenTask = { task, isCold, isStarted: true, isCancelled: false, workedMs: 0, countedMs: 10 };
+  const sum = (): number => charged.reduce((total, each) => total + each, 0);
+  return { times, opened, sum };
+};
+
+test('an estimate that is known after the body is read counts at once, and is corrected at the end', (t) => {
+  const { times, opened, sum } = start();
+  times.expect(opened, 400);
+  t.is(sum(), 390);
+  times.worked(opened, 100);
+  t.is(sum(), 390);
+  times.ended(opened);
+  t.is(10 + sum(), 100);
+});
+
+test('time beyond the estimate counts while the task works', (t) => {
+  const { times, opened, sum } = start();
+  times.worked(opened, 300);
+  t.is(10 + sum(), 300);
+  times.worked(opened, 200);
+  times.ended(opened);
+  t.is(10 + sum(), 500);
+});
+
+test('the first tasks of a process count with their estimate, because its code is slow then', (t) => {
+  const { times, opened, sum } = start(true);
+  times.worked(opened, 900);
+  times.ended(opened);
+  t.is(sum(), 0);
+  const long = start(true);
+  long.times.expect(long.opened, 2_000);
+  long.times.worked(long.opened, 3_000);
+  long.times.ended(long.opened);
+  t.is(10 + long.sum(), 2_000, 'known work counts also then');
+});
+
+test('a task is large by its body, its estimate or its time', (t) => {
+  const { opened } = start();
+  t.false(isLarge(opened));
+  t.true(isLarge({ ...opened, workedMs: 150 }));
+  t.false(isBrief({ ...opened.task, bytes: 1_000_000 }));
+  t.false(isBrief({ ...opened.task, expectedMs: 200 }));
+  const summary = { totalMs: 200, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
+  t.false(isBrief({ ...opened.task, summary }));
+});

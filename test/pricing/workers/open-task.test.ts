@@ -1,0 +1,74 @@
+import test from 'ava';
+import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-forecast.ts';
+import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { createOpenTask } from '#src/pricing/workers/open-task.ts';
+import type { FromWorker } from '#src/pricing/workers/protocol.ts';
+
+const engines = createEngineFactory();
+const rows = 20_000;
+const strikes = Array.from({ length: rows }, (_, row) => 60 + row / 500);
+const option = { spot: 100, strike: strikes, rate: 0.03, volatility: 0.2, option_type: 'call', time_to_expiry: 0.5 };
+
+/** @returns the number of turns until the answer, where each turn is as short as it can be */
+const turnsOf = async (body: object) => {
+  const messages: FromWorker[] = [];
+  const task = createOpenTask(
+    {
+      type: 'task',
+      id: 1,
+      request: { input: 'json', answer: ['json'], jsonDepth: 20 },
+      limits: { maxMs: 60_000, handBackMs: 60_000 },
+    },
+    Buffer.from(JSON.stringify(body)),
+    { engines, forecastVolatility: createVolatilityForecaster(), send: (message) => messages.push(message) },
+  );
+  let turns = 0;
+  let openedAt = 0;
+  for (;;) {
+    turns += 1;
+    const answer = await task.work(0);
+    if (openedAt === 0 && messages.some(({ type }) => type === 'opened')) openedAt = turns;
+    if (answer) return { turns, openedAt, answer };
+  }
+};
+
+test('a large answer is written in many turns, and is complete', async (t) => {
+  const outputs = ['price', 'delta', 'gamma', 'vega', 'theta', 'rho', 'vanna', 'volga', 'charm', 'speed'];
+  const ids = Array.from({ length: rows }, (_, row) => (row % 2 === 0 ? row : `row ${row}`));
+  const { turns, answer } = await turnsOf({ columns: { ...option, id: ids }, outputs });
+  // Ten columns of 20,000 numbers are written 4 KB at a time. Rows alone take fewer than 200 turns.
+  t.true(turns > 600, `${turns} turns`);
+  const written = JSON.parse(Buffer.concat(answer.chunks!).toString()) as { columns: Record<string, unknown[]> };
+  t.deepEqual(Object.keys(written.columns), ['id', ...outputs]);
+  t.deepEqual(written.columns['id'], ids);
+  for (const name of outputs) t.is(written.columns[name]!.length, rows, name);
+});
+
+test('many failures are written in turns, and are all there', async (t) => {
+  const volatility = Array.from({ length: rows }, (_, row) => (row % 2 === 0 ? -1 : 0.2));
+  const { answer } = await turnsOf({ columns: { ...option, volatility } });
+  const written = JSON.parse(Buffer.concat(answer.chunks!).toString()) as { errors: { index: number }[] };
+  t.deepEqual(
+    written.errors.map(({ index }) => index),
+    Array.from({ length: rows / 2 }, (_, failure) => 2 * failure),
+  );
+});
+
+test('different contracts are read in turns before the first row', async (t) => {
+  const contract = strikes.map((_, row) => `AAPL  271217C${String(100_000 + row).padStart(8, '0')}`);
+  const { strike: _, option_type: __, time_to_expiry: ___, ...market } = option;
+  const { openedAt, answer } = await turnsOf({ columns: { ...market, contract, valuation_date: '2026-11-26' } });
+  // 256 contracts of a turn at most.
+  t.true(openedAt >= rows / 256, `${openedAt} turns`);
+  t.like(answer.reply, { outcome: { size: rows } });
+});
+
+test('a small batch is read, priced and written in one turn', async (t) => {
+  const body = { options: Array.from({ length: 20 }, () => ({ ...option, strike: 105 })) };
+  const task = createOpenTask(
+    { type: 'task', id: 1, request: { input: 'json', answer: ['json'], jsonDepth: 20 }, limits: { maxMs: 60_000 } },
+    Buffer.from(JSON.stringify(body)),
+    { engines, forecastVolatility: createVolatilityForecaster(), send: () => {} },
+  );
+  t.truthy(await task.work(10_000));
+});
