@@ -75,7 +75,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
     summary: 'Enable the second factor',
     description: 'Needs a code of the new secret. Only this answer shows the recovery codes.',
     request: { body: z.strictObject({ code: z.string().regex(/^\d{6}$/) }).meta({ id: 'TotpCode' }) },
-    responses: { 200: z.strictObject({ recovery_codes: z.array(z.string()) }).meta({ id: 'RecoveryCodes' }) },
+    responses: { 200: z.strictObject({ recovery_codes: z.array(z.string()) }).meta({ id: 'RecoveryCodeList' }) },
     errors: ['resource_not_found', 'second_factor_enabled'],
     handler: async ({ body: { code }, context }) => {
       const codes = await measure('totp', () => factors.confirm(callerOf(context), code));
