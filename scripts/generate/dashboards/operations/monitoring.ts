@@ -92,8 +92,8 @@ export const monitoring: DashboardSpec = {
           unit: 'seconds',
           queries: [
             {
-              expr: `max by (rule_group) (${prometheus('prometheus_rule_group_last_duration_seconds')})`,
-              legend: '{{rule_group}}',
+              expr: `max by (group) (label_replace(${prometheus('prometheus_rule_group_last_duration_seconds')}, "group", "$1", "rule_group", ".*;(.*)"))`,
+              legend: '{{group}}',
             },
           ],
         },

@@ -20,6 +20,9 @@ const burnLines = [
   { value: 14.4, color: 'red' },
 ] as const;
 
+/** Without the name of the metric, which would split each level into two rows. */
+const bySlo = (record: string): string => `max by (slo) (${record})`;
+
 const left = `1 - ${spentRecord}`;
 /** No value for a level that burns slower than its budget grows back. */
 const exhaustion = `clamp_min(${left}, 0) * ${secondsOf(sloDocument.window)} / on (slo) ((${burnRate('6h')}) > 1)`;
@@ -28,7 +31,7 @@ const columns: readonly (ColumnSpec & { readonly expr: string })[] = [
   {
     name: 'spent',
     unit: 'share',
-    expr: spentRecord,
+    expr: bySlo(spentRecord),
     thresholds: [
       { value: 0.5, color: 'yellow' },
       { value: 1, color: 'red' },
@@ -41,7 +44,7 @@ const columns: readonly (ColumnSpec & { readonly expr: string })[] = [
     expr: burnRate(window),
     thresholds: burnLines,
   })),
-  { name: 'events', unit: 'events/s', expr: eventsRecord },
+  { name: 'events', unit: 'events/s', expr: bySlo(eventsRecord) },
 ];
 
 /** Ids of the panels, which links of alerts contain. A new level gets the next number. */
