@@ -227,7 +227,7 @@ export const refreshes: DashboardSpec = {
           queries: [{ expr: `sum(rate(${of('volwatch_upload_bytes_total')}[$__rate_interval]))`, legend: 'bytes' }],
         },
         {
-          id: 27,
+          id: 28,
           kind: 'bars',
           title: 'Fetched series by extent',
           description:
