@@ -1,32 +1,10 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#testkit/running-service.ts';
 import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 import type { LogLine } from '#testkit/service.ts';
+import type { Scenario } from './around/scenario.ts';
+import { scenariosAround } from './around/scenarios-around.ts';
 import { askForReset, syncCalendar, testWebhook, uncachedRead, uploadTo } from './traffic.ts';
-import type { Alertmanager } from './alertmanager.ts';
 import type { Stack } from './stack.ts';
-import type { Surroundings } from './around/surroundings.ts';
-
-/** What stands around the service, and the traffic that flows all the time. */
-export type Around = Surroundings & {
-  readonly alertmanager: Alertmanager;
-  readonly traffic: { isPaused: boolean };
-};
-
-/** A cause on the live service, and the signals that must follow. */
-export type Scenario = {
-  readonly alert: string;
-  readonly fault: string;
-  readonly inject: (stack: Stack, around: Around) => Promise<void> | void;
-  /** Repeated during the fault. Returns the trace id of a request that the fault affected. */
-  readonly meet?: (stack: Stack, token: string) => Promise<string | undefined>;
-  /** Selects the log line of the fault. With `meet`, the line must have the same trace id. */
-  readonly log?: (line: LogLine) => boolean;
-  /** The fault itself prevents the export of the span. */
-  readonly spanLost?: true;
-  readonly end: (stack: Stack, around: Around) => Promise<void> | void;
-  /** Restores the normal state after the fault, if the service does not recover without it. */
-  readonly recover?: (stack: Stack, token: string) => Promise<unknown>;
-};
 
 const nothing = (): void => {};
 const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
@@ -272,48 +250,7 @@ export const scenarios: readonly Scenario[] = [
       for (const universe of ['tech5', 'sp500']) await refresh(service, token, universe);
     },
   },
-  {
-    alert: 'ProbeFailing',
-    fault: 'the proxy is stopped',
-    inject: (_, { proxy }) => proxy.stop(),
-    end: (_, { proxy }) => proxy.start(),
-  },
-  {
-    alert: 'TrafficStopped',
-    fault: 'no caller reaches the service',
-    inject: async (_, { proxy, traffic }) => {
-      traffic.isPaused = true;
-      await proxy.stop();
-    },
-    end: async (_, { proxy, traffic }) => {
-      traffic.isPaused = false;
-      await proxy.start();
-    },
-  },
-  {
-    alert: 'TargetDown',
-    fault: 'the exporter of the host is stopped',
-    inject: (_, { hostExporter }) => hostExporter.stop(),
-    end: (_, { hostExporter }) => hostExporter.start(),
-  },
-  {
-    alert: 'AlertsNotDelivered',
-    fault: 'the receiver of notifications answers 503 while an exporter stops',
-    inject: async (_, { alertmanager, hostExporter }) => {
-      alertmanager.receiver.isRefusing = true;
-      await hostExporter.stop();
-    },
-    end: async (_, { alertmanager, hostExporter }) => {
-      alertmanager.receiver.isRefusing = false;
-      await hostExporter.start();
-    },
-  },
-  {
-    alert: 'CollectorLosesSpans',
-    fault: 'the trace store behind the Collector is gone',
-    inject: (_, { strandedCollector }) => strandedCollector.feed(),
-    end: (_, { strandedCollector }) => strandedCollector.rest(),
-  },
+  ...scenariosAround,
   {
     alert: 'InstanceDown',
     fault: 'the process is stopped (SIGSTOP)',

@@ -221,8 +221,7 @@ export const refreshes: DashboardSpec = {
           id: 19,
           kind: 'timeseries',
           title: 'Uploaded bytes',
-          description:
-            'Bytes of uploaded files per second, after decompression. UPLOADS_LIMIT bounds the files at once.',
+          description: 'Bytes of uploaded files per second after decompression. UPLOADS_LIMIT bounds the files.',
           unit: 'bytes',
           queries: [{ expr: `sum(rate(${of('volwatch_upload_bytes_total')}[$__rate_interval]))`, legend: 'bytes' }],
         },

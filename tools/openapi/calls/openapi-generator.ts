@@ -5,7 +5,7 @@ import { check, isPrice, option } from './expected.ts';
 
 declare const process: { readonly argv: readonly string[] };
 
-const configuration = new Configuration({ basePath: process.argv[2]! });
+const configuration = new Configuration({ basePath: process.argv[2] });
 const pricing = new PricingApi(configuration);
 
 const { data: priced } = await pricing.postPricingPrice(option);
