@@ -10,7 +10,7 @@ import heston from '#testkit/pricing-reference/heston-greeks.json' with { type: 
 const count = Number(process.env['BOUND_OPTIONS'] ?? 200);
 
 /** Errors of one kernel in the unit of its bound. NaN is a refusal. */
-export type Judged = {
+type Judged = {
   readonly name: string;
   readonly bound: number;
   readonly unit: string;
