@@ -76,7 +76,7 @@ export const edgeSections = {
     UPLOADS_LIMIT: variable(
       integer(1, 1_000),
       '2',
-      'Max uploads of one process at once, then 503 `overloaded`. Each has two database connections',
+      'Max uploads of one process at once, then 503 `overloaded`. One caller has at most half of them. Each has two database connections',
     ),
     UPLOAD_TIMEOUT_MS: variable(
       milliseconds(86_400_000),

@@ -31,6 +31,8 @@ type QueueSettings = {
   readonly retries: number;
   /** Delay of the first retry. The delay of each further retry is up to twice as long. */
   readonly retryDelaySeconds: number;
+  /** Max duration of one attempt in seconds, at most a day; default 900. */
+  readonly maxSeconds?: number;
   /** If true, this process runs one job of a group at a time, so that a slow group does not block the others. */
   readonly oneJobPerGroup?: boolean;
   /**
@@ -78,6 +80,8 @@ export type Jobs = JobEnqueuer &
 const deadLetterQueue = 'dead';
 const maxStartAttempts = 5;
 const startRetryMs = 100;
+const defaultMaxSeconds = 900;
+const daySeconds = 86_400;
 /** The health status is `degraded` for this time after a failed statement of the queues. */
 const degradedMs = 5_000;
 /** Time for aborted jobs to store their outcome. */
@@ -134,6 +138,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
         retryLimit: retries(name),
         retryDelay: settingsOf(name).retryDelaySeconds,
         retryBackoff: true,
+        expireInSeconds: Math.min(daySeconds, settingsOf(name).maxSeconds ?? defaultMaxSeconds),
         heartbeatSeconds: deps.heartbeatSeconds,
         deadLetter: deadLetterQueue,
       };
@@ -180,7 +185,8 @@ export const createJobs = (deps: JobsDeps): Jobs => {
   /** Runs statements of pg-boss in the transaction. */
   const within = async (transaction: Transaction, work: (boss: PgBoss) => Promise<void>): Promise<void> => {
     const boss = open;
-    if (boss) await scheduling.run(transaction, () => work(boss));
+    if (!boss) throw new AppError('database_unavailable', 'The job queues are not open yet');
+    await scheduling.run(transaction, () => work(boss));
   };
 
   return {

@@ -28,6 +28,9 @@ import { composeCredentialAdmin } from '../identity/credential-admin.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { WebhookParts } from './webhooks.ts';
 
+/** For the steps of a refresh beside fetching and applying. */
+const refreshMarginSeconds = 60;
+
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
   const calendarSchedule: JobSchedule = {
     queue: 'calendar',
@@ -50,6 +53,14 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     retries: config.JOBS_RETRIES,
     retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
     queues: {
+      refresh: {
+        maxSeconds: Math.ceil(
+          (Math.max(config.PROVIDER_TIMEOUT_MS, config.REFRESH_FETCH_TIMEOUT_MS) +
+            config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS) /
+            1_000 +
+            refreshMarginSeconds,
+        ),
+      },
       pricing: { oneJobPerGroup: true, concurrency: config.PRICING_JOB_CONCURRENCY },
       // Google and the owner of a calendar cause its failures.
       calendar: { finalFailureLevel: 'warn' },

@@ -124,7 +124,7 @@ export const createMeasurement = ({ query }: Reader) => {
     { interval, periods = [], recentFrom }: MeasureRequest,
   ): { readonly recent: number; readonly older: number } => {
     const [from, to] = [firstDayOfPeriod(first, interval), firstDayOfPeriod(last, interval)];
-    // A refresh may commit between the statements. The check that it enqueues counts again.
+    // A refresh may commit between the statements. The result then counts as outdated, and QUALITY_SCHEDULE repeats it.
     const all = Math.max(0, countBetween(periods, from, to) - bars);
     const recent = Math.max(0, countBetween(periods, later(from, recentFrom), to) - recentBars);
     return { recent, older: Math.max(0, all - recent) };

@@ -215,7 +215,8 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
         const isFresh = (seconds.get(universe) ?? -Infinity) >= staleBefore;
         if (isFresh && !fromOtherSource.has(universe) && !unfinished.has(universe)) return;
         try {
-          if (deps.enqueue && assets.length > (deps.provider.maxAssetsPerFetch ?? Infinity)) {
+          const provider = source === undefined || source === 'provider' ? deps.provider : deps.providers?.[source];
+          if (deps.enqueue && assets.length > (provider?.maxAssetsPerFetch ?? Infinity)) {
             await deps.enqueue(universe);
             return;
           }

@@ -6,6 +6,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Lock, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { UniverseOrigin } from '../indexes/universes.ts';
+import { removeFetchedSeries } from '../refresh/fetch/fetched-series.ts';
 import { refreshLockName } from '../refresh/refresh-lock.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import type { UniverseDocument } from './universe-document.ts';
@@ -174,7 +175,10 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
           { name, version, origin, definition },
           clock.now().toISOString(),
         );
-        await schedules.set(transaction, name, definition);
+        // The start creates the bundled ones before it opens the queues, and sets all schedules afterwards.
+        if (origin !== 'bundled') await schedules.set(transaction, name, definition);
+        // Parts of a fetch can be of another symbol of the provider than the asset has now.
+        if (needsRefresh(before?.definition, definition)) await removeFetchedSeries(transaction, name);
         const indexesRemoved = await removeUnusedIndexes(transaction, name);
         const dropped = before?.definition.assets.map(({ symbol }) => symbol) ?? [];
         const seriesRemoved = await removeUnusedSeries(transaction, dropped);
@@ -214,6 +218,7 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
         if (before.origin === 'file') throw new AppError('universe_managed_by_file');
         await transaction.query('delete from universe where name = $1', [name]);
         await schedules.remove(transaction, name);
+        await removeFetchedSeries(transaction, name);
         const indexesRemoved = await removeUnusedIndexes(transaction, name);
         const symbols = before.definition.assets.map(({ symbol }) => symbol);
         const seriesRemoved = await removeUnusedSeries(transaction, symbols);

@@ -20,9 +20,12 @@ export const changesTurn = 'universes';
 
 /**
  * SQL of the definition. Members that are null are not stored, because the previous release refuses members that it does
- * not know while both run.
+ * not know while both run. It stores `"schedule": null` in each definition, where null has no meaning, so a universe that is
+ * never refreshed is stored with `"schedule": "none"`.
  */
-export const definitionColumn = `'{"exchange": null}'::jsonb || definition as definition`;
+export const definitionSql = `('{"exchange": null}'::jsonb || case definition -> 'schedule'
+  when 'null' then definition - 'schedule' when '"none"' then definition || '{"schedule": null}' else definition end)`;
+export const definitionColumn = `${definitionSql} as definition`;
 
 export const universeColumns = `name, version, origin, ${definitionColumn}, ${instant('created_at')}, ${instant('updated_at')}`;
 
@@ -31,7 +34,11 @@ export const lockUniverse = async ({ query }: Query, name: string): Promise<Stor
   (await query<StoredUniverse>(`select ${universeColumns} from universe where name = $1 for update`, [name]))[0];
 
 const storedForm = ({ exchange, ...definition }: UniverseDocument): string =>
-  JSON.stringify({ ...definition, ...(exchange !== null && { exchange }) });
+  JSON.stringify({
+    ...definition,
+    ...(exchange !== null && { exchange }),
+    ...(definition.schedule === null && { schedule: 'none' }),
+  });
 
 export const writeUniverse = async (
   { query }: Query,

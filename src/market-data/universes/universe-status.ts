@@ -10,6 +10,7 @@ import { refreshStatuses } from '../entities.ts';
 import { committed, type RefreshRecord } from '../refresh/refresh-records.ts';
 import type { Interval } from '../series/periods.ts';
 import { instant } from '../sql.ts';
+import { definitionSql } from './universe-rows.ts';
 
 type LastRefresh = Pick<
   RefreshRecord,
@@ -109,8 +110,8 @@ export const createUniverseStatus =
     const [universe] = await query<
       Pick<CheckedUniverse, 'version' | 'interval' | 'exchange'> & { said: boolean; schedule: Schedule | null }
     >(
-      `select version, interval, definition ->> 'exchange' as exchange, definition ? 'schedule' as said,
-         definition -> 'schedule' as schedule from universe where name = $1`,
+      `select version, interval, definition ->> 'exchange' as exchange, ${definitionSql} ? 'schedule' as said,
+         ${definitionSql} -> 'schedule' as schedule from universe where name = $1`,
       [name],
     );
     if (!universe) return undefined;

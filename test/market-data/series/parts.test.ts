@@ -4,6 +4,7 @@ import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { createTwelveDataHttp } from '#src/market-data/providers/twelve-data-http.ts';
 import { createTwelveData } from '#src/market-data/providers/twelve-data.ts';
+import { removeOldFetchedSeries } from '#src/market-data/refresh/fetch/fetched-series.ts';
 import { createRefreshService, type RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -76,7 +77,7 @@ const setupThirty = async (t: ExecutionContext, waitMs = 20) => {
   const staged = async (): Promise<number> =>
     Number((await admin.query('select count(*)::int as count from fetched_series'))[0]?.['count']);
   const asked = (): string[] => server.requests.flatMap(({ query }) => query.get('symbol')!.split(','));
-  return { server, admin, serviceOf, staged, asked, credits };
+  return { server, admin, deps, serviceOf, staged, asked, credits };
 };
 
 const request = { universe: 'thirty', trigger: 'request' } as const;
@@ -149,6 +150,37 @@ test('series of an interrupted refresh are not used for another question, or aft
   const again = asked().length;
   t.is((await serviceOf({ ...thirty, from: '1999-01-01' }).run(request)).status, 'succeeded');
   t.is(asked().length, again + 30);
+});
+
+test('a symbol that left the universe after an interrupted fetch is not applied', async (t) => {
+  const { serviceOf, staged, credits } = await setupThirty(t);
+  const first = serviceOf();
+  await first.start({ ...request, waited: false });
+  await eventually(async () => (await staged()) === 8, 'a part is fetched');
+  await first.close();
+  credits.noLimit();
+  const rest = symbols.slice(1);
+  const smaller: Universe = {
+    ...thirty,
+    assets: thirty.assets.slice(1),
+    indexes: [{ code: 'THIRTY_EW', name: 'Thirty', method: 'equal_weighted', constituents: rest }],
+  };
+  t.like(await serviceOf(smaller).run(request), { status: 'succeeded', assets: 29, prices: 870, rows_read: 870 });
+  t.is(await staged(), 0);
+});
+
+test('the retention keeps the parts of a running refresh; without them nothing is applied', async (t) => {
+  const { admin, deps, serviceOf, staged, credits } = await setupThirty(t);
+  const { ended } = await serviceOf().start({ ...request, waited: false });
+  await eventually(async () => (await staged()) === 8, 'a part is fetched');
+  await admin.query(`update fetched_series set fetched_at = now() - interval '7 hours'`);
+  const clean = () => deps.unitOfWork.run({ operation: 'retention' }, removeOldFetchedSeries);
+  t.is(await clean(), 0);
+  await admin.query(`delete from fetched_series where symbol = 'P1'`);
+  credits.noLimit();
+  t.like(await ended, { status: 'rolled_back', reason: 'database_conflict' });
+  await admin.query(`update fetched_series set fetched_at = now() - interval '7 hours'`);
+  t.true((await clean()) > 0);
 });
 
 test('a refusal of the provider because of its limit is waited for; another fault ends the refresh', async (t) => {

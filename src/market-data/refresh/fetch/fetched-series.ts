@@ -1,3 +1,4 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../../indexes/universes.ts';
 import type { FetchedSeries, PriceBar } from '../../providers/provider.ts';
@@ -28,24 +29,26 @@ type SeriesRow = { readonly symbol: string; readonly since: string | null; reado
 /** What a refresh of the universe has fetched so far, in a table. */
 export const createFetchedSeries = (
   { query }: { readonly query: Query },
-  { name, interval, from }: Universe,
+  { name, interval, from, assets }: Universe,
   source: SeriesSource,
 ) => {
   const counts = new Map<string, number>();
 
   return {
     /**
-     * Finds the series of an earlier run that ended before it could apply them, if they are what this run asks for. `since`:
-     * first wanted day by symbol.
+     * Finds the series of an earlier run that ended before it could apply them, if they are what this run asks for. A whole
+     * history has more than its end, so it is used too. `since`: first wanted day by symbol.
      */
     find: async (since: ReadonlyMap<string, string>): Promise<void> => {
       const rows = await query<SizeRow>(
         `select symbol, since, bar_count as count from fetched_series
          where universe = $1 and source = $2 and price_interval = $3 and history_from = $4
-           and fetched_at > now() - make_interval(hours => $5)`,
-        [name, source, interval, from, maxAgeHours],
+           and fetched_at > now() - make_interval(hours => $5) and symbol = any($6::text[])`,
+        [name, source, interval, from, maxAgeHours, assets.map(({ symbol }) => symbol)],
       );
-      for (const row of rows) if ((since.get(row.symbol) ?? null) === row.since) counts.set(row.symbol, row.count);
+      for (const { symbol, since: stored, count } of rows) {
+        if (stored === null || since.get(symbol) === stored) counts.set(symbol, count);
+      }
     },
     has: (symbol: string): boolean => counts.has(symbol),
     size: (): number => counts.size,
@@ -80,6 +83,8 @@ export const createFetchedSeries = (
           `select symbol, since, bars from fetched_series where universe = $1 and symbol = any($2::text[])`,
           [name, part],
         );
+        // Prices of a part of the assets must not be applied as those of all.
+        if (rows.length !== part.length) throw new AppError('database_conflict', 'Fetched series were removed');
         return rows.map((row) => ({
           symbol: row.symbol,
           prices: decode(row.bars),
@@ -100,15 +105,17 @@ export const createFetchedSeries = (
   };
 };
 
-/** Removes what was fetched for the universe. Call it in the transaction that applies it. */
+/** Removes what was fetched for the universe. Call it in the transaction that applies it, or that changes the universe. */
 export const removeFetchedSeries = async ({ query }: { readonly query: Query }, universe: string): Promise<void> => {
   await query('delete from fetched_series where universe = $1', [universe]);
 };
 
-/** Removes what no refresh has applied in time. @returns the number of series */
+/** Removes what no refresh has applied in time. A running refresh keeps its parts. @returns the number of series */
 export const removeOldFetchedSeries = async ({ query }: { readonly query: Query }): Promise<number> => {
   const removed = await query(
-    'delete from fetched_series where fetched_at < now() - make_interval(hours => $1) returning symbol',
+    `delete from fetched_series where fetched_at < now() - make_interval(hours => $1) and not exists (
+       select 1 from refresh where refresh.universe = fetched_series.universe and refresh.status = 'running')
+     returning symbol`,
     [maxAgeHours],
   );
   return removed.length;

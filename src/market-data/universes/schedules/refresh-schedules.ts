@@ -6,7 +6,7 @@ import type { JobSchedule, JobSchedules } from '#src/kernel/ports/jobs.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { periodMs, type Schedule } from '#src/kernel/time/schedules.ts';
 import type { UniverseDocument } from '../universe-document.ts';
-import { changesTurn } from '../universe-rows.ts';
+import { changesTurn, definitionSql } from '../universe-rows.ts';
 
 export type RefreshSchedulesDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -68,7 +68,7 @@ export const createRefreshSchedules = (deps: RefreshSchedulesDeps): RefreshSched
           // No universe is changed (turn) or deleted (lock of its row) meanwhile, so no newer schedule is overwritten.
           await takeOwnerTurn(transaction.query, changesTurn);
           const rows = await transaction.query<{ name: string; said: boolean; schedule: Schedule | null }>(
-            `select name, definition ? 'schedule' as said, definition -> 'schedule' as schedule
+            `select name, ${definitionSql} ? 'schedule' as said, ${definitionSql} -> 'schedule' as schedule
              from universe for share`,
           );
           const schedules = rows.flatMap(({ name, said, schedule }) => {
