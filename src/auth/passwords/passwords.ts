@@ -9,7 +9,12 @@ import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
-import { endSignIns, endTokensIssuedBefore, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
+import {
+  endOfTokensBeforeReset,
+  endSignIns,
+  endTokensIssuedBefore,
+  type EndSignInsOptions,
+} from '../sessions/end-sign-ins.ts';
 import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import { ownAccount } from '../users/own-account.ts';
@@ -123,12 +128,14 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
       const hash = await hasher.hash(next);
       const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
         const holder = await tokens.redeem(transaction, ['password_reset'], token);
-        await endTokensIssuedBefore(transaction, holder.userId, clock.now());
+        const at = clock.now();
+        await endTokensIssuedBefore(transaction, holder.userId, at);
         const actor = { kind: 'user', subject: holder.userId } as const;
-        const isFirstProof = await markVerified(transaction, holder.userId, clock.now());
+        const isFirstProof = await markVerified(transaction, holder.userId, at);
         // Until now nobody has proved to own the address, so somebody else may have opened the account.
         if (isFirstProof) {
-          await end.all(transaction, { kind: 'user', id: holder.userId }, 'tokens_ended', actor);
+          const owner = { kind: 'user', id: holder.userId } as const;
+          await end.all(transaction, owner, 'tokens_ended', actor, endOfTokensBeforeReset(at));
           await removeSecondFactor(transaction, holder.userId);
         }
         const event = { action: 'user.password_reset', actor } as const;
