@@ -50,24 +50,34 @@ export const rootBetween = (
   return { volatility: high, iterations };
 };
 
-/** Solves priceAt(volatility) = price for a price function that rises with the volatility. The root is bracketed first. */
-export const volatilityByRoot = (priceAt: (volatility: number) => number, price: number): Inversion => {
+/**
+ * Solves priceAt(volatility) = price for a price function that rises with the volatility. The root is bracketed first.
+ * @param maxModelVolatility the max volatility that the model prices. A root above it is not found.
+ */
+export const volatilityByRoot = (
+  priceAt: (volatility: number) => number,
+  price: number,
+  maxModelVolatility = MAX_VOLATILITY,
+): Inversion => {
+  const max = Math.min(MAX_VOLATILITY, maxModelVolatility);
   const minPrice = priceAt(0);
   if (Number.isNaN(minPrice)) return { volatility: NOT_CONVERGED, iterations: 0 };
   if (price < minPrice * (1 - NOISE)) return { volatility: BELOW_INTRINSIC, iterations: 0 };
   if (price <= minPrice * (1 + NOISE)) return { volatility: NO_INFORMATION, iterations: 0 };
   let low = 0;
   let atLow = minPrice - price;
-  let high = FIRST_VOLATILITY;
+  let high = Math.min(FIRST_VOLATILITY, max);
   let atHigh = priceAt(high) - price;
   let iterations = 1;
-  while (atHigh < 0 && high < MAX_VOLATILITY) {
+  while (atHigh < 0 && high < max) {
     low = high;
     atLow = atHigh;
-    high = Math.min(4 * high, MAX_VOLATILITY);
+    high = Math.min(4 * high, max);
     atHigh = priceAt(high) - price;
     iterations++;
   }
-  if (!(atHigh >= 0)) return { volatility: Number.isNaN(atHigh) ? NOT_CONVERGED : ABOVE_MAXIMUM, iterations };
-  return rootBetween(priceAt, price, low, atLow, high, atHigh, iterations);
+  if (atHigh >= 0) return rootBetween(priceAt, price, low, atLow, high, atHigh, iterations);
+  // Below the max of all models, a higher volatility may give the price, but this model does not price it.
+  const isAboveAll = atHigh < 0 && max === MAX_VOLATILITY;
+  return { volatility: isAboveAll ? ABOVE_MAXIMUM : NOT_CONVERGED, iterations };
 };
