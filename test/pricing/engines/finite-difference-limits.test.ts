@@ -76,3 +76,34 @@ for (const volatility of [1e-7, 1e-8, 1e-10, 1e-12, 1e-16, 1e-60, 1e-155, 1e-300
     t.true(Math.abs(engine.price(put) - 14.426) < 1e-3);
   });
 }
+
+for (const [name, inputs] of Object.entries({
+  'a call, whose dividend is nearly the spot': { dividends: [{ time: 0.5, amount: 102.5 }] },
+  'a put, whose dividend at the expiry is nearly the spot': {
+    option_type: 'put',
+    dividends: [{ time: 1, amount: 105.1 }],
+  },
+  'a call with a yield, whose dividend is nearly the spot': {
+    dividend_yield: 0.03,
+    dividends: [{ time: 0.5, amount: 100.98 }],
+  },
+  'a European put, whose dividend is nearly the spot': {
+    option_type: 'put',
+    exercise_style: 'european',
+    dividends: [{ time: 0.5, amount: 102.5 }],
+  },
+} as const satisfies Record<string, Partial<SpotOption>>)) {
+  test(`greeks of ${name} are finite where the price has a slope`, (t) => {
+    const o = option(inputs);
+    const greeks = greeksOf(o);
+    const { price } = greeks;
+    t.is(price, engine.price(o));
+    for (const output of ['delta', 'gamma', 'vega', 'theta', 'rho', 'dividend_rho', 'dual_delta'] as const) {
+      t.true(Number.isFinite(greeks[output]), `${output} ${greeks[output]}`);
+    }
+    const slope = (engine.price({ ...o, rate: o.rate + 1e-3 }) - price) / 1e-3;
+    t.true(Math.abs(greeks.rho - slope) < 1, `rho ${greeks.rho}, slope ${slope}`);
+    const byYield = (price - engine.price({ ...o, dividend_yield: o.dividend_yield - 1e-3 })) / 1e-3;
+    t.true(Math.abs(greeks.dividend_rho - byYield) < 1, `dividend_rho ${greeks.dividend_rho}, slope ${byYield}`);
+  });
+}
