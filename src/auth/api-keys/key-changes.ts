@@ -64,9 +64,10 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
           );
         }
         const kept = scopes === undefined ? key.scopes : commonScopes(scopes, key.scopes);
-        const isChanged = kept.length < key.scopes.length || (name !== undefined && name !== key.name);
+        const isNarrowed = kept.length < key.scopes.length;
+        const isChanged = isNarrowed || (name !== undefined && name !== key.name);
         if (name !== undefined) key.name = name;
-        if (kept.length < key.scopes.length) key.scopes = kept;
+        if (isNarrowed) key.scopes = kept;
         // The name is text of the owner, so the event does not have it. A change of nothing has no event, because events stay.
         if (isChanged) {
           await audit.record(transaction, {
@@ -74,7 +75,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
             action: 'api_key.changed',
             outcome: 'success',
             target: id,
-            data: { scopes: key.scopes },
+            data: { scopes: key.scopes, scopes_removed: isNarrowed },
           });
         }
         return {
