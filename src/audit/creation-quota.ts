@@ -9,7 +9,8 @@ export type CreationQuotaDeps = { readonly abuse: AbuseReport; readonly maxPerDa
 /**
  * Refuses a credential, sign-in, webhook or calendar connection when its actor has made the max number in the last 24
  * hours. Events are never deleted, so without this quota an owner who creates and removes objects fills the disk. Ends of
- * credentials are not limited, because they must always be possible, and there are not more of them than creations.
+ * credentials and the removal of scopes are not limited, because they must always be possible. Their number is bounded by
+ * the creations: one end, and one removal for each scope.
  * Transactions in progress do not see each other, so their number can be exceeded by as many.
  * @throws AppError `quota_exceeded`
  */
@@ -30,6 +31,12 @@ export const creations: readonly AuditAction[] = [
   'user.data_exported',
 ];
 
+const isRemovalOfScopes = ({ action, data }: Pick<EventContent, 'action' | 'data'>): boolean =>
+  action === 'api_key.changed' && data['scopes_removed'] === true;
+
+/** The same condition on a row of `audit_event`. */
+const isRemovalOfScopesSql = `action = 'api_key.changed' and data @> '{"scopes_removed": true}'`;
+
 const dayMs = 86_400_000;
 
 /** The smallest UUIDv7 of this time. */
@@ -39,11 +46,13 @@ const firstIdAt = (time: number): string => {
 };
 
 export const createCreationQuota = ({ abuse, maxPerDay }: CreationQuotaDeps): AssertMayCreate => {
-  return async (query, { action, actor, occurred_at: occurredAt }) => {
-    if (actor.subject === null || !creations.includes(action)) return;
+  return async (query, event) => {
+    const { action, actor, occurred_at: occurredAt } = event;
+    if (actor.subject === null || !creations.includes(action) || isRemovalOfScopes(event)) return;
     const [found] = await query<{ made: number }>(
       `select count(*)::int as made from (
          select 1 from audit_event where actor_subject = $1 and id >= $2 and actor_kind = $3 and action = any($4)
+           and not (${isRemovalOfScopesSql})
          limit $5
        ) as event`,
       [actor.subject, firstIdAt(Date.parse(occurredAt) - dayMs), actor.kind, creations, maxPerDay],

@@ -111,8 +111,8 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       handler: async ({ query, headers, context }) => {
         const { consents, connections } = configured();
         const returning = {
+          caller: context.principal,
           owner: context.principal && ownerOf(context),
-          sessionId: context.principal?.sessionId,
           browserSecret: browserSecretIn(headers.cookie),
         };
         const { state, code, error } = query;

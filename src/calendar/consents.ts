@@ -3,7 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
-import type { Owner, Owners } from '#src/kernel/ports/owners.ts';
+import type { Owner, Owners, StoringCaller } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
@@ -14,8 +14,8 @@ import { placeOf, type TokenCipher } from './tokens/token-cipher.ts';
 
 /** Who comes back from Google: a caller with credentials, a browser with the cookie of its consent, or both. */
 type Returning = {
+  readonly caller: StoringCaller | undefined;
   readonly owner: Owner | undefined;
-  readonly sessionId: string | undefined;
   readonly browserSecret: string | undefined;
 };
 
@@ -61,6 +61,7 @@ type Consent = {
   readonly browser_digest: string;
   readonly code_verifier: string;
   readonly redirect_url: string;
+  readonly created_at: Date;
 };
 
 export const consentMinutes = 10;
@@ -79,11 +80,24 @@ const stateInvalid = (): AppError =>
  * Credentials must be of the owner, and a session must be the one that began. Without credentials the browser must be
  * the one that began: it does not send a cookie with SameSite=Strict when it comes back from Google.
  */
-const isSameCaller = (consent: Consent, { owner, sessionId, browserSecret }: Returning): boolean => {
+const isSameCaller = (consent: Consent, { caller, owner, browserSecret }: Returning): boolean => {
   if (!owner) return browserSecret !== undefined && digestOf(browserSecret) === consent.browser_digest;
+  const sessionId = caller?.sessionId;
   const sameOwner = owner.kind === consent.owner_kind && owner.id === consent.owner_id;
   return sameOwner && (sessionId === undefined || consent.session_id === null || sessionId === consent.session_id);
 };
+
+/**
+ * The credential that a consent was begun with, for a browser that comes back without credentials. A token is known by the
+ * time of the beginning: it was valid then.
+ */
+const beginnerOf = ({ owner_kind: kind, owner_id: subject, ...consent }: Consent): StoringCaller => ({
+  kind,
+  subject,
+  ...(consent.session_id === null
+    ? { tokenId: consent.state_digest, tokenIssuedAt: Math.floor(consent.created_at.getTime() / 1_000) }
+    : { sessionId: consent.session_id }),
+});
 
 export const createConsents = (deps: ConsentsDeps): Consents => {
   const { unitOfWork, audit, owners, google, cipher, lookups, taggedSecrets, clock, ids } = deps;
@@ -95,7 +109,8 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
       const [found] = await unitOfWork.run({ operation: 'calendar.consent' }, ({ query }) =>
         query<Consent>(
           `delete from calendar_consent where state_digest = $1 and expires_at > $2
-           returning state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier, redirect_url`,
+           returning state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier, redirect_url,
+             created_at`,
           [digestOf(state), clock.now()],
         ),
       );
@@ -105,10 +120,14 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
     return consent;
   };
 
-  const store = (owner: Owner, { refreshToken, accessToken, expiresIn, scopes }: GoogleTokens): Promise<void> =>
+  const store = (
+    owner: Owner,
+    caller: StoringCaller,
+    { refreshToken, accessToken, expiresIn, scopes }: GoogleTokens,
+  ): Promise<void> =>
     unitOfWork.run({ operation: 'calendar.connection' }, async (transaction) => {
       const { query } = transaction;
-      await owners.assertMayStore(query, owner);
+      await owners.assertMayStore(query, owner, caller);
       await takeOwnerTurn(query, `calendar of ${owner.kind}:${owner.id}`);
       const [known] = await query<{ id: string }>(
         'select id from calendar_connection where owner_kind = $1 and owner_id = $2',
@@ -197,7 +216,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
         throw new AppError('calendar_consent_denied', 'The consent does not include the events of the calendar');
       }
       if (tokens.refreshToken === undefined) throw badResponse('answered the token request without a refresh token');
-      await store(owner, tokens);
+      await store(owner, returning.caller ?? beginnerOf(consent), tokens);
       return owner;
     },
   };

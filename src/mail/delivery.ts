@@ -24,6 +24,7 @@ type Row = {
   readonly kind: MailRequest['kind'];
   readonly recipient: string;
   readonly user_id: string | null;
+  readonly password_hash: string | null;
 };
 
 type Outcome = LabelsOf<'volwatch_mail_messages_total'>['outcome'];
@@ -36,12 +37,12 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
 
   const readWaiting = async (id: string): Promise<MailRequest | undefined> => {
     const [row] = await reader.query<Row>(
-      `select kind, recipient, user_id from mail_message where id = $1 and state = 'waiting'`,
+      `select kind, recipient, user_id, password_hash from mail_message where id = $1 and state = 'waiting'`,
       [id],
     );
     if (!row) return undefined;
-    const { kind, recipient, user_id: userId } = row;
-    return { kind, recipient, ...(userId !== null && { userId }) };
+    const { kind, recipient, user_id: userId, password_hash: passwordHash } = row;
+    return { kind, recipient, ...(userId !== null && { userId }), ...(passwordHash !== null && { passwordHash }) };
   };
 
   const record = (id: string, outcome: Outcome, errorCode: ErrorCode | null): Promise<void> =>
@@ -53,7 +54,7 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
       const state = stateAfter[outcome];
       if (outcome !== 'dropped') message.attempts += 1;
       message.errorCode = errorCode;
-      if (state) Object.assign(message, { state, settledAt: clock.now() });
+      if (state) Object.assign(message, { state, settledAt: clock.now(), passwordHash: null });
     });
 
   const report = (id: string, kind: MailRequest['kind'], outcome: Outcome, code: ErrorCode | null): void => {

@@ -5,7 +5,7 @@ import type { MailKind } from '#src/kernel/ports/account/mail.ts';
 /** `dropped`: there was nothing to send, for example because the address has no account. `dead`: it was given up. */
 export type MailState = 'waiting' | 'sent' | 'dropped' | 'dead';
 
-/** The outbox. It holds no text and no token: the text is written at the time of sending. */
+/** The outbox. It holds no text and no token, because the text is written at the time of sending. */
 export const MailMessageEntity = defineEntity({
   name: 'MailMessage',
   tableName: 'mail_message',
@@ -24,6 +24,8 @@ export const MailMessageEntity = defineEntity({
     causedByUser: p.uuid().nullable(),
     /** A keyed hash of the network of the request. Null for notices. */
     causedByNetwork: p.blob().nullable(),
+    /** The hash of the password of the registration that waits for this message. Null as soon as the message is settled. */
+    passwordHash: p.text().nullable(),
     state: p.text().$type<MailState>(),
     attempts: p.integer().default(0),
     /** The error code of the last attempt that failed. */

@@ -34,7 +34,7 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
 
   const store = async (
     transaction: Transaction,
-    { kind, recipient, userId }: MailRequest,
+    { kind, recipient, userId, passwordHash }: MailRequest,
     causer: MailCauser,
   ): Promise<void> => {
     const id = ids();
@@ -43,6 +43,7 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       kind,
       recipient,
       userId: userId ?? null,
+      passwordHash: passwordHash ?? null,
       causedByUser: causer.user,
       causedByNetwork: causer.network,
       state: 'waiting',

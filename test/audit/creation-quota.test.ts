@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota, creations } from '#src/audit/creation-quota.ts';
-import { auditActions, type AuditAction, type AuditActor } from '#src/kernel/ports/audit.ts';
+import { auditActions, type AuditAction, type AuditActor, type AuditEvent } from '#src/kernel/ports/audit.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { setup } from './setup.ts';
 
@@ -19,7 +19,7 @@ const limited = async (t: ExecutionContext, maxPerDay: number) => {
     assertMayCreate: createCreationQuota({ abuse: { refused: (kind) => void reported.push(kind) }, maxPerDay }),
   });
   let number = 0;
-  const record = (action: AuditAction, actor: AuditActor = ada) =>
+  const record = (action: AuditAction, actor: AuditActor = ada, data: AuditEvent['data'] = {}) =>
     made.database.unitOfWork.run({ operation: 'auth.api_key' }, (transaction) => {
       number += 1;
       return audit.record(transaction, {
@@ -28,6 +28,7 @@ const limited = async (t: ExecutionContext, maxPerDay: number) => {
         outcome: 'success',
         actor,
         target: `${number}`,
+        data,
       });
     });
   return { ...made, record, reported, advance: (ms: number) => (now += ms) };
@@ -51,6 +52,18 @@ test('creating and ending keys again and again ends at the limit of the day, for
   await t.notThrowsAsync(record('api_key.created', { kind: 'client', subject: 'ada' }));
   advance(dayMs + 1);
   await t.notThrowsAsync(record('api_key.created'));
+});
+
+test('a key can always lose scopes: such a change is never refused, and uses up nothing', async (t) => {
+  const { record } = await limited(t, 2);
+  const change = (data: AuditEvent['data']) => record('api_key.changed', ada, data);
+  for (let round = 0; round < 3; round += 1) await change({ scopes: [], scopes_removed: true });
+  await change({ scopes: [], scopes_removed: false });
+  // As stored before the events had this member.
+  await change({ scopes: [] });
+  await t.throwsAsync(change({ scopes: [], scopes_removed: false }), { code: 'quota_exceeded' });
+  await t.throwsAsync(record('api_key.created'), { code: 'quota_exceeded' });
+  await t.notThrowsAsync(change({ scopes: [], scopes_removed: true }));
 });
 
 test('each action of a caller that creates or changes something of his own counts', (t) => {

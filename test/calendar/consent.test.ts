@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { createScope } from '../../scripts/verify/scope.ts';
 import { ask, beginConsent, comeBack, connect, freshPerson, signIn, startStage, type Stage } from './support.ts';
@@ -114,6 +114,41 @@ test('a session that did not begin the consent is refused, also of the same user
   // A bearer token has no session, and is of the same user.
   const back = await comeBack(google.consent(location), ada.authorization);
   t.is(back.status, 200);
+});
+
+test('a consent whose session or token ended before the browser comes back stores no calendar', async (t) => {
+  const { service, google, stored } = t.context;
+  const finish = async (work: (userId: string) => Promise<unknown>) => {
+    const ada = await freshPerson(t.context);
+    const { location, cookie } = await beginConsent(service, ada);
+    await work(ada.id);
+    const { status, body } = await comeBack(google.consent(location), { Cookie: cookie });
+    return { status, code: body['code'], stored: (await stored.query('select 1 from calendar_connection')).length };
+  };
+  const ofSession = `update calendar_consent set session_id = $1`;
+  const refused = (code: string) => ({ status: 401, code, stored: 0 });
+  t.deepEqual(await finish(() => stored.query(ofSession, [randomUUID()])), refused('credentials_missing'));
+  t.deepEqual(
+    await finish(async (userId) => {
+      const id = randomUUID();
+      await stored.query(
+        `insert into user_session (id, token_hash, user_id, created_at, seen_at, expires_at)
+         values ($1, $2, $3, now(), now(), now() + interval '1 hour')`,
+        [id, Buffer.from(id), userId],
+      );
+      await stored.query(ofSession, [id]);
+    }),
+    { status: 200, code: undefined, stored: 1 },
+  );
+  t.deepEqual(
+    await finish((userId) =>
+      stored.query(
+        `insert into owner_end (owner_kind, owner_id, reason, ended_at) values ('user', $1, 'tokens_ended', now())`,
+        [userId],
+      ),
+    ),
+    refused('token_revoked'),
+  );
 });
 
 test('denied consent, a missing scope and faults of the code exchange have answers of their own', async (t) => {

@@ -1,12 +1,12 @@
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createKeyLifecycle, type KeyLifecycleDeps } from './key-lifecycle.ts';
 import { createApiKeyReads, type ApiKeyReadsDeps, type FoundKey } from './api-key-reads.ts';
 import type { ApiKeys } from './api-key.ts';
+import { apiKeyRefused } from './key-refusal.ts';
 import type { UsageLog } from './usage-log.ts';
 
 export type ApiKeysDeps = ApiKeyReadsDeps &
@@ -20,10 +20,6 @@ export type ApiKeysDeps = ApiKeyReadsDeps &
   };
 
 const keyPattern = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
-const refused = (): AppError =>
-  new AppError('api_key_invalid', 'The API key is unknown, revoked or expired', {
-    headers: { 'WWW-Authenticate': 'ApiKey realm="volwatch"' },
-  });
 
 export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
   const { unitOfWork, audit, clock, usage, lookups, taggedSecrets } = deps;
@@ -53,11 +49,11 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
     list: reads.list,
 
     authenticate: async (key) => {
-      if (!keyPattern.test(key)) throw refused();
+      if (!keyPattern.test(key)) throw apiKeyRefused();
       const now = clock.now();
       const lookup = { kind: 'api_key', secret: key, isOurs: taggedSecrets.isOurs(key) } as const;
       const found = await lookups.run(lookup, () => findActive(key, now));
-      if (!found) throw refused();
+      if (!found) throw apiKeyRefused();
       usage.note(found.id, now);
       const owner = { kind: found.owner_kind, id: found.owner_id };
       return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner };

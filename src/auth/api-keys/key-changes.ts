@@ -1,7 +1,8 @@
 import { LockMode } from '@mikro-orm/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { commonScopes, type Owners } from '#src/kernel/ports/owners.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { commonScopes, credentialsTurn, type Owners } from '#src/kernel/ports/owners.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { ApiKeyEntity } from '../entities.ts';
@@ -63,9 +64,10 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
           );
         }
         const kept = scopes === undefined ? key.scopes : commonScopes(scopes, key.scopes);
-        const isChanged = kept.length < key.scopes.length || (name !== undefined && name !== key.name);
+        const isNarrowed = kept.length < key.scopes.length;
+        const isChanged = isNarrowed || (name !== undefined && name !== key.name);
         if (name !== undefined) key.name = name;
-        if (kept.length < key.scopes.length) key.scopes = kept;
+        if (isNarrowed) key.scopes = kept;
         // The name is text of the owner, so the event does not have it. A change of nothing has no event, because events stay.
         if (isChanged) {
           await audit.record(transaction, {
@@ -73,7 +75,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
             action: 'api_key.changed',
             outcome: 'success',
             target: id,
-            data: { scopes: key.scopes },
+            data: { scopes: key.scopes, scopes_removed: isNarrowed },
           });
         }
         return {
@@ -91,6 +93,8 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
       const owner = ownerOf(caller);
       const held = await owners.scopesFor(owner, caller.scopes);
       return unitOfWork.run({ operation }, async (transaction) => {
+        // Before the row of the key, because the transactions that end credentials take the turn and then lock the keys.
+        await takeOwnerTurn(transaction.query, credentialsTurn(owner));
         const key = await lock(transaction, caller, id);
         const missing = key.scopes.find((scope) => !held?.includes(scope));
         if (missing !== undefined)

@@ -84,7 +84,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
   /** @returns whether the change was made, or waits for the other address */
   const confirmChange = async (
     transaction: Transaction,
-    { userId, email }: TokenHolder,
+    { userId, email }: Pick<TokenHolder, 'userId' | 'email'>,
     purpose: AccountTokenPurpose,
   ): Promise<EmailStatus> => {
     const { em } = transaction;

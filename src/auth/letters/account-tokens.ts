@@ -19,11 +19,13 @@ export type TokenHolder = {
   readonly email: string;
   /** Only for an approval: the new address. The token is void for a change to another one. */
   readonly newEmail?: string;
+  /** Only for a verification: the hash of the password of the registration that asked for the message. */
+  readonly passwordHash?: string | undefined;
 };
 
-type RedeemedToken = TokenHolder & {
+type RedeemedToken = Pick<TokenHolder, 'userId' | 'email'> & {
   readonly purpose: AccountTokenPurpose;
-  /** Only of a verification: the hash of the password of the registration that the message belongs to. */
+  /** Only of a verification of a registration: the hash of its password. */
   readonly passwordHash: string | null;
 };
 
@@ -69,13 +71,6 @@ const isValidSql = `token.token_hash = $1 and token.purpose = any($2) and token.
       and exists (select 1 from email_change where user_id = account.id and email_change.new_email = token.new_email)
     else account.email = token.email end`;
 
-const passwordHashOf = async (query: Query, userId: string): Promise<string | null> => {
-  const [user] = await query<{ password_hash: string }>('select password_hash from user_account where id = $1', [
-    userId,
-  ]);
-  return user?.password_hash ?? null;
-};
-
 export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
   const { clock, lookups, taggedSecrets, lifetimeSeconds } = deps;
 
@@ -84,8 +79,7 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
   };
 
   return {
-    create: async ({ em, query }, purpose, { userId, email, newEmail }) => {
-      const passwordHash = purpose === 'email_verification' ? await passwordHashOf(query, userId) : null;
+    create: async ({ em }, purpose, { userId, email, newEmail, passwordHash }) => {
       const token = taggedSecrets.create(prefix);
       const now = clock.now();
       em.create(AccountTokenEntity, {
@@ -93,7 +87,7 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
         user: em.getReference(UserAccountEntity, userId),
         purpose,
         email,
-        passwordHash,
+        passwordHash: passwordHash ?? null,
         newEmail: newEmail ?? null,
         createdAt: now,
         expiresAt: new Date(now.getTime() + lifetimeSeconds[purpose] * 1_000),

@@ -51,11 +51,11 @@ export const createLetters = ({ unitOfWork, reader, tokens, pageUrl }: LettersDe
   };
 
   const letters: Readonly<Record<MailKind, Write>> = {
-    registration: async ({ recipient }) => {
+    registration: async ({ recipient, passwordHash }) => {
       const holder = await findHolder(recipient);
       if (!holder) return undefined;
       if (holder.isVerified) return texts.addressTaken;
-      return texts.verification(await newStep('email', 'email_verification', holder));
+      return texts.verification(await newStep('email', 'email_verification', { ...holder, passwordHash }));
     },
     password_reset: async ({ recipient }) => {
       const holder = await findHolder(recipient);

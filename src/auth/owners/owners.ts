@@ -12,6 +12,7 @@ import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
 import { tokenRefused } from '../tokens/token-refusal.ts';
+import { assertCredentialLives } from './credential-lives.ts';
 import { isTokenEnded, ownerGone } from './owner-refusal.ts';
 
 export type OwnersDeps = {
@@ -119,8 +120,9 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
     assertMayStore: async (query, owner, caller) => {
       await takeOwnerTurn(query, credentialsTurn(owner));
       const found = await read(owner, query);
-      if (found.state === 'gone') throw ownerGone(caller?.kind);
-      if (caller && isTokenEnded(caller, found)) throw tokenRefused('token_revoked');
+      if (found.state === 'gone') throw ownerGone(caller.kind);
+      if (isTokenEnded(caller, found)) throw tokenRefused('token_revoked');
+      await assertCredentialLives(query, caller);
     },
   };
 };

@@ -116,7 +116,10 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
         const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
         const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
         // The address gets a message in both cases: to verify it, or to tell its owner.
-        if (mail.isConfigured) await mail.request(transaction, { kind: 'registration', recipient: account });
+        if (mail.isConfigured) {
+          const waiting = deps.verificationRequired && { passwordHash: hash };
+          await mail.request(transaction, { kind: 'registration', recipient: account, ...waiting });
+        }
         // Both cases are recorded, so that both take the same time.
         await audit.record(
           transaction,

@@ -53,7 +53,9 @@ export const findUser = async (query: Query, email: string, placeHash: Buffer): 
 
 /**
  * Inserts a user, unless the address is taken. With `replacesPending` an account that waits for the proof of its address
- * gets the new password, because nobody may choose the password of an address by being the first. @returns the id of the account that has the address now */
+ * gets the new password, because nobody may choose the password of an address by being the first.
+ * @returns the id of the account that has the address now
+ */
 export const insertUser = async (
   query: Query,
   user: StoredUser,
@@ -91,8 +93,8 @@ export const setPassword = async ({ em }: Transaction, id: string, passwordHash:
 };
 
 /**
- * Gives an account that nobody has used yet the password of the registration whose message was confirmed. Others may have
- * registered the same address before and after it.
+ * Gives an account that nobody has used yet the password of the registration whose message was confirmed. The hash was
+ * stored with that registration, because others may have registered the same address before and after it.
  */
 export const activatePassword = async ({ query }: Transaction, id: string, passwordHash: string): Promise<void> => {
   await query(

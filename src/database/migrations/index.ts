@@ -30,6 +30,7 @@ import { fetchedSeries } from './0040-fetched-series.ts';
 import { registrationPasswords } from './0043-registration-passwords.ts';
 import { universeQuality } from './0044-universe-quality.ts';
 import { universeSchedules } from './0045-universe-schedules.ts';
+import { messagePasswords } from './0046-message-passwords.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -66,4 +67,5 @@ export const migrations: readonly Migration[] = [
   registrationPasswords,
   universeQuality,
   universeSchedules,
+  messagePasswords,
 ];

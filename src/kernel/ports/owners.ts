@@ -20,6 +20,9 @@ export type OwnerStanding =
   | { readonly state: 'gone' }
   | { readonly state: 'unknown'; readonly tokensEndedAt?: number };
 
+/** The credential with which a request asks to store something. */
+export type StoringCaller = Pick<Principal, 'kind' | 'subject' | 'tokenId' | 'tokenIssuedAt' | 'sessionId'>;
+
 export type Owners = {
   /**
    * Returns the state from a short-lived cache, else from the database.
@@ -34,14 +37,12 @@ export type Owners = {
   /**
    * Must be called by each transaction that stores something that acts for an owner later: a key, a webhook, a connected
    * calendar. It waits for a transaction that ends the credentials of the owner, and lets the next one wait. Then it reads
-   * the state of the owner in this transaction, because the cached one may be older than such an end.
-   * @throws AppError `credential_owner_gone`; `token_revoked` if the token of `caller` was ended
+   * the state of the owner and of the credential of `caller` in this transaction, because the request was authenticated
+   * before, and the cached state may be older than such an end.
+   * @throws AppError `credential_owner_gone`; `token_revoked`, `credentials_missing` or `api_key_invalid` if the token, the
+   * session or the API key of `caller` was ended
    */
-  readonly assertMayStore: (
-    query: Query,
-    owner: Owner,
-    caller?: Pick<Principal, 'kind' | 'tokenId' | 'tokenIssuedAt'>,
-  ) => Promise<void>;
+  readonly assertMayStore: (query: Query, owner: Owner, caller: StoringCaller) => Promise<void>;
 };
 
 /** The name of the lock of `takeOwnerTurn` for transactions that store or end credentials of an owner. */

@@ -60,6 +60,43 @@ test('with required verification, the confirmed message decides about the passwo
   }
 });
 
+test('with required verification, a message that waited has the password of its own registration', async (t) => {
+  const stranger = { ...ada, password: 'the sentence of a stranger' };
+  const hashes = (room: MailRoom) => room.stored.query('select 1 from mail_message where password_hash is not null');
+  for (const order of [
+    [ada, stranger],
+    [stranger, ada],
+  ]) {
+    const room = await startMailRoom(t, { settings: { verificationRequired: true } });
+    for (const who of order) await room.json('/auth/register', who);
+    t.is((await hashes(room)).length, order.length);
+    // The first attempt of each message fails, so the messages are written again after all the registrations.
+    room.smtp.fault = 450;
+    await room.work();
+    t.is((await hashes(room)).length, order.length, 'the hash stays for the next attempt');
+    room.smtp.fault = undefined;
+    await room.work();
+    const own = /vwm_[\w-]{43}/.exec(room.smtp.received[order.indexOf(ada)]!.text)![0];
+    t.deepEqual((await confirm(room, own)).body, { status: 'verified' });
+    t.is((await room.json('/auth/login', ada)).status, 200);
+    t.is((await room.json('/auth/login', stranger)).status, 401);
+    t.deepEqual(await hashes(room), [], 'a settled message has no hash');
+  }
+});
+
+test('a message of registration that is given up or dropped has no hash any more', async (t) => {
+  const room = await startMailRoom(t, { settings: { verificationRequired: true } });
+  const settled = () => room.stored.query('select state, password_hash from mail_message order by id');
+  await room.json('/auth/register', ada);
+  room.smtp.fault = 450;
+  await room.work({ last: true });
+  t.deepEqual(await settled(), [{ state: 'dead', password_hash: null }]);
+  await room.json('/auth/register', ada);
+  await room.stored.query('delete from user_account');
+  await room.work();
+  t.deepEqual((await settled())[1], { state: 'dropped', password_hash: null });
+});
+
 test('without required verification a second registration changes no password', async (t) => {
   const room = await startMailRoom(t);
   await room.json('/auth/register', ada);

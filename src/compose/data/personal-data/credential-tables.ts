@@ -81,6 +81,7 @@ export const credentialTables: PersonalTables = {
     omitted: [
       { columns: ['user_id', 'caused_by_user'], because: 'the user of the export' },
       { columns: ['caused_by_network'], because: 'a keyed hash of the network' },
+      { columns: ['password_hash'], because: digest },
     ],
     removal: 'deleted',
   },

@@ -22,6 +22,11 @@ export type MailRequest = {
   readonly userId?: string;
   /** The account whose user asks for the message. It is absent if the caller is anonymous. */
   readonly causedByUser?: string;
+  /**
+   * Only of a registration that waits for the proof of its address: the hash of its password. It belongs to the request,
+   * because others can register the same address before the message is sent.
+   */
+  readonly passwordHash?: string;
 };
 
 export type Letter = { readonly subject: string; readonly text: string };

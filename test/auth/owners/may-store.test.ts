@@ -1,0 +1,90 @@
+import test from 'ava';
+import { createOwners } from '#src/auth/owners/owners.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { bearer, openSession, signedIn, startRoom, type Answer, type Room } from '../room.ts';
+import { settings } from '../setup.ts';
+
+const ownerIn = async (room: Room): Promise<Owner> => {
+  const [row] = await room.stored.query('select id from user_account');
+  return { kind: 'user', id: String(row!['id']) };
+};
+
+/**
+ * Holds the turn of the owner as a transaction that ends credentials does, waits until `request` waits for it, and then
+ * does `work`. @returns the answer of `request`
+ */
+const during = async (
+  room: Room,
+  owner: Owner,
+  request: () => Promise<Answer>,
+  work: (transaction: Transaction) => Promise<unknown>,
+): Promise<Answer> => {
+  const waiting = `select 1 from pg_locks join pg_database on pg_database.oid = database
+    where datname = current_database() and locktype = 'advisory' and not granted`;
+  const sent: Promise<Answer>[] = [];
+  await room.database.unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
+    await takeOwnerTurn(transaction.query, credentialsTurn(owner));
+    sent.push(request());
+    await eventually(async () => (await room.stored.query(waiting)).length > 0, 'the request waits for its turn');
+    await work(transaction);
+  });
+  return sent[0]!;
+};
+
+const wanted = { name: 'late', scopes: ['ml:read'] };
+const storedKeys = (room: Room) => room.stored.query('select name from api_key where revoked_at is null');
+
+test('a session that ends while its request waits makes no API key', async (t) => {
+  const room = await startRoom(t);
+  await signedIn(room);
+  const { cookie, csrf } = await openSession(room);
+  const browser = { Cookie: cookie, 'X-CSRF-Token': csrf };
+  t.is((await room.json('/api-keys', { ...wanted, name: 'early' }, browser)).status, 201);
+
+  const late = await during(
+    room,
+    await ownerIn(room),
+    () => room.json('/api-keys', wanted, browser),
+    ({ query }) => query('delete from user_session'),
+  );
+  t.like([late.status, late.body['code']], [401, 'credentials_missing']);
+  t.deepEqual(await storedKeys(room), [{ name: 'early' }]);
+});
+
+test('a key that is revoked stores nothing, also if its request was authenticated before', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const { body } = await room.json('/api-keys', wanted, bearer(access));
+  const owner = await ownerIn(room);
+  const { reader, unitOfWork } = room.database;
+  const clock = { now: () => new Date(), monotonic: () => performance.now() };
+  const owners = createOwners({ reader, clock, roles: settings.roles, bootstrap: undefined, cacheMs: 60_000 });
+  const store = () =>
+    unitOfWork.run({ operation: 'webhook.change' }, ({ query }) =>
+      owners.assertMayStore(query, owner, { kind: 'api_key', subject: String(body['id']) }),
+    );
+  await t.notThrowsAsync(store());
+  t.is((await room.call(`/api-keys/${String(body['id'])}`, { method: 'DELETE', headers: bearer(access) })).status, 204);
+  await t.throwsAsync(store(), { code: 'api_key_invalid' });
+});
+
+test('a rotation waits for its turn without the lock of the key, so that it blocks no end of credentials', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const { body } = await room.json('/api-keys', wanted, bearer(access));
+  const id = String(body['id']);
+  const rotated = await during(
+    room,
+    await ownerIn(room),
+    () => room.call(`/api-keys/${id}/rotate`, { method: 'POST', headers: bearer(access) }),
+    async ({ query }) => {
+      await query('select 1 from api_key where id = $1 for update nowait', [id]);
+      await query('update api_key set revoked_at = now() where id = $1', [id]);
+    },
+  );
+  t.is(rotated.status, 404, 'the key ended first');
+  t.deepEqual(await storedKeys(room), []);
+});
