@@ -1,3 +1,4 @@
+import type { Jobs } from '../../jobs/index.ts';
 import type { Database } from '../../database/index.ts';
 import { dayMs, utcDay } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
@@ -72,7 +73,7 @@ export const composeMarketData = (
     readonly cursors: Cursors;
     readonly provider: MarketDataProvider;
     readonly providers: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
-    readonly jobs: JobEnqueuer & JobSchedules;
+    readonly jobs: JobEnqueuer & JobSchedules & Pick<Jobs, 'isOpen'>;
   },
 ): MarketData => {
   const { config, clock, logger, metrics, faults } = base;
@@ -103,6 +104,8 @@ export const composeMarketData = (
       );
     },
     applied: async (transaction, { name }) => {
+      // A refresh can end before the start has opened the queues. QUALITY_SCHEDULE then finds that its check is missing.
+      if (!jobs.isOpen()) return;
       await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
     },
     timeouts: {
