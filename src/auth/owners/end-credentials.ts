@@ -37,12 +37,16 @@ export type EndCredentials = {
     userId: string,
     reason: EndSignInsOptions['reason'],
   ) => Promise<EndedSignIns>;
-  /** Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks. */
+  /**
+   * Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks.
+   * @param tokensUntil access tokens that were issued later stay valid; absent: now
+   */
   readonly all: (
     transaction: Transaction,
     owner: Owner,
     reason: Exclude<OwnerEndReason, 'deleted'>,
     actor: Actor,
+    tokensUntil?: Date,
   ) => Promise<Ended>;
 };
 
@@ -66,13 +70,18 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
    * Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. SQL,
    * because the stored reason decides about the new one.
    */
-  const tokens = async ({ query }: Transaction, { kind, id }: Owner, reason: OwnerEndReason): Promise<void> => {
+  const tokens = async (
+    { query }: Transaction,
+    { kind, id }: Owner,
+    reason: OwnerEndReason,
+    until = clock.now(),
+  ): Promise<void> => {
     await query(
       `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, $3, $4)
-       on conflict (owner_kind, owner_id) do update set ended_at = excluded.ended_at,
+       on conflict (owner_kind, owner_id) do update set ended_at = greatest(ended.ended_at, excluded.ended_at),
          reason = case when ended.reason = 'disabled' and excluded.reason = 'tokens_ended'
            then ended.reason else excluded.reason end`,
-      [kind, id, reason, clock.now()],
+      [kind, id, reason, until],
     );
   };
 
@@ -88,12 +97,12 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
       return ended;
     },
 
-    all: async (transaction, owner, reason, actor) => {
+    all: async (transaction, owner, reason, actor, tokensUntil) => {
       const endedKeys = await keys(transaction, owner, actor);
       const none = { sessions: 0, refresh_families: 0 };
       const hasAccount = owner.kind === 'user' && isAccountId(owner.id);
       const signIns = hasAccount ? await sessionsAndFamilies(transaction, owner.id, 'operator') : none;
-      await tokens(transaction, owner, reason);
+      await tokens(transaction, owner, reason, tokensUntil);
       return { api_keys: endedKeys, ...signIns, webhooks: await removeWebhooks(transaction, owner, actor) };
     },
   };
