@@ -85,7 +85,7 @@ export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaD
       wanted: (await total.current(query)) + addedBytes,
       max: limits.maxBytes,
       unit: 'bytes',
-      remedy: 'Other callers use the rest. Try again after some of it is removed.',
+      remedy: 'Other callers use the rest. Try again some seconds after some of it is removed.',
     });
     total.add(addedBytes);
   };

@@ -21,18 +21,28 @@ const maxAgeMs = 10_000;
  */
 export const createTotalBytes = ({ clock, read }: TotalBytesDeps): TotalBytes => {
   let known: { bytes: number; readonly at: number } | undefined;
+  /** Bytes that were added while the sum was read. Their rows may not be committed, so the sum may not have them. */
+  let addedMeanwhile = 0;
+  let reading: Promise<void> | undefined;
+
+  const readAgain = async (query: Query): Promise<void> => {
+    addedMeanwhile = 0;
+    const at = clock.monotonic();
+    const bytes = await read(query);
+    known = { bytes: bytes + addedMeanwhile, at };
+  };
+
   return {
     current: async (query) => {
-      const at = clock.monotonic();
-      if (!known || at - known.at >= maxAgeMs) {
-        // Other requests use the old total meanwhile, so that one request at a time reads.
-        if (known) known = { bytes: known.bytes, at };
-        known = { bytes: await read(query), at };
+      if (!known || clock.monotonic() - known.at >= maxAgeMs) {
+        reading ??= readAgain(query).finally(() => (reading = undefined));
+        await reading;
       }
-      return known.bytes;
+      return known!.bytes;
     },
     add: (bytes) => {
       if (known) known.bytes += bytes;
+      addedMeanwhile += bytes;
     },
   };
 };

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { workerMs } from '#src/pricing/batch/batch.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
 import { checkWork, estimateOf } from '#src/pricing/models/cost.ts';
@@ -14,6 +15,16 @@ const engines = createEngineFactory();
 const american = { ...call, exercise_style: 'american' };
 const dividends = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ time: ((index + 1) / count) * 0.5, amount: 0.001 }));
+
+const gridPut = {
+  ...american,
+  model: 'finite_difference',
+  option_type: 'put',
+  spot: 100,
+  strike: 100,
+  rate: 0.05,
+  dividends: [{ time: 0.25, amount: 2 }],
+};
 
 /** An ordinary option of each model, and the most expensive inputs of the models whose cost depends on them. */
 const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -38,6 +49,12 @@ const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
   'finite_difference, 1,000 dividends': { ...american, model: 'finite_difference', dividends: dividends(1_000) },
   'finite_difference, a wide grid': { ...american, model: 'finite_difference', volatility: 1, time_to_expiry: 9 },
+  'finite_difference, much interest': { ...gridPut, time_to_expiry: 3, rate: 0.08, volatility: 0.03 },
+  'finite_difference, more interest': { ...gridPut, time_to_expiry: 5, rate: 0.1, volatility: 0.01 },
+  'finite_difference, without volatility': { ...gridPut, volatility: 0 },
+  'finite_difference, hardly a volatility': { ...gridPut, volatility: 1e-9 },
+  'finite_difference, much interest, 1,000 dividends': { ...gridPut, volatility: 0.01, dividends: dividends(1_000) },
+  'finite_difference without volatility, 1,000 dividends': { ...gridPut, volatility: 0, dividends: dividends(1_000) },
   'black_scholes, 1,000 dividends': { ...call, model: 'black_scholes', dividends: dividends(1_000) },
   'heston, extreme': { ...call, model: 'heston', heston: { v0: 1, kappa: 1e-3, theta: 1, sigma: 5, rho: -0.99 } },
 };
@@ -71,6 +88,16 @@ for (const [name, row] of Object.entries(rows)) {
     const { measured, estimated } = millisecondsOf(row, ['price']);
     t.log(`${measured.toFixed(2)} ms, estimated ${estimated.toFixed(2)} ms`);
     t.true(measured <= 2 + tolerance * estimated, `${measured} ms, estimated ${estimated} ms`);
+  });
+}
+
+for (const [name, row] of Object.entries(rows)) {
+  if (row['model'] !== 'finite_difference') continue;
+  test.serial(`${name}: greeks take no more than their estimate allows, and are not on the event loop`, (t) => {
+    const { measured, estimated } = millisecondsOf(row, ['delta', 'volga']);
+    t.log(`${measured.toFixed(2)} ms, estimated ${estimated.toFixed(2)} ms`);
+    t.true(measured <= 2 + tolerance * estimated, `${measured} ms, estimated ${estimated} ms`);
+    t.true(estimated > workerMs, `estimated ${estimated} ms`);
   });
 }
 

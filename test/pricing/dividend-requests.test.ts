@@ -82,3 +82,33 @@ test('a batch fails the row whose dividends exceed the spot, and refuses dividen
   t.is(await codeOf(service.price(rows[1]!)), 'pricing_calculation_failed dividends_exceed_spot');
   t.regex(await codeOf(service.price({ ...put, dividends, dividend_yield: 0.01 })), /^validation_failed/);
 });
+
+test('the steps of a preset choose the tree for American options with dividends, as steps of an option do', async (t) => {
+  const presets = { steps: { steps: 51 }, grid: { model: 'finite_difference' } };
+  const byUser = setup({ defaults: { model: 'black_scholes', decimalPlaces: 4, presets } });
+  t.teardown(() => byUser.workers.close());
+  const row = {
+    spot: 100,
+    strike: 100,
+    time_to_expiry: 0.5,
+    rate: 0.03,
+    volatility: 0.2,
+    option_type: 'put',
+    exercise_style: 'american',
+    dividends: [{ time: 0.25, amount: 2 }],
+  };
+  const explicit = await byUser.service.price({ ...row, steps: 51 });
+  t.like(explicit, { model: 'binomial_lr', steps: 51 });
+  const single = await byUser.service.price({ ...row, preset: 'steps' });
+  t.like(single, { model: 'binomial_lr', steps: 51, dividend_model: 'escrowed', price: explicit.price });
+  const { dividends: _, ...plain } = row;
+  const european = { ...row, exercise_style: 'european' };
+  const named = { ...row, model: 'finite_difference' };
+  const rows = await byUser.service.batch({ options: [row, plain, european, named], preset: 'steps' });
+  t.like(rows.results[0]!, { model: 'binomial_lr', price: explicit.price });
+  t.like(rows.results[1]!, { model: 'andersen_lake' });
+  t.like(rows.results[2]!, { model: 'black_scholes' });
+  t.like(rows.results[3]!, { model: 'finite_difference' });
+  t.like(await byUser.service.price({ ...row, preset: 'grid' }), { model: 'finite_difference' });
+  t.like(await byUser.service.price(row), { model: 'finite_difference' });
+});

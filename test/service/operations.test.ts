@@ -16,7 +16,7 @@ import { createScope } from '../../scripts/verify/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import { badRound, calendarRound, ordinaryRound, refreshRound, webhookRound } from '../../scripts/verify/traffic.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { call, json, metric, scrape, serve, takeToken } from '#testkit/running-service.ts';
+import { call, json, metric, refresh, scrape, serve, takeToken } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
 
 /** One running service with all that it depends on, and the traffic of all operations. */
@@ -97,6 +97,9 @@ const rareRound = async ({ service, sql, provider }: Stack, token: string): Prom
   await sql(
     `insert into pgboss.job (name, data) values ('retention', '{}'), ('calendar', '{}'), ('refresh', '{"universe":"tech5","trigger":"schedule"}')`,
   );
+  // Earlier faults have opened the breaker, and a refused fetch is over before its key is renewed.
+  const isClosed = async (): Promise<boolean> => (await refresh(service, token, 'tech5')).status === 200;
+  await eventually(isClosed, 'a refresh succeeds', 60_000);
   provider.fault = { kind: 'hang' };
   await call(
     `${service.url}/api/v1/refreshes`,

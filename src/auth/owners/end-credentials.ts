@@ -39,14 +39,14 @@ export type EndCredentials = {
   ) => Promise<EndedSignIns>;
   /**
    * Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks.
-   * @param tokensUntil access tokens that were issued later stay valid; absent: now
+   * @param until tokens without a sign-in that were issued until then end; default: now
    */
   readonly all: (
     transaction: Transaction,
     owner: Owner,
     reason: Exclude<OwnerEndReason, 'deleted'>,
     actor: Actor,
-    tokensUntil?: Date,
+    until?: Date,
   ) => Promise<Ended>;
 };
 
@@ -97,12 +97,12 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
       return ended;
     },
 
-    all: async (transaction, owner, reason, actor, tokensUntil) => {
+    all: async (transaction, owner, reason, actor, until) => {
       const endedKeys = await keys(transaction, owner, actor);
       const none = { sessions: 0, refresh_families: 0 };
       const hasAccount = owner.kind === 'user' && isAccountId(owner.id);
       const signIns = hasAccount ? await sessionsAndFamilies(transaction, owner.id, 'operator') : none;
-      await tokens(transaction, owner, reason, tokensUntil);
+      await tokens(transaction, owner, reason, until);
       return { api_keys: endedKeys, ...signIns, webhooks: await removeWebhooks(transaction, owner, actor) };
     },
   };

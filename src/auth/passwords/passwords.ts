@@ -11,9 +11,9 @@ import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import {
+  endOfTokensBeforeReset,
   endSignIns,
   endTokensIssuedBefore,
-  tokensUntilBefore,
   type EndSignInsOptions,
 } from '../sessions/end-sign-ins.ts';
 import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
@@ -131,15 +131,16 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
       const hash = await hasher.hash(next);
       const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
         const holder = await tokens.redeem(transaction, ['password_reset'], token);
-        await endTokensIssuedBefore(transaction, holder.userId, clock.now());
+        const at = clock.now();
+        await endTokensIssuedBefore(transaction, holder.userId, at);
         const actor = { kind: 'user', subject: holder.userId } as const;
-        const isFirstProof = await markVerified(transaction, holder.userId, clock.now());
+        const isFirstProof = await markVerified(transaction, holder.userId, at);
         const event = { action: 'user.password_reset', actor } as const;
         const tokensToAnnounce = await replace(transaction, holder, hash, event, { reason: 'password_reset' });
         // Until now nobody has proved to own the address, so somebody else may have opened the account.
         if (isFirstProof) {
           const owner = { kind: 'user', id: holder.userId } as const;
-          await end.all(transaction, owner, 'tokens_ended', actor, tokensUntilBefore(clock.now()));
+          await end.all(transaction, owner, 'tokens_ended', actor, endOfTokensBeforeReset(at));
           await removeCalendar(transaction, owner, actor);
           await removeSecondFactor(transaction, holder.userId);
         }

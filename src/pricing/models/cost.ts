@@ -1,6 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { growthOf } from '../engines/american/adaptive-american.ts';
 import { isPathKnown, KNOWN_DEVIATION } from '../engines/american/american-limits.ts';
+import { LIMIT_DEVIATION } from '../engines/finite-difference/finite-difference-engine.ts';
 import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { maxDividends, steps as stepsInput } from './inputs.ts';
@@ -79,13 +80,38 @@ const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
   return isExtreme ? hestonCosts.extreme : hestonCosts.usual;
 };
 
-/** Costs of a grid. A spot with a large deviation at expiry needs a wide grid, which has more nodes. */
-const gridCosts = { usual: 1_500, wide: 6_000, dividend: 60 } as const;
+/**
+ * Costs of a grid. A spot with a large deviation at expiry needs a wide grid, which has more nodes. `usual` is so high that
+ * greeks are never priced on the event loop of the service: the boundary of the exercise may be next to the spot, and then
+ * they take ten times as long. `known` is the cost without time or volatility.
+ */
+const gridCosts = { usual: 1_700, wide: 8_000, fast: 16_000, dividend: 60, known: 10, knownDividend: 0.3 } as const;
 const WIDE_DEVIATION = 0.5;
+/** Max factor of the time steps of a grid, as in `grid-price.ts`. */
+const MAX_STEPS_FACTOR = 4;
+/** Greeks near zero volatility take as long as this number of prices at `LIMIT_VOLATILITY`. */
+const LIMIT_PRICES = 8;
+/** The volatility to which the differences near zero volatility go. */
+const LIMIT_VOLATILITY = 1e-5;
 
 const gridCost = (row: CostInputs): number => {
-  const deviation = numberOr(row.volatility, 0.2) * Math.sqrt(Math.max(numberOr(row.time_to_expiry, 0), 0));
-  return (deviation > WIDE_DEVIATION ? gridCosts.wide : gridCosts.usual) + countOfDividends(row) * gridCosts.dividend;
+  const years = Math.max(numberOr(row.time_to_expiry, 0), 0);
+  const volatility = numberOr(row.volatility, 0.2);
+  const dividends = countOfDividends(row);
+  if (isPathKnown(years, volatility, KNOWN_DEVIATION)) return gridCosts.known + dividends * gridCosts.knownDividend;
+  const deviation = volatility * Math.sqrt(years);
+  const interest = Math.max(Math.abs(numberOr(row.rate, 0)), Math.abs(numberOr(row.dividend_yield, 0))) * years;
+  const factor = Math.min(MAX_STEPS_FACTOR, Math.max(1, interest / deviation));
+  const perGrid = deviation > WIDE_DEVIATION ? gridCosts.wide : gridCosts.usual;
+  const grids = factor > 1 ? Math.max(gridCosts.fast, perGrid * factor) : perGrid;
+  return grids + dividends * gridCosts.dividend;
+};
+
+/** Near zero volatility the greeks are differences of prices, and those by the volatility are priced on grids. */
+const gridGreeksCost = (row: CostInputs): number => {
+  const years = numberOr(row.time_to_expiry, 0);
+  const isLimit = years > 0 && isPathKnown(years, numberOr(row.volatility, 0.2), LIMIT_DEVIATION);
+  return isLimit ? LIMIT_PRICES * gridCost({ ...row, volatility: LIMIT_VOLATILITY }) : 0;
 };
 
 const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
@@ -142,7 +168,7 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
   // The differences are on coarser grids than the price.
-  finite_difference: { price: gridCost, greeks: 2, inversion: search },
+  finite_difference: { price: gridCost, greeks: 4, greeksMicroseconds: gridGreeksCost, inversion: search },
 };
 const isModelName = (name: unknown): name is ModelName => typeof name === 'string' && Object.hasOwn(modelCosts, name);
 

@@ -2,7 +2,7 @@ import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { PresetValues, PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
 import { defaultModel, pricingModels, type Model, type ModelName } from '../models/models.ts';
-import { modelOfRow, type ModelInputs } from './conventions/model-of-row.ts';
+import { chosenModel, modelOfRow, type ModelInputs } from './conventions/model-of-row.ts';
 import { hasPrecision, hasSteps } from './preset-values.ts';
 import type { Row } from './rows.ts';
 
@@ -59,15 +59,21 @@ export const hasEffect = ({ models, precision, steps }: Filling): boolean =>
 
 /**
  * The model of the values for an option that names none: the first that prices its exercise style and takes its steps and
- * dividends. Undefined if none does, so that one that does is chosen.
+ * dividends. If none does, the steps of a preset choose the model of an American option with dividends, as steps of the
+ * option do. They do not for other American options, because andersen_lake prices those better. Undefined if the values
+ * choose none.
  */
-export const modelFor = ({ models }: Filling, { exercise_style: style, steps, dividends }: ModelInputs) =>
-  models.find((name) => {
+export const modelFor = (values: Filling, row: ModelInputs): ModelName | undefined => {
+  const { exercise_style: style, steps, dividends } = row;
+  const fitting = values.models.find((name) => {
     const model = modelByName.get(name)!;
     const styles: readonly unknown[] = model.exerciseStyles;
     if (!styles.includes(style ?? 'european')) return false;
     return (steps === undefined || hasSteps(model)) && (dividends === undefined || model.extras.includes('dividends'));
   });
+  if (fitting !== undefined || dividends === undefined || values.steps === undefined) return fitting;
+  return style === 'american' ? chosenModel({ ...row, steps: values.steps }) : undefined;
+};
 
 /** The value of one input for an option that lacks it; undefined if its model lacks the input. */
 export const valueFor = (

@@ -9,7 +9,12 @@ import {
   impliedDeviation,
 } from '#src/pricing/engines/european/implied-black.ts';
 import { bachelierImpliedVolatility } from '#src/pricing/engines/european/implied-bachelier.ts';
-import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION } from '#src/pricing/engines/european/implied.ts';
+import {
+  ABOVE_MAXIMUM,
+  BELOW_INTRINSIC,
+  NO_INFORMATION,
+  NOT_CONVERGED,
+} from '#src/pricing/engines/european/implied.ts';
 import { volatilityByRoot } from '#src/pricing/engines/european/root-volatility.ts';
 import { normalPdf } from '#src/pricing/math/normal.ts';
 
@@ -150,4 +155,29 @@ test('at the money the implied deviation has all digits of the price', (t) => {
   const minute = 1 / (365 * 24 * 60);
   const price = blackScholesPrice(100, 100, minute, 0.03, 0.03, 0.01, 1);
   t.true(Math.abs(blackScholesImpliedVolatility(price, 100, 100, minute, 0.03, 0.03, 1) / 0.01 - 1) < 1e-14);
+});
+
+test('a search finds a root below volatilities that the model does not price, and ends if there is none', (t) => {
+  let calls = 0;
+  const priced =
+    (max: number) =>
+    (volatility: number): number => {
+      calls += 1;
+      return volatility > max ? Number.NaN : 1 + volatility;
+    };
+  for (const root of [0.1, 0.3, 0.6, 1.2, 1.25]) {
+    const { volatility } = volatilityByRoot(priced(1.3), 1 + root);
+    t.true(Math.abs(volatility - root) < 1e-9, `${volatility} ${root}`);
+  }
+  for (const [max, price] of [
+    [1.3, 3],
+    [0.01, 1.02],
+    [0, 2],
+  ] as const) {
+    calls = 0;
+    t.is(volatilityByRoot(priced(max), price).volatility, NOT_CONVERGED);
+    t.true(calls < 20, `${calls} calls`);
+  }
+  t.is(volatilityByRoot(priced(Infinity), 102).volatility, ABOVE_MAXIMUM);
+  t.is(volatilityByRoot(priced(Infinity), 9, 4).volatility, NOT_CONVERGED);
 });

@@ -3,6 +3,10 @@ import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION, NOT_CONVERGED, type Inv
 const MAX_VOLATILITY = 100;
 const FIRST_VOLATILITY = 0.25;
 const MAX_STEPS = 100;
+/** Max number of volatilities without a price that the search for a bracket tries. */
+const MAX_RETREATS = 6;
+/** Relative distance to a volatility without a price at which the search for a bracket ends. */
+const MIN_DISTANCE = 1e-2;
 const TOLERANCE = 1e-13;
 /** Relative distance to the min price below which the time value has no correct digit. */
 const NOISE = 1e-12;
@@ -50,24 +54,41 @@ export const rootBetween = (
   return { volatility: high, iterations };
 };
 
-/** Solves priceAt(volatility) = price for a price function that rises with the volatility. The root is bracketed first. */
-export const volatilityByRoot = (priceAt: (volatility: number) => number, price: number): Inversion => {
+/**
+ * Solves priceAt(volatility) = price for a price function that rises with the volatility. The root is bracketed first.
+ * @param maxModelVolatility the max volatility that the model prices. A root above it is not found.
+ */
+export const volatilityByRoot = (
+  priceAt: (volatility: number) => number,
+  price: number,
+  maxModelVolatility = MAX_VOLATILITY,
+): Inversion => {
+  const max = Math.min(MAX_VOLATILITY, maxModelVolatility);
   const minPrice = priceAt(0);
   if (Number.isNaN(minPrice)) return { volatility: NOT_CONVERGED, iterations: 0 };
   if (price < minPrice * (1 - NOISE)) return { volatility: BELOW_INTRINSIC, iterations: 0 };
   if (price <= minPrice * (1 + NOISE)) return { volatility: NO_INFORMATION, iterations: 0 };
   let low = 0;
   let atLow = minPrice - price;
-  let high = FIRST_VOLATILITY;
+  let high = Math.min(FIRST_VOLATILITY, max);
   let atHigh = priceAt(high) - price;
   let iterations = 1;
-  while (atHigh < 0 && high < MAX_VOLATILITY) {
-    low = high;
-    atLow = atHigh;
-    high = Math.min(4 * high, MAX_VOLATILITY);
+  /** The smallest volatility above `low` that the model did not price. */
+  let notPriced = Infinity;
+  for (let retreats = 0; !(atHigh >= 0); iterations++) {
+    if (Number.isNaN(atHigh)) {
+      // The root may be below a volatility that the model does not price.
+      if (++retreats > MAX_RETREATS) return { volatility: NOT_CONVERGED, iterations };
+      notPriced = high;
+    } else {
+      // Below the max of all models, a higher volatility may give the price, but this model does not price it.
+      if (high >= max) return { volatility: max < MAX_VOLATILITY ? NOT_CONVERGED : ABOVE_MAXIMUM, iterations };
+      low = high;
+      atLow = atHigh;
+    }
+    high = notPriced < Infinity ? 0.5 * (low + notPriced) : Math.min(4 * high, max);
     atHigh = priceAt(high) - price;
-    iterations++;
+    if (atHigh < 0 && notPriced - high < MIN_DISTANCE * high) return { volatility: NOT_CONVERGED, iterations };
   }
-  if (!(atHigh >= 0)) return { volatility: Number.isNaN(atHigh) ? NOT_CONVERGED : ABOVE_MAXIMUM, iterations };
   return rootBetween(priceAt, price, low, atLow, high, atHigh, iterations);
 };

@@ -1,15 +1,24 @@
 import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
-import { twoBoundaries } from '../american/american-limits.ts';
+import { isPathKnown, twoBoundaries } from '../american/american-limits.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
 import type { Refusal } from '../european/implied.ts';
+import { indexOfOutput } from '../../models/outputs.ts';
 import { volatilityByRoot } from '../european/root-volatility.ts';
 import { writeNumericGreeks, type SpotInputs } from '../numeric-greeks.ts';
 import { writeGridGreeks } from './grid-greeks.ts';
-import { createGridPrices } from './grid-price.ts';
+import { createGridPrices, MAX_DEVIATION } from './grid-price.ts';
 import { sortDividends, type GridProblem } from './grid-problem.ts';
 
 /** Relative step of the greeks without time or volatility, as in `writeNumericGreeks`. */
 const LIMIT_STEP = 0.02;
+/**
+ * Below this deviation of ln(spot) at expiry the greeks are those without volatility. The distance of the nodes is so small
+ * there that the rounding errors of the values show in their differences.
+ */
+export const LIMIT_DEVIATION = 1e-5;
+
+/** The max volatility that the grid prices. It is a little smaller, because the product with the root is rounded. */
+const maxVolatilityOf = (time: number): number => (MAX_DEVIATION / Math.sqrt(time)) * (1 - 1e-12);
 
 const refusalOf = (o: SpotOption): Refusal | undefined =>
   dividendRefusal(o) ?? (o.exercise_style === 'american' ? twoBoundaries(o) : undefined);
@@ -41,10 +50,11 @@ export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
     out.fill(Number.NaN);
     if (refusalOf(o) !== undefined) return;
     const inputs = inputsOf(o);
-    if (inputs.time === 0 || inputs.volatility === 0) {
+    if (isPathKnown(inputs.time, inputs.volatility, LIMIT_DEVIATION)) {
       const kernel = (spot: number, strike: number, time: number, rate: number, q: number, vol: number, sign: number) =>
         priceAt(o, { spot, strike, time, rate, dividendYield: q, volatility: vol, sign });
-      writeNumericGreeks(kernel, inputs, LIMIT_STEP, out);
+      writeNumericGreeks(kernel, { ...inputs, volatility: 0 }, LIMIT_STEP, out);
+      out[indexOfOutput.price] = priceAt(o, inputs);
       return;
     }
     const problem = problemOf(o, inputs);
@@ -58,7 +68,11 @@ export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
     firstOrder: (o, out) => writeGreeks(o, out, true),
     impliedVolatility: (o, price) => {
       const inputs = inputsOf(o);
-      return volatilityByRoot((volatility) => priceAt(o, { ...inputs, volatility }), price);
+      return volatilityByRoot(
+        (volatility) => priceAt(o, { ...inputs, volatility }),
+        price,
+        maxVolatilityOf(inputs.time),
+      );
     },
     refusal: refusalOf,
     failure: {

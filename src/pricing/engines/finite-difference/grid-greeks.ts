@@ -59,9 +59,12 @@ export const writeGridGreeks = (
   const down = changed({ volatility: volatility - step });
   set('vega', (up(readPrice) - down(readPrice)) / (2 * step));
   const byRate = (name: 'rate' | 'dividendYield'): number => {
-    const above = changed({ [name]: problem[name] + RATE_STEP });
-    const below = changed({ [name]: problem[name] - RATE_STEP });
-    return (above(readPrice) - below(readPrice)) / (2 * RATE_STEP);
+    const above = changed({ [name]: problem[name] + RATE_STEP })(readPrice);
+    const below = changed({ [name]: problem[name] - RATE_STEP })(readPrice);
+    // A changed rate can bring the forward below a dividend. The price is NaN then, and the other side gives the slope.
+    if (Number.isNaN(below)) return (above - unchanged(readPrice)) / RATE_STEP;
+    if (Number.isNaN(above)) return (unchanged(readPrice) - below) / RATE_STEP;
+    return (above - below) / (2 * RATE_STEP);
   };
   set('rho', byRate('rate'));
   set('dividend_rho', byRate('dividendYield'));

@@ -1,3 +1,4 @@
+import { isPathKnown, KNOWN_DEVIATION } from '../american/american-limits.ts';
 import { createGridSolver, halfWidthOf, type GridResult, type GridShape, type GridSolver } from './grid-solver.ts';
 import { intervalsOf, type GridProblem } from './grid-problem.ts';
 import { knownPathPrice } from './known-path-price.ts';
@@ -7,7 +8,7 @@ export const gridErrorBound = 2e-5;
 /** Max estimate of the error. It is half of the bound, because the estimate can be too small. */
 const MAX_ESTIMATE = 0.5 * gridErrorBound;
 /** Max deviation of ln(spot) at expiry. A wider grid would have too few nodes where the price depends on them. */
-const MAX_DEVIATION = 4;
+export const MAX_DEVIATION = 4;
 /** Max rate or yield times the time to expiry, because more growth needs more time steps. */
 const MAX_GROWTH = 40;
 
@@ -106,7 +107,7 @@ export const createGridPrices = (): GridPrices => {
   return {
     results,
     price: (problem) => {
-      if (problem.time === 0 || problem.volatility === 0) return knownPathPrice(problem);
+      if (isPathKnown(problem.time, problem.volatility, KNOWN_DEVIATION)) return knownPathPrice(problem);
       const pair = results(problem);
       return pair === undefined ? Number.NaN : priceOf(problem, pair);
     },

@@ -40,11 +40,21 @@ const lastPrice = (problem: GridProblem, spot: number, left: number): number => 
   return sign > 0 ? european(strike + lastDividend) : european(strike + lastDividend) - european(lastDividend);
 };
 
+/** The result for dividends that are worth more than the spot. */
+const NOT_PRICED: GridResult = {
+  price: Number.NaN,
+  delta: Number.NaN,
+  gamma: Number.NaN,
+  speed: Number.NaN,
+  exercised: false,
+  boundaryNodes: Infinity,
+};
+
 export type GridSolver = (problem: GridProblem, shape: GridShape) => GridResult;
 
 /**
- * A solver with buffers for a number of intervals of y, which is even. Calls must not overlap. The dividends of the problem
- * must be worth less than the spot.
+ * A solver with buffers for a number of intervals of y, which is even. Calls must not overlap. All numbers are NaN if the
+ * dividends are worth more than the spot.
  */
 export const createGridSolver = (nodes: number): GridSolver => {
   const count = nodes + 1;
@@ -56,7 +66,8 @@ export const createGridSolver = (nodes: number): GridSolver => {
 
   return (problem, { halfWidth, steps }) => {
     const { spot, strike, time, rate, dividendYield, volatility, sign, american } = problem;
-    const intervals = intervalsOf(problem)!;
+    const intervals = intervalsOf(problem);
+    if (intervals === undefined) return NOT_PRICED;
     const h = halfWidth / middle;
     const step = sign < 0 ? h : -h;
     for (let i = 0; i < count; i++) ratios[i] = Math.exp((i - middle) * step);
