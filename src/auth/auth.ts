@@ -23,7 +23,7 @@ import { createLetters } from './letters/letters.ts';
 import type { Mail, WriteLetter } from '#src/kernel/ports/account/mail.ts';
 import { createRemoval } from './removal/removal.ts';
 import { removalRoutes } from './removal/removal-routes.ts';
-import { createPasswords } from './passwords/passwords.ts';
+import { createPasswords, type PasswordsDeps } from './passwords/passwords.ts';
 import { passwordRoutes } from './passwords/password-routes.ts';
 import { createPasswordCheck } from './sign-in/password-check.ts';
 import { apiKeyRoutes } from './api-keys/api-key-routes.ts';
@@ -89,6 +89,7 @@ export type AuthDeps = {
   readonly abuse: AbuseReport;
   /** Removes the webhooks of a user whom an administrator disables. @returns the number of webhooks */
   readonly removeWebhooks: EndCredentialsDeps['removeWebhooks'];
+  readonly removeCalendar: PasswordsDeps['removeCalendar'];
   readonly cursors: Cursors;
   readonly clock: Clock;
   readonly logger: Logger;

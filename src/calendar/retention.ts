@@ -1,3 +1,4 @@
+import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addRevocationSql } from './revocations.ts';
@@ -16,7 +17,22 @@ export const removeOldCalendarRows = async ({ query }: Transaction): Promise<num
 };
 
 /** Removes the calendar of an owner. The scheduled job revokes the consent at Google. */
-export const removeCalendarOf = async ({ query }: Transaction, { kind, id }: Owner): Promise<void> => {
-  await query(addRevocationSql, [kind, id]);
+export const removeCalendarOf = async (
+  transaction: Transaction,
+  { kind, id }: Owner,
+  { audit, actor }: { readonly audit: AuditTrail; readonly actor: AuditActor | undefined },
+): Promise<void> => {
+  const { query } = transaction;
+  const [ended] = await query<{ connectionId: string }>(addRevocationSql, [kind, id]);
+  if (ended) {
+    await audit.record(transaction, {
+      stream: `calendar:${ended.connectionId}`,
+      action: 'calendar.disconnected',
+      outcome: 'success',
+      ...(actor && { actor }),
+      target: ended.connectionId,
+      data: { owner_kind: kind, owner_id: id },
+    });
+  }
   await query('delete from calendar_consent where owner_kind = $1 and owner_id = $2', [kind, id]);
 };

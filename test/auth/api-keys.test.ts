@@ -52,10 +52,15 @@ test('a key is shown once, is recognised, ends when deleted, and leaves its even
 test('an owner has at most so many living keys, however they are asked for', async (t) => {
   const room = await startRoom(t);
   const owner = await asAda(room);
-  const made = await Promise.all(Array.from({ length: 8 }, () => newKey(room, owner)));
+  // On a busy machine a request can wait too long for its turn or for a connection. Its client repeats it then.
+  const insistent = async (attempts = 20): ReturnType<typeof newKey> => {
+    const answer = await newKey(room, owner);
+    return answer.status === 503 && attempts > 1 ? insistent(attempts - 1) : answer;
+  };
+  const made = await Promise.all(Array.from({ length: 8 }, () => insistent()));
   t.is(made.filter(({ status }) => status === 201).length, 5);
   const refused = made.find(({ status }) => status !== 201)!;
-  t.is(refused.status, 422);
+  t.is(refused.status, 422, JSON.stringify(refused.body));
   t.like(refused.body, { code: 'validation_failed', errors: [{ code: 'too_many' }] });
   t.is((await room.stored.query('select 1 from api_key')).length, 5);
   t.is((await newKey(room, await asDesk(room))).status, 201, 'others have places of their own');
@@ -200,20 +205,22 @@ test('the list goes page by page; a cursor of another owner or an altered one is
 });
 
 test('the last use is written now and then, not with each request', async (t) => {
-  const room = await startRoom(t, { settings: { usageFlushMs: 100 } });
+  const usageFlushMs = 500;
+  const room = await startRoom(t, { settings: { usageFlushMs } });
   const owner = await asAda(room);
   const { header } = await newKey(room, owner);
   const before = room.metrics.value('volwatch_db_transactions_total', { operation: 'auth.maintenance' });
+  const start = performance.now();
   await Promise.all(Array.from({ length: 30 }, () => room.me(header)));
   const lastUse = async () =>
     ((await room.call('/api-keys', { headers: owner })).body['data'] as { last_used_at: string | null }[])[0]
       ?.last_used_at;
   await eventually(async () => (await lastUse()) !== null, 'the last use is stored');
   t.true(Math.abs(Date.parse(String(await lastUse())) - Date.now()) < 10_000);
-  t.true(
-    room.metrics.value('volwatch_db_transactions_total', { operation: 'auth.maintenance' }) - before < 15,
-    'far fewer than the 30 requests',
-  );
+  const writes = room.metrics.value('volwatch_db_transactions_total', { operation: 'auth.maintenance' }) - before;
+  // One for each interval, and one that was due at the start. The time counts, because a busy machine has more intervals.
+  const maxWrites = Math.ceil((performance.now() - start) / usageFlushMs) + 1;
+  t.true(writes <= maxWrites, `${writes} writes for 30 requests, at most ${maxWrites}`);
 });
 
 test('a database that is down is 503 for a key, never 401', async (t) => {

@@ -16,6 +16,7 @@ import { unlimitedLookups } from '#src/kernel/credentials/credential-lookups.ts'
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
+import { removeCalendarOf } from '#src/calendar/retention.ts';
 import { removeWebhooksOf } from '#src/webhooks/retention.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
@@ -110,6 +111,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     mail: noMail,
     abuse: noAbuseReport,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
+    removeCalendar: (transaction, owner, actor) => removeCalendarOf(transaction, owner, { audit, actor }),
     audit,
     throttle: noLoginThrottle,
     lookups: unlimitedLookups,

@@ -126,6 +126,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     mail: noMail,
     abuse: noAbuseReport,
     removeWebhooks: async () => 0,
+    removeCalendar: async () => {},
     audit: noAudit,
     throttle: noLoginThrottle,
     lookups: unlimitedLookups,

@@ -1,20 +1,25 @@
 import type { StoringCaller } from '#src/kernel/ports/owners.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import { apiKeyRefused } from '../api-keys/key-refusal.ts';
-import { credentialsMissing } from '../tokens/token-refusal.ts';
+import { credentialsMissing, tokenRefused } from '../tokens/token-refusal.ts';
 
 /**
- * Reads the session or the API key of a caller in the transaction of `query`. Access tokens have no row of their own; their
- * end is a time of their owner.
- * @throws AppError `credentials_missing` for an ended session, `api_key_invalid` for a revoked key, as at the authentication
+ * Reads the session, the API key or the revocation of the token of a caller in the transaction of `query`. An access token is looked up
+ * among the revoked ones.
+ * @throws AppError `credentials_missing` for an ended session, `api_key_invalid` for a revoked key, `token_revoked`, as at the
+ * authentication
  */
 export const assertCredentialLives = async (
   query: Query,
-  { kind, subject, sessionId }: Pick<StoringCaller, 'kind' | 'subject' | 'sessionId'>,
+  { kind, subject, sessionId, tokenId }: Pick<StoringCaller, 'kind' | 'subject' | 'sessionId' | 'tokenId'>,
 ): Promise<void> => {
   if (sessionId !== undefined) {
     const sessions = await query('select 1 from user_session where id = $1', [sessionId]);
     if (sessions.length === 0) throw credentialsMissing();
+  }
+  if (tokenId !== undefined) {
+    const revoked = await query('select 1 from revoked_token where token_id = $1', [tokenId]);
+    if (revoked.length > 0) throw tokenRefused('token_revoked');
   }
   if (kind === 'api_key') {
     const keys = await query('select 1 from api_key where id = $1 and revoked_at is null', [subject]);

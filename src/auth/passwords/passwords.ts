@@ -1,6 +1,7 @@
-import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import { anonymousStream, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -30,6 +31,8 @@ export type PasswordsDeps = {
   readonly throttle: LoginThrottle;
   readonly tokens: AccountTokens;
   readonly end: EndCredentials;
+  /** Removes the connected calendar of an owner. */
+  readonly removeCalendar: (transaction: Transaction, owner: Owner, actor: AuditActor) => Promise<void>;
   readonly revocations: Revocations;
   readonly mail: Mail;
   readonly audit: AuditTrail;
@@ -61,7 +64,7 @@ export type Passwords = {
 
 /** The password of a user: its change with the current password, and its reset by e-mail. */
 export const createPasswords = (deps: PasswordsDeps): Passwords => {
-  const { unitOfWork, reader, checkPassword, hasher, rules, throttle, tokens, end, revocations } = deps;
+  const { unitOfWork, reader, checkPassword, hasher, rules, throttle, tokens, end, removeCalendar, revocations } = deps;
   const { mail, audit, clock } = deps;
 
   const passwordRefused = createPasswordRefused(false);
@@ -132,14 +135,16 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
         await endTokensIssuedBefore(transaction, holder.userId, at);
         const actor = { kind: 'user', subject: holder.userId } as const;
         const isFirstProof = await markVerified(transaction, holder.userId, at);
+        const event = { action: 'user.password_reset', actor } as const;
+        const tokensToAnnounce = await replace(transaction, holder, hash, event, { reason: 'password_reset' });
         // Until now nobody has proved to own the address, so somebody else may have opened the account.
         if (isFirstProof) {
           const owner = { kind: 'user', id: holder.userId } as const;
           await end.all(transaction, owner, 'tokens_ended', actor, endOfTokensBeforeReset(at));
+          await removeCalendar(transaction, owner, actor);
           await removeSecondFactor(transaction, holder.userId);
         }
-        const event = { action: 'user.password_reset', actor } as const;
-        return replace(transaction, holder, hash, event, { reason: 'password_reset' });
+        return tokensToAnnounce;
       });
       revocations.announce(ended);
     },

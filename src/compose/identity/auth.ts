@@ -8,6 +8,7 @@ import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { CredentialLookups } from '../../kernel/credentials/credential-lookups.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
+import { removeCalendarOf } from '../../calendar/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
 import { tokenIssuerOf } from './issuer.ts';
@@ -119,6 +120,7 @@ export const composeAuth = async (
     mail,
     abuse,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
+    removeCalendar: (transaction, owner, actor) => removeCalendarOf(transaction, owner, { audit, actor }),
     cursors,
     clock,
     logger,

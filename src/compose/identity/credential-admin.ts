@@ -23,7 +23,7 @@ export const composeCredentialAdmin = (parts: CredentialAdminParts): CredentialA
     removeData: async (transaction, userId, subjects) => {
       await removeMailOf(transaction, userId);
       await removeDocumentsOf(transaction, userId);
-      await removeCalendarOf(transaction, { kind: 'user', id: userId });
+      await removeCalendarOf(transaction, { kind: 'user', id: userId }, { audit: parts.audit, actor: undefined });
       await removePricingJobsOf(transaction, subjects);
       await removeKeysOf(transaction, subjects);
     },

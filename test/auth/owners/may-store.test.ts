@@ -54,6 +54,21 @@ test('a session that ends while its request waits makes no API key', async (t) =
   t.deepEqual(await storedKeys(room), [{ name: 'early' }]);
 });
 
+test('a token that is revoked while its request waits makes no API key', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const late = await during(
+    room,
+    await ownerIn(room),
+    () => room.json('/api-keys', wanted, bearer(access)),
+    ({ query }) =>
+      query(`insert into revoked_token (token_id, revoked_at, expires_at)
+        select access_token_id, now(), access_expires_at from refresh_token`),
+  );
+  t.like([late.status, late.body['code']], [401, 'token_revoked']);
+  t.deepEqual(await storedKeys(room), []);
+});
+
 test('a key that is revoked stores nothing, also if its request was authenticated before', async (t) => {
   const room = await startRoom(t);
   const { access } = await signedIn(room);

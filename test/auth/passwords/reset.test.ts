@@ -166,13 +166,28 @@ test('keys stay after a reset, except those of an account whose address was neve
   t.is((await room.me(late)).status, 200);
 });
 
-test('the first proof of an address ends all that was made before it, also a second factor', async (t) => {
+test('the first proof of an address ends all that was made before it, also a second factor and a calendar', async (t) => {
   const room = await startMailRoom(t);
   const { access } = await signedInUser(room);
   await room.stored.query(
     `insert into user_second_factor (user_id, secret, created_at, confirmed_at) select id, 'none', now(), now() from user_account`,
   );
+  await room.stored.query(
+    `insert into calendar_connection (id, owner_kind, owner_id, status, scopes, refresh_token, access_token,
+       access_expires_at, connected_at)
+     select gen_random_uuid(), 'user', id::text, 'connected', '{}', 'refresh', 'access', now(), now() from user_account`,
+  );
+  await room.stored.query(
+    `insert into calendar_consent (state_digest, owner_kind, owner_id, browser_digest, code_verifier, redirect_url,
+       created_at, expires_at)
+     select 'state', 'user', id::text, 'browser', 'verifier', 'https://example.org', now(), now() + interval '1 hour'
+     from user_account`,
+  );
   t.is((await reset(room, await askedToken(room))).status, 204);
+  t.deepEqual(await room.stored.query('select 1 from calendar_connection'), []);
+  t.deepEqual(await room.stored.query('select 1 from calendar_consent'), []);
+  t.deepEqual(await room.stored.query('select refresh_token from calendar_revocation'), [{ refresh_token: 'refresh' }]);
+  t.true((await auditActions(room)).includes('calendar.disconnected'));
   t.deepEqual(await room.stored.query('select 1 from user_second_factor'), []);
   t.is((await room.json('/auth/login', { ...ada, password: next })).status, 200);
   t.is((await room.me(bearer(access))).status, 401);
