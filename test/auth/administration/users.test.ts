@@ -221,10 +221,10 @@ test('two administrators who demote each other at the same time: one stays', asy
       patch(room, second.id, { role: 'user' }, first.shown),
       patch(beside, first.id, { role: 'user' }, second.shown),
     ]);
-    t.deepEqual(
-      answers.map(({ status }) => status).toSorted((left, right) => left - right),
-      [200, 409],
-    );
+    const [good, refused] = answers.map(({ status }) => status).toSorted((left, right) => left - right);
+    t.is(good, 200);
+    // 403: the requests did not overlap, and the second came from somebody who was no administrator any more.
+    t.true(refused === 409 || refused === 403, String(refused));
     t.is((await room.stored.query(`select 1 from user_account where role = 'admin'`)).length, 1);
   }
 });
