@@ -20,8 +20,8 @@ const keyOf = ({ source }: MarketDataProvider, universe: string): CacheKey => ({
 });
 
 /**
- * A provider that stores the data of the last successful fetch of the whole histories of all assets. If `provider` fails and
- * the caller allows a fallback, it returns the stored data; `source` then says so.
+ * A provider that stores the data of the last successful fetch of all assets. If `provider` fails and the caller allows a
+ * fallback, it returns the stored data; `source` then says so. The caller must compare ends of series with what it has.
  */
 export const createFallbackProvider = ({ provider, cache, logger }: FallbackProviderDeps): MarketDataProvider => ({
   source: provider.source,
@@ -29,9 +29,8 @@ export const createFallbackProvider = ({ provider, cache, logger }: FallbackProv
   fetch: async (universe, signal, options) => {
     try {
       const fetched = await provider.fetch(universe, signal, options);
-      // A part of the universe, or the ends of series, would replace the whole histories of all assets.
-      const isWhole = !options.isPart && fetched.series.every(({ since }) => since === undefined);
-      if (isWhole) await cache.put(keyOf(provider, universe.name), fetched);
+      // A part of the universe would replace the data of all its assets.
+      if (!options.isPart) await cache.put(keyOf(provider, universe.name), fetched);
       return fetched;
     } catch (error) {
       const code = codeOf(error);

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { createRandom } from '#load/histories/random.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createFallbackProvider } from '#src/market-data/providers/fallback-provider.ts';
 import type { FetchedUniverse, MarketDataProvider } from '#src/market-data/providers/provider.ts';
@@ -171,6 +172,33 @@ test('when the provider fails, the end of an earlier fetch serves a scheduled re
   server.fault = { kind: 'status', status: 500 };
   t.like(await run(), { status: 'succeeded', source: 'cache', prices: 2 * overlapBars });
   t.deepEqual(await closes('MSFT'), closesOf(restated));
+});
+
+test('an end of an earlier fetch that does not fit to the stored series is not applied', async (t) => {
+  const { setBars, msft, provider, deps, closes } = await setupStored(t);
+  let answers = Infinity;
+  const limited: MarketDataProvider = {
+    ...provider,
+    fetch: async (...request) => {
+      answers -= 1;
+      if (answers < 0) throw new AppError('external_api_unavailable');
+      return provider.fetch(...request);
+    },
+  };
+  const fallback = createFallbackProvider({ provider: limited, cache: makeCache(t), logger: silentLogger });
+  const run = () =>
+    createRefreshService({ ...deps, provider: fallback }).run({ universe: 'pair', trigger: 'schedule' });
+  t.is((await run()).source, 'provider');
+  const before = await closes('MSFT');
+  setBars(
+    'MSFT',
+    msft.map((bar) => timesPrices(bar, 1.006)),
+  );
+  // The end arrives and is kept for later. The whole history, which it must be replaced with, does not.
+  answers = 1;
+  t.is((await run()).status, 'failed');
+  t.like(await run(), { status: 'failed', reason: 'external_api_unavailable' });
+  t.deepEqual(await closes('MSFT'), before);
 });
 
 test('after random changes inside of the overlap the stored series are those of the provider', async (t) => {

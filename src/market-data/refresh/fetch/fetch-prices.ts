@@ -69,9 +69,13 @@ export const createFetchPrices = ({ reader, metrics, logger, historyDays, maxWai
     const since = new Map([...ends].map(([symbol, { from }]) => [symbol, from]));
     const fetched = await provider.fetch(universe, signal, { fallback, since, isPart, ...wait });
     assertFetched(universe, fetched);
-    // Data of an earlier fetch restate nothing.
-    if (fetched.source !== 'provider') return fetched;
     const tails = fetched.series.filter((each) => each.since !== undefined);
+    if (fetched.source !== 'provider') {
+      // Data of an earlier fetch restate nothing, so their ends must belong to the stored series.
+      const areKnown = tails.every(({ symbol }) => ends.has(symbol));
+      if (areKnown && (await findChanged(universe, ends, tails)).size === 0) return fetched;
+      throw new AppError('external_api_unavailable', 'The data of the earlier fetch do not fit to the stored prices');
+    }
     const changed = await findChanged(universe, ends, tails);
     metrics.count('volwatch_series_fetched_total', { extent: 'end' }, tails.length - changed.size);
     metrics.count('volwatch_series_fetched_total', { extent: 'whole' }, fetched.series.length - tails.length);
