@@ -5,7 +5,7 @@ import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../entities.ts';
-import { endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
+import { endOfEarlierTokens, endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
 import { endKeys } from './end-keys.ts';
 
 export type EndCredentialsDeps = {
@@ -93,7 +93,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
 
     signIns: async (transaction, id, reason) => {
       const ended = await sessionsAndFamilies(transaction, id, reason);
-      await tokens(transaction, { kind: 'user', id }, 'tokens_ended');
+      await tokens(transaction, { kind: 'user', id }, 'tokens_ended', endOfEarlierTokens(clock.now()));
       return ended;
     },
 

@@ -11,7 +11,7 @@ import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import {
-  endOfTokensBeforeReset,
+  endOfEarlierTokens,
   endSignIns,
   endTokensIssuedBefore,
   type EndSignInsOptions,
@@ -140,7 +140,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
         // Until now nobody has proved to own the address, so somebody else may have opened the account.
         if (isFirstProof) {
           const owner = { kind: 'user', id: holder.userId } as const;
-          await end.all(transaction, owner, 'tokens_ended', actor, endOfTokensBeforeReset(at));
+          await end.all(transaction, owner, 'tokens_ended', actor, endOfEarlierTokens(at));
           await removeCalendar(transaction, owner, actor);
           await removeSecondFactor(transaction, holder.userId);
         }

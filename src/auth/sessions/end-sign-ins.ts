@@ -58,10 +58,10 @@ export const endSignIns = async (
 };
 
 /**
- * The tokens that a reset at this time ends by their time of issue. These times are whole seconds. A second is left out, so
- * that a sign-in right after the reset is not refused.
+ * Until when tokens are ended by their time of issue, if sign-ins end at `at`. Times of issue are whole seconds. A second is left
+ * out, so that a sign-in right afterwards is not refused. The tokens of sign-ins are ended by their ids too.
  */
-export const endOfTokensBeforeReset = (at: Date): Date => new Date(at.getTime() - 1_000);
+export const endOfEarlierTokens = (at: Date): Date => new Date(at.getTime() - 1_000);
 
 /** Tokens of the earlier system have no refresh family, so they are ended by their time of issue. */
 export const endTokensIssuedBefore = async ({ query }: Transaction, userId: string, at: Date): Promise<void> => {
@@ -69,6 +69,6 @@ export const endTokensIssuedBefore = async ({ query }: Transaction, userId: stri
   await query(
     `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ('user', $1, 'tokens_ended', $2)
      on conflict (owner_kind, owner_id) do update set ended_at = greatest(ended.ended_at, excluded.ended_at)`,
-    [userId, endOfTokensBeforeReset(at)],
+    [userId, endOfEarlierTokens(at)],
   );
 };
