@@ -14,6 +14,7 @@ import { startPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { withScope, type Scope } from './scope.ts';
 import { accountRound, pricingJobRound, secondFactorRound } from './account-traffic.ts';
 import { startStack, type Stack } from './stack.ts';
+import { startSurroundings } from './around/surroundings.ts';
 import {
   badRound,
   limitedRound,
@@ -223,9 +224,7 @@ const startPostgresExporter = async (scope: Scope, { primaryUrl }: Stack): Promi
 await withScope(async (scope) => {
   const stack = await startStack(scope, { RATE_LIMIT_LOGIN_PER_MINUTE: '30' });
   const alertmanager = await startAlertmanager(scope);
-  // Loaded only where it is used, because its programs are built only there.
-  const around = serviceOnly ? undefined : await import('./around/surroundings.ts');
-  const surroundings = await around?.startSurroundings(scope, stack);
+  const surroundings = serviceOnly ? undefined : await startSurroundings(scope, stack);
   const prometheus = await startPrometheus(scope, {
     targets: {
       volwatch: new URL(stack.service.adminUrl).host,
