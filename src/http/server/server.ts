@@ -9,6 +9,9 @@ import { CountedRequest, longRequest, tinyChunks } from './counted-request.ts';
 import { isReadableTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
+/** Admission, slots, log and streams of a large answer wait for its end: 11 listeners, one more than Node warns of. */
+const maxResponseListeners = 20;
+
 export type HttpServerDeps = ParserRefusalDeps & {
   readonly app: RequestListener;
   readonly answers?: Pick<Answers, 'watch'>;
@@ -84,6 +87,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     }
     if (draining) response.setHeader('Connection', 'close');
     inProgress.add(response);
+    response.setMaxListeners(maxResponseListeners);
     response.once('close', () => inProgress.delete(response));
     limitTime(request);
     app(request, response);
