@@ -211,8 +211,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
       fail(index, error);
     },
     thrown: () => thrown,
-    // The rows are written where they are priced, so one step is left.
-    // oxlint-disable-next-line require-yield
+    // oxlint-disable-next-line require-yield -- the rows are written where they are priced, so one step is left
     finish: function* (computationTimeMs) {
       const { ok, invalid, failed } = totalsOf(tally);
       const counts = `"total_count":${options.length},"succeeded":${ok},"failed":${invalid + failed}`;

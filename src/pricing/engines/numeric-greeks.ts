@@ -1,3 +1,4 @@
+import { signOf, type SpotOption } from '../models/engine.ts';
 import { indexOfOutput, type OutputName } from '../models/outputs.ts';
 
 /**
@@ -24,6 +25,17 @@ export type SpotInputs = {
   readonly volatility: number;
   readonly sign: number;
 };
+
+/** The inputs of an option. */
+export const spotInputsOf = (o: SpotOption): SpotInputs => ({
+  spot: o.spot,
+  strike: o.strike,
+  time: o.time_to_expiry,
+  rate: o.rate,
+  dividendYield: o.dividend_yield,
+  volatility: o.volatility,
+  sign: signOf(o),
+});
 
 /** The outputs that `writeNumericGreeks` writes; the others are NaN. */
 export const numericOutputs: readonly OutputName[] = [

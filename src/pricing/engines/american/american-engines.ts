@@ -15,7 +15,7 @@ import { bawPrice } from './baw.ts';
 import { binomialPrice } from './binomial-lr.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
 import type { Refusal } from '../european/implied.ts';
-import { writeNumericGreeks, type SpotInputs, type SpotKernel } from '../numeric-greeks.ts';
+import { spotInputsOf, writeNumericGreeks, type SpotKernel } from '../numeric-greeks.ts';
 import { volatilityByRoot } from '../european/root-volatility.ts';
 
 /**
@@ -32,23 +32,13 @@ const priceWith = (kernel: SpotKernel, o: SpotOption, volatility: number): numbe
 const isEuropean = (rate: number, dividendYield: number): boolean =>
   !hasTwoBoundaries(rate, dividendYield) && isNeverExercisedEarly(rate, dividendYield);
 
-const inputsOf = (o: SpotOption): SpotInputs => ({
-  spot: o.spot,
-  strike: o.strike,
-  time: o.time_to_expiry,
-  rate: o.rate,
-  dividendYield: o.dividend_yield,
-  volatility: o.volatility,
-  sign: signOf(o),
-});
-
 const createKernelEngine = (
   kernelOf: (option: SpotOption) => SpotKernel,
   relativeStep: number,
   refusal: (option: SpotOption) => Refusal | undefined,
 ): PricingEngine<SpotOption> => ({
   price: (o) => priceWith(kernelOf(o), o, o.volatility),
-  evaluate: (o, out) => writeNumericGreeks(kernelOf(o), inputsOf(o), relativeStep, out),
+  evaluate: (o, out) => writeNumericGreeks(kernelOf(o), spotInputsOf(o), relativeStep, out),
   impliedVolatility: (o, price) => {
     const kernel = kernelOf(o);
     return volatilityByRoot((volatility) => priceWith(kernel, o, volatility), price);
@@ -74,7 +64,7 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
     const [rate, dividendYield] = call ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
     const isLimit = isPathKnown(o.time_to_expiry, o.volatility, KNOWN_DEVIATION) || isEuropean(rate, dividendYield);
     if (isLimit) engine.evaluate(o, out);
-    else writePanelGreeks(panels.boundaries, inputsOf(o), out, withVolga);
+    else writePanelGreeks(panels.boundaries, spotInputsOf(o), out, withVolga);
     out[indexOfOutput.price] = engine.price(o);
   };
   return {

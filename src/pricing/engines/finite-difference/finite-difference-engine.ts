@@ -1,10 +1,10 @@
-import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
+import type { PricingEngine, SpotOption } from '../../models/engine.ts';
 import { isPathKnown, twoBoundaries } from '../american/american-limits.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
 import type { Refusal } from '../european/implied.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
 import { volatilityByRoot } from '../european/root-volatility.ts';
-import { writeNumericGreeks, type SpotInputs } from '../numeric-greeks.ts';
+import { spotInputsOf, writeNumericGreeks, type SpotInputs } from '../numeric-greeks.ts';
 import { writeGridGreeks } from './grid-greeks.ts';
 import { createGridPrices, MAX_DEVIATION } from './grid-price.ts';
 import { sortDividends, type GridProblem } from './grid-problem.ts';
@@ -31,16 +31,6 @@ const problemOf = (o: SpotOption, inputs: SpotInputs): GridProblem => {
   return { ...inputs, american: o.exercise_style === 'american', ...sortDividends(shifted, inputs.time) };
 };
 
-const inputsOf = (o: SpotOption): SpotInputs => ({
-  spot: o.spot,
-  strike: o.strike,
-  time: o.time_to_expiry,
-  rate: o.rate,
-  dividendYield: o.dividend_yield,
-  volatility: o.volatility,
-  sign: signOf(o),
-});
-
 /** Options whose spot falls by each discrete dividend, on grids. The engine reuses its buffers, so calls must not overlap. */
 export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
   const grid = createGridPrices();
@@ -49,7 +39,7 @@ export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
   const writeGreeks = (o: SpotOption, out: Float64Array, firstOrderOnly: boolean): void => {
     out.fill(Number.NaN);
     if (refusalOf(o) !== undefined) return;
-    const inputs = inputsOf(o);
+    const inputs = spotInputsOf(o);
     if (isPathKnown(inputs.time, inputs.volatility, LIMIT_DEVIATION)) {
       const kernel = (spot: number, strike: number, time: number, rate: number, q: number, vol: number, sign: number) =>
         priceAt(o, { spot, strike, time, rate, dividendYield: q, volatility: vol, sign });
@@ -63,11 +53,11 @@ export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
   };
 
   return {
-    price: (o) => (refusalOf(o) === undefined ? priceAt(o, inputsOf(o)) : Number.NaN),
+    price: (o) => (refusalOf(o) === undefined ? priceAt(o, spotInputsOf(o)) : Number.NaN),
     evaluate: (o, out) => writeGreeks(o, out, false),
     firstOrder: (o, out) => writeGreeks(o, out, true),
     impliedVolatility: (o, price) => {
-      const inputs = inputsOf(o);
+      const inputs = spotInputsOf(o);
       return volatilityByRoot(
         (volatility) => priceAt(o, { ...inputs, volatility }),
         price,
