@@ -146,3 +146,9 @@ export const damage = async (database: TestDatabase): Promise<void> => {
     `update price set close = close + 1 where asset_id = (select id from asset where symbol = 'AAPL')`,
   );
 };
+
+/** Status of a dependency in the health report, which the service caches for one second: wait with `eventually`. */
+export const dependencyStatus = async (service: Service, dependency: string): Promise<string | undefined> => {
+  const { body } = await call(`${service.url}/health`);
+  return (body['dependencies'] as Readonly<Record<string, { readonly status: string }>>)[dependency]?.status;
+};

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { eventually } from '#testkit/eventually.ts';
-import { metric, scrape } from '#testkit/running-service.ts';
+import { dependencyStatus, metric, scrape } from '#testkit/running-service.ts';
 import { quotaSpent } from '#testkit/servers/google-server.ts';
 import { connectedPerson, expireAccessToken, meeting, startStage, storedEvents, syncNow } from './support.ts';
 
@@ -21,9 +21,10 @@ test.serial('a spent quota that is soon over is awaited, and a breaker opens aft
   for (let asked = 0; asked < 5; asked += 1) codes.push((await syncNow(service, ada)).body['code']);
   t.true(codes.includes('external_api_unavailable'), codes.join());
   t.true(google.callsOf('events') - calls <= 4, 'an open circuit sends nothing');
-  const health = await fetch(`${service.url}/health`).then((response) => response.json());
-  const { google_calendar: entry } = (health as { dependencies: Record<string, { status: string }> }).dependencies;
-  t.not(entry?.status, 'up');
+  await eventually(
+    async () => (await dependencyStatus(service, 'google_calendar')) !== 'up',
+    'the health of google_calendar is not up',
+  );
   google.faults = {};
   await eventually(async () => (await syncNow(service, ada)).status === 200, 'the circuit closes');
 });

@@ -4,6 +4,7 @@ import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-rece
 import {
   call,
   checksum,
+  dependencyStatus,
   metric,
   openMetrics,
   refresh,
@@ -52,12 +53,11 @@ test.after.always(async () => {
 
 type T = ExecutionContext<Context>;
 
-const redisHealth = async ({ context: { service } }: T): Promise<string> => {
-  const { body } = await call(`${service.url}/health`);
-  return String((body['dependencies'] as Record<string, { status: string }>)['redis']?.status);
-};
 const healthBecomes = (t: T, status: string): Promise<void> =>
-  eventually(async () => (await redisHealth(t)) === status, `the health of redis is ${status}`);
+  eventually(
+    async () => (await dependencyStatus(t.context.service, 'redis')) === status,
+    `the health of redis is ${status}`,
+  );
 const recovers = (t: T): Promise<void> => healthBecomes(t, 'up');
 
 const values = ({ context: { service } }: T): Promise<Answer> =>
@@ -82,7 +82,7 @@ const lostConnections = (t: T): number =>
 
 test.serial('Redis down at startup: the service serves and refreshes without it, and connects later', async (t) => {
   const { service, proxy, token } = t.context;
-  t.is(await redisHealth(t), 'down');
+  t.is(await dependencyStatus(t.context.service, 'redis'), 'down');
   t.is(lostConnections(t), 1);
   await serves(t, 500);
   t.like((await refresh(service, token, 'tech5')).body, { status: 'succeeded' });
@@ -162,7 +162,7 @@ test.serial('Redis flushed: the next answers are loaded again', async (t) => {
   await serves(t, 500);
   await redis.admin.flushall();
   await serves(t, 500);
-  t.is(await redisHealth(t), 'up');
+  t.is(await dependencyStatus(t.context.service, 'redis'), 'up');
 });
 
 test.serial('Redis process stopped for a while: requests are served, and Redis is used again afterwards', async (t) => {

@@ -5,6 +5,7 @@ import {
   call,
   checksum,
   damage,
+  dependencyStatus,
   metric,
   openMetrics,
   refresh,
@@ -60,10 +61,8 @@ test.after.always(async () => {
   for (const end of teardowns) await end();
 });
 
-const twelveData = async ({ context: { service } }: ExecutionContext<Context>): Promise<string> => {
-  const { body } = await call(`${service.url}/health`);
-  return String((body['dependencies'] as Record<string, { status: string }>)['twelve_data']?.status);
-};
+const twelveData = ({ context: { service } }: ExecutionContext<Context>): Promise<string | undefined> =>
+  dependencyStatus(service, 'twelve_data');
 const requests = 'volwatch_dependency_request_duration_seconds';
 
 const refreshSucceeds = async (service: Service, token: string): Promise<boolean> =>
