@@ -32,7 +32,12 @@ type Counts = { readonly total_count: number; readonly succeeded: number; readon
 type BatchAnswer = Counts & {
   readonly results: readonly Readonly<Record<string, unknown>>[];
   readonly columns: Readonly<Record<string, readonly (number | null)[]>>;
-  readonly errors: readonly { readonly index: number; readonly code: string; readonly detail: string }[];
+  readonly errors: readonly {
+    readonly index: number;
+    readonly code: string;
+    readonly field?: string;
+    readonly detail: string;
+  }[];
 };
 
 type Line = { readonly level: 'info' | 'warn' | 'error'; readonly fields: LogFields };

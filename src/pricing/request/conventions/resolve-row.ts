@@ -20,6 +20,9 @@ type Counting = { readonly from: Moment; readonly text: unknown; readonly dayCou
 
 const isDated = (item: unknown): item is Row => isRow(item) && item['date'] !== undefined;
 const hasDatedDividends = ({ dividends }: Row): boolean => Array.isArray(dividends) && dividends.some(isDated);
+/** Whether the row has a date that is counted from its valuation date. */
+export const needsValuationDate = (row: Row): boolean =>
+  row['expiry'] !== undefined || row['contract'] !== undefined || hasDatedDividends(row);
 const isUsed = (row: Row): boolean => conventionNames.some((name) => row[name] !== undefined) || hasDatedDividends(row);
 
 const momentText = (name: string, value: unknown): string =>
