@@ -3,6 +3,7 @@ import { trace } from '@opentelemetry/api';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { NearestOf } from '#src/kernel/lists/near-names.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
@@ -48,6 +49,7 @@ export const setup = ({
   faults = noFaults,
   workers: workerOptions = {},
   closes = async () => [],
+  nearestAsset = async () => undefined,
   defaults,
 }: {
   /** The settings of the user who calls. */
@@ -56,6 +58,7 @@ export const setup = ({
   faults?: Faults;
   workers?: Partial<PricingWorkersDeps>;
   closes?: Closes;
+  nearestAsset?: NearestOf;
 } = {}) => {
   const metrics = recordMetrics();
   const lines: Line[] = [];
@@ -86,12 +89,14 @@ export const setup = ({
     abuse: { refused: (kind, clientIp) => refusals.push({ kind, clientIp }) },
     workers,
     closes,
+    nearestAsset,
     callerOf: () => 'caller',
     defaultsOf: async () => defaults,
     maxWorkMs: 30_000,
   });
   const forecaster = createForecaster({
     closes,
+    nearestAsset,
     workers,
     tracer: trace.getTracer('volwatch.pricing'),
     metrics,

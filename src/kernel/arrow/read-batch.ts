@@ -18,7 +18,7 @@ export type ColumnChunk = {
 };
 
 /** The items of lists: which of them are null, and a column for each member of the objects. */
-export type ListItems = { readonly item: ColumnChunk; readonly members: readonly ColumnChunk[] };
+type ListItems = { readonly item: ColumnChunk; readonly members: readonly ColumnChunk[] };
 
 const entryBytes = 16;
 const codecs = ['lz4', 'zstd'];
