@@ -6,7 +6,7 @@ import type { Pages } from '#src/kernel/lists/pages.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { universeOrigins, universeSources } from '../indexes/universes.ts';
-import { exchanges } from '../quality/exchanges.ts';
+import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';

@@ -87,6 +87,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     if (mayLackDates(columns) && !needsValuationDate(row)) {
       delete row['valuation_date'];
       delete row['day_count'];
+      delete row['calendar'];
     }
     for (const [group, names] of Object.entries(nestedColumns)) {
       for (const name of names) {

@@ -50,8 +50,11 @@ export const resolvingMs = ({ size, columns }: ColumnTable): number => {
 const replacedNames = ['time_to_expiry', 'strike', 'option_type'] as const;
 type Replaced = Partial<Readonly<Record<(typeof replacedNames)[number], unknown>>>;
 const mistaken: Replaced = { time_to_expiry: undefined, strike: undefined, option_type: undefined };
-/** Max results that are kept, so that a batch of different contracts needs no memory for all of them. */
-const maxKept = 4096;
+/**
+ * Max results that are kept, so that a batch of different contracts needs no memory for all of them. Five numbers below it
+ * and three bits are one integer below 2^53.
+ */
+const maxKept = 1024;
 
 /**
  * Reads contracts and dates of rows. The result depends only on the cells of contracts and dates, and on which other
