@@ -14,7 +14,7 @@ const rows = Array.from({ length: 12 }, (_, index) => rowAt(index));
 const heston = { v0: 0.04, kappa: 1.5, theta: 0.05, sigma: 0.4, rho: -0.6 };
 const { volatility: _, ...withoutVolatility } = rowAt(0);
 
-/** Ten streams of the apache-arrow library, and the streams of pyarrow that the service accepts. */
+/** Ten streams of the apache-arrow library, and streams of pyarrow, pandas and polars that the service accepts. */
 export const arrowSamples = (): readonly Uint8Array[] => [
   arrowStream(columnsOf(rows)),
   arrowStream(columnsOf(rows), { dictionary: true }),
@@ -39,6 +39,9 @@ export const arrowSamples = (): readonly Uint8Array[] => [
     option_type: vectorFromArray(['call', 'put'], new Dictionary(new Utf8(), new Int8())),
   }),
   ...['utf8', 'outputs', 'dictionary', 'nulls', 'batches-sliced', 'small-numbers'].map(streamFile),
+  ...['pandas-dividends', 'pandas-dividends-mixed', 'polars-dividend-texts', 'polars-dividends-empty'].map((name) =>
+    streamFile(`frames/${name}`),
+  ),
   ...['dictionary-delta', 'dictionary-replaced', 'metadata-v4-legacy'].map(streamFile),
 ];
 
@@ -61,5 +64,7 @@ export const columnsSamples = (): readonly Uint8Array[] => [
     columns: { ...rowAt(0), barrier: [80, 90], barrier_type: ['down_in', 'down_out'], rebate: 1 },
     model: 'barrier',
   }),
+  json({ columns: { ...rowAt(0), dividends: [[{ time: 0.1, amount: 1 }], null, []] } }),
+  json({ columns: { ...rowAt(0), valuation_date: '2026-01-01', dividends: [{ date: '2026-03-01', amount: 1 }] } }),
   json({ columns: { ...rowAt(0), precision: ['fast', 'high'] }, model: 'andersen_lake', exercise_style: 'american' }),
 ];

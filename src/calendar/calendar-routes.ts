@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import { listOf, resourceQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
+import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -35,6 +36,8 @@ export type CalendarRoutesDeps = {
   readonly nextSyncAt: () => Date;
   /** Whether prices of an asset with this symbol can be asked for. */
   readonly isAsset: (symbol: string) => Promise<boolean>;
+  /** The nearest known symbol, for refusals of unknown ones. */
+  readonly nearestAsset: NearestOf;
   /** The URL of the callback, if it is configured. */
   readonly redirectUrl: string | undefined;
   /** Path of the callback, with the base path. */
@@ -60,7 +63,7 @@ const ownerOf = ({ principal }: RequestContext): Owner => {
 
 /** The routes under `/calendar`, and the events of an asset. */
 export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
-  const { cursors, nextSyncAt, isAsset } = deps;
+  const { cursors, nextSyncAt, isAsset, nearestAsset } = deps;
   const pages = createPages({ cursors });
   const configured = (): CalendarParts => {
     if (!deps.parts) throw new AppError('calendar_not_configured', 'GOOGLE_CLIENT_ID is not set on this service');
@@ -214,7 +217,9 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       handler: async ({ path: { symbol }, query, context }) => {
         const owner = ownerOf(context);
         const { events } = configured();
-        if (!(await isAsset(symbol))) throw new AppError('resource_not_found', 'There is no such asset');
+        if (!(await isAsset(symbol))) {
+          throw new AppError('resource_not_found', await noSuchText('asset', symbol, nearestAsset));
+        }
         const list = { list: 'asset_events', owner: `${owner.kind}:${owner.id}`, symbol };
         const load = (each: PageRequest) => events.list(owner, each, symbol);
         const { data, page } = await pages.answer(list, query, load, positionOf);

@@ -62,6 +62,7 @@ export const compose = async (config: Config): Promise<Service> => {
     warmUp,
     closes,
     isAsset,
+    nearestAsset,
   } = composeMarketData(base, database, {
     jobs,
     announce: webhooks.announce,
@@ -84,8 +85,9 @@ export const compose = async (config: Config): Promise<Service> => {
     lookups,
     redis: storage.redis,
     isAsset,
+    nearestAsset,
   });
-  const pricing = composePricing(base, closes, callerSettings);
+  const pricing = composePricing(base, { closes, nearestAsset }, callerSettings);
   const pricingJobs = composePricingJobs(base, database, {
     jobs,
     mayAct,

@@ -5,7 +5,7 @@ import type { UniverseDocument } from './universes/universe-document.ts';
 import type { DivisorChange } from './indexes/calculation/index-run.ts';
 import type { IndexMethod } from './indexes/index-methods.ts';
 import type { universeOrigins, UniverseSource } from './indexes/universes.ts';
-import type { Exchange } from './quality/exchanges.ts';
+import type { Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import type { MissingBar } from './quality/measure-quality.ts';
 import type { Interval } from './series/periods.ts';
 import type { RowError } from './uploads/row-error.ts';

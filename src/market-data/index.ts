@@ -10,6 +10,7 @@ export { createExplanationPlaces } from './reads/explanation-places.ts';
 export { createMarketDataRoutes } from './reads/market-data-routes.ts';
 export { createQualityChecks, type QualityChecks } from './quality/quality-checks.ts';
 export { createTradingDays } from './quality/trading-days.ts';
+export { createMarketNearNames } from './reads/near-names.ts';
 export { createMarketDataQueries } from './reads/queries.ts';
 export { refreshSchema } from './reads/schemas.ts';
 export { removeOldFetchedSeries } from './refresh/fetch/fetched-series.ts';

@@ -2,6 +2,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
+import type { NearestOf } from '#src/kernel/lists/near-names.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Closes } from './forecast/closes.ts';
@@ -16,6 +17,8 @@ export type PricingServiceDeps = {
   readonly logger: Logger;
   readonly workers: PricingWorkers;
   readonly closes: Closes;
+  /** The nearest known symbol, for refusals of unknown ones. */
+  readonly nearestAsset: NearestOf;
   readonly abuse: AbuseReport;
   /** Returns the caller whose usage the work of the current request counts against. */
   readonly callerOf: () => string;

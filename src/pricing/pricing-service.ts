@@ -89,7 +89,7 @@ const withoutOwn = (row: Row): Row => {
 };
 
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
-  const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
+  const { engines, clock, metrics, faults, logger, workers, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
 
   const read = (operation: SingleOperation, { row, echo }: ResolvedRow, model: Model) => {
@@ -140,7 +140,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       if (Array.isArray(resolved)) throw invalidRequest(resolved);
       const { echo } = resolved;
       span.setAttribute('pricing.model', label);
-      const { row, inputsFrom } = await fillFromSymbol(resolved.row, model, wantedInputs[operation], closes);
+      const { row, inputsFrom } = await fillFromSymbol(resolved.row, model, wantedInputs[operation], deps);
       const { option, outputs, units } = read(operation, { row, ...(echo && { echo }) }, model);
       span.setAttribute('pricing.exercise_style', option.exercise_style);
       const engine = engines.engine(model);

@@ -143,6 +143,21 @@ test.serial('a cursor of another list or with other bounds is refused', async (t
   }
 });
 
+test.serial('the refusal of an unknown asset or index names the nearest one, and an unlike name none', async (t) => {
+  const { get } = await loaded(t);
+  for (const [path, detail] of [
+    ['/assets/APPL', 'There is no asset "APPL"; did you mean AAPL?'],
+    ['/assets/goog/prices', 'There is no asset "goog"; did you mean GOOG?'],
+    ['/assets/GSPC/prices', 'There is no asset "GSPC"; did you mean ^GSPC?'],
+    ['/indexes/TECH5_WE', 'There is no index "TECH5_WE"; did you mean TECH5_EW?'],
+    ['/indexes/TECH5EW/values', 'There is no index "TECH5EW"; did you mean TECH5_EW?'],
+    ['/indexes/TECH_EW/explain', 'There is no index "TECH_EW"; did you mean TECH5_EW?'],
+    ['/assets/NOBODY', 'There is no asset "NOBODY"'],
+  ] as const) {
+    t.is((await get(path, 404))['detail'], detail, path);
+  }
+});
+
 test.serial('unknown assets, indexes and refreshes give 404', async (t) => {
   const { get } = await setupHttp(t);
   const unknownId = '019a0000-0000-7000-8000-000000000000';

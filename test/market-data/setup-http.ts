@@ -8,6 +8,7 @@ import type { JobSchedule } from '#src/kernel/ports/jobs.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { createCachedReads } from '#src/market-data/reads/cached-reads.ts';
 import { createExplanationPlaces } from '#src/market-data/reads/explanation-places.ts';
+import { createMarketNearNames } from '#src/market-data/reads/near-names.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 import { createMarketDataRoutes } from '#src/market-data/reads/market-data-routes.ts';
 import { jsonBody, recordingAbuse, serve } from '#test/http/support.ts';
@@ -89,6 +90,7 @@ export const setupHttp = async (
     queries,
     cachedReads,
     cursors,
+    nearNames: createMarketNearNames({ reader: database.reader, clock: service.deps.clock }),
     basePath: base,
     uploads: { uploads: refreshes, abuse, maxUploads: 2 },
     universes: {

@@ -3,6 +3,7 @@ import { trace } from '@opentelemetry/api';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { NearestOf } from '#src/kernel/lists/near-names.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
@@ -32,7 +33,12 @@ type Counts = { readonly total_count: number; readonly succeeded: number; readon
 type BatchAnswer = Counts & {
   readonly results: readonly Readonly<Record<string, unknown>>[];
   readonly columns: Readonly<Record<string, readonly (number | null)[]>>;
-  readonly errors: readonly { readonly index: number; readonly code: string; readonly detail: string }[];
+  readonly errors: readonly {
+    readonly index: number;
+    readonly code: string;
+    readonly field?: string;
+    readonly detail: string;
+  }[];
 };
 
 type Line = { readonly level: 'info' | 'warn' | 'error'; readonly fields: LogFields };
@@ -43,6 +49,7 @@ export const setup = ({
   faults = noFaults,
   workers: workerOptions = {},
   closes = async () => [],
+  nearestAsset = async () => undefined,
   defaults,
 }: {
   /** The settings of the user who calls. */
@@ -51,6 +58,7 @@ export const setup = ({
   faults?: Faults;
   workers?: Partial<PricingWorkersDeps>;
   closes?: Closes;
+  nearestAsset?: NearestOf;
 } = {}) => {
   const metrics = recordMetrics();
   const lines: Line[] = [];
@@ -81,12 +89,14 @@ export const setup = ({
     abuse: { refused: (kind, clientIp) => refusals.push({ kind, clientIp }) },
     workers,
     closes,
+    nearestAsset,
     callerOf: () => 'caller',
     defaultsOf: async () => defaults,
     maxWorkMs: 30_000,
   });
   const forecaster = createForecaster({
     closes,
+    nearestAsset,
     workers,
     tracer: trace.getTracer('volwatch.pricing'),
     metrics,

@@ -238,3 +238,13 @@ test('a symbol gives the last close and the realised volatility, and says so', a
   });
   t.like(await firstField(service.price({ ...bare, symbol: 'NEW' })), { pointer: '/symbol' });
 });
+
+test('an unknown symbol is refused with the nearest known one', async (t) => {
+  const unknown = setup({ closes: async () => undefined, nearestAsset: async () => 'AAPL' });
+  t.teardown(unknown.workers.close);
+  const { spot: _, ...row } = { ...call, symbol: 'APPL' };
+  const message = 'There is no asset "APPL"; did you mean AAPL?';
+  await t.throwsAsync(unknown.service.price(row), { code: 'validation_failed', message: `symbol: ${message}` });
+  const inputs = { symbol: 'APPL', method: 'ewma', horizon: 5 } as const;
+  await t.throwsAsync(unknown.forecaster.forecast(inputs), { code: 'resource_not_found', message });
+});

@@ -2,10 +2,13 @@ import test from 'ava';
 import { serve } from '../http/support.ts';
 import { usualMistakes } from '#testkit/mistakes/usual-mistakes.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
+import { createNearestOf } from '#src/kernel/lists/near-names.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { call, setup } from './setup.ts';
 
-const { routes, service, workers } = setup();
+const nearestAsset = createNearestOf({ read: async () => ['AAPL', 'MSFT'], clock: systemClock });
+const { routes, service, workers } = setup({ closes: async () => undefined, nearestAsset });
 test.after.always(() => workers.close());
 
 test('the table has fifty mistakes or more, each with a message of its own title', (t) => {

@@ -165,7 +165,7 @@ def test_arguments_hold_for_all_rows(client: Client) -> None:
     assert priced["price"].to_list() == pytest.approx([black_scholes(100, k, 1, 0.03, 0.2, "put") for k in (95, 100)])
     with pytest.raises(ValueError, match="strike is a column of the frame and an argument"):
         client.price(pandas_frame(), strike=100)
-    with pytest.raises(TypeError, match="rate must be a number or a text, not bool"):
+    with pytest.raises(TypeError, match="rate must be a number, a text or a list of dividends, not bool"):
         client.price(pandas_frame().drop(columns="rate"), rate=True)
 
 

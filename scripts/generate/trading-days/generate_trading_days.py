@@ -32,7 +32,7 @@ EXCHANGES = {
     "XHKG": "HKEX",
     "XASX": "ASX",
 }
-TARGET = pathlib.Path(__file__).parents[3] / "src/market-data/quality/calendars/trading-days.json"
+TARGET = pathlib.Path(__file__).parents[3] / "src/kernel/trading-days/trading-days.json"
 
 
 def weekdays():

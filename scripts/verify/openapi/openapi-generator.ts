@@ -1,22 +1,18 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requirePython } from '../../support/python.ts';
-import { generatedDirectory, outputOf, run, toolsDirectory } from './run.ts';
+import { emptyOutput, generatedDirectory, run, toolsDirectory } from './run.ts';
 import type { Target } from './target.ts';
 
 const version = '7.25.0';
 
-/** The jar of openapi-generator, which Maven keeps in its local repository. */
+/** The jar of openapi-generator. Maven copies it, because its own output may hold codes of colours around a path. */
 const generatorJar = (): string => {
   const artifact = `org.openapitools:openapi-generator-cli:${version}`;
-  run('mvn', ['--quiet', 'dependency:get', `-Dartifact=${artifact}`, '-Dtransitive=false']);
-  const repository = outputOf('mvn', [
-    '--quiet',
-    'help:evaluate',
-    '-Dexpression=settings.localRepository',
-    '-DforceStdout',
-  ]).trim();
-  return join(repository, 'org/openapitools/openapi-generator-cli', version, `openapi-generator-cli-${version}.jar`);
+  const directory = join(generatedDirectory, 'openapi-generator-jar');
+  const copy = [`-Dartifact=${artifact}`, `-DoutputDirectory=${directory}`];
+  run('mvn', ['--quiet', '--batch-mode', 'dependency:copy', ...copy]);
+  return join(directory, `openapi-generator-cli-${version}.jar`);
 };
 
 /**
@@ -51,7 +47,8 @@ const installAndCallPython = (credentials: readonly string[]): void => {
 export const verifyOpenapiGenerator = ({ document, arguments: credentials }: Target): void => {
   const jar = generatorJar();
   for (const generator of ['java', 'python', 'typescript-axios']) {
-    const output = ['-g', generator, '-o', outputDirectory(generator), '--global-property', parts];
+    const directory = emptyOutput(`openapi-generator-${generator}`);
+    const output = ['-g', generator, '-o', directory, '--global-property', parts];
     run('java', ['-jar', jar, 'generate', '-i', document, ...output]);
   }
   compileAndCallJava(credentials);

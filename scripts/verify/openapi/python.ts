@@ -1,6 +1,6 @@
 import { delimiter, join } from 'node:path';
 import { requirePython } from '../../support/python.ts';
-import { generatedDirectory, installOnce, run, toolsDirectory } from './run.ts';
+import { emptyOutput, generatedDirectory, installOnce, run, toolsDirectory } from './run.ts';
 import type { Target } from './target.ts';
 
 const environmentDirectory = join(toolsDirectory, 'generated/python-environment');
@@ -16,7 +16,7 @@ const installPythonTools = (): void => {
 /** Generates with openapi-python-client and datamodel-code-generator, checks types with mypy, and calls the service. */
 export const verifyPython = ({ document, arguments: credentials }: Target): void => {
   installPythonTools();
-  const client = join(generatedDirectory, 'volwatch_client');
+  const client = emptyOutput('volwatch_client');
   // The generator formats its output with ruff, which it looks for on PATH.
   run('env', [
     `PATH=${join(environmentDirectory, 'bin')}${delimiter}${process.env['PATH']}`,
@@ -33,7 +33,7 @@ export const verifyPython = ({ document, arguments: credentials }: Target): void
     'python-client.yaml',
     '--fail-on-warning',
   ]);
-  const models = join(generatedDirectory, 'python-models');
+  const models = emptyOutput('python-models');
   run(program('datamodel-codegen'), [
     '--input',
     document,

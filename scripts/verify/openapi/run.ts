@@ -1,10 +1,20 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 
 /** Linters, generators and the calls that use what was generated. `generated/` is git-ignored. */
 export const toolsDirectory = resolve('tools/openapi');
 export const generatedDirectory = join(toolsDirectory, 'generated');
+
+/**
+ * Where a generator writes, without the files of earlier runs: generators do not remove the file of a schema that was
+ * renamed, and the compiler would read it.
+ */
+export const emptyOutput = (name: string): string => {
+  const path = join(generatedDirectory, name);
+  rmSync(path, { recursive: true, force: true });
+  return path;
+};
 
 /** Environment of all programs: Node 24 first on PATH, and no telemetry of tools. */
 const environment = {

@@ -20,6 +20,7 @@ import {
   createTokenCipher,
 } from '../../calendar/index.ts';
 import { ConfigError, type Config } from '../../config/index.ts';
+import type { NearestOf } from '../../kernel/lists/near-names.ts';
 import type { Database } from '../../database/index.ts';
 import type { Jobs } from '../../jobs/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
@@ -54,6 +55,8 @@ type Deps = {
   readonly lookups: CredentialLookups;
   readonly redis: RedisConnection | undefined;
   readonly isAsset: (symbol: string) => Promise<boolean>;
+  /** The nearest known symbol, for refusals of unknown ones. */
+  readonly nearestAsset: NearestOf;
 };
 
 /** @throws ConfigError for a schedule that has no next time */
@@ -147,6 +150,7 @@ export const composeCalendar = async (base: Base, database: Database, deps: Deps
       parts: configured?.parts,
       cursors: deps.cursors,
       isAsset: deps.isAsset,
+      nearestAsset: deps.nearestAsset,
       nextSyncAt: createNextSyncAt(config),
       redirectUrl: config.GOOGLE_REDIRECT_URL,
       callbackPath: `${basePath}/calendar/callback`,

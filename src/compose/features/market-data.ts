@@ -5,6 +5,7 @@ import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
 import type { JobEnqueuer, JobSchedules } from '../../kernel/ports/jobs.ts';
+import type { NearestOf } from '../../kernel/lists/near-names.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import type { Announce } from '../../kernel/ports/webhooks.ts';
@@ -13,6 +14,7 @@ import {
   createExplanationPlaces,
   createMarketDataQueries,
   createMarketDataRoutes,
+  createMarketNearNames,
   createQualityChecks,
   createQueuedRefreshes,
   createRefreshSchedules,
@@ -50,6 +52,8 @@ export type MarketData = {
   readonly warmUp: () => Promise<void>;
   /** Reads stored closes of an asset. The pricing room declares the type, because only that room uses it. */
   readonly closes: Closes;
+  /** The nearest known symbol, for refusals of unknown ones. */
+  readonly nearestAsset: NearestOf;
   readonly isAsset: (symbol: string) => Promise<boolean>;
 };
 
@@ -80,6 +84,7 @@ export const composeMarketData = (
   const { unitOfWork, reader, lock } = database;
   const explanationPlaces = createExplanationPlaces({ abuse: base.abuse });
   const queries = createMarketDataQueries({ reader: database.replicaReader, primary: reader, explanationPlaces });
+  const nearNames = createMarketNearNames({ reader: database.replicaReader, clock });
   const universes = createStoredUniverses({ reader, clock });
   const cachedReads = createCachedReads({
     cache,
@@ -168,6 +173,7 @@ export const composeMarketData = (
       queries,
       cachedReads,
       cursors,
+      nearNames,
       basePath,
       // The file arrives at this process, whatever its role.
       uploads: { uploads: refreshes, abuse: base.abuse, maxUploads: config.UPLOADS_LIMIT },
@@ -188,6 +194,7 @@ export const composeMarketData = (
     }),
     warmUp: cachedReads.warmUp,
     isAsset: async (symbol) => (await queries.asset(symbol)) !== undefined,
+    nearestAsset: nearNames.asset,
     closes: async (symbol, days) => {
       const asset = await queries.asset(symbol);
       if (asset === undefined) return undefined;

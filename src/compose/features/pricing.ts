@@ -1,5 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import { availableParallelism } from 'node:os';
+import type { NearestOf } from '../../kernel/lists/near-names.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import { currentRequest } from '../../kernel/requests/request-context.ts';
 import type { Route } from '../../kernel/requests/route.ts';
@@ -33,7 +34,11 @@ const callerOfRequest = (): string => {
 };
 
 /** Pricing with its worker processes. By default one processor stays free for the event loop. */
-export const composePricing = (base: Base, closes: Closes, settings: SettingsOfCaller): PricingParts => {
+export const composePricing = (
+  base: Base,
+  { closes, nearestAsset }: { readonly closes: Closes; readonly nearestAsset: NearestOf },
+  settings: SettingsOfCaller,
+): PricingParts => {
   const { config, clock, metrics, faults, logger, abuse } = base;
   const processes = config.PRICING_WORKERS ?? Math.max(1, availableParallelism() - 1);
   const tracer = trace.getTracer('volwatch.pricing');
@@ -60,6 +65,7 @@ export const composePricing = (base: Base, closes: Closes, settings: SettingsOfC
     logger,
     workers,
     closes,
+    nearestAsset,
     abuse,
     callerOf: callerOfRequest,
     defaultsOf: settings.of,
@@ -67,6 +73,7 @@ export const composePricing = (base: Base, closes: Closes, settings: SettingsOfC
   });
   const forecaster = createForecaster({
     closes,
+    nearestAsset,
     workers,
     tracer,
     metrics,

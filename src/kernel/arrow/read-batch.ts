@@ -13,7 +13,12 @@ export type ColumnChunk = {
   readonly values: Uint8Array;
   /** The texts; empty for other types. */
   readonly texts: Texts;
+  /** The items of all lists of a column of lists, whose offsets are in `values`. */
+  readonly items?: ListItems;
 };
+
+/** The items of lists: which of them are null, and a column for each member of the objects. */
+type ListItems = { readonly item: ColumnChunk; readonly members: readonly ColumnChunk[] };
 
 const entryBytes = 16;
 const codecs = ['lz4', 'zstd'];
@@ -37,6 +42,18 @@ export const isValid = ({ validity }: ColumnChunk, row: number): boolean => hasV
 export const textAt = (chunk: ColumnChunk, row: number): string | undefined =>
   isValid(chunk, row) ? decodeText(chunk.texts, row) : undefined;
 
+type ListType = Extract<ReadableType, { readonly kind: 'list' }>;
+
+/** @throws AppError `malformed_body` unless the offsets ascend within the items */
+const checkLists = (offsets: Int32Array | BigInt64Array, items: number): void => {
+  let last = 0;
+  for (const each of offsets) {
+    const offset = Number(each);
+    if (offset < last || offset > items) throw contradiction('a list ends outside its items');
+    last = offset;
+  }
+};
+
 const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
@@ -59,7 +76,10 @@ export const readUncheckedBatch = (
   const nodes = batch.vector(1, entryBytes);
   const buffers = batch.vector(2, entryBytes);
   const variadic = batch.vector(variadicCounts, 8);
-  if (nodes.count !== types.length) throw contradiction('a batch does not have the columns of its schema');
+  const nodesOf = (type: ReadableType): number => (type.kind === 'list' ? 2 + (type.members?.length ?? 0) : 1);
+  if (nodes.count !== types.reduce((sum, type) => sum + nodesOf(type), 0))
+    throw contradiction('a batch does not have the columns of its schema');
+  let nextNode = 0;
   let nextBuffer = 0;
   let nextVariadic = 0;
   let end = 0;
@@ -94,35 +114,63 @@ export const readUncheckedBatch = (
     return length === 0 ? noTexts : textsOfOffsets(valuesOf(bytes, offsets, length + 1), source);
   };
 
-  const chunks = types.map((type, column): ColumnChunk => {
-    const node = nodes.start + entryBytes * column;
+  /** The next column without its values. @param expected its number of rows, if it is known */
+  const takeNode = (hasBitmap: boolean, expected?: number): ColumnChunk => {
+    const node = nodes.start + entryBytes * nextNode++;
     const length = readSize(view, node);
     const nulls = readSize(view, node + 8);
-    if (length !== rows || nulls > length) throw contradiction('the columns of a batch differ in length');
-    if (type.kind === 'null') return { length, validity: undefined, values: noValues, texts: noTexts };
+    if (length !== (expected ?? length) || nulls > length) {
+      throw contradiction('the columns of a batch differ in length');
+    }
+    if (!hasBitmap) return { length, validity: undefined, values: noValues, texts: noTexts };
     const bitmap = takeBuffer(nulls === 0 ? 0 : Math.ceil(length / 8));
-    const validity = nulls === 0 ? undefined : bitmap;
-    const plain = { length, validity, values: noValues, texts: noTexts };
+    return { length, validity: nulls === 0 ? undefined : bitmap, values: noValues, texts: noTexts };
+  };
+  const takeList = ({ layout, members }: ListType, list: ColumnChunk): ColumnChunk => {
+    const values = takeBuffer(list.length === 0 ? 0 : (list.length + 1) * layout.BYTES_PER_ELEMENT);
+    const item = takeNode(members !== undefined);
+    checkLists(list.length === 0 ? new Int32Array(1) : valuesOf(values, layout, list.length + 1), item.length);
+    return {
+      ...list,
+      values,
+      items: { item, members: (members ?? []).map(({ type }) => takeColumn(type, item.length)) },
+    };
+  };
+  const takeColumn = (type: ReadableType, length: number): ColumnChunk => {
+    const plain = takeNode(type.kind !== 'null', length);
     switch (type.kind) {
+      case 'null':
+        return plain;
       case 'ignored':
         for (let taken = 0; taken < type.buffers; taken++) takeBuffer(0);
         if (type.isView) takeVariadic();
         return plain;
       case 'text':
-        return { ...plain, texts: takeTexts(type.layout, length, validity) };
+        return { ...plain, texts: takeTexts(type.layout, length, plain.validity) };
+      case 'list':
+        return takeList(type, plain);
       case 'decimal':
         return { ...plain, values: takeBuffer(length * type.bytes) };
       default:
         return { ...plain, values: takeBuffer(length * type.layout.BYTES_PER_ELEMENT) };
     }
-  });
+  };
+
+  const chunks = types.map((type) => takeColumn(type, rows));
   if (nextBuffer !== buffers.count) throw contradiction('a batch has too many buffers');
   return chunks;
+};
+
+const checkTexts = (chunks: readonly ColumnChunk[]): void => {
+  for (const { texts, length, items } of chunks) {
+    texts.check(0, length);
+    if (items !== undefined) checkTexts(items.members);
+  }
 };
 
 /** The columns of a record batch, with all texts checked. */
 export const readBatch = (...batch: Parameters<typeof readUncheckedBatch>): readonly ColumnChunk[] => {
   const chunks = readUncheckedBatch(...batch);
-  for (const { texts, length } of chunks) texts.check(0, length);
+  checkTexts(chunks);
   return chunks;
 };

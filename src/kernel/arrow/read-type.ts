@@ -1,3 +1,4 @@
+import { contradiction } from './faults.ts';
 import type { FlatTable } from './flat-table.ts';
 
 const numberArrays = {
@@ -47,9 +48,19 @@ export type ColumnType =
       readonly layout: Layout<IndexArray>;
       readonly texts: TextLayout;
     }
+  /** Lists of objects. `members` are the columns of these objects; undefined for lists of nulls, which are empty. */
+  | {
+      readonly kind: 'list';
+      readonly name: string;
+      readonly layout: Layout<Int32Array | BigInt64Array>;
+      readonly members: readonly ListMember[] | undefined;
+    }
   /** A column whose values are not used. `buffers` follow its bitmap; views have more of them. */
   | { readonly kind: 'ignored'; readonly name: string; readonly buffers: number; readonly isView: boolean }
   | { readonly kind: 'unsupported'; readonly name: string };
+/** A member of the objects in a list. */
+export type ListMember = { readonly name: string; readonly type: MemberType };
+type MemberType = Exclude<ColumnType, { readonly kind: 'list' | 'dictionary' | 'ignored' | 'unsupported' }>;
 export type ReadableType = Exclude<ColumnType, { readonly kind: 'unsupported' }>;
 
 /** The members of the union `Type` in `Schema.fbs`, by number. */
@@ -110,6 +121,52 @@ const momentType = (name: string, details: FlatTable | undefined): ColumnType =>
   };
 };
 
+const listLayouts: Readonly<Record<string, Layout<Int32Array | BigInt64Array>>> = {
+  List: Int32Array,
+  LargeList: BigInt64Array,
+};
+/** Number of the field with the inner columns in the table `Field`. */
+const innerFields = 5;
+const maxMembers = 16;
+const maxMemberBytes = 64;
+
+/** Lists of objects or of nulls. Other items, such as lists of lists, are not read, so that types have two levels. */
+const listType = (name: string, layout: Layout<Int32Array | BigInt64Array>, field: FlatTable): ColumnType => {
+  const items = field.vector(innerFields, 4);
+  if (items.count !== 1) throw contradiction('a list does not have one kind of items');
+  const item = field.element(items, 0);
+  const itemName = valueName(item);
+  const unread = (inner: string): ColumnType => ({ kind: 'unsupported', name: `${name}<${inner}>` });
+  if (item.table(4) !== undefined) return unread(`Dictionary of ${itemName}`);
+  if (itemName === 'Null') return { kind: 'list', name: `${name}<Null>`, layout, members: undefined };
+  if (itemName !== 'Struct') return unread(itemName);
+  const inner = item.vector(innerFields, 4);
+  if (inner.count > maxMembers) return unread(`Struct of more than ${maxMembers} members`);
+  const members: ListMember[] = [];
+  for (let index = 0; index < inner.count; index++) {
+    const member = item.element(inner, index);
+    const type = memberType(member);
+    if (type.kind === 'unsupported') return unread(`Struct with ${type.name}`);
+    members.push({ name: member.text(0, maxMemberBytes), type });
+  }
+  return { kind: 'list', name: `${name}<Struct>`, layout, members };
+};
+
+/** The type of a member of an object in a list. Its own inner columns are not looked at. */
+const memberType = (field: FlatTable): MemberType | Extract<ColumnType, { readonly kind: 'unsupported' }> => {
+  const name = valueName(field);
+  if (Object.hasOwn(listLayouts, name)) return { kind: 'unsupported', name };
+  const type = readType(field);
+  switch (type.kind) {
+    case 'dictionary':
+    case 'list':
+    case 'ignored':
+      return { kind: 'unsupported', name: type.name };
+    default:
+      return type;
+  }
+};
+
 /** The type of a `Field` table. */
 export const readType = (field: FlatTable): ColumnType => {
   const name = valueName(field);
@@ -125,6 +182,8 @@ export const readType = (field: FlatTable): ColumnType => {
     return { kind: 'dictionary', name: shown, id: dictionary.int64(0), layout, texts };
   }
   if (texts !== undefined) return { kind: 'text', name, layout: texts };
+  const lists = listLayouts[name];
+  if (lists !== undefined) return listType(name, lists, field);
   if (name === 'Null') return { kind: 'null', name };
   if (name === 'Decimal') return decimalType(field.table(3));
   if (name === 'Date' || name === 'Timestamp') return momentType(name, field.table(3));
@@ -141,6 +200,7 @@ const fixedWidth = new Set('Bool Date Time Timestamp Interval Duration FixedSize
 export const ignoredType = (field: FlatTable, type: ColumnType): ColumnType => {
   const { name } = type;
   if (type.kind === 'null') return type;
+  if (type.kind === 'list') return { kind: 'unsupported', name };
   if (field.table(4) !== undefined) return { kind: 'ignored', name, buffers: 1, isView: false };
   if (type.kind === 'text' || name === 'Binary' || name === 'LargeBinary' || name === 'BinaryView') {
     const isView = name.endsWith('View');

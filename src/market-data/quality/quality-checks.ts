@@ -8,7 +8,8 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createMeasurement, type Measured } from './measure-quality.ts';
 import { readQuality, readUniverses, writeQuality, type CheckedUniverse, type StoredQuality } from './quality-rows.ts';
-import { calendarYears, type TradingDays } from './trading-days.ts';
+import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
+import { type TradingDays } from './trading-days.ts';
 
 export type QualityChecksDeps = {
   /** Must read from the primary, because a check must see the refresh that enqueued it. */

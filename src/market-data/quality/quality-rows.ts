@@ -1,7 +1,7 @@
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Interval } from '../series/periods.ts';
 import { instant } from '../sql.ts';
-import type { Exchange } from './exchanges.ts';
+import type { Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import type { Measured } from './measure-quality.ts';
 
 /** The last check of a universe. */

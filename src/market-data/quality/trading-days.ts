@@ -1,13 +1,8 @@
 import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 import { firstDayOfPeriod, type Interval } from '../series/periods.ts';
-import calendars from './calendars/trading-days.json' with { type: 'json' };
-import type { Exchange } from './exchanges.ts';
-
-/** The days for which the calendars are known. Bars outside of them are not checked. */
-export const calendarYears = {
-  from: `${calendars.first_year}-01-01`,
-  to: `${calendars.last_year}-12-31`,
-} as const;
+import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
+import calendars from '#src/kernel/trading-days/trading-days.json' with { type: 'json' };
+import type { Exchange } from '#src/kernel/trading-days/exchanges.ts';
 
 export type TradingDays = {
   /** The periods with a trading day, as the first days of the periods, ascending. */

@@ -7,7 +7,9 @@ import type { Route } from '#src/kernel/requests/route.ts';
 import { cacheHeaders, type CachedReads } from './cached-reads.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries, SeriesPage } from './queries.ts';
+import type { MarketNearNames } from './near-names.ts';
 import { answerSeries } from './series-pages.ts';
+import { noSuchText } from '#src/kernel/lists/near-names.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import { createRefreshRoutes } from '../refresh/refresh-routes.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
@@ -32,15 +34,11 @@ export type MarketDataRoutesDeps = {
   readonly queries: MarketDataQueries;
   readonly cachedReads: CachedReads;
   readonly cursors: Cursors;
+  readonly nearNames: MarketNearNames;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
-  readonly universes: Omit<UniverseRoutesDeps, 'pages' | 'basePath'>;
+  readonly universes: Omit<UniverseRoutesDeps, 'pages' | 'basePath' | 'nearestUniverse'>;
   readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'abuse' | 'maxUploads'>;
-};
-
-const orNotFound = <T>(value: T | undefined, kind: string): T => {
-  if (value === undefined) throw new AppError('resource_not_found', `There is no such ${kind}`);
-  return value;
 };
 
 const publicRead = {
@@ -61,11 +59,16 @@ export const createMarketDataRoutes = ({
   queries,
   cachedReads,
   cursors,
+  nearNames,
   basePath,
   universes,
   uploads,
 }: MarketDataRoutesDeps): Route[] => {
   const pages = createPages({ cursors });
+  const orNotFound = async <T>(value: T | undefined, kind: 'asset' | 'index', name: string): Promise<T> => {
+    if (value !== undefined) return value;
+    throw new AppError('resource_not_found', await noSuchText(kind, name, nearNames[kind]));
+  };
 
   return [
     defineRoute({
@@ -91,7 +94,7 @@ export const createMarketDataRoutes = ({
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,
-        body: orNotFound(await queries.asset(path.symbol), 'asset'),
+        body: await orNotFound(await queries.asset(path.symbol), 'asset', path.symbol),
       }),
     }),
     defineRoute({
@@ -107,7 +110,7 @@ export const createMarketDataRoutes = ({
         const unadjusted = query.adjusted === 'false';
         const load = (page: SeriesPage) => cachedReads.prices(symbol, { ...page, unadjusted });
         const answer = await answerSeries(pages, { list: 'prices', name: symbol, query, load });
-        const { body, headers } = orNotFound(answer, 'asset');
+        const { body, headers } = await orNotFound(answer, 'asset', symbol);
         return tableReply(body, { accept, columns: query.fields ?? columnsOf(priceSchema), headers });
       },
     }),
@@ -152,7 +155,7 @@ export const createMarketDataRoutes = ({
       errors: ['resource_not_found'],
       handler: async ({ path }) => ({
         status: 200 as const,
-        body: orNotFound(await queries.index(path.code), 'index'),
+        body: await orNotFound(await queries.index(path.code), 'index', path.code),
       }),
     }),
     defineRoute({
@@ -167,7 +170,7 @@ export const createMarketDataRoutes = ({
       handler: async ({ path: { code }, query, headers: { accept } }) => {
         const load = (page: SeriesPage) => cachedReads.indexValues(code, page);
         const answer = await answerSeries(pages, { list: 'values', name: code, query, load });
-        const { body, headers } = orNotFound(answer, 'index');
+        const { body, headers } = await orNotFound(answer, 'index', code);
         return tableReply(body, { accept, columns: query.fields ?? columnsOf(indexValueSchema), headers });
       },
     }),
@@ -181,11 +184,12 @@ export const createMarketDataRoutes = ({
       errors: ['resource_not_found', 'index_not_calculated'],
       handler: async ({ path: { code }, query: { date = null } }) => {
         const { value, ...cached } = await cachedReads.explainIndex(code, date);
-        return { status: 200 as const, headers: cacheHeaders(cached), body: orNotFound(value, 'index') };
+        const body = await orNotFound(value, 'index', code);
+        return { status: 200 as const, headers: cacheHeaders(cached), body };
       },
     }),
     ...createRefreshRoutes({ refreshes, queries, pages, basePath }),
-    ...createUniverseRoutes({ ...universes, pages, basePath }),
-    ...createUploadRoutes({ ...uploads, universes: universes.queries, basePath }),
+    ...createUniverseRoutes({ ...universes, nearestUniverse: nearNames.universe, pages, basePath }),
+    ...createUploadRoutes({ ...uploads, universes: universes.queries, nearestUniverse: nearNames.universe, basePath }),
   ];
 };

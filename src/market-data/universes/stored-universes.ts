@@ -1,6 +1,7 @@
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
 import { toUniverse } from './universe-document.ts';
 import { universeColumns, type StoredUniverse } from './universe-rows.ts';
 import type { Universes } from './universes-port.ts';
@@ -64,10 +65,14 @@ export const createStoredUniverses = ({ reader, clock }: StoredUniversesDeps): U
     named: async (name) => {
       const [row] = await query<StoredUniverse>(`select ${universeColumns} from universe where name = $1`, [name]);
       if (row) return toUniverse(row.name, row.version, row.definition);
+      const known = await names();
+      const near = nearestName(name, known);
+      const detail =
+        near === undefined
+          ? `Must be one of: ${known.join(', ')}`
+          : `There is no universe ${quoted(name)}; did you mean ${near}?`;
       throw new AppError('validation_failed', undefined, {
-        errors: [
-          { pointer: '/universe', code: 'invalid_value', detail: `Must be one of: ${(await names()).join(', ')}` },
-        ],
+        errors: [{ pointer: '/universe', code: 'invalid_value', detail }],
       });
     },
     ofAsset: find('universe_asset', 'symbol'),

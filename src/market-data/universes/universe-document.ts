@@ -4,7 +4,7 @@ import { indexMethods, rebalances, returnTypes } from '../indexes/index-methods.
 import { universeSources, type Universe } from '../indexes/universes.ts';
 import { defaultBaseValue } from '../indexes/calculation/index-plan.ts';
 import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
-import { exchanges } from '../quality/exchanges.ts';
+import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import { isCron, isTimeZone } from '#src/kernel/time/schedules.ts';

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
+import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import type { Pages } from '#src/kernel/lists/pages.ts';
 import { strongTags } from '#src/kernel/requests/entity-tags.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { universeOrigins, universeSources } from '../indexes/universes.ts';
-import { exchanges } from '../quality/exchanges.ts';
+import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
@@ -22,6 +23,7 @@ export type UniverseRoutesDeps = {
   readonly defaultUniverse?: () => Promise<string | null | undefined>;
   readonly changes: UniverseChanges;
   readonly queries: UniverseQueries;
+  readonly nearestUniverse: NearestOf;
   readonly status: (name: string) => Promise<UniverseStatus | undefined>;
   readonly limits: UniverseLimits;
   readonly scheduleOf: RefreshSchedules['of'];
@@ -122,7 +124,7 @@ const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as
 
 /** The routes below `/universes`. */
 export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
-  const { changes, queries, status, limits, pages, basePath, defaultUniverse, scheduleOf } = deps;
+  const { changes, queries, nearestUniverse, status, limits, pages, basePath, defaultUniverse, scheduleOf } = deps;
   const definition = universeSchema(limits);
   const universeAnswer = z
     .strictObject({
@@ -144,6 +146,9 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
     const detail = `${ownUniverse} needs the credentials of a user whose settings have default_universe`;
     throw validationFailed([{ pointer: 'path.name', code: 'invalid_value', detail }]);
   };
+
+  const notFound = async (name: string): Promise<AppError> =>
+    new AppError('resource_not_found', await noSuchText('universe', name, nearestUniverse));
 
   return [
     defineRoute({
@@ -177,7 +182,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
         const universe = await queries.one(await nameOf(path.name));
-        if (!universe) throw new AppError('resource_not_found', 'There is no such universe');
+        if (!universe) throw await notFound(path.name);
         return { status: 200 as const, headers: headersOf(universe), body: bodyOf(universe) };
       },
     }),
@@ -195,7 +200,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
         const found = await status(await nameOf(path.name));
-        if (!found) throw new AppError('resource_not_found', 'There is no such universe');
+        if (!found) throw await notFound(path.name);
         return { status: 200 as const, body: found };
       },
     }),
@@ -232,6 +237,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       responses: { 204: null },
       errors: ['resource_not_found', 'precondition_failed', 'universe_managed_by_file', 'refresh_in_progress'],
       handler: async ({ path: { name }, headers }) => {
+        if (!(await queries.one(name))) throw await notFound(name);
         await changes.remove(name, headers['if-match'] === undefined ? '*' : matchOf(headers['if-match']));
         return { status: 204 as const, body: null };
       },

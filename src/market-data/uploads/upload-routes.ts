@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
+import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
@@ -19,6 +20,7 @@ export type UploadRoutesDeps = {
   /** Must run refreshes in this process, because the file arrives here. */
   readonly uploads: Pick<RefreshService, 'start'>;
   readonly universes: Pick<UniverseQueries, 'one'>;
+  readonly nearestUniverse: NearestOf;
   readonly abuse: AbuseReport;
   /** Max uploads of this process at once. Each of them has two database connections. */
   readonly maxUploads: number;
@@ -43,7 +45,7 @@ const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppE
 
 /** The route below `/universes/{name}` that takes prices. */
 export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
-  const { uploads, universes, abuse, maxUploads, basePath } = deps;
+  const { uploads, universes, nearestUniverse, abuse, maxUploads, basePath } = deps;
   let running = 0;
   // A file may arrive for UPLOAD_TIMEOUT_MS, so one caller must leave places for others.
   const callers = createCallerPlaces({
@@ -55,7 +57,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
 
   const assertUploads = async (name: string): Promise<void> => {
     const universe = await universes.one(name);
-    if (!universe) throw new AppError('resource_not_found', 'There is no such universe');
+    if (!universe) throw new AppError('resource_not_found', await noSuchText('universe', name, nearestUniverse));
     const { source } = universe.definition;
     if (source === 'upload') return;
     throw new AppError('series_source_conflict', `The prices of this universe come from ${source}, not from uploads`);

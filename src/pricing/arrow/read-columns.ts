@@ -3,16 +3,15 @@ import { checkSize, columnError, type Column, type ColumnRequest } from '../batc
 import { idMember } from '../batch/row-id.ts';
 import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';
-import { momentColumn } from './moment-column.ts';
-import { numberColumn } from './number-column.ts';
+import { dividendColumn } from './dividend-column.ts';
+import { plainColumn } from './plain-column.ts';
 import { readBatch, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import { readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { readSchema, type ArrowSchema } from './read-schema.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
-import { dictionaryColumn, textColumn, type DictionaryChunk } from './text-column.ts';
+import { dictionaryColumn, type DictionaryChunk } from './text-column.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { maxTextBytes } from '#src/kernel/arrow/texts.ts';
-import { decimalColumn, integer64Column, nullColumn } from './wide-numbers.ts';
 
 /** Reads the batches of a stream, and the dictionaries of their columns. */
 const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictionaries }: ArrowSchema) => {
@@ -64,27 +63,16 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
 };
 
 const columnOf = (
+  name: string,
   type: Exclude<ReadableType, { readonly kind: 'ignored' }>,
   chunks: readonly ColumnChunk[],
   dictionaryChunks: readonly DictionaryChunk[],
   size: number,
 ): Column => {
-  switch (type.kind) {
-    case 'number':
-      return numberColumn(type, chunks, size);
-    case 'integer64':
-      return integer64Column(type, chunks, size);
-    case 'decimal':
-      return decimalColumn(type, chunks, size);
-    case 'moment':
-      return momentColumn(type, chunks, size);
-    case 'text':
-      return textColumn(chunks, size);
-    case 'dictionary':
-      return dictionaryColumn(type.layout, dictionaryChunks, size);
-    default:
-      return nullColumn();
-  }
+  if (type.kind === 'list') return dividendColumn(name, type, chunks, size);
+  return type.kind === 'dictionary'
+    ? dictionaryColumn(type.layout, dictionaryChunks, size)
+    : plainColumn(type, chunks, size);
 };
 
 /** A longer text was cut when it was decoded, so it cannot be repeated in the answer. */
@@ -99,9 +87,10 @@ const checkIds = (ids: Column, size: number): void => {
 
 /**
  * The columns of an Arrow IPC stream. Number columns are float32, float64, integers or decimals. Text columns are utf8,
- * large_utf8, utf8_view or dictionaries of them. Expiries and valuation dates may be dates or timestamps too. A column of type null has no values. A null cell means that its row does not have that input. Every length, count and
- * offset is checked against the bytes that are present before it is used, so the size of the stream limits memory and
- * time.
+ * large_utf8, utf8_view or dictionaries of them. Expiries and valuation dates may be dates or timestamps too. Dividends are
+ * lists of objects. A column of type null has no values. A null cell means that its row does not have that input. Every
+ * length, count and offset is checked against the bytes that are present before it is used, so the size of the stream
+ * limits memory and time.
  * @throws AppError `malformed_body`, `validation_failed`
  */
 export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {
@@ -113,7 +102,7 @@ export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {
   const columns = new Map<string, Column>();
   schema.fields.forEach(({ name, type }, index) => {
     if (type.kind === 'ignored') return;
-    columns.set(name, columnOf(type, chunks[index]!, dictionaryChunks[index]!, size));
+    columns.set(name, columnOf(name, type, chunks[index]!, dictionaryChunks[index]!, size));
   });
   const ids = columns.get(idMember);
   if (ids !== undefined) checkIds(ids, size);

@@ -1,6 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
-import { columnError, columnKind, unknownColumn } from '../batch/columns/columns.ts';
+import { columnError, columnKind, unknownColumn, type ColumnKind } from '../batch/columns/columns.ts';
 import { invalidRequest } from '../request/failures.ts';
+import { dividendTypeErrors } from './dividend-column.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { readUnits, unitsKey, type UnitSystem } from '../request/market-units.ts';
 import { readOutputs } from '../request/read-option.ts';
@@ -78,15 +79,22 @@ const textKinds = new Set<ColumnType['kind']>(['text', 'dictionary', 'null']);
 
 const momentNames = new Set(['expiry', 'valuation_date']);
 
-const isReadAs = (name: string, kind: 'number' | 'text' | 'id', type: ColumnType): type is ReadableType =>
-  (type.kind === 'moment' && momentNames.has(name)) ||
-  (kind !== 'text' && numberKinds.has(type.kind)) ||
-  (kind !== 'number' && textKinds.has(type.kind));
+const listKinds = new Set<ColumnType['kind']>(['list', 'null']);
+const kindsOf: Readonly<Record<ColumnKind, ReadonlySet<ColumnType['kind']>>> = {
+  number: numberKinds,
+  text: textKinds,
+  id: new Set([...numberKinds, ...textKinds]),
+  list: listKinds,
+};
+
+const isReadAs = (name: string, kind: ColumnKind, type: ColumnType): type is ReadableType =>
+  (type.kind === 'moment' && momentNames.has(name)) || kindsOf[kind].has(type.kind);
 
 const remedies = {
   number: 'a number column (float64, integers, decimals)',
   text: 'a text column (utf8, large_utf8, utf8_view or a dictionary of them)',
   id: 'a column of texts or numbers',
+  list: 'a column of lists of objects with time (or date) and amount',
 } as const;
 
 const readStrict = (text: string | undefined): boolean | FieldError => {
@@ -96,19 +104,21 @@ const readStrict = (text: string | undefined): boolean | FieldError => {
   return columnError(strictUnitsKey, 'invalid_type', `${strictUnitsKey} of the schema metadata must be true or false`);
 };
 
-/** @returns the column, or the error if this service cannot read it */
-const readField = (name: string, type: ColumnType, isRepeated: boolean): ArrowField | FieldError => {
+/** @returns the column, or the errors if this service cannot read it */
+const readField = (name: string, type: ColumnType, isRepeated: boolean): ArrowField | FieldError[] => {
   const kind = columnKind(name);
-  if (kind === undefined) return unknownColumn(name);
-  if (isRepeated) return columnError(name, 'unknown_member', `${name} comes twice: remove one of the columns`);
-  if (isReadAs(name, kind, type)) return { name, type };
-  return columnError(name, 'invalid_type', `${name} must be ${remedies[kind]}, not ${type.name}: cast it`);
+  if (kind === undefined) return [unknownColumn(name)];
+  if (isRepeated) return [columnError(name, 'unknown_member', `${name} comes twice: remove one of the columns`)];
+  if (!isReadAs(name, kind, type)) {
+    return [columnError(name, 'invalid_type', `${name} must be ${remedies[kind]}, not ${type.name}: cast it`)];
+  }
+  const errors = type.kind === 'list' ? dividendTypeErrors(name, type) : [];
+  return errors.length > 0 ? errors : { name, type };
 };
 
 type SchemaColumn = {
   readonly name: string;
-  readonly field: ArrowField | FieldError;
-  readonly children: number;
+  readonly field: ArrowField | FieldError[];
   /** The dictionary of a column that is ignored. */
   readonly ignoredDictionary: bigint | undefined;
 };
@@ -125,7 +135,10 @@ const readColumn = (table: FlatTable, names: ReadonlySet<string>, indexes: Reado
     skipped !== undefined && skipped.kind !== 'unsupported'
       ? { name, type: skipped }
       : readField(name, type, names.has(name));
-  return { name, field, children, ignoredDictionary: isIndex ? table.table(4)?.int64(0) : undefined };
+  if (children > 0 && !Array.isArray(field) && field.type.kind !== 'list') {
+    throw contradiction('a column of numbers or texts has columns inside it');
+  }
+  return { name, field, ignoredDictionary: isIndex ? table.table(4)?.int64(0) : undefined };
 };
 
 /**
@@ -154,10 +167,9 @@ export const readSchema = (schema: FlatTable): ArrowSchema => {
   const names = new Set<string>();
   const fields: ArrowField[] = [];
   for (let index = 0; index < vector.count; index++) {
-    const { name, field, children, ignoredDictionary } = readColumn(schema.element(vector, index), names, indexes);
+    const { name, field, ignoredDictionary } = readColumn(schema.element(vector, index), names, indexes);
     if (ignoredDictionary !== undefined) ignoredDictionaries.add(ignoredDictionary);
-    if (!('type' in field)) errors.push(field);
-    else if (children > 0) throw contradiction('a column of numbers or texts has columns inside it');
+    if (Array.isArray(field)) errors.push(...field);
     else fields.push(field);
     names.add(name);
   }

@@ -1,7 +1,7 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { describeJsonShapeFault, jsonShapeFault } from '#src/kernel/requests/json-shape.ts';
 import { maxBatchRows } from './batch-row.ts';
-import { numberColumns, textColumns } from './columns/columns.ts';
+import { listColumns, numberColumns, textColumns } from './columns/columns.ts';
 import type { BatchRequest } from './prepared-batch.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { dividendMembers, hestonParameters } from '../models/inputs.ts';
@@ -11,7 +11,8 @@ import { inputNames } from '../models/models.ts';
  * Unknown members of a row that are tolerated here, so that only this row fails. More of them refuse the whole batch.
  */
 const unknownMembers = 16;
-const maxMembers = Math.max(inputNames.length, numberColumns.length + textColumns.length) + unknownMembers;
+const maxMembers =
+  Math.max(inputNames.length, numberColumns.length + textColumns.length + listColumns.length) + unknownMembers;
 /** Dividends per row, if all of the 100,000 rows have some. */
 const dividendsOfEach = 4;
 /** Max values of a batch: every input of every model, Heston's parameters and a few dividends in each row. */

@@ -2,6 +2,7 @@ import { context, trace, type Tracer } from '@opentelemetry/api';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { ForecastMethod } from '#src/kernel/catalogue/pricing-models.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import { startChildSpan } from '#src/kernel/spans.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
@@ -14,6 +15,8 @@ import { minReturns, type VolatilityForecast } from './volatility-forecast.ts';
 
 export type ForecasterDeps = {
   readonly closes: Closes;
+  /** The nearest known symbol, for refusals of unknown ones. */
+  readonly nearestAsset: NearestOf;
   readonly workers: PricingWorkers;
   readonly tracer: Tracer;
   readonly metrics: Metrics;
@@ -43,11 +46,13 @@ export type Forecaster = {
 };
 
 export const createForecaster = (deps: ForecasterDeps): Forecaster => {
-  const { closes, workers, tracer, metrics, logger, abuse, callerOf, maxWorkMs } = deps;
+  const { closes, nearestAsset, workers, tracer, metrics, logger, abuse, callerOf, maxWorkMs } = deps;
 
   const calculate = async ({ symbol, method, horizon, decay }: ForecastInputs, signal: AbortSignal | undefined) => {
     const stored = await closes(symbol);
-    if (stored === undefined) throw new AppError('resource_not_found', 'There is no such asset');
+    if (stored === undefined) {
+      throw new AppError('resource_not_found', await noSuchText('asset', symbol, nearestAsset));
+    }
     trace.getActiveSpan()?.setAttribute('pricing.forecast.observations', Math.max(stored.length - 1, 0));
     if (stored.length <= minReturns) {
       throw new AppError(

@@ -1,5 +1,6 @@
+import type { Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import type { DayCount } from '../request/conventions/convention-members.ts';
-import { yearsBetween } from '../request/conventions/day-count.ts';
+import { isOfWholeDays, yearsBetween } from '../request/conventions/day-count.ts';
 import { MS_PER_DAY, readMoment } from '../request/conventions/moment.ts';
 
 /** The expiry or a payment: years from the valuation, and the date or instant that they come from, if there is one. */
@@ -11,7 +12,7 @@ export type YearsLeft = (point: TimePoint, days: number) => number;
 /** The milliseconds of a date or instant that was validated before; undefined if there is none. */
 export const msOf = (text: unknown): number | undefined => readMoment(text)?.ms;
 
-/** `30/360` counts whole days only, so a part of a day takes its part of the years of that day. */
+/** `30/360` and `BUS/252` count whole days only, so a part of a day takes its part of the years of that day. */
 const interpolated = (days: number, yearsAt: (wholeDays: number) => number): number => {
   const whole = Math.floor(days);
   const years = yearsAt(whole);
@@ -27,11 +28,12 @@ export const createYearsLeft = (option: Readonly<Record<string, unknown>>): Year
   const from = msOf(option['valuation_date']);
   if (from === undefined) return ({ years }, days) => years - days / 365;
   const dayCount = option['day_count'] as DayCount;
+  const calendar = option['calendar'] as Exchange | undefined;
   const after = (days: number): number => from + days * MS_PER_DAY;
   const count = (days: number, yearsAt: (passed: number) => number): number =>
-    dayCount === '30/360' ? interpolated(days, yearsAt) : yearsAt(days);
+    isOfWholeDays(dayCount) ? interpolated(days, yearsAt) : yearsAt(days);
   return ({ years, ms }, days) =>
     ms === undefined
-      ? years - count(days, (passed) => yearsBetween(dayCount, from, after(passed)))
-      : count(days, (passed) => yearsBetween(dayCount, after(passed), ms));
+      ? years - count(days, (passed) => yearsBetween(dayCount, from, after(passed), calendar))
+      : count(days, (passed) => yearsBetween(dayCount, after(passed), ms, calendar));
 };

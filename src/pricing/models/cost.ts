@@ -15,6 +15,8 @@ export type CostInputs = {
   readonly steps?: unknown;
   readonly precision?: unknown;
   readonly dividends?: unknown;
+  /** The number of dividends, if it is known without the list of them. */
+  readonly dividendCount?: number | undefined;
   readonly time_to_expiry?: unknown;
   readonly heston?: unknown;
   readonly rate?: unknown;
@@ -46,7 +48,8 @@ const numericGreeks = 72;
  */
 const search = 101;
 
-const countOfDividends = ({ dividends }: CostInputs): number => {
+const countOfDividends = ({ dividends, dividendCount }: CostInputs): number => {
+  if (dividendCount !== undefined) return Math.min(dividendCount, maxDividends);
   if (dividends === undefined) return 0;
   return Array.isArray(dividends) ? Math.min(dividends.length, maxDividends) : 0;
 };

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
+import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { dividendModels, exerciseStyles, optionTypes } from '../models/engine.ts';
@@ -36,6 +37,7 @@ const echoed = {
   expiry: z.string().optional(),
   valuation_date: z.string().optional(),
   day_count: z.enum(dayCounts).optional(),
+  calendar: z.enum(exchanges).optional(),
   rate: z.number(),
   volatility: z.number().optional(),
   dividend_yield: z.number().optional(),

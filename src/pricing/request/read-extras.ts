@@ -15,18 +15,15 @@ const nameAt = (pointer: string): string => {
   return /^\d+$/.test(name) ? `each item of ${list}` : name;
 };
 
-const membersOf = (members: readonly NumberInput[]): string =>
-  listed(
-    members.map(({ name }) => name),
-    'and',
-  );
+const namesOf = (members: readonly NumberInput[]): string[] => members.map(({ name }) => name);
+const membersOf = (members: readonly NumberInput[]): string => listed(namesOf(members), 'and');
 
-const unknownText = (name: string, members: readonly NumberInput[]): string => {
-  const near = nearestName(
-    name,
-    members.map((member) => member.name),
-  );
-  const text = `${quoted(name)} is not a member here, only ${membersOf(members)}`;
+/** Members of a dividend. `date` stands in place of `time`, and is replaced by it before a dividend is read. */
+export const dividendNames: readonly string[] = [...dividendMembers.map(({ name }) => name), 'date'];
+
+export const unknownMemberOf = (name: string, known: readonly string[]): string => {
+  const near = nearestName(name, known);
+  const text = `${quoted(name)} is not a member here, only ${listed(known, 'and')}`;
   return near === undefined ? text : `${text}; did you mean ${near}?`;
 };
 
@@ -49,7 +46,7 @@ const readNumbers = (value: unknown, members: readonly NumberInput[], at: string
   }
   for (const name of Object.keys(value)) {
     if (members.some((member) => member.name === name)) continue;
-    errors.push(fieldError(memberPointer(at, name), 'unknown_member', unknownText(name, members)));
+    errors.push(fieldError(memberPointer(at, name), 'unknown_member', unknownMemberOf(name, namesOf(members))));
   }
   return errors.length > 0 ? errors : read;
 };

@@ -1,4 +1,5 @@
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import { invalidRequest } from './failures.ts';
 import { realisedVolatility, realisedWindowDays, type Close, type Closes } from '../forecast/closes.ts';
 import { isRequired } from '../models/inputs.ts';
@@ -38,7 +39,7 @@ export const fillFromSymbol = async (
   row: Row,
   model: Model,
   wanted: readonly string[],
-  closes: Closes,
+  { closes, nearestAsset }: { readonly closes: Closes; readonly nearestAsset: NearestOf },
 ): Promise<{ readonly row: Row; readonly inputsFrom?: InputsFrom }> => {
   const { symbol } = row;
   if (!model.extras.includes('symbol') || typeof symbol !== 'string' || !SYMBOL.test(symbol)) return { row };
@@ -51,7 +52,8 @@ export const fillFromSymbol = async (
   if (!spot && !volatility) return { row };
   const stored = await closes(symbol, realisedWindowDays);
   const last = stored?.at(-1);
-  if (stored === undefined || last === undefined) throw symbolError('There is no stored close of such an asset');
+  if (stored === undefined) throw symbolError(await noSuchText('asset', symbol, nearestAsset));
+  if (last === undefined) throw symbolError(`No close of ${symbol} is stored: send the spot and the volatility`);
   const realised = volatility ? realisedOf(stored) : undefined;
   return {
     row: { ...row, ...(spot ? { spot: last.close } : {}), ...(volatility ? { volatility: realised } : {}) },

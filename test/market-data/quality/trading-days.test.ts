@@ -1,7 +1,8 @@
 import test from 'ava';
-import { exchanges } from '#src/market-data/quality/exchanges.ts';
-import { calendarYears, createTradingDays } from '#src/market-data/quality/trading-days.ts';
-import calendars from '#src/market-data/quality/calendars/trading-days.json' with { type: 'json' };
+import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
+import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
+import { createTradingDays } from '#src/market-data/quality/trading-days.ts';
+import calendars from '#src/kernel/trading-days/trading-days.json' with { type: 'json' };
 
 const days = createTradingDays();
 

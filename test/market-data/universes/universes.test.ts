@@ -1,5 +1,6 @@
 import test from 'ava';
 import { lastIndexValues } from '#testkit/market-data/sample-results.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createUniverseSeeding } from '#src/market-data/universes/universe-seeding.ts';
 import { pointers, type Item } from '../setup-http.ts';
 import { faultReached } from '../setup.ts';
@@ -248,4 +249,22 @@ test('a universe of the file is applied, cannot be changed by a request, and is 
   await seeding.applyFile();
   t.like(await get('/universes/desk'), { origin: 'api', version: 2 });
   t.is((await remove('desk')).status, 204);
+});
+
+test('the refusal of an unknown universe names the nearest one: reads, a deletion, an upload and a refresh', async (t) => {
+  const { get, call, remove, universes } = await setupUniverses(t);
+  const detail = 'There is no universe "tech6"; did you mean tech5?';
+  const detailOf = async (response: Response) => ((await response.json()) as { detail?: string }).detail;
+  t.is((await get('/universes/tech6', 404))['detail'], detail);
+  t.is((await get('/universes/tech6/status', 404))['detail'], detail);
+  t.is((await get('/universes/nothing-like-it', 404))['detail'], 'There is no universe "nothing-like-it"');
+  t.is(await detailOf(await remove('tech6', { 'If-Match': '"1"' })), detail);
+  const upload = await call('/api/v1/universes/tech6/prices', {
+    method: 'POST',
+    headers: { 'Content-Type': 'text/csv' },
+    body: 'symbol,date,close\nAAA,2026-01-02,1\n',
+  });
+  t.is(await detailOf(upload), detail);
+  const error = await t.throwsAsync(universes.named('tech6'), { instanceOf: AppError, code: 'validation_failed' });
+  t.is(error?.errors?.[0]?.detail, detail);
 });

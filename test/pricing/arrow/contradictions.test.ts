@@ -32,6 +32,14 @@ const setView = (message: ArrowMessage, part: 0 | 8 | 12, value: number): void =
   new DataView(message.body.buffer, message.body.byteOffset).setInt32(views + part, value, true);
 };
 
+const lists = streamFile('frames/pandas-dividends');
+/** The columns before `dividends` have 18 buffers, those of the list are its bitmap, its offsets and those of its items. */
+const [listNode, listOffsets] = [6, 6 * 2 + 2];
+const setOffset = (message: ArrowMessage, row: number, value: number): void => {
+  const at = offsetOf(message, listOffsets) + 4 * row;
+  new DataView(message.body.buffer, message.body.byteOffset).setInt32(at, value, true);
+};
+
 const contradictions: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   'a column with more rows than its batch': [patch(utf8, 'batch', entry(1, 0, 0, 13)), /differ in length/],
   'a negative number of rows': [patch(utf8, 'batch', entry(1, 0, 0, -1)), /negative/],
@@ -78,6 +86,15 @@ const contradictions: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = 
     patch(frames, 'batch', ({ header, view }) => setSize(view, header.vector(4, 8).start, 1_000)),
     /too few buffers/,
   ],
+  'a list that ends before it begins': [
+    patch(lists, 'batch', (message) => setOffset(message, 4, -1)),
+    /list ends outside/,
+  ],
+  'lists in descending order': [patch(lists, 'batch', (message) => setOffset(message, 1, 8)), /list ends outside/],
+  'a list beyond the items': [patch(lists, 'batch', (message) => setOffset(message, 12, 2 ** 20)), /list ends outside/],
+  'more items than their members': [patch(lists, 'batch', entry(1, listNode + 1, 0, 2 ** 40)), /differ in length/],
+  'a member with fewer items': [patch(lists, 'batch', entry(1, listNode + 2, 0, 3)), /differ in length/],
+  'the columns of a list missing': [patch(lists, 'batch', count(1, listNode + 1)), /columns of its schema/],
   'a dictionary of no column': [
     Buffer.concat([messagesOf(utf8)[0]!, messagesOf(dictionary)[1]!, messagesOf(utf8)[1]!]),
     /belongs to no column/,

@@ -71,7 +71,7 @@ test('pyarrow dictionaries that grow or are replaced hold for the batches after 
 const refused: Readonly<Record<string, readonly [code: string, detail: RegExp]>> = {
   'refused-lz4': ['unsupported', /compressed with lz4: send the stream uncompressed/],
   'refused-zstd': ['unsupported', /compressed with zstd: send the stream uncompressed/],
-  'refused-nested': ['unknown_member', /"dividends" is not an input: remove the column/],
+  'refused-nested': ['invalid_type', /dividends must be a column of lists of objects .*, not List<List>: cast it/],
 };
 for (const [name, [code, detail]] of Object.entries(refused)) {
   test(`pyarrow ${name}: the refusal names the feature`, (t) => {

@@ -61,7 +61,8 @@ const refused: Readonly<Record<string, readonly [body: unknown, expected: string
   'a scalar boolean': [{ columns: { ...one, rate: true } }, '/columns/rate'],
   'a scalar object': [{ columns: { ...one, rate: { value: 1 } } }, '/columns/rate'],
   'a number for the option type': [{ columns: { ...one, option_type: 1 } }, '/columns/option_type'],
-  dividends: [{ columns: { ...one, dividends: [[]] } }, '/columns/dividends'],
+  'dividends that are no lists': [{ columns: { ...one, dividends: 1 } }, '/columns/dividends'],
+  'uneven dividends': [{ columns: { ...one, spot: [1, 2], dividends: [[], [], []] } }, '/columns/dividends'],
   'a model that lacks a column': [{ columns: { ...one, model: ['black76'] } }, '/columns/spot'],
   'a model both as a column and for all rows': [{ columns: { ...one, model: ['baw'] }, model: 'baw' }, '/model'],
   'a model that is a number': [{ columns: one, model: 1 }, '/model'],
@@ -95,11 +96,14 @@ const badCells: readonly (readonly [column: string, cell: unknown])[] = [
   ...['time_to_expiry', 'rate', 'volatility', 'dividend_yield'].flatMap((column) =>
     [-1.5, 201, '1', null, false, [[]], { a: 1 }].map((cell) => [column, cell] as const),
   ),
+  ...[1, 'none', true, {}, [1], [null], [[]], [{}], [{ time: 0.1, amount: 1, when: 1 }]].map(
+    (cell) => ['dividends', cell] as const,
+  ),
   ...[null, 'CALL', 'calls', '', 1, true, [], {}, 'constructor'].map((cell) => ['option_type', cell] as const),
 ];
 for (const [index, [column, cell]] of badCells.entries()) {
   test(`cell ${index}: ${JSON.stringify(cell)} for ${column} fails its row alone`, async (t) => {
-    const good = { ...call, dividend_yield: 0.01 };
+    const good = column === 'dividends' ? { ...call, dividends: [] } : { ...call, dividend_yield: 0.01 };
     const { price } = await service.price(good);
     const cells = [good, good, good].map((row, row_) => (row_ === 1 ? cell : row[column as keyof typeof good]));
     const answer = await service.batch({ columns: { ...good, [column]: cells } });

@@ -155,7 +155,7 @@ test('what has no effect, and what contradicts, is refused', async (t) => {
     [{ ...byExpiry, valuation_date: undefined }, '/valuation_date'],
     [{ ...byExpiry, valuation_date: '2024-06-22' }, '/expiry'],
     [{ ...byExpiry, valuation_date: '1800-01-01' }, '/expiry'],
-    [{ ...byExpiry, day_count: 'BUS/252' }, '/day_count'],
+    [{ ...byExpiry, day_count: 'BUS/365' }, '/day_count'],
     [{ ...byExpiry, day_count: '30/360', expiry: '2024-06-21T16:00:00Z' }, '/expiry'],
     [{ ...contract, strike: 190 }, '/strike'],
     [{ ...contract, option_type: 'call' }, '/option_type'],

@@ -28,6 +28,7 @@ const dated = [
   { day_count: '30/360', valuation_date: '2026-01-15', expiry: '2026-08-28', days: 225 },
   { day_count: 'ACT/ACT ISDA', valuation_date: '2028-01-01', expiry: '2028-12-31', days: 365 },
   { day_count: 'ACT/ACT ISDA', valuation_date: '2027-10-01', expiry: '2029-02-01', days: 489 },
+  { day_count: 'BUS/252', calendar: 'XLON', valuation_date: '2026-11-26', expiry: '2027-06-18', days: 204 },
   { day_count: 'ACT/360', valuation_date: '2024-05-01', expiry: '2024-06-21', days: 51 },
   { day_count: 'ACT/365F', valuation_date: '2024-05-01', expiry: '2024-06-21', days: 51 },
 ] as const;

@@ -26,7 +26,30 @@ pandas('pandas-date-index', frame.set_index(day))
 pandas('pandas-text-index', frame.set_index(pd.Index([f'row-{i}' for i in range(n)])))
 pandas('pandas-null-column', frame.assign(dividend_yield=None))
 pandas('pandas-decimal', frame.assign(strike=[decimal.Decimal(f'{100 + i % 5}.00') for i in range(n)]))
+# Rows 1, 4, 7, 10 have no list, rows 2, 5, 8, 11 an empty one, the others have two dividends.
+def dividends(first, second):
+    lists = [[{**first, 'amount': 1}, {**second, 'amount': 0.5}], None, []]
+    return [lists[i % 3] for i in range(n)]
+times = dividends({'time': 0.1}, {'time': 0.25})
+dates = dividends({'date': datetime.date(2026, 2, 1)}, {'date': datetime.date(2026, 4, 1)})
+texts = dividends({'date': '2026-02-01'}, {'date': '2026-04-01'})
+moments = dividends({'date': pd.Timestamp('2026-02-01')}, {'date': pd.Timestamp('2026-04-01')})
+mixed = dividends({'time': 0.1}, {'date': '2026-04-01'})
+empty = [[] for _ in range(n)]
+dated = frame.assign(valuation_date='2026-01-01')
+pandas('pandas-dividends', frame.assign(dividends=times))
+pandas('pandas-dividend-dates', dated.assign(dividends=dates))
+pandas('pandas-dividend-texts', dated.assign(dividends=texts))
+pandas('pandas-dividend-timestamps', dated.assign(dividends=moments))
+pandas('pandas-dividends-mixed', dated.assign(dividends=mixed))
+pandas('pandas-dividends-empty', frame.assign(dividends=empty))
 frame = pl.DataFrame(rows)
+dated = frame.with_columns(valuation_date=pl.lit('2026-01-01'))
+whole = [items and [{**item, 'amount': float(item['amount'])} for item in items] for items in times]
+polars('polars-dividends', frame.with_columns(dividends=pl.Series(whole)))
+polars('polars-dividend-dates', dated.with_columns(dividends=pl.Series(dates, strict=False)))
+polars('polars-dividend-texts', dated.with_columns(dividends=pl.Series(texts, strict=False)))
+polars('polars-dividends-empty', frame.with_columns(dividends=pl.Series(empty)))
 polars('polars-default', frame)
 polars('polars-categorical', frame.with_columns(pl.col('option_type').cast(pl.Categorical)))
 polars('polars-enum', frame.with_columns(pl.col('option_type').cast(pl.Enum(['call', 'put']))))

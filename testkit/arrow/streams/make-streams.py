@@ -28,6 +28,6 @@ write('refused-lz4', [plain], compression='lz4')
 write('refused-zstd', [plain], compression='zstd')
 large = pa.record_batch({**base, 'option_type': pa.array(side, pa.large_utf8())}); write('large-utf8', [large])
 view = pa.record_batch({**base, 'option_type': pa.array(side, pa.string_view())}); write('utf8-view', [view])
-nested = pa.record_batch({**base, 'option_type': pa.array(side), 'dividends': pa.array([[{'time': 0.1, 'amount': 1.0}]]*n)}); write('refused-nested', [nested])
+nested = pa.record_batch({**base, 'option_type': pa.array(side), 'dividends': pa.array([[[0.1, 1.0]]]*n)}); write('refused-nested', [nested])
 with pa.OSFile(f'{out}/refused-file.arrow', 'wb') as sink:
     with pa.ipc.new_file(sink, plain.schema) as w: w.write_batch(plain)

@@ -18,7 +18,7 @@ from ._flow import Flow, Result, run
 from ._frames import Frame, FrameKind, from_table
 from ._grid import grid_frame
 from ._market import OnRefusedRow, Refresh, UploadMode
-from ._pricing import OnError, Units, price_frame, pricing_of
+from ._pricing import Input, OnError, Units, price_frame, pricing_of
 from ._setup import ClientOptions, http_settings, session_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Client:
         on_error: OnError = "columns",
         strict_units: bool = False,
         prefix: str = "",
-        **inputs: float | str | date,
+        **inputs: Input,
     ) -> Frame:
         """A copy of the frame with the price of each row, and the columns error_code, error_field and error_detail.
 
@@ -105,7 +105,7 @@ class Client:
         strict_units: bool = False,
         units: Units = "default",
         prefix: str = "",
-        **inputs: float | str | date,
+        **inputs: Input,
     ) -> Frame:
         """As `price`, with greeks: vega per 1.00 of volatility, theta per year, rho per 1.00 of the rate.
 
@@ -147,7 +147,7 @@ class Client:
         on_error: OnError = "columns",
         strict_units: bool = False,
         prefix: str = "",
-        **inputs: float | str | date,
+        **inputs: Input,
     ) -> Frame:
         """As `price`, from the column `price` in place of `volatility`. Greeks are at the volatility found."""
         pricing = pricing_of(outputs, inputs, ignore, strict_units=strict_units, prefix=prefix, on_error=on_error)

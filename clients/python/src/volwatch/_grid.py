@@ -37,8 +37,14 @@ def grid_frame(
 
 
 def _position_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A null cell means that the position does not have that input."""
-    return {name: value for name, value in row.items() if value is not None}
+    """A null cell means that the position does not have that input, also in the objects of a list."""
+    return {name: _complete(value) for name, value in row.items() if value is not None}
+
+
+def _complete(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [_position_of(item) if isinstance(item, Mapping) else item for item in value]
 
 
 def _text_of(value: Any) -> Any:

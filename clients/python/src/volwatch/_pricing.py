@@ -20,6 +20,10 @@ from ._session import ARROW, PREFIX, Session
 
 OnError = Literal["columns", "raise"]
 Units = Literal["default", "market"]
+Dividends = Sequence[Mapping[str, float | str | date]]
+"""Objects with `amount`, and `time` in years or `date`."""
+Input = float | str | date | Dividends
+"""A value for all rows."""
 
 MAX_ROWS = 100_000
 OUTPUTS = frozenset(
@@ -40,7 +44,7 @@ class Pricing:
     """What is calculated. `ignore` names columns of the frame that are not sent."""
 
     outputs: tuple[str, ...]
-    inputs: Mapping[str, float | str | date]
+    inputs: Mapping[str, Input]
     ignore: frozenset[str]
     strict_units: bool
     prefix: str
@@ -58,7 +62,7 @@ class Pricing:
 
 def pricing_of(
     outputs: Iterable[str],
-    inputs: Mapping[str, float | str | date],
+    inputs: Mapping[str, Input],
     ignore: Sequence[str],
     *,
     strict_units: bool,
@@ -117,7 +121,7 @@ def _rows_to_send(table: pa.Table, pricing: Pricing) -> pa.Table:
     return rows
 
 
-def _constant(name: str, value: float | str | date, rows: int) -> pa.Array[Any]:
+def _constant(name: str, value: Input, rows: int) -> pa.Array[Any]:
     """A column of one value. A text, date or time is written once, as a dictionary."""
     if isinstance(value, datetime) and value.tzinfo is None:
         raise TypeError(f"{name} must have a time zone, or be a date")
@@ -125,9 +129,14 @@ def _constant(name: str, value: float | str | date, rows: int) -> pa.Array[Any]:
         value = value.isoformat()
     if isinstance(value, str):
         return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+    if isinstance(value, Sequence):
+        items: Sequence[Any] = value
+        lists: list[Any] = [[dict(item) for item in items]]
+        repeated: pa.Array[Any] = pa.array(lists).take(pa.array([0] * rows, pa.int64()))
+        return repeated
     # Also the numbers of numpy, which are no subclasses of int.
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number or a text, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a number, a text or a list of dividends, not {type(value).__name__}")
     return pa.nulls(rows, pa.float64()).fill_null(float(value))
 
 

@@ -11,7 +11,7 @@ import { lacksOutputText, requiredText, styleText, unknownMemberText } from '../
 import { invertedNumbers } from '../../request/read-option.ts';
 import { conventionNames } from '../../request/conventions/convention-members.ts';
 import { chosenModelAt } from '../columns/resolve-columns.ts';
-import { columnError, nestedColumns, type ColumnTable } from '../columns/columns.ts';
+import { columnError, listColumns, nestedColumns, type ColumnTable } from '../columns/columns.ts';
 import { outputOfNoModel } from './check-rows.ts';
 
 const common = ['model', 'exercise_style', 'option_type'];
@@ -25,7 +25,7 @@ const numbersOf = (model: Model, { inverted }: Wanted): readonly NumberInput[] =
 const namesOf = (model: Model, wanted: Wanted): readonly string[] => [
   ...common,
   ...numbersOf(model, wanted).map(({ name }) => name),
-  ...model.extras.filter((extra) => !Object.hasOwn(nestedColumns, extra) && extra !== 'dividends'),
+  ...model.extras.filter((extra) => !Object.hasOwn(nestedColumns, extra)),
   ...conventionNames,
 ];
 
@@ -116,9 +116,20 @@ export const checkColumns = (table: ColumnTable, wanted: Wanted, engines: Engine
   if (errors.length > 0) throw invalidRequest(errors);
 };
 
-/** The column of the first error of a row: `/heston/v0` is the column `v0`. */
-export const fieldOf = (error: FieldError | undefined): string | undefined =>
-  error === undefined ? undefined : error.pointer.slice(error.pointer.lastIndexOf('/') + 1) || undefined;
+const ITEM = new RegExp(`^/(${listColumns.join('|')})(?:/(\\d+))?`);
+
+/** The column of the first error of a row: `/heston/v0` is the column `v0`, `/dividends/1/time` the column `dividends`. */
+export const fieldOf = (error: FieldError | undefined): string | undefined => {
+  if (error === undefined) return undefined;
+  const { pointer } = error;
+  return ITEM.exec(pointer)?.[1] ?? (pointer.slice(pointer.lastIndexOf('/') + 1) || undefined);
+};
+
+/** The text of the first error of a row. The column does not tell which of its items is wrong, so the text does. */
+export const detailOf = ({ pointer, detail }: FieldError): string => {
+  const [, column, item] = ITEM.exec(pointer) ?? [];
+  return item === undefined ? detail : `${column}[${item}]: ${detail}`;
+};
 
 /** The column of an error that was thrown for a row. */
 export const fieldOfThrown = (error: AppError): string | undefined =>

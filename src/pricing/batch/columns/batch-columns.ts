@@ -3,11 +3,11 @@ import { runAtOnce } from '#src/kernel/streams/turns.ts';
 import type { AnswerSteps, PreparedBatch } from '../prepared-batch.ts';
 import { createTally } from '../batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../../request/calculate.ts';
-import { checkColumns, fieldOf, fieldOfThrown } from '../checks/check-columns.ts';
+import { checkColumns, detailOf, fieldOf, fieldOfThrown } from '../checks/check-columns.ts';
 import { createColumnWarnings } from '../checks/column-warnings.ts';
 import { estimateColumns } from './column-costs.ts';
 import { nestedColumns, type Column, type ColumnFailure, type ColumnRequest, type ColumnResult } from './columns.ts';
-import { chosenModelAt, hasConventions, isNullAbsent, resolveSteps, resolvingMs } from './resolve-columns.ts';
+import { chosenModelAt, isNullAbsent, mayLackDates, resolveSteps, resolvingMs } from './resolve-columns.ts';
 import type { EngineFactory } from '../../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../../models/engine.ts';
 import { isInRange } from '../../models/inputs.ts';
@@ -15,7 +15,7 @@ import { defaultModel, type Model, type ModelName } from '../../models/models.ts
 import { lacksOutputText } from '../../request/messages.ts';
 import { choicesOf, isChoice } from '../../request/read-extras.ts';
 import { isSuspicious } from '../../request/unit-warnings.ts';
-import { resolveRow } from '../../request/conventions/resolve-row.ts';
+import { needsValuationDate, resolveRow } from '../../request/conventions/resolve-row.ts';
 import { invertedNumbers, readModelName, readOption } from '../../request/read-option.ts';
 
 export type ColumnsDeps = ColumnRequest &
@@ -36,7 +36,6 @@ const onlyText = (column: Column | undefined, fallback: string): unknown =>
 export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   const { table, outputs, strictUnits, units, ids, engines, format, answer, write } = deps;
   const { size, columns } = table;
-  const isResolved = hasConventions(columns);
   let resolvedColumns: ColumnRequest['table']['columns'] | undefined;
   /** The columns without contracts and dates. To read these takes time, so it must wait until the work has a place. */
   const resolving = resolveSteps(table);
@@ -82,8 +81,13 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     const row: Record<string, unknown> = {};
     for (const [name, column] of columns) {
       const value = column.at(index);
-      if (value === undefined || (value === null && isResolved && isNullAbsent(name))) continue;
+      if (value === undefined || (value === null && isNullAbsent(columns, name))) continue;
       row[name] = value;
+    }
+    if (mayLackDates(columns) && !needsValuationDate(row)) {
+      delete row['valuation_date'];
+      delete row['day_count'];
+      delete row['calendar'];
     }
     for (const [group, names] of Object.entries(nestedColumns)) {
       for (const name of names) {
@@ -104,7 +108,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     const option = Array.isArray(resolved)
       ? resolved
       : readOption(resolved.row, used, '', { ...reading, isTimeDated: isDated });
-    if (Array.isArray(option)) return fail(index, 'validation_failed', option[0]!.detail, fieldOf(option[0]));
+    if (Array.isArray(option)) return fail(index, 'validation_failed', detailOf(option[0]!), fieldOf(option[0]));
     const unsupported = unsupportedOutput(used, wanted);
     if (unsupported !== undefined) {
       return fail(index, 'validation_failed', lacksOutputText(used, unsupported), 'outputs');
@@ -204,7 +208,12 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
           price(index);
         } catch (error) {
           if (!(error instanceof AppError)) throw error;
-          fail(index, error.code, error.errors?.[0]?.detail ?? error.message, fieldOfThrown(error));
+          fail(
+            index,
+            error.code,
+            error.errors?.[0] === undefined ? error.message : detailOf(error.errors[0]),
+            fieldOfThrown(error),
+          );
           if (error.cause !== undefined) thrown ??= error;
         }
       }

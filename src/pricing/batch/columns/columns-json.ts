@@ -3,6 +3,7 @@ import {
   checkSize,
   columnError,
   columnKind,
+  type ColumnKind,
   unknownColumn,
   unknownEnvelopeText,
   envelopeTexts,
@@ -24,8 +25,16 @@ import { createTextChunks } from '../text-chunks.ts';
 const envelopeMembers = ['columns', 'outputs', unitsMember, strictUnitsMember, presetMember, ...envelopeTexts];
 
 /** Result of `typeof` for one value of a column of each kind. */
-const typeOf = { number: 'number', text: 'string' } as const;
-const nameOf = { number: 'a number', text: 'a text' } as const;
+const typeOf = { number: 'number', text: 'string', list: undefined } as const;
+const shapeOf = {
+  number: 'an array of values, or a number for all rows',
+  text: 'an array of values, or a text for all rows',
+  list: 'an array with a list of objects for each row, or a list of objects for all rows',
+} as const;
+
+/** Whether an array of a column of lists is the list of all rows. Then its items are objects and no lists. */
+const isForAllRows = (kind: ColumnKind | undefined, value: readonly unknown[]): boolean =>
+  kind === 'list' && (value.length === 0 || (value.some(isRow) && !value.some(Array.isArray)));
 
 const numberColumn = (values: readonly unknown[]): Column => {
   const numbers = new Float64Array(values.length);
@@ -41,6 +50,15 @@ const broadcast = (value: unknown, kind: 'number' | 'text', size: number): Colum
     ? { at: () => value, only: value }
     : { numbers: new Float64Array(size).fill(value), at: () => value };
 
+const countOf = (value: unknown): number | undefined => {
+  if (value === null || value === undefined) return undefined;
+  return Array.isArray(value) ? value.length : 0;
+};
+const listColumn = (value: readonly unknown[]): Column => {
+  const at = isForAllRows('list', value) ? () => value : (index: number) => value[index];
+  return { at, countAt: (index) => countOf(at(index)) };
+};
+
 const idErrors = (value: unknown): FieldError[] => {
   if (!Array.isArray(value))
     return [columnError(idMember, 'invalid_type', 'id must be an array with an id for each row')];
@@ -51,7 +69,7 @@ const idErrors = (value: unknown): FieldError[] => {
 const sizeOf = (columns: Row, errors: FieldError[]): number => {
   let size: number | undefined;
   for (const [name, value] of Object.entries(columns)) {
-    if (!Array.isArray(value)) continue;
+    if (!Array.isArray(value) || isForAllRows(columnKind(name), value)) continue;
     size ??= value.length;
     if (value.length !== size) {
       errors.push(
@@ -72,7 +90,7 @@ const columnErrors = (given: Row): FieldError[] =>
     if (kind === undefined) return [unknownColumn(name)];
     if (kind === 'id') return idErrors(value);
     if (Array.isArray(value) || typeof value === typeOf[kind]) return [];
-    return [columnError(name, 'invalid_type', `${name} must be an array of values, or ${nameOf[kind]} for all rows`)];
+    return [columnError(name, 'invalid_type', `${name} must be ${shapeOf[kind]}`)];
   });
 
 const envelopeErrors = (body: Row, given: Row): FieldError[] =>
@@ -91,7 +109,8 @@ const tableOf = (body: Row, given: Row, size: number): ColumnRequest['table'] =>
   for (const [name, value] of Object.entries(given)) {
     const kind = columnKind(name)!;
     if (kind === 'id') continue;
-    if (!Array.isArray(value)) columns.set(name, broadcast(value, kind, size));
+    if (kind === 'list') columns.set(name, listColumn(value as readonly unknown[]));
+    else if (!Array.isArray(value)) columns.set(name, broadcast(value, kind, size));
     else if (kind === 'number') columns.set(name, numberColumn(value));
     else columns.set(name, { at: (index) => value[index] as unknown });
   }

@@ -18,6 +18,8 @@ type TextColumn = {
   readonly at: (index: number) => unknown;
   /** The value of all rows, if they are known to have the same one. */
   readonly only?: unknown;
+  /** Of a column of lists: the number of items of a row, undefined if it has no list. No list is built for it. */
+  readonly countAt?: (index: number) => number | undefined;
 };
 export type Column = NumberColumn | TextColumn;
 
@@ -93,18 +95,27 @@ export const numberColumns: readonly string[] = [
   ...new Set([...pricingModels.flatMap(({ numbers }) => numbers.map(({ name }) => name)), ...nested, optionPrice.name]),
 ];
 
+/** Columns with a list of objects in each row. */
+export const listColumns: readonly string[] = ['dividends'];
+
+export type ColumnKind = 'number' | 'text' | 'id' | 'list';
 /** `id` is a column of texts or of numbers. */
-export const columnKind = (name: string): 'number' | 'text' | 'id' | undefined => {
+export const columnKind = (name: string): ColumnKind | undefined => {
   if (name === idMember) return 'id';
+  if (listColumns.includes(name)) return 'list';
   if (textColumns.includes(name)) return 'text';
   return numberColumns.includes(name) ? 'number' : undefined;
 };
 
 export const unknownColumn = (name: string): FieldError =>
-  columnError(name, 'unknown_member', unknownColumnText(name, [idMember, ...textColumns, ...numberColumns]));
+  columnError(
+    name,
+    'unknown_member',
+    unknownColumnText(name, [idMember, ...textColumns, ...numberColumns, ...listColumns]),
+  );
 
 export const unknownEnvelopeText = (member: string, known: readonly string[]): string => {
-  if (numberColumns.includes(member) || textColumns.includes(member)) {
+  if (columnKind(member) !== undefined && member !== idMember) {
     return `${member} is an input: put it into each of the options, or into columns`;
   }
   const near = nearestName(member, known);
@@ -122,4 +133,10 @@ export const columnError = (name: string, code: string, detail: string): FieldEr
 export const checkSize = (size: number): void => {
   if (size >= 1 && size <= maxBatchRows) return;
   throw invalidRequest([columnError('', 'invalid_length', `columns must have 1 to ${maxBatchRows} rows`)]);
+};
+
+/** The number of dividends of a row; undefined if it has none. */
+export const dividendCountAt = (columns: ColumnTable['columns'], index: number): number | undefined => {
+  const column = columns.get('dividends');
+  return column?.numbers === undefined ? column?.countAt?.(index) : undefined;
 };

@@ -1,24 +1,28 @@
 import type { ModelInputs } from '../../request/conventions/model-of-row.ts';
 import { hasEffect, modelFor, valueFor, type Filling } from '../../request/defaults.ts';
-import type { Column, ColumnTable } from './columns.ts';
+import { dividendCountAt, type Column, type ColumnTable } from './columns.ts';
 
 const onlyOf = (column: Column): unknown => (column.numbers === undefined ? column.only : undefined);
 const isUniform = (column: Column | undefined): boolean => column === undefined || onlyOf(column) !== undefined;
 
 type Columns = ReadonlyMap<string, Column>;
 
-/** What decides about the model of a row. Columns have no dividends. */
+/** What decides about the model of a row. */
 const modelInputsOf =
   (columns: Columns) =>
   (index: number): ModelInputs => ({
     model: columns.get('model')?.at(index),
     exercise_style: columns.get('exercise_style')?.at(index),
     steps: columns.get('steps')?.at(index),
+    dividends: dividendCountAt(columns, index),
   });
 
 /** Whether all rows get the same model. */
 const haveOneModel = (columns: Columns): boolean =>
-  isUniform(columns.get('model')) && isUniform(columns.get('exercise_style')) && !columns.has('steps');
+  isUniform(columns.get('model')) &&
+  isUniform(columns.get('exercise_style')) &&
+  !columns.has('steps') &&
+  !columns.has('dividends');
 
 /**
  * The column of models with that of the values where the row has none, and the model fits the row.

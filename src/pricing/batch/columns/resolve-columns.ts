@@ -1,22 +1,33 @@
 import { runAtOnce } from '#src/kernel/streams/turns.ts';
 import { conventionNames } from '../../request/conventions/convention-members.ts';
 import { chosenModel } from '../../request/conventions/model-of-row.ts';
-import { resolveRow } from '../../request/conventions/resolve-row.ts';
-import type { Column, ColumnTable } from './columns.ts';
+import { needsValuationDate, resolveRow } from '../../request/conventions/resolve-row.ts';
+import { dividendCountAt, type Column, type ColumnTable } from './columns.ts';
 
-/** The columns that are read to resolve dates and contracts. There is no column of dividends. */
+/** The columns that are read to resolve dates and contracts. Dates of dividends are read with their own row. */
 const readNames: readonly string[] = [...conventionNames, 'time_to_expiry', 'strike', 'option_type'];
 const numberNames = ['time_to_expiry', 'strike'] as const;
 
 type Columns = ColumnTable['columns'];
 
-export const hasConventions = (columns: Columns): boolean => conventionNames.some((name) => columns.has(name));
+const hasConventions = (columns: Columns): boolean => conventionNames.some((name) => columns.has(name));
 
 /**
  * Whether a null cell of the column means that its row has no such input, because rows of one batch may have contracts,
- * expiries or times.
+ * expiries or times, and dividends or a dividend yield.
  */
-export const isNullAbsent = (name: string): boolean => readNames.includes(name);
+export const isNullAbsent = (columns: Columns, name: string): boolean => {
+  if (name === 'dividends') return true;
+  if (name === 'dividend_yield') return columns.has('dividends');
+  return readNames.includes(name) && hasConventions(columns);
+};
+
+/**
+ * Whether rows may lack dates and still have a valuation date and a day count. These columns often have one value for all
+ * rows, and null in the columns of dates says which rows use it.
+ */
+export const mayLackDates = (columns: Columns): boolean =>
+  ['expiry', 'contract', 'dividends'].some((name) => columns.has(name));
 
 /** Microseconds to read the contract and the dates of a row. Measured: 3.2 of a processor. */
 const resolveMicroseconds = 4;
@@ -39,8 +50,11 @@ export const resolvingMs = ({ size, columns }: ColumnTable): number => {
 const replacedNames = ['time_to_expiry', 'strike', 'option_type'] as const;
 type Replaced = Partial<Readonly<Record<(typeof replacedNames)[number], unknown>>>;
 const mistaken: Replaced = { time_to_expiry: undefined, strike: undefined, option_type: undefined };
-/** Max results that are kept, so that a batch of different contracts needs no memory for all of them. */
-const maxKept = 4096;
+/**
+ * Max results that are kept, so that a batch of different contracts needs no memory for all of them. Five numbers below it
+ * and three bits are one integer below 2^53.
+ */
+const maxKept = 1024;
 
 /**
  * Reads contracts and dates of rows. The result depends only on the cells of contracts and dates, and on which other
@@ -80,6 +94,7 @@ const createRowResolver = (columns: Columns, resolve: typeof resolveRow): ((inde
       const value = column.at(index);
       if (value !== undefined && value !== null) given[name] = value;
     }
+    if (!needsValuationDate(given) && mayLackDates(columns)) return {};
     const resolved = resolve(given, '');
     if (Array.isArray(resolved)) return mistaken;
     const replaced: Record<string, unknown> = {};
@@ -139,4 +154,5 @@ export const chosenModelAt = (columns: Columns, index: number) =>
   chosenModel({
     exercise_style: valueOf(columns.get('exercise_style'), index),
     steps: valueOf(columns.get('steps'), index),
+    dividends: dividendCountAt(columns, index),
   });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { maxBatchRows } from '../../batch/batch-row.ts';
-import { numberColumns, textColumns } from '../../batch/columns/columns.ts';
+import { listColumns, numberColumns, textColumns } from '../../batch/columns/columns.ts';
+import { maxDividends } from '../../models/inputs.ts';
 import { maxIdCharacters } from '../../batch/row-id.ts';
 import { exerciseStyles } from '../../models/engine.ts';
 import { defaultModel, type Model } from '../../models/models.ts';
@@ -14,7 +15,7 @@ import { exampleOption, outputsSchema, presetSchema, strictUnits, unitsSchema } 
 const columnOf = (type: 'number' | 'string'): JsonSchema => ({
   description:
     'One value for all rows, or an array with a value for each row. null stands for no value in contract, expiry, ' +
-    'valuation_date and day_count, and beside one of these in strike, time_to_expiry and option_type. Elsewhere a row ' +
+    'valuation_date, day_count and calendar, and beside one of these in strike, time_to_expiry and option_type. Elsewhere a row ' +
     'with null fails',
   anyOf: [{ type }, { type: 'array', minItems: 1, maxItems: maxBatchRows, items: { type: [type, 'null'] } }],
 });
@@ -61,6 +62,15 @@ const batchParts: Definitions = {
   },
   NumberColumn: columnOf('number'),
   TextColumn: columnOf('string'),
+  DividendList: { type: 'array', maxItems: maxDividends, items: referTo('Dividend') },
+  DividendColumn: {
+    description:
+      'A list of dividends, or null for none, for each row. A list of objects is the list of all rows. Rows with ' +
+      'dividends have no dividend_yield, which may be null there',
+    type: 'array',
+    maxItems: maxBatchRows,
+    items: { anyOf: [referTo('DividendList'), referTo('Dividend'), { type: 'null' }] },
+  },
   BatchColumns: {
     description:
       'A column for each input, all of one length; one value stands for all rows. A bad cell is an item of `errors`',
@@ -69,6 +79,7 @@ const batchParts: Definitions = {
     properties: {
       ...Object.fromEntries(numberColumns.map((name) => [name, referTo('NumberColumn')])),
       ...Object.fromEntries(textColumns.map((name) => [name, referTo('TextColumn')])),
+      ...Object.fromEntries(listColumns.map((name) => [name, referTo('DividendColumn')])),
       id: { type: 'array', items: { anyOf: [referTo('RowId'), { type: 'null' }] } },
     },
   },

@@ -1,3 +1,4 @@
+import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { barrierTypes } from '../../engines/exotic/barrier-types.ts';
 import { precisions } from '../../engines/american/precision.ts';
 import {
@@ -16,6 +17,7 @@ import { exerciseStyles } from '../../models/engine.ts';
 import {
   conventionTexts,
   dayCounts,
+  defaultCalendar,
   defaultDayCount,
   givenByContract,
   type ConventionName,
@@ -55,6 +57,12 @@ export const optionParts: Definitions = {
   },
   HestonParameters: objectSchema(hestonParameters),
   Dividend: dividendSchema,
+  BusinessCalendar: {
+    type: 'string',
+    enum: exchanges,
+    default: defaultCalendar,
+    description: conventionTexts.calendar,
+  },
   DayCount: { type: 'string', enum: dayCounts, default: defaultDayCount, description: conventionTexts.day_count },
 };
 
@@ -139,6 +147,7 @@ const conventionSchemas: Readonly<Record<ConventionName, JsonSchema>> = {
   expiry: { type: 'string', description: conventionTexts.expiry, examples: ['2026-12-18'] },
   valuation_date: { type: 'string', description: conventionTexts.valuation_date, examples: ['2026-11-26'] },
   day_count: referTo('DayCount'),
+  calendar: referTo('BusinessCalendar'),
 };
 
 /** An object that has none of these members. */

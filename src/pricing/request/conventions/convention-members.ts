@@ -1,7 +1,12 @@
+import { exchanges, type Exchange } from '#src/kernel/trading-days/exchanges.ts';
+
 /** The day counts by which two dates become years. ACT/365F is the default. */
-export const dayCounts = ['ACT/365F', 'ACT/ACT ISDA', 'ACT/360', '30/360'] as const;
+export const dayCounts = ['ACT/365F', 'ACT/ACT ISDA', 'ACT/360', '30/360', 'BUS/252'] as const;
 export type DayCount = (typeof dayCounts)[number];
 export const defaultDayCount: DayCount = 'ACT/365F';
+
+/** The exchange whose trading days BUS/252 counts if no other is named. */
+export const defaultCalendar: Exchange = 'XNYS';
 
 /** Members of an option that stand in place of `time_to_expiry`, `strike` and `option_type`. All are texts. */
 export const conventionTexts = {
@@ -9,6 +14,7 @@ export const conventionTexts = {
   expiry: 'Date, or instant with its offset (RFC 3339), of the expiry, in place of time_to_expiry',
   valuation_date: 'Date or instant for which the option is priced; required with expiry, contract and dated dividends',
   day_count: `How dates become years: ${dayCounts.join(', ')}; ${defaultDayCount} without it`,
+  calendar: `Exchange whose trading days BUS/252 counts: ${exchanges.join(', ')}; ${defaultCalendar} without it`,
 } as const;
 export type ConventionName = keyof typeof conventionTexts;
 export const conventionNames = Object.keys(conventionTexts) as readonly ConventionName[];

@@ -1,4 +1,6 @@
-import type { DayCount } from './convention-members.ts';
+import { businessDaysBetween } from '#src/kernel/trading-days/business-days.ts';
+import type { Exchange } from '#src/kernel/trading-days/exchanges.ts';
+import { defaultCalendar, type DayCount } from './convention-members.ts';
 import { MS_PER_DAY } from './moment.ts';
 
 const startOfYear = (year: number): number => Date.UTC(year, 0, 1);
@@ -23,12 +25,28 @@ const thirty360 = (from: number, to: number): number => {
   return (months * 30 + lastDay - firstDay) / 360;
 };
 
-const years: Readonly<Record<DayCount, (from: number, to: number) => number>> = {
+/** Trading days from the first date on and before the second, in years of 252 days. */
+const business252 = (from: number, to: number, calendar: Exchange): number =>
+  businessDaysBetween(calendar, Math.floor(from / MS_PER_DAY), Math.floor(to / MS_PER_DAY)) / 252;
+
+const years: Readonly<Record<DayCount, (from: number, to: number, calendar: Exchange) => number>> = {
   'ACT/365F': (from, to) => (to - from) / MS_PER_DAY / 365,
   'ACT/360': (from, to) => (to - from) / MS_PER_DAY / 360,
   'ACT/ACT ISDA': actualActual,
   '30/360': thirty360,
+  'BUS/252': business252,
 };
 
-/** Years between two points in time (milliseconds since 1970). `30/360` counts their dates in UTC only. */
-export const yearsBetween = (dayCount: DayCount, from: number, to: number): number => years[dayCount](from, to);
+/** The day counts that count whole days only, so they need dates. */
+export const isOfWholeDays = (dayCount: DayCount): boolean => dayCount === '30/360' || dayCount === 'BUS/252';
+
+/**
+ * Years between two points in time (milliseconds since 1970). `30/360` and `BUS/252` count their dates in UTC only.
+ * @param calendar the exchange whose trading days `BUS/252` counts
+ */
+export const yearsBetween = (
+  dayCount: DayCount,
+  from: number,
+  to: number,
+  calendar: Exchange = defaultCalendar,
+): number => years[dayCount](from, to, calendar);

@@ -1,11 +1,20 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
+import { exchanges, type Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import { timeToExpiry } from '../../models/inputs.ts';
 import { choiceText, kindOf, memberError } from '../messages.ts';
 import { isRow, type Row } from '../rows.ts';
 import { readContract } from './contract.ts';
-import { conventionNames, dayCounts, defaultDayCount, givenByContract, type DayCount } from './convention-members.ts';
-import { yearsBetween } from './day-count.ts';
+import {
+  conventionNames,
+  dayCounts,
+  defaultCalendar,
+  defaultDayCount,
+  givenByContract,
+  type DayCount,
+} from './convention-members.ts';
+import { isOfWholeDays, yearsBetween } from './day-count.ts';
 import { readMoment, type Moment } from './moment.ts';
 
 /** A row whose dates and contract are replaced by the inputs of the models. */
@@ -16,23 +25,37 @@ export type ResolvedRow = {
 };
 
 /** Where dates are counted from, and how. */
-type Counting = { readonly from: Moment; readonly text: unknown; readonly dayCount: DayCount };
+type Counting = {
+  readonly from: Moment;
+  readonly text: unknown;
+  readonly dayCount: DayCount;
+  readonly calendar: Exchange;
+};
 
 const isDated = (item: unknown): item is Row => isRow(item) && item['date'] !== undefined;
 const hasDatedDividends = ({ dividends }: Row): boolean => Array.isArray(dividends) && dividends.some(isDated);
+/** Whether the row has a date that is counted from its valuation date. */
+export const needsValuationDate = (row: Row): boolean =>
+  row['expiry'] !== undefined || row['contract'] !== undefined || hasDatedDividends(row);
 /** It runs for each row of a batch, and members by name are read ten times as fast as by a variable. */
-const isUsed = ({ contract, expiry, valuation_date: from, day_count: dayCount, dividends }: Row): boolean =>
+const isUsed = ({ contract, expiry, valuation_date: from, day_count: dayCount, calendar, dividends }: Row): boolean =>
   contract !== undefined ||
   expiry !== undefined ||
   from !== undefined ||
   dayCount !== undefined ||
+  calendar !== undefined ||
   (dividends !== undefined && hasDatedDividends({ dividends }));
 
 const momentText = (name: string, value: unknown): string =>
   `${name} must be a date such as 2026-12-18, or an instant with its offset such as 2026-12-18T16:00:00-05:00, not ${kindOf(value)}`;
 
+const [firstDayMs, lastDayMs] = [Date.parse(calendarYears.from), Date.parse(calendarYears.to)];
+const isInCalendar = ({ ms }: Moment): boolean => ms >= firstDayMs && ms <= lastDayMs;
+const calendarText = (name: string, value: unknown): string =>
+  `${name} must be from ${calendarYears.from} to ${calendarYears.to} for BUS/252, not ${String(value)}: send another day_count`;
+
 const readCounting = (row: Row, at: string): Counting | FieldError[] => {
-  const { valuation_date: text, day_count: dayCount = defaultDayCount } = row;
+  const { valuation_date: text, day_count: dayCount = defaultDayCount, calendar = defaultCalendar } = row;
   const errors: FieldError[] = [];
   const from = readMoment(text);
   if (text === undefined) {
@@ -45,22 +68,35 @@ const readCounting = (row: Row, at: string): Counting | FieldError[] => {
   if (!dayCounts.some((known) => known === dayCount)) {
     errors.push(memberError(at, 'day_count', 'invalid_value', choiceText('day_count', dayCounts, dayCount)));
   }
-  return errors.length > 0 || from === undefined ? errors : { from, text, dayCount: dayCount as DayCount };
+  if (!exchanges.some((known) => known === calendar)) {
+    errors.push(memberError(at, 'calendar', 'invalid_value', choiceText('calendar', exchanges, calendar)));
+  } else if (row['calendar'] !== undefined && dayCount !== 'BUS/252') {
+    const detail = 'calendar has no effect without day_count BUS/252: remove it, or send that day_count';
+    errors.push(memberError(at, 'calendar', 'conflict', detail));
+  }
+  if (dayCount === 'BUS/252' && from !== undefined && !isInCalendar(from)) {
+    errors.push(memberError(at, 'valuation_date', 'out_of_range', calendarText('valuation_date', text)));
+  }
+  if (errors.length > 0 || from === undefined) return errors;
+  return { from, text, dayCount: dayCount as DayCount, calendar: calendar as Exchange };
 };
 
 /** Years until the date or instant of a member, or its error. Zero years are allowed for the expiry only. */
 const readYears = (
-  { from, text, dayCount }: Counting,
+  { from, text, dayCount, calendar }: Counting,
   name: 'expiry' | 'date',
   value: unknown,
   at: string,
 ): number | FieldError => {
   const to = readMoment(value);
   if (to === undefined) return memberError(at, name, 'invalid_value', momentText(name, value));
-  if (dayCount === '30/360' && !(from.isDate && to.isDate)) {
-    return memberError(at, name, 'unsupported', '30/360 counts whole days: send dates, or another day_count');
+  if (isOfWholeDays(dayCount) && !(from.isDate && to.isDate)) {
+    return memberError(at, name, 'unsupported', `${dayCount} counts whole days: send dates, or another day_count`);
   }
-  const years = yearsBetween(dayCount, from.ms, to.ms);
+  if (dayCount === 'BUS/252' && !isInCalendar(to)) {
+    return memberError(at, name, 'out_of_range', calendarText(name, value));
+  }
+  const years = yearsBetween(dayCount, from.ms, to.ms, calendar);
   // The order of the moments decides too, because 30/360 counts 0 days between the 30th and the 31st.
   if (to.ms < from.ms || years < 0 || (years === 0 && name === 'date')) {
     const rule = name === 'date' ? 'must be after' : 'must not be before';
@@ -135,7 +171,7 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
   const areDividendsDated = hasDatedDividends(row);
   if (expiry === undefined && !areDividendsDated) {
     const detail = 'has no effect without expiry, contract or a dividend with a date: remove it';
-    return (['valuation_date', 'day_count'] as const)
+    return (['valuation_date', 'day_count', 'calendar'] as const)
       .filter((name) => row[name] !== undefined)
       .map((name) => memberError(at, name, 'conflict', `${name} ${detail}`));
   }
@@ -143,6 +179,7 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
   if (isErrors(counting)) return counting;
   const resolved = withoutDates(row);
   const echo: Record<string, unknown> = { valuation_date: counting.text, day_count: counting.dayCount };
+  if (counting.dayCount === 'BUS/252') echo['calendar'] = counting.calendar;
   const errors: FieldError[] = [];
   if (expiry !== undefined) {
     if (row['time_to_expiry'] !== undefined) {

@@ -1,6 +1,6 @@
 /**
  * The exchanges whose trading days are known, by the market identifier codes of ISO 10383. The days are in
- * calendars/trading-days.json, which scripts/generate/trading-days writes.
+ * trading-days.json, which scripts/generate/trading-days writes.
  */
 export const exchanges = [
   'XNYS',

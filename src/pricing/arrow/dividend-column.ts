@@ -1,0 +1,104 @@
+import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import type { ColumnType, ListMember } from '#src/kernel/arrow/read-type.ts';
+import { columnError, type Column } from '../batch/columns/columns.ts';
+import { maxDividends } from '../models/inputs.ts';
+import { invalidRequest } from '../request/failures.ts';
+import { dividendNames, unknownMemberOf } from '../request/read-extras.ts';
+import { plainColumn } from './plain-column.ts';
+
+type ListType = Extract<ColumnType, { readonly kind: 'list' }>;
+
+/**
+ * Max dividends of all rows of a stream. Items of type null need no bytes, so the size of the stream does not limit
+ * their number.
+ */
+const maxItems = 1_000_000;
+
+const kindsOf: Readonly<Record<string, ReadonlySet<ListMember['type']['kind']>>> = {
+  time: new Set(['number', 'integer64', 'decimal', 'null']),
+  amount: new Set(['number', 'integer64', 'decimal', 'null']),
+  date: new Set(['text', 'moment', 'null']),
+};
+
+/** The mistakes in the type of a column of dividends. They are the same for all rows. */
+export const dividendTypeErrors = (name: string, { members }: ListType): FieldError[] => {
+  // A list of nulls is what writers make of rows that all have no dividends.
+  if (members === undefined) return [];
+  const names = new Set(members.map((member) => member.name));
+  const errors = members.flatMap(({ name: member, type }): FieldError[] => {
+    const kinds = Object.hasOwn(kindsOf, member) ? kindsOf[member] : undefined;
+    if (kinds === undefined) return [columnError(name, 'unknown_member', unknownMemberOf(member, dividendNames))];
+    if (kinds.has(type.kind)) return [];
+    const remedy = member === 'date' ? 'texts, dates or timestamps' : 'numbers';
+    return [columnError(name, 'invalid_type', `${member} of ${name} must be ${remedy}, not ${type.name}: cast it`)];
+  });
+  const lacking = names.has('amount') ? '' : 'amount';
+  const missing = lacking || (names.has('time') || names.has('date') ? '' : 'time (or date)');
+  if (missing !== '') {
+    const detail = `${missing} is required: ${name} must be lists of objects with time (or date) and amount`;
+    errors.push(columnError(name, 'required', detail));
+  }
+  return errors;
+};
+
+/** The dividends of each row as a list of objects, as rows in JSON have them. A null list means no dividends. */
+export const dividendColumn = (
+  name: string,
+  { layout, members = [] }: ListType,
+  chunks: readonly ColumnChunk[],
+  size: number,
+): Column => {
+  const items = chunks.map((chunk) => chunk.items!);
+  const total = items.reduce((sum, { item }) => sum + item.length, 0);
+  // This check must come before the first allocation with one element per item.
+  if (total > maxItems) {
+    const detail = `${name} must have at most ${maxItems} items in all rows, not ${total}: send fewer rows`;
+    throw invalidRequest([columnError(name, 'invalid_length', detail)]);
+  }
+  const starts = new Int32Array(size);
+  const counts = new Int32Array(size).fill(-1);
+  const isNull = new Uint8Array(total);
+  let row = 0;
+  let before = 0;
+  for (const [position, chunk] of chunks.entries()) {
+    const offsets = valuesOf<Int32Array | BigInt64Array>(chunk.values, layout, chunk.length + 1);
+    for (let index = 0; index < chunk.length; index++, row++) {
+      const start = Number(offsets[index]);
+      starts[row] = before + start;
+      if (isValid(chunk, index)) counts[row] = Number(offsets[index + 1]) - start;
+    }
+    const { item } = items[position]!;
+    for (let index = 0; index < item.length; index++) {
+      if (members.length === 0 || !isValid(item, index)) isNull[before + index] = 1;
+    }
+    before += item.length;
+  }
+  const columns = members.map((member, position) => ({
+    name: member.name,
+    column: plainColumn(
+      member.type,
+      items.map((each) => each.members[position]!),
+      total,
+    ),
+  }));
+  const itemAt = (index: number): object | null => {
+    if (isNull[index] === 1) return null;
+    const item: Record<string, unknown> = {};
+    for (const member of columns) {
+      const value = member.column.at(index);
+      if (value !== undefined) item[member.name] = value;
+    }
+    return item;
+  };
+  const countAt = (index: number): number | undefined => (counts[index]! < 0 ? undefined : counts[index]);
+  return {
+    countAt,
+    at: (index) => {
+      const count = countAt(index);
+      if (count === undefined) return undefined;
+      // A list that is too long is refused, so only one item more than the max is needed.
+      return Array.from({ length: Math.min(count, maxDividends + 1) }, (_, k) => itemAt(starts[index]! + k));
+    },
+  };
+};
