@@ -1,5 +1,5 @@
 import test from 'ava';
-import { lintFaults } from '../../scripts/verify/around/metrics-lint.ts';
+import { lintFaults } from '../../../scripts/verify/around/metrics-lint.ts';
 
 const known = { 'a_total non-counter metrics should not have "_total" suffix': 'a library names it' };
 const [line] = Object.keys(known);
