@@ -1,10 +1,12 @@
 import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
-import type { Topology } from './redis-topologies.ts';
 import type { Scrape } from './scrape.ts';
 import type { World } from './world.ts';
+import type { Topology } from './world/topology.ts';
 
 export const groups = [
   'postgres',
+  'postgres_failover',
+  'pgbouncer',
   'replica',
   'redis',
   'redis_cluster',
@@ -14,6 +16,7 @@ export const groups = [
   'smtp',
   'workers',
   'process',
+  'rotation',
   'collector',
   'fault_points',
 ] as const;
@@ -21,7 +24,8 @@ export type Group = (typeof groups)[number];
 
 /**
  * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes,
- * uploads, changes of a universe, single prices, batches, calendar syncs, or messages that reset a password.
+ * uploads, changes of a universe, single prices, batches, calendar syncs, messages that reset a password, or new and old
+ * access tokens that are used at all instances.
  */
 export type ProbeName =
   | 'database'
@@ -32,19 +36,22 @@ export type ProbeName =
   | 'price'
   | 'batch'
   | 'calendar'
-  | 'password_reset';
+  | 'password_reset'
+  | 'token';
 
 /** One cell of the chaos matrix: a fault, where it is injected, and the checks that must pass. */
 export type Cell = {
   readonly group: Group;
   readonly name: string;
-  /** How Redis is deployed; absent: one server. */
+  /** How the dependencies are deployed; absent: one Redis server, and PostgreSQL with a replica. */
   readonly topology?: Exclude<Topology, 'server'>;
   /** The fault point that the cell sets; absent if it uses none. */
   readonly faultPoint?: FaultPoint;
   /** Description for the report. */
   readonly how: string;
   readonly probe: ProbeName;
+  /** Waits until the servers have the state that the cell needs. It runs before the requests of the probe. */
+  readonly prepare?: (world: World) => Promise<void>;
   readonly inject: (world: World) => unknown;
   readonly heal: (world: World) => unknown;
   /** Milliseconds between `inject` and `heal`; absent: 3,000. */
@@ -61,6 +68,8 @@ export type Cell = {
   readonly spansLost?: boolean;
   /** The process ends or is unavailable for a while, so connections may be refused during that time. */
   readonly processGone?: boolean;
+  /** The process is replaced while a second one answers, so every request must get an answer. */
+  readonly processReplaced?: boolean;
 };
 
 export type Check = { readonly name: string; readonly passed: boolean; readonly detail: string };

@@ -3,10 +3,12 @@ import { collectorCells } from './cells/collector.ts';
 import { faultPointCells } from './cells/fault-points.ts';
 import { googleCalendarCells } from './cells/google-calendar.ts';
 import { postgresCells } from './cells/postgres.ts';
+import { postgresTopologyCells } from './cells/postgres-topologies.ts';
 import { processCells } from './cells/process.ts';
 import { redisTopologyCells } from './cells/redis-topologies.ts';
 import { redisCells } from './cells/redis.ts';
 import { replicaCells } from './cells/replica.ts';
+import { rotationCells } from './cells/rotations.ts';
 import { smtpCells } from './cells/smtp.ts';
 import { twelveDataCells } from './cells/twelve-data.ts';
 import { workerCells } from './cells/workers.ts';
@@ -25,6 +27,8 @@ export const matrix: readonly Cell[] = [
   ...postgresCells,
   ...workerCells,
   ...collectorCells,
+  ...rotationCells,
   ...processCells,
   ...redisTopologyCells,
+  ...postgresTopologyCells,
 ];

@@ -8,7 +8,10 @@ export type Answer = {
   readonly status: number;
   readonly code: string;
   readonly traceId: string;
+  /** It is a problem document, or an error of OAuth from the token endpoint. */
   readonly problem: boolean;
+  /** The id of what a successful request made; empty if the answer names none. */
+  readonly id: string;
 };
 
 export type Probe = { readonly answers: readonly Answer[]; readonly stop: () => Promise<void> };
@@ -20,18 +23,23 @@ const ask = async (request: () => Promise<Response>): Promise<Answer> => {
   try {
     const response = await request();
     const text = await response.text();
-    const problem = response.headers.get('content-type')?.startsWith('application/problem+json') ?? false;
-    const body = problem ? (JSON.parse(text) as { code?: string }) : {};
+    const type = response.headers.get('content-type') ?? '';
+    const problem = type.startsWith('application/problem+json');
+    // The token endpoint answers with the members of RFC 6749 and the code, not with a problem document.
+    const isRefusal = problem || (response.status >= 400 && new URL(response.url).pathname.endsWith('/auth/token'));
+    const isJson = problem || type.startsWith('application/json');
+    const body = isJson ? (JSON.parse(text) as { code?: string; id?: unknown }) : {};
     return {
       at,
       ms: elapsed(),
       status: response.status,
-      code: body.code ?? '',
+      code: isRefusal ? (body.code ?? '') : '',
       traceId: response.headers.get('x-trace-id') ?? '',
-      problem,
+      problem: isRefusal,
+      id: response.ok && typeof body.id === 'string' ? body.id : '',
     };
   } catch {
-    return { at, ms: elapsed(), status: 0, code: '', traceId: '', problem: false };
+    return { at, ms: elapsed(), status: 0, code: '', traceId: '', problem: false, id: '' };
   }
 };
 

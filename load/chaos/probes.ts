@@ -26,10 +26,31 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   const api = `${world.url}/api/v1`;
   const authorization = `Bearer ${await world.token()}`;
   let count = 0;
+  let uses = 0;
+  if (name === 'token') await world.rotations.caller();
   if (name === 'calendar') await world.connectCalendar();
   const user = { email: 'chaos@example.org', password: 'a rather long sentence' };
   if (name === 'password_reset') await post(`${api}/auth/register`, user);
   if (name === 'upload' || name === 'universe') await putUniverse(api, authorization, 0, { 'if-none-match': '*' });
+  /** One of the instances that get requests, in turn. */
+  const instance = (): string => {
+    const urls = world.urls();
+    return `${urls[count++ % urls.length] ?? world.url}/api/v1`;
+  };
+  /** Takes a new token at one instance and uses it at the next one. Each second request uses the old token. */
+  const useToken = async (): Promise<Response> => {
+    const issuer = instance();
+    const verifier = instance();
+    const list = (bearer: string): Promise<Response> =>
+      fetch(`${verifier}/refreshes?limit=1`, { headers: { authorization: bearer } });
+    uses += 1;
+    if (uses % 2 === 0) return list(authorization);
+    const { id, secret } = await world.rotations.caller();
+    const body = new URLSearchParams({ grant_type: 'client_credentials', client_id: id, client_secret: secret });
+    const response = await fetch(`${issuer}/auth/token`, { method: 'POST', body });
+    if (!response.ok) return response;
+    return list(`Bearer ${((await response.json()) as { access_token: string }).access_token}`);
+  };
   const probes: Readonly<Record<ProbeName, Probing>> = {
     // The list of refreshes is not cached and is read from the primary.
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
@@ -52,7 +73,11 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
         }),
     },
     universe: { everyMs: 700, request: () => putUniverse(api, authorization, count++, { 'if-match': '*' }) },
-    calendar: { everyMs: 400, request: () => post(`${api}/calendar/sync/auto`, undefined, { authorization }) },
+    calendar: {
+      everyMs: 400,
+      request: () => post(`${instance()}/calendar/sync/auto`, undefined, { authorization }),
+    },
+    token: { everyMs: 200, request: useToken },
     password_reset: {
       everyMs: 400,
       request: () => post(`${api}/account/password-reset`, { email: user.email }),

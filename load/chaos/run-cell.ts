@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTrueWithin } from '#testkit/eventually.ts';
+import { assertAcknowledged } from './acknowledged.ts';
 import type { Cell, CellResult, Check, Phase } from './cell.ts';
 import { storedGeneration } from './generations.ts';
 import { startProbe, type Answer } from './probe.ts';
@@ -94,10 +95,18 @@ const phase = (answers: readonly Answer[], from: number, to: number): Phase => {
 const exported = ({ spans }: World, traceId: string): Promise<boolean> =>
   isTrueWithin(() => spans.bytes().includes(Buffer.from(traceId, 'hex')), 6_000);
 
-const stateCheck = async ({ databaseUrl }: World): Promise<Check> => {
+const writesRefreshes = ({ probe }: Cell): boolean => probe === 'refresh' || probe === 'upload';
+
+const stateCheck = async (cell: Cell, { databaseUrl }: World, answers: readonly Answer[]): Promise<Check> => {
   const name = 'one committed state';
   try {
     await assertUploadedState(databaseUrl);
+    if (writesRefreshes(cell)) {
+      await assertAcknowledged(
+        databaseUrl,
+        answers.filter(good).map(({ id }) => id),
+      );
+    }
     return { name, passed: true, detail: `generation ${await storedGeneration(databaseUrl)}` };
   } catch (error) {
     return { name, passed: false, detail: String(error) };
@@ -149,6 +158,7 @@ const agreementCheck = (cell: Cell, world: World, { example, traced, unhealthyMs
 export const runCell = async (cell: Cell, world: World): Promise<CellResult> => {
   const seconds = (): number => Date.now() / 1_000;
   const from = seconds();
+  await cell.prepare?.(world);
   const { request, everyMs } = await probeOf(cell.probe, world);
   const probe = startProbe(request, everyMs);
   await sleep(steadyMs);
@@ -179,11 +189,11 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
       passed: effectMs !== undefined,
       detail: effectMs === undefined ? 'no counter moved' : `after ${Math.round(effectMs)} ms`,
     },
-    await stateCheck(world),
+    await stateCheck(cell, world, probe.answers),
     answersCheck(cell, { wrong, unanswered, refused, slowestMs }),
     {
       name: 'the process lives',
-      passed: cell.processGone === true || world.service().pid === pid,
+      passed: cell.processGone === true || cell.processReplaced === true || world.service().pid === pid,
       detail: `pid ${world.service().pid}`,
     },
     agreementCheck(cell, world, { example, traced, unhealthyMs }),

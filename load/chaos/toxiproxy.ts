@@ -19,6 +19,8 @@ export type FaultyLink = {
   readonly addToxic: (toxic: Toxic) => Promise<void>;
   /** Restores the connection and removes all toxics. */
   readonly heal: () => Promise<void>;
+  /** Closes open connections. New ones go to another server. */
+  readonly leadTo: (upstream: string) => Promise<void>;
 };
 
 export type Toxiproxy = { readonly addLink: (name: string, upstream: string) => Promise<FaultyLink> };
@@ -56,6 +58,7 @@ export const startToxiproxy = async (scope: Scope): Promise<Toxiproxy> => {
       let toxics = 0;
       return {
         port: listen,
+        leadTo: (other) => call('POST', `/proxies/${name}`, { upstream: other, enabled: true }),
         cut: () => call('POST', `/proxies/${name}`, { enabled: false }),
         addToxic: async ({ type, attributes, stream = 'downstream' }) => {
           toxics += 1;

@@ -1,116 +1,53 @@
-import { spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
 import { startSmtpServer, type SmtpTestServer } from '#testkit/servers/smtp-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
-import { fillHeapOnSignal } from '#testkit/memory.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
-import { startReplicated } from '#testkit/servers/replica.ts';
-import { startService, type Service } from '#testkit/service.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
-import { startRedisTopology, type RedisTopology, type Topology } from './redis-topologies.ts';
 import type { Scope } from './scope.ts';
 import { startToxiproxy, type FaultyLink } from './toxiproxy.ts';
+import { startLoad, startPrometheus } from './world/background-programs.ts';
+import { startInstances, type Instances } from './world/instances.ts';
+import { startPostgresTopology, through, type PostgresTopology } from './world/postgres-topology.ts';
+import { startRedisTopology, type RedisTopology } from './world/redis-topology.ts';
+import { createRotations, type Rotations } from './world/rotations.ts';
+import type { Topology } from './world/topology.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
-export type World = {
+export type World = Omit<Instances, 'setting'> & {
   readonly links: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', FaultyLink>>;
   /** The server of the usual world. */
   readonly redis: RedisServer;
   /** The servers of the worlds with another topology. */
   readonly cluster?: RedisTopology['cluster'];
   readonly sentinel?: RedisTopology['sentinel'];
+  /** In a world with PgBouncer. */
+  readonly pooler?: PostgresTopology['pooler'];
+  readonly killPrimary: PostgresTopology['killPrimary'];
+  readonly failOver: PostgresTopology['failOver'];
+  readonly rotations: Rotations;
   readonly twelveData: TwelveDataServer;
   readonly google: GoogleServer;
   readonly smtp: SmtpTestServer;
   /** Connects a calendar with three events to the client of the probes, also if it is connected. */
   readonly connectCalendar: () => Promise<void>;
   readonly spans: OtlpReceiver;
-  /** Direct address of the database, without a proxy. */
+  /** Direct address of the primary, without a proxy. It changes with a failover. */
   readonly databaseUrl: string;
   readonly replicaUrl: string;
   readonly prometheusUrl: string;
   readonly url: string;
   readonly adminUrl: string;
-  /** The service process that runs now. `restart` replaces it on the same ports. */
-  readonly service: () => Service;
-  /** Whether the current process or an earlier one logged a line of the trace. */
-  readonly logged: (traceId: string) => boolean;
-  readonly restart: () => Promise<void>;
-  /** Starts a second instance on the same dependencies. @returns its URL */
-  readonly startBeside: () => Promise<string>;
-  /** Stops the second instance, if there is one. */
-  readonly stopBeside: () => Promise<void>;
   /** Changes the prices of the provider to a new generation and returns its number. */
   readonly nextGeneration: () => number;
   /** Returns an access token that stays valid for the whole run. */
   readonly token: () => Promise<string>;
   readonly setFault: (point: string, fault: Readonly<Record<string, unknown>>) => Promise<void>;
   readonly clearFault: (point: string) => Promise<void>;
-};
-
-const through = (address: string, link: FaultyLink): string => {
-  const url = new URL(address);
-  url.host = `127.0.0.1:${link.port}`;
-  return url.href;
-};
-
-const startPrometheus = async (scope: Scope, adminPort: number): Promise<string> => {
-  const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-prometheus-'));
-  const port = await freePort();
-  writeFileSync(
-    join(directory, 'prometheus.yml'),
-    `global: { scrape_interval: 1s, evaluation_interval: 1s }
-scrape_configs:
-  - job_name: volwatch
-    scrape_protocols: [PrometheusText0.0.4]
-    static_configs: [{ targets: ['127.0.0.1:${adminPort}'] }]
-`,
-  );
-  const child = spawn(
-    '.tools/bin/prometheus',
-    [
-      `--config.file=${directory}/prometheus.yml`,
-      `--storage.tsdb.path=${directory}/data`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    { stdio: 'ignore' },
-  );
-  scope.teardown(async () => {
-    child.kill('SIGTERM');
-    if (child.exitCode === null) await once(child, 'exit');
-    rmSync(directory, { recursive: true, force: true });
-  });
-  return `http://127.0.0.1:${port}`;
-};
-
-/** Runs the usual k6 mix at a low rate in the background. Its thresholds are not checked. */
-const startLoad = (scope: Scope, url: string, secret: string): void => {
-  mkdirSync('reports', { recursive: true });
-  const child = spawn('.tools/bin/k6', ['run', '--quiet', '--no-thresholds', 'load/main.ts'], {
-    stdio: 'ignore',
-    env: {
-      ...process.env,
-      K6_NO_USAGE_REPORT: 'true',
-      K6_AUTO_EXTENSION_RESOLUTION: 'false',
-      SCENARIO: 'soak',
-      RATE: process.env['RATE'] ?? '10',
-      DURATION_S: '7200',
-      TARGET: url,
-      CLIENT_ID: 'chaos',
-      CLIENT_SECRET: secret,
-      SUMMARY: 'reports/chaos-load.json',
-    },
-  });
-  scope.teardown(async () => {
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  });
 };
 
 const eventStart = { dateTime: '2027-03-01T09:00:00Z' };
@@ -124,8 +61,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
   chmodSync(directory, 0o711);
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const { environment: extra, ...redisServers } = await startRedisTopology(scope, topology);
-  const [{ primaryUrl, replicaUrl }, redis, twelveData, google, smtp, spans, toxiproxy] = await Promise.all([
-    startReplicated(scope),
+  const [redis, twelveData, google, smtp, spans, toxiproxy] = await Promise.all([
     startRedisServer(scope),
     startTwelveDataServer(scope),
     startGoogleServer(scope),
@@ -135,8 +71,10 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
   ]);
   const addLink = (name: string, address: string): Promise<FaultyLink> =>
     toxiproxy.addLink(name, new URL(address).host);
+  const postgres = await startPostgresTopology(scope, toxiproxy, topology);
+  const { replicaUrl } = postgres;
   const links = {
-    postgres: await addLink('postgres', primaryUrl),
+    postgres: postgres.link,
     replica: await addLink('replica', replicaUrl),
     redis: await addLink('redis', redis.url),
     twelveData: await addLink('twelve-data', twelveData.url),
@@ -162,7 +100,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     ACCESS_TOKEN_EXPIRE_MINUTES: '1440',
     BOOTSTRAP_CLIENT_ID: 'chaos',
     BOOTSTRAP_CLIENT_SECRET: secret,
-    DATABASE_URL: through(primaryUrl, links.postgres),
+    ...postgres.environment,
     DATABASE_REPLICA_URLS: through(replicaUrl, links.replica),
     DATABASE_REPLICA_MAX_LAG_MS: '2000',
     DATABASE_ACQUIRE_TIMEOUT_MS: '500',
@@ -200,15 +138,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, links.collector).replace(/\/$/, ''),
     ...extra,
   };
-  let current: Service;
-  const processes: Service[] = [];
-  const start = async (): Promise<void> => {
-    current = await startService({ environment, nodeArguments: ['--import', fillHeapOnSignal] });
-    processes.push(current);
-    await current.ready();
-  };
-  scope.teardown(() => current.stop(5_000));
-  await start();
+  const { setting, ...instances } = await startInstances(scope, environment);
   const prometheusUrl = await startPrometheus(scope, adminPort);
   const [url, adminUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${adminPort}`];
   startLoad(scope, url, secret);
@@ -221,9 +151,6 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${point}: ${text}`);
   };
-  let beside: Service | undefined;
-  const stopBeside = async (): Promise<void> => void (await beside?.stop(5_000));
-  scope.teardown(stopBeside);
   let token: string | undefined;
   const takeToken = async (): Promise<string> => {
     if (token === undefined) {
@@ -248,27 +175,20 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     links,
     redis,
     ...redisServers,
+    ...instances,
+    ...(postgres.pooler && { pooler: postgres.pooler }),
+    killPrimary: postgres.killPrimary,
+    failOver: postgres.failOver,
+    rotations: createRotations({ ...instances, setting, google, databaseUrl: postgres.primaryUrl }),
     twelveData,
     spans,
-    databaseUrl: primaryUrl,
+    get databaseUrl() {
+      return postgres.primaryUrl();
+    },
     replicaUrl,
     prometheusUrl,
     url,
     adminUrl,
-    service: () => current,
-    logged: (traceId) => processes.some(({ log }) => log.some(({ trace_id: id }) => id === traceId)),
-    restart: async () => {
-      await current.exited;
-      await start();
-    },
-    startBeside: async () => {
-      const started = await startService({ environment: { ...environment, PORT: '0', METRICS_PORT: '0' } });
-      beside = started;
-      processes.push(started);
-      await started.ready();
-      return started.url;
-    },
-    stopBeside,
     nextGeneration,
     token: takeToken,
     google,

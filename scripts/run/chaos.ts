@@ -10,9 +10,9 @@ import { matrix } from '#load/chaos/matrix.ts';
 import { renderReport } from '#load/chaos/report/report.ts';
 import { readTimelines, type Timeline } from '#load/chaos/report/timelines.ts';
 import { runCell } from '#load/chaos/run-cell.ts';
-import { topologies, type Topology } from '#load/chaos/redis-topologies.ts';
 import { createScope } from '#load/chaos/scope.ts';
 import { startWorld } from '#load/chaos/world.ts';
+import { topologies, type Topology } from '#load/chaos/world/topology.ts';
 
 const [asked, only] = process.argv.slice(2);
 if (asked !== undefined && !groups.includes(asked as Group)) {
@@ -35,7 +35,7 @@ process.on('uncaughtException', abandon).on('SIGINT', abandon).on('SIGTERM', aba
 const results: CellResult[] = [];
 const timelines: Timeline[][] = [];
 
-/** Runs the cells that share a topology of Redis in one world. */
+/** Runs the cells that share a topology in one world. */
 const runTopology = async (topology: Topology): Promise<void> => {
   const chosen = cells.filter((cell) => (cell.topology ?? 'server') === topology);
   if (chosen.length === 0) return;

@@ -1,7 +1,8 @@
 /**
  * Checks the dashboards: runs the service with all its dependencies and a real Prometheus, generates traffic and
  * faults, then runs the query of every panel, annotation, variable and rule of the committed files. A query that does
- * not parse or returns no data is a fault. An exemplar whose trace was not exported is also a fault. With `--service-only`
+ * not parse or returns no data is a fault. An exemplar whose trace was not exported is also a fault, and so is a line of `promtool check metrics` that is not
+ * accepted. With `--service-only`
  * proxy, probes, exporter of the host and k6 are not started, and queries about them only have to parse.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { startPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { withScope, type Scope } from './scope.ts';
 import { accountRound, pricingJobRound, secondFactorRound } from './account-traffic.ts';
 import { startStack, type Stack } from './stack.ts';
+import { metricsLint } from './around/metrics-lint.ts';
 import { startSurroundings } from './around/surroundings.ts';
 import {
   badRound,
@@ -247,6 +249,7 @@ await withScope(async (scope) => {
     ...(await Promise.all(dashboards.map((dashboard) => verifyDashboard(prometheus, dashboard, start)))).flat(),
     ...(await verifyRules(prometheus, start)),
     ...(await verifyExemplars(prometheus, stack, start)),
+    ...(await metricsLint(stack.service.adminUrl)).map((problem) => ({ where: 'promtool check metrics', problem })),
   ];
   const wrong = findings.filter(({ problem }) => problem !== undefined);
   for (const { where, problem } of wrong) console.error(`${where}\n    ${problem}`);

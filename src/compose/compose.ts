@@ -16,7 +16,7 @@ import { composeRateLimits } from './identity/rate-limits.ts';
 import { composeProvider } from './features/provider.ts';
 import { personalTables } from './data/personal-data/personal-tables.ts';
 import { tableBounds } from './data/table-bounds.ts';
-import { createTableSizes } from '../database/index.ts';
+import { createServerConnections, createTableSizes } from '../database/index.ts';
 import { composeStorage } from './data/storage.ts';
 import { createLifecycle, type Lifecycle, type LifecycleState } from './lifecycle.ts';
 import { composeMail } from './features/mail.ts';
@@ -150,6 +150,7 @@ export const compose = async (config: Config): Promise<Service> => {
     ],
     collectors: [
       database.collect,
+      createServerConnections({ ...base, reader: database.reader }),
       createTableSizes({ ...base, reader: database.reader, names: Object.keys(tableBounds) }),
       jobs.collect,
       ...calendar.collectors,

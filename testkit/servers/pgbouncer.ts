@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -12,6 +12,13 @@ import { statementOn } from './replica.ts';
 export type PgBouncer = {
   /** Leads to the database `alias` of PgBouncer; a hyphen in it is percent-encoded. */
   readonly url: string;
+  /** SIGKILL: its connections end, and its port refuses new ones. */
+  readonly stop: () => Promise<void>;
+  /** Starts it again on the same port. */
+  readonly start: () => Promise<void>;
+  /** SIGSTOP: connections stay open and nothing answers. */
+  readonly hang: () => void;
+  readonly wake: () => void;
 };
 
 export type PgBouncerOptions = {
@@ -44,24 +51,42 @@ export const startPgBouncer = async (
     `pool_mode = ${mode}`,
     `default_pool_size = ${poolSize}`,
     'max_client_conn = 200',
+    // After a failed attempt to connect, its default is to wait for 15 s, also after a failover.
+    'server_login_retry = 1',
   ];
   const file = join(directory, 'pgbouncer.ini');
   writeFileSync(file, `[databases]\n${alias} = ${server}\n[pgbouncer]\n${settings.join('\n')}\n`);
   chmodSync(file, 0o644);
-  const log = openSync(join(directory, 'pgbouncer.log'), 'w');
-  // PgBouncer refuses to run as root, as PostgreSQL does.
-  const child = spawn(program, [file], { ...serverAccount(), cwd: '/', stdio: ['ignore', log, log] });
-  const exited = new Promise<void>((done) => child.once('exit', () => done()));
-  t.teardown(async () => {
+  const log = openSync(join(directory, 'pgbouncer.log'), 'a');
+  const own = `postgres://${username}@127.0.0.1:${port}/${encodeURIComponent(alias).replaceAll('-', '%2D')}`;
+  let child: ChildProcess;
+  let exited: Promise<void>;
+  const start = async (): Promise<void> => {
+    // PgBouncer refuses to run as root, as PostgreSQL does.
+    const started = spawn(program, [file], { ...serverAccount(), cwd: '/', stdio: ['ignore', log, log] });
+    child = started;
+    exited = new Promise((done) => started.once('exit', () => done()));
+    await eventually(
+      async () => (await statementOn(own, 'select 1 as one').catch(() => [])).length === 1,
+      () => `PgBouncer accepts connections: ${readFileSync(join(directory, 'pgbouncer.log'), 'utf8')}`,
+      20_000,
+    );
+  };
+  const stop = async (): Promise<void> => {
     child.kill('SIGKILL');
     await exited;
+  };
+  t.teardown(async () => {
+    await stop();
+    closeSync(log);
     rmSync(directory, { recursive: true, force: true });
   });
-  const own = `postgres://${username}@127.0.0.1:${port}/${encodeURIComponent(alias).replaceAll('-', '%2D')}`;
-  await eventually(
-    async () => (await statementOn(own, 'select 1 as one').catch(() => [])).length === 1,
-    () => `PgBouncer accepts connections: ${readFileSync(join(directory, 'pgbouncer.log'), 'utf8')}`,
-    20_000,
-  );
-  return { url: own };
+  await start();
+  return {
+    url: own,
+    stop,
+    start,
+    hang: () => void child.kill('SIGSTOP'),
+    wake: () => void child.kill('SIGCONT'),
+  };
 };

@@ -18,6 +18,10 @@ export type SentinelServers = {
   readonly group: string;
   /** The port of the server that the sentinels name as primary now. */
   readonly primaryPort: () => Promise<number>;
+  /** Whether all sentinels know a replica that can become the primary. */
+  readonly hasGoodReplica: () => Promise<boolean>;
+  /** Asks the sentinels to exchange primary and replica. */
+  readonly failOver: () => Promise<void>;
 };
 
 const group = 'volwatch';
@@ -65,6 +69,11 @@ export const startSentinelServers = async (
     const field = (name: string): string => String(fields[fields.indexOf(name) + 1]);
     return field('num-other-sentinels') === '2' && field('num-slaves') === '1';
   };
+  const knowsGoodReplica = async ({ admin }: { readonly admin: Redis }): Promise<boolean> => {
+    const [fields = []] = (await admin.call('SENTINEL', 'REPLICAS', group)) as string[][];
+    const field = (name: string): string => String(fields[fields.indexOf(name) + 1]);
+    return field('flags') === 'slave' && field('master-link-status') === 'ok';
+  };
   const allKnow = async (): Promise<boolean> => (await Promise.all(sentinels.map(knowsOthers))).every(Boolean);
   await eventually(allKnow, 'the sentinels know each other and the replica', 30_000);
   return {
@@ -72,6 +81,10 @@ export const startSentinelServers = async (
     replica,
     urls: sentinels.map(({ url }) => url),
     group,
+    hasGoodReplica: async () => (await Promise.all(sentinels.map(knowsGoodReplica))).every(Boolean),
+    failOver: async () => {
+      await sentinels[0].admin.call('SENTINEL', 'FAILOVER', group);
+    },
     primaryPort: async () => {
       const [, port] = (await sentinels[0].admin.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group)) as string[];
       return Number(port);

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +8,22 @@ import { hostFor, serverAccount, serverEnvironment } from '#src/embedded-postgre
 import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
+import { readPidFile } from '#src/embedded-postgres/server-process.ts';
 import { eventually } from '#testkit/eventually.ts';
 
-export type ReplicatedPostgres = { readonly primaryUrl: string; readonly replicaUrl: string };
+export type ReplicatedPostgres = {
+  readonly primaryUrl: string;
+  readonly replicaUrl: string;
+  /** SIGKILL to the primary, which does not start again. */
+  readonly killPrimary: () => Promise<void>;
+  /** Makes the replica a primary. */
+  readonly promoteReplica: () => Promise<void>;
+};
+
+export type ReplicatedOptions = {
+  /** Each commit waits until the replica has it, so that a failover loses no acknowledged write. Default: false. */
+  readonly synchronous?: boolean;
+};
 
 /** One statement on a connection of its own. */
 export const statementOn = async (url: string, text: string): Promise<Record<string, unknown>[]> => {
@@ -39,8 +51,23 @@ const baseBackup = async (primaryUrl: string, from: string, to: string): Promise
   }
 };
 
+/** From now on, each commit waits for the replica. A setting of the role has precedence over the one of the command line. */
+const waitForReplica = async (primaryUrl: string): Promise<void> => {
+  await statementOn(primaryUrl, `alter system set synchronous_standby_names = '*'`);
+  await statementOn(primaryUrl, 'alter role volwatch set synchronous_commit = on');
+  await statementOn(primaryUrl, 'select pg_reload_conf()');
+  await eventually(
+    async () => (await statementOn(primaryUrl, `select from pg_stat_replication where sync_state = 'sync'`)).length > 0,
+    'the replica is synchronous',
+    20_000,
+  );
+};
+
 /** Starts a PostgreSQL and a streaming replica of it; both are removed on teardown. */
-export const startReplicated = async (t: Pick<ExecutionContext, 'teardown'>): Promise<ReplicatedPostgres> => {
+export const startReplicated = async (
+  t: Pick<ExecutionContext, 'teardown'>,
+  { synchronous = false }: ReplicatedOptions = {},
+): Promise<ReplicatedPostgres> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-replicated-'));
   chmodSync(directory, 0o711);
   const primary = await startEmbeddedPostgres({ directory, logger: silentLogger, durable: false });
@@ -89,5 +116,22 @@ export const startReplicated = async (t: Pick<ExecutionContext, 'teardown'>): Pr
     () => `the replica starts: ${readFileSync(join(directory, 'replica.log'), 'utf8')}`,
     30_000,
   );
-  return { primaryUrl: primary.url, replicaUrl: replica.href };
+  if (synchronous) await waitForReplica(primary.url);
+  return {
+    primaryUrl: primary.url,
+    replicaUrl: replica.href,
+    killPrimary: async () => {
+      const running = readPidFile(join(home, 'data'));
+      if (running) process.kill(running.pid, 'SIGKILL');
+      // Without this, its supervisor would start it again.
+      await primary.stop();
+    },
+    promoteReplica: async () => {
+      const rows = await statementOn(replica.href, 'select pg_promote(true, 30) as promoted');
+      if (rows[0]?.['promoted'] !== true) throw new Error('the replica was not promoted within 30 s');
+      // Its own copy of the setting names a replica that does not exist.
+      await statementOn(replica.href, 'alter system reset synchronous_standby_names');
+      await statementOn(replica.href, 'select pg_reload_conf()');
+    },
+  };
 };

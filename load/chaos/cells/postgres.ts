@@ -33,6 +33,8 @@ export const postgresCells: readonly Cell[] = [
     ...common,
     name: 'black hole',
     how: 'bytes vanish, connections stay open',
+    // Health shows it after the timeout of a statement (2.5 s) and the next check.
+    holdMs: 6_000,
     unhealthy: 'postgres',
     inject: ({ links }) => links.postgres.addToxic({ type: 'timeout', attributes: { timeout: 0 } }),
     heal: ({ links }) => links.postgres.heal(),

@@ -1,4 +1,4 @@
-import { rate, type DashboardSpec } from '../spec.ts';
+import { of, rate, type DashboardSpec } from '../spec.ts';
 
 const pg = (metric: string, labels = ''): string => `${metric}{job="postgres"${labels}}`;
 const host = (metric: string, labels = ''): string => `${metric}{job="host"${labels}}`;
@@ -68,6 +68,25 @@ export const saturation: DashboardSpec = {
           queries: [
             { expr: `sum(${rate(pg('pg_stat_database_deadlocks'))})`, legend: 'deadlocks' },
             { expr: `sum(${rate(pg('pg_stat_database_temp_bytes'))}) / 1e6`, legend: 'MB of temporary files' },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'As the service sees it',
+      panels: [
+        {
+          id: 30,
+          kind: 'timeseries',
+          title: 'Connections of the server of PostgreSQL',
+          description:
+            'Share of the connections that the server allows to all programs, read by the service. It needs no exporter.',
+          unit: 'share',
+          queries: [
+            {
+              expr: `max(${of('volwatch_db_server_connections', 'state="used"')}) / max(${of('volwatch_db_server_connections', 'state="max"')})`,
+              legend: 'connections in use',
+            },
           ],
         },
       ],

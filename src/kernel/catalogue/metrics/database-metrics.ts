@@ -50,6 +50,11 @@ export const databaseMetrics = {
     help: 'Requests that gave up waiting for a database connection',
     labels: { pool: 'open' },
   },
+  volwatch_db_server_connections: {
+    type: 'gauge',
+    help: 'Connections of all programs to the PostgreSQL server, and the max number without those reserved for superusers',
+    labels: { state: ['used', 'max'] },
+  },
   db_client_connection_wait_time_seconds: {
     type: 'histogram',
     help: 'Time to obtain a database connection in seconds',

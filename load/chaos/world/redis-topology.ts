@@ -1,10 +1,7 @@
 import { startRedisCluster, type RedisClusterServers } from '#testkit/servers/redis-cluster.ts';
 import { startSentinelServers, type SentinelServers } from '#testkit/servers/redis-sentinel.ts';
-import type { Scope } from './scope.ts';
-
-/** How Redis is built in a world. The cells of one topology share a world. */
-export const topologies = ['server', 'cluster', 'sentinel'] as const;
-export type Topology = (typeof topologies)[number];
+import type { Scope } from '../scope.ts';
+import type { Topology } from './topology.ts';
 
 /** The servers that cells can stop, and the variables of the service. `server` is in every world. */
 export type RedisTopology = {
