@@ -86,7 +86,7 @@ export const createUploaders = (): Uploaders => {
     attacker: (field) => of(field).attacker,
     during: async (field, work) => {
       const honest = await of(field).honest;
-      let hasEnded = false;
+      const ending = new AbortController();
       let [tried, stored] = [0, 0];
       const uploads = async (): Promise<void> => {
         do {
@@ -96,9 +96,9 @@ export const createUploaders = (): Uploaders => {
           tried += 1;
           if (await upload) stored += 1;
           await sleep(300);
-        } while (!hasEnded);
+        } while (!ending.signal.aborted);
       };
-      const ended = work().finally(() => (hasEnded = true));
+      const ended = work().finally(() => ending.abort());
       await Promise.all([ended, uploads()]);
       return stored / tried;
     },

@@ -146,7 +146,8 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   pricing_job: {
     grows: 'a caller opens a pricing job',
     bound: 'PRICING_JOBS_PER_OWNER',
-    removed: 'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS',
+    removed:
+      'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS; those of an ended API key also when their owner needs the space',
     tests: ['test/pricing-jobs/pricing-jobs.test.ts'],
   },
   pricing_preset: {
