@@ -15,11 +15,11 @@ const connections = Number(process.env['CONNECTIONS'] ?? 16);
 
 const loads: Readonly<Record<string, () => Load>> = {
   price: () => priceLoad,
-  'objects-100': () => batchLoads(100).objects!,
-  'objects-1000': () => batchLoads(1_000).objects!,
-  'columns-1000': () => batchLoads(1_000).columns!,
-  'arrow-1000': () => batchLoads(1_000).arrow!,
-  'columns-10000': () => batchLoads(10_000).columns!,
+  'objects-100': () => batchLoads(100).objects,
+  'objects-1000': () => batchLoads(1_000).objects,
+  'columns-1000': () => batchLoads(1_000).columns,
+  'arrow-1000': () => batchLoads(1_000).arrow,
+  'columns-10000': () => batchLoads(10_000).columns,
 };
 const sides = ['other', 'this'] as const;
 type Side = (typeof sides)[number];
