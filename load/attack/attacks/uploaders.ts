@@ -4,7 +4,7 @@ import type { Field } from '../attack.ts';
 import type { Person } from '../people.ts';
 
 /** A user who may upload prices, and a universe of uploaded prices. */
-export type Uploader = { readonly person: Person; readonly token: string; readonly path: string };
+type Uploader = { readonly person: Person; readonly token: string; readonly path: string };
 
 const api = (port: number): string => `http://127.0.0.1:${port}/api/v1`;
 
