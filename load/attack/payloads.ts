@@ -34,6 +34,25 @@ export const payloads = {
   brotliOfRows: once(() =>
     brotliCompressSync(emptyRows(unpackedBytes), { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
   ),
+  /** 4 MB of rows that a universe refuses, because it does not contain the symbols. */
+  uploadOfUnknownSymbols: once(() =>
+    Buffer.from(
+      `symbol,date,close\n${Array.from({ length: 200_000 }, (_, row) => `X${row % 999},2024-01-02,1.5`).join('\n')}\n`,
+    ),
+  ),
+  /** A CSV file of 256 MiB with a header and no rows. */
+  gzipOfEmptyLines: once(() =>
+    gzipSync(Buffer.concat([Buffer.from('symbol,date,close\n'), Buffer.alloc(4 * unpackedBytes, 10)]), { level: 9 }),
+  ),
+  wideCsv: once(() => {
+    const columns = Array.from({ length: 1_000_000 }, (_, number) => `c${number}`).join(',');
+    return Buffer.from(`symbol,date,close,${columns}\nA,2024-01-02,1${','.repeat(1_000_000)}\n`);
+  }),
+  /** One quoted value of 16 MiB, then values of 64 KiB in many rows. */
+  hugeTextCsv: once(() => {
+    const row = `${'y'.repeat(65_536)},2024-01-02,1\n`;
+    return Buffer.from(`symbol,date,close\n"${'x'.repeat(16 * mebibyte)}",2024-01-02,1\n${row.repeat(64)}`);
+  }),
   tooManyRows: once(() => Buffer.from(emptyRows(mebibyte))),
   /** One row with 200,000 different members. */
   manyMembers: once(() => {

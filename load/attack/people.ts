@@ -14,6 +14,8 @@ export type People = {
   readonly make: (count: number) => Promise<readonly Person[]>;
   /** Creates API keys of a person. */
   readonly keys: (person: Person, count: number) => Promise<readonly string[]>;
+  /** Signs in and returns a new access token. */
+  readonly token: (person: Person) => Promise<string>;
   /** Signs in with the correct password and returns the status. */
   readonly signIn: (person: Person, address: string) => Promise<number>;
 };
@@ -77,6 +79,7 @@ export const createPeople = (api: string): People => {
       }
       return keys;
     },
+    token: async (person) => String((await must(200, () => signIn(person, person.address)))['access_token']),
     signIn: async (person, address) => (await signIn(person, address)).status,
   };
 };

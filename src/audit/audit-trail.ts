@@ -1,5 +1,11 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { actorOf, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import {
+  actorOf,
+  type AuditActor,
+  type AuditEvent,
+  type AuditStream,
+  type AuditTrail,
+} from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
@@ -52,6 +58,13 @@ const currentTraceId = (): string | null => {
 
 const byStream = (left: Pick<EventContent, 'stream'>, right: Pick<EventContent, 'stream'>): number =>
   left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0;
+
+/** Streams whose names hold the id of a user, which is personal data and belongs in no span. */
+const userStreams = /^(?:user|session):/;
+
+/** The name of a stream for spans. The row of the event has the trace id, so it is found without the id of the user. */
+const tracedStream = (stream: AuditStream): string =>
+  userStreams.test(stream) ? stream.slice(0, stream.indexOf(':')) : stream;
 
 /** The audit trail in PostgreSQL, in the tables of migration `0002-audit-trail`. The port documents the guarantees. */
 export const createAuditTrail = ({ clock, metrics, ids, refusals, assertMayCreate }: AuditTrailDeps): AuditTrail => {
@@ -130,7 +143,9 @@ export const createAuditTrail = ({ clock, metrics, ids, refusals, assertMayCreat
         });
       }
       events.push(content);
-      trace.getActiveSpan()?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': event.stream });
+      trace
+        .getActiveSpan()
+        ?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': tracedStream(event.stream) });
     },
   };
 };

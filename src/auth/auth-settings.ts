@@ -17,6 +17,10 @@ export type AuthSettings = {
   readonly sameSite: SameSite;
   readonly minPasswordCharacters: number;
   readonly maxUsersWithoutSignIn: number;
+  /** Max registrations of one network in a day. */
+  readonly maxRegistrationsPerNetwork: number;
+  /** Max stored refresh tokens of one sign-in. */
+  readonly maxTokensPerSignIn: number;
   readonly secondStepSeconds: number;
   readonly recentSignInSeconds: number;
   readonly maxSecondFactorFailures: number;

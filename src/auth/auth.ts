@@ -210,7 +210,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     hasher,
     assertMayRegister: createRegistrationQuota({
       ...shared,
-      maxUsersWithoutSignIn: settings.maxUsersWithoutSignIn,
+      networkKey: secrets.places,
     }),
     rules,
     refreshTokens,

@@ -79,6 +79,8 @@ export const RefreshTokenEntity = defineEntity({
     accessExpiresAt: p.datetime(),
     createdAt: p.datetime(),
     usedAt: p.datetime().nullable(),
+    /** Whether the token names its family. Then a reuse is detected without this row. */
+    namesFamily: p.boolean().default(false),
   },
 });
 
@@ -184,6 +186,17 @@ export const OwnerEndEntity = defineEntity({
     ownerId: p.text().primary(),
     reason: p.text().$type<OwnerEndReason>(),
     endedAt: p.datetime(),
+  },
+});
+
+/** Registrations of a day (UTC) from the networks whose keyed hash is in `bucket`. */
+export const RegistrationCountEntity = defineEntity({
+  name: 'RegistrationCount',
+  tableName: 'registration_count',
+  properties: {
+    day: p.date().primary(),
+    bucket: p.integer().primary(),
+    registrations: p.integer(),
   },
 });
 

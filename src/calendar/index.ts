@@ -10,7 +10,7 @@ export { createGoogleHttp } from './google/google-http.ts';
 export { createGoogleOAuth } from './google/google-oauth.ts';
 export { removeCalendarOf, removeOldCalendarRows } from './retention.ts';
 export { createRevocations } from './revocations.ts';
-export { createEventQuota } from './sync/event-quota.ts';
+export { createEventQuota, createSyncBytesQuota } from './sync/event-quota.ts';
 export { createFetchChanges } from './sync/fetch-changes.ts';
 export { createScheduledSync } from './sync/scheduled-sync.ts';
 export { createSync } from './sync/sync.ts';

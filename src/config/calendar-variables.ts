@@ -56,6 +56,16 @@ export const calendarSections = {
       '20000',
       'Max stored events of one calendar; a sync of more is refused with 429 `quota_exceeded`',
     ),
+    CALENDAR_ANSWER_MAX_BYTES: variable(
+      integer(1_024, 268_435_456),
+      '16777216',
+      'Max size of one answer of Google. A page of 500 events has about 1 MB, with long texts about 3 MB',
+    ),
+    CALENDAR_SYNC_MAX_BYTES: variable(
+      integer(1_024, 4_294_967_296),
+      '134217728',
+      'Max size of all pages of one sync; a larger one is refused with 429 `quota_exceeded`',
+    ),
     CALENDAR_FUTURE_DAYS: variable(
       integer(1, 36_500),
       '730',

@@ -46,6 +46,16 @@ export const storageSections = {
       '7',
       'An account without a sign-in is removed after this time',
     ),
+    REGISTRATIONS_PER_NETWORK_PER_DAY: variable(
+      integer(1, 10_000_000),
+      '200',
+      'Max registrations from one IPv4 address, or one /64 network of IPv6, in a day (UTC), also those that create no account',
+    ),
+    REFRESH_TOKENS_PER_SIGN_IN: variable(
+      integer(2, 1_000_000),
+      '100',
+      'Max stored refresh tokens of one sign-in. A used token is deleted after the access token that was issued with it has expired',
+    ),
     CREATIONS_PER_OWNER_PER_DAY: variable(
       integer(1, 1_000_000),
       '1000',

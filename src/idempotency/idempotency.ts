@@ -134,9 +134,13 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
         if (key.finishedAt != null) return;
         key.reply = JSON.stringify(reply);
       };
+      const release: IdempotencyClaim['release'] = async (transaction) => {
+        const stored = await findOwn(transaction, ownKey);
+        if (stored) transaction.em.remove(stored);
+      };
       const timer = startRenewal(ownKey);
       try {
-        const reply = await work({ remember });
+        const reply = await work({ remember, release });
         await end(ownKey, (stored) => {
           stored.reply = JSON.stringify(reply);
           stored.finishedAt = clock.now();

@@ -21,7 +21,7 @@ export type ChunkPricingDeps = {
   readonly reader: Reader;
   readonly store: ChunkStore;
   readonly measure: MeasureChunk;
-  /** False if the caller that opened the job was deleted or disabled. Then its chunks are not priced. */
+  /** False if the caller that opened the job was deleted, disabled or revoked, or has expired. Then its chunks are not priced. */
   readonly mayAct: (subject: string) => Promise<boolean>;
   /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
   readonly watchMs?: number;
@@ -63,6 +63,8 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       ),
     );
 
+  const failAsGone = (jobId: string, number: number): Promise<unknown> => fail(jobId, number, 'credential_owner_gone');
+
   return ({ job_id: jobId = '', number: text = '' }, signal, { last }) =>
     measure('price', async (end) => {
       const number = Number(text);
@@ -70,10 +72,13 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       // The job was cancelled, or a worker that counted as dead has finished the chunk.
       if (!chunk) return end('removed');
       if (!(await mayAct(chunk.subject))) {
-        await fail(jobId, number, 'credential_owner_gone');
+        await failAsGone(jobId, number);
         return end('refused', 'credential_owner_gone');
       }
-      const watch = watchChunk({ isWanted: () => isWaiting(jobId, number), everyMs: watchMs });
+      const watch = watchChunk({
+        isWanted: async () => (await isWaiting(jobId, number)) && (await mayAct(chunk.subject)),
+        everyMs: watchMs,
+      });
       try {
         const { owner, length, subject, defaults } = chunk;
         const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
@@ -86,7 +91,12 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
         const output = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
         await store.finish({ jobId, number, owner, output, rows, failed });
       } catch (error) {
-        if (watch.signal.aborted) return end('removed');
+        if (watch.signal.aborted) {
+          if (await mayAct(chunk.subject)) return end('removed');
+          // Its caller has ended while it was priced.
+          await failAsGone(jobId, number);
+          return end('refused', 'credential_owner_gone');
+        }
         const code = codeOf(error);
         end(outcomeOf(code), code);
         // After `quota_exceeded` there is no retry, because it would need the same work and give a result of the same

@@ -1,5 +1,6 @@
 export { pricingJobEntities } from './entities.ts';
 export { createPricingJobRoutes } from './pricing-job-routes.ts';
 export { createPricingJobs, type PricingJobs } from './pricing-jobs.ts';
+export { createRemoveJobsOfEndedKeys } from './ended-keys.ts';
 export { createPricingJobQuota } from './quota.ts';
 export { removeOldPricingJobs, removePricingJobsOf } from './retention.ts';

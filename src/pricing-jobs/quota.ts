@@ -3,6 +3,7 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import type { RemoveJobsOfEndedKeys } from './ended-keys.ts';
 import { createTotalBytes } from './total-bytes.ts';
 
 /** Limits of stored pricing jobs. API keys count for the user or client that they belong to. */
@@ -21,6 +22,8 @@ export type PricingJobLimits = {
 export type PricingJobQuotaDeps = {
   readonly limits: PricingJobLimits;
   readonly abuse: AbuseReport;
+  /** Frees what jobs of ended API keys use, when an owner has reached a quota. */
+  readonly removeJobsOfEndedKeys: RemoveJobsOfEndedKeys;
   readonly clock: Pick<Clock, 'monotonic'>;
 };
 
@@ -57,7 +60,12 @@ const useSql = `
 
 type Use = { readonly bytes: number; readonly row_count: number };
 
-export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaDeps): PricingJobQuota => {
+export const createPricingJobQuota = ({
+  limits,
+  abuse,
+  removeJobsOfEndedKeys,
+  clock,
+}: PricingJobQuotaDeps): PricingJobQuota => {
   const { minChunkBytes } = limits;
   const countedBytes = (bytes: number): number => Math.max(bytes, minChunkBytes);
   const total = createTotalBytes({
@@ -74,6 +82,20 @@ export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaD
       owner,
     ]);
     return own!;
+  };
+
+  /** The use of an owner. If it is too large, jobs of ended keys are removed first. */
+  const useThatFits = async (query: Query, owner: string, isTooLarge: (use: Use) => boolean): Promise<Use> => {
+    const use = await useOf(query, owner);
+    if (!isTooLarge(use) || (await removeJobsOfEndedKeys(query, owner)) === 0) return use;
+    return useOf(query, owner);
+  };
+
+  const countJobs = async (query: Query, owner: string): Promise<number> => {
+    const [stored] = await query<{ jobs: number }>('select count(*)::int as jobs from pricing_job where owner = $1', [
+      owner,
+    ]);
+    return stored!.jobs;
   };
 
   const assertBytes = async (query: Query, storedBytes: number, addedBytes: number): Promise<void> => {
@@ -93,15 +115,20 @@ export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaD
   return {
     assertJob: async (query, owner) => {
       await lockOwner(query, owner);
-      const [stored] = await query<{ jobs: number }>('select count(*)::int as jobs from pricing_job where owner = $1', [
-        owner,
-      ]);
-      const wanted = stored!.jobs + 1;
+      let wanted = (await countJobs(query, owner)) + 1;
+      if (wanted > limits.maxJobsPerOwner && (await removeJobsOfEndedKeys(query, owner)) > 0) {
+        wanted = (await countJobs(query, owner)) + 1;
+      }
       assertWithinQuota(abuse, { quota: 'pricing_jobs', wanted, max: limits.maxJobsPerOwner, unit: 'jobs', remedy });
     },
 
     assertChunk: async (query, owner, bytes) => {
-      const use = await useOf(query, owner);
+      const use = await useThatFits(
+        query,
+        owner,
+        (now) =>
+          now.row_count + 1 > limits.maxRowsPerOwner || now.bytes + countedBytes(bytes) > limits.maxBytesPerOwner,
+      );
       // The rows of a chunk are known only after it is priced. So waiting chunks can exceed this quota.
       const rows = { quota: 'pricing_job_rows', wanted: use.row_count + 1, max: limits.maxRowsPerOwner } as const;
       assertWithinQuota(abuse, { ...rows, unit: 'rows', remedy });
@@ -111,7 +138,8 @@ export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaD
     assertResult: async (query, owner, { inputBytes, resultBytes }) => {
       const addedBytes = countedBytes(resultBytes) - countedBytes(inputBytes);
       if (addedBytes <= 0) return;
-      await assertBytes(query, (await useOf(query, owner)).bytes, addedBytes);
+      const use = await useThatFits(query, owner, (now) => now.bytes + addedBytes > limits.maxBytesPerOwner);
+      await assertBytes(query, use.bytes, addedBytes);
     },
   };
 };

@@ -22,6 +22,33 @@ test('accounts that nobody signs in to are bounded; the refusal is the same for 
   t.is((await register(room, 'three')).status, 202);
 });
 
+test('one network registers a max number of accounts in a day, and other networks and days are not affected', async (t) => {
+  const abuse = recordAbuse();
+  const room = await startRoom(t, { settings: { maxRegistrationsPerNetwork: 3 }, abuse });
+  const from = (address: string, name: string) =>
+    room.json('/auth/register', { email: `${name}@example.org`, password }, { 'X-Forwarded-For': address });
+  // Exactly the max number passes of requests at the same time, and those of a taken address count too.
+  const names = ['a', 'b', 'a', 'b', 'c', 'd'];
+  const answers = await Promise.all(names.map((name, index) => from(`2001:db8:1:2::${index + 1}`, name)));
+  t.is(answers.filter(({ status }) => status === 202).length, 3);
+  for (const { status, body } of answers.filter(({ status }) => status !== 202)) {
+    t.is(status, 429);
+    t.like(body, { code: 'quota_exceeded', errors: [{ code: 'registrations_of_network' }] });
+  }
+  t.deepEqual(abuse.kinds, ['storage_quota', 'storage_quota', 'storage_quota']);
+  t.is((await from('2001:db8:1:3::1', 'other-network')).status, 202);
+  t.like(await from('2001:db8:1:2::9', 'late'), { status: 429 });
+  t.is((await room.stored.query('select 1 from registration_count')).length, 2);
+  t.false(JSON.stringify(await room.stored.query('select * from registration_count')).includes('2001'));
+
+  room.advance(86_400);
+  t.is((await from('2001:db8:1:2::9', 'next-day')).status, 202);
+  room.advance(86_400);
+  await room.auth.cleanUp();
+  const days = await room.stored.query('select registrations from registration_count');
+  t.deepEqual(days, [{ registrations: 1 }], 'counts of days that are over are removed');
+});
+
 test('retention removes accounts without a sign-in, and none that was signed in to by token or by cookie', async (t) => {
   const room = await startRoom(t);
   for (const name of ['tokens', 'cookie', 'unused', 'young']) await register(room, name);

@@ -64,6 +64,8 @@ export const settings: AuthSettings = {
   sessionIdleSeconds: 3_600,
   sameSite: 'strict',
   maxUsersWithoutSignIn: 1_000,
+  maxRegistrationsPerNetwork: 1_000,
+  maxTokensPerSignIn: 100,
   secondStepSeconds: 300,
   recentSignInSeconds: 900,
   maxSecondFactorFailures: 5,

@@ -43,6 +43,35 @@ test.serial('more events than the quota are refused and not stored', async (t) =
   t.deepEqual(await storedEvents(stage), ['m1', 'm2', 'm3']);
 });
 
+test.serial(
+  'pages of a sync that have too many bytes together, or in one answer, are refused and not stored',
+  async (t) => {
+    const stage = await startStage(t, { CALENDAR_ANSWER_MAX_BYTES: '20000', CALENDAR_SYNC_MAX_BYTES: '30000' });
+    const { service, google } = stage;
+    const ada = await connectedPerson(stage);
+    google.pageSize = 10;
+    // Cancelled events count against no quota of events.
+    const cancelled = (count: number, from = 0): void => {
+      for (let index = from; index < from + count; index += 1) {
+        google.put({ id: `c${index}-${'x'.repeat(900)}`, status: 'cancelled' });
+      }
+    };
+    google.put(meeting('m1', 1));
+    t.like((await syncNow(service, ada)).body, { created: 1 });
+    cancelled(60);
+    const refused = await syncNow(service, ada);
+    t.like(refused.body, { status: 429, code: 'quota_exceeded' });
+    t.like(refused.body, { errors: [{ code: 'calendar_sync_bytes' }] });
+    t.is(metric(await scrape(service), 'volwatch_abuse_refused_total', { kind: 'storage_quota' }), 1);
+
+    google.put({ ...meeting('m2', 2), description: 'x'.repeat(30_000) });
+    google.pageSize = 250;
+    const answer = await syncNow(service, ada);
+    t.like(answer.body, { status: 502, code: 'external_api_bad_response' });
+    t.deepEqual(await storedEvents(stage), ['m1']);
+  },
+);
+
 test.serial('the scheduled job syncs each connected calendar', async (t) => {
   const stage = await startStage(t, { CALENDAR_SYNC_SCHEDULE: '* * * * *' });
   const { service, google, stored } = stage;

@@ -14,9 +14,13 @@ test('a path is logged as it was sent, without what may be personal data or a cr
   for (const path of kept) t.is(loggedPath(path, 'unmatched'), path);
   const replaced = [
     ['/reset/0123456789abcdef0123456789abcdef', '/reset/[redacted]'],
-    ['/users/ada@example.org/x', '/users/[redacted]/x'],
-    ['/users/ada%40example.org', '/users/[redacted]'],
-    ['/users/%61da%2540example.org', '/users/%61da%2540example.org'],
+    ['/reset/ada@example.org/x', '/reset/[redacted]/x'],
+    ['/reset/ada%40example.org', '/reset/[redacted]'],
+    ['/reset/%61da%2540example.org', '/reset/%61da%2540example.org'],
+    ['/api/v1/users/018f3f2e-0000-7000-8000-0000000000aa', '/api/v1/users/{id}'],
+    ['/api/v1/users/018f3f2e-0000-7000-8000-0000000000aa/sessions/revoke', '/api/v1/users/{id}/sessions/revoke'],
+    ['/users/ada@example.org/x', '/users/{id}/x'],
+    ['/%75sers/42/x', '/%75sers/{id}/x'],
     ['/login/eyJhbGciOiJSUzI1NiJ9.e30.AA', '/login/[redacted]'],
     ['/login;token=abc', '/[redacted]'],
     ['/login/token%3Dabc', '/login/[redacted]'],

@@ -5,6 +5,7 @@ import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
+import { createRemoveJobsOfEndedKeys } from '#src/pricing-jobs/ended-keys.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
@@ -53,7 +54,16 @@ export const setup = async (
   };
   const { unitOfWork, reader } = database;
   const refusals = recordAbuse();
-  const quota = createPricingJobQuota({ limits: { ...roomy, ...limits }, abuse: refusals, clock: systemClock });
+  const endedKeys = new Set<string>();
+  const removeJobsOfEndedKeys = createRemoveJobsOfEndedKeys({
+    endedKeys: async (_query, ids) => ids.filter((id) => endedKeys.has(id)),
+  });
+  const quota = createPricingJobQuota({
+    limits: { ...roomy, ...limits },
+    abuse: refusals,
+    removeJobsOfEndedKeys,
+    clock: systemClock,
+  });
   const assertStream = (bytes: Uint8Array): void => {
     if (bytes[0] === 0xff) throw new AppError('malformed_body');
   };
@@ -76,5 +86,5 @@ export const setup = async (
   const work = async (last = false): Promise<void> => {
     for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
   };
-  return { admin, database, metrics, refusals, pricing, queued, groups, hooks, work };
+  return { admin, database, metrics, refusals, pricing, queued, groups, hooks, work, endedKeys, removeJobsOfEndedKeys };
 };

@@ -12,18 +12,21 @@ import {
 } from './credentials.ts';
 import { connects, jobStorage, manyPages, pipelining, redaction } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
+import { createUploadAttacks } from './uploads.ts';
 import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
+
+const uploads = createUploadAttacks();
 
 /**
  * At least one attack for every kind of src/kernel/catalogue/abuse.ts. A new kind without an attack is a type error.
  */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_structure: structure,
-  body_expansion: expansion,
-  body_slow: [slowBodies],
+  body_expansion: [...expansion, uploads.bombs],
+  body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],
   body_backlog: idleBodies,
-  concurrency_by_caller: [manyBatches],
+  concurrency_by_caller: [manyBatches, uploads.parallel],
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork],
@@ -38,7 +41,17 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
 };
 
 /** Request limits stop these attacks, or each request costs little work. No refusal of a specific kind is expected. */
-const withoutKind: readonly Attack[] = [pipelining, registrations, manyKeys, redaction, connects, manyPages];
+const withoutKind: readonly Attack[] = [
+  pipelining,
+  registrations,
+  manyKeys,
+  redaction,
+  connects,
+  manyPages,
+  uploads.wide,
+  uploads.huge,
+  uploads.aborted,
+];
 
 export type ListedAttack = Attack & {
   /** The kinds of refusal that are expected; empty if none is expected. */

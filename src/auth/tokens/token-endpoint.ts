@@ -64,7 +64,7 @@ export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEnd
     consumes: ['application/x-www-form-urlencoded'],
     errorFormat: 'oauth',
     responses: { 200: tokenAnswer },
-    errors: ['client_credentials_invalid', 'auth_service_error', 'overloaded'],
+    errors: ['client_credentials_invalid', 'quota_exceeded', 'auth_service_error', 'overloaded'],
     handler: async ({ headers, body }) => {
       const credentials = { ...body, authorization: headers.authorization };
 

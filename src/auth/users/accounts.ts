@@ -103,9 +103,9 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
 
   return {
     register: async ({ email, password }) => {
-      await deps.assertMayRegister();
       const account = normalizedEmail(email);
       rules.check(password, account);
+      await deps.assertMayRegister();
       const hash = await hasher.hash(password);
       const id = uuidv7();
       const createdAt = clock.now();

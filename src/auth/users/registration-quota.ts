@@ -1,23 +1,79 @@
+import { createHmac } from 'node:crypto';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
-import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 export type RegistrationQuotaDeps = {
   readonly reader: Reader;
+  readonly unitOfWork: UnitOfWork;
+  readonly clock: Clock;
   readonly abuse: AbuseReport;
   readonly maxUsersWithoutSignIn: number;
+  /** Max registrations of one network in a day (UTC), also those of addresses that have an account. */
+  readonly maxRegistrationsPerNetwork: number;
+  /** Key of the hashes of networks. It must be the same on all instances. */
+  readonly networkKey: Uint8Array;
 };
 
 /**
- * Checks the quota for one more account. It counts only accounts without a sign-in. It runs before the address is looked
- * up, so the refusal reveals nothing about the address.
+ * Checks the quotas for one more account: of accounts without a sign-in, and of registrations of one network in a day. It
+ * runs before the address is looked up, so the refusal reveals nothing about the address.
  * @throws AppError `quota_exceeded`
  */
 export type AssertMayRegister = () => Promise<void>;
 
-export const createRegistrationQuota =
-  ({ reader, abuse, maxUsersWithoutSignIn: max }: RegistrationQuotaDeps): AssertMayRegister =>
-  async () => {
+/**
+ * Networks are counted in this number of buckets, so that an attacker with very many networks adds only so many rows in a
+ * day. Networks of one bucket share its count. The key is secret, so nobody can choose the network of another bucket.
+ */
+const buckets = 2 ** 18;
+
+const createNetworkQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
+  const { unitOfWork, clock, abuse, networkKey, maxRegistrationsPerNetwork: max } = deps;
+
+  const bucketOf = (clientIp: string): number => {
+    const hash = createHmac('sha256', networkKey)
+      .update(`registration ${countedAddress(clientIp)}`)
+      .digest();
+    return hash.readUInt32BE() % buckets;
+  };
+
+  return async () => {
+    const clientIp = currentRequest()?.clientIp;
+    if (clientIp === undefined) return;
+    const day = clock.now().toISOString().slice(0, 10);
+    // SQL, because one statement compares and adds, so that simultaneous requests do not pass the max.
+    const counted = await unitOfWork.run({ operation: 'auth.register' }, ({ query }) =>
+      query(
+        `insert into registration_count as counted (day, bucket, registrations) values ($1, $2, 1)
+         on conflict (day, bucket) do update set registrations = counted.registrations + 1
+           where counted.registrations < $3
+         returning 1`,
+        [day, bucketOf(clientIp), max],
+      ),
+    );
+    if (counted.length > 0) return;
+    assertWithinQuota(abuse, {
+      quota: 'registrations_of_network',
+      wanted: max + 1,
+      max,
+      unit: 'users',
+      remedy: 'Too many accounts were registered from this network today; try again tomorrow (UTC).',
+    });
+  };
+};
+
+/** Removes the counts of days that are over. Instances whose clocks differ may still count in the day before. */
+export const removeOldRegistrationCountsSql = `delete from registration_count
+  where day < ($1::timestamptz at time zone 'UTC')::date - 1 returning 1`;
+
+export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
+  const { reader, abuse, maxUsersWithoutSignIn: max } = deps;
+  const assertNetwork = createNetworkQuota(deps);
+  return async () => {
     const [found] = await reader.query<{ users: number }>(
       `select count(*)::int as users from (
          select 1 from user_account where first_signed_in_at is null limit $1
@@ -31,7 +87,9 @@ export const createRegistrationQuota =
       unit: 'users',
       remedy: 'Too many accounts wait for their first sign-in; try again later.',
     });
+    await assertNetwork();
   };
+};
 
 /**
  * Removes accounts that are older than `days` and had no sign-in. They never had credentials, so their rows in

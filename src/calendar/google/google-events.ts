@@ -13,8 +13,8 @@ type EventsRequest = {
   readonly before: string;
 };
 
-/** `expired`: the sync token is too old (410). `unauthorized`: the access token is refused (401). */
-type EventsAnswer = EventPage | 'expired' | 'unauthorized';
+/** `bytes`: the size of the page. `expired`: the sync token is too old (410). `unauthorized`: the access token is refused (401). */
+type EventsAnswer = (EventPage & { readonly bytes: number }) | 'expired' | 'unauthorized';
 
 export type GoogleEvents = {
   /**
@@ -78,6 +78,6 @@ export const createGoogleEvents = ({
     if (answer.status === 401) return 'unauthorized';
     if (answer.status !== 200) throw refusalOf(answer);
     if (answer.body === undefined) throw badResponse('answered with something other than JSON');
-    return readEventPage(answer.body);
+    return { ...readEventPage(answer.body), bytes: answer.bytes };
   },
 });

@@ -13,6 +13,8 @@ export type GoogleAnswer = {
   readonly status: number;
   /** The parsed body; undefined if it is not JSON. */
   readonly body: unknown;
+  /** The size of the body. */
+  readonly bytes: number;
   /** Seconds until the next attempt, if Google said so. */
   readonly retryAfter: number | undefined;
 };
@@ -26,9 +28,6 @@ export type GoogleHttp = {
   readonly send: (request: GoogleRequest, signal: AbortSignal) => Promise<GoogleAnswer>;
   readonly close: () => Promise<void>;
 };
-
-/** A page of 500 events has about 1 MB, and with long texts about 3 MB. */
-const maxBodyBytes = 32 * 2 ** 20;
 
 export const badResponse = (problem: string, cause?: unknown): AppError =>
   new AppError('external_api_bad_response', `Google ${problem}`, { cause });
@@ -45,8 +44,14 @@ const parse = (text: string): unknown => {
   }
 };
 
+export type GoogleHttpSettings = {
+  readonly connectTimeoutMs: number;
+  /** Max size of one answer. */
+  readonly maxBodyBytes: number;
+};
+
 /** The HTTP client of all Google endpoints. Tokens are sent in headers and forms only, because URLs reach spans. */
-export const createGoogleHttp = ({ connectTimeoutMs }: { readonly connectTimeoutMs: number }): GoogleHttp => {
+export const createGoogleHttp = ({ connectTimeoutMs, maxBodyBytes }: GoogleHttpSettings): GoogleHttp => {
   const agent = new Agent({ connect: { timeout: connectTimeoutMs }, connections: 8, pipelining: 1 });
 
   const open = async ({ url, form, accessToken }: GoogleRequest, signal: AbortSignal) => {
@@ -81,7 +86,7 @@ export const createGoogleHttp = ({ connectTimeoutMs }: { readonly connectTimeout
       const retryAfter = retryAfterSeconds(headers);
       if (status === 429) throw throttled(retryAfter ?? secondsToNextMinute(Date.now()));
       if (status >= 500) throw badResponse(`answered with status ${status}`);
-      return { status, body: parse(text), retryAfter };
+      return { status, body: parse(text), bytes: Buffer.byteLength(text), retryAfter };
     },
     close: () => agent.destroy(),
   };

@@ -5,7 +5,7 @@ import type { CalendarEvent, EventPage } from '../google/event-wire.ts';
 import type { GoogleCalendar } from '../google/google-calendar.ts';
 import { badResponse } from '../google/google-http.ts';
 import type { AccessTokens } from '../tokens/access-tokens.ts';
-import type { EventQuota } from './event-quota.ts';
+import type { EventQuota, SyncBytesQuota } from './event-quota.ts';
 import type { FetchedChanges } from './store-events.ts';
 
 export type FetchChangesDeps = {
@@ -13,6 +13,7 @@ export type FetchChangesDeps = {
   readonly accessTokens: AccessTokens;
   readonly clock: Clock;
   readonly assertQuota: EventQuota;
+  readonly assertBytes: SyncBytesQuota;
   /** Days from now until which a full list has events. */
   readonly futureDays: number;
 };
@@ -27,7 +28,7 @@ const horizonShare = 0.25;
 
 /** Lists the changes since the last sync, or all events if there is no usable sync token. */
 export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
-  const { google, accessTokens, clock, assertQuota, futureDays } = deps;
+  const { google, accessTokens, clock, assertQuota, assertBytes, futureDays } = deps;
 
   const list = async (
     state: SyncState,
@@ -42,6 +43,7 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
     let account: string | undefined;
     let pageToken: string | undefined;
     let mayRefresh = true;
+    let bytes = 0;
 
     /** An event can be in two pages when it changes meanwhile. The later page is right. */
     const add = (page: EventPage): void => {
@@ -71,6 +73,9 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
         access = await accessTokens.valid(state, signal, access);
         continue;
       }
+      // Before the page is kept, because cancelled events count against no other quota.
+      bytes += page.bytes;
+      assertBytes(bytes);
       add(page);
       if (page.nextPageToken === undefined) {
         return { full: syncToken === undefined, events, cancelled, syncToken: page.nextSyncToken!, account };

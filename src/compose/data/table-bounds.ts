@@ -5,6 +5,8 @@ export type TableBound = {
   readonly bound: string;
   /** When rows are removed. A variable names the schedule or the age of the removal. */
   readonly removed: string;
+  /** The tests of the bound. Each table that callers can make grow without a privileged scope has one. */
+  readonly tests?: readonly string[];
 };
 
 const never = 'never';
@@ -15,17 +17,29 @@ const never = 'never';
  * tables of a migrated database.
  */
 export const tableBounds: Readonly<Record<string, TableBound>> = {
-  account_profile: { grows: 'a user changes the profile', bound: 'one row per user', removed: 'with the account' },
-  account_settings: { grows: 'a user changes the settings', bound: 'one row per user', removed: 'with the account' },
+  account_profile: {
+    grows: 'a user changes the profile',
+    bound: 'one row per user',
+    removed: 'with the account',
+    tests: ['test/accounts/routes.test.ts'],
+  },
+  account_settings: {
+    grows: 'a user changes the settings',
+    bound: 'one row per user',
+    removed: 'with the account',
+    tests: ['test/accounts/routes.test.ts'],
+  },
   account_token: {
     grows: 'a message with a token is sent',
     bound: 'MAIL_PER_RECIPIENT_PER_HOUR and MAIL_RETRIES of an account',
     removed: 'when it is used; AUTH_CLEANUP_MINUTES, when it has expired',
+    tests: ['test/mail/delivery.test.ts'],
   },
   api_key: {
     grows: 'an owner makes a key',
     bound: 'keys that are not revoked: API_KEYS_PER_OWNER; all: CREATIONS_PER_OWNER_PER_DAY',
     removed: never,
+    tests: ['test/auth/api-keys.test.ts', 'test/audit/creation-quota.test.ts'],
   },
   asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'when no universe contains it any longer' },
   audit_event: {
@@ -33,11 +47,13 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound:
       'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; credentials and their changes, sign-ins, webhooks, calendars, exports: CREATIONS_PER_OWNER_PER_DAY; other changes: the rate limit of their caller',
     removed: 'never: the trail is append-only',
+    tests: ['test/audit/refusal-limit.test.ts', 'test/audit/creation-quota.test.ts'],
   },
   audit_refusal_window: {
     grows: 'the first refusal of a stream in an hour',
     bound: 'one row per stream',
     removed: 'RETENTION_SCHEDULE, when its hour is over',
+    tests: ['test/audit/refusal-limit.test.ts'],
   },
   audit_stream: { grows: 'the first event of a stream', bound: 'at most one row per audit_event', removed: never },
   calendar_connection: {
@@ -49,11 +65,13 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a caller asks to connect a calendar',
     bound: '5 rows for an owner',
     removed: 'when it is used; RETENTION_SCHEDULE, after its 10 minutes',
+    tests: ['test/calendar/consent.test.ts'],
   },
   calendar_event: {
     grows: 'a sync of a calendar',
-    bound: 'CALENDAR_EVENTS_PER_OWNER',
+    bound: 'CALENDAR_EVENTS_PER_OWNER; bytes of a sync: CALENDAR_SYNC_MAX_BYTES',
     removed: 'by a sync, or with its connection',
+    tests: ['test/calendar/sync-settings.test.ts'],
   },
   calendar_revocation: {
     grows: 'a calendar is disconnected',
@@ -64,6 +82,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a user asks for another e-mail address',
     bound: 'one row per user',
     removed: 'when the change is made; AUTH_CLEANUP_MINUTES, after EMAIL_TOKEN_HOURS',
+    tests: ['test/auth/emails/change.test.ts'],
   },
   corporate_actions: {
     grows: 'an upload or a refresh',
@@ -74,6 +93,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a request with an Idempotency-Key',
     bound: 'IDEMPOTENCY_KEYS_PER_OWNER',
     removed: 'RETENTION_SCHEDULE, after IDEMPOTENCY_TTL_HOURS',
+    tests: ['test/idempotency/idempotency.test.ts'],
   },
   index_checkpoint: {
     grows: 'a refresh',
@@ -88,6 +108,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound:
       'waiting messages: MAIL_WAITING_MAX; MAIL_PER_ACCOUNT_PER_HOUR, MAIL_PER_NETWORK_PER_HOUR, MAIL_PER_RECIPIENT_PER_HOUR',
     removed: 'RETENTION_SCHEDULE, after MAIL_RETENTION_HOURS; with the account',
+    tests: ['test/mail/causers.test.ts', 'test/mail/delivery.test.ts'],
   },
   market_index: {
     grows: 'a refresh',
@@ -120,11 +141,14 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a caller adds a chunk to a pricing job',
     bound: 'PRICING_JOB_BYTES_PER_OWNER, PRICING_JOB_ROWS_PER_OWNER, PRICING_JOB_BYTES together; 100 in a job',
     removed: 'with its job',
+    tests: ['test/pricing-jobs/pricing-jobs.test.ts'],
   },
   pricing_job: {
     grows: 'a caller opens a pricing job',
     bound: 'PRICING_JOBS_PER_OWNER',
-    removed: 'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS',
+    removed:
+      'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS; those of an ended API key also when their owner needs the space',
+    tests: ['test/pricing-jobs/pricing-jobs.test.ts'],
   },
   pricing_preset: {
     grows: 'a user stores a preset',
@@ -140,8 +164,20 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a sign-in for tokens',
     bound: 'CREATIONS_PER_OWNER_PER_DAY; RATE_LIMIT_LOGIN_PER_MINUTE of an address',
     removed: 'AUTH_CLEANUP_MINUTES, after REFRESH_TOKEN_EXPIRE_DAYS',
+    tests: ['test/audit/creation-quota.test.ts', 'test/auth/tokens/refresh-tokens.test.ts'],
   },
-  refresh_token: { grows: 'a refresh of tokens', bound: 'RATE_LIMIT_IP_PER_MINUTE', removed: 'with its family' },
+  refresh_token: {
+    grows: 'a refresh of tokens',
+    bound: 'REFRESH_TOKENS_PER_SIGN_IN',
+    removed: 'with its family; a used one, 5 minutes after its access token has expired',
+    tests: ['test/auth/tokens/refresh-tokens.test.ts'],
+  },
+  registration_count: {
+    grows: 'the first registration of a day from a network',
+    bound: '262,144 rows in a day',
+    removed: 'AUTH_CLEANUP_MINUTES, after two days',
+    tests: ['test/auth/registration-quota.test.ts'],
+  },
   revoked_token: {
     grows: 'a token is revoked',
     bound: 'tokens that were issued',
@@ -179,28 +215,33 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   universe_index: { grows: 'as universe', bound: 'UNIVERSE_INDEXES_MAX per universe', removed: 'with its universe' },
   user_account: {
     grows: 'a registration',
-    bound: 'accounts without a sign-in: USERS_WITHOUT_SIGN_IN; others: RATE_LIMIT_LOGIN_PER_MINUTE of an address',
+    bound: 'REGISTRATIONS_PER_NETWORK_PER_DAY; accounts without a sign-in: USERS_WITHOUT_SIGN_IN',
     removed:
       'never signed in: RETENTION_SCHEDULE, after USERS_WITHOUT_SIGN_IN_DAYS; others: by an operator, or ACCOUNT_REMOVAL_DAYS after the request of the user',
+    tests: ['test/auth/registration-quota.test.ts'],
   },
   user_session: {
     grows: 'a sign-in for a cookie',
     bound: 'CREATIONS_PER_OWNER_PER_DAY; RATE_LIMIT_LOGIN_PER_MINUTE of an address',
     removed: 'AUTH_CLEANUP_MINUTES, after SESSION_IDLE_MINUTES or SESSION_EXPIRE_HOURS',
+    tests: ['test/audit/creation-quota.test.ts'],
   },
   webhook: {
     grows: 'an owner registers a webhook',
     bound: 'WEBHOOKS_PER_OWNER',
     removed: 'by its owner, or with the owner',
+    tests: ['test/webhooks/quota.test.ts'],
   },
   webhook_delivery: {
     grows: 'an event for a webhook',
     bound: 'one row per webhook and event; tests: WEBHOOK_TESTS_PER_OWNER',
     removed: 'with its event or webhook',
+    tests: ['test/webhooks/quota.test.ts'],
   },
   webhook_event: {
     grows: 'a refresh ends, an owner tests a webhook',
     bound: 'refreshes; tests: WEBHOOK_TESTS_PER_OWNER',
     removed: 'RETENTION_SCHEDULE, after WEBHOOK_RETENTION_DAYS',
+    tests: ['test/webhooks/quota.test.ts'],
   },
 };

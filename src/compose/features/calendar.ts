@@ -9,6 +9,7 @@ import {
   createConsents,
   createEventQuota,
   createEvents,
+  createSyncBytesQuota,
   createFetchChanges,
   createGoogleCalendar,
   createGoogleEvents,
@@ -74,7 +75,7 @@ const createNextSyncAt = ({ CALENDAR_SYNC_SCHEDULE: cron }: Config): (() => Date
 const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: Deps, client: ClientOfGoogle) => {
   const { config, clock, metrics, logger, abuse } = base;
   const { jobs, keyRing, mayAct, owners, audit, lookups, redis } = deps;
-  const http = createGoogleHttp({ connectTimeoutMs });
+  const http = createGoogleHttp({ connectTimeoutMs, maxBodyBytes: config.CALENDAR_ANSWER_MAX_BYTES });
   const google = createGoogleCalendar({
     oauth: createGoogleOAuth({
       http,
@@ -109,6 +110,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
       accessTokens,
       clock,
       assertQuota,
+      assertBytes: createSyncBytesQuota({ abuse, maxBytes: config.CALENDAR_SYNC_MAX_BYTES }),
       futureDays: config.CALENDAR_FUTURE_DAYS,
     }),
     clock,

@@ -1,4 +1,4 @@
-import { type MayAct, removeUsersWithoutSignIn } from '../../auth/index.ts';
+import { createEndedKeys, type MayAct, removeUsersWithoutSignIn } from '../../auth/index.ts';
 import { removeOldCalendarRows } from '../../calendar/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
@@ -18,6 +18,7 @@ import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '.
 import {
   createPricingJobQuota,
   createPricingJobs,
+  createRemoveJobsOfEndedKeys,
   type PricingJobs,
   removeOldPricingJobs,
 } from '../../pricing-jobs/index.ts';
@@ -84,6 +85,9 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
   });
 };
 
+const removeJobsOfEndedKeys = (clock: Base['clock']) =>
+  createRemoveJobsOfEndedKeys({ endedKeys: createEndedKeys({ clock }) });
+
 /** Max accounts that one run of the retention removes, so that its duration is bounded. */
 const maxRemovedAccounts = 1_000;
 
@@ -135,6 +139,7 @@ export const jobHandlers = (
     const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
       idempotency_keys: await removeExpiredKeys(transaction),
       pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
+      pricing_jobs_of_ended_keys: await removeJobsOfEndedKeys(clock)(transaction.query),
       webhook_events: await removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS),
       users_without_sign_in: await removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
       calendar_rows: await removeOldCalendarRows(transaction),
@@ -183,6 +188,7 @@ export const composePricingJobs = (
         minChunkBytes: minPricingChunkBytes,
       },
       abuse,
+      removeJobsOfEndedKeys: removeJobsOfEndedKeys(clock),
       clock,
     }),
     assertStream: (bytes) => {

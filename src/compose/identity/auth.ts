@@ -82,6 +82,8 @@ export const composeAuth = async (
       sessionIdleSeconds: config.SESSION_IDLE_MINUTES * 60,
       sameSite: config.SESSION_COOKIE_SAMESITE,
       maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
+      maxRegistrationsPerNetwork: config.REGISTRATIONS_PER_NETWORK_PER_DAY,
+      maxTokensPerSignIn: config.REFRESH_TOKENS_PER_SIGN_IN,
       secondStepSeconds: config.SECOND_FACTOR_TIMEOUT_SECONDS,
       recentSignInSeconds: config.RECENT_SIGN_IN_MINUTES * 60,
       maxSecondFactorFailures: config.SECOND_FACTOR_MAX_FAILURES,

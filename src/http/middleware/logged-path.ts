@@ -16,16 +16,24 @@ const decoded = (segment: string): string => {
   }
 };
 
+/** Logged in place of the id of a user, which is the segment after `users`. The audit trail has the id. */
+const userId = '{id}';
+const isBeforeUserId = (segment: string | undefined): boolean =>
+  segment !== undefined && /^users$/i.test(decoded(segment));
+
 /**
  * The path of a request for logs and spans. Anybody can send any path, so segments that may be personal data or a
- * credential are replaced. The rest stays as it was sent, because an unmatched request has only its path to be found by.
+ * credential are replaced, and so are ids of users. The rest stays as it was sent, because an unmatched request has only its path to be found by.
  */
 export const loggedPath = (path: string, template: string): string => {
   if (path === template) return path;
   const safe = path
     .slice(0, 4 * maxCharacters)
     .split('/')
-    .map((segment) => (isSecret(decoded(segment)) ? redacted : segment))
+    .map((segment, index, segments) => {
+      if (segment !== '' && isBeforeUserId(segments[index - 1])) return userId;
+      return isSecret(decoded(segment)) ? redacted : segment;
+    })
     .join('/');
   return safe.length > maxCharacters ? `${safe.slice(0, maxCharacters)}…` : safe;
 };

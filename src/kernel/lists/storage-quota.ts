@@ -11,6 +11,9 @@ type StorageQuota =
   | 'idempotency_keys'
   | 'webhook_tests'
   | 'users_without_sign_in'
+  | 'registrations_of_network'
+  | 'refresh_tokens'
+  | 'calendar_sync_bytes'
   | 'calendar_events'
   | 'mail_messages'
   | 'creations_in_a_day';
@@ -20,7 +23,7 @@ export type QuotaUse = {
   /** The amount that would be stored after this request, in `unit`. */
   readonly wanted: number;
   readonly max: number;
-  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'messages' | 'objects';
+  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'messages' | 'objects' | 'tokens';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;
 };

@@ -16,6 +16,11 @@ export type IdempotencyClaim = {
    *   rolled back
    */
   readonly remember: (transaction: Transaction, reply: StoredReply) => Promise<void>;
+  /**
+   * Frees the key of work that goes on after its answer and has failed without an effect. It must be called in the
+   * transaction that records the failure. A later request with the key then runs as a new one.
+   */
+  readonly release: (transaction: Transaction) => Promise<void>;
 };
 
 export type IdempotentRequest = {

@@ -67,6 +67,8 @@ export type RefreshRun = {
   readonly inRecordTransaction?: ((transaction: Transaction, record: RefreshRecord) => Promise<void>) | undefined;
   /** Called right before the commit of the data, for writes that must be committed together with them. */
   readonly inApplyTransaction?: ((transaction: Transaction) => Promise<void>) | undefined;
+  /** Called in the transaction that records the failure. */
+  readonly inFailureTransaction?: ((transaction: Transaction) => Promise<void>) | undefined;
   /** The prices come from this file in place of the source of the universe. */
   readonly upload?: Upload | undefined;
 };

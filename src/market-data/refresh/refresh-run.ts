@@ -149,6 +149,7 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
       const finished = unitOfWork.run({ operation: 'refresh.finish' }, async (transaction) => {
         const { record: stored, ended } = await recordOutcome(transaction, id, outcome);
         if (ended) await events.ended(transaction, stored);
+        if (!hasSucceeded(stored.status)) await run.inFailureTransaction?.(transaction);
         return { stored, ended };
       });
       // The caches are updated even if the outcome cannot be recorded, because the rows are committed.

@@ -31,6 +31,7 @@ type RefreshRequest = {
   readonly signal?: AbortSignal;
   readonly inRecordTransaction?: RefreshRun['inRecordTransaction'];
   readonly inApplyTransaction?: RefreshRun['inApplyTransaction'];
+  readonly inFailureTransaction?: RefreshRun['inFailureTransaction'];
   readonly upload?: Upload;
   readonly queuedId?: string;
 };
@@ -88,6 +89,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
     waited,
     inRecordTransaction,
     inApplyTransaction,
+    inFailureTransaction,
     queuedId,
     upload,
   }) => {
@@ -109,6 +111,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
           onRecorded,
           inRecordTransaction,
           inApplyTransaction,
+          inFailureTransaction,
           queuedId,
           upload,
           signal: AbortSignal.any([stop.signal, signal]),

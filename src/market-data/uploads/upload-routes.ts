@@ -166,6 +166,8 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
               inRecordTransaction: async (_, running) => void (stored = running),
               // Together with the data and not with the record, because a file that was cut must be sent again.
               inApplyTransaction: async (transaction) => context.idempotency?.remember(transaction, accepted(stored!)),
+              // The answer of 202 may be sent already. Its key must not stand for data that were rolled back.
+              inFailureTransaction: async (transaction) => context.idempotency?.release(transaction),
               upload: {
                 mode: query.mode,
                 onError: query.on_error,

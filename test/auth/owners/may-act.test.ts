@@ -1,5 +1,6 @@
 import test from 'ava';
 import { noRoles } from '#src/kernel/ports/roles.ts';
+import { createEndedKeys } from '#src/auth/owners/ended-keys.ts';
 import { createMayAct } from '#src/auth/owners/may-act.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
@@ -27,4 +28,20 @@ test('work that a caller left behind is done while its owner is there', async (t
   await room.stored.query('update api_key set revoked_at = null');
   await room.stored.query('delete from user_account');
   for (const subject of [owner, key]) t.false(await mayAct(subject), subject);
+});
+
+test('a key has ended when it is revoked, expired or deleted, and its text is checked', async (t) => {
+  const room = await startRoom(t);
+  const endedKeys = createEndedKeys({ clock });
+  const ask = (ids: readonly string[]) => endedKeys(room.stored.query as never, ids);
+  const { access } = await signedIn(room);
+  const ids: string[] = [];
+  for (const name of ['live', 'revoked', 'expired']) {
+    ids.push(String((await room.json('/api-keys', { name, scopes: [] }, bearer(access))).body['id']));
+  }
+  const deleted = '00000000-0000-7000-8000-000000000000';
+  t.deepEqual(await ask(ids), []);
+  await room.stored.query(`update api_key set revoked_at = now() where name = 'revoked'`);
+  await room.stored.query(`update api_key set expires_at = now() - interval '1 s' where name = 'expired'`);
+  t.deepEqual(await ask([...ids, deleted, 'no-uuid']), [ids[1], ids[2], deleted]);
 });

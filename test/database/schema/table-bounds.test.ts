@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import test from 'ava';
 import { entities } from '#src/compose/data/entities.ts';
 import { tableBounds } from '#src/compose/data/table-bounds.ts';
@@ -30,6 +31,12 @@ test('the variables that a bound names exist', (t) => {
     for (const [name] of `${bound} ${removed}`.matchAll(/\b[A-Z]+_[A-Z_]+\b/g)) {
       t.true(Object.hasOwn(configVariables, name), `${table}: ${name}`);
     }
+  }
+});
+
+test('the tests that a bound names exist', (t) => {
+  for (const [table, { tests = [] }] of Object.entries(tableBounds)) {
+    for (const file of tests) t.true(existsSync(file), `${table}: ${file}`);
   }
 });
 

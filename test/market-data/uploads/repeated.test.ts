@@ -84,6 +84,23 @@ test.serial('an upload that was answered before its end commits, and the answer 
   t.is(metrics.value('volwatch_idempotent_requests_total', { outcome: 'replayed' }), 1);
 });
 
+test.serial('an upload that was answered with 202 and rolled back later releases its key', async (t) => {
+  const { send, get, faults, refreshes, closes } = await setupUploads(t);
+  const options = { headers: { 'Idempotency-Key': 'a', Prefer: '' } };
+  faults.set('refresh.commit', { mode: 'error', count: 1, probability: 1, delay_ms: 0 });
+  const first = await send(two, options);
+  t.is(first.status, 202);
+  await refreshes.idle();
+  t.is((await get(`/refreshes/${String(first.body['id'])}`))['status'], 'rolled_back');
+  t.deepEqual(await closes(), []);
+  const again = await send(two, options);
+  t.is(again.status, 202);
+  t.not(again.body['id'], first.body['id']);
+  await refreshes.idle();
+  t.is((await closes()).length, 4);
+  t.deepEqual(await send(two, options), again, 'the key now stands for the data that were stored');
+});
+
 test.serial('the answer is committed with the data, for a process that dies right after', async (t) => {
   const gate = Promise.withResolvers<void>();
   const { send, admin, closes } = await setupUploads(t, {}, { committed: () => gate.promise });

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Field } from '../attack.ts';
+import type { Person } from '../people.ts';
+
+/** A user who may upload prices, and a universe of uploaded prices. */
+type Uploader = { readonly person: Person; readonly token: string; readonly path: string };
+
+const api = (port: number): string => `http://127.0.0.1:${port}/api/v1`;
+
+const makeUploader = async ({ people, port, sql }: Field): Promise<Uploader> => {
+  const [person] = await people.make(1);
+  await sql(`update user_account set scopes = '{market:manage}' where id = $1`, [person!.id]);
+  // A token holds the scopes of its sign-in, so a new one is needed.
+  const token = await people.token(person!);
+  const tag = randomBytes(3).toString('hex');
+  const path = `/api/v1/universes/attacked-${tag}`;
+  const symbol = tag.toUpperCase();
+  const created = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: 'PUT',
+    headers: {
+      'Content-Type': 'application/json',
+      'If-None-Match': '*',
+      'X-Forwarded-For': person!.address,
+      Authorization: `Bearer ${token}`,
+    },
+    body: JSON.stringify({
+      title: 'Attacked',
+      source: 'upload',
+      interval: '1day',
+      assets: [{ symbol }],
+      indexes: [{ code: `EW_${symbol}`, name: 'All', method: 'equal_weighted', constituents: [{ symbol }] }],
+    }),
+    signal: AbortSignal.timeout(20_000),
+  });
+  if (created.status !== 201) throw new Error(`no universe: ${created.status} ${await created.text()}`);
+  return { person: person!, token, path };
+};
+
+export type Uploaders = {
+  /** The owner of all hostile uploads of the field. */
+  readonly attacker: (field: Field) => Promise<Uploader>;
+  /** Uploads small files of another owner, one after the other, until the work ends. Returns the share that was stored. */
+  readonly during: (field: Field, work: () => Promise<void>) => Promise<number>;
+};
+
+/** A busy service asks to try again later. A client that does so must be served within this time. */
+const patienceMs = 20_000;
+
+const uploadSmall = async ({ port }: Field, { person, token, path }: Uploader): Promise<boolean> => {
+  const symbol = path.slice(-6).toUpperCase();
+  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(500)) {
+    const answer = await fetch(`${api(port)}${path.slice('/api/v1'.length)}/prices`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'text/csv',
+        Prefer: 'wait=10',
+        'X-Forwarded-For': person.address,
+        Authorization: `Bearer ${token}`,
+      },
+      body: `symbol,date,close\n${symbol},2024-01-02,100\n${symbol},2024-01-03,101\n`,
+      signal: AbortSignal.timeout(patienceMs),
+    }).catch(() => undefined);
+    await answer?.arrayBuffer().catch(() => undefined);
+    if (answer?.status === 200) return true;
+  }
+  return false;
+};
+
+/** The attacker and the well-behaved uploader are made once for a service, because all hostile uploads have one owner. */
+export const createUploaders = (): Uploaders => {
+  const made = new WeakMap<object, { attacker: Promise<Uploader>; honest: Promise<Uploader> }>();
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const of = (field: Field) => {
+    const known = made.get(field.people);
+    if (known) return known;
+    const found = { attacker: makeUploader(field), honest: makeUploader(field) };
+    // Each failure is reported by whoever awaits the uploader.
+    for (const uploader of [found.attacker, found.honest]) uploader.catch(() => {});
+    made.set(field.people, found);
+    return found;
+  };
+
+  return {
+    attacker: (field) => of(field).attacker,
+    during: async (field, work) => {
+      const honest = await of(field).honest;
+      const ending = new AbortController();
+      let [tried, stored] = [0, 0];
+      const uploads = async (): Promise<void> => {
+        do {
+          // One at a time, also when several attacks run: one caller has one place.
+          const upload = turn.then(() => uploadSmall(field, honest));
+          turn = upload.catch(() => {});
+          tried += 1;
+          if (await upload) stored += 1;
+          await sleep(300);
+        } while (!ending.signal.aborted);
+      };
+      const ended = work().finally(() => ending.abort());
+      await Promise.all([ended, uploads()]);
+      return stored / tried;
+    },
+  };
+};

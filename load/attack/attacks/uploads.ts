@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack, Field } from '../attack.ts';
+import { each } from '../each.ts';
+import { payloads } from '../payloads.ts';
+import { rawRequest, type RawRequest } from '../raw-request.ts';
+import { createUploaders, type Uploaders } from './uploaders.ts';
+
+const csv = { 'Content-Type': 'text/csv' };
+const arrow = { 'Content-Type': 'application/vnd.apache.arrow.stream' };
+const mebibyte = 1_048_576;
+
+/** A database may grow by its own files. An attack that stores what it sends grows it by hundreds of MiB. */
+const maxGrowthBytes = 64 * mebibyte;
+const minServedShare = 0.5;
+
+type Upload = Pick<RawRequest, 'headers' | 'body' | 'announcedBytes' | 'afterwards'>;
+type Settings = Pick<Attack, 'name' | 'slow' | 'orKinds' | 'minRequestsForRefusal'> & {
+  readonly parallel: number;
+  readonly upload: (number: number) => Upload;
+};
+
+const databaseBytes = async ({ sql }: Field): Promise<number> =>
+  Number((await sql('select pg_database_size(current_database()) as bytes'))[0]!['bytes']);
+
+/** One owner uploads hostile files. Meanwhile another owner uploads small files. */
+const hostileUploads = (uploaders: Uploaders, { parallel, upload, ...attack }: Settings): Attack => {
+  let [served, before] = [0, 0];
+  return {
+    ...attack,
+    run: async (field) => {
+      const { token, path } = await uploaders.attacker(field);
+      before = await databaseBytes(field);
+      served = await uploaders.during(field, () =>
+        each(field, { parallel, grouped: true }, (number, address) => {
+          const { headers, ...rest } = upload(number);
+          return rawRequest({
+            ...field,
+            address,
+            method: 'POST',
+            path: `${path}/prices`,
+            headers: { ...headers, Authorization: `Bearer ${token}` },
+            ...rest,
+          });
+        }),
+      );
+    },
+    fault: async (field) => {
+      if (served < minServedShare)
+        return `only ${Math.round(served * 100)} % of the uploads of another owner were stored`;
+      const { path } = await uploaders.attacker(field);
+      const [{ rows } = { rows: 0 }] = await field.sql(
+        `select count(*)::int as rows from price join asset on asset.id = price.asset_id where symbol = $1`,
+        [path.slice(-6).toUpperCase()],
+      );
+      if (Number(rows) > 0) return `${String(rows)} rows of hostile files were stored`;
+      const growth = (await databaseBytes(field)) - before;
+      return growth > maxGrowthBytes ? `the database grew by ${Math.round(growth / mebibyte)} MiB` : undefined;
+    },
+  };
+};
+
+export const createUploadAttacks = () => {
+  const uploaders = createUploaders();
+  const attack = (settings: Settings): Attack => hostileUploads(uploaders, settings);
+  return {
+    bombs: attack({
+      name: 'uploads of gzip bombs',
+      orKinds: ['concurrency_by_caller'],
+      parallel: 1,
+      upload: (number) => ({
+        headers: { ...(number % 2 === 0 ? csv : arrow), 'Content-Encoding': 'gzip' },
+        body: number % 2 === 0 ? payloads.gzipOfEmptyLines() : payloads.gzipOfZeros(),
+      }),
+    }),
+    slow: attack({
+      name: 'slow uploads',
+      orKinds: ['concurrency_by_caller'],
+      parallel: 200,
+      upload: () => ({ headers: csv, announcedBytes: 100 * mebibyte }),
+    }),
+    parallel: attack({
+      name: 'parallel uploads of one owner',
+      parallel: 50,
+      upload: () => ({ headers: csv, body: payloads.uploadOfUnknownSymbols() }),
+    }),
+    wide: attack({
+      name: 'uploads with a million columns',
+      parallel: 2,
+      upload: () => ({ headers: csv, body: payloads.wideCsv() }),
+    }),
+    huge: attack({
+      name: 'uploads with huge texts',
+      parallel: 2,
+      upload: () => ({ headers: csv, body: payloads.hugeTextCsv() }),
+    }),
+    aborted: attack({
+      name: 'aborted uploads',
+      parallel: 20,
+      upload: () => ({
+        headers: csv,
+        announcedBytes: 50 * mebibyte,
+        body: payloads.uploadOfUnknownSymbols(),
+        afterwards: async (socket, ended) => {
+          await sleep(50, undefined, { signal: ended }).catch(() => {});
+          socket.resetAndDestroy();
+        },
+      }),
+    }),
+  };
+};

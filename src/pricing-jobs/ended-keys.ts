@@ -1,0 +1,36 @@
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+
+const prefix = 'api_key:';
+
+/**
+ * Removes the jobs of API keys that have ended, with their data: nobody can read them any more, and they use the quota of
+ * their owner.
+ * @returns the number of jobs
+ */
+export type RemoveJobsOfEndedKeys = (query: Query, owner?: string) => Promise<number>;
+
+export type RemoveJobsOfEndedKeysDeps = {
+  /** Returns those of the API keys that are revoked, expired or deleted. */
+  readonly endedKeys: (query: Query, ids: readonly string[]) => Promise<readonly string[]>;
+};
+
+export const createRemoveJobsOfEndedKeys =
+  ({ endedKeys }: RemoveJobsOfEndedKeysDeps): RemoveJobsOfEndedKeys =>
+  async (query, owner) => {
+    const found = await query<{ subject: string }>(
+      `select distinct subject from pricing_job
+       where subject like '${prefix.replace('_', String.raw`\_`)}%' and ($1::text is null or owner = $1)`,
+      [owner ?? null],
+    );
+    if (found.length === 0) return 0;
+    const ended = await endedKeys(
+      query,
+      found.map(({ subject }) => subject.slice(prefix.length)),
+    );
+    if (ended.length === 0) return 0;
+    // SQL, because one statement removes any number of jobs with their chunks.
+    const removed = await query('delete from pricing_job where subject = any($1::text[]) returning 1', [
+      ended.map((id) => `${prefix}${id}`),
+    ]);
+    return removed.length;
+  };

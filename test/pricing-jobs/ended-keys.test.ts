@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { outcome, reversed, setup } from './setup.ts';
+
+const ended = { subject: 'api_key:00000000-0000-7000-8000-00000000000a', owner: 'user:1' };
+const kept = { subject: 'api_key:00000000-0000-7000-8000-00000000000b', owner: 'user:1' };
+const idOf = ({ subject }: typeof ended): string => subject.slice('api_key:'.length);
+
+test('jobs of an ended key do not use the quota of their owner, and those of other keys stay', async (t) => {
+  const { pricing, work, admin, refusals, endedKeys } = await setup(t, reversed, undefined, {
+    maxBytesPerOwner: 10,
+    maxJobsPerOwner: 2,
+  });
+  const [old, young] = [await pricing.open(ended), await pricing.open(kept)];
+  await pricing.add(ended.subject, old.id, 1, Buffer.alloc(8, 'a'));
+  await pricing.add(kept.subject, young.id, 1, Buffer.alloc(2, 'b'));
+  await work();
+  t.is(await outcome(pricing.add(kept.subject, young.id, 2, Buffer.alloc(5, 'c'))), 'quota_exceeded');
+  t.is(await outcome(pricing.open(kept)), 'quota_exceeded');
+  t.is(refusals.kinds.length, 2);
+
+  endedKeys.add(idOf(ended));
+  await pricing.add(kept.subject, young.id, 2, Buffer.alloc(5, 'c'));
+  t.deepEqual(await admin.query('select id from pricing_job'), [{ id: young.id }]);
+  t.is((await pricing.result(kept.subject, young.id, 1)).toString(), 'bb');
+  await pricing.open(kept);
+});
+
+test('a key that has ended frees the number of jobs too', async (t) => {
+  const { pricing, endedKeys, admin } = await setup(t, reversed, undefined, { maxJobsPerOwner: 1 });
+  await pricing.open(ended);
+  t.is(await outcome(pricing.open(kept)), 'quota_exceeded');
+  endedKeys.add(idOf(ended));
+  const { id } = await pricing.open(kept);
+  t.deepEqual(await admin.query('select id from pricing_job'), [{ id }]);
+});
+
+test('retention removes the jobs of ended keys of all owners, and nothing else', async (t) => {
+  const { pricing, database, admin, endedKeys, removeJobsOfEndedKeys } = await setup(t);
+  const other = { subject: 'api_key:00000000-0000-7000-8000-00000000000c', owner: 'client:2' };
+  for (const caller of [ended, other, kept, { subject: 'user:1', owner: 'user:1' }]) await pricing.open(caller);
+  for (const caller of [ended, other]) endedKeys.add(idOf(caller));
+  t.is(await database.unitOfWork.run({ operation: 'retention' }, ({ query }) => removeJobsOfEndedKeys(query)), 2);
+  const left = await admin.query('select subject from pricing_job order by 1');
+  t.deepEqual(
+    left.map(({ subject }) => subject),
+    [kept.subject, 'user:1'],
+  );
+});
+
+test('the work on a chunk ends when its caller ends meanwhile, and the chunk keeps no bytes', async (t) => {
+  let mayAct = true;
+  const started = Promise.withResolvers<void>();
+  const slow = async (_bytes: Buffer, signal: AbortSignal): Promise<never> => {
+    started.resolve();
+    await sleep(60_000, undefined, { signal }).catch(() => {});
+    throw new AppError('shutting_down');
+  };
+  const { pricing, work, admin } = await setup(t, slow, async () => mayAct);
+  const { id } = await pricing.open(ended);
+  await pricing.add(ended.subject, id, 1, Buffer.from('abc'));
+  const working = work();
+  await started.promise;
+  mayAct = false;
+  await working;
+  t.deepEqual(await admin.query('select status, reason, input, stored_bytes from pricing_chunk'), [
+    { status: 'failed', reason: 'credential_owner_gone', input: null, stored_bytes: 0 },
+  ]);
+});
