@@ -21,7 +21,13 @@ export type CollectWhenCalmOptions = {
   readonly maxUtilization: number;
 };
 
-const defaults: CollectWhenCalmOptions = { everyMs: 5_000, minGrowthBytes: 48 * 2 ** 20, maxUtilization: 0.5 };
+/**
+ * Small requests alone let the heap grow by up to 100 MB. A collection is not worth that, because V8 forgets the hidden
+ * classes of which no object lives at that moment, and the code that it compiled for them. The next second of requests was
+ * half as fast. See docs/decisions/0156.
+ */
+const minGrowthBytes = 128 * 2 ** 20;
+const defaults: CollectWhenCalmOptions = { everyMs: 5_000, minGrowthBytes, maxUtilization: 0.5 };
 
 /** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */
 const knownBytes = (): number => {

@@ -25,6 +25,8 @@ export type ServiceOptions = {
   /** Replaces the defaults: free ports, telemetry on, no export. `undefined` removes a variable. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly nodeArguments?: readonly string[];
+  /** Another checkout of the service. Default: this one. */
+  readonly directory?: string;
   /** In its own process group, so that a test can send a signal to all its processes, as Ctrl-C in a terminal does. */
   readonly detached?: boolean;
   /** The max time until the service listens; a busy machine may need more than the default of 30 s. */
@@ -44,6 +46,7 @@ export const startService = async ({
   environment = {},
   nodeArguments = [],
   detached = false,
+  directory,
   startTimeoutMs = 30_000,
 }: ServiceOptions = {}): Promise<Service> => {
   const child = spawn(process.execPath, [...nodeArguments, '--import', './src/telemetry/preload.ts', 'src/main.ts'], {
@@ -56,6 +59,7 @@ export const startService = async ({
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: directory,
     detached,
   });
   const log: LogLine[] = [];

@@ -1,17 +1,13 @@
 /**
- * Compares pricing over HTTP with two servers that only parse, price and write, one of Node alone and one of Koa with a
+ * Compares pricing over HTTP, by a service in production mode that exports its telemetry, with two servers that only parse, price and write, one of Node alone and one of Koa with a
  * body parser and a router: `npm run bench:http`. The servers get the same bodies alternately, so that a change of the
  * machine's speed affects all of them. The rates are medians of the rounds; the latencies are those of all rounds.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startService } from '#testkit/service.ts';
+import { createScope } from '../verify/scope.ts';
 import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
 import { drive, latencyOf, median, memoryOf, whileProbed, type Rate, type Target } from './http/drive.ts';
+import { createProduction, startProgram } from './http/production.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 5);
 /** Connections of each load; unset: 16, or fewer for 1,000 rows and more. */
@@ -26,19 +22,10 @@ const thousands = (value: number): string => `${(value / 1000).toFixed(value < 1
 const connectionsOf = (rows: number): number =>
   Number(fixedConnections ?? (rows >= 10_000 ? 2 : rows >= 1000 ? 4 : 16));
 
-const startYardstick = async (program: URL): Promise<Target & { readonly stop: () => void }> => {
-  const child = spawn(process.execPath, [program.pathname], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [port] = (await once(child.stdout, 'data')) as [Buffer];
-  return { url: `http://127.0.0.1:${Number(port)}`, pid: child.pid!, stop: () => child.kill() };
-};
-
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-http-'));
-const environment = { RATE_LIMIT_ENABLED: 'false', NODE_ENV: 'development', VOLWATCH_DIRECTORY: directory };
-const service = await startService({ environment });
-const bare = await startYardstick(new URL('http/bare-server.ts', import.meta.url));
-const koa = await startYardstick(new URL('http/koa-server.ts', import.meta.url));
+const scope = createScope();
+const service = await (await createProduction(scope))('bench');
+const bare = await startProgram(scope, new URL('http/bare-server.ts', import.meta.url));
+const koa = await startProgram(scope, new URL('http/koa-server.ts', import.meta.url));
 
 const compare = async (
   candidates: Readonly<Record<string, readonly [Target, Load]>>,
@@ -143,14 +130,10 @@ const liveness = async (): Promise<void> => {
 };
 
 try {
-  await service.ready();
   const idle = memoryOf(service);
   console.log(`Node ${process.version}, ${rounds} rounds of ${seconds} s; resident before: ${round(idle.now)} MB`);
   await throughput();
   await liveness();
 } finally {
-  bare.stop();
-  koa.stop();
-  await service.stop(5_000);
-  rmSync(directory, { recursive: true, force: true });
+  await scope.close();
 }

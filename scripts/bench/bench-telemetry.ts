@@ -1,13 +1,12 @@
 /**
- * Measures the cost of telemetry with `POST /pricing/price` on two services: one with spans (10 % sampled) and metrics,
- * one with TELEMETRY_ENABLED=false. They run alternately, so that a change of the machine's speed affects both. The
- * figure is the ratio of the medians.
+ * Measures the cost of telemetry with `POST /pricing/price` on two services in production mode: one with metrics and
+ * exported spans (10 % sampled), one with TELEMETRY_ENABLED=false. They run alternately, so that a change of the machine's
+ * speed affects both. The figure is the ratio of the medians.
  */
 import autocannon from 'autocannon';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startService, type Service } from '#testkit/service.ts';
+import type { Service } from '#testkit/service.ts';
+import { createScope } from '../verify/scope.ts';
+import { createProduction } from './http/production.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 7);
 const seconds = Number(process.env['SECONDS_EACH'] ?? 4);
@@ -35,15 +34,14 @@ const drive = async (service: Service, duration: number): Promise<number> => {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-const directories = ['on', 'off'].map((name) => mkdtempSync(join(tmpdir(), `volwatch-bench-${name}-`)));
-const common = { RATE_LIMIT_ENABLED: 'false', NODE_ENV: 'development', LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info' };
-const sampled = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' };
-const services = await Promise.all([
-  startService({ environment: { ...common, ...sampled, VOLWATCH_DIRECTORY: directories[0] } }),
-  startService({ environment: { ...common, TELEMETRY_ENABLED: 'false', VOLWATCH_DIRECTORY: directories[1] } }),
-]);
+const scope = createScope();
 try {
-  await Promise.all(services.map((service) => service.ready()));
+  const start = await createProduction(scope);
+  const common = { LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info' };
+  const services = [
+    await start('with_telemetry', { environment: common }),
+    await start('without_telemetry', { environment: { ...common, TELEMETRY_ENABLED: 'false' } }),
+  ] as const;
   const [on, off] = services;
   await drive(on, 2);
   await drive(off, 2);
@@ -62,6 +60,5 @@ try {
   );
   if (ratio < 0.85) process.exitCode = 1;
 } finally {
-  await Promise.all(services.map((service) => service.stop(5_000)));
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+  await scope.close();
 }

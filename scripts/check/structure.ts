@@ -1,11 +1,12 @@
-/** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, links, and the time of regular expressions. */
+/** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, links, regular expressions, prototypes. */
 import { dashboardFaults } from './dashboard-faults.ts';
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
+import { prototypeFaults } from './code/prototypes.ts';
 import { readFaults } from './reads.ts';
-import { expressionFaults } from './regular-expressions.ts';
+import { expressionFaults } from './code/regular-expressions.ts';
 import { sizeFaults } from './sizes.ts';
 
 const faults = [
@@ -16,6 +17,7 @@ const faults = [
   ...linkFaults(),
   ...dashboardFaults(),
   ...expressionFaults(),
+  ...prototypeFaults(),
 ];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);

@@ -82,6 +82,12 @@ const unsupportedOutputs = (operation: SingleOperation, model: Model, names: rea
       detail: lacksOutputText(model, name),
     }));
 
+/** The inputs of the option alone. */
+const withoutOwn = (row: Row): Row => {
+  const { outputs: _, strict_units: __, units: ___, ...inputs } = row;
+  return inputs;
+};
+
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
   const { engines, clock, metrics, faults, logger, workers, closes, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
@@ -108,10 +114,13 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
   };
 
   /** The request with what the settings and presets of the user give it. */
-  const fill = async ({ [presetMember]: preset, ...body }: Row): Promise<Row> => {
-    if (preset === undefined && body['model'] !== undefined) return body;
+  const fill = async (row: Row): Promise<Row> => {
+    const preset = row[presetMember];
+    if (preset === undefined && row['model'] !== undefined) return row;
     const filling = readDefaults(preset, await defaultsOf());
     if (Array.isArray(filling)) throw invalidRequest(filling);
+    if (preset === undefined) return fillRow(row, filling.values);
+    const { [presetMember]: _, ...body } = row;
     return fillRow(body, filling.values);
   };
 
@@ -141,10 +150,9 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       const buffer = createOutputs();
       const estimate = estimateOf([row], wanted);
       const slow = !armed && estimate.totalMs > workerMs;
-      const { outputs: _, strict_units: __, units: ___, ...plain } = row;
       const result = slow
         ? await context.with(trace.setSpan(context.active(), span), () =>
-            priceOnWorker(workers, plain, outputs, units, {
+            priceOnWorker(workers, withoutOwn(row), outputs, units, {
               signal,
               kind: 'single',
               caller: callerOf(),

@@ -25,11 +25,16 @@ const send = async (target: Target, load: Load, agent: Agent): Promise<number> =
   return bytes;
 };
 
-/** Processor seconds of the process with all its threads (on Linux in ticks of 10 ms). */
-const processorSeconds = ({ pid }: Target): number => {
+/**
+ * Processor seconds of the process and its children with all their threads (on Linux in ticks of 10 ms). The pricing
+ * processes are children of the service.
+ */
+const processorSeconds = ({ pid }: Pick<Target, 'pid'>): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  const own = (Number(fields[11]) + Number(fields[12])) / 100;
+  return children.reduce((sum, child) => sum + processorSeconds({ pid: child }), own);
 };
 
 /** Times of answers in milliseconds. */

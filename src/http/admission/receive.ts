@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { freeBytes } from '#src/kernel/streams/free-bytes.ts';
 import type { OpenBody } from './body-admission.ts';
 import { tinyChunks } from '../server/counted-request.ts';
 import { createBlocks } from './blocks.ts';
@@ -44,18 +45,6 @@ export const incomplete = (cause: Error): AppError =>
   new AppError('request_timeout', 'The body did not arrive', { cause });
 export const tooLarge = (limit: number): AppError =>
   new AppError('payload_too_large', `The body may have at most ${limit} bytes`);
-
-/**
- * Releases the memory of the pieces at once. With the garbage collector alone, pieces would grow to several times the
- * size of the bodies in progress (docs/decisions/0093), because nothing triggers a collection early. A piece that
- * shares its memory is not released.
- */
-const free = (chunks: Buffer[]): void => {
-  for (const { buffer, byteLength } of chunks) {
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
-  }
-  chunks.length = 0;
-};
 
 /**
  * Decompresses a body and gives it to a reader, piece by piece. It stops at the first byte above a limit, and does not
@@ -145,7 +134,8 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
     if (plain !== undefined) onExpansion();
     throw tooLarge(maxBytes);
   } finally {
-    free(chunks);
+    for (const chunk of chunks) freeBytes(chunk);
+    chunks.length = 0;
     request.off('data', count);
     request.off(tinyChunks, refuseTinyChunks);
     input.off('data', take);

@@ -82,8 +82,10 @@ const getter = {
 };
 
 /** Extraction calls each propagator, so it is skipped without one of their headers (usually only `traceparent`). */
-const hasTrace = (headers: IncomingMessage['headers']): boolean =>
-  propagation.fields().some((name) => headers[name] !== undefined);
+const hasTrace = (headers: IncomingMessage['headers'], fields: readonly string[]): boolean => {
+  for (const name of fields) if (headers[name] !== undefined) return true;
+  return false;
+};
 
 const portSuffix = /:\d+$/;
 const hostPattern = /^[\w.:[\]-]{1,255}$/;
@@ -99,10 +101,19 @@ const callerAttributes = ({ host, 'user-agent': userAgent }: IncomingMessage['he
   };
 };
 
+/** `fields`: names of the headers that the propagators read. */
+type Tracing = { readonly tracer: Tracer; readonly fields: readonly string[] };
+
 /** Starts the SERVER span with the attributes of the stable HTTP semantic conventions. */
-const startSpan = (tracer: Tracer, ctx: HttpContext, method: MethodLabel, template: string, path: string) => {
+const startSpan = (
+  { tracer, fields }: Tracing,
+  ctx: HttpContext,
+  method: MethodLabel,
+  template: string,
+  path: string,
+) => {
   const { headers } = ctx.req;
-  const parent = hasTrace(headers) ? propagation.extract(ROOT_CONTEXT, headers, getter) : ROOT_CONTEXT;
+  const parent = hasTrace(headers, fields) ? propagation.extract(ROOT_CONTEXT, headers, getter) : ROOT_CONTEXT;
   const name = method === '_OTHER' ? 'HTTP' : method;
   const span = tracer.startSpan(
     template === 'unmatched' ? name : `${name} ${template}`,
@@ -141,7 +152,7 @@ const endSpan = (span: Span, status: number, failure: AppError | undefined): voi
  */
 export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
   const { clock, metrics, routing, clientIp, requestLog, deadlineMs, streamDeadlineMs } = deps;
-  const tracer = trace.getTracer('volwatch.http');
+  const tracing: Tracing = { tracer: trace.getTracer('volwatch.http'), fields: propagation.fields() };
 
   return async (ctx, next) => {
     const started = clock.monotonic();
@@ -149,7 +160,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
     const method = methodLabel(ctx.method);
     const match = routing.match(ctx.method, ctx.path);
     const path = loggedPath(ctx.path, match.template);
-    const { span, parent } = startSpan(tracer, ctx, method, match.template, path);
+    const { span, parent } = startSpan(tracing, ctx, method, match.template, path);
     const spanContext = span.spanContext();
     // The trace id is all zeros when no tracer is registered.
     const isTraced = spanContext.traceId !== INVALID_TRACEID;

@@ -9,6 +9,17 @@ export const validity = (flags: Uint8Array, valid: 0 | 1): Uint8Array => {
   return bits;
 };
 
+/** A column of texts that are all null. */
+export const nullTexts = (length: number): Data =>
+  makeData({
+    type: new Utf8(),
+    length,
+    nullCount: length,
+    nullBitmap: new Uint8Array(Math.ceil(length / 64) * 8),
+    valueOffsets: new Int32Array(length + 1),
+    data: new Uint8Array(0),
+  });
+
 /** A column of texts; null where `texts` has undefined. */
 export const utf8Data = (texts: readonly (string | undefined)[]): Data => {
   const length = texts.length;

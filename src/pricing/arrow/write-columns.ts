@@ -1,5 +1,5 @@
 import { Field, Float64, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from 'apache-arrow';
-import { streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
+import { nullTexts, streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
 import type { Column, ColumnFailure, ColumnResult } from '../batch/columns/columns.ts';
 import type { AnswerSteps } from '../batch/prepared-batch.ts';
 import { idMember } from '../batch/row-id.ts';
@@ -53,6 +53,7 @@ export const writeColumnsArrow = function* (result: ColumnResult): AnswerSteps {
 
 /** One text of each failed row, null for the other rows. */
 const errorTexts = ({ size, failures }: ColumnResult, read: (failure: ColumnFailure) => string | undefined): Data => {
+  if (failures.length === 0) return nullTexts(size);
   const texts: (string | undefined)[] = Array.from({ length: size });
   for (const failure of failures) texts[failure.index] = read(failure);
   return utf8Data(texts);

@@ -23,16 +23,17 @@ export type Wanted = {
 const impliedVolatility = indexOfOutput.implied_volatility;
 
 export const wantedOf = (names: readonly OutputName[], units: UnitSystem = 'default'): Wanted => {
-  const at = Uint8Array.from(names, (name) => indexOfOutput[name]);
-  const greeks = at.filter((index) => index !== indexOfOutput.price && index !== impliedVolatility);
-  const higherOrder = greeks.some((index) => index > indexOfOutput.dividend_rho);
-  return {
-    names,
-    at,
-    needs: greeks.length === 0 ? 'price' : higherOrder ? 'all' : 'first_order',
-    inverted: at.includes(impliedVolatility),
-    units,
-  };
+  const at = new Uint8Array(names.length);
+  let needs: Wanted['needs'] = 'price';
+  let inverted = false;
+  for (let k = 0; k < names.length; k++) {
+    const index = indexOfOutput[names[k]!];
+    at[k] = index;
+    if (index === impliedVolatility) inverted = true;
+    else if (index > indexOfOutput.dividend_rho) needs = 'all';
+    else if (index !== indexOfOutput.price && needs === 'price') needs = 'first_order';
+  }
+  return { names, at, needs, inverted, units };
 };
 
 /** The first requested output that the model does not have; undefined if it has all. */

@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { freeBytes } from '#src/kernel/streams/free-bytes.ts';
 import type { BatchRequest, PreparedBatch } from '../batch/prepared-batch.ts';
 import { prepareBatch } from '../batch/prepare-batch.ts';
 import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
@@ -71,7 +72,8 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   const openBatch = async (given: Omit<BatchRequest, 'bytes'>): Promise<undefined> => {
     batch = await prepareBatch({ ...given, bytes: bytes! }, engines);
-    // The body is not needed any more, so its memory can be freed.
+    // The columns of an Arrow body are views of its bytes. A JSON body is not needed any more.
+    if (given.input === 'json') freeBytes(bytes!);
     bytes = undefined;
     preparing = batch.prepare?.();
   };

@@ -26,7 +26,8 @@ export const negotiateFormat = (accept: string | undefined): ExpositionFormat =>
 
 /**
  * Returns the registry as text. To render OpenMetrics, prom-client removes `_total` from the name in the metric object
- * itself. So each metric is rendered through an object that inherits from it, and this object gets the changed name.
+ * itself. So a copy of each metric is rendered, and the copy gets the changed name. The copy does not inherit from the metric,
+ * because V8 gives each prototype a hidden class of its own, and all reports of metrics would become slow.
  */
 export const renderMetrics = async (
   registry: Registry,
@@ -35,7 +36,8 @@ export const renderMetrics = async (
   const view = new Registry<PrometheusContentType | OpenMetricsContentType>();
   view.setContentType(format === 'openmetrics' ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);
   for (const metric of registry.getMetricsAsArray() as unknown as Parameters<Registry['registerMetric']>[0][]) {
-    view.registerMetric(Object.create(metric) as typeof metric);
+    const copy: object = Object.create(Object.getPrototypeOf(metric) as object);
+    view.registerMetric(Object.assign(copy, metric));
   }
   return { contentType: view.contentType, body: await view.metrics() };
 };

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { yearsBetween } from '#src/pricing/request/conventions/day-count.ts';
-import type { DayCount } from '#src/pricing/request/conventions/convention-members.ts';
+import { conventionNames, type DayCount } from '#src/pricing/request/conventions/convention-members.ts';
 import { readContract } from '#src/pricing/request/conventions/contract.ts';
 import { readMoment } from '#src/pricing/request/conventions/moment.ts';
+import { resolveRow } from '#src/pricing/request/conventions/resolve-row.ts';
 
 const years = (dayCount: DayCount, from: string, to: string): number =>
   yearsBetween(dayCount, readMoment(from)!.ms, readMoment(to)!.ms);
@@ -50,4 +51,8 @@ test('OCC symbols are read with and without spaces, and nothing else is', (t) =>
     'aapl  240621C00190000',
   ];
   for (const text of [...refused, 7, undefined]) t.is(readContract(text), undefined, String(text));
+});
+
+test('each member that stands for dates or a contract makes a row one that is resolved', (t) => {
+  for (const name of conventionNames) t.notDeepEqual(resolveRow({ [name]: 'x' }, ''), { row: { [name]: 'x' } }, name);
 });

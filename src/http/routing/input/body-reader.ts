@@ -1,10 +1,10 @@
-import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
 import type { BodySource } from '../../admission/body-source.ts';
 import { BodyTooLarge } from '../../admission/receive.ts';
 import type { Limits } from '../../server/limits.ts';
 import type { HttpContext } from '../types.ts';
+import { koaBodyView } from './koa-body-view.ts';
 
 /** Reads the bytes of a body. @throws BodyTooLarge, and the error that the source emits */
 export type BodyReader = (ctx: HttpContext, source: BodySource) => Promise<Buffer>;
@@ -26,9 +26,8 @@ const createBodyReader = (maxBytes: number): BodyReader => {
     parsedMethods: Object.values(HttpMethodEnum),
   });
   return async (ctx, source) => {
-    const view = Object.create(ctx, { req: { value: source } }) as Context;
     try {
-      await parse(view, next);
+      await parse(koaBodyView(ctx, source), next);
     } catch (error) {
       const { type } = error as { readonly type?: unknown };
       throw type === 'entity.too.large' ? new BodyTooLarge() : error;

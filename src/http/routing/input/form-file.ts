@@ -1,12 +1,12 @@
 import { PassThrough, Writable } from 'node:stream';
 import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
-import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
 import { inParts, maxPartBytes } from '#src/kernel/streams/in-parts.ts';
 import { BodySource } from '../../admission/body-source.ts';
 import type { HttpContext } from '../types.ts';
+import { koaBodyView } from './koa-body-view.ts';
 
 /**
  * Max bytes of a form beside its file: boundaries and the headers of the parts. formidable itself has no such limit, and
@@ -120,10 +120,9 @@ export const readFormFile = async <T>(
       fileWriteStreamHandler: keep as unknown as () => Writable,
     },
   });
-  const view = Object.create(ctx, { req: { value: source } }) as Context;
 
   const parsing = (async (): Promise<void> => {
-    await parse(view, async () => {});
+    await parse(koaBodyView(ctx, source), async () => {});
     if (Object.keys((ctx.request.body as object | undefined) ?? {}).length > 0) throw tooMany();
     if (files === 0) throw onlyFile('The form has no file: add one with a file name and a Content-Type');
   })();

@@ -140,14 +140,16 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     if ([...plainInputs.keys()].some((column) => !plain.has(column))) return undefined;
 
     const bad = new Uint8Array(size);
+    const suspicious = new Uint8Array(size);
+    const isDated = isTimeDated && !isTimeMixed;
     const numbers = inputs.map((input) => {
       const column = plainInputs.get(input.name);
       if (column?.numbers === undefined) return new Float64Array(size).fill(input.default ?? Number.NaN);
       const cells = column.numbers;
       for (let index = 0; index < size; index++) if (!isInRange(input, cells[index]!)) bad[index] = 1;
-      if ((strictUnits || isTimeMixed) && input.unit !== undefined) {
-        const isDated = isTimeDated && !isTimeMixed;
-        for (let index = 0; index < size; index++) if (isSuspicious(input, cells[index]!, isDated)) bad[index] = 1;
+      if (input.unit !== undefined) {
+        const flags = strictUnits || isTimeMixed ? bad : suspicious;
+        for (let index = 0; index < size; index++) if (isSuspicious(input, cells[index]!, isDated)) flags[index] = 1;
       }
       return cells;
     });
@@ -159,6 +161,8 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     let engine: PricingEngine | undefined;
     tally.styles.add(style);
     const names = inputs.map((input) => input.name);
+    // The answer names chosen models, except the default one.
+    const isNamed = model.name !== defaultModel;
     const withUnit = inputs.flatMap((input, k) => (input.unit === undefined ? [] : [{ input, cells: numbers[k]! }]));
     const option: Record<string, unknown> = { model: name, option_type: 'call', exercise_style: style };
     for (const input of names) option[input] = 0.5;
@@ -173,11 +177,13 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
       }
       // Adding 0 turns -0 into 0, as `readOption` does.
       for (let k = 0; k < names.length; k++) option[names[k]!] = numbers[k]![index]! + 0;
-      for (const { input, cells } of withUnit) {
-        if (isSuspicious(input, cells[index]!, isTimeDated)) warnings.add(index, input, cells[index]!);
+      if (suspicious[index] !== 0) {
+        for (const { input, cells } of withUnit) {
+          if (isSuspicious(input, cells[index]!, isDated)) warnings.add(index, input, cells[index]!);
+        }
       }
       used = model;
-      if (isModelChosen(index)) choose(model);
+      if (isNamed && isModelChosen(index)) choose(model);
       keep(index, option as unknown as Option, (engine ??= engines.engine(model)));
     };
   };

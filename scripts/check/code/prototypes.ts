@@ -1,0 +1,26 @@
+import { globSync, readFileSync } from 'node:fs';
+
+/** Objects that live as long as the process, and classes. To inherit from these costs nothing. */
+const allowed = ['null', 'platform', 'Object.getPrototypeOf('];
+const inherits = /Object\.(?:create|setPrototypeOf)\((?<from>[^,)]*)/g;
+
+const readCode = (): ReadonlyMap<string, string> =>
+  new Map(globSync('src/**/*.ts').map((path) => [path, readFileSync(path, 'utf8')]));
+
+/**
+ * Places where an object inherits from another one. V8 gives every object that becomes a prototype a hidden class of its
+ * own, so an object of a request, a span or a metric as a prototype makes all code slow that uses such objects. See
+ * docs/decisions/0156.
+ */
+export const prototypeFaults = (files = readCode()): string[] =>
+  [...files].flatMap(([path, code]) =>
+    code.split('\n').flatMap((line, index) =>
+      [...line.matchAll(inherits)]
+        .map((match) => match.groups?.['from'] ?? '')
+        .filter((from) => !allowed.some((known) => from.startsWith(known)))
+        .map(
+          (from) =>
+            `${path}:${index + 1}: an object inherits from ${from}. Make an object of its own with the members that are needed, or add the name to scripts/check/code/prototypes.ts if it lives as long as the process.`,
+        ),
+    ),
+  );
