@@ -1,3 +1,4 @@
+import { eventually } from '#testkit/eventually.ts';
 import type { ProbeName } from './cell.ts';
 import { definitionOf, fileOf, uploadedUniverse } from './uploaded-state.ts';
 import type { World } from './world.ts';
@@ -31,7 +32,14 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   if (name === 'calendar') await world.connectCalendar();
   const user = { email: 'chaos@example.org', password: 'a rather long sentence' };
   if (name === 'password_reset') await post(`${api}/auth/register`, user);
-  if (name === 'upload' || name === 'universe') await putUniverse(api, authorization, 0, { 'if-none-match': '*' });
+  if (name === 'upload' || name === 'universe') {
+    // The service is busy right after its start. 412: an earlier cell has made the universe.
+    const isMade = async (): Promise<boolean> => {
+      const { ok, status } = await putUniverse(api, authorization, 0, { 'if-none-match': '*' });
+      return ok || status === 412;
+    };
+    await eventually(isMade, 'the universe of the probe is made', 15_000);
+  }
   /** One of the instances that get requests, in turn. */
   const instance = (): string => {
     const urls = world.urls();

@@ -36,6 +36,8 @@ export const startLoadService = async (scope: Scope, scenario: string, directory
     BOOTSTRAP_CLIENT_ID: 'load',
     BOOTSTRAP_CLIENT_SECRET: secret,
     RATE_LIMIT_ENABLED: 'false',
+    // A few people send what many people would send.
+    CREATIONS_PER_OWNER_PER_DAY: '1000000',
     ...google.environment,
     ...(scenario === 'pool' && (await smallPool(scope))),
     ...(scenario === 'calendar' && (await calendarEnvironment(scope, google))),

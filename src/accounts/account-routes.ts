@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { expectedVersions, ifMatch, mergePatch } from '#src/kernel/requests/conditional/expected-versions.ts';
@@ -17,6 +18,7 @@ const settingsShape = shapeOf(settingsFields);
 export type AccountsDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
+  readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Runs after the settings of a user have changed. */
@@ -69,7 +71,7 @@ const headersOf = ({ version }: { readonly version: number }) => ({
 });
 
 const common = { tag: 'Account', auth: 'authenticated', rateLimit: 'caller' } as const;
-const changeErrors = ['resource_not_found', 'precondition_required', 'precondition_failed'] as const;
+const changeErrors = ['resource_not_found', 'precondition_required', 'precondition_failed', 'quota_exceeded'] as const;
 
 const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileShape>>>): Route[] => {
   type Profile = Awaited<ReturnType<typeof profiles.read>>;
@@ -168,6 +170,7 @@ export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
     createDocuments({
       ...deps,
       entity: 'AccountProfile',
+      changeAction: 'user.profile_changed',
       shape: profileShape,
       defaults: defaultsOf(profileFields),
     }),
@@ -176,6 +179,7 @@ export const createAccountsRoutes = (deps: AccountsDeps): Route[] => [
     createDocuments({
       ...deps,
       entity: 'AccountSettings',
+      changeAction: 'user.settings_changed',
       shape: settingsShape,
       defaults: defaultsOf(settingsFields),
     }),

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { AuditAction, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { assertVersion } from '#src/kernel/requests/conditional/expected-versions.ts';
@@ -11,6 +12,9 @@ export type DocumentChangesDeps<Shape extends DocumentShape> = {
   readonly entity: AccountsEntityName;
   readonly shape: Shape;
   readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
+  /** Name of the event of each change. */
+  readonly changeAction: AuditAction;
   readonly clock: Clock;
   readonly toDocument: DocumentReads<z.output<z.ZodObject<Shape>>>['toDocument'];
 };
@@ -19,7 +23,7 @@ export type DocumentChangesDeps<Shape extends DocumentShape> = {
 export const createDocumentChanges = <Shape extends DocumentShape>(
   deps: DocumentChangesDeps<Shape>,
 ): Pick<Documents<z.output<z.ZodObject<Shape>>>, 'change'> => {
-  const { entity, shape, unitOfWork, clock, toDocument } = deps;
+  const { entity, shape, unitOfWork, audit, changeAction, clock, toDocument } = deps;
   const table = tableOf[entity];
   const names = Object.keys(shape);
 
@@ -75,7 +79,16 @@ export const createDocumentChanges = <Shape extends DocumentShape>(
         const row = before ?? (await insertFirst(transaction, userId));
         assertRow(row);
         const changes = Object.fromEntries(changed.map((name) => [name, Reflect.get(given, name) as unknown]));
-        return toDocument(await write(transaction, row, changes));
+        const written = await write(transaction, row, changes);
+        // Names and no values, because values can be personal data and events are kept for good.
+        await audit.record(transaction, {
+          stream: `user:${userId.toLowerCase()}`,
+          action: changeAction,
+          outcome: 'success',
+          target: userId.toLowerCase(),
+          data: { members: changed, version: Number(written['version']) },
+        });
+        return toDocument(written);
       }),
   };
 };

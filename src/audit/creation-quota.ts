@@ -11,13 +11,15 @@ export type CreationQuotaDeps = { readonly abuse: AbuseReport; readonly maxPerDa
  * hours. Events are never deleted, so without this quota an owner who creates and removes objects fills the disk. Ends of
  * credentials and the removal of scopes are not limited, because they must always be possible. Their number is bounded by
  * the creations: one end, and one removal for each scope.
+ * Changes of settings are counted apart, because they must not use up the sign-ins of their owner.
  * Transactions in progress do not see each other, so their number can be exceeded by as many.
  * @throws AppError `quota_exceeded`
  */
 export type AssertMayCreate = (query: Query, event: EventContent) => Promise<void>;
 
 /**
- * The actions that create an object, and changes that their owner can repeat without end. The quota counts them together.
+ * The actions that create an object, and changes of credentials that their owner can repeat without end. The quota counts
+ * them together.
  */
 export const creations: readonly AuditAction[] = [
   'api_key.created',
@@ -30,6 +32,24 @@ export const creations: readonly AuditAction[] = [
   'user.email_change_requested',
   'user.data_exported',
 ];
+
+/** Changes of what only their owner sees. The quota counts them together. A removal of a preset follows a change that counted. */
+export const changes: readonly AuditAction[] = ['user.profile_changed', 'user.settings_changed', 'user.preset_stored'];
+
+const groups = [
+  {
+    quota: 'creations_in_a_day',
+    actions: creations,
+    unit: 'objects',
+    remedy: 'Use the keys, sessions and webhooks that exist, or try again tomorrow.',
+  },
+  {
+    quota: 'changes_in_a_day',
+    actions: changes,
+    unit: 'changes',
+    remedy: 'Send several changes with one request, or try again tomorrow.',
+  },
+] as const;
 
 const isRemovalOfScopes = ({ action, data }: Pick<EventContent, 'action' | 'data'>): boolean =>
   action === 'api_key.changed' && data['scopes_removed'] === true;
@@ -48,21 +68,23 @@ const firstIdAt = (time: number): string => {
 export const createCreationQuota = ({ abuse, maxPerDay }: CreationQuotaDeps): AssertMayCreate => {
   return async (query, event) => {
     const { action, actor, occurred_at: occurredAt } = event;
-    if (actor.subject === null || !creations.includes(action) || isRemovalOfScopes(event)) return;
+    const group = groups.find(({ actions }) => actions.includes(action));
+    if (actor.subject === null || !group || isRemovalOfScopes(event)) return;
+    const { quota, actions, unit, remedy } = group;
     const [found] = await query<{ made: number }>(
       `select count(*)::int as made from (
          select 1 from audit_event where actor_subject = $1 and id >= $2 and actor_kind = $3 and action = any($4)
            and not (${isRemovalOfScopesSql})
          limit $5
        ) as event`,
-      [actor.subject, firstIdAt(Date.parse(occurredAt) - dayMs), actor.kind, creations, maxPerDay],
+      [actor.subject, firstIdAt(Date.parse(occurredAt) - dayMs), actor.kind, actions, maxPerDay],
     );
     assertWithinQuota(abuse, {
-      quota: 'creations_in_a_day',
+      quota,
       wanted: found!.made + 1,
       max: maxPerDay,
-      unit: 'objects',
-      remedy: 'Use the keys, sessions and webhooks that exist, or try again tomorrow.',
+      unit,
+      remedy,
     });
   };
 };

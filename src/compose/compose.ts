@@ -108,10 +108,11 @@ export const compose = async (config: Config): Promise<Service> => {
 
   const routes = [
     ...auth.routes,
-    ...createAccountsRoutes({ ...base, ...database, forget: callerSettings.forget }),
+    ...createAccountsRoutes({ ...base, ...database, audit: audit.trail, forget: callerSettings.forget }),
     ...createPresetRoutes({
       ...base,
       ...database,
+      audit: audit.trail,
       cursors,
       basePath,
       values: presetValues,

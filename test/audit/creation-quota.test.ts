@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { createCreationQuota, creations } from '#src/audit/creation-quota.ts';
+import { changes, createCreationQuota, creations } from '#src/audit/creation-quota.ts';
 import { auditActions, type AuditAction, type AuditActor, type AuditEvent } from '#src/kernel/ports/audit.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { setup } from './setup.ts';
@@ -54,6 +54,19 @@ test('creating and ending keys again and again ends at the limit of the day, for
   await t.notThrowsAsync(record('api_key.created'));
 });
 
+test('changes of settings end at the limit of the day, and use up no sign-ins', async (t) => {
+  const { record, advance } = await limited(t, 3);
+  for (const action of changes) await record(action);
+  for (const action of changes) {
+    const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
+    t.like(error, { errors: [{ code: 'changes_in_a_day' }] });
+  }
+  await t.notThrowsAsync(record('user.preset_removed'), 'a preset can always be removed');
+  await t.notThrowsAsync(record('user.signed_in'));
+  advance(dayMs + 1);
+  await t.notThrowsAsync(record('user.settings_changed'));
+});
+
 test('a key can always lose scopes: such a change is never refused, and uses up nothing', async (t) => {
   const { record } = await limited(t, 2);
   const change = (data: AuditEvent['data']) => record('api_key.changed', ada, data);
@@ -87,7 +100,7 @@ test('each action of a caller that creates or changes something of his own count
     // Only deliveries that fail disable a webhook.
     'webhook.enabled',
   ]);
-  const counted = /\.([a-z_]+_)?(created|rotated|connected|signed_in|changed|enabled|exported|requested)$/;
+  const counted = /\.([a-z_]+_)?(created|rotated|connected|signed_in|changed|stored|enabled|exported|requested)$/;
   const found = auditActions.filter((action) => counted.test(action));
-  t.deepEqual(found.filter((action) => !others.has(action)).toSorted(), creations.toSorted());
+  t.deepEqual(found.filter((action) => !others.has(action)).toSorted(), [...creations, ...changes].toSorted());
 });

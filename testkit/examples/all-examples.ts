@@ -7,7 +7,7 @@ import { calendarSteps } from './calendar-steps.ts';
 import { jobSteps } from './job-steps.ts';
 import { marketSteps } from './market-steps.ts';
 import { pricingSteps } from './pricing-steps.ts';
-import { recordExamples, type Recording } from './record.ts';
+import { recordExamples, type AfterStep, type Recording } from './record.ts';
 import { tokenOfMessage } from './token-of-message.ts';
 import { userAdminSteps } from './user-steps.ts';
 
@@ -15,6 +15,7 @@ import { userAdminSteps } from './user-steps.ts';
 export const recordAllExamples = async (
   t: Teardown,
   environment: Readonly<Record<string, string>>,
+  afterStep?: AfterStep,
 ): Promise<Recording> => {
   const google = await startGoogleServer(t);
   const start = { dateTime: '2027-03-01T09:00:00Z' };
@@ -29,14 +30,18 @@ export const recordAllExamples = async (
   };
   await eventually(isLoaded, 'the sample data are loaded', 60_000);
   const [token, ...otherAccountSteps] = accountSteps;
-  return recordExamples(service, [
-    token!,
-    ...pricingSteps,
-    ...jobSteps,
-    ...marketSteps,
-    ...otherAccountSteps,
-    ...calendarSteps(google),
-    ...accountLifeSteps(user.email, (to, subject) => tokenOfMessage(service, to, subject)),
-    ...userAdminSteps,
-  ]);
+  return recordExamples(
+    service,
+    [
+      token!,
+      ...pricingSteps,
+      ...jobSteps,
+      ...marketSteps,
+      ...otherAccountSteps,
+      ...calendarSteps(google),
+      ...accountLifeSteps(user.email, (to, subject) => tokenOfMessage(service, to, subject)),
+      ...userAdminSteps,
+    ],
+    afterStep,
+  );
 };

@@ -67,8 +67,19 @@ const answerOf = async (service: Service, step: Step, values: Values): Promise<R
   return response;
 };
 
+/** The answer as JSON; undefined if it is none. */
+const jsonOf = (text: string, mediaType: string): Record<string, unknown> | undefined =>
+  text !== '' && /json/.test(mediaType) ? (JSON.parse(text) as Record<string, unknown>) : undefined;
+
+/** What a test does after the answer of a step, before the next step is sent. */
+export type AfterStep = (operation: string, answer: Response, service: Service) => Promise<void>;
+
 /** Sends the steps one after the other. @throws Error if an answer has another status than its step expects */
-export const recordExamples = async (service: Service, steps: readonly MakeStep[]): Promise<Recording> => {
+export const recordExamples = async (
+  service: Service,
+  steps: readonly MakeStep[],
+  afterStep?: AfterStep,
+): Promise<Recording> => {
   const values: Values = {};
   const recording: Recording = {};
   for (const make of steps) {
@@ -77,8 +88,9 @@ export const recordExamples = async (service: Service, steps: readonly MakeStep[
     const response = await answerOf(service, step, values);
     const text = await response.text();
     if (response.status !== status) throw new Error(`${operation} (${name}): ${response.status} ${text.slice(0, 500)}`);
+    await afterStep?.(operation, response, service);
     const mediaType = response.headers.get('content-type')?.split(';')[0] ?? '';
-    const body = text !== '' && /json/.test(mediaType) ? (JSON.parse(text) as Record<string, unknown>) : undefined;
+    const body = jsonOf(text, mediaType);
     Object.assign(values, step.keep?.(body ?? {}, response.headers));
     const shown = body === undefined || step.isAnswerHidden ? undefined : (step.shownPart?.(body) ?? body);
     (recording[operation] ??= {})[name] = {

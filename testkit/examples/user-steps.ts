@@ -76,6 +76,8 @@ export const signInSteps = (credentials: {
       name: 'code',
       summary: 'The second step',
       body: { second_factor_token: values['second_step'], code: codeOf(values, 30) },
+      // Of a sign-in that goes on, for the revocation.
+      keep: ({ refresh_token: token }: Answer) => ({ refresh_token: String(token) }),
     }),
     () => ({
       ...totp,

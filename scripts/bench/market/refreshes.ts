@@ -1,5 +1,7 @@
 /** A part of `bench-market.ts`: the first calculation, or daily refreshes. Arguments: URL, part, number of stored bars. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { collectWhenCalm, countBodiesAsHeap } from '#src/garbage-collection.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -21,7 +23,12 @@ import { watchProcess } from './watch-process.ts';
 const [url = '', part = 'daily', stored = '0'] = process.argv.slice(2);
 const applyMs = 900_000;
 const reads = 400;
+/** Between two refreshes of a service is a day. The service collects garbage when it is calm for some seconds. */
+const calmMs = 11_000;
 
+// As in main.ts.
+countBodiesAsHeap();
+collectWhenCalm();
 const daily = createDailyProvider(Number(stored));
 const database = await createDatabase({ ...databaseSettings(url), entities: marketDataEntities });
 await database.waitUntilReady({ signal: AbortSignal.timeout(30_000) });
@@ -51,6 +58,7 @@ const position = async (): Promise<number> =>
   Number((await client.query(`select pg_current_wal_lsn() - '0/0' as bytes`)).rows[0].bytes);
 
 const refresh = async (name: string): Promise<void> => {
+  await sleep(calmMs);
   const wal = await position();
   const watched = watchProcess();
   const {

@@ -78,7 +78,7 @@ export const createPresetRoutes = (deps: PresetRoutesDeps): Route[] => {
       description: 'A pricing request uses it with the member `preset`.',
       request: { path: byName, body: values },
       responses: { 200: answer, 201: answer },
-      errors: ['resource_not_found'],
+      errors: ['resource_not_found', 'quota_exceeded'],
       handler: async ({ path: { name }, body, context }) => {
         const { preset, created } = await presets.put(userOf(context), name, body);
         if (!created) return { status: 200 as const, body: preset };

@@ -1,6 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { PresetValues } from '#src/kernel/ports/account/pricing-defaults.ts';
+import type { AuditAction, AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
@@ -13,6 +14,7 @@ export type PresetsDeps = {
   readonly unitOfWork: UnitOfWork;
   /** Must read the primary, because users read what they have just stored. */
   readonly reader: Reader;
+  readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly maxPresets: number;
   /** Runs after a change has committed. */
@@ -47,7 +49,18 @@ const toPreset = ({ name, preset_values: values, updated_at: updatedAt }: Row): 
 const columns = 'name, preset_values, updated_at';
 
 /** The presets of users. */
-export const createPresets = ({ unitOfWork, reader, clock, maxPresets, forget }: PresetsDeps): Presets => {
+export const createPresets = ({ unitOfWork, reader, audit, clock, maxPresets, forget }: PresetsDeps): Presets => {
+  /** Without the name of the preset, because its user has chosen it and events are kept for good. */
+  const recordChange = (
+    transaction: Transaction,
+    userId: string,
+    action: AuditAction,
+    data: NonNullable<AuditEvent['data']> = {},
+  ): Promise<void> => {
+    const user = userId.toLowerCase();
+    return audit.record(transaction, { stream: `user:${user}`, action, outcome: 'success', target: user, data });
+  };
+
   const find = async ({ em }: Transaction, userId: string, name: string) => {
     const entity = em.getMetadata().getByClassName<StoredPreset>(presetEntityName).class;
     const where = { user: userId, name };
@@ -108,6 +121,10 @@ export const createPresets = ({ unitOfWork, reader, clock, maxPresets, forget }:
           em.create<StoredPreset>(entity, { ...where, presetValues: values, createdAt: now, updatedAt: now });
         }
         await em.flush();
+        await recordChange(transaction, userId, 'user.preset_stored', {
+          members: Object.keys(values),
+          created: stored === null,
+        });
         return { preset: toPreset({ name, preset_values: values, updated_at: now }), created: stored === null };
       }),
 
@@ -117,6 +134,7 @@ export const createPresets = ({ unitOfWork, reader, clock, maxPresets, forget }:
         if (!stored) throw await notFound(userId, name);
         transaction.em.remove(stored);
         await transaction.em.flush();
+        await recordChange(transaction, userId, 'user.preset_removed');
       }),
   };
 };

@@ -16,14 +16,25 @@ type StorageQuota =
   | 'calendar_sync_bytes'
   | 'calendar_events'
   | 'mail_messages'
-  | 'creations_in_a_day';
+  | 'creations_in_a_day'
+  | 'changes_in_a_day';
 
 export type QuotaUse = {
   readonly quota: StorageQuota;
   /** The amount that would be stored after this request, in `unit`. */
   readonly wanted: number;
   readonly max: number;
-  readonly unit: 'bytes' | 'rows' | 'jobs' | 'keys' | 'events' | 'users' | 'messages' | 'objects' | 'tokens';
+  readonly unit:
+    | 'bytes'
+    | 'rows'
+    | 'jobs'
+    | 'keys'
+    | 'events'
+    | 'users'
+    | 'messages'
+    | 'objects'
+    | 'tokens'
+    | 'changes';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;
 };

@@ -1,8 +1,7 @@
-import type { FetchedSeries } from '../providers/provider.ts';
+import type { FetchedSeries, PriceBar } from '../providers/provider.ts';
 import { moveOf } from './bars.ts';
 import { periodOf, type Interval } from './periods.ts';
 import { findRestatement } from './restatement.ts';
-import type { StoredSeries } from './series-plan.ts';
 
 /** Closes of so many of the newest stored bars may change, because their period had not ended or was just over. */
 const openBars = 2;
@@ -11,11 +10,15 @@ const rounding = 1e-9;
 
 /**
  * True if the fetched end of a series continues the stored one. If not, the provider has changed older bars, and an end
- * says nothing about how far back: the whole history is needed. `stored` begins with the first wanted day.
+ * says nothing about how far back: the whole history is needed. `stored` are the bars from the first wanted day on.
  */
-export const fitsEnd = ({ prices }: FetchedSeries, { bars }: StoredSeries, interval: Interval): boolean => {
+export const fitsEnd = (
+  { prices }: Pick<FetchedSeries, 'prices'>,
+  stored: readonly Pick<PriceBar, 'date' | 'close'>[],
+  interval: Interval,
+): boolean => {
   const fetched = new Map(prices.map((bar) => [periodOf(bar.date, interval), bar]));
-  const pairs = bars.map((bar) => ({
+  const pairs = stored.map((bar) => ({
     stored: bar.close,
     fetched: fetched.get(periodOf(bar.date, interval))?.close ?? NaN,
   }));

@@ -30,6 +30,16 @@ export const planIndex = (definition: IndexDefinition): IndexPlan => {
   const { holds, split } = indexMethodRules[method];
   const dayOf = (date: string | undefined, otherwise: number): number =>
     date === undefined ? otherwise : dayNumber(date);
+  const from = new Int32Array(constituents.length);
+  const to = new Int32Array(constituents.length);
+  const targets = new Float64Array(constituents.length);
+  // A loop, because `from` of typed arrays makes objects for each constituent.
+  for (const [position, symbol] of constituents.entries()) {
+    const { from: first, to: last, weight = 0 } = terms?.get(symbol) ?? {};
+    from[position] = dayOf(first, firstDay);
+    to[position] = dayOf(last, lastDay);
+    targets[position] = holds === 'given_weight' ? weight : 1;
+  }
   return {
     holds,
     split,
@@ -38,11 +48,9 @@ export const planIndex = (definition: IndexDefinition): IndexPlan => {
     baseValue,
     baseDay: dayOf(baseDate, firstDay),
     constituents,
-    from: Int32Array.from(constituents, (symbol) => dayOf(terms?.get(symbol)?.from, firstDay)),
-    to: Int32Array.from(constituents, (symbol) => dayOf(terms?.get(symbol)?.to, lastDay)),
-    targets: Float64Array.from(constituents, (symbol) =>
-      holds === 'given_weight' ? (terms?.get(symbol)?.weight ?? 0) : 1,
-    ),
+    from,
+    to,
+    targets,
   };
 };
 

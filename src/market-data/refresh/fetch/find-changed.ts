@@ -4,7 +4,7 @@ import type { Universe } from '../../indexes/universes.ts';
 import type { FetchedSeries } from '../../providers/provider.ts';
 import { fitsEnd } from '../../series/fits-end.ts';
 import { batchesOf } from '../../series/store-series.ts';
-import { readStoredSeries } from '../../series/stored-series.ts';
+import { readStoredCloses } from '../../series/stored-closes.ts';
 import type { StoredEnd } from './stored-ends.ts';
 
 /** Finds the symbols of the fetched ends that do not continue their stored series. */
@@ -19,9 +19,9 @@ export const createFindChanged =
     const turns = createTurns();
     for await (const batch of batchesOf(series)) {
       const starts = batch.map(({ symbol, since }) => ({ asset: ends.get(symbol)!.asset, from: since! }));
-      const stored = await readStoredSeries(reader, starts);
+      const stored = await readStoredCloses(reader, starts);
       for (const [index, each] of batch.entries()) {
-        if (!fitsEnd(each, stored.get(starts[index]!.asset)!, interval)) changed.add(each.symbol);
+        if (!fitsEnd(each, stored.get(starts[index]!.asset) ?? [], interval)) changed.add(each.symbol);
         await turns.give();
       }
     }
