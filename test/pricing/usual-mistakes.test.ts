@@ -11,6 +11,12 @@ const nearestAsset = createNearestOf({ read: async () => ['AAPL', 'MSFT'], clock
 const { routes, service, workers } = setup({ closes: async () => undefined, nearestAsset });
 test.after.always(() => workers.close());
 
+type Problem = {
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+};
+
 test('the table has fifty mistakes or more, each with a message of its own title', (t) => {
   t.true(usualMistakes.length >= 50);
   t.is(new Set(usualMistakes.map(({ title }) => title)).size, usualMistakes.length);
@@ -23,8 +29,10 @@ test('each usual mistake is answered over HTTP with the message of the table', a
     const body = raw ?? JSON.stringify(json);
     const sent = method === 'GET' ? {} : { method: 'POST', headers: { 'Content-Type': contentType }, body };
     const response = await server.call(`/api/v1${path}`, sent);
-    const problem = (await response.json()) as { code: string; detail: string; errors?: { pointer: string }[] };
+    const problem = (await response.json()) as Problem;
     const [error] = problem.errors ?? [];
+    // `detail` may begin with the field, and may end with the number of other errors.
+    t.true(error === undefined || problem.detail.includes(error.detail), `${title}: detail is about the first error`);
     t.deepEqual(
       { status: response.status, code: problem.code, ...(error && { pointer: error.pointer }), detail: problem.detail },
       expected,

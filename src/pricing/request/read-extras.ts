@@ -1,6 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
+import { unknownFirst } from '#src/kernel/requests/validation-failed.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { dividendMembers, hestonParameters, isInRange, maxDividends, type NumberInput } from '../models/inputs.ts';
@@ -48,7 +49,7 @@ const readNumbers = (value: unknown, members: readonly NumberInput[], at: string
     if (members.some((member) => member.name === name)) continue;
     errors.push(fieldError(memberPointer(at, name), 'unknown_member', unknownMemberOf(name, namesOf(members))));
   }
-  return errors.length > 0 ? errors : read;
+  return errors.length > 0 ? unknownFirst(errors) : read;
 };
 
 const readDividends = (value: unknown, row: Row, at: string): object | FieldError[] => {

@@ -150,7 +150,8 @@ export const readOption = (
   }
   let members = 0;
   for (const _ in row) members++;
-  if (members !== known) (errors ??= []).push(...unknownMembers(row, model, numbers, at, own));
+  // They come first, because a failed row of a batch shows its first error only.
+  if (members !== known) (errors ??= []).unshift(...unknownMembers(row, model, numbers, at, own));
   return errors ?? (option as unknown as Option);
 };
 
