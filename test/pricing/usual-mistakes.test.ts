@@ -98,3 +98,20 @@ test('models, styles and ids may differ by row in each format', async (t) => {
   const columns = await service.batch({ columns: columnsOf([european, american]) });
   t.deepEqual(columns.columns, { id: ['a', 'b'] as never, price: expected });
 });
+
+test('columns are answered with the name of the column and with the style that applies', async (t) => {
+  const heston = { ...call, model: 'heston', v0: 0.04, kappa: 1.5, theta: 0.04, sigma: 0.3, rho: [-7, -0.7] };
+  const { errors } = await service.batch({ columns: heston });
+  const detail = 'rho must be at least -1 and at most 1, not -7';
+  t.like(errors, [{ index: 0, field: 'rho', detail }]);
+  const message =
+    /^baw prices american options only, and exercise_style is european by default: send "exercise_style": "american"/;
+  await t.throwsAsync(service.batch({ columns: call, model: 'baw' }), { message });
+  await t.throwsAsync(service.batch({ options: [{ ...call, model: 'baw' }] }), { message });
+  await t.throwsAsync(service.batch({ columns: call, model: 'baw', exercise_style: 'european' }), {
+    message: /^exercise_style european needs the model /,
+  });
+  const vol = { ...call, vol: 0.2, volatility: undefined };
+  const { results } = await service.batch({ options: [call, vol] });
+  t.like(results[1], { error: { pointer: '/options/1/vol' } });
+});

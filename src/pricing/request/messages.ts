@@ -233,7 +233,8 @@ export const unknownMemberText = (member: string, model: Model, known: readonly 
     if (own !== undefined && model.numbers.some(({ name }) => name === own)) {
       return `${model.name} takes ${own}, not ${member}: send ${own} in place of ${member}, or use the model ${owner}`;
     }
-    const text = `${member} is an input of the model ${listed([owner, ...others], 'and')}, not of ${model.name}`;
+    const models = others.length === 0 ? 'model' : 'models';
+    const text = `${member} is an input of the ${models} ${listed([owner, ...others], 'and')}, not of ${model.name}`;
     return `${text}: remove it, or send ${others.length === 0 ? `"model": "${owner}"` : 'a model that has it'}`;
   }
   const near = nearestName(member, known, inputAliases);

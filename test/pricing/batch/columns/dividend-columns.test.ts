@@ -179,7 +179,7 @@ test('a mistake of the whole column is one 422: its type, its members, a model w
     await detail(
       service.batch({ columns: { ...columns, dividends }, model: 'andersen_lake', exercise_style: 'american' }),
     ),
-    /^dividends is an input of the model black_scholes, .*, not of andersen_lake/,
+    /^dividends is an input of the models black_scholes, .*, not of andersen_lake/,
   );
   const list = (members: Readonly<Record<string, DataType>>) =>
     detail(sendArrow(stream([[], [], [], [{}]], { members })));
