@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, assert_type
+from typing import Any, assert_type, cast
 
 import numpy as np
 import pandas as pd
@@ -168,7 +168,7 @@ def test_arguments_hold_for_all_rows(client: Client) -> None:
     with pytest.raises(TypeError, match="rate must be a number, a text or a list of dividends, not bool"):
         client.price(pandas_frame().drop(columns="rate"), rate=True)
     with pytest.raises(TypeError, match="rate must be a number, a text or a list of dividends, not list"):
-        client.price(pandas_frame().drop(columns="rate"), rate=[0.01, 0.02])
+        client.price(pandas_frame().drop(columns="rate"), rate=cast("Any", [0.01, 0.02]))
     with pytest.raises(TypeError, match="date of dividends must have a time zone"):
         client.price(pandas_frame(), dividends=[{"date": datetime(2026, 3, 15, 18), "amount": 1.0}])
 

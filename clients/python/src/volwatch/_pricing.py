@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import pyarrow as pa
 
@@ -126,6 +126,12 @@ def _require_zone(name: str, value: object) -> None:
         raise TypeError(f"{name} must have a time zone, or be a date")
 
 
+def _is_dividends(value: object) -> TypeGuard[Sequence[Mapping[str, Any]]]:
+    if not isinstance(value, Sequence) or isinstance(value, bytes):
+        return False
+    return all(isinstance(item, Mapping) for item in value)
+
+
 def _constant(name: str, value: Input, rows: int) -> pa.Array[Any]:
     """A column of one value. A text, date or time is written once, as a dictionary."""
     _require_zone(name, value)
@@ -133,11 +139,10 @@ def _constant(name: str, value: Input, rows: int) -> pa.Array[Any]:
         value = value.isoformat()
     if isinstance(value, str):
         return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
-    if isinstance(value, Sequence) and not isinstance(value, bytes) and all(isinstance(item, Mapping) for item in value):
-        items: Sequence[Any] = value
-        for item in items:
+    if _is_dividends(value):
+        for item in value:
             _require_zone(f"date of {name}", item.get("date"))
-        lists: list[Any] = [[dict(item) for item in items]]
+        lists: list[Any] = [[dict(item) for item in value]]
         repeated: pa.Array[Any] = pa.array(lists).take(pa.array([0] * rows, pa.int64()))
         return repeated
     # Also the numbers of numpy, which are no subclasses of int.
