@@ -42,7 +42,7 @@ test('every state-changing route that a cookie reaches wants the token', async (
 
   const document = (await call(`${service.url}/openapi.json`)).body as unknown as Document;
   const { guarded, free } = reachedByCookie(document);
-  const names = guarded.map(({ name }) => name);
+  const names = new Set(guarded.map(({ name }) => name));
   for (const name of [
     'DELETE /api/v1/account',
     'POST /api/v1/calendar/sync/auto',
@@ -51,7 +51,7 @@ test('every state-changing route that a cookie reaches wants the token', async (
     'PUT /api/v1/settings/presets/{name}',
     'POST /api/v1/refreshes',
   ]) {
-    t.true(names.includes(name), name);
+    t.true(names.has(name), name);
   }
   t.deepEqual(
     free.filter(({ name }) => !calculating.test(name)),
