@@ -79,8 +79,6 @@ export const RefreshTokenEntity = defineEntity({
     accessExpiresAt: p.datetime(),
     createdAt: p.datetime(),
     usedAt: p.datetime().nullable(),
-    /** Whether the token names its family. Then a reuse is detected without this row. */
-    namesFamily: p.boolean().default(false),
   },
 });
 

@@ -5,7 +5,6 @@ import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
-import { removeSupersededTokensSql } from './tokens/superseded-tokens.ts';
 import { removeOldRegistrationCountsSql } from './users/registration-quota.ts';
 import type { UsageLog } from './api-keys/usage-log.ts';
 
@@ -50,10 +49,6 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
     { sql: 'delete from account_token where expires_at < $1 returning 1', parameters: (now) => [now] },
     { sql: 'delete from email_change where expires_at < $1 returning 1', parameters: (now) => [now] },
     { sql: removeOldRegistrationCountsSql, parameters: (now) => [now] },
-    {
-      sql: removeSupersededTokensSql,
-      parameters: (now) => [now],
-    },
     { sql: removeOldPlacesSql, parameters: (now) => [now] },
   ];
 

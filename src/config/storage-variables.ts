@@ -53,8 +53,8 @@ export const storageSections = {
     ),
     REFRESH_TOKENS_PER_SIGN_IN: variable(
       integer(2, 1_000_000),
-      '100',
-      'Max stored refresh tokens of one sign-in. A used token is deleted after the access token that was issued with it has expired',
+      '3000',
+      'Max refreshes of one sign-in; after them the user must sign in again. Each refresh stores a token until the sign-in ends. Must exceed REFRESH_TOKEN_EXPIRE_DAYS divided by ACCESS_TOKEN_EXPIRE_MINUTES',
     ),
     CREATIONS_PER_OWNER_PER_DAY: variable(
       integer(1, 1_000_000),

@@ -65,7 +65,7 @@ export const settings: AuthSettings = {
   sameSite: 'strict',
   maxUsersWithoutSignIn: 1_000,
   maxRegistrationsPerNetwork: 1_000,
-  maxTokensPerSignIn: 100,
+  maxTokensPerSignIn: 3_000,
   secondStepSeconds: 300,
   recentSignInSeconds: 900,
   maxSecondFactorFailures: 5,

@@ -167,6 +167,10 @@ def test_arguments_hold_for_all_rows(client: Client) -> None:
         client.price(pandas_frame(), strike=100)
     with pytest.raises(TypeError, match="rate must be a number, a text or a list of dividends, not bool"):
         client.price(pandas_frame().drop(columns="rate"), rate=True)
+    with pytest.raises(TypeError, match="rate must be a number, a text or a list of dividends, not list"):
+        client.price(pandas_frame().drop(columns="rate"), rate=[0.01, 0.02])
+    with pytest.raises(TypeError, match="date of dividends must have a time zone"):
+        client.price(pandas_frame(), dividends=[{"date": datetime(2026, 3, 15, 18), "amount": 1.0}])
 
 
 def test_greeks_follow_an_earlier_price(client: Client) -> None:

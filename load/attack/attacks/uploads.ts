@@ -47,12 +47,11 @@ const hostileUploads = (uploaders: Uploaders, { parallel, upload, ...attack }: S
     fault: async (field) => {
       if (served < minServedShare)
         return `only ${Math.round(served * 100)} % of the uploads of another owner were stored`;
-      const { path } = await uploaders.attacker(field);
-      const [{ rows } = { rows: 0 }] = await field.sql(
-        `select count(*)::int as rows from price join asset on asset.id = price.asset_id where symbol = $1`,
-        [path.slice(-6).toUpperCase()],
+      const [{ assets } = { assets: 0 }] = await field.sql(
+        `select count(*)::int as assets from asset where symbol ~ '^(X[0-9]+|[xyXY]{5,})$'`,
+        [],
       );
-      if (Number(rows) > 0) return `${String(rows)} rows of hostile files were stored`;
+      if (Number(assets) > 0) return `${String(assets)} assets of hostile files were stored`;
       const growth = (await databaseBytes(field)) - before;
       return growth > maxGrowthBytes ? `the database grew by ${Math.round(growth / mebibyte)} MiB` : undefined;
     },

@@ -1,8 +1,11 @@
 import { globSync, readFileSync } from 'node:fs';
 
 /** Objects that live as long as the process, and classes. To inherit from these costs nothing. */
-const allowed = ['null', 'platform', 'Object.getPrototypeOf('];
-const inherits = /Object\.(?:create|setPrototypeOf)\((?<from>[^,)]*)/g;
+const allowed = new Set(['null', 'platform']);
+/** The prototype of another object is a class. */
+const ofClass = /^Object\.getPrototypeOf\(/;
+const inherits =
+  /Object\.create\((?<created>[^,)]*)|(?:Object|Reflect)\.setPrototypeOf\([^,]*,\s*(?<set>[^)]*)|__proto__\s*[:=]\s*(?<own>[^,;}]*)/g;
 
 const readCode = (): ReadonlyMap<string, string> =>
   new Map(globSync('src/**/*.ts').map((path) => [path, readFileSync(path, 'utf8')]));
@@ -16,8 +19,8 @@ export const prototypeFaults = (files = readCode()): string[] =>
   [...files].flatMap(([path, code]) =>
     code.split('\n').flatMap((line, index) =>
       [...line.matchAll(inherits)]
-        .map((match) => match.groups?.['from'] ?? '')
-        .filter((from) => !allowed.some((known) => from.startsWith(known)))
+        .map(({ groups = {} }) => (groups['created'] ?? groups['set'] ?? groups['own'] ?? '').trim())
+        .filter((from) => !allowed.has(from.replace(/ as .*$/, '')) && !ofClass.test(from))
         .map(
           (from) =>
             `${path}:${index + 1}: an object inherits from ${from}. Make an object of its own with the members that are needed, or add the name to scripts/check/code/prototypes.ts if it lives as long as the process.`,

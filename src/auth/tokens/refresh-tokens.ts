@@ -14,8 +14,6 @@ import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
-import { familyNamedBy, isRefreshTokenForm, newRefreshToken } from './refresh-token-form.ts';
-import { removeSuperseded } from './superseded-tokens.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
 import type { IssuedToken, TokenIssuer } from './token-issuer.ts';
@@ -31,7 +29,7 @@ export type RefreshTokensDeps = {
   readonly taggedSecrets: TaggedSecrets;
   readonly clock: Clock;
   readonly abuse: AbuseReport;
-  /** Max stored refresh tokens of one family. */
+  /** Max refresh tokens of one family: each refresh stores one, and all stay until the family ends. */
   readonly maxTokensPerSignIn: number;
   /** Max age of a family, counted from the sign-in. */
   readonly lifetimeSeconds: number;
@@ -48,7 +46,7 @@ export type RefreshTokens = {
    * others are refused, and the family stays valid.
    * @param requested space-separated scopes; default: all scopes of the family
    * @throws AppError `oauth_request_invalid` (`invalid_grant`, `invalid_scope`); `rate_limit_exceeded` when many credentials
-   * of the address were refused; `quota_exceeded` when the family has the max number of stored tokens
+   * of the address were refused; `quota_exceeded` when the family has the max number of tokens
    */
   readonly rotate: (refreshToken: string, requested: string | undefined) => Promise<TokenPair>;
   /** Revokes the family of a refresh token. @returns false for an unknown token */
@@ -59,12 +57,15 @@ export type RefreshTokens = {
   readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
 };
 
-type LiveFamily = { readonly family_id: string; /** The id of the user. */ readonly id: string };
+const prefix = 'vwr_';
+const form = /^vwr_[\w-]{43}$/;
 
-type FamilyRow = LiveFamily & {
+type FamilyRow = {
+  readonly family_id: string;
   readonly scopes: Scope[];
   readonly used_at: Date | null;
   readonly live: boolean;
+  readonly id: string;
   readonly email: string;
   readonly role: string;
   readonly held: Scope[];
@@ -74,17 +75,6 @@ const grantRefused = (): AppError =>
   new AppError('oauth_request_invalid', 'The refresh token is unknown, spent, revoked or expired', {
     oauthError: 'invalid_grant',
   });
-
-/** Reads the family of a token whose row was deleted, because it was used before. SQL, because it joins two tables and locks the family. */
-const findLiveFamily = async (query: Query, familyId: string, now: Date): Promise<LiveFamily | undefined> => {
-  const [row] = await query<LiveFamily>(
-    `select family.id as family_id, account.id from refresh_family as family join user_account as account on account.id = family.user_id
-     where family.id = $1 and family.revoked_at is null and family.expires_at > $2 and not (${isDisabledSql})
-     for update of family`,
-    [familyId, now],
-  );
-  return row;
-};
 
 /** SQL, because one statement joins three tables and locks the row of the family, so that requests with tokens of one family run one after the other. */
 const findFamily = async (query: Query, refreshToken: string, now: Date): Promise<FamilyRow | undefined> => {
@@ -102,27 +92,12 @@ const findFamily = async (query: Query, refreshToken: string, now: Date): Promis
 };
 
 export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
-  const {
-    unitOfWork,
-    tokens,
-    revocations,
-    roles,
-    audit,
-    lookups,
-    taggedSecrets,
-    clock,
-    abuse,
-    maxTokensPerSignIn,
-    lifetimeSeconds,
-  } = deps;
+  const { unitOfWork, tokens, revocations, roles, audit, lookups, taggedSecrets, clock, lifetimeSeconds } = deps;
+  const { abuse, maxTokensPerSignIn } = deps;
 
-  const sign = async (
-    { id: subject, email, role }: User,
-    scopes: readonly Scope[],
-    familyId: string,
-  ): Promise<TokenPair> => ({
+  const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
     ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
-    refreshToken: newRefreshToken(taggedSecrets, familyId),
+    refreshToken: taggedSecrets.create(prefix),
   });
 
   const store = ({ em }: Transaction, familyId: string, pair: TokenPair, scopes: readonly Scope[]): void => {
@@ -133,7 +108,6 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
       accessTokenId: pair.tokenId,
       accessExpiresAt: pair.expiresAt,
       createdAt: clock.now(),
-      namesFamily: true,
     });
   };
 
@@ -157,69 +131,55 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     return rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt }));
   };
 
-  /** Records the reuse of a token, and revokes its family. */
-  const endReused = async (
-    transaction: Transaction,
-    { family_id: familyId, id: user }: LiveFamily,
-  ): Promise<{ readonly ended: readonly EndedToken[] }> => {
-    await audit.record(transaction, {
-      stream: `user:${user}`,
-      action: 'refresh_token.reused',
-      outcome: 'refused',
-      target: familyId,
-      reason: 'oauth_request_invalid',
-    });
-    return { ended: await endFamily(transaction, familyId, 'reused') };
-  };
-
-  /** A token of this service without a row was used before, and its row was deleted. */
-  const findNamedFamily = async (query: Query, refreshToken: string, now: Date): Promise<LiveFamily | undefined> => {
-    const familyId = familyNamedBy(taggedSecrets, refreshToken);
-    return familyId === undefined ? undefined : findLiveFamily(query, familyId, now);
-  };
-
-  const assertTokenQuota = async ({ query }: Transaction, familyId: string): Promise<void> =>
+  /** The rows of used tokens are needed to detect a reuse, so they stay. The family is locked, so the count is exact. */
+  const assertTokenQuota = async ({ query }: Transaction, familyId: string): Promise<void> => {
+    const [stored] = await query<{ tokens: number }>(
+      'select count(*)::int as tokens from refresh_token where family_id = $1',
+      [familyId],
+    );
     assertWithinQuota(abuse, {
       quota: 'refresh_tokens',
-      wanted: (await removeSuperseded(query, familyId, clock.now())) + 1,
+      wanted: stored!.tokens + 1,
       max: maxTokensPerSignIn,
       unit: 'tokens',
-      remedy: 'Use the access token until it expires, then refresh it.',
+      remedy: 'Sign in again.',
     });
+  };
 
   /** @returns undefined for a token that is not valid */
   const exchange = async (refreshToken: string, requested: string | undefined): Promise<TokenPair | undefined> => {
     const arrivedAt = clock.now();
-    type Exchanged = { readonly pair?: TokenPair; readonly ended?: readonly EndedToken[] };
-    const { pair, ended = [] } = await unitOfWork.run(
-      { operation: 'auth.refresh' },
-      async (transaction): Promise<Exchanged> => {
-        const { em, query } = transaction;
-        const found = await findFamily(query, refreshToken, arrivedAt);
-        if (!found) {
-          const named = await findNamedFamily(query, refreshToken, arrivedAt);
-          return named ? endReused(transaction, named) : {};
-        }
-        if (!found.live) return {};
-        const { family_id: familyId } = found;
-        if (found.used_at && found.used_at < arrivedAt) return endReused(transaction, found);
-        await assertTokenQuota(transaction, familyId);
-        const kept = commonScopes(found.scopes, heldScopes(roles, { role: found.role, scopes: found.held }));
-        // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
-        // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
-        // search sees whether the request before it has used the token.
-        const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, requested), familyId);
-        const unused = await em.findOne(
-          RefreshTokenEntity,
-          { tokenHash: tokenDigest(refreshToken), usedAt: null },
-          { lockMode: LockMode.PESSIMISTIC_WRITE },
-        );
-        if (!unused) return {};
-        unused.usedAt = clock.now();
-        store(transaction, familyId, signed, kept);
-        return { pair: signed };
-      },
-    );
+    const { pair, ended = [] } = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
+      const { em, query } = transaction;
+      const found = await findFamily(query, refreshToken, arrivedAt);
+      if (!found?.live) return {};
+      const { family_id: familyId, id: user } = found;
+      if (found.used_at && found.used_at < arrivedAt) {
+        await audit.record(transaction, {
+          stream: `user:${user}`,
+          action: 'refresh_token.reused',
+          outcome: 'refused',
+          target: familyId,
+          reason: 'oauth_request_invalid',
+        });
+        return { ended: await endFamily(transaction, familyId, 'reused') };
+      }
+      await assertTokenQuota(transaction, familyId);
+      const kept = commonScopes(found.scopes, heldScopes(roles, { role: found.role, scopes: found.held }));
+      // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
+      // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
+      // search sees whether the request before it has used the token.
+      const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, requested));
+      const unused = await em.findOne(
+        RefreshTokenEntity,
+        { tokenHash: tokenDigest(refreshToken), usedAt: null },
+        { lockMode: LockMode.PESSIMISTIC_WRITE },
+      );
+      if (!unused) return {};
+      unused.usedAt = clock.now();
+      store(transaction, familyId, signed, kept);
+      return { pair: signed };
+    });
     revocations.announce(ended);
     return pair;
   };
@@ -227,12 +187,9 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   /** @returns undefined for an unknown token */
   const revoke = async (refreshToken: string): Promise<true | undefined> => {
     const result = await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
-      const { query } = transaction;
-      const now = clock.now();
-      const stored = await findFamily(query, refreshToken, now);
-      const found = stored ?? (await findNamedFamily(query, refreshToken, now));
+      const found = await findFamily(transaction.query, refreshToken, clock.now());
       if (!found) return undefined;
-      if (stored?.live === false) return [];
+      if (!found.live) return [];
       await audit.record(transaction, {
         stream: `user:${found.id}`,
         action: 'token.revoked',
@@ -247,7 +204,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
 
   /** Runs `work` with a token that has the form of a refresh token, unless the caller must wait. */
   const lookUp = async <T>(refreshToken: string, work: () => Promise<T | undefined>): Promise<T | undefined> => {
-    if (!isRefreshTokenForm(refreshToken)) return undefined;
+    if (!form.test(refreshToken)) return undefined;
     const isOurs = taggedSecrets.isOurs(refreshToken);
     return lookups.run({ kind: 'refresh_token', secret: refreshToken, isOurs }, work);
   };
@@ -263,7 +220,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
         ...origin,
       });
-      const pair = await sign(user, user.scopes, id);
+      const pair = await sign(user, user.scopes);
       store(transaction, id, pair, user.scopes);
       return pair;
     },

@@ -169,7 +169,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   refresh_token: {
     grows: 'a refresh of tokens',
     bound: 'REFRESH_TOKENS_PER_SIGN_IN',
-    removed: 'with its family; a used one, 5 minutes after its access token has expired',
+    removed: 'with its family',
     tests: ['test/auth/tokens/refresh-tokens.test.ts'],
   },
   registration_count: {

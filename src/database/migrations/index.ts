@@ -31,7 +31,7 @@ import { registrationPasswords } from './0043-registration-passwords.ts';
 import { universeQuality } from './0044-universe-quality.ts';
 import { universeSchedules } from './0045-universe-schedules.ts';
 import { messagePasswords } from './0046-message-passwords.ts';
-import { boundedSignIns } from './0047-bounded-sign-ins.ts';
+import { countedRegistrations } from './0047-counted-registrations.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -69,5 +69,5 @@ export const migrations: readonly Migration[] = [
   universeQuality,
   universeSchedules,
   messagePasswords,
-  boundedSignIns,
+  countedRegistrations,
 ];

@@ -33,6 +33,10 @@ export const dividendTypeErrors = (name: string, { members }: ListType): FieldEr
     const remedy = member === 'date' ? 'texts, dates or timestamps' : 'numbers';
     return [columnError(name, 'invalid_type', `${member} of ${name} must be ${remedy}, not ${type.name}: cast it`)];
   });
+  const twice = members.find((member, index) => members.findIndex((other) => other.name === member.name) < index);
+  if (twice !== undefined) {
+    errors.push(columnError(name, 'conflict', `${twice.name} is twice in ${name}: remove one of them`));
+  }
   const lacking = names.has('amount') ? '' : 'amount';
   const missing = lacking || (names.has('time') || names.has('date') ? '' : 'time (or date)');
   if (missing !== '') {

@@ -64,9 +64,8 @@ test('an option is priced with the years of its calendar, XNYS without one, and 
   const tokyo = await years({ ...dated, calendar: 'XTKS' });
   t.like(tokyo, { time_to_expiry: 244 / 252, calendar: 'XTKS' });
   t.is(tokyo['price'], (await service.price({ ...market, time_to_expiry: 244 / 252 })).price);
-  // 27 and 30 November, and 18 days of December: 26 November and 25 December are holidays.
-  const dividend = await years({ ...dated, dividends: [{ date: '2026-12-28', amount: 1 }] });
-  t.like(dividend, { dividends: [{ date: '2026-12-28', time: 20 / 252 }] });
+  const dividend = await years({ ...dated, dividends: [{ time: 0.1, amount: 1 }] });
+  t.true((dividend['price'] as number) < ((await years(dated))['price'] as number));
 });
 
 test('rows, columns and Arrow count with the calendar of each row', async (t) => {
@@ -91,7 +90,7 @@ test('rows, columns and Arrow count with the calendar of each row', async (t) =>
 });
 
 const refused = [
-  [{ calendar: 'XNSY' }, '/calendar', /^calendar must be .*; did you mean XNYS\?|did you mean XNYS/],
+  [{ calendar: 'XNSY' }, '/calendar', /^calendar must be .*did you mean XNYS\?/],
   [{ calendar: 'XLON', day_count: 'ACT/360' }, '/calendar', /^calendar has no effect without day_count BUS\/252/],
   [
     { expiry: '2029-01-02' },
@@ -100,7 +99,11 @@ const refused = [
   ],
   [{ valuation_date: '1999-12-31' }, '/valuation_date', /^valuation_date must be from 2000-01-01 to 2028-12-31/],
   [{ expiry: '2027-11-26T16:00:00Z' }, '/expiry', /^BUS\/252 counts whole days: send dates, or another day_count$/],
-  [{ dividends: [{ date: '2029-06-01', amount: 1 }] }, '/dividends/0/date', /^date must be from 2000-01-01/],
+  [
+    { dividends: [{ date: '2026-12-28', amount: 1 }] },
+    '/dividends/0/date',
+    /^BUS\/252 counts trading days, .*: send time, or another day_count$/,
+  ],
 ] as const;
 for (const [change, pointer, text] of refused) {
   test(`refused: ${JSON.stringify(change)}`, async (t) => {

@@ -34,8 +34,9 @@ const dated = [
 ] as const;
 for (const { days, ...dates } of dated) {
   test.serial(`each day before ${dates.expiry} has the price of that valuation date, ${dates.day_count}`, async (t) => {
+    // BUS/252 refuses dividends with a date.
     const dividends = [{ date: dayAfter(dates.valuation_date, days - 7), amount: 1 }];
-    const option = { ...noTime, ...dates, dividends };
+    const option = { ...noTime, ...dates, ...(dates.day_count !== 'BUS/252' && { dividends }) };
     const passed = [0, 1, 27, days - 8, days - 6, days - 1, days, days + 1].filter((day) => day !== days - 7);
     const values = await valuesOf(option, passed);
     for (const [index, day] of passed.entries()) {
@@ -47,7 +48,7 @@ for (const { days, ...dates } of dated) {
       const { dividends: all, ...rest } = option;
       const later = {
         ...rest,
-        ...(!isPaid && { dividends: all }),
+        ...(!isPaid && all && { dividends: all }),
         valuation_date: dayAfter(dates.valuation_date, day),
       };
       t.is(values[index], (await service.price(later)).price, `${day} days`);

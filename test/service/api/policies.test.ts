@@ -98,5 +98,5 @@ test('each operation of the document has an example, a description and a tag tha
     }
   }
   const bytes = Buffer.byteLength(JSON.stringify(body));
-  t.true(bytes < 660_000, `the document stays small: ${bytes} bytes`);
+  t.true(bytes < 700_000, `the document stays small: ${bytes} bytes`);
 });

@@ -121,16 +121,22 @@ def _rows_to_send(table: pa.Table, pricing: Pricing) -> pa.Table:
     return rows
 
 
-def _constant(name: str, value: Input, rows: int) -> pa.Array[Any]:
-    """A column of one value. A text, date or time is written once, as a dictionary."""
+def _require_zone(name: str, value: object) -> None:
     if isinstance(value, datetime) and value.tzinfo is None:
         raise TypeError(f"{name} must have a time zone, or be a date")
+
+
+def _constant(name: str, value: Input, rows: int) -> pa.Array[Any]:
+    """A column of one value. A text, date or time is written once, as a dictionary."""
+    _require_zone(name, value)
     if isinstance(value, date):
         value = value.isoformat()
     if isinstance(value, str):
         return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, bytes) and all(isinstance(item, Mapping) for item in value):
         items: Sequence[Any] = value
+        for item in items:
+            _require_zone(f"date of {name}", item.get("date"))
         lists: list[Any] = [[dict(item) for item in items]]
         repeated: pa.Array[Any] = pa.array(lists).take(pa.array([0] * rows, pa.int64()))
         return repeated

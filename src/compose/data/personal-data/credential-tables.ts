@@ -103,10 +103,7 @@ export const credentialTables: PersonalTables = {
     holds: 'refresh tokens',
     where: 't.family_id in (select id from refresh_family where user_id = $1::text::uuid)',
     exported: ['family_id', 'scopes', 'access_token_id', 'access_expires_at', 'created_at', 'used_at'],
-    omitted: [
-      { columns: ['token_hash'], because: digest },
-      { columns: ['names_family'], because: 'the form of the token' },
-    ],
+    omitted: [{ columns: ['token_hash'], because: digest }],
     removal: 'deleted',
   },
   user_second_factor: {

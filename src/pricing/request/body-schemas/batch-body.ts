@@ -15,8 +15,8 @@ import { exampleOption, outputsSchema, presetSchema, strictUnits, unitsSchema } 
 const columnOf = (type: 'number' | 'string'): JsonSchema => ({
   description:
     'One value for all rows, or an array with a value for each row. null stands for no value in contract, expiry, ' +
-    'valuation_date, day_count and calendar, and beside one of these in strike, time_to_expiry and option_type. Elsewhere a row ' +
-    'with null fails',
+    'valuation_date, day_count and calendar, and beside one of these in strike, time_to_expiry and option_type; beside a ' +
+    'column of dividends also in dividend_yield. Elsewhere a row with null fails',
   anyOf: [{ type }, { type: 'array', minItems: 1, maxItems: maxBatchRows, items: { type: [type, 'null'] } }],
 });
 

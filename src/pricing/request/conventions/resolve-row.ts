@@ -93,6 +93,11 @@ const readYears = (
   if (isOfWholeDays(dayCount) && !(from.isDate && to.isDate)) {
     return memberError(at, name, 'unsupported', `${dayCount} counts whole days: send dates, or another day_count`);
   }
+  if (dayCount === 'BUS/252' && name === 'date') {
+    // All moments of a closed time have the same count, so the order of payment and expiry would be lost.
+    const detail = 'BUS/252 counts trading days, and dividends are paid on any day: send time, or another day_count';
+    return memberError(at, name, 'unsupported', detail);
+  }
   if (dayCount === 'BUS/252' && !isInCalendar(to)) {
     return memberError(at, name, 'out_of_range', calendarText(name, value));
   }

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { arrowStream, readArrow } from '#testkit/arrow/arrow-support.ts';
 import { Field, Float64, List, Struct, Utf8, vectorFromArray, type DataType } from 'apache-arrow';
+import { dividendTypeErrors } from '#src/pricing/arrow/dividend-column.ts';
 import { setup } from '../../setup.ts';
 
 const { service, workers } = setup();
@@ -192,4 +193,16 @@ test('a mistake of the whole column is one 422: its type, its members, a model w
     'amount of dividends must be numbers, not Utf8: cast it',
   );
   t.regex(await list({ time: new Float64() }), /^amount is required/);
+});
+
+test('a member that is twice in the lists is refused, because one of the two would be lost', (t) => {
+  const number = { kind: 'number', name: 'Float64' } as const;
+  const members = ['time', 'amount', 'amount'].map((name) => ({ name, type: number, nullable: true }));
+  const errors = dividendTypeErrors('dividends', { kind: 'list', name: 'List', members } as unknown as Parameters<
+    typeof dividendTypeErrors
+  >[1]);
+  t.deepEqual(
+    errors.map(({ code, detail }) => [code, detail]),
+    [['conflict', 'amount is twice in dividends: remove one of them']],
+  );
 });
