@@ -16,8 +16,10 @@ export const mistakesPage = (): string => `${notice('testkit/mistakes/usual-mist
 # Usual mistakes
 
 \`detail\` of a problem document says in one sentence what is wrong, with the field and the remedy. \`errors\` has all
-errors, each with a pointer, a code and a sentence. An unknown name is named first, because a missing input is often sent
-under another name. \`test/pricing/usual-mistakes.test.ts\` sends each request of this page and compares the answer.
+errors, each with a pointer, a code and a sentence; \`detail\` is about the first one. An unknown name comes first,
+because a missing input is often sent under another name. A query parameter has the pointer \`query.NAME\`. An answer 400
+has no \`errors\`, because it is about the model or the syntax of the body. \`test/pricing/usual-mistakes.test.ts\` sends
+each request of this page and compares the answer.
 
 A value that is valid and probably in the wrong unit is priced. The answer then has \`warnings\`, with the code
 \`suspicious_unit\`: a volatility above 5, a rate or dividend yield above 1, a time above 50 years. With

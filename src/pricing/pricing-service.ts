@@ -13,7 +13,7 @@ import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
 import { readUnits, unitsMember } from './request/market-units.ts';
 import { fillRow, presetMember, readDefaults } from './request/defaults.ts';
-import { lacksOutputText } from './request/messages.ts';
+import { lacksOutputText, notAnOptionText } from './request/messages.ts';
 import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
 import { readStrictUnits, strictUnitsMember } from './request/strict-units.ts';
@@ -129,10 +129,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     const span = startChildSpan(tracer, `pricing.${operation}`);
     let label: Model['name'] | 'unknown' = 'unknown';
     try {
-      if (!isRow(body))
-        throw invalidRequest([
-          { pointer: '', code: 'invalid_type', detail: 'The body must be an object with the inputs of one option' },
-        ]);
+      if (!isRow(body)) throw invalidRequest([{ pointer: '', code: 'invalid_type', detail: notAnOptionText(body) }]);
       const filled = await fill(body);
       const model = engines.model(readModelName(filled, ''));
       label = model.name;

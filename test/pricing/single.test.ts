@@ -244,7 +244,10 @@ test('an unknown symbol is refused with the nearest known one', async (t) => {
   t.teardown(unknown.workers.close);
   const { spot: _, ...row } = { ...call, symbol: 'APPL' };
   const message = 'There is no asset "APPL"; did you mean AAPL?';
-  await t.throwsAsync(unknown.service.price(row), { code: 'validation_failed', message: `symbol: ${message}` });
+  await t.throwsAsync(unknown.service.price(row), {
+    code: 'validation_failed',
+    message: 'symbol "APPL" is unknown; did you mean AAPL?',
+  });
   const inputs = { symbol: 'APPL', method: 'ewma', horizon: 5 } as const;
   await t.throwsAsync(unknown.forecaster.forecast(inputs), { code: 'resource_not_found', message });
 });

@@ -11,6 +11,12 @@ const nearestAsset = createNearestOf({ read: async () => ['AAPL', 'MSFT'], clock
 const { routes, service, workers } = setup({ closes: async () => undefined, nearestAsset });
 test.after.always(() => workers.close());
 
+type Problem = {
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+};
+
 test('the table has fifty mistakes or more, each with a message of its own title', (t) => {
   t.true(usualMistakes.length >= 50);
   t.is(new Set(usualMistakes.map(({ title }) => title)).size, usualMistakes.length);
@@ -23,8 +29,10 @@ test('each usual mistake is answered over HTTP with the message of the table', a
     const body = raw ?? JSON.stringify(json);
     const sent = method === 'GET' ? {} : { method: 'POST', headers: { 'Content-Type': contentType }, body };
     const response = await server.call(`/api/v1${path}`, sent);
-    const problem = (await response.json()) as { code: string; detail: string; errors?: { pointer: string }[] };
+    const problem = (await response.json()) as Problem;
     const [error] = problem.errors ?? [];
+    // `detail` may begin with the field, and may end with the number of other errors.
+    t.true(error === undefined || problem.detail.includes(error.detail), `${title}: detail is about the first error`);
     t.deepEqual(
       { status: response.status, code: problem.code, ...(error && { pointer: error.pointer }), detail: problem.detail },
       expected,
@@ -89,4 +97,21 @@ test('models, styles and ids may differ by row in each format', async (t) => {
   );
   const columns = await service.batch({ columns: columnsOf([european, american]) });
   t.deepEqual(columns.columns, { id: ['a', 'b'] as never, price: expected });
+});
+
+test('columns are answered with the name of the column and with the style that applies', async (t) => {
+  const heston = { ...call, model: 'heston', v0: 0.04, kappa: 1.5, theta: 0.04, sigma: 0.3, rho: [-7, -0.7] };
+  const { errors } = await service.batch({ columns: heston });
+  const detail = 'rho must be at least -1 and at most 1, not -7';
+  t.like(errors, [{ index: 0, field: 'rho', detail }]);
+  const message =
+    /^baw prices american options only, and exercise_style is european by default: send "exercise_style": "american"/;
+  await t.throwsAsync(service.batch({ columns: call, model: 'baw' }), { message });
+  await t.throwsAsync(service.batch({ options: [{ ...call, model: 'baw' }] }), { message });
+  await t.throwsAsync(service.batch({ columns: call, model: 'baw', exercise_style: 'european' }), {
+    message: /^exercise_style european needs the model /,
+  });
+  const vol = { ...call, vol: 0.2, volatility: undefined };
+  const { results } = await service.batch({ options: [call, vol] });
+  t.like(results[1], { error: { pointer: '/options/1/vol' } });
 });

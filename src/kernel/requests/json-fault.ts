@@ -1,16 +1,21 @@
 import { AppError } from '../catalogue/errors.ts';
 
-/** Faults are searched in this many characters only, because the search is slower than the parser. */
+/** Faults are searched and lines are counted in this many characters only, because both are slower than the parser. */
 const maxCharacters = 65_536;
 
+const emptyCell = 'in a column, null marks an empty cell';
+/** Words of other languages that stand where a value must be, and the remedy for each. */
 const words: readonly (readonly [word: string, remedy: string])[] = [
-  ['NaN', 'NaN is not JSON: send null in a column, or leave the member out'],
-  ['Infinity', 'Infinity is not JSON: send a finite number'],
-  ['None', 'None is not JSON: send null, or leave the member out'],
-  ['True', 'True is not JSON: send true'],
-  ['False', 'False is not JSON: send false'],
-  ['undefined', 'undefined is not JSON: leave the member out'],
+  ['NaN', `send a number in place of NaN; ${emptyCell}`],
+  ['Infinity', 'send a finite number in place of Infinity'],
+  ['None', `send a value in place of None, or remove an optional member; ${emptyCell}`],
+  ['True', 'send true in place of True'],
+  ['False', 'send false in place of False'],
+  ['undefined', `send a value in place of undefined, or remove an optional member; ${emptyCell}`],
 ];
+
+/** Where a fault begins, and its remedy. */
+type Fault = { readonly index?: number; readonly remedy?: string };
 
 /** The index of the quote that ends the text which begins at `start`, or `end`. */
 const endOfText = (text: string, start: number, end: number): number => {
@@ -19,37 +24,62 @@ const endOfText = (text: string, start: number, end: number): number => {
   return index;
 };
 
-/** The remedy for a mistake that begins with this character. */
-const remedyAt = (text: string, index: number, lastToken: string): string | undefined => {
+/** The fault that begins with this character, or ends with it. `last` is the index of the token before it. */
+const faultAt = (text: string, index: number, last: number): Fault | undefined => {
   const character = text[index]!;
-  if (character === "'") return "texts need double quotes, not '";
-  if ((character === '}' || character === ']') && lastToken === ',') return `the comma before ${character} must go`;
-  if (text.startsWith('//', index) || text.startsWith('/*', index)) return 'JSON has no comments';
-  return words.find(([name]) => text.startsWith(name, index))?.[1];
+  if (character === "'") return { index, remedy: `write texts in double quotes ("), not in single quotes (')` };
+  if ((character === '}' || character === ']') && text[last] === ',') {
+    return { index: last, remedy: `remove the comma before ${character}` };
+  }
+  if (text.startsWith('//', index) || text.startsWith('/*', index)) {
+    return { index, remedy: 'remove the comment, because JSON has no comments' };
+  }
+  const remedy = words.find(([name]) => text.startsWith(name, index))?.[1];
+  return remedy === undefined ? undefined : { index, remedy };
 };
 
-/** The remedy for a usual mistake outside the texts of a broken JSON body. */
-const remedyOf = (text: string): string | undefined => {
+/** The first usual mistake outside the texts of a broken JSON body. */
+const usualFault = (text: string): Fault | undefined => {
   const first = text.trimStart()[0];
-  if (first === undefined) return 'it is empty';
-  if (first !== '{' && first !== '[' && /^[\w.%+-]+=/.test(text)) return 'it looks like a form: send a JSON object';
+  if (first === undefined) return { remedy: 'it is empty: send a JSON object' };
+  if (first !== '{' && first !== '[' && /^[\w.%+-]+=/.test(text)) {
+    return { remedy: 'it looks like a form: send a JSON object' };
+  }
   const end = Math.min(text.length, maxCharacters);
-  let lastToken = '';
+  let last = -1;
   for (let index = 0; index < end; index++) {
     const character = text[index]!;
     if (character === '"') index = endOfText(text, index, end);
     else {
-      const remedy = remedyAt(text, index, lastToken);
-      if (remedy !== undefined) return remedy;
+      const fault = faultAt(text, index, last);
+      if (fault !== undefined) return fault;
     }
-    if (!/\s/.test(character)) lastToken = character;
+    if (!/\s/.test(character)) last = index;
   }
   return undefined;
 };
 
-/** The error of a body that is not JSON, with the remedy where the mistake is a usual one. */
+/** What the parser tells. Its other messages repeat a part of the body, which can be a secret, so they are not used. */
+const parserFault = (text: string, cause: unknown): Fault => {
+  const message = cause instanceof Error ? cause.message : '';
+  const position = / at position (\d+)/.exec(message)?.[1];
+  if (message.startsWith('Unexpected end') || Number(position) >= text.length) {
+    return { remedy: 'it ends too early: a closing bracket or quote is missing' };
+  }
+  return position === undefined ? {} : { index: Number(position) };
+};
+
+/** `at line 2, column 7`, both counted from 1. Lines are not counted in a large body, because that takes long. */
+const placeOf = (text: string, index: number): string => {
+  if (index >= maxCharacters) return `at character ${index + 1}`;
+  const lines = text.slice(0, index).split('\n');
+  return `at line ${lines.length}, column ${lines.at(-1)!.length + 1}`;
+};
+
+/** The error of a body that is not JSON: where the fault is, and the remedy where the mistake is a usual one. */
 export const malformedJson = (text: string, cause: unknown): AppError => {
-  const remedy = remedyOf(text);
-  const detail = 'The body is not valid JSON';
-  return new AppError('malformed_body', remedy === undefined ? detail : `${detail}: ${remedy}`, { cause });
+  const { index, remedy } = usualFault(text) ?? parserFault(text, cause);
+  const place = index === undefined ? '' : ` ${placeOf(text, index)}`;
+  const advice = remedy === undefined ? '' : `: ${remedy}`;
+  return new AppError('malformed_body', `The body is not valid JSON${place}${advice}`, { cause });
 };

@@ -20,17 +20,20 @@ const namesField = ({ pointer, detail }: FieldError): boolean => {
   return name === '' ? /^(the body|columns)/i.test(detail) : detail.includes(name);
 };
 
-/**
- * One sentence about one error, with its field, because many callers read only `detail`. An unknown name comes before other
- * errors, because a missing value is often sent under another name.
- */
+/** Unknown names come before other errors, because a missing value is often sent under another name. */
+export const unknownFirst = (errors: readonly FieldError[]): FieldError[] => [
+  ...errors.filter(({ code }) => code === 'unknown_member'),
+  ...errors.filter(({ code }) => code !== 'unknown_member'),
+];
+
+/** One sentence about the first error, with its field, because many callers read only `detail`. */
 export const sentenceOf = (errors: readonly FieldError[]): string => {
-  const first = errors.find(({ code }) => code === 'unknown_member') ?? errors[0];
+  const [first] = unknownFirst(errors);
   if (first === undefined) return 'The request breaks its schema';
   const text = namesField(first) ? first.detail : `${fieldOf(first.pointer)}: ${first.detail}`;
   return errors.length === 1 ? text : `${text} (${errors.length - 1} more in errors)`;
 };
 
-/** The error of a request with invalid values. `errors` has all of them. */
+/** The error of a request with invalid values. `errors` has all of them; `detail` is about the first one. */
 export const validationFailed = (errors: readonly FieldError[], abuse?: AbuseKind): AppError =>
-  new AppError('validation_failed', sentenceOf(errors), { errors, ...(abuse && { abuse }) });
+  new AppError('validation_failed', sentenceOf(errors), { errors: unknownFirst(errors), ...(abuse && { abuse }) });

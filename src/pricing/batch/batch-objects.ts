@@ -14,7 +14,7 @@ import { modelOfRow } from '../request/conventions/model-of-row.ts';
 import { resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from '../request/read-option.ts';
 import { fillRow, hasEffect, presetMember, readDefaults } from '../request/defaults.ts';
-import { lacksOutputText, memberError } from '../request/messages.ts';
+import { kindOf, lacksOutputText, memberError, notABatchText } from '../request/messages.ts';
 import { readUnits, unitsMember, type UnitSystem } from '../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { unitWarnings } from '../request/unit-warnings.ts';
@@ -27,7 +27,7 @@ const optionsErrors = (value: unknown): FieldError[] => {
   const error = (code: string, detail: string): FieldError[] => [{ pointer: '/options', code, detail }];
   if (value === undefined)
     return error('required', 'options or columns is required: an array of options, or an object of columns');
-  if (!Array.isArray(value)) return error('invalid_type', 'options must be an array of options');
+  if (!Array.isArray(value)) return error('invalid_type', `options must be an array of options, not ${kindOf(value)}`);
   if (value.length >= 1 && value.length <= maxBatchRows) return [];
   return error('invalid_length', `options must have 1 to ${maxBatchRows} rows`);
 };
@@ -41,17 +41,14 @@ type Envelope = {
 const envelopeMembers = ['options', 'outputs', unitsMember, strictUnitsMember, presetMember];
 
 const readEnvelope = (body: unknown, defaults: PricingDefaults | undefined): Envelope => {
-  if (!isRow(body))
-    throw invalidRequest([
-      { pointer: '', code: 'invalid_type', detail: 'The body must be an object with options or columns' },
-    ]);
+  if (!isRow(body)) throw invalidRequest([{ pointer: '', code: 'invalid_type', detail: notABatchText(body) }]);
   const { options } = body;
   const errors = optionsErrors(options);
   const asked = readOutputs(body['outputs'], outputNames, ['price']);
   if (Array.isArray(asked)) errors.push(...asked);
   for (const member of Object.keys(body)) {
     if (envelopeMembers.includes(member)) continue;
-    errors.push(memberError('', member, 'unknown_member', unknownEnvelopeText(member, envelopeMembers)));
+    errors.push(memberError('', member, 'unknown_member', unknownEnvelopeText(member, 'options', envelopeMembers)));
   }
   const strict = readStrictUnits(body);
   if (Array.isArray(strict)) errors.push(...strict);

@@ -11,7 +11,7 @@ export type NumberInput = {
   readonly optional?: true;
   readonly integer?: true;
   /** A unit that callers often mistake. A value above `usualMax` is probably in percent or days. */
-  readonly unit?: { readonly name: 'decimal' | 'years'; readonly usualMax: number };
+  readonly unit?: { readonly name: 'decimal' | 'years'; readonly usualMax: number; readonly example: string };
   readonly description: string;
 };
 
@@ -46,14 +46,14 @@ export const timeToExpiry: NumberInput = {
   name: 'time_to_expiry',
   minimum: 0,
   maximum: 200,
-  unit: { name: 'years', usualMax: 50 },
+  unit: { name: 'years', usualMax: 50, example: '0.5 for half a year' },
   description: 'Years to expiry; 0 is the payoff',
 };
 export const rate: NumberInput = {
   name: 'rate',
   minimum: -1,
   maximum: 10,
-  unit: { name: 'decimal', usualMax: 1 },
+  unit: { name: 'decimal', usualMax: 1, example: '0.03 for 3 %' },
   description: 'Risk-free rate, continuously compounded, per year',
 };
 export const dividendYield: NumberInput = {
@@ -61,14 +61,14 @@ export const dividendYield: NumberInput = {
   minimum: -1,
   maximum: 10,
   default: 0,
-  unit: { name: 'decimal', usualMax: 1 },
+  unit: { name: 'decimal', usualMax: 1, example: '0.03 for 3 %' },
   description: 'Dividend yield, continuously compounded, per year',
 };
 export const volatility: NumberInput = {
   name: 'volatility',
   minimum: 0,
   maximum: 100,
-  unit: { name: 'decimal', usualMax: 5 },
+  unit: { name: 'decimal', usualMax: 5, example: '0.2 for 20 %' },
   description: 'Volatility per square root of a year, 0.2 for 20 %; 0 is the discounted payoff of the forward',
 };
 export const absoluteVolatility: NumberInput = {
@@ -108,7 +108,7 @@ export const cash: NumberInput = {
   description: 'Amount that is paid if the option ends in the money',
 };
 /** The price from which the implied volatility is calculated. */
-export const optionPrice = signedPrice('price', 'Price of the option');
+export const optionPrice = signedPrice('price', 'Market price of the option');
 
 const parameter = (name: string, description: string, minimum = 0, maximum = 1e4): NumberInput => ({
   name,
@@ -136,8 +136,14 @@ export const isInRange = (input: NumberInput, value: number): boolean =>
   (input.exclusiveMinimum ? value > input.minimum : value >= input.minimum) &&
   (input.integer === undefined || Number.isInteger(value));
 
-export const rangeOf = (input: NumberInput): string =>
-  `${input.integer ? 'an integer ' : ''}${input.exclusiveMinimum ? 'greater than' : 'at least'} ${input.minimum} and at most ${input.maximum}`;
+/** Very large and very small limits are both in the notation with an exponent: `1e-12`, `1e12`. */
+const shortNumber = (value: number): string =>
+  Math.abs(value) >= 1e9 ? value.toExponential().replace('+', '') : String(value);
+
+export const rangeOf = ({ integer, exclusiveMinimum, minimum, maximum }: NumberInput): string => {
+  const lower = `${exclusiveMinimum ? 'greater than' : 'at least'} ${shortNumber(minimum)}`;
+  return `${integer ? 'an integer ' : ''}${lower} and at most ${shortNumber(maximum)}`;
+};
 
 /** JSON Schema (2020-12, OpenAPI 3.1) of one numeric member. */
 export const schemaOf = (input: NumberInput): Record<string, unknown> => ({

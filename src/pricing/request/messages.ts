@@ -137,12 +137,25 @@ const otherOperations: Readonly<Record<string, string>> = {
     'price is an input of /pricing/implied-volatility, and of a batch with the output implied_volatility: remove it here',
 };
 
+/** Inputs of which a model has one. */
+const pairedInputs: Readonly<Record<string, string | undefined>> = { spot: 'forward', forward: 'spot' };
+
 const didYouMean = (near: string | undefined): string => (near === undefined ? '' : `; did you mean ${near}?`);
 
 export const kindOf = (value: unknown): string => {
   if (typeof value === 'string') return `the text ${quoted(value)}`;
   if (typeof value === 'boolean' || typeof value === 'number' || value === null) return String(value);
   return Array.isArray(value) ? 'an array' : 'an object';
+};
+
+export const notAnOptionText = (body: unknown): string => {
+  const remedy = Array.isArray(body) ? ': send many options to /pricing/batch as {"options": [...]}' : '';
+  return `The body must be an object with the inputs of one option, not ${kindOf(body)}${remedy}`;
+};
+
+export const notABatchText = (body: unknown): string => {
+  const remedy = Array.isArray(body) ? ': send {"options": [...]}' : '';
+  return `The body must be an object with options or columns, not ${kindOf(body)}${remedy}`;
 };
 
 /** The names of the models for which `holds` returns true. */
@@ -158,13 +171,24 @@ export const unitRemedy = ({ name, unit }: NumberInput, value: number): string |
   return `${name} is a decimal: for ${value} % send ${Number((value / 100).toPrecision(12))}`;
 };
 
-export const requiredText = ({ name, description }: Pick<NumberInput, 'name' | 'description'>): string =>
-  `${name} is required: ${description[0]!.toLowerCase()}${description.slice(1)}`;
+export const requiredText = ({
+  name,
+  description,
+  unit,
+}: Pick<NumberInput, 'name' | 'description' | 'unit'>): string => {
+  if (unit?.name === 'decimal') return `${name} is required: send a decimal per year, such as ${unit.example}`;
+  if (unit !== undefined && name === 'time_to_expiry') {
+    return `${name} is required: send years, such as ${unit.example}, or send expiry and valuation_date`;
+  }
+  return `${name} is required: ${description[0]!.toLowerCase()}${description.slice(1)}`;
+};
 
-export const notANumberText = (name: string, value: unknown): string => {
+export const notANumberText = ({ name, unit }: Pick<NumberInput, 'name' | 'unit'>, value: unknown): string => {
   const isNumeric = typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value));
   const isDate = name === 'time_to_expiry' && typeof value === 'string' && /^\d{4}-\d{2}-\d{2}/.test(value);
-  const number = isNumeric && value.length <= 32 ? `: send ${Number(value)} without quotes` : '';
+  const inUnit =
+    unit === undefined ? '' : `: send ${unit.name === 'years' ? 'years' : 'a decimal'} such as ${unit.example}`;
+  const number = isNumeric && value.length <= 32 ? `: send ${Number(value)} without quotes` : inUnit;
   const remedy = isDate ? ': send it as expiry, with valuation_date' : number;
   return `${name} must be a number, not ${kindOf(value)}${remedy}`;
 };
@@ -180,11 +204,20 @@ export const choiceText = (member: string, choices: readonly string[], value: un
   return `${member} must be ${listed(choices)}, not ${kindOf(value)}${didYouMean(near)}`;
 };
 
-export const styleText = (model: Model, style: unknown): string => {
-  if (!exerciseStyles.some((known) => known === style)) return choiceText('exercise_style', exerciseStyles, style);
-  const able = modelsWith(({ exerciseStyles: styles }) => styles.some((known) => known === style));
+/** @param given the style that was sent; undefined if the default applies */
+export const styleText = (model: Model, given: unknown): string => {
+  const style = exerciseStyles.find((known) => known === (given === undefined ? 'european' : given));
+  if (style === undefined) return choiceText('exercise_style', exerciseStyles, given);
+  const able = modelsWith(({ exerciseStyles: styles }) => styles.includes(style));
   const own = listed(model.exerciseStyles, 'and');
-  return `exercise_style ${String(style)} needs the model ${able}; ${model.name} prices ${own} options only`;
+  if (given === undefined) {
+    const [other = ''] = model.exerciseStyles;
+    return (
+      `${model.name} prices ${own} options only, and exercise_style is european by default: ` +
+      `send "exercise_style": "${other}", or a model for european options: ${able}`
+    );
+  }
+  return `exercise_style ${style} needs the model ${able}; ${model.name} prices ${own} options only`;
 };
 
 export const unknownMemberText = (member: string, model: Model, known: readonly string[]): string => {
@@ -194,12 +227,15 @@ export const unknownMemberText = (member: string, model: Model, known: readonly 
     ({ numbers, extras }) => numbers.some(({ name }) => name === member) || extras.some((extra) => extra === member),
   );
   if (owners.includes(model)) return `${member} is what this request calculates: remove it`;
-  if (owners.length > 0) {
-    const names = listed(
-      owners.map(({ name }) => name),
-      'and',
-    );
-    return `${member} is an input of ${names}, not of ${model.name}: remove it, or send the model that has it`;
+  const [owner, ...others] = owners.map(({ name }) => name);
+  if (owner !== undefined) {
+    const own = pairedInputs[member];
+    if (own !== undefined && model.numbers.some(({ name }) => name === own)) {
+      return `${model.name} takes ${own}, not ${member}: send ${own} in place of ${member}, or use the model ${owner}`;
+    }
+    const models = others.length === 0 ? 'model' : 'models';
+    const text = `${member} is an input of the ${models} ${listed([owner, ...others], 'and')}, not of ${model.name}`;
+    return `${text}: remove it, or send ${others.length === 0 ? `"model": "${owner}"` : 'a model that has it'}`;
   }
   const near = nearestName(member, known, inputAliases);
   const text = `${quoted(member)} is not an input of ${model.name}`;
@@ -216,7 +252,8 @@ export const unknownColumnText = (name: string, known: readonly string[]): strin
 export const unknownOutputText = (name: unknown, known: readonly string[]): string => {
   if (typeof name !== 'string') return `outputs must have names of outputs, not ${kindOf(name)}`;
   if (known !== outputNames && outputNames.some((output) => output === name)) {
-    return `outputs of this operation cannot have ${name}; they can have ${known.join(', ')}`;
+    const operations = name === 'price' ? '/pricing/price or /pricing/batch' : '/pricing/batch';
+    return `outputs of this operation cannot have ${name}: remove it, or post to ${operations}`;
   }
   const near = nearestName(name, known, outputAliases);
   const text = `outputs has ${quoted(name)}, which is not an output`;
@@ -226,6 +263,17 @@ export const unknownOutputText = (name: unknown, known: readonly string[]): stri
 export const lacksOutputText = (model: Model, output: string): string => {
   const able = modelsWith(({ outputs }) => outputs.some((known) => known === output));
   return `outputs has ${output}, which ${model.name} does not have: remove it, or use the model ${able}`;
+};
+
+export const notAnArrayOfOutputsText = (value: unknown): string => {
+  const isOne = typeof value === 'string' && outputNames.some((output) => output === value);
+  const remedy = isOne ? `send ["${value}"]` : 'send an array such as ["delta"]';
+  return `outputs must be an array of names, not ${kindOf(value)}: ${remedy}`;
+};
+
+export const notAModelText = (value: unknown): string => {
+  const kind = typeof value === 'number' ? `the number ${value}` : kindOf(value);
+  return `model must be a text, not ${kind}: send one of ${pricingModels.map(({ name }) => name).join(', ')}`;
 };
 
 /** The text for the name of a model that does not exist. */

@@ -1,10 +1,11 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
+import { unknownFirst } from '#src/kernel/requests/validation-failed.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { dividendMembers, hestonParameters, isInRange, maxDividends, type NumberInput } from '../models/inputs.ts';
-import { notANumberText, rangeText, requiredText, choiceText } from './messages.ts';
+import { choiceText, kindOf, notANumberText, rangeText, requiredText } from './messages.ts';
 import type { ExtraInput } from '../models/models.ts';
 import { isRow, type Row } from './rows.ts';
 
@@ -15,8 +16,11 @@ const nameAt = (pointer: string): string => {
   return /^\d+$/.test(name) ? `each item of ${list}` : name;
 };
 
+/** The members of a dividend, for a message. */
+export const dividendShape = 'time (or date) and amount';
 const namesOf = (members: readonly NumberInput[]): string[] => members.map(({ name }) => name);
-const membersOf = (members: readonly NumberInput[]): string => listed(namesOf(members), 'and');
+const membersOf = (members: readonly NumberInput[]): string =>
+  members === dividendMembers ? dividendShape : listed(namesOf(members), 'and');
 
 /** Members of a dividend. `date` stands in place of `time`, and is replaced by it before a dividend is read. */
 export const dividendNames: readonly string[] = [...dividendMembers.map(({ name }) => name), 'date'];
@@ -32,27 +36,43 @@ const readNumbers = (value: unknown, members: readonly NumberInput[], at: string
   if (value === undefined)
     return [fieldError(at, 'required', `${nameAt(at)} is required: an object with ${membersOf(members)}`)];
   if (!isRow(value))
-    return [fieldError(at, 'invalid_type', `${nameAt(at)} must be an object with ${membersOf(members)}`)];
+    return [
+      fieldError(
+        at,
+        'invalid_type',
+        `${nameAt(at)} must be an object with ${membersOf(members)}, not ${kindOf(value)}`,
+      ),
+    ];
   const errors: FieldError[] = [];
   const read: Record<string, number> = {};
   for (const member of members) {
     const { name } = member;
+    // A name such as rho is a greek too. The item of a list has its index in the pointer.
+    const named = members === hestonParameters ? { ...member, name: `heston.${name}` } : member;
     const number = value[name];
     const pointer = memberPointer(at, name);
     if (typeof number === 'number' && isInRange(member, number)) read[name] = number + 0;
-    else if (number === undefined) errors.push(fieldError(pointer, 'required', requiredText(member)));
-    else if (typeof number !== 'number') errors.push(fieldError(pointer, 'invalid_type', notANumberText(name, number)));
-    else errors.push(fieldError(pointer, 'out_of_range', rangeText(member, number)));
+    else if (number === undefined) errors.push(fieldError(pointer, 'required', requiredText(named)));
+    else if (typeof number !== 'number')
+      errors.push(fieldError(pointer, 'invalid_type', notANumberText(named, number)));
+    else errors.push(fieldError(pointer, 'out_of_range', rangeText(named, number)));
   }
   for (const name of Object.keys(value)) {
     if (members.some((member) => member.name === name)) continue;
     errors.push(fieldError(memberPointer(at, name), 'unknown_member', unknownMemberOf(name, namesOf(members))));
   }
-  return errors.length > 0 ? errors : read;
+  return errors.length > 0 ? unknownFirst(errors) : read;
 };
 
 const readDividends = (value: unknown, row: Row, at: string): object | FieldError[] => {
-  if (!Array.isArray(value)) return [fieldError(at, 'invalid_type', 'dividends must be an array of { time, amount }')];
+  if (!Array.isArray(value))
+    return [
+      fieldError(
+        at,
+        'invalid_type',
+        `dividends must be an array of objects with ${dividendShape}, not ${kindOf(value)}`,
+      ),
+    ];
   if (row['dividend_yield'] !== undefined) {
     return [fieldError(at, 'conflict', 'dividends stand in place of dividend_yield: remove one of them')];
   }

@@ -8,6 +8,8 @@ import { defaultGreeks, indexOfOutput, type OutputName } from '../models/outputs
 import {
   choiceText,
   memberError,
+  notAModelText,
+  notAnArrayOfOutputsText,
   notANumberText,
   rangeText,
   requiredText,
@@ -19,7 +21,7 @@ import { conventionNames } from './conventions/convention-members.ts';
 import { chosenModel } from './conventions/model-of-row.ts';
 import { readExtra } from './read-extras.ts';
 import type { Row } from './rows.ts';
-import { isSuspicious, unitWarning } from './unit-warnings.ts';
+import { isSuspicious, strictUnitError } from './unit-warnings.ts';
 
 export { isRow, type Row } from './rows.ts';
 
@@ -33,7 +35,7 @@ const optionType = { name: 'option_type', description: listed(optionTypes) };
 const numberError = (at: string, input: NumberInput, value: unknown): FieldError => {
   if (value === undefined) return memberError(at, input.name, 'required', requiredText(input));
   if (typeof value !== 'number') {
-    return memberError(at, input.name, 'invalid_type', notANumberText(input.name, value));
+    return memberError(at, input.name, 'invalid_type', notANumberText(input, value));
   }
   return memberError(at, input.name, 'out_of_range', rangeText(input, value));
 };
@@ -44,7 +46,8 @@ const typeError = (at: string, type: unknown): FieldError =>
     : memberError(at, 'option_type', 'invalid_value', choiceText('option_type', optionTypes, type));
 
 const styleError = (at: string, model: Model, style: unknown): FieldError => {
-  const code = exerciseStyles.some((known) => known === style) ? 'unsupported' : 'invalid_value';
+  const isKnown = style === undefined || exerciseStyles.some((known) => known === style);
+  const code = isKnown ? 'unsupported' : 'invalid_value';
   return memberError(at, 'exercise_style', code, styleText(model, style));
 };
 
@@ -53,7 +56,7 @@ export const readModelName = (row: Row, at: string): string => {
   const name = row['model'];
   if (name === undefined) return chosenModel(row);
   if (typeof name === 'string') return name;
-  throw invalidRequest([memberError(at, 'model', 'invalid_type', 'model must be the name of a model')]);
+  throw invalidRequest([memberError(at, 'model', 'invalid_type', notAModelText(name))]);
 };
 
 const unknownMembers = (
@@ -120,7 +123,7 @@ export const readOption = (
   const { exercise_style: style = 'european' } = row;
   if (row['exercise_style'] !== undefined) known++;
   if (!model.exerciseStyles.includes(style as ExerciseStyle)) {
-    (errors ??= []).push(styleError(at, model, style));
+    (errors ??= []).push(styleError(at, model, row['exercise_style']));
   }
   const option: Record<string, unknown> = {
     model: model.name,
@@ -134,7 +137,8 @@ export const readOption = (
     if (typeof value === 'number' && isInRange(input, value)) {
       // Adding 0 turns -0 into 0, because a time or volatility of -0 could become -Infinity in a formula.
       option[input.name] = value + 0;
-      if (strictUnits && isSuspicious(input, value, isTimeDated)) (errors ??= []).push(unitWarning(input, value, at));
+      if (strictUnits && isSuspicious(input, value, isTimeDated))
+        (errors ??= []).push(strictUnitError(input, value, at));
     } else if (value === undefined && !isRequired(input)) {
       if (input.default !== undefined) option[input.name] = input.default;
     } else {
@@ -150,7 +154,8 @@ export const readOption = (
   }
   let members = 0;
   for (const _ in row) members++;
-  if (members !== known) (errors ??= []).push(...unknownMembers(row, model, numbers, at, own));
+  // They come first, because a failed row of a batch shows its first error only.
+  if (members !== known) (errors ??= []).unshift(...unknownMembers(row, model, numbers, at, own));
   return errors ?? (option as unknown as Option);
 };
 
@@ -173,7 +178,7 @@ export const readOutputs = (
   fallback: readonly OutputName[],
 ): { readonly outputs: readonly OutputName[] } | FieldError[] => {
   if (value === undefined) return { outputs: fallback };
-  if (!Array.isArray(value)) return [memberError('', 'outputs', 'invalid_type', 'outputs must be an array of names')];
+  if (!Array.isArray(value)) return [memberError('', 'outputs', 'invalid_type', notAnArrayOfOutputsText(value))];
   if (value.length === 0)
     return [memberError('', 'outputs', 'invalid_length', 'outputs must name at least one output')];
   if (value.length > maxOutputs) {

@@ -1,5 +1,6 @@
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
-import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
+import type { NearestOf } from '#src/kernel/lists/near-names.ts';
+import { quoted } from '#src/kernel/requests/nearest-name.ts';
 import { invalidRequest } from './failures.ts';
 import { realisedVolatility, realisedWindowDays, type Close, type Closes } from '../forecast/closes.ts';
 import { isRequired } from '../models/inputs.ts';
@@ -21,6 +22,14 @@ const minRealisedVolatility = 1e-9;
 
 const symbolError = (detail: string): AppError =>
   invalidRequest([{ pointer: '/symbol', code: 'invalid_value', detail }]);
+
+const unknownSymbolText = async (symbol: string, nearestAsset: NearestOf): Promise<string> => {
+  const near = await nearestAsset(symbol);
+  const text = `symbol ${quoted(symbol)} is unknown`;
+  return near === undefined || near === symbol
+    ? `${text}: GET /assets lists the known ones`
+    : `${text}; did you mean ${near}?`;
+};
 
 /** @throws AppError `validation_failed` at /symbol if there is no realised volatility */
 const realisedOf = (stored: readonly Close[]): number => {
@@ -52,7 +61,7 @@ export const fillFromSymbol = async (
   if (!spot && !volatility) return { row };
   const stored = await closes(symbol, realisedWindowDays);
   const last = stored?.at(-1);
-  if (stored === undefined) throw symbolError(await noSuchText('asset', symbol, nearestAsset));
+  if (stored === undefined) throw symbolError(await unknownSymbolText(symbol, nearestAsset));
   if (last === undefined) throw symbolError(`No close of ${symbol} is stored: send the spot and the volatility`);
   const realised = volatility ? realisedOf(stored) : undefined;
   return {

@@ -11,11 +11,17 @@ export type UnitWarning = FieldError & { readonly code: typeof unitCode };
 export const isSuspicious = ({ unit }: NumberInput, value: number, isTimeDated = false): boolean =>
   unit !== undefined && value > unit.usualMax && !(isTimeDated && unit.name === 'years');
 
-/** The warning about a suspicious value; with `strict_units` it is an error. */
+/** The warning about a suspicious value. */
 export const unitWarning = (input: NumberInput, value: number, at: string): UnitWarning => ({
   pointer: memberPointer(at, input.name),
   code: unitCode,
   detail: `${input.name} ${value} is unusual; ${unitRemedy(input, value)}`,
+});
+
+/** The error of a suspicious value with `strict_units`. */
+export const strictUnitError = (input: NumberInput, value: number, at: string): FieldError => ({
+  ...unitWarning(input, value, at),
+  detail: `${input.name} ${value} is refused because strict_units is true; ${unitRemedy(input, value)}`,
 });
 
 /** The warnings about an option that was read; undefined if there are none. */

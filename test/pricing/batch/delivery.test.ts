@@ -45,7 +45,7 @@ const refused: Readonly<Record<string, readonly [body: unknown, expected: string
   'columns an array': [{ columns: [one] }, '/columns'],
   'columns a text': [{ columns: 'spot' }, '/columns'],
   'columns empty': [{ columns: {} }, '/columns/spot'],
-  'columns behind a prototype': ['{"__proto__":{"columns":{}}}', '/options'],
+  'columns behind a prototype': ['{"__proto__":{"columns":{}}}', '/__proto__'],
   'a prototype as a column': ['{"columns":{"__proto__":[1],"spot":1}}', '/columns/__proto__'],
   'a constructor as a column': [{ columns: { ...one, constructor: [1] } }, '/columns/constructor'],
   'an unknown column': [{ columns: { ...one, vol: [1] } }, '/columns/vol'],
@@ -182,8 +182,8 @@ test('a null cell in Arrow is an input that its row does not have; NaN and infin
   const details = [
     null,
     'spot is required: price of the underlying',
-    'spot must be at least 1e-12 and at most 1000000000000, not NaN',
-    'spot must be at least 1e-12 and at most 1000000000000, not Infinity',
+    'spot must be at least 1e-12 and at most 1e12, not NaN',
+    'spot must be at least 1e-12 and at most 1e12, not Infinity',
     'option_type is required: call or put',
   ];
   t.deepEqual(

@@ -77,7 +77,7 @@ test('everything wrong with a request is named at once', async (t) => {
   const errors = await errorsOf('/pricing/greeks', { ...call, spot: 'x', rate: 11, foo: 1, outputs: ['delta', 'nu'] });
   t.deepEqual(
     errors.map(({ pointer }) => pointer),
-    ['/spot', '/rate', '/foo', '/outputs/1'],
+    ['/foo', '/spot', '/rate', '/outputs/1'],
   );
 });
 

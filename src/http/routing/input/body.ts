@@ -27,8 +27,10 @@ export const checkMediaType = (header: string | undefined, consumes: readonly st
   return type;
 };
 
-export const noBody = ({ consumes }: CompiledRoute): AppError =>
-  new AppError('malformed_body', `A body is required: send ${consumes.join(' or ')}`);
+export const noBody = ({ consumes }: CompiledRoute): AppError => {
+  const kind = consumes.every(isJsonType) ? 'a JSON object' : 'it';
+  return new AppError('malformed_body', `A body is required: send ${kind} with Content-Type ${consumes.join(' or ')}`);
+};
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const textOf = (bytes: Buffer): string => {

@@ -113,9 +113,9 @@ export const memberNames = (schema: z.ZodType | undefined, path: readonly Proper
 
 /** The text for a name that is not declared, with the nearest declared one, or all if there are few. */
 export const unknownNameText = (name: string, kind: 'member' | 'parameter', known: readonly string[] = []): string => {
-  const text = `${quoted(name)} is not a ${kind} of this request`;
+  const text = `${quoted(name)} is not a ${kind === 'member' ? kind : 'query parameter'} of this request`;
   const near = nearestName(name, known);
   if (near !== undefined) return `${text}; did you mean ${near}?`;
-  if (known.length === 0) return kind === 'parameter' ? `${text}, which takes none` : `${text}: remove it`;
-  return known.length <= maxListed ? `${text}, which takes ${listed(known, 'and')}` : `${text}: remove it`;
+  const isListed = known.length > 0 && known.length <= maxListed;
+  return isListed ? `${text}: remove it; known: ${known.join(', ')}` : `${text}: remove it`;
 };

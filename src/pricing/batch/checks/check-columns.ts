@@ -75,6 +75,15 @@ const givenBy = (table: ColumnTable): readonly string[] => {
 const errorAt = ({ fromEnvelope }: ColumnTable, name: string, code: string, detail: string): FieldError =>
   fromEnvelope.has(name) ? { pointer: `/${name}`, code, detail } : columnError(name, code, detail);
 
+/** The error of an exercise style of all rows that the one model cannot price. */
+const styleErrors = (table: ColumnTable, model: Model): FieldError[] => {
+  const style = textOfAllRows(table, 'exercise_style', 'european');
+  if (typeof style !== 'string' || model.exerciseStyles.includes(style as ExerciseStyle)) return [];
+  const code = style === 'european' || style === 'american' ? 'unsupported' : 'invalid_value';
+  const given = table.columns.has('exercise_style') ? style : undefined;
+  return [errorAt(table, 'exercise_style', code, styleText(model, given))];
+};
+
 /**
  * Refuses mistakes that are the same for all rows: a column that no model of the batch has, a missing column, an output
  * that no model has, an exercise style that the one model cannot price.
@@ -106,12 +115,7 @@ export const checkColumns = (table: ColumnTable, wanted: Wanted, engines: Engine
       if (!isGiven.has(input.name) && !hasValues(table, input.name))
         errors.push(columnError(input.name, 'required', requiredText(input)));
     }
-    const style = textOfAllRows(table, 'exercise_style', 'european');
-    if (typeof style === 'string' && !model.exerciseStyles.includes(style as ExerciseStyle)) {
-      const isStyle = style === 'european' || style === 'american';
-      const code = isStyle ? 'unsupported' : 'invalid_value';
-      errors.push(errorAt(table, 'exercise_style', code, styleText(model, style)));
-    }
+    errors.push(...styleErrors(table, model));
   }
   if (errors.length > 0) throw invalidRequest(errors);
 };
@@ -125,8 +129,12 @@ export const fieldOf = (error: FieldError | undefined): string | undefined => {
   return ITEM.exec(pointer)?.[1] ?? (pointer.slice(pointer.lastIndexOf('/') + 1) || undefined);
 };
 
-/** The text of the first error of a row. The column does not tell which of its items is wrong, so the text does. */
+/**
+ * The text of the first error of a row. The column does not tell which of its items is wrong, so the text does. The
+ * parameters of heston are columns without the name `heston`.
+ */
 export const detailOf = ({ pointer, detail }: FieldError): string => {
+  if (pointer.startsWith('/heston/')) return detail.replace(/^heston\./, '');
   const [, column, item] = ITEM.exec(pointer) ?? [];
   return item === undefined ? detail : `${column}[${item}]: ${detail}`;
 };

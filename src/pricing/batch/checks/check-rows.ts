@@ -43,10 +43,11 @@ export const checkRowsAlike = (
   }
   const [only, ...others] = models;
   if (!isStylePriced && only !== undefined && others.length === 0) {
-    const style = (rows[0] as Readonly<Record<string, unknown>>)['exercise_style'] ?? 'european';
+    const given = (rows[0] as Readonly<Record<string, unknown>>)['exercise_style'] ?? undefined;
+    const style = given ?? 'european';
     const alike = rows.every((row) => isRow(row) && (row['exercise_style'] ?? 'european') === style);
     if (alike && (style === 'european' || style === 'american')) {
-      throw invalidRequest([memberError('/options/0', 'exercise_style', 'unsupported', styleText(only, style))]);
+      throw invalidRequest([memberError('/options/0', 'exercise_style', 'unsupported', styleText(only, given))]);
     }
   }
   const lacking = outputOfNoModel(outputs, models);

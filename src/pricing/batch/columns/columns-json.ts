@@ -14,8 +14,9 @@ import {
 import { invalidRequest } from '../../request/failures.ts';
 import { outputNames } from '../../models/outputs.ts';
 import { isRow, readOutputs, type Row } from '../../request/read-option.ts';
+import { dividendShape } from '../../request/read-extras.ts';
 import { presetMember } from '../../request/defaults.ts';
-import { memberError } from '../../request/messages.ts';
+import { kindOf, memberError } from '../../request/messages.ts';
 import { readUnits, unitsMember } from '../../request/market-units.ts';
 import { readStrictUnits, strictUnitsMember } from '../../request/strict-units.ts';
 import { idError, idMember, isId } from '../row-id.ts';
@@ -29,7 +30,7 @@ const typeOf = { number: 'number', text: 'string', list: undefined } as const;
 const shapeOf = {
   number: 'an array of values, or a number for all rows',
   text: 'an array of values, or a text for all rows',
-  list: 'an array with a list of objects for each row, or a list of objects for all rows',
+  list: `a list of objects with ${dividendShape} for all rows, or an array with such a list for each row`,
 } as const;
 
 /** Whether an array of a column of lists is the list of all rows. Then its items are objects and no lists. */
@@ -67,21 +68,21 @@ const idErrors = (value: unknown): FieldError[] => {
 
 /** The number of rows: the length of the columns, or 1 if all values are scalars. */
 const sizeOf = (columns: Row, errors: FieldError[]): number => {
-  let size: number | undefined;
+  let first: { readonly name: string; readonly size: number } | undefined;
   for (const [name, value] of Object.entries(columns)) {
     if (!Array.isArray(value) || isForAllRows(columnKind(name), value)) continue;
-    size ??= value.length;
-    if (value.length !== size) {
+    first ??= { name, size: value.length };
+    if (value.length !== first.size) {
       errors.push(
         columnError(
           name,
           'invalid_length',
-          `${name} has ${value.length} rows and another column ${size}: all columns must have the same number of rows`,
+          `${name} has ${value.length} rows and ${first.name} has ${first.size}: all columns must have the same number of rows`,
         ),
       );
     }
   }
-  return size ?? 1;
+  return first?.size ?? 1;
 };
 
 const columnErrors = (given: Row): FieldError[] =>
@@ -90,7 +91,7 @@ const columnErrors = (given: Row): FieldError[] =>
     if (kind === undefined) return [unknownColumn(name)];
     if (kind === 'id') return idErrors(value);
     if (Array.isArray(value) || typeof value === typeOf[kind]) return [];
-    return [columnError(name, 'invalid_type', `${name} must be ${shapeOf[kind]}`)];
+    return [columnError(name, 'invalid_type', `${name} must be ${shapeOf[kind]}, not ${kindOf(value)}`)];
   });
 
 const envelopeErrors = (body: Row, given: Row): FieldError[] =>
@@ -100,7 +101,7 @@ const envelopeErrors = (body: Row, given: Row): FieldError[] =>
       return [{ pointer: `/${name}`, code: 'conflict', detail: `${name} is a column too: remove one of them` }];
     }
     if (typeof body[name] === 'string') return [];
-    return [{ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a text` }];
+    return [{ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a text, not ${kindOf(body[name])}` }];
   });
 
 /** @param given columns without errors */
@@ -132,7 +133,7 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   const errors: FieldError[] = [];
   for (const member of Object.keys(body)) {
     if (envelopeMembers.includes(member)) continue;
-    errors.push(memberError('', member, 'unknown_member', unknownEnvelopeText(member, envelopeMembers)));
+    errors.push(memberError('', member, 'unknown_member', unknownEnvelopeText(member, 'columns', envelopeMembers)));
   }
   const asked = readOutputs(body['outputs'], outputNames, ['price']);
   if (Array.isArray(asked)) errors.push(...asked);

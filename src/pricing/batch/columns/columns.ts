@@ -114,9 +114,9 @@ export const unknownColumn = (name: string): FieldError =>
     unknownColumnText(name, [idMember, ...textColumns, ...numberColumns, ...listColumns]),
   );
 
-export const unknownEnvelopeText = (member: string, known: readonly string[]): string => {
+export const unknownEnvelopeText = (member: string, form: 'options' | 'columns', known: readonly string[]): string => {
   if (columnKind(member) !== undefined && member !== idMember) {
-    return `${member} is an input: put it into each of the options, or into columns`;
+    return `with ${form}, ${member} belongs inside ${form === 'options' ? 'each option' : 'columns'}: move it there`;
   }
   const near = nearestName(member, known);
   const text = `${quoted(member)} is not a member of a batch`;

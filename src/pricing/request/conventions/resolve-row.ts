@@ -104,13 +104,10 @@ const readYears = (
   const years = yearsBetween(dayCount, from.ms, to.ms, calendar);
   // The order of the moments decides too, because 30/360 counts 0 days between the 30th and the 31st.
   if (to.ms < from.ms || years < 0 || (years === 0 && name === 'date')) {
-    const rule = name === 'date' ? 'must be after' : 'must not be before';
-    return memberError(
-      at,
-      name,
-      'out_of_range',
-      `${name} ${rule} valuation_date ${String(text)}, not ${String(value)}`,
-    );
+    const [fault, remedy] =
+      name === 'date' ? ['is not after', 'a later date'] : ['is before', 'the valuation date or a later one'];
+    const detail = `${name} ${String(value)} ${fault} valuation_date ${String(text)}: send ${remedy}`;
+    return memberError(at, name, 'out_of_range', detail);
   }
   if (years <= timeToExpiry.maximum) return years;
   return memberError(
@@ -133,7 +130,9 @@ const openContract = (row: Row, at: string): Row | FieldError[] => {
   }
   const repeated = givenByContract.filter((name) => row[name] !== undefined);
   if (repeated.length === 0) return { ...row, ...contract };
-  return repeated.map((name) => memberError(at, name, 'conflict', `contract gives ${name}: remove one of them`));
+  return repeated.map((name) =>
+    memberError(at, name, 'conflict', `contract already contains the ${name}: remove ${name}`),
+  );
 };
 
 const withoutDates = (row: Row): Record<string, unknown> => {

@@ -139,11 +139,11 @@ const wrong = [
       { time: 0.1, amount: 1 },
       { time: 0.2, amount: -1 },
     ],
-    'dividends[1]: amount must be at least 0 and at most 1000000000000, not -1',
+    'dividends[1]: amount must be at least 0 and at most 1e12, not -1',
   ],
   [[{ time: 0.1 }], 'dividends[0]: amount is required: amount of the dividend'],
   [[{ amount: 1 }], 'dividends[0]: time is required: years until the dividend is paid'],
-  [[null], 'dividends[0]: each item of dividends must be an object with time and amount'],
+  [[null], 'dividends[0]: each item of dividends must be an object with time (or date) and amount, not null'],
   [Array.from({ length: 1_001 }, () => ({ time: 0.1, amount: 0 })), 'dividends must have at most 1000 items'],
 ] as const;
 
@@ -174,13 +174,13 @@ test('a mistake of the whole column is one 422: its type, its members, a model w
   const columns = { ...plain, strike: strikes };
   t.is(
     await detail(service.batch({ columns: { ...columns, dividends: 1 } })),
-    'dividends must be an array with a list of objects for each row, or a list of objects for all rows',
+    'dividends must be a list of objects with time (or date) and amount for all rows, or an array with such a list for each row, not 1',
   );
   t.regex(
     await detail(
       service.batch({ columns: { ...columns, dividends }, model: 'andersen_lake', exercise_style: 'american' }),
     ),
-    /^dividends is an input of black_scholes, .*, not of andersen_lake/,
+    /^dividends is an input of the models black_scholes, .*, not of andersen_lake/,
   );
   const list = (members: Readonly<Record<string, DataType>>) =>
     detail(sendArrow(stream([[], [], [], [{}]], { members })));

@@ -1,0 +1,34 @@
+import test from 'ava';
+import { malformedJson } from '#src/kernel/requests/json-fault.ts';
+
+const messageOf = (text: string): string => {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    return malformedJson(text, cause).message;
+  }
+  throw new Error('The text is JSON');
+};
+
+const cases: readonly (readonly [text: string, message: string])[] = [
+  ['{"spot":NaN}', ' at line 1, column 9: send a number in place of NaN; in a column, null marks an empty cell'],
+  ['{\n  "spot": -Infinity\n}', ' at line 2, column 12: send a finite number in place of Infinity'],
+  ['{"strict_units":True}', ' at line 1, column 17: send true in place of True'],
+  ['{"a":[1,2 , ]}', ' at line 1, column 11: remove the comma before ]'],
+  ['{"a":1} // why', ' at line 1, column 9: remove the comment, because JSON has no comments'],
+  ['{"a":1', ': it ends too early: a closing bracket or quote is missing'],
+  ['{"a" 1}', ' at line 1, column 6'],
+  [`{"a":"${'x'.repeat(70_000)}" 1}`, ' at character 70009'],
+  [' ', ': it is empty: send a JSON object'],
+];
+for (const [text, message] of cases) {
+  test(`a body that is not JSON${message}`, (t) => {
+    t.is(messageOf(text), `The body is not valid JSON${message}`);
+  });
+}
+
+test('no part of the body is in the message', (t) => {
+  for (const text of ['{"password":hunter2}', 'hunter2', '{"password":"hunter2" "hunter2"}', '{"hunter2":None}']) {
+    t.false(messageOf(text).includes('hunter2'), text);
+  }
+});
