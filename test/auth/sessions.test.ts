@@ -129,37 +129,6 @@ test('CSRF: where a request comes from, and the token it shows', async (t) => {
   t.is(refusals.length, cases.length - made);
 });
 
-test('every state-changing route that a cookie reaches wants the token', async (t) => {
-  const room = await startRoom(t);
-  await signedIn(room);
-  await room.stored.query(`update user_account set role = 'admin'`);
-  const { cookie } = await openSession(room);
-  const guarded = room.auth.routes.filter(({ auth, method }) => auth !== 'public' && method !== 'GET');
-  t.deepEqual(guarded.map(({ method, path }) => `${path} ${method}`).toSorted(), [
-    '/account DELETE',
-    '/account/email POST',
-    '/account/password POST',
-    '/account/sessions DELETE',
-    '/account/sessions/{id} DELETE',
-    '/account/totp DELETE',
-    '/account/totp POST',
-    '/account/totp PUT',
-    '/api-keys POST',
-    '/api-keys/{id} DELETE',
-    '/api-keys/{id} PATCH',
-    '/api-keys/{id}/rotate POST',
-    '/auth/logout POST',
-    '/users/{id} PATCH',
-    '/users/{id}/sessions/revoke POST',
-  ]);
-  for (const { method, path } of guarded) {
-    const at = path.replace('{id}', '0190a0a0-0000-7000-8000-000000000000');
-    const answer = await room.json(at, method === 'POST' ? { name: 'k', scopes: [] } : undefined, { cookie }, method);
-    t.is(answer.status, 403, path);
-    t.is(answer.body['code'], 'csrf_token_invalid');
-  }
-});
-
 test('signing in from a page of another origin with our cookie is refused; reading needs no token', async (t) => {
   const room = await startRoom(t);
   await signedIn(room);

@@ -1,7 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { createScope } from '../../scripts/verify/scope.ts';
-import { ask, beginConsent, comeBack, connect, freshPerson, signIn, startStage, type Stage } from './support.ts';
+import {
+  ask,
+  beginConsent,
+  comeBack,
+  connect,
+  freshPerson,
+  openSession,
+  signIn,
+  startStage,
+  type Stage,
+} from './support.ts';
 
 /** One service for all tests of this file; they run one after the other. */
 const test = anyTest.serial as TestFn<Stage>;
@@ -106,14 +116,31 @@ test('a state that was used, is unknown, or is of another caller or browser is r
   t.is((await stored.query('select 1 from calendar_connection')).length, 1);
 });
 
-test('a session that did not begin the consent is refused, also of the same user', async (t) => {
+test('another live session than the one that began the consent is refused, also of the same user', async (t) => {
   const { service, google, stored } = t.context;
   const ada = await freshPerson(t.context);
-  const { location } = await beginConsent(service, ada);
-  await stored.query(`update calendar_consent set session_id = 'another session'`);
-  // A bearer token has no session, and is of the same user.
+  const [began, other] = [await openSession(service, ada), await openSession(service, ada)];
+  const consentOf = async () => (await beginConsent(service, { authorization: began.browser })).location;
+  const ofOther = google.consent(await consentOf());
+  t.is((await ask(service, 'GET', '/connection', other.browser)).status, 200, 'the other session is live');
+  const refused = await comeBack(ofOther, other.browser);
+  t.is(refused.status, 400, refused.text);
+  t.is(refused.body['code'], 'calendar_state_invalid');
+  t.is(google.callsOf('token'), 0, 'the code is not used');
+  t.is((await comeBack(ofOther, began.browser)).status, 400, 'the state was taken');
+  t.deepEqual(await stored.query('select 1 from calendar_connection'), []);
+
+  const back = await comeBack(google.consent(await consentOf()), began.browser);
+  t.is(back.status, 200, back.text);
+});
+
+test('a token of the same user finishes a consent that a session began, because a token has no session', async (t) => {
+  const { service, google } = t.context;
+  const ada = await freshPerson(t.context);
+  const { browser } = await openSession(service, ada);
+  const { location } = await beginConsent(service, { authorization: browser });
   const back = await comeBack(google.consent(location), ada.authorization);
-  t.is(back.status, 200);
+  t.is(back.status, 200, back.text);
 });
 
 test('a consent whose session or token ended before the browser comes back stores no calendar', async (t) => {

@@ -3,6 +3,8 @@ import { createScope } from '../../scripts/verify/scope.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { serve } from '#testkit/running-service.ts';
 import {
+  ask,
+  connect,
   connectedPerson,
   expireAccessToken,
   meeting,
@@ -125,3 +127,40 @@ for (const [index, { name, arm, isCommitted = false }] of steps.entries()) {
     t.is((await syncNow(service, ada)).status, 200, 'the stored refresh token works');
   });
 }
+
+test('a process is killed with a rotated refresh token that is not stored: the caller must consent again, and that mends it', async (t) => {
+  const stage = t.context;
+  const { service, google, stored } = stage;
+  const ada = await connectedPerson(stage);
+  google.put(meeting('m1', 1));
+  t.like((await syncNow(service, ada)).body, { created: 1 });
+  const doomed = await serve(
+    t,
+    { DATABASE_URL: stored.url, ...google.environment, ROLE: 'api' },
+    { startTimeoutMs: 90_000 },
+  );
+  await doomed.ready(90_000);
+  const [firstToken] = google.liveRefreshTokens();
+  google.rotates = true;
+  await expireAccessToken(stage);
+  google.put(meeting('m2', 2));
+  await atTrigger(tokenUpdate)(stage, () => void doomed.process.kill('SIGKILL'));
+  await t.throwsAsync(syncNow(doomed, ada), undefined, 'the caller gets no answer');
+  t.is((await doomed.exited).signal, 'SIGKILL');
+  await disarm(stage, false);
+  t.false(google.liveRefreshTokens().includes(firstToken!), 'Google has ended the stored refresh token');
+
+  for (let asked = 0; asked < 2; asked += 1) {
+    const refused = await syncNow(service, ada);
+    t.is(refused.status, 409, refused.text);
+    t.is(refused.body['code'], 'calendar_reauthorization_required');
+  }
+  const shown = await ask(service, 'GET', '/connection', ada.authorization);
+  t.is(shown.body['status'], 'reauthorization_required');
+  t.deepEqual(await storedEvents(stage), ['m1'], 'the synced events stay');
+
+  t.is((await connect(stage, ada)).status, 200);
+  t.like((await syncNow(service, ada)).body, { created: 1, unchanged: 1, full: true });
+  await expireAccessToken(stage);
+  t.is((await syncNow(service, ada)).status, 200, 'the new refresh token works');
+});

@@ -5,6 +5,7 @@ import type { Service } from '#testkit/service.ts';
 
 export type Person = {
   readonly id: string;
+  readonly email: string;
   readonly authorization: { readonly Authorization: string };
 };
 
@@ -54,7 +55,20 @@ export const signIn = async (service: Service, email = 'ada@example.org'): Promi
   if (status !== 200) throw new Error(text);
   const authorization = { Authorization: `Bearer ${String(body['access_token'])}` };
   const me = await call(`${service.url}/api/v1/auth/me`, { headers: authorization });
-  return { id: String(me.body['subject']), authorization };
+  return { id: String(me.body['subject']), email, authorization };
+};
+
+/** Signs a registered person in with a session. @returns the headers of its browser, and its CSRF token */
+export const openSession = async (service: Service, { email }: Person) => {
+  const { status, body, headers, text } = await call(
+    `${service.url}/api/v1/auth/login`,
+    json({ email, password, session: true }),
+  );
+  if (status !== 200) throw new Error(text);
+  return {
+    browser: { Cookie: (headers.get('set-cookie') ?? '').split(';')[0] ?? '' },
+    csrfToken: String(body['csrf_token']),
+  };
 };
 
 export const ask = (
@@ -65,7 +79,10 @@ export const ask = (
 ): Promise<Answer> => call(`${service.url}/api/v1/calendar${path}`, { method, headers, redirect: 'manual' });
 
 /** Goes to the consent page. */
-export const beginConsent = async (service: Service, { authorization }: Person) => {
+export const beginConsent = async (
+  service: Service,
+  { authorization }: { readonly authorization: Readonly<Record<string, string>> },
+) => {
   const answer = await ask(service, 'GET', '/connect', authorization);
   return {
     answer,

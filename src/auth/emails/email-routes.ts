@@ -4,7 +4,7 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
 import { atEvenTimes } from '../sign-in/even-time.ts';
 import { noStore } from '../tokens/token-answer.ts';
-import { emailInput, tokenInput } from '../users/account-inputs.ts';
+import { acceptedAnswer, emailInput, tokenInput } from '../users/account-inputs.ts';
 import { maxPasswordCharacters } from '../users/password-rules.ts';
 import { emailStatuses, type Emails } from './emails.ts';
 
@@ -21,9 +21,11 @@ export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
     auth: 'authenticated',
     rateLimit: 'login',
     request: {
-      body: z.strictObject({ email: emailInput, current_password: z.string().min(1).max(maxPasswordCharacters) }),
+      body: z
+        .strictObject({ email: emailInput, current_password: z.string().min(1).max(maxPasswordCharacters) })
+        .meta({ id: 'EmailChange' }),
     },
-    responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
+    responses: { 202: acceptedAnswer },
     errors: ['credentials_invalid', 'resource_not_found', 'mail_not_configured', 'quota_exceeded', 'overloaded'],
     handler: async ({ body: { email, current_password: password }, context: { principal, clientIp } }) => {
       if (!principal) throw new AppError('auth_service_error');
@@ -39,8 +41,8 @@ export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
     summary: 'Confirm an e-mail address with the token of a message',
     auth: 'public',
     rateLimit: 'login',
-    request: { body: z.strictObject({ token: tokenInput }) },
-    responses: { 200: z.strictObject({ status: z.enum(emailStatuses) }) },
+    request: { body: z.strictObject({ token: tokenInput }).meta({ id: 'EmailConfirmation' }) },
+    responses: { 200: z.strictObject({ status: z.enum(emailStatuses) }).meta({ id: 'ConfirmedEmail' }) },
     errors: ['account_token_invalid', 'email_taken', 'auth_service_error'],
     handler: async ({ body: { token } }) => {
       const status = await measure('email_confirm', () => emails.confirm(token));

@@ -4,7 +4,7 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
 import { atEvenTimes } from '../sign-in/even-time.ts';
 import { noStore } from '../tokens/token-answer.ts';
-import { emailInput, tokenInput } from '../users/account-inputs.ts';
+import { acceptedAnswer, emailInput, tokenInput } from '../users/account-inputs.ts';
 import { maxPasswordCharacters } from '../users/password-rules.ts';
 import type { Passwords } from './passwords.ts';
 
@@ -23,7 +23,9 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
     summary: 'Change the password of the caller. All other sessions and refresh tokens of the caller are ended',
     auth: 'authenticated',
     rateLimit: 'login',
-    request: { body: z.strictObject({ current_password: password, new_password: password }) },
+    request: {
+      body: z.strictObject({ current_password: password, new_password: password }).meta({ id: 'PasswordChange' }),
+    },
     responses: { 204: null },
     errors: ['credentials_invalid', 'resource_not_found', 'overloaded'],
     handler: async ({ body, context: { principal, clientIp } }) => {
@@ -41,8 +43,8 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
       'Request an e-mail with a password reset token. The answer does not reveal whether the address has an account',
     auth: 'public',
     rateLimit: 'login',
-    request: { body: z.strictObject({ email: emailInput }) },
-    responses: { 202: z.strictObject({ status: z.literal('accepted') }) },
+    request: { body: z.strictObject({ email: emailInput }).meta({ id: 'PasswordResetRequest' }) },
+    responses: { 202: acceptedAnswer },
     errors: ['mail_not_configured', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body: { email } }) => {
       await measure('password_reset_request', () => atEvenTimes(() => passwords.requestReset(email)));
@@ -56,7 +58,7 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
     summary: 'Set a new password with the token from the e-mail. All sessions and refresh tokens of the user are ended',
     auth: 'public',
     rateLimit: 'login',
-    request: { body: z.strictObject({ token: tokenInput, new_password: password }) },
+    request: { body: z.strictObject({ token: tokenInput, new_password: password }).meta({ id: 'PasswordReset' }) },
     responses: { 204: null },
     errors: ['account_token_invalid', 'overloaded', 'auth_service_error'],
     handler: async ({ body }) => {

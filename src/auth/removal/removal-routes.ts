@@ -23,8 +23,10 @@ export const removalRoutes = ({ removal, cookies, measure }: RemovalRoutesDeps):
     summary: 'Plan the removal of the own account. All sign-ins end; a sign-in before the day cancels the removal',
     auth: 'authenticated',
     rateLimit: 'login',
-    request: { body: z.strictObject({ password: z.string().min(1).max(maxPasswordCharacters) }) },
-    responses: { 202: z.strictObject({ removal_on: z.iso.date() }) },
+    request: {
+      body: z.strictObject({ password: z.string().min(1).max(maxPasswordCharacters) }).meta({ id: 'AccountRemoval' }),
+    },
+    responses: { 202: z.strictObject({ removal_on: z.iso.date() }).meta({ id: 'PlannedRemoval' }) },
     errors: ['credentials_invalid', 'resource_not_found', 'last_administrator', 'overloaded'],
     handler: async ({ body: { password }, context: { principal, clientIp } }) => {
       if (!principal) throw new AppError('auth_service_error');

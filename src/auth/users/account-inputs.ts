@@ -8,3 +8,6 @@ export const emailInput = z.preprocess(
 
 /** A token of a message. */
 export const tokenInput = z.string().min(1).max(200);
+
+/** The answer to a request that is worked on later. It does not reveal whether an address has an account. */
+export const acceptedAnswer = z.strictObject({ status: z.literal('accepted') }).meta({ id: 'Accepted' });

@@ -5,7 +5,7 @@ import type { Accounts } from './accounts.ts';
 import { sessionTokenFrom, type SessionCookies } from '../sessions/cookies.ts';
 import { loginAnswer, toSessionReply } from '../sessions/session-answer.ts';
 import type { Measure } from '../measured.ts';
-import { emailInput } from './account-inputs.ts';
+import { acceptedAnswer, emailInput } from './account-inputs.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
 import { atEvenTimes } from '../sign-in/even-time.ts';
 import { noStore, toTokenAnswer } from '../tokens/token-answer.ts';
@@ -30,7 +30,7 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
     summary: 'Create an account',
     description: 'The answer does not reveal whether the address already has an account.',
     request: { body: z.strictObject(credentialFields).meta({ id: 'Registration' }) },
-    responses: { 202: z.strictObject({ status: z.literal('accepted') }).meta({ id: 'Accepted' }) },
+    responses: { 202: acceptedAnswer },
     errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
       await measure('register', () => atEvenTimes(() => accounts.register(body)));

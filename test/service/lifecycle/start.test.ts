@@ -8,6 +8,7 @@ import {
   metric,
   openMetrics,
   price,
+  privateKeyPem,
   scrape,
   serve,
   settings,
@@ -54,6 +55,23 @@ test('CORS_ORIGINS=null, which every sandboxed page can send, is refused in one 
   const said = await refusedStart({ CORS_ORIGINS: 'null', VOLWATCH_DIRECTORY: temporaryDirectory(t) });
   t.regex(said, /ended first \(78\)/);
   t.regex(said, /^ +CORS_ORIGINS must list origins such as https:\/\/app\.example.+$/m);
+});
+
+test('production with a Google client but without TOKEN_ENCRYPTION_KEY does not start: one line names it, status 78', async (t) => {
+  const said = await refusedStart({
+    NODE_ENV: 'production',
+    JWT_PRIVATE_KEY: privateKeyPem,
+    DATABASE_URL: 'postgres://127.0.0.1:1/none',
+    REDIS_URL: 'redis://127.0.0.1:1',
+    GOOGLE_CLIENT_ID: 'volwatch.apps.example',
+    GOOGLE_CLIENT_SECRET: 'canary-google-secret',
+    VOLWATCH_DIRECTORY: temporaryDirectory(t),
+  });
+  t.regex(said, /ended first \(78\)/);
+  const named = [...said.matchAll(/^ +([A-Z][A-Z_]+) /gm)].map(([, name]) => name);
+  t.deepEqual(named, ['TOKEN_ENCRYPTION_KEY'], said);
+  t.regex(said, /TOKEN_ENCRYPTION_KEY is required in production with GOOGLE_CLIENT_ID/);
+  t.notRegex(said, /canary-google-secret/);
 });
 
 test('an invalid key is a configuration fault', async (t) => {
