@@ -19,6 +19,9 @@ export type CollectWhenCalmOptions = {
   readonly minGrowthBytes: number;
   /** Share of the time for which the event loop worked since the last look; above it, V8 decides alone. */
   readonly maxUtilization: number;
+  /** The same growth while the event loop has almost nothing to do. */
+  readonly minIdleGrowthBytes: number;
+  readonly maxIdleUtilization: number;
 };
 
 /**
@@ -27,7 +30,13 @@ export type CollectWhenCalmOptions = {
  * half as fast. See docs/decisions/0156.
  */
 const minGrowthBytes = 128 * 2 ** 20;
-const defaults: CollectWhenCalmOptions = { everyMs: 5_000, minGrowthBytes, maxUtilization: 0.5 };
+const defaults: CollectWhenCalmOptions = {
+  everyMs: 5_000,
+  minGrowthBytes,
+  maxUtilization: 0.5,
+  minIdleGrowthBytes: 48 * 2 ** 20,
+  maxIdleUtilization: 0.1,
+};
 
 /** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */
 const knownBytes = (): number => {
@@ -49,7 +58,7 @@ const collector = (): (() => void) => {
  * @returns ends it
  */
 export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): (() => void) => {
-  const { everyMs, minGrowthBytes, maxUtilization } = { ...defaults, ...options };
+  const { everyMs, maxUtilization, maxIdleUtilization, ...growth } = { ...defaults, ...options };
   const collect = collector();
   let keptBytes = knownBytes();
   let last: EventLoopUtilization = performance.eventLoopUtilization();
@@ -60,7 +69,8 @@ export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): 
     const bytes = knownBytes();
     // What V8 has collected by itself is not kept.
     keptBytes = Math.min(keptBytes, bytes);
-    if (bytes - keptBytes < minGrowthBytes || utilization > maxUtilization) return;
+    const worthBytes = utilization <= maxIdleUtilization ? growth.minIdleGrowthBytes : growth.minGrowthBytes;
+    if (bytes - keptBytes < worthBytes || utilization > maxUtilization) return;
     collect();
     // Memory outside the heap is freed by another thread: the next look sees it.
     keptBytes = knownBytes();

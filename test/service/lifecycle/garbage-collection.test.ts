@@ -6,7 +6,12 @@ const mebibyte = 2 ** 20;
 const held = (): number => process.memoryUsage().arrayBuffers;
 
 test('garbage outside the heap is collected although nothing is allocated any more', async (t) => {
-  const end = collectWhenCalm({ everyMs: 50, minGrowthBytes: 8 * mebibyte, maxUtilization: 0.9 });
+  const end = collectWhenCalm({
+    everyMs: 50,
+    minGrowthBytes: 8 * mebibyte,
+    minIdleGrowthBytes: 8 * mebibyte,
+    maxUtilization: 0.9,
+  });
   t.teardown(end);
   const before = held();
   let buffers: Buffer[] = Array.from({ length: 48 }, () => Buffer.alloc(mebibyte));
