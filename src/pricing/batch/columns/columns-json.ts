@@ -77,7 +77,7 @@ const sizeOf = (columns: Row, errors: FieldError[]): number => {
         columnError(
           name,
           'invalid_length',
-          `${name} has ${value.length} rows and ${first.name} has ${first.size}: all columns must have the same number of rows`,
+          `${name} has ${value.length} rows and ${first.name} has ${first.size}: all columns with an array must have the same number of rows`,
         ),
       );
     }

@@ -1,5 +1,6 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
 import { exchanges, type Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import { timeToExpiry } from '../../models/inputs.ts';
@@ -51,8 +52,10 @@ const momentText = (name: string, value: unknown): string =>
 
 const [firstDayMs, lastDayMs] = [Date.parse(calendarYears.from), Date.parse(calendarYears.to)];
 const isInCalendar = ({ ms }: Moment): boolean => ms >= firstDayMs && ms <= lastDayMs;
+const plainDayCounts = listed(dayCounts.filter((name) => name !== 'BUS/252'));
 const calendarText = (name: string, value: unknown): string =>
-  `${name} must be from ${calendarYears.from} to ${calendarYears.to} for BUS/252, not ${String(value)}: send another day_count`;
+  `${name} must be from ${calendarYears.from} to ${calendarYears.to} for BUS/252, not ${String(value)}: ` +
+  `send a day_count without a calendar: ${plainDayCounts}`;
 
 const readCounting = (row: Row, at: string): Counting | FieldError[] => {
   const { valuation_date: text, day_count: dayCount = defaultDayCount, calendar = defaultCalendar } = row;
