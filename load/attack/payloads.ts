@@ -1,9 +1,9 @@
+import { mebibyte } from './memory.ts';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { streamFile } from '#testkit/arrow/streams.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
 
-const mebibyte = 1_048_576;
 /** The default limit of a batch body after decompression. */
 const unpackedBytes = 64 * mebibyte;
 const once = <T>(make: () => T): (() => T) => {

@@ -1,23 +1,8 @@
-import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
-import {
-  ask,
-  connect,
-  connectedPerson,
-  expireAccessToken,
-  meeting,
-  startStage,
-  syncNow,
-  type Stage,
-} from './support.ts';
+import { ask, connect, connectedPerson, expireAccessToken, meeting, syncNow } from './support.ts';
+import { stageTest } from './stage-test.ts';
 
 /** One service for all tests of this file; they run one after the other. */
-const test = anyTest.serial as TestFn<Stage>;
-const scope = createScope();
-test.after.always(scope.close);
-test.before(async (t) => {
-  t.context = await startStage(scope, { BREAKER_FAILURES: '1000', CALENDAR_FUTURE_DAYS: '400' });
-});
+const test = stageTest({ CALENDAR_FUTURE_DAYS: '400' });
 
 /** The same error has two formats at Google. */
 const missingScope = [

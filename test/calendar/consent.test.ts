@@ -1,25 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
-import {
-  ask,
-  beginConsent,
-  comeBack,
-  connect,
-  freshPerson,
-  openSession,
-  signIn,
-  startStage,
-  type Stage,
-} from './support.ts';
+import { ask, beginConsent, comeBack, connect, freshPerson, openSession, signIn, startStage } from './support.ts';
+import { stageTest } from './stage-test.ts';
 
 /** One service for all tests of this file; they run one after the other. */
-const test = anyTest.serial as TestFn<Stage>;
-const scope = createScope();
-test.after.always(scope.close);
-test.before(async (t) => {
-  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' });
-});
+const test = stageTest();
 
 test('connect sends the browser to Google with PKCE and a state, and the callback stores encrypted tokens', async (t) => {
   const stage = t.context;

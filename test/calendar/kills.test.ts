@@ -1,5 +1,3 @@
-import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { serve } from '#testkit/running-service.ts';
 import {
@@ -8,19 +6,14 @@ import {
   connectedPerson,
   expireAccessToken,
   meeting,
-  startStage,
   storedEvents,
   syncNow,
   type Stage,
 } from './support.ts';
+import { stageTest } from './stage-test.ts';
 
 /** One service that survives, for all tests of this file; they run one after the other. */
-const test = anyTest.serial as TestFn<Stage>;
-const scope = createScope();
-test.after.always(scope.close);
-test.before(async (t) => {
-  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' });
-});
+const test = stageTest();
 
 type Step = {
   readonly name: string;

@@ -1,26 +1,9 @@
-import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
-
 import { metric, scrape } from '#testkit/running-service.ts';
-import {
-  ask,
-  connect,
-  connectedPerson,
-  expireAccessToken,
-  meeting,
-  startStage,
-  storedEvents,
-  syncNow,
-  type Stage,
-} from './support.ts';
+import { ask, connect, connectedPerson, expireAccessToken, meeting, storedEvents, syncNow } from './support.ts';
+import { stageTest } from './stage-test.ts';
 
 /** Four services on one database for all tests of this file; they run one after the other. */
-const test = anyTest.serial as TestFn<Stage>;
-const scope = createScope();
-test.after.always(scope.close);
-test.before(async (t) => {
-  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' }, 4);
-});
+const test = stageTest({}, 4);
 
 test('100 callers of four processes with an expired token: one token call, 100 good answers', async (t) => {
   const stage = t.context;

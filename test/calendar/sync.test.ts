@@ -1,26 +1,10 @@
-import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
 import { metric, scrape } from '#testkit/running-service.ts';
 import { quotaSpent } from '#testkit/servers/google-server.ts';
-import {
-  ask,
-  connect,
-  connectedPerson,
-  freshPerson,
-  meeting,
-  startStage,
-  storedEvents,
-  syncNow,
-  type Stage,
-} from './support.ts';
+import { ask, connect, connectedPerson, freshPerson, meeting, storedEvents, syncNow } from './support.ts';
+import { stageTest } from './stage-test.ts';
 
 /** One service for all tests of this file; they run one after the other. */
-const test = anyTest.serial as TestFn<Stage>;
-const scope = createScope();
-test.after.always(scope.close);
-test.before(async (t) => {
-  t.context = await startStage(scope, { BREAKER_FAILURES: '1000' });
-});
+const test = stageTest();
 
 test('a sync stores created, updated, cancelled, repeated and all-day events, page by page', async (t) => {
   const stage = t.context;

@@ -6,8 +6,6 @@ import type { Person } from '../people.ts';
 /** A user who may upload prices, and a universe of uploaded prices. */
 type Uploader = { readonly person: Person; readonly token: string; readonly path: string };
 
-const api = (port: number): string => `http://127.0.0.1:${port}/api/v1`;
-
 const makeUploader = async ({ people, port, sql }: Field): Promise<Uploader> => {
   const [person] = await people.make(1);
   await sql(`update user_account set scopes = '{market:manage}' where id = $1`, [person!.id]);
@@ -50,7 +48,7 @@ const patienceMs = 20_000;
 const uploadSmall = async ({ port }: Field, { person, token, path }: Uploader): Promise<boolean> => {
   const symbol = path.slice(-6).toUpperCase();
   for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(500)) {
-    const answer = await fetch(`${api(port)}${path.slice('/api/v1'.length)}/prices`, {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}/prices`, {
       method: 'POST',
       headers: {
         'Content-Type': 'text/csv',

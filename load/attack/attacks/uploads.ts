@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Field } from '../attack.ts';
 import { each } from '../each.ts';
+import { mebibyte } from '../memory.ts';
 import { payloads } from '../payloads.ts';
 import { rawRequest, type RawRequest } from '../raw-request.ts';
 import { createUploaders, type Uploaders } from './uploaders.ts';
 
 const csv = { 'Content-Type': 'text/csv' };
 const arrow = { 'Content-Type': 'application/vnd.apache.arrow.stream' };
-const mebibyte = 1_048_576;
 
 /** A database may grow by its own files. An attack that stores what it sends grows it by hundreds of MiB. */
 const maxGrowthBytes = 64 * mebibyte;
