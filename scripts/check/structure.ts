@@ -5,13 +5,14 @@ import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
 import { prototypeFaults } from './code/prototypes.ts';
-import { readFaults } from './reads.ts';
+import { mixedFaults, readFaults } from './reads.ts';
 import { expressionFaults } from './code/regular-expressions.ts';
 import { sizeFaults } from './sizes.ts';
 
 const faults = [
   ...importFaults(readImportGraph()),
   ...readFaults(),
+  ...mixedFaults(),
   ...sizeFaults(),
   ...completenessFaults(),
   ...linkFaults(),

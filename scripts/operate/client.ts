@@ -70,10 +70,11 @@ const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
 
 await runOnCommandLine(usage, async () => {
   const command = readCommand();
-  return withDatabase('volwatch-client', async ({ unitOfWork, migrator }) => {
+  return withDatabase('volwatch-client', async ({ unitOfWork, reader, migrator }) => {
     await migrator.up();
     const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
-    await command(createClientAdmin({ unitOfWork, audit, clock, hasher: createSecretHasher(hashingOf(loadConfig())) }));
+    const hasher = createSecretHasher(hashingOf(loadConfig()));
+    await command(createClientAdmin({ unitOfWork, reader, audit, clock, hasher }));
     return 0;
   });
 });

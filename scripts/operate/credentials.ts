@@ -69,10 +69,10 @@ const readCommand = (): ((admin: CredentialAdmin) => Promise<string>) => {
 
 await runOnCommandLine(usage, async () => {
   const command = readCommand();
-  return withDatabase('volwatch-credentials', async ({ unitOfWork, migrator }) => {
+  return withDatabase('volwatch-credentials', async ({ unitOfWork, reader, migrator }) => {
     await migrator.up();
     const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
-    console.log(await command(composeCredentialAdmin({ unitOfWork, audit, clock })));
+    console.log(await command(composeCredentialAdmin({ unitOfWork, reader, audit, clock })));
     return 0;
   });
 });

@@ -50,6 +50,7 @@ import { createSignInRefusals } from './sign-in/sign-in-refusals.ts';
 import { createOwnSessions } from './own-sessions/own-sessions.ts';
 import { ownSessionRoutes } from './own-sessions/own-session-routes.ts';
 import { createOwnerRule } from './owners/owner-rule.ts';
+import { createOwnAccountReads } from './users/own-account-reads.ts';
 import { createPasswordRules } from './users/password-rules.ts';
 import { createRefreshTokens } from './tokens/refresh-tokens.ts';
 import { createRegistrationQuota } from './users/registration-quota.ts';
@@ -176,8 +177,10 @@ export const createAuth = (deps: AuthDeps): Auth => {
       email_approval: settings.emailTokenSeconds,
     },
   });
+  const findOwnAccount = createOwnAccountReads(deps);
   const passwords = createPasswords({
     ...shared,
+    findOwnAccount,
     checkPassword,
     hasher,
     rules,
@@ -187,11 +190,18 @@ export const createAuth = (deps: AuthDeps): Auth => {
   });
   const emails = createEmails({
     ...shared,
+    findOwnAccount,
     checkPassword,
     tokens: accountTokens,
     changeSeconds: settings.emailTokenSeconds,
   });
-  const removal = createRemoval({ ...shared, checkPassword, revocations, graceDays: settings.removalGraceDays });
+  const removal = createRemoval({
+    ...shared,
+    findOwnAccount,
+    checkPassword,
+    revocations,
+    graceDays: settings.removalGraceDays,
+  });
   const secondStep = createSecondStep({
     ...shared,
     refusals,

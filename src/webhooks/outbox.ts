@@ -3,14 +3,14 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, OpenableJobs } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { WebhookDeliveryEntity, WebhookEntity, WebhookEventEntity } from './entities.ts';
 import { testEventType } from './event-types.ts';
+import { createEventReads, type EventReadsDeps } from './store/event-reads.ts';
 import type { Announce, WebhookEventType } from '#src/kernel/ports/webhooks.ts';
 
-type OutboxDeps = {
+type OutboxDeps = EventReadsDeps & {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
   /** While they are not open, events are stored without a job; `resume` enqueues the job later. */
   readonly jobs: OpenableJobs;
   readonly clock: Clock;
@@ -36,7 +36,10 @@ type NewEvent = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: OutboxDeps): Outbox => {
+export const createOutbox = (deps: OutboxDeps): Outbox => {
+  const { unitOfWork, jobs, clock, ids, logger } = deps;
+  const waitingEvents = createEventReads(deps);
+
   /** The body is serialised once, so that each attempt to each receiver sends the same bytes. */
   const eventOf = ({ type, data }: NewEvent) => {
     const at = clock.now();
@@ -106,12 +109,10 @@ export const createOutbox = ({ unitOfWork, reader, jobs, clock, ids, logger }: O
     },
 
     resume: async () => {
-      const pending = await reader.query<{ id: string }>(
-        'select id from webhook_event where fanned_out_at is null order by id limit 1000',
-      );
+      const pending = await waitingEvents();
       if (pending.length === 0) return;
       await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => {
-        for (const { id } of pending) await enqueueEvent(transaction, id);
+        for (const id of pending) await enqueueEvent(transaction, id);
       });
     },
   };

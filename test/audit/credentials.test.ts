@@ -21,7 +21,7 @@ const setupCredentials = async (t: ExecutionContext) => {
   const { unitOfWork, reader } = made.database;
   const { audit } = made;
   const hasher = createSecretHasher({ memoryKib: 64, passes: 1, parallelism: 1, concurrency: 1, queue: 10 });
-  const clients = createClientAdmin({ unitOfWork, hasher, audit, clock });
+  const clients = createClientAdmin({ unitOfWork, reader, hasher, audit, clock });
   const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: undefined, cacheMs: 0 });
   const taggedSecrets = createTaggedSecrets(Buffer.from('tags'));
   const newKeys = createNewKeys({ audit, owners, clock, taggedSecrets, secret, maxPerOwner: 10 });

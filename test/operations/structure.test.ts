@@ -10,7 +10,7 @@ import {
 } from '../../scripts/check/completeness.ts';
 import { findCircles, shortestCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
 import { importFaults } from '../../scripts/check/imports.ts';
-import { readFaults } from '../../scripts/check/reads.ts';
+import { mixedFaults, readFaults } from '../../scripts/check/reads.ts';
 
 const graph = (edges: Readonly<Record<string, readonly string[]>>): ImportGraph => new Map(Object.entries(edges));
 
@@ -36,6 +36,28 @@ test('a file of reads that changes something names the file to move it to', (t) 
     ),
     ['src/a/b-reads.ts uses a unit of work: move the change to src/a/b-changes.ts.'],
   );
+});
+
+test('a file of accounts, auth or webhooks that reads and changes names the file to move the reads to', (t) => {
+  t.deepEqual(mixedFaults(), []);
+  const texts: Readonly<Record<string, string>> = {
+    'src/auth/both.ts': 'readonly reader: Reader; readonly unitOfWork: UnitOfWork;',
+    'src/auth/passed-on.ts': 'createBoth(deps); deps.reader.query(sql); deps.unitOfWork.run(options, work);',
+    'src/auth/joins.ts': 'reader.query(sql); const change = (transaction: Transaction) => work(transaction);',
+    'src/auth/key-reads.ts': 'readonly reader: Reader;',
+    'src/auth/key-changes.ts': '/** The reader of the room. */ unitOfWork: UnitOfWork;\n// Not a reader.',
+    'src/auth/composed.ts': 'reader: Reader; unitOfWork: UnitOfWork;',
+  };
+  const faults = mixedFaults(Object.keys(texts), (file) => texts[file]!, {
+    'src/auth/composed.ts': 'composes',
+    'src/auth/key-reads.ts': 'is not mixed',
+  });
+  t.deepEqual(faults, [
+    'src/auth/both.ts reads and changes: move the reads to src/auth/both-reads.ts.',
+    'src/auth/passed-on.ts reads and changes: move the reads to src/auth/passed-on-reads.ts.',
+    'src/auth/joins.ts reads and changes: move the reads to src/auth/joins-reads.ts.',
+    'src/auth/key-reads.ts does not read and change: remove its exception from scripts/check/reads.ts.',
+  ]);
 });
 
 test('a metric without a panel names the files to add one to', (t) => {

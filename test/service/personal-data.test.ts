@@ -73,7 +73,8 @@ const open = async (t: ExecutionContext) => {
   await database.unitOfWork.run({ operation: 'auth.login' }, (transaction) =>
     audit.record(transaction, { stream: `user:${user}`, action: 'user.signed_in', outcome: 'success', target: user }),
   );
-  const parts = { unitOfWork: database.unitOfWork, audit, clock: systemClock };
+  const { unitOfWork, reader } = database;
+  const parts = { unitOfWork, reader, audit, clock: systemClock };
   const exportAccount = async (maxRows = 100, maxBytes = 1_000_000): Promise<Exported> => {
     const limits = { maxRows, maxBytes, statementTimeoutMs: 5_000 };
     const pieces = await createAccountExport({ ...parts, ...limits, tables: personalTables })(user);

@@ -1,32 +1,22 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
-import type { Roles } from '#src/kernel/ports/roles.ts';
 import { UserAccountEntity } from '../entities.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
-import { normalizedEmail } from '../users/users.ts';
 import { assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
-import {
-  findIdByEmail,
-  findManagedUser,
-  listManagedUsers,
-  type ManagedUser,
-  type UserFilters,
-} from './user-queries.ts';
+import { createUserAdminReads, type UserAdminReads, type UserAdminReadsDeps } from './user-admin-reads.ts';
+import { existingUser, userNotFound, type ManagedUser } from './user-queries.ts';
 
-export type UserAdminDeps = {
+export type UserAdminDeps = UserAdminReadsDeps & {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly logger: Logger;
-  readonly roles: Roles;
   readonly end: EndCredentials;
 };
 
@@ -44,11 +34,7 @@ export type UserChanges = {
 type By = 'operator' | undefined;
 
 /** Each method with an id throws AppError `resource_not_found` for an unknown user. */
-export type UserAdmin = {
-  readonly list: (filters: UserFilters, page: PageRequest) => Promise<readonly ManagedUser[]>;
-  readonly find: (id: string) => Promise<ManagedUser>;
-  /** @param text the id or the e-mail address of a user */
-  readonly idOf: (text: string) => Promise<string>;
+export type UserAdmin = UserAdminReads & {
   /**
    * Changes role, scopes and state of a user. Instances apply the change after OWNER_CACHE_MS.
    * @param decide returns the changes. The user is locked until they are stored, so no other change comes between
@@ -64,25 +50,18 @@ export type UserAdmin = {
 const operation = 'auth.user_admin';
 const operator: AuditActor = { kind: 'operator', subject: null };
 
-const notFound = (): AppError => new AppError('resource_not_found', 'There is no such user');
 const sameScopes = (left: readonly Scope[], right: readonly Scope[]): boolean =>
   left.length === right.length && left.every((scope) => right.includes(scope));
 
 /** Administration of users, for the routes under `/users` and the command line. */
 export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
-  const { unitOfWork, reader, audit, logger, roles, end } = deps;
+  const { unitOfWork, audit, logger, roles, end } = deps;
 
   /** Locks the user until the end of the transaction. */
   const lock = async ({ em }: Transaction, id: string) => {
     const lockMode = LockMode.PESSIMISTIC_WRITE;
     const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
-    if (!user) throw notFound();
-    return user;
-  };
-
-  const read = async (query: Reader['query'], id: string): Promise<ManagedUser> => {
-    const user = isAccountId(id) ? await findManagedUser(query, roles, id) : undefined;
-    if (!user) throw notFound();
+    if (!user) throw userNotFound();
     return user;
   };
 
@@ -117,7 +96,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
   const apply = (id: string, decide: (user: ManagedUser) => UserChanges, by: By) =>
     unitOfWork.run({ operation }, async (transaction) => {
       const user = await lock(transaction, id);
-      const before = await read(transaction.query, id);
+      const before = await existingUser(transaction.query, roles, id);
       const wanted = decide(before);
       const scopes = wanted.scopes && allScopes.filter((scope) => wanted.scopes?.includes(scope));
       const after = {
@@ -140,19 +119,11 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
         changed.push(after.disabled ? 'disabled' : 'enabled');
       }
       await transaction.em.flush();
-      return { user: await read(transaction.query, id), changed };
+      return { user: await existingUser(transaction.query, roles, id), changed };
     });
 
   return {
-    list: (filters, page) => listManagedUsers(reader.query, roles, filters, page),
-
-    find: (id) => read(reader.query, id),
-
-    idOf: async (text) => {
-      const id = isAccountId(text) ? text.toLowerCase() : await findIdByEmail(reader.query, normalizedEmail(text));
-      if (id === undefined) throw notFound();
-      return id;
-    },
+    ...createUserAdminReads(deps),
 
     change: async (id, decide, by) => {
       const { user, changed } = await recordingRefusal(id, () => apply(id, decide, by));

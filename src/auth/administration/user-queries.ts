@@ -1,3 +1,5 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import { isDisabledSql } from '../users/users.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
@@ -50,9 +52,18 @@ const toUser = (roles: Roles, row: Row): ManagedUser => ({
   firstSignedInAt: row.first_signed_in_at,
 });
 
-export const findManagedUser = async (query: Query, roles: Roles, id: string): Promise<ManagedUser | undefined> => {
+const findManagedUser = async (query: Query, roles: Roles, id: string): Promise<ManagedUser | undefined> => {
   const [row] = await query<Row>(`select ${columns} from user_account as account where id = $1`, [id]);
   return row && toUser(roles, row);
+};
+
+export const userNotFound = (): AppError => new AppError('resource_not_found', 'There is no such user');
+
+/** @throws AppError `resource_not_found` */
+export const existingUser = async (query: Query, roles: Roles, id: string): Promise<ManagedUser> => {
+  const user = isAccountId(id) ? await findManagedUser(query, roles, id) : undefined;
+  if (!user) throw userNotFound();
+  return user;
 };
 
 /** @returns the id of the account with this address */

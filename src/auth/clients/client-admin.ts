@@ -9,33 +9,24 @@ import { OauthClientEntity } from '../entities.ts';
 import { runOperatorCommand } from '../measured.ts';
 import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
+import { createClientReads, type ClientReads, type ClientReadsDeps } from './client-reads.ts';
 
-export type ClientAdminDeps = {
+export type ClientAdminDeps = ClientReadsDeps & {
   readonly unitOfWork: UnitOfWork;
   readonly hasher: SecretHasher;
   readonly audit: AuditTrail;
   readonly clock: Clock;
 };
 
-type ClientRecord = {
-  readonly id: string;
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-  readonly created_at: Date;
-  readonly rotated_at: Date | null;
-  readonly revoked_at: Date | null;
-};
-
 /** The secret is returned only here. Its hash is stored. */
 type ClientSecret = { readonly id: string; readonly secret: string };
 
-export type ClientAdmin = {
+export type ClientAdmin = Pick<ClientReads, 'list'> & {
   readonly create: (client: { readonly name: string; readonly scopes: readonly Scope[] }) => Promise<ClientSecret>;
   /** Replaces the secret at once. Issued access tokens stay valid until they expire. @throws AppError `resource_not_found` */
   readonly rotate: (id: string) => Promise<ClientSecret>;
   /** The client gets no new tokens. Its access tokens and API keys are refused within seconds. @throws AppError `resource_not_found` */
   readonly revoke: (id: string) => Promise<void>;
-  readonly list: () => Promise<readonly ClientRecord[]>;
 };
 
 const operator: AuditActor = { kind: 'operator', subject: null };
@@ -52,7 +43,10 @@ const findActive = async ({ em }: Transaction, id: string) => {
 };
 
 /** The commands of operators on OAuth clients. */
-export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAdminDeps): ClientAdmin => {
+export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
+  const { unitOfWork, hasher, audit, clock } = deps;
+  const reads = createClientReads(deps);
+
   const newSecret = async (): Promise<{ readonly secret: string; readonly hash: string }> => {
     const secret = newOpaqueToken('vwc_');
     return { secret, hash: await hasher.hash(secret) };
@@ -115,19 +109,6 @@ export const createClientAdmin = ({ unitOfWork, hasher, audit, clock }: ClientAd
         });
       }),
 
-    list: () =>
-      runOperatorCommand('list_clients', () =>
-        unitOfWork.run({ operation }, async ({ em }) => {
-          const clients = await em.find(OauthClientEntity, {}, { orderBy: { createdAt: 'asc', id: 'asc' } });
-          return clients.map(({ id, name, scopes, createdAt, rotatedAt, revokedAt }) => ({
-            id,
-            name,
-            scopes,
-            created_at: createdAt,
-            rotated_at: rotatedAt ?? null,
-            revoked_at: revokedAt ?? null,
-          }));
-        }),
-      ),
+    list: () => runOperatorCommand('list_clients', reads.list),
   };
 };

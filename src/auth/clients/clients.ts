@@ -2,8 +2,9 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { anonymousStream, type AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import { scopes, type Scope } from '#src/kernel/requests/principal.ts';
-import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ClientCredentials } from './client-credentials.ts';
+import { createClientReads, type ClientReadsDeps } from './client-reads.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 
 export type Client = { readonly id: string; readonly scopes: readonly Scope[] };
@@ -17,8 +18,7 @@ export type ClientStore = {
   readonly authenticate: (alternatives: readonly ClientCredentials[]) => Promise<Client | undefined>;
 };
 
-export type ClientStoreDeps = {
-  readonly reader: Reader;
+export type ClientStoreDeps = ClientReadsDeps & {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   readonly lookups: CredentialLookups;
@@ -27,17 +27,13 @@ export type ClientStoreDeps = {
   readonly bootstrap: { readonly id: string; readonly secret: string } | undefined;
 };
 
-type Row = { readonly id: string; readonly secret_hash: string; readonly scopes: Scope[] };
-
-/** PostgreSQL cannot store NUL in text. Ids of clients have no control characters. */
-const storable = /^\P{Cc}+$/u;
-
 /** Max entries of the cache of verified secrets. A full cache is cleared. */
 const maxVerified = 1_000;
 
 /** Authenticates OAuth clients: first the client of the configuration, then the stored clients. */
 export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
-  const { reader, unitOfWork, audit, lookups, hasher, bootstrap } = deps;
+  const { unitOfWork, audit, lookups, hasher, bootstrap } = deps;
+  const reads = createClientReads(deps);
   // Digests have equal lengths for the constant-time comparison, and the secret itself is not kept in memory.
   const expected = bootstrap && { id: sha256(bootstrap.id), secret: sha256(bootstrap.secret) };
   const matchesBootstrap = (id: string, secret: string): boolean => {
@@ -75,19 +71,10 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
       }),
     );
 
-  const find = async (id: string): Promise<Row | undefined> => {
-    if (!storable.test(id)) return undefined;
-    const [client] = await reader.query<Row>(
-      'select id, secret_hash, scopes from oauth_client where id = $1 and revoked_at is null',
-      [id],
-    );
-    return client;
-  };
-
   const verify = async (alternatives: readonly ClientCredentials[]): Promise<Client | undefined> => {
     let known: string | undefined;
     for (const { id, secret } of alternatives) {
-      const client = await find(id);
+      const client = await reads.findActive(id);
       if ((await matches(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
       known ??= client?.id;
     }

@@ -4,17 +4,19 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { EmailChangeEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
-import { accountTokenInvalid, type AccountTokens, type TokenHolder } from '../letters/account-tokens.ts';
-import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
-import { ownAccount } from '../users/own-account.ts';
+import { accountTokenInvalid, type TokenHolder } from '../letters/account-token-reads.ts';
+import type { AccountTokens } from '../letters/account-tokens.ts';
+import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
+import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import type { FindOwnAccount } from '../users/own-account-reads.ts';
 import { activatePassword, markVerified, normalizedEmail } from '../users/users.ts';
 import { applyEmailChange } from './apply-email-change.ts';
 
 export type EmailsDeps = {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
+  readonly findOwnAccount: FindOwnAccount;
   readonly checkPassword: CheckPassword;
   readonly throttle: LoginThrottle;
   readonly tokens: AccountTokens;
@@ -53,7 +55,7 @@ const changePurposes: readonly AccountTokenPurpose[] = ['email_change', 'email_a
 
 /** The e-mail address of a user: its verification, and its change with a confirmation from both addresses. */
 export const createEmails = (deps: EmailsDeps): Emails => {
-  const { unitOfWork, reader, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
+  const { unitOfWork, findOwnAccount, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
   const { verificationRequired } = deps;
   const passwordRefused = createPasswordRefused(false);
 
@@ -119,7 +121,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
 
   return {
     requestChange: async (principal, { email: given, password }, clientIp) => {
-      const { id: userId, email } = await ownAccount(reader.query, principal);
+      const { id: userId, email } = await findOwnAccount(principal);
       const { user, attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
       // The password was right, also if a limit of messages refuses the request.
       await throttle.succeeded(attempt);

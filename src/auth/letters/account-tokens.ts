@@ -1,26 +1,23 @@
-import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
-import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { AccountTokenEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
-import { isDisabledSql } from '../users/users.ts';
+import {
+  accountTokenInvalid,
+  createAccountTokenReads,
+  isValidSql,
+  type AccountTokenReads,
+  type AccountTokenReadsDeps,
+  type TokenHolder,
+  type TokenRow,
+} from './account-token-reads.ts';
 
-export type AccountTokensDeps = {
-  readonly clock: Clock;
+export type AccountTokensDeps = AccountTokenReadsDeps & {
   readonly lookups: CredentialLookups;
   readonly taggedSecrets: TaggedSecrets;
   readonly lifetimeSeconds: Readonly<Record<AccountTokenPurpose, number>>;
-};
-
-export type TokenHolder = {
-  readonly userId: string;
-  readonly email: string;
-  /** Only for an approval: the new address. The token is void for a change to another one. */
-  readonly newEmail?: string;
-  /** Only for a verification: the hash of the password of the registration that asked for the message. */
-  readonly passwordHash?: string | undefined;
 };
 
 type RedeemedToken = Pick<TokenHolder, 'userId' | 'email'> & {
@@ -29,7 +26,7 @@ type RedeemedToken = Pick<TokenHolder, 'userId' | 'email'> & {
   readonly passwordHash: string | null;
 };
 
-export type AccountTokens = {
+export type AccountTokens = AccountTokenReads & {
   /** Stores the digest of a new token. Earlier tokens stay valid, because their messages can still be on their way. */
   readonly create: (transaction: Transaction, purpose: AccountTokenPurpose, holder: TokenHolder) => Promise<string>;
   /**
@@ -38,8 +35,6 @@ export type AccountTokens = {
    * @throws AppError `rate_limit_exceeded` when many credentials of the address were refused, and what `work` throws
    */
   readonly guard: <T>(token: string, work: () => Promise<T>) => Promise<T>;
-  /** Looks a token up without using it. @throws AppError `account_token_invalid` */
-  readonly find: (query: Query, purpose: AccountTokenPurpose, token: string) => Promise<TokenHolder>;
   /**
    * Uses a token of one of these purposes up, with all others of its purpose and account. Of simultaneous requests exactly
    * one succeeds.
@@ -55,21 +50,6 @@ export type AccountTokens = {
 };
 
 const prefix = 'vwm_';
-
-export const accountTokenInvalid = (): AppError =>
-  new AppError('account_token_invalid', 'The token is unknown, used or expired: ask for a new message');
-
-type Row = { readonly id: string; readonly email: string };
-
-/** SQL condition on `account_token as token` and `user_account as account`; `$1` digest, `$2` purposes, `$3` now. */
-const isValidSql = `token.token_hash = $1 and token.purpose = any($2) and token.expires_at > $3
-  and account.id = token.user_id and not (${isDisabledSql})
-  and case token.purpose
-    when 'email_change'
-      then exists (select 1 from email_change where user_id = account.id and email_change.new_email = token.email)
-    when 'email_approval' then account.email = token.email
-      and exists (select 1 from email_change where user_id = account.id and email_change.new_email = token.new_email)
-    else account.email = token.email end`;
 
 export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
   const { clock, lookups, taggedSecrets, lifetimeSeconds } = deps;
@@ -110,14 +90,7 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
       return found.result;
     },
 
-    find: async (query, purpose, token) => {
-      const [found] = await query<Row>(
-        `select account.id, account.email from account_token as token, user_account as account where ${isValidSql}`,
-        [tokenDigest(token), [purpose], clock.now()],
-      );
-      if (!found) throw accountTokenInvalid();
-      return { userId: found.id, email: found.email };
-    },
+    ...createAccountTokenReads(deps),
 
     redeem: async (transaction, purposes, token) => {
       // The account first, as every other change does, so that two changes cannot wait for each other.
@@ -128,7 +101,7 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
       if (locked.length === 0) throw accountTokenInvalid();
       // SQL, because one statement checks the token and removes it, so that only one request can use it.
       const [used] = await transaction.query<
-        Row & { readonly purpose: AccountTokenPurpose; readonly password_hash: string | null }
+        TokenRow & { readonly purpose: AccountTokenPurpose; readonly password_hash: string | null }
       >(
         `delete from account_token as token using user_account as account where ${isValidSql}
          returning account.id, account.email, token.purpose, token.password_hash`,

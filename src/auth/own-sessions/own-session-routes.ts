@@ -5,7 +5,7 @@ import { fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts'
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
-import { sessionKinds, type OwnSession, type OwnSessions } from './own-sessions.ts';
+import { sessionKinds, type OwnSession, type OwnSessions } from './own-session.ts';
 
 export type OwnSessionRoutesDeps = {
   readonly sessions: OwnSessions;

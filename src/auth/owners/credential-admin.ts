@@ -1,25 +1,29 @@
 import { LockMode, type InferEntity } from '@mikro-orm/core';
 import type { AuditActor } from '#src/kernel/ports/audit.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { OperatorOperationName } from '#src/kernel/catalogue/operations.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { runOperatorCommand } from '../measured.ts';
 import { UserAccountEntity } from '../entities.ts';
+import {
+  createCredentialOwnerReads,
+  credentialNotFound,
+  type CredentialOwnerReads,
+  type CredentialOwnerReadsDeps,
+} from './credential-owner-reads.ts';
 import { disableUser, enableUser } from './disabled-users.ts';
 import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
 
-export type CredentialAdminDeps = EndCredentialsDeps & {
-  readonly unitOfWork: UnitOfWork;
-  /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
-  readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
-};
+export type CredentialAdminDeps = EndCredentialsDeps &
+  CredentialOwnerReadsDeps & {
+    readonly unitOfWork: UnitOfWork;
+    /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
+    readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
+  };
 
 /** The commands of operators on credentials. Each method can throw AppError `resource_not_found`. */
-export type CredentialAdmin = {
-  /** @param text `user:ID`, `user:EMAIL` or `client:ID` */
-  readonly find: (text: string) => Promise<Owner>;
+export type CredentialAdmin = Pick<CredentialOwnerReads, 'find'> & {
   readonly endKey: (id: string) => Promise<void>;
   /** @returns the number of revoked API keys */
   readonly endKeys: (owner: Owner) => Promise<number>;
@@ -39,12 +43,11 @@ const operator: AuditActor = { kind: 'operator', subject: null };
 const system: AuditActor = { kind: 'system', subject: null };
 const operation = 'auth.operator';
 
-const notFound = (what: string): AppError => new AppError('resource_not_found', `There is no such ${what}`);
-
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
   const { unitOfWork, audit, clock } = deps;
 
   const end = createEndCredentials(deps);
+  const reads = createCredentialOwnerReads(deps);
 
   const record = (
     transaction: Transaction,
@@ -58,12 +61,13 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
   const findUser = async ({ em }: Transaction, id: string) => {
     const lockMode = LockMode.PESSIMISTIC_WRITE;
     const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
-    if (!user) throw notFound('user');
+    if (!user) throw credentialNotFound('user');
     return user;
   };
 
   const command = <T>(name: OperatorOperationName, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
     runOperatorCommand(name, () => unitOfWork.run({ operation }, work));
+
   /** Removes a locked account with all data of its user, in the transaction. */
   const eraseIn = async (
     transaction: Transaction,
@@ -85,33 +89,13 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     return ended;
   };
 
-  const findDue = (limit: number): Promise<string[]> =>
-    unitOfWork.run({ operation: 'account.removal' }, async ({ query }) => {
-      const rows = await query<{ id: string }>(
-        'select id from user_account where removal_at <= $1 order by removal_at limit $2',
-        [clock.now(), limit],
-      );
-      return rows.map(({ id }) => id);
-    });
-
   return {
-    find: (text) =>
-      unitOfWork.run({ operation }, async ({ query }) => {
-        const [, kind, id = ''] = /^(user|client):(.+)$/s.exec(text) ?? [];
-        if (kind === 'client') return { kind, id };
-        if (kind !== 'user') throw notFound('owner: write user:ID, user:EMAIL or client:ID');
-        if (isAccountId(id)) return { kind, id: id.toLowerCase() };
-        const email = id.trim().normalize('NFKC').toLowerCase();
-        const [user] = await query<{ id: string }>('select id from user_account where email = $1', [email]);
-        // A foreign user has no account here, only an id in tokens.
-        if (!user && id.includes('@')) throw notFound('user');
-        return { kind, id: user?.id ?? id };
-      }),
+    find: reads.find,
 
     endKey: (id) =>
       command('end_key', async (transaction) => {
         const ended = await end.key(transaction, id, operator);
-        if (ended === 0) throw notFound('API key, or it has ended');
+        if (ended === 0) throw credentialNotFound('API key, or it has ended');
       }),
 
     endKeys: (owner) => command('end_keys', (transaction) => end.keys(transaction, owner, operator)),
@@ -131,7 +115,8 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     enable: (id) =>
       command('enable_user', async (transaction) => {
         const user = await findUser(transaction, id);
-        if (!(await enableUser({ audit, transaction, user, actor: operator }))) throw notFound('disabled user');
+        if (!(await enableUser({ audit, transaction, user, actor: operator })))
+          throw credentialNotFound('disabled user');
       }),
 
     erase: (id) =>
@@ -139,7 +124,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
 
     eraseDue: async (limit) => {
       let erased = 0;
-      for (const id of await findDue(limit)) {
+      for (const id of await reads.dueForRemoval(limit)) {
         await unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
           const lockMode = LockMode.PESSIMISTIC_WRITE;
           const due = { id, removalAt: { $lte: clock.now() } };

@@ -4,7 +4,7 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { EmailChangeEntity } from '../entities.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
@@ -16,15 +16,16 @@ import {
   endTokensIssuedBefore,
   type EndSignInsOptions,
 } from '../sessions/end-sign-ins.ts';
-import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
+import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
+import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
-import { ownAccount } from '../users/own-account.ts';
+import type { FindOwnAccount } from '../users/own-account-reads.ts';
 import type { PasswordRules } from '../users/password-rules.ts';
 import { markVerified, normalizedEmail, setPassword } from '../users/users.ts';
 
 export type PasswordsDeps = {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
+  readonly findOwnAccount: FindOwnAccount;
   readonly checkPassword: CheckPassword;
   readonly hasher: SecretHasher;
   readonly rules: PasswordRules;
@@ -64,7 +65,18 @@ export type Passwords = {
 
 /** The password of a user: its change with the current password, and its reset by e-mail. */
 export const createPasswords = (deps: PasswordsDeps): Passwords => {
-  const { unitOfWork, reader, checkPassword, hasher, rules, throttle, tokens, end, removeCalendar, revocations } = deps;
+  const {
+    unitOfWork,
+    findOwnAccount,
+    checkPassword,
+    hasher,
+    rules,
+    throttle,
+    tokens,
+    end,
+    removeCalendar,
+    revocations,
+  } = deps;
   const { mail, audit, clock } = deps;
 
   const passwordRefused = createPasswordRefused(false);
@@ -96,7 +108,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
 
   return {
     change: async (principal, { current, next }, clientIp) => {
-      const { id: userId, email } = await ownAccount(reader.query, principal);
+      const { id: userId, email } = await findOwnAccount(principal);
       const { user, attempt } = await checkPassword({ email, password: current, clientIp }, 'confirmation');
       rules.check(next, email, 'new_password');
       const hash = await hasher.hash(next);
@@ -126,7 +138,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     },
 
     reset: async (token, next) => {
-      const { email } = await tokens.guard(token, () => tokens.find(reader.query, 'password_reset', token));
+      const { email } = await tokens.guard(token, () => tokens.find('password_reset', token));
       rules.check(next, email, 'new_password');
       const hash = await hasher.hash(next);
       const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {

@@ -5,7 +5,7 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Roles } from '#src/kernel/ports/roles.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import {
   assertOtherAdministrator,
   createRefusalRecord,
@@ -15,12 +15,12 @@ import { UserAccountEntity } from '../entities.ts';
 import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
 import type { CheckPassword } from '../sign-in/password-check.ts';
 import type { Revocations } from '../tokens/revocations.ts';
-import { ownAccount } from '../users/own-account.ts';
+import type { FindOwnAccount } from '../users/own-account-reads.ts';
 import type { FoundUser } from '../users/users.ts';
 
 export type RemovalDeps = {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
+  readonly findOwnAccount: FindOwnAccount;
   readonly checkPassword: CheckPassword;
   readonly throttle: LoginThrottle;
   readonly revocations: Revocations;
@@ -50,7 +50,8 @@ const dayMs = 86_400_000;
 
 /** Removal of an account on request of its user, after a grace period in which a sign-in cancels it. */
 export const createRemoval = (deps: RemovalDeps): Removal => {
-  const { unitOfWork, reader, checkPassword, throttle, revocations, mail, audit, clock, roles, graceDays } = deps;
+  const { unitOfWork, findOwnAccount, checkPassword, throttle, revocations, mail, audit, clock, roles, graceDays } =
+    deps;
   const recordingRefusal = createRefusalRecord(deps);
 
   const eventOf = (userId: string) =>
@@ -63,7 +64,7 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
 
   return {
     request: async (principal, password, clientIp) => {
-      const { id: userId, email } = await ownAccount(reader.query, principal);
+      const { id: userId, email } = await findOwnAccount(principal);
       const { attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
       const planned = await recordingRefusal(userId, () =>
         unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {

@@ -5,7 +5,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
 import { noStore } from '../tokens/token-answer.ts';
-import type { SecondFactors } from './second-factors.ts';
+import type { SecondFactors } from './second-factor.ts';
 
 export type SecondFactorRoutesDeps = { readonly factors: SecondFactors; readonly measure: Measure };
 

@@ -3,20 +3,20 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { AuditAction, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { Principal } from '#src/kernel/requests/principal.ts';
-import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { SecretCipher } from '#src/kernel/secrets/secret-cipher.ts';
 import { UserAccountEntity } from '../entities.ts';
 import type { AssertRecentSignIn } from '../sign-in/recent-sign-in.ts';
 import { RecoveryCodeEntity, UserSecondFactorEntity } from './entities.ts';
 import { newRecoveryCodes, recoveryCodeDigest } from './recovery-codes.ts';
+import { createSecondFactorReads, type SecondFactorReadsDeps } from './second-factor-reads.ts';
+import { userOf, type SecondFactors } from './second-factor.ts';
 import { newTotpSecret, stepOfCode, totpUri } from './totp.ts';
 
-export type SecondFactorsDeps = {
+export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -26,38 +26,7 @@ export type SecondFactorsDeps = {
   readonly maxSecondFactorFailures: number;
 };
 
-type SecondFactorState = {
-  readonly enabled: boolean;
-  readonly confirmedAt: Date | null;
-  readonly recoveryCodesLeft: number;
-};
-
-/** The methods with a caller throw AppError `resource_not_found` for callers that are no users, and `token_user_unknown`. */
-export type SecondFactors = {
-  readonly state: (caller: Principal) => Promise<SecondFactorState>;
-  /**
-   * Makes a secret, which is in effect after `confirm`.
-   * @throws AppError `second_factor_enabled`, `reauthentication_required`
-   */
-  readonly begin: (caller: Principal) => Promise<{ readonly secret: string; readonly uri: string }>;
-  /**
-   * Enables the second factor. @returns the recovery codes, which are shown only here
-   * @throws AppError `resource_not_found` without `begin`, `second_factor_enabled`, `validation_failed` for a wrong code
-   */
-  readonly confirm: (caller: Principal, code: string) => Promise<readonly string[]>;
-  /** @throws AppError `resource_not_found`, `reauthentication_required` */
-  readonly remove: (caller: Principal) => Promise<void>;
-  /** Checks a code of the authenticator or a recovery code. Each is accepted once. */
-  readonly accepts: (transaction: Transaction, userId: string, code: string) => Promise<boolean>;
-};
-
 const operation = 'auth.second_factor';
-
-const userOf = ({ kind, subject }: Principal): string => {
-  if (kind !== 'user') throw new AppError('resource_not_found', 'Only users have a second factor');
-  if (!isAccountId(subject)) throw unknownUser();
-  return subject.toLowerCase();
-};
 
 const placeOf = (userId: string): string => `user_second_factor:${userId}:secret`;
 const enabled = (): AppError =>
@@ -72,7 +41,7 @@ export const removeSecondFactor = async ({ query }: Transaction, userId: string)
 };
 
 export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
-  const { unitOfWork, reader, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures } = deps;
+  const { unitOfWork, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures } = deps;
   const lockMode = LockMode.PESSIMISTIC_WRITE;
 
   const record = (transaction: Transaction, userId: string, action: AuditAction): Promise<void> =>
@@ -86,15 +55,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
   };
 
   return {
-    state: async (caller) => {
-      const [row] = await reader.query<{ confirmed_at: Date | null; codes: number }>(
-        `select confirmed_at, (select count(*)::int from recovery_code as code where code.user_id = factor.user_id) as codes
-         from user_second_factor as factor where user_id = $1`,
-        [userOf(caller)],
-      );
-      const confirmedAt = row?.confirmed_at ?? null;
-      return { enabled: confirmedAt !== null, confirmedAt, recoveryCodesLeft: row?.codes ?? 0 };
-    },
+    ...createSecondFactorReads(deps),
 
     begin: async (caller) => {
       const userId = userOf(caller);

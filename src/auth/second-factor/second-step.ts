@@ -1,9 +1,8 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
-import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
-import type { Query, Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { NewSession, Sessions } from '../sessions/session.ts';
@@ -12,16 +11,15 @@ import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import { UserAccountEntity } from '../entities.ts';
 import type { Removal } from '../removal/removal.ts';
-import { isPasswordUnchanged } from '../sign-in/password-check.ts';
-import { isDisabledSql, type FoundUser, type User } from '../users/users.ts';
+import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import type { User } from '../users/users.ts';
 import { SignInChallengeEntity } from './entities.ts';
-import type { SecondFactors } from './second-factors.ts';
+import type { SecondFactors } from './second-factor.ts';
+import { createSecondStepReads, findChallenge, type SecondStepReadsDeps } from './second-step-reads.ts';
 
-export type SecondStepDeps = {
+export type SecondStepDeps = SecondStepReadsDeps & {
   readonly unitOfWork: UnitOfWork;
-  readonly reader: Reader;
   readonly audit: AuditTrail;
-  readonly clock: Clock;
   readonly roles: Roles;
   readonly throttle: LoginThrottle;
   readonly refusals: SignInRefusals;
@@ -64,33 +62,11 @@ const tokenRefused = (): AppError =>
   refused('The token of the second step is unknown, used or expired: sign in with the password again');
 const codeRefused = (): AppError => refused('The code is wrong or was used before');
 
-type Row = User &
-  Pick<FoundUser, 'password_hash' | 'removal_planned'> & {
-    readonly wants_session: boolean;
-    readonly agent: string | null;
-    readonly place_hash: Buffer;
-  };
-
-/** The waiting sign-in of a token, unless its user was disabled since then. */
-const findChallenge = async (query: Query, token: string, now: Date): Promise<Row | undefined> => {
-  const [row] = await query<Row>(
-    `select account.id, account.email, account.role, account.scopes, account.password_hash,
-       account.removal_at is not null as removal_planned, wants_session, agent, place_hash
-     from sign_in_challenge as challenge join user_account as account on account.id = challenge.user_id
-     where token_hash = $1 and expires_at > $2 and not (${isDisabledSql})`,
-    [tokenDigest(token), now],
-  );
-  return row;
-};
-
 /** The second step of a sign-in, for users with a second factor. */
 export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
-  const { unitOfWork, reader, audit, clock, roles, throttle, refusals, places, factors } = deps;
+  const { unitOfWork, audit, clock, roles, throttle, refusals, places, factors } = deps;
   const { sessions, refreshTokens, cancelRemoval, secondStepSeconds } = deps;
-
-  const knowsPlace = async (userId: string, placeHash: Buffer): Promise<boolean> =>
-    (await reader.query('select 1 from sign_in_place where user_id = $1 and place_hash = $2', [userId, placeHash]))
-      .length > 0;
+  const reads = createSecondStepReads(deps);
 
   /** @returns undefined if the code is refused. The transaction must commit then too, because it counts the failure. */
   const complete = (token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
@@ -148,12 +124,12 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
       }),
 
     finish: async ({ token, code, clientIp }, previous) => {
-      const found = await findChallenge(reader.query, token, clock.now());
+      const found = await reads.challenge(token);
       if (!found) throw tokenRefused();
       const placeHash = places.hashOf(found.email, clientIp);
       // Not the counter of passwords, which each right password resets.
       const account = `second factor of ${found.id}`;
-      const attempt = { account, clientIp, knownPlace: await knowsPlace(found.id, placeHash) };
+      const attempt = { account, clientIp, knownPlace: await reads.knowsPlace(found.id, placeHash) };
       await refusals.assertNotThrottled(attempt, found.id);
       const done = await complete(token, code, previous, placeHash);
       if (!done) {

@@ -1,8 +1,8 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
-import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
-import { findUser, isDisabledSql, normalizedEmail, type FoundUser } from '../users/users.ts';
+import { findUser, normalizedEmail, type FoundUser } from '../users/users.ts';
 import type { SignInPlaces } from './sign-in-places.ts';
 import type { SignInRefusals } from './sign-in-refusals.ts';
 
@@ -49,28 +49,6 @@ export const createPasswordRefused =
     const detail = use === 'sign_in' && verificationRequired ? unverifiedDetail : refusedDetails[use];
     return new AppError('credentials_invalid', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
   };
-
-/**
- * Whether the password is still the one that was checked, and the user is not disabled. It locks the account until the end of the transaction, so that a
- * sign-in with the old password cannot survive a change that ends all sign-ins.
- */
-export const isPasswordUnchanged = async (
-  { query }: Transaction,
-  { id, password_hash: checked }: Pick<FoundUser, 'id' | 'password_hash'>,
-): Promise<boolean> => {
-  // SQL, because this lock lets other transactions insert rows that refer to the account.
-  const [row] = await query<{ password_hash: string }>(
-    'select password_hash from user_account where id = $1 for no key update',
-    [id],
-  );
-  if (row?.password_hash !== checked) return false;
-  // Its own statement, because the one with the lock does not see what was stored while it waited.
-  const [state] = await query<{ disabled: boolean }>(
-    `select ${isDisabledSql} as disabled from user_account as account where id = $1`,
-    [id],
-  );
-  return state?.disabled === false;
-};
 
 export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
   const { reader, hasher, places, refusals } = deps;

@@ -16,7 +16,8 @@ import type { NewSession, Sessions } from '../sessions/session.ts';
 import { agentFamily } from '#src/kernel/requests/callers/agent-family.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import type { SecondStep } from '../second-factor/second-step.ts';
-import { createPasswordRefused, isPasswordUnchanged, type CheckPassword } from '../sign-in/password-check.ts';
+import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
+import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
 

@@ -2,12 +2,12 @@ import { createHmac } from 'node:crypto';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { createUnusedUserReads, type UnusedUserReadsDeps } from './unused-user-reads.ts';
 
-export type RegistrationQuotaDeps = {
-  readonly reader: Reader;
+export type RegistrationQuotaDeps = UnusedUserReadsDeps & {
   readonly unitOfWork: UnitOfWork;
   readonly clock: Clock;
   readonly abuse: AbuseReport;
@@ -71,18 +71,13 @@ export const removeOldRegistrationCountsSql = `delete from registration_count
   where day < ($1::timestamptz at time zone 'UTC')::date - 1 returning 1`;
 
 export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
-  const { reader, abuse, maxUsersWithoutSignIn: max } = deps;
+  const { abuse, maxUsersWithoutSignIn: max } = deps;
+  const countUpTo = createUnusedUserReads(deps);
   const assertNetwork = createNetworkQuota(deps);
   return async () => {
-    const [found] = await reader.query<{ users: number }>(
-      `select count(*)::int as users from (
-         select 1 from user_account where first_signed_in_at is null limit $1
-       ) as unused`,
-      [max],
-    );
     assertWithinQuota(abuse, {
       quota: 'users_without_sign_in',
-      wanted: found!.users + 1,
+      wanted: (await countUpTo(max)) + 1,
       max,
       unit: 'users',
       remedy: 'Too many accounts wait for their first sign-in; try again later.',

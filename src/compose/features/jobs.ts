@@ -97,7 +97,7 @@ const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'star
 /** Returns the handler of each queue. */
 export const jobHandlers = (
   { config, clock, logger }: Base,
-  { unitOfWork }: Database,
+  { unitOfWork, reader }: Database,
   { refreshes, quality }: { readonly refreshes: RefreshService; readonly quality: QualityChecks },
   audit: AuditTrail,
   pricingJobs: PricingJobs,
@@ -134,7 +134,7 @@ export const jobHandlers = (
     if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
   },
   retention: async () => {
-    const admin = composeCredentialAdmin({ unitOfWork, audit, clock });
+    const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
     const removedAccounts = await admin.eraseDue(maxRemovedAccounts);
     const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
       idempotency_keys: await removeExpiredKeys(transaction),

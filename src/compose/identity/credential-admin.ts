@@ -4,13 +4,14 @@ import { createCredentialAdmin, type CredentialAdmin } from '../../auth/index.ts
 import { removeKeysOf } from '../../idempotency/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Clock } from '../../kernel/ports/clock.ts';
-import type { UnitOfWork } from '../../kernel/ports/unit-of-work.ts';
+import type { Reader, UnitOfWork } from '../../kernel/ports/unit-of-work.ts';
 import { removeMailOf } from '../../mail/index.ts';
 import { removePricingJobsOf } from '../../pricing-jobs/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';
 
 export type CredentialAdminParts = {
   readonly unitOfWork: UnitOfWork;
+  readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly clock: Clock;
 };

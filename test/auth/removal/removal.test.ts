@@ -16,7 +16,8 @@ const subjects = (room: Awaited<ReturnType<typeof startMailRoom>>) =>
 const adminOf = ({ database }: Room, days: number) => {
   const clock = { now: () => new Date(Date.now() + days * dayMs), monotonic: () => performance.now() };
   const audit = createAuditTrail({ clock, metrics: noMetrics, ids: uuidv7 });
-  return composeCredentialAdmin({ unitOfWork: database.unitOfWork, audit, clock });
+  const { unitOfWork, reader } = database;
+  return composeCredentialAdmin({ unitOfWork, reader, audit, clock });
 };
 
 test('a removal is planned, ends all sign-ins, and is done after the grace period', async (t) => {

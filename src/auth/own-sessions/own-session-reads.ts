@@ -1,0 +1,36 @@
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
+import { normalizedEmail } from '../users/users.ts';
+import {
+  liveOwnSessionsSql,
+  liveParameters,
+  type LiveParametersDeps,
+  type OwnSessionRow,
+  type OwnSessions,
+} from './own-session.ts';
+
+export type OwnSessionReadsDeps = LiveParametersDeps & { readonly reader: Reader; readonly places: SignInPlaces };
+
+/** Reads that change nothing, so they need no transaction. */
+export const createOwnSessionReads = (deps: OwnSessionReadsDeps): Pick<OwnSessions, 'list'> => {
+  const { reader, places } = deps;
+  return {
+    list: async (caller, clientIp, { after, limit }) => {
+      const rows = await reader.query<OwnSessionRow>(
+        `select * from (${liveOwnSessionsSql}) as live where ($6::uuid is null or id > $6) order by id limit $7`,
+        [...liveParameters(deps, caller), after, limit],
+      );
+      const here = caller.email === undefined ? undefined : places.hashOf(normalizedEmail(caller.email), clientIp);
+      return rows.map((row) => ({
+        id: row.id,
+        kind: row.kind,
+        agent: row.agent,
+        thisNetwork: row.place_hash && here ? row.place_hash.equals(here) : null,
+        current: row.current,
+        createdAt: row.created_at,
+        lastUsedAt: row.last_used_at,
+        expiresAt: row.expires_at,
+      }));
+    },
+  };
+};

@@ -1,0 +1,40 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
+
+export type CredentialOwnerReadsDeps = { readonly reader: Reader; readonly clock: Clock };
+
+export type CredentialOwnerReads = {
+  /** @param text `user:ID`, `user:EMAIL` or `client:ID` @throws AppError `resource_not_found` */
+  readonly find: (text: string) => Promise<Owner>;
+  /** The ids of users who asked for the removal of their account and whose grace period is over. */
+  readonly dueForRemoval: (limit: number) => Promise<readonly string[]>;
+};
+
+export const credentialNotFound = (what: string): AppError =>
+  new AppError('resource_not_found', `There is no such ${what}`);
+
+/** Reads that change nothing, so they need no transaction. */
+export const createCredentialOwnerReads = ({ reader, clock }: CredentialOwnerReadsDeps): CredentialOwnerReads => ({
+  find: async (text) => {
+    const [, kind, id = ''] = /^(user|client):(.+)$/s.exec(text) ?? [];
+    if (kind === 'client') return { kind, id };
+    if (kind !== 'user') throw credentialNotFound('owner: write user:ID, user:EMAIL or client:ID');
+    if (isAccountId(id)) return { kind, id: id.toLowerCase() };
+    const email = id.trim().normalize('NFKC').toLowerCase();
+    const [user] = await reader.query<{ id: string }>('select id from user_account where email = $1', [email]);
+    // A foreign user has no account here, only an id in tokens.
+    if (!user && id.includes('@')) throw credentialNotFound('user');
+    return { kind, id: user?.id ?? id };
+  },
+
+  dueForRemoval: async (limit) => {
+    const rows = await reader.query<{ id: string }>(
+      'select id from user_account where removal_at <= $1 order by removal_at limit $2',
+      [clock.now(), limit],
+    );
+    return rows.map(({ id }) => id);
+  },
+});

@@ -1,0 +1,41 @@
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { tokenDigest } from '../secrets/opaque-token.ts';
+import { isDisabledSql, type FoundUser, type User } from '../users/users.ts';
+
+export type SecondStepReadsDeps = { readonly reader: Reader; readonly clock: Clock };
+
+type Challenge = User &
+  Pick<FoundUser, 'password_hash' | 'removal_planned'> & {
+    readonly wants_session: boolean;
+    readonly agent: string | null;
+    readonly place_hash: Buffer;
+  };
+
+/** The waiting sign-in of a token, unless its user was disabled since then. */
+export const findChallenge = async (query: Query, token: string, now: Date): Promise<Challenge | undefined> => {
+  const [row] = await query<Challenge>(
+    `select account.id, account.email, account.role, account.scopes, account.password_hash,
+       account.removal_at is not null as removal_planned, wants_session, agent, place_hash
+     from sign_in_challenge as challenge join user_account as account on account.id = challenge.user_id
+     where token_hash = $1 and expires_at > $2 and not (${isDisabledSql})`,
+    [tokenDigest(token), now],
+  );
+  return row;
+};
+
+export type SecondStepReads = {
+  /** The waiting sign-in of a token, which its end must find again in its transaction. */
+  readonly challenge: (token: string) => Promise<Challenge | undefined>;
+  readonly knowsPlace: (userId: string, placeHash: Buffer) => Promise<boolean>;
+};
+
+/** Reads that change nothing, so they need no transaction. */
+export const createSecondStepReads = ({ reader, clock }: SecondStepReadsDeps): SecondStepReads => ({
+  challenge: (token) => findChallenge(reader.query, token, clock.now()),
+
+  knowsPlace: async (userId, placeHash) => {
+    const sql = 'select 1 from sign_in_place where user_id = $1 and place_hash = $2';
+    return (await reader.query(sql, [userId, placeHash])).length > 0;
+  },
+});
