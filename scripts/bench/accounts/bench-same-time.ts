@@ -15,7 +15,7 @@ import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { call, json, settings } from '#testkit/running-service.ts';
 import { startSmtpServer } from '#testkit/servers/smtp-server.ts';
 import { startService } from '#testkit/service.ts';
-import { withScope } from '../verify/scope.ts';
+import { withScope } from '../../verify/scope.ts';
 
 const pairCount = Number(process.env['PAIRS'] ?? 150);
 const password = 'a rather long sentence of the bench';
