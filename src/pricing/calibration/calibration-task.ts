@@ -17,7 +17,7 @@ const usualEvaluations = 60;
  * Estimates the duration of a calibration. Wide bounds allow slow prices, so they count with the max cost. A process stops
  * a fit that takes longer.
  */
-export const estimateCalibration = ({ quotes, upper, maxIterations }: CalibrationInputs): WorkEstimate => {
+const estimateCalibration = ({ quotes, upper, maxIterations }: CalibrationInputs): WorkEstimate => {
   const heston = Object.fromEntries(hestonNames.map((name, k) => [name, upper[k]]));
   let microseconds = 0;
   let maxMicroseconds = 0;

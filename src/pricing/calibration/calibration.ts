@@ -8,7 +8,7 @@ import { startsOf } from './starts.ts';
 import { surfacePoint, volatilityOf, type SurfacePoint } from './surface.ts';
 
 /** A quote and its price under the fitted model. */
-export type FittedQuote = {
+type FittedQuote = {
   readonly strike: number;
   readonly time_to_expiry: number;
   readonly option_type: 'call' | 'put';
@@ -73,6 +73,7 @@ export const calibrationSteps = function* (inputs: CalibrationInputs): Generator
       const { x, time, market } = points[i]!;
       if (!gradientOf(x, time, model, buffer)) return false;
       residuals[i] = factors[i]! * (buffer[0]! - market);
+      if (!Number.isFinite(residuals[i]!)) return false;
       for (let k = 0; k < columns.length; k++) columns[k]![i] = factors[i]! * buffer[k + 1]!;
       yield;
     }

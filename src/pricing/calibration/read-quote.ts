@@ -92,7 +92,8 @@ const readValue = (
     // The volatility is fitted by the price of the option that is out of the money, because it has more digits.
     const outOfTheMoney = spot * Math.exp((rate - dividendYield) * time) <= strike ? 1 : -1;
     const fitted = blackScholesPrice(...market, value, outOfTheMoney);
-    if (!(fitted > 0)) return refuse('implied_volatility gives the option out of the money a price of 0');
+    const found = blackScholesImpliedVolatility(fitted, ...market, outOfTheMoney);
+    if (!(found > 0)) return refuse(impliedRefusal(found).detail);
     return { price: blackScholesPrice(...market, value, sign), volatility: value };
   }
   const volatility = blackScholesImpliedVolatility(value, ...market, sign);

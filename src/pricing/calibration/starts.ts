@@ -9,9 +9,6 @@ const others: readonly Readonly<Partial<Record<HestonName, number>>>[] = [
   { kappa: 1, sigma: 0.8, rho: 0.5 },
 ];
 
-/** Max number of fits from different points. */
-export const maxStarts = 1 + others.length;
-
 /** The variance of the quote that is next to the money among those of the shortest or the longest expiry. */
 const varianceAt = (points: readonly SurfacePoint[], pick: (...times: number[]) => number): number => {
   const time = points.reduce((found, point) => pick(found, point.time), points[0]!.time);

@@ -122,10 +122,16 @@ const faults: readonly [body: unknown, pointer: string, code: string, detail: Re
     /at most 100/,
   ],
   [
+    withQuote({ price: undefined, implied_volatility: 100, time_to_expiry: 200 }),
+    '/quotes/1/implied_volatility',
+    'out_of_range',
+    /does not determine the volatility/,
+  ],
+  [
     withQuote({ price: undefined, implied_volatility: 0.01, strike: 900 }),
     '/quotes/1/implied_volatility',
     'out_of_range',
-    /price of 0/,
+    /does not determine the volatility/,
   ],
   [
     withQuote({ time_to_expiry: undefined, expiry: '2027-01-01' }),
@@ -146,8 +152,8 @@ const faults: readonly [body: unknown, pointer: string, code: string, detail: Re
     /in place of time_to_expiry/,
   ],
 ];
-for (const [body, pointer, code, detail] of faults) {
-  test.serial(`refused: ${code} at "${pointer}", ${detail.source}`, async (t) => {
+for (const [index, [body, pointer, code, detail]] of faults.entries()) {
+  test.serial(`refused ${index}: ${code} at "${pointer}", ${detail.source}`, async (t) => {
     const error = await refusal(body);
     t.is(error.code, 'validation_failed');
     const found = error.errors!.find((each) => each.pointer === pointer && each.code === code);

@@ -2,7 +2,7 @@
  * Reduces the columns of a matrix to an upper triangle by Householder reflections, in place, and applies the reflections to
  * `right`. The matrix has at least as many rows as columns. The entries below the triangle have no meaning afterwards.
  */
-export const reduceToTriangle = (columns: readonly Float64Array[], right: Float64Array): void => {
+const reduceToTriangle = (columns: readonly Float64Array[], right: Float64Array): void => {
   const rows = right.length;
   for (let k = 0; k < columns.length; k++) {
     const pivot = columns[k]!;
