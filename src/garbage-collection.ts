@@ -34,8 +34,8 @@ const defaults: CollectWhenCalmOptions = {
   everyMs: 5_000,
   minGrowthBytes,
   maxUtilization: 0.5,
-  minIdleGrowthBytes: 48 * 2 ** 20,
-  maxIdleUtilization: 0.1,
+  minIdleGrowthBytes: 16 * 2 ** 20,
+  maxIdleUtilization: 0.02,
 };
 
 /** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */

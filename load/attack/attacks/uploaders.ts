@@ -36,7 +36,7 @@ const makeUploader = async ({ people, port, sql }: Field): Promise<Uploader> => 
 };
 
 export type Uploaders = {
-  /** The owner of all hostile uploads of the field. */
+  /** A new owner of the hostile uploads of one run, because the request limit of the earlier one may be used up. */
   readonly attacker: (field: Field) => Promise<Uploader>;
   /** Uploads small files of another owner, one after the other, until the work ends. Returns the share that was stored. */
   readonly during: (field: Field, work: () => Promise<void>) => Promise<number>;
@@ -65,25 +65,25 @@ const uploadSmall = async ({ port }: Field, { person, token, path }: Uploader): 
   return false;
 };
 
-/** The attacker and the well-behaved uploader are made once for a service, because all hostile uploads have one owner. */
+/** The well-behaved uploader is made once for a service. */
 export const createUploaders = (): Uploaders => {
-  const made = new WeakMap<object, { attacker: Promise<Uploader>; honest: Promise<Uploader> }>();
+  const made = new WeakMap<object, Promise<Uploader>>();
   let turn: Promise<unknown> = Promise.resolve();
 
-  const of = (field: Field) => {
+  const honestOf = (field: Field): Promise<Uploader> => {
     const known = made.get(field.people);
     if (known) return known;
-    const found = { attacker: makeUploader(field), honest: makeUploader(field) };
-    // Each failure is reported by whoever awaits the uploader.
-    for (const uploader of [found.attacker, found.honest]) uploader.catch(() => {});
+    const found = makeUploader(field);
+    // A failure is reported by whoever awaits the uploader.
+    found.catch(() => {});
     made.set(field.people, found);
     return found;
   };
 
   return {
-    attacker: (field) => of(field).attacker,
+    attacker: makeUploader,
     during: async (field, work) => {
-      const honest = await of(field).honest;
+      const honest = await honestOf(field);
       const ending = new AbortController();
       let [tried, stored] = [0, 0];
       const uploads = async (): Promise<void> => {

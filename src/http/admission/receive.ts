@@ -103,7 +103,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const refuseTinyChunks = (): void => {
     onTinyChunks();
     fail(
-      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 32 bytes on average'),
+      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 16 bytes on average'),
     );
   };
   const leave = (): void => {

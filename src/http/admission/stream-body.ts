@@ -80,7 +80,7 @@ export const streamBody = async <T>(
   const refuseTinyChunks = (): void => {
     onTinyChunks();
     source.fail(
-      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 32 bytes on average'),
+      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 16 bytes on average'),
     );
   };
   // The rest that is already in memory is not decompressed.

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpMiddleware } from '../routing/types.ts';
+import { CountedRequest } from '../server/counted-request.ts';
 
 /**
  * Time for which a closing connection still reads data in transit. Without it, a TCP reset could make the client lose
@@ -55,10 +56,13 @@ const linger = (request: IncomingMessage, maxDiscardBytes: number): void => {
 
 /** Limits how much of an unread body is read. Node alone would read the body to its end, whatever its size. */
 const settleUnreadBody = (request: IncomingMessage, response: ServerResponse, maxDiscardBytes: number): void => {
+  // The parser has skipped pieces of this connection, maybe of the next request too.
+  const isRefused = request instanceof CountedRequest && request.isRefused;
+  if (isRefused && !response.headersSent) response.setHeader('Connection', 'close');
   if (request.readableEnded || !hasBody(request)) return;
   // RFC 9110, section 15.5.9: after a 408 the server closes the connection and does not wait for the rest.
   const isLate = response.statusCode === 408 && !request.complete;
-  if (isLate || isRestLarge(request, maxDiscardBytes)) {
+  if (isLate || isRefused || isRestLarge(request, maxDiscardBytes)) {
     if (!response.headersSent) response.setHeader('Connection', 'close');
     linger(request, maxDiscardBytes);
     return;

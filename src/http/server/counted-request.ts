@@ -13,10 +13,31 @@ export const longRequest = 'longRequest';
 
 /**
  * A body with chunked encoding may have this number of chunks of any size; with more, their mean size has a min. Node
- * needs about 3 microseconds for each chunk, so a body of one-byte chunks would keep the event loop busy for seconds.
+ * needs about 3 microseconds for each chunk, and one read of 64 KiB can have 10,900 chunks of one byte. A line of a price
+ * file has more than 16 bytes, so a client may send each line as a chunk.
  */
-const freePieces = 4_096;
-const minMeanPieceBytes = 32;
+const freePieces = 1_024;
+const minMeanPieceBytes = 16;
+
+type BodyParser = Record<string, unknown>;
+
+/**
+ * Makes the parser of a connection skip the body pieces of the read that it parses now. Node offers nothing for this: a
+ * parser continues to the end of the read, also when its socket is destroyed. If a later release of Node has another name
+ * for the function, the pieces are not skipped. A test shows that.
+ */
+const skipPieces = (socket: Socket & { readonly parser?: BodyParser | null }): void => {
+  const { parser } = socket;
+  const key = Object.keys(parser ?? {}).find(
+    (each) => (parser![each] as { name?: string } | null)?.name === 'parserOnBody',
+  );
+  if (key === undefined) return;
+  const onBody = parser![key];
+  parser![key] = undefined;
+  // Node gives parsers to other connections. It does that after the close events, which come after this.
+  setImmediate(() => (parser![key] = onBody));
+};
+
 /**
  * A request that joins small pieces of its body before it queues them, also while nobody reads it. Each piece in the queue
  * of a stream takes several hundred bytes of memory, whatever its length, so a body in pieces of one byte would take
@@ -25,7 +46,8 @@ const minMeanPieceBytes = 32;
 export class CountedRequest extends IncomingMessage {
   #pieces = 0;
   #bytes = 0;
-  #isRefused = false;
+  /** Whether the body had too many tiny chunks. The connection must close after the answer. */
+  isRefused = false;
   #isScheduled = false;
   #wantsMore = true;
   readonly #socket: Socket;
@@ -41,11 +63,24 @@ export class CountedRequest extends IncomingMessage {
       this.#blocks.flush();
       return super.push(piece, encoding);
     }
+    // One piece of each read is given on, because a closing connection limits the bytes that it still reads.
+    if (this.isRefused) {
+      skipPieces(this.#socket);
+      return super.push(piece);
+    }
     this.#count(piece.length);
     this.#blocks.write(piece);
     // While data wait unread, more of them can be joined. Otherwise they are given on after this turn of the parser.
     if (this.readableLength === 0 || this.readableFlowing === true) this.#schedule();
     return this.#wantsMore;
+  }
+
+  /**
+   * Node calls this when the answer is sent before the body was read. Node would then no longer call `push`, so the chunks
+   * of the rest would not be counted, and the limit of what a closing connection reads would not apply.
+   */
+  _dump(): void {
+    this.resume();
   }
 
   override _read(size: number): void {
@@ -57,8 +92,9 @@ export class CountedRequest extends IncomingMessage {
     this.#pieces += 1;
     this.#bytes += bytes;
     const isTiny = this.#pieces >= freePieces && this.#bytes < this.#pieces * minMeanPieceBytes;
-    if (this.#isRefused || !isTiny || this.headers['transfer-encoding'] === undefined) return;
-    this.#isRefused = true;
+    if (!isTiny || this.headers['transfer-encoding'] === undefined) return;
+    this.isRefused = true;
+    skipPieces(this.#socket);
     if (this.emit(tinyChunks)) return;
     this.#socket.emit(tinyChunks);
     this.#socket.destroy();

@@ -1,0 +1,59 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { CountedRequest, tinyChunks } from '#src/http/server/counted-request.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { openSocket } from '#testkit/raw-sockets.ts';
+import { serve } from '../support.ts';
+import { bodyRoutes, post } from './routes.ts';
+
+/** All of it arrives in one read of 64 KiB. */
+const manyTinyChunks = '1\r\n \r\n'.repeat(8_000);
+
+const head = 'POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n';
+
+const countPieces = async (t: ExecutionContext, listener: RequestListener) => {
+  const count = { pieces: 0, refusals: 0 };
+  class Observed extends CountedRequest {
+    override push(piece: unknown, encoding?: BufferEncoding): boolean {
+      if (piece !== null) count.pieces += 1;
+      return super.push(piece, encoding);
+    }
+  }
+  const server = createServer({ IncomingMessage: Observed }, listener);
+  server.on('connection', (socket) => socket.once(tinyChunks, () => (count.refusals += 1)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  return { port: (server.address() as AddressInfo).port, count };
+};
+
+test('the parser skips the rest of a read after too many tiny chunks', async (t) => {
+  const { port, count } = await countPieces(t, (request) => request.resume());
+  const client = await openSocket(t, { port }, head + manyTinyChunks);
+  await eventually(() => client.closed(), 'the connection is closed');
+  t.deepEqual(count, { pieces: 1_024, refusals: 1 });
+
+  // The parser is used for the next connection, and must give its body again.
+  const next = await openSocket(t, { port }, `${head}5\r\nhello\r\n`);
+  await eventually(() => count.pieces === 1_025, 'the piece of the next connection');
+  next.socket.destroy();
+});
+
+test('tiny chunks are counted after the answer too', async (t) => {
+  const { port, count } = await countPieces(t, (_, response) => response.end('early'));
+  const client = await openSocket(t, { port }, head);
+  await eventually(() => client.answer().includes('early'), 'the answer');
+  client.socket.write(manyTinyChunks);
+  await eventually(() => client.closed(), 'the connection is closed');
+  t.deepEqual(count, { pieces: 1_024, refusals: 1 });
+});
+
+test('a request after a refused body on the same connection is not served without its body', async (t) => {
+  const { port } = await serve(t, { routes: bodyRoutes(), limits: { batchBodyLimitBytes: 1_000_000 } });
+  const first = `${post('/pricing/batch', { 'Transfer-Encoding': 'chunked' })}${manyTinyChunks}0\r\n\r\n`;
+  const second = `${post('/pricing/batch', { 'Content-Length': '2' })}{}`;
+  const client = await openSocket(t, { port }, first + second);
+  await eventually(() => client.closed(), 'the connection is closed');
+  t.regex(client.answer(), /^HTTP\/1\.1 400 [^]*\r\nConnection: close\r\n[^]*"malformed_body"/);
+  t.is(client.answer().match(/HTTP\/1\.1 /g)?.length, 1);
+});
