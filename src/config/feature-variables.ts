@@ -196,11 +196,19 @@ export const featureSections = {
     ),
     OTEL_EXPORTER_OTLP_ENDPOINT: optional(
       url('http:', 'https:'),
-      'Base URL of the OTLP receiver (standard OpenTelemetry). If this and the next variable are unset, no spans are exported, unless OTEL_TRACES_EXPORTER says so',
+      'Base URL of the OTLP receiver (standard OpenTelemetry). If this and the next variable are unset, no spans are exported, unless OTEL_TRACES_EXPORTER says so. Metrics and log lines are sent only if OTEL_METRICS_EXPORTER and OTEL_LOGS_EXPORTER say so',
     ),
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional(
       url('http:', 'https:'),
       'URL of the OTLP receiver for traces (standard OpenTelemetry)',
+    ),
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: optional(
+      url('http:', 'https:'),
+      'URL of the OTLP receiver for metrics (standard OpenTelemetry)',
+    ),
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: optional(
+      url('http:', 'https:'),
+      'URL of the OTLP receiver for log lines (standard OpenTelemetry)',
     ),
     OTEL_CONFIG_FILE: optional(
       text,
