@@ -1,5 +1,5 @@
 import { apiKeyCaller, calendar, profile, sessionCaller, settings, signIn } from './account-steps.ts';
-import { batch, forecast, impliedVolatility, pricingJob, single } from './pricing-steps.ts';
+import { batch, calibrate, forecast, impliedVolatility, pricingJob, single } from './pricing-steps.ts';
 import { oneOf, random } from './random.ts';
 import { indexes, pages, read, symbols } from './read-steps.ts';
 
@@ -14,6 +14,7 @@ const mix: readonly Step[] = [
   { share: 4, run: () => batch(100) },
   { share: 2, run: () => batch(1_000) },
   { share: 1, run: forecast },
+  { share: 1, run: calibrate },
   { share: 1, run: pricingJob },
   { share: 8, run: () => read(`/assets/${oneOf(symbols)}`, '/assets/{symbol}') },
   { share: 6, run: () => read('/assets', '/assets') },
