@@ -1,4 +1,4 @@
-/** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, links, regular expressions, prototypes. */
+/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes. */
 import { dashboardFaults } from './dashboard-faults.ts';
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
@@ -8,10 +8,12 @@ import { prototypeFaults } from './code/prototypes.ts';
 import { readFaults } from './reads.ts';
 import { expressionFaults } from './code/regular-expressions.ts';
 import { sizeFaults } from './sizes.ts';
+import { sqlFaults } from './sql-reasons.ts';
 
 const faults = [
   ...importFaults(readImportGraph()),
   ...readFaults(),
+  ...sqlFaults(),
   ...sizeFaults(),
   ...completenessFaults(),
   ...linkFaults(),

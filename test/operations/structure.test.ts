@@ -11,6 +11,7 @@ import {
 import { findCircles, shortestCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
 import { importFaults } from '../../scripts/check/imports.ts';
 import { readFaults } from '../../scripts/check/reads.ts';
+import { sqlFaults } from '../../scripts/check/sql-reasons.ts';
 
 const graph = (edges: Readonly<Record<string, readonly string[]>>): ImportGraph => new Map(Object.entries(edges));
 
@@ -35,6 +36,24 @@ test('a file of reads that changes something names the file to move it to', (t) 
       file.includes('b-') ? 'unitOfWork: UnitOfWork' : 'reader: Reader',
     ),
     ['src/a/b-reads.ts uses a unit of work: move the change to src/a/b-changes.ts.'],
+  );
+});
+
+test('a file that writes with SQL and gives no reason is named', (t) => {
+  t.deepEqual(sqlFaults(), []);
+  const statement = 'query(`update asset set name = $1`)';
+  const texts: Readonly<Record<string, string>> = {
+    'src/reason.ts': `// SQL: one statement changes all assets.\n${statement}`,
+    'src/because.ts': `/** This is SQL, because a row needs not be read. */\n${statement}`,
+    'src/read.ts': '/** How to update a set. */ query(`select 1 from asset for update`)',
+    'src/word.ts': `// The SQL of assets\n${statement}`,
+    'src/next-line.ts': 'const text = `\n  insert into asset (name)\n  values ($1)`',
+    'src/alias.ts': 'query(`update asset as one set name = $1`)',
+    'src/inner.ts': 'query(`with gone as (delete from ${table} returning 1) select 1`)',
+  };
+  t.deepEqual(
+    sqlFaults(Object.keys(texts), (file) => texts[file]!).map((fault) => fault.split(' ')[0]),
+    ['src/word.ts', 'src/next-line.ts', 'src/alias.ts', 'src/inner.ts'],
   );
 });
 

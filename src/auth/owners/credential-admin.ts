@@ -10,6 +10,8 @@ import { UserAccountEntity } from '../entities.ts';
 import { disableUser, enableUser } from './disabled-users.ts';
 import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
 
+// SQL: all keys of the erased owner get the same name at once.
+
 export type CredentialAdminDeps = EndCredentialsDeps & {
   readonly unitOfWork: UnitOfWork;
   /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
