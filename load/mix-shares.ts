@@ -14,6 +14,7 @@ export const mixShares = {
   batchOf100: { share: 4, caller: 'public' },
   batchOf1000: { share: 2, caller: 'public' },
   forecast: { share: 1, caller: 'client' },
+  calibrate: { share: 1, caller: 'public' },
   pricingJob: { share: 1, caller: 'client' },
   asset: { share: 8, caller: 'public' },
   assets: { share: 6, caller: 'public' },

@@ -1,7 +1,7 @@
 import exec from 'k6/execution';
 import { apiKeyCaller, calendar, profile, sessionCaller, settings, signIn } from './account-steps.ts';
 import { mixShares, type StepName } from './mix-shares.ts';
-import { batch, forecast, impliedVolatility, pricingJob, single } from './pricing-steps.ts';
+import { batch, calibrate, forecast, impliedVolatility, pricingJob, single } from './pricing-steps.ts';
 import { oneOf, random } from './random.ts';
 import { indexes, pages, read, symbols } from './read-steps.ts';
 
@@ -14,6 +14,7 @@ const steps: Readonly<Record<StepName, () => void>> = {
   batchOf100: () => batch(100),
   batchOf1000: () => batch(1_000),
   forecast,
+  calibrate,
   pricingJob,
   asset: () => read(`/assets/${oneOf(symbols)}`, '/assets/{symbol}'),
   assets: () => read('/assets', '/assets'),

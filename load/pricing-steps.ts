@@ -34,6 +34,21 @@ export const impliedVolatility = (): void => {
   if (send({ method: 'POST', path, route: path, body }).status === 200) optionsPriced.add(1);
 };
 
+/** A smile that falls with the strike, at three expiries. */
+export const calibrate = (): void => {
+  const level = between(0.15, 0.4);
+  const quotes = [0.25, 0.5, 1].flatMap((years) =>
+    [90, 95, 100, 105, 110].map((strike) => ({
+      strike,
+      time_to_expiry: years,
+      option_type: 'call',
+      implied_volatility: level - (0.003 * (strike - 100)) / (1 + years) + 0.00005 * (strike - 100) ** 2,
+    })),
+  );
+  const path = '/pricing/calibrate';
+  send({ method: 'POST', path, route: path, body: { spot: 100, rate: 0.02, quotes } });
+};
+
 export const forecast = (): void => {
   const token = clientToken();
   if (token === undefined) return;

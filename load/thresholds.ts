@@ -36,6 +36,7 @@ const perStep = (): Thresholds =>
 /** Routes that only some steps of load/mix.ts send. */
 const rareRoutes: readonly string[] = [
   '/pricing/implied-volatility',
+  '/pricing/calibrate',
   '/ml/volatility-forecast',
   '/pricing/jobs',
   '/profile',

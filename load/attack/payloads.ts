@@ -40,7 +40,7 @@ export const payloads = {
       `symbol,date,close\n${Array.from({ length: 200_000 }, (_, row) => `X${row % 999},2024-01-02,1.5`).join('\n')}\n`,
     ),
   ),
-  /** A CSV file of 256 MiB with a header and no rows. */
+  /** A CSV file of 256 MiB with a header and only empty lines. */
   gzipOfEmptyLines: once(() =>
     gzipSync(Buffer.concat([Buffer.from('symbol,date,close\n'), Buffer.alloc(4 * unpackedBytes, 10)]), { level: 9 }),
   ),

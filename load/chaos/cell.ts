@@ -12,6 +12,7 @@ export const groups = [
   'redis_cluster',
   'redis_sentinel',
   'twelve_data',
+  'tiingo',
   'google_calendar',
   'smtp',
   'workers',
@@ -24,13 +25,14 @@ export type Group = (typeof groups)[number];
 
 /**
  * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes,
- * uploads, changes of a universe, single prices, batches, calendar syncs, messages that reset a password, or new and old
+ * refreshes of a universe that is fetched in parts, uploads, changes of a universe, single prices, batches, calendar syncs, messages that reset a password, or new and old
  * access tokens that are used at all instances.
  */
 export type ProbeName =
   | 'database'
   | 'read'
   | 'refresh'
+  | 'parts'
   | 'upload'
   | 'universe'
   | 'price'

@@ -10,6 +10,7 @@ import { redisCells } from './cells/redis.ts';
 import { replicaCells } from './cells/replica.ts';
 import { rotationCells } from './cells/rotations.ts';
 import { smtpCells } from './cells/smtp.ts';
+import { tiingoCells } from './cells/tiingo.ts';
 import { twelveDataCells } from './cells/twelve-data.ts';
 import { workerCells } from './cells/workers.ts';
 
@@ -22,6 +23,7 @@ export const matrix: readonly Cell[] = [
   ...redisCells,
   ...replicaCells,
   ...twelveDataCells,
+  ...tiingoCells,
   ...googleCalendarCells,
   ...smtpCells,
   ...postgresCells,

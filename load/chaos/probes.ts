@@ -1,5 +1,6 @@
 import { eventually } from '#testkit/eventually.ts';
 import type { ProbeName } from './cell.ts';
+import { partsDefinition, partsUniverse } from './parts-state.ts';
 import { definitionOf, fileOf, uploadedUniverse } from './uploaded-state.ts';
 import type { World } from './world.ts';
 
@@ -12,12 +13,20 @@ const post = (url: string, body: unknown, headers: Readonly<Record<string, strin
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
   });
 
-/** Creates or replaces the universe of uploaded prices. */
-const putUniverse = (api: string, authorization: string, number: number, condition: object): Promise<Response> =>
-  fetch(`${api}/universes/${uploadedUniverse}`, {
+type UniverseRequest = {
+  readonly api: string;
+  readonly authorization: string;
+  readonly name: string;
+  readonly definition: object;
+  readonly condition: object;
+};
+
+/** Creates or replaces a universe. */
+const putUniverse = ({ api, authorization, name, definition, condition }: UniverseRequest): Promise<Response> =>
+  fetch(`${api}/universes/${name}`, {
     method: 'PUT',
     headers: { authorization, 'content-type': 'application/json', ...condition },
-    body: JSON.stringify(definitionOf(number)),
+    body: JSON.stringify(definition),
   });
 
 /** The request of a cell's client and its interval in milliseconds. */
@@ -32,10 +41,17 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   if (name === 'calendar') await world.connectCalendar();
   const user = { email: 'chaos@example.org', password: 'a rather long sentence' };
   if (name === 'password_reset') await post(`${api}/auth/register`, user);
-  if (name === 'upload' || name === 'universe') {
+  const uploaded = { api, authorization, name: uploadedUniverse, definition: definitionOf(0) };
+  const ofProbe: Partial<Record<ProbeName, Omit<UniverseRequest, 'condition'>>> = {
+    upload: uploaded,
+    universe: uploaded,
+    parts: { api, authorization, name: partsUniverse, definition: partsDefinition },
+  };
+  const needed = ofProbe[name];
+  if (needed) {
     // The service is busy right after its start. 412: an earlier cell has made the universe.
     const isMade = async (): Promise<boolean> => {
-      const { ok, status } = await putUniverse(api, authorization, 0, { 'if-none-match': '*' });
+      const { ok, status } = await putUniverse({ ...needed, condition: { 'if-none-match': '*' } });
       return ok || status === 412;
     };
     await eventually(isMade, 'the universe of the probe is made', 15_000);
@@ -71,6 +87,13 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
         return post(`${api}/refreshes`, { universe: 'tech5' }, { authorization, prefer: 'wait=10' });
       },
     },
+    parts: {
+      everyMs: 700,
+      request: () => {
+        world.nextParts();
+        return post(`${api}/refreshes`, { universe: partsUniverse }, { authorization, prefer: 'wait=10' });
+      },
+    },
     upload: {
       everyMs: 700,
       request: () =>
@@ -80,7 +103,10 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
           body: fileOf(count++ % 10),
         }),
     },
-    universe: { everyMs: 700, request: () => putUniverse(api, authorization, count++, { 'if-match': '*' }) },
+    universe: {
+      everyMs: 700,
+      request: () => putUniverse({ ...uploaded, definition: definitionOf(count++), condition: { 'if-match': '*' } }),
+    },
     calendar: {
       everyMs: 400,
       request: () => post(`${instance()}/calendar/sync/auto`, undefined, { authorization }),

@@ -6,6 +6,7 @@ import { storedGeneration } from './generations.ts';
 import { startProbe, type Answer } from './probe.ts';
 import { probeOf } from './probes.ts';
 import { scrape, type Scrape } from './scrape.ts';
+import { assertPartsState } from './parts-state.ts';
 import { assertUploadedState } from './uploaded-state.ts';
 import type { World } from './world.ts';
 
@@ -95,12 +96,13 @@ const phase = (answers: readonly Answer[], from: number, to: number): Phase => {
 const exported = ({ spans }: World, traceId: string): Promise<boolean> =>
   isTrueWithin(() => spans.bytes().includes(Buffer.from(traceId, 'hex')), 6_000);
 
-const writesRefreshes = ({ probe }: Cell): boolean => probe === 'refresh' || probe === 'upload';
+const writesRefreshes = ({ probe }: Cell): boolean => probe === 'refresh' || probe === 'upload' || probe === 'parts';
 
 const stateCheck = async (cell: Cell, { databaseUrl }: World, answers: readonly Answer[]): Promise<Check> => {
   const name = 'one committed state';
   try {
     await assertUploadedState(databaseUrl);
+    await assertPartsState(databaseUrl);
     if (writesRefreshes(cell)) {
       await assertAcknowledged(
         databaseUrl,

@@ -6,8 +6,10 @@ import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-se
 import { startSmtpServer, type SmtpTestServer } from '#testkit/servers/smtp-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
+import { startTiingoServer, tiingoKey, type TiingoServer } from '#testkit/servers/providers/tiingo-server.ts';
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
+import { partsBars, partsSymbols } from './parts-state.ts';
 import type { Scope } from './scope.ts';
 import { startToxiproxy, type FaultyLink } from './toxiproxy.ts';
 import { startLoad, startPrometheus } from './world/background-programs.ts';
@@ -19,7 +21,9 @@ import type { Topology } from './world/topology.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type World = Omit<Instances, 'setting'> & {
-  readonly links: Readonly<Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'collector', FaultyLink>>;
+  readonly links: Readonly<
+    Record<'postgres' | 'replica' | 'redis' | 'twelveData' | 'tiingo' | 'collector', FaultyLink>
+  >;
   /** The server of the usual world. */
   readonly redis: RedisServer;
   /** The servers of the worlds with another topology. */
@@ -31,6 +35,7 @@ export type World = Omit<Instances, 'setting'> & {
   readonly failOver: PostgresTopology['failOver'];
   readonly rotations: Rotations;
   readonly twelveData: TwelveDataServer;
+  readonly tiingo: TiingoServer;
   readonly google: GoogleServer;
   readonly smtp: SmtpTestServer;
   /** Connects a calendar with three events to the client of the probes, also if it is connected. */
@@ -44,6 +49,8 @@ export type World = Omit<Instances, 'setting'> & {
   readonly adminUrl: string;
   /** Changes the prices of the provider to a new generation and returns its number. */
   readonly nextGeneration: () => number;
+  /** Changes the prices of the universe that is fetched in parts. */
+  readonly nextParts: () => void;
   /** Returns an access token that stays valid for the whole run. */
   readonly token: () => Promise<string>;
   readonly setFault: (point: string, fault: Readonly<Record<string, unknown>>) => Promise<void>;
@@ -61,9 +68,10 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
   chmodSync(directory, 0o711);
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const { environment: extra, ...redisServers } = await startRedisTopology(scope, topology);
-  const [redis, twelveData, google, smtp, spans, toxiproxy] = await Promise.all([
+  const [redis, twelveData, tiingo, google, smtp, spans, toxiproxy] = await Promise.all([
     startRedisServer(scope),
     startTwelveDataServer(scope),
+    startTiingoServer(scope),
     startGoogleServer(scope),
     startSmtpServer(scope),
     startOtlpReceiver(scope),
@@ -78,6 +86,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     replica: await addLink('replica', replicaUrl),
     redis: await addLink('redis', redis.url),
     twelveData: await addLink('twelve-data', twelveData.url),
+    tiingo: await addLink('tiingo', tiingo.url),
     collector: await addLink('collector', spans.url),
   };
   let generation = 0;
@@ -87,6 +96,12 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     return generation;
   };
   nextGeneration();
+  let partsGeneration = 0;
+  const nextParts = (): void => {
+    partsGeneration += 1;
+    for (const symbol of partsSymbols) tiingo.bars.set(symbol, partsBars(symbol, partsGeneration));
+  };
+  nextParts();
 
   const [port, adminPort] = [await freePort(), await freePort()];
   const secret = randomBytes(24).toString('hex');
@@ -110,6 +125,9 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     TWELVE_DATA_API_KEY: apiKey,
     TWELVE_DATA_BASE_URL: through(twelveData.url, links.twelveData).replace(/\/$/, ''),
     TWELVE_DATA_CREDITS_PER_MINUTE: '100000',
+    TIINGO_API_KEY: tiingoKey,
+    TIINGO_BASE_URL: through(tiingo.url, links.tiingo).replace(/\/$/, ''),
+    TIINGO_REQUESTS_PER_HOUR: '100000',
     ...google.environment,
     SMTP_URL: smtp.url,
     MAIL_FROM: 'volwatch@example.org',
@@ -181,6 +199,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     failOver: postgres.failOver,
     rotations: createRotations({ ...instances, setting, google, databaseUrl: postgres.primaryUrl }),
     twelveData,
+    tiingo,
     spans,
     get databaseUrl() {
       return postgres.primaryUrl();
@@ -190,6 +209,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     url,
     adminUrl,
     nextGeneration,
+    nextParts,
     token: takeToken,
     google,
     smtp,

@@ -3,8 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Command, Report } from './refresher.ts';
 
-/** Where the prices of the refreshes come from: a provider, or an uploaded file. */
-export type RefreshKind = 'provider' | 'upload';
+/**
+ * Where the prices of the refreshes come from: a provider, or an uploaded file. `universe`: files, and the definition of the
+ * universe is changed meanwhile.
+ */
+export type RefreshKind = 'provider' | 'upload' | 'universe';
 
 export type Refresher = {
   /** @returns the reported status; undefined if the process ended first */

@@ -36,6 +36,16 @@ export const ordinaryRound = async ({ service }: Stack, token: string): Promise<
     post('/pricing/greeks', option),
     post('/pricing/implied-volatility', { ...option, volatility: undefined, price: 4.4 }),
     post('/pricing/batch', { options: rows }),
+    post('/pricing/calibrate', {
+      spot: 100,
+      rate: 0.02,
+      quotes: [90, 95, 100, 105, 110, 120].map((strike) => ({
+        strike,
+        time_to_expiry: strike / 100,
+        option_type: 'call',
+        implied_volatility: 0.2 + (100 - strike) / 400,
+      })),
+    }),
     post('/pricing/grid', { option, spot_shifts: [-0.1, 0, 0.1] }),
     post('/pricing/batch', { columns: { ...option, strike: rows.map(({ strike }) => strike) } }),
     post('/pricing/batch', { options: [{ ...option, spot: -1 }, option] }),

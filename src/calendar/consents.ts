@@ -11,7 +11,8 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { CalendarConnectionEntity } from './entities.ts';
 import type { GoogleCalendar } from './google/google-calendar.ts';
 import { badResponse } from './google/google-http.ts';
-import { calendarScope, type GoogleTokens } from './google/google-oauth.ts';
+import type { GoogleTokens } from './google/google-oauth.ts';
+import { calendarScope, includesEvents } from './google/scopes.ts';
 import { placeOf, type TokenCipher } from './tokens/token-cipher.ts';
 
 // SQL: a state is used in the statement that finds it, and the consents and revocations of an owner are deleted as
@@ -211,7 +212,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
       const codeVerifier = cipher.decrypt(consent.code_verifier, placeOf.codeVerifier(consent.state_digest));
       const tokens = await google.exchange(code, { codeVerifier, redirectUrl: consent.redirect_url }, signal);
       // On the consent page of Google a user can leave out a scope.
-      if (tokens.scopes && !tokens.scopes.some((scope) => coversEvents(scope))) {
+      if (!includesEvents(tokens.scopes)) {
         throw new AppError('calendar_consent_denied', 'The consent does not include the events of the calendar');
       }
       if (tokens.refreshToken === undefined) throw badResponse('answered the token request without a refresh token');
@@ -220,11 +221,3 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
     },
   };
 };
-
-/** Each of these scopes contains the rights of `calendarScope`. */
-const coveringScopes: ReadonlySet<string> = new Set(
-  ['calendar.events.readonly', 'calendar.events', 'calendar.readonly', 'calendar'].map(
-    (name) => `https://www.googleapis.com/auth/${name}`,
-  ),
-);
-const coversEvents = (scope: string): boolean => coveringScopes.has(scope);

@@ -46,7 +46,7 @@ export const composeBase = (config: Config): Base => {
   const build = { version: manifest.version, commit: config.GIT_COMMIT, description: manifest.description };
   const telemetry = telemetryRuntime();
   const { serviceName, instanceId } = telemetry;
-  const logger = createLogger({ level: config.LOG_LEVEL, instanceId });
+  const logger = createLogger({ level: config.LOG_LEVEL, instanceId, exportLine: telemetry.exportLine });
   const registry = new Registry();
   const metrics = createMetrics({
     registry,
@@ -62,7 +62,11 @@ export const composeBase = (config: Config): Base => {
   const dropped = createDropReport({ metrics, logger, clock: systemClock });
   const addressHash = createAddressHash();
   const abuse = createAbuseReport({ metrics, logger, clock: systemClock, addressHash });
-  telemetry.onDropped((reason, spans) => dropped('traces', reason, spans));
+  telemetry.onDropped(dropped);
+  telemetry.onOutage(({ signal, durationMs }) => {
+    if (durationMs === undefined) logger.warn({ signal }, 'exports of telemetry fail');
+    else logger.info({ signal, duration_ms: durationMs }, 'exports of telemetry succeed again');
+  });
   telemetry.onMessage(({ level, message }) => logger[level]({}, message));
   for (const { variable, message } of openTelemetryNotices()) logger.warn({ variable }, message);
   logger.onDropped(() => dropped('logs', 'queue_full', 1));

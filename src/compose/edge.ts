@@ -24,6 +24,7 @@ import {
   type AdminServer,
   type Collector,
   createAdminServer,
+  createCollectAll,
   type FaultChangeListener,
 } from '../telemetry/index.ts';
 import { basePath, type Base } from './base.ts';
@@ -190,11 +191,16 @@ export const composeEdge = (
     logger,
     metrics,
   });
+  const collect = createCollectAll({
+    // Health is read before each scrape, so that the metrics show which dependency is down.
+    collectors: [...collectors, health.read, ...(rateLimits ? [rateLimits.collect] : [])],
+    logger,
+  });
+  base.telemetry.startMetricExport({ registry, collect });
   const admin = createAdminServer({
     registry,
     ...(config.FAULT_INJECTION && { faults, onFaultChange }),
-    // Health is read before each scrape, so that the metrics show which dependency is down.
-    collectors: [...collectors, health.read, ...(rateLimits ? [rateLimits.collect] : [])],
+    collect,
     host: config.METRICS_HOST,
     port: config.METRICS_PORT,
     logger,

@@ -73,10 +73,12 @@ const redisFaults = ({ REDIS_URL, REDIS_URLS, REDIS_SENTINEL_URLS }: Config): st
   return others.map(([name]) => `REDIS_URLS is for a cluster, so ${name} must not be set too`);
 };
 
-const providerFaults = ({ MARKET_DATA_PROVIDER: provider, TWELVE_DATA_API_KEY: key }: Config): string[] =>
-  provider === 'twelve_data' && key === undefined
-    ? ['TWELVE_DATA_API_KEY is required with MARKET_DATA_PROVIDER=twelve_data']
-    : [];
+const providerFaults = ({ MARKET_DATA_PROVIDER: provider, TWELVE_DATA_API_KEY, TIINGO_API_KEY }: Config): string[] => {
+  const keys = { sample: {}, twelve_data: { TWELVE_DATA_API_KEY }, tiingo: { TIINGO_API_KEY } };
+  return Object.entries(keys[provider])
+    .filter(([, key]) => key === undefined)
+    .map(([name]) => `${name} is required with MARKET_DATA_PROVIDER=${provider}`);
+};
 
 const calendarFaults = (config: Config): string[] => {
   const { GOOGLE_CLIENT_ID: id, GOOGLE_CLIENT_SECRET: secret, TOKEN_ENCRYPTION_KEY: key, NODE_ENV } = config;

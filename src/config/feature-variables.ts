@@ -106,16 +106,29 @@ export const featureSections = {
   },
   'Market data': {
     MARKET_DATA_PROVIDER: variable(
-      oneOf(['sample', 'twelve_data']),
+      oneOf(['sample', 'twelve_data', 'tiingo']),
       'sample',
-      'Source of market prices. `sample`: public data that is part of the project',
+      'Source of market prices for universes with the source `provider`. `sample`: public data that is part of the project',
     ),
-    TWELVE_DATA_API_KEY: secret(text, 'API key for api.twelvedata.com; required with MARKET_DATA_PROVIDER=twelve_data'),
+    TWELVE_DATA_API_KEY: secret(
+      text,
+      'API key for api.twelvedata.com, for universes with the source `twelve_data`; required with MARKET_DATA_PROVIDER=twelve_data',
+    ),
     TWELVE_DATA_BASE_URL: variable(url('http:', 'https:'), 'https://api.twelvedata.com', 'URL of the Twelve Data API'),
     TWELVE_DATA_CREDITS_PER_MINUTE: variable(
       integer(1, 100_000),
       '8',
       'Max credits per minute of the Twelve Data account, for all processes together. Each symbol of a request costs one credit',
+    ),
+    TIINGO_API_KEY: secret(
+      text,
+      'API key for api.tiingo.com, for universes with the source `tiingo`; required with MARKET_DATA_PROVIDER=tiingo',
+    ),
+    TIINGO_BASE_URL: variable(url('http:', 'https:'), 'https://api.tiingo.com', 'URL of the Tiingo API'),
+    TIINGO_REQUESTS_PER_HOUR: variable(
+      integer(1, 1_000_000),
+      '50',
+      'Max requests per hour of the Tiingo account, for all processes together. Each symbol costs one request',
     ),
     PROVIDER_TIMEOUT_MS: variable(
       milliseconds(),
@@ -183,11 +196,19 @@ export const featureSections = {
     ),
     OTEL_EXPORTER_OTLP_ENDPOINT: optional(
       url('http:', 'https:'),
-      'Base URL of the OTLP receiver (standard OpenTelemetry). If this and the next variable are unset, no spans are exported, unless OTEL_TRACES_EXPORTER says so',
+      'Base URL of the OTLP receiver (standard OpenTelemetry). If this and the next variable are unset, no spans are exported, unless OTEL_TRACES_EXPORTER says so. Metrics and log lines are sent only if OTEL_METRICS_EXPORTER and OTEL_LOGS_EXPORTER say so',
     ),
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional(
       url('http:', 'https:'),
       'URL of the OTLP receiver for traces (standard OpenTelemetry)',
+    ),
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: optional(
+      url('http:', 'https:'),
+      'URL of the OTLP receiver for metrics (standard OpenTelemetry)',
+    ),
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: optional(
+      url('http:', 'https:'),
+      'URL of the OTLP receiver for log lines (standard OpenTelemetry)',
     ),
     OTEL_CONFIG_FILE: optional(
       text,

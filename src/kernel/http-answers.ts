@@ -2,8 +2,13 @@
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
+const secondsToNext = (periodMs: number, now: number): number => Math.ceil((periodMs - (now % periodMs)) / 1_000);
+
 /** Seconds until the next full minute after `now` (Unix milliseconds), because providers count their limits per minute. */
-export const secondsToNextMinute = (now: number): number => Math.ceil((60_000 - (now % 60_000)) / 1_000);
+export const secondsToNextMinute = (now: number): number => secondsToNext(60_000, now);
+
+/** Seconds until the next full hour after `now` (Unix milliseconds). */
+export const secondsToNextHour = (now: number): number => secondsToNext(3_600_000, now);
 
 /** The time of the sender of an answer in Unix milliseconds, because its clock can differ. Without a `Date` header: ours. */
 export const senderTime = (headers: Headers): number => {

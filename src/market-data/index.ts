@@ -3,6 +3,8 @@ export { createFallbackProvider } from './providers/fallback-provider.ts';
 export type { MarketDataProvider } from './providers/provider.ts';
 export type { SeriesSource } from './providers/series-sources.ts';
 export { createSampleFileProvider, sampleDataDirectory, sampleUniverses } from './providers/sample-file-provider.ts';
+export { createTiingoHttp } from './providers/tiingo-http.ts';
+export { createTiingo } from './providers/tiingo.ts';
 export { createTwelveDataHttp } from './providers/twelve-data-http.ts';
 export { createTwelveData } from './providers/twelve-data.ts';
 export { createCachedReads } from './reads/cached-reads.ts';

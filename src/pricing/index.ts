@@ -13,10 +13,12 @@
  * 7. `batch/batch-tally.ts` counts the rows by outcome, and `batch/text-chunks.ts` collects the answer.
  * 8. `outcomeSteps` in `workers/protocol.ts` makes the `BatchOutcome`, which goes back to step 2.
  *
- * A job is a pricing job of a user; a task is a batch or a forecast that a process works on.
+ * A job is a pricing job of a user; a task is a batch, a forecast or a calibration that a process works on.
  */
 export { assertArrowStream } from './arrow/assert-arrow-stream.ts';
 export { totalsOf } from './batch/batch-tally.ts';
+export { createCalibrationRoutes } from './calibration/calibration-routes.ts';
+export { createCalibrator } from './calibration/calibrator.ts';
 export type { Closes } from './forecast/closes.ts';
 export { createForecaster } from './forecast/forecaster.ts';
 export { createForecastRoutes } from './forecast/forecast-routes.ts';

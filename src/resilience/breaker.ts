@@ -21,6 +21,8 @@ type Breaker = {
   readonly state: () => BreakerState;
   /** Milliseconds until a call can be a probe; 0 if the circuit is not open. */
   readonly retryInMs: () => number;
+  /** Whether `run` would refuse a call now. */
+  readonly refuses: () => boolean;
   /** Runs `work`. Returns undefined and does not run it while the circuit is open or another call is the probe. */
   readonly run: <T>(work: () => Promise<T>) => Promise<{ readonly value: T } | undefined>;
 };
@@ -47,6 +49,7 @@ export const createBreaker = (deps: BreakerDeps): Breaker => {
 
   const state = (): BreakerState => stateOf[circuit.state] ?? 'closed';
   const retryInMs = (): number => (state() === 'open' ? Math.max(0, openedAt + resetMs - clock.monotonic()) : 0);
+  const refuses = (): boolean => state() !== 'closed' && (probing || retryInMs() > 0);
   const report = (): void => {
     metrics.set('volwatch_circuit_breaker_state', { dependency }, breakerStates.indexOf(state()));
   };
@@ -61,9 +64,10 @@ export const createBreaker = (deps: BreakerDeps): Breaker => {
   return {
     state,
     retryInMs,
+    refuses,
     run: async (work) => {
+      if (refuses()) return undefined;
       if (state() === 'closed') return { value: await circuit.execute(work) };
-      if (probing || retryInMs() > 0) return undefined;
       probing = true;
       try {
         return { value: await circuit.execute(work) };

@@ -88,9 +88,25 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
     return budget.take() ? wait : undefined;
   };
 
+  const circuitOpen = (): AppError =>
+    rejected('The circuit is open', Math.max(1, Math.ceil(breaker.retryInMs() / 1_000)));
+
+  /** An open circuit sends nothing, so it must not take from a quota either. */
+  const prepare = async (call: Call): Promise<void> => {
+    if (!call.beforeAttempt) return;
+    if (breaker.refuses()) throw circuitOpen();
+    try {
+      await call.beforeAttempt(call);
+    } catch (error) {
+      if (!call.signal.aborted) observe('rejected', clock.monotonic());
+      throw error;
+    }
+  };
+
   const attempts = async <T>(call: Call, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     budget.called();
     for (let retry = 0; ; retry += 1) {
+      await prepare(call);
       let ran: { readonly value: T } | undefined;
       try {
         ran = await breaker.run(() => timed(call.signal, work));
@@ -105,7 +121,7 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
         });
         continue;
       }
-      if (!ran) throw rejected('The circuit is open', Math.max(1, Math.ceil(breaker.retryInMs() / 1_000)));
+      if (!ran) throw circuitOpen();
       budget.succeeded();
       return ran.value;
     }

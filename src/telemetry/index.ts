@@ -1,4 +1,4 @@
-export { createAdminServer, type AdminServer, type Collector } from './admin/admin-server.ts';
+export { createAdminServer, type AdminServer } from './admin/admin-server.ts';
 export type { AdminRoute } from './admin/admin-router.ts';
 export type { FaultChangeListener } from './admin/fault-routes.ts';
 export { createFaults, type FaultControl } from './faults.ts';
@@ -6,6 +6,7 @@ export { createAbuseReport } from './logs/abuse-report.ts';
 export { createAddressHash, type AddressHash } from './logs/address-hash.ts';
 export { createDropReport } from './logs/drop-report.ts';
 export { createLogger, type FlushableLogger } from './logs/logger.ts';
+export { createCollectAll, type Collector } from './metrics/collect-all.ts';
 export { createKeptTraces } from './metrics/kept-traces.ts';
 export { createMetrics } from './metrics/metrics.ts';
 export { telemetryRuntime, type TelemetryRuntime } from './runtime.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { InstrumentationName } from '../config/index.ts';
+import type { DropListener } from './export/drop-counter.ts';
+import type { OutageListener } from './export/outages.ts';
+import type { LogLine } from './logs/otlp/log-record.ts';
+import type { MetricSource } from './metrics/otlp/metric-export.ts';
 import type { SdkMessageListener } from './tracing/sdk-messages.ts';
-
-/** The reason why spans were lost: the label `reason` of `volwatch_telemetry_dropped_total`. */
-export type DropReason = 'queue_full' | 'export_failed' | 'shutdown';
-export type DropListener = (reason: DropReason, spans: number) => void;
 
 /** The telemetry that `--import ./src/telemetry/preload.ts` started in this process. */
 export type TelemetryRuntime = {
@@ -17,15 +17,21 @@ export type TelemetryRuntime = {
   readonly instrumentations: ReadonlySet<InstrumentationName>;
   /** Whether the children of a sampled parent are recorded. False for `always_off` and `traceidratio`. */
   readonly recordsChildren: boolean;
-  /** Exports the queued spans. Resolves after `timeoutMs` at the latest, and never rejects. */
+  /** Queues a line of the log for OTLP. Undefined unless OTEL_LOGS_EXPORTER asks for it. */
+  readonly exportLine: ((line: LogLine) => void) | undefined;
+  /** Begins to export metrics over OTLP, if OTEL_METRICS_EXPORTER asks for it. */
+  readonly startMetricExport: (source: MetricSource) => void;
+  /** Exports the queued spans and lines, and the metrics. Resolves after `timeoutMs` at the latest, and never rejects. */
   readonly forceFlush: (timeoutMs: number) => Promise<void>;
   /**
-   * Exports the queued spans and stops. Spans that are not exported after `timeoutMs` count as dropped. Never rejects;
-   * a second call does nothing.
+   * Exports the queued spans and lines and the metrics, and stops. What is not exported after `timeoutMs` counts as
+   * dropped. Never rejects; a second call does nothing.
    */
   readonly shutdown: (timeoutMs: number) => Promise<void>;
-  /** Calls the listener for all lost spans, also for those before this call. */
+  /** Calls the listener for all lost items, also for those before this call. */
   readonly onDropped: (listener: DropListener) => void;
+  /** Calls the listener when exports of a signal begin to fail, and when they succeed again. */
+  readonly onOutage: (listener: OutageListener) => void;
   /** Calls the listener for all messages of the SDK, also for those before this call. */
   readonly onMessage: (listener: SdkMessageListener) => void;
   /**
@@ -43,9 +49,12 @@ export const createIdleRuntime = (serviceName: string, instanceId: string): Tele
   instanceId,
   instrumentations: new Set(),
   recordsChildren: false,
+  exportLine: undefined,
+  startMetricExport: () => {},
   forceFlush: async () => {},
   shutdown: async () => {},
   onDropped: () => {},
+  onOutage: () => {},
   onMessage: () => {},
   recordScopes: async (work) => {
     await work();

@@ -1,14 +1,50 @@
-import { ask, connect, connectedPerson, expireAccessToken, meeting, syncNow } from './support.ts';
+import type { ExecutionContext } from 'ava';
+import {
+  ask,
+  connect,
+  connectedPerson,
+  expireAccessToken,
+  meeting,
+  syncNow,
+  type Person,
+  type Stage,
+} from './support.ts';
 import { stageTest } from './stage-test.ts';
 
 /** One service for all tests of this file; they run one after the other. */
 const test = stageTest({ CALENDAR_FUTURE_DAYS: '400' });
 
-/** The same error has two formats at Google. */
-const missingScope = [
-  { error: { code: 403, message: 'no', errors: [{ domain: 'global', reason: 'insufficientPermissions' }] } },
-  { error: { code: 403, message: 'no', errors: [{ domain: 'global', reason: 'insufficientScopes' }] } },
-];
+/** The same error has several formats at Google. */
+const missingScope = {
+  'the usual format': {
+    error: { code: 403, message: 'no', errors: [{ domain: 'global', reason: 'insufficientPermissions' }] },
+  },
+  'another reason': {
+    error: { code: 403, message: 'no', errors: [{ domain: 'global', reason: 'insufficientScopes' }] },
+  },
+  'the newer format': {
+    error: {
+      code: 403,
+      message: 'no',
+      status: 'PERMISSION_DENIED',
+      details: [
+        { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'ACCESS_TOKEN_SCOPE_INSUFFICIENT' },
+        { '@type': 'type.googleapis.com/google.rpc.Help', links: [] },
+      ],
+    },
+  },
+};
+
+/** The connection says that it needs a new consent, its events can be read, and the trail has one event about it. */
+const assertRefused = async (t: ExecutionContext<Stage>, { service, stored }: Stage, person: Person): Promise<void> => {
+  t.is((await ask(service, 'GET', '/connection', person.authorization)).body['status'], 'reauthorization_required');
+  t.is((await ask(service, 'GET', '/events', person.authorization)).status, 200);
+  const events = await stored.query(
+    `select outcome, reason from audit_event where action = 'calendar.reauthorization_required'
+       and stream = (select 'calendar:' || id from calendar_connection)`,
+  );
+  t.deepEqual(events, [{ outcome: 'failure', reason: 'calendar_reauthorization_required' }]);
+};
 
 test('a full sync asks for the single events until the horizon, and a repeated event names its series and first start', async (t) => {
   const stage = t.context;
@@ -95,17 +131,72 @@ test('a stored token that no key decrypts is 500 calendar_token_unreadable, with
   t.is((await syncNow(service, ada)).status, 200, 'a new consent mends it');
 });
 
-test('a consent without the scope of the calendar is 409 calendar_reauthorization_required at each sync', async (t) => {
+for (const [format, body] of Object.entries(missingScope)) {
+  test(`a consent that lacks the calendar is 409 calendar_reauthorization_required, and is asked for anew: ${format}`, async (t) => {
+    const stage = t.context;
+    const { service, google, stored } = stage;
+    const ada = await connectedPerson(stage);
+    google.put(meeting('m1', 1));
+    await syncNow(service, ada);
+    google.faults = { events: { kind: 'status', status: 403, body } };
+    const before = google.callsOf('events');
+    for (let asked = 0; asked < 3; asked += 1) {
+      const answer = await syncNow(service, ada);
+      t.is(answer.status, 409, answer.text);
+      t.is(answer.body['code'], 'calendar_reauthorization_required');
+    }
+    t.is(google.callsOf('events'), before + 1, 'Google is not asked again');
+    await assertRefused(t, stage, ada);
+    google.faults = {};
+    t.is((await connect(stage, ada)).status, 200);
+    t.is((await ask(service, 'GET', '/connection', ada.authorization)).body['status'], 'connected');
+    t.like((await syncNow(service, ada)).body, { created: 0, unchanged: 1, full: true });
+    t.is((await stored.query('select 1 from calendar_event')).length, 1);
+  });
+}
+
+test('a refresh whose scopes lack the calendar makes the connection reauthorization_required, and other scopes stay', async (t) => {
   const stage = t.context;
   const { service, google } = stage;
   const ada = await connectedPerson(stage);
-  for (const body of missingScope) {
-    google.faults = { events: { kind: 'status', status: 403, body } };
-    const answer = await syncNow(service, ada);
-    t.is(answer.status, 409, answer.text);
-    t.is(answer.body['code'], 'calendar_reauthorization_required');
+  for (const granted of [
+    'openid https://www.googleapis.com/auth/calendar',
+    'https://www.googleapis.com/auth/calendar.events',
+  ]) {
+    google.grantedScopes = granted;
+    await expireAccessToken(stage);
+    t.is((await syncNow(service, ada)).status, 200, granted);
   }
-  google.faults = {};
+  google.grantedScopes = 'openid email';
+  google.rotates = true;
+  await expireAccessToken(stage);
+  const before = google.calls.length;
+  for (let asked = 0; asked < 3; asked += 1) {
+    t.like((await syncNow(service, ada)).body, { status: 409, code: 'calendar_reauthorization_required' });
+  }
+  t.is(google.calls.length, before + 1);
+  await assertRefused(t, stage, ada);
+  t.is((await ask(service, 'DELETE', '/connection', ada.authorization)).status, 204);
+  t.deepEqual(google.liveRefreshTokens(), [], 'the new refresh token is revoked, not the one before');
+});
+
+test('a refusal that belongs to the consent before leaves a new consent as it is', async (t) => {
+  const stage = t.context;
+  const { service, google } = stage;
+  const ada = await connectedPerson(stage);
+  google.faults = {
+    events: {
+      kind: 'before_status',
+      act: async () => {
+        google.faults = {};
+        t.is((await connect(stage, ada)).status, 200);
+      },
+      status: 403,
+      body: missingScope['the usual format'],
+    },
+  };
+  t.like((await syncNow(service, ada)).body, { status: 409, code: 'calendar_reauthorization_required' });
+  t.is((await ask(service, 'GET', '/connection', ada.authorization)).body['status'], 'connected');
   t.is((await syncNow(service, ada)).status, 200);
 });
 

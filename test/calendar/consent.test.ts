@@ -1,4 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { call, scrape } from '#testkit/running-service.ts';
+import type { Service } from '#testkit/service.ts';
 import { ask, beginConsent, comeBack, connect, freshPerson, openSession, signIn, startStage } from './support.ts';
 import { stageTest } from './stage-test.ts';
 
@@ -228,10 +230,31 @@ test('an API key cannot use a calendar, and a service without Google says so', a
   const answer = await ask(bare.service, 'GET', '/connect', bob.authorization);
   t.is(answer.status, 404);
   t.is(answer.body['code'], 'calendar_not_configured');
-  const health = await fetch(`${bare.service.url}/health`).then((response) => response.json());
-  t.like(health, { dependencies: { google_calendar: { status: 'disabled' } } });
-  const configured = await fetch(`${service.url}/health`).then((response) => response.json());
-  t.like(configured, { dependencies: { google_calendar: { status: 'up' } } });
+});
+
+test('the health of google_calendar is checked and measured only if Google is configured, else it is disabled', async (t) => {
+  const healthOf = async (service: Service) => {
+    const { body, status } = await call(`${service.url}/health`);
+    const { google_calendar: entry } = body['dependencies'] as Record<string, Record<string, unknown>>;
+    const measured = (await scrape(service))
+      .split('\n')
+      .filter((line) => line.startsWith('volwatch_') && line.includes('dependency="google_calendar"'))
+      // Counters begin at 0 for each known label.
+      .filter((line) => !line.startsWith('volwatch_retries_total'));
+    return { status, overall: body['status'], entry: entry!, measured };
+  };
+  const bare = await startStage(t, { GOOGLE_CLIENT_ID: '', GOOGLE_CLIENT_SECRET: '' });
+  const without = await healthOf(bare.service);
+  const { since, ...told } = without.entry;
+  t.deepEqual(told, { status: 'disabled', latency_ms: null });
+  t.true(Date.parse(String(since)) <= Date.now());
+  t.deepEqual(without.measured, []);
+  t.is(without.status, 200);
+
+  const { entry, measured } = await healthOf(t.context.service);
+  t.is(entry['status'], 'up');
+  t.regex(String(entry['detail']), /^circuit closed/);
+  t.true(measured.some((line) => line.startsWith('volwatch_dependency_up{')));
 });
 
 test('a consent request of an owner replaces the oldest of five', async (t) => {

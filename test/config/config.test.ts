@@ -168,6 +168,11 @@ test('a provider without its key is refused with the name of the variable', (t) 
     'TWELVE_DATA_API_KEY is required with MARKET_DATA_PROVIDER=twelve_data',
   ]);
   t.deepEqual(faultsOf({ MARKET_DATA_PROVIDER: 'twelve_data', TWELVE_DATA_API_KEY: 'k' }), []);
+  t.deepEqual(faultsOf({ MARKET_DATA_PROVIDER: 'tiingo', TWELVE_DATA_API_KEY: 'k' }), [
+    'TIINGO_API_KEY is required with MARKET_DATA_PROVIDER=tiingo',
+  ]);
+  t.deepEqual(faultsOf({ MARKET_DATA_PROVIDER: 'tiingo', TIINGO_API_KEY: 'k' }), []);
+  t.deepEqual(faultsOf({ TWELVE_DATA_API_KEY: 'k', TIINGO_API_KEY: 'k' }), []);
 });
 
 test('Redis is one server, a cluster, or servers behind Sentinel; a cluster is not combined with the others', (t) => {

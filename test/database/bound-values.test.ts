@@ -22,7 +22,9 @@ const traces = [
 
 /** The JSON of an error is empty without this. */
 const withErrors = (_: string, value: unknown): unknown =>
-  value instanceof Error ? Object.assign({}, value, { message: value.message, stack: value.stack, cause: value.cause }) : value;
+  value instanceof Error
+    ? Object.assign({}, value, { message: value.message, stack: value.stack, cause: value.cause })
+    : value;
 
 /** A database whose pool logs the text of every statement. `shown` is the text of all log lines and spans. */
 const watched = async (t: ExecutionContext) => {

@@ -37,7 +37,7 @@ const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perM
     metrics,
     clock: systemClock,
   });
-  const credits = createCredits({ name: 'test', perMinute, redis: undefined, clock: midMinute });
+  const credits = createCredits({ name: 'test', max: perMinute, period: 'minute', redis: undefined, clock: midMinute });
   const provider = createTwelveData({ http, policy, credits, timeoutMs, clock: systemClock });
   const fetch = (universe: Universe) => provider.fetch(universe, new AbortController().signal, noFallback);
   const refused = async (universe: Universe) => {

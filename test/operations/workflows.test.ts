@@ -24,6 +24,15 @@ test('workflows that run all of .ci/run, and nightly what it leaves out, have no
 for (const [what, given, fault] of [
   ['a step of .ci/run without a job', { ...files, ciRun: `npm run smoke\n${files.ciRun}` }, 'no job runs smoke'],
   ['a proof that no night runs', withNightly('on: schedule'), 'no job runs chaos, which .ci/run leaves out'],
+  [
+    'a benchmark with targets that no night runs',
+    {
+      ...files,
+      ciRun: files.ciRun.replace('npm run bench:*', 'npm run bench:some'),
+      scripts: { ...files.scripts, 'bench:some': '' },
+    },
+    'no job runs bench:some, which .ci/run leaves out',
+  ],
   ['a command that does not exist', { ...files, scripts: { test: '', chaos: '' } }, 'has no script check'],
   ['a program that is not built', { ...files, tools: ['k6'] }, 'does not build helm'],
 ] as const) {

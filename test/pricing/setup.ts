@@ -8,6 +8,8 @@ import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { createCalibrator } from '#src/pricing/calibration/calibrator.ts';
+import { createCalibrationRoutes } from '#src/pricing/calibration/calibration-routes.ts';
 import { createForecaster } from '#src/pricing/forecast/forecaster.ts';
 import type { Closes } from '#src/pricing/forecast/closes.ts';
 import { pricingModels, type Model } from '#src/pricing/models/models.ts';
@@ -105,6 +107,18 @@ export const setup = ({
     callerOf: () => 'caller',
     maxWorkMs: 30_000,
   });
+  const calibrator = createCalibrator({
+    workers,
+    tracer: trace.getTracer('volwatch.pricing'),
+    clock: systemClock,
+    metrics,
+    faults,
+    logger,
+    abuse: { refused: (kind, clientIp) => refusals.push({ kind, clientIp }) },
+    callerOf: () => 'caller',
+    maxWorkMs: 30_000,
+    jsonDepth: jsonRequest.jsonDepth,
+  });
   const send = async (request: Partial<BatchRequest> & Pick<BatchRequest, 'bytes'>, signal?: AbortSignal) =>
     Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal && { signal })).chunks);
   const service = {
@@ -116,7 +130,19 @@ export const setup = ({
   };
   const options = (labels: Record<string, string>): number => metrics.value('volwatch_pricing_options_total', labels);
   const routes = createPricingRoutes({ service: pricing, jsonDepth: jsonRequest.jsonDepth, display: async () => ({}) });
-  return { service, forecaster, workers, metrics, lines, refusals, options, routes };
+  const [calibrationRoute] = createCalibrationRoutes({ calibrator });
+  return {
+    service,
+    calibrator,
+    calibrationRoute: calibrationRoute!,
+    forecaster,
+    workers,
+    metrics,
+    lines,
+    refusals,
+    options,
+    routes,
+  };
 };
 
 export const routeOf = (routes: readonly Route[], path: string): Route => routes.find((route) => route.path === path)!;

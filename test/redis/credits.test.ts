@@ -24,7 +24,7 @@ test('processes share one account, and a refused request gets the time until the
     [1, 2].map(async () => {
       const redis = connect(t, url);
       await eventually(() => redis.client.status === 'ready', 'redis is connected');
-      return createCredits({ name, perMinute: 8, redis, clock: systemClock });
+      return createCredits({ name, max: 8, period: 'minute', redis, clock: systemClock });
     }),
   );
   t.is(await one?.take(5), 0);
@@ -40,10 +40,33 @@ test('processes share one account, and a refused request gets the time until the
   t.true(((await one?.take(1)) ?? 0) > 0);
 });
 
+test('credits of an hour are renewed at the next full hour, with Redis and without', async (t) => {
+  let now = Date.parse('2026-01-01T00:58:20Z');
+  const clock = { ...systemClock, now: () => new Date(now) };
+  const alone = createCredits({ name: 'hourly', max: 2, period: 'hour', redis: undefined, clock });
+  t.is(await alone.take(2), 0);
+  t.is(await alone.take(1), 100_000);
+  now += 60_000;
+  t.is(await alone.take(1), 40_000, 'a full minute renews nothing');
+  now += 40_000;
+  t.is(await alone.take(2), 0);
+
+  const redis = connect(t, (await throughRedisProxy(t)).url);
+  await eventually(() => redis.client.status === 'ready', 'redis is connected');
+  const shared = createCredits({ name: randomUUID(), max: 2, period: 'hour', redis, clock: systemClock });
+  const hourMs = 3_600_000;
+  // The server counts by its own clock. Near the end of an hour the credits could be renewed between two lines.
+  if (Date.now() % hourMs > hourMs - 5_000) await sleep(6_000);
+  t.is(await shared.take(2), 0);
+  const left = hourMs - (Date.now() % hourMs);
+  const wait = await shared.take(1);
+  t.true(Math.abs(wait - left) < 5_000, `${wait} ms of ${left} ms`);
+});
+
 test('credits are renewed at the next full minute', async (t) => {
   let now = Date.parse('2026-01-01T00:00:50Z');
   const clock = { ...systemClock, now: () => new Date(now) };
-  const credits = createCredits({ name: 'alone', perMinute: 2, redis: undefined, clock });
+  const credits = createCredits({ name: 'alone', max: 2, period: 'minute', redis: undefined, clock });
   t.is(await credits.take(2), 0);
   t.is(await credits.take(1), 10_000);
   now += 10_000;

@@ -48,7 +48,7 @@ export const startUses = (t: Pick<ExecutionContext, 'teardown'>, address: RedisA
   const feed = createFeed(redis, { use: 'revocations', channel: 'volwatch:revoked-tokens', probeMessage: '[]' });
   feed.subscribe((message) => void received.push(message));
   t.teardown(feed.close);
-  const credits = createCredits({ name: 'provider', perMinute: 1_000, redis, clock: systemClock });
+  const credits = createCredits({ name: 'provider', max: 1_000, period: 'minute', redis, clock: systemClock });
 
   const health = (): Promise<HealthReading> => redis.healthCheck.check(AbortSignal.timeout(3_000));
   const limit = (clientIp: string = randomUUID()): Promise<unknown> =>

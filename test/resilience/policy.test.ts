@@ -3,7 +3,7 @@ import test from 'ava';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { Policy } from '#src/kernel/ports/policy.ts';
+import type { Call, Policy } from '#src/kernel/ports/policy.ts';
 import { createPolicy, type PolicyDeps } from '#src/resilience/policy.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
@@ -26,7 +26,7 @@ const setup = (overrides: Partial<PolicyDeps> = {}) => {
   return { policy, metrics, lines };
 };
 
-const call = (overrides: { readonly signal?: AbortSignal; readonly idempotent?: boolean } = {}) => ({
+const call = (overrides: Partial<Call> = {}): Call => ({
   signal: new AbortController().signal,
   deadline: systemClock.monotonic() + 10_000,
   idempotent: true,
@@ -147,4 +147,45 @@ test('a call is refused if the bulkhead and its queue are full, and a waiting ca
   caller.abort(new AppError('shutting_down'));
   t.is(await waiting, 'shutting_down');
   t.is(await first, 'ok');
+});
+
+test('what runs before an attempt runs before each retry too, and its error ends the call without a request', async (t) => {
+  const { policy, metrics } = setup({ retries: 2, breaker: { failures: 100, resetMs: 100 } });
+  let [taken, sent] = [0, 0];
+  const beforeAttempt = async (): Promise<void> => {
+    if (taken === 2) throw new AppError('external_api_unavailable', 'The quota is spent', { retryAfter: 30 });
+    taken += 1;
+  };
+  const error = await t.throwsAsync(
+    policy.run({ ...call(), beforeAttempt }, async () => {
+      sent += 1;
+      throw new AppError('external_api_bad_response');
+    }),
+  );
+  t.is(error?.message, 'The quota is spent');
+  t.is(taken, 2);
+  t.is(sent, 2);
+  t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'error' }), 2);
+  t.is(metrics.value('volwatch_dependency_request_duration_seconds', { outcome: 'rejected' }), 1);
+});
+
+test('what runs before an attempt does not run while the circuit is open, and its error neither opens nor closes it', async (t) => {
+  const { policy } = setup({ retries: 0, breaker: { failures: 2, resetMs: 60 } });
+  let taken = 0;
+  const beforeAttempt = async (): Promise<void> => void (taken += 1);
+  const spent = async (): Promise<void> => {
+    throw new AppError('external_api_unavailable', 'The quota is spent', { retryAfter: 30 });
+  };
+  for (let refused = 0; refused < 5; refused += 1) {
+    await codeOfRun(policy, down, { ...call(), beforeAttempt: spent });
+  }
+  t.is(policy.state(), 'closed');
+  for (let failed = 0; failed < 5; failed += 1) await codeOfRun(policy, down, { ...call(), beforeAttempt });
+  t.is(policy.state(), 'open');
+  t.is(taken, 2);
+  await sleep(80);
+  await codeOfRun(policy, async () => 'ok', { ...call(), beforeAttempt: spent });
+  t.is(policy.state(), 'open', 'a probe that was not sent proves nothing');
+  t.is(await codeOfRun(policy, async () => 'ok', { ...call(), beforeAttempt }), 'ok');
+  t.is(policy.state(), 'closed');
 });

@@ -15,6 +15,7 @@ import {
   webhookRound,
 } from '../../scripts/verify/traffic.ts';
 import { eventually } from '#testkit/eventually.ts';
+import { differencesOf, seriesOfMetrics, seriesOfText, type MetricsRequest } from '#testkit/otlp/series-of-metrics.ts';
 import { call, client, json, option, privateKeyPem, scrape, takeToken } from '#testkit/running-service.ts';
 
 /** One running service with all that it depends on; the tests of this file look at it one after the other. */
@@ -41,7 +42,13 @@ const declared = (name: string): [string, MetricDeclaration] | undefined => {
 const scope = createScope();
 test.after.always(scope.close);
 test.before(async (t) => {
-  const stack = await startStack(scope, { RATE_LIMIT_LOGIN_PER_MINUTE: '30' });
+  const stack = await startStack(scope, {
+    RATE_LIMIT_LOGIN_PER_MINUTE: '30',
+    OTEL_METRICS_EXPORTER: 'otlp',
+    OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: 'http/json',
+    OTEL_METRIC_EXPORT_INTERVAL: '2000',
+    OTEL_LOGS_EXPORTER: 'otlp',
+  });
   t.context = { stack, token: await takeToken(stack.service) };
 });
 
@@ -80,6 +87,30 @@ test('every metric of the catalogue is emitted, and nothing else', async (t) => 
     [],
     'emitted and not declared',
   );
+});
+
+/** The metrics of the next export that begins after this call. One export can have several requests. */
+const nextExport = async ({ collector }: Stack): Promise<Map<string, number>> => {
+  const timeOf = (body: Buffer): string => /"timeUnixNano":"(\d+)"/.exec(body.toString())?.[1] ?? '';
+  const known = new Set(collector.ofSignal('metrics').map(timeOf));
+  const news = (): Buffer[] => collector.ofSignal('metrics').filter((body) => !known.has(timeOf(body)));
+  // A second new time says that the first export is complete.
+  await eventually(() => new Set(news().map(timeOf)).size > 1, 'two exports of metrics');
+  const first = timeOf(news()[0]!);
+  const requests = news().filter((body) => timeOf(body) === first);
+  return new Map(requests.flatMap((body) => [...seriesOfMetrics(JSON.parse(body.toString()) as MetricsRequest)]));
+};
+
+test('metrics over OTLP have the names, labels and values of /metrics', async (t) => {
+  const { stack } = t.context;
+  const before = seriesOfText(await scrape(stack.service));
+  const sent = await nextExport(stack);
+  const after = seriesOfText(await scrape(stack.service));
+  t.true(sent.size > 1_000, String(sent.size));
+  const missing = differencesOf(before, sent, after).filter(({ series }) => !series.startsWith('target_info'));
+  t.deepEqual(missing, []);
+  const unchanged = [...before].filter(([series, value]) => after.get(series) === value);
+  t.true(unchanged.length > 1_000, 'most values are compared');
 });
 
 test('labels are those declared, with values of their closed sets', async (t) => {
@@ -144,6 +175,7 @@ test('no secret is in a log line, a span or a metric', async (t) => {
   const { stack, token } = t.context;
   const { service, collector, receiver } = stack;
   const canary = (what: string): string => `canary-${what}-${word()}`;
+  const spans = (): Buffer => Buffer.concat(collector.ofSignal('traces'));
   const secrets = {
     password: canary('password'),
     bearer: canary('bearer'),
@@ -162,7 +194,7 @@ test('no secret is in a log line, a span or a metric', async (t) => {
   });
   await call(`${service.url}/api/v1/auth/me`, { headers: { Authorization: `Bearer ${secrets.bearer}` } });
   await eventually(
-    () => collector.bytes().includes(Buffer.from(last.headers.get('x-trace-id')!, 'hex')),
+    () => spans().includes(Buffer.from(last.headers.get('x-trace-id')!, 'hex')),
     'the span is exported',
     10_000,
   );
@@ -175,7 +207,7 @@ test('no secret is in a log line, a span or a metric', async (t) => {
   await eventually(() => received() !== undefined, 'the message is received', 10_000);
   const [, , span = ''] = received()?.['traceparent']?.split('-') ?? [];
   t.regex(span, /^[0-9a-f]{16}$/);
-  await eventually(() => collector.bytes().includes(Buffer.from(span, 'hex')), 'the span is exported', 10_000);
+  await eventually(() => spans().includes(Buffer.from(span, 'hex')), 'the span is exported', 10_000);
   const webhookSecret = String(webhook.body['secret']).slice('whsec_'.length);
   const signature = String(received()?.['webhook-signature']);
   const exposition = await scrape(service);

@@ -9,6 +9,7 @@ import { createAdminServer, type AdminServerDeps } from '#src/telemetry/admin/ad
 import { floodBody, openSocket } from '#testkit/raw-sockets.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { createFaults } from '#src/telemetry/faults.ts';
+import { createCollectAll } from '#src/telemetry/metrics/collect-all.ts';
 import { createMetrics } from '#src/telemetry/metrics/metrics.ts';
 
 const setup = async (t: ExecutionContext, overrides: Partial<AdminServerDeps> = {}) => {
@@ -72,12 +73,15 @@ test('collectors run before a scrape, also after one of them throws', async (t) 
   const metrics = createMetrics({ registry, enabled: true, build: { version: '1', commit: 'abc' } });
   const { call } = await setup(t, {
     registry,
-    collectors: [
-      () => {
-        throw new Error('no pool');
-      },
-      () => metrics.set('db_client_connection_max', { pool: 'primary' }, 7),
-    ],
+    collect: createCollectAll({
+      collectors: [
+        () => {
+          throw new Error('no pool');
+        },
+        () => metrics.set('db_client_connection_max', { pool: 'primary' }, 7),
+      ],
+      logger: silentLogger,
+    }),
   });
   const { status, text } = await call('GET', '/metrics');
   t.is(status, 200);
@@ -91,7 +95,7 @@ test('scrapes at the same time share one text', async (t) => {
     // The duration of a collection, so that the scrapes overlap.
     await sleep(100);
   };
-  const { call, port } = await setup(t, { collectors: [collect] });
+  const { call, port } = await setup(t, { collect });
   const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20)));
   t.teardown(() => socket.destroy());
   let text = '';

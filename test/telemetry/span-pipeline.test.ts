@@ -8,7 +8,8 @@ import {
   type SpanExporter,
 } from '@opentelemetry/sdk-trace';
 import test from 'ava';
-import { createDropCounter, createSpanPipeline } from '#src/telemetry/tracing/span-pipeline.ts';
+import { createDropCounter } from '#src/telemetry/export/drop-counter.ts';
+import { createSpanPipeline } from '#src/telemetry/tracing/span-pipeline.ts';
 
 type Dropped = { queue_full: number; export_failed: number; shutdown: number };
 
@@ -134,13 +135,15 @@ test('an unsampled span is neither sent nor counted', async (t) => {
 
 test('the first listener gets the dropped spans from before its subscription', (t) => {
   const counter = createDropCounter();
-  counter.record('queue_full', 2);
-  counter.record('queue_full', 3);
-  const received: [string, number][] = [];
-  counter.subscribe((reason, spans) => void received.push([reason, spans]));
-  counter.record('export_failed', 1);
+  counter.record('traces', 'queue_full', 2);
+  counter.record('traces', 'queue_full', 3);
+  counter.record('logs', 'queue_full', 4);
+  const received: [string, string, number][] = [];
+  counter.subscribe((...dropped) => void received.push(dropped));
+  counter.record('metrics', 'export_failed', 1);
   t.deepEqual(received, [
-    ['queue_full', 5],
-    ['export_failed', 1],
+    ['traces', 'queue_full', 5],
+    ['logs', 'queue_full', 4],
+    ['metrics', 'export_failed', 1],
   ]);
 });

@@ -9,6 +9,7 @@ const american = { ...option, option_type: 'put', exercise_style: 'american' };
 const { time_to_expiry: ___, ...withoutTime } = option;
 const { strike: ____, option_type: _____, ...onlyMarket } = withoutTime;
 const valuation = { valuation_date: '2026-11-26' };
+const surface = { spot: 100, rate: 0.02, dividend_yield: 0.01 };
 const dated = { ...withoutTime, ...valuation, expiry: '2027-05-21' };
 
 const api = '/api/v1/pricing';
@@ -87,6 +88,32 @@ export const pricingSteps: readonly MakeStep[] = [
     volatility_shifts: [-0.01, 0, 0.01],
     outputs: ['vega', 'theta'],
     units: 'market',
+  }),
+  post('/calibrate', 'surface', 'Heston to implied volatilities of two expiries', {
+    ...surface,
+    quotes: [
+      [90, 0.25, 0.2398],
+      [100, 0.25, 0.2042],
+      [110, 0.25, 0.1755],
+      [90, 1, 0.2342],
+      [100, 1, 0.2138],
+      [110, 1, 0.1957],
+    ].map(([strike, years, implied]) => ({
+      strike,
+      time_to_expiry: years,
+      option_type: 'call',
+      implied_volatility: implied,
+    })),
+  }),
+  post('/calibrate', 'not_identified', 'Too few quotes for five parameters: the answer does not call them converged', {
+    ...surface,
+    ...valuation,
+    quotes: [95, 105].map((strike) => ({
+      strike,
+      expiry: '2027-05-21',
+      option_type: 'put',
+      price: strike === 95 ? 3.2 : 8.1,
+    })),
   }),
   () => ({ operation: `GET ${api}/models`, name: 'all', summary: 'All models', isAnswerHidden: true }),
   () => ({

@@ -10,7 +10,13 @@ export type GoogleFault =
   /** Only of pages after the first one of a list. */
   | { readonly kind: 'later_pages'; readonly fault: GoogleFault }
   /** Is called before the answer, for example to end a process or to wait. */
-  | { readonly kind: 'before'; readonly act: () => Promise<void> | void };
+  | { readonly kind: 'before'; readonly act: () => Promise<void> | void }
+  | {
+      readonly kind: 'before_status';
+      readonly act: () => Promise<void>;
+      readonly status: number;
+      readonly body: unknown;
+    };
 
 export type Reply = { readonly status: number; readonly body: unknown };
 export const reply = (status: number, body: unknown): Reply => ({ status, body });
@@ -19,6 +25,9 @@ export const send = (response: ServerResponse, { status, body }: Reply, headers:
   response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
   response.end(typeof body === 'string' ? body : JSON.stringify(body));
 };
+
+const retryAfterHeader = (value: string | undefined): Record<string, string> =>
+  value === undefined ? {} : { 'Retry-After': value };
 
 /** The fault of a request, whose query says whether it asks for a later page of a list. */
 export const faultOf = (fault: GoogleFault | undefined, query: URLSearchParams): GoogleFault | undefined => {
@@ -39,7 +48,7 @@ export const spoil = async (
     case 'status':
       return {
         reply: reply(fault.status, fault.body ?? {}),
-        headers: fault.retryAfter === undefined ? {} : { 'Retry-After': fault.retryAfter },
+        headers: retryAfterHeader(fault.retryAfter),
       };
     case 'hang':
       return undefined;
@@ -68,6 +77,9 @@ export const spoil = async (
     case 'before':
       await fault.act();
       break;
+    case 'before_status':
+      await fault.act();
+      return plain(reply(fault.status, fault.body));
   }
   return plain(good());
 };

@@ -9,32 +9,45 @@ export type OtlpReceiver = {
   readonly bytes: () => Buffer;
   /** Each body by itself. With OTEL_EXPORTER_OTLP_PROTOCOL=http/json each is a JSON document. */
   readonly bodies: () => readonly Buffer[];
+  /** The bodies of one signal, by the last part of their path. */
+  readonly ofSignal: (signal: 'traces' | 'metrics' | 'logs') => readonly Buffer[];
   /** Waits for a span of this trace. @throws Error if none arrives within `timeoutMs` */
   readonly received: (traceId: string, timeoutMs?: number) => Promise<void>;
 };
 
-/** An OpenTelemetry collector that accepts everything and keeps it. */
-export const startOtlpReceiver = async (t: Teardown): Promise<OtlpReceiver> => {
+/**
+ * An OpenTelemetry collector that accepts everything and keeps it.
+ * @param port default: a free one
+ */
+export const startOtlpReceiver = async (t: Teardown, port = 0): Promise<OtlpReceiver> => {
   const bodies: Buffer[] = [];
+  const paths: string[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       bodies.push(Buffer.concat(chunks));
+      paths.push(request.url ?? '');
       response.writeHead(200, { 'Content-Type': request.headers['content-type'] ?? 'application/x-protobuf' }).end();
     });
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
   t.teardown(() => {
     server.close();
     server.closeAllConnections();
   });
-  const bytes = (): Buffer => Buffer.concat(bodies);
+  const ofSignal: OtlpReceiver['ofSignal'] = (signal) =>
+    bodies.filter((_, index) => paths[index]?.endsWith(`/${signal}`));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    bytes,
+    bytes: () => Buffer.concat(bodies),
     bodies: () => bodies,
+    ofSignal,
     received: (traceId, timeoutMs) =>
-      eventually(() => bytes().includes(Buffer.from(traceId, 'hex')), `a span of trace ${traceId}`, timeoutMs),
+      eventually(
+        () => Buffer.concat(ofSignal('traces')).includes(Buffer.from(traceId, 'hex')),
+        `a span of trace ${traceId}`,
+        timeoutMs,
+      ),
   };
 };

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
+import { answerBroken, type BrokenKind } from './providers/broken-answers.ts';
 
 export type WireBar = { datetime: string; open: string; high: string; low: string; close: string; volume?: string };
 
@@ -10,7 +10,7 @@ export type TwelveDataFault =
   | { readonly kind: 'throttle'; readonly retryAfter?: string; readonly inBody?: boolean }
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'error_in_200'; readonly code: number }
-  | { readonly kind: 'hang' | 'reset' | 'truncated' | 'not_json' | 'drip' }
+  | { readonly kind: BrokenKind }
   | { readonly kind: 'change'; readonly change: (body: Record<string, unknown>) => unknown };
 
 export type TwelveDataServer = {
@@ -97,38 +97,18 @@ const respond = async (server: TwelveDataServer, query: URLSearchParams, respons
     response.writeHead(status, { 'Content-Type': 'application/json', Date: date, ...headers });
     response.end(typeof content === 'string' ? content : JSON.stringify(content));
   };
-  const text = JSON.stringify(body);
-  switch (fault?.kind) {
-    case undefined:
-      return send(200, body);
+  if (fault === undefined) return send(200, body);
+  switch (fault.kind) {
     case 'throttle':
       return throttle(fault, send);
     case 'status':
       return send(fault.status, error(fault.status, 'Something went wrong'));
     case 'error_in_200':
       return send(200, error(fault.code, 'Something went wrong'));
-    case 'not_json':
-      return send(200, '<html>maintenance</html>');
     case 'change':
       return send(200, fault.change(structuredClone(body)));
-    case 'hang':
-      return;
-    case 'truncated':
-      return send(200, text.slice(0, text.length / 2));
-    case 'reset':
-      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': text.length });
-      response.write(text.slice(0, text.length / 2));
-      await sleep(20);
-      response.socket?.resetAndDestroy();
-      return;
-    case 'drip':
-      response.writeHead(200, { 'Content-Type': 'application/json' });
-      for (const character of text) {
-        if (response.destroyed) return;
-        response.write(character);
-        await sleep(50);
-      }
-      response.end();
+    default:
+      return answerBroken(fault.kind, JSON.stringify(body), response);
   }
 };
 

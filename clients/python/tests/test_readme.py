@@ -55,4 +55,4 @@ def test_the_code_of_the_quick_start_prints_what_the_page_says(url: str, capsys:
             elif language == "":
                 assert printed == text
                 compared += 1
-    assert compared == 6
+    assert compared == 8

@@ -25,7 +25,7 @@ const refusedUnseen = new Set(['rate_limit_exceeded', 'concurrency_limit_exceede
 
 /** POST routes that only calculate, or that can be repeated by RFC. */
 const safePosts =
-  /\/(pricing\/(price|greeks|batch|grid|implied-volatility|jobs\/[^/]+\/submit)|ml\/volatility-forecast|auth\/(token|revoke))$/;
+  /\/(pricing\/(price|greeks|batch|calibrate|grid|implied-volatility|jobs\/[^/]+\/submit)|ml\/volatility-forecast|auth\/(token|revoke))$/;
 const keyedPosts = /\/(refreshes|pricing\/jobs|universes\/[^/]+\/prices)$/;
 
 /** POST routes that take an `Idempotency-Key`, with which a repetition has no second effect. */

@@ -127,7 +127,7 @@ test.serial('prices and index values are read as Arrow, page after page', async 
   t.is(paths().filter((path) => path.endsWith('/prices')).length, pages.length + 1);
 
   const values = await collect(client.indexValuesArrow('TECH5_EW', { from: '2010-01-01', to: '2010-03-01' }));
-  t.is(tableFromIPC(values[0]!).numRows, 3);
+  t.is(tableFromIPC(values[0]).numRows, 3);
   await t.throwsAsync(client.pricesArrow('NOBODY').next(), { instanceOf: ProblemError, code: 'resource_not_found' });
 });
 
@@ -152,7 +152,7 @@ test.serial('prices are uploaded as Arrow and as CSV, and refused rows are named
   const csv = 'symbol,date,close\nOWN,2024-01-04,12\n';
   t.is((await client.uploadPrices(name, csv, { adjusted: true })).status, 'succeeded');
   const [page] = await collect(client.pricesArrow('OWN'));
-  t.deepEqual([...tableFromIPC(page!).getChild('close')!], [10, 11, 12]);
+  t.deepEqual([...tableFromIPC(page).getChild('close')!], [10, 11, 12]);
 
   const refused = client.uploadPrices(name, 'symbol,date,close\nOWN,2024-01-05,none\n');
   const error = await t.throwsAsync(refused, { instanceOf: ProblemError, code: 'upload_refused' });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exhaustMemory } from '#testkit/memory.ts';
 import { definitionOf, uploadedUniverse } from '../uploaded-state.ts';
 import type { Cell } from '../cell.ts';
+import { killBetweenParts } from './tiingo.ts';
 import type { World } from '../world.ts';
 
 const kill =
@@ -67,6 +68,7 @@ const universeKills = killDelaysMs.map((delayMs): Cell => ({
 export const processCells: readonly Cell[] = [
   ...uploadKills,
   ...universeKills,
+  killBetweenParts(),
   {
     ...common,
     name: 'SIGTERM',

@@ -96,6 +96,30 @@ export const pricing: DashboardSpec = {
           ],
           exemplars: true,
         },
+        {
+          id: 17,
+          kind: 'timeseries',
+          title: 'Calibrations by stop reason',
+          description:
+            'Calibrations per second. at_bound and not_identified come from quotes that do not determine the parameters.',
+          unit: 'events/s',
+          queries: [
+            { expr: sumRate(of('volwatch_pricing_calibrations_total'), 'stop_reason'), legend: '{{stop_reason}}' },
+          ],
+          stacked: true,
+        },
+        {
+          id: 18,
+          kind: 'timeseries',
+          title: 'Evaluations of calibrations',
+          description:
+            'Median and p95 of the points at which a calibration priced all quotes. Each costs 20 µs a quote.',
+          unit: 'count',
+          queries: [0.5, 0.95].map((q) => ({
+            expr: quantile(q, of('volwatch_pricing_calibration_evaluations_bucket')),
+            legend: `p${q * 100}`,
+          })),
+        },
       ],
     },
     {

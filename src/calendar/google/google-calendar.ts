@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
-import type { Policy } from '#src/kernel/ports/policy.ts';
+import type { Call, Policy } from '#src/kernel/ports/policy.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { throttled } from './google-http.ts';
 import type { GoogleEvents } from './google-events.ts';
 import type { GoogleOAuth } from './google-oauth.ts';
 
-/** Requests per minute of the Google project. All processes share them. */
+/** Requests per minute of the Google project. All processes share them, and each attempt of a call takes one. */
 type Credits = {
   /** Takes `count` requests or none. @returns 0 if they were taken, else the milliseconds until the next attempt */
   readonly take: (count: number) => Promise<number>;
@@ -36,6 +36,14 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
   const { oauth, events, policy, credits, timeoutMs, clock } = deps;
   let lastFailure: string | undefined;
 
+  /** Waits for the next minute if the quota is spent and the deadline of the call allows. */
+  const takeCredit: NonNullable<Call['beforeAttempt']> = async ({ deadline, signal }) => {
+    for (let wait = await credits.take(1); wait > 0; wait = await credits.take(1)) {
+      if (clock.monotonic() + wait >= deadline) throw throttled(Math.ceil(wait / 1_000));
+      await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  };
+
   const call = async <T>(
     signal: AbortSignal,
     { idempotent }: { readonly idempotent: boolean },
@@ -45,7 +53,7 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     const startedAt = clock.monotonic();
     const deadline = startedAt + timeoutMs;
     try {
-      const value = await policy.run({ signal, deadline, idempotent }, work);
+      const value = await policy.run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, work);
       lastFailure = undefined;
       return value;
     } catch (error) {
@@ -57,13 +65,6 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     }
   };
 
-  const takeCredit = async (deadline: number, signal: AbortSignal): Promise<void> => {
-    for (let wait = await credits.take(1); wait > 0; wait = await credits.take(1)) {
-      if (clock.monotonic() + wait >= deadline) throw throttled(Math.ceil(wait / 1_000));
-      await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-  };
-
   return {
     consentUrl: oauth.consentUrl,
     // A code can be used once, so a request whose answer was lost must not be repeated.
@@ -72,10 +73,7 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     // Google accepts a refresh token again, so a request whose answer was lost can be repeated.
     refresh: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.refresh(token, attempt)),
     revoke: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.revoke(token, attempt)),
-    page: async (request, signal) => {
-      await takeCredit(clock.monotonic() + timeoutMs, signal);
-      return call(signal, { idempotent: true }, (attempt) => events.page(request, attempt));
-    },
+    page: (request, signal) => call(signal, { idempotent: true }, (attempt) => events.page(request, attempt)),
     healthCheck: {
       dependency: 'google_calendar',
       required: false,

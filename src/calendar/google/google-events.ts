@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import { readEventPage, type EventPage } from './event-wire.ts';
 import { secondsToNextMinute } from '#src/kernel/http-answers.ts';
 import { badResponse, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
+import { consentTooNarrow } from './scopes.ts';
 
 type EventsRequest = {
   readonly accessToken: string;
@@ -28,7 +29,11 @@ export type GoogleEvents = {
 const maxResults = '500';
 
 const errorSchema = z.object({
-  error: z.object({ errors: z.array(z.object({ reason: z.string() })).default([]), status: z.string().optional() }),
+  error: z.object({
+    errors: z.array(z.object({ reason: z.string() })).default([]),
+    status: z.string().optional(),
+    details: z.array(z.object({ reason: z.string().optional() })).default([]),
+  }),
 });
 const limitReasons: ReadonlySet<string> = new Set([
   'rateLimitExceeded',
@@ -36,14 +41,21 @@ const limitReasons: ReadonlySet<string> = new Set([
   'quotaExceeded',
   'dailyLimitExceeded',
 ]);
-const scopeReasons: ReadonlySet<string> = new Set(['insufficientPermissions', 'insufficientScopes']);
+const scopeReasons: ReadonlySet<string> = new Set([
+  'insufficientPermissions',
+  'insufficientScopes',
+  'ACCESS_TOKEN_SCOPE_INSUFFICIENT',
+]);
 
 const reasonsOf = (body: unknown): readonly string[] => {
   const parsed = errorSchema.safeParse(body);
   if (!parsed.success) return [];
-  const { errors, status } = parsed.data.error;
-  // The newer format of Google has a status in place of a reason.
-  return [...errors.map(({ reason }) => reason), ...(status === 'RESOURCE_EXHAUSTED' ? ['rateLimitExceeded'] : [])];
+  const { errors, details, status } = parsed.data.error;
+  // The newer format of Google has a status in place of a reason, or the reason in its details.
+  return [
+    ...[...errors, ...details].flatMap(({ reason }) => (reason === undefined ? [] : [reason])),
+    ...(status === 'RESOURCE_EXHAUSTED' ? ['rateLimitExceeded'] : []),
+  ];
 };
 
 const refusalOf = ({ status, body, retryAfter }: GoogleAnswer): AppError => {
@@ -52,7 +64,7 @@ const refusalOf = ({ status, body, retryAfter }: GoogleAnswer): AppError => {
     return throttled(retryAfter ?? secondsToNextMinute(Date.now()));
   }
   if (status === 403 && reasons.some((reason) => scopeReasons.has(reason))) {
-    return new AppError('calendar_reauthorization_required', 'The consent does not include the calendar');
+    return consentTooNarrow();
   }
   return badResponse(`answered the list of events with status ${status}`);
 };

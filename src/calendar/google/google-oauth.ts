@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { badResponse, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
-
-/** The scope with the fewest rights that lets the service list events. */
-export const calendarScope = 'https://www.googleapis.com/auth/calendar.events.readonly';
+import { calendarScope } from './scopes.ts';
 
 export type GoogleTokens = {
   readonly accessToken: string;

@@ -1,3 +1,4 @@
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { dayMs } from '#src/kernel/calendar.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { SyncState } from '../connections.ts';
@@ -61,7 +62,14 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
     };
 
     for (;;) {
-      const page = await google.page({ accessToken: access.token, syncToken, pageToken, before }, signal);
+      const used = access;
+      const page = await google
+        .page({ accessToken: used.token, syncToken, pageToken, before }, signal)
+        .catch(async (error: unknown) => {
+          // The consent lacks the calendar: the next sync must not ask Google again.
+          if (codeOf(error) === 'calendar_reauthorization_required') await accessTokens.refuse(state, used);
+          throw error;
+        });
       if (page === 'expired') {
         if (syncToken === undefined) throw badResponse('answered a full list of events with status 410');
         return 'expired';

@@ -13,6 +13,7 @@ import { readConnection, type SyncState } from '../connections.ts';
 import { CalendarConnectionEntity } from '../entities.ts';
 import type { GoogleCalendar } from '../google/google-calendar.ts';
 import type { GoogleTokens } from '../google/google-oauth.ts';
+import { consentTooNarrow, includesEvents } from '../google/scopes.ts';
 import { placeOf, type TokenCipher } from './token-cipher.ts';
 
 export type AccessTokensDeps = {
@@ -36,6 +37,8 @@ export type AccessTokens = {
    *   category external_api or database, or the reason of `signal`
    */
   readonly valid: (state: SyncState, signal: AbortSignal, rejected?: AccessToken) => Promise<AccessToken>;
+  /** Notes that Google needs a new consent. Does nothing if a newer token or consent was stored since `used`. */
+  readonly refuse: (state: SyncState, used: AccessToken) => Promise<void>;
 };
 
 /** A token that expires within this time is refreshed, because a sync takes some time. */
@@ -129,7 +132,12 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
     const timer = setInterval(() => void renew(state, lease).catch(() => {}), renewMs);
     try {
       const tokens = await google.refresh(cipher.decrypt(state.refresh_token, placeOf.refreshToken(state.id)), signal);
+      // Stored in any case, because a rotated refresh token is needed to revoke the consent.
       await store(state, tokens);
+      if (!includesEvents(tokens.scopes)) {
+        await markRefused({ id: state.id, token_version: state.token_version + 1 });
+        throw consentTooNarrow();
+      }
       metrics.count('volwatch_calendar_token_refreshes_total', { outcome: 'refreshed' });
     } catch (error) {
       const refused = codeOf(error) === 'calendar_reauthorization_required';
@@ -200,5 +208,6 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
         throw new AppError('external_api_bad_response', 'Google refused its new token');
       return { token: cipher.decrypt(stored, placeOf.accessToken(id)), version };
     },
+    refuse: ({ id }, { version }) => markRefused({ id, token_version: version }),
   };
 };

@@ -89,7 +89,8 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
     policy: composePolicy(base, 'google_calendar'),
     credits: createCredits({
       name: 'google_calendar',
-      perMinute: config.GOOGLE_REQUESTS_PER_MINUTE,
+      max: config.GOOGLE_REQUESTS_PER_MINUTE,
+      period: 'minute',
       redis,
       clock,
     }),

@@ -147,7 +147,7 @@ export const composeMarketData = (
       if (source === 'sample') {
         return sampleUniverses.includes(name) ? undefined : `Has data only for ${sampleUniverses.join(', ')}`;
       }
-      return providers[source] ? undefined : `Needs MARKET_DATA_PROVIDER=${source}`;
+      return providers[source] ? undefined : `Needs the API key of ${source} in the configuration of this service`;
     },
     statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
     changed: cachedReads.definitionChanged,

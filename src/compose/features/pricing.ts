@@ -6,6 +6,8 @@ import { currentRequest } from '../../kernel/requests/request-context.ts';
 import type { Route } from '../../kernel/requests/route.ts';
 import {
   type Closes,
+  createCalibrationRoutes,
+  createCalibrator,
   createEngineFactory,
   createForecaster,
   createForecastRoutes,
@@ -82,6 +84,18 @@ export const composePricing = (
     callerOf: callerOfRequest,
     maxWorkMs: config.REQUEST_DEADLINE_MS,
   });
+  const calibrator = createCalibrator({
+    workers,
+    tracer,
+    clock,
+    metrics,
+    faults,
+    logger,
+    abuse,
+    callerOf: callerOfRequest,
+    maxWorkMs: config.REQUEST_DEADLINE_MS,
+    jsonDepth: config.JSON_DEPTH_LIMIT,
+  });
   return {
     service,
     routes: [
@@ -93,6 +107,7 @@ export const composePricing = (
           return found ? displayHeaders(found) : {};
         },
       }),
+      ...createCalibrationRoutes({ calibrator }),
       ...createForecastRoutes({ forecaster }),
     ],
     check: workers.healthCheck,

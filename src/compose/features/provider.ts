@@ -5,6 +5,8 @@ import type { Policy } from '../../kernel/ports/policy.ts';
 import {
   createFallbackProvider,
   createSampleFileProvider,
+  createTiingo,
+  createTiingoHttp,
   createTwelveData,
   createTwelveDataHttp,
   type MarketDataProvider,
@@ -15,15 +17,20 @@ import { createCredits, type RedisConnection } from '../../redis/index.ts';
 import { createPolicy } from '../../resilience/index.ts';
 import type { Base } from '../base.ts';
 
-type Provider = {
+/** A provider with what belongs to it. */
+type Composed = {
   readonly provider: MarketDataProvider;
-  /** The providers of universes that name their source. */
-  readonly providers: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
   readonly checks: readonly HealthCheck[];
   readonly close: () => Promise<void>;
 };
 
-type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Omit<Provider, 'providers'>;
+type Provider = Composed & {
+  /** The providers of universes that name their source. */
+  readonly providers: Partial<Readonly<Record<SeriesSource, MarketDataProvider>>>;
+};
+
+/** Undefined: the provider has no key. */
+type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined) => Composed | undefined;
 
 export const connectTimeoutMs = 3_000;
 
@@ -49,11 +56,12 @@ const composeSample: ComposeProvider = () => ({
 const composeTwelveData: ComposeProvider = (base, cache, redis) => {
   const { config, logger, clock } = base;
   const apiKey = config.TWELVE_DATA_API_KEY;
-  if (apiKey === undefined) throw new Error('The configuration has no TWELVE_DATA_API_KEY');
+  if (apiKey === undefined) return undefined;
   const http = createTwelveDataHttp({ baseUrl: config.TWELVE_DATA_BASE_URL, apiKey, connectTimeoutMs });
   const credits = createCredits({
     name: 'twelve_data',
-    perMinute: config.TWELVE_DATA_CREDITS_PER_MINUTE,
+    max: config.TWELVE_DATA_CREDITS_PER_MINUTE,
+    period: 'minute',
     redis,
     clock,
   });
@@ -71,15 +79,52 @@ const composeTwelveData: ComposeProvider = (base, cache, redis) => {
   };
 };
 
-/** A value of MARKET_DATA_PROVIDER without an entry here does not compile. */
-const providers: Readonly<Record<Config['MARKET_DATA_PROVIDER'], ComposeProvider>> = {
-  sample: composeSample,
-  twelve_data: composeTwelveData,
+const composeTiingo: ComposeProvider = (base, cache, redis) => {
+  const { config, logger, clock } = base;
+  const apiKey = config.TIINGO_API_KEY;
+  if (apiKey === undefined) return undefined;
+  const http = createTiingoHttp({ baseUrl: config.TIINGO_BASE_URL, apiKey, connectTimeoutMs });
+  const credits = createCredits({
+    name: 'tiingo',
+    max: config.TIINGO_REQUESTS_PER_HOUR,
+    period: 'hour',
+    redis,
+    clock,
+  });
+  const tiingo = createTiingo({
+    http,
+    policy: composePolicy(base, 'tiingo'),
+    credits,
+    timeoutMs: config.PROVIDER_TIMEOUT_MS,
+    clock,
+  });
+  return {
+    provider: createFallbackProvider({ provider: tiingo, cache, logger }),
+    checks: [tiingo.healthCheck],
+    close: http.close,
+  };
 };
 
-/** The provider of market prices with its resilience policy. */
+/** A value of MARKET_DATA_PROVIDER without an entry here does not compile. */
+const composers: Readonly<Record<Config['MARKET_DATA_PROVIDER'], ComposeProvider>> = {
+  sample: composeSample,
+  twelve_data: composeTwelveData,
+  tiingo: composeTiingo,
+};
+
+/** All providers that have what they need, each with its resilience policy. A universe can name each of them. */
 export const composeProvider = (base: Base, cache: Cache, redis: RedisConnection | undefined): Provider => {
-  const composed = providers[base.config.MARKET_DATA_PROVIDER](base, cache, redis);
-  const sample = createSampleFileProvider({ directory: sampleDataDirectory });
-  return { ...composed, providers: { sample, [composed.provider.source]: composed.provider } };
+  const name = base.config.MARKET_DATA_PROVIDER;
+  const all = Object.values(composers).flatMap((compose) => compose(base, cache, redis) ?? []);
+  const providers = Object.fromEntries(all.map(({ provider }) => [provider.source, provider]));
+  const provider = providers[name];
+  if (!provider) throw new Error(`The configuration has no key for the provider ${name}`);
+  return {
+    provider,
+    providers,
+    checks: all.flatMap(({ checks }) => checks),
+    close: async () => {
+      await Promise.all(all.map(({ close }) => close()));
+    },
+  };
 };

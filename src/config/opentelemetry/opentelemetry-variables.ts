@@ -1,17 +1,6 @@
-import { attributes, flag, number, type Parser, wholeNumber, word, words } from './parsers.ts';
-
-export type OpenTelemetryVariable<Value> = {
-  readonly parse: Parser<Value>;
-  /** The default for the page of the configuration. Undefined: the variable has no effect while it is unset. */
-  readonly fallback: string | undefined;
-  readonly help: string;
-};
-
-const honoured = <Value>(parse: Parser<Value>, fallback: string | undefined, help: string) => ({
-  parse,
-  fallback,
-  help,
-});
+import { honoured, protocol } from './honoured.ts';
+import { metricAndLogVariables } from './metric-and-log-variables.ts';
+import { attributes, flag, number, wholeNumber, word, words } from './parsers.ts';
 
 const samplers = [
   'always_on',
@@ -21,7 +10,6 @@ const samplers = [
   'parentbased_always_off',
   'parentbased_traceidratio',
 ] as const;
-const protocols = ['grpc', 'http/protobuf', 'http/json'] as const;
 /** Instrumentations of the bundle that can run here. The first three run by default. */
 export const instrumentationNames = ['pg', 'ioredis', 'undici', 'dns', 'net'] as const;
 export type InstrumentationName = (typeof instrumentationNames)[number];
@@ -47,7 +35,7 @@ export const openTelemetryVariables = {
   OTEL_SDK_DISABLED: honoured(
     flag,
     'false',
-    '`true`: no spans. Metrics and log lines stay; `TELEMETRY_ENABLED` stops metrics too',
+    '`true`: no spans, and nothing over OTLP. `/metrics` and stdout stay; `TELEMETRY_ENABLED` stops metrics too',
   ),
   OTEL_LOG_LEVEL: honoured(
     word(['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all']),
@@ -57,7 +45,7 @@ export const openTelemetryVariables = {
   OTEL_RESOURCE_ATTRIBUTES: honoured(
     attributes,
     undefined,
-    'Attributes of the resource, as `key=value` with commas. `service.name` counts if `OTEL_SERVICE_NAME` is unset; `service.instance.id` is the name of the instance in spans, log lines and `target_info`',
+    'Attributes of the resource of all signals over OTLP, as `key=value` with commas. `service.name` counts if `OTEL_SERVICE_NAME` is unset; `service.instance.id` is the name of the instance in spans, log lines and `target_info`',
   ),
   OTEL_NODE_RESOURCE_DETECTORS: honoured(
     words(['env', 'host', 'os', 'process', 'serviceinstance', 'container', 'k8s', 'all', 'none'], {
@@ -100,11 +88,11 @@ export const openTelemetryVariables = {
     'Exporters of spans, with commas. `console` writes one JSON line a span to stdout. Unset: `otlp` if an endpoint is set, else `none`; the default of the specification would send to a port that nobody listens on',
   ),
   OTEL_EXPORTER_OTLP_PROTOCOL: honoured(
-    word(protocols),
+    protocol,
     'http/protobuf',
     'Protocol of OTLP: `grpc`, `http/protobuf`, `http/json`',
   ),
-  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: honoured(word(protocols), undefined, 'The same for traces alone'),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: honoured(protocol, undefined, 'The same for traces alone'),
   OTEL_BSP_SCHEDULE_DELAY: honoured(
     wholeNumber(1),
     '1000',
@@ -124,12 +112,12 @@ export const openTelemetryVariables = {
   OTEL_ATTRIBUTE_COUNT_LIMIT: honoured(
     wholeNumber(0),
     undefined,
-    'Max attributes of a span, event or link, unless the next variables say otherwise',
+    'Max attributes of a span, event, link or log line, unless the next variables say otherwise',
   ),
   OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: honoured(
     wholeNumber(0),
     undefined,
-    'Max characters of a text attribute. Unset: no limit; statements of SQL have at most 2,048 characters',
+    'Max characters of a text attribute. Unset: no limit for spans; statements of SQL have at most 2,048 characters',
   ),
   OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: honoured(wholeNumber(0), '64', 'Max attributes of a span'),
   OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: honoured(
@@ -141,11 +129,12 @@ export const openTelemetryVariables = {
   OTEL_SPAN_LINK_COUNT_LIMIT: honoured(wholeNumber(0), '32', 'Max links of a span'),
   OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: honoured(wholeNumber(0), '128', 'Max attributes of an event'),
   OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: honoured(wholeNumber(0), '128', 'Max attributes of a link'),
+  ...metricAndLogVariables,
 } as const;
 
-const forTraces = (name: string): string => name.replace('OTLP_', 'OTLP_TRACES_');
+const signals = { TRACES: 'traces', METRICS: 'metrics', LOGS: 'log lines' } as const;
 
-/** Variables that the OTLP exporter reads itself. Each has a form for traces alone, which counts more. */
+/** Variables that the OTLP exporter reads itself. Each has a form for each signal, which counts more. */
 const otlpVariables: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_HEADERS: 'Headers of each export, as `key=value` with commas, percent-encoded. Secret',
   OTEL_EXPORTER_OTLP_TIMEOUT: 'Max milliseconds for one export, with its retries. Default 10000',
@@ -159,6 +148,9 @@ const otlpVariables: Readonly<Record<string, string>> = {
 export const exporterVariables: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(otlpVariables).flatMap(([name, help]) => [
     [name, help],
-    [forTraces(name), 'The same for traces alone'],
+    ...Object.entries(signals).map(([signal, title]) => [
+      name.replace('OTLP_', `OTLP_${signal}_`),
+      `The same for ${title} alone`,
+    ]),
   ]),
 );

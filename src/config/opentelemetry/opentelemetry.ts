@@ -1,5 +1,6 @@
 import { configSections } from '../variables.ts';
-import { exporterVariables, openTelemetryVariables, type OpenTelemetryVariable } from './opentelemetry-variables.ts';
+import type { OpenTelemetryVariable } from './honoured.ts';
+import { exporterVariables, openTelemetryVariables } from './opentelemetry-variables.ts';
 import { refusedVariables } from './refused-variables.ts';
 
 type Variables = typeof openTelemetryVariables;
@@ -31,6 +32,24 @@ const noticeOfUnknown = (variable: string, text: string): OpenTelemetryNotice[] 
   return [{ variable, message: `${variable} has no effect: ${refused.reason}` }];
 };
 
+/** The endpoint of a signal that is sent only if the exporter of the signal asks for it. */
+const endpointOfExporter = {
+  OTEL_METRICS_EXPORTER: 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+  OTEL_LOGS_EXPORTER: 'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT',
+} as const;
+
+/** An endpoint that nothing is sent to is reported, because the specification would send to it. */
+const noticesOfEndpoints = (
+  settings: Partial<OpenTelemetrySettings>,
+  environment: Readonly<Record<string, string | undefined>>,
+): OpenTelemetryNotice[] =>
+  (['OTEL_METRICS_EXPORTER', 'OTEL_LOGS_EXPORTER'] as const)
+    .filter((exporter) => settings[exporter] === undefined && environment[endpointOfExporter[exporter]]?.trim())
+    .map((exporter) => ({
+      variable: endpointOfExporter[exporter],
+      message: `${endpointOfExporter[exporter]} has no effect without ${exporter}=otlp`,
+    }));
+
 /** Reads the standard OpenTelemetry variables. An invalid or unsupported one is reported and ignored. */
 export const readOpenTelemetry = (environment: Readonly<Record<string, string | undefined>>): OpenTelemetry => {
   const settings: Record<string, unknown> = {};
@@ -47,5 +66,6 @@ export const readOpenTelemetry = (environment: Readonly<Record<string, string | 
       notices.push(...noticeOfUnknown(variable, text.trim()));
     }
   }
+  notices.push(...noticesOfEndpoints(settings, environment));
   return { settings: settings as OpenTelemetrySettings, notices };
 };

@@ -13,26 +13,28 @@ export type RefusedVariable = {
  */
 export const refusedVariables: readonly RefusedVariable[] = [
   {
-    pattern: /^OTEL_METRICS_EXPORTER$/,
-    title: '`OTEL_METRICS_EXPORTER`',
-    accepted: ['prometheus', 'none'],
-    reason: 'metrics are read from /metrics in the format of Prometheus; a Collector can scrape them',
+    pattern: /^OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE$/,
+    title: '`OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`',
+    accepted: ['cumulative'],
+    reason:
+      'metrics are counted from the start of the process, for /metrics and OTLP alike; a Collector can convert them',
   },
   {
-    pattern: /^OTEL_LOGS_EXPORTER$/,
-    title: '`OTEL_LOGS_EXPORTER`',
-    accepted: ['console', 'none'],
-    reason: 'log lines are JSON on stdout; a Collector or Fluent Bit can read them',
+    pattern: /^OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION$/,
+    title: '`OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`',
+    accepted: ['explicit_bucket_histogram'],
+    reason: 'histograms have the buckets of /metrics',
   },
   {
-    pattern: /^OTEL_(?:METRIC|METRICS|EXPORTER_PROMETHEUS|EXPORTER_OTLP_METRICS)_/,
-    title: '`OTEL_METRIC_*`, `OTEL_METRICS_*`, `OTEL_EXPORTER_PROMETHEUS_*`, `OTEL_EXPORTER_OTLP_METRICS_*`',
-    reason: 'metrics are not sent over OTLP; METRICS_HOST and METRICS_PORT set where /metrics is',
+    pattern: /^OTEL_METRICS_EXEMPLAR_FILTER$/,
+    title: '`OTEL_METRICS_EXEMPLAR_FILTER`',
+    accepted: ['trace_based'],
+    reason: 'exemplars name sampled traces that the Collector keeps',
   },
   {
-    pattern: /^OTEL_(?:BLRP|LOGRECORD|EXPORTER_OTLP_LOGS)_/,
-    title: '`OTEL_BLRP_*`, `OTEL_LOGRECORD_*`, `OTEL_EXPORTER_OTLP_LOGS_*`',
-    reason: 'log lines are not sent over OTLP',
+    pattern: /^OTEL_EXPORTER_PROMETHEUS_/,
+    title: '`OTEL_EXPORTER_PROMETHEUS_*`',
+    reason: 'METRICS_HOST and METRICS_PORT set where /metrics is',
   },
   {
     pattern: /^OTEL_EXPORTER_(?:ZIPKIN|JAEGER)_/,

@@ -82,6 +82,7 @@ export const pricingOperations = {
   implied_volatility: { does: 'Find the volatility of one price' },
   batch: { does: 'Price a batch' },
   grid: { does: 'Value positions over a grid of shifts' },
+  calibrate: { does: 'Fit the parameters of Heston to quotes' },
 } as const satisfies Record<string, Described>;
 
 /** Span `pricing.NAME_chunk`, metric `volwatch_pricing_chunk_duration_seconds{operation="NAME"}`. */

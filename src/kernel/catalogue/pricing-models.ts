@@ -45,3 +45,18 @@ export type OutputName = (typeof outputNames)[number];
 /** The methods of volatility forecasts. */
 export const forecastMethods = ['ewma', 'garch11'] as const;
 export type ForecastMethod = (typeof forecastMethods)[number];
+
+/**
+ * Why a calibration ended. The first three mean that the fit is a min that determines the parameters. With `at_bound` and
+ * `not_identified` it is a min that does not determine them.
+ */
+export const calibrationStopReasons = [
+  'residual_small',
+  'gradient_small',
+  'step_small',
+  'at_bound',
+  'not_identified',
+  'max_iterations',
+  'no_progress',
+] as const;
+export type CalibrationStopReason = (typeof calibrationStopReasons)[number];

@@ -1,4 +1,13 @@
-export const dependencies = ['postgres', 'redis', 'twelve_data', 'google_calendar', 'smtp', 'workers', 'jobs'] as const;
+export const dependencies = [
+  'postgres',
+  'redis',
+  'twelve_data',
+  'tiingo',
+  'google_calendar',
+  'smtp',
+  'workers',
+  'jobs',
+] as const;
 export type Dependency = (typeof dependencies)[number];
 
 type DependencyStatus = 'up' | 'degraded' | 'down' | 'disabled';

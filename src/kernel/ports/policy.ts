@@ -8,6 +8,11 @@ export type Call = {
   readonly deadline: number;
   /** Whether the request may be sent more than once. */
   readonly idempotent: boolean;
+  /**
+   * Runs before each attempt, also before a retry, and is not part of the timeout of the attempt. If it throws, nothing is
+   * sent and the call ends with its error. It does not run while the circuit refuses calls.
+   */
+  readonly beforeAttempt?: (call: Pick<Call, 'signal' | 'deadline'>) => Promise<void>;
 };
 
 /**

@@ -7,8 +7,8 @@ type AssetDefinition = {
   readonly name: string;
   readonly exchange: string;
   readonly currency: string;
-  /** Symbol at Twelve Data, if it differs. */
-  readonly twelveDataSymbol?: string;
+  /** Symbol at the provider of the universe, if it differs. The bundled universes have the symbols of Twelve Data. */
+  readonly providerSymbol?: string;
 };
 
 /** What the definition says about one constituent. */
@@ -90,7 +90,7 @@ export const bundledUniverses: readonly Universe[] = [
     name: 'sp500',
     interval: '1day',
     from: '2000-01-01',
-    assets: [{ symbol: '^GSPC', name: 'S&P 500', exchange: 'SNP', currency: 'USD', twelveDataSymbol: 'SPX' }],
+    assets: [{ symbol: '^GSPC', name: 'S&P 500', exchange: 'SNP', currency: 'USD', providerSymbol: 'SPX' }],
     indexes: [{ code: 'SP500', name: 'S&P 500 rebased to 1000', method: 'rebased', constituents: ['^GSPC'] }],
   },
 ];

@@ -14,8 +14,10 @@ export type PriceBar = {
   readonly low: number | null;
   readonly close: number;
   readonly volume: number | null;
-  /** Shares after a split of this day for one share before it. Only uploads have it. */
+  /** Shares after a split of this day for one share before it. Absent: the source does not tell splits and dividends. */
   readonly splitFactor?: number | null;
+  /** Cash for one share whose ex-date is this day. A provider that tells splits tells dividends too. */
+  readonly dividend?: number | null;
 };
 
 export const refreshSources = ['provider', 'cache', 'last_known_good', 'upload'] as const;
@@ -27,6 +29,9 @@ export type FetchedSeries = {
   /** The answer has the bars from this day on. Absent: from the first day of the universe. */
   readonly since?: string;
 };
+/** True if the source tells splits and dividends. The bars then have prices as they were traded. */
+export const tellsActions = ({ prices }: FetchedSeries): boolean => prices[0]?.splitFactor !== undefined;
+
 export type FetchedUniverse = { readonly source: RefreshSource; readonly series: readonly FetchedSeries[] };
 
 type FetchOptions = {
@@ -59,6 +64,9 @@ export type MarketDataProvider = {
 const maxNumber = 1e15;
 const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
 const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
+/** Far outside of what shares have had. It keeps adjusted prices in the range of numbers. */
+const maxSplitFactor = 1e6;
+const isSplitFactor = (value: number): boolean => value >= 1 / maxSplitFactor && value <= maxSplitFactor;
 const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
 
 const faultOf = (
@@ -71,6 +79,8 @@ const faultOf = (
   if (!isPositive(bar.close)) return 'a close that is not a positive number';
   if (![bar.open, bar.high, bar.low].every(isPositiveOrAbsent)) return 'a price that is not a positive number';
   if (!isVolume(bar.volume)) return 'a volume that is not a number from 0';
+  if (!isPositiveOrAbsent(bar.dividend ?? null)) return 'a dividend that is not a positive number';
+  if (!isSplitFactor(bar.splitFactor ?? 1)) return 'a split with a factor that no share has had';
   return undefined;
 };
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { secondsToNextMinute } from '#src/kernel/http-answers.ts';
 import type { PriceBar } from './provider.ts';
-import { throttled } from './twelve-data-http.ts';
+import { throttled } from './http/provider-requests.ts';
 
 /**
  * Twelve Data sends numbers as strings. `NaN`, an empty text and exponents are refused. JSON numbers are accepted too.

@@ -1,39 +1,28 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { sameBar } from '../series/bars.ts';
 import type { FetchedSeries, MarketDataProvider, PriceBar } from './provider.ts';
-import { throttled, type TwelveDataHttp } from './twelve-data-http.ts';
+import { createProviderHealth } from './http/provider-health.ts';
+import { waitForCredits, type RequestCredits } from './http/request-credits.ts';
+import type { TwelveDataHttp } from './twelve-data-http.ts';
 import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
 import type { Universe } from '../indexes/universes.ts';
-
-/** Request credits of the account. All processes share them. */
-type Credits = {
-  readonly perMinute: number;
-  /** Takes `count` credits or none. @returns 0 if they were taken, else the milliseconds until the next attempt */
-  readonly take: (count: number) => Promise<number>;
-};
 
 export type TwelveDataDeps = {
   readonly http: TwelveDataHttp;
   readonly policy: Policy;
-  readonly credits: Credits;
+  readonly credits: RequestCredits;
   /** Timeout for all requests of one fetch together; for each of them if the fetch may wait longer for credits. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
 
-export type TwelveData = MarketDataProvider & {
-  /**
-   * Health from the circuit state and the last fetch. There is no request for the check, because it would cost credits.
-   */
-  readonly healthCheck: HealthCheck;
-};
+export type TwelveData = MarketDataProvider & { readonly healthCheck: HealthCheck };
 
 const maxBarsPerPage = 5_000;
 /** Number of years whose bars always fit into one page. */
@@ -101,19 +90,12 @@ const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): Fetch
  * each.
  */
 export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: TwelveDataDeps): TwelveData => {
-  let lastFailure: string | undefined;
-
-  const takeCredits = async (count: number, waitUntil: number, signal: AbortSignal): Promise<void> => {
-    for (let wait = await credits.take(count); wait > 0; wait = await credits.take(count)) {
-      if (clock.monotonic() + wait >= waitUntil) throw throttled(Math.ceil(wait / 1_000));
-      await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-  };
+  const health = createProviderHealth({ dependency: 'twelve_data', policy });
 
   /** `isPatient`: the time of the requests does not count as time of waiting for credits. */
   type Patience = { readonly waitUntil: number; readonly isPatient: boolean };
   type Batch = { readonly assets: Universe['assets']; readonly page: Page };
-  const symbolOf = ({ symbol, twelveDataSymbol = symbol }: Universe['assets'][number]): string => twelveDataSymbol;
+  const symbolOf = ({ symbol, providerSymbol = symbol }: Universe['assets'][number]): string => providerSymbol;
 
   const requestSeries = async (
     { interval }: Universe,
@@ -132,7 +114,7 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
       timezone: 'Exchange',
       format: 'JSON',
     };
-    await takeCredits(symbols.length, waitUntil, outer);
+    await waitForCredits(symbols.length, { credits, clock, waitUntil, signal: outer });
     const deadline = isPatient ? clock.monotonic() + timeoutMs : waitUntil;
     let attempts = 0;
     const body = await policy.run({ signal: outer, deadline, idempotent: true }, async (signal) => {
@@ -152,7 +134,7 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
   ): Promise<FetchedSeries[]> => {
     const patience = { waitUntil: clock.monotonic() + (maxWaitMs ?? timeoutMs), isPatient: maxWaitMs !== undefined };
     const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
-    for (const { assets, from } of groupsOf(universe, since, credits.perMinute)) {
+    for (const { assets, from } of groupsOf(universe, since, credits.max)) {
       for (const page of pagesFrom(from, universe.interval, clock.now())) {
         const found = await requestSeries(universe, { assets, page }, patience, signal);
         for (const asset of assets) {
@@ -174,32 +156,21 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
 
   return {
     source: 'twelve_data',
-    maxAssetsPerFetch: credits.perMinute,
+    maxAssetsPerFetch: credits.max,
     fetch: async (universe, signal, { since = new Map<string, string>(), maxWaitMs }) => {
       assertOutsideTransaction('Calling Twelve Data');
       const startedAt = clock.monotonic();
       try {
-        const series = await fetchAll(universe, signal, since, maxWaitMs);
-        const empty = series.find((each) => each.prices.length === 0 && each.since === undefined);
-        if (empty) throw badResponse(`no prices for ${empty.symbol}`);
-        lastFailure = undefined;
-        return { source: 'provider', series };
-      } catch (error) {
-        lastFailure = codeOf(error);
-        throw error;
+        return await health.watch(async () => {
+          const series = await fetchAll(universe, signal, since, maxWaitMs);
+          const empty = series.find((each) => each.prices.length === 0 && each.since === undefined);
+          if (empty) throw badResponse(`no prices for ${empty.symbol}`);
+          return { source: 'provider', series };
+        });
       } finally {
         addTiming('external', clock.monotonic() - startedAt);
       }
     },
-    healthCheck: {
-      dependency: 'twelve_data',
-      required: false,
-      check: async () => {
-        const circuit = policy.state();
-        const detail = `circuit ${circuit}${lastFailure === undefined ? '' : `; last fetch: ${lastFailure}`}`;
-        if (circuit === 'open') return { status: 'down', detail };
-        return { status: circuit === 'closed' && lastFailure === undefined ? 'up' : 'degraded', detail };
-      },
-    },
+    healthCheck: health.healthCheck,
   };
 };

@@ -7,6 +7,7 @@ import type { Universe } from '../indexes/universes.ts';
 import { firstDayOfPeriod } from './periods.ts';
 import { planSeries } from './plan-series.ts';
 import type { HeldBackSeries, QuarantinedPrice, ReplacedSeries, SeriesPlan } from './series-plan.ts';
+import { removeOtherActions, storeFetchedActions } from './fetched-actions.ts';
 import { readStoredSeries } from './stored-series.ts';
 import { removeBars, removeSeries, rescaleBefore, writeBars, writeQuarantine } from './write-series.ts';
 
@@ -130,10 +131,9 @@ export const writePlans = async (
   const assetsOf = (selects: (plan: SeriesPlan) => boolean): number[] =>
     plans.filter(([, plan]) => selects(plan)).map(([asset]) => asset);
 
-  await removeSeries(
-    { query },
-    assetsOf(({ removesAll }) => removesAll),
-  );
+  const emptied = assetsOf(({ removesAll }) => removesAll);
+  await removeSeries({ query }, emptied);
+  await removeOtherActions({ query }, emptied, source);
   await rescaleBefore(
     { query },
     listOf(({ rescaleBefore: factor }) => present([factor])),
@@ -196,7 +196,14 @@ export const storeSeries = async (
     const plans = await planBatch(transaction, batch, request, from);
     await writePlans(transaction, plans, request, from);
     await markHistories(transaction, batch, plans, request);
+    const accepted = batch.flatMap((series, index) => {
+      const [asset, { heldBack }] = plans[index]!;
+      return heldBack === undefined ? [{ ...series, asset, from: series.since ?? from }] : [];
+    });
+    const isCurrent = request.fetched.source === 'provider';
+    const changedActions = await storeFetchedActions(transaction, accepted, isCurrent);
     result = withPlans(result, plans);
+    result = { ...result, firstChanged: earlier(changedActions, result.firstChanged) };
   }
   return result;
 };

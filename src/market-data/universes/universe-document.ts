@@ -125,12 +125,12 @@ export const toUniverse = (name: string, version: number, document: UniverseDocu
   interval: document.interval,
   from: document.from,
   assets: document.assets.map(
-    ({ symbol, name: title = symbol, exchange, currency, provider_symbol: twelveDataSymbol }) => ({
+    ({ symbol, name: title = symbol, exchange, currency, provider_symbol: providerSymbol }) => ({
       symbol,
       name: title,
       exchange,
       currency,
-      ...(twelveDataSymbol !== undefined && { twelveDataSymbol }),
+      ...(providerSymbol !== undefined && { providerSymbol }),
     }),
   ),
   indexes: document.indexes.map(({ code, name: title, method, constituents, ...rest }) => ({
@@ -152,9 +152,9 @@ export const toDocument = (title: string, universe: Universe): UniverseDocument 
   interval: universe.interval,
   from: universe.from,
   exchange: null,
-  assets: universe.assets.map(({ twelveDataSymbol, ...asset }) => ({
+  assets: universe.assets.map(({ providerSymbol, ...asset }) => ({
     ...asset,
-    ...(twelveDataSymbol !== undefined && { provider_symbol: twelveDataSymbol }),
+    ...(providerSymbol !== undefined && { provider_symbol: providerSymbol }),
   })),
   indexes: universe.indexes.map(({ code, name, method, constituents, terms, ...rest }) => ({
     code,

@@ -16,6 +16,7 @@ import {
   type StoredResult,
 } from '../series/store-series.ts';
 import { readStoredRanges, type SeriesRange } from '../series/stored-series.ts';
+import { removeOtherActions } from '../series/fetched-actions.ts';
 import { removeSeries } from '../series/write-series.ts';
 import { arrayLiteral } from '../sql.ts';
 import { storeActions } from './store-actions.ts';
@@ -174,10 +175,9 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
   const isPlain = ({ id, isPlain: ordered }: Series): boolean => ordered && (replaces || !stored.has(id));
   const plain = all.filter(isPlain);
   const replaced = plain.filter(({ id }) => stored.has(id));
-  await removeSeries(
-    transaction,
-    replaced.map(({ id }) => id),
-  );
+  const emptied = replaced.map(({ id }) => id);
+  await removeSeries(transaction, emptied);
+  await removeOtherActions(transaction, emptied, source);
   await writePlain(transaction, plain, request);
   let result: StoredResult = {
     ...nothingStored,

@@ -1,6 +1,4 @@
-import { isAscii, isUtf8 } from 'node:buffer';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { malformedJson } from '#src/kernel/requests/json-fault.ts';
 import { readColumnsArrow } from '../arrow/read-columns.ts';
 import { checkBatchShape } from './batch-shape.ts';
 import { fillColumns } from './columns/fill-columns.ts';
@@ -13,25 +11,13 @@ import { readColumnsJson } from './columns/columns-json.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { readDefaults } from '../request/defaults.ts';
 import { invalidRequest } from '../request/failures.ts';
+import { parseJsonBytes } from '../request/parse-json-bytes.ts';
 import { isRow } from '../request/read-option.ts';
-
 import { arrowType, jsonType, type BatchRequest, type PreparedBatch } from './prepared-batch.ts';
-
-const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string => {
-  const bytes = Buffer.from(buffer, byteOffset, byteLength);
-  if (isAscii(bytes)) return bytes.toString('latin1');
-  if (isUtf8(bytes)) return bytes.toString('utf8');
-  throw new AppError('malformed_body', 'The body is not valid UTF-8');
-};
 
 const parseJson = ({ kind, bytes, jsonDepth }: BatchRequest): unknown => {
   checkBatchShape(bytes, jsonDepth, kind);
-  const text = textOf(bytes);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw malformedJson(text, cause);
-  }
+  return parseJsonBytes(bytes);
 };
 
 const unacceptable = (): AppError =>

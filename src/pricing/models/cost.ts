@@ -71,6 +71,13 @@ const usualHestonYears = 50;
 const hestonCosts = { usual: 10, extreme: 3_000 } as const;
 const isAbove = (given: unknown, max: number): boolean => typeof given === 'number' && given > max;
 
+/** Number of prices that the derivatives of a price by the parameters cost, with the price itself. */
+const parameterGradient = 2.5;
+
+/** Microseconds of a Heston price and its derivatives by the parameters. */
+export const hestonGradientCost = (row: Pick<CostInputs, 'heston' | 'time_to_expiry'>): number =>
+  parameterGradient * hestonCost(row);
+
 const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
   if (typeof heston !== 'object' || heston === null) return hestonCosts.usual;
   const parameters = heston as Readonly<Record<string, unknown>>;

@@ -10,7 +10,7 @@ import { outputNames } from '../models/outputs.ts';
 import { dayCounts } from './conventions/convention-members.ts';
 import { unitCode } from './unit-warnings.ts';
 
-const hestonSchema = z
+export const hestonSchema = z
   .strictObject({ v0: z.number(), kappa: z.number(), theta: z.number(), sigma: z.number(), rho: z.number() })
   .meta({ id: 'UsedHestonParameters' });
 const dividendSchema = z

@@ -32,7 +32,7 @@ export { isRow, type Row } from './rows.ts';
 
 const optionType = { name: 'option_type', description: listed(optionTypes) };
 
-const numberError = (at: string, input: NumberInput, value: unknown): FieldError => {
+export const numberError = (at: string, input: NumberInput, value: unknown): FieldError => {
   if (value === undefined) return memberError(at, input.name, 'required', requiredText(input));
   if (typeof value !== 'number') {
     return memberError(at, input.name, 'invalid_type', notANumberText(input, value));
@@ -40,7 +40,7 @@ const numberError = (at: string, input: NumberInput, value: unknown): FieldError
   return memberError(at, input.name, 'out_of_range', rangeText(input, value));
 };
 
-const typeError = (at: string, type: unknown): FieldError =>
+export const typeError = (at: string, type: unknown): FieldError =>
   type === undefined
     ? memberError(at, 'option_type', 'required', requiredText(optionType))
     : memberError(at, 'option_type', 'invalid_value', choiceText('option_type', optionTypes, type));

@@ -2,6 +2,8 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { freeBytes } from '#src/kernel/streams/free-bytes.ts';
 import type { BatchRequest, PreparedBatch } from '../batch/prepared-batch.ts';
 import { prepareBatch } from '../batch/prepare-batch.ts';
+import type { Calibration } from '../calibration/calibration.ts';
+import { openCalibration, type CalibrationRequest } from '../calibration/calibration-task.ts';
 import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
@@ -38,7 +40,8 @@ export type OpenTaskDeps = {
 
 /**
  * One task in a pricing process. The first turn of a batch reads the envelope and prices as many rows as it has time for;
- * the next turns price the others. A forecast takes one turn.
+ * the next turns price the others. A forecast takes one turn. A
+ * calibration calculates prices in each turn.
  */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
   const { engines, forecastVolatility, send, before } = deps;
@@ -51,6 +54,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let preparing: ReturnType<NonNullable<PreparedBatch['prepare']>> | undefined;
   let slices: ReturnType<typeof createSlices> | undefined;
   let writing: ReturnType<typeof outcomeSteps> | undefined;
+  let calibrating: Generator<undefined, Calibration, undefined> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
   /** Expected time of the slowest row. */
@@ -85,9 +89,32 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return refused ?? { reply: { forecast: forecastOf(forecastVolatility, given, closes) } };
   };
 
+  const startCalibration = (given: CalibrationRequest): Answer | undefined => {
+    const { quotes, estimate, steps } = openCalibration(given, bytes!);
+    bytes = undefined;
+    calibrating = steps;
+    return announce(estimate, { format: 'calibration', rows: quotes });
+  };
+
+  /** @returns the answer if the task has taken so much longer than its estimate that this process must not go on */
+  const checkWorked = (): Answer | undefined => {
+    if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
+    checkWork({ totalMs: workedMs / estimateTolerance, maxRowMs: 0, model: 'unknown' }, limits.maxMs);
+    return undefined;
+  };
+
+  const calibrate = (steps: Generator<undefined, Calibration, undefined>, until: number): Answer | undefined => {
+    do {
+      const next = steps.next();
+      if (next.done === true) return { reply: { calibration: next.value } };
+    } while (performance.now() < until);
+    return checkWorked();
+  };
+
   const open = async (): Promise<Answer | undefined> => {
     before?.(task, bytes!);
-    return request.input === 'closes' ? forecast(request) : openBatch(request);
+    if (request.input === 'closes') return forecast(request);
+    return request.input === 'quotes' ? startCalibration(request) : openBatch(request);
   };
 
   /** @returns the answer if this process must not price the batch; `later` if the turn is over */
@@ -106,12 +133,17 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     if (cancelled) return { reply: { cancelled: true } };
     const until = performance.now() + turnMs;
     // A small batch is read, priced and written in one turn. So the first of two batches ends before the second.
-    if (batch === undefined) {
+    if (batch === undefined && calibrating === undefined) {
       const answer = await open();
-      if (answer !== undefined || batch === undefined) return answer;
+      if (answer !== undefined) return answer;
     }
+    if (calibrating !== undefined) return calibrate(calibrating, until);
+    return batch && stepBatch(batch, turnMs, until);
+  };
+
+  const stepBatch = (opened: PreparedBatch, turnMs: number, until: number): Answer | undefined => {
     if (slices === undefined) {
-      const answer = begin(batch, until);
+      const answer = begin(opened, until);
       if (answer === 'later' || slices === undefined) return answer === 'later' ? undefined : answer;
       // The service must know about a slow row before it starts, because the process is silent during it.
       if (maxRowMs > turnMs) return undefined;
@@ -121,11 +153,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       do slices.next();
       while (!slices.isDone() && performance.now() < until);
     }
-    if (!slices.isDone()) {
-      if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
-      checkWork({ totalMs: workedMs / estimateTolerance, maxRowMs: 0, model: 'unknown' }, limits.maxMs);
-      return undefined;
-    }
+    if (!slices.isDone()) return checkWorked();
     const outcome = write(until);
     return outcome && { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
   };

@@ -5,6 +5,8 @@ import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { BatchRequest } from '../batch/prepared-batch.ts';
+import type { Calibration } from '../calibration/calibration.ts';
+import type { CalibrationRequest } from '../calibration/calibration-task.ts';
 import type { ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
@@ -52,6 +54,8 @@ export type WorkOptions = {
 };
 
 type PoolForecast = ForecastRequest & { readonly bytes: Uint8Array };
+type PoolCalibration = CalibrationRequest & { readonly bytes: Uint8Array };
+type PoolRequest = BatchRequest | PoolForecast | PoolCalibration;
 
 export type PricingWorkers = {
   /**
@@ -66,6 +70,11 @@ export type PricingWorkers = {
    * @throws AppError as in `run`, and `pricing_calculation_failed`
    */
   readonly forecast: (request: PoolForecast, options: WorkOptions) => Promise<VolatilityForecast>;
+  /**
+   * Fits the parameters of Heston in another process. The bytes are the body of the request.
+   * @throws AppError as in `run`, and `pricing_calculation_failed`
+   */
+  readonly calibrate: (request: PoolCalibration, options: WorkOptions) => Promise<Calibration>;
   readonly healthCheck: HealthCheck;
   /** Kills the processes. Their tasks fail with `shutting_down`. */
   readonly close: () => Promise<void>;
@@ -159,10 +168,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     else byCaller.set(caller, count);
   };
 
-  const createTask = (
-    request: BatchRequest | PoolForecast,
-    { caller, kind, maxMs, estimate }: WorkOptions,
-  ): PoolTask => {
+  const createTask = (request: PoolRequest, { caller, kind, maxMs, estimate }: WorkOptions): PoolTask => {
     const { bytes: body, ...rest } = request;
     const fault = faults.take('pricing.worker');
     const expectedMs = expectedTime(body.byteLength, estimate);
@@ -189,7 +195,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     });
   };
 
-  const perform = async (request: BatchRequest | PoolForecast, options: WorkOptions): Promise<TaskResult> => {
+  const perform = async (request: PoolRequest, options: WorkOptions): Promise<TaskResult> => {
     const { signal } = options;
     const task = createTask(request, options);
     const cancel = (): void => {
@@ -207,7 +213,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     }
   };
 
-  const run = async (request: BatchRequest | PoolForecast, options: WorkOptions): Promise<TaskResult> => {
+  const run = async (request: PoolRequest, options: WorkOptions): Promise<TaskResult> => {
     const { caller, estimate, maxMs } = options;
     if (estimate) checkWork(estimate, maxMs);
     admit(caller);
@@ -229,6 +235,10 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     forecast: async (request, options) => {
       const result = await run(request, options);
       return 'forecast' in result ? result.forecast : otherKind();
+    },
+    calibrate: async (request, options) => {
+      const result = await run(request, options);
+      return 'calibration' in result ? result.calibration : otherKind();
     },
     healthCheck: {
       dependency: 'workers',

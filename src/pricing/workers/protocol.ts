@@ -4,6 +4,8 @@ import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue
 import type { TakenFault } from '#src/kernel/catalogue/faults.ts';
 import type { BatchFormat, PreparedBatch, BatchRequest, Transport } from '../batch/prepared-batch.ts';
 import type { Outcome, TallyData } from '../batch/batch-tally.ts';
+import type { Calibration } from '../calibration/calibration.ts';
+import type { CalibrationRequest } from '../calibration/calibration-task.ts';
 import type { ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import type { WorkEstimate } from '../models/cost.ts';
@@ -114,8 +116,8 @@ export type WorkLimits = {
   readonly handBackMs?: number;
 };
 
-/** What a process calculates. `input` tells the two kinds apart; the bytes are the body of the task. */
-type TaskRequest = Omit<BatchRequest, 'bytes'> | ForecastRequest;
+/** What a process calculates. `input` tells the kinds apart; the bytes are the body of the task. */
+type TaskRequest = Omit<BatchRequest, 'bytes'> | ForecastRequest | CalibrationRequest;
 
 export type TaskHead = {
   readonly id: number;
@@ -127,14 +129,18 @@ export type TaskMessage = TaskHead & { readonly type: 'task'; readonly limits: W
 /** The body of a `task` is the body of the request. */
 export type ToWorker = TaskMessage | { readonly type: 'cancel'; readonly id: number };
 
-/** Facts about a task that are known after its body is read. `rows` are the closes of a forecast. */
-export type TaskSummary = WorkEstimate & { readonly format: BatchFormat | 'forecast'; readonly rows: number };
+/** Facts about a task that are known after its body is read. `rows` are the closes of a forecast, the quotes of a calibration. */
+export type TaskSummary = WorkEstimate & {
+  readonly format: BatchFormat | 'forecast' | 'calibration';
+  readonly rows: number;
+};
 
 /** Start and end of the work in the process, in milliseconds since 1970. */
 export type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly pid: number };
 export type WorkerReply =
   | { readonly outcome: OutcomeHead }
   | { readonly forecast: VolatilityForecast }
+  | { readonly calibration: Calibration }
   | { readonly refusal: Refusal }
   | { readonly failure: string }
   | { readonly cancelled: true }

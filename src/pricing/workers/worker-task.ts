@@ -6,10 +6,14 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { LaneTask } from './lane-task.ts';
 import { errorOf, outcomeOfHead } from './protocol.ts';
 import type { BatchOutcome, WorkerReply, WorkerSpan } from './protocol.ts';
+import type { Calibration } from '../calibration/calibration.ts';
 import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 
-/** The result of a task: one of a batch, or one of a forecast. */
-export type TaskResult = { readonly batch: BatchOutcome } | { readonly forecast: VolatilityForecast };
+/** The result of a task: one of a batch, of a forecast, or of a calibration. */
+export type TaskResult =
+  | { readonly batch: BatchOutcome }
+  | { readonly forecast: VolatilityForecast }
+  | { readonly calibration: Calibration };
 
 export type PoolTask = LaneTask & {
   readonly outcome: Promise<TaskResult>;
@@ -82,6 +86,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     if (refusal) rejectOutcome(refusal);
     else if ('outcome' in reply) resolve({ batch: outcomeOfHead(reply.outcome, answer) });
     else if ('forecast' in reply) resolve({ forecast: reply.forecast });
+    else if ('calibration' in reply) resolve({ calibration: reply.calibration });
   };
 
   const task: PoolTask = {

@@ -11,16 +11,13 @@ import { negotiateFormat, renderMetrics, type ExpositionFormat } from '../metric
 import { faultRoutes, type FaultChangeListener } from './fault-routes.ts';
 import type { FaultControl } from '../faults.ts';
 
-/** Sets gauges before a scrape. It must have a timeout, because the scrape waits for it. */
-export type Collector = () => void | Promise<unknown>;
-
 export type AdminServerDeps = {
   readonly registry: Registry;
   /** The fault routes exist only if this is given. */
   readonly faults?: FaultControl;
   readonly onFaultChange?: FaultChangeListener;
-  /** Run before each scrape. If one throws, the error is logged and the others run. */
-  readonly collectors?: readonly Collector[];
+  /** Sets the gauges that are read on demand, before each scrape. Must not throw. */
+  readonly collect?: () => Promise<void>;
   readonly host: string;
   /** 0 selects a free port. */
   readonly port: number;
@@ -94,15 +91,9 @@ const problem = (error: AppError, instance: string, requestId: string): AdminRep
   },
 });
 
-const metricsRoute = ({ registry, collectors = [], logger }: AdminServerDeps): AdminRoute => {
+const metricsRoute = ({ registry, collect }: AdminServerDeps): AdminRoute => {
   const collectAndRender = async (format: ExpositionFormat): ReturnType<typeof renderMetrics> => {
-    for (const collect of collectors) {
-      try {
-        await collect();
-      } catch (error) {
-        logger.warn({ error }, 'a metrics collector failed');
-      }
-    }
+    await collect?.();
     return renderMetrics(registry, format);
   };
   // Scrapes at the same time share one text, because many or pipelined scrapes must not multiply its memory.

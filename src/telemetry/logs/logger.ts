@@ -3,9 +3,10 @@ import { INVALID_TRACEID, trace } from '@opentelemetry/api';
 import { pino, type DestinationStream } from 'pino';
 import type { LogFields, Logger } from '../../kernel/ports/logger.ts';
 import { currentRequest } from '../../kernel/requests/request-context.ts';
+import type { LineLevel, LogLine } from './otlp/log-record.ts';
 import { redactText, redactValue } from './redaction.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogLevel = LineLevel | 'silent';
 
 export type LoggerDeps = {
   readonly level: LogLevel;
@@ -13,6 +14,8 @@ export type LoggerDeps = {
   readonly instanceId?: string;
   /** Default: standard output, without blocking the event loop. */
   readonly destination?: DestinationStream;
+  /** Gets each line too, in the context of the code that writes it. Default: nothing. */
+  readonly exportLine?: ((line: LogLine) => void) | undefined;
 };
 
 export type FlushableLogger = Logger & {
@@ -63,7 +66,7 @@ const correlation = (): Correlation => {
  * fields, and `message`. Secrets and personal data in the fields are redacted at any depth. An Error in any field
  * becomes `{ type, message, code?, stack?, cause? }` without literals of statements.
  */
-export const createLogger = ({ level, instanceId, destination }: LoggerDeps): FlushableLogger => {
+export const createLogger = ({ level, instanceId, destination, exportLine }: LoggerDeps): FlushableLogger => {
   const standardOutput = destination
     ? undefined
     : pino.destination({ dest: 1, sync: false, maxLength: maxBufferBytes });
@@ -80,10 +83,13 @@ export const createLogger = ({ level, instanceId, destination }: LoggerDeps): Fl
     destination ?? standardOutput!,
   );
   const at =
-    (name: Exclude<LogLevel, 'silent'>) =>
+    (name: LineLevel) =>
     (fields: LogFields, message: string): void => {
       if (!log.isLevelEnabled(name)) return;
-      log[name]({ ...correlation(), ...(redactValue(fields) as object) }, redactText(message));
+      const line = { ...correlation(), ...(redactValue(fields) as Record<string, unknown>) };
+      const text = redactText(message);
+      log[name](line, text);
+      exportLine?.({ level: name, message: text, fields: line });
     };
   return {
     debug: at('debug'),

@@ -4,6 +4,7 @@ import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { OpenTelemetrySettings } from '../../config/index.ts';
+import { otlpProtocol } from '../export/otlp-protocol.ts';
 
 /** Time as the log lines have it (RFC 3339). */
 const timeOf = (time: ReadableSpan['startTime']): string => new Date(hrTimeToMicroseconds(time) / 1_000).toISOString();
@@ -36,8 +37,7 @@ const createConsoleExporter = (write: (text: string) => void): SpanExporter => (
 
 /** The exporters read endpoint, headers, timeout, compression and certificates from `OTEL_EXPORTER_OTLP_*`. */
 const createOtlpExporter = (settings: OpenTelemetrySettings): SpanExporter => {
-  const protocol =
-    settings.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? settings.OTEL_EXPORTER_OTLP_PROTOCOL ?? 'http/protobuf';
+  const protocol = otlpProtocol(settings, 'TRACES');
   if (protocol === 'grpc') return new GrpcExporter();
   return protocol === 'http/json' ? new JsonExporter() : new ProtobufExporter();
 };

@@ -4,6 +4,10 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { OpenTelemetrySettings } from '../../config/index.ts';
 import { createBufferedListener } from '../buffered-listener.ts';
+import { createDropCounter } from '../export/drop-counter.ts';
+import { createOutages } from '../export/outages.ts';
+import { logExportOf, metricExportOf } from '../export/signals.ts';
+import { within } from '../export/within.ts';
 import type { TelemetryRuntime } from '../runtime.ts';
 import { createSpanExporters } from './exporters.ts';
 import { createInboundPropagator } from './inbound-propagator.ts';
@@ -12,13 +16,7 @@ import { createResource } from './resource.ts';
 import { createSampler, defaultSampler } from './samplers.ts';
 import { withSdkMessages, type SdkMessage } from './sdk-messages.ts';
 import { spanLimitsOf } from './span-limits.ts';
-import {
-  combineSpanPipelines,
-  createDropCounter,
-  createSpanPipeline,
-  createSpanProbe,
-  within,
-} from './span-pipeline.ts';
+import { combineSpanPipelines, createSpanPipeline, createSpanProbe } from './span-pipeline.ts';
 
 /** Max messages of the SDK that are kept until the logger exists. */
 const maxMessages = 100;
@@ -44,6 +42,19 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
   const messages = createBufferedListener<SdkMessage>(maxMessages);
   return withSdkMessages(settings, messages.report, () => {
     const drops = createDropCounter();
+    const outages = createOutages();
+    const resource = createResource({
+      serviceName: options.serviceName,
+      serviceVersion: options.serviceVersion,
+      instanceId: options.instanceId,
+      inCluster: options.inCluster,
+      detectors: settings.OTEL_NODE_RESOURCE_DETECTORS ?? ['all'],
+      attributes: settings.OTEL_RESOURCE_ATTRIBUTES ?? {},
+    });
+    const scope = { name: 'volwatch', version: options.serviceVersion };
+    const signals = { settings, resource, scope, onDropped: drops.record, outages };
+    const metrics = metricExportOf(signals);
+    const logs = logExportOf(signals);
     const exporters = options.exporter ? [options.exporter] : createSpanExporters(settings, options.hasEndpoint);
     const pipeline = combineSpanPipelines(
       exporters.map((exporter) =>
@@ -53,28 +64,22 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
           scheduledDelayMs: settings.OTEL_BSP_SCHEDULE_DELAY ?? 1_000,
           maxBatchSize: settings.OTEL_BSP_MAX_EXPORT_BATCH_SIZE ?? 512,
           exportTimeoutMs: settings.OTEL_BSP_EXPORT_TIMEOUT ?? 30_000,
-          onDropped: drops.record,
+          onDropped: (reason, spans) => drops.record('traces', reason, spans),
+          onResult: outages.watch('traces'),
         }),
       ),
     );
     const probe = createSpanProbe(pipeline);
     const instrumentations = chosenInstrumentations(settings);
     new NodeSDK({
-      resource: createResource({
-        serviceName: options.serviceName,
-        serviceVersion: options.serviceVersion,
-        instanceId: options.instanceId,
-        inCluster: options.inCluster,
-        detectors: settings.OTEL_NODE_RESOURCE_DETECTORS ?? ['all'],
-        attributes: settings.OTEL_RESOURCE_ATTRIBUTES ?? {},
-      }),
+      resource,
       autoDetectResources: false,
       contextManager: new AsyncLocalStorageContextManager(),
       textMapPropagator: createInboundPropagator(settings.OTEL_PROPAGATORS ?? ['tracecontext']),
       sampler: createSampler(settings),
       spanLimits: spanLimitsOf(settings),
       spanProcessors: [probe],
-      // Metrics are exported by /metrics and logs by stdout, so the SDK must not configure them from the environment.
+      // Metrics and log lines have exports of their own, so the SDK must not configure them from the environment.
       metricReaders: [],
       logRecordProcessors: [],
       instrumentations: [getNodeAutoInstrumentations(instrumentationConfig(instrumentations))],
@@ -87,11 +92,20 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
       instanceId: options.instanceId,
       instrumentations,
       recordsChildren: sampler.startsWith('parentbased_') || sampler === 'always_on',
+      exportLine: logs?.emit,
+      startMetricExport: (source) => metrics?.start(source),
       forceFlush: async (timeoutMs) => {
-        if (pipeline) await within(timeoutMs, pipeline.forceFlush());
+        await Promise.all([
+          pipeline && within(timeoutMs, pipeline.forceFlush()),
+          metrics?.forceFlush(timeoutMs),
+          logs?.forceFlush(timeoutMs),
+        ]);
       },
-      shutdown: async (timeoutMs) => pipeline?.close(timeoutMs),
+      shutdown: async (timeoutMs) => {
+        await Promise.all([pipeline?.close(timeoutMs), metrics?.close(timeoutMs), logs?.close(timeoutMs)]);
+      },
       onDropped: drops.subscribe,
+      onOutage: outages.subscribe,
       onMessage: messages.subscribe,
       recordScopes: probe.recordScopes,
     };

@@ -1,5 +1,4 @@
 import { context, ROOT_CONTEXT, trace, TraceFlags, type Context } from '@opentelemetry/api';
-import { ExportResultCode } from '@opentelemetry/core';
 import {
   BatchSpanProcessor,
   RandomIdGenerator,
@@ -9,8 +8,9 @@ import {
   type SpanProcessor,
   type TimedEvent,
 } from '@opentelemetry/sdk-trace';
+import type { DropReason } from '../export/drop-counter.ts';
+import { createExportQueue } from '../export/export-queue.ts';
 import { redactAttributes, redactText } from '../logs/redaction.ts';
-import type { DropListener, DropReason } from '../runtime.ts';
 
 const redactEvent = (event: TimedEvent): TimedEvent => ({
   ...event,
@@ -56,7 +56,9 @@ export type SpanPipelineDeps = {
   readonly maxBatchSize?: number;
   /** Default: 30 seconds. */
   readonly exportTimeoutMs?: number;
-  readonly onDropped: DropListener;
+  readonly onDropped: (reason: DropReason, spans: number) => void;
+  /** Is called after each export. */
+  readonly onResult?: (succeeded: boolean) => void;
 };
 
 export type SpanPipeline = SpanProcessor & {
@@ -64,10 +66,7 @@ export type SpanPipeline = SpanProcessor & {
   readonly close: (timeoutMs: number) => Promise<void>;
 };
 
-/**
- * Exports sampled spans in batches, redacted, and counts every lost span. The BatchSpanProcessor does not report spans
- * that it drops. So the length of its queue is computed here: spans that it received minus spans that it exported.
- */
+/** Exports sampled spans in batches, redacted, and counts every lost span. */
 export const createSpanPipeline = ({
   exporter,
   maxQueueSize,
@@ -75,43 +74,21 @@ export const createSpanPipeline = ({
   maxBatchSize = 512,
   exportTimeoutMs = 30_000,
   onDropped,
+  onResult = () => {},
 }: SpanPipelineDeps): SpanPipeline => {
-  let queued = 0;
-  let exporting = 0;
-  let closed = false;
+  const queue = createExportQueue({ exporter, maxQueueSize, onDropped, onResult, prepare: redactSpan });
   const batches = new BatchSpanProcessor({
     maxQueueSize,
     scheduledDelayMillis: scheduledDelayMs,
     maxExportBatchSize: Math.min(maxBatchSize, maxQueueSize),
     exportTimeoutMillis: exportTimeoutMs,
-    exporter: {
-      export: (spans, done) => {
-        queued -= spans.length;
-        exporting += spans.length;
-        exporter.export(spans.map(redactSpan), (result) => {
-          exporting -= spans.length;
-          if (result.code !== ExportResultCode.SUCCESS && !closed) onDropped('export_failed', spans.length);
-          done(result);
-        });
-      },
-      shutdown: () => exporter.shutdown(),
-      forceFlush: async () => exporter.forceFlush?.(),
-    },
+    exporter: queue.exporter,
   });
-  const close = async (timeoutMs: number): Promise<void> => {
-    if (closed) return;
-    await within(timeoutMs, batches.shutdown());
-    closed = true;
-    if (queued + exporting > 0) onDropped('shutdown', queued + exporting);
-  };
+  const close = (timeoutMs: number): Promise<void> => queue.close(timeoutMs, () => batches.shutdown());
   return {
     onStart: () => {},
     onEnd: (span) => {
-      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
-      if (closed) return onDropped('shutdown', 1);
-      if (queued >= maxQueueSize) return onDropped('queue_full', 1);
-      queued += 1;
-      batches.onEnd(span);
+      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 && queue.admit()) batches.onEnd(span);
     },
     forceFlush: () => batches.forceFlush(),
     shutdown: () => close(10_000),
@@ -131,35 +108,6 @@ export const combineSpanPipelines = (pipelines: readonly SpanPipeline[]): SpanPi
     forceFlush: () => all((pipeline) => pipeline.forceFlush()),
     shutdown: () => all((pipeline) => pipeline.shutdown()),
     close: (timeoutMs) => all((pipeline) => pipeline.close(timeoutMs)),
-  };
-};
-
-/** Resolves when `work` resolves or rejects, or after `timeoutMs`. */
-export const within = async (timeoutMs: number, work: Promise<unknown>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([Promise.allSettled([work]), timeout]);
-  clearTimeout(timer);
-};
-
-export type DropCounter = { readonly record: DropListener; readonly subscribe: (listener: DropListener) => void };
-
-/** Counts lost spans until a listener subscribes, because the preload starts long before the metrics exist. */
-export const createDropCounter = (): DropCounter => {
-  const before = new Map<DropReason, number>();
-  let listener: DropListener | undefined;
-  return {
-    record: (reason, spans) => {
-      if (listener) listener(reason, spans);
-      else before.set(reason, (before.get(reason) ?? 0) + spans);
-    },
-    subscribe: (subscriber) => {
-      listener = subscriber;
-      for (const [reason, spans] of before) subscriber(reason, spans);
-      before.clear();
-    },
   };
 };
 

@@ -38,10 +38,10 @@ for (const text of ['1.5', '-0.1', '10%', '0x1', 'NaN', 'Infinity', '1e400']) {
 
 test('standard variables without an effect are named with the reason, and those that ask for what is done are not', (t) => {
   const refused = {
-    OTEL_METRICS_EXPORTER: 'otlp',
-    OTEL_LOGS_EXPORTER: 'otlp',
-    OTEL_METRIC_EXPORT_INTERVAL: '1000',
-    OTEL_BLRP_MAX_QUEUE_SIZE: '1',
+    OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta',
+    OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION: 'base2_exponential_bucket_histogram',
+    OTEL_METRICS_EXEMPLAR_FILTER: 'always_on',
+    OTEL_EXPORTER_PROMETHEUS_PORT: '9464',
     OTEL_EXPORTER_ZIPKIN_ENDPOINT: 'http://zipkin',
     OTEL_SEMCONV_STABILITY_OPT_IN: 'http/dup',
     OTEL_SOMETHING_NEW: 'x',
@@ -51,7 +51,15 @@ test('standard variables without an effect are named with the reason, and those 
     Object.keys(refused),
   );
   for (const notice of noticesOf(refused)) t.regex(notice, /^OTEL_\S+ has no effect: .{10}/);
-  t.deepEqual(noticesOf({ OTEL_METRICS_EXPORTER: 'prometheus', OTEL_LOGS_EXPORTER: 'none' }), []);
+  const accepted = {
+    OTEL_METRICS_EXPORTER: 'prometheus,otlp',
+    OTEL_LOGS_EXPORTER: 'none',
+    OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'Cumulative',
+    OTEL_METRICS_EXEMPLAR_FILTER: 'trace_based',
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://x',
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://x',
+  };
+  t.deepEqual(noticesOf(accepted), []);
   const passed = Object.fromEntries(Object.keys(exporterVariables).map((name) => [name, 'x']));
   t.deepEqual(noticesOf(passed), [], 'the exporter reads these');
   t.deepEqual(
@@ -64,13 +72,27 @@ test('an unsupported exporter or sampler is refused by name, and the others of t
   const { settings, notices } = readOpenTelemetry({
     OTEL_TRACES_EXPORTER: 'otlp,zipkin',
     OTEL_TRACES_SAMPLER: 'jaeger_remote',
+    OTEL_METRICS_EXPORTER: 'console',
   });
   t.deepEqual(settings.OTEL_TRACES_EXPORTER, ['otlp']);
   t.is(settings.OTEL_TRACES_SAMPLER, undefined);
   t.regex(
     notices.map(({ message }) => message).join('\n'),
-    /samplers that ask a server.*\n.*zipkin: use the Collector/s,
+    /samplers that ask a server.*\n.*zipkin: use the Collector.*\n.*console: it would write figures between/s,
   );
+});
+
+test('an endpoint of metrics or lines without an exporter that uses it is named', (t) => {
+  const endpoints = {
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://x',
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://x',
+  };
+  t.deepEqual(noticesOf(endpoints), [
+    'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT has no effect without OTEL_METRICS_EXPORTER=otlp',
+    'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT has no effect without OTEL_LOGS_EXPORTER=otlp',
+  ]);
+  const asked = { OTEL_METRICS_EXPORTER: 'otlp', OTEL_LOGS_EXPORTER: 'none' };
+  t.deepEqual(noticesOf({ ...endpoints, ...asked }), []);
 });
 
 test('the names of service and instance come from the standard variables', (t) => {

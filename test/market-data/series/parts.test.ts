@@ -25,7 +25,7 @@ const thirty: Universe = {
 const createTestMinutes = (waitMs: number) => {
   let left = 8;
   return {
-    perMinute: 8,
+    max: 8,
     take: async (count: number): Promise<number> => {
       if (count > left) return waitMs;
       left -= count;

@@ -59,7 +59,7 @@ export const setupPair = async (t: ExecutionContext, overrides: Partial<RefreshS
     metrics: recordMetrics(),
     clock: systemClock,
   });
-  const credits = createCredits({ name: 'test', perMinute: 100_000, redis: undefined, clock: systemClock });
+  const credits = createCredits({ name: 'test', max: 100_000, period: 'minute', redis: undefined, clock: systemClock });
   const provider = createTwelveData({ http, policy, credits, timeoutMs: 10_000, clock: systemClock });
   const logged: { readonly fields: LogFields; readonly message: string }[] = [];
   const keep = (fields: LogFields, message: string): void => void logged.push({ fields, message });

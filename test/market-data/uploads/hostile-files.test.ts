@@ -1,4 +1,5 @@
 import test from 'ava';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { inParts, maxPartBytes } from '#src/kernel/streams/in-parts.ts';
 import type { ReadRows } from '#src/market-data/uploads/formats/rows.ts';
 import { readCsv } from '#src/market-data/uploads/formats/read-csv.ts';
@@ -26,7 +27,6 @@ const hostile: Readonly<Record<string, Readonly<Record<string, Buffer>>>> = {
     'commas after a quote': Buffer.concat([Buffer.from(`${csvHeader}"",,\n`), filled(',,\n')]),
     'records of different widths after a quote': Buffer.concat([Buffer.from(`${csvHeader}"",,\n`), filled(',\n')]),
     'empty quoted values': Buffer.concat([Buffer.from(csvHeader), filled('"",""\n')]),
-    'empty lines': Buffer.concat([Buffer.from(csvHeader), filled('\n')]),
   },
   'application/x-ndjson': {
     'no JSON': filled('{\n'),
@@ -136,6 +136,24 @@ test.serial('a line that arrives in tiny pieces is searched once', async (t) => 
     t.true(ms < 3_000, `${type}: ${ms} ms`);
   }
 });
+
+for (const [type] of textFormats) {
+  test(`more than 10,000 empty lines end the file: ${type}`, async (t) => {
+    const read = (lines: number, empty: string) =>
+      readPiece(
+        uploadFormats[type]!,
+        Buffer.from(`${type === 'text/csv' ? csvHeader : ''}${empty.repeat(lines)}`),
+        () => undefined,
+        () => undefined,
+      );
+    for (const empty of ['\n', '\r\n']) {
+      t.is(await read(10_000, empty), 0);
+      const error = await t.throwsAsync(read(10_001, empty), { instanceOf: AppError });
+      t.is(error.code, 'malformed_body');
+      t.is(error.message, 'The file has more than 10000 empty lines: remove them');
+    }
+  });
+}
 
 test('an open quoted value longer than a line may be ends the file', async (t) => {
   const source = async function* (): AsyncGenerator<Buffer> {

@@ -177,11 +177,11 @@ test.serial('a million bad lines give a bounded answer, and are not all read', a
 test.serial('a client that leaves ends the parse of what it has sent, and frees the upload', async (t) => {
   const { send, port, get, metrics } = await setupUploads(t);
   const newest = async (): Promise<Item> => (await get<List>('/refreshes?limit=1')).data[0] ?? {};
-  // Empty lines are no rows, so none of them ends the file.
-  const blank = gzipSync(header + row + '\n'.repeat(15_000_000));
-  const ndjson = gzipSync('\n'.repeat(15_000_000));
+  // A date twice is refused only when the whole file is staged.
+  const csv = gzipSync(header + row.repeat(1_000_000));
+  const ndjson = gzipSync('{"symbol":"AAA","date":"2024-01-02","close":1}\n'.repeat(1_000_000));
   for (const [type, body] of [
-    ['text/csv', blank],
+    ['text/csv', csv],
     ['application/x-ndjson', ndjson],
   ] as const) {
     const before = metrics.value('volwatch_upload_bytes_total');

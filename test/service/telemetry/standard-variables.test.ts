@@ -12,7 +12,7 @@ test('the service follows the standard variables: one name of the instance in sp
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=blue-1',
     OTEL_PROPAGATORS: 'b3',
-    OTEL_METRICS_EXPORTER: 'otlp',
+    OTEL_METRICS_EXPORTER: 'console',
     OTEL_TRACES_SAMPLER_ARG: 'hunter2',
     OTEL_EXPORTER_OTLP_TIMEOUT: '-1',
   });

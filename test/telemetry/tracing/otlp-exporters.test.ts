@@ -1,64 +1,19 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
-import { createServer as createGrpcServer } from 'node:http2';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { createAuthority } from '#testkit/servers/certificates.ts';
-
-type Outcome = {
-  readonly enabled: boolean;
-  readonly exporting: boolean;
-  readonly serviceName: string;
-  readonly instanceId: string;
-  readonly traceId: string;
-  readonly dropped: number;
-  readonly messages: readonly string[];
-};
-type Received = { readonly path: string; readonly headers: IncomingHttpHeaders; readonly body: Buffer };
-
-const run = async (environment: Readonly<Record<string, string>>): Promise<Outcome & { readonly lines: string[] }> => {
-  const program = [
-    '--import',
-    './src/telemetry/preload.ts',
-    fileURLToPath(import.meta.resolve('../fixtures/exporting-program.ts')),
-  ];
-  const { stdout } = await promisify(execFile)(process.execPath, program, {
-    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'test', ...environment },
-    timeout: 60_000,
-  });
-  const lines = stdout.trimEnd().split('\n');
-  return { ...(JSON.parse(lines.pop()!) as Outcome), lines };
-};
-
-const listen = async (t: ExecutionContext, server: Server): Promise<number> => {
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  t.teardown(() => void server.close());
-  return (server.address() as AddressInfo).port;
-};
-
-const keep =
-  (received: Received[]): RequestListener =>
-  (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      received.push({ path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks) });
-      response.writeHead(200).end();
-    });
-  };
-
-const startReceiver = async (t: ExecutionContext) => {
-  const received: Received[] = [];
-  return { received, url: `http://127.0.0.1:${await listen(t, createHttpServer(keep(received)))}` };
-};
-
-const hex = (traceId: string): Buffer => Buffer.from(traceId, 'hex');
+import {
+  hex,
+  keep,
+  listen,
+  runExporting as run,
+  startGrpcReceiver,
+  startReceiver,
+  type Received,
+} from '../fixtures/run-exporting.ts';
 
 test('http/json with headers, gzip, the endpoint of traces, and limits of attributes', async (t) => {
   const { received, url } = await startReceiver(t);
@@ -131,27 +86,14 @@ test('http/protobuf over TLS with an authority and a client certificate', async 
 });
 
 test('grpc', async (t) => {
-  const bodies: Buffer[] = [];
-  const paths: (string | undefined)[] = [];
-  const server = createGrpcServer();
-  server.on('stream', (stream, headers) => {
-    paths.push(headers[':path']);
-    stream.on('data', (chunk: Buffer) => bodies.push(chunk));
-    stream.on('end', () => {
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-      // An empty message: one byte without compression, four bytes of length.
-      stream.end(Buffer.alloc(5));
-    });
-  });
-  const port = await listen(t, server);
+  const { url, paths, bytes } = await startGrpcReceiver(t);
   const outcome = await run({
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: url,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'GRPC',
   });
   t.is(outcome.dropped, 0);
-  t.deepEqual(paths, ['/opentelemetry.proto.collector.trace.v1.TraceService/Export']);
-  t.true(Buffer.concat(bodies).includes(hex(outcome.traceId)));
+  t.deepEqual(paths(), ['/opentelemetry.proto.collector.trace.v1.TraceService/Export']);
+  t.true(bytes().includes(hex(outcome.traceId)));
 });
 
 test('console writes one redacted JSON line a span, beside OTLP', async (t) => {

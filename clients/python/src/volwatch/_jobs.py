@@ -10,24 +10,19 @@ import pyarrow as pa
 from ._errors import NotFoundError, ProblemError, VolwatchError
 from ._flow import Call, Flow, Wait
 from ._frames import read_stream, stream_of
+from ._pieces import MAX_ROWS, Piece, pieces_of
 from ._session import ARROW, PREFIX, Session
 
-_MAX_CHUNK_ROWS = 100_000
 # Below PRICING_JOB_CHUNK_BYTES (16 MiB by default), with a margin for the schema and dictionaries.
 _MAX_CHUNK_BYTES = 12 * 1024 * 1024
 _MAX_CHUNKS = 100
 _FIRST_POLL_S = 0.1
 _MAX_POLL_S = 2.0
 
-Piece = tuple[int, int]
-"""First row and number of rows."""
-
 
 def price_in_jobs(session: Session, rows: pa.Table, metadata: dict[str, str]) -> Flow[list[pa.Table]]:
     """The answers in the order of the rows. A chunk whose calculation takes too long is sent again in two halves."""
-    row_bytes = max(1, rows.nbytes // rows.num_rows)
-    size = max(1, min(_MAX_CHUNK_ROWS, _MAX_CHUNK_BYTES // row_bytes))
-    waiting = deque((start, min(size, rows.num_rows - start)) for start in range(0, rows.num_rows, size))
+    waiting = deque(pieces_of(rows, max_rows=MAX_ROWS, max_bytes=_MAX_CHUNK_BYTES))
     answers: dict[int, pa.Table] = {}
     while waiting:
         pieces = [waiting.popleft() for _ in range(min(_MAX_CHUNKS, len(waiting)))]

@@ -16,6 +16,7 @@ from ._errors import ProblemError, RowsFailedError
 from ._flow import Call, Flow
 from ._frames import Frame, read_stream, stream_of, to_table, with_columns
 from ._jobs import price_in_jobs
+from ._pieces import MAX_ROWS, pieces_of
 from ._session import ARROW, PREFIX, Session
 
 OnError = Literal["columns", "raise"]
@@ -25,7 +26,10 @@ Dividends = Sequence[Mapping[str, float | str | date]]
 Input = float | str | date | Dividends
 """A value for all rows."""
 
-MAX_ROWS = 100_000
+# Below BATCH_BODY_LIMIT_BYTES (64 MiB by default), with a margin for the schema and dictionaries.
+_MAX_REQUEST_BYTES = 48 * 1024 * 1024
+# Even with the max of dividends in each row (1,000), these rows fit in one request.
+_MAX_MODEL_ROWS = 1_000
 OUTPUTS = frozenset(
     {"price", "implied_volatility", "delta", "gamma", "vega", "theta", "rho", "dividend_rho", "vanna", "volga"}
     | {"charm", "veta", "speed", "zomma", "color", "ultima", "dual_delta", "dual_gamma"}
@@ -157,8 +161,9 @@ def _no_rows(names: Sequence[str]) -> pa.Table:
 
 
 def _price_rows(session: Session, rows: pa.Table, pricing: Pricing) -> Flow[pa.Table]:
-    """Rows above the limit of a request go into a pricing job, or without a credential into several requests."""
-    if rows.num_rows <= MAX_ROWS:
+    """Rows above the limits of a request go into a pricing job, or without a credential into several requests."""
+    pieces = pieces_of(rows, max_rows=MAX_ROWS, max_bytes=_MAX_REQUEST_BYTES)
+    if len(pieces) == 1:
         answers = yield from _price_batch(session, rows, pricing)
     elif session.credentials.present:
         # A mistake of all rows is refused here, with its message, before megabytes are sent.
@@ -166,8 +171,8 @@ def _price_rows(session: Session, rows: pa.Table, pricing: Pricing) -> Flow[pa.T
         answers = yield from price_in_jobs(session, rows, pricing.metadata)
     else:
         answers = []
-        for start in range(0, rows.num_rows, MAX_ROWS):
-            answers += yield from _price_batch(session, rows.slice(start, MAX_ROWS), pricing)
+        for start, count in pieces:
+            answers += yield from _price_batch(session, rows.slice(start, count), pricing)
     _warn(answers)
     return pa.concat_tables([answer.replace_schema_metadata(None) for answer in answers])
 
@@ -176,7 +181,9 @@ def _row_of_each_model(rows: pa.Table) -> pa.Table:
     if "model" not in rows.column_names:
         return rows.slice(0, 1)
     models = rows.column("model").to_pylist()
-    return rows.take(sorted({model: index for index, model in reversed(list(enumerate(models)))}.values())[:MAX_ROWS])
+    return rows.take(
+        sorted({model: index for index, model in reversed(list(enumerate(models)))}.values())[:_MAX_MODEL_ROWS]
+    )
 
 
 def _price_batch(session: Session, rows: pa.Table, pricing: Pricing) -> Flow[list[pa.Table]]:

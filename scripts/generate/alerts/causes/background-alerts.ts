@@ -94,7 +94,8 @@ export const backgroundAlerts: readonly CauseAlert[] = [
     severity: 'ticket',
     summary:
       '{{ $labels.instance }} drops {{ $value | humanize }} {{ $labels.signal }} per second ({{ $labels.reason }})',
-    description: 'The Collector does not take what the service sends. Requests are not affected; traces have gaps.',
+    description:
+      'The Collector does not take what the service sends. Requests are not affected; what is told by signal has gaps.',
     proof: {
       series: {
         [`volwatch_telemetry_dropped_total{${i1},signal="traces",reason="export_failed"}`]: '0x10 0+60x10 600x20',

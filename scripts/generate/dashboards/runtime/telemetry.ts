@@ -9,7 +9,7 @@ export const telemetry: RowSpec = {
       kind: 'timeseries',
       title: 'Lost spans and log lines',
       description:
-        'Spans and log lines dropped per second, by reason: what this dashboard cannot show is missing here.',
+        'Spans, data points of metrics over OTLP and log lines dropped per second, by reason: what this dashboard cannot show is missing here.',
       unit: 'events/s',
       queries: [
         {

@@ -61,8 +61,8 @@ export const operationMetrics = {
   },
   volwatch_telemetry_dropped_total: {
     type: 'counter',
-    help: 'Telemetry items dropped before export',
-    labels: { signal: ['traces', 'logs'], reason: ['queue_full', 'export_failed', 'shutdown'] },
+    help: 'Spans, data points of metrics and log lines dropped before export',
+    labels: { signal: ['traces', 'metrics', 'logs'], reason: ['queue_full', 'export_failed', 'shutdown'] },
   },
   volwatch_jobs_total: {
     type: 'counter',

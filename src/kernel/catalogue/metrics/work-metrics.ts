@@ -1,5 +1,5 @@
 import { errorCodes } from '../errors.ts';
-import { forecastMethods, modelNames } from '../pricing-models.ts';
+import { calibrationStopReasons, forecastMethods, modelNames } from '../pricing-models.ts';
 import { chunkOperations, namesOf, pricingOperations } from '../operations.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
@@ -35,6 +35,17 @@ export const workMetrics = {
     type: 'counter',
     help: 'Calculations whose numerical method did not converge, by model',
     labels: { model: pricingModels },
+  },
+  volwatch_pricing_calibrations_total: {
+    type: 'counter',
+    help: 'Calibrations that were answered, by the reason why the fit ended',
+    labels: { stop_reason: calibrationStopReasons },
+  },
+  volwatch_pricing_calibration_evaluations: {
+    type: 'histogram',
+    help: 'Number of points at which a calibration calculated the prices of all quotes',
+    labels: {},
+    buckets: [5, 10, 20, 40, 80, 160, 320, 640, 1_280],
   },
   volwatch_forecast_duration_seconds: {
     type: 'histogram',

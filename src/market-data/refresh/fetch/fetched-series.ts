@@ -11,18 +11,26 @@ const maxAgeHours = 6;
 /** The series of one statement are in memory at a time. */
 const barsPerRead = 50_000;
 
-type Bar = readonly [string, number | null, number | null, number | null, number, number | null];
+type Price = number | null;
+/** Date, open, high, low, close, volume; and split factor and dividend if the source tells them. */
+type Bar = readonly [string, Price, Price, Price, number, Price, ...([Price, Price] | [])];
 
 const encode = (prices: readonly PriceBar[]): string =>
-  JSON.stringify(prices.map(({ date, open, high, low, close, volume }): Bar => [date, open, high, low, close, volume]));
+  JSON.stringify(
+    prices.map(({ date, open, high, low, close, volume, splitFactor, dividend = null }): Bar => {
+      const actions: [Price, Price] | [] = splitFactor === undefined ? [] : [splitFactor, dividend];
+      return [date, open, high, low, close, volume, ...actions];
+    }),
+  );
 const decode = (text: string): PriceBar[] =>
-  (JSON.parse(text) as Bar[]).map(([date, open, high, low, close, volume]) => ({
+  (JSON.parse(text) as Bar[]).map(([date, open, high, low, close, volume, splitFactor, dividend = null]) => ({
     date,
     open,
     high,
     low,
     close,
     volume,
+    ...(splitFactor !== undefined && { splitFactor, dividend }),
   }));
 
 type SizeRow = { readonly symbol: string; readonly since: string | null; readonly count: number };

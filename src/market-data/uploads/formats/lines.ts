@@ -3,6 +3,22 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 /** Max characters of a line. A file without line ends must not fill the memory. */
 export const maxLineCharacters = 65_536;
 
+/**
+ * Max lines of a file without a record. A compressed file of 256 MiB of line ends is small, and each line costs time on the
+ * event loop.
+ */
+const maxBlankLines = 10_000;
+
+/** @returns counts lines without a record; it throws AppError `malformed_body` above the limit */
+export const createBlankLines = (): ((count: number) => void) => {
+  let total = 0;
+  return (count) => {
+    total += count;
+    if (total <= maxBlankLines) return;
+    throw new AppError('malformed_body', `The file has more than ${maxBlankLines} empty lines: remove them`);
+  };
+};
+
 const utf16 = [
   [0xff, 0xfe],
   [0xfe, 0xff],

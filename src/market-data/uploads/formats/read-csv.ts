@@ -1,6 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { columnsOf, type UploadColumn } from '../columns.ts';
-import { maxLineCharacters, wholeLines } from './lines.ts';
+import { createBlankLines, maxLineCharacters, wholeLines } from './lines.ts';
 import { createRecordEnds } from './record-ends.ts';
 import type { ReadRows } from './rows.ts';
 import { splitQuoted, type Split } from './split-quoted.ts';
@@ -53,12 +53,14 @@ export const readCsv: ReadRows = async function* (pieces, refuse) {
   /** The start of a record that is not complete, because a quoted value goes on. */
   let open = '';
   const ends = createRecordEnds();
+  const blankLines = createBlankLines();
   const parseText = (text: string): Split =>
     text.includes('"') ? splitWithQuotes(text, before) : splitPlain(text, before);
   const batchOf = ({ lines, rows, lineCount }: Split) => {
     const first = columns === undefined ? 1 : 0;
     if (columns === undefined && rows.length > 0) columns = headerOf(rows[0]!, lines[0]!);
     before += lineCount;
+    blankLines(lineCount - rows.length);
     const width = columns?.length ?? 0;
     const kept: number[] = [];
     for (let index = first; index < rows.length; index += 1) {

@@ -1,6 +1,6 @@
 import { columnOf, uploadColumns } from '../columns.ts';
 import type { RowError } from '../row-error.ts';
-import { wholeLines } from './lines.ts';
+import { createBlankLines, wholeLines } from './lines.ts';
 import type { Cell, ReadRows } from './rows.ts';
 
 const positions = new Map(uploadColumns.map((column, index) => [column, index]));
@@ -41,12 +41,16 @@ const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
 /** One JSON object on each line. */
 export const readNdjson: ReadRows = async function* (pieces, refuse) {
   let line = 0;
+  const blankLines = createBlankLines();
   for await (const text of wholeLines(pieces)) {
     const lines: number[] = [];
     const rows: Cell[][] = [];
     for (const each of text.endsWith('\n') ? text.slice(0, -1).split('\n') : text.split('\n')) {
       line += 1;
-      if (each.trim() === '') continue;
+      if (each.trim() === '') {
+        blankLines(1);
+        continue;
+      }
       const cells = cellsOf(each);
       if (!Array.isArray(cells)) refuse({ line, ...cells });
       else {

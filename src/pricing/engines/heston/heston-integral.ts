@@ -1,5 +1,6 @@
 import type { HestonInputs } from '../../models/engine.ts';
 import { complexExponent, realExponent } from './heston-exponent.ts';
+import { parameterExponent, parameterExponentSize } from './parameter-exponent.ts';
 
 /**
  * The integrals of a Heston price. With x = ln(forward / strike) and M(p) = E[exp(p ln(spot / forward))]
@@ -29,10 +30,12 @@ const ABSOLUTE_TOLERANCE = 1e-13;
 const NEGLIGIBLE = 1e-15;
 
 /**
- * Number of integrals: the price, then the integrals with the factors (1 + z), z (1 + z), z (1 + z)(z - 1), a, a^2 and
- * (1 + z) a. Here a is the derivative of the exponent with respect to v0.
+ * Number of integrals: the price, then for greeks the integrals with the factors (1 + z), z (1 + z), z (1 + z)(z - 1), a,
+ * a^2 and (1 + z) a. Here a is the derivative of the exponent with respect to v0. For parameters they are the derivatives
+ * of the price with respect to v0, kappa, theta, sigma and rho.
  */
 export const integralCount = 7;
+const PARAMETERS = 5;
 
 /** ln of the integrand on the real axis at the distance exp(t) from the pole. */
 const logIntegrand = (t: number, call: boolean, x: number, time: number, model: HestonInputs): number => {
@@ -69,13 +72,14 @@ const findMinimum = (call: boolean, x: number, time: number, model: HestonInputs
 
 /**
  * Input of the integrals: x = ln(forward / strike), the time in years and the parameters of the model. `greeks` is true
- * if the integrals of the greeks are needed too.
+ * if the integrals of the greeks are needed too, `parameters` if the derivatives by the parameters are needed instead.
  */
 type HestonIntegrand = {
   readonly x: number;
   readonly time: number;
   readonly model: HestonInputs;
   readonly greeks: boolean;
+  readonly parameters?: boolean;
 };
 
 /** Integration line: the hyperbola a + scale (i sinh u + bend (cosh u - 1)), and the factor exp(-peak) of the terms. */
@@ -88,15 +92,19 @@ type IntegrationLine = {
 
 /** The integral reuses its buffers, so calls must not overlap. */
 export const createHestonIntegral = () => {
-  const exponent = new Float64Array(4);
+  const exponent = new Float64Array(parameterExponentSize);
   const sums = new Float64Array(integralCount);
   const totals = new Float64Array(integralCount);
+
+  const addDerivatives = (fr: number, fi: number): void => {
+    for (let k = 1; k <= PARAMETERS; k++) sums[k]! += exponent[2 * k]! * fr - exponent[2 * k + 1]! * fi;
+  };
 
   /** Writes to `sums` the sums of the terms at u = from, from + step, and so on until the terms are negligible. */
   const sumTerms = (
     { from, step }: { readonly from: number; readonly step: number },
     { a, scale, bend, peak }: IntegrationLine,
-    { x, time, model, greeks }: HestonIntegrand,
+    { x, time, model, greeks, parameters = false }: HestonIntegrand,
   ): void => {
     const { v0, kappa, theta, sigma, rho } = model;
     sums.fill(0);
@@ -108,7 +116,8 @@ export const createHestonIntegral = () => {
       const cosh = 0.5 * (grow + 1 / grow);
       const zr = a + scale * bend * (cosh - 1);
       const zi = scale * sinh;
-      complexExponent(zr + 1, zi, time, v0, kappa, theta, sigma, rho, exponent);
+      if (parameters) parameterExponent(zr + 1, zi, time, v0, kappa, theta, sigma, rho, exponent);
+      else complexExponent(zr + 1, zi, time, v0, kappa, theta, sigma, rho, exponent);
       const size = Math.exp(exponent[0]! + zr * x - peak);
       const angle = exponent[1]! + zi * x;
       const sine = Math.sin(angle);
@@ -142,8 +151,8 @@ export const createHestonIntegral = () => {
         sums[4]! += vr;
         sums[5]! += ar * vr - ai * vi;
         sums[6]! += ar * br - ai * bi;
-      }
-      const modulus = greeks ? size * cosh * (1 + zi * zi) : (size * cosh) / (1 + zi * zi);
+      } else if (parameters) addDerivatives(fr, fi);
+      const modulus = greeks || parameters ? size * cosh * (1 + zi * zi) : (size * cosh) / (1 + zi * zi);
       negligibleTerms = modulus < NEGLIGIBLE * scale ? negligibleTerms + 1 : 0;
       if (negligibleTerms >= 2) return;
     }
@@ -209,7 +218,7 @@ export const createHestonIntegral = () => {
         if (call !== x <= 0) {
           const sign = call ? -1 : 1;
           out[0]! -= sign * Math.expm1(-x);
-          out[1]! += sign;
+          if (integrand.greeks) out[1]! += sign;
         }
         return halving;
       }

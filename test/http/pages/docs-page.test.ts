@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { launchChromium } from '#testkit/chromium.ts';
-import { serve } from './support.ts';
+import { serve } from '../support.ts';
 
 const test = anyTest as TestFn<{ browser: Browser }>;
 

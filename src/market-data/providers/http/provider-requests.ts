@@ -1,0 +1,77 @@
+import { Agent, request, type Dispatcher } from 'undici';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { readLimitedText } from '#src/kernel/http-answers.ts';
+
+/** Keys go into `headers`, because URLs are written to logs and spans. */
+export type ProviderRequestsDeps = {
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly connectTimeoutMs: number;
+};
+
+export type ProviderAnswer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'> & { readonly text: string };
+
+export type ProviderRequests = {
+  /**
+   * Sends one GET request, without retries, and without following redirects.
+   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (an incomplete or too large
+   *   body), or the reason of `signal`
+   */
+  readonly get: (path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<ProviderAnswer>;
+  readonly close: () => Promise<void>;
+};
+
+const maxBodyBytes = 32 * 2 ** 20;
+
+/** Error for an answer that is not as documented. `problem` must hold no text of the answer. */
+export const badResponse = (problem: string, cause?: unknown): AppError =>
+  new AppError('external_api_bad_response', `The market data provider ${problem}`, { cause });
+
+/** Error for a request limit of the provider. `retryAfter` is in seconds. */
+export const throttled = (retryAfter: number): AppError =>
+  new AppError('external_api_unavailable', 'The request limit of the market data provider is reached', { retryAfter });
+
+/** @throws AppError `external_api_bad_response` */
+export const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw badResponse('answered with something other than JSON', cause);
+  }
+};
+
+/** HTTP requests to a provider of prices. The caller judges status and content. */
+export const createProviderRequests = ({
+  baseUrl,
+  headers,
+  connectTimeoutMs,
+}: ProviderRequestsDeps): ProviderRequests => {
+  const agent = new Agent({ connect: { timeout: connectTimeoutMs }, connections: 4, pipelining: 1 });
+
+  const send = async (url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> => {
+    try {
+      return await request(url, { dispatcher: agent, headers, signal });
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw new AppError('external_api_unavailable', 'The market data provider cannot be reached', { cause });
+    }
+  };
+
+  return {
+    get: async (path, query, signal) => {
+      const url = new URL(path.replace(/^\//, ''), baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`);
+      url.search = new URLSearchParams(query).toString();
+      const { statusCode, headers: answered, body } = await send(url, signal);
+      try {
+        const text = await readLimitedText(body, maxBodyBytes, () =>
+          badResponse('answered with a body that is too large'),
+        );
+        return { statusCode, headers: answered, text };
+      } catch (cause) {
+        signal.throwIfAborted();
+        throw cause instanceof AppError ? cause : badResponse('answered with an incomplete body', cause);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+};

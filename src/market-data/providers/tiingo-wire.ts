@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import type { PriceBar } from './provider.ts';
+import { badResponse } from './http/provider-requests.ts';
+
+/** A time of midnight in UTC. The date is the trading day. */
+const tradingDay = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}(T00:00:00(\.0{1,6})?(Z|\+00:00))?$/)
+  .transform((date) => date.slice(0, 10));
+
+/** Old bars have 0 where a price is not known. */
+const knownPrice = z
+  .number()
+  .nullish()
+  .transform((price) => price || null);
+
+/**
+ * A bar with the prices as they were traded, and the dividend and the split whose ex-date it is. `divCash` is 0 and
+ * `splitFactor` is 1 on other days. Both are required, because prices without their splits are wrong. The adjusted prices
+ * (`adjClose` and the like) are not used: they change with each dividend.
+ */
+const barSchema = z.object({
+  date: tradingDay,
+  open: knownPrice,
+  high: knownPrice,
+  low: knownPrice,
+  close: z.number(),
+  volume: z.number().nullish(),
+  divCash: z.number(),
+  splitFactor: z.number(),
+});
+
+const answerSchema = z.array(barSchema);
+
+/**
+ * Parses the answer for one ticker.
+ * @returns the daily bars, oldest first
+ * @throws AppError `external_api_bad_response` if the body is not as documented
+ */
+export const readTiingoBars = (body: unknown): PriceBar[] => {
+  const parsed = answerSchema.safeParse(body);
+  if (!parsed.success) {
+    // The path is the place of the fault. The detail must have no values of the body.
+    const place = parsed.error.issues[0]?.path.map(String).join('/') ?? '';
+    throw badResponse(`answered with a body that does not match its schema at /${place}`, parsed.error);
+  }
+  return parsed.data
+    .map(({ divCash, splitFactor, volume = null, ...bar }) => ({
+      ...bar,
+      volume,
+      dividend: divCash === 0 ? null : divCash,
+      splitFactor: splitFactor === 1 ? null : splitFactor,
+    }))
+    .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+};

@@ -1,0 +1,145 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createHestonGradient, hestonNames, type HestonName } from '../engines/heston/heston-gradient.ts';
+import type { HestonInputs } from '../models/engine.ts';
+import { diagnose, type Diagnostics } from './diagnostics.ts';
+import { fitLeastSquares, type LeastSquaresFit, type Residuals } from './fit/levenberg-marquardt.ts';
+import type { CalibrationInputs } from './read-calibration.ts';
+import { startsOf } from './starts.ts';
+import { surfacePoint, volatilityOf, type SurfacePoint } from './surface.ts';
+
+/** A quote and its price under the fitted model. */
+type FittedQuote = {
+  readonly strike: number;
+  readonly time_to_expiry: number;
+  readonly option_type: 'call' | 'put';
+  readonly market_price: number;
+  readonly model_price: number;
+  /** The price of the model less that of the market. */
+  readonly price_error: number;
+  readonly market_volatility: number;
+  /** Null if the price of the model has no implied volatility, because it is at a bound of all prices. */
+  readonly model_volatility: number | null;
+  readonly volatility_error: number | null;
+};
+
+export type Calibration = Diagnostics & {
+  readonly heston: HestonInputs;
+  readonly quotes: readonly FittedQuote[];
+  readonly rmse_price: number;
+  /** Null if a price of the model has no implied volatility. */
+  readonly rmse_volatility: number | null;
+  readonly iterations: number;
+  readonly evaluations: number;
+  readonly starts: number;
+};
+
+/** A fit with a larger root mean square error of the volatilities is begun again from another point. */
+const GOOD_VOLATILITY = 1e-3;
+/** Below this error, as a volatility or as a share of the spot, the fit is as exact as the prices. */
+const SMALL_RESIDUAL = 1e-11;
+/** A fit that is better by less than this share of the squares does not replace one that has converged. */
+const CLEARLY_BETTER = 1e-3;
+
+const modelAt = (point: Float64Array): HestonInputs =>
+  Object.fromEntries(hestonNames.map((name, k) => [name, point[k]])) as Record<HestonName, number>;
+
+const rootMeanSquare = (errors: readonly number[]): number =>
+  Math.sqrt(errors.reduce((sum, error) => sum + error * error, 0) / errors.length);
+
+/** Multiplies an error of the price of each point, so that the mean of the squares is the weighted mean. */
+const factorsOf = (points: readonly SurfacePoint[], { objective, spot }: CalibrationInputs): Float64Array => {
+  const total = points.reduce((sum, { weight }) => sum + weight, 0);
+  return Float64Array.from(points, ({ weight, vega, asset }) => {
+    const unit = objective === 'price' ? asset / spot : 1 / vega;
+    return unit * Math.sqrt((weight * points.length) / total);
+  });
+};
+
+/**
+ * Fits the parameters of Heston to quotes, in small steps: each calculates the price of one quote. A fit that is not good
+ * is begun again from other points, and the best one is answered.
+ * @throws AppError `pricing_calculation_failed` if the prices converge at no start
+ */
+export const calibrationSteps = function* (inputs: CalibrationInputs): Generator<undefined, Calibration, undefined> {
+  const { spot, rate, dividendYield, quotes, guess, lower, upper, maxIterations } = inputs;
+  const gradientOf = createHestonGradient();
+  const buffer = new Float64Array(1 + hestonNames.length);
+  const points = quotes.map((quote) => surfacePoint(quote, spot, rate, dividendYield));
+  const factors = factorsOf(points, inputs);
+
+  const residualsAt: Residuals = function* (point, residuals, columns) {
+    const model = modelAt(point);
+    for (let i = 0; i < points.length; i++) {
+      const { x, time, market } = points[i]!;
+      if (!gradientOf(x, time, model, buffer)) return false;
+      residuals[i] = factors[i]! * (buffer[0]! - market);
+      if (!Number.isFinite(residuals[i]!)) return false;
+      for (let k = 0; k < columns.length; k++) columns[k]![i] = factors[i]! * buffer[k + 1]!;
+      yield;
+    }
+    return true;
+  };
+
+  /** The quotes under the fitted model. */
+  const fittedQuotes = (fit: LeastSquaresFit): FittedQuote[] =>
+    points.map(({ x, time, asset, market, volatility }, i) => {
+      const { strike, type, price } = quotes[i]!;
+      const error = fit.residuals[i]! / factors[i]!;
+      const fitted = volatilityOf(x, time, market + error);
+      return {
+        strike,
+        time_to_expiry: time,
+        option_type: type,
+        market_price: price,
+        model_price: price + asset * error,
+        price_error: asset * error,
+        market_volatility: volatility,
+        model_volatility: fitted ?? null,
+        volatility_error: fitted === undefined ? null : fitted - volatility,
+      };
+    });
+
+  type Found = { readonly fit: LeastSquaresFit; readonly diagnostics: Diagnostics };
+  const isBetter = (found: Found, best: Found | undefined): boolean => {
+    if (best === undefined) return true;
+    const share = best.diagnostics.converged && !found.diagnostics.converged ? 1 - CLEARLY_BETTER : 1;
+    return found.fit.sumOfSquares < share * best.fit.sumOfSquares;
+  };
+  const isGood = ({ fit, diagnostics }: Found): boolean => {
+    const errors = Array.from(points, ({ vega }, i) => fit.residuals[i]! / factors[i]! / vega);
+    return diagnostics.converged && rootMeanSquare(errors) <= GOOD_VOLATILITY;
+  };
+
+  let best: Found | undefined;
+  let [iterations, evaluations, starts] = [0, 0, 0];
+  for (const start of startsOf(points, guess)) {
+    starts += 1;
+    const problem = { residuals: residualsAt, count: points.length, start, lower, upper };
+    const fit = yield* fitLeastSquares({ ...problem, maxIterations, smallResidual: SMALL_RESIDUAL });
+    if (fit === undefined) continue;
+    iterations += fit.iterations;
+    evaluations += fit.evaluations;
+    const found = { fit, diagnostics: diagnose(fit, lower, upper) };
+    if (isBetter(found, best)) best = found;
+    if (isGood(found)) break;
+  }
+  if (best === undefined) {
+    throw new AppError(
+      'pricing_calculation_failed',
+      'not_converged: The prices of the quotes do not converge at any of the points where the fit begins: ' +
+        'send an initial_guess, or remove quotes with extreme strikes or times',
+    );
+  }
+  const fitted = fittedQuotes(best.fit);
+  const volatilityErrors = fitted.map(({ volatility_error: error }) => error).filter((error) => error !== null);
+  return {
+    heston: modelAt(best.fit.point),
+    ...best.diagnostics,
+    rmse_price: rootMeanSquare(fitted.map(({ price_error: error }) => error)),
+    rmse_volatility: volatilityErrors.length === fitted.length ? rootMeanSquare(volatilityErrors) : null,
+    iterations,
+    evaluations,
+    starts,
+    quotes: fitted,
+  };
+};

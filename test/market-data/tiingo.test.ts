@@ -1,0 +1,272 @@
+import test, { type ExecutionContext } from 'ava';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { runInTransaction, type Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Universe } from '#src/market-data/indexes/universes.ts';
+import { assertFetched } from '#src/market-data/providers/provider.ts';
+import { createTiingoHttp } from '#src/market-data/providers/tiingo-http.ts';
+import { createTiingo } from '#src/market-data/providers/tiingo.ts';
+import { createCredits } from '#src/redis/credits.ts';
+import { createPolicy } from '#src/resilience/policy.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { startTiingoServer, tiingoBar, tiingoKey, type TiingoFault } from '#testkit/servers/providers/tiingo-server.ts';
+
+const duration = 'volwatch_dependency_request_duration_seconds';
+const universe: Universe = {
+  name: 'two',
+  interval: '1day',
+  from: '2000-01-01',
+  assets: [
+    { symbol: 'MSFT', name: 'Microsoft', exchange: 'NASDAQ', currency: 'USD' },
+    { symbol: 'BRK.B', name: 'Berkshire', exchange: 'NYSE', currency: 'USD', providerSymbol: 'BRK-B' },
+  ],
+  indexes: [],
+};
+
+/** A clock that stands at 50 minutes of an hour, so that no requests are renewed during a test. */
+const lateInTheHour = { ...systemClock, now: () => new Date('2026-01-01T00:50:00Z') };
+
+type Settings = { readonly timeoutMs?: number; readonly retries?: number; readonly perHour?: number };
+
+const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perHour = 1_000 }: Settings = {}) => {
+  const server = await startTiingoServer(t);
+  server.bars.set('BRK-B', [tiingoBar('2000-01-03', 2_000), tiingoBar('2000-01-04', 2_010)]);
+  const metrics = recordMetrics();
+  const http = createTiingoHttp({ baseUrl: server.url, apiKey: tiingoKey, connectTimeoutMs: 500 });
+  t.teardown(http.close);
+  const policy = createPolicy({
+    dependency: 'tiingo',
+    attemptTimeoutMs: timeoutMs / (retries + 1),
+    retries,
+    breaker: { failures: 3, resetMs: 200 },
+    bulkhead: { concurrent: 4, waiting: 4 },
+    logger: silentLogger,
+    metrics,
+    clock: systemClock,
+  });
+  const credits = createCredits({ name: 'test', max: perHour, period: 'hour', redis: undefined, clock: lateInTheHour });
+  const provider = createTiingo({ http, policy, credits, timeoutMs, clock: systemClock });
+  const fetch = (asked: Universe = universe, options: object = {}) =>
+    provider.fetch(asked, new AbortController().signal, { fallback: false, ...options });
+  const refused = async (asked: Universe = universe): Promise<AppError> => {
+    const error = await t.throwsAsync(fetch(asked), { instanceOf: AppError });
+    return error;
+  };
+  return { server, metrics, provider, fetch, refused };
+};
+
+test('each symbol is one request, with the key in a header and the symbol of the provider', async (t) => {
+  const { server, fetch, metrics, provider } = await setup(t);
+  const fetched = await fetch();
+  t.notThrows(() => assertFetched(universe, fetched));
+  t.is(fetched.source, 'provider');
+  t.deepEqual(
+    server.requests.map(({ ticker, authorization }) => ({ ticker, authorization })),
+    ['MSFT', 'BRK-B'].map((ticker) => ({ ticker, authorization: `Token ${tiingoKey}` })),
+  );
+  t.true(server.requests.every(({ query }) => !query.toString().includes(tiingoKey)));
+  t.is(server.requests[0]?.query.get('startDate'), '2000-01-01');
+  t.is(fetched.series[0]?.prices.length, 500);
+  t.deepEqual(fetched.series[1], {
+    symbol: 'BRK.B',
+    prices: [
+      {
+        date: '2000-01-03',
+        open: 2_000,
+        high: 2_020,
+        low: 1_980,
+        close: 2_000,
+        volume: 1_000,
+        dividend: null,
+        splitFactor: null,
+      },
+      {
+        date: '2000-01-04',
+        open: 2_010,
+        high: 2_010 * 1.01,
+        low: 2_010 * 0.99,
+        close: 2_010,
+        volume: 1_000,
+        dividend: null,
+        splitFactor: null,
+      },
+    ],
+  });
+  t.is(metrics.value(duration, { dependency: 'tiingo', outcome: 'ok' }), 2);
+  t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'up');
+});
+
+test('prices are those of the day, with the splits and dividends of the day, in the order of the dates', async (t) => {
+  const { server, fetch } = await setup(t);
+  server.bars.set('MSFT', [
+    tiingoBar('2000-01-05', 51, { splitFactor: 2 }),
+    tiingoBar('2000-01-03', 100, { divCash: 0.5, open: 0 }),
+    tiingoBar('2000-01-04', 101),
+  ]);
+  const [msft] = (await fetch()).series;
+  t.deepEqual(
+    msft?.prices.map(({ date, open, close, dividend, splitFactor }) => ({ date, open, close, dividend, splitFactor })),
+    [
+      { date: '2000-01-03', open: null, close: 100, dividend: 0.5, splitFactor: null },
+      { date: '2000-01-04', open: 101, close: 101, dividend: null, splitFactor: null },
+      { date: '2000-01-05', open: 51, close: 51, dividend: null, splitFactor: 2 },
+    ],
+  );
+});
+
+test('only the wanted days are asked for, and an answer without new days is no fault', async (t) => {
+  const { server, fetch } = await setup(t);
+  const since = new Map([
+    ['MSFT', '2001-11-26'],
+    ['BRK.B', '2000-02-01'],
+  ]);
+  const fetched = await fetch(universe, { since });
+  t.notThrows(() => assertFetched(universe, fetched));
+  t.deepEqual(
+    server.requests.map(({ query }) => query.get('startDate')),
+    ['2001-11-26', '2000-02-01'],
+  );
+  t.like(fetched.series[0], { since: '2001-11-26', prices: { 0: { date: '2001-11-26' } } });
+  t.deepEqual(fetched.series[1], { symbol: 'BRK.B', since: '2000-02-01', prices: [] });
+});
+
+test('weekly and monthly bars are made of the daily ones, in shares of the last day', async (t) => {
+  const { server, fetch } = await setup(t);
+  server.bars.set('MSFT', [
+    tiingoBar('2000-01-27', 90, { high: 96, low: 88, open: 92 }),
+    tiingoBar('2000-01-31', 100, { high: 104, low: 98, divCash: 1 }),
+    tiingoBar('2000-02-01', 52, { high: 53, low: 48, splitFactor: 2, divCash: 0.25 }),
+    tiingoBar('2000-02-02', 50, { high: 51, low: 49 }),
+  ]);
+  const only: Universe = { ...universe, assets: universe.assets.slice(0, 1), from: '2000-01-27' };
+  const monthly = await fetch({ ...only, interval: '1month' });
+  t.notThrows(() => assertFetched(only, monthly));
+  t.is(server.requests[0]?.query.get('startDate'), '2000-01-01', 'the first month is asked for as a whole');
+  t.is(server.requests[0]?.query.get('resampleFreq'), 'daily');
+  t.deepEqual(monthly.series[0]?.prices, [
+    { date: '2000-01-31', open: 92, high: 104, low: 88, close: 100, volume: 2_000, dividend: 1, splitFactor: null },
+    { date: '2000-02-02', open: 52, high: 53, low: 48, close: 50, volume: 2_000, dividend: 0.25, splitFactor: 2 },
+  ]);
+  const weekly = await fetch({ ...only, interval: '1week' });
+  t.deepEqual(weekly.series[0]?.prices, [
+    { date: '2000-01-27', open: 92, high: 96, low: 88, close: 90, volume: 1_000, dividend: null, splitFactor: null },
+    // Monday is in shares before the split: 104 is 52, and 1 is 0.5, of the shares of Wednesday.
+    { date: '2000-02-02', open: 50, high: 53, low: 48, close: 50, volume: 4_000, dividend: 0.75, splitFactor: 2 },
+  ]);
+});
+
+const first = (change: (bar: Record<string, unknown>) => void): TiingoFault => ({
+  kind: 'change',
+  change: (bars) => {
+    change(bars[0]!);
+    return bars;
+  },
+});
+
+const badAnswers: Readonly<Record<string, TiingoFault>> = {
+  'status 500': { kind: 'status', status: 500 },
+  'a refused key': { kind: 'status', status: 403 },
+  'a redirect': { kind: 'status', status: 302 },
+  'an unknown symbol': { kind: 'status', status: 404 },
+  'a reset in the middle of the body': { kind: 'reset' },
+  'a truncated body': { kind: 'truncated' },
+  'something other than JSON': { kind: 'not_json' },
+  null: { kind: 'change', change: () => null },
+  'an object': { kind: 'change', change: () => ({ detail: 'Error' }) },
+  'a list of texts': { kind: 'change', change: () => ['Error'] },
+  'no prices': { kind: 'change', change: () => [] },
+  'a price null': first((bar) => (bar['close'] = null)),
+  'a price as a text': first((bar) => (bar['close'] = '51.5')),
+  'a close 0': first((bar) => (bar['close'] = 0)),
+  'a negative high': first((bar) => (bar['high'] = -1)),
+  'an infinite price': first((bar) => (bar['close'] = 1e300)),
+  'no split factor': first((bar) => delete bar['splitFactor']),
+  'a split factor 0': first((bar) => (bar['splitFactor'] = 0)),
+  'a split factor that no share has had': first((bar) => (bar['splitFactor'] = 1e12)),
+  'no dividend': first((bar) => delete bar['divCash']),
+  'a negative dividend': first((bar) => (bar['divCash'] = -1)),
+  'a time of day': first((bar) => (bar['date'] = '2000-01-03T14:30:00.000Z')),
+  'a date that does not exist': first((bar) => (bar['date'] = '2000-02-30T00:00:00.000Z')),
+  'a price from the future': first((bar) => (bar['date'] = '2999-01-04T00:00:00.000Z')),
+  'two prices for one day': { kind: 'change', change: (bars) => [...bars, bars[0]] },
+};
+
+for (const [name, fault] of Object.entries(badAnswers)) {
+  test(`refused as a bad response: ${name}`, async (t) => {
+    const { server, fetch, provider } = await setup(t);
+    server.fault = fault;
+    const error = await t.throwsAsync(
+      fetch().then((fetched) => assertFetched(universe, fetched)),
+      {
+        instanceOf: AppError,
+        code: 'external_api_bad_response',
+      },
+    );
+    t.false(error.message.includes(tiingoKey));
+    // What only `assertFetched` refuses is no failure of the fetch.
+    const { status } = await provider.healthCheck.check(AbortSignal.timeout(100));
+    t.true(status === 'degraded' || status === 'up');
+    server.fault = undefined;
+    await t.notThrowsAsync(async () => assertFetched(universe, await fetch()));
+  });
+}
+
+test('a spent limit is told with the time of the next attempt: 429, a text with status 200, and our own count', async (t) => {
+  const { server, refused, provider } = await setup(t, { perHour: 3 });
+  server.fault = { kind: 'throttle', retryAfter: '7' };
+  t.like(await refused(), { code: 'external_api_unavailable', retryAfter: 7 });
+  t.like(await provider.healthCheck.check(AbortSignal.timeout(100)), {
+    status: 'degraded',
+    detail: 'circuit closed; last fetch: external_api_unavailable',
+  });
+  server.fault = { kind: 'limit_text' };
+  const { code, retryAfter } = await refused();
+  t.is(code, 'external_api_unavailable');
+  t.true(retryAfter! > 0 && retryAfter! <= 3_600);
+  server.fault = undefined;
+  // Two requests are spent, so the second symbol has none, and no request is sent for it.
+  t.like(await refused(), { code: 'external_api_unavailable', retryAfter: 600 });
+  t.is(server.requests.length, 3);
+});
+
+test('a part has at most ten symbols, and not more than the requests of an hour', async (t) => {
+  t.is((await setup(t)).provider.maxAssetsPerFetch, 10);
+  t.is((await setup(t, { perHour: 4 })).provider.maxAssetsPerFetch, 4);
+});
+
+test('an answer that hangs or drips ends at the timeout', async (t) => {
+  for (const kind of ['hang', 'drip'] as const) {
+    const { server, refused } = await setup(t, { timeoutMs: 400 });
+    server.fault = { kind };
+    const startedAt = performance.now();
+    t.is((await refused()).code, 'external_api_timeout');
+    t.true(performance.now() - startedAt < 3_000);
+  }
+});
+
+test('a retry answers a temporary fault, and the circuit opens after repeated ones', async (t) => {
+  const { server, fetch, refused, provider } = await setup(t, { retries: 1 });
+  server.fault = { kind: 'status', status: 503 };
+  const fetching = fetch();
+  await eventually(() => server.requests.length > 0, 'the first attempt is sent');
+  server.fault = undefined;
+  await t.notThrowsAsync(fetching);
+  server.fault = { kind: 'status', status: 503 };
+  t.is((await refused()).code, 'external_api_bad_response');
+  await refused();
+  const sent = server.requests.length;
+  t.is((await refused()).code, 'external_api_unavailable');
+  t.is(server.requests.length, sent, 'nothing is sent while the circuit is open');
+  t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'down');
+});
+
+test('it refuses to be called inside a transaction', async (t) => {
+  const { fetch, server } = await setup(t);
+  await t.throwsAsync(
+    runInTransaction({} as Transaction, () => fetch()),
+    { message: /transaction/ },
+  );
+  t.is(server.requests.length, 0);
+});
